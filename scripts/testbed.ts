@@ -1,0 +1,108 @@
+#!/usr/bin/env -S npx tsx
+/**
+ * Makes what the tests on real QEMU need: QEMUs of other releases, and a Linux guest that answers.
+ * Nothing is installed for it; everything lies in one folder, and a second run only looks.
+ */
+import { access, mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { findMirror, KEYRING } from "./testbed/apt.ts";
+import { isOnPath, run } from "./testbed/command.ts";
+import { fetchEmulator, SUITES, versionOf } from "./testbed/emulators.ts";
+import { buildGuest } from "./testbed/guest.ts";
+
+/** Commands the tests on real QEMU run, and the Debian package that each is in. */
+const TOOLS: ReadonlyMap<string, string> = new Map([
+  ["qemu-system-x86_64", "qemu-system-x86"],
+  ["qemu-storage-daemon", "qemu-utils"],
+  ["qemu-ga", "qemu-guest-agent"],
+]);
+
+const HELP = `usage: npm run testbed -- [options] [SUITE...]
+
+Fetches the QEMU of each Debian release (default: ${SUITES.join(" ")}) and builds the Linux guest for the tests.
+
+  --dir DIR      where to (default: $QMPCTL_TESTBED, else .testbed in the project)
+  --mirror URL   the Debian mirror (default: the one in this machine's apt sources)
+  --install      first install with apt what the tests need here: ${[...TOOLS.values()].join(" ")}
+  --no-guest     only the QEMUs
+  --help
+
+Needs apt-get, dpkg and the package debian-archive-keyring; an x86_64 machine.
+Exit code: 0 all is there, 1 something could not be had (the rest is in place), 2 usage.`;
+
+interface Options {
+  readonly folder: string;
+  readonly suites: readonly string[];
+  readonly mirror: string | undefined;
+  readonly install: boolean;
+  readonly guest: boolean;
+}
+
+function readOptions(args: readonly string[]): Options | undefined {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      dir: { type: "string" },
+      mirror: { type: "string" },
+      install: { type: "boolean" },
+      "no-guest": { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return undefined;
+  const project = new URL("..", import.meta.url).pathname;
+  return {
+    folder: resolve(values.dir ?? process.env["QMPCTL_TESTBED"] ?? join(project, ".testbed")),
+    suites: positionals.length > 0 ? positionals : SUITES,
+    mirror: values.mirror,
+    install: values.install ?? false,
+    guest: !values["no-guest"],
+  };
+}
+
+async function installTools(): Promise<void> {
+  const environment = ["DEBIAN_FRONTEND=noninteractive"];
+  await run("env", [...environment, "apt-get", "-qq", "update"]);
+  const packages = [...new Set(TOOLS.values()), "debian-archive-keyring"];
+  await run("env", [...environment, "apt-get", "-qq", "-y", "--no-install-recommends", "install", ...packages]);
+}
+
+/** Does one piece of the work and says how it went; the others go on whatever became of it. */
+async function piece(name: string, work: () => Promise<string>): Promise<boolean> {
+  try {
+    console.log(`${name}: ${await work()}`);
+    return true;
+  } catch (error) {
+    console.error(`${name}: not to be had here: ${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  }
+}
+
+async function toolOnPath(tool: string, from: string): Promise<string> {
+  if (!(await isOnPath(tool))) throw new Error(`apt-get install --no-install-recommends ${from}, or use --install`);
+  return tool === "qemu-ga" ? "there" : versionOf(tool);
+}
+
+async function main(options: Options): Promise<boolean> {
+  if (options.install) await installTools();
+  await mkdir(options.folder, { recursive: true });
+  const tools = await Promise.all([...TOOLS].map(([tool, from]) => piece(tool, () => toolOnPath(tool, from))));
+  await access(KEYRING).catch(() => {
+    throw new Error(`${KEYRING} is missing: install debian-archive-keyring, or use --install`);
+  });
+  const mirror = options.mirror ?? (await findMirror());
+  const pieces = options.suites.map((suite) => piece(`QEMU of ${suite}`, () => fetchEmulator(suite, mirror, join(options.folder, "qemu"))));
+  if (options.guest) pieces.push(piece("guest", () => buildGuest(mirror, join(options.folder, "guest"))));
+  return [...tools, ...(await Promise.all(pieces))].every(Boolean);
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options === undefined) console.log(HELP);
+  else process.exitCode = (await main(options)) ? 0 : 1;
+} catch (error) {
+  console.error(`testbed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ? 2 : 1;
+}

@@ -1,0 +1,96 @@
+import { access, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { closeSuite, dependenciesOf, openSuite, unpack } from "./apt.ts";
+import { run } from "./command.ts";
+import { cpioArchive, type CpioEntry } from "./cpio.ts";
+
+/** The release whose kernel the guest runs: fixed, so that a test sees the same guest on every machine. */
+const SUITE = "bookworm";
+
+/** What the guest is to have: PCI virtio, balloon, virtio-mem, and the power button with a way to read it. */
+const MODULES: readonly string[] = ["virtio_pci", "virtio_balloon", "virtio_mem", "button", "evdev"];
+
+const APPLETS: readonly string[] = ["sh", "mount", "insmod", "cat", "chmod", "mkfifo", "nproc", "head", "poweroff", "uevent"];
+
+/** Builds `<folder>/vmlinuz` and `<folder>/initrd.gz`. Does nothing when the same guest is already there. */
+export async function buildGuest(mirror: string, folder: string): Promise<string> {
+  const init = await readFile(new URL("init.sh", import.meta.url));
+  const stamp = join(folder, "init.sh");
+  const present = await readFile(stamp).catch(() => undefined);
+  if (present?.equals(init) && (await isThere(join(folder, "initrd.gz")))) return "already there";
+
+  await mkdir(folder, { recursive: true });
+  const suite = await openSuite(SUITE, mirror, join(folder, "fetch"));
+  const tree = join(suite.folder, "tree");
+  const kernel = (await dependenciesOf(suite, "linux-image-cloud-amd64")).find((name) => /^linux-image-\d/.test(name));
+  if (!kernel) throw new Error(`${SUITE} has no cloud kernel`);
+  await unpack(suite, [kernel, "busybox-static"], tree);
+
+  const archive = cpioArchive(await initialFiles(tree, init));
+  await writeFile(join(folder, "initrd.gz"), gzipSync(archive, { level: 9 }));
+  const image = (await readdir(join(tree, "boot"))).find((name) => name.startsWith("vmlinuz-"));
+  await rename(join(tree, "boot", image ?? "vmlinuz"), join(folder, "vmlinuz"));
+  await writeFile(stamp, init);
+  await closeSuite(suite);
+  await rm(suite.folder, { recursive: true, force: true });
+  return kernel;
+}
+
+async function initialFiles(tree: string, init: Uint8Array): Promise<CpioEntry[]> {
+  const modules = await modulesInOrder(join(tree, "lib", "modules"));
+  return [
+    ...["bin", "dev", "modules", "proc", "sys"].map((name) => ({ name })),
+    { name: "bin/busybox", data: await readFile(join(tree, "bin", "busybox")) },
+    ...APPLETS.map((name) => ({ name: `bin/${name}`, link: "busybox" })),
+    { name: "init", data: init },
+    { name: "modules/order", data: Buffer.from(`${modules.map(moduleName).join("\n")}\n`) },
+    ...(await Promise.all(modules.map(async (path) => ({ name: `modules/${moduleName(path)}.ko`, data: await moduleBytes(path) })))),
+  ];
+}
+
+/** The files of the wanted modules, each after those it depends on, as it has to be loaded. */
+async function modulesInOrder(folder: string): Promise<readonly string[]> {
+  const files = await readdir(folder, { recursive: true });
+  const byName = new Map(files.filter((file) => /\.ko(\.xz)?$/.test(file)).map((file) => [moduleName(file), join(folder, file)]));
+  const builtIn = await readFile(join(folder, files.find((file) => basename(file) === "modules.builtin") ?? ""), "utf8");
+  const ordered = new Set<string>();
+  const add = async (name: string): Promise<void> => {
+    const path = byName.get(name);
+    if (path === undefined) {
+      if (builtIn.includes(`/${name}.ko`)) return;
+      throw new Error(`the kernel has no module ${name}`);
+    }
+    for (const needed of dependenciesIn(await moduleBytes(path))) await add(needed);
+    ordered.add(path);
+  };
+  for (const name of MODULES) await add(name);
+  return [...ordered];
+}
+
+/** A module names those it needs in its `.modinfo` section, as `depends=a,b` between zero bytes. */
+function dependenciesIn(module: Buffer): readonly string[] {
+  const found = /(?:^|\0)depends=([^\0]*)\0/.exec(module.toString("latin1"));
+  return found?.[1] ? found[1].split(",").map(underscored) : [];
+}
+
+async function moduleBytes(path: string): Promise<Buffer> {
+  if (path.endsWith(".xz")) await run("xz", ["--decompress", "--keep", "--force", path]);
+  return readFile(path.replace(/\.xz$/, ""));
+}
+
+function moduleName(path: string): string {
+  return underscored(basename(path).replace(/\.ko(\.xz)?$/, ""));
+}
+
+/** Files spell it with dashes or underscores, the kernel takes both for the same. */
+function underscored(name: string): string {
+  return name.replaceAll("-", "_");
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,76 @@
+#!/bin/sh
+# The whole of the test guest's user space. What it prints on the serial line is what the tests believe:
+#   GUEST-READY                                     once, when everything below is in place
+#   cpus=2 MemTotal: 480000 kB MemFree: 400000 kB   each second, and at once when a CPU or a block of memory came or went
+#   GUEST-POWEROFF                                  the power button was pressed
+# Words on the kernel's command line make it a worse guest:
+#   qmpctl.balloon=off         never loads the balloon driver
+#   qmpctl.powerbutton=ignore  does nothing when the power button is pressed
+#   qmpctl.online=off          leaves plugged CPUs and memory offline
+#   qmpctl.unplug=refuse       refuses to let go of CPUs and memory
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+read -r words </proc/cmdline
+asked() { case " $words " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+
+mkfifo /pulse
+exec 3<>/pulse
+
+# Called by the kernel's own announcements, one at a time, so each CPU is brought online once, when it appears:
+# doing it again while it is being ejected would bring it back.
+cat >/hotplug <<'HOTPLUG'
+#!/bin/sh
+case $ACTION:$SUBSYSTEM in
+  add:cpu) [ -e /stay-offline ] || echo 1 >"/sys$DEVPATH/online" ;;
+  *:cpu | *:memory) ;;
+  *) exit ;;
+esac
+echo >/pulse
+HOTPLUG
+chmod 755 /hotplug
+
+if asked qmpctl.online=off; then
+  : >/stay-offline
+else
+  # Movable, so that it can be taken away again.
+  echo online_movable >/sys/devices/system/memory/auto_online_blocks
+fi
+uevent /hotplug &
+
+while read -r module; do
+  case $module in
+    virtio_balloon) asked qmpctl.balloon=off && continue ;;
+    button | evdev) asked qmpctl.powerbutton=ignore && continue ;;
+  esac
+  insmod "/modules/$module.ko"
+done </modules/order
+
+# A CPU that came between the kernel's start and ours was announced to nobody.
+for cpu in /sys/devices/system/cpu/cpu[1-9]*/online; do
+  [ -e "$cpu" ] && [ ! -e /stay-offline ] && read -r state <"$cpu" && [ "$state" = 0 ] && echo 1 >"$cpu"
+done
+
+if asked qmpctl.unplug=refuse; then
+  for kind in /sys/firmware/acpi/hotplug/*/enabled; do echo 0 >"$kind"; done
+fi
+
+for input in /sys/class/input/event*; do
+  [ -e "$input" ] || continue
+  read -r name <"$input/device/name"
+  [ "$name" = "Power Button" ] || continue
+  { head -c 1 "/dev/input/${input##*/}" >/dev/null; echo GUEST-POWEROFF; poweroff -f; } &
+done
+
+report() {
+  while read -r key value unit; do
+    case $key in MemTotal:) total=$value ;; MemFree:) free=$value; break ;; esac
+  done </proc/meminfo
+  echo "cpus=$(nproc) MemTotal: $total kB MemFree: $free kB"
+}
+
+echo GUEST-READY
+while :; do
+  report
+  read -r -t 1 _ <&3
+done
