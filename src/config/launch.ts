@@ -1,0 +1,141 @@
+import { z } from "zod/v3";
+import { ConfigError, type ConfigIssue } from "./config-error.ts";
+import { JsonTextError, parseJson, valueOf } from "./json.ts";
+import { isName, NAME_RULE } from "./names.ts";
+import { ownedOptions } from "./owned.ts";
+import { brokenRules } from "./rules.ts";
+import { isSize, parseSize } from "./size.ts";
+
+export { formatSize, parseSize } from "./size.ts";
+
+/** How vCPUs are arranged; what is absent is 1, and the product is `vcpus.max`. */
+export interface Topology {
+  readonly sockets?: number | undefined;
+  readonly dies?: number | undefined;
+  readonly cores?: number | undefined;
+  readonly threads?: number | undefined;
+}
+
+/** What a machine is started with. Sizes are bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
+export interface LaunchConfig {
+  readonly name: string;
+  /** The program: a name that PATH knows, or an absolute path. */
+  readonly emulator: string;
+  readonly memory: {
+    /** The RAM the machine starts with: the most that its balloon can give back. */
+    readonly max: number;
+    /** The balloon's target. */
+    readonly current: number;
+    /** What a balloon target must not go below. */
+    readonly min?: number;
+    /** Slots for memory that is plugged later, and the most that the machine can have with all of them full. */
+    readonly hotplug?: { readonly slots: number; readonly limit: number };
+  };
+  readonly vcpus: {
+    readonly max: number;
+    readonly current: number;
+    readonly topology?: Topology;
+    readonly pin: Readonly<Record<string, string>>;
+  };
+  /** QEMU's own words for all the rest, untouched. */
+  readonly args: readonly string[];
+  /** An absolute path for one more QMP socket, for tools of one's own. */
+  readonly monitor?: string;
+}
+
+/** The most text that a config can have. */
+export const TEXT_LIMIT: number = 1024 * 1024;
+const MIB = 1024 ** 2;
+
+const size = z.string().refine(isSize);
+const count = z.number().int().min(1).max(8192);
+const word = z.string().refine((text) => !text.includes("\0"));
+const path = word.refine((text) => text.startsWith("/"));
+
+const launchConfig = z.object({
+  name: z.string().refine(isName),
+  emulator: word.refine((text) => text.startsWith("/") || /^[^/\s-][^/]*$/.test(text)),
+  memory: z.object({ max: size, current: size, min: size.optional(), hotplug: z.object({ slots: count.max(256), limit: size }).optional() }),
+  vcpus: z.object({
+    max: count,
+    current: count,
+    topology: z.object({ sockets: count.optional(), dies: count.optional(), cores: count.optional(), threads: count.optional() }).optional(),
+    pin: z.record(z.string()).default({}),
+  }),
+  args: z.array(word).default([]),
+  monitor: path.optional(),
+});
+
+/** What would be right at each place, for the message. `memory.max` and the like are looked up without their last number. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  "": "an object with name, emulator, memory, vcpus and args",
+  name: NAME_RULE,
+  emulator: 'the name of a program that PATH knows, as "qemu-system-x86_64", or an absolute path',
+  memory: 'an object, as { "max": "2GiB", "current": "1GiB" }',
+  "memory.hotplug": 'an object, as { "slots": 4, "limit": "8GiB" }',
+  "memory.hotplug.slots": "a whole number from 1 to 256",
+  vcpus: 'an object, as { "max": 4, "current": 2 }',
+  "vcpus.topology": 'an object, as { "sockets": 1, "cores": 4, "threads": 1 }',
+  "vcpus.pin": 'an object, as { "0": "0-3" }',
+  args: "a list of texts, one for each word of QEMU's command line",
+  monitor: "an absolute path for a Unix socket",
+};
+const SIZE_EXPECTED = "a text with a whole number and its unit, as 300MiB or 2GiB";
+
+/**
+ * Reads a launch config. `path` is for messages only. Throws a ConfigError (`invalid`) with everything that is wrong in it, at once.
+ * Keys that we don't know are left alone: a newer version may have put them there.
+ */
+export function parseLaunchConfig(text: string, path: string): LaunchConfig {
+  const raw = readValue(text, path);
+  const parsed = launchConfig.safeParse(raw);
+  const shape = parsed.success ? [] : parsed.error.issues.map((issue) => issueAt(issue.path, raw));
+  const issues = [...shape, ...brokenRules(raw), ...ownedOptions(wordsOf(raw))];
+  if (!parsed.success || issues.length > 0) throw new ConfigError(path, "invalid", issues);
+  return inBytes(parsed.data);
+}
+
+function readValue(text: string, path: string): unknown {
+  if (text.length > TEXT_LIMIT) throw new ConfigError(path, "invalid", `larger than ${TEXT_LIMIT / MIB} MiB, no launch config is`);
+  try {
+    return valueOf(parseJson(text));
+  } catch (cause) {
+    if (cause instanceof JsonTextError) throw new ConfigError(path, "invalid", cause.message, { cause });
+    throw cause;
+  }
+}
+
+function issueAt(keys: readonly (string | number)[], raw: unknown): ConfigIssue {
+  const path = keys.join(".");
+  const value = keys.reduce<unknown>((from, key) => (from as Readonly<Record<string, unknown>> | null | undefined)?.[key], raw);
+  return { path, value, expected: expectedAt(path) };
+}
+
+function expectedAt(path: string): string {
+  if (EXPECTED[path] !== undefined) return EXPECTED[path];
+  if (path.startsWith("memory.")) return SIZE_EXPECTED;
+  if (path.startsWith("vcpus.pin.")) return "a Linux CPU list as text, as 0-3,8";
+  return path.startsWith("args.") ? "a text without a NUL" : "a whole number from 1 to 8192";
+}
+
+/** The words of `args` as far as they are words, so that wrong options are named also where something else is wrong. */
+function wordsOf(raw: unknown): readonly string[] {
+  const args = (raw as { readonly args?: unknown } | null)?.args;
+  return Array.isArray(args) ? args.filter((each) => typeof each === "string") : [];
+}
+
+function inBytes({ memory, vcpus, monitor, ...rest }: z.infer<typeof launchConfig>): LaunchConfig {
+  const { min, hotplug } = memory;
+  const { topology, ...counts } = vcpus;
+  return {
+    ...rest,
+    memory: {
+      max: parseSize(memory.max),
+      current: parseSize(memory.current),
+      ...(min === undefined ? {} : { min: parseSize(min) }),
+      ...(hotplug === undefined ? {} : { hotplug: { slots: hotplug.slots, limit: parseSize(hotplug.limit) } }),
+    },
+    vcpus: { ...counts, ...(topology === undefined ? {} : { topology }) },
+    ...(monitor === undefined ? {} : { monitor }),
+  };
+}

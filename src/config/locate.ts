@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { lstat, realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { messageOf, UsageError } from "../errors.ts";
+import { ConfigError } from "./config-error.ts";
+import type { Folders } from "./folders.ts";
+import { checkName } from "./names.ts";
+
+/** Where a domain's config is, whether or not it is there already. */
+export interface ConfigPlace {
+  /** The real path: links are resolved. */
+  readonly path: string;
+  /** The file's name without its ending. */
+  readonly name: string;
+  /** Whether it is in the config folder: then the file's name is the domain's. */
+  readonly named: boolean;
+  /** The name of its run-time folder, no two places have the same. */
+  readonly key: string;
+}
+
+/**
+ * Finds a domain's config by its name (in the config folder) or by a path: what has a slash in it or ends in `.json`.
+ * UsageError for what can't be a name; ConfigError (`unsafe`) for a link that leads out of the folder it is in.
+ */
+export async function locate(nameOrPath: string, folders: Folders): Promise<ConfigPlace> {
+  if (nameOrPath.includes("\0")) throw new UsageError(`domain ${JSON.stringify(nameOrPath.slice(0, 60))}: a NUL is in it`, { value: nameOrPath, expected: "a name or a path" });
+  const isPath = nameOrPath.includes("/") || nameOrPath.endsWith(".json");
+  const path = await follow(isPath ? resolve(nameOrPath) : join(folders.config, `${checkName(nameOrPath)}.json`));
+  const named = dirname(path) === (await realFolder(folders.config));
+  const name = basename(path).replace(/\.json$/, "");
+  if (named) return { path, name: checkName(name), named, key: name };
+  return { path, name, named, key: keyOf(path, name) };
+}
+
+/** The real path of a config. A link may lead to a neighbour, not out of the folder: somebody else could be writing there. */
+async function follow(path: string): Promise<string> {
+  const folder = await realFolder(dirname(path));
+  const inside = join(folder, basename(path));
+  try {
+    if (!(await lstat(inside)).isSymbolicLink()) return inside;
+    const target = await realpath(inside);
+    if (dirname(target) !== folder) throw new ConfigError(path, "unsafe", `a link that leads out of its folder, to ${target}`);
+    return target;
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    const code = (cause as { readonly code?: string }).code;
+    if (code === "ENOENT" && (await lstat(inside).catch(() => undefined)) === undefined) return inside;
+    throw new ConfigError(path, code === "ENOENT" || code === "ELOOP" ? "unsafe" : "io", code === "ENOENT" ? "a link that leads nowhere" : messageOf(cause), { cause });
+  }
+}
+
+async function realFolder(folder: string): Promise<string> {
+  return realpath(folder).catch(() => folder);
+}
+
+/** "@" is in no name, so a config of the config folder never has the key of one elsewhere. */
+function keyOf(path: string, name: string): string {
+  const safe = name.replace(/[^A-Za-z0-9._+-]/g, "_").replace(/^[^A-Za-z0-9]/, "_").slice(0, 40);
+  return `${safe}@${createHash("sha256").update(path).digest("hex").slice(0, 8)}`;
+}

@@ -1,0 +1,77 @@
+import type { ConfigIssue } from "./config-error.ts";
+import { formatSize, isSize, parseSize } from "./size.ts";
+
+/**
+ * What the values of a launch config must be to each other. Works on a config that is not checked yet and looks only at the
+ * values that are right in themselves, so that one reading names all that is wrong.
+ */
+export function brokenRules(raw: unknown): readonly ConfigIssue[] {
+  const memory = objectAt(raw, "memory");
+  const vcpus = objectAt(raw, "vcpus");
+  return [...memoryRules(memory), ...vcpuRules(vcpus), ...pinRules(objectAt(vcpus, "pin"), countAt(vcpus, "max"))];
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+const MIB = 1024 ** 2;
+/** A page: the balloon's unit. */
+const PAGE = 4096;
+
+function memoryRules(memory: Values): readonly ConfigIssue[] {
+  const max = sizeAt(memory, "max");
+  const current = sizeAt(memory, "current");
+  const min = sizeAt(memory, "min");
+  const limit = sizeAt(objectAt(memory, "hotplug"), "limit");
+  const issue = (key: string, expected: string): ConfigIssue => ({ path: `memory.${key}`, value: key === "hotplug.limit" ? objectAt(memory, "hotplug")["limit"] : memory[key], expected });
+  return [
+    ...(max !== undefined && max % MIB !== 0 ? [issue("max", "whole MiB")] : []),
+    ...(current !== undefined && current % PAGE !== 0 ? [issue("current", "a multiple of 4KiB")] : []),
+    ...(current !== undefined && max !== undefined && current > max ? [issue("current", `at most memory.max, ${formatSize(max)}`)] : []),
+    ...(min !== undefined && current !== undefined && min > current ? [issue("min", `at most memory.current, ${formatSize(current)}`)] : []),
+    ...(limit !== undefined && limit % MIB !== 0 ? [issue("hotplug.limit", "whole MiB")] : []),
+    ...(limit !== undefined && max !== undefined && limit <= max ? [issue("hotplug.limit", `more than memory.max, ${formatSize(max)}`)] : []),
+  ];
+}
+
+function vcpuRules(vcpus: Values): readonly ConfigIssue[] {
+  const max = countAt(vcpus, "max");
+  const current = countAt(vcpus, "current");
+  const topology = objectAt(vcpus, "topology");
+  const product = ["sockets", "dies", "cores", "threads"].reduce((so_far, key) => so_far * (countAt(topology, key) ?? 1), 1);
+  const given = vcpus["topology"] !== undefined;
+  return [
+    ...(max !== undefined && current !== undefined && current > max ? [{ path: "vcpus.current", value: current, expected: `at most vcpus.max, ${max}` }] : []),
+    ...(given && max !== undefined && product !== max ? [{ path: "vcpus.topology", value: topology, expected: `a product of ${max}, as vcpus.max is, not ${product}` }] : []),
+  ];
+}
+
+function pinRules(pin: Values, max: number | undefined): readonly ConfigIssue[] {
+  return Object.entries(pin).flatMap(([vcpu, cpus]) => {
+    const path = `vcpus.pin.${vcpu.slice(0, 40)}`;
+    const isNumber = /^(0|[1-9]\d{0,3})$/.test(vcpu);
+    if (!isNumber || (max !== undefined && Number(vcpu) >= max)) return [{ path, value: cpus, expected: `no such key: vCPUs are numbered from 0 to ${max === undefined ? "vcpus.max - 1" : max - 1}` }];
+    return typeof cpus === "string" && !looksLikeCpuList(cpus) ? [{ path, value: cpus, expected: "a Linux CPU list, as 0-3,8 or 0-7,^2" }] : [];
+  });
+}
+
+/** The form only; whether the machine has those CPUs is for the moment they are used. */
+function looksLikeCpuList(text: string): boolean {
+  const items = text.split(",").map((item) => /^(\^?)(\d{1,4})(?:-(\d{1,4}))?$/.exec(item));
+  const well = items.every((item) => item !== null && Number(item[2]) <= Number(item[3] ?? item[2]) && Number(item[3] ?? item[2]) < 8192);
+  return well && items.some((item) => item?.[1] === "");
+}
+
+function objectAt(from: unknown, key: string): Values {
+  const value = typeof from === "object" && from !== null ? (from as Values)[key] : undefined;
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Values) : {};
+}
+
+function sizeAt(from: Values, key: string): number | undefined {
+  const value = from[key];
+  return typeof value === "string" && isSize(value) ? parseSize(value) : undefined;
+}
+
+function countAt(from: Values, key: string): number | undefined {
+  const value = from[key];
+  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 8192 ? value : undefined;
+}

@@ -1,0 +1,149 @@
+import { createHash, randomBytes } from "node:crypto";
+import { link, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { messageOf } from "../errors.ts";
+import { ConfigError } from "./config-error.ts";
+import type { Folders } from "./folders.ts";
+import { type LaunchConfig, parseLaunchConfig } from "./launch.ts";
+import type { ConfigPlace } from "./locate.ts";
+import { isName } from "./names.ts";
+import { flushFolder, readSafely, removeQuietly, writeNew } from "./safe-file.ts";
+
+/** A config as it was read: `digest` (SHA-256, hex) tells whether the file still is what was read. */
+export interface Stored {
+  readonly place: ConfigPlace;
+  readonly path: string;
+  readonly text: string;
+  readonly digest: string;
+  readonly config: LaunchConfig;
+}
+
+/** A new text of a config, flushed to disk beside the old one and not yet in force. */
+export interface Prepared {
+  /** The file that holds the new text until it is committed or dropped. */
+  readonly temporary: string;
+  /** Puts it in force, all of it or nothing. ConfigError `changed` where the file is no longer what was read, `io` where the system refuses. */
+  commit(): Promise<Stored>;
+  /** Forgets it. Harmless after a commit, and when done twice. */
+  drop(): Promise<void>;
+}
+
+/** Reads a config. ConfigError: `missing`, `unsafe`, `invalid` (also where the file's name is not the domain's), `io`. */
+export async function readConfig(place: ConfigPlace): Promise<Stored> {
+  return asStored(place, (await readSafely(place.path)).text);
+}
+
+/** Writes a config's next text beside it. The text is checked first: what can't be read again is never written. */
+export async function prepareConfig(stored: Stored, newText: string): Promise<Prepared> {
+  const next = asStored(stored.place, newText);
+  const owner = await unchanged(stored);
+  const temporary = temporaryOf(stored.path);
+  await writeNew(temporary, newText, owner);
+  let state: "prepared" | "committed" | "dropped" = "prepared";
+  return {
+    temporary,
+    commit: async () => {
+      if (state === "dropped") throw new ConfigError(stored.path, "io", "the prepared text was dropped already");
+      if (state === "prepared") await replace(stored, temporary);
+      state = "committed";
+      return next;
+    },
+    drop: async () => {
+      if (state === "prepared") await removeQuietly(temporary);
+      if (state === "prepared") state = "dropped";
+    },
+  };
+}
+
+/**
+ * Writes a config that is not there yet; its folder is made where missing. ConfigError `exists` where there is one, unless `replace`;
+ * then the old one is gone in the same moment in which the new one is there.
+ */
+export async function createConfig(place: ConfigPlace, text: string, options: { readonly replace?: boolean } = {}): Promise<Stored> {
+  const stored = asStored(place, text);
+  const temporary = temporaryOf(place.path);
+  await attempt(place.path, () => mkdir(dirname(place.path), { recursive: true, mode: 0o700 }));
+  await writeNew(temporary, text);
+  try {
+    // A link is refused where the name is taken, a rename is not.
+    await attempt(place.path, () => (options.replace === true ? rename(temporary, place.path) : link(temporary, place.path)));
+  } finally {
+    await removeQuietly(temporary);
+  }
+  await flushFolder(dirname(place.path));
+  return stored;
+}
+
+/** Removes a config that still is what was read. ConfigError: `changed`, `io`. */
+export async function removeConfig(stored: Stored): Promise<void> {
+  await unchanged(stored);
+  await attempt(stored.path, () => rm(stored.path));
+  await flushFolder(dirname(stored.path));
+}
+
+/** The names of all domains of the config folder, sorted. Whether each can be read is for `readConfig` to say. */
+export async function listNames(folders: Folders): Promise<readonly string[]> {
+  const files = await entriesOf(folders.config);
+  return files.filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length)).filter(isName).sort();
+}
+
+/** Removes what writers that died left beside a config. Only under the domain's lock: else it could be a living writer's. */
+export async function sweepLeftovers(place: ConfigPlace): Promise<number> {
+  const folder = dirname(place.path);
+  const prefix = `.${basename(place.path)}.`;
+  const left = (await entriesOf(folder)).filter((file) => file.startsWith(prefix) && /^[0-9a-f]{12}\.new$/.test(file.slice(prefix.length)));
+  await Promise.all(left.map((file) => removeQuietly(join(folder, file))));
+  return left.length;
+}
+
+/** The digest of a config's text. */
+export function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function asStored(place: ConfigPlace, text: string): Stored {
+  const config = parseLaunchConfig(text, place.path);
+  if (place.named && config.name !== place.name) {
+    throw new ConfigError(place.path, "invalid", [{ path: "name", value: config.name, expected: `${JSON.stringify(place.name)}, as the file is called` }]);
+  }
+  return { place, path: place.path, text, digest: digestOf(text), config };
+}
+
+function temporaryOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.new`);
+}
+
+/** Makes sure that the file is what was read, and tells whose it is. */
+async function unchanged(stored: Stored): Promise<{ readonly uid: number; readonly gid: number }> {
+  const now = await readSafely(stored.path).catch((cause: unknown) => {
+    if (cause instanceof ConfigError && cause.problem === "missing") throw new ConfigError(stored.path, "changed", "somebody removed it since it was read", { cause });
+    throw cause;
+  });
+  if (digestOf(now.text) !== stored.digest) throw new ConfigError(stored.path, "changed", "somebody else changed it since it was read");
+  return now;
+}
+
+async function replace(stored: Stored, temporary: string): Promise<void> {
+  await unchanged(stored);
+  await attempt(stored.path, () => rename(temporary, stored.path));
+  // From here on everybody reads the new text, so nothing that follows may turn the commit into a failure.
+  await flushFolder(dirname(stored.path));
+}
+
+async function attempt(path: string, action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
+  } catch (cause) {
+    if ((cause as { readonly code?: string }).code === "EEXIST") throw new ConfigError(path, "exists", "there is such a config already", { cause });
+    throw new ConfigError(path, "io", messageOf(cause), { cause });
+  }
+}
+
+async function entriesOf(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    if ((cause as { readonly code?: string }).code === "ENOENT") return [];
+    throw new ConfigError(folder, "io", messageOf(cause), { cause });
+  }
+}

@@ -1,0 +1,33 @@
+import { spawn } from "node:child_process";
+import { HostError } from "../errors.ts";
+
+/** What flock(1) is told to say when the lock isn't free in time: a status that it uses for nothing else. */
+const NOT_FREE = 75;
+
+/**
+ * Takes an exclusive lock on an open descriptor through flock(1), run with it as its descriptor 3: the lock belongs to the open
+ * file, so it stays ours when flock ends. False when it isn't free within `timeout` milliseconds. An abort rejects with the signal's reason.
+ */
+export function runFlock(fd: number, timeout: number, signal?: AbortSignal): Promise<boolean> {
+  signal?.throwIfAborted();
+  const patience = timeout <= 0 ? ["-n"] : ["-w", (timeout / 1000).toFixed(3)];
+  const command = ["flock", "-x", ...patience, "-E", String(NOT_FREE), "3"];
+  return new Promise((resolve, reject) => {
+    const child = spawn("flock", command.slice(1), { stdio: ["ignore", "ignore", "pipe", fd] });
+    let stderr = "";
+    child.stderr?.on("data", (chunk: Uint8Array) => (stderr += chunk.toString()));
+    const onAbort = (): void => void child.kill("SIGKILL");
+    signal?.addEventListener("abort", onAbort, { once: true });
+    child.on("error", (cause) => {
+      signal?.removeEventListener("abort", onAbort);
+      reject(new HostError(`flock: ${"code" in cause && cause.code === "ENOENT" ? "there is none on this machine, it comes with util-linux" : cause.message}`, { command }, { cause }));
+    });
+    child.on("close", (status) => {
+      signal?.removeEventListener("abort", onAbort);
+      if (signal?.aborted === true) reject(signal.reason);
+      else if (status === 0) resolve(true);
+      else if (status === NOT_FREE) resolve(false);
+      else reject(new HostError(`flock: ${stderr.trim() || `it ended with status ${status}`}`, { command, stderr }));
+    });
+  });
+}

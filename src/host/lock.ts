@@ -1,0 +1,76 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { FileHandle } from "node:fs/promises";
+import { pid } from "node:process";
+import { QmpctlError } from "../errors.ts";
+import { runFlock } from "./flock.ts";
+import { isStillThere, type LockHolder, openLockFile, readHolder, writeHolder } from "./lock-file.ts";
+import { commandLineOf } from "./threads.ts";
+
+export type { LockHolder } from "./lock-file.ts";
+
+/** The lock was not free by the deadline: who holds it, what for, and since when. */
+export class LockedError extends QmpctlError {
+  readonly path: string;
+  readonly holder: LockHolder;
+
+  constructor(path: string, waited: number, holder: LockHolder) {
+    super("locked", `${path}: locked by ${describe(holder)}, waited ${waited} ms`);
+    this.path = path;
+    this.holder = holder;
+  }
+}
+
+/** `timeout` is milliseconds, 10000 by default; 0 does not wait. `holder` tells others what we do, the process's command line by default. */
+export interface LockOptions {
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+  readonly holder?: string;
+}
+
+/** A lock that is held until it is released, or its process ends in whatever way. Releasing twice is harmless. */
+export interface Lock extends AsyncDisposable {
+  readonly path: string;
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the exclusive flock(2) lock on a file (made 0600 where missing), the same that a shell script's `flock FILE` takes.
+ * LockedError when it isn't free by the deadline; HostError where the file is not ours; an abort rejects with the signal's reason.
+ */
+export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
+  const { timeout = 10_000, signal } = options;
+  const start = performance.now();
+  for (;;) {
+    const file = await openLockFile(path);
+    try {
+      const free = await runFlock(file.fd, timeout - (performance.now() - start), signal);
+      if (!free) throw new LockedError(path, timeout, await readHolder(file));
+      if (await isStillThere(file, path)) return await hold(file, path, options.holder);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await file.close(); // its last holder removed the file while we waited: the lock is now on another one
+  }
+}
+
+async function hold(file: FileHandle, path: string, holder?: string): Promise<Lock> {
+  const command = holder ?? (await commandLineOf(pid))?.join(" ");
+  await writeHolder(file, { pid, command, since: new Date().toISOString() });
+  let releasing: Promise<void> | undefined;
+  const release = (): Promise<void> => (releasing ??= letGo(file));
+  return { path, release, [Symbol.asyncDispose]: release };
+}
+
+async function letGo(file: FileHandle): Promise<void> {
+  try {
+    await file.truncate(0); // our name must not be read as that of the next holder
+  } finally {
+    await file.close();
+  }
+}
+
+function describe({ pid: holder, command, since }: LockHolder): string {
+  if (holder === undefined) return "a process that can't be told";
+  return `process ${holder}${command === undefined ? "" : ` (${command})`}${since === undefined ? "" : ` since ${since}`}`;
+}

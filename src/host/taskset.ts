@@ -1,0 +1,71 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { HostError } from "../errors.ts";
+import { type CpuSet, formatCpuList, parseCpuList } from "./cpulist.ts";
+
+/** How long a call may take. `timeout` is milliseconds, 5000 by default; an abort rejects with the signal's own reason. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  readonly timeout?: number;
+}
+
+/** The CPUs a thread may run on, as the kernel has it now. HostError where the thread is gone. Source: /proc/TID/status. */
+export async function readAffinity(tid: number): Promise<CpuSet> {
+  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(await readOr(`/proc/${tid}/status`, `thread ${tid}: it is gone`))?.[1];
+  if (list === undefined) throw new HostError(`thread ${tid}: /proc shows no CPUs for it`);
+  return parseCpuList(list);
+}
+
+/**
+ * Lets a thread run on these CPUs only, through taskset(1), and returns what the kernel then says. That can be less than was
+ * asked for, as a cpuset narrows it silently: compare. HostError with taskset's own words where it fails.
+ */
+export async function setAffinity(tid: number, set: CpuSet, options: CallOptions = {}): Promise<CpuSet> {
+  await run("taskset", ["-pc", formatCpuList(set), String(tid)], options);
+  return readAffinity(tid);
+}
+
+/** The CPUs this machine has running. Source: /sys/devices/system/cpu/online. */
+export function onlineCpus(): Promise<CpuSet> {
+  return readCpus("online");
+}
+
+/** The CPUs this machine has at all, also those taken offline. Source: /sys/devices/system/cpu/present. */
+export function presentCpus(): Promise<CpuSet> {
+  return readCpus("present");
+}
+
+async function readCpus(which: string): Promise<CpuSet> {
+  const file = `/sys/devices/system/cpu/${which}`;
+  return parseCpuList(await readOr(file, `${which} CPUs: ${file} can't be read`));
+}
+
+async function readOr(file: string, message: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new HostError(message, {}, { cause });
+  }
+}
+
+function run(tool: string, args: readonly string[], { signal, timeout = 5000 }: CallOptions): Promise<void> {
+  signal?.throwIfAborted();
+  const command = [tool, ...args];
+  return new Promise((resolve, reject) => {
+    const child = execFile(tool, args, { timeout, killSignal: "SIGKILL" }, (cause, _stdout, stderr) => {
+      signal?.removeEventListener("abort", onAbort);
+      if (signal?.aborted === true) reject(signal.reason);
+      else if (cause === null) resolve();
+      else reject(new HostError(`${command.join(" ")}: ${whyItFailed(cause, stderr, tool, timeout)}`, { command, stderr }, { cause }));
+    });
+    const onAbort = (): void => void child.kill("SIGKILL");
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+function whyItFailed(cause: Error & { readonly code?: unknown; readonly killed?: boolean }, stderr: string, tool: string, timeout: number): string {
+  if (cause.code === "ENOENT") return `there is no ${tool} on this machine, it comes with util-linux`;
+  if (cause.killed === true) return `no end after ${timeout} ms`;
+  const words = stderr.trim().split("\n").at(-1) ?? "";
+  return words.replace(`${tool}: `, "") || `it ended with status ${String(cause.code)}`;
+}

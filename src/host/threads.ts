@@ -1,0 +1,69 @@
+import { readdir, readFile } from "node:fs/promises";
+
+/** One thread of a process, with the name it carries in /proc (`CPU 1/KVM`; at most 15 bytes). */
+export interface Thread {
+  readonly tid: number;
+  readonly name: string;
+}
+
+/** The process a thread belongs to, or undefined where no such thread lives. Source: `Tgid` of /proc/TID/status, see proc(5). */
+export async function processOf(tid: number): Promise<number | undefined> {
+  const group = /^Tgid:\s*(\d+)$/m.exec((await readProc(tid, "status")) ?? "")?.[1];
+  return group === undefined ? undefined : Number(group);
+}
+
+/** All threads of a process, by ascending id; empty where the process is gone. Source: /proc/PID/task. */
+export async function threadsOf(pid: number): Promise<readonly Thread[]> {
+  const tids = (await entriesOf(`/proc/${pid}/task`)).map(Number).sort((a, b) => a - b);
+  const threads = await Promise.all(
+    tids.map(async (tid) => {
+      const name = await readProc(pid, `task/${tid}/comm`);
+      return name === undefined ? [] : [{ tid, name: name.trimEnd() }];
+    }),
+  );
+  return threads.flat();
+}
+
+/** Whether a process runs. A zombie doesn't: it has ended and only waits for its parent. */
+export async function isAlive(pid: number): Promise<boolean> {
+  const state = (await statOf(pid))?.[0];
+  return state !== undefined && state !== "Z" && state !== "X";
+}
+
+/**
+ * When a process was started, in clock ticks since boot. With the pid it identifies a process for good, as pids are reused.
+ * Undefined where there is none. Source: field 22 of /proc/PID/stat.
+ */
+export async function startTime(pid: number): Promise<number | undefined> {
+  const ticks = (await statOf(pid))?.[19];
+  return ticks === undefined ? undefined : Number(ticks);
+}
+
+/** A process's argv; undefined where it is gone or shows none (a zombie, a kernel thread). Source: /proc/PID/cmdline. */
+export async function commandLineOf(pid: number): Promise<readonly string[] | undefined> {
+  const text = await readProc(pid, "cmdline");
+  if (text === undefined || text === "") return undefined;
+  return text.replace(/\0$/, "").split("\0");
+}
+
+/** The fields of /proc/PID/stat from the third on: the second is the name, which may hold blanks and brackets. */
+async function statOf(pid: number): Promise<readonly string[] | undefined> {
+  const text = await readProc(pid, "stat");
+  return text?.slice(text.lastIndexOf(")") + 2).trimEnd().split(" ");
+}
+
+async function readProc(id: number, file: string): Promise<string | undefined> {
+  try {
+    return await readFile(`/proc/${id}/${file}`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+async function entriesOf(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch {
+    return [];
+  }
+}
