@@ -1,0 +1,67 @@
+import type { ChangeOptions, Report, Scope } from "../domain/change.ts";
+import { timeoutOf } from "./duration.ts";
+import type { Machine } from "./facade.ts";
+import { type Arguments, misuse, type Option } from "./options.ts";
+import { toJson } from "./output.ts";
+import { progressLine } from "./progress.ts";
+import { exitCodeOf, showReport } from "./report.ts";
+import type { Call } from "./verb.ts";
+
+/** Options of what may touch a running machine and take its time. */
+export const effortOptions: Readonly<Record<string, Option>> = {
+  "dry-run": { about: "say what would be done, and do nothing" },
+  timeout: { about: "how long the running machine may take (30 s unless given)", value: "TIME" },
+  force: { about: "do it though the guest may not survive it" },
+  "on-failure": { about: "what becomes of what was done when a step fails: undo (unless given) or keep", value: "undo|keep" },
+};
+
+/** Options that every change takes. */
+export const changeOptions: Readonly<Record<string, Option>> = {
+  static: { about: "change the launch config: what the next start uses" },
+  config: { about: "", alias: "static" },
+  dynamic: { about: "change the running machine; with --static: both" },
+  live: { about: "", alias: "dynamic" },
+  current: { about: "change the running machine, or the config of a stopped one (what happens without these)" },
+  ...effortOptions,
+};
+
+/** Which halves the options ask for. */
+export function scopeOf(args: Arguments): Scope {
+  const [fixed, running] = [args.flag("static"), args.flag("dynamic")];
+  if (args.flag("current") && (fixed || running)) {
+    const other = fixed ? "--static" : "--dynamic";
+    throw misuse(`--current and ${other}: give one of them`, other, "--current alone, or --static and --dynamic");
+  }
+  if (fixed && running) return "both";
+  return fixed ? "static" : running ? "dynamic" : "current";
+}
+
+/**
+ * Does something with the domain of the first operand that ends in a report, and shows it.
+ * An interrupt is passed on; what was half done is undone before this settles.
+ */
+export async function change(call: Call, work: (machine: Machine, options: ChangeOptions) => Promise<Report>): Promise<number> {
+  const { args, io, facade } = call;
+  const options = { ...effortOf(args), scope: scopeOf(args), signal: io.signal };
+  await using machine = await facade.open(args.operand(0));
+  using line = progressLine(io);
+  using _ = interruptNotice(call);
+  const report = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress });
+  line[Symbol.dispose]();
+  io.stdout.write(args.flag("json") ? `${toJson(report)}\n` : showReport(report, io));
+  return exitCodeOf(report);
+}
+
+function effortOf(args: Arguments): ChangeOptions {
+  const onFailure = args.text("on-failure");
+  if (onFailure !== undefined && onFailure !== "undo" && onFailure !== "keep")
+    throw misuse(`--on-failure ${onFailure}: give undo or keep`, onFailure, "undo or keep");
+  return { ...timeoutOf(args), dryRun: args.flag("dry-run"), force: args.flag("force"), ...(onFailure === undefined ? {} : { onFailure }) };
+}
+
+// Undoing takes time too: without a word the user would take it for a hang and kill it halfway.
+function interruptNotice({ io }: Call): Disposable {
+  const say = (): void => io.stderr.write("qmpctl: interrupted: taking back what is half done; once more to quit at once\n");
+  if (io.stderr.isTTY) io.signal.addEventListener("abort", say, { once: true });
+  return { [Symbol.dispose]: () => io.signal.removeEventListener("abort", say) };
+}

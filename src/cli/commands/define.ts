@@ -1,0 +1,47 @@
+import type { Source } from "../facade.ts";
+import { type Arguments, misuse } from "../options.ts";
+import { toJson } from "../output.ts";
+import type { Call, Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["define FILE", "define -- QEMU-COMMAND...", "define --pid PID"],
+  summary: "make a domain of a launch config, a QEMU command line, or a running QEMU",
+  details: [
+    "FILE is a launch config (JSON). A QEMU command line is given as it would be typed, after --; options that the launch config has a place for (-m, -smp, -name, monitors) move there, and notes say so.",
+  ],
+  options: {
+    name: { about: "what to call the domain", value: "NAME" },
+    pid: { about: "take the command line of this running process", value: "PID" },
+    replace: { about: "overwrite a config of that name" },
+  },
+  operands: { names: ["FILE"], required: 0, verbatim: true },
+  async run({ args, io, facade }: Call): Promise<number> {
+    const source = sourceOf(args);
+    const name = args.text("name");
+    const { domain, notes } = await facade.define(source, { ...(name === undefined ? {} : { name }), replace: args.flag("replace") });
+    const path = domain.configPath ?? null;
+    if (args.flag("json")) io.stdout.write(`${toJson({ name: domain.name, path, notes })}\n`);
+    else io.stdout.write(`${domain.name}: defined${path === null ? "" : ` in ${path}`}\n${notes.map((note) => `note: ${note}\n`).join("")}`);
+    return 0;
+  },
+};
+
+function sourceOf(args: Arguments): Source {
+  const expected = "a file, -- and a QEMU command line, or --pid";
+  const sources: Source[] = [];
+  const pid = args.text("pid");
+  if (pid !== undefined) sources.push({ pid: parsePid(pid) });
+  if (args.operands[0] !== undefined) sources.push({ file: args.operands[0] });
+  if (args.verbatim !== undefined) sources.push({ argv: args.verbatim });
+  const [source] = sources;
+  if (source === undefined) throw misuse(`FILE: missing; give ${expected}`, undefined, expected);
+  if (sources.length > 1) throw misuse(`more than one source: give ${expected}`, sources.length, expected);
+  if ("argv" in source && source.argv.length === 0) throw misuse("QEMU-COMMAND: missing after --", undefined, expected);
+  return source;
+}
+
+function parsePid(text: string): number {
+  const pid = /^\d+$/.test(text) ? Number(text) : 0;
+  if (pid > 0 && Number.isSafeInteger(pid)) return pid;
+  throw misuse(`--pid ${text}: not a process id`, text, "a process id, as 4711");
+}

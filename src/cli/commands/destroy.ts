@@ -1,0 +1,14 @@
+import { domainOnly, lifecycle, waitOption } from "../lifecycle.ts";
+import type { Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["destroy DOMAIN"],
+  summary: "end the machine at once, as pulling its plug does; the config stays",
+  options: waitOption("how long QEMU may take to go"),
+  operands: domainOnly,
+  run: (call) =>
+    lifecycle(call, async (machine, options) => {
+      const report = await machine.destroy(options);
+      return { json: report, lines: [`${report.name}: ${report.how}`] };
+    }),
+};

@@ -1,0 +1,32 @@
+import { timeoutOf } from "../duration.ts";
+import type { DiffRow } from "../facade.ts";
+import { domainOnly, waitOption } from "../lifecycle.ts";
+import { type Cell, painter, table, toJson } from "../output.ts";
+import { showValue } from "../report.ts";
+import type { Call, Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["diff DOMAIN"],
+  summary: "show config, running machine and guest side by side, and why they differ",
+  details: ["`revert` makes the running machine equal to the config, `persist` the config equal to the running machine."],
+  options: waitOption("how long the machine may take to answer"),
+  operands: domainOnly,
+  async run({ args, io, facade }: Call): Promise<number> {
+    const options = { ...timeoutOf(args), signal: io.signal };
+    await using machine = await facade.open(args.operand(0));
+    const rows = await machine.diff(options);
+    const paint = painter(io.stdout, io.env);
+    if (args.flag("json")) io.stdout.write(`${toJson(rows)}\n`);
+    else io.stdout.write(table(rows.map(row), { header: ["resource", "config", "live", "guest", "why"], right: [1, 2, 3], paint, columns: io.stdout.columns }));
+    return 0;
+  },
+};
+
+function row({ resource, config, live, guest, why }: DiffRow): Cell[] {
+  const differs = why !== null;
+  const cells = [config, live, guest].map((value): Cell => {
+    const text = showValue(resource, value);
+    return differs ? { text, style: "yellow" } : text;
+  });
+  return [resource, ...cells, why ?? ""];
+}

@@ -1,0 +1,46 @@
+import { showDuration, timeoutOf } from "../duration.ts";
+import type { DomainInfo } from "../facade.ts";
+import { domainOnly, waitOption } from "../lifecycle.ts";
+import { type Cell, painter, showSize, table, toJson } from "../output.ts";
+import type { Call, Io, Verb } from "../verb.ts";
+import { stateStyles } from "./list.ts";
+
+export const verb: Verb = {
+  usage: ["info DOMAIN"],
+  summary: "show the machine's state and what it has, live and by its config",
+  options: waitOption("how long the machine may take to answer"),
+  operands: domainOnly,
+  async run({ args, io, facade }: Call): Promise<number> {
+    const options = { ...timeoutOf(args), signal: io.signal };
+    await using machine = await facade.open(args.operand(0));
+    const info = await machine.info(options);
+    io.stdout.write(args.flag("json") ? `${toJson(info)}\n` : show(info, io));
+    return 0;
+  },
+};
+
+function show(info: DomainInfo, io: Io): string {
+  const paint = painter(io.stdout, io.env);
+  const facts: Cell[][] = [
+    ["name", info.name],
+    ["state", { text: info.state, style: stateStyles[info.state] }],
+  ];
+  if (info.reason !== undefined) facts.push(["why", info.reason]);
+  if (info.pid !== undefined) facts.push(["pid", String(info.pid)]);
+  if (info.uptime !== undefined) facts.push(["up for", showDuration(info.uptime)]);
+  const emulator = [info.emulator, info.version === undefined ? undefined : `QEMU ${info.version}`].filter((part) => part !== undefined);
+  if (emulator.length > 0) facts.push(["emulator", emulator.join(", ")]);
+  facts.push(["config", info.configPath ?? (info.transient ? "none: the domain is transient" : "-")]);
+  return `${table(facts, { paint, columns: io.stdout.columns })}\n${table(allocation(info), { header: ["", "config", "live"], right: [1, 2], paint })}`;
+}
+
+function allocation({ config, live }: DomainInfo): string[][] {
+  const size = (bytes: number | null = null): string => (bytes === null ? "-" : showSize(bytes));
+  const count = (n: number | null = null): string => (n === null ? "-" : String(n));
+  return [
+    ["memory", size(config?.memory), size(live?.memory)],
+    ["max memory", size(config?.maxMemory), size(live?.maxMemory)],
+    ["vCPUs", count(config?.vcpus), count(live?.vcpus)],
+    ["max vCPUs", count(config?.maxVcpus), count(live?.maxVcpus)],
+  ];
+}

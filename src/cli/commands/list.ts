@@ -1,0 +1,41 @@
+import type { DomainState } from "../../domain/change.ts";
+import { timeoutOf } from "../duration.ts";
+import type { DomainInfo } from "../facade.ts";
+import { type Cell, painter, type Style, showSize, table, toJson } from "../output.ts";
+import type { Call, Verb } from "../verb.ts";
+
+/** How a state is drawn on a terminal. */
+export const stateStyles: Readonly<Record<DomainState, Style>> = { running: "green", paused: "yellow", stopped: "dim", unreachable: "red" };
+
+export const verb: Verb = {
+  usage: ["list"],
+  summary: "list the machines that run; --all: also those that are stopped",
+  details: ["A machine whose monitor does not answer is listed as unreachable, with the reason."],
+  options: {
+    all: { about: "also list what is stopped" },
+    timeout: { about: "how long each machine may take to answer (all are asked at the same time)", value: "TIME" },
+  },
+  operands: { names: [], required: 0 },
+  async run({ args, io, facade }: Call): Promise<number> {
+    const domains = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
+    if (args.flag("json")) io.stdout.write(`${toJson(domains)}\n`);
+    else if (domains.length > 0) io.stdout.write(table(domains.map(row), { header, right: [2, 3, 4], paint: painter(io.stdout, io.env), columns: io.stdout.columns }));
+    else if (io.stderr.isTTY) io.stderr.write(args.flag("all") ? "no domains are defined\n" : "no domain runs; --all lists those that are stopped\n");
+    return 0;
+  },
+};
+
+const header = ["name", "state", "pid", "vCPUs", "memory", "why"];
+
+function row(domain: DomainInfo): Cell[] {
+  const { state } = domain;
+  const { vcpus = null, memory = null } = domain.live ?? domain.config ?? {};
+  return [
+    domain.name,
+    { text: state, style: stateStyles[state] },
+    domain.pid === undefined ? "-" : String(domain.pid),
+    vcpus === null ? "-" : String(vcpus),
+    memory === null ? "-" : showSize(memory),
+    domain.reason ?? "",
+  ];
+}

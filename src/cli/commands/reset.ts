@@ -1,0 +1,14 @@
+import { domainOnly, done, lifecycle, waitOption } from "../lifecycle.ts";
+import type { Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["reset DOMAIN"],
+  summary: "turn the machine off and on at once, as its reset button does; the config is not read again",
+  options: waitOption("how long QEMU may take to answer"),
+  operands: domainOnly,
+  run: (call) =>
+    lifecycle(call, async (machine, options) => {
+      await machine.reset(options);
+      return done(machine.name, "reset");
+    }),
+};

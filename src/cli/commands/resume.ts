@@ -1,0 +1,14 @@
+import { domainOnly, done, lifecycle, waitOption } from "../lifecycle.ts";
+import type { Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["resume DOMAIN"],
+  summary: "let a suspended machine go on",
+  options: waitOption("how long QEMU may take to answer"),
+  operands: domainOnly,
+  run: (call) =>
+    lifecycle(call, async (machine, options) => {
+      await machine.resume(options);
+      return done(machine.name, "resumed");
+    }),
+};

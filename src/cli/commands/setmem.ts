@@ -1,0 +1,15 @@
+import { parseSize } from "../../config/size.ts";
+import { change, changeOptions } from "../change.ts";
+import type { Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["setmem DOMAIN SIZE"],
+  summary: "change how much memory the guest has",
+  details: ["A running guest gives memory up, or takes it, through its balloon driver: it is `applied` when it is there, and `pending` while the guest has not done it by the deadline."],
+  options: changeOptions,
+  operands: { names: ["DOMAIN", "SIZE"], required: 2 },
+  run(call) {
+    const size = parseSize(call.args.operand(1));
+    return change(call, (machine, options) => machine.change({ resource: "memory", size }, options));
+  },
+};

@@ -1,0 +1,19 @@
+import { change, changeOptions } from "../change.ts";
+import { parseCount } from "../count.ts";
+import type { Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["setvcpus DOMAIN COUNT"],
+  summary: "change how many vCPUs the guest has; --maximum: can have",
+  details: ["vCPUs of a running machine are plugged and unplugged; those the guest has not let go by the deadline are `pending`."],
+  options: {
+    maximum: { about: "change the most it can have; QEMU fixes it at the start, so on a running machine this takes --static" },
+    ...changeOptions,
+  },
+  operands: { names: ["DOMAIN", "COUNT"], required: 2 },
+  run(call) {
+    const count = parseCount(call.args.operand(1), "COUNT");
+    const resource = call.args.flag("maximum") ? "max-vcpus" : "vcpus";
+    return change(call, (machine, options) => machine.change({ resource, count }, options));
+  },
+};

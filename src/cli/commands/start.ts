@@ -1,0 +1,14 @@
+import { domainOnly, lifecycle, started, waitOption } from "../lifecycle.ts";
+import type { Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["start DOMAIN"],
+  summary: "start the machine as its launch config says",
+  details: ["The machine outlives this command. Pins and the memory target are in place before its first instruction runs."],
+  options: {
+    paused: { about: "do not let its vCPUs go: `resume` does" },
+    ...waitOption("how long it may take to come up"),
+  },
+  operands: domainOnly,
+  run: (call) => lifecycle(call, async (machine, options) => started(await machine.start({ ...options, paused: call.args.flag("paused") }))),
+};

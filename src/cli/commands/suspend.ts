@@ -1,0 +1,14 @@
+import { domainOnly, done, lifecycle, waitOption } from "../lifecycle.ts";
+import type { Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["suspend DOMAIN"],
+  summary: "stop the machine's vCPUs; memory stays as it is",
+  options: waitOption("how long QEMU may take to answer"),
+  operands: domainOnly,
+  run: (call) =>
+    lifecycle(call, async (machine, options) => {
+      await machine.suspend(options);
+      return done(machine.name, "suspended");
+    }),
+};

@@ -1,0 +1,36 @@
+import { showDuration, timeoutOf } from "../duration.ts";
+import type { VcpuInfo } from "../facade.ts";
+import { domainOnly, waitOption } from "../lifecycle.ts";
+import { type Cell, painter, table, toJson } from "../output.ts";
+import type { Call, Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["vcpuinfo DOMAIN"],
+  summary: "show each vCPU: its thread, the CPU of the host it ran on, the time it used, its pins",
+  options: waitOption("how long the machine may take to answer"),
+  operands: domainOnly,
+  async run({ args, io, facade }: Call): Promise<number> {
+    const options = { ...timeoutOf(args), signal: io.signal };
+    await using machine = await facade.open(args.operand(0));
+    const vcpus = await machine.vcpus(options);
+    if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
+    else io.stdout.write(table(vcpus.map(row), { header, right: [0, 2, 4, 5], paint: painter(io.stdout, io.env) }));
+    return 0;
+  },
+};
+
+const header = ["vCPU", "state", "thread", "name", "on CPU", "time", "live", "config"];
+
+function row(vcpu: VcpuInfo): Cell[] {
+  const { tid, cpu, cpuTime } = vcpu;
+  return [
+    String(vcpu.vcpu),
+    vcpu.online ? { text: "online", style: "green" } : { text: "offline", style: "dim" },
+    tid === null ? "-" : String(tid),
+    vcpu.name ?? "-",
+    cpu === null ? "-" : String(cpu),
+    cpuTime === null ? "-" : showDuration(cpuTime),
+    vcpu.affinity ?? "-",
+    vcpu.pin ?? "-",
+  ];
+}

@@ -1,0 +1,37 @@
+import { change, changeOptions } from "../change.ts";
+import { parseCount } from "../count.ts";
+import { timeoutOf } from "../duration.ts";
+import type { VcpuInfo } from "../facade.ts";
+import { misuse } from "../options.ts";
+import { painter, table, toJson } from "../output.ts";
+import type { Call, Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["vcpupin DOMAIN VCPU CPULIST", "vcpupin DOMAIN [VCPU]"],
+  summary: "bind a vCPU to CPUs of the host, or show what is bound",
+  details: ["CPULIST is a list of the host's CPUs as 0-3,8 or 0-7,^4. vCPUs are counted from 0."],
+  options: changeOptions,
+  operands: { names: ["DOMAIN", "VCPU", "CPULIST"], required: 1 },
+  async run(call: Call): Promise<number> {
+    const [, vcpuText, cpus] = call.args.operands;
+    const vcpu = vcpuText === undefined ? undefined : parseCount(vcpuText, "VCPU");
+    if (vcpu === undefined || cpus === undefined) return show(call, vcpu);
+    return change(call, (machine, options) => machine.change({ resource: "vcpu-pin", vcpu, cpus }, options));
+  },
+};
+
+async function show({ args, io, facade }: Call, wanted: number | undefined): Promise<number> {
+  const options = { ...timeoutOf(args), signal: io.signal };
+  await using machine = await facade.open(args.operand(0));
+  const all = await machine.vcpus(options);
+  const vcpus = wanted === undefined ? all : all.filter(({ vcpu }) => vcpu === wanted);
+  if (vcpus.length === 0 && wanted !== undefined)
+    throw misuse(`vCPU ${wanted}: ${machine.name} has no such vCPU`, wanted, all.length === 0 ? "a vCPU" : `0 to ${all.length - 1}`);
+  if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
+  else io.stdout.write(table(vcpus.map(row), { header: ["vCPU", "config", "live"], right: [0], paint: painter(io.stdout, io.env) }));
+  return 0;
+}
+
+function row({ vcpu, pin, affinity }: VcpuInfo): string[] {
+  return [String(vcpu), pin ?? "-", affinity ?? "-"];
+}

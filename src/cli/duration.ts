@@ -1,0 +1,41 @@
+import type { Arguments } from "./options.ts";
+import { misuse } from "./options.ts";
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+// What a timer of Node can hold; a longer one would fire at once.
+const longest = 2 ** 31 - 1;
+
+/**
+ * Milliseconds of a time as typed: `500ms`, `30s`, `2m`, `1h`; a bare number counts seconds.
+ * @throws UsageError for anything else, for 0, and for more than 24 days
+ */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const time = match === null ? NaN : Math.round(Number(match[1]) * (units[match[2] ?? "s"] ?? NaN));
+  if (time > 0 && time <= longest) return time;
+  const expected = "a time above 0, as 30, 30s, 500ms, 2m (seconds when there is no unit), at most 24 days";
+  throw misuse(`${JSON.stringify(text)}: not a time; give ${expected}`, text, expected);
+}
+
+/** `--timeout` in a shape that spreads into options; absent stays absent, so that the library's default holds. */
+export function timeoutOf(args: Arguments): { readonly timeout?: number } {
+  const text = args.text("timeout");
+  return text === undefined ? {} : { timeout: parseDuration(text) };
+}
+
+/** Milliseconds as people say them: `40 ms`, `1.2 s`, `2 min 5 s`, `3 h 2 min`, `4 days 1 h`. */
+export function showDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toString()} s`;
+  const seconds = Math.floor(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  const days = Math.floor(hours / 24);
+  if (minutes < 60) return joined(minutes, "min", seconds % 60, "s");
+  if (hours < 24) return joined(hours, "h", minutes % 60, "min");
+  return joined(days, days === 1 ? "day" : "days", hours % 24, "h");
+}
+
+function joined(large: number, unit: string, small: number, part: string): string {
+  return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${part}`;
+}

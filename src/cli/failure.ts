@@ -1,0 +1,64 @@
+import type { Report } from "../domain/change.ts";
+import { type ErrorCode, messageOf, QmpctlError } from "../errors.ts";
+import { toJson } from "./output.ts";
+import { exitCodeOf, showReport } from "./report.ts";
+import type { Io } from "./verb.ts";
+
+/** What the exit codes mean, for the help and the README's table. */
+export const exitCodes: readonly (readonly [number, string])[] = [
+  [0, "all that was asked for is so"],
+  [1, "failed; after a change: and everything is as it was"],
+  [2, "usage: the command line is wrong"],
+  [3, "refused, nothing was touched; also: no such domain, its config is damaged, another writer has it"],
+  [4, "partial: a half of a change failed and could not be put back"],
+  [5, "pending: asked for, and not done by the deadline"],
+  [130, "interrupted, after undoing what was half done"],
+];
+
+// Every other code is a plain failure, 1.
+const byCode: Readonly<Partial<Record<ErrorCode, number>>> = {
+  usage: 2,
+  refused: 3,
+  config: 3,
+  locked: 3,
+  partial: 4,
+  timeout: 5,
+};
+
+/** The exit code of a command that ended with an error. What could not be put back outranks the interrupt that caused it. */
+export function exitCodeOfError(error: unknown, signal: AbortSignal): number {
+  const report = reportOf(error);
+  const code = report !== undefined ? exitCodeOf(report) : error instanceof QmpctlError ? (byCode[error.code] ?? 1) : 1;
+  return signal.aborted && code !== 4 ? 130 : code;
+}
+
+/** The report that a refused or failed change carries. */
+export function reportOf(error: unknown): Report | undefined {
+  return error instanceof QmpctlError && "report" in error ? (error.report as Report) : undefined;
+}
+
+/** Says on stdout (the report or the error, as JSON or table) and on stderr (the message) why a command failed. */
+export function showFailure(error: unknown, io: Io, json: boolean): void {
+  const report = reportOf(error);
+  if (json) io.stdout.write(`${toJson(report ?? { error: evidenceOf(error) })}\n`);
+  else if (report !== undefined && report.outcome !== "refused") io.stdout.write(showReport(report, io));
+  io.stderr.write(message(error, report, io.signal));
+}
+
+function message(error: unknown, report: Report | undefined, signal: AbortSignal): string {
+  if (report?.outcome === "refused" && report.refusals.length > 0) {
+    const reasons = report.refusals.map(({ leg, reason, instead }) => `  ${leg}: ${reason}${instead === undefined ? "" : `\n    instead: ${instead}`}\n`);
+    return `qmpctl: ${report.domain}: refused, nothing was touched\n${reasons.join("")}`;
+  }
+  if (signal.aborted && (report === undefined || error === signal.reason)) return `qmpctl: ${messageOf(signal.reason)}\n`;
+  if (error instanceof QmpctlError) return `qmpctl: ${error.message}\n`;
+  return `qmpctl: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
+}
+
+/** An error as a program reads it: its code, its message, every field of evidence, and what caused it. */
+function evidenceOf(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { code: "internal", message: String(error) };
+  const { name: _, ...fields } = { ...error } as Record<string, unknown>;
+  const cause = error.cause === undefined ? {} : { cause: messageOf(error.cause) };
+  return { code: "internal", message: error.message, ...fields, ...cause };
+}

@@ -1,0 +1,55 @@
+import { exitCodes } from "./failure.ts";
+import { commonOptions, type Option } from "./options.ts";
+import { table, wrap } from "./output.ts";
+import type { Verb } from "./verb.ts";
+
+/** The verb's usage, one line for each way of writing it. */
+export function usageLines(verb: Verb): string {
+  const options = Object.keys(verb.options).length > 0 ? " [OPTION...]" : "";
+  return verb.usage.map((usage, i) => `${i === 0 ? "usage:" : "   or:"} qmpctl ${withOptions(usage, options)}\n`).join("");
+}
+
+// What follows -- is somebody else's command line, so our options stand before it.
+function withOptions(usage: string, options: string): string {
+  const end = usage.indexOf(" --");
+  return end < 0 ? usage + options : usage.slice(0, end) + options + usage.slice(end);
+}
+
+/** What `qmpctl help VERB` prints, within `width` characters. */
+export function verbHelp(name: string, verb: Verb, width: number): string {
+  const options = { ...verb.options, ...commonOptions };
+  const paragraphs = [`${name}: ${verb.summary}`, ...(verb.details ?? [])].map((text) => paragraph(text, width));
+  return [usageLines(verb), ...paragraphs, `options:\n${table(optionRows(options), { columns: width })}`].join("\n");
+}
+
+function paragraph(text: string, width: number): string {
+  return `${wrap(text, width).join("\n")}\n`;
+}
+
+function optionRows(options: Readonly<Record<string, Option>>): string[][] {
+  return Object.entries(options)
+    .filter(([, option]) => option.alias === undefined)
+    .map(([name, option]) => {
+      const others = Object.entries(options).filter(([, other]) => other.alias === name);
+      const short = option.short === undefined ? "" : `-${option.short}, `;
+      const names = [name, ...others.map(([other]) => other)].map((each) => `--${each}`).join(", ");
+      return [`  ${short}${names}${option.value === undefined ? "" : ` ${option.value}`}`, option.about];
+    });
+}
+
+/** What `qmpctl help` prints, within `width` characters. */
+export function overview(verbs: readonly (readonly [string, Verb])[], width: number): string {
+  const rows = verbs.flatMap(([, verb]) => verb.usage.map((usage, i) => [`  ${usage}`, i === 0 ? verb.summary : ""]));
+  const codes = exitCodes.map(([code, meaning]) => [`  ${code}`, meaning]);
+  const prose = [
+    "DOMAIN is a name, the path of a launch config, or the address of a monitor (unix:/run/x.sock, tcp:127.0.0.1:4444). SIZE has a unit (300M, 2GiB; binary), TIME may have one (30s, 500ms, 2m; else seconds).",
+    "A change is for the running machine, or for the config of a stopped one; --static (the config) and --dynamic (the running machine), alone or together, say it.",
+  ];
+  return [
+    "usage: qmpctl VERB [OPERAND...] [--OPTION...]\n",
+    paragraph("qmpctl changes a QEMU machine's memory, vCPUs and pinning now, at the next start, or both.", width),
+    `verbs:\n${table([...rows, ["  help [VERB]", "show this, or all about one verb"], ["  --version", "show the version of qmpctl"]], { columns: width })}`,
+    ...prose.map((text) => paragraph(text, width)),
+    `exit codes:\n${table(codes, { right: [0], columns: width })}`,
+  ].join("\n");
+}

@@ -1,0 +1,44 @@
+import { timeoutOf } from "./duration.ts";
+import type { Machine, StartReport, WaitOptions } from "./facade.ts";
+import type { Option } from "./options.ts";
+import { showSize, toJson } from "./output.ts";
+import { progressLine } from "./progress.ts";
+import type { Call } from "./verb.ts";
+
+/** The option of a verb that waits. */
+export function waitOption(about: string): Readonly<Record<string, Option>> {
+  return { timeout: { about, value: "TIME" } };
+}
+
+/** The operands of a verb that is given a domain and nothing else. */
+export const domainOnly = { names: ["DOMAIN"], required: 1 } as const;
+
+/** What a verb of the life cycle answers: an object for programs, lines for people. */
+export interface Answer {
+  readonly json: unknown;
+  readonly lines: readonly string[];
+}
+
+/** Opens the domain of the first operand, does one thing of its life cycle with it, and prints the answer. */
+export async function lifecycle(call: Call, work: (machine: Machine, options: WaitOptions) => Promise<Answer>): Promise<number> {
+  const { args, io, facade } = call;
+  const options = { ...timeoutOf(args), signal: io.signal };
+  await using machine = await facade.open(args.operand(0));
+  using line = progressLine(io);
+  const answer = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress });
+  line[Symbol.dispose]();
+  io.stdout.write(args.flag("json") ? `${toJson(answer.json)}\n` : answer.lines.map((each) => `${each}\n`).join(""));
+  return 0;
+}
+
+/** The answer of a verb that either works or throws. */
+export function done(name: string, what: string): Answer {
+  return { json: { name, done: what }, lines: [`${name}: ${what}`] };
+}
+
+/** What a start has to say. */
+export function started(report: StartReport): Answer {
+  const vcpus = `${report.vcpus} vCPU${report.vcpus === 1 ? "" : "s"}`;
+  const lines = [`${report.name}: started, pid ${report.pid}, ${vcpus}, ${showSize(report.memory)}`, ...report.notes.map((note) => `note: ${note}`)];
+  return { json: report, lines };
+}

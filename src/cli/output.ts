@@ -1,0 +1,107 @@
+import { formatSize } from "../config/size.ts";
+import type { Io, Sink } from "./verb.ts";
+
+/** How a cell or a line is drawn on a terminal. */
+export type Style = "bold" | "dim" | "red" | "green" | "yellow";
+
+const codes: Readonly<Record<Style, readonly [number, number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+};
+
+/** Draws text in a style, or leaves it as it is. */
+export type Paint = (text: string, style: Style) => string;
+
+/** Colours only where they can be seen and are wanted: a terminal that is not dumb, and no NO_COLOR (no-color.org). */
+export function painter(sink: Sink, env: Io["env"]): Paint {
+  const plain = !sink.isTTY || env["TERM"] === "dumb" || (env["NO_COLOR"] ?? "") !== "";
+  return plain ? (text) => text : (text, style) => `\u001b[${codes[style][0]}m${text}\u001b[${codes[style][1]}m`;
+}
+
+/** One cell of a table: its text, and how it is drawn. */
+export type Cell = string | { readonly text: string; readonly style: Style };
+
+export interface TableOptions {
+  readonly header?: readonly string[];
+  /** Columns (from 0) that hold numbers. */
+  readonly right?: readonly number[];
+  readonly paint?: Paint;
+  /** The terminal's width: the last column wraps to stay within it. */
+  readonly columns?: number | undefined;
+}
+
+const gap = "  ";
+const narrowest = 24;
+
+/** Aligned columns, one line a row, each ended by a newline; no trailing blanks, so that pipes and diffs stay clean. */
+export function table(rows: readonly (readonly Cell[])[], options: TableOptions = {}): string {
+  const { header, right = [], paint = (text) => text } = options;
+  const all = header === undefined ? rows : [header.map((text) => ({ text, style: "bold" as const })), ...rows];
+  const widths: number[] = [];
+  for (const row of all) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, textOf(cell).length)));
+  const used = widths.slice(0, -1).reduce((sum, width) => sum + width + gap.length, 0);
+  const room = options.columns === undefined ? Infinity : Math.max(narrowest, options.columns - used);
+  const lines = all.map((row) => {
+    const cells = row.map((cell, i) => {
+      const text = textOf(cell);
+      if (i === widths.length - 1) return wrap(text, room).map((line) => styled(line, cell, paint)).join(`\n${" ".repeat(used)}`);
+      const blank = " ".repeat((widths[i] ?? 0) - text.length);
+      return right.includes(i) ? blank + styled(text, cell, paint) : styled(text, cell, paint) + blank;
+    });
+    return cells.join(gap).trimEnd() + "\n";
+  });
+  return lines.join("");
+}
+
+function textOf(cell: Cell): string {
+  return typeof cell === "string" ? cell : cell.text;
+}
+
+function styled(text: string, cell: Cell, paint: Paint): string {
+  return typeof cell === "string" || text === "" ? text : paint(text, cell.style);
+}
+
+/** Breaks at blanks so that no line is longer than `room`; a longer word stays whole. */
+export function wrap(text: string, room: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line === "") line = word;
+    else if (line.length + 1 + word.length <= room) line += ` ${word}`;
+    else {
+      lines.push(line);
+      line = word;
+    }
+  }
+  return [...lines, line];
+}
+
+const mebi = 2 ** 20;
+
+/**
+ * Bytes as people say them: in the largest unit that is exact (`1536MiB`), which can be typed back;
+ * what is no whole number of MiB (a balloon on its way) is rounded to a tenth of one.
+ */
+export function showSize(bytes: number): string {
+  return bytes % mebi === 0 || bytes < mebi ? formatSize(bytes) : `${(bytes / mebi).toFixed(1)}MiB`;
+}
+
+/** One JSON value on one line (or indented). Integers beyond a double's reach are written in full. */
+export function toJson(value: unknown, indent?: number): string {
+  // JSON.stringify can't write a bigint bare, so each goes in as a string with a mark, and the marks come off after.
+  const mark = "\u0000";
+  let marked = false;
+  const text = JSON.stringify(
+    value ?? null,
+    (_, member: unknown) => {
+      if (typeof member !== "bigint") return member;
+      marked = true;
+      return `${mark}${member}`;
+    },
+    indent,
+  );
+  return marked ? text.replace(/"\\u0000(-?\d+)"/g, "$1") : text;
+}

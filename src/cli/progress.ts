@@ -1,0 +1,40 @@
+import type { Progress } from "../domain/change.ts";
+import { showDuration } from "./duration.ts";
+import { showSize } from "./output.ts";
+import type { Io } from "./verb.ts";
+
+const erase = "\r\u001b[K";
+
+/** A line on the terminal that says how far a long wait has come. Disposing wipes it. */
+export interface ProgressLine extends Disposable {
+  /** Goes into the library's options; `undefined` where nobody would see the line. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** Draws progress on stderr, in place; on anything but a terminal it does nothing. */
+export function progressLine(io: Io): ProgressLine {
+  const { stderr } = io;
+  if (!stderr.isTTY || io.env["TERM"] === "dumb") return { [Symbol.dispose]() {} };
+  let drawn = false;
+  return {
+    onProgress(progress) {
+      // One column stays free: a line that fills the terminal wraps, and \r would leave its first row behind.
+      stderr.write(erase + describeProgress(progress).slice(0, (stderr.columns ?? 80) - 1));
+      drawn = true;
+    },
+    [Symbol.dispose]() {
+      if (drawn) stderr.write(erase);
+      drawn = false;
+    },
+  };
+}
+
+/** `memory: 400MiB, going to 300MiB (1.2 s of 30 s)`. */
+export function describeProgress({ what, actual, wanted, elapsed, timeout }: Progress): string {
+  const where = actual === null ? "" : wanted === null ? `: ${show(what, actual)}` : `: ${show(what, actual)}, going to ${show(what, wanted)}`;
+  return `${what}${where} (${showDuration(elapsed)} of ${showDuration(timeout)})`;
+}
+
+function show(what: string, value: number | string): string {
+  return typeof value === "number" && what.includes("memory") ? showSize(value) : String(value);
+}

@@ -1,0 +1,88 @@
+import type { ChangeReport, Leg, LegOutcome, Outcome, Report, StepReport, Value } from "../domain/change.ts";
+import { type Cell, type Paint, painter, type Style, showSize, table } from "./output.ts";
+import { lineDiff } from "./line-diff.ts";
+import type { Io } from "./verb.ts";
+
+const colours: Readonly<Record<LegOutcome, Style>> = {
+  applied: "green",
+  unchanged: "dim",
+  skipped: "dim",
+  pending: "yellow",
+  "rolled-back": "red",
+  failed: "red",
+};
+
+const codes: Readonly<Record<Outcome, number>> = {
+  planned: 0,
+  unchanged: 0,
+  applied: 0,
+  "rolled-back": 1,
+  refused: 3,
+  failed: 4,
+  pending: 5,
+};
+
+/** The exit code that a report stands for. */
+export function exitCodeOf(report: Report): number {
+  return codes[report.outcome];
+}
+
+/** A report for people: a table of both halves of each change, what a dry run would do, notes, and what to do next. */
+export function showReport(report: Report, io: Io): string {
+  const paint = painter(io.stdout, io.env);
+  const parts = [halves(report, io, paint)];
+  if (report.outcome === "planned") parts.push(plan(report, paint));
+  parts.push(report.notes.map((note) => `note: ${note}\n`).join(""), next(report));
+  return parts.filter((part) => part !== "").join("\n");
+}
+
+function halves(report: Report, io: Io, paint: Paint): string {
+  const rows = report.changes.flatMap((change) => [row(change, "static"), row(change, "dynamic")]).filter((cells) => cells !== undefined);
+  if (rows.length === 0) return report.outcome === "unchanged" ? "nothing to change\n" : "";
+  const header = ["resource", "half", "before -> wanted", "actual", "outcome", "why"];
+  const why = rows.some((cells) => cells[5] !== "");
+  const shown = why ? rows : rows.map((cells) => cells.slice(0, 5));
+  return table(shown, { header: why ? header : header.slice(0, 5), paint, columns: io.stdout.columns });
+}
+
+/** `undefined` for a half that is out of scope and has nothing to show, as the live one of a stopped domain. */
+function row({ change, ...legs }: ChangeReport, half: "static" | "dynamic"): readonly Cell[] | undefined {
+  const leg = legs[half];
+  if (leg.outcome === "skipped" && leg.reason === undefined && leg.actual === null) return undefined;
+  const name = change.resource === "vcpu-pin" ? `vcpu-pin ${change.vcpu}` : change.resource;
+  const show = (value: Value): string => showValue(change.resource, value);
+  return [name, half, movement(leg, show), show(leg.actual), { text: leg.outcome, style: colours[leg.outcome] }, leg.reason ?? ""];
+}
+
+function movement(leg: Leg, show: (value: Value) => string): string {
+  const still = leg.outcome === "skipped" || leg.before === leg.wanted;
+  return still ? show(leg.before) : `${show(leg.before)} -> ${show(leg.wanted)}`;
+}
+
+/** A value of a resource, as people say it; `-` where there is none. */
+export function showValue(resource: string, value: Value): string {
+  if (value === null) return "-";
+  return typeof value === "number" && resource.endsWith("memory") ? showSize(value) : String(value);
+}
+
+function plan(report: Report, paint: Paint): string {
+  const lines = ["dry run: nothing was touched\n"];
+  if (report.steps.length > 0) lines.push("would do on the running machine, in this order:\n", ...report.steps.map(step));
+  const { config } = report;
+  if (config !== undefined && config.before !== config.after) {
+    lines.push(`would write ${config.path}:\n`);
+    for (const line of lineDiff(config.before, config.after)) lines.push(`  ${paint(line, line.startsWith("-") ? "red" : "green")}\n`);
+  }
+  return lines.join("");
+}
+
+function step({ what, sends, undo }: StepReport, index: number): string {
+  return `  ${index + 1}. ${what}\n     ${sends}\n${undo === undefined ? "     can't be taken back\n" : `     undo: ${undo}\n`}`;
+}
+
+function next({ finish, takeBack }: Report): string {
+  const commands: string[][] = [];
+  if (finish !== undefined) commands.push(["to finish it:", finish]);
+  if (takeBack !== undefined) commands.push(["to take it back:", takeBack]);
+  return table(commands);
+}

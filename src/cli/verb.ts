@@ -1,0 +1,40 @@
+import type { Facade } from "./facade.ts";
+import type { Arguments, Grammar } from "./options.ts";
+
+/** Somewhere to write to. A write after the reader has gone is dropped. */
+export interface Sink {
+  write(text: string): void;
+  readonly isTTY: boolean;
+  /** The terminal's width in characters; `undefined` where there is no terminal. */
+  readonly columns: number | undefined;
+}
+
+/** What a verb sees of the world, so that tests can hand it a literal instead of the process. */
+export interface Io {
+  /** The answer. */
+  readonly stdout: Sink;
+  /** Errors, hints and progress. */
+  readonly stderr: Sink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborts when the user interrupts, or when nobody reads stdout any more. */
+  readonly signal: AbortSignal;
+}
+
+/** One use of a verb. */
+export interface Call {
+  readonly args: Arguments;
+  readonly io: Io;
+  readonly facade: Facade;
+}
+
+/** One verb of the command line: how it is written, what it is for, what it does. */
+export interface Verb extends Grammar {
+  /** The verb and its operands as in `setmem DOMAIN SIZE`; one line for each way of writing it. */
+  readonly usage: readonly string[];
+  /** One line for the list of verbs. */
+  readonly summary: string;
+  /** What `--help` says besides: paragraphs. */
+  readonly details?: readonly string[];
+  /** Does the work and resolves with the exit code; what it throws becomes a message and an exit code in `failure.ts`. */
+  run(call: Call): Promise<number>;
+}

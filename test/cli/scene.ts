@@ -1,0 +1,98 @@
+import type { Report } from "../../src/domain/change.ts";
+import { run } from "../../src/cli/command.ts";
+import type { Facade, Machine, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
+import type { Io, Sink } from "../../src/cli/verb.ts";
+
+/** A sink that keeps what is written to it. */
+export class Paper implements Sink {
+  text = "";
+  readonly isTTY: boolean;
+  readonly columns: number | undefined;
+
+  constructor(columns?: number) {
+    this.isTTY = columns !== undefined;
+    this.columns = columns;
+  }
+
+  write(text: string): void {
+    this.text += text;
+  }
+}
+
+export interface Stage {
+  /** The terminal's width on both streams; absent: pipes. */
+  readonly columns?: number;
+  readonly env?: Io["env"];
+  readonly signal?: AbortSignal;
+  readonly machine?: Partial<Machine>;
+  readonly facade?: Partial<Facade>;
+}
+
+export interface Played {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Names that were opened, and how many of the handles were disposed of. */
+  readonly opened: readonly string[];
+  readonly disposed: number;
+}
+
+/** An Io on paper. */
+export function ioOf(stage: Stage = {}): Io & { readonly stdout: Paper; readonly stderr: Paper } {
+  return { stdout: new Paper(stage.columns), stderr: new Paper(stage.columns), env: stage.env ?? {}, signal: stage.signal ?? new AbortController().signal };
+}
+
+/** Runs a command line against a domain that can do what the stage says and nothing else. */
+export async function play(argv: readonly string[], stage: Stage = {}): Promise<Played> {
+  const io = ioOf(stage);
+  const opened: string[] = [];
+  let disposed = 0;
+  const open = async (name: string): Promise<Machine> => {
+    opened.push(name);
+    const machine = { name, [Symbol.asyncDispose]: async () => void disposed++, ...stage.machine };
+    return machine as Machine;
+  };
+  const facade = { open, ...stage.facade } as Facade;
+  const code = await run(argv, { io, facade, version: async () => "1.2.3" });
+  return { code, stdout: io.stdout.text, stderr: io.stderr.text, opened, disposed };
+}
+
+/** A report of a memory change that worked, with what a test wants different. */
+export function reportOf(changed: Partial<Report> = {}): Report {
+  return {
+    domain: "web1",
+    scope: "both",
+    state: "running",
+    outcome: "applied",
+    changes: [
+      {
+        change: { resource: "memory", size: 300 * 2 ** 20 },
+        static: { outcome: "applied", before: 2 ** 30, wanted: 300 * 2 ** 20, actual: 300 * 2 ** 20 },
+        dynamic: { outcome: "applied", before: 2 ** 30, wanted: 300 * 2 ** 20, actual: 300 * 2 ** 20 },
+      },
+    ],
+    steps: [],
+    refusals: [],
+    notes: [],
+    elapsed: 12,
+    ...changed,
+  };
+}
+
+/** A monitor that has these events, and then ends with this error or waits for ever. */
+export function monitorOf(events: readonly MonitorEvent[], end?: Error): Monitor {
+  const disposable = { [Symbol.asyncDispose]: async () => {} };
+  const execute = async (): Promise<unknown> => undefined;
+  return {
+    ...disposable,
+    execute,
+    events: () => ({
+      async *[Symbol.asyncIterator]() {
+        yield* events;
+        if (end !== undefined) throw end;
+        await new Promise(() => {});
+      },
+      [Symbol.dispose]() {},
+    }),
+  };
+}
