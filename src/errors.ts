@@ -9,6 +9,7 @@
  * - `timeout`: no answer by the deadline; the command itself may still run
  * - `closed`: the connection ended with the call unanswered
  * - `protocol`: the peer said something that is not QMP
+ * - `overflow`: a stream of events was not read quickly enough, and ended at its bound
  * - `refused`: what is asked can't be done as things are; nothing was touched
  * - `config`: a launch config is missing, damaged or changed under us
  * - `host`: a tool of the host, or the host itself, said no
@@ -25,6 +26,7 @@ export type ErrorCode =
   | "timeout"
   | "closed"
   | "protocol"
+  | "overflow"
   | "refused"
   | "config"
   | "host"
@@ -37,7 +39,7 @@ export class QmpctlError extends Error {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
+    super(message, options?.cause === undefined ? undefined : options);
     this.name = new.target.name;
     this.code = code;
   }

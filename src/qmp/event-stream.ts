@@ -1,0 +1,111 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { UsageError } from "../errors.ts";
+import type { EventName, QmpEvent } from "../schema/events.ts";
+import { OverflowError } from "./errors.ts";
+
+/** Which events are wanted: one name, some names, or whatever a function says yes to. Nothing: all. */
+export type EventFilter<Name extends EventName = EventName> = Name | readonly Name[] | ((event: QmpEvent) => boolean);
+
+/** How a stream behaves. `bound`: the most events that may wait to be read, 10000 unless told. */
+export interface EventOptions {
+  readonly bound?: number | undefined;
+}
+
+type Item<Name extends string> = IteratorResult<QmpEvent<Name>, undefined>;
+
+/**
+ * One subscriber's events, from the moment it was made. It holds what is not read yet, up to its bound; one more ends it with an
+ * OverflowError after what it holds. It never ends silently: when the connection ends, it throws why, unless it was closed by us.
+ */
+export class EventStream<Name extends string = string> implements AsyncIterableIterator<QmpEvent<Name>>, Disposable {
+  readonly #wants: (event: QmpEvent) => boolean;
+  readonly #bound: number;
+  readonly #leave: (stream: EventStream<Name>) => void;
+  #queue: QmpEvent<Name>[] = [];
+  /** How many of the queue are read: shifting an array costs its length. */
+  #read = 0;
+  #waiting: { resolve(item: Item<Name>): void; reject(cause: unknown): void }[] = [];
+  #ended = false;
+  #failure: unknown;
+
+  constructor(filter: EventFilter<Name> | undefined, options: EventOptions, leave: (stream: EventStream<Name>) => void) {
+    this.#wants = toPredicate(filter);
+    this.#bound = options.bound ?? 10_000;
+    this.#leave = leave;
+    if (!(this.#bound >= 1)) throw new UsageError(`event stream: a bound of ${this.#bound}`, { value: this.#bound, expected: "at least 1" });
+  }
+
+  /** Hands an event in, for the session to call. One with a `fault` ends the stream of whoever wants it. */
+  offer(event: QmpEvent, fault?: unknown): void {
+    if (this.#ended) return;
+    try {
+      if (!this.#wants(event)) return;
+      if (fault !== undefined) throw fault;
+    } catch (mistake) {
+      // Also what the subscriber's own predicate throws: its stream tells it, the others go on.
+      this.#leave(this);
+      this.end(mistake);
+      return;
+    }
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) waiting.resolve({ value: event as QmpEvent<Name>, done: false });
+    else if (this.#queue.length - this.#read < this.#bound) this.#queue.push(event as QmpEvent<Name>);
+    else {
+      this.#leave(this);
+      this.end(new OverflowError(this.#bound));
+    }
+  }
+
+  /** Ends it after what is queued, with an error or without. The first end counts. */
+  end(failure?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failure = failure;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const reader of waiting) this.next().then(reader.resolve, reader.reject);
+  }
+
+  next(): Promise<Item<Name>> {
+    if (this.#read < this.#queue.length) return Promise.resolve({ value: this.#take(), done: false });
+    if (!this.#ended) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(failure);
+  }
+
+  /** Leaves: nothing more is taken, what is queued is dropped. `break` in a `for await` does so too. */
+  return(): Promise<Item<Name>> {
+    this.#leave(this);
+    this.#queue = [];
+    this.#read = 0;
+    this.#failure = undefined;
+    this.end();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  [Symbol.dispose](): void {
+    void this.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #take(): QmpEvent<Name> {
+    const event = this.#queue[this.#read++] as QmpEvent<Name>;
+    if (this.#read === this.#queue.length || (this.#read > 1024 && this.#read * 2 > this.#queue.length)) {
+      this.#queue = this.#queue.slice(this.#read);
+      this.#read = 0;
+    }
+    return event;
+  }
+}
+
+function toPredicate<Name extends string>(filter: EventFilter<Name> | undefined): (event: QmpEvent) => boolean {
+  if (filter === undefined) return () => true;
+  if (typeof filter === "function") return filter;
+  if (typeof filter === "string") return (event) => event.event === filter;
+  const names: ReadonlySet<string> = new Set(filter);
+  return (event) => names.has(event.event);
+}

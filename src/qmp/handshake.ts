@@ -1,0 +1,98 @@
+import { randomUUID } from "node:crypto";
+import { greeting, type Greeting } from "../schema/message.ts";
+import type { QmpEvent } from "../schema/events.ts";
+import { excerptOf } from "../wire/errors.ts";
+import { writeJson } from "../wire/json.ts";
+import type { Message, Transport } from "../wire/transport.ts";
+import { messageOf } from "../errors.ts";
+import { GreetingError, NegotiationError } from "./errors.ts";
+import type { Patience } from "./patience.ts";
+
+/** A monitor in command mode. */
+export interface Opened {
+  readonly greeting: Greeting;
+  /** Whether commands can be sent out of band. */
+  readonly oob: boolean;
+  /** Events that came before command mode. QMP promises none, and QEMU sends some (R4, R11). */
+  readonly early: readonly QmpEvent[];
+  /** What came after the last reply of the handshake, in the same read. */
+  readonly rest: readonly Message[];
+  readonly messages: AsyncIterator<readonly Message[]>;
+}
+
+/** Waits for the greeting, then leaves negotiation mode. Does not close the transport when it fails: the caller does. */
+export async function handshake(transport: Transport, patience: Patience): Promise<Opened> {
+  const reader = new Reader(transport, patience);
+  const hello = await reader.find(isGreeting, (why, cause) => new GreetingError(transport.peer, why, { cause }), GREETING_LATE);
+  const checked = greeting.safeParse(hello);
+  if (!checked.success) {
+    throw new GreetingError(transport.peer, `a greeting that is not as QEMU documents it: ${show(hello)}`, { cause: checked.error });
+  }
+  const { capabilities } = checked.data.QMP;
+  const oob = capabilities.includes("oob");
+  // Long and random, once: the reply to a command of the client before us may come first, and must not pass for ours (R28).
+  const id = randomUUID();
+  const enable = oob ? `,"arguments":{"enable":["oob"]}` : "";
+  transport.send(`{"execute":"qmp_capabilities"${enable},"id":"${id}"}\n`);
+  const refuse = (why: string, cause?: unknown): NegotiationError => new NegotiationError(transport.peer, why, { cause });
+  const reply = await reader.find((message) => message["id"] === id, refuse, NEGOTIATION_LATE);
+  if (reply["return"] === undefined) throw refuse(`QEMU refused qmp_capabilities: ${show(reply["error"] ?? reply)}`);
+  return { greeting: checked.data.QMP, oob, early: reader.early, rest: reader.rest(), messages: reader.messages };
+}
+
+const GREETING_LATE =
+  "connected, and no QMP greeting came within {} ms: most likely another client holds this monitor, which serves one at a time; or QEMU is stopped, or stuck";
+const NEGOTIATION_LATE =
+  "greeted, and qmp_capabilities was not answered within {} ms: a command of an earlier client may still run, or QEMU is stuck";
+
+type Complaint = (why: string, cause?: unknown) => Error;
+
+/** Reads until what is looked for comes; keeps events, and drops what was meant for an earlier client. */
+class Reader {
+  readonly early: QmpEvent[] = [];
+  readonly messages: AsyncIterator<readonly Message[]>;
+  readonly #patience: Patience;
+  #batch: readonly Message[] = [];
+  #next = 0;
+
+  constructor(transport: Transport, patience: Patience) {
+    this.messages = transport[Symbol.asyncIterator]();
+    this.#patience = patience;
+  }
+
+  async find(wanted: (message: Message) => boolean, complain: Complaint, late: string): Promise<Message> {
+    for (;;) {
+      while (this.#next < this.#batch.length) {
+        const message = this.#batch[this.#next++] as Message;
+        if (wanted(message)) return message;
+        if (typeof message["event"] === "string") this.early.push(message as unknown as QmpEvent);
+        else if (!("return" in message || "error" in message)) throw complain(`not a QMP monitor: it says ${show(message)}`);
+      }
+      this.#batch = await this.#read(complain, late);
+      this.#next = 0;
+    }
+  }
+
+  rest(): readonly Message[] {
+    return this.#batch.slice(this.#next);
+  }
+
+  async #read(complain: Complaint, late: string): Promise<readonly Message[]> {
+    const turn = await this.#patience.within(
+      this.messages.next().catch((cause: unknown) => {
+        throw complain(messageOf(cause), cause);
+      }),
+      () => complain(late.replace("{}", String(this.#patience.timeout))),
+    );
+    if (turn.done === true) throw complain("the peer closed the connection at once: QEMU is on its way out, or this is not a monitor");
+    return turn.value;
+  }
+}
+
+function isGreeting(message: Message): boolean {
+  return "QMP" in message;
+}
+
+function show(value: unknown): string {
+  return excerptOf(writeJson(value, "message"));
+}

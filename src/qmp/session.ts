@@ -1,0 +1,188 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { messageOf, QmpctlError } from "../errors.ts";
+import type { CommandName, Commands, NoArguments } from "../schema/commands.ts";
+import { eventCheck, type EventName, type QmpEvent } from "../schema/events.ts";
+import { explain, type Greeting } from "../schema/message.ts";
+import { formatAddress, parseAddress, type Address } from "../wire/address.ts";
+import { ConnectError, excerptOf, ProtocolError } from "../wire/errors.ts";
+import { writeJson } from "../wire/json.ts";
+import { dial } from "../wire/socket.ts";
+import type { Message, Transport } from "../wire/transport.ts";
+import { ClosedError } from "./errors.ts";
+import { EventStream, type EventFilter, type EventOptions } from "./event-stream.ts";
+import { handshake, type Opened } from "./handshake.ts";
+import { Patience } from "./patience.ts";
+import { PendingCalls, type CallOptions } from "./pending.ts";
+
+export type { CallOptions } from "./pending.ts";
+export type { EventFilter, EventOptions } from "./event-stream.ts";
+
+/** How to open a session. `timeout` is for connecting, greeting and negotiation together, in milliseconds: 5000 unless told. */
+export interface ConnectOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeout?: number | undefined;
+}
+
+/** Why a session ended. By us: it was closed on purpose. By the peer: `error` says how. */
+export type CloseReason = { readonly by: "us" } | { readonly by: "peer"; readonly error: ClosedError | ProtocolError };
+
+/** What a command takes after its name. */
+export type CallArguments<Name extends string> = Name extends keyof Commands
+  ? NoArguments extends Commands[Name]["arguments"]
+    ? [parameters?: Commands[Name]["arguments"] | undefined, options?: CallOptions]
+    : [parameters: Commands[Name]["arguments"], options?: CallOptions]
+  : [parameters?: object | undefined, options?: CallOptions];
+
+/** What a command gives; `unknown` for commands that are not listed. */
+export type Returns<Name extends string> = Name extends keyof Commands ? Commands[Name]["returns"] : unknown;
+
+/**
+ * Connects to a monitor and enters command mode.
+ *
+ * @throws UsageError (no address), ConnectError, GreetingError, NegotiationError; the signal's reason as it is
+ */
+export async function connect(address: string | Address, options: ConnectOptions = {}): Promise<Session> {
+  const at = typeof address === "string" ? parseAddress(address) : address;
+  const patience = new Patience(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
+  try {
+    const late = (): Error => new ConnectError(formatAddress(at), `not connected within ${patience.timeout} ms`);
+    const transport = await patience.within(dial(at, patience.signal), late);
+    return await greet(transport, patience);
+  } finally {
+    patience.done();
+  }
+}
+
+/** Enters command mode over a transport that is connected. Closes it when that fails. Errors as for {@link connect}. */
+export async function open(transport: Transport, options: ConnectOptions = {}): Promise<Session> {
+  const patience = new Patience(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
+  try {
+    return await greet(transport, patience);
+  } finally {
+    patience.done();
+  }
+}
+
+const DEFAULT_TIMEOUT = 5000;
+
+async function greet(transport: Transport, patience: Patience): Promise<Session> {
+  try {
+    return new Session(transport, await handshake(transport, patience));
+  } catch (cause) {
+    void transport.close();
+    throw cause;
+  }
+}
+
+/** A monitor in command mode: there is no session that is not ready. Made by {@link connect} and {@link open}. */
+export class Session implements AsyncDisposable {
+  /** The monitor's address, as {@link parseAddress} reads it. */
+  readonly address: string;
+  readonly greeting: Greeting;
+  /** Whether commands can be sent out of band. */
+  readonly oob: boolean;
+  /** Events that came before the session was ready. Rare; state that is read now has more to say. */
+  readonly early: readonly QmpEvent[];
+  /** Resolves when the session has ended, with the reason. Never rejects. */
+  readonly closed: Promise<CloseReason>;
+  readonly #transport: Transport;
+  readonly #calls: PendingCalls;
+  readonly #streams = new Set<{ offer(event: QmpEvent, fault?: unknown): void; end(failure?: unknown): void }>();
+  #reason: CloseReason | undefined;
+  #tellClosed: (reason: CloseReason) => void = () => {};
+
+  constructor(transport: Transport, opened: Opened) {
+    this.address = transport.peer;
+    this.greeting = opened.greeting;
+    this.oob = opened.oob;
+    this.early = opened.early;
+    this.closed = new Promise((resolve) => (this.#tellClosed = resolve));
+    this.#transport = transport;
+    this.#calls = new PendingCalls((text) => transport.send(text));
+    void this.#listen(opened);
+  }
+
+  /**
+   * Runs a command. In order with the others, at most eight before QEMU at a time; without `timeout`, 30 s.
+   *
+   * @throws CommandError (QEMU said no), TimeoutError, ClosedError, ProtocolError (a reply of another shape),
+   *   UsageError (arguments that JSON has not); the signal's reason as it is. A command that was sent can't be taken back.
+   */
+  execute<Name extends CommandName>(name: Name, ...[parameters, options = {}]: CallArguments<Name>): Promise<Returns<Name>> {
+    if (this.#reason !== undefined) return Promise.reject(this.#gone(name));
+    return this.#calls.start("execute", name, parameters, options, this.execute) as Promise<Returns<Name>>;
+  }
+
+  /** Subscribes from now on: subscribe, then act. Use it with `using`, or in a `for await`. */
+  events<Name extends EventName = EventName>(filter?: EventFilter<Name>, options: EventOptions = {}): EventStream<Name> {
+    const stream = new EventStream<Name>(filter, options, (leaving) => this.#streams.delete(leaving));
+    if (this.#reason === undefined) this.#streams.add(stream);
+    else stream.end(failureOf(this.#reason));
+    return stream;
+  }
+
+  /** Ends the session: calls that wait fail, streams end. Settles when the connection is gone. Any number of calls. */
+  async close(): Promise<void> {
+    this.#finish({ by: "us" });
+    await this.#transport.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #listen(opened: Opened): Promise<void> {
+    try {
+      this.#dispatchAll(opened.rest);
+      for (;;) {
+        const turn = await opened.messages.next();
+        if (turn.done === true) break;
+        this.#dispatchAll(turn.value);
+      }
+      this.#finish({ by: "peer", error: new ClosedError(this.address, "the peer closed the connection", { sent: false }) });
+    } catch (cause) {
+      const error = cause instanceof ProtocolError ? cause : new ClosedError(this.address, `the connection broke: ${messageOf(cause)}`, { sent: false, cause });
+      this.#finish({ by: "peer", error });
+    }
+  }
+
+  #dispatchAll(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message["event"] !== undefined) this.#announce(message);
+      else if (message["return"] !== undefined || message["error"] !== undefined) this.#calls.answer(message);
+      else throw new ProtocolError(this.address, "neither a reply nor an event", { excerpt: excerptOf(writeJson(message, "message")) });
+    }
+  }
+
+  #announce(message: Message): void {
+    if (this.#streams.size === 0) return;
+    const event = message as unknown as QmpEvent;
+    const check = eventCheck(event.event)?.safeParse(event.data);
+    const fault =
+      check === undefined || check.success
+        ? undefined
+        : new ProtocolError(event.event, `data that is not as QEMU documents it: ${explain(check.error)}`, { excerpt: excerptOf(writeJson(message, "event")), cause: check.error });
+    for (const stream of this.#streams) stream.offer(event, fault);
+  }
+
+  /** The one way out. The first reason counts. */
+  #finish(reason: CloseReason): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    const failure = failureOf(reason);
+    this.#calls.fail(failure === undefined ? "the session was closed here" : failure.message, failure);
+    for (const stream of this.#streams) stream.end(failure);
+    this.#streams.clear();
+    void this.#transport.close();
+    this.#tellClosed(reason);
+  }
+
+  #gone(name: string): ClosedError {
+    const failure = this.#reason === undefined ? undefined : failureOf(this.#reason);
+    return new ClosedError(name, failure === undefined ? "the session was closed here" : failure.message, { sent: false, cause: failure });
+  }
+}
+
+function failureOf(reason: CloseReason): QmpctlError | undefined {
+  return reason.by === "us" ? undefined : reason.error;
+}

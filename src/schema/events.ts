@@ -1,0 +1,83 @@
+import { z } from "zod/v3";
+import type { Check, Timestamp } from "./message.ts";
+
+/** The data of a device that went, or did not go. `device` is its id, absent when it has none. */
+export interface DeviceGone {
+  readonly device?: string | undefined;
+  readonly path: string;
+}
+
+/** QEMU's `ShutdownInfo`: whether the guest asked for it, and why (`guest-shutdown`, `host-qmp-quit`, …). */
+export interface Shutdown {
+  readonly guest: boolean;
+  readonly reason: string;
+}
+
+/** Events that are typed, name to data. Any other event comes too, with data that is unknown. Source: QEMU's qapi/*.json. */
+export interface Events {
+  SHUTDOWN: Shutdown;
+  RESET: Shutdown;
+  POWERDOWN: undefined;
+  STOP: undefined;
+  RESUME: undefined;
+  /** Bytes that the guest is left with. At most one in a second, the last one always (R41). */
+  BALLOON_CHANGE: { readonly actual: number };
+  DEVICE_DELETED: DeviceGone;
+  DEVICE_UNPLUG_GUEST_ERROR: DeviceGone;
+  ACPI_DEVICE_OST: {
+    readonly info: {
+      readonly device?: string | undefined;
+      readonly slot: string;
+      readonly "slot-type": string;
+      readonly source: number;
+      readonly status: number;
+    };
+  };
+  /** `qom-path` since 6.0; bytes. */
+  MEMORY_DEVICE_SIZE_CHANGE: { readonly id?: string | undefined; readonly size: number; readonly "qom-path"?: string | undefined };
+  MEM_UNPLUG_ERROR: { readonly device: string; readonly msg: string };
+  GUEST_PANICKED: { readonly action: string; readonly info?: Readonly<Record<string, unknown>> | undefined };
+}
+
+/** Names that are typed; any other string is an event too. */
+export type EventName = keyof Events | (string & {});
+
+/** One event. `data` is absent for events that have none. */
+export interface QmpEvent<Name extends string = string> {
+  readonly event: Name;
+  readonly data: Name extends keyof Events ? Events[Name] : unknown;
+  readonly timestamp: Timestamp;
+}
+
+const cause = () => z.object({ guest: z.boolean(), reason: z.string() }).passthrough();
+const gone = () => z.object({ device: z.string().optional(), path: z.string() }).passthrough();
+
+const makers: { readonly [Name in keyof Events]?: () => Check<Events[Name]> } = {
+  SHUTDOWN: cause,
+  RESET: cause,
+  BALLOON_CHANGE: () => z.object({ actual: z.number() }).passthrough(),
+  DEVICE_DELETED: gone,
+  DEVICE_UNPLUG_GUEST_ERROR: gone,
+  ACPI_DEVICE_OST: () =>
+    z
+      .object({
+        info: z
+          .object({ device: z.string().optional(), slot: z.string(), "slot-type": z.string(), source: z.number(), status: z.number() })
+          .passthrough(),
+      })
+      .passthrough(),
+  MEMORY_DEVICE_SIZE_CHANGE: () => z.object({ id: z.string().optional(), size: z.number(), "qom-path": z.string().optional() }).passthrough(),
+  MEM_UNPLUG_ERROR: () => z.object({ device: z.string(), msg: z.string() }).passthrough(),
+  GUEST_PANICKED: () => z.object({ action: z.string(), info: z.record(z.unknown()).optional() }).passthrough(),
+};
+
+const made = new Map<string, Check<unknown>>();
+
+/** The check of an event's data; undefined for events that are not listed or have none. */
+export function eventCheck(name: string): Check<unknown> | undefined {
+  const known = made.get(name);
+  if (known !== undefined || !Object.hasOwn(makers, name)) return known;
+  const check = makers[name as keyof Events]?.();
+  if (check !== undefined) made.set(name, check);
+  return check;
+}

@@ -1,0 +1,38 @@
+import { z } from "zod/v3";
+
+/** A reply's or an event's check. Open: members that newer versions of QEMU add pass, and are kept. */
+export type Check<T> = z.ZodType<T, z.ZodTypeDef, unknown>;
+
+/** QEMU's `VersionInfo`. */
+export interface VersionInfo {
+  readonly qemu: { readonly major: number; readonly minor: number; readonly micro: number };
+  readonly package: string;
+}
+
+/** What a monitor says first, of itself (QEMU's docs/interop/qmp-spec). Capabilities are open: unknown ones mean nothing to us (R2). */
+export interface Greeting {
+  readonly version: VersionInfo;
+  readonly capabilities: readonly unknown[];
+}
+
+/** Host time of an event; both -1 where the host could not tell. */
+export interface Timestamp {
+  readonly seconds: number;
+  readonly microseconds: number;
+}
+
+export const versionInfo: Check<VersionInfo> = z
+  .object({ qemu: z.object({ major: z.number(), minor: z.number(), micro: z.number() }).passthrough(), package: z.string() })
+  .passthrough();
+
+export const greeting: Check<{ readonly QMP: Greeting }> = z
+  .object({ QMP: z.object({ version: versionInfo, capabilities: z.array(z.unknown()) }).passthrough() })
+  .passthrough();
+
+/** One mistake, as `0.status: expected string, received number`. */
+export function explain(error: z.ZodError): string {
+  const first = error.issues[0];
+  if (first === undefined) return error.message;
+  const why = first.code === "invalid_type" ? `expected ${first.expected}, received ${first.received}` : first.message;
+  return first.path.length === 0 ? why : `${first.path.join(".")}: ${why}`;
+}

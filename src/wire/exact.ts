@@ -1,0 +1,118 @@
+import { excerptOf, ProtocolError } from "./errors.ts";
+
+/** Where the reader is in the text. */
+interface Cursor {
+  readonly peer: string;
+  readonly text: string;
+  at: number;
+}
+
+/** JSON text to a value, integers exact: a number where a number holds it, else a bigint. The caller has bounded the nesting. */
+export function readExact(peer: string, text: string): unknown {
+  const cursor = { peer, text, at: 0 };
+  const value = readValue(cursor);
+  skipBlank(cursor);
+  if (cursor.at !== text.length) throw broken(cursor, "something after the end of a message");
+  return value;
+}
+
+function readValue(cursor: Cursor): unknown {
+  skipBlank(cursor);
+  switch (cursor.text[cursor.at]) {
+    case "{":
+      return readObject(cursor);
+    case "[":
+      return readArray(cursor);
+    case '"':
+      return readString(cursor);
+    case "t":
+      return readWord(cursor, "true", true);
+    case "f":
+      return readWord(cursor, "false", false);
+    case "n":
+      return readWord(cursor, "null", null);
+    default:
+      return readNumber(cursor);
+  }
+}
+
+function skipBlank(cursor: Cursor): void {
+  while (/[ \t\r\n]/.test(cursor.text[cursor.at] ?? "")) cursor.at++;
+}
+
+/** Steps over a structural character, if it is the next thing. */
+function take(cursor: Cursor, character: string): boolean {
+  skipBlank(cursor);
+  if (cursor.text[cursor.at] !== character) return false;
+  cursor.at++;
+  return true;
+}
+
+function readObject(cursor: Cursor): Record<string, unknown> {
+  const object: Record<string, unknown> = {};
+  cursor.at++;
+  if (take(cursor, "}")) return object;
+  do {
+    skipBlank(cursor);
+    if (cursor.text[cursor.at] !== '"') throw broken(cursor, "a member's name is missing");
+    const name = readString(cursor);
+    if (!take(cursor, ":")) throw broken(cursor, "a colon is missing");
+    const value = readValue(cursor);
+    if (name === "__proto__") Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+    else object[name] = value;
+  } while (take(cursor, ","));
+  if (!take(cursor, "}")) throw broken(cursor, "a comma or a closing brace is missing");
+  return object;
+}
+
+function readArray(cursor: Cursor): unknown[] {
+  const array: unknown[] = [];
+  cursor.at++;
+  if (take(cursor, "]")) return array;
+  do array.push(readValue(cursor));
+  while (take(cursor, ","));
+  if (!take(cursor, "]")) throw broken(cursor, "a comma or a closing bracket is missing");
+  return array;
+}
+
+function readString(cursor: Cursor): string {
+  let end = cursor.at + 1;
+  for (;;) {
+    end = cursor.text.indexOf('"', end);
+    if (end < 0) throw broken(cursor, "a string without an end");
+    let backslashes = 0;
+    while (cursor.text[end - 1 - backslashes] === "\\") backslashes++;
+    end++;
+    if (backslashes % 2 === 0) break;
+  }
+  try {
+    const value = JSON.parse(cursor.text.slice(cursor.at, end)) as string;
+    cursor.at = end;
+    return value;
+  } catch {
+    throw broken(cursor, "a broken string");
+  }
+}
+
+function readWord<T>(cursor: Cursor, word: string, value: T): T {
+  if (!cursor.text.startsWith(word, cursor.at)) throw broken(cursor, "a broken value");
+  cursor.at += word.length;
+  return value;
+}
+
+const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+
+function readNumber(cursor: Cursor): number | bigint {
+  NUMBER.lastIndex = cursor.at;
+  const found = NUMBER.exec(cursor.text);
+  if (found === null) throw broken(cursor, /-?(?:inf|nan)/iy.test(cursor.text.slice(cursor.at, cursor.at + 4)) ? "a number that JSON has not" : "a broken value");
+  cursor.at += found[0].length;
+  const value = Number(found[0]);
+  if (found[1] !== undefined || found[2] !== undefined || Number.isSafeInteger(value)) return value;
+  return BigInt(found[0]);
+}
+
+function broken(cursor: Cursor, why: string): ProtocolError {
+  const from = Math.max(0, cursor.at - 40);
+  return new ProtocolError(cursor.peer, `${why} at byte ${cursor.at} of a message`, { excerpt: excerptOf(cursor.text.slice(from, cursor.at + 60)) });
+}

@@ -1,0 +1,183 @@
+import { Buffer } from "node:buffer";
+import { excerptOf, ProtocolError } from "./errors.ts";
+import { parseJson } from "./json.ts";
+import type { Message } from "./transport.ts";
+
+/** The longest message that is taken, in bytes, unless told otherwise: twice what QEMU itself would read. */
+export const MESSAGE_CEILING: number = 128 * 1024 * 1024;
+
+/** The deepest nesting that is taken: QEMU reads 1,024 levels, and may wrap one more around an id that it echoes. */
+export const NESTING_CEILING = 1100;
+
+/** Integers of fewer digits always fit a number. */
+const LONG_DIGITS = 16;
+
+const NOTHING = Buffer.alloc(0);
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+/** What a read gave: whole messages in order, and then perhaps the fault that ends the stream. */
+export interface Frames {
+  readonly messages: readonly Message[];
+  readonly fault: ProtocolError | undefined;
+}
+
+/**
+ * Cuts a stream of bytes into messages by JSON structure, not by line (QEMU's `pretty=on` spreads one over many lines).
+ * Reads may be split anywhere, also within a character or an escape. Each byte is looked at once, however it arrives.
+ */
+export class Framer {
+  readonly #peer: string;
+  readonly #ceiling: number;
+  /** The beginning of a message whose end has not come yet. */
+  #held: Buffer = NOTHING;
+  #heldLength = 0;
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+  /** Length of the run of digits being read, outside strings. */
+  #digits = 0;
+  #exact = false;
+  #wide = false;
+
+  constructor(peer: string, ceiling: number = MESSAGE_CEILING) {
+    this.#peer = peer;
+    this.#ceiling = ceiling;
+  }
+
+  /** Bytes held of a message that is not complete. */
+  get pending(): number {
+    return this.#heldLength;
+  }
+
+  /** Takes the next bytes of the stream. After a fault nothing more may be read. */
+  read(chunk: Uint8Array): Frames {
+    const messages: Message[] = [];
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let at = 0;
+    try {
+      while (at < bytes.length) {
+        if (this.#depth === 0) at = this.#skipBlank(bytes, at);
+        if (at === bytes.length) break;
+        const end = this.#scan(bytes, at);
+        if (this.#heldLength + end - at > this.#ceiling) throw this.#tooLong(bytes.subarray(at, end));
+        if (this.#depth === 0) messages.push(this.#complete(bytes, at, end));
+        else this.#hold(bytes.subarray(at, end));
+        at = end;
+      }
+    } catch (fault) {
+      if (!(fault instanceof ProtocolError)) throw fault;
+      return { messages, fault };
+    }
+    return { messages, fault: undefined };
+  }
+
+  /** Between messages there may be white space only; anything else but an object is not QMP. */
+  #skipBlank(bytes: Buffer, from: number): number {
+    for (let at = from; at < bytes.length; at++) {
+      const byte = bytes[at];
+      if (byte === OPEN_BRACE) return at;
+      if (byte !== 0x0a && byte !== 0x0d && byte !== 0x20 && byte !== 0x09) {
+        throw new ProtocolError(this.#peer, "this is not QMP", { excerpt: excerptOf(bytes.toString("latin1", at, at + 4096)) });
+      }
+    }
+    return bytes.length;
+  }
+
+  /** Reads on to the end of the message, or of the bytes; tells where that is. The depth says which. */
+  #scan(bytes: Buffer, from: number): number {
+    const length = bytes.length;
+    let at = from;
+    let depth = this.#depth;
+    let digits = this.#digits;
+    while (at < length) {
+      if (this.#inString) {
+        at = this.#scanString(bytes, at);
+        continue;
+      }
+      const byte = bytes[at++] as number;
+      if (byte <= 0x39 && byte >= 0x30) {
+        if (++digits === LONG_DIGITS) this.#exact = true;
+        continue;
+      }
+      digits = 0;
+      if (byte === QUOTE) this.#inString = true;
+      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        if (++depth > NESTING_CEILING) throw this.#tooDeep(bytes, at);
+      } else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) break;
+    }
+    this.#depth = depth;
+    this.#digits = digits;
+    return at;
+  }
+
+  /** Reads on to just after the string's closing quote, or the end of the bytes. */
+  #scanString(bytes: Buffer, from: number): number {
+    const length = bytes.length;
+    let at = from;
+    let high = 0;
+    if (this.#escaped) {
+      this.#escaped = false;
+      high |= bytes[at++] as number;
+    }
+    for (; at < length; at++) {
+      const byte = bytes[at] as number;
+      high |= byte;
+      if (byte === QUOTE) {
+        this.#inString = false;
+        at++;
+        break;
+      }
+      if (byte === BACKSLASH && ++at === length) {
+        this.#escaped = true;
+        break;
+      }
+    }
+    if (high >= 0x80) this.#wide = true;
+    return at;
+  }
+
+  #hold(part: Buffer): void {
+    const needed = this.#heldLength + part.length;
+    if (needed > this.#held.length) {
+      const grown = Buffer.allocUnsafe(Math.max(needed, Math.min(this.#held.length * 2, this.#ceiling)));
+      this.#held.copy(grown, 0, 0, this.#heldLength);
+      this.#held = grown;
+    }
+    part.copy(this.#held, this.#heldLength);
+    this.#heldLength = needed;
+  }
+
+  #complete(bytes: Buffer, from: number, to: number): Message {
+    let text: string;
+    if (this.#heldLength === 0) text = this.#decode(bytes, from, to);
+    else {
+      this.#hold(bytes.subarray(from, to));
+      text = this.#decode(this.#held, 0, this.#heldLength);
+      this.#held = NOTHING;
+      this.#heldLength = 0;
+    }
+    const exact = this.#exact;
+    this.#exact = this.#wide = false;
+    return parseJson(this.#peer, text, exact) as Message;
+  }
+
+  /** QEMU writes pure ASCII, which decodes quicker this way; another peer may write UTF-8. */
+  #decode(bytes: Buffer, from: number, to: number): string {
+    return this.#wide ? bytes.toString("utf8", from, to) : bytes.toString("latin1", from, to);
+  }
+
+  #tooLong(part: Buffer): ProtocolError {
+    this.#hold(part.subarray(0, 4096));
+    return new ProtocolError(this.#peer, `a message longer than ${this.#ceiling} bytes`, { excerpt: excerptOf(this.#held.toString("latin1", 0, 4096)) });
+  }
+
+  #tooDeep(bytes: Buffer, at: number): ProtocolError {
+    return new ProtocolError(this.#peer, `a message nested deeper than ${NESTING_CEILING} levels`, { excerpt: excerptOf(bytes.toString("latin1", 0, at)) });
+  }
+}

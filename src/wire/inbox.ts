@@ -1,0 +1,43 @@
+import type { Message } from "./transport.ts";
+
+/** Batches of messages on their way from a source that pushes to the one reader that pulls. Unbounded: the reader always reads (R42). */
+export class Inbox implements AsyncIterableIterator<readonly Message[]> {
+  readonly #batches: (readonly Message[])[] = [];
+  #waiting: { resolve(result: IteratorResult<readonly Message[], undefined>): void; reject(cause: unknown): void } | undefined;
+  #ended = false;
+  #failure: unknown;
+
+  push(batch: readonly Message[]): void {
+    if (this.#ended || batch.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting === undefined) this.#batches.push(batch);
+    else waiting.resolve({ value: batch, done: false });
+  }
+
+  /** Ends the iteration after what is queued; with a failure, the iteration throws it. The first end counts. */
+  end(failure?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failure = failure;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting === undefined) return;
+    this.#failure = undefined;
+    if (failure === undefined) waiting.resolve({ value: undefined, done: true });
+    else waiting.reject(failure);
+  }
+
+  next(): Promise<IteratorResult<readonly Message[], undefined>> {
+    const batch = this.#batches.shift();
+    if (batch !== undefined) return Promise.resolve({ value: batch, done: false });
+    if (!this.#ended) return new Promise((resolve, reject) => (this.#waiting = { resolve, reject }));
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(failure);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

@@ -1,0 +1,100 @@
+import { UsageError } from "../errors.ts";
+import { excerptOf, ProtocolError } from "./errors.ts";
+import { readExact } from "./exact.ts";
+
+/**
+ * JSON text to a value. With `exact`, integers that a number can't hold become bigints; that reader is slower, so it is asked for
+ * only where long runs of digits were seen. Throws a ProtocolError that shows the text around the mistake.
+ */
+export function parseJson(peer: string, text: string, exact: boolean): unknown {
+  if (exact) return readExact(peer, text);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    // Only our own reader knows where it went wrong in a way that does not depend on the version of Node.
+    readExact(peer, text);
+    throw new ProtocolError(peer, "a message that is not JSON", { excerpt: excerptOf(text), cause });
+  }
+}
+
+/** Nesting that QEMU reads; a deeper message is answered with about one error for each level, none with an id (R18). */
+const DEEPEST = 1024;
+const LARGEST = 64 * 1024 * 1024;
+
+/**
+ * A value as the shortest JSON text. Bigints are written as integers, and numbers beyond 2^53 by their exact digits.
+ * Refuses, with the path, what QEMU would answer with an error that nobody could match to the call, or would misread:
+ * numbers that are not finite, integers beyond 64 bits, lone surrogates (R15, R18, R19).
+ */
+export function writeJson(value: unknown, what: string): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    return writeExact(value, what, cause);
+  }
+  if (text === undefined) throw new UsageError(`${what}: not a JSON value: ${typeof value}`, { value, expected: "a JSON value" });
+  // "null" may be what became of NaN, \ud of a lone surrogate, and long digits are not always the exact ones.
+  if (text.length > 2 * DEEPEST || /null|\\ud|\d{16}|\de\+/.test(text)) return writeExact(value, what, undefined);
+  return text;
+}
+
+function writeExact(value: unknown, what: string, cause: unknown): string {
+  const text = write(value, what, [], cause);
+  if (text === undefined) throw new UsageError(`${what}: not a JSON value: ${typeof value}`, { value, expected: "a JSON value" });
+  if (text.length > LARGEST) {
+    throw new UsageError(`${what}: ${text.length} bytes are more than QEMU reads`, { value: text.length, expected: `at most ${LARGEST} bytes` }, { cause });
+  }
+  return text;
+}
+
+function write(value: unknown, what: string, path: readonly string[], cause: unknown): string | undefined {
+  switch (typeof value) {
+    case "bigint":
+      return writeInteger(value, what, path);
+    case "number":
+      return writeNumber(value, what, path);
+    case "string":
+      return writeString(value, what, path);
+    case "object":
+      return value === null ? "null" : writeObject(value, what, path, cause);
+    case "boolean":
+      return String(value);
+    default:
+      return undefined;
+  }
+}
+
+function writeObject(value: object, what: string, path: readonly string[], cause: unknown): string | undefined {
+  if (path.length >= DEEPEST) throw refusal(what, path.slice(0, 8), "deeper than 1024 levels, or it contains itself", value, "at most 1024 levels", cause);
+  if ("toJSON" in value && typeof value.toJSON === "function") return write((value.toJSON as () => unknown)(), what, path, cause);
+  if (Array.isArray(value)) return `[${value.map((item, index) => write(item, what, [...path, String(index)], cause) ?? "null").join(",")}]`;
+  const members: string[] = [];
+  for (const [name, item] of Object.entries(value)) {
+    const text = write(item, what, [...path, name], cause);
+    if (text !== undefined) members.push(`${writeString(name, what, path)}:${text}`);
+  }
+  return `{${members.join(",")}}`;
+}
+
+function writeInteger(value: bigint, what: string, path: readonly string[]): string {
+  if (value >= -(2n ** 63n) && value < 2n ** 64n) return String(value);
+  throw refusal(what, path, `the integer ${value} does not fit 64 bits`, value, "-2^63 to 2^64-1");
+}
+
+function writeNumber(value: number, what: string, path: readonly string[]): string {
+  if (!Number.isFinite(value)) throw refusal(what, path, `${value} is not a JSON number`, value, "a finite number");
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return String(value);
+  return Math.abs(value) < 2 ** 64 ? writeInteger(BigInt(value), what, path) : String(value);
+}
+
+function writeString(value: string, what: string, path: readonly string[]): string {
+  if (!/\p{Surrogate}/u.test(value)) return JSON.stringify(value);
+  throw refusal(what, path, "half of a surrogate pair", value, "well-formed Unicode");
+}
+
+function refusal(what: string, path: readonly string[], why: string, value: unknown, expected: string, cause?: unknown): UsageError {
+  const where = path.length === 0 ? "" : ` ${path.join(".")}:`;
+  return new UsageError(`${what}:${where} ${why}`, { value, expected }, { cause });
+}

@@ -1,0 +1,16 @@
+/** One message of the wire: always a JSON object. Integers that a number can't hold exactly are bigints. */
+export type Message = Readonly<Record<string, unknown>>;
+
+/**
+ * A way to talk to one peer. It is iterated once: each turn gives all messages that came together, so that a busy wire costs
+ * one turn a read and not one a message. The iteration ends when the peer closes, and throws when the connection breaks.
+ * A literal object will do for a test.
+ */
+export interface Transport extends AsyncIterable<readonly Message[]> {
+  /** What the peer is called in error messages: an address as {@link formatAddress} writes it. */
+  readonly peer: string;
+  /** Sends text as it is; never blocks, never throws for a broken connection (the iteration tells). */
+  send(text: string): void;
+  /** Gives the connection up; settles when it is gone. The iteration ends too. Any number of calls. */
+  close(): Promise<void>;
+}
