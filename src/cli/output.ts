@@ -47,7 +47,7 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
   const lines = all.map((row) => {
     const cells = row.map((cell, i) => {
       const text = textOf(cell);
-      if (i === widths.length - 1) return wrap(text, room).map((line) => styled(line, cell, paint)).join(`\n${" ".repeat(used)}`);
+      if (i === widths.length - 1 && !right.includes(i)) return wrap(text, room).map((line) => styled(line, cell, paint)).join(`\n${" ".repeat(used)}`);
       const blank = " ".repeat((widths[i] ?? 0) - text.length);
       return right.includes(i) ? blank + styled(text, cell, paint) : styled(text, cell, paint) + blank;
     });

@@ -1,0 +1,138 @@
+import { describe, expect, test } from "vitest";
+import type { Change, ChangeOptions } from "../../../src/domain/change.ts";
+import { play, reportOf } from "../scene.ts";
+
+/** Runs a change and gives back what the library was asked for. */
+async function asked(...argv: string[]): Promise<{ change: Change; options: ChangeOptions; code: number; stdout: string }> {
+  let call: [Change, ChangeOptions] | undefined;
+  const change = async (...given: [Change, ChangeOptions]) => ((call = given), reportOf());
+  const { code, stdout, stderr, opened, disposed } = await play(argv, { machine: { change } });
+  expect([stderr, opened, disposed]).toEqual(["", [argv[1]], 1]);
+  if (call === undefined) throw new Error("nothing was asked for");
+  return { change: call[0], options: call[1], code, stdout };
+}
+
+describe("each verb asks for its resource", () => {
+  test.each<[string[], Change]>([
+    [["setmem", "web1", "300M"], { resource: "memory", size: 300 * 2 ** 20 }],
+    [["setmaxmem", "web1", "2GiB"], { resource: "max-memory", size: 2 ** 31 }],
+    [["setvcpus", "web1", "3"], { resource: "vcpus", count: 3 }],
+    [["setvcpus", "web1", "0"], { resource: "vcpus", count: 0 }],
+    [["setvcpus", "web1", "8", "--maximum"], { resource: "max-vcpus", count: 8 }],
+    [["vcpupin", "web1", "1", "0-3,^2"], { resource: "vcpu-pin", vcpu: 1, cpus: "0-3,^2" }],
+  ])("%j", async (argv, change) => expect((await asked(...argv)).change).toEqual(change));
+});
+
+describe("scopes", () => {
+  test.each([
+    [[], "current"],
+    [["--current"], "current"],
+    [["--static"], "static"],
+    [["--config"], "static"],
+    [["--dynamic"], "dynamic"],
+    [["--live"], "dynamic"],
+    [["--static", "--dynamic"], "both"],
+    [["--live", "--config"], "both"],
+    [["--static", "--config"], "static"],
+  ])("%j is %s", async (flags, scope) => expect((await asked("setvcpus", "web1", "2", ...flags)).options.scope).toBe(scope));
+
+  test.each([
+    [["--current", "--live"], "--current and --dynamic: give one of them"],
+    [["--config", "--current"], "--current and --static: give one of them"],
+  ])("%j is a usage error, before anything is opened", async (flags, why) => {
+    const { code, stderr, opened } = await play(["setvcpus", "web1", "2", ...flags]);
+    expect([code, opened]).toEqual([2, []]);
+    expect(stderr).toContain(`qmpctl: ${why}\nusage: qmpctl setvcpus`);
+  });
+});
+
+describe("options of every change", () => {
+  test("as they are when nothing is said: the library's own defaults", async () => {
+    const { options } = await asked("setvcpus", "web1", "2");
+    expect(options).toEqual({ scope: "current", dryRun: false, force: false, signal: expect.any(AbortSignal) as AbortSignal });
+  });
+
+  test("all of them", async () => {
+    const { options } = await asked("setmem", "web1", "1G", "--dry-run", "--force", "--timeout", "500ms", "--on-failure", "keep");
+    expect(options).toMatchObject({ dryRun: true, force: true, timeout: 500, onFailure: "keep" });
+  });
+
+  test.each([
+    [["--on-failure", "retry"], "--on-failure retry: give undo or keep"],
+    [["--timeout", "soon"], '"soon": not a time'],
+  ])("%j is a usage error", async (flags, why) => {
+    const { code, stderr } = await play(["setmem", "web1", "1G", ...flags]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(why);
+  });
+});
+
+test.each([
+  [["setvcpus", "web1", "two"], 'COUNT "two": not a whole number'],
+  [["setvcpus", "web1", "1.5"], 'COUNT "1.5": not a whole number'],
+  [["vcpupin", "web1", "all", "0"], 'VCPU "all": not a whole number'],
+  [["setmem", "web1", "lots"], 'size "lots"'],
+])("%j is a usage error", async (argv, why) => {
+  const { code, stderr } = await play(argv);
+  expect(code).toBe(2);
+  expect(stderr).toContain(why);
+});
+
+test("a bare size is refused with both things it could have meant", async () => {
+  const { code, stderr } = await play(["setmem", "web1", "300"]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/300 ?KiB.*300 ?MiB/);
+});
+
+describe("the answer", () => {
+  test("a table for people", async () => expect((await asked("setmem", "web1", "300M")).stdout).toMatch(/^resource .*\nmemory    static   1GiB -> 300MiB /));
+
+  test("the library's report, on one line, for programs", async () => {
+    const { stdout } = await asked("setmem", "web1", "300M", "--json");
+    expect(stdout).toBe(`${JSON.stringify(reportOf())}\n`);
+  });
+
+  test("pending is 5", async () => {
+    const played = await play(["setmem", "web1", "300M"], { machine: { change: async () => reportOf({ outcome: "pending" }) } });
+    expect([played.code, played.stderr]).toEqual([5, ""]);
+  });
+});
+
+test.each(["revert", "persist"] as const)("%s takes the options of effort, and no scope", async (verb) => {
+  let options: ChangeOptions | undefined;
+  const work = async (given: ChangeOptions) => ((options = given), reportOf());
+  expect((await play([verb, "web1", "--dry-run", "--timeout", "2m"], { machine: { [verb]: work } })).code).toBe(0);
+  expect(options).toEqual({ dryRun: true, force: false, timeout: 120_000, signal: expect.any(AbortSignal) as AbortSignal });
+  expect((await play([verb, "web1", "--live"])).code).toBe(2);
+});
+
+describe("on a terminal", () => {
+  const change = async (_: Change, { onProgress, signal }: ChangeOptions) => {
+    onProgress?.({ what: "memory", actual: 2 ** 30, wanted: 2 ** 29, elapsed: 100, timeout: 30_000 });
+    if (signal?.aborted === true) throw signal.reason;
+    return reportOf();
+  };
+
+  test("progress is drawn on stderr and wiped before the answer", async () => {
+    const { stdout, stderr } = await play(["setmem", "web1", "512M"], { machine: { change }, columns: 80 });
+    expect(stderr).toBe("\r\u001b[Kmemory: 1GiB, going to 512MiB (100 ms of 30 s)\r\u001b[K");
+    expect(stdout).toContain("\u001b[32mapplied\u001b[39m");
+  });
+
+  test("it is wiped on failure too", async () => {
+    const signal = AbortSignal.abort(new Error("interrupted by SIGINT"));
+    const { stderr, code } = await play(["setmem", "web1", "512M"], { machine: { change }, columns: 80, signal });
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/30 s\)\r\u001b\[Kqmpctl: interrupted by SIGINT\n$/);
+  });
+
+  test("an interrupt says at once that undoing takes its time", async () => {
+    const interrupt = new AbortController();
+    const slow = async () => {
+      interrupt.abort(new Error("interrupted by SIGINT"));
+      return reportOf();
+    };
+    const { stderr } = await play(["setmem", "web1", "512M"], { machine: { change: slow }, columns: 80, signal: interrupt.signal });
+    expect(stderr).toBe("qmpctl: interrupted: taking back what is half done; once more to quit at once\n");
+  });
+});

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { QmpctlError } from "../../../src/errors.ts";
+import type { Monitor, MonitorEvent } from "../../../src/cli/facade.ts";
+import { monitorOf, play } from "../scene.ts";
+
+describe("qmp", () => {
+  function quoting(returned: unknown): { readonly machine: { connect: (options: unknown) => Promise<Monitor> }; readonly sent: unknown[] } {
+    const sent: unknown[] = [];
+    const execute = async (...call: unknown[]) => (sent.push(...call), returned);
+    return { sent, machine: { connect: async (options) => (sent.push(options), { ...monitorOf([]), execute }) } };
+  }
+
+  test("sends the command to the control monitor and prints what it returns", async () => {
+    const { machine, sent } = quoting({ status: "running" });
+    const { code, stdout } = await play(["qmp", "web1", "query-status", "--timeout", "2"], { machine });
+    expect([code, stdout]).toEqual([0, '{"status":"running"}\n']);
+    const signal = expect.any(AbortSignal) as AbortSignal;
+    expect(sent).toEqual([{ monitor: "control", timeout: 2000, signal }, "query-status", undefined, { timeout: 2000, signal }]);
+  });
+
+  test("with arguments", async () => {
+    const { machine, sent } = quoting({});
+    await play(["qmp", "web1", "device_del", "id=vcpu1"], { machine });
+    expect(JSON.stringify(sent[2])).toBe('{"id":"vcpu1"}');
+  });
+
+  test("indented on a terminal, unless --json", async () => {
+    const { machine } = quoting({ a: 1 });
+    expect((await play(["qmp", "web1", "x"], { machine, columns: 80 })).stdout).toBe('{\n  "a": 1\n}\n');
+    expect((await play(["qmp", "web1", "x", "--json"], { machine, columns: 80 })).stdout).toBe('{"a":1}\n');
+  });
+
+  test("an error of QEMU is its message, and 1", async () => {
+    const execute = async () => Promise.reject(new QmpctlError("command", "device_del: DeviceNotFound: Device 'x' not found"));
+    const machine = { connect: async () => ({ ...monitorOf([]), execute }) };
+    expect(await play(["qmp", "web1", "device_del", "id=x"], { machine })).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: "qmpctl: device_del: DeviceNotFound: Device 'x' not found\n",
+      disposed: 1,
+    });
+  });
+
+  test("a wrong argument is found before anything is opened", async () => {
+    expect(await play(["qmp", "web1", "device_del", "vcpu1"])).toMatchObject({ code: 2, opened: [] });
+  });
+});
+
+describe("events", () => {
+  const event = (name: string, data?: unknown): MonitorEvent => ({ event: name, ...(data === undefined ? {} : { data }), timestamp: { seconds: 1_700_000_000, microseconds: 250_000 } });
+  const stream = [event("STOP"), event("BALLOON_CHANGE", { actual: 314572800 }), event("RESUME"), event("STOP")];
+  const watching = (monitor: Monitor) => ({ machine: { connect: async () => monitor } });
+
+  test("each as JSON on a line, until --count came", async () => {
+    const { code, stdout } = await play(["events", "web1", "--count", "2"], watching(monitorOf(stream)));
+    expect([code, stdout]).toEqual([0, `${JSON.stringify(stream[0])}\n${JSON.stringify(stream[1])}\n`]);
+  });
+
+  test("only those that are named, in any case", async () => {
+    const { code, stdout } = await play(["events", "web1", "stop", "--count", "2"], watching(monitorOf(stream)));
+    expect([code, stdout]).toEqual([0, `${JSON.stringify(stream[0])}\n${JSON.stringify(stream[3])}\n`]);
+  });
+
+  test("on a terminal: time, name, data", async () => {
+    const { stdout } = await play(["events", "web1", "--count", "2"], { ...watching(monitorOf(stream)), columns: 80, env: { NO_COLOR: "1" } });
+    expect(stdout).toMatch(/^\d\d:\d\d:\d\d\.250 {2}STOP\n\d\d:\d\d:\d\d\.250 {2}BALLOON_CHANGE {2}\{"actual":314572800\}\n$/);
+  });
+
+  test("--timeout alone ends well", async () => {
+    const { code, stdout } = await play(["events", "web1", "--timeout", "5ms"], watching(monitorOf([])));
+    expect([code, stdout]).toEqual([0, ""]);
+  });
+
+  test("fewer than --count by --timeout is pending", async () => {
+    expect(await play(["events", "web1", "--count", "5", "--timeout", "5ms"], watching(monitorOf(stream)))).toMatchObject({ code: 5, disposed: 1 });
+  });
+
+  test("the end of the machine ends it, with the reason", async () => {
+    const gone = new QmpctlError("closed", "unix:/run/web1.sock: QEMU closed the connection");
+    const { code, stdout, stderr } = await play(["events", "web1"], watching(monitorOf(stream.slice(0, 1), gone)));
+    expect([code, stdout, stderr]).toEqual([1, `${JSON.stringify(stream[0])}\n`, "qmpctl: unix:/run/web1.sock: QEMU closed the connection\n"]);
+  });
+
+  test("an interrupt ends it with 130", async () => {
+    const interrupt = new AbortController();
+    const monitor = monitorOf([]);
+    const events = () => (queueMicrotask(() => interrupt.abort(new Error("interrupted by SIGINT"))), monitor.events());
+    const { code, stderr } = await play(["events", "web1"], { ...watching({ ...monitor, events }), signal: interrupt.signal });
+    expect([code, stderr]).toEqual([130, "qmpctl: interrupted by SIGINT\n"]);
+  });
+
+  test.each(["0", "many"])("--count %s is a usage error", async (count) => expect((await play(["events", "web1", "--count", count])).code).toBe(2));
+});

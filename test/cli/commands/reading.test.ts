@@ -1,0 +1,139 @@
+import { describe, expect, test } from "vitest";
+import type { DiffRow, DomainInfo, VcpuInfo } from "../../../src/cli/facade.ts";
+import { play } from "../scene.ts";
+
+const mebi = 2 ** 20;
+const allocation = { memory: 512 * mebi, maxMemory: 1024 * mebi, vcpus: 2, maxVcpus: 4 };
+const running: DomainInfo = {
+  name: "web1",
+  state: "running",
+  transient: false,
+  pid: 4711,
+  emulator: "qemu-system-x86_64",
+  version: "7.2.22",
+  config: { ...allocation, vcpus: 3 },
+  live: allocation,
+  configPath: "/etc/qmpctl/web1.json",
+  uptime: 125_000,
+};
+const stopped: DomainInfo = { name: "db", state: "stopped", transient: false, config: allocation };
+const lost: DomainInfo = { name: "build-server", state: "unreachable", transient: false, pid: 99, reason: "another client holds the monitor", config: allocation };
+
+describe("list", () => {
+  test("aligned, with why", async () => {
+    let given: unknown;
+    const list = async (options: unknown) => ((given = options), [running, stopped, lost]);
+    const { code, stdout, stderr } = await play(["list", "--all", "--timeout", "2"], { facade: { list } });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe(
+      [
+        "name          state         pid  vCPUs  memory  why",
+        "web1          running      4711      2  512MiB",
+        "db            stopped         -      2  512MiB",
+        "build-server  unreachable    99      2  512MiB  another client holds the monitor",
+        "",
+      ].join("\n"),
+    );
+    expect(given).toEqual({ all: true, timeout: 2000, signal: expect.any(AbortSignal) as AbortSignal });
+  });
+
+  test("for programs, the library's list", async () => {
+    expect(JSON.parse((await play(["list", "--json"], { facade: { list: async () => [running] } })).stdout)).toEqual([running]);
+    expect((await play(["list", "--json"], { facade: { list: async () => [] } })).stdout).toBe("[]\n");
+  });
+
+  test("nothing is nothing in a pipe, and a word on a terminal", async () => {
+    const facade = { list: async () => [] };
+    expect(await play(["list"], { facade })).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect(await play(["list"], { facade, columns: 80 })).toMatchObject({ code: 0, stdout: "", stderr: "no domain runs; --all lists those that are stopped\n" });
+    expect(await play(["list", "--all"], { facade, columns: 80 })).toMatchObject({ stderr: "no domains are defined\n" });
+  });
+});
+
+describe("info", () => {
+  test.each(["info", "dominfo"])("%s", async (verb) => {
+    expect((await play([verb, "web1"], { machine: { info: async () => running } })).stdout).toBe(
+      [
+        "name      web1",
+        "state     running",
+        "pid       4711",
+        "up for    2 min 5 s",
+        "emulator  qemu-system-x86_64, QEMU 7.2.22",
+        "config    /etc/qmpctl/web1.json",
+        "",
+        "            config    live",
+        "memory      512MiB  512MiB",
+        "max memory    1GiB    1GiB",
+        "vCPUs            3       2",
+        "max vCPUs        4       4",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("of what can't be reached says why, and never that it is stopped", async () => {
+    const { stdout } = await play(["info", "x"], { machine: { info: async () => ({ ...lost, transient: true }) } });
+    expect(stdout).toContain("state   unreachable\nwhy     another client holds the monitor\n");
+    expect(stdout).toContain("config  none: the domain is transient\n");
+    expect(stdout).toContain("memory      512MiB     -\n");
+  });
+
+  test("for programs", async () => {
+    expect(JSON.parse((await play(["info", "web1", "--json"], { machine: { info: async () => running } })).stdout)).toEqual(running);
+  });
+});
+
+test.each([
+  ["{}", "{}\n"],
+  ['{\n  "name": "web1"\n}\n', '{\n  "name": "web1"\n}\n'],
+])("config prints the file as it is, ended by one newline: %j", async (text, stdout) => {
+  expect((await play(["config", "web1"], { machine: { config: async () => text } })).stdout).toBe(stdout);
+});
+
+const vcpus: readonly VcpuInfo[] = [
+  { vcpu: 0, online: true, tid: 4713, name: "CPU 0/TCG", cpu: 1, cpuTime: 12_340, affinity: "0-1", pin: null },
+  { vcpu: 1, online: false, tid: null, name: null, cpu: null, cpuTime: null, affinity: null, pin: "1" },
+];
+
+test("vcpuinfo", async () => {
+  const machine = { vcpus: async () => vcpus };
+  expect((await play(["vcpuinfo", "web1"], { machine })).stdout).toBe(
+    [
+      "vCPU  state    thread  name       on CPU    time  live  config",
+      "   0  online     4713  CPU 0/TCG       1  12.3 s  0-1   -",
+      "   1  offline       -  -               -       -  -     1",
+      "",
+    ].join("\n"),
+  );
+  expect(JSON.parse((await play(["vcpuinfo", "web1", "--json"], { machine })).stdout)).toEqual(vcpus);
+});
+
+describe("vcpupin without a list shows", () => {
+  const machine = { vcpus: async () => vcpus };
+
+  test("all", async () => expect((await play(["vcpupin", "web1"], { machine })).stdout).toBe("vCPU  config  live\n   0  -       0-1\n   1  1       -\n"));
+  test("one", async () => expect((await play(["vcpupin", "web1", "1"], { machine })).stdout).toBe("vCPU  config  live\n   1  1       -\n"));
+  test("for programs", async () => expect(JSON.parse((await play(["vcpupin", "web1", "1", "--json"], { machine })).stdout)).toEqual(vcpus.slice(1)));
+  test("no vCPU that there is not", async () => {
+    expect(await play(["vcpupin", "web1", "7"], { machine })).toMatchObject({ code: 2, stderr: expect.stringContaining("vCPU 7: web1 has no such vCPU") as string, disposed: 1 });
+  });
+});
+
+test("diff", async () => {
+  const rows: readonly DiffRow[] = [
+    { resource: "memory", config: 512 * mebi, live: 512 * mebi, guest: 480 * mebi, why: null },
+    { resource: "vcpus", config: 3, live: 2, guest: null, why: "changed on the running machine only" },
+    { resource: "vcpu-pin 0", config: "0", live: "0-1", guest: null, why: "changed by somebody else" },
+  ];
+  const machine = { diff: async () => rows };
+  expect((await play(["diff", "web1"], { machine })).stdout).toBe(
+    [
+      "resource    config    live   guest  why",
+      "memory      512MiB  512MiB  480MiB",
+      "vcpus            3       2       -  changed on the running machine only",
+      "vcpu-pin 0       0     0-1       -  changed by somebody else",
+      "",
+    ].join("\n"),
+  );
+  expect(JSON.parse((await play(["diff", "web1", "--json"], { machine })).stdout)).toEqual(rows);
+});
