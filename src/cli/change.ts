@@ -3,7 +3,7 @@ import { timeoutOf } from "./duration.ts";
 import type { Machine } from "./facade.ts";
 import { type Arguments, misuse, type Option } from "./options.ts";
 import { toJson } from "./output.ts";
-import { progressLine } from "./progress.ts";
+import { erase, progressLine } from "./progress.ts";
 import { exitCodeOf, showReport } from "./report.ts";
 import type { Call } from "./verb.ts";
 
@@ -61,7 +61,7 @@ function effortOf(args: Arguments): ChangeOptions {
 
 // Undoing takes time too: without a word the user would take it for a hang and kill it halfway.
 function interruptNotice({ io }: Call): Disposable {
-  const say = (): void => io.stderr.write("qmpctl: interrupted: taking back what is half done; once more to quit at once\n");
+  const say = (): void => io.stderr.write(`${erase}qmpctl: interrupted: taking back what is half done; once more to quit at once\n`);
   if (io.stderr.isTTY) io.signal.addEventListener("abort", say, { once: true });
   return { [Symbol.dispose]: () => io.signal.removeEventListener("abort", say) };
 }

@@ -51,8 +51,13 @@ function message(error: unknown, report: Report | undefined, signal: AbortSignal
     return `qmpctl: ${report.domain}: refused, nothing was touched\n${reasons.join("")}`;
   }
   if (signal.aborted && (report === undefined || error === signal.reason)) return `qmpctl: ${messageOf(signal.reason)}\n`;
-  if (error instanceof QmpctlError) return `qmpctl: ${error.message}\n`;
+  if (error instanceof QmpctlError) return `qmpctl: ${error.message}${classOf(error)}\n`;
   return `qmpctl: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
+}
+
+// QEMU's class of an error is what its documents speak of; the generic one says nothing.
+function classOf(error: QmpctlError): string {
+  return "class" in error && error.class !== "GenericError" ? ` (${String(error.class)})` : "";
 }
 
 /** An error as a program reads it: its code, its message, every field of evidence, and what caused it. */

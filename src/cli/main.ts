@@ -6,15 +6,19 @@ import type { Sink } from "./verb.ts";
 
 cacheCompiledCode();
 const interrupted = new AbortController();
+const readerGone = new Error("nobody reads the output any more");
 process.exit(await main());
 
 async function main(): Promise<number> {
   const [{ run }, { openFacade }] = await Promise.all([import("./command.ts"), import("./open.ts")]);
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => interrupt(name));
-  const stdout = sink(process.stdout, () => interrupted.abort(new Error("nobody reads the output any more")));
-  const stderr = sink(process.stderr, () => {});
-  const io = { stdout, stderr, env: process.env, signal: interrupted.signal };
-  return run(process.argv.slice(2), { io, facade: openFacade(process.env), version });
+  const stdout = sinkOf(process.stdout);
+  const io = { stdout, stderr: sinkOf(process.stderr), env: process.env, signal: interrupted.signal };
+  const code = await run(process.argv.slice(2), { io, facade: openFacade(process.env), version });
+  const lost = await stdout.written();
+  if (lost === undefined) return code;
+  io.stderr.write(`qmpctl: the answer could not be written: ${lost.message}\n`);
+  return code === 0 ? 1 : code;
 }
 
 // The first signal lets the library undo what is half done; whoever sends a second one does not want to wait for that.
@@ -23,20 +27,28 @@ function interrupt(name: string): void {
   interrupted.abort(new Error(`interrupted by ${name}`));
 }
 
-function sink(stream: NodeJS.WriteStream, onGone: () => void): Sink {
-  let gone = false;
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    gone = true;
-    onGone();
+/** A stream as a sink. A reader that has gone ends what is under way without a word, as SIGPIPE does; other failures are kept. */
+function sinkOf(stream: NodeJS.WriteStream): Sink & { written(): Promise<Error | undefined> } {
+  let failure: NodeJS.ErrnoException | undefined;
+  stream.on("error", (error) => {
+    failure ??= error;
+    if (isGone(error) && stream === process.stdout) interrupted.abort(readerGone);
   });
   return {
-    write: (text) => void (gone || stream.write(text)),
+    write: (text) => void (failure === undefined && interrupted.signal.reason !== readerGone && stream.write(text)),
+    written: async () => {
+      if (failure === undefined) await new Promise((resolve) => stream.write("", resolve));
+      return failure === undefined || isGone(failure) ? undefined : failure;
+    },
     isTTY: stream.isTTY === true,
     get columns() {
       return stream.isTTY ? stream.columns : undefined;
     },
   };
+}
+
+function isGone(error: NodeJS.ErrnoException): boolean {
+  return error.code === "EPIPE";
 }
 
 async function version(): Promise<string> {
@@ -45,7 +57,7 @@ async function version(): Promise<string> {
   return manifest.version;
 }
 
-// Since Node 22. In a folder of our own, never the shared one in /tmp: who can write there can make us run his code.
+// Since Node 22. In a folder of our own, never in the one that all share in /tmp: whoever can write there can make us run his code.
 function cacheCompiledCode(): void {
   const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown };
   const root = process.getuid?.() === 0 ? "/var/cache" : (process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"));

@@ -3,7 +3,8 @@ import { showDuration } from "./duration.ts";
 import { showSize } from "./output.ts";
 import type { Io } from "./verb.ts";
 
-const erase = "\r\u001b[K";
+/** Back to the start of the line, and wipe it. */
+export const erase: string = "\r\u001b[K";
 
 /** A line on the terminal that says how far a long wait has come. Disposing wipes it. */
 export interface ProgressLine extends Disposable {

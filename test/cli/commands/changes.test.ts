@@ -133,6 +133,6 @@ describe("on a terminal", () => {
       return reportOf();
     };
     const { stderr } = await play(["setmem", "web1", "512M"], { machine: { change: slow }, columns: 80, signal: interrupt.signal });
-    expect(stderr).toBe("qmpctl: interrupted: taking back what is half done; once more to quit at once\n");
+    expect(stderr).toBe("\r\u001b[Kqmpctl: interrupted: taking back what is half done; once more to quit at once\n");
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { QmpctlError } from "../../../src/errors.ts";
+import { CommandError } from "../../../src/qmp/errors.ts";
 import type { Monitor, MonitorEvent } from "../../../src/cli/facade.ts";
 import { monitorOf, play } from "../scene.ts";
 
@@ -31,13 +32,16 @@ describe("qmp", () => {
   });
 
   test("an error of QEMU is its message, and 1", async () => {
-    const execute = async () => Promise.reject(new QmpctlError("command", "device_del: DeviceNotFound: Device 'x' not found"));
+    const execute = async () => Promise.reject(new CommandError("device_del", { class: "DeviceNotFound", desc: "Device 'x' not found" }));
     const machine = { connect: async () => ({ ...monitorOf([]), execute }) };
     expect(await play(["qmp", "web1", "device_del", "id=x"], { machine })).toMatchObject({
       code: 1,
       stdout: "",
-      stderr: "qmpctl: device_del: DeviceNotFound: Device 'x' not found\n",
+      stderr: "qmpctl: device_del: Device 'x' not found (DeviceNotFound)\n",
       disposed: 1,
+    });
+    expect(JSON.parse((await play(["qmp", "web1", "device_del", "id=x", "--json"], { machine })).stdout)).toEqual({
+      error: { code: "command", message: "device_del: Device 'x' not found", command: "device_del", class: "DeviceNotFound", desc: "Device 'x' not found" },
     });
   });
 
