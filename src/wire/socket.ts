@@ -71,6 +71,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTSOCK: "that is not a socket",
   EACCES: "no permission",
   EPERM: "no permission",
+  ECONNRESET: "the peer took the connection and dropped it",
   EAGAIN: "other clients hold this monitor and its queue is full: QEMU serves one at a time",
   ENOTFOUND: "no such host",
 };

@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+import { Framer, NESTING_CEILING } from "../../src/wire/framing.ts";
+import type { Message } from "../../src/wire/transport.ts";
+
+/** Reads the text in parts of that many bytes. */
+function read(bytes: Buffer | string, size: number, framer: Framer = new Framer("peer")): { messages: Message[]; fault: string | undefined } {
+  const all = Buffer.from(bytes as string);
+  const messages: Message[] = [];
+  for (let at = 0; at < all.length; at += size) {
+    const frames = framer.read(all.subarray(at, at + size));
+    messages.push(...frames.messages);
+    if (frames.fault !== undefined) return { messages, fault: frames.fault.message };
+  }
+  return { messages, fault: undefined };
+}
+
+const CONVERSATION = [
+  { QMP: { version: { qemu: { micro: 22, minor: 2, major: 7 }, package: "" }, capabilities: ["oob"] } },
+  { return: {}, id: "a" },
+  { return: { text: 'a "quoted" }brace{ and [bracket] \\ \\" é 🖥 \u0001 \ud83d\udda5', list: [[], {}, [{}]] } },
+  { timestamp: { seconds: 1, microseconds: 2 }, event: "STOP" },
+  { error: { class: "GenericError", desc: "}" } },
+];
+
+test.each([1, 2, 3, 5, 7, 64, 100_000])("R14, R29: messages are cut by structure in reads of %i bytes: lines, pretty, joined", (size) => {
+  const lines = CONVERSATION.map((message) => `${JSON.stringify(message)}\r\n`).join("");
+  const pretty = CONVERSATION.map((message) => `${JSON.stringify(message, undefined, 4).replaceAll("\n", "\r\n")}\r\n`).join("");
+  const joined = CONVERSATION.map((message) => JSON.stringify(message)).join("");
+  const escaped = lines.replace(/[^\0-~]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0").toUpperCase()}`);
+  for (const text of [lines, pretty, joined, escaped]) expect(read(text, size)).toEqual({ messages: CONVERSATION, fault: undefined });
+});
+
+test("R24: a message that is not complete is held, and comes out when it is", () => {
+  const framer = new Framer("peer");
+  expect(framer.read(Buffer.from('{"return":{"a":"')).messages).toEqual([]);
+  expect(framer.pending).toBe(16);
+  expect(framer.read(Buffer.from('}"}}')).messages).toEqual([{ return: { a: "}" } }]);
+  expect(framer.pending).toBe(0);
+});
+
+test("what precedes garbage is still delivered, and the garbage is shown", () => {
+  const { messages, fault } = read('{"return":{}}\r\nSSH-2.0-OpenSSH_9.2\r\n', 4096);
+  expect(messages).toEqual([{ return: {} }]);
+  expect(fault).toBe('peer: this is not QMP: "SSH-2.0-OpenSSH_9.2\\r\\n"');
+});
+
+test.each([
+  ["\ufeff{}", '\\xef\\xbb\\xbf{}'],
+  ["[1]", "[1]"],
+  ["\0", "\\u0000"],
+])("%j between messages is not QMP", (text, shown) => {
+  expect(read(text, 4096).fault).toContain(shown);
+});
+
+test("a message longer than the ceiling is refused as soon as it is, not when it ends", () => {
+  const framer = new Framer("peer", 1000);
+  const { messages, fault } = read(`{"return":"${"x".repeat(980)}"}{"return":"${"y".repeat(990)}`, 100, framer);
+  expect(messages).toHaveLength(1);
+  expect(fault).toMatch(/^peer: a message longer than 1000 bytes: "\{\\"return\\":\\"yyy/);
+});
+
+test("nesting is bounded at any split", () => {
+  const deepest = `${'{"a":'.repeat(NESTING_CEILING)}1${"}".repeat(NESTING_CEILING)}`;
+  expect(read(deepest, 1000).messages).toHaveLength(1);
+  expect(read(`{"b":${deepest}}`, 1000).fault).toContain(`nested deeper than ${NESTING_CEILING} levels`);
+});
+
+test("R19: exact integers survive any split, and only long ones are bigints", () => {
+  const text = '{"return":[18446744073709551615,-9223372036854775808,9007199254740991,9007199254740993,12],"id":18446744073709551615}';
+  for (const size of [1, 3, 19, 200]) {
+    expect(read(text, size).messages).toEqual([
+      { return: [18446744073709551615n, -9223372036854775808n, 9007199254740991, 9007199254740993n, 12], id: 18446744073709551615n },
+    ]);
+  }
+});
+
+test("R19: a number that JSON has not is told with the bytes around it", () => {
+  expect(read('{"return":{"mbps":inf,"a":1}}', 4096).fault).toBe('peer: a number that JSON has not at byte 18 of a message: "{\\"return\\":{\\"mbps\\":inf,\\"a\\":1}}"');
+});
+
+test("bytes are looked at once: a message that drips in costs what it costs in one read", () => {
+  const drip = Buffer.from(`{"return":"${"x".repeat(4_000_000)}"}`);
+  const framer = new Framer("peer");
+  let messages = 0;
+  for (let at = 0; at < drip.length; at += 16) messages += framer.read(drip.subarray(at, at + 16)).messages.length;
+  // 250,000 reads: a scanner that began again at each would look at 5 * 10^11 bytes, and the test would time out.
+  expect(messages).toBe(1);
+});
