@@ -1,0 +1,40 @@
+import { formatSize } from "../config/size.ts";
+import type { StepKind } from "./step-kind.ts";
+import { settle } from "./settle.ts";
+import type { BalloonStep, StepEnd, Work } from "./step.ts";
+
+/** Setting the balloon's target. QEMU takes any and answers `{}`; only `actual` tells what the guest did (query-balloon). */
+export const balloon: StepKind<BalloonStep> = {
+  asksGuest: true,
+  what: (step) => `balloon to ${formatSize(step.target)}`,
+  sends: (step) => `balloon {"value":${step.target}}`,
+  undoing: (step) => `balloon {"value":${step.before}}`,
+  begin: async (step, { monitor }) => {
+    await monitor.ask((session) => session.execute("balloon", { value: step.target }));
+  },
+  settle: (step, work) => wait(step, [step.target], work),
+  inverse: (step) => [{ kind: "balloon", target: step.before, before: step.target, actual: step.actual }],
+};
+
+async function wait(step: BalloonStep, ends: readonly number[], work: Work): Promise<StepEnd> {
+  const { seen, done } = await settle(
+    work.monitor,
+    {
+      hints: ["BALLOON_CHANGE"],
+      look: async (session) => (await session.execute("query-balloon")).actual,
+      // A guest that does not run moves nothing: no use in waiting for it.
+      done: (actual) => ends.includes(actual) || !work.live.running,
+      onLook: (actual) => work.onProgress?.({ what: "memory", actual, wanted: step.target, elapsed: work.deadline.elapsed(), timeout: work.deadline.timeout }),
+    },
+    work.deadline,
+    work.signal,
+  );
+  if (ends.includes(seen)) return { outcome: "done" };
+  return { outcome: "pending", reason: stillAt(step, seen, done) };
+}
+
+function stillAt(step: BalloonStep, actual: number, paused: boolean): string {
+  if (paused) return `the guest is paused; it goes to ${formatSize(step.target)} when it runs again`;
+  if (actual === step.actual) return `the guest has not moved from ${formatSize(actual)}: it may have no balloon driver, or be still booting`;
+  return `the guest is at ${formatSize(actual)} on its way to ${formatSize(step.target)}`;
+}

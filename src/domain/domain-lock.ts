@@ -1,0 +1,12 @@
+import { openRuntime } from "../config/runtime.ts";
+import { acquireLock, type Lock } from "../host/lock.ts";
+import type { Place } from "./place.ts";
+
+/** How long a writer waits for the one before it, in milliseconds, when it was given no time of its own. */
+export const LOCK_TIMEOUT = 60_000;
+
+/** Takes the domain's lock: one writer at a time, across processes. @throws LockedError, which says whom it waited for */
+export async function lockDomain(place: Place, options: { readonly timeout?: number; readonly signal?: AbortSignal }): Promise<Lock> {
+  await openRuntime(place.runtime);
+  return acquireLock(place.runtime.lock, { timeout: options.timeout ?? LOCK_TIMEOUT, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+}

@@ -1,0 +1,183 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { isErrorCode } from "../errors.ts";
+import { connect, type Session } from "../qmp/session.ts";
+import type { Change, ChangeOptions, Report } from "./change.ts";
+import { defineDomain, type DefineOptions, type DefineSource, undefineDomain } from "./define.ts";
+import { changesToPersist, changesToRevert, diffDomain, type DiffRow } from "./diff.ts";
+import { lockDomain } from "./domain-lock.ts";
+import { StateError } from "./errors.ts";
+import { findFor, readStored } from "./facts.ts";
+import { type DomainInfo, inspectDomain, inspectVcpus, type ReadOptions, type VcpuInfo } from "./inspect.ts";
+import { type DomainOptions, type Place, placeOf } from "./place.ts";
+import { resetMachine, resumeMachine, suspendMachine } from "./power.ts";
+import { startMachine, type StartOptions, type StartReport } from "./start.ts";
+import { destroyMachine, shutdownMachine, type StopOptions, type StopReport } from "./stop.ts";
+import { changeDomain, type Wanted } from "./transaction.ts";
+
+/** Options of a raw connection to a domain's monitor. */
+export interface MonitorOptions extends ReadOptions {
+  /** The monitor for changes, or the second one, for those who only watch. A monitor serves one client at a time. */
+  readonly monitor?: "control" | "watch";
+}
+
+/**
+ * One domain: a launch config and the QEMU that may run it, or somebody else's QEMU by its monitor. It holds no connection
+ * and no state: each call reads what is, and others may change the domain in between.
+ */
+export class Domain {
+  readonly #place: Place;
+
+  private constructor(place: Place) {
+    this.#place = place;
+  }
+
+  /**
+   * Opens a domain by its name, the path of its config, or the address of its monitor (`unix:/run/x.sock`, `tcp:127.0.0.1:4444`).
+   *
+   * @throws ConfigError when there is no such config, or it can't be used; UsageError for a name that can't be one
+   */
+  static async open(name: string, options: DomainOptions = {}): Promise<Domain> {
+    const place = await placeOf(name, options);
+    await readStored(place);
+    return new Domain(place);
+  }
+
+  /** Defines a domain from a config file, a QEMU command line, or a running process. @throws ConfigError, UsageError */
+  static async define(source: DefineSource, options: DefineOptions = {}): Promise<{ readonly domain: Domain; readonly notes: readonly string[] }> {
+    const { place, notes } = await defineDomain(source, options);
+    return { domain: new Domain(place), notes };
+  }
+
+  get name(): string {
+    return this.#place.name;
+  }
+
+  /** The config's file; undefined for a transient domain. */
+  get configPath(): string | undefined {
+    return this.#place.config?.path;
+  }
+
+  /**
+   * Makes one change or several as one: one plan, one lock, one commit, undone together. Resolves when what was asked for is so,
+   * or `pending` with the guest.
+   *
+   * @throws RefusedError (nothing touched), ChangeError (rolled back or partial, with the report), LockedError, ConfigError, UsageError
+   */
+  change(wanted: Change | readonly Change[], options: ChangeOptions = {}): Promise<Report> {
+    return this.#change("resource" in wanted ? [wanted] : wanted, options);
+  }
+
+  /** The guest's memory, in bytes. See `change`. */
+  setMemory(size: number, options?: ChangeOptions): Promise<Report> {
+    return this.change({ resource: "memory", size }, options);
+  }
+
+  /** The memory QEMU gives the machine at start, in bytes. See `change`. */
+  setMaxMemory(size: number, options?: ChangeOptions): Promise<Report> {
+    return this.change({ resource: "max-memory", size }, options);
+  }
+
+  /** How many vCPUs the machine has. See `change`. */
+  setVcpus(count: number, options?: ChangeOptions): Promise<Report> {
+    return this.change({ resource: "vcpus", count }, options);
+  }
+
+  /** How many vCPUs there is room for. See `change`. */
+  setMaxVcpus(count: number, options?: ChangeOptions): Promise<Report> {
+    return this.change({ resource: "max-vcpus", count }, options);
+  }
+
+  /** The host CPUs that a vCPU may run on: a Linux CPU list, or `all`. See `change`. */
+  pinVcpu(vcpu: number, cpus: string, options?: ChangeOptions): Promise<Report> {
+    return this.change({ resource: "vcpu-pin", vcpu, cpus }, options);
+  }
+
+  /** Makes the running machine equal its config, as far as a running machine can be changed. See `change`. */
+  revert(options: ChangeOptions = {}): Promise<Report> {
+    return this.#change(changesToRevert, { ...options, scope: "dynamic" });
+  }
+
+  /** Makes the config equal the running machine. See `change`. */
+  persist(options: ChangeOptions = {}): Promise<Report> {
+    return this.#change(changesToPersist, { ...options, scope: "static" });
+  }
+
+  #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
+    return changeDomain(this.#place, wanted, options);
+  }
+
+  /** State, sizes and counts of both sides. A machine that does not answer is told as `unreachable`, with the reason. */
+  info(options?: ReadOptions): Promise<DomainInfo> {
+    return inspectDomain(this.#place, options);
+  }
+
+  /** Every vCPU: thread, mask, pin, use. */
+  vcpus(options?: ReadOptions): Promise<readonly VcpuInfo[]> {
+    return inspectVcpus(this.#place, options);
+  }
+
+  /** Config, live and guest side by side, and why they differ. */
+  diff(options?: ReadOptions): Promise<readonly DiffRow[]> {
+    return diffDomain(this.#place, options);
+  }
+
+  /** The config's text, as it stands in its file. @throws StateError for a transient domain */
+  async config(): Promise<string> {
+    const stored = await readStored(this.#place);
+    if (stored === null) throw new StateError(`${this.name}: a transient machine has no config`, "unreachable");
+    return stored.text;
+  }
+
+  /** Removes the config. @throws StateError while the machine runs */
+  undefine(): Promise<void> {
+    return undefineDomain(this.#place);
+  }
+
+  /** Starts the machine in the background: stopped, pins and balloon applied, then let go. @throws StateError when it runs, HostError with QEMU's words */
+  async start(options: StartOptions = {}): Promise<StartReport> {
+    await using _lock = await lockDomain(this.#place, options);
+    return startMachine(this.#place, options);
+  }
+
+  /** Asks the guest to shut down, and waits for it. @throws QmpctlError `timeout` when it ignores that */
+  shutdown(options: StopOptions = {}): Promise<StopReport> {
+    return shutdownMachine(this.#place, options);
+  }
+
+  /** Ends the machine at once. */
+  destroy(options: StopOptions = {}): Promise<StopReport> {
+    return destroyMachine(this.#place, options);
+  }
+
+  /** A shutdown and a start: what the config says now is so afterwards. */
+  async restart(options: StartOptions & StopOptions = {}): Promise<StartReport> {
+    try {
+      await this.shutdown(options);
+    } catch (error) {
+      // Stopped already is as good.
+      if (!(isErrorCode(error, "refused") && error instanceof StateError && error.state === "stopped")) throw error;
+    }
+    return this.start(options);
+  }
+
+  /** Resets the machine: the same QEMU goes on, static changes still wait for the next start. */
+  reset(options: ReadOptions = {}): Promise<void> {
+    return resetMachine(this.#place, options);
+  }
+
+  suspend(options: ReadOptions = {}): Promise<void> {
+    return suspendMachine(this.#place, options);
+  }
+
+  resume(options: ReadOptions = {}): Promise<void> {
+    return resumeMachine(this.#place, options);
+  }
+
+  /** A session on one of its monitors, for QMP of your own. @throws StateError when it does not run */
+  async connect(options: MonitorOptions = {}): Promise<Session> {
+    const present = await findFor(this.#place, await readStored(this.#place));
+    if (present === null) throw new StateError(`${this.name}: it does not run`, "stopped");
+    const address = options.monitor === "watch" ? (present.watch ?? present.control) : present.control;
+    return connect(address, { timeout: options.timeout ?? this.#place.timeout, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+  }
+}

@@ -1,0 +1,49 @@
+import { QmpctlError } from "../errors.ts";
+import type { Report } from "./change.ts";
+
+/** What is asked can't be done as things are. Nothing was touched; every reason is in `report.refusals`. */
+export class RefusedError extends QmpctlError {
+  readonly report: Report;
+
+  constructor(report: Report, options?: { readonly cause?: unknown }) {
+    const reasons = report.refusals.map((refusal) => refusal.reason).join("; ");
+    super("refused", `${report.domain}: ${reasons}`, options);
+    this.report = report;
+  }
+}
+
+/**
+ * A change that failed after it began. Code `rolled-back`: everything is as it was;
+ * `partial`: something is not, and `report` says what, with the commands that finish it or take it back.
+ */
+export class ChangeError extends QmpctlError {
+  readonly report: Report;
+
+  constructor(report: Report, why: string, options: { readonly cause: unknown }) {
+    const restored = report.outcome === "rolled-back";
+    super(restored ? "rolled-back" : "partial", `${report.domain}: ${why}${restored ? "; everything is as it was" : ""}`, options);
+    this.report = report;
+  }
+}
+
+/** An action on the machine that its state does not allow: start of a running one, suspend of a stopped one. */
+export class StateError extends QmpctlError {
+  readonly state: string;
+
+  constructor(message: string, state: string, options?: { readonly cause?: unknown }) {
+    super("refused", message, options);
+    this.state = state;
+  }
+}
+
+/** QEMU ended while we worked with it. `lastWords` is what it wrote on stderr at its end, where that is kept. */
+export class DiedError extends QmpctlError {
+  readonly pid: number | null;
+  readonly lastWords: string | null;
+
+  constructor(message: string, evidence: { readonly pid: number | null; readonly lastWords: string | null }, options?: { readonly cause?: unknown }) {
+    super("closed", evidence.lastWords === null ? message : `${message}; its last words: ${evidence.lastWords}`, options);
+    this.pid = evidence.pid;
+    this.lastWords = evidence.lastWords;
+  }
+}

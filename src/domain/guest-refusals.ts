@@ -1,0 +1,36 @@
+import { HostError } from "../errors.ts";
+import type { Hint } from "./settle.ts";
+
+/** _OST source of an eject that the firmware asked for, and its status codes. Source: ACPI 6, section _OST. */
+const EJECT = 3;
+const UNDERWAY: ReadonlySet<number> = new Set([0, 131, 132]);
+const WORDS: Readonly<Record<number, string>> = {
+  1: "failure",
+  128: "the device is in use by an application",
+  129: "the device is busy",
+  130: "a device it depends on is busy",
+};
+
+/** What the guest says about vCPUs it is to let go of, by ACPI_DEVICE_OST. */
+export class GuestRefusals {
+  readonly #status = new Map<number, number>();
+
+  hear(event: Hint): void {
+    if (event.event !== "ACPI_DEVICE_OST") return;
+    const { info } = event.data as { info: { slot: string; "slot-type": string; source: number; status: number } };
+    if (info["slot-type"] !== "CPU" || info.source !== EJECT || UNDERWAY.has(info.status)) return;
+    this.#status.set(Number(info.slot), info.status);
+  }
+
+  has(vcpu: number): boolean {
+    return this.#status.has(vcpu);
+  }
+
+  error(vcpus: readonly number[]): HostError {
+    const said = vcpus.map((vcpu) => {
+      const status = this.#status.get(vcpu) ?? 1;
+      return `vCPU ${vcpu} (${WORDS[status] ?? "no reason given"}, _OST status ${status})`;
+    });
+    return new HostError(`unplug: the guest refused to let go of ${said.join(", ")}`);
+  }
+}

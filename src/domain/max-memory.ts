@@ -1,0 +1,45 @@
+import type { LaunchConfig } from "../config/launch.ts";
+import { formatSize } from "../config/size.ts";
+import type { Change } from "./change.ts";
+import { checkSize, hasBalloon } from "./memory.ts";
+import { type ResourceKind, when } from "./resource.ts";
+
+type MaxMemoryChange = Extract<Change, { resource: "max-memory" }>;
+
+/** Without a balloon a guest has all of its memory: there, current goes where the maximum goes. */
+function follows(config: LaunchConfig): boolean {
+  return config.memory.current === config.memory.max && !hasBalloon(config);
+}
+
+/** `setmaxmem`: the RAM that QEMU gives the machine at start. */
+export const maxMemory: ResourceKind<MaxMemoryChange> = {
+  check: (change) => checkSize("maximum memory", change.size, 2 ** 20, "a positive multiple of 1 MiB"),
+  wanted: (change) => change.size,
+  inConfig: (_change, config) => config.memory.max,
+  edits: (change, config) => {
+    const value = formatSize(change.size);
+    return [{ path: ["memory", "max"], value }, ...(follows(config) ? [{ path: ["memory", "current"], value }] : [])];
+  },
+  applied: ({ size }, config) => ({ ...config, memory: { ...config.memory, max: size, ...(follows(config) ? { current: size } : {}) } }),
+  inLive: (_change, live) => live.memory.size,
+  needed: (change, { live }) => live.memory.size !== change.size,
+  command: (change, name) => `setmaxmem ${name} ${formatSize(change.size)}`,
+  steps: () => [],
+
+  staticReasons: ({ size }, { after }, { name }) => [
+    ...when(after.memory.current > size, () => ({
+      reason: `maximum memory ${formatSize(size)} is below memory.current ${formatSize(after.memory.current)} of the config`,
+      instead: `qmpctl setmem ${name} ${formatSize(size)} --static first`,
+    })),
+    ...when(after.memory.hotplug !== undefined && after.memory.hotplug.limit < size, () => ({
+      reason: `maximum memory ${formatSize(size)} is above memory.hotplug.limit ${formatSize(after.memory.hotplug?.limit ?? 0)} of the config`,
+      instead: "raise memory.hotplug.limit in the config first",
+    })),
+  ],
+
+  liveReasons: ({ size }, { live }, { name }) =>
+    when(live.memory.size !== size, () => ({
+      reason: `QEMU fixes the maximum memory at start (${formatSize(live.memory.size)})`,
+      instead: `qmpctl setmaxmem ${name} ${formatSize(size)} --static, then qmpctl restart ${name}`,
+    })),
+};

@@ -1,0 +1,59 @@
+import type { LaunchConfig } from "../config/launch.ts";
+import { UsageError } from "../errors.ts";
+import type { Change } from "./change.ts";
+import { type Reason, type ResourceKind, when } from "./resource.ts";
+
+type MaxVcpusChange = Extract<Change, { resource: "max-vcpus" }>;
+
+/** Checks a number of vCPUs. `what` names it in the error. */
+export function checkCount(what: string, count: number): void {
+  if (Number.isSafeInteger(count) && count >= 1 && count <= 4096) return;
+  throw new UsageError(`${what} ${count}: not a number of vCPUs`, { value: count, expected: "a whole number from 1 to 4096" });
+}
+
+/** `setvcpus --maximum`: how many vCPUs there is room for, fixed at start. */
+export const maxVcpus: ResourceKind<MaxVcpusChange> = {
+  check: (change) => checkCount("maximum vCPUs", change.count),
+  wanted: (change) => change.count,
+  inConfig: (_change, config) => config.vcpus.max,
+  edits: (change) => [{ path: ["vcpus", "max"], value: change.count }],
+  applied: (change, config) => ({ ...config, vcpus: { ...config.vcpus, max: change.count } }),
+  inLive: (_change, live) => live.maxVcpus,
+  needed: (change, { live }) => live.maxVcpus !== change.count,
+  command: (change, name) => `setvcpus ${name} ${change.count} --maximum`,
+  steps: () => [],
+
+  staticReasons: ({ count }, { after }, { name }) => [
+    ...when(after.vcpus.current > count, () => ({
+      reason: `maximum vCPUs ${count} is below vcpus.current ${after.vcpus.current} of the config`,
+      instead: `qmpctl setvcpus ${name} ${count} --static first`,
+    })),
+    ...strayPins(after, count, name),
+    ...topology(after, count),
+  ],
+
+  liveReasons: ({ count }, { live }, { name }) =>
+    when(live.maxVcpus !== count, () => ({
+      reason: `QEMU fixes the maximum number of vCPUs at start (${live.maxVcpus})`,
+      instead: `qmpctl setvcpus ${name} ${count} --maximum --static, then qmpctl restart ${name}`,
+    })),
+};
+
+/** Pins of vCPUs that there would be no room for are the user's to drop, not ours. */
+function strayPins(after: LaunchConfig, count: number, name: string): readonly Reason[] {
+  const stray = Object.keys(after.vcpus.pin).filter((vcpu) => Number(vcpu) >= count);
+  return when(stray.length > 0, () => ({
+    reason: `the config pins vCPU ${stray.join(", ")}, which a maximum of ${count} has no room for`,
+    instead: `qmpctl vcpupin ${name} ${stray[0]} all --static first`,
+  }));
+}
+
+function topology({ vcpus }: LaunchConfig, count: number): readonly Reason[] {
+  const { topology: shape } = vcpus;
+  if (shape === undefined) return [];
+  const product = (shape.sockets ?? 1) * (shape.dies ?? 1) * (shape.cores ?? 1) * (shape.threads ?? 1);
+  return when(product !== count, () => ({
+    reason: `vcpus.topology of the config describes ${product} vCPUs, not ${count}`,
+    instead: "change vcpus.topology and vcpus.max together in the config",
+  }));
+}

@@ -1,0 +1,102 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { setTimeout as wait } from "node:timers/promises";
+import { isErrorCode, messageOf } from "../errors.ts";
+import { isAlive } from "../host/threads.ts";
+import { connect, type Session } from "../qmp/session.ts";
+import { DiedError } from "./errors.ts";
+import { deadlineIn } from "./step.ts";
+
+/** Where a machine's control monitor is, and how to learn of its end. */
+export interface MonitorTarget {
+  readonly name: string;
+  readonly address: string;
+  /** The QEMU process, where it is known: what tells a broken connection from a dead QEMU. */
+  readonly pid: number | null;
+  readonly lastWords: () => Promise<string | null>;
+}
+
+/** How long a broken connection may take to come back before the machine counts as unreachable. */
+const REVIVAL = 5000;
+
+/** The control monitor of one machine for the length of one piece of work; outlives a connection that breaks. */
+export class Monitor implements AsyncDisposable {
+  readonly target: MonitorTarget;
+  #session: Session;
+  #pid: number | null;
+
+  private constructor(target: MonitorTarget, session: Session) {
+    this.target = target;
+    this.#session = session;
+    this.#pid = target.pid;
+  }
+
+  /** Connects and negotiates. Errors are the session's: connect, greeting, negotiation. */
+  static async open(target: MonitorTarget, options: { readonly timeout: number; readonly signal?: AbortSignal | undefined }): Promise<Monitor> {
+    return new Monitor(target, await connect(target.address, given(options)));
+  }
+
+  /** The connection as it is now. Another one after a break: don't keep it. */
+  get session(): Session {
+    return this.#session;
+  }
+
+  get pid(): number | null {
+    return this.#pid;
+  }
+
+  /** What reading the machine found out: the process that the vCPU threads belong to. */
+  foundProcess(pid: number | null): void {
+    this.#pid ??= pid;
+  }
+
+  /**
+   * Asks, and asks once more on a new connection when this one breaks: only for questions, or for commands that
+   * may be sent twice.
+   *
+   * @throws DiedError when QEMU is gone, else what the question throws
+   */
+  async ask<T>(question: (session: Session) => Promise<T>): Promise<T> {
+    try {
+      return await question(this.#session);
+    } catch (error) {
+      if (!isErrorCode(error, "closed")) throw error;
+      await this.revive(error);
+      return question(this.#session);
+    }
+  }
+
+  /** After a broken connection: a new one, or the certainty that QEMU died. */
+  async revive(cause: unknown): Promise<void> {
+    const deadline = deadlineIn(REVIVAL);
+    for (;;) {
+      await this.#mustLive(cause);
+      try {
+        this.#session = await connect(this.target.address, { timeout: Math.max(1, deadline.left()) });
+        return;
+      } catch (error) {
+        if (deadline.left() === 0) throw error;
+        if (this.#pid === null && isErrorCode(error, "connect")) throw this.#died(null, cause);
+      }
+      await wait(25);
+    }
+  }
+
+  async #mustLive(cause: unknown): Promise<void> {
+    if (this.#pid === null || (await isAlive(this.#pid))) return;
+    throw this.#died(await this.target.lastWords(), cause);
+  }
+
+  #died(lastWords: string | null, cause: unknown): DiedError {
+    const who = this.#pid === null ? "QEMU" : `QEMU (process ${this.#pid})`;
+    return new DiedError(`${this.target.name}: ${who} is gone: ${messageOf(cause)}`, { pid: this.#pid, lastWords }, { cause });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.close();
+  }
+}
+
+/** Leaves out what is undefined, as exactOptionalPropertyTypes wants it. */
+function given(options: { readonly timeout: number; readonly signal?: AbortSignal | undefined }): { timeout: number; signal?: AbortSignal } {
+  return options.signal === undefined ? { timeout: options.timeout } : { timeout: options.timeout, signal: options.signal };
+}

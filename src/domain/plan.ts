@@ -1,0 +1,137 @@
+import { ConfigError } from "../config/config-error.ts";
+import { type Edit, editJson } from "../config/edit.ts";
+import { type LaunchConfig, parseLaunchConfig } from "../config/launch.ts";
+import type { Change, Refusal, Scope, Value } from "./change.ts";
+import type { Facts, LiveFacts, Reason } from "./resource.ts";
+import { kindOf } from "./resources.ts";
+import { type Legs, legsOf } from "./scope.ts";
+import type { Step } from "./step.ts";
+
+/** What one change means for one half. */
+export interface PlannedLeg {
+  readonly before: Value;
+  readonly needed: boolean;
+}
+
+/** One change and what it means for both halves; null for a half that is not in its scope, or that there is nothing known of. */
+export interface PlannedChange {
+  readonly change: Change;
+  readonly static: PlannedLeg | null;
+  readonly dynamic: PlannedLeg | null;
+}
+
+/** A step and the change it belongs to. */
+export interface PlannedStep {
+  readonly step: Step;
+  readonly change: number;
+}
+
+/** Everything that will be done, as data; or every reason why nothing will. */
+export interface Plan {
+  readonly legs: Legs;
+  readonly changes: readonly PlannedChange[];
+  readonly steps: readonly PlannedStep[];
+  /** The config's text after; null when it stays as it is. */
+  readonly text: string | null;
+  readonly refusals: readonly Refusal[];
+}
+
+/** What is planned from: the facts, and the config as it stands in its file. */
+export interface PlanInput {
+  readonly name: string;
+  readonly changes: readonly Change[];
+  readonly scope: Scope;
+  readonly force: boolean;
+  readonly facts: Facts;
+  readonly stored: { readonly path: string; readonly text: string } | null;
+}
+
+/**
+ * Plans a set of changes: pure. Every half is checked before any is touched, and all reasons come at once.
+ *
+ * @throws UsageError for a value that no machine could have
+ */
+export function plan(input: PlanInput): Plan {
+  const { name, changes, scope, facts } = input;
+  for (const change of changes) kindOf(change).check(change);
+  const legs = legsOf(scope, { name, state: facts.state, why: facts.why, transient: facts.config === null });
+  const fixed = legs.static && facts.config !== null ? planStatic(input, facts.config) : null;
+  const live = legs.dynamic && facts.live !== null ? planLive(input, { ...facts, live: facts.live }) : null;
+  return {
+    legs,
+    changes: changes.map((change, position) => ({
+      change,
+      static: legs.static ? (fixed?.legs[position] ?? null) : null,
+      dynamic: legs.dynamic ? (live?.legs[position] ?? null) : null,
+    })),
+    steps: live?.steps ?? [],
+    text: fixed?.text ?? null,
+    refusals: [...legs.refusals, ...(fixed?.refusals ?? []), ...(live?.refusals ?? [])],
+  };
+}
+
+interface StaticPlan {
+  readonly legs: readonly PlannedLeg[];
+  readonly text: string | null;
+  readonly refusals: readonly Refusal[];
+}
+
+function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
+  const { changes, facts, force, name, stored } = input;
+  const legs = changes.map((change) => {
+    const before = kindOf(change).inConfig(change, config);
+    return { before, needed: before !== kindOf(change).wanted(change) };
+  });
+  const wanted = changes.filter((_, position) => legs[position]?.needed);
+  const after = wanted.reduce((before, change) => kindOf(change).applied(change, before), config);
+  const refusals = wanted.flatMap((change) => refuse("static", kindOf(change).staticReasons(change, { ...facts, after }, { name, force })));
+  if (wanted.length === 0 || refusals.length > 0 || stored === null) return { legs, text: null, refusals };
+  return { legs, ...editText(stored, wanted.flatMap((change) => kindOf(change).edits(change, config))) };
+}
+
+function editText(stored: { path: string; text: string }, edits: readonly Edit[]): { text: string | null; refusals: readonly Refusal[] } {
+  const text = editJson(stored.text, edits);
+  try {
+    parseLaunchConfig(text, stored.path);
+    return { text, refusals: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { text: null, refusals: [{ leg: "static", reason: `the config would no longer be valid: ${error.message}` }] };
+  }
+}
+
+interface LivePlan {
+  readonly legs: readonly PlannedLeg[];
+  readonly steps: readonly PlannedStep[];
+  readonly refusals: readonly Refusal[];
+}
+
+function planLive({ changes, force, name }: PlanInput, facts: LiveFacts): LivePlan {
+  const legs = changes.map((change) => ({ before: kindOf(change).inLive(change, facts.live), needed: kindOf(change).needed(change, facts) }));
+  const refusals = changes.flatMap((change, position) =>
+    legs[position]?.needed ? refuse("dynamic", kindOf(change).liveReasons(change, facts, { name, force })) : [],
+  );
+  const needed = legs.some((leg) => leg.needed);
+  const all = [...(needed ? busy(facts) : []), ...refusals];
+  const steps = all.length > 0 ? [] : changes.flatMap((change, position) =>
+    legs[position]?.needed ? kindOf(change).steps(change, facts).map((step) => ({ step, change: position })) : [],
+  );
+  return { legs, refusals: all, steps: inOrder(steps) };
+}
+
+function busy({ live }: LiveFacts): readonly Refusal[] {
+  if (live.migration === null) return [];
+  return [{ leg: "dynamic", reason: `a migration is under way (${live.migration})`, instead: "wait for its end, or migrate_cancel" }];
+}
+
+/** What only asks the guest comes last, so that its waits run side by side; vCPUs are there before they are pinned. */
+const ORDER: Readonly<Record<Step["kind"], number>> = { plug: 0, pin: 1, balloon: 2, unplug: 3 };
+
+function inOrder(steps: readonly PlannedStep[]): readonly PlannedStep[] {
+  const rank = ({ step }: PlannedStep): number => (step.kind === "pin" && step.before === null ? ORDER.plug : ORDER[step.kind]);
+  return steps.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function refuse(leg: "static" | "dynamic", reasons: readonly Reason[]): readonly Refusal[] {
+  return reasons.map((reason) => ({ leg, ...reason }));
+}

@@ -1,0 +1,32 @@
+import { lockDomain } from "./domain-lock.ts";
+import { StateError } from "./errors.ts";
+import { findFor, readStored } from "./facts.ts";
+import type { ReadOptions } from "./inspect.ts";
+import { openControl } from "./machine.ts";
+import type { Place } from "./place.ts";
+import { QmpctlError } from "../errors.ts";
+
+/** Freezes the guest (`stop`), and reads back that it is. Frozen already counts as done. */
+export function suspendMachine(place: Place, options: ReadOptions): Promise<void> {
+  return command(place, options, "stop", (running) => !running);
+}
+
+/** Lets a frozen guest go on (`cont`), and reads back that it does. */
+export function resumeMachine(place: Place, options: ReadOptions): Promise<void> {
+  return command(place, options, "cont", (running) => running);
+}
+
+/** Resets the machine, as its reset button would: the same QEMU goes on, with what it was given. */
+export function resetMachine(place: Place, options: ReadOptions): Promise<void> {
+  return command(place, options, "system_reset", () => true);
+}
+
+async function command(place: Place, options: ReadOptions, name: "stop" | "cont" | "system_reset", reached: (running: boolean) => boolean): Promise<void> {
+  await using _lock = await lockDomain(place, options);
+  const present = await findFor(place, await readStored(place));
+  if (present === null) throw new StateError(`${place.name}: it does not run`, "stopped");
+  await using monitor = await openControl(place, present, options.signal);
+  await monitor.session.execute(name);
+  const { status, running } = await monitor.session.execute("query-status");
+  if (!reached(running)) throw new QmpctlError("command", `${place.name}: QEMU took ${name}, and the machine is ${status}`);
+}

@@ -1,0 +1,30 @@
+import type { Asked } from "./asked.ts";
+import type { Live, Slot } from "./live.ts";
+import type { Reason } from "./resource.ts";
+
+/** From this QEMU on, plugging a vCPU again works under TCG while threads are left; 7.2 dies at the first one (measured). */
+const REPLUG_WORKS_SINCE = 10;
+
+/**
+ * Whether plugging vCPUs again could kill the machine. Under TCG an unplugged vCPU's thread context is never given back,
+ * and QEMU aborts when it starts more threads, over its whole life, than the machine has room for
+ * (tcg_register_thread: assertion n < tcg_max_ctxs; measured on 10.0 and 11.1). KVM has no such limit.
+ */
+export function replugRisk(slots: readonly Slot[], live: Live, asked: Asked): readonly Reason[] {
+  if (!live.tcg) return [];
+  const again = slots.filter((slot) => slot.ejected);
+  const ejected = live.slots.filter((slot) => slot.ejected).length;
+  const plugged = live.vcpus.length;
+  // Ours counts exactly; without it, each empty slot with an ejection in its past stands for one thread used up.
+  const used = Math.max(asked.threads ?? 0, plugged + ejected);
+  const adding = slots.reduce((sum, slot) => sum + slot.count, 0);
+  if (again.length > 0 && live.version.major < REPLUG_WORKS_SINCE) {
+    return [risk(`QEMU ${live.version.text} with software emulation (TCG) dies when vCPU ${again.map((slot) => slot.first).join(", ")}, unplugged before, is plugged again`)];
+  }
+  if (used + adding <= live.maxVcpus) return [];
+  return [risk(`QEMU with software emulation (TCG) dies when it starts more vCPU threads in its life than it has room for (${live.maxVcpus}, and ${used} are used up)`)];
+}
+
+function risk(reason: string): Reason {
+  return { reason, instead: "restart the machine, or --force" };
+}

@@ -1,0 +1,121 @@
+import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Scope, Value } from "./change.ts";
+import { reportStep, type StepRecord } from "./apply.ts";
+import type { LaunchConfig } from "../config/launch.ts";
+import type { Live } from "./live.ts";
+import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
+import type { Facts } from "./resource.ts";
+import { kindOf } from "./resources.ts";
+
+/** What is known at the end of a change. */
+export interface Ending {
+  readonly name: string;
+  readonly scope: Scope;
+  readonly facts: Facts;
+  readonly plan: Plan;
+  readonly records: readonly StepRecord[];
+  /** Read again after the work; null where that is not possible any more, or there is none. */
+  readonly after: { readonly config: LaunchConfig | null; readonly live: Live | null };
+  readonly committed: boolean;
+  /** What made it fail, if it did. */
+  readonly failure: string | null;
+  readonly dryRun: boolean;
+  readonly notes: readonly string[];
+  readonly config: { readonly path: string; readonly before: string; readonly after: string } | null;
+  readonly elapsed: number;
+}
+
+/** Puts the answer together from what was planned, done and read back. */
+export function reportOf(ending: Ending): Report {
+  const { plan, facts } = ending;
+  const changes = plan.changes.map((planned, position) => changeReport(planned, position, ending));
+  const outcome = overall(changes, ending);
+  return {
+    domain: ending.name,
+    scope: ending.scope,
+    state: facts.state,
+    outcome,
+    changes,
+    steps: ending.records.map(reportStep),
+    refusals: plan.refusals,
+    notes: ending.notes,
+    ...followUps(outcome, ending),
+    ...(ending.config === null ? {} : { config: ending.config }),
+    elapsed: ending.elapsed,
+  };
+}
+
+function overall(changes: readonly ChangeReport[], { plan, dryRun }: Ending): Outcome {
+  if (plan.refusals.length > 0) return "refused";
+  if (dryRun) return "planned";
+  const legs = changes.flatMap((change) => [change.static.outcome, change.dynamic.outcome]);
+  const worst: readonly LegOutcome[] = ["failed", "rolled-back", "pending", "applied"];
+  return (worst.find((outcome) => legs.includes(outcome)) ?? "unchanged") as Outcome;
+}
+
+function changeReport(planned: PlannedChange, position: number, ending: Ending): ChangeReport {
+  const { change } = planned;
+  return { change, static: staticLeg(planned, ending), dynamic: dynamicLeg(planned, position, ending) };
+}
+
+function staticLeg({ change, static: leg }: PlannedChange, ending: Ending): Leg {
+  const read = (config: LaunchConfig | null): Value => (config === null ? null : kindOf(change).inConfig(change, config));
+  const base = { before: read(ending.facts.config), wanted: kindOf(change).wanted(change), actual: read(ending.after.config) };
+  if (leg === null) return { ...base, outcome: "skipped", wanted: null };
+  return { ...base, ...staticEnd(leg, ending) };
+}
+
+function staticEnd(leg: PlannedLeg, { plan, committed, failure, dryRun }: Ending): Pick<Leg, "outcome" | "reason"> {
+  if (!leg.needed) return { outcome: "unchanged" };
+  if (plan.refusals.length > 0 || dryRun) return { outcome: "skipped" };
+  if (committed) return { outcome: "applied" };
+  return { outcome: "rolled-back", reason: failure ?? "never reached" };
+}
+
+function dynamicLeg({ change, dynamic: leg }: PlannedChange, position: number, ending: Ending): Leg {
+  const read = (live: Live | null): Value => (live === null ? null : kindOf(change).inLive(change, live));
+  const base = { before: read(ending.facts.live), wanted: kindOf(change).wanted(change), actual: read(ending.after.live) };
+  if (leg === null) return { ...base, outcome: "skipped", wanted: null };
+  if (!leg.needed) return { ...base, outcome: "unchanged" };
+  if (ending.plan.refusals.length > 0 || ending.dryRun) return { ...base, outcome: "skipped" };
+  return { ...base, ...dynamicEnd(ending.records.filter((record) => record.change === position)) };
+}
+
+/** The worst of a change's steps decides; nothing begun means never reached. */
+function dynamicEnd(records: readonly StepRecord[]): Pick<Leg, "outcome" | "reason"> {
+  const order: readonly (readonly [StepRecord["outcome"], LegOutcome])[] = [
+    ["undo-failed", "failed"],
+    ["failed", "failed"],
+    ["undone", "rolled-back"],
+    ["pending", "pending"],
+    ["skipped", "skipped"],
+    ["planned", "skipped"],
+    ["done", "applied"],
+  ];
+  for (const [step, outcome] of order) {
+    const record = records.find((it) => it.outcome === step);
+    if (record !== undefined) return record.reason === undefined ? { outcome } : { outcome, reason: record.reason };
+  }
+  return { outcome: "applied" };
+}
+
+/** The command that finishes what is left, and the one that takes it back. */
+function followUps(outcome: Outcome, { name, plan, scope, facts, records }: Ending): Pick<Report, "finish" | "takeBack"> {
+  if (outcome !== "failed" && outcome !== "pending") return {};
+  const touched = plan.changes.filter((_, position) => records.some((record) => record.change === position && record.outcome !== "skipped"));
+  const finish = touched.map(({ change }) => `qmpctl ${kindOf(change).command(change, name)}${flagsOf(outcome === "pending" ? "dynamic" : scope)}`);
+  const back = touched.flatMap(({ change }) => {
+    const before = facts.live === null ? null : kindOf(change).inLive(change, facts.live);
+    if (before === null) return [];
+    return [`qmpctl ${kindOf(change).command(withValue(change, before), name)}${flagsOf("dynamic")}`];
+  });
+  return { ...(finish.length > 0 ? { finish: finish.join(" && ") } : {}), ...(back.length > 0 ? { takeBack: back.join(" && ") } : {}) };
+}
+
+function withValue(change: ChangeReport["change"], value: number | string): ChangeReport["change"] {
+  if (change.resource === "vcpu-pin") return { ...change, cpus: String(value) };
+  return "size" in change ? { ...change, size: Number(value) } : { ...change, count: Number(value) };
+}
+
+function flagsOf(scope: Scope): string {
+  return { current: "", static: " --static", dynamic: " --dynamic", both: " --static --dynamic" }[scope];
+}

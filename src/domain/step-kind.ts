@@ -1,0 +1,23 @@
+import type { Live } from "./live.ts";
+import type { Step, StepEnd, Work } from "./step.ts";
+
+/** How one kind of step is described, done, waited for and turned back. */
+export interface StepKind<S extends Step> {
+  /** Its end is up to the guest: it is begun, and waited for when everything else is done. */
+  readonly asksGuest: boolean;
+  what(step: S): string;
+  /** What goes to QEMU or to the host, as a person would type it. */
+  sends(step: S): string;
+  undoing(step: S): string | undefined;
+  /** @throws when QEMU or the host says no */
+  begin(step: S, work: Work): Promise<void>;
+  /** Reads back until the state shows it, or the deadline passes. @throws when the guest says no */
+  settle(step: S, work: Work): Promise<StepEnd>;
+  /**
+   * The steps that lead from the machine as it is now to how it was `before`; none where nothing came of the step.
+   * A string says why there is no way back.
+   */
+  inverse(step: S, now: Live, before: Live): readonly Step[] | string;
+  /** What can't be taken back of a step that was asked for and not done; null when nothing. */
+  irrevocable?(step: S, now: Live): string | null;
+}

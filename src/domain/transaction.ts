@@ -1,0 +1,198 @@
+import { type Prepared, prepareConfig, type Stored } from "../config/store.ts";
+import { messageOf } from "../errors.ts";
+import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
+import { type Asked, writeAsked } from "./asked.ts";
+import { askedAfter } from "./asked-after.ts";
+import type { Change, ChangeOptions, Report, Scope } from "./change.ts";
+import { ChangeError, RefusedError } from "./errors.ts";
+import { factsOf, factsWithout, findFor, readStored } from "./facts.ts";
+import { type Live, readLive } from "./live.ts";
+import { lockDomain } from "./domain-lock.ts";
+import { openControl } from "./machine.ts";
+import type { Monitor } from "./monitor.ts";
+import { type Place } from "./place.ts";
+import { type Plan, plan } from "./plan.ts";
+import { type Ending, reportOf } from "./report.ts";
+import type { Facts, LiveFacts } from "./resource.ts";
+import { type Deadline, deadlineIn, type Work } from "./step.ts";
+import { undoSteps } from "./undo.ts";
+
+/** How long the live half may take, in milliseconds, unless told otherwise. */
+export const CHANGE_TIMEOUT = 30_000;
+
+/** What is to be changed: given, or worked out from the facts once they are read (revert, persist). */
+export type Wanted = readonly Change[] | ((facts: Facts) => readonly Change[]);
+
+/**
+ * One change of a domain, from the lock to the report. See SCOPES: lock, read, plan, prepare, live steps, commit, report;
+ * whatever fails takes back what was done before it.
+ *
+ * @throws RefusedError (nothing touched), ChangeError (rolled back or partial), LockedError, ConfigError, UsageError
+ */
+export async function changeDomain(place: Place, wanted: Wanted, options: ChangeOptions): Promise<Report> {
+  options.signal?.throwIfAborted();
+  await using _lock = await lockFor(place, options);
+  const deadline = deadlineIn(options.timeout ?? CHANGE_TIMEOUT);
+  const stored = await readStored(place);
+  await using monitor = await openFor(place, stored, options);
+  const facts = await readFacts(place, stored, monitor);
+  const changes = typeof wanted === "function" ? wanted(facts) : wanted;
+  const scope = options.scope ?? "current";
+  const planned = plan({ name: place.name, changes, scope, force: options.force ?? false, facts, stored });
+  return new Transaction(place, stored, facts, planned, scope, options, monitor.open, deadline).run();
+}
+
+async function lockFor(place: Place, options: ChangeOptions): Promise<AsyncDisposable> {
+  // A dry run only looks.
+  return options.dryRun === true ? { [Symbol.asyncDispose]: () => Promise.resolve() } : lockDomain(place, options);
+}
+
+/** The control monitor where the machine is there and answers, else why it does not. */
+interface Opened extends AsyncDisposable {
+  readonly open: Monitor | null;
+  readonly why?: unknown;
+}
+
+async function openFor(place: Place, stored: Stored | null, options: ChangeOptions): Promise<Opened> {
+  const nothing = { open: null, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const present = await findFor(place, stored);
+  if (present === null) return nothing;
+  try {
+    const open = await openControl(place, present, options.signal);
+    return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return { ...nothing, why: error };
+  }
+}
+
+async function readFacts(place: Place, stored: Stored | null, { open, why }: Opened): Promise<Facts> {
+  if (open === null) return factsWithout(stored, why);
+  const facts = await open.ask((session) => factsOf(place, stored, session, open.pid));
+  open.foundProcess(facts.live.pid);
+  return facts;
+}
+
+/** One change from its plan to its report. */
+class Transaction {
+  readonly #place: Place;
+  readonly #stored: Stored | null;
+  readonly #facts: Facts;
+  readonly #plan: Plan;
+  readonly #scope: Scope;
+  readonly #options: ChangeOptions;
+  readonly #monitor: Monitor | null;
+  readonly #deadline: Deadline;
+  readonly #start: number = performance.now();
+  readonly #records: readonly StepRecord[];
+  readonly #notes: string[] = [];
+  #committed: Stored | null = null;
+
+  constructor(place: Place, stored: Stored | null, facts: Facts, planned: Plan, scope: Scope, options: ChangeOptions, monitor: Monitor | null, deadline: Deadline) {
+    this.#place = place;
+    this.#stored = stored;
+    this.#facts = facts;
+    this.#plan = planned;
+    this.#scope = scope;
+    this.#options = options;
+    this.#monitor = monitor;
+    this.#deadline = deadline;
+    this.#records = recordsOf(planned.steps);
+  }
+
+  async run(): Promise<Report> {
+    if (this.#plan.refusals.length > 0) throw new RefusedError(this.#report(null, this.#facts));
+    if (this.#options.dryRun) return this.#report(null, this.#facts);
+    let prepared: Prepared | null = null;
+    try {
+      prepared = await this.#prepare();
+      await this.#doLive();
+      this.#options.signal?.throwIfAborted();
+      this.#committed = (await prepared?.commit()) ?? null;
+    } catch (error) {
+      await prepared?.drop();
+      throw await this.#failed(error);
+    }
+    if (this.#plan.legs.static && this.#committed !== null && this.#facts.state !== "stopped") this.#notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
+    return this.#report(null, await this.#after());
+  }
+
+  async #prepare(): Promise<Prepared | null> {
+    return this.#plan.text === null || this.#stored === null ? null : prepareConfig(this.#stored, this.#plan.text);
+  }
+
+  async #doLive(): Promise<void> {
+    if (this.#records.length === 0) return;
+    const work = this.#work();
+    try {
+      await applySteps(this.#records, work);
+    } finally {
+      await this.#noteAsked();
+    }
+  }
+
+  #work(): Work {
+    const live = this.#facts.live;
+    if (this.#monitor === null || live === null) throw new Error("a plan with live steps for a machine that is not there");
+    return { monitor: this.#monitor, live, deadline: this.#deadline, signal: this.#options.signal, onProgress: this.#options.onProgress };
+  }
+
+  /** Takes back what was begun, unless told to keep it, and says how it stands. */
+  async #failed(error: unknown): Promise<ChangeError> {
+    if (this.#options.onFailure === "keep") this.#keep();
+    else if (this.#records.length > 0) {
+      await undoSteps(this.#records, this.#work());
+      await this.#noteAsked();
+    }
+    return new ChangeError(this.#report(messageOf(error), await this.#after()), messageOf(error), { cause: error });
+  }
+
+  #keep(): void {
+    for (const record of this.#records) if (record.outcome === "planned") record.outcome = "skipped";
+  }
+
+  /** What the guest was asked for and may do later; kept even when the change fails in the middle. */
+  async #noteAsked(): Promise<void> {
+    const pid = this.#monitor?.pid ?? null;
+    const asked: Asked = askedAfter(this.#facts as LiveFacts, this.#records);
+    await writeAsked(this.#place.runtime.folder, pid, asked).catch((error: unknown) => this.#notes.push(`what was asked of the guest could not be noted: ${messageOf(error)}`));
+  }
+
+  /** Both halves, read again. What can't be read any more is null, never what was hoped for. */
+  async #after(): Promise<Ending["after"]> {
+    const [config, live] = await Promise.all([this.#configNow(), this.#liveNow()]);
+    return { config, live };
+  }
+
+  async #configNow(): Promise<Ending["after"]["config"]> {
+    if (this.#stored === null) return null;
+    return readStored(this.#place).then((stored) => stored?.config ?? null, () => null);
+  }
+
+  async #liveNow(): Promise<Live | null> {
+    const monitor = this.#monitor;
+    if (monitor === null) return null;
+    return monitor.ask((session) => readLive(session, monitor.pid)).catch((error: unknown) => {
+      this.#notes.push(messageOf(error));
+      return null;
+    });
+  }
+
+  #report(failure: string | null, after: Ending["after"]): Report {
+    const text = this.#plan.text;
+    return reportOf({
+      name: this.#place.name,
+      scope: this.#scope,
+      facts: this.#facts,
+      plan: this.#plan,
+      records: this.#records,
+      after,
+      committed: this.#committed !== null,
+      failure,
+      dryRun: this.#options.dryRun ?? false,
+      notes: this.#notes,
+      config: this.#stored === null || text === null ? null : { path: this.#stored.path, before: this.#stored.text, after: text },
+      elapsed: Math.round(performance.now() - this.#start),
+    });
+  }
+}

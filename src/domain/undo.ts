@@ -1,0 +1,52 @@
+import { messageOf } from "../errors.ts";
+import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
+import { type Live, readLive } from "./live.ts";
+import { deadlineIn, type Step, type Work } from "./step.ts";
+
+/** How long the way back may take, whatever the change was given. */
+export const UNDO_TIMEOUT = 15_000;
+
+/**
+ * Takes back what was begun, last first, each from the machine's state as it then is and each read back.
+ * Never throws: the records say what could not be restored.
+ */
+export async function undoSteps(records: readonly StepRecord[], work: Work, timeout: number = UNDO_TIMEOUT): Promise<void> {
+  // An interrupt has led here; it must not cut the way back short as well.
+  const back: Work = { ...work, signal: undefined, deadline: deadlineIn(timeout), onProgress: undefined };
+  for (const record of records.toReversed()) {
+    if (record.outcome === "planned") record.outcome = "skipped";
+    else if (record.outcome !== "skipped") await undoOne(record, back);
+  }
+}
+
+async function undoOne(record: StepRecord, work: Work): Promise<void> {
+  try {
+    const obstacle = await takeBack(record.step, work);
+    record.outcome = obstacle === null ? "undone" : "undo-failed";
+    if (obstacle !== null) record.reason = because(record, obstacle);
+  } catch (error) {
+    record.outcome = "undo-failed";
+    record.reason = because(record, messageOf(error));
+  }
+}
+
+/** Undoes one step; what stands in the way, or null when it is as before. */
+async function takeBack(step: Step, work: Work): Promise<string | null> {
+  const kind = stepKindOf(step);
+  const now = await readNow(work);
+  const inverse = kind.inverse(step, now, work.live);
+  if (typeof inverse === "string") return inverse;
+  const records = recordsOf(inverse.map((each) => ({ step: each, change: 0 })));
+  await applySteps(records, { ...work, live: now });
+  const pending = records.find((record) => record.outcome === "pending");
+  if (pending !== undefined) return pending.reason ?? "not done in time";
+  return kind.irrevocable?.(step, now) ?? null;
+}
+
+function readNow({ monitor }: Work): Promise<Live> {
+  return monitor.ask((session) => readLive(session, monitor.pid));
+}
+
+function because(record: StepRecord, obstacle: string): string {
+  return record.reason === undefined || record.reason === obstacle ? obstacle : `${record.reason}; not taken back: ${obstacle}`;
+}

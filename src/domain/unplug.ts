@@ -1,0 +1,91 @@
+import { CommandError } from "../qmp/errors.ts";
+import type { Session } from "../qmp/session.ts";
+import { GuestRefusals } from "./guest-refusals.ts";
+import type { Live } from "./live.ts";
+import { settle } from "./settle.ts";
+import type { StepKind } from "./step-kind.ts";
+import type { Step, StepEnd, UnplugStep, Work } from "./step.ts";
+import { indices, plugStep } from "./vcpus.ts";
+import { formatVcpus } from "./wording.ts";
+
+/**
+ * Unplugging vCPUs: all are asked for at once, then the *state* is watched. DEVICE_DELETED does not come for a vCPU under TCG
+ * (QEMU 7.2, 10.0), so events are hints only; ACPI_DEVICE_OST tells when the guest refuses.
+ */
+export const unplug: StepKind<UnplugStep> = {
+  asksGuest: true,
+  what: (step) => `unplug vCPU ${leaving(step).join(", ")}`,
+  sends: (step) => step.slots.map(({ device }) => `device_del {"id":"${device}"}`).join("; "),
+  undoing: (step) => (step.noReturn === null ? step.slots.map(({ slot }) => `device_add vCPU ${slot.first}`).join("; ") : undefined),
+
+  begin: async (step, { monitor }) => {
+    for (const { device } of step.slots) {
+      // Asking twice is harmless, and one that is gone already is what is wanted.
+      await monitor.ask((session) => session.execute("device_del", { id: device })).catch(ignoreGone);
+    }
+  },
+
+  settle: async (step, work) => {
+    const refusals = new GuestRefusals();
+    const { seen } = await settle(
+      work.monitor,
+      {
+        hints: ["ACPI_DEVICE_OST", "DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR"],
+        onEvent: (event) => refusals.hear(event),
+        look: presentVcpus,
+        // A guest that does not run lets go of nothing: no use in waiting for it.
+        done: (present) => left(step, present).every((vcpu) => refusals.has(vcpu)) || !work.live.running,
+        onLook: (present) => report(step, present, work),
+      },
+      work.deadline,
+      work.signal,
+    );
+    return end(step, left(step, seen), refusals, work);
+  },
+
+  inverse: (step, now, before) => {
+    const gone = now.slots.filter((slot) => !slot.plugged && step.slots.some((it) => it.slot.first === slot.first));
+    if (gone.length > 0 && step.noReturn !== null) return step.noReturn;
+    return gone.flatMap((slot): Step[] => [plugStep(slot, now), ...indices(slot).flatMap((vcpu) => maskAgain(vcpu, before))]);
+  },
+
+  irrevocable: (step, now) => {
+    const stuck = step.slots.filter(({ slot }) => now.slots.some((it) => it.plugged && it.first === slot.first));
+    return stuck.length === 0 ? null : `QEMU has accepted the unplug of vCPU ${stuck.map(({ slot }) => slot.first).join(", ")} and can't take it back: the guest may still do it`;
+  },
+};
+
+/** A thread that comes back gets the mask that the one before it had. */
+function maskAgain(vcpu: number, before: Live): readonly Step[] {
+  const cpus = before.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
+  return cpus === null || before.noThreads !== null ? [] : [{ kind: "pin", vcpu, cpus, before: null, upTo: false }];
+}
+
+function leaving(step: UnplugStep): readonly number[] {
+  return step.slots.flatMap(({ slot }) => [...indices(slot)]);
+}
+
+function left(step: UnplugStep, present: ReadonlySet<number>): readonly number[] {
+  return leaving(step).filter((vcpu) => present.has(vcpu));
+}
+
+async function presentVcpus(session: Session): Promise<ReadonlySet<number>> {
+  return new Set((await session.execute("query-cpus-fast")).map((cpu) => cpu["cpu-index"]));
+}
+
+function report(step: UnplugStep, present: ReadonlySet<number>, { onProgress, deadline }: Work): void {
+  onProgress?.({ what: "vCPUs", actual: present.size, wanted: step.to, elapsed: deadline.elapsed(), timeout: deadline.timeout });
+}
+
+function end(step: UnplugStep, stuck: readonly number[], refusals: GuestRefusals, work: Work): StepEnd {
+  if (stuck.length === 0) return { outcome: "done" };
+  const refused = stuck.filter((vcpu) => refusals.has(vcpu));
+  if (refused.length > 0) throw refusals.error(refused);
+  const why = work.live.running ? "the guest has not let go of it yet" : "the guest is paused, and lets go of it when it runs again";
+  return { outcome: "pending", reason: `unplug of vCPU ${stuck.join(", ")} is accepted; ${why} (${formatVcpus(step.from - (leaving(step).length - stuck.length))} now)` };
+}
+
+function ignoreGone(error: unknown): void {
+  if (error instanceof CommandError && error.class === "DeviceNotFound") return;
+  throw error;
+}

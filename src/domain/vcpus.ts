@@ -1,0 +1,139 @@
+import type { Change } from "./change.ts";
+import type { Live, Slot } from "./live.ts";
+import { checkCount } from "./max-vcpus.ts";
+import { type CheckOptions, type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
+import { replugRisk } from "./replug.ts";
+import type { PinStep, PlugStep, Step } from "./step.ts";
+
+type VcpusChange = Extract<Change, { resource: "vcpus" }>;
+
+/** `setvcpus`: how many vCPUs the machine has, by hotplug and unplug. */
+export const vcpus: ResourceKind<VcpusChange> = {
+  check: (change) => checkCount("vCPUs", change.count),
+  wanted: (change) => change.count,
+  inConfig: (_change, config) => config.vcpus.current,
+  edits: (change) => [{ path: ["vcpus", "current"], value: change.count }],
+  applied: (change, config) => ({ ...config, vcpus: { ...config.vcpus, current: change.count } }),
+  inLive: (_change, live) => live.vcpus.length,
+  needed: (change, facts) => facts.live.vcpus.length !== change.count || pendingUnplug(facts).length > 0,
+  command: (change, name) => `setvcpus ${name} ${change.count}`,
+
+  staticReasons: ({ count }, { after }, { name }) => [
+    ...when(count > after.vcpus.max, () => ({
+      reason: `${count} vCPUs are more than vcpus.max ${after.vcpus.max} of the config`,
+      instead: `qmpctl setvcpus ${name} ${count} --maximum --static first`,
+    })),
+  ],
+
+  liveReasons: (change, facts, options) => {
+    const pending = pendingReasons(change, facts, options);
+    return pending.length > 0 ? pending : countReasons(change.count, facts, options);
+  },
+
+  steps: ({ count }, facts) => {
+    const { live } = facts;
+    const pending = pendingUnplug(facts).length > 0;
+    if (count > live.vcpus.length) return growSteps(chooseFree(live, count - live.vcpus.length) ?? [], facts);
+    return count < live.vcpus.length || pending ? shrinkSteps(count, facts) : [];
+  },
+};
+
+/** vCPUs that the guest was asked to let go of and still has. */
+export function pendingUnplug({ asked, live }: LiveFacts): readonly number[] {
+  return (asked.unplug ?? []).filter((index) => live.vcpus.some((vcpu) => vcpu.index === index));
+}
+
+/** An accepted unplug can't be taken back, so the same count may be asked again, and no other. */
+function pendingReasons({ count }: VcpusChange, facts: LiveFacts, { name, force }: CheckOptions): readonly Reason[] {
+  const pending = pendingUnplug(facts);
+  const heading = facts.live.vcpus.length - pending.length;
+  return when(pending.length > 0 && count !== heading && !force, () => ({
+    reason: `the guest was asked to let go of vCPU ${pending.join(", ")} and has not done it yet; QEMU can't take that back`,
+    instead: `wait until it has (qmpctl diff ${name}), or ask for ${heading} again, or --force`,
+  }));
+}
+
+function countReasons(count: number, { live, asked }: LiveFacts, { name, force }: CheckOptions): readonly Reason[] {
+  const now = live.vcpus.length;
+  if (count === now) return [];
+  if (live.slots.length === 0) return [{ reason: "this machine can't plug vCPUs while it runs", instead: `qmpctl setvcpus ${name} ${count} --static, then restart` }];
+  if (count > live.maxVcpus) {
+    return [{
+      reason: `${count} vCPUs are more than the ${live.maxVcpus} that the running machine has room for`,
+      instead: `at most ${live.maxVcpus}, or raise it with setvcpus --maximum --static and restart`,
+    }];
+  }
+  const chosen = count > now ? chooseFree(live, count - now) : chooseUsed(live, now - count);
+  if (chosen === null) return [inexpressible(live, count)];
+  return count > now && !force ? replugRisk(chosen, live, asked) : [];
+}
+
+function inexpressible(live: Live, count: number): Reason {
+  const whole = live.slots[0]?.count ?? 1;
+  const lower = Math.max(whole, Math.floor(count / whole) * whole);
+  const upper = Math.min(live.maxVcpus, Math.ceil(count / whole) * whole);
+  return {
+    reason: `${count} vCPUs can't be made of this machine's cores, which have ${whole} vCPUs each`,
+    instead: lower === upper ? String(lower) : `${lower} or ${upper}`,
+  };
+}
+
+/** The free slots to fill, lowest first; null when no whole number of them gives the count. */
+function chooseFree(live: Live, count: number): readonly Slot[] | null {
+  return choose(live.slots.filter((slot) => !slot.plugged), count);
+}
+
+/** The slots to empty, highest first; the one of vCPU 0 never. */
+function chooseUsed(live: Live, count: number): readonly Slot[] | null {
+  return choose(live.slots.filter((slot) => slot.plugged && slot.first > 0).toReversed(), count);
+}
+
+function choose(slots: readonly Slot[], count: number): readonly Slot[] | null {
+  const chosen: Slot[] = [];
+  let left = count;
+  for (const slot of slots) {
+    if (left <= 0) break;
+    chosen.push(slot);
+    left -= slot.count;
+  }
+  return left === 0 ? chosen : null;
+}
+
+/** Plug each, and give each new thread its own mask at once: it would inherit the emulator's. */
+function growSteps(slots: readonly Slot[], facts: LiveFacts): readonly Step[] {
+  return slots.flatMap((slot): Step[] => [plugStep(slot, facts.live), ...indices(slot).flatMap((vcpu) => maskStep(vcpu, facts))]);
+}
+
+/** Plugs a free slot under an id that nobody has. */
+export function plugStep(slot: Slot, live: Live): PlugStep {
+  const name = `vcpu${slot.first}`;
+  let id = name;
+  for (let attempt = 2; live.ids.has(id); attempt++) id = `${name}-${attempt}`;
+  return { kind: "plug", slot, id };
+}
+
+function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly PinStep[] {
+  if (live.noThreads !== null || live.pid === null) return [];
+  const pin = config?.vcpus.pin[String(vcpu)];
+  if (pin !== undefined) return [{ kind: "pin", vcpu, cpus: pin, before: null, upTo: false }];
+  const inherits = live.mainAffinity !== null && [...online].every((cpu) => live.mainAffinity?.has(cpu));
+  return inherits ? [] : [{ kind: "pin", vcpu, cpus: "all", before: null, upTo: true }];
+}
+
+function shrinkSteps(count: number, facts: LiveFacts): readonly Step[] {
+  const { live } = facts;
+  const pending = new Set(pendingUnplug(facts));
+  const slots = pending.size > 0 ? live.slots.filter((slot) => pending.has(slot.first)).toReversed() : (chooseUsed(live, live.vcpus.length - count) ?? []);
+  return [{
+    kind: "unplug",
+    slots: slots.flatMap((slot) => (slot.device === null ? [] : [{ slot, device: slot.device }])),
+    from: live.vcpus.length,
+    to: count,
+    noReturn: replugRisk(slots.map((slot) => ({ ...slot, ejected: true })), live, facts.asked)[0]?.reason ?? null,
+  }];
+}
+
+/** The vCPU indices of a slot. */
+export function indices(slot: Slot): readonly number[] {
+  return Array.from({ length: slot.count }, (_, offset) => slot.first + offset);
+}

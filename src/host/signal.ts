@@ -1,0 +1,54 @@
+import { kill } from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
+import { HostError, messageOf } from "../errors.ts";
+import { isAlive, startTime } from "./threads.ts";
+
+/** A process that can't be confused with a later one of the same id. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks since boot, see `startTime`. */
+  readonly started: number;
+}
+
+/** Identifies a living process; undefined where there is none. */
+export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
+  const started = await startTime(pid);
+  return started === undefined || !(await isAlive(pid)) ? undefined : { pid, started };
+}
+
+/** Whether it still runs. */
+export async function isStillThere({ pid, started }: ProcessIdentity): Promise<boolean> {
+  return (await startTime(pid)) === started && isAlive(pid);
+}
+
+/** Sends a signal to the process, if it still is that process. HostError where we may not. */
+export async function sendSignal(process: ProcessIdentity, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  if (!(await isStillThere(process))) return;
+  try {
+    kill(process.pid, signal);
+  } catch (cause) {
+    if ((cause as { readonly code?: string }).code === "ESRCH") return;
+    throw new HostError(`process ${process.pid}: ${signal} was not sent: ${messageOf(cause)}`, {}, { cause });
+  }
+}
+
+const FIRST_PAUSE = 5;
+const LONGEST_PAUSE = 100;
+
+/**
+ * Waits for the end of a process that is not our child, so that the kernel tells us nothing: by looking. True when it ended
+ * by the deadline (milliseconds). `onLook` is told each time that it still runs.
+ */
+export async function waitForEnd(
+  process: ProcessIdentity,
+  options: { readonly timeout: number; readonly signal?: AbortSignal | undefined; readonly onLook?: ((elapsed: number) => void) | undefined },
+): Promise<boolean> {
+  const start = performance.now();
+  for (let pause = FIRST_PAUSE; await isStillThere(process); pause = Math.min(LONGEST_PAUSE, pause * 1.5)) {
+    const elapsed = performance.now() - start;
+    if (elapsed >= options.timeout) return false;
+    options.onLook?.(Math.round(elapsed));
+    await wait(pause, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(() => options.signal?.throwIfAborted());
+  }
+  return true;
+}

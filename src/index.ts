@@ -1,0 +1,16 @@
+export { QmpctlError, UsageError, HostError, isErrorCode, type ErrorCode } from "./errors.ts";
+export { connect, type Session, type ConnectOptions, type CloseReason } from "./qmp/session.ts";
+export { Domain, type MonitorOptions } from "./domain/domain.ts";
+export { listDomains, type ListOptions } from "./domain/list.ts";
+export type * from "./domain/change.ts";
+export { ChangeError, DiedError, RefusedError, StateError } from "./domain/errors.ts";
+export type { DefineOptions, DefineSource } from "./domain/define.ts";
+export type { DiffRow } from "./domain/diff.ts";
+export type { Allocation, DomainInfo, ReadOptions, VcpuInfo } from "./domain/inspect.ts";
+export type { DomainOptions } from "./domain/place.ts";
+export type { StartOptions, StartReport } from "./domain/start.ts";
+export type { StopOptions, StopReport } from "./domain/stop.ts";
+export { LockedError, type LockHolder } from "./host/lock.ts";
+export { ConfigError, type ConfigIssue } from "./config/config-error.ts";
+export { formatSize, parseSize } from "./config/size.ts";
+export { CommandError } from "./qmp/errors.ts";
