@@ -1,0 +1,83 @@
+/** An instruction of a transcript: who speaks, how QEMU ended, or weather. Written as `#! name arguments`. */
+export type Directive =
+  | { readonly name: "connect"; readonly connection: number; readonly monitor: string }
+  | { readonly name: "on" | "close"; readonly connection: number }
+  /** How QEMU ended: an exit status, a signal's name, or nothing where it isn't known. */
+  | { readonly name: "exit"; readonly status: string }
+  /** What QEMU wrote on stderr before it gave up starting. */
+  | { readonly name: "stderr"; readonly text: string }
+  /** Milliseconds before the next message. */
+  | { readonly name: "delay"; readonly count: number }
+  /** From here on in pieces of so many bytes. */
+  | { readonly name: "split"; readonly count: number }
+  /** The next message ends after so many bytes, and so does the connection. */
+  | { readonly name: "truncate"; readonly count: number }
+  /** Bytes that are no message; each character is one byte. */
+  | { readonly name: "garbage"; readonly text: string }
+  | { readonly name: "end" | "bytewise" | "whole" | "reset" | "hang" | "pretty" | "compact" | "deaf" };
+
+/** What is wrong with a line; the caller knows which line. */
+export class DirectiveError extends Error {}
+
+const PLAIN = ["end", "bytewise", "whole", "reset", "hang", "pretty", "compact", "deaf"] as const;
+
+/** What follows `#!` on a line. Throws DirectiveError. */
+export function parseDirective(text: string): Directive {
+  const [, name = "", rest = ""] = /^\s*(\S*)\s*(.*?)\s*$/.exec(text) ?? [];
+  const plain = PLAIN.find((it) => it === name);
+  if (plain !== undefined) {
+    if (rest !== "") throw new DirectiveError(`"${name}" takes nothing, got "${rest}"`);
+    return { name: plain };
+  }
+  switch (name) {
+    case "connect":
+      return parseConnect(rest);
+    case "on":
+    case "close":
+      return { name, connection: count(name, rest) };
+    case "delay":
+    case "split":
+    case "truncate":
+      return { name, count: count(name, rest) };
+    case "exit":
+      return { name, status: rest };
+    case "stderr":
+    case "garbage":
+      return { name, text: quoted(name, rest) };
+    default:
+      throw new DirectiveError(`no such directive: "${name}"`);
+  }
+}
+
+function parseConnect(rest: string): Directive {
+  const [, connection = "", monitor = "control"] = /^(\S*)(?:\s+(\S+))?$/.exec(rest) ?? [];
+  return { name: "connect", connection: count("connect", connection), monitor };
+}
+
+function count(name: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new DirectiveError(`"${name}" takes a whole number, got "${text}"`);
+  return Number(text);
+}
+
+function quoted(name: string, text: string): string {
+  const body = /^"((?:[^"\\]|\\.)*)"$/.exec(text)?.[1];
+  if (body === undefined) throw new DirectiveError(`"${name}" takes text in double quotes, got ${text === "" ? "nothing" : text}`);
+  return body.replace(/\\(?:x([0-9a-fA-F]{2})|(.))/g, (_all, hex: string | undefined, char: string | undefined) =>
+    hex !== undefined ? String.fromCharCode(Number.parseInt(hex, 16)) : (SHORT[char ?? ""] ?? char ?? ""),
+  );
+}
+
+const SHORT: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", 0: "\0" };
+
+/** A directive as it is written, without the `#! `. The inverse of `parseDirective`. */
+export function formatDirective(directive: Directive): string {
+  if ("text" in directive) return `${directive.name} "${escape(directive.text)}"`;
+  if (directive.name === "connect") return `connect ${directive.connection} ${directive.monitor}`;
+  if ("connection" in directive) return `${directive.name} ${directive.connection}`;
+  if ("count" in directive) return `${directive.name} ${directive.count}`;
+  return directive.name === "exit" && directive.status !== "" ? `exit ${directive.status}` : directive.name;
+}
+
+function escape(text: string): string {
+  return text.replace(/["\\]/g, "\\$&").replace(/[\0-\x1f\x7f-\xff]/g, (char) => (char === "\n" ? "\\n" : `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`));
+}

@@ -1,0 +1,107 @@
+import { JsonLexer, type Token } from "./json-lexer.ts";
+import { JsonParseError, parseTokens } from "./json-parser.ts";
+import type { Json } from "./json-value.ts";
+
+/** What a monitor reads next: a value, or what it complains about. */
+export type Input = { readonly value: Json } | { readonly error: string };
+
+/** QEMU's own limits on one message, rule R18. */
+const TOKEN_BYTES = 64 << 20;
+const TOKEN_COUNT = 2 << 20;
+const NESTING = 1024;
+
+/**
+ * A monitor's reading half: bytes in, messages and complaints out, one at a time. A monitor that is suspended simply isn't asked for the next
+ * one, and what is unread stays unread, as in QEMU. A message ends where its braces and brackets balance; line ends mean nothing.
+ */
+export class JsonInput {
+  readonly #lexer = new JsonLexer();
+  #unread: Uint8Array = new Uint8Array();
+  #at = 0;
+  #ready: Input[] = [];
+  #tokens: Token[] = [];
+  #bytes = 0;
+  #braces = 0;
+  #brackets = 0;
+
+  /** Adds bytes; cut anywhere. */
+  feed(bytes: Uint8Array): void {
+    const rest = this.#unread.subarray(this.#at);
+    const joined = new Uint8Array(rest.length + bytes.length);
+    joined.set(rest);
+    joined.set(bytes, rest.length);
+    this.#unread = joined;
+    this.#at = 0;
+  }
+
+  /** How many bytes wait unread. */
+  get unread(): number {
+    return this.#unread.length - this.#at;
+  }
+
+  /** Whether part of a message has been read. */
+  get unfinished(): boolean {
+    return this.#tokens.length > 0;
+  }
+
+  /** The next message or complaint; undefined until more bytes come. */
+  next(): Input | undefined {
+    while (this.#ready.length === 0 && this.#at < this.#unread.length) {
+      for (const lexed of this.#lexer.take(this.#unread[this.#at++] ?? 0)) {
+        if ("stray" in lexed) this.#fail(`JSON parse error, stray '${readable(lexed.stray)}'`);
+        else this.#add(lexed.token);
+      }
+    }
+    return this.#ready.shift();
+  }
+
+  #add(token: Token): void {
+    this.#braces += token.kind === "{" ? 1 : token.kind === "}" ? -1 : 0;
+    this.#brackets += token.kind === "[" ? 1 : token.kind === "]" ? -1 : 0;
+    this.#bytes += token.text.length;
+    if (this.#bytes > TOKEN_BYTES) return this.#fail("JSON token size limit exceeded");
+    if (this.#tokens.length + 1 > TOKEN_COUNT) return this.#fail("JSON token count limit exceeded");
+    if (this.#braces + this.#brackets > NESTING) return this.#fail("JSON nesting depth limit exceeded");
+    this.#tokens.push(token);
+    const open = (this.#braces > 0 || this.#brackets > 0) && this.#braces >= 0 && this.#brackets >= 0;
+    if (!open) this.#finish();
+  }
+
+  #finish(): void {
+    try {
+      this.#ready.push({ value: parseTokens(this.#tokens) });
+    } catch (error) {
+      if (!(error instanceof JsonParseError)) throw error;
+      this.#ready.push({ error: `JSON parse error, ${error.message}` });
+    }
+    this.#reset();
+  }
+
+  #fail(error: string): void {
+    this.#ready.push({ error });
+    this.#reset();
+  }
+
+  #reset(): void {
+    this.#tokens = [];
+    this.#bytes = 0;
+    this.#braces = 0;
+    this.#brackets = 0;
+  }
+}
+
+/** One whole JSON text, exactly; throws JsonParseError. For what is known to be one message: a line of a transcript, an argument. */
+export function parseJson(text: string): Json {
+  const input = new JsonInput();
+  input.feed(new TextEncoder().encode(`${text}\n`));
+  const found = input.next();
+  if (found === undefined) throw new JsonParseError("the text ends before the message does");
+  if ("error" in found) throw new JsonParseError(found.error);
+  if (input.next() !== undefined || input.unfinished) throw new JsonParseError("something follows the message");
+  return found.value;
+}
+
+/** Bytes as QEMU quotes them in a message: what is no UTF-8 becomes U+FFFD. */
+function readable(bytes: string): string {
+  return new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
+}

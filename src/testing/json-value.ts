@@ -1,0 +1,111 @@
+/**
+ * JSON that loses nothing: numbers keep their digits (64-bit ids must echo exactly), objects keep the order of their members.
+ * `JSON.parse` does neither, and a fake that rounds an id is no QEMU.
+ */
+export type Json = null | boolean | string | JsonNumber | readonly Json[] | JsonObject;
+
+/** An object with its members in order. */
+export type JsonObject = ReadonlyMap<string, Json>;
+
+/** A number as it is written: an integer of any size, a decimal, or the `inf` that QEMU prints for 1e400. */
+export interface JsonNumber {
+  readonly digits: string;
+}
+
+/** Whether a value is an object (and not a list, a number or null). */
+export function isObject(value: Json | undefined): value is JsonObject {
+  return value instanceof Map;
+}
+
+/** Whether a value is a number. */
+export function isNumber(value: Json | undefined): value is JsonNumber {
+  return typeof value === "object" && value !== null && "digits" in value;
+}
+
+/**
+ * A number as QEMU keeps and prints it: int64, else uint64, else a double with 17 digits, where 1.0 becomes `1` and 1e400 `inf`.
+ * Source: the `number` rule of docs/interop/qmp-spec.rst, and what QEMU 7.2 echoes as an id.
+ */
+export function qemuNumber(text: string): JsonNumber {
+  if (!/[.eE]/.test(text)) {
+    const exact = BigInt(text);
+    if (exact >= -(1n << 63n) && exact < 1n << 64n) return { digits: exact.toString() };
+  }
+  return { digits: seventeenDigits(Number(text)) };
+}
+
+/** C's `%.17g`. */
+function seventeenDigits(value: number): string {
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (Object.is(value, -0)) return "-0";
+  if (value === 0) return "0";
+  const [mantissa = "", power = "0"] = value.toExponential(16).split("e");
+  const exponent = Number(power);
+  if (exponent < -4 || exponent >= 17) {
+    return `${trimZeros(mantissa)}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  }
+  return trimZeros(exponent < 0 ? value.toFixed(16 - exponent) : value.toPrecision(17));
+}
+
+function trimZeros(digits: string): string {
+  return digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
+}
+
+/** The same value as `JSON.parse` would give it: what tests compare and handlers receive. Numbers beyond 2^53 lose digits here. */
+export function toPlain(value: Json): unknown {
+  if (isObject(value)) return Object.fromEntries([...value].map(([key, member]) => [key, toPlain(member)]));
+  if (Array.isArray(value)) return value.map(toPlain);
+  return isNumber(value) ? Number(value.digits) : value;
+}
+
+/** A plain value (as handlers return it) as ours. Members that are undefined are left out; bigints are kept exactly. */
+export function fromPlain(value: unknown): Json {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+  if (typeof value === "bigint") return { digits: value.toString() };
+  if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) < 2 ** 53 ? { digits: String(value) } : qemuNumber(String(value));
+  if (Array.isArray(value)) return value.map(fromPlain);
+  if (typeof value !== "object") throw new TypeError(`can't be said in JSON: ${String(value)}`);
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return new Map(members.map(([key, member]) => [key, fromPlain(member)]));
+}
+
+/** A text that is equal exactly when two values mean the same: members sorted, numbers by value. */
+export function canonical(value: Json): string {
+  if (isObject(value)) {
+    const keys = [...value.keys()].sort();
+    return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value.get(key) ?? null)}`).join(",")}}`;
+  }
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  return isNumber(value) ? value.digits : JSON.stringify(value);
+}
+
+/**
+ * As QEMU prints it: ASCII with upper-case `\u` escapes (DEL too), a blank after `:` and `,`; with `pretty`, one member a line, four blanks a level.
+ * Source: rules R19 and R29, measured on 7.2.
+ */
+export function formatJson(value: Json, pretty = false): string {
+  return format(value, pretty ? "\n" : undefined);
+}
+
+function format(value: Json, indent: string | undefined): string {
+  if (typeof value === "string") return quoteAscii(value);
+  if (isNumber(value)) return value.digits;
+  if (value === null || typeof value === "boolean") return String(value);
+  const inner = indent === undefined ? undefined : `${indent}    `;
+  if (isObject(value)) {
+    return enclose("{", [...value].map(([key, member]) => `${quoteAscii(key)}: ${format(member, inner)}`), "}", indent);
+  }
+  return enclose("[", (value as readonly Json[]).map((item) => format(item, inner)), "]", indent);
+}
+
+function enclose(open: string, items: readonly string[], close: string, indent: string | undefined): string {
+  if (indent === undefined) return open + items.join(", ") + close;
+  return open + items.map((item) => `${indent}    ${item}`).join(",") + indent + close;
+}
+
+function quoteAscii(text: string): string {
+  return JSON.stringify(text).replace(/\\(?:u[0-9a-f]{4}|.)|[\u007f-\uffff]/g, (it) => {
+    if (it.length === 1) return `\\u${it.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+    return it.length === 2 ? it : `\\u${it.slice(2).toUpperCase()}`;
+  });
+}

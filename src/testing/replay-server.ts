@@ -1,0 +1,187 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseAddress } from "../wire/address.ts";
+import { type Departure, DepartureError } from "./departure.ts";
+import { fromPlain, type Json } from "./json-value.ts";
+import type { Said } from "./request.ts";
+import { Stage } from "./stage.ts";
+import { timelineOf } from "./timeline.ts";
+import { parseTranscript, placeOf, readTranscript, type Transcript } from "./transcript.ts";
+
+/** Bad weather on every connection. A transcript's directives can do the same at one point of it. */
+export interface Weather {
+  /** Bytes a write: 1 is bytewise. */
+  readonly chunk?: number;
+  /** CR and LF in two writes. */
+  readonly splitLineEnd?: boolean;
+  /** Messages over many lines, as `pretty=on` writes them. */
+  readonly pretty?: boolean;
+  /** Milliseconds before each message. */
+  readonly delay?: number;
+  /** No greeting at all, or after so many milliseconds. */
+  readonly greeting?: "never" | number;
+  /** Bytes before the greeting, one a character: an event, garbage. */
+  readonly before?: string;
+  /** Bytes a millisecond that the server reads. */
+  readonly readRate?: number;
+  /** The server reads nothing. */
+  readonly deaf?: boolean;
+}
+
+/** Where one monitor is to listen: `unix:/path`, `tcp:127.0.0.1:0`; without an address in a private folder. */
+export interface MonitorPlace {
+  readonly name: string;
+  readonly address?: string;
+}
+
+/** What to replay, where, and how. */
+export interface ReplayOptions {
+  /** A transcript, or its file's path. Without one the server greets and negotiates, and every command is a departure. */
+  readonly transcript?: Transcript | string;
+  /** Default: `control` and `watch`, as a QEMU that qmpctl starts has them. */
+  readonly monitors?: readonly MonitorPlace[];
+  readonly weather?: Weather;
+  /** Whether out-of-band is offered; default: as recorded. */
+  readonly oob?: boolean;
+  /** When nobody asked for so many milliseconds, the scene's next recorded event comes. Default 20. */
+  readonly idle?: number;
+  /** Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error. */
+  readonly answers?: Readonly<Record<string, (args: unknown) => unknown>>;
+}
+
+/** A QEMU that is none: real sockets, QMP's rules, recorded answers. */
+export interface ReplayServer extends AsyncDisposable {
+  /** The first monitor's address, to connect to. */
+  readonly address: string;
+  /** Each monitor's address by its name. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Where clients left the recording, so far. */
+  readonly departures: readonly Departure[];
+  /** What clients asked, so far, except qmp_capabilities. */
+  readonly said: readonly Said[];
+  /** Resolved with the recorded status when QEMU has ended. */
+  readonly exited: Promise<string>;
+  /** Tells all clients of an event that no recording has; the time stamp is now. */
+  emit(event: string, data?: Readonly<Record<string, unknown>>): void;
+  /** Writes bytes (one a character) to all clients, whatever they are. */
+  send(bytes: string): void;
+  /** Breaks all connections; QEMU lives on. */
+  reset(): void;
+  /** Says nothing more on the connections there are. */
+  silence(): void;
+  /** QEMU dies now. */
+  exit(): Promise<void>;
+  /** Recorded thread id to the real one that stands for it, for those that were asked for. */
+  threads(): Promise<ReadonlyMap<number, number>>;
+  /** Throws DepartureError if anybody left the recording; with `finished`, also if a recorded changing command was never asked. */
+  verify(options?: { readonly finished?: boolean }): void;
+  /** Ends everything, then rejects as `verify()` throws, unless that has been told already. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Starts a replay; resolves when all monitors listen. Throws TranscriptError for a damaged one, UsageError for an address that is none. */
+export async function startReplay(options: ReplayOptions = {}): Promise<ReplayServer> {
+  const transcript = typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? parseTranscript("#! end\n", "nothing"));
+  const places = options.monitors ?? [{ name: "control" }, { name: "watch" }];
+  const folder = places.some((it) => it.address === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
+  const stage = new Stage({
+    timeline: timelineOf(transcript),
+    monitors: places.map((it) => it.name),
+    weather: options.weather ?? {},
+    oob: options.oob,
+    idle: options.idle ?? 20,
+    answers: options.answers ?? {},
+  });
+  const addresses = places.map((it) => parseAddress(it.address ?? `unix:${join(folder ?? "", `${it.name}.sock`)}`));
+  await Promise.all(addresses.map((address, index) => stage.monitors[index]?.listen(address)));
+  return new Replay(stage, transcript, folder);
+}
+
+class Replay implements ReplayServer {
+  readonly #stage: Stage;
+  readonly #transcript: Transcript;
+  readonly #folder: string | undefined;
+  #told = 0;
+
+  constructor(stage: Stage, transcript: Transcript, folder: string | undefined) {
+    this.#stage = stage;
+    this.#transcript = transcript;
+    this.#folder = folder;
+  }
+
+  get address(): string {
+    return this.#stage.monitors[0]?.address ?? "";
+  }
+
+  get addresses(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#stage.monitors.map((it) => [it.name, it.address]));
+  }
+
+  get departures(): readonly Departure[] {
+    return this.#stage.departures;
+  }
+
+  get said(): readonly Said[] {
+    return this.#stage.said;
+  }
+
+  get exited(): Promise<string> {
+    return this.#stage.exited;
+  }
+
+  emit(event: string, data?: Readonly<Record<string, unknown>>): void {
+    this.#stage.broadcast(eventNow(event, data));
+  }
+
+  send(bytes: string): void {
+    for (const client of this.#stage.clients) client.outlet.raw(bytes);
+  }
+
+  reset(): void {
+    for (const client of this.#stage.clients) client.outlet.reset();
+  }
+
+  silence(): void {
+    for (const client of this.#stage.clients) client.outlet.mute();
+  }
+
+  async exit(): Promise<void> {
+    await this.#stage.exit("", true);
+  }
+
+  threads(): Promise<ReadonlyMap<number, number>> {
+    return this.#stage.threads.known();
+  }
+
+  verify(options: { readonly finished?: boolean } = {}): void {
+    const unplayed = options.finished === true ? this.#stage.playhead.unplayed : undefined;
+    const missing = unplayed === undefined ? [] : [{ message: unfinished(this.#transcript, unplayed), line: unplayed.line, command: unplayed.command }];
+    const found = [...this.#stage.departures.slice(this.#told), ...missing];
+    this.#told = this.#stage.departures.length;
+    if (found.length > 0) throw new DepartureError(found);
+  }
+
+  async close(): Promise<void> {
+    await this.#stage.exit("", true);
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    this.verify();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function unfinished(transcript: Transcript, next: { readonly line: number; readonly command: string }): string {
+  return `transcript not finished (${placeOf(transcript, next.line)}): ${next.command} was never asked`;
+}
+
+/** An event as QEMU writes it: time stamp first. */
+export function eventNow(event: string, data: Readonly<Record<string, unknown>> | undefined): Json {
+  const now = Date.now();
+  const stamp = { seconds: Math.floor(now / 1000), microseconds: (now % 1000) * 1000 };
+  return fromPlain({ timestamp: stamp, event, data });
+}
+

@@ -1,0 +1,239 @@
+import type { Socket } from "node:net";
+import type { Happening } from "./beat.ts";
+import { Client, type ClientWeather } from "./client.ts";
+import { type Departure, QmpFailure } from "./departure.ts";
+import type { Directive } from "./directive.ts";
+import { FakeMonitor } from "./fake-monitor.ts";
+import { FakeThreads } from "./fake-threads.ts";
+import type { Input } from "./json-input.ts";
+import { canonical, formatJson, fromPlain, type Json, toPlain } from "./json-value.ts";
+import { Playhead } from "./playhead.ts";
+import { threadsIn, withId, withThreads } from "./rendering.ts";
+import { generic, negotiate, type Refusal, refusalReply, type Request, type Said, successReply, toRequest } from "./request.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** The commands that may overtake others, in all versions from 5.2 to 11.1. Source: `allow-oob` of query-qmp-schema (R33). */
+const OOB_COMMANDS: readonly string[] = ["migrate-recover", "migrate-pause", "yank", "query-yank"];
+
+/** What the stage is set with. */
+export interface StageOptions {
+  readonly timeline: Timeline;
+  readonly monitors: readonly string[];
+  readonly weather: ClientWeather & { readonly greeting?: "never" | number | undefined; readonly before?: string | undefined };
+  readonly oob: boolean | undefined;
+  /** Milliseconds without a request after which time passes by itself. */
+  readonly idle: number;
+  readonly answers: Readonly<Record<string, (args: unknown) => unknown>>;
+}
+
+/**
+ * QEMU's part of the play: monitors, one dispatcher for all of them (R34), and a playhead that says what comes next.
+ * What concerns the protocol goes by rule; what concerns the machine goes by the recording.
+ */
+export class Stage {
+  readonly monitors: readonly FakeMonitor[];
+  readonly departures: Departure[] = [];
+  readonly said: Said[] = [];
+  readonly threads: FakeThreads;
+  readonly playhead: Playhead;
+  /** Resolved with the recorded exit status when QEMU has ended. */
+  readonly exited: Promise<string>;
+  readonly #options: StageOptions;
+  readonly #turns: { readonly input: Input; readonly client: Client; readonly monitor: FakeMonitor }[] = [];
+  #running = false;
+  #deserted = false;
+  #opened = false;
+  #dead = false;
+  #idle: NodeJS.Timeout | undefined;
+  #end: (status: string) => void = () => {};
+
+  constructor(options: StageOptions) {
+    this.#options = options;
+    this.playhead = new Playhead(options.timeline);
+    this.threads = new FakeThreads(/accel=kvm|-enable-kvm/.test(options.timeline.transcript.provenance["command"] ?? "") ? "KVM" : "TCG");
+    this.monitors = options.monitors.map((name) => new FakeMonitor(name, (socket, nth, monitor) => this.#admit(socket, nth, monitor)));
+    this.exited = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** Those who have negotiated: who is told of events. */
+  get audience(): readonly Client[] {
+    return this.clients.filter((it) => it.negotiated);
+  }
+
+  /** Those who are served, one a monitor. */
+  get clients(): readonly Client[] {
+    return this.monitors.flatMap((it) => (it.client === undefined ? [] : [it.client]));
+  }
+
+  /** Tells everybody who has negotiated. */
+  broadcast(event: Json): void {
+    for (const client of this.audience) client.outlet.value(event);
+  }
+
+  /** Lets happen what the recording says; weather goes to `to`, events to all who have negotiated. */
+  happen(happenings: readonly Happening[], to?: Client): void {
+    for (const happening of happenings) {
+      const early = to !== undefined && !to.negotiated;
+      if (happening.kind === "weather") this.#weather(happening.directive, to === undefined ? this.clients : [to]);
+      else for (const client of early ? [to] : this.audience) client.outlet.message(happening.text, happening.modifiers);
+    }
+  }
+
+  /** QEMU ends: connections close when what is written has gone out (`abrupt`: at once). */
+  async exit(status: string, abrupt = false): Promise<void> {
+    if (this.#dead) return;
+    this.#dead = true;
+    clearTimeout(this.#idle);
+    await Promise.all(this.monitors.map((it) => it.close(abrupt)));
+    await this.threads.close();
+    this.#end(status);
+  }
+
+  #admit(socket: Socket, nth: number, monitor: FakeMonitor): Client {
+    const prologue = this.#options.timeline.prologues.filter((it) => it.monitor === monitor.name)[nth];
+    const client: Client = new Client(socket, prologue, this.#options.weather, (input) => this.#hear(input, client, monitor));
+    this.happen(prologue?.before ?? [], client);
+    const { greeting, before, deaf } = this.#options.weather;
+    if (before !== undefined) client.outlet.raw(before);
+    if (greeting !== "never") client.outlet.greet(this.#greeting(nth, monitor), prologue?.modifiers ?? [], greeting);
+    if (deaf !== true) client.read();
+    void client.gone.then(() => this.#farewell(client));
+    socket.once("close", () => {
+      if (client.negotiated && this.audience.every((it) => it === client)) this.#deserted = true;
+    });
+    return client;
+  }
+
+  #greeting(nth: number, monitor: FakeMonitor): string {
+    const { prologues, transcript } = this.#options.timeline;
+    const recorded = prologues.filter((it) => it.monitor === monitor.name)[nth]?.greeting ?? prologues.find((it) => it.greeting !== undefined)?.greeting;
+    const [major = 10, minor = 0, micro = 0] = (transcript.provenance["qemu"] ?? "10.0.0").split(/[. ]/).map((it) => Number.parseInt(it, 10) || 0);
+    const text = recorded ?? formatJson(fromPlain({ QMP: { version: { qemu: { micro, minor, major }, package: "" }, capabilities: ["oob"] } }));
+    const oob = this.#options.oob;
+    return oob === undefined ? text : text.replace(/"capabilities": ?\[[^\]]*\]/, `"capabilities": [${oob ? '"oob"' : ""}]`);
+  }
+
+  #weather(directive: Directive, clients: readonly Client[]): void {
+    if (directive.name === "exit") return void this.exit(directive.status);
+    for (const client of clients) client.suffer(directive);
+  }
+
+  #hear(input: Input, client: Client, monitor: FakeMonitor): void {
+    if (client.queue.includes(input)) {
+      this.#turns.push({ input, client, monitor });
+      void this.#run();
+    } else void this.#answer(input, client, monitor);
+  }
+
+  /** One request after the other, whoever asked: QEMU has one dispatcher. */
+  async #run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    for (let turn = this.#turns.shift(); turn !== undefined && !this.#dead; turn = this.#turns.shift()) {
+      const { input, client, monitor } = turn;
+      if (client.socket.destroyed) continue;
+      client.executing = true;
+      client.queue.splice(client.queue.indexOf(input), 1);
+      if (client.oob) client.proceed();
+      await this.#answer(input, client, monitor);
+      client.executing = false;
+      client.proceed();
+      this.#farewell(client);
+    }
+    this.#running = false;
+  }
+
+  /** A client that will say no more gets all its replies, then the end (R37). */
+  #farewell(client: Client): void {
+    if (client.left && !client.executing && client.queue.length === 0) client.outlet.end();
+  }
+
+  async #answer(input: Input, client: Client, monitor: FakeMonitor): Promise<void> {
+    clearTimeout(this.#idle);
+    const request = "error" in input ? generic(input.error, undefined) : toRequest(input.value, client.oob);
+    const refused = "desc" in request ? request : this.#byRule(request, client);
+    if (refused !== undefined) client.outlet.value("desc" in refused ? refusalReply(refused) : refused.reply);
+    else if (!("desc" in request)) await this.#perform(request, client, monitor);
+    if (refused !== undefined && "after" in refused) refused.after();
+    this.#waitIdly();
+  }
+
+  /** The protocol's own business; undefined where the request is the machine's. */
+  #byRule(request: Request, client: Client): Refusal | { readonly reply: Json; readonly after: () => void } | undefined {
+    const found = (desc: string): Refusal => ({ class: "CommandNotFound", desc, id: request.id });
+    const capabilities = request.command === "qmp_capabilities";
+    if (client.negotiated) {
+      if (request.oob && !OOB_COMMANDS.includes(request.command)) return generic(`The command ${request.command} does not support OOB`, request.id);
+      if (!capabilities) return undefined;
+      return found("Capabilities negotiation is already complete, command ignored");
+    }
+    if (!capabilities) return found("Expecting capabilities negotiation with 'qmp_capabilities'");
+    const enabled = negotiate(request, client.outlet.greeted.includes('"oob"') ? ["oob"] : []);
+    if ("desc" in enabled) return enabled;
+    this.happen(client.prologue?.between ?? [], client);
+    client.oob = enabled.includes("oob");
+    return { reply: successReply(new Map(), request.id), after: () => this.#welcome(client) };
+  }
+
+  #welcome(client: Client): void {
+    client.negotiated = true;
+    const first = !this.#opened;
+    if (first || this.#deserted) this.happen(first ? this.playhead.opening() : this.playhead.visit(), client);
+    this.#opened = true;
+    this.#deserted = false;
+  }
+
+  async #perform(request: Request, client: Client, monitor: FakeMonitor): Promise<void> {
+    const plain = toPlain(request.arguments);
+    this.said.push({ monitor: monitor.name, command: request.command, arguments: plain });
+    const handler = Object.hasOwn(this.#options.answers, request.command) ? this.#options.answers[request.command] : undefined;
+    if (handler !== undefined) return this.#reply(monitor, await handled(handler, plain, request.id));
+    const play = this.playhead.ask(request.command, canonical(request.arguments), plain);
+    if ("departure" in play) {
+      this.departures.push({ message: play.departure, line: play.line, command: request.command });
+      return this.#reply(monitor, formatJson(refusalReply(generic(play.departure, request.id))));
+    }
+    this.happen(play.before, client);
+    const { exchange } = play;
+    if (exchange.reply === undefined) this.happen(play.after, client);
+    if (exchange.reply === undefined || exchange.late) await client.gone;
+    if (exchange.reply === undefined) return;
+    if (exchange.late && monitor.client === client) await monitor.nextClient();
+    const text = withId(exchange.reply, request.id);
+    const realized = exchange.reply.includes('"thread-id"') ? await this.#realize(text, request.command) : text;
+    monitor.client?.outlet.message(realized, exchange.modifiers);
+    this.happen(play.after, client);
+  }
+
+  async #realize(text: string, command: string): Promise<string> {
+    const recorded = threadsIn(text);
+    const real = await this.threads.realize(recorded);
+    if (command === "query-cpus-fast") await this.threads.retain(recorded);
+    return withThreads(text, real);
+  }
+
+  #reply(monitor: FakeMonitor, text: string): void {
+    monitor.client?.outlet.message(text);
+  }
+
+  #waitIdly(): void {
+    if (this.#dead) return;
+    this.#idle = setTimeout(() => {
+      const found = this.playhead.idle();
+      this.happen(found);
+      if (found.length > 0) this.#waitIdly();
+    }, this.#options.idle);
+    this.#idle.unref();
+  }
+}
+
+async function handled(handler: (args: unknown) => unknown, args: unknown, id: Json | undefined): Promise<string> {
+  try {
+    return formatJson(successReply(fromPlain((await handler(args)) ?? {}), id));
+  } catch (error) {
+    if (!(error instanceof QmpFailure)) throw error;
+    return formatJson(refusalReply({ class: error.class, desc: error.message, id }));
+  }
+}
