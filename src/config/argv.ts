@@ -1,6 +1,5 @@
 import type { LaunchConfig } from "./launch.ts";
 import { escapeCommas, splitOptions } from "./options.ts";
-import { CONTROL_ID, OWN_ID, WATCH_ID } from "./owned.ts";
 
 /** Where a machine's run-time files go; absolute paths. */
 export interface RuntimeFiles {
@@ -9,7 +8,7 @@ export interface RuntimeFiles {
   /** The monitor for those who only watch. */
   readonly watch: string;
   readonly pidfile: string;
-  /** QEMU's own log (`-D`). */
+  /** QEMU's own log (`-D`). A QEMU in the background writes its errors there too, also the one that it ends with while it starts. */
   readonly log: string;
 }
 
@@ -27,9 +26,9 @@ export function toCommandLine(config: LaunchConfig, files: RuntimeFiles): string
     ...["-name", `guest=${config.name},debug-threads=on`],
     ...["-m", memory(config.memory)],
     ...["-smp", vcpus(config.vcpus)],
-    ...monitor(CONTROL_ID, files.control),
-    ...monitor(WATCH_ID, files.watch),
-    ...(config.monitor === undefined ? [] : monitor(OWN_ID, config.monitor)),
+    ...monitor(files.control),
+    ...monitor(files.watch),
+    ...(config.monitor === undefined ? [] : monitor(config.monitor)),
     ...["-pidfile", files.pidfile],
     ...(given.has("D") ? [] : ["-D", files.log]),
     ...(DISPLAYS.some((option) => given.has(option)) ? [] : ["-display", "none"]),
@@ -41,7 +40,8 @@ export function toCommandLine(config: LaunchConfig, files: RuntimeFiles): string
 
 function memory({ max, hotplug }: LaunchConfig["memory"]): string {
   const size = `size=${inMegabytes(max)}`;
-  return hotplug === undefined ? size : `${size},slots=${hotplug.slots},maxmem=${inMegabytes(hotplug.limit)}`;
+  if (hotplug === undefined) return size;
+  return `${size}${hotplug.slots === 0 ? "" : `,slots=${hotplug.slots}`},maxmem=${inMegabytes(hotplug.limit)}`;
 }
 
 function inMegabytes(bytes: number): string {
@@ -56,6 +56,7 @@ function vcpus({ current, max, topology }: LaunchConfig["vcpus"]): string {
   return `${counts},sockets=${sockets}${dies === 1 ? "" : `,dies=${dies}`},cores=${cores},threads=${threads}`;
 }
 
-function monitor(id: string, path: string): string[] {
-  return ["-chardev", `socket,id=${id},path=${escapeCommas(path)},server=on,wait=off`, "-mon", `chardev=${id},id=${id}-mon,mode=control`];
+/** `-qmp` rather than `-chardev` with `-mon`: that is deprecated since QEMU 11, this is the same in all of them. */
+function monitor(path: string): string[] {
+  return ["-qmp", `unix:${escapeCommas(path)},server=on,wait=off`];
 }

@@ -28,7 +28,7 @@ export interface LaunchConfig {
     readonly current: number;
     /** What a balloon target must not go below. */
     readonly min?: number;
-    /** Slots for memory that is plugged later, and the most that the machine can have with all of them full. */
+    /** Slots for DIMMs that are plugged later (0 is enough for virtio-mem), and the most memory that the machine can have with all of it plugged. */
     readonly hotplug?: { readonly slots: number; readonly limit: number };
   };
   readonly vcpus: {
@@ -55,7 +55,7 @@ const path = word.refine((text) => text.startsWith("/"));
 const launchConfig = z.object({
   name: z.string().refine(isName),
   emulator: word.refine((text) => text.startsWith("/") || /^[^/\s-][^/]*$/.test(text)),
-  memory: z.object({ max: size, current: size, min: size.optional(), hotplug: z.object({ slots: count.max(256), limit: size }).optional() }),
+  memory: z.object({ max: size, current: size, min: size.optional(), hotplug: z.object({ slots: z.number().int().min(0).max(256), limit: size }).optional() }),
   vcpus: z.object({
     max: count,
     current: count,
@@ -73,7 +73,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   emulator: 'the name of a program that PATH knows, as "qemu-system-x86_64", or an absolute path',
   memory: 'an object, as { "max": "2GiB", "current": "1GiB" }',
   "memory.hotplug": 'an object, as { "slots": 4, "limit": "8GiB" }',
-  "memory.hotplug.slots": "a whole number from 1 to 256",
+  "memory.hotplug.slots": "a whole number from 0 to 256",
   vcpus: 'an object, as { "max": 4, "current": 2 }',
   "vcpus.topology": 'an object, as { "sockets": 1, "cores": 4, "threads": 1 }',
   "vcpus.pin": 'an object, as { "0": "0-3" }',
@@ -108,11 +108,12 @@ function readValue(text: string, path: string): unknown {
 function issueAt(keys: readonly (string | number)[], raw: unknown): ConfigIssue {
   const path = keys.join(".");
   const value = keys.reduce<unknown>((from, key) => (from as Readonly<Record<string, unknown>> | null | undefined)?.[key], raw);
-  return { path, value, expected: expectedAt(path) };
+  return { path, value, expected: expectedAt(path, value) };
 }
 
-function expectedAt(path: string): string {
+function expectedAt(path: string, value: unknown): string {
   if (EXPECTED[path] !== undefined) return EXPECTED[path];
+  if (path.startsWith("memory.") && /^\d{1,15}$/.test(String(value))) return `a unit, as "${String(value)}KiB" (as virsh counts) or "${String(value)}MiB" (as QEMU counts)`;
   if (path.startsWith("memory.")) return SIZE_EXPECTED;
   if (path.startsWith("vcpus.pin.")) return "a Linux CPU list as text, as 0-3,8";
   return path.startsWith("args.") ? "a text without a NUL" : "a whole number from 1 to 8192";

@@ -1,12 +1,5 @@
 import type { ConfigIssue } from "./config-error.ts";
-import { type Option, parseKeyValues, splitOptions } from "./options.ts";
-
-/** The ids of the two monitors that every machine of ours has: one for changes, one for those who only watch. */
-export const CONTROL_ID = "qmpctl-control";
-/** See CONTROL_ID. */
-export const WATCH_ID = "qmpctl-watch";
-/** The id of the monitor at the config's own `monitor` path. */
-export const OWN_ID = "qmpctl-own";
+import { type Option, splitOptions } from "./options.ts";
 
 /** What to write instead of an option that the config's structure owns. */
 const OWNED: ReadonlyMap<string, string> = new Map([
@@ -20,26 +13,20 @@ const OWNED: ReadonlyMap<string, string> = new Map([
   ["S", "nothing: start launches the machine stopped and lets it go itself"],
 ]);
 
-const NO_TERMINAL = "nothing that needs a terminal, as start puts the machine in the background";
-
 /** Every option of `args` that the structure owns, or that a machine in the background can't have, with what to write instead. */
 export function ownedOptions(args: readonly string[]): readonly ConfigIssue[] {
   return splitOptions(args).flatMap((option) => {
-    const expected = OWNED.get(option.name) ?? terminalProblem(option) ?? idProblem(option);
+    const hint = withoutTerminal(option);
+    const expected = OWNED.get(option.name) ?? (hint === undefined ? undefined : `${hint} instead: a machine in the background has no terminal`);
     return expected === undefined ? [] : [{ path: "args", value: option.words.join(" "), expected }];
   });
 }
 
-/** QEMU refuses these together with -daemonize, and only when it starts: better said when the config is read. */
-export function terminalProblem({ name, value }: Option): string | undefined {
-  if (name === "nographic") return `${NO_TERMINAL}: -display none, and -serial file:PATH for the console`;
-  if (name === "curses" || (name === "display" && /^curses\b/.test(value ?? ""))) return `${NO_TERMINAL}: -display none or -vnc`;
-  if (["serial", "monitor", "parallel", "debugcon"].includes(name) && /^(mon:)?stdio$/.test(value ?? "")) return `${NO_TERMINAL}: -${name} file:PATH or unix:PATH,server=on,wait=off`;
+/** What to write instead of an option that needs a terminal. QEMU refuses those together with -daemonize, and only when it starts: better said when the config is read. */
+export function withoutTerminal({ name, value = "" }: Option): string | undefined {
+  if (name === "nographic") return "-display none, and -serial file:PATH for the console,";
+  if (name === "curses" || (name === "display" && /^curses\b/.test(value))) return "-display none or -vnc";
+  if (["serial", "monitor", "parallel", "debugcon"].includes(name) && /^(mon:)?stdio$/.test(value)) return `-${name} file:PATH or unix:PATH,server=on,wait=off`;
+  if (name === "chardev" && /^(backend=)?stdio(,|$)/.test(value)) return "-chardev with null, file or socket";
   return undefined;
-}
-
-function idProblem({ name, value = "" }: Option): string | undefined {
-  if (name !== "chardev" && name !== "mon") return undefined;
-  const id = parseKeyValues(value, name === "mon" ? "chardev" : "backend");
-  return [id.get("id"), id.get("chardev")].some((each) => each?.startsWith("qmpctl-")) ? 'an id that does not begin with "qmpctl-": those are of the monitors that start adds' : undefined;
 }

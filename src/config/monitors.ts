@@ -1,0 +1,36 @@
+import { type Option, parseKeyValues } from "./options.ts";
+
+/** The `-mon …,mode=control` options and the character devices that only they use, each with its socket's path where it is a Unix one. */
+export function controlMonitors(options: readonly Option[]): ReadonlyMap<Option, string | undefined> {
+  const found = new Map<Option, string | undefined>();
+  for (const monitor of options.filter(({ name }) => name === "mon")) {
+    const values = parseKeyValues(monitor.value ?? "", "chardev");
+    const id = values.get("chardev");
+    if (values.get("mode") !== "control") continue;
+    const device = options.find(({ name, value = "" }) => name === "chardev" && parseKeyValues(value, "backend").get("id") === id);
+    const socket = device === undefined ? undefined : readSocket(device.value ?? "");
+    found.set(monitor, socket);
+    const isShared = options.some((each) => each !== monitor && each !== device && new RegExp(`chardev[:=]${escapeRegExp(id ?? "")}(,|$)`).test(each.value ?? ""));
+    if (device !== undefined && !isShared) found.set(device, socket);
+  }
+  return found;
+}
+
+/** The path of a Unix socket that QEMU listens on, from `unix:PATH,server=on` or `socket,path=PATH,server=on`. */
+export function readSocket(value: string): string | undefined {
+  const values = parseKeyValues(value.replace(/^unix:/, "path="), "backend");
+  const path = values.get("path");
+  const listens = ["on", "yes", "true", "y"].includes(values.get("server") ?? "off");
+  return listens && path?.startsWith("/") === true ? path : undefined;
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[^\w]/g, "\\$&");
+}
+
+/** The run-time folder of a machine that we started, where this is the command line of one: its files there are not to be kept. */
+export function ourFolder(options: readonly Option[]): string | undefined {
+  const folder = /^(.*)\/pid$/.exec(options.findLast(({ name }) => name === "pidfile")?.value ?? "")?.[1];
+  const isOurs = options.some(({ name, value = "" }) => name === "qmp" && readSocket(value) === `${folder}/control.sock`);
+  return isOurs ? folder : undefined;
+}
