@@ -1,0 +1,97 @@
+/// <reference lib="esnext.disposable" />
+import { join } from "node:path";
+import { openConsole, type GuestConsole } from "./console.ts";
+import { launch, privateFolder, testbedFolder, type Machine, type Qemu } from "./machine.ts";
+
+export { openConsole, type GuestConsole, type GuestReport } from "./console.ts";
+
+/** Makes the guest behave badly; see scripts/testbed/init.sh. */
+export type GuestWord =
+  | "qmpctl.balloon=off"
+  | "qmpctl.powerbutton=ignore"
+  | "qmpctl.online=off"
+  | "qmpctl.unplug=refuse";
+
+/** What differs from the standard guest. */
+export interface GuestOptions {
+  /** The value of `-m`. */
+  readonly memory?: string;
+  /** The value of `-smp`. */
+  readonly smp?: string;
+  readonly machine?: string;
+  readonly balloonDevice?: boolean;
+  readonly words?: readonly GuestWord[];
+  /** More words for the kernel. */
+  readonly append?: string;
+}
+
+/** A booted machine, with what its guest says. */
+export interface Guest extends Machine, Pick<GuestConsole, "says" | "until" | "latest" | "next"> {
+  readonly console: GuestConsole;
+}
+
+/** QEMU's arguments for a guest, without memory and processors: the part a launch config leaves to its owner. */
+export function bootArgs(options: GuestOptions = {}): readonly string[] {
+  const folder = join(testbedFolder(), "guest");
+  const words = ["console=ttyS0", "quiet", "panic=-1", ...(options.words ?? []), options.append ?? ""];
+  return [
+    ...["-machine", options.machine ?? "q35,accel=tcg", "-cpu", "max"],
+    ...["-kernel", join(folder, "vmlinuz"), "-initrd", join(folder, "initrd.gz"), "-append", words.join(" ").trim()],
+    ...(options.balloonDevice === false ? [] : ["-device", "virtio-balloon-pci,id=balloon0"]),
+  ];
+}
+
+/** QEMU's arguments for the whole standard guest, save console and monitors. */
+export function guestArgs(options: GuestOptions = {}): readonly string[] {
+  const smp = options.smp ?? "cpus=1,maxcpus=4,sockets=1,cores=4,threads=1";
+  return ["-m", options.memory ?? "size=512M,slots=4,maxmem=4G", "-smp", smp, ...bootArgs(options)];
+}
+
+/**
+ * Makes CPU hotplug reach the guest on QEMU 5.1 to 7.1 under TCG: those ignore the four-byte write by which their own ACPI
+ * tables choose the newer of two interfaces; one byte, written from outside, does it. For q35, after the guest's start.
+ */
+export async function chooseModernCpuHotplug(ask: Machine["ask"]): Promise<void> {
+  await ask("human-monitor-command", { "command-line": "o /b 0xcd8 0" });
+}
+
+/** Starts a guest on this QEMU and waits for its first report, unless told not to (a machine started with `-S` has none). */
+export async function bootGuest(
+  qemu: Qemu,
+  options: GuestOptions & { readonly monitors?: number; readonly args?: readonly string[]; readonly wait?: boolean } = {},
+): Promise<Guest> {
+  const folder = await privateFolder();
+  const console = await openConsole(folder.path);
+  const tidy = async (): Promise<void> => {
+    await console[Symbol.asyncDispose]();
+    await folder[Symbol.asyncDispose]();
+  };
+  try {
+    const args = [...guestArgs(options), ...console.args, ...(options.args ?? [])];
+    const machine = await launch(qemu.binary, args, { folder: folder.path, monitors: options.monitors ?? 1 });
+    const dispose = async (): Promise<void> => {
+      await machine[Symbol.asyncDispose]();
+      await tidy();
+    };
+    const guest = { ...machine, console, ...voiceOf(console), [Symbol.asyncDispose]: dispose };
+    if (options.wait !== false) await Promise.race([console.next(), failureOf(machine)]).catch((error) => dispose().finally(() => { throw error; }));
+    return guest;
+  } catch (error) {
+    await tidy();
+    throw error;
+  }
+}
+
+async function failureOf(machine: Machine): Promise<never> {
+  const { code, signal, stderr } = await machine.exited;
+  throw new Error(`QEMU ended (${signal ?? code}) before the guest was up: ${stderr}`);
+}
+
+function voiceOf(console: GuestConsole): Pick<GuestConsole, "says" | "until" | "latest" | "next"> {
+  return {
+    says: console.says.bind(console),
+    until: console.until.bind(console),
+    latest: console.latest.bind(console),
+    next: console.next.bind(console),
+  };
+}

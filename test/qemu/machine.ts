@@ -1,0 +1,145 @@
+/// <reference lib="esnext.disposable" />
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import { openHarness, type Harness } from "./harness.ts";
+
+/** One QEMU binary that is really there. `suite` is the Debian release it comes from, or `installed`. */
+export interface Qemu {
+  readonly suite: string;
+  /** As `7.2.22`. */
+  readonly version: string;
+  readonly major: number;
+  readonly binary: string;
+}
+
+/** How a QEMU ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stderr: string;
+}
+
+/** A running QEMU that dies with its scope. `ask` and `seen` are the harness's own: the code under test has no part in what they answer. */
+export interface Machine extends AsyncDisposable, Harness {
+  readonly pid: number;
+  readonly folder: string;
+  /** Paths of its QMP sockets. */
+  readonly monitors: readonly string[];
+  /** The first monitor, as the library and the command line take it. */
+  readonly address: string;
+  readonly exited: Promise<Exit>;
+  /** Signals it by pid and resolves when it is gone. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** A machine without a guest: a QMP server that starts in 0.1 s. */
+export const NO_GUEST: readonly string[] = ["-machine", "none", "-S"];
+
+/** Where `npm run testbed` puts its things. */
+export function testbedFolder(): string {
+  return process.env["QMPCTL_TESTBED"] ?? new URL("../../.testbed", import.meta.url).pathname;
+}
+
+/** Every real QEMU of this machine, oldest first. Having none is an error: a test that meets no QEMU must not pass. */
+export async function qemus(): Promise<readonly Qemu[]> {
+  const folder = join(testbedFolder(), "qemu", "bin");
+  const fetched = (await readdir(folder).catch(() => [])).map((name) => ({ suite: name.split("-").at(-1) ?? name, binary: join(folder, name) }));
+  const found = await Promise.all([{ suite: "installed", binary: "qemu-system-x86_64" }, ...fetched].map(identify));
+  const real = found.filter((qemu) => qemu !== undefined).toSorted((one, other) => one.major - other.major);
+  if (real.length === 0) throw new Error("no QEMU found: npm run testbed -- --install");
+  return real;
+}
+
+/** The QEMU on the PATH. */
+export async function installed(): Promise<Qemu> {
+  const found = await identify({ suite: "installed", binary: "qemu-system-x86_64" });
+  if (!found) throw new Error("qemu-system-x86_64 is not on the PATH: npm run testbed -- --install");
+  return found;
+}
+
+async function identify(candidate: { readonly suite: string; readonly binary: string }): Promise<Qemu | undefined> {
+  const answer = await promisify(execFile)(candidate.binary, ["--version"]).catch(() => undefined);
+  const version = /version (\d+\.\d+\.\d+)/.exec(answer?.stdout ?? "")?.[1];
+  return version === undefined ? undefined : { ...candidate, version, major: Number.parseInt(version, 10) };
+}
+
+/** A folder of one's own, with a path short enough for a Unix socket in it. */
+export async function privateFolder(prefix = "qmpctl-"): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), prefix));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Starts a QEMU and resolves when its main loop answers and all its sockets listen. Rejects with QEMU's own words. */
+export async function launch(
+  binary: string,
+  args: readonly string[],
+  options: { readonly monitors?: number; readonly folder?: string; readonly timeout?: number } = {},
+): Promise<Machine> {
+  const own = options.folder === undefined ? await privateFolder() : undefined;
+  const folder = options.folder ?? own?.path ?? "";
+  const monitors = Array.from({ length: options.monitors ?? 1 }, (_, index) => join(folder, `monitor${index}.sock`));
+  const child = start(binary, [
+    ...["-display", "none", "-nodefaults", "-no-user-config", ...args],
+    ...monitors.flatMap((path) => ["-qmp", `unix:${path},server=on,wait=off`]),
+    ...["-chardev", "socket,id=harness,fd=3", "-qmp", "chardev:harness"],
+  ]);
+  const exited = exitOf(child);
+  const kill = async (signal: NodeJS.Signals = "SIGKILL"): Promise<void> => {
+    child.kill(signal);
+    await exited;
+  };
+  const dispose = async (): Promise<void> => {
+    await kill();
+    await own?.[Symbol.asyncDispose]();
+  };
+  try {
+    const harness = await openHarness(child.stdio[3] as Socket, exited, options.timeout ?? 15_000);
+    if (child.pid === undefined) throw new Error(`${binary} was not started`);
+    return { pid: child.pid, folder, monitors, address: `unix:${monitors[0] ?? ""}`, ...harness, exited, kill, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/** Under `setpriv`, so that the kernel ends QEMU when a test runner dies without tidying up. */
+function start(binary: string, args: readonly string[]): ChildProcess {
+  return spawn("setpriv", ["--pdeathsig", "KILL", "--", binary, ...args], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  let stderr = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve({ code: null, signal: null, stderr: error.message }));
+    child.once("close", (code, signal) => resolve({ code, signal, stderr: stderr.trim() }));
+  });
+}
+
+/**
+ * Ends a QEMU that went into the background, by its pid or pidfile, and resolves when it is gone.
+ * A pid out of a pidfile counts only while its process has that very pidfile on its command line: numbers are reused.
+ */
+export async function killDaemon(daemon: number | string): Promise<void> {
+  const pid = typeof daemon === "number" ? daemon : Number.parseInt(await readFile(daemon, "utf8").catch(() => ""), 10);
+  if (!Number.isSafeInteger(pid) || pid <= 1) return;
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  if (typeof daemon === "string" && !commandLine.includes(daemon)) return;
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    return;
+  }
+  // The kernel tells only a parent when a process ends; to anyone else it is to be seen in /proc.
+  while (await isRunning(pid)) await delay(5);
+}
+
+async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  return stat !== undefined && !/\) [ZX] /.test(stat);
+}
