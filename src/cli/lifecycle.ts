@@ -1,5 +1,7 @@
 import { timeoutOf } from "./duration.ts";
-import type { Machine, StartReport, WaitOptions } from "./facade.ts";
+import type { StartReport } from "../domain/start.ts";
+import type { StopOptions } from "../domain/stop.ts";
+import type { Machine } from "./facade.ts";
 import type { Option } from "./options.ts";
 import { showSize, toJson } from "./output.ts";
 import { progressLine } from "./progress.ts";
@@ -20,7 +22,7 @@ export interface Answer {
 }
 
 /** Opens the domain of the first operand, does one thing of its life cycle with it, and prints the answer. */
-export async function lifecycle(call: Call, work: (machine: Machine, options: WaitOptions) => Promise<Answer>): Promise<number> {
+export async function lifecycle(call: Call, work: (machine: Machine, options: StopOptions) => Promise<Answer>): Promise<number> {
   const { args, io, facade } = call;
   const options = { ...timeoutOf(args), signal: io.signal };
   await using machine = await facade.open(args.operand(0));

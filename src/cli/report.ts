@@ -37,7 +37,8 @@ export function showReport(report: Report, io: Io): string {
 }
 
 function halves(report: Report, io: Io, paint: Paint): string {
-  const rows = report.changes.flatMap((change) => [row(change, "static"), row(change, "dynamic")]).filter((cells) => cells !== undefined);
+  const planned = report.outcome === "planned";
+  const rows = report.changes.flatMap((change) => [row(change, "static", planned), row(change, "dynamic", planned)]).filter((cells) => cells !== undefined);
   if (rows.length === 0) return report.outcome === "unchanged" ? "nothing to change\n" : "";
   const header = ["resource", "half", "before -> wanted", "actual", "outcome", "why"];
   const why = rows.some((cells) => cells[5] !== "");
@@ -46,17 +47,18 @@ function halves(report: Report, io: Io, paint: Paint): string {
 }
 
 /** `undefined` for a half that is out of scope and has nothing to show, as the live one of a stopped domain. */
-function row({ change, ...legs }: ChangeReport, half: "static" | "dynamic"): readonly Cell[] | undefined {
+function row({ change, ...legs }: ChangeReport, half: "static" | "dynamic", planned: boolean): readonly Cell[] | undefined {
   const leg = legs[half];
   if (leg.outcome === "skipped" && leg.reason === undefined && leg.actual === null) return undefined;
   const name = change.resource === "vcpu-pin" ? `vcpu-pin ${change.vcpu}` : change.resource;
   const show = (value: Value): string => showValue(change.resource, value);
-  return [name, half, movement(leg, show), show(leg.actual), { text: leg.outcome, style: colours[leg.outcome] }, leg.reason ?? ""];
+  const outcome: Cell = planned && isWanted(leg) ? { text: "planned", style: "bold" } : { text: leg.outcome, style: colours[leg.outcome] };
+  return [name, half, isWanted(leg) ? `${show(leg.before)} -> ${show(leg.wanted)}` : show(leg.before), show(leg.actual), outcome, leg.reason ?? ""];
 }
 
-function movement(leg: Leg, show: (value: Value) => string): string {
-  const still = leg.outcome === "skipped" || leg.before === leg.wanted;
-  return still ? show(leg.before) : `${show(leg.before)} -> ${show(leg.wanted)}`;
+// A half out of scope has nothing that is wanted of it.
+function isWanted({ before, wanted }: Leg): boolean {
+  return wanted !== null && wanted !== before;
 }
 
 /** A value of a resource, as people say it; `-` where there is none. */

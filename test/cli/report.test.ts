@@ -22,7 +22,7 @@ test("why, notes, and the commands that finish it or take it back", () => {
   const changes = [
     {
       change: { resource: "vcpus", count: 1 } as const,
-      static: leg("skipped", { reason: "not in this scope" }),
+      static: leg("skipped", { wanted: null, reason: "not in this scope" }),
       dynamic: leg("pending", { reason: "the guest has not let go of vCPU 1" }),
     },
   ];

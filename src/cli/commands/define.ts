@@ -1,4 +1,4 @@
-import type { Source } from "../facade.ts";
+import type { DefineSource } from "../../domain/define.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";
 import type { Call, Verb } from "../verb.ts";
@@ -26,9 +26,9 @@ export const verb: Verb = {
   },
 };
 
-function sourceOf(args: Arguments): Source {
+function sourceOf(args: Arguments): DefineSource {
   const expected = "a file, -- and a QEMU command line, or --pid";
-  const sources: Source[] = [];
+  const sources: DefineSource[] = [];
   const pid = args.text("pid");
   if (pid !== undefined) sources.push({ pid: parsePid(pid) });
   if (args.operands[0] !== undefined) sources.push({ file: args.operands[0] });

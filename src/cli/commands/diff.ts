@@ -1,5 +1,5 @@
+import type { DiffRow } from "../../domain/diff.ts";
 import { timeoutOf } from "../duration.ts";
-import type { DiffRow } from "../facade.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table, toJson } from "../output.ts";
 import { showValue } from "../report.ts";

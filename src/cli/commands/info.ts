@@ -1,5 +1,5 @@
+import type { DomainInfo } from "../../domain/inspect.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
-import type { DomainInfo } from "../facade.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, showSize, table, toJson } from "../output.ts";
 import type { Call, Io, Verb } from "../verb.ts";

@@ -1,6 +1,6 @@
 import type { DomainState } from "../../domain/change.ts";
+import type { DomainInfo } from "../../domain/inspect.ts";
 import { timeoutOf } from "../duration.ts";
-import type { DomainInfo } from "../facade.ts";
 import { type Cell, painter, type Style, showSize, table, toJson } from "../output.ts";
 import type { Call, Verb } from "../verb.ts";
 

@@ -1,5 +1,5 @@
+import type { VcpuInfo } from "../../domain/inspect.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
-import type { VcpuInfo } from "../facade.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table, toJson } from "../output.ts";
 import type { Call, Verb } from "../verb.ts";

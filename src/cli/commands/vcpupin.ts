@@ -1,7 +1,7 @@
+import type { VcpuInfo } from "../../domain/inspect.ts";
 import { change, changeOptions } from "../change.ts";
 import { parseCount } from "../count.ts";
 import { timeoutOf } from "../duration.ts";
-import type { VcpuInfo } from "../facade.ts";
 import { misuse } from "../options.ts";
 import { painter, table, toJson } from "../output.ts";
 import type { Call, Verb } from "../verb.ts";
