@@ -136,7 +136,7 @@ export class Domain {
   /** Starts the machine in the background: stopped, pins and balloon applied, then let go. @throws StateError when it runs, HostError with QEMU's words */
   async start(options: StartOptions = {}): Promise<StartReport> {
     await using _lock = await lockDomain(this.#place, options);
-    return startMachine(this.#place, options);
+    return await startMachine(this.#place, options);
   }
 
   /** Asks the guest to shut down, and waits for it. @throws QmpctlError `timeout` when it ignores that */
@@ -180,4 +180,7 @@ export class Domain {
     const address = options.monitor === "watch" ? (present.watch ?? present.control) : present.control;
     return connect(address, { timeout: options.timeout ?? this.#place.timeout, ...(options.signal === undefined ? {} : { signal: options.signal }) });
   }
+
+  /** Nothing is held between calls; here so that a domain can stand in an `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {}
 }

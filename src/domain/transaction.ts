@@ -39,7 +39,7 @@ export async function changeDomain(place: Place, wanted: Wanted, options: Change
   const changes = typeof wanted === "function" ? wanted(facts) : wanted;
   const scope = options.scope ?? "current";
   const planned = plan({ name: place.name, changes, scope, force: options.force ?? false, facts, stored });
-  return new Transaction(place, stored, facts, planned, scope, options, monitor.open, deadline).run();
+  return await new Transaction(place, stored, facts, planned, scope, options, monitor.open, deadline).run();
 }
 
 async function lockFor(place: Place, options: ChangeOptions): Promise<AsyncDisposable> {
