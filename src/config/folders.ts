@@ -11,12 +11,17 @@ export interface Folders {
 /** Environment variables, as `process.env` has them. An empty one counts as absent. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The user whose folders they are. */
+export interface User {
+  readonly uid: number;
+  readonly homedir: string;
+}
+
 /**
  * The folders of the user who runs us. Configs: QMPCTL_CONFIG_DIR, else for root /etc/qmpctl, else the XDG place (~/.config/qmpctl).
  * Run-time files: QMPCTL_RUNTIME_DIR, else for root /run/qmpctl, else the XDG place (/run/user/UID/qmpctl), else /tmp/qmpctl-UID.
  */
-export function foldersOf(env: Environment): Folders {
-  const { uid, homedir } = userInfo();
+export function foldersOf(env: Environment, { uid, homedir }: User = userInfo()): Folders {
   return { config: resolve(configFolder(env, uid, homedir)), runtime: resolve(runtimeFolder(env, uid)) };
 }
 

@@ -6,6 +6,8 @@ export type CpuSet = ReadonlySet<number>;
 /** One above the highest CPU number we accept: the most that Linux can be built for. It bounds what a list can cost us. */
 export const CPU_LIMIT = 8192;
 
+/** The longest text: more than the longest list of the machine with the most CPUs, as every second one of 8192. */
+const TEXT_LIMIT = 64 * 1024;
 const ITEM = /^(\^?)(\d+)(?:-(\d+))?$/;
 
 /**
@@ -13,6 +15,7 @@ const ITEM = /^(\^?)(\d+)(?:-(\d+))?$/;
  * Exclusions count wherever they stand. Throws UsageError for anything else, for an empty set, and for numbers of 8192 and above.
  */
 export function parseCpuList(text: string): CpuSet {
+  if (text.length > TEXT_LIMIT) throw refusal(text, "too long");
   const wanted = new Set<number>();
   const excluded = new Set<number>();
   for (const item of text.trim().split(",")) {
