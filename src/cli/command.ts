@@ -50,6 +50,7 @@ const virshVerbs: Readonly<Record<string, string>> = {
   "qemu-monitor-event": "events",
 };
 
+/** What a command line needs of the world around it. */
 export interface World {
   readonly io: Io;
   readonly facade: Facade;

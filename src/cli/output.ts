@@ -24,6 +24,7 @@ export function painter(sink: Sink, env: Io["env"]): Paint {
 /** One cell of a table: its text, and how it is drawn. */
 export type Cell = string | { readonly text: string; readonly style: Style };
 
+/** How a table is drawn. */
 export interface TableOptions {
   readonly header?: readonly string[];
   /** Columns (from 0) that hold numbers. */

@@ -21,10 +21,12 @@ export interface Timestamp {
   readonly microseconds: number;
 }
 
+/** The version as the greeting and `query-version` give it (qapi/control.json). */
 export const versionInfo: Check<VersionInfo> = z
   .object({ qemu: z.object({ major: z.number(), minor: z.number(), micro: z.number() }).passthrough(), package: z.string() })
   .passthrough();
 
+/** The greeting (docs/interop/qmp-spec): the first message of a monitor. Capabilities stay unchecked, newer QEMU may add kinds. */
 export const greeting: Check<{ readonly QMP: Greeting }> = z
   .object({ QMP: z.object({ version: versionInfo, capabilities: z.array(z.unknown()) }).passthrough() })
   .passthrough();

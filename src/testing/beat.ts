@@ -27,6 +27,7 @@ export interface Exchange {
   readonly modifiers: readonly Modifier[];
 }
 
+/** One beat of a transcript: something that happens by itself, or a command and what follows it. */
 export type Beat = Happening | Exchange;
 
 /** What lies between two changing commands, or until all clients had left. Begins with the change that opened it, if one did. */
