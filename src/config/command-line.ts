@@ -111,7 +111,7 @@ function replaceTerminal(taken: Taken, { value = "", words }: Option): void {
 /** What stays as it is and may not work at the next start. */
 function laterNotes(rest: readonly Option[]): readonly string[] {
   return rest.flatMap(({ name, words, value = "" }) => [
-    ...(isRelative(name, name === "" ? (words[0] ?? "") : value) ? [`${words.join(" ")}: a relative path, which is looked for in the folder that start is run in`] : []),
+    ...(isRelative(name, name === "" ? (words[0] ?? "") : value) ? [`${words.join(" ")}: a relative path, which start looks for in the folder of the config`] : []),
     ...(/(^|,)(fds?|vhostfds?)=\d/.test(value) ? [`${words.join(" ")}: names a descriptor of that process, which a new one won't have`] : []),
     ...(/(^|,)memory-backend=/.test(value) ? [`${words.join(" ")}: its backend must have the size of memory.max`] : []),
   ]);

@@ -72,8 +72,11 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
-/** Writes a new file, flushed to disk, that nobody else can read; it must not exist. `owner` is kept where given. Throws ConfigError (`io`) and leaves nothing. */
-export async function writeNew(path: string, text: string, owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
+/**
+ * Writes a new file, flushed to disk, that nobody else can read; it must not exist. `owner` is kept where given. Throws ConfigError
+ * (`io`), which names the config it is for, and leaves nothing.
+ */
+export async function writeNew(path: string, text: string, config: string, owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   let file: FileHandle | undefined;
   try {
@@ -86,7 +89,8 @@ export async function writeNew(path: string, text: string, owner?: { readonly ui
   } catch (cause) {
     await file?.close().catch(() => undefined);
     if (file !== undefined) await removeQuietly(path);
-    throw new ConfigError(path, "io", `can't be written: ${messageOf(cause)}`, { cause });
+    const why = messageOf(cause).replace(/, \w+( '.*')?$/, ""); // the temporary file's name says nothing to anybody
+    throw new ConfigError(config, "io", `its new text can't be written: ${why}`, { cause });
   }
 }
 

@@ -38,7 +38,7 @@ export async function prepareConfig(stored: Stored, newText: string): Promise<Pr
   const next = asStored(stored.place, newText);
   const owner = await unchanged(stored);
   const temporary = temporaryOf(stored.path);
-  await writeNew(temporary, newText, owner);
+  await writeNew(temporary, newText, stored.path, owner);
   let state: "prepared" | "committed" | "dropped" = "prepared";
   return {
     temporary,
@@ -63,7 +63,7 @@ export async function createConfig(place: ConfigPlace, text: string, options: { 
   const stored = asStored(place, text);
   const temporary = temporaryOf(place.path);
   await attempt(place.path, () => mkdir(dirname(place.path), { recursive: true, mode: 0o700 }));
-  await writeNew(temporary, text);
+  await writeNew(temporary, text, place.path);
   try {
     // A link is refused where the name is taken, a rename is not.
     await attempt(place.path, () => (options.replace === true ? rename(temporary, place.path) : link(temporary, place.path)));

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { ConfigError, type ConfigProblem } from "../../src/config/config-error.ts";
 import type { Folders } from "../../src/config/folders.ts";
 import { locate } from "../../src/config/locate.ts";
+import { writeNew } from "../../src/config/safe-file.ts";
 import { createConfig, listNames, prepareConfig, readConfig, removeConfig, type Stored, sweepLeftovers } from "../../src/config/store.ts";
 import { configText } from "./fixtures.ts";
 import { ownFolder, ownFolders } from "./folder.ts";
@@ -126,6 +127,15 @@ describe("a change of a config", () => {
     const stored = await defined(await ownFolders());
     await refused(prepareConfig(stored, configText({ vcpus: { max: 1, current: 2 } })), "invalid");
     expect(await readdir(join(stored.path, ".."))).toEqual(["web1.json"]);
+  });
+
+  test("that can't be written is refused, by the config's name", async () => {
+    const stored = await defined(await ownFolders());
+    // No user at all, not even root, may make a file in a folder that is gone.
+    await rename(join(stored.path, ".."), `${join(stored.path, "..")}.away`);
+    expect(await refused(prepareConfig(stored, NEW), "changed")).toBe(`${stored.path}: somebody removed it since it was read`);
+    const temporary = join(stored.path, "..", ".x.new");
+    expect(await refused(writeNew(temporary, NEW, stored.path), "io")).toBe(`${stored.path}: its new text can't be written: ENOENT: no such file or directory`);
   });
 
   test("keeps the file's owner and group", async () => {
