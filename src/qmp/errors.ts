@@ -42,17 +42,19 @@ export class CommandError extends QmpctlError {
  * - `unanswered`: sent. QEMU has no way to take it back: it may still run, and change things (R35)
  * - `busy`: as `unanswered`, and the monitor is known to be alive: the command itself is slow, or waits behind a slow one
  * - `wedged`: as `unanswered`, and the monitor did not answer a probe either
+ * - `awaited`: no command, but an event that did not come
  */
-export type Whereabouts = "queued" | "unanswered" | "busy" | "wedged";
+export type Whereabouts = "queued" | "unanswered" | "busy" | "wedged" | "awaited";
 
 const WHERE: Readonly<Record<Whereabouts, string>> = {
+  awaited: "no such event came",
   queued: "it was still waiting here behind other commands, and was not sent",
   unanswered: "it was sent and may still run",
   busy: "it was sent and may still run; the monitor is alive, the command is slow or waits behind a slow one",
   wedged: "it was sent and may still run; the monitor answers nothing at all",
 };
 
-/** No answer by the deadline. */
+/** No answer by the deadline. `command` is the command's name, or the event's that was waited for. */
 export class TimeoutError extends QmpctlError {
   readonly command: string;
   /** Milliseconds that it had. */

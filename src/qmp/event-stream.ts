@@ -6,9 +6,12 @@ import { OverflowError } from "./errors.ts";
 /** Which events are wanted: one name, some names, or whatever a function says yes to. Nothing: all. */
 export type EventFilter<Name extends EventName = EventName> = Name | readonly Name[] | ((event: QmpEvent) => boolean);
 
-/** How a stream behaves. `bound`: the most events that may wait to be read, 10000 unless told. */
-export interface EventOptions {
+/** How a stream behaves. */
+export interface EventOptions<Name extends EventName = EventName> {
+  /** The most events that may wait to be read; 10000 unless told. */
   readonly bound?: number | undefined;
+  /** Of the events that the filter lets through, those that are wanted. */
+  readonly where?: ((event: QmpEvent<Name>) => boolean) | undefined;
 }
 
 type Item<Name extends string> = IteratorResult<QmpEvent<Name>, undefined>;
@@ -28,8 +31,8 @@ export class EventStream<Name extends string = string> implements AsyncIterableI
   #ended = false;
   #failure: unknown;
 
-  constructor(filter: EventFilter<Name> | undefined, options: EventOptions, leave: (stream: EventStream<Name>) => void) {
-    this.#wants = toPredicate(filter);
+  constructor(filter: EventFilter<Name> | undefined, options: EventOptions<Name>, leave: (stream: EventStream<Name>) => void) {
+    this.#wants = toPredicate(filter, options.where as ((event: QmpEvent) => boolean) | undefined);
     this.#bound = options.bound ?? 10_000;
     this.#leave = leave;
     if (!(this.#bound >= 1)) throw new UsageError(`event stream: a bound of ${this.#bound}`, { value: this.#bound, expected: "at least 1" });
@@ -102,10 +105,12 @@ export class EventStream<Name extends string = string> implements AsyncIterableI
   }
 }
 
-function toPredicate<Name extends string>(filter: EventFilter<Name> | undefined): (event: QmpEvent) => boolean {
-  if (filter === undefined) return () => true;
-  if (typeof filter === "function") return filter;
-  if (typeof filter === "string") return (event) => event.event === filter;
-  const names: ReadonlySet<string> = new Set(filter);
-  return (event) => names.has(event.event);
+function toPredicate<Name extends string>(
+  filter: EventFilter<Name> | undefined,
+  where: (event: QmpEvent) => boolean = () => true,
+): (event: QmpEvent) => boolean {
+  if (filter === undefined) return where;
+  if (typeof filter === "function") return (event) => filter(event) && where(event);
+  const names: ReadonlySet<string> = new Set(typeof filter === "string" ? [filter] : filter);
+  return (event) => names.has(event.event) && where(event);
 }

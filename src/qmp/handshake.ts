@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { greeting, type Greeting } from "../schema/message.ts";
 import type { QmpEvent } from "../schema/events.ts";
-import { excerptOf } from "../wire/errors.ts";
-import { writeJson } from "../wire/json.ts";
+import { showJson } from "../wire/json.ts";
 import type { Message, Transport } from "../wire/transport.ts";
 import { messageOf } from "../errors.ts";
 import { GreetingError, NegotiationError } from "./errors.ts";
@@ -26,7 +25,7 @@ export async function handshake(transport: Transport, patience: Patience): Promi
   const hello = await reader.find(isGreeting, (why, cause) => new GreetingError(transport.peer, why, { cause }), GREETING_LATE);
   const checked = greeting.safeParse(hello);
   if (!checked.success) {
-    throw new GreetingError(transport.peer, `a greeting that is not as QEMU documents it: ${show(hello)}`, { cause: checked.error });
+    throw new GreetingError(transport.peer, `a greeting that is not as QEMU documents it: ${showJson(hello)}`, { cause: checked.error });
   }
   const { capabilities } = checked.data.QMP;
   const oob = capabilities.includes("oob");
@@ -36,7 +35,7 @@ export async function handshake(transport: Transport, patience: Patience): Promi
   transport.send(`{"execute":"qmp_capabilities"${enable},"id":"${id}"}\n`);
   const refuse = (why: string, cause?: unknown): NegotiationError => new NegotiationError(transport.peer, why, { cause });
   const reply = await reader.find((message) => message["id"] === id, refuse, NEGOTIATION_LATE);
-  if (reply["return"] === undefined) throw refuse(`QEMU refused qmp_capabilities: ${show(reply["error"] ?? reply)}`);
+  if (reply["return"] === undefined) throw refuse(`QEMU refused qmp_capabilities: ${showJson(reply["error"] ?? reply)}`);
   return { greeting: checked.data.QMP, oob, early: reader.early, rest: reader.rest(), messages: reader.messages };
 }
 
@@ -66,7 +65,7 @@ class Reader {
         const message = this.#batch[this.#next++] as Message;
         if (wanted(message)) return message;
         if (typeof message["event"] === "string") this.early.push(message as unknown as QmpEvent);
-        else if (!("return" in message || "error" in message)) throw complain(`not a QMP monitor: it says ${show(message)}`);
+        else if (!("return" in message || "error" in message)) throw complain(`not a QMP monitor: it says ${showJson(message)}`);
       }
       this.#batch = await this.#read(complain, late);
       this.#next = 0;
@@ -91,8 +90,4 @@ class Reader {
 
 function isGreeting(message: Message): boolean {
   return "QMP" in message;
-}
-
-function show(value: unknown): string {
-  return excerptOf(writeJson(value, "message"));
 }

@@ -1,44 +1,34 @@
 import { randomBytes } from "node:crypto";
 import { UsageError } from "../errors.ts";
-import { replyCheck } from "../schema/commands.ts";
-import { explain, type Check } from "../schema/message.ts";
-import { excerptOf, ProtocolError } from "../wire/errors.ts";
 import { writeJson } from "../wire/json.ts";
 import type { Message } from "../wire/transport.ts";
-import { blame, CallSites, type CallSite } from "./call-site.ts";
+import { blame, CallSites } from "./call-site.ts";
+import { finish, keyOf, requestLine, settle, whereabouts, type Call, type CallOptions, type LateReply, type SlowNotice } from "./call.ts";
 import { Deadlines } from "./deadlines.ts";
-import { ClosedError, CommandError, TimeoutError } from "./errors.ts";
+import { ClosedError, TimeoutError } from "./errors.ts";
+import { timeoutOf, type Timeouts } from "./timeouts.ts";
 
-/** What any call takes. `timeout` in milliseconds, Infinity for none; whichever comes first settles the call. */
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly timeout?: number | undefined;
+/** What a session may be told to do besides. Hooks run by themselves: what they throw is nobody's but their author's. */
+export interface CallHooks {
+  /** Deadlines by command, in place of the built-in ones. */
+  readonly timeouts?: Timeouts | undefined;
+  /** A call is at half of its timeout without an answer. */
+  readonly onSlow?: ((notice: SlowNotice) => void) | undefined;
+  /** A reply came after its call was given up. */
+  readonly onLate?: ((late: LateReply) => void) | undefined;
 }
 
 /** In-band commands that QEMU may have before it: with one more it would stop reading, out-of-band commands too (R31). */
 const WINDOW = 8;
-const DEFAULT_TIMEOUT = 30_000;
 
-interface Call {
-  readonly id: string;
-  readonly command: string;
-  readonly line: string;
-  readonly inBand: boolean;
-  readonly check: Check<unknown> | undefined;
-  readonly site: CallSite | undefined;
-  readonly timeout: number;
-  readonly deadline: number;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (cause: unknown) => void;
-  /** Stops listening to the caller's signal. */
-  forget: (() => void) | undefined;
-  sent: boolean;
-  settled: boolean;
-}
+/** Frames above it are the caller's. */
+type Entry = (...parameters: never[]) => unknown;
 
 /** Calls in flight and calls that wait their turn: ids, order, deadlines, and for each exactly one outcome. */
 export class PendingCalls {
   readonly #send: (text: string) => void;
+  readonly #oob: boolean;
+  readonly #hooks: CallHooks;
   /** Not to be guessed, and not to be met again: an earlier client's replies can come to us (R28). */
   readonly #prefix = randomBytes(3).toString("base64url").slice(0, 3);
   readonly #calls = new Map<string, Call>();
@@ -50,59 +40,47 @@ export class PendingCalls {
   #onWire = 0;
   #count = 0;
   #unsent = "";
+  #heard = 0;
+  #probing = false;
 
-  constructor(send: (text: string) => void) {
+  constructor(send: (text: string) => void, oob: boolean, hooks: CallHooks) {
     this.#send = send;
+    this.#oob = oob;
+    this.#hooks = hooks;
   }
 
-  /** Sends a command, or queues it behind the eight before it. `caller` is the function to leave out of the stack. */
-  start(verb: "execute" | "exec-oob", command: string, parameters: object | undefined, options: CallOptions, caller: (...parameters: never[]) => unknown): Promise<unknown> {
-    const { signal, timeout = DEFAULT_TIMEOUT } = options;
-    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
-    if (!(timeout > 0)) return Promise.reject(new UsageError(`${command}: a timeout of ${timeout}`, { value: timeout, expected: "milliseconds above 0, or Infinity" }));
+  /** Sends a command, or queues it behind the eight before it. `entry` is the function that the caller called. */
+  start(verb: "execute" | "exec-oob", command: string, parameters: object | undefined, options: CallOptions, entry: Entry): Promise<unknown> {
     const id = this.#prefix + (this.#count++).toString(36);
-    let line: string;
-    try {
-      line = request(verb, command, parameters, id);
-    } catch (mistake) {
-      return Promise.reject(mistake as Error);
-    }
-    return new Promise((resolve, reject) => {
-      const now = performance.now();
-      const call: Call = {
-        id,
-        command,
-        line,
-        inBand: verb === "execute",
-        check: replyCheck(command),
-        site: this.#sites.take(now, caller),
-        timeout,
-        deadline: now + timeout,
-        resolve,
-        reject,
-        forget: undefined,
-        sent: false,
-        settled: false,
-      };
-      this.#calls.set(id, call);
-      if (signal !== undefined) this.#heed(call, signal);
-      if (timeout !== Infinity) this.#deadlines.arm(call.deadline);
-      if (call.inBand && this.#onWire >= WINDOW) this.#queue.push(call);
-      else this.#put(call);
-    });
+    return this.#begin(command, id, () => requestLine(verb, command, parameters, id), verb === "execute", false, options, entry);
   }
 
-  /** Takes a reply. One that nobody waits for is dropped (R27); one without an id is an error in the oldest call's text (R21). */
+  /** Sends a request as it is, with an id of ours where it has none; gives the whole reply, errors too. */
+  startRaw(request: Message, options: CallOptions, entry: Entry): Promise<unknown> {
+    const whole = "id" in request ? request : { ...request, id: this.#prefix + (this.#count++).toString(36) };
+    const command = String(request["execute"] ?? request["exec-oob"] ?? "raw request");
+    const key = keyOf(whole["id"]);
+    if (this.#calls.has(key)) return Promise.reject(new UsageError(`${command}: another call has this id`, { value: whole["id"], expected: "an id of its own" }));
+    return this.#begin(command, key, () => `${writeJson(whole, command)}\n`, !("exec-oob" in request), true, options, entry);
+  }
+
+  /** Tells that the peer is alive: it said something. */
+  heard(): void {
+    this.#heard++;
+  }
+
+  /** Takes a reply. One that nobody waits for is dropped (R27); an error without an id is the oldest call's (R21). */
   answer(reply: Message): void {
     const id = reply["id"];
-    const call = id === undefined ? this.#oldest() : typeof id === "string" ? this.#calls.get(id) : undefined;
-    if (call === undefined) return;
-    this.#calls.delete(call.id);
+    const call = id !== undefined ? this.#calls.get(keyOf(id)) : reply["error"] === undefined ? undefined : this.#oldest();
+    if (call === undefined || !call.sent) return;
+    this.#calls.delete(call.key);
     if (call.inBand) {
       this.#onWire--;
       this.#pump();
     }
     if (!call.settled) settle(call, reply);
+    else tell(this.#hooks.onLate, { command: call.command, elapsed: performance.now() - call.start, reply });
   }
 
   /** Ends every call with an error of its own: the connection is gone. */
@@ -116,6 +94,24 @@ export class PendingCalls {
       finish(call);
       call.reject(blame(new ClosedError(call.command, why, { sent: call.sent, cause }), call.site));
     }
+  }
+
+  #begin(command: string, key: string, write: () => string, inBand: boolean, raw: boolean, options: CallOptions, entry: Entry): Promise<unknown> {
+    const { signal, timeout = timeoutOf(command, this.#hooks.timeouts) } = options;
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    if (!(timeout > 0)) return Promise.reject(new UsageError(`${command}: a timeout of ${timeout}`, { value: timeout, expected: "milliseconds above 0, or Infinity" }));
+    return new Promise((resolve, reject) => {
+      const start = performance.now();
+      const line = write();
+      const site = this.#sites.take(start, entry);
+      const { onSlow } = options;
+      const call: Call = { key, command, line, inBand, raw, site, start, timeout, onSlow, resolve, reject, forget: undefined, sent: false, settled: false, heard: -1 };
+      this.#calls.set(key, call);
+      if (signal !== undefined) this.#heed(call, signal);
+      this.#deadlines.arm(start + timeout / 2);
+      if (inBand && this.#onWire >= WINDOW) this.#queue.push(call);
+      else this.#put(call);
+    });
   }
 
   #oldest(): Call | undefined {
@@ -158,53 +154,40 @@ export class PendingCalls {
   #abandon(call: Call, cause: unknown): void {
     if (call.settled) return;
     finish(call);
-    if (!call.sent) this.#calls.delete(call.id);
+    if (!call.sent) this.#calls.delete(call.key);
     call.reject(cause);
   }
 
+  /** Ends calls whose time is up, speaks up for those at half of it; tells when to look again. Timers of Node may be a millisecond early. */
   #expire(now: number): number {
     let next = Infinity;
     for (const call of this.#calls.values()) {
       if (call.settled) continue;
-      // Timers of Node may go off a millisecond early.
-      if (call.deadline > now + 1) next = Math.min(next, call.deadline);
-      else this.#abandon(call, blame(new TimeoutError(call.command, call.timeout, call.sent ? "unanswered" : "queued"), call.site));
+      const deadline = call.start + call.timeout;
+      if (deadline <= now + 1) this.#abandon(call, blame(new TimeoutError(call.command, call.timeout, whereabouts(call, this.#heard, this.#oob)), call.site));
+      else if (call.heard < 0 && call.start + call.timeout / 2 <= now + 1) this.#slow(call, now);
+      if (!call.settled) next = Math.min(next, call.heard < 0 ? call.start + call.timeout / 2 : deadline);
     }
     return next;
   }
-}
 
-/** As short as JSON allows: QEMU reads a request one byte at a time. The newline is for peers that read lines (R14). */
-function request(verb: string, command: string, parameters: object | undefined, id: string): string {
-  const text = parameters === undefined ? "{}" : writeJson(parameters, command);
-  const what = `{"${verb}":${JSON.stringify(command)}`;
-  return text === "{}" ? `${what},"id":"${id}"}\n` : `${what},"arguments":${text},"id":"${id}"}\n`;
-}
-
-function finish(call: Call): void {
-  call.settled = true;
-  call.forget?.();
-}
-
-function settle(call: Call, reply: Message): void {
-  finish(call);
-  const error = reply["error"];
-  if (error !== undefined) {
-    call.reject(blame(toError(call, error), call.site));
-    return;
+  #slow(call: Call, now: number): void {
+    call.heard = this.#heard;
+    const notice: SlowNotice = { command: call.command, elapsed: now - call.start, timeout: call.timeout, where: call.sent ? "unanswered" : "queued" };
+    tell(call.onSlow, notice);
+    tell(this.#hooks.onSlow, notice);
+    if (call.sent) this.#probe();
   }
-  const value = reply["return"];
-  const check = call.check?.safeParse(value);
-  if (check === undefined || check.success) call.resolve(value);
-  else call.reject(blame(unexpected(call, explain(check.error), value, check.error), call.site));
+
+  /** Any command out of band is answered at once, be it with an error, unless the monitor itself hangs (R33). */
+  #probe(): void {
+    if (!this.#oob || this.#probing) return;
+    this.#probing = true;
+    const over = (): void => void (this.#probing = false);
+    this.start("exec-oob", "query-version", undefined, { timeout: Infinity }, this.start).then(over, over);
+  }
 }
 
-function toError(call: Call, error: unknown): CommandError | ProtocolError {
-  const { class: kind, desc } = error as { readonly class?: unknown; readonly desc?: unknown };
-  if (typeof kind === "string" && typeof desc === "string") return new CommandError(call.command, { class: kind, desc });
-  return unexpected(call, "an error without class and desc", error, undefined);
-}
-
-function unexpected(call: Call, why: string, value: unknown, cause: unknown): ProtocolError {
-  return new ProtocolError(call.command, `a reply that is not as QEMU documents it: ${why}`, { excerpt: excerptOf(writeJson(value ?? null, call.command)), cause });
+function tell<T>(hook: ((what: T) => void) | undefined, what: T): void {
+  if (hook !== undefined) queueMicrotask(() => hook(what));
 }

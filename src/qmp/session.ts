@@ -1,40 +1,35 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { messageOf, QmpctlError } from "../errors.ts";
-import type { CommandName, Commands, NoArguments } from "../schema/commands.ts";
+import type { CommandName } from "../schema/commands.ts";
 import { eventCheck, type EventName, type QmpEvent } from "../schema/events.ts";
 import { explain, type Greeting } from "../schema/message.ts";
 import { formatAddress, parseAddress, type Address } from "../wire/address.ts";
-import { ConnectError, excerptOf, ProtocolError } from "../wire/errors.ts";
-import { writeJson } from "../wire/json.ts";
+import { ConnectError, ProtocolError } from "../wire/errors.ts";
+import { showJson } from "../wire/json.ts";
 import { dial } from "../wire/socket.ts";
-import type { Message, Transport } from "../wire/transport.ts";
+import { FAULT, type Message, type Transport } from "../wire/transport.ts";
+import type { CallOptions } from "./call.ts";
 import { ClosedError } from "./errors.ts";
 import { EventStream, type EventFilter, type EventOptions } from "./event-stream.ts";
 import { handshake, type Opened } from "./handshake.ts";
 import { Patience } from "./patience.ts";
-import { PendingCalls, type CallOptions } from "./pending.ts";
+import { PendingCalls, type CallHooks } from "./pending.ts";
+import type { CallArguments, Returns } from "./typing.ts";
+import { firstOf } from "./wait-for.ts";
 
-export type { CallOptions } from "./pending.ts";
+export type { CallOptions, LateReply, SlowNotice } from "./call.ts";
 export type { EventFilter, EventOptions } from "./event-stream.ts";
+export type { CallHooks } from "./pending.ts";
+export type { CallArguments, Returns } from "./typing.ts";
 
 /** How to open a session. `timeout` is for connecting, greeting and negotiation together, in milliseconds: 5000 unless told. */
-export interface ConnectOptions {
+export interface ConnectOptions extends CallHooks {
   readonly signal?: AbortSignal | undefined;
   readonly timeout?: number | undefined;
 }
 
 /** Why a session ended. By us: it was closed on purpose. By the peer: `error` says how. */
 export type CloseReason = { readonly by: "us" } | { readonly by: "peer"; readonly error: ClosedError | ProtocolError };
-
-/** What a command takes after its name. */
-export type CallArguments<Name extends string> = Name extends keyof Commands
-  ? NoArguments extends Commands[Name]["arguments"]
-    ? [parameters?: Commands[Name]["arguments"] | undefined, options?: CallOptions]
-    : [parameters: Commands[Name]["arguments"], options?: CallOptions]
-  : [parameters?: object | undefined, options?: CallOptions];
-
-/** What a command gives; `unknown` for commands that are not listed. */
-export type Returns<Name extends string> = Name extends keyof Commands ? Commands[Name]["returns"] : unknown;
 
 /**
  * Connects to a monitor and enters command mode.
@@ -47,7 +42,7 @@ export async function connect(address: string | Address, options: ConnectOptions
   try {
     const late = (): Error => new ConnectError(formatAddress(at), `not connected within ${patience.timeout} ms`);
     const transport = await patience.within(dial(at, patience.signal), late);
-    return await greet(transport, patience);
+    return await greet(transport, patience, options);
   } finally {
     patience.done();
   }
@@ -57,17 +52,18 @@ export async function connect(address: string | Address, options: ConnectOptions
 export async function open(transport: Transport, options: ConnectOptions = {}): Promise<Session> {
   const patience = new Patience(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
   try {
-    return await greet(transport, patience);
+    return await greet(transport, patience, options);
   } finally {
     patience.done();
   }
 }
 
 const DEFAULT_TIMEOUT = 5000;
+const NO_OPTIONS: CallOptions = {};
 
-async function greet(transport: Transport, patience: Patience): Promise<Session> {
+async function greet(transport: Transport, patience: Patience, hooks: CallHooks): Promise<Session> {
   try {
-    return new Session(transport, await handshake(transport, patience));
+    return new Session(transport, await handshake(transport, patience), hooks);
   } catch (cause) {
     void transport.close();
     throw cause;
@@ -91,14 +87,14 @@ export class Session implements AsyncDisposable {
   #reason: CloseReason | undefined;
   #tellClosed: (reason: CloseReason) => void = () => {};
 
-  constructor(transport: Transport, opened: Opened) {
+  constructor(transport: Transport, opened: Opened, hooks: CallHooks) {
     this.address = transport.peer;
     this.greeting = opened.greeting;
     this.oob = opened.oob;
     this.early = opened.early;
     this.closed = new Promise((resolve) => (this.#tellClosed = resolve));
     this.#transport = transport;
-    this.#calls = new PendingCalls((text) => transport.send(text));
+    this.#calls = new PendingCalls((text) => transport.send(text), opened.oob, hooks);
     void this.#listen(opened);
   }
 
@@ -108,17 +104,51 @@ export class Session implements AsyncDisposable {
    * @throws CommandError (QEMU said no), TimeoutError, ClosedError, ProtocolError (a reply of another shape),
    *   UsageError (arguments that JSON has not); the signal's reason as it is. A command that was sent can't be taken back.
    */
-  execute<Name extends CommandName>(name: Name, ...[parameters, options = {}]: CallArguments<Name>): Promise<Returns<Name>> {
+  execute<Name extends CommandName>(name: Name, ...rest: CallArguments<Name>): Promise<Returns<Name>>;
+  execute(name: string, parameters?: object, options?: CallOptions): Promise<unknown> {
     if (this.#reason !== undefined) return Promise.reject(this.#gone(name));
-    return this.#calls.start("execute", name, parameters, options, this.execute) as Promise<Returns<Name>>;
+    return this.#calls.start("execute", name, parameters, options ?? NO_OPTIONS, this.execute);
+  }
+
+  /**
+   * Runs a command out of band: before all that wait, also while QEMU is busy with one. Few commands may be sent so, see
+   * {@link oobCommands}; QEMU refuses the others. Errors as for {@link execute}, and `refused` where the monitor has no such thing.
+   */
+  executeOob<Name extends CommandName>(name: Name, ...rest: CallArguments<Name>): Promise<Returns<Name>>;
+  executeOob(name: string, parameters?: object, options?: CallOptions): Promise<unknown> {
+    if (this.#reason !== undefined) return Promise.reject(this.#gone(name));
+    if (!this.oob) return Promise.reject(new QmpctlError("refused", `${name}: this monitor takes no commands out of band`));
+    return this.#calls.start("exec-oob", name, parameters, options ?? NO_OPTIONS, this.executeOob);
+  }
+
+  /**
+   * Sends a request as it stands, right or wrong, and gives the whole reply, error or not, unchecked. An `id` of any JSON kind is
+   * kept; without one it gets one of ours, to be found by. Errors as for {@link execute}, but never a CommandError.
+   */
+  exchange(request: Message, options?: CallOptions): Promise<Message> {
+    if (this.#reason !== undefined) return Promise.reject(this.#gone("exchange"));
+    return this.#calls.startRaw(request, options ?? NO_OPTIONS, this.exchange) as Promise<Message>;
   }
 
   /** Subscribes from now on: subscribe, then act. Use it with `using`, or in a `for await`. */
-  events<Name extends EventName = EventName>(filter?: EventFilter<Name>, options: EventOptions = {}): EventStream<Name> {
+  events<Name extends EventName = EventName>(filter?: EventFilter<Name>, options: EventOptions<Name> = {}): EventStream<Name> {
     const stream = new EventStream<Name>(filter, options, (leaving) => this.#streams.delete(leaving));
     if (this.#reason === undefined) this.#streams.add(stream);
     else stream.end(failureOf(this.#reason));
     return stream;
+  }
+
+  /**
+   * The first such event from now on: call it before the command that causes the event, and await it after (R39). A rejection
+   * that nobody gets to hear, as when that command fails, is no unhandled one.
+   *
+   * @throws TimeoutError, ClosedError, ProtocolError; the signal's reason as it is
+   */
+  waitFor<Name extends EventName = EventName>(filter: EventFilter<Name>, options: EventOptions<Name> & CallOptions = {}): Promise<QmpEvent<Name>> {
+    const what = typeof filter === "function" ? "event" : [filter].flat().join(" or ");
+    const first = firstOf(this.events(filter, options), options, what);
+    first.catch(() => {});
+    return first;
   }
 
   /** Ends the session: calls that wait fail, streams end. Settles when the connection is gone. Any number of calls. */
@@ -137,6 +167,7 @@ export class Session implements AsyncDisposable {
       for (;;) {
         const turn = await opened.messages.next();
         if (turn.done === true) break;
+        this.#calls.heard();
         this.#dispatchAll(turn.value);
       }
       this.#finish({ by: "peer", error: new ClosedError(this.address, "the peer closed the connection", { sent: false }) });
@@ -150,18 +181,14 @@ export class Session implements AsyncDisposable {
     for (const message of messages) {
       if (message["event"] !== undefined) this.#announce(message);
       else if (message["return"] !== undefined || message["error"] !== undefined) this.#calls.answer(message);
-      else throw new ProtocolError(this.address, "neither a reply nor an event", { excerpt: excerptOf(writeJson(message, "message")) });
+      else throw message[FAULT] ?? new ProtocolError(this.address, "neither a reply nor an event", { excerpt: showJson(message) });
     }
   }
 
   #announce(message: Message): void {
     if (this.#streams.size === 0) return;
     const event = message as unknown as QmpEvent;
-    const check = eventCheck(event.event)?.safeParse(event.data);
-    const fault =
-      check === undefined || check.success
-        ? undefined
-        : new ProtocolError(event.event, `data that is not as QEMU documents it: ${explain(check.error)}`, { excerpt: excerptOf(writeJson(message, "event")), cause: check.error });
+    const fault = message[FAULT] ?? misshapen(event);
     for (const stream of this.#streams) stream.offer(event, fault);
   }
 
@@ -185,4 +212,10 @@ export class Session implements AsyncDisposable {
 
 function failureOf(reason: CloseReason): QmpctlError | undefined {
   return reason.by === "us" ? undefined : reason.error;
+}
+
+function misshapen(event: QmpEvent): ProtocolError | undefined {
+  const check = eventCheck(event.event)?.safeParse(event.data);
+  if (check === undefined || check.success) return undefined;
+  return new ProtocolError(event.event, `data that is not as QEMU documents it: ${explain(check.error)}`, { excerpt: showJson(event), cause: check.error });
 }

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { excerptOf, ProtocolError } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { parseMessage } from "./json.ts";
 import type { Message } from "./transport.ts";
 
 /** The longest message that is taken, in bytes, unless told otherwise: twice what QEMU itself would read. */
@@ -58,7 +58,7 @@ export class Framer {
   /** Takes the next bytes of the stream. After a fault nothing more may be read. */
   read(chunk: Uint8Array): Frames {
     const messages: Message[] = [];
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const bytes = chunk instanceof Buffer ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let at = 0;
     try {
       while (at < bytes.length) {
@@ -164,7 +164,7 @@ export class Framer {
     }
     const exact = this.#exact;
     this.#exact = this.#wide = false;
-    return parseJson(this.#peer, text, exact) as Message;
+    return parseMessage(this.#peer, text, exact);
   }
 
   /** QEMU writes pure ASCII, which decodes quicker this way; another peer may write UTF-8. */

@@ -1,20 +1,45 @@
 import { UsageError } from "../errors.ts";
-import { excerptOf, ProtocolError } from "./errors.ts";
+import { excerptOf } from "./errors.ts";
 import { readExact } from "./exact.ts";
+import { FAULT, type Message } from "./transport.ts";
 
 /**
- * JSON text to a value. With `exact`, integers that a number can't hold become bigints; that reader is slower, so it is asked for
- * only where long runs of digits were seen. Throws a ProtocolError that shows the text around the mistake.
+ * JSON text to a message. With `exact`, integers that a number can't hold become bigints; that reader is slower, so it is asked for
+ * only where long runs of digits were seen. Throws a ProtocolError that shows the text around the mistake; where the mistake is a
+ * number only, the message comes with it as its fault.
  */
-export function parseJson(peer: string, text: string, exact: boolean): unknown {
-  if (exact) return readExact(peer, text);
+export function parseMessage(peer: string, text: string, exact: boolean): Message {
+  if (exact) return readMessage(peer, text);
   try {
-    return JSON.parse(text);
-  } catch (cause) {
+    return JSON.parse(text) as Message;
+  } catch {
     // Only our own reader knows where it went wrong in a way that does not depend on the version of Node.
-    readExact(peer, text);
-    throw new ProtocolError(peer, "a message that is not JSON", { excerpt: excerptOf(text), cause });
+    return readMessage(peer, text);
   }
+}
+
+/** As {@link parseMessage}, for any JSON value, and with any fault thrown. */
+export function parseJson(what: string, text: string, exact: boolean): unknown {
+  if (!exact) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // As above.
+    }
+  }
+  const { value, fault } = readExact(what, text);
+  if (fault !== undefined) throw fault;
+  return value;
+}
+
+/** Any value for an error message, shortened. */
+export function showJson(value: unknown): string {
+  return excerptOf(String(JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? String(item) : item))));
+}
+
+function readMessage(peer: string, text: string): Message {
+  const { value, fault } = readExact(peer, text);
+  return fault === undefined ? (value as Message) : { ...(value as Message), [FAULT]: fault };
 }
 
 /** Nesting that QEMU reads; a deeper message is answered with about one error for each level, none with an id (R18). */

@@ -1,5 +1,13 @@
+import type { ProtocolError } from "./errors.ts";
+
+/** Under this key a message carries its own fault: it could be taken apart, but not all of it could be read (R19). */
+export const FAULT: unique symbol = Symbol("fault");
+
 /** One message of the wire: always a JSON object. Integers that a number can't hold exactly are bigints. */
-export type Message = Readonly<Record<string, unknown>>;
+export interface Message {
+  readonly [name: string]: unknown;
+  readonly [FAULT]?: ProtocolError;
+}
 
 /**
  * A way to talk to one peer. It is iterated once: each turn gives all messages that came together, so that a busy wire costs

@@ -128,3 +128,41 @@ test("a bound below one is refused", async () => {
   const { session } = await conversation();
   expect(() => session.events(undefined, { bound: 0 })).toThrow(UsageError);
 });
+
+test("filters go by name and by data", async () => {
+  const { session, say } = await conversation();
+  using one = session.events("DEVICE_DELETED", { where: (gone) => gone.data.device === "b" });
+  say(event("DEVICE_DELETED", { device: "a", path: "/a" }), event("X"), event("DEVICE_DELETED", { device: "b", path: "/b" }));
+  expect((await one.next()).value?.data.path).toBe("/b");
+});
+
+test("R39: waitFor is armed when it is called, not when it is awaited", async () => {
+  const { session, heard, say } = await conversation();
+  const stopped = session.waitFor("STOP", { timeout: 1000 });
+  const call = session.execute("stop");
+  const id = (await heard(1))[0]?.id;
+  say(event("STOP"), { return: {}, id });
+  await call;
+  expect((await stopped).event).toBe("STOP");
+});
+
+test("waitFor has a deadline, a signal, and ends with the session; none of it goes unhandled", async () => {
+  const { session, end } = await conversation();
+  expect(await rejection(session.waitFor(["A", "B"], { timeout: 10 }))).toMatchObject({ code: "timeout", message: "A or B: no answer within 10 ms: no such event came" });
+  const controller = new AbortController();
+  const aborted = session.waitFor("A", { signal: controller.signal });
+  controller.abort("why");
+  expect(await rejection(aborted)).toBe("why");
+  void session.waitFor("NOBODY");
+  const ended = session.waitFor(() => true);
+  end();
+  expect(await rejection(ended)).toMatchObject({ code: "closed", message: "fake: the peer closed the connection" });
+  expect(await rejection(session.waitFor("A"))).toMatchObject({ code: "closed" });
+});
+
+test("waitFor tells when it was us who closed", async () => {
+  const { session } = await conversation();
+  const waiting = session.waitFor("A");
+  await session.close();
+  expect(await rejection(waiting)).toMatchObject({ code: "closed", message: "A: the session was closed here" });
+});

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Framer, NESTING_CEILING } from "../../src/wire/framing.ts";
-import type { Message } from "../../src/wire/transport.ts";
+import { FAULT, type Message } from "../../src/wire/transport.ts";
 
 /** Reads the text in parts of that many bytes. */
 function read(bytes: Buffer | string, size: number, framer: Framer = new Framer("peer")): { messages: Message[]; fault: string | undefined } {
@@ -74,8 +74,20 @@ test("R19: exact integers survive any split, and only long ones are bigints", ()
   }
 });
 
-test("R19: a number that JSON has not is told with the bytes around it", () => {
-  expect(read('{"return":{"mbps":inf,"a":1}}', 4096).fault).toBe('peer: a number that JSON has not at byte 18 of a message: "{\\"return\\":{\\"mbps\\":inf,\\"a\\":1}}"');
+test("R19: a number that JSON has not is told with the bytes around it, and spoils no other message", () => {
+  const { messages, fault } = read('{"return":{"mbps":-inf,"a":1},"id":"x"}{"return":2}', 4096);
+  expect(fault).toBeUndefined();
+  expect(messages[0]?.[FAULT]?.message).toBe(
+    'peer: a number that JSON has not at byte 18 of a message: "{\\"return\\":{\\"mbps\\":-inf,\\"a\\":1},\\"id\\":\\"x\\"}"',
+  );
+  expect({ ...messages[0] }).toMatchObject({ return: { mbps: NaN, a: 1 }, id: "x" });
+  expect(messages[1]).toEqual({ return: 2 });
+});
+
+test("what is no JSON in any reading ends the stream", () => {
+  const { messages, fault } = read('{"return":1}{"return":tru}{"return":2}', 4096);
+  expect(messages).toEqual([{ return: 1 }]);
+  expect(fault).toBe('peer: a broken value at byte 10 of a message: "{\\"return\\":tru}"');
 });
 
 test("bytes are looked at once: a message that drips in costs what it costs in one read", () => {

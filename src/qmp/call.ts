@@ -1,0 +1,111 @@
+import { replyCheck } from "../schema/commands.ts";
+import { explain } from "../schema/message.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { showJson, writeJson } from "../wire/json.ts";
+import { FAULT, type Message } from "../wire/transport.ts";
+import { blame, type CallSite } from "./call-site.ts";
+import { CommandError, type Whereabouts } from "./errors.ts";
+
+/** What any call takes. `timeout` in milliseconds, Infinity for none; whichever comes first settles the call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeout?: number | undefined;
+  /** Told once, at half of the timeout, that there is no answer yet. */
+  readonly onSlow?: ((notice: SlowNotice) => void) | undefined;
+}
+
+/** A call that takes long, before its deadline. Times in milliseconds. */
+export interface SlowNotice {
+  readonly command: string;
+  readonly elapsed: number;
+  readonly timeout: number;
+  readonly where: "queued" | "unanswered";
+}
+
+/** A reply that came after its call was given up: the command ran after all (R35). */
+export interface LateReply {
+  readonly command: string;
+  /** Milliseconds since the call. */
+  readonly elapsed: number;
+  readonly reply: Message;
+}
+
+/** One call, from the moment it is made until QEMU has answered it, also when the caller has long gone. */
+export interface Call {
+  readonly key: string;
+  readonly command: string;
+  readonly line: string;
+  readonly inBand: boolean;
+  /** Gives the whole reply, errors too, and checks nothing. */
+  readonly raw: boolean;
+  readonly site: CallSite | undefined;
+  readonly start: number;
+  readonly timeout: number;
+  readonly onSlow: ((notice: SlowNotice) => void) | undefined;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (cause: unknown) => void;
+  /** Stops listening to the caller's signal. */
+  forget: (() => void) | undefined;
+  sent: boolean;
+  settled: boolean;
+  /** What had been heard when the call was found to be slow: -1 before. */
+  heard: number;
+}
+
+/** As short as JSON allows: QEMU reads a request one byte at a time. The newline is for peers that read lines (R14). */
+export function requestLine(verb: "execute" | "exec-oob", command: string, parameters: object | undefined, id: string): string {
+  const what = `{"${verb}":${JSON.stringify(command)}`;
+  const text = parameters === undefined ? "{}" : writeJson(parameters, command);
+  return text === "{}" ? `${what},"id":"${id}"}\n` : `${what},"arguments":${text},"id":"${id}"}\n`;
+}
+
+/** The key by which a reply finds its call: ours are strings; a raw one may have any JSON value, whose members come back in any order. */
+export function keyOf(id: unknown): string {
+  return typeof id === "string" ? id : `\n${canonical(id)}`;
+}
+
+function canonical(id: unknown): string {
+  if (typeof id !== "object" || id === null) return typeof id === "number" || typeof id === "bigint" ? String(id) : JSON.stringify(id);
+  if (Array.isArray(id)) return `[${id.map(canonical).join()}]`;
+  const members = Object.entries(id).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return `{${members.map(([name, value]) => `${JSON.stringify(name)}:${canonical(value)}`).join()}}`;
+}
+
+/** Settles a call that nobody settled before, and lets go of the caller's signal. */
+export function finish(call: Call): void {
+  call.settled = true;
+  call.forget?.();
+}
+
+/** The reply as the call's outcome. */
+export function settle(call: Call, reply: Message): void {
+  finish(call);
+  const fault = reply[FAULT];
+  if (fault !== undefined) call.reject(blame(new ProtocolError(call.command, "a reply that can't be read", { excerpt: fault.excerpt, cause: fault }), call.site));
+  else if (call.raw) call.resolve(reply);
+  else if (reply["error"] !== undefined) call.reject(blame(toError(call, reply["error"]), call.site));
+  else check(call, reply["return"]);
+}
+
+function check(call: Call, value: unknown): void {
+  const result = replyCheck(call.command)?.safeParse(value);
+  if (result === undefined || result.success) call.resolve(value);
+  else call.reject(blame(unexpected(call, explain(result.error), value, result.error), call.site));
+}
+
+function toError(call: Call, error: unknown): CommandError | ProtocolError {
+  const { class: kind, desc } = error as { readonly class?: unknown; readonly desc?: unknown };
+  if (typeof kind === "string" && typeof desc === "string") return new CommandError(call.command, { class: kind, desc });
+  return unexpected(call, "an error without class and desc", error, undefined);
+}
+
+function unexpected(call: Call, why: string, value: unknown, cause: unknown): ProtocolError {
+  return new ProtocolError(call.command, `a reply that is not as QEMU documents it: ${why}`, { excerpt: showJson(value), cause });
+}
+
+/** Where a call is when its time is up; `heard` counts what came from the peer, `probed` tells whether it was asked out of band. */
+export function whereabouts(call: Call, heard: number, probed: boolean): Whereabouts {
+  if (!call.sent) return "queued";
+  if (call.heard >= 0 && heard > call.heard) return "busy";
+  return probed && call.heard >= 0 ? "wedged" : "unanswered";
+}

@@ -1,0 +1,29 @@
+/** Deadlines in milliseconds by command; `*` is for all that are not named. Infinity for none. */
+export type Timeouts = Readonly<Record<string, number>>;
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+/**
+ * What a command may take when the caller says nothing. QEMU runs commands one after another, so each has to outlast the ones
+ * before it; those that wait for disks, networks or a guest get more.
+ */
+const KNOWN: readonly (readonly [RegExp, number])[] = [
+  [/^(device_add|device_del|quit|query-migrate|query-block(stats)?|query-named-block-nodes|balloon|chardev-.*|netdev_.*|object-.*)$/, MINUTE],
+  [/^(migrate.*|block.*|drive-.*|nbd-.*|transaction|snapshot-.*|savevm|loadvm|delvm|dump-guest-memory|screendump|human-monitor-command|x-blockdev-.*|change-.*|eject|replay-.*|calc-dirty-rate|pmemsave|memsave|job-.*)$/, 10 * MINUTE],
+];
+const OTHERS = 30 * SECOND;
+
+/** The deadline of a command: the caller's table first, then ours. */
+export function timeoutOf(command: string, own: Timeouts | undefined): number {
+  const chosen = own !== undefined && Object.hasOwn(own, command) ? own[command] : own?.["*"];
+  if (chosen !== undefined) return chosen;
+  const known = memory.get(command);
+  if (known !== undefined) return known;
+  const timeout = KNOWN.find(([names]) => names.test(command))?.[1] ?? OTHERS;
+  // Bounded, for a caller that makes names up.
+  if (memory.size < 1000) memory.set(command, timeout);
+  return timeout;
+}
+
+const memory = new Map<string, number>();
