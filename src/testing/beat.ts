@@ -16,6 +16,8 @@ export interface Exchange {
   readonly command: string;
   /** Its arguments in canonical form: equal text, equal arguments. */
   readonly arguments: string;
+  /** When its client came, in seconds since 1970; undefined where that was not recorded. */
+  readonly at: number | undefined;
   /** Whether it changes nothing, and may be asked any number of times. */
   readonly query: boolean;
   /** What came between the command and its reply. Only for changing commands: an event during a query is an event before it. */

@@ -1,6 +1,7 @@
 /** An instruction of a transcript: who speaks, how QEMU ended, or weather. Written as `#! name arguments`. */
 export type Directive =
-  | { readonly name: "connect"; readonly connection: number; readonly monitor: string }
+  /** A client came; `at` is when, in seconds since 1970: times in its answers are told relative to it. */
+  | { readonly name: "connect"; readonly connection: number; readonly monitor: string; readonly at?: number }
   | { readonly name: "on" | "close"; readonly connection: number }
   /** How QEMU ended: an exit status, a signal's name, or nothing where it isn't known. */
   | { readonly name: "exit"; readonly status: string }
@@ -50,8 +51,8 @@ export function parseDirective(text: string): Directive {
 }
 
 function parseConnect(rest: string): Directive {
-  const [, connection = "", monitor = "control"] = /^(\S*)(?:\s+(\S+))?$/.exec(rest) ?? [];
-  return { name: "connect", connection: count("connect", connection), monitor };
+  const [, connection = "", monitor = "control", at] = /^(\S*)(?:\s+(\S+))?(?:\s+(\d{1,12}))?$/.exec(rest) ?? [];
+  return { name: "connect", connection: count("connect", connection), monitor, ...(at === undefined ? {} : { at: Number(at) }) };
 }
 
 function count(name: string, text: string): number {
@@ -72,7 +73,7 @@ const SHORT: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", 0: 
 /** A directive as it is written, without the `#! `. The inverse of `parseDirective`. */
 export function formatDirective(directive: Directive): string {
   if ("text" in directive) return `${directive.name} "${escape(directive.text)}"`;
-  if (directive.name === "connect") return `connect ${directive.connection} ${directive.monitor}`;
+  if (directive.name === "connect") return `connect ${directive.connection} ${directive.monitor}${directive.at === undefined ? "" : ` ${directive.at}`}`;
   if ("connection" in directive) return `${directive.name} ${directive.connection}`;
   if ("count" in directive) return `${directive.name} ${directive.count}`;
   return directive.name === "exit" && directive.status !== "" ? `exit ${directive.status}` : directive.name;

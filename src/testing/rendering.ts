@@ -1,4 +1,4 @@
-import { formatJson, isNumber, isObject, type Json } from "./json-value.ts";
+import { formatJson, isNumber, isObject, type Json, type JsonObject } from "./json-value.ts";
 import { parseJson } from "./json-input.ts";
 
 const FIRST_ID = /^\{"id": (?:-?\d+|"(?:[^"\\]|\\.)*"), (?="error")/;
@@ -20,19 +20,22 @@ function tidy(text: string): string {
   return formatJson(new Map(order.flatMap((key) => (value.has(key) ? [[key, value.get(key) ?? null] as const] : []))));
 }
 
+/** Commands whose answers name threads of the host. Elsewhere `thread-id` is a place in the guest's topology. */
+const NAMING_THREADS: readonly string[] = ["query-cpus-fast", "query-cpus", "query-iothreads"];
+
 /** The thread ids in a reply, with what the thread is called: `CPU 1` for a vCPU, `IO iothread0` for an iothread. */
-export function threadsIn(reply: string): ReadonlyMap<number, string> {
-  const found = new Map<number, string>();
-  if (!reply.includes('"thread-id"')) return found;
-  const visit = (value: Json): void => {
-    if (Array.isArray(value)) value.forEach(visit);
-    if (!isObject(value)) return;
-    const tid = value.get("thread-id");
-    if (isNumber(tid)) found.set(Number(tid.digits), nameOf(value.get("cpu-index"), value.get("id")));
-    for (const member of value.values()) visit(member);
-  };
-  visit(parseJson(reply));
-  return found;
+export function threadsIn(command: string, reply: string): ReadonlyMap<number, string> {
+  if (!NAMING_THREADS.includes(command)) return new Map();
+  const named = itemsOf(parseJson(reply)).flatMap((item) => {
+    const tid = item.get("thread-id");
+    return isNumber(tid) ? [[Number(tid.digits), nameOf(item.get("cpu-index"), item.get("id"))] as const] : [];
+  });
+  return new Map(named);
+}
+
+function itemsOf(reply: Json): readonly JsonObject[] {
+  const items = isObject(reply) ? reply.get("return") : undefined;
+  return Array.isArray(items) ? items.filter(isObject) : [];
 }
 
 function nameOf(index: Json | undefined, id: Json | undefined): string {
@@ -42,5 +45,15 @@ function nameOf(index: Json | undefined, id: Json | undefined): string {
 
 /** A reply with its thread ids exchanged. */
 export function withThreads(reply: string, threads: ReadonlyMap<number, number>): string {
-  return reply.replace(/("thread-id": ?)(\d+)/g, (_all, key: string, tid: string) => `${key}${threads.get(Number(tid)) ?? tid}`);
+  const value = parseJson(reply);
+  if (!isObject(value)) return reply;
+  const items = itemsOf(value).map((item) => new Map([...item].map(([key, member]) => [key, key === "thread-id" && isNumber(member) ? { digits: String(threads.get(Number(member.digits)) ?? member.digits) } : member])));
+  return formatJson(new Map([...value].map(([key, member]) => [key, key === "return" ? items : member])));
+}
+
+/** A reply with the time of the guest's last word as long ago as it was then. `at`: the recorded present, in seconds since 1970. */
+export function withPresent(reply: string, at: number | undefined): string {
+  if (at === undefined || !reply.includes('"last-update"')) return reply;
+  const shift = Math.floor(Date.now() / 1000) - at;
+  return reply.replace(/("last-update": )([1-9]\d*)/g, (_all, key: string, time: string) => `${key}${Number(time) + shift}`);
 }

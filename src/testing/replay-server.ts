@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAddress } from "../wire/address.ts";
 import { type Departure, DepartureError } from "./departure.ts";
-import { fromPlain, type Json } from "./json-value.ts";
+import { eventNow } from "./event.ts";
 import type { Said } from "./request.ts";
 import { Stage } from "./stage.ts";
 import { timelineOf } from "./timeline.ts";
@@ -177,11 +177,3 @@ class Replay implements ReplayServer {
 function unfinished(transcript: Transcript, next: { readonly line: number; readonly command: string }): string {
   return `transcript not finished (${placeOf(transcript, next.line)}): ${next.command} was never asked`;
 }
-
-/** An event as QEMU writes it: time stamp first. */
-export function eventNow(event: string, data: Readonly<Record<string, unknown>> | undefined): Json {
-  const now = Date.now();
-  const stamp = { seconds: Math.floor(now / 1000), microseconds: (now % 1000) * 1000 };
-  return fromPlain({ timestamp: stamp, event, data });
-}
-

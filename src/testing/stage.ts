@@ -8,7 +8,7 @@ import { FakeThreads } from "./fake-threads.ts";
 import type { Input } from "./json-input.ts";
 import { canonical, formatJson, fromPlain, type Json, toPlain } from "./json-value.ts";
 import { Playhead } from "./playhead.ts";
-import { threadsIn, withId, withThreads } from "./rendering.ts";
+import { threadsIn, withId, withPresent, withThreads } from "./rendering.ts";
 import { generic, negotiate, type Refusal, refusalReply, type Request, type Said, successReply, toRequest } from "./request.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -24,6 +24,10 @@ export interface StageOptions {
   /** Milliseconds without a request after which time passes by itself. */
   readonly idle: number;
   readonly answers: Readonly<Record<string, (args: unknown) => unknown>>;
+  readonly onDeparture?: (departure: Departure) => void;
+  /** A changing command was played. */
+  readonly onChange?: () => void;
+  readonly onStderr?: (text: string) => void;
 }
 
 /**
@@ -117,6 +121,7 @@ export class Stage {
 
   #weather(directive: Directive, clients: readonly Client[]): void {
     if (directive.name === "exit") return void this.exit(directive.status);
+    if (directive.name === "stderr") return this.#options.onStderr?.(directive.text);
     for (const client of clients) client.suffer(directive);
   }
 
@@ -192,23 +197,27 @@ export class Stage {
     if (handler !== undefined) return this.#reply(monitor, await handled(handler, plain, request.id));
     const play = this.playhead.ask(request.command, canonical(request.arguments), plain);
     if ("departure" in play) {
-      this.departures.push({ message: play.departure, line: play.line, command: request.command });
+      const departure = { message: play.departure, line: play.line, command: request.command };
+      this.departures.push(departure);
+      this.#options.onDeparture?.(departure);
       return this.#reply(monitor, formatJson(refusalReply(generic(play.departure, request.id))));
     }
     this.happen(play.before, client);
     const { exchange } = play;
+    if (!exchange.query) this.#options.onChange?.();
     if (exchange.reply === undefined) this.happen(play.after, client);
     if (exchange.reply === undefined || exchange.late) await client.gone;
     if (exchange.reply === undefined) return;
     if (exchange.late && monitor.client === client) await monitor.nextClient();
-    const text = withId(exchange.reply, request.id);
-    const realized = exchange.reply.includes('"thread-id"') ? await this.#realize(text, request.command) : text;
+    const text = withPresent(withId(exchange.reply, request.id), exchange.at);
+    const realized = await this.#realize(text, request.command);
     monitor.client?.outlet.message(realized, exchange.modifiers);
     this.happen(play.after, client);
   }
 
   async #realize(text: string, command: string): Promise<string> {
-    const recorded = threadsIn(text);
+    const recorded = threadsIn(command, text);
+    if (recorded.size === 0) return text;
     const real = await this.threads.realize(recorded);
     if (command === "query-cpus-fast") await this.threads.retain(recorded);
     return withThreads(text, real);

@@ -20,6 +20,7 @@ interface Asked {
 
 interface Connection {
   readonly prologue: Draft<Prologue>;
+  readonly at: number | undefined;
   readonly waiting: Asked[];
   readonly heard: Map<string, number>;
   negotiating: string | undefined;
@@ -63,7 +64,7 @@ class Builder {
   #direct(directive: Directive, line: number): void {
     switch (directive.name) {
       case "connect":
-        this.#speaking = this.#connect(directive.connection, directive.monitor, line);
+        this.#speaking = this.#connect(directive.connection, directive.monitor, line, directive.at);
         return;
       case "on":
         this.#speaking = this.#known(directive.connection, line);
@@ -75,7 +76,6 @@ class Builder {
         this.#modifiers.push(directive);
         return;
       case "end":
-      case "stderr":
         return;
       default:
         if (directive.name === "exit") for (const connection of this.#connections.values()) this.#abandon(connection);
@@ -83,10 +83,10 @@ class Builder {
     }
   }
 
-  #connect(number: number, monitor: string, line: number): Connection {
+  #connect(number: number, monitor: string, line: number, at?: number): Connection {
     if (this.#connections.has(number)) throw this.#error(line, `connection ${number} was there before`);
     const prologue = { monitor, greeting: undefined, before: [], between: [], modifiers: [] };
-    const connection: Connection = { prologue, waiting: [], heard: new Map(), negotiating: undefined, negotiated: false, open: true };
+    const connection: Connection = { prologue, at, waiting: [], heard: new Map(), negotiating: undefined, negotiated: false, open: true };
     this.#connections.set(number, connection);
     return connection;
   }
@@ -118,7 +118,7 @@ class Builder {
     }
     const asked = message.get("arguments") ?? new Map<string, Json>();
     const query = isQuery(command, toPlain(asked));
-    const exchange = { kind: "exchange" as const, line, command, arguments: canonical(asked), query, during: [], reply: undefined, late: false, modifiers: [] };
+    const exchange = { kind: "exchange" as const, line, command, arguments: canonical(asked), at: connection.at, query, during: [], reply: undefined, late: false, modifiers: [] };
     connection.waiting.push({ id, exchange });
   }
 
@@ -176,7 +176,7 @@ class Builder {
   }
 
   #happen(happening: Happening): void {
-    if (this.#speaking !== undefined && this.#speaking.open && !this.#speaking.negotiated && happening.kind === "weather" && happening.directive.name !== "exit") {
+    if (this.#speaking !== undefined && this.#speaking.open && !this.#speaking.negotiated && happening.kind === "weather" && !["exit", "stderr"].includes(happening.directive.name)) {
       return void this.#stageOf(this.#speaking).push(happening);
     }
     const changing = [...this.#connections.values()].flatMap((it) => it.waiting).filter((it) => !it.exchange.query);
