@@ -32,7 +32,7 @@ export async function launch(place: Place, stored: Stored, signal: AbortSignal |
 
 /** Removes what a machine that is gone has left: sockets, pidfile, words. Call it under the lock, when nothing runs. */
 export async function cleanUp({ runtime }: Place): Promise<void> {
-  await Promise.all([runtime.control, runtime.watch, runtime.pidfile, stderrOf(runtime)].map((path) => rm(path, { force: true })));
+  await Promise.all([runtime.control, runtime.watch, runtime.pidfile, runtime.log, stderrOf(runtime)].map((path) => rm(path, { force: true })));
 }
 
 /** Runs it until it has put the machine in the background. Null when that worked, else how it ended. */

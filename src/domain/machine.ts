@@ -91,7 +91,8 @@ async function later<T>(first: Promise<T>, second: () => Promise<T>): Promise<T>
 
 /** The last lines that QEMU wrote on stderr, in one; null where it wrote none. */
 export async function lastWords(place: Place): Promise<string | null> {
-  const text = await readFile(stderrOf(place.runtime), "utf8").catch(() => "");
-  const lines = text.trim().split("\n").slice(-3).join(" / ");
+  // A QEMU in the background with a log (-D) has its stderr there from the fork on; only what it says before goes to ours.
+  const texts = await Promise.all([stderrOf(place.runtime), place.runtime.log].map((path) => readFile(path, "utf8").catch(() => "")));
+  const lines = texts.join("").trim().split("\n").slice(-3).join(" / ");
   return lines === "" ? null : lines;
 }
