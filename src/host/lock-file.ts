@@ -2,14 +2,8 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { HostError, messageOf } from "../errors.ts";
+import type { LockHolder } from "./lock-holder.ts";
 import { commandLineOf, isAlive } from "./threads.ts";
-
-/** Who holds a lock. Each is undefined where it can't be known: `command` is what was asked of it, `since` a time in ISO 8601. */
-export interface LockHolder {
-  readonly pid: number | undefined;
-  readonly command: string | undefined;
-  readonly since: string | undefined;
-}
 
 /** Opens a lock file, made 0600 where missing. A link, a FIFO or somebody else's file is refused with a HostError. */
 export async function openLockFile(path: string): Promise<FileHandle> {

@@ -3,10 +3,11 @@ import type { FileHandle } from "node:fs/promises";
 import { pid } from "node:process";
 import { QmpctlError } from "../errors.ts";
 import { runFlock } from "./flock.ts";
-import { isStillThere, type LockHolder, openLockFile, readHolder, writeHolder } from "./lock-file.ts";
+import { isStillThere, openLockFile, readHolder, writeHolder } from "./lock-file.ts";
+import type { LockHolder } from "./lock-holder.ts";
 import { commandLineOf } from "./threads.ts";
 
-export type { LockHolder } from "./lock-file.ts";
+export type { LockHolder } from "./lock-holder.ts";
 
 /** The lock was not free by the deadline: who holds it, what for, and since when. */
 export class LockedError extends QmpctlError {
