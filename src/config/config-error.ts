@@ -26,16 +26,25 @@ export class ConfigError extends QmpctlError {
   readonly issues: readonly ConfigIssue[];
 
   constructor(path: string, problem: ConfigProblem, why: string | readonly ConfigIssue[], options?: { readonly cause?: unknown }) {
-    super("config", `${path}: ${typeof why === "string" ? why : why.map(describeIssue).join("; ")}`, options);
+    super("config", `${path}: ${typeof why === "string" ? why : describeIssues(why)}`, options);
     this.path = path;
     this.problem = problem;
     this.issues = typeof why === "string" ? [] : why;
   }
 }
 
+/** More than these say nothing more to a reader; `issues` has them all. */
+const SHOWN = 20;
+
+function describeIssues(issues: readonly ConfigIssue[]): string {
+  const shown = issues.slice(0, SHOWN).map(describeIssue).join("; ");
+  return issues.length > SHOWN ? `${shown}; and ${issues.length - SHOWN} more` : shown;
+}
+
 function describeIssue({ path, value, expected }: ConfigIssue): string {
   const shown = value === undefined ? "is missing" : `is ${shorten(JSON.stringify(value) ?? String(value))}`;
-  return `${path === "" ? "the config" : path} ${shown}, expected ${expected}`;
+  const where = /^[\w.]{1,80}$/.test(path) ? path : shorten(JSON.stringify(path)); // keys can hold anything, also what would move a terminal's cursor
+  return `${path === "" ? "the config" : where} ${shown}, expected ${expected}`;
 }
 
 function shorten(text: string): string {

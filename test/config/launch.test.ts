@@ -50,6 +50,14 @@ describe("parseLaunchConfig", () => {
     expect(refusal(configText({ name: "x".repeat(300) })).message.length).toBeLessThan(250);
   });
 
+  test("stays one short line, whatever is wrong and however often", () => {
+    const many = refusal(configText({ args: Array.from({ length: 50_000 }, (_, index) => index) }));
+    expect(many.issues).toHaveLength(50_000);
+    expect(many.message).toMatch(/; and 49980 more$/);
+    const odd = refusal(configText({ vcpus: { max: 1, current: 1, pin: { "\u001b[2J\n": "0", ["x".repeat(5000)]: "0" } } }));
+    expect(odd.message).toMatch(/^[\x20-\x7e…]{1,600}$/);
+  });
+
   test("a __proto__ in it changes nothing for anybody", () => {
     refusal(fixture("bad/proto.json"));
     const text = configText().replace("{", '{ "__proto__": { "monitor": "/evil" },');

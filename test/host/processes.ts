@@ -28,7 +28,7 @@ async function started(child: ChildProcess): Promise<OwnProcess> {
     await ended;
   };
   onTestFinished(kill);
-  const said = await Promise.race([firstLine(child), ended.then(() => Promise.reject(new Error("it ended and said nothing")))]);
+  const said = await firstLine(child);
   return { pid: child.pid ?? 0, said, kill };
 }
 
@@ -36,7 +36,8 @@ async function firstLine(child: ChildProcess): Promise<string> {
   let text = "";
   for await (const chunk of child.stdout ?? []) {
     text += String(chunk);
-    if (text.includes("\n")) break;
+    const [line, rest] = text.split("\n");
+    if (line !== undefined && rest !== undefined) return line;
   }
-  return text.split("\n")[0] ?? "";
+  throw new Error(`it ended and said no line, only ${JSON.stringify(text)}`);
 }
