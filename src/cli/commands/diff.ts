@@ -3,6 +3,7 @@ import { timeoutOf } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table, toJson } from "../output.ts";
 import { showValue } from "../report.ts";
+import { sayUnreachable } from "../unreachable.ts";
 import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
@@ -18,7 +19,7 @@ export const verb: Verb = {
     const paint = painter(io.stdout, io.env);
     if (args.flag("json")) io.stdout.write(`${toJson(rows)}\n`);
     else io.stdout.write(table(rows.map(row), { header: ["resource", "config", "live", "guest", "why"], right: [1, 2, 3], paint, columns: io.stdout.columns }));
-    return 0;
+    return rows.some(({ live }) => live !== null) ? 0 : sayUnreachable(machine, io, options);
   },
 };
 

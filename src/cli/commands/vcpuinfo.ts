@@ -2,6 +2,7 @@ import type { VcpuInfo } from "../../domain/inspect.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table, toJson } from "../output.ts";
+import { sayUnreachable } from "../unreachable.ts";
 import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
@@ -15,7 +16,7 @@ export const verb: Verb = {
     const vcpus = await machine.vcpus(options);
     if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
     else io.stdout.write(table(vcpus.map(row), { header, right: [0, 2, 4, 5], paint: painter(io.stdout, io.env) }));
-    return 0;
+    return vcpus.some(({ online }) => online) ? 0 : sayUnreachable(machine, io, options);
   },
 };
 

@@ -4,6 +4,7 @@ import { parseCount } from "../count.ts";
 import { timeoutOf } from "../duration.ts";
 import { misuse } from "../options.ts";
 import { painter, table, toJson } from "../output.ts";
+import { sayUnreachable } from "../unreachable.ts";
 import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
@@ -25,11 +26,11 @@ async function show({ args, io, facade }: Call, wanted: number | undefined): Pro
   await using machine = await facade.open(args.operand(0));
   const all = await machine.vcpus(options);
   const vcpus = wanted === undefined ? all : all.filter(({ vcpu }) => vcpu === wanted);
-  if (vcpus.length === 0 && wanted !== undefined)
-    throw misuse(`vCPU ${wanted}: ${machine.name} has no such vCPU`, wanted, all.length === 0 ? "a vCPU" : `0 to ${all.length - 1}`);
+  if (vcpus.length === 0 && wanted !== undefined && all.length > 0)
+    throw misuse(`vCPU ${wanted}: ${machine.name} has no such vCPU`, wanted, `0 to ${all.length - 1}`);
   if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
   else io.stdout.write(table(vcpus.map(row), { header: ["vCPU", "config", "live"], right: [0], paint: painter(io.stdout, io.env) }));
-  return 0;
+  return all.some(({ online }) => online) ? 0 : sayUnreachable(machine, io, options);
 }
 
 function row({ vcpu, pin, affinity }: VcpuInfo): string[] {

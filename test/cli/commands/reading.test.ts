@@ -120,6 +120,13 @@ describe("vcpupin without a list shows", () => {
   });
 });
 
+test.each(["vcpuinfo", "vcpupin", "diff"])("%s of what can't be reached says so, and ends with 1", async (verb) => {
+  const offline = vcpus.slice(1);
+  const machine = { vcpus: async () => offline, diff: async () => [{ resource: "vcpus", config: 2, live: null, guest: null, why: null }], info: async () => lost };
+  expect(await play([verb, "web1"], { machine })).toMatchObject({ code: 1, stderr: "qmpctl: web1: unreachable: another client holds the monitor\n" });
+  expect(await play([verb, "web1"], { machine: { ...machine, info: async () => stopped } })).toMatchObject({ code: 0, stderr: "" });
+});
+
 test("diff", async () => {
   const rows: readonly DiffRow[] = [
     { resource: "memory", config: 512 * mebi, live: 512 * mebi, guest: 480 * mebi, why: null },

@@ -1,0 +1,14 @@
+import type { ReadOptions } from "../domain/inspect.ts";
+import type { Machine } from "./facade.ts";
+import type { Io } from "./verb.ts";
+
+/**
+ * For an answer that has no live side: says on stderr why, when that is because the machine does not answer.
+ * Resolves with the exit code, 1 then: what was asked for is not known, and an empty column would look like "stopped".
+ */
+export async function sayUnreachable(machine: Machine, io: Io, options: ReadOptions): Promise<number> {
+  const { state, reason } = await machine.info(options);
+  if (state !== "unreachable") return 0;
+  io.stderr.write(`qmpctl: ${machine.name}: unreachable${reason === undefined ? "" : `: ${reason}`}\n`);
+  return 1;
+}
