@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readFile } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { HostError, messageOf } from "../errors.ts";
 import type { LockHolder } from "./lock-holder.ts";
@@ -35,15 +35,23 @@ export async function writeHolder(file: FileHandle, holder: LockHolder): Promise
   await file.write(`${JSON.stringify(holder)}\n`, 0);
 }
 
-/** Who holds the lock: by its own words in the file while that process lives, else (a shell's flock) by /proc/locks. */
+/**
+ * Who holds the lock: the process that has the locked file open, with what it wrote into it. A process that wrote nothing (a shell's
+ * flock, or one that has only just come) is told by its command line. What a dead holder left in the file is not believed.
+ */
 export async function readHolder(file: FileHandle): Promise<LockHolder> {
+  const inode = String((await file.stat({ bigint: true })).ino);
+  const pids = await lockersOf(inode);
+  const written = await readWritten(file);
+  if (written?.pid !== undefined && (pids.includes(written.pid) || (pids.length === 0 && (await isAlive(written.pid))))) return written;
+  const pid = pids[0];
+  return { pid, command: pid === undefined ? undefined : (await commandLineOf(pid))?.join(" "), since: undefined };
+}
+
+async function readWritten(file: FileHandle): Promise<LockHolder | undefined> {
   const buffer = new Uint8Array(4096);
   const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-  const written = parseHolder(new TextDecoder().decode(buffer.subarray(0, bytesRead)));
-  if (written?.pid !== undefined && (await isAlive(written.pid))) return written;
-  const pid = await kernelsHolder(String((await file.stat({ bigint: true })).ino));
-  if (pid === undefined || !(await isAlive(pid))) return { pid: undefined, command: undefined, since: undefined };
-  return { pid, command: (await commandLineOf(pid))?.join(" "), since: undefined };
+  return parseHolder(new TextDecoder().decode(buffer.subarray(0, bytesRead)));
 }
 
 function parseHolder(text: string): LockHolder | undefined {
@@ -56,10 +64,21 @@ function parseHolder(text: string): LockHolder | undefined {
   }
 }
 
-/** The process that took the lock on this inode. A lock that was handed on, as ours is, shows the flock that has ended. */
-async function kernelsHolder(inode: string): Promise<number | undefined> {
-  const locks = await readFile("/proc/locks", "utf8").catch(() => "");
-  const line = locks.split("\n").find((entry) => / FLOCK +ADVISORY +WRITE /.test(entry) && entry.includes(`:${inode} `) && !entry.includes("->"));
-  const pid = Number(/WRITE +(\d+)/.exec(line ?? "")?.[1]);
-  return pid > 0 ? pid : undefined;
+/**
+ * The processes that have the file open with the lock on it, ascending: a holder, and what it handed its descriptor to. Another user's
+ * are not seen. Source: the `lock:` lines of /proc/PID/fdinfo, as /proc/locks names the flock(1) that took ours and has ended.
+ */
+async function lockersOf(inode: string): Promise<readonly number[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const holds = await Promise.all(pids.map((pid) => hasLock(`/proc/${pid}/fdinfo`, inode)));
+  return pids.filter((_, index) => holds[index]).map(Number).sort((a, b) => a - b);
+}
+
+async function hasLock(folder: string, inode: string): Promise<boolean> {
+  try {
+    const infos = await Promise.all((await readdir(folder)).map((fd) => readFile(`${folder}/${fd}`, "utf8").catch(() => "")));
+    return infos.some((info) => info.split("\n").some((line) => /^lock:.* FLOCK +ADVISORY +WRITE /.test(line) && line.includes(`:${inode} `)));
+  } catch {
+    return false; // another user's process, or one that has just ended
+  }
 }

@@ -73,5 +73,11 @@ async function letGo(file: FileHandle): Promise<void> {
 
 function describe({ pid: holder, command, since }: LockHolder): string {
   if (holder === undefined) return "a process that can't be told";
-  return `process ${holder}${command === undefined ? "" : ` (${command})`}${since === undefined ? "" : ` since ${since}`}`;
+  return `process ${holder}${command === undefined ? "" : ` (${oneLine(command)})`}${since === undefined ? "" : ` since ${since}`}`;
+}
+
+/** A command line can be a whole script. */
+function oneLine(text: string): string {
+  const line = text.replace(/[\s\x00-\x1f\x7f]+/g, " ").trim();
+  return line.length > 100 ? `${line.slice(0, 100)}…` : line;
 }

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { chown, mkdtemp, readFile, rm, stat, symlink } from "node:fs/promises";
+import { chown, mkdtemp, readFile, rm, stat, symlink, truncate } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -86,6 +86,16 @@ describe("a lock", () => {
     const { holder } = await locked(path);
     expect(holder).toMatchObject({ pid: other.pid, since: undefined });
     expect(holder.command).toMatch(/^flock /);
+  });
+
+  test("that was taken and not yet signed is told by its holder's command line", async () => {
+    const path = await ownPath();
+    const other = await holderOf(path, "x");
+    await truncate(path);
+    const { holder, message } = await locked(path);
+    expect([holder.pid, holder.since]).toEqual([other.pid, undefined]);
+    expect(message).toMatch(/locked by process \d+ \(.{100}…\), waited 0 ms$/);
+    expect(holder.command).toContain("acquireLock");
   });
 
   test("does not take the words of a dead holder for those of the living one", async () => {
