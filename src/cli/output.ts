@@ -30,12 +30,13 @@ export interface TableOptions {
   /** Columns (from 0) that hold numbers. */
   readonly right?: readonly number[];
   readonly paint?: Paint;
-  /** The terminal's width: the last column wraps to stay within it. */
+  /** The terminal's width: the last column wraps to stay within it, or stands on lines of its own where there is too little room. */
   readonly columns?: number | undefined;
 }
 
 const gap = "  ";
-const narrowest = 24;
+const narrowest = 40;
+const indent = " ".repeat(4);
 
 /** Aligned columns, one line a row, each ended by a newline; no trailing blanks, so that pipes and diffs stay clean. */
 export function table(rows: readonly (readonly Cell[])[], options: TableOptions = {}): string {
@@ -44,17 +45,25 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
   const widths: number[] = [];
   for (const row of all) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, textOf(cell).length)));
   const used = widths.slice(0, -1).reduce((sum, width) => sum + width + gap.length, 0);
-  const room = options.columns === undefined ? Infinity : Math.max(narrowest, options.columns - used);
+  const room = options.columns === undefined ? Infinity : options.columns - used;
   const lines = all.map((row) => {
     const cells = row.map((cell, i) => {
       const text = textOf(cell);
-      if (i === widths.length - 1 && !right.includes(i)) return wrap(text, room).map((line) => styled(line, cell, paint)).join(`\n${" ".repeat(used)}`);
+      if (i === widths.length - 1 && !right.includes(i)) return lastCell(text, room, used).map((line) => styled(line, cell, paint)).join("\n");
       const blank = " ".repeat((widths[i] ?? 0) - text.length);
       return right.includes(i) ? blank + styled(text, cell, paint) : styled(text, cell, paint) + blank;
     });
-    return cells.join(gap).trimEnd() + "\n";
+    return cells.join(gap).replace(/ +$/gm, "") + "\n";
   });
   return lines.join("");
+}
+
+/** The lines of a row's last cell, the first one without what stands before it. */
+function lastCell(text: string, room: number, used: number): string[] {
+  if (text.length <= room) return [text];
+  const below = room < narrowest;
+  const lines = wrap(text, below ? used + room - indent.length : room);
+  return below ? ["", ...lines.map((line) => indent + line)] : lines.map((line, i) => (i === 0 ? line : " ".repeat(used) + line));
 }
 
 function textOf(cell: Cell): string {

@@ -15,7 +15,12 @@ describe("table", () => {
   });
 
   test("the last column wraps under itself within the terminal", () => {
-    expect(table([["memory", "one two three four five six seven"]], { columns: 34 })).toBe("memory  one two three four five\n        six seven\n");
+    expect(table([["memory", "one two three four five six seven eight"]], { columns: 48 })).toBe("memory  one two three four five six seven eight\n");
+    expect(table([["memory", "one two three four five six seven eight nine"]], { columns: 48 })).toBe("memory  one two three four five six seven eight\n        nine\n");
+  });
+
+  test("where there is little room, it stands below its row", () => {
+    expect(table([["memory", "x", "one two three four five six seven"]], { columns: 34 })).toBe("memory  x\n    one two three four five six\n    seven\n");
   });
 
   test("without a terminal nothing wraps", () => {
