@@ -55,9 +55,12 @@ export interface Call {
 /** As short as JSON allows: QEMU reads a request one byte at a time. The newline is for peers that read lines (R14). */
 export function requestLine(verb: "execute" | "exec-oob", command: string, parameters: object | undefined, id: string): string {
   const what = `{"${verb}":${JSON.stringify(command)}`;
-  const text = parameters === undefined ? "{}" : writeJson(parameters, command);
+  const text = parameters === undefined ? "{}" : writeJson(parameters, command, ARGUMENT_LEVELS);
   return text === "{}" ? `${what},"id":"${id}"}\n` : `${what},"arguments":${text},"id":"${id}"}\n`;
 }
+
+/** One level less than QEMU reads: the request itself is one. */
+const ARGUMENT_LEVELS = 1023;
 
 /** The key by which a reply finds its call: ours are strings; a raw one may have any JSON value, whose members come back in any order. */
 export function keyOf(id: unknown): string {

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomHex } from "../digest.ts";
 import { greeting, type Greeting } from "../schema/message.ts";
 import type { QmpEvent } from "../schema/events.ts";
 import { showJson } from "../wire/json.ts";
@@ -30,7 +30,7 @@ export async function handshake(transport: Transport, patience: Patience): Promi
   const { capabilities } = checked.data.QMP;
   const oob = capabilities.includes("oob");
   // Long and random, once: the reply to a command of the client before us may come first, and must not pass for ours (R28).
-  const id = randomUUID();
+  const id = randomHex(32);
   const enable = oob ? `,"arguments":{"enable":["oob"]}` : "";
   transport.send(`{"execute":"qmp_capabilities"${enable},"id":"${id}"}\n`);
   const refuse = (why: string, cause?: unknown): NegotiationError => new NegotiationError(transport.peer, why, { cause });

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomWord } from "../digest.ts";
 import { UsageError } from "../errors.ts";
 import { writeJson } from "../wire/json.ts";
 import type { Message } from "../wire/transport.ts";
@@ -18,8 +18,13 @@ export interface CallHooks {
   readonly onLate?: ((late: LateReply) => void) | undefined;
 }
 
-/** In-band commands that QEMU may have before it: with one more it would stop reading, out-of-band commands too (R31). */
-const WINDOW = 8;
+/**
+ * In-band commands that a QEMU of this major version may have before it: with one more it would stop reading, out-of-band commands
+ * too (R31). Before 7.0 it stops with the eighth already, when that one comes before the first is taken up.
+ */
+export function windowOf(major: number): number {
+  return major < 7 ? 7 : 8;
+}
 
 /** Frames above it are the caller's. */
 type Entry = (...parameters: never[]) => unknown;
@@ -28,9 +33,10 @@ type Entry = (...parameters: never[]) => unknown;
 export class PendingCalls {
   readonly #send: (text: string) => void;
   readonly #oob: boolean;
+  readonly #window: number;
   readonly #hooks: CallHooks;
   /** Not to be guessed, and not to be met again: an earlier client's replies can come to us (R28). */
-  readonly #prefix = randomBytes(3).toString("base64url").slice(0, 3);
+  readonly #prefix = randomWord(3);
   readonly #calls = new Map<string, Call>();
   readonly #sites = new CallSites();
   readonly #deadlines = new Deadlines((now) => this.#expire(now));
@@ -43,13 +49,14 @@ export class PendingCalls {
   #heard = 0;
   #probing = false;
 
-  constructor(send: (text: string) => void, oob: boolean, hooks: CallHooks) {
+  constructor(send: (text: string) => void, peer: { readonly oob: boolean; readonly window: number }, hooks: CallHooks) {
     this.#send = send;
-    this.#oob = oob;
+    this.#oob = peer.oob;
+    this.#window = peer.window;
     this.#hooks = hooks;
   }
 
-  /** Sends a command, or queues it behind the eight before it. `entry` is the function that the caller called. */
+  /** Sends a command, or queues it behind those that QEMU has before it. `entry` is the function that the caller called. */
   start(verb: "execute" | "exec-oob", command: string, parameters: object | undefined, options: CallOptions, entry: Entry): Promise<unknown> {
     const id = this.#prefix + (this.#count++).toString(36);
     return this.#begin(command, id, () => requestLine(verb, command, parameters, id), verb === "execute", false, options, entry);
@@ -109,7 +116,7 @@ export class PendingCalls {
       this.#calls.set(key, call);
       if (signal !== undefined) this.#heed(call, signal);
       this.#deadlines.arm(start + timeout / 2);
-      if (inBand && this.#onWire >= WINDOW) this.#queue.push(call);
+      if (inBand && this.#onWire >= this.#window) this.#queue.push(call);
       else this.#put(call);
     });
   }
@@ -120,7 +127,7 @@ export class PendingCalls {
   }
 
   #pump(): void {
-    while (this.#onWire < WINDOW && this.#head < this.#queue.length) {
+    while (this.#onWire < this.#window && this.#head < this.#queue.length) {
       const call = this.#queue[this.#head++] as Call;
       if (!call.settled) this.#put(call);
     }

@@ -13,7 +13,7 @@ import { ClosedError } from "./errors.ts";
 import { EventStream, type EventFilter, type EventOptions } from "./event-stream.ts";
 import { handshake, type Opened } from "./handshake.ts";
 import { Patience } from "./patience.ts";
-import { PendingCalls, type CallHooks } from "./pending.ts";
+import { PendingCalls, windowOf, type CallHooks } from "./pending.ts";
 import type { CallArguments, Returns } from "./typing.ts";
 import { firstOf } from "./wait-for.ts";
 
@@ -94,7 +94,8 @@ export class Session implements AsyncDisposable {
     this.early = opened.early;
     this.closed = new Promise((resolve) => (this.#tellClosed = resolve));
     this.#transport = transport;
-    this.#calls = new PendingCalls((text) => transport.send(text), opened.oob, hooks);
+    const window = windowOf(opened.greeting.version.qemu.major);
+    this.#calls = new PendingCalls((text) => transport.send(text), { oob: opened.oob, window }, hooks);
     void this.#listen(opened);
   }
 

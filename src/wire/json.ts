@@ -49,24 +49,31 @@ const LARGEST = 64 * 1024 * 1024;
 /**
  * A value as the shortest JSON text. Bigints are written as integers, and numbers beyond 2^53 by their exact digits.
  * Refuses, with the path, what QEMU would answer with an error that nobody could match to the call, or would misread:
- * numbers that are not finite, integers beyond 64 bits, lone surrogates (R15, R18, R19).
+ * numbers that are not finite, integers beyond 64 bits, lone surrogates, nesting of more than so many levels (R15, R18, R19).
  */
-export function writeJson(value: unknown, what: string): string {
+export function writeJson(value: unknown, what: string, levels: number = DEEPEST): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
-    return writeExact(value, what, cause);
+    return writeExact(value, what, cause, levels);
   }
   if (text === undefined) throw new UsageError(`${what}: not a JSON value: ${typeof value}`, { value, expected: "a JSON value" });
   // "null" may be what became of NaN, \ud of a lone surrogate, and long digits are not always the exact ones.
-  if (text.length > 2 * DEEPEST || /null|\\ud|\d{16}|\de\+/.test(text)) return writeExact(value, what, undefined);
+  if (text.length > 2 * DEEPEST || /null|\\ud|\d{16}|\de\+/.test(text)) return writeExact(value, what, undefined, levels);
   return text;
 }
 
-function writeExact(value: unknown, what: string, cause: unknown): string {
-  const text = write(value, what, [], cause);
+/** What is the same all the way down. */
+interface Writing {
+  readonly what: string;
+  readonly levels: number;
+  readonly cause: unknown;
+}
+
+function writeExact(value: unknown, what: string, cause: unknown, levels: number): string {
+  const text = write(value, { what, levels, cause }, []);
   if (text === undefined) throw new UsageError(`${what}: not a JSON value: ${typeof value}`, { value, expected: "a JSON value" });
   if (text.length > LARGEST) {
     throw new UsageError(`${what}: ${text.length} bytes are more than QEMU reads`, { value: text.length, expected: `at most ${LARGEST} bytes` }, { cause });
@@ -74,16 +81,16 @@ function writeExact(value: unknown, what: string, cause: unknown): string {
   return text;
 }
 
-function write(value: unknown, what: string, path: readonly string[], cause: unknown): string | undefined {
+function write(value: unknown, writing: Writing, path: readonly string[]): string | undefined {
   switch (typeof value) {
     case "bigint":
-      return writeInteger(value, what, path);
+      return writeInteger(value, writing, path);
     case "number":
-      return writeNumber(value, what, path);
+      return writeNumber(value, writing, path);
     case "string":
-      return writeString(value, what, path);
+      return writeString(value, writing, path);
     case "object":
-      return value === null ? "null" : writeObject(value, what, path, cause);
+      return value === null ? "null" : writeObject(value, writing, path);
     case "boolean":
       return String(value);
     default:
@@ -91,35 +98,36 @@ function write(value: unknown, what: string, path: readonly string[], cause: unk
   }
 }
 
-function writeObject(value: object, what: string, path: readonly string[], cause: unknown): string | undefined {
-  if (path.length >= DEEPEST) throw refusal(what, path.slice(0, 8), "deeper than 1024 levels, or it contains itself", value, "at most 1024 levels", cause);
-  if ("toJSON" in value && typeof value.toJSON === "function") return write((value.toJSON as () => unknown)(), what, path, cause);
-  if (Array.isArray(value)) return `[${value.map((item, index) => write(item, what, [...path, String(index)], cause) ?? "null").join(",")}]`;
+function writeObject(value: object, writing: Writing, path: readonly string[]): string | undefined {
+  const { levels } = writing;
+  if (path.length >= levels) throw refusal(writing, path.slice(0, 8), `deeper than ${levels} levels, or it contains itself`, value, `at most ${levels} levels`);
+  if ("toJSON" in value && typeof value.toJSON === "function") return write((value.toJSON as () => unknown)(), writing, path);
+  if (Array.isArray(value)) return `[${value.map((item, index) => write(item, writing, [...path, String(index)]) ?? "null").join(",")}]`;
   const members: string[] = [];
   for (const [name, item] of Object.entries(value)) {
-    const text = write(item, what, [...path, name], cause);
-    if (text !== undefined) members.push(`${writeString(name, what, path)}:${text}`);
+    const text = write(item, writing, [...path, name]);
+    if (text !== undefined) members.push(`${writeString(name, writing, path)}:${text}`);
   }
   return `{${members.join(",")}}`;
 }
 
-function writeInteger(value: bigint, what: string, path: readonly string[]): string {
+function writeInteger(value: bigint, writing: Writing, path: readonly string[]): string {
   if (value >= -(2n ** 63n) && value < 2n ** 64n) return String(value);
-  throw refusal(what, path, `the integer ${value} does not fit 64 bits`, value, "-2^63 to 2^64-1");
+  throw refusal(writing, path, `the integer ${value} does not fit 64 bits`, value, "-2^63 to 2^64-1");
 }
 
-function writeNumber(value: number, what: string, path: readonly string[]): string {
-  if (!Number.isFinite(value)) throw refusal(what, path, `${value} is not a JSON number`, value, "a finite number");
+function writeNumber(value: number, writing: Writing, path: readonly string[]): string {
+  if (!Number.isFinite(value)) throw refusal(writing, path, `${value} is not a JSON number`, value, "a finite number");
   if (!Number.isInteger(value) || Number.isSafeInteger(value)) return String(value);
-  return Math.abs(value) < 2 ** 64 ? writeInteger(BigInt(value), what, path) : String(value);
+  return value >= -(2 ** 63) && value < 2 ** 64 ? writeInteger(BigInt(value), writing, path) : String(value);
 }
 
-function writeString(value: string, what: string, path: readonly string[]): string {
+function writeString(value: string, writing: Writing, path: readonly string[]): string {
   if (!/\p{Surrogate}/u.test(value)) return JSON.stringify(value);
-  throw refusal(what, path, "half of a surrogate pair", value, "well-formed Unicode");
+  throw refusal(writing, path, "half of a surrogate pair", value, "well-formed Unicode");
 }
 
-function refusal(what: string, path: readonly string[], why: string, value: unknown, expected: string, cause?: unknown): UsageError {
+function refusal(writing: Writing, path: readonly string[], why: string, value: unknown, expected: string): UsageError {
   const where = path.length === 0 ? "" : ` ${path.join(".")}:`;
-  return new UsageError(`${what}:${where} ${why}`, { value, expected }, { cause });
+  return new UsageError(`${writing.what}:${where} ${why}`, { value, expected }, { cause: writing.cause });
 }

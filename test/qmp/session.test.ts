@@ -70,6 +70,19 @@ test("R31: at most eight in-band commands are before QEMU, the rest follow in or
   expect(requests.map((request) => request.execute)).toEqual(Array.from({ length: 20 }, (_, index) => `x-${index}`));
 });
 
+test.each([
+  [5, 7],
+  [6, 7],
+  [7, 8],
+  [11, 8],
+])("R31: QEMU %i reads on, out of band too, with %i commands before it", async (major, window) => {
+  const { session, heard, requests } = await conversation({ greeting: { QMP: { version: { qemu: { micro: 0, minor: 0, major }, package: "" }, capabilities: ["oob"] } } });
+  for (let call = 0; call < 20; call++) void session.execute("x").catch(() => {});
+  await heard(window);
+  await settled();
+  expect(requests).toHaveLength(window);
+});
+
 test("R35: a call that is given up keeps its place before QEMU until its late reply, which is swallowed", async () => {
   const { session, heard, requests, say } = await conversation();
   const controller = new AbortController();
