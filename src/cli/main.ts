@@ -42,7 +42,8 @@ function sinkOf(stream: NodeJS.WriteStream): Sink & { written(): Promise<Error |
     },
     isTTY: stream.isTTY === true,
     get columns() {
-      return stream.isTTY ? stream.columns : undefined;
+      // A terminal that nobody told its size says 0.
+      return stream.isTTY ? stream.columns || 80 : undefined;
     },
   };
 }

@@ -27,4 +27,10 @@ test("nothing is wiped where nothing was drawn", () => {
   expect(io.stderr.text).toBe("");
 });
 
+test("after an interrupt nothing is drawn: it does not go there any more", () => {
+  const io = ioOf({ columns: 20, signal: AbortSignal.abort() });
+  progressLine(io).onProgress?.(progress);
+  expect(io.stderr.text).toBe("");
+});
+
 test("in a pipe there is no progress to ask for", () => expect(progressLine(ioOf()).onProgress).toBeUndefined());

@@ -23,6 +23,8 @@ export const verb: Verb = {
     await using monitor = await machine.connect({ monitor: "watch", signal: io.signal });
     const draw = args.flag("json") || !io.stdout.isTTY ? (event: MonitorEvent): string => toJson(event) : drawer(io);
     const left = await watch(monitor, args.operands.slice(1), { ...limits, signal: io.signal }, (event) => io.stdout.write(`${draw(event)}\n`));
+    // ^C is how a watcher ends: nothing to complain about.
+    if (io.signal.aborted) return 130;
     return left > 0 && limits.count !== undefined ? 5 : 0;
   },
 };
@@ -38,39 +40,31 @@ function limitsOf(args: Arguments): Limits {
   return { count: count === undefined ? undefined : Number(count), timeout: timeout === undefined ? undefined : parseDuration(timeout) };
 }
 
-/** Resolves with how many of `count` did not come by the deadline; rejects on an interrupt, or with why the machine is gone. */
+/** Resolves with how many of `count` did not come by the deadline or the interrupt; rejects with why the machine is gone. */
 async function watch(monitor: Monitor, names: readonly string[], limits: Limits & { readonly signal: AbortSignal }, print: (event: MonitorEvent) => void): Promise<number> {
   using events = monitor.events();
   const wanted = new Set(names.map((name) => name.toUpperCase()));
   let left = limits.count ?? Infinity;
-  let late = false;
-  const { promise: over, resolve, reject } = deferred();
-  const interrupt = (): void => reject(limits.signal.reason);
-  const timer = limits.timeout === undefined ? undefined : setTimeout(() => resolve((late = true)), limits.timeout);
-  limits.signal.addEventListener("abort", interrupt, { once: true });
-  if (limits.signal.aborted) interrupt();
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  const timer = limits.timeout === undefined ? undefined : setTimeout(end, limits.timeout);
+  limits.signal.addEventListener("abort", end, { once: true });
+  if (limits.signal.aborted) end();
+  const ended = new Promise<undefined>((resolve) => over.signal.addEventListener("abort", () => resolve(undefined), { once: true }));
   const iterator = events[Symbol.asyncIterator]();
   try {
-    while (left > 0) {
-      const next = await Promise.race([iterator.next(), over]);
-      if (late || next === true || next.done === true) break;
+    while (left > 0 && !over.signal.aborted) {
+      const next = await Promise.race([iterator.next(), ended]);
+      if (next === undefined || next.done === true) break;
       if (wanted.size > 0 && !wanted.has(next.value.event)) continue;
       print(next.value);
       left--;
     }
   } finally {
     clearTimeout(timer);
-    limits.signal.removeEventListener("abort", interrupt);
+    limits.signal.removeEventListener("abort", end);
   }
   return left;
-}
-
-function deferred(): { promise: Promise<true>; resolve: (value: true) => void; reject: (reason: unknown) => void } {
-  let resolve!: (value: true) => void;
-  let reject!: (reason: unknown) => void;
-  const promise = new Promise<true>((yes, no) => ([resolve, reject] = [yes, no]));
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }
 
 function drawer(io: Io): (event: MonitorEvent) => string {
