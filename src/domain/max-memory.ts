@@ -31,8 +31,8 @@ export const maxMemory: ResourceKind<MaxMemoryChange> = {
       reason: `maximum memory ${formatSize(size)} is below memory.current ${formatSize(after.memory.current)} of the config`,
       instead: `qmpctl setmem ${name} ${formatSize(size)} --static first`,
     })),
-    ...when(after.memory.hotplug !== undefined && after.memory.hotplug.limit < size, () => ({
-      reason: `maximum memory ${formatSize(size)} is above memory.hotplug.limit ${formatSize(after.memory.hotplug?.limit ?? 0)} of the config`,
+    ...when(after.memory.hotplug !== undefined && after.memory.hotplug.limit <= size, () => ({
+      reason: `maximum memory ${formatSize(size)} is not below memory.hotplug.limit ${formatSize(after.memory.hotplug?.limit ?? 0)} of the config`,
       instead: "raise memory.hotplug.limit in the config first",
     })),
   ],

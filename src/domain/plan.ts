@@ -1,9 +1,10 @@
 import { ConfigError } from "../config/config-error.ts";
 import { type Edit, editJson } from "../config/edit.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../config/launch.ts";
+import { UsageError } from "../errors.ts";
 import type { Change, Refusal, Scope, Value } from "./change.ts";
 import type { Facts, LiveFacts, Reason } from "./resource.ts";
-import { kindOf } from "./resources.ts";
+import { kindOf, nameOf } from "./resources.ts";
 import { type Legs, legsOf } from "./scope.ts";
 import type { Step } from "./step.ts";
 
@@ -54,6 +55,7 @@ export interface PlanInput {
 export function plan(input: PlanInput): Plan {
   const { name, changes, scope, facts } = input;
   for (const change of changes) kindOf(change).check(change);
+  refuseTwice(changes);
   const legs = legsOf(scope, { name, state: facts.state, why: facts.why, transient: facts.config === null });
   const fixed = legs.static && facts.config !== null ? planStatic(input, facts.config) : null;
   const live = legs.dynamic && facts.live !== null ? planLive(input, { ...facts, live: facts.live }) : null;
@@ -70,6 +72,15 @@ export function plan(input: PlanInput): Plan {
   };
 }
 
+/** One thing asked for twice can't be so both times. */
+function refuseTwice(changes: readonly Change[]): void {
+  const seen = new Set<string>();
+  for (const name of changes.map(nameOf)) {
+    if (seen.has(name)) throw new UsageError(`${name}: asked for twice in one set of changes`, { value: name, expected: "each resource once" });
+    seen.add(name);
+  }
+}
+
 interface StaticPlan {
   readonly legs: readonly PlannedLeg[];
   readonly text: string | null;
@@ -78,15 +89,23 @@ interface StaticPlan {
 
 function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
   const { changes, facts, force, name, stored } = input;
-  const legs = changes.map((change) => {
-    const before = kindOf(change).inConfig(change, config);
-    return { before, needed: before !== kindOf(change).wanted(change) };
-  });
-  const wanted = changes.filter((_, position) => legs[position]?.needed);
-  const after = wanted.reduce((before, change) => kindOf(change).applied(change, before), config);
+  let after = config;
+  const wanted: Change[] = [];
+  for (const change of maximaFirst(changes)) {
+    if (kindOf(change).inConfig(change, after) === kindOf(change).wanted(change)) continue;
+    wanted.push(change);
+    after = kindOf(change).applied(change, after);
+  }
+  const legs = changes.map((change) => ({ before: kindOf(change).inConfig(change, config), needed: wanted.includes(change) }));
   const refusals = wanted.flatMap((change) => refuse("static", kindOf(change).staticReasons(change, { ...facts, after }, { name, force })));
   if (wanted.length === 0 || refusals.length > 0 || stored === null) return { legs, text: null, refusals };
   return { legs, ...editText(stored, wanted.flatMap((change) => kindOf(change).edits(change, config))) };
+}
+
+/** A value may follow its maximum: what is asked for by name comes after that, and counts. */
+function maximaFirst(changes: readonly Change[]): readonly Change[] {
+  const isMaximum = ({ resource }: Change): boolean => resource === "max-memory" || resource === "max-vcpus";
+  return [...changes.filter(isMaximum), ...changes.filter((change) => !isMaximum(change))];
 }
 
 function editText(stored: { path: string; text: string }, edits: readonly Edit[]): { text: string | null; refusals: readonly Refusal[] } {

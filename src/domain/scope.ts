@@ -22,17 +22,28 @@ export interface ScopeFacts {
  */
 export function legsOf(scope: Scope, facts: ScopeFacts): Legs {
   const dynamic = scope === "dynamic" || scope === "both" || (scope === "current" && facts.state !== "stopped");
-  const fixed = scope === "static" || scope === "both" || (scope === "current" && facts.state === "stopped" && !facts.transient);
+  const fixed = scope === "static" || scope === "both" || (scope === "current" && facts.state === "stopped");
   return { static: fixed, dynamic, refusals: [...refuseLive(dynamic, scope, facts), ...refuseStatic(fixed, facts)] };
 }
 
-function refuseLive(dynamic: boolean, scope: Scope, { name, state, why }: ScopeFacts): readonly Refusal[] {
+/** Why one side can't be made equal the other: there is only one. */
+export function missingSides({ name, state, why, transient }: ScopeFacts): readonly Refusal[] {
+  const config: readonly Refusal[] = transient ? [{ leg: "static", reason: "a transient machine has no config", instead: "`qmpctl define` it first" }] : [];
+  if (state === "running" || state === "paused") return config;
+  const live: Refusal =
+    state === "stopped"
+      ? { leg: "dynamic", reason: "the machine is not running", instead: `qmpctl start ${name}` }
+      : { leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead: "try again when its monitor answers" };
+  return [...config, live];
+}
+
+function refuseLive(dynamic: boolean, scope: Scope, { name, state, why, transient }: ScopeFacts): readonly Refusal[] {
   if (!dynamic || state === "running" || state === "paused") return [];
   if (state === "stopped") {
     const instead = scope === "both" ? "--static alone changes what the next start uses" : `qmpctl start ${name}, or --static`;
     return [{ leg: "dynamic", reason: "the machine is not running", instead }];
   }
-  const instead = scope === "dynamic" ? "try again when its monitor answers" : "--static alone changes what the next start uses";
+  const instead = scope === "dynamic" || transient ? "try again when its monitor answers" : "--static alone changes what the next start uses";
   return [{ leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead }];
 }
 

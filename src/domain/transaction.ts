@@ -11,9 +11,10 @@ import { lockDomain } from "./domain-lock.ts";
 import { openControl } from "./machine.ts";
 import type { Monitor } from "./monitor.ts";
 import { type Place } from "./place.ts";
-import { type Plan, plan } from "./plan.ts";
+import { type Plan, type PlanInput, plan } from "./plan.ts";
 import { type Ending, reportOf } from "./report.ts";
 import type { Facts, LiveFacts } from "./resource.ts";
+import { missingSides } from "./scope.ts";
 import { type Deadline, deadlineIn, type Work } from "./step.ts";
 import { undoSteps } from "./undo.ts";
 
@@ -35,11 +36,20 @@ export async function changeDomain(place: Place, wanted: Wanted, options: Change
   const deadline = deadlineIn(options.timeout ?? CHANGE_TIMEOUT);
   const stored = await readStored(place);
   await using monitor = await openFor(place, stored, options);
-  const facts = await readFacts(place, stored, monitor);
-  const changes = typeof wanted === "function" ? wanted(facts) : wanted;
+  const facts = await readFacts(place, stored, monitor, options.signal);
   const scope = options.scope ?? "current";
-  const planned = plan({ name: place.name, changes, scope, force: options.force ?? false, facts, stored });
-  return await new Transaction(place, stored, facts, planned, scope, options, monitor.open, deadline).run();
+  const planned = planFor(place, wanted, { scope, force: options.force ?? false, facts, stored });
+  // A monitor that did not answer is not asked again.
+  return await new Transaction(place, stored, facts, planned, scope, options, facts.live === null ? null : monitor.open, deadline).run();
+}
+
+function planFor(place: Place, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">): Plan {
+  const { facts } = input;
+  if (typeof wanted !== "function") return plan({ ...input, name: place.name, changes: wanted });
+  const planned = plan({ ...input, name: place.name, changes: wanted(facts) });
+  // To make one side equal the other takes both.
+  const missing = missingSides({ name: place.name, state: facts.state, why: facts.why, transient: facts.config === null });
+  return missing.length > 0 ? { ...planned, refusals: missing } : planned;
 }
 
 async function lockFor(place: Place, options: ChangeOptions): Promise<AsyncDisposable> {
@@ -66,11 +76,17 @@ async function openFor(place: Place, stored: Stored | null, options: ChangeOptio
   }
 }
 
-async function readFacts(place: Place, stored: Stored | null, { open, why }: Opened): Promise<Facts> {
+async function readFacts(place: Place, stored: Stored | null, { open, why }: Opened, signal: AbortSignal | undefined): Promise<Facts> {
   if (open === null) return factsWithout(stored, why);
-  const facts = await open.ask((session) => factsOf(place, stored, session, open.pid));
-  open.foundProcess(facts.live.pid);
-  return facts;
+  try {
+    const facts = await open.ask((session) => factsOf(place, stored, session, open.pid));
+    open.foundProcess(facts.live.pid);
+    return facts;
+  } catch (error) {
+    signal?.throwIfAborted();
+    // Greeted and then silent, or gone while it was asked: whatever it is, it is not known to be stopped.
+    return factsWithout(stored, error);
+  }
 }
 
 /** One change from its plan to its report. */

@@ -1,0 +1,141 @@
+import { describe, expect, test } from "vitest";
+import type { Change } from "../../src/domain/change.ts";
+import { UsageError } from "../../src/errors.ts";
+import { changedLines, configOf, factsOf, GIB, liveOf, MIB, planOf, reasonsOf, stoppedFacts, textOf } from "./facts.ts";
+
+const to = (mib: number): Change => ({ resource: "memory", size: mib * MIB });
+const toMax = (mib: number): Change => ({ resource: "max-memory", size: mib * MIB });
+const noBalloon = configOf({ memory: { max: GIB, current: GIB }, args: [] });
+
+describe("memory of the config", () => {
+  test("is one line of the file", () => {
+    const plan = planOf(to(300), "static");
+    expect(plan).toMatchObject({ refusals: [], steps: [], changes: [{ static: { before: GIB, needed: true }, dynamic: null }] });
+    expect(changedLines(textOf(configOf()), plan.text)).toEqual(['"current": "300MiB"']);
+  });
+
+  test("that is so already is not written", () => {
+    expect(planOf(to(1024), "static")).toMatchObject({ text: null, refusals: [], changes: [{ static: { needed: false } }] });
+  });
+
+  test("above the maximum is refused with both numbers", () => {
+    expect(planOf(to(3072), "static").refusals).toEqual([
+      { leg: "static", reason: "memory 3GiB is above memory.max 2GiB of the config", instead: "qmpctl setmaxmem web1 3GiB --static, then set the memory" },
+    ]);
+  });
+
+  test("below the least is refused, also by force: such a config could not be read again", () => {
+    const facts = stoppedFacts({ config: configOf({ memory: { min: 512 * MIB } }) });
+    expect(reasonsOf(planOf(to(300), "static", facts, true))).toEqual(["static: memory 300MiB is below memory.min 512MiB of the config"]);
+  });
+
+  test("below the maximum needs a balloon", () => {
+    expect(reasonsOf(planOf(to(300), "static", stoppedFacts({ config: noBalloon })))).toEqual([
+      "static: memory 300MiB below memory.max 1GiB needs a balloon device, and the config has none",
+    ]);
+    const readFromFile = configOf({ memory: { max: GIB, current: GIB }, args: ["-readconfig", "devices.cfg"] });
+    expect(planOf(to(300), "static", stoppedFacts({ config: readFromFile })).refusals).toEqual([]);
+  });
+});
+
+describe("memory of the running machine", () => {
+  test("is the balloon's target", () => {
+    const plan = planOf(to(300), "dynamic");
+    expect(plan.steps).toEqual([{ change: 0, step: { kind: "balloon", target: 300 * MIB, before: GIB, actual: GIB } }]);
+    expect(plan).toMatchObject({ text: null, refusals: [], changes: [{ static: null, dynamic: { before: GIB, needed: true } }] });
+  });
+
+  test("that is so already is not asked for", () => {
+    expect(planOf(to(1024), "dynamic")).toMatchObject({ steps: [], changes: [{ dynamic: { needed: false } }] });
+  });
+
+  test("that is there while the guest is on its way elsewhere is asked for, and undone to where it was headed", () => {
+    const plan = planOf(to(1024), "dynamic", factsOf({ asked: { balloon: 300 * MIB } }));
+    expect(plan.steps.map(({ step }) => step)).toEqual([{ kind: "balloon", target: GIB, before: 300 * MIB, actual: GIB }]);
+  });
+
+  test("without a balloon can't change", () => {
+    const live = liveOf({ memory: { size: GIB, actual: null, balloon: null, guest: null } });
+    expect(planOf(to(300), "dynamic", factsOf({ live })).refusals).toEqual([
+      {
+        leg: "dynamic",
+        reason: "the machine has no balloon device, so its memory can't change while it runs",
+        instead: `add "-device", "virtio-balloon-pci,id=balloon0" to the config's args and restart it`,
+      },
+    ]);
+    expect(planOf(to(1024), "dynamic", factsOf({ live })).refusals).toEqual([]);
+  });
+
+  test("is checked against its own maximum, not the config's", () => {
+    const live = liveOf({ memory: { size: GIB, actual: GIB, balloon: "/b", guest: null } });
+    expect(reasonsOf(planOf(to(1536), "both", factsOf({ live })))).toEqual(["dynamic: memory 1536MiB is above the 1GiB that the machine was started with"]);
+  });
+
+  test("below the config's least is refused without force", () => {
+    const facts = factsOf({ config: configOf({ memory: { min: 512 * MIB } }) });
+    expect(reasonsOf(planOf(to(300), "dynamic", facts))).toEqual(["dynamic: memory 300MiB is below memory.min 512MiB of the config"]);
+    expect(planOf(to(300), "dynamic", facts, true).refusals).toEqual([]);
+  });
+
+  describe("below what the guest uses", () => {
+    const saying = (secondsAgo: number) => {
+      const guest = { total: 1000 * MIB, available: 600 * MIB - 1, at: 1_800_000_000 - secondsAgo };
+      return factsOf({ live: liveOf({ memory: { size: 2 * GIB, actual: GIB, balloon: "/b", guest } }) });
+    };
+
+    test("is refused without force, with what would do", () => {
+      expect(planOf(to(300), "dynamic", saying(1)).refusals).toMatchObject([
+        { reason: expect.stringMatching(/^memory 300MiB is below the 419430401B that the guest says it uses/) as string, instead: "at least 401MiB, or --force" },
+      ]);
+      expect(planOf(to(300), "dynamic", saying(1), true).refusals).toEqual([]);
+      expect(planOf(to(401), "dynamic", saying(1)).refusals).toEqual([]);
+    });
+
+    test("counts while the guest's word is fresh", () => {
+      expect(planOf(to(300), "dynamic", saying(15)).refusals).toHaveLength(1);
+      expect(planOf(to(300), "dynamic", saying(16)).refusals).toEqual([]);
+    });
+  });
+});
+
+describe("maximum memory", () => {
+  test("is the config's business", () => {
+    const plan = planOf(toMax(4096), "static");
+    expect(plan.refusals).toEqual([]);
+    expect(changedLines(textOf(configOf()), plan.text)).toEqual(['"max": "4GiB",']);
+  });
+
+  test("takes the memory with it where no balloon could hold that down", () => {
+    const plan = planOf(toMax(2048), "static", stoppedFacts({ config: noBalloon }));
+    expect(plan.refusals).toEqual([]);
+    expect(changedLines(textOf(noBalloon), plan.text)).toEqual(['"max": "2GiB",', '"current": "2GiB"']);
+  });
+
+  test("below the memory is refused with both numbers", () => {
+    expect(planOf(toMax(512), "static").refusals).toEqual([
+      { leg: "static", reason: "maximum memory 512MiB is below memory.current 1GiB of the config", instead: "qmpctl setmem web1 512MiB --static first" },
+    ]);
+  });
+
+  test.each([4096, 8192])("of %i MiB is refused where memory can be plugged up to 4 GiB", (mib) => {
+    const facts = stoppedFacts({ config: configOf({ memory: { hotplug: { slots: 2, limit: 4 * GIB } } }) });
+    expect(reasonsOf(planOf(toMax(mib), "static", facts))).toEqual([`static: maximum memory ${mib / 1024}GiB is not below memory.hotplug.limit 4GiB of the config`]);
+  });
+
+  test("of a running machine is fixed", () => {
+    expect(planOf(toMax(4096), "dynamic").refusals).toEqual([
+      { leg: "dynamic", reason: "QEMU fixes the maximum memory at start (2GiB)", instead: "qmpctl setmaxmem web1 4GiB --static, then qmpctl restart web1" },
+    ]);
+    expect(planOf(toMax(2048), "dynamic").refusals).toEqual([]);
+  });
+});
+
+describe("a size that no machine could have", () => {
+  test.each([0, -4096, 1, 4095, 1.5, Number.NaN, Infinity, 2 ** 60])("as memory of %d bytes is a misuse", (size) => {
+    expect(() => planOf({ resource: "memory", size }, "static")).toThrow(UsageError);
+  });
+
+  test.each([0, -MIB, 4096, MIB + 4096])("as maximum memory of %d bytes is a misuse", (size) => {
+    expect(() => planOf({ resource: "max-memory", size }, "static")).toThrow(UsageError);
+  });
+});
