@@ -22,6 +22,10 @@ export function stepKindOf(step: Step): StepKind<Step> {
 export interface StepRecord extends PlannedStep {
   outcome: StepReport["outcome"];
   reason?: string;
+  /** What was thrown, where it failed. */
+  cause?: unknown;
+  /** The steps that were sent to take it back; empty where nothing had come of it. */
+  back?: readonly Step[];
 }
 
 /** Starts the books of a plan's steps. */
@@ -43,8 +47,8 @@ export function reportStep({ step, outcome, reason }: StepRecord): StepReport {
 export async function applySteps(records: readonly StepRecord[], work: Work): Promise<void> {
   const asked: StepRecord[] = [];
   for (const record of records) {
+    work.signal?.throwIfAborted();
     await noting(record, async () => {
-      work.signal?.throwIfAborted();
       record.outcome = "pending";
       await stepKindOf(record.step).begin(record.step, work);
       if (stepKindOf(record.step).asksGuest) asked.push(record);
@@ -80,6 +84,7 @@ async function noting(record: StepRecord, act: () => Promise<void>): Promise<voi
   } catch (error) {
     record.outcome = "failed";
     record.reason = messageOf(error);
+    record.cause = error;
     throw error;
   }
 }

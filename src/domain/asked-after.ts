@@ -1,5 +1,7 @@
 import type { StepRecord } from "./apply.ts";
 import type { Asked } from "./asked.ts";
+import { CommandError } from "../qmp/errors.ts";
+import { stayingAfter } from "./guest-refusals.ts";
 import type { LiveFacts } from "./resource.ts";
 import { indices } from "./vcpus.ts";
 
@@ -8,20 +10,23 @@ export function askedAfter({ asked }: LiveFacts, records: readonly StepRecord[])
   return records.reduce(withStep, asked);
 }
 
-function withStep(asked: Asked, { step, outcome }: StepRecord): Asked {
+function withStep(asked: Asked, { step, outcome, cause, back }: StepRecord): Asked {
   if (outcome === "planned" || outcome === "skipped") return asked;
-  const undone = outcome === "undone";
   switch (step.kind) {
     case "balloon":
-      return { ...asked, balloon: undone ? step.before : step.target };
-    case "plug":
-      return outcome === "failed" ? asked : usedUp(asked, step.slot.count);
+      return cause instanceof CommandError ? asked : { ...asked, balloon: outcome === "undone" ? step.before : step.target };
+    case "plug": {
+      const nothing = cause instanceof CommandError || (outcome === "undone" && back?.length === 0);
+      return nothing ? asked : usedUp(asked, step.slot.count);
+    }
     case "unplug": {
       const vcpus = step.slots.flatMap(({ slot }) => [...indices(slot)]);
       const others = (asked.unplug ?? []).filter((vcpu) => !vcpus.includes(vcpu));
+      const replugged = (back ?? []).flatMap((each) => (each.kind === "plug" ? indices(each.slot) : []));
+      const settled = new Set([...replugged, ...stayingAfter(cause)]);
+      const waiting = outcome === "done" || outcome === "undone" ? [] : vcpus.filter((vcpu) => !settled.has(vcpu));
       // Plugged back means as many new threads.
-      if (undone) return usedUp({ ...asked, unplug: others }, vcpus.length);
-      return { ...asked, unplug: outcome === "done" ? others : [...others, ...vcpus] };
+      return usedUp({ ...asked, unplug: [...others, ...waiting] }, replugged.length);
     }
     case "pin":
       return asked;

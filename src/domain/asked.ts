@@ -25,10 +25,23 @@ export async function readAsked(folder: string, pid: number | null): Promise<Ask
   if (pid === null) return {};
   try {
     const kept = JSON.parse(await readFile(fileOf(folder), "utf8")) as Kept;
-    return kept.pid === pid && kept.started === (await startTime(pid)) ? kept : {};
+    return kept.pid === pid && kept.started === (await startTime(pid)) ? asAsked(kept) : {};
   } catch {
     return {};
   }
+}
+
+/** Only what can be meant: a number that is none would end up in a plan. */
+function asAsked({ balloon, unplug, threads }: { readonly [Key in keyof Asked]: unknown }): Asked {
+  return {
+    ...(isCount(balloon) ? { balloon } : {}),
+    ...(Array.isArray(unplug) && unplug.every(isCount) ? { unplug } : {}),
+    ...(isCount(threads) ? { threads } : {}),
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 /** Keeps what was asked. Call it under the domain's lock. */
@@ -48,4 +61,3 @@ export async function forgetAsked(folder: string): Promise<void> {
 function fileOf(folder: string): string {
   return join(folder, "asked.json");
 }
-

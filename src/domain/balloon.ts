@@ -1,4 +1,5 @@
 import { formatSize } from "../config/size.ts";
+import { CommandError } from "../qmp/errors.ts";
 import type { StepKind } from "./step-kind.ts";
 import { settle } from "./settle.ts";
 import type { BalloonStep, StepEnd, Work } from "./step.ts";
@@ -13,7 +14,8 @@ export const balloon: StepKind<BalloonStep> = {
     await monitor.ask((session) => session.execute("balloon", { value: step.target }));
   },
   settle: (step, work) => wait(step, [step.target], work),
-  inverse: (step) => [{ kind: "balloon", target: step.before, before: step.target, actual: step.actual }],
+  // Refused by QEMU, it has changed nothing, and would be refused again.
+  inverse: (step, _now, _before, cause) => (cause instanceof CommandError ? [] : [{ kind: "balloon", target: step.before, before: step.target, actual: step.actual }]),
 };
 
 async function wait(step: BalloonStep, ends: readonly number[], work: Work): Promise<StepEnd> {

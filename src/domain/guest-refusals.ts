@@ -11,6 +11,21 @@ const WORDS: Readonly<Record<number, string>> = {
   130: "a device it depends on is busy",
 };
 
+/** Somebody said no to letting go of vCPUs: these stay, and won't leave later either. */
+export class StayError extends HostError {
+  readonly staying: ReadonlySet<number>;
+
+  constructor(message: string, staying: readonly number[], options?: { readonly cause?: unknown }) {
+    super(message, {}, options);
+    this.staying = new Set(staying);
+  }
+}
+
+/** The vCPUs that are known to stay, by what an unplug failed with. */
+export function stayingAfter(cause: unknown): ReadonlySet<number> {
+  return cause instanceof StayError ? cause.staying : new Set();
+}
+
 /** What the guest says about vCPUs it is to let go of, by ACPI_DEVICE_OST. */
 export class GuestRefusals {
   readonly #status = new Map<number, number>();
@@ -26,11 +41,11 @@ export class GuestRefusals {
     return this.#status.has(vcpu);
   }
 
-  error(vcpus: readonly number[]): HostError {
+  error(vcpus: readonly number[]): StayError {
     const said = vcpus.map((vcpu) => {
       const status = this.#status.get(vcpu) ?? 1;
       return `vCPU ${vcpu} (${WORDS[status] ?? "no reason given"}, _OST status ${status})`;
     });
-    return new HostError(`unplug: the guest refused to let go of ${said.join(", ")}`);
+    return new StayError(`unplug: the guest refused to let go of ${said.join(", ")}`, vcpus);
   }
 }

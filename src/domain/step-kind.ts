@@ -15,9 +15,9 @@ export interface StepKind<S extends Step> {
   settle(step: S, work: Work): Promise<StepEnd>;
   /**
    * The steps that lead from the machine as it is now to how it was `before`; none where nothing came of the step.
-   * A string says why there is no way back.
+   * A string says why there is no way back. `cause` is what the step failed with, if it did.
    */
-  inverse(step: S, now: Live, before: Live): readonly Step[] | string;
+  inverse(step: S, now: Live, before: Live, cause?: unknown): readonly Step[] | string;
   /** What can't be taken back of a step that was asked for and not done; null when nothing. */
-  irrevocable?(step: S, now: Live): string | null;
+  irrevocable?(step: S, now: Live, cause?: unknown): string | null;
 }

@@ -1,7 +1,7 @@
 import { messageOf } from "../errors.ts";
 import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
 import { type Live, readLive } from "./live.ts";
-import { deadlineIn, type Step, type Work } from "./step.ts";
+import { deadlineIn, type Work } from "./step.ts";
 
 /** How long the way back may take, whatever the change was given. */
 export const UNDO_TIMEOUT = 15_000;
@@ -21,7 +21,7 @@ export async function undoSteps(records: readonly StepRecord[], work: Work, time
 
 async function undoOne(record: StepRecord, work: Work): Promise<void> {
   try {
-    const obstacle = await takeBack(record.step, work);
+    const obstacle = await takeBack(record, work);
     record.outcome = obstacle === null ? "undone" : "undo-failed";
     if (obstacle !== null) record.reason = because(record, obstacle);
   } catch (error) {
@@ -31,16 +31,18 @@ async function undoOne(record: StepRecord, work: Work): Promise<void> {
 }
 
 /** Undoes one step; what stands in the way, or null when it is as before. */
-async function takeBack(step: Step, work: Work): Promise<string | null> {
+async function takeBack(record: StepRecord, work: Work): Promise<string | null> {
+  const { step, cause } = record;
   const kind = stepKindOf(step);
   const now = await readNow(work);
-  const inverse = kind.inverse(step, now, work.live);
+  const inverse = kind.inverse(step, now, work.live, cause);
   if (typeof inverse === "string") return inverse;
+  record.back = inverse;
   const records = recordsOf(inverse.map((each) => ({ step: each, change: 0 })));
   await applySteps(records, { ...work, live: now });
   const pending = records.find((record) => record.outcome === "pending");
   if (pending !== undefined) return pending.reason ?? "not done in time";
-  return kind.irrevocable?.(step, now) ?? null;
+  return kind.irrevocable?.(step, now, cause) ?? null;
 }
 
 function readNow({ monitor }: Work): Promise<Live> {

@@ -1,6 +1,6 @@
 import { CommandError } from "../qmp/errors.ts";
 import type { Session } from "../qmp/session.ts";
-import { GuestRefusals } from "./guest-refusals.ts";
+import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
 import type { Live } from "./live.ts";
 import { settle } from "./settle.ts";
 import type { StepKind } from "./step-kind.ts";
@@ -19,9 +19,11 @@ export const unplug: StepKind<UnplugStep> = {
   undoing: (step) => (step.noReturn === null ? step.slots.map(({ slot }) => `device_add vCPU ${slot.first}`).join("; ") : undefined),
 
   begin: async (step, { monitor }) => {
-    for (const { device } of step.slots) {
+    for (const [position, { device }] of step.slots.entries()) {
       // Asking twice is harmless, and one that is gone already is what is wanted.
-      await monitor.ask((session) => session.execute("device_del", { id: device })).catch(ignoreGone);
+      await monitor.ask((session) => session.execute("device_del", { id: device })).catch((error: unknown) => {
+        ignoreGone(error, step.slots.slice(position).flatMap(({ slot }) => [...indices(slot)]));
+      });
     }
   },
 
@@ -49,8 +51,9 @@ export const unplug: StepKind<UnplugStep> = {
     return gone.flatMap((slot): Step[] => [plugStep(slot, now), ...indices(slot).flatMap((vcpu) => maskAgain(vcpu, before))]);
   },
 
-  irrevocable: (step, now) => {
-    const stuck = step.slots.filter(({ slot }) => now.slots.some((it) => it.plugged && it.first === slot.first));
+  irrevocable: (step, now, cause) => {
+    const staying = stayingAfter(cause);
+    const stuck = step.slots.filter(({ slot }) => !staying.has(slot.first) && now.slots.some((it) => it.plugged && it.first === slot.first));
     return stuck.length === 0 ? null : `QEMU has accepted the unplug of vCPU ${stuck.map(({ slot }) => slot.first).join(", ")} and can't take it back: the guest may still do it`;
   },
 };
@@ -85,7 +88,8 @@ function end(step: UnplugStep, stuck: readonly number[], refusals: GuestRefusals
   return { outcome: "pending", reason: `unplug of vCPU ${stuck.join(", ")} is accepted; ${why} (${formatVcpus(step.from - (leaving(step).length - stuck.length))} now)` };
 }
 
-function ignoreGone(error: unknown): void {
-  if (error instanceof CommandError && error.class === "DeviceNotFound") return;
-  throw error;
+/** `unasked`: the vCPUs that QEMU was not told to let go of when it says no. */
+function ignoreGone(error: unknown, unasked: readonly number[]): void {
+  if (!(error instanceof CommandError)) throw error;
+  if (error.class !== "DeviceNotFound") throw new StayError(error.message, unasked, { cause: error });
 }
