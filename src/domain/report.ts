@@ -39,17 +39,21 @@ export function reportOf(ending: Ending): Report {
     refusals: plan.refusals,
     notes: ending.notes,
     ...followUps(outcome, ending),
-    ...(ending.config === null ? {} : { config: ending.config }),
+    // A text that was never written and never will be is no news.
+    ...(ending.config !== null && (ending.committed || ending.dryRun) ? { config: ending.config } : {}),
     elapsed: ending.elapsed,
   };
 }
 
-function overall(changes: readonly ChangeReport[], { plan, dryRun }: Ending): Outcome {
+function overall(changes: readonly ChangeReport[], { plan, dryRun, failure }: Ending): Outcome {
   if (plan.refusals.length > 0) return "refused";
   if (dryRun) return "planned";
   const legs = changes.flatMap((change) => [change.static.outcome, change.dynamic.outcome]);
-  const worst: readonly LegOutcome[] = ["failed", "rolled-back", "pending", "applied"];
-  return (worst.find((outcome) => legs.includes(outcome)) ?? "unchanged") as Outcome;
+  const has = (...outcomes: readonly LegOutcome[]): boolean => legs.some((outcome) => outcomes.includes(outcome));
+  // What was done and kept while the rest failed is not as it was.
+  if (has("failed") || (failure !== null && has("pending", "applied"))) return "failed";
+  if (failure !== null) return "rolled-back";
+  return has("pending") ? "pending" : has("applied") ? "applied" : "unchanged";
 }
 
 function changeReport(planned: PlannedChange, position: number, ending: Ending): ChangeReport {
@@ -98,24 +102,41 @@ function dynamicEnd(records: readonly StepRecord[]): Pick<Leg, "outcome" | "reas
   return { outcome: "applied" };
 }
 
-/** The command that finishes what is left, and the one that takes it back. */
-function followUps(outcome: Outcome, { name, plan, scope, facts, records }: Ending): Pick<Report, "finish" | "takeBack"> {
+/** The command that finishes what is left, and the one that takes back what was done. */
+function followUps(outcome: Outcome, ending: Ending): Pick<Report, "finish" | "takeBack"> {
   if (outcome !== "failed" && outcome !== "pending") return {};
-  const touched = plan.changes.filter((_, position) => records.some((record) => record.change === position && record.outcome !== "skipped"));
-  const finish = touched.map(({ change }) => `qmpctl ${kindOf(change).command(change, name)}${flagsOf(outcome === "pending" ? "dynamic" : scope)}`);
-  const back = touched.flatMap(({ change }) => {
-    const before = facts.live === null ? null : kindOf(change).inLive(change, facts.live);
-    if (before === null) return [];
-    return [`qmpctl ${kindOf(change).command(withValue(change, before), name)}${flagsOf("dynamic")}`];
-  });
+  const finish = ending.plan.changes.flatMap((planned, position) => finishing(planned, recordsAt(position, ending), ending));
+  const back = ending.plan.changes.flatMap((planned, position) => takingBack(planned, recordsAt(position, ending), ending));
   return { ...(finish.length > 0 ? { finish: finish.join(" && ") } : {}), ...(back.length > 0 ? { takeBack: back.join(" && ") } : {}) };
+}
+
+function recordsAt(position: number, { records }: Ending): readonly StepRecord[] {
+  return records.filter((record) => record.change === position);
+}
+
+function finishing({ change, static: fixed }: PlannedChange, records: readonly StepRecord[], { name, committed }: Ending): readonly string[] {
+  const dynamic = records.some(({ outcome }) => outcome !== "done");
+  return commandFor(change, name, { static: fixed?.needed === true && !committed, dynamic });
+}
+
+/** Nothing where there is no way back: an unplug that QEMU has accepted, a vCPU that must not be plugged again. */
+function takingBack({ change, static: fixed, dynamic: live }: PlannedChange, records: readonly StepRecord[], { name, committed }: Ending): readonly string[] {
+  const stuck = records.some(({ step, outcome }) => step.kind === "unplug" && (outcome !== "done" || step.noReturn !== null) && outcome !== "undone");
+  const left = records.some(({ outcome }) => ["done", "pending", "failed", "undo-failed"].includes(outcome));
+  const [before, running] = [committed && fixed?.needed === true ? fixed.before : null, left && !stuck ? (live?.before ?? null) : null];
+  if (before !== null && before === running) return commandFor(withValue(change, before), name, { static: true, dynamic: true });
+  return [
+    ...(running === null ? [] : commandFor(withValue(change, running), name, { static: false, dynamic: true })),
+    ...(before === null ? [] : commandFor(withValue(change, before), name, { static: true, dynamic: false })),
+  ];
+}
+
+function commandFor(change: ChangeReport["change"], name: string, legs: { readonly static: boolean; readonly dynamic: boolean }): readonly string[] {
+  if (!legs.static && !legs.dynamic) return [];
+  return [`qmpctl ${kindOf(change).command(change, name)}${legs.static ? " --static" : ""}${legs.dynamic ? " --dynamic" : ""}`];
 }
 
 function withValue(change: ChangeReport["change"], value: number | string): ChangeReport["change"] {
   if (change.resource === "vcpu-pin") return { ...change, cpus: String(value) };
   return "size" in change ? { ...change, size: Number(value) } : { ...change, count: Number(value) };
-}
-
-function flagsOf(scope: Scope): string {
-  return { current: "", static: " --static", dynamic: " --dynamic", both: " --static --dynamic" }[scope];
 }
