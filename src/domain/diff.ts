@@ -5,7 +5,7 @@ import { type ReadOptions, readBoth } from "./inspect.ts";
 import type { Place } from "./place.ts";
 import type { Facts, LiveFacts } from "./resource.ts";
 import { ALL, pinOf } from "./vcpu-pin.ts";
-import { pendingUnplug } from "./vcpus.ts";
+import { pendingUnplug, stayingVcpus } from "./vcpus.ts";
 
 /** One resource, side by side: what the config says, what QEMU says, what the guest says where it can be asked. */
 export interface DiffRow {
@@ -79,10 +79,10 @@ function whyPin(vcpu: number, pin: Value, mask: string | null, { live }: Facts):
   return CHANGED;
 }
 
-/** A vCPU's live mask; `all` when it is no narrower than what it would have unpinned. Null when it has no thread here. */
-export function liveMask(vcpu: number, { live, online }: LiveFacts): string | null {
+/** A vCPU's live mask; `all` when it is no narrower than what it would have unpinned, and not what the config pins it to. Null when it has no thread here. */
+export function liveMask(vcpu: number, { live, online, config }: LiveFacts): string | null {
   const affinity = live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
-  if (affinity === null) return null;
+  if (affinity === null || (config !== null && pinOf(config, vcpu) === affinity)) return affinity;
   const free = [online, live.mainAffinity].some((set) => set !== null && formatCpuList(set) === affinity);
   return free ? ALL : affinity;
 }
@@ -95,10 +95,10 @@ export function changesToRevert(facts: Facts): readonly Change[] {
   const changes: Change[] = [];
   if (vcpus.current <= live.maxVcpus) changes.push({ resource: "vcpus", count: vcpus.current });
   if (live.memory.actual !== null && memory.current <= live.memory.size) changes.push({ resource: "memory", size: memory.current });
-  for (const { index } of live.vcpus) {
+  for (const index of stayingVcpus({ ...facts, live }, vcpus.current)) {
     const [pin, mask] = [pinOf(config, index), liveMask(index, { ...facts, live })];
     // A vCPU that is about to leave needs no mask, and one that comes gets its own.
-    if (mask !== null && pin !== mask && index < vcpus.current) changes.push({ resource: "vcpu-pin", vcpu: index, cpus: String(pin) });
+    if (mask !== null && pin !== mask) changes.push({ resource: "vcpu-pin", vcpu: index, cpus: String(pin) });
   }
   return changes;
 }

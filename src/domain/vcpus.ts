@@ -32,9 +32,8 @@ export const vcpus: ResourceKind<VcpusChange> = {
 
   steps: ({ count }, facts) => {
     const { live } = facts;
-    const pending = pendingUnplug(facts).length > 0;
     if (count > live.vcpus.length) return growSteps(chooseFree(live, count - live.vcpus.length) ?? [], facts);
-    return count < live.vcpus.length || pending ? shrinkSteps(count, facts) : [];
+    return count < live.vcpus.length ? shrinkSteps(count, facts) : [];
   },
 };
 
@@ -122,8 +121,7 @@ function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly P
 
 function shrinkSteps(count: number, facts: LiveFacts): readonly Step[] {
   const { live } = facts;
-  const pending = new Set(pendingUnplug(facts));
-  const slots = pending.size > 0 ? live.slots.filter((slot) => pending.has(slot.first)).toReversed() : (chooseUsed(live, live.vcpus.length - count) ?? []);
+  const slots = leavingSlots(live, live.vcpus.length - count, new Set(pendingUnplug(facts)));
   return [{
     kind: "unplug",
     slots: slots.flatMap((slot) => (slot.device === null ? [] : [{ slot, device: slot.device }])),
@@ -131,6 +129,22 @@ function shrinkSteps(count: number, facts: LiveFacts): readonly Step[] {
     to: count,
     noReturn: replugRisk(slots.map((slot) => ({ ...slot, ejected: true })), live, facts.asked)[0]?.reason ?? null,
   }];
+}
+
+/** The slots that are to be empty afterwards: those that the guest was asked for already, and more where that is not enough. */
+function leavingSlots(live: Live, leaving: number, pending: ReadonlySet<number>): readonly Slot[] {
+  const asked = live.slots.filter((slot) => slot.plugged && pending.has(slot.first)).toReversed();
+  const others = live.slots.filter((slot) => slot.plugged && slot.first > 0 && !pending.has(slot.first)).toReversed();
+  const more = leaving - asked.reduce((sum, slot) => sum + slot.count, 0);
+  return more <= 0 ? asked : [...asked, ...(choose(others, more) ?? [])];
+}
+
+/** The vCPUs that stay when the machine shrinks to this count. */
+export function stayingVcpus(facts: LiveFacts, count: number): readonly number[] {
+  const { live } = facts;
+  const slots = count < live.vcpus.length ? leavingSlots(live, live.vcpus.length - count, new Set(pendingUnplug(facts))) : [];
+  const leaving = new Set(slots.flatMap(indices));
+  return live.vcpus.map(({ index }) => index).filter((index) => !leaving.has(index));
 }
 
 /** The vCPU indices of a slot. */
