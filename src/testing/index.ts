@@ -8,6 +8,8 @@
  */
 export { type Departure, DepartureError, QmpFailure } from "./departure.ts";
 export type { Directive } from "./directive.ts";
+export { type RecordedMonitor, type Recorder, type RecorderOptions, startRecorder } from "./recorder.ts";
 export { type MonitorPlace, type ReplayOptions, type ReplayServer, startReplay, type Weather } from "./replay-server.ts";
 export type { Said } from "./request.ts";
+export { fakeMachine, recordingMachine, type StandIn } from "./stand-in.ts";
 export { type Entry, formatTranscript, parseTranscript, readTranscript, type Transcript, TranscriptError } from "./transcript.ts";

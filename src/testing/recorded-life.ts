@@ -1,12 +1,13 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, watch, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
-import { stderr as ownStderr } from "node:process";
+import { env, stderr as ownStderr } from "node:process";
 import { promisify } from "node:util";
 import { splitOptions } from "../config/options.ts";
 import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
+import { takeLife, writeNote } from "./lives.ts";
 import { startRecorder } from "./recorder.ts";
 import { Recording } from "./recording.ts";
 import { joinWords } from "./shell-words.ts";
@@ -41,13 +42,24 @@ export async function recordLife(binary: string, args: readonly string[], option
   qemu.passOn();
   const monitors = moved.map((it) => ({ name: it.name, upstream: it.upstream, listen: it.address }));
   const recorder = await startRecorder({ monitors, write: file, provenance, replace });
+  const note = noteOf(options);
+  note("start");
   const before = qemu.stderr().length;
   const ended = qemu.ended.then(async () => {
     const crashed = options.pidfile !== undefined && existsSync(options.pidfile);
     await recorder.finish({ status: crashed ? "crashed" : "", stderr: qemu.stderr().slice(before) });
     rmSync(folder, { recursive: true, force: true });
+    note("end");
   });
   return { ended };
+}
+
+/** Notes of this life for the test that has it started; QEMU's own process id goes with them. */
+function noteOf(options: EmulatorOptions): (note: "start" | "end") => void {
+  const state = env["QMPCTL_REPLAY_STATE"];
+  if (state === undefined || options.pidfile === undefined) return () => {};
+  const [life, qemu] = [takeLife(state), Number(readFileSync(options.pidfile, "utf8"))];
+  return (note) => writeNote(state, { life, pid: qemu, note });
 }
 
 /** The transcript to write: the file named, or the next number in the folder named. Taken at once, so that two lives can't take the same. */

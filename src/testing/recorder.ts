@@ -26,6 +26,8 @@ export interface RecorderOptions {
   readonly replace?: readonly (readonly [string, string])[];
   /** Keeps the clients' own ids; otherwise they are numbered from 1, so that two recordings can be compared. */
   readonly keepIds?: boolean;
+  /** A client that ends its half of a connection wants the rest of its replies (R37). Otherwise it has left, and QEMU is told so: the two look the same to a proxy. */
+  readonly halfClose?: boolean;
 }
 
 /** A proxy between clients and a QEMU that writes down what they say. */
@@ -41,7 +43,7 @@ export interface Recorder extends AsyncDisposable {
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
   const folder = options.monitors.some((it) => it.listen === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
   const recording = new Recording(options.provenance ?? {}, options.replace ?? [], options.keepIds === true);
-  const posts = options.monitors.map((it) => new Post(it.name, parseAddress(it.upstream), recording));
+  const posts = options.monitors.map((it) => new Post(it.name, parseAddress(it.upstream), recording, options.halfClose === true));
   await Promise.all(posts.map((post, index) => post.listen(parseAddress(options.monitors[index]?.listen ?? `unix:${join(folder ?? "", `${post.name}.sock`)}`))));
   return new Proxy(posts, recording, options.write, folder);
 }
@@ -94,14 +96,16 @@ class Post {
   readonly name: string;
   readonly #upstream: Address;
   readonly #recording: Recording;
+  readonly #halfClose: boolean;
   readonly #server: Server;
   readonly #pairs = new Set<{ readonly client: Socket; readonly qemu: Socket; readonly over: Promise<void> }>();
   address = "";
   /** QEMU closed a connection that its client had not. */
   hungUp = false;
 
-  constructor(name: string, upstream: Address, recording: Recording) {
+  constructor(name: string, upstream: Address, recording: Recording, halfClose: boolean) {
     this.name = name;
+    this.#halfClose = halfClose;
     this.#upstream = upstream;
     this.#recording = recording;
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#pair(socket));
@@ -145,6 +149,8 @@ class Post {
       if (open) tap.close();
       open = false;
       qemu.end();
+      if (!this.#halfClose) client.destroy();
+      if (!this.#halfClose) qemu.destroy();
     };
     const hungUp = (): void => {
       if (open) this.hungUp = true;

@@ -16,7 +16,9 @@ export class Recording {
   readonly #lines: string[];
   readonly #replace: readonly (readonly [string, string])[];
   readonly #keepIds: boolean;
+  /** Unanswered: connection and id to number. */
   readonly #ids = new Map<string, number>();
+  #asked = 0;
   #connections = 0;
   #open = 0;
   #speaking = 0;
@@ -91,14 +93,17 @@ export class Recording {
     if (!isObject(value) || id === undefined) return value;
     const own = `${connection} ${canonical(id)}`;
     const asked = value.has("execute") || value.has("exec-oob");
-    const number = asked ? this.#ids.size + 1 : (this.#ids.get(own) ?? this.#ofAnother(canonical(id)));
-    if (asked) this.#ids.set(own, this.#ids.size + 1);
+    const number = asked ? ++this.#asked : this.#answered(own, canonical(id));
+    if (asked) this.#ids.set(own, this.#asked);
     return number === undefined ? value : new Map([...value].map(([key, member]) => [key, key === "id" ? { digits: String(number) } : member]));
   }
 
-  /** A reply to a client that had left (R28). */
-  #ofAnother(id: string): number | undefined {
-    return [...this.#ids].findLast(([key]) => key.endsWith(` ${id}`))?.[1];
+  /** The number of what this answers; if its client has not asked it, one who had left did (R28). */
+  #answered(own: string, id: string): number | undefined {
+    const key = this.#ids.has(own) ? own : [...this.#ids.keys()].findLast((it) => it.endsWith(` ${id}`));
+    const number = this.#ids.get(key ?? own);
+    this.#ids.delete(key ?? own);
+    return number;
   }
 
   #direct(directive: Directive): void {

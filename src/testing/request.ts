@@ -72,7 +72,8 @@ export function negotiate(request: Request, offered: readonly string[]): readonl
   if (!Array.isArray(enable)) return generic("Invalid parameter type for 'enable', expected: array", request.id);
   for (const [index, name] of enable.entries()) {
     if (typeof name !== "string") return generic(`Invalid parameter type for 'enable[${index}]', expected: string`, request.id);
-    if (name !== "oob") return generic(`Parameter 'enable[${index}]' does not accept value '${name}'`, request.id);
+    // So 7.2 and 10.0 call an item of a list here.
+    if (name !== "oob") return generic(`Parameter 'null' does not accept value '${name}'`, request.id);
   }
   if (stranger !== undefined) return generic(`Parameter '${stranger}' is unexpected`, request.id);
   const missing = enable.find((name) => !offered.includes(name as string));

@@ -206,13 +206,19 @@ export class Stage {
     const { exchange } = play;
     if (!exchange.query) this.#options.onChange?.();
     if (exchange.reply === undefined) this.happen(play.after, client);
-    if (exchange.reply === undefined || exchange.late) await client.gone;
+    if (exchange.reply === undefined || exchange.late) await this.#desertion(client);
     if (exchange.reply === undefined) return;
     if (exchange.late && monitor.client === client) await monitor.nextClient();
     const text = withPresent(withId(exchange.reply, request.id), exchange.at);
     const realized = await this.#realize(text, request.command);
     monitor.client?.outlet.message(realized, exchange.modifiers);
     this.happen(play.after, client);
+  }
+
+  /** Waits for a client to give up on its reply. Its place is free then, though its command goes on. */
+  async #desertion(client: Client): Promise<void> {
+    await client.gone;
+    client.socket.destroy();
   }
 
   async #realize(text: string, command: string): Promise<string> {

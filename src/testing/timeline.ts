@@ -23,6 +23,8 @@ interface Connection {
   readonly at: number | undefined;
   readonly waiting: Asked[];
   readonly heard: Map<string, number>;
+  /** Ids of commands that came before the negotiation: refused by rule, and no part of the story. */
+  readonly premature: Set<string>;
   negotiating: string | undefined;
   negotiated: boolean;
   open: boolean;
@@ -86,7 +88,7 @@ class Builder {
   #connect(number: number, monitor: string, line: number, at?: number): Connection {
     if (this.#connections.has(number)) throw this.#error(line, `connection ${number} was there before`);
     const prologue = { monitor, greeting: undefined, before: [], between: [], modifiers: [] };
-    const connection: Connection = { prologue, at, waiting: [], heard: new Map(), negotiating: undefined, negotiated: false, open: true };
+    const connection: Connection = { prologue, at, waiting: [], heard: new Map(), premature: new Set(), negotiating: undefined, negotiated: false, open: true };
     this.#connections.set(number, connection);
     return connection;
   }
@@ -116,6 +118,7 @@ class Builder {
       connection.negotiating = id;
       return;
     }
+    if (!connection.negotiated && connection.negotiating === undefined) return void connection.premature.add(id);
     const asked = message.get("arguments") ?? new Map<string, Json>();
     const query = isQuery(command, toPlain(asked));
     const exchange = { kind: "exchange" as const, line, command, arguments: canonical(asked), at: connection.at, query, during: [], reply: undefined, late: false, modifiers: [] };
@@ -134,6 +137,7 @@ class Builder {
     if (message.has("event")) return this.#event(connection, { kind: "event", line, text, modifiers });
     const id = idOf(message);
     if (id === connection.negotiating) return this.#negotiated(connection, message);
+    if (connection.premature.delete(id)) return;
     const place = id === "" ? 0 : connection.waiting.findIndex((it) => it.id === id);
     const [asked] = place < 0 ? [] : connection.waiting.splice(place, 1);
     if (asked !== undefined) return this.#reply(asked.exchange, text, modifiers, false);

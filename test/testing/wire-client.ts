@@ -5,7 +5,7 @@ import { parseAddress } from "../../src/wire/address.ts";
 /** A client that knows nothing of QMP: it sends text and collects lines. So the server is tested by something other than our own engine. */
 export interface WireClient extends AsyncDisposable {
   readonly socket: Socket;
-  /** All that came so far. */
+  /** What came and was not read yet. */
   received(): string;
   send(text: string): void;
   /** The next whole line, without its CRLF; rejects when the connection ends first. */
@@ -33,7 +33,6 @@ class Client implements WireClient {
   readonly events: Record<string, unknown>[] = [];
   readonly ended: Promise<void>;
   #received = "";
-  #read = 0;
   #closed = false;
   #wake: () => void = () => {};
 
@@ -65,13 +64,13 @@ class Client implements WireClient {
 
   async line(): Promise<string> {
     for (;;) {
-      const end = this.#received.indexOf("\r\n", this.#read);
+      const end = this.#received.indexOf("\r\n");
       if (end >= 0) {
-        const line = this.#received.slice(this.#read, end);
-        this.#read = end + 2;
+        const line = this.#received.slice(0, end);
+        this.#received = this.#received.slice(end + 2);
         return line;
       }
-      if (this.#closed) throw new Error(`ended with ${JSON.stringify(this.#received.slice(this.#read))} unread`);
+      if (this.#closed) throw new Error(`ended with ${JSON.stringify(this.#received)} unread`);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

@@ -1,0 +1,140 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { once } from "node:events";
+import { existsSync, watch } from "node:fs";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { execPath, kill } from "node:process";
+import { fileURLToPath } from "node:url";
+import { HostError } from "../errors.ts";
+import { DepartureError } from "./departure.ts";
+import { listLives, type Note, readNotes } from "./lives.ts";
+import { joinWords } from "./shell-words.ts";
+import { readTranscript } from "./transcript.ts";
+
+/** An emulator to name in a launch config, and private folders for the configs and sockets of one test. */
+export interface StandIn extends AsyncDisposable {
+  /** Path of an executable that takes QEMU's command line. All it needs is inside: no environment has to be set for it. */
+  readonly emulator: string;
+  /** A private temporary folder; its path is short enough for sockets. */
+  readonly folder: string;
+  /** QMPCTL_CONFIG_DIR and QMPCTL_RUNTIME_DIR, both inside `folder`. */
+  readonly env: Readonly<Record<"QMPCTL_CONFIG_DIR" | "QMPCTL_RUNTIME_DIR", string>>;
+  /** Rejects with DepartureError if any life left its recording; with `finished`, also if one was not played to its end. */
+  verify(options?: { readonly finished?: boolean }): Promise<void>;
+  /** Ends machines that still run, removes the folder, then rejects as `verify()`, unless that has been told already. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * An emulator that replays one life a start, so that start, restart and shutdown run whole without QEMU. `lives` are transcripts in order, or
+ * a folder of them (`1.qmp`, `2.qmp`, …); one start more fails. Throws TranscriptError for a damaged one, HostError where the package is not built.
+ */
+export async function fakeMachine(options: { readonly lives: string | readonly string[] }): Promise<StandIn> {
+  const named = typeof options.lives === "string" ? [options.lives] : options.lives;
+  const lives = listLives(named.map((it) => resolve(it)).join(":"));
+  const transcripts = await Promise.all(lives.map(readTranscript));
+  return new Machine(await prepare("fake-emulator", (state) => ({ QMPCTL_REPLAY: lives.join(":"), QMPCTL_REPLAY_STATE: state })), transcripts.length);
+}
+
+/**
+ * An emulator that starts the real one (`emulator`: a path, or a name on PATH) and records each life to `into`: a folder, where they become
+ * `1.qmp`, `2.qmp`, …, or one file. `close()` returns when all is written.
+ */
+export async function recordingMachine(options: { readonly emulator: string; readonly into: string }): Promise<StandIn> {
+  const settings = (state: string) => ({ QMPCTL_RECORD_EMULATOR: options.emulator, QMPCTL_RECORD: resolve(options.into), QMPCTL_REPLAY_STATE: state });
+  return new Machine(await prepare("recording-emulator", settings), undefined);
+}
+
+async function prepare(program: string, settings: (state: string) => Readonly<Record<string, string>>): Promise<string> {
+  const script = built(program);
+  const folder = await mkdtemp(join(tmpdir(), "qmp-"));
+  await Promise.all(["config", "run", "state"].map((it) => mkdir(join(folder, it), { mode: 0o700 })));
+  const variables = Object.entries(settings(join(folder, "state"))).map(([key, value]) => `${key}=${joinWords([value])}`);
+  const emulator = join(folder, "qemu-system-x86_64");
+  await writeFile(emulator, `#!/bin/sh\nexport ${variables.join(" ")}\nexec ${joinWords([execPath, script])} "$@"\n`);
+  await chmod(emulator, 0o755);
+  return folder;
+}
+
+/** The program beside this file, or, when this runs from its source, what was built from it. */
+function built(program: string): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const found = [join(here, `${program}.js`), join(here, "..", "..", "dist", "testing", `${program}.js`)].find(existsSync);
+  if (found === undefined) throw new HostError(`${program}.js: not built yet, run \`npm run build\``);
+  return found;
+}
+
+class Machine implements StandIn {
+  readonly folder: string;
+  readonly #lives: number | undefined;
+  #told = 0;
+
+  /** `lives`: how many there are to play; undefined for a recording. */
+  constructor(folder: string, lives: number | undefined) {
+    this.folder = folder;
+    this.#lives = lives;
+  }
+
+  get emulator(): string {
+    return join(this.folder, "qemu-system-x86_64");
+  }
+
+  get env(): StandIn["env"] {
+    return { QMPCTL_CONFIG_DIR: join(this.folder, "config"), QMPCTL_RUNTIME_DIR: join(this.folder, "run") };
+  }
+
+  async verify(options: { readonly finished?: boolean } = {}): Promise<void> {
+    this.#check(this.#notes(), options.finished === true);
+  }
+
+  async close(): Promise<void> {
+    if (!existsSync(this.folder)) return;
+    for (const note of running(this.#notes())) await end(note.pid);
+    if (this.#lives === undefined) await this.#untilWritten();
+    const notes = this.#notes();
+    await rm(this.folder, { recursive: true, force: true });
+    this.#check(notes, false);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #notes(): readonly Note[] {
+    return readNotes(join(this.folder, "state"));
+  }
+
+  #check(notes: readonly Note[], finished: boolean): void {
+    const departures = notes.filter((it) => it.note === "departure");
+    const found = [...departures.slice(this.#told), ...(finished ? this.#unplayed(notes) : [])];
+    this.#told = departures.length;
+    if (found.length > 0) throw new DepartureError(found.map(({ message, line, command }) => ({ message, line, command })));
+  }
+
+  #unplayed(notes: readonly Note[]): readonly { readonly message: string; readonly line: number; readonly command: string }[] {
+    return Array.from({ length: this.#lives ?? 0 }, (_, index) => index + 1).flatMap((life) => {
+      const own = notes.filter((it) => it.life === life);
+      if (own.length === 0) return [{ message: `life ${life} was never started`, line: 0, command: "start" }];
+      const last = own.findLast((it) => it.note === "unplayed");
+      return last !== undefined && last.message !== "" ? [last] : [];
+    });
+  }
+
+  /** A recorder writes its transcript when QEMU has ended, and notes it. */
+  async #untilWritten(): Promise<void> {
+    const watcher = watch(join(this.folder, "state"));
+    while (running(this.#notes()).length > 0) await once(watcher, "change");
+    watcher.close();
+  }
+}
+
+function running(notes: readonly Note[]): readonly Note[] {
+  return notes.filter((note) => note.note === "start" && !notes.some((it) => it.note === "end" && it.life === note.life));
+}
+
+/** Ends a machine of ours; a process that has got its id since is let be. */
+async function end(pid: number): Promise<void> {
+  const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  if (/fake-emulator|qemu-system/.test(words)) kill(pid, "SIGKILL");
+}

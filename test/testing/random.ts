@@ -1,0 +1,11 @@
+/** Pseudo-random numbers from a seed, so that a failing case can be run again: mulberry32's idea, a hash of a counter. */
+export function randomFrom(seed: number): { readonly below: (limit: number) => number; readonly pick: <T>(items: readonly T[]) => T } {
+  let counter = seed;
+  const below = (limit: number): number => {
+    counter = (counter + 0x9e3779b9) | 0;
+    let mixed = Math.imul(counter ^ (counter >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) % limit;
+  };
+  return { below, pick: (items) => items[below(items.length)] as (typeof items)[number] };
+}
