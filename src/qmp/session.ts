@@ -3,7 +3,7 @@ import { messageOf, QmpctlError } from "../errors.ts";
 import type { CommandName } from "../schema/commands.ts";
 import { eventCheck, type EventName, type QmpEvent } from "../schema/events.ts";
 import { explain, type Greeting } from "../schema/message.ts";
-import { formatAddress, parseAddress, type Address } from "../wire/address.ts";
+import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
 import { ConnectError, ProtocolError } from "../wire/errors.ts";
 import { showJson } from "../wire/json.ts";
 import { dial } from "../wire/socket.ts";
@@ -36,8 +36,8 @@ export type CloseReason = { readonly by: "us" } | { readonly by: "peer"; readonl
  *
  * @throws UsageError (no address), ConnectError, GreetingError, NegotiationError; the signal's reason as it is
  */
-export async function connect(address: string | Address, options: ConnectOptions = {}): Promise<Session> {
-  const at = typeof address === "string" ? parseAddress(address) : address;
+export async function connect(address: string | Target, options: ConnectOptions = {}): Promise<Session> {
+  const at = typeof address === "string" ? parseTarget(address) : address;
   const patience = new Patience(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
   try {
     const late = (): Error => new ConnectError(formatAddress(at), `not connected within ${patience.timeout} ms`);
@@ -72,7 +72,7 @@ async function greet(transport: Transport, patience: Patience, hooks: CallHooks)
 
 /** A monitor in command mode: there is no session that is not ready. Made by {@link connect} and {@link open}. */
 export class Session implements AsyncDisposable {
-  /** The monitor's address, as {@link parseAddress} reads it. */
+  /** The monitor's address, as {@link parseTarget} reads it. */
   readonly address: string;
   readonly greeting: Greeting;
   /** Whether commands can be sent out of band. */

@@ -1,34 +1,75 @@
 import { Buffer } from "node:buffer";
 import { UsageError } from "../errors.ts";
 
-/** Where a monitor listens. `host` is a name or an IP address without brackets. */
+/** A TLS server, and what to know it by and be known by: paths of PEM files. Without `ca`, the system's own authorities are trusted. */
+export interface TlsAddress {
+  readonly kind: "tls";
+  readonly host: string;
+  readonly port: number;
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name that the server's certificate has to bear, where it is not `host`. */
+  readonly name?: string | undefined;
+}
+
+/** A socket that a monitor listens on. `host` is a name or an IP address without brackets. */
 export type Address = { readonly kind: "unix"; readonly path: string } | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
-const EXPECTED = "unix:/path/to/socket, tcp:127.0.0.1:PORT or tcp:[::1]:PORT";
+/** A program whose stdin and stdout lead to a monitor, and its arguments. */
+export interface ExecAddress {
+  readonly kind: "exec";
+  readonly command: readonly string[];
+}
+
+/** Any way to a monitor. */
+export type Target = Address | TlsAddress | ExecAddress;
+
+const SOCKETS = "unix:/path/to/socket, tcp:127.0.0.1:PORT or tcp:[::1]:PORT";
+const TARGETS = `${SOCKETS}, tls:HOST:PORT?ca=FILE&cert=FILE&key=FILE, exec:COMMAND ARGUMENT…`;
 
 /** The longest path of a Unix socket, in bytes: `sun_path` of unix(7) without its closing zero. */
 const LONGEST_PATH = 107;
+
+/**
+ * What {@link parseAddress} reads, and `tls:vm.example:4444?ca=/etc/pki/ca.pem`, and
+ * `exec:ssh host socat - UNIX-CONNECT:/run/vm.sock` (words, or a JSON list of them; no shell). Throws a UsageError that says what is wrong.
+ */
+export function parseTarget(text: string): Target {
+  if (text.startsWith("tls:")) return parseTls(text, text.slice(4));
+  if (text.startsWith("exec:")) return parseExec(text, text.slice(5));
+  return parseSocket(text, TARGETS);
+}
 
 /**
  * `unix:/run/vm.sock`, `tcp:localhost:4444`, `tcp:[::1]:4444`. Plain TCP to another machine has to be asked for by its own name,
  * `plain-tcp:host:port`: whoever is on the way can read it, and command the guest. Throws a UsageError that says what is wrong.
  */
 export function parseAddress(text: string): Address {
+  return parseSocket(text, SOCKETS);
+}
+
+function parseSocket(text: string, expected: string): Address {
   const colon = text.indexOf(":");
   const scheme = text.slice(0, Math.max(0, colon));
   const rest = text.slice(colon + 1);
   if (scheme === "unix") return parseUnix(text, rest);
   if (scheme === "tcp") return parseTcp(text, rest, false);
   if (scheme === "plain-tcp") return parseTcp(text, rest, true);
-  throw refusal(text, scheme === "" ? "a kind of address is missing" : `no such kind of address: ${scheme}`);
+  throw refusal(text, scheme === "" ? "a kind of address is missing" : `no such kind of address: ${scheme}`, expected);
 }
 
-/** The text that {@link parseAddress} reads as this address. */
-export function formatAddress(address: Address): string {
+/** The text that {@link parseTarget} reads as this address. */
+export function formatAddress(address: Target): string {
   if (address.kind === "unix") return `unix:${address.path}`;
+  if (address.kind === "exec") return `exec:${address.command.every((word) => /^[^\s[]+$/.test(word)) ? address.command.join(" ") : JSON.stringify(address.command)}`;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return `${isLoopback(address.host) ? "tcp" : "plain-tcp"}:${host}:${address.port}`;
+  if (address.kind === "tcp") return `${isLoopback(address.host) ? "tcp" : "plain-tcp"}:${host}:${address.port}`;
+  const options = TLS_OPTIONS.flatMap((name) => (address[name] === undefined ? [] : [`${name}=${encodeURIComponent(address[name]).replaceAll("%2F", "/")}`]));
+  return `tls:${host}:${address.port}${options.length > 0 ? `?${options.join("&")}` : ""}`;
 }
+
+const TLS_OPTIONS = ["ca", "cert", "key", "name"] as const;
 
 /** Refuses a path that the system would cut short, or misreport as missing. */
 export function checkSocketPath(path: string): void {
@@ -49,21 +90,52 @@ function parseUnix(text: string, path: string): Address {
 }
 
 function parseTcp(text: string, rest: string, plain: boolean): Address {
-  const found = /^(?:\[([0-9a-fA-F:.]+(?:%\w+)?)\]|([^:[\]/,\s]+)):(\d{1,5})$/.exec(rest);
-  if (found === null) throw refusal(text, "not host:port");
-  const host = found[1] ?? found[2] ?? "";
-  const port = Number(found[3]);
-  if (port < 1 || port > 65535) throw refusal(text, `no such port: ${port}`);
+  const { host, port } = parseHostPort(text, rest);
   if (!plain && !isLoopback(host)) {
     throw refusal(text, `plain TCP to another machine lets anyone on the way command the guest; where that is meant, say plain-tcp:${rest}`);
   }
   return { kind: "tcp", host, port };
 }
 
+function parseTls(text: string, rest: string): Target {
+  const [at = "", options = ""] = rest.split(/\?(.*)/s);
+  const given = new URLSearchParams(options);
+  const unknown = [...given.keys()].find((name) => !(TLS_OPTIONS as readonly string[]).includes(name));
+  if (unknown !== undefined) throw refusal(text, `no such option: ${unknown}`);
+  if (given.has("cert") !== given.has("key")) throw refusal(text, "cert and key go together");
+  const chosen = Object.fromEntries(TLS_OPTIONS.flatMap((name) => (given.has(name) ? [[name, given.get(name) ?? ""]] : [])));
+  return { kind: "tls", ...parseHostPort(text, at), ...chosen };
+}
+
+function parseExec(text: string, rest: string): Target {
+  const command = rest.startsWith("[") ? parseWords(text, rest) : rest.split(/\s+/).filter((word) => word !== "");
+  if (command.length === 0) throw refusal(text, "the command is missing");
+  return { kind: "exec", command };
+}
+
+function parseWords(text: string, json: string): readonly string[] {
+  try {
+    const words: unknown = JSON.parse(json);
+    if (Array.isArray(words) && words.every((word): word is string => typeof word === "string")) return words;
+  } catch {
+    // Told below.
+  }
+  throw refusal(text, "not a JSON list of words");
+}
+
+function parseHostPort(text: string, rest: string): { readonly host: string; readonly port: number } {
+  const found = /^(?:\[([0-9a-fA-F:.]+(?:%\w+)?)\]|([^:[\]/,\s]+)):(\d{1,5})$/.exec(rest);
+  if (found === null) throw refusal(text, "not host:port");
+  const host = found[1] ?? found[2] ?? "";
+  const port = Number(found[3]);
+  if (port < 1 || port > 65535) throw refusal(text, `no such port: ${port}`);
+  return { host, port };
+}
+
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function refusal(text: string, why: string): UsageError {
-  return new UsageError(`${text}: ${why}`, { value: text, expected: EXPECTED });
+function refusal(text: string, why: string, expected: string = TARGETS): UsageError {
+  return new UsageError(`${text}: ${why}`, { value: text, expected });
 }

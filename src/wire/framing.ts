@@ -34,6 +34,7 @@ export interface Frames {
 export class Framer {
   readonly #peer: string;
   readonly #ceiling: number;
+  readonly #delimiter: number | undefined;
   /** The beginning of a message whose end has not come yet. */
   #held: Buffer = NOTHING;
   #heldLength = 0;
@@ -45,9 +46,11 @@ export class Framer {
   #exact = false;
   #wide = false;
 
-  constructor(peer: string, ceiling: number = MESSAGE_CEILING) {
+  /** `ceiling` in bytes. A `delimiter` is a byte that no message has in it, before which all is to be forgotten (R45). */
+  constructor(peer: string, ceiling: number = MESSAGE_CEILING, delimiter?: number) {
     this.#peer = peer;
     this.#ceiling = ceiling;
+    this.#delimiter = delimiter;
   }
 
   /** Bytes held of a message that is not complete. */
@@ -59,7 +62,7 @@ export class Framer {
   read(chunk: Uint8Array): Frames {
     const messages: Message[] = [];
     const bytes = chunk instanceof Buffer ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    let at = 0;
+    let at = this.#delimiter === undefined ? 0 : this.#forget(bytes, this.#delimiter);
     try {
       while (at < bytes.length) {
         if (this.#depth === 0) at = this.#skipBlank(bytes, at);
@@ -75,6 +78,15 @@ export class Framer {
       return { messages, fault };
     }
     return { messages, fault: undefined };
+  }
+
+  /** Where to begin after the last delimiter; what came before it is dropped. */
+  #forget(bytes: Buffer, delimiter: number): number {
+    const last = bytes.lastIndexOf(delimiter);
+    if (last < 0) return 0;
+    this.#heldLength = this.#depth = this.#digits = 0;
+    this.#inString = this.#escaped = this.#exact = this.#wide = false;
+    return last + 1;
   }
 
   /** Between messages there may be white space only; anything else but an object is not QMP. */

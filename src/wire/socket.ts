@@ -1,41 +1,61 @@
 import { connect, type Socket } from "node:net";
-import { checkSocketPath, formatAddress, type Address } from "./address.ts";
+import { checkSocketPath, formatAddress, type Target } from "./address.ts";
 import { ConnectError } from "./errors.ts";
 import { Framer } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 import type { Transport } from "./transport.ts";
 
 /**
- * Connects to a listening socket. Rejects with a ConnectError that says why, or with the signal's reason.
- * QEMU serves one client at a time, so being connected does not mean being heard (R1).
+ * Connects to an address. Rejects with a ConnectError that says why, or with the signal's reason.
+ * QEMU serves one client at a time, so being connected does not mean being heard (R1). `framer` is for peers that frame in a way of
+ * their own.
  */
-export function dial(address: Address, signal?: AbortSignal): Promise<Transport> {
+export async function dial(address: Target, signal?: AbortSignal, framer: Framer = new Framer(formatAddress(address))): Promise<Transport> {
+  signal?.throwIfAborted();
   const peer = formatAddress(address);
-  if (address.kind === "unix") checkSocketPath(address.path);
-  if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+  switch (address.kind) {
+    case "unix":
+      checkSocketPath(address.path);
+      return connected(connect({ path: address.path }), "connect", peer, framer, signal);
+    case "tcp":
+      return connected(connect({ host: address.host, port: address.port, noDelay: true }), "connect", peer, framer, signal);
+    // Loaded when asked for: most programs never do.
+    case "tls":
+      return (await import("./tls.ts")).dialTls(address, peer, framer, signal);
+    case "exec":
+      return (await import("./child.ts")).dialChild(address.command, peer, framer, signal);
+  }
+}
+
+/** A socket that is on its way, once it is there; `event` says so. Errors as for {@link dial}. */
+export function connected(socket: Socket, event: "connect" | "secureConnect", peer: string, framer: Framer, signal?: AbortSignal): Promise<Transport> {
   return new Promise((resolve, reject) => {
-    const socket = address.kind === "unix" ? connect({ path: address.path }) : connect({ host: address.host, port: address.port, noDelay: true });
     const settle = (act: () => void): void => {
       signal?.removeEventListener("abort", abort);
-      socket.removeAllListeners();
+      socket.removeListener(event, arrived);
+      socket.removeListener("error", failed);
       act();
     };
+    const arrived = (): void => settle(() => resolve(socketTransport(socket, peer, framer)));
+    const failed = (cause: NodeJS.ErrnoException): void => settle(() => reject(refusal(peer, cause)));
     const abort = (): void => {
       settle(() => {
-        giveUp(socket);
+        // The system may still report on a socket that nobody waits for any more.
+        socket.on("error", () => {});
+        socket.destroy();
         reject(signal?.reason as Error);
       });
     };
     signal?.addEventListener("abort", abort, { once: true });
-    socket.once("connect", () => settle(() => resolve(socketTransport(socket, peer))));
-    socket.once("error", (cause: NodeJS.ErrnoException) => settle(() => reject(refusal(peer, cause))));
+    socket.once(event, arrived);
+    socket.once("error", failed);
   });
 }
 
 /** A connected socket, its end or its break as the end of the iteration. Takes the socket over. */
 export function socketTransport(socket: Socket, peer: string, framer: Framer = new Framer(peer)): Transport {
   const inbox = new Inbox();
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  const closed = new Promise<void>((resolve) => (socket.closed ? resolve() : void socket.once("close", () => resolve())));
   socket.on("data", (chunk: Buffer) => {
     const frames = framer.read(chunk);
     inbox.push(frames.messages);
@@ -59,12 +79,6 @@ export function socketTransport(socket: Socket, peer: string, framer: Framer = n
   };
 }
 
-/** The system may still report on a socket that nobody waits for any more. */
-function giveUp(socket: Socket): void {
-  socket.on("error", () => {});
-  socket.destroy();
-}
-
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "nobody listens there: no such socket",
   ECONNREFUSED: "nobody listens there: connection refused",
@@ -76,8 +90,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: "no such host",
 };
 
-function refusal(peer: string, cause: NodeJS.ErrnoException): ConnectError {
+/** The system's refusal in our words. */
+export function refusal(peer: string, cause: NodeJS.ErrnoException): ConnectError {
   const errno = cause.code;
-  const why = (errno === undefined ? undefined : REASONS[errno]) ?? cause.message;
-  return new ConnectError(peer, errno === undefined || !(errno in REASONS) ? why : `${why} (${errno})`, { errno, cause });
+  const why = errno === undefined ? undefined : REASONS[errno];
+  return new ConnectError(peer, why === undefined ? cause.message : `${why} (${errno})`, { errno, cause });
 }

@@ -17,8 +17,8 @@ export interface Message {
 export interface Transport extends AsyncIterable<readonly Message[]> {
   /** What the peer is called in error messages: an address as {@link formatAddress} writes it. */
   readonly peer: string;
-  /** Sends text as it is; never blocks, never throws for a broken connection (the iteration tells). */
-  send(text: string): void;
+  /** Sends text (as UTF-8) or bytes as they are; never blocks, never throws for a broken connection (the iteration tells). */
+  send(text: string | Uint8Array): void;
   /** Gives the connection up; settles when it is gone. The iteration ends too. Any number of calls. */
   close(): Promise<void>;
 }

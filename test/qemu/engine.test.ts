@@ -140,7 +140,7 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
   test("R6, R21, R32: a request that is garbled on the way fails the call it belongs to, in order, and no other", async () => {
     await using machine = await launch(binary, NO_GUEST);
     const plain = await dial(parseAddress(machine.address));
-    const garbling: Transport = { ...plain, send: (text) => plain.send(text.replace(/\{"execute":"x-garbled"/, '{"execute":"query-name","execute":1')) };
+    const garbling: Transport = { ...plain, send: (text) => plain.send(String(text).replace(/\{"execute":"x-garbled"/, '{"execute":"query-name","execute":1')) };
     garbling[Symbol.asyncIterator] = plain[Symbol.asyncIterator];
     await using session = await open(garbling);
     const calls = [session.execute("query-version"), session.execute("x-garbled"), session.execute("query-name")];

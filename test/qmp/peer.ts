@@ -65,7 +65,7 @@ export function peer(options: { readonly greeting?: Message | null; readonly neg
       }),
     transport: {
       peer: "fake",
-      send: (text) => text.split("\n").slice(0, -1).forEach(hear),
+      send: (text) => String(text).split("\n").slice(0, -1).forEach(hear),
       close: async () => inbox.end(),
       [Symbol.asyncIterator]: () => inbox,
     },

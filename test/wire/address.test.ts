@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
-import { formatAddress, parseAddress } from "../../src/wire/address.ts";
+import { formatAddress, parseAddress, parseTarget } from "../../src/wire/address.ts";
 
 test.each([
   ["unix:/run/vm.sock", { kind: "unix", path: "/run/vm.sock" }],
@@ -29,6 +29,30 @@ test.each([
 ])("%s is refused: %s", (text, why) => {
   expect(() => parseAddress(text)).toThrow(UsageError);
   expect(() => parseAddress(text)).toThrow(why);
+});
+
+test.each([
+  ["tls:vm.example:4444", { kind: "tls", host: "vm.example", port: 4444 }],
+  ["tls:[::1]:4444?ca=/etc/pki/ca.pem&cert=/etc/pki/a%26b.pem&key=/k.pem&name=vm1", { kind: "tls", host: "::1", port: 4444, ca: "/etc/pki/ca.pem", cert: "/etc/pki/a&b.pem", key: "/k.pem", name: "vm1" }],
+  ["exec:ssh host socat - UNIX-CONNECT:/run/vm.sock", { kind: "exec", command: ["ssh", "host", "socat", "-", "UNIX-CONNECT:/run/vm.sock"] }],
+  ['exec:["kubectl","exec","a b","--","nc"]', { kind: "exec", command: ["kubectl", "exec", "a b", "--", "nc"] }],
+  ["unix:/run/vm.sock", { kind: "unix", path: "/run/vm.sock" }],
+])("%s is a way to a monitor", (text, target) => {
+  expect(parseTarget(text)).toEqual(target);
+  expect(formatAddress(parseTarget(text))).toBe(text);
+});
+
+test.each([
+  ["tls:vm.example", "not host:port"],
+  ["tls:vm.example:1?verify=no", "no such option: verify"],
+  ["tls:vm.example:1?cert=/c", "cert and key go together"],
+  ["exec:", "the command is missing"],
+  ['exec:["a",1]', "not a JSON list of words"],
+  ["exec:[", "not a JSON list of words"],
+  ["vsock:3:5", "no such kind of address: vsock"],
+])("%s is no way to a monitor: %s", (text, why) => {
+  expect(() => parseTarget(text)).toThrow(UsageError);
+  expect(() => parseTarget(text)).toThrow(why);
 });
 
 test("a path that the system would cut short is refused with its length in bytes", () => {

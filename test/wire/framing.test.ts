@@ -98,3 +98,8 @@ test("bytes are looked at once: a message that drips in costs what it costs in o
   // 250,000 reads: a scanner that began again at each would look at 5 * 10^11 bytes, and the test would time out.
   expect(messages).toBe(1);
 });
+
+test.each([1, 2, 5, 100])("R45: what stands before a delimiter is forgotten, in reads of %i bytes", (size) => {
+  const bytes = Buffer.concat(['{"return":{"half":"', '\\', "{[\xff", '{"return":1}\n'].map((part) => Buffer.from(part, "latin1")));
+  expect(read(bytes, size, new Framer("peer", 1000, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
+});

@@ -1,0 +1,85 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { createServer, type Server } from "node:net";
+import { checkSocketPath, formatAddress, type Address } from "./address.ts";
+import { refusal, socketTransport } from "./socket.ts";
+import type { Transport } from "./transport.ts";
+
+/** Waits for QEMUs that dial in (`-chardev socket,server=off,reconnect=1`); they dial again when the connection ends. */
+export interface Listener extends AsyncDisposable, AsyncIterable<Transport> {
+  /** Where it listens, with the port that the system chose for port 0. */
+  readonly address: string;
+  /** The next QEMU that dials in; rejects with the signal's reason, undefined when the listener is closed. */
+  accept(signal?: AbortSignal): Promise<Transport | undefined>;
+  /** Stops listening. Connections that were accepted live on. */
+  close(): Promise<void>;
+}
+
+/** Listens on a Unix socket or a TCP port (0: any free one). Rejects with a ConnectError. */
+export async function listen(address: Address): Promise<Listener> {
+  const server = createServer();
+  const arrived: Transport[] = [];
+  const waiting: ((transport: Transport | undefined) => void)[] = [];
+  await listening(server, address);
+  const where = addressOf(server, address);
+  let count = 0;
+  server.on("connection", (socket) => {
+    const transport = socketTransport(socket, `${where}#${++count}`);
+    const next = waiting.shift();
+    if (next === undefined) arrived.push(transport);
+    else next(transport);
+  });
+  server.on("close", () => waiting.splice(0).forEach((tell) => tell(undefined)));
+  const accept = (signal?: AbortSignal): Promise<Transport | undefined> => {
+    signal?.throwIfAborted();
+    const there = arrived.shift();
+    if (there !== undefined || !server.listening) return Promise.resolve(there);
+    return waitFor(waiting, signal);
+  };
+  const close = async (): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      // A server closes when its last connection does: those that live on are not waited for.
+      waiting.splice(0).forEach((tell) => tell(undefined));
+      resolve();
+    });
+    await Promise.all(arrived.splice(0).map((transport) => transport.close()));
+  };
+  return {
+    address: where,
+    accept: async (signal) => accept(signal),
+    close,
+    [Symbol.asyncDispose]: close,
+    async *[Symbol.asyncIterator]() {
+      for (let next = await accept(); next !== undefined; next = await accept()) yield next;
+    },
+  };
+}
+
+function listening(server: Server, address: Address): Promise<void> {
+  if (address.kind === "unix") checkSocketPath(address.path);
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => reject(refusal(formatAddress(address), cause)));
+    server.listen(address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port }, resolve);
+  });
+}
+
+function addressOf(server: Server, address: Address): string {
+  const at = server.address();
+  if (address.kind === "unix" || at === null || typeof at === "string") return formatAddress(address);
+  return formatAddress({ ...address, port: at.port });
+}
+
+function waitFor(waiting: ((transport: Transport | undefined) => void)[], signal: AbortSignal | undefined): Promise<Transport | undefined> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      waiting.splice(waiting.indexOf(tell), 1);
+      reject(signal?.reason as Error);
+    };
+    const tell = (transport: Transport | undefined): void => {
+      signal?.removeEventListener("abort", abort);
+      resolve(transport);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    waiting.push(tell);
+  });
+}
