@@ -3,7 +3,7 @@
  * Few files instead of a hundred, since on Node 20 a module costs about 0.4 ms to load and a command line has no time to lose.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 interface Bundler {
@@ -22,14 +22,8 @@ const { build } = ofTsx("esbuild") as Bundler;
 // Built beside the old one and put in its place when whole: whoever runs dist/ meanwhile sees one or the other.
 const fresh = mkdtempSync("dist.");
 execFileSync(process.execPath, [here.resolve("typescript/package.json").replace("package.json", "bin/tsc"), "--emitDeclarationOnly", "--outDir", fresh], { stdio: "inherit" });
-await build({
-  entryPoints: ["src/index.ts", "src/testing/index.ts", "src/cli/main.ts", "src/testing/fake-emulator.ts", "src/testing/recording-emulator.ts"],
-  outdir: fresh,
-  outbase: "src",
-  chunkNames: "parts/[name]-[hash]",
+const common = {
   bundle: true,
-  splitting: true,
-  format: "esm",
   platform: "node",
   target: "node20",
   // Names stay, so that a stack trace can be read.
@@ -37,7 +31,29 @@ await build({
   minifySyntax: true,
   legalComments: "inline",
   logLevel: "warning",
-});
+};
+await Promise.all([
+  build({
+    ...common,
+    entryPoints: ["src/index.ts", "src/testing/index.ts", "src/testing/fake-emulator.ts", "src/testing/recording-emulator.ts"],
+    outdir: fresh,
+    outbase: "src",
+    chunkNames: "parts/[name]-[hash]",
+    splitting: true,
+    format: "esm",
+  }),
+  // The command line is one file, and CommonJS: what it needs of the loader of ES modules costs a tenth of its time.
+  build({
+    ...common,
+    entryPoints: { program: "src/cli/main.ts", main: "src/cli/launcher.ts" },
+    outdir: `${fresh}/cli`,
+    format: "cjs",
+    supported: { "dynamic-import": false },
+    define: { "import.meta.url": "MODULE_URL" },
+    banner: { js: 'const MODULE_URL = require("node:url").pathToFileURL(__filename).href;' },
+  }),
+]);
+writeFileSync(`${fresh}/cli/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(fresh, 0o755);
 if (existsSync("dist")) renameSync("dist", `${fresh}.old`);
 renameSync(fresh, "dist");

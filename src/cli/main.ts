@@ -1,13 +1,8 @@
-#!/usr/bin/env node
-import module from "node:module";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { Sink } from "./verb.ts";
 
-cacheCompiledCode();
 const interrupted = new AbortController();
 const readerGone = new Error("nobody reads the output any more");
-process.exit(await main());
+void main().then((code) => process.exit(code));
 
 async function main(): Promise<number> {
   const [{ run }, { openFacade }] = await Promise.all([import("./command.ts"), import("./open.ts")]);
@@ -56,11 +51,4 @@ async function version(): Promise<string> {
   const { readFile } = await import("node:fs/promises");
   const manifest = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
   return manifest.version;
-}
-
-// Since Node 22. In a folder of our own, never in the one that all share in /tmp: whoever can write there can make us run his code.
-function cacheCompiledCode(): void {
-  const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown };
-  const root = process.getuid?.() === 0 ? "/var/cache" : (process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"));
-  enableCompileCache?.(join(root, "qmpctl"));
 }

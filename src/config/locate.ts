@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { lstat, realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { sha256 } from "../digest.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Folders } from "./folders.ts";
@@ -56,5 +56,5 @@ async function realFolder(folder: string): Promise<string> {
 /** "@" is in no name, so a config of the config folder never has the key of one elsewhere. */
 function keyOf(path: string, name: string): string {
   const safe = name.replace(/[^A-Za-z0-9._+-]/g, "_").replace(/^[^A-Za-z0-9]/, "_").slice(0, 40);
-  return `${safe}@${createHash("sha256").update(path).digest("hex").slice(0, 8)}`;
+  return `${safe}@${sha256(path).slice(0, 8)}`;
 }

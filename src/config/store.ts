@@ -1,6 +1,6 @@
-import { createHash, randomBytes } from "node:crypto";
-import { link, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { link, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { randomHex, sha256 } from "../digest.ts";
 import { messageOf } from "../errors.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Folders } from "./folders.ts";
@@ -31,6 +31,11 @@ export interface Prepared {
 /** Reads a config. ConfigError: `missing`, `unsafe`, `invalid` (also where the file's name is not the domain's), `io`. */
 export async function readConfig(place: ConfigPlace): Promise<Stored> {
   return asStored(place, (await readSafely(place.path)).text);
+}
+
+/** ConfigError `missing` where there is no config. Says nothing of whether it can be read. */
+export async function mustExist(place: ConfigPlace): Promise<void> {
+  if ((await lstat(place.path).catch(() => undefined)) === undefined) throw new ConfigError(place.path, "missing", "there is no such config");
 }
 
 /** Writes a config's next text beside it. The text is checked first: what can't be read again is never written. */
@@ -98,7 +103,7 @@ export async function sweepLeftovers(place: ConfigPlace): Promise<number> {
 
 /** The digest of a config's text. */
 export function digestOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return sha256(text);
 }
 
 function asStored(place: ConfigPlace, text: string): Stored {
@@ -106,11 +111,21 @@ function asStored(place: ConfigPlace, text: string): Stored {
   if (place.named && config.name !== place.name) {
     throw new ConfigError(place.path, "invalid", [{ path: "name", value: config.name, expected: `${JSON.stringify(place.name)}, as the file is called` }]);
   }
-  return { place, path: place.path, text, digest: digestOf(text), config };
+  // Most readers never ask for the digest.
+  let digest: string | undefined;
+  return {
+    place,
+    path: place.path,
+    text,
+    config,
+    get digest() {
+      return (digest ??= digestOf(text));
+    },
+  };
 }
 
 function temporaryOf(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.new`);
+  return join(dirname(path), `.${basename(path)}.${randomHex(12)}.new`);
 }
 
 /** Makes sure that the file is what was read, and tells whose it is. */
@@ -119,7 +134,7 @@ async function unchanged(stored: Stored): Promise<{ readonly uid: number; readon
     if (cause instanceof ConfigError && cause.problem === "missing") throw new ConfigError(stored.path, "changed", "somebody removed it since it was read", { cause });
     throw cause;
   });
-  if (digestOf(now.text) !== stored.digest) throw new ConfigError(stored.path, "changed", "somebody else changed it since it was read");
+  if (now.text !== stored.text) throw new ConfigError(stored.path, "changed", "somebody else changed it since it was read");
   return now;
 }
 

@@ -1,18 +1,17 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { mustExist } from "../config/store.ts";
 import { isErrorCode } from "../errors.ts";
 import { connect, type Session } from "../qmp/session.ts";
 import type { Change, ChangeOptions, Report } from "./change.ts";
-import { defineDomain, type DefineOptions, type DefineSource, undefineDomain } from "./define.ts";
-import { changesToPersist, changesToRevert, diffDomain, type DiffRow } from "./diff.ts";
-import { lockDomain } from "./domain-lock.ts";
+import type { DefineOptions, DefineSource } from "./define.ts";
+import type { DiffRow } from "./diff.ts";
 import { StateError } from "./errors.ts";
 import { findFor, readStored } from "./facts.ts";
-import { type DomainInfo, inspectDomain, inspectVcpus, type ReadOptions, type VcpuInfo } from "./inspect.ts";
+import type { DomainInfo, ReadOptions, VcpuInfo } from "./inspect.ts";
 import { type DomainOptions, type Place, placeOf } from "./place.ts";
-import { resetMachine, resumeMachine, suspendMachine } from "./power.ts";
-import { startMachine, type StartOptions, type StartReport } from "./start.ts";
-import { destroyMachine, shutdownMachine, type StopOptions, type StopReport } from "./stop.ts";
-import { changeDomain, type Wanted } from "./transaction.ts";
+import type { StartOptions, StartReport } from "./start.ts";
+import type { StopOptions, StopReport } from "./stop.ts";
+import type { Wanted } from "./transaction.ts";
 
 /** Options of a raw connection to a domain's monitor. */
 export interface MonitorOptions extends ReadOptions {
@@ -22,7 +21,8 @@ export interface MonitorOptions extends ReadOptions {
 
 /**
  * One domain: a launch config and the QEMU that may run it, or somebody else's QEMU by its monitor. It holds no connection
- * and no state: each call reads what is, and others may change the domain in between.
+ * and no state: each call reads what is, and others may change the domain in between. What a call needs is loaded with the
+ * first such call, so that a command line starts quickly.
  */
 export class Domain {
   readonly #place: Place;
@@ -34,16 +34,17 @@ export class Domain {
   /**
    * Opens a domain by its name, the path of its config, or the address of its monitor (`unix:/run/x.sock`, `tcp:127.0.0.1:4444`).
    *
-   * @throws ConfigError when there is no such config, or it can't be used; UsageError for a name that can't be one
+   * @throws ConfigError when there is no such config (a damaged one is told when it is first needed); UsageError for a name that can't be one
    */
   static async open(name: string, options: DomainOptions = {}): Promise<Domain> {
     const place = await placeOf(name, options);
-    await readStored(place);
+    if (place.config !== null) await mustExist(place.config);
     return new Domain(place);
   }
 
   /** Defines a domain from a config file, a QEMU command line, or a running process. @throws ConfigError, UsageError */
   static async define(source: DefineSource, options: DefineOptions = {}): Promise<{ readonly domain: Domain; readonly notes: readonly string[] }> {
+    const { defineDomain } = await import("./define.ts");
     const { place, notes } = await defineDomain(source, options);
     return { domain: new Domain(place), notes };
   }
@@ -93,31 +94,37 @@ export class Domain {
   }
 
   /** Makes the running machine equal its config, as far as a running machine can be changed. See `change`. */
-  revert(options: ChangeOptions = {}): Promise<Report> {
+  async revert(options: ChangeOptions = {}): Promise<Report> {
+    const { changesToRevert } = await import("./diff.ts");
     return this.#change(changesToRevert, { ...options, scope: "dynamic" });
   }
 
   /** Makes the config equal the running machine. See `change`. */
-  persist(options: ChangeOptions = {}): Promise<Report> {
+  async persist(options: ChangeOptions = {}): Promise<Report> {
+    const { changesToPersist } = await import("./diff.ts");
     return this.#change(changesToPersist, { ...options, scope: "static" });
   }
 
-  #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
+  async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
+    const { changeDomain } = await import("./transaction.ts");
     return changeDomain(this.#place, wanted, options);
   }
 
   /** State, sizes and counts of both sides. A machine that does not answer is told as `unreachable`, with the reason. */
-  info(options?: ReadOptions): Promise<DomainInfo> {
+  async info(options?: ReadOptions): Promise<DomainInfo> {
+    const { inspectDomain } = await import("./inspect.ts");
     return inspectDomain(this.#place, options);
   }
 
   /** Every vCPU: thread, mask, pin, use. */
-  vcpus(options?: ReadOptions): Promise<readonly VcpuInfo[]> {
+  async vcpus(options?: ReadOptions): Promise<readonly VcpuInfo[]> {
+    const { inspectVcpus } = await import("./inspect.ts");
     return inspectVcpus(this.#place, options);
   }
 
   /** Config, live and guest side by side, and why they differ. */
-  diff(options?: ReadOptions): Promise<readonly DiffRow[]> {
+  async diff(options?: ReadOptions): Promise<readonly DiffRow[]> {
+    const { diffDomain } = await import("./diff.ts");
     return diffDomain(this.#place, options);
   }
 
@@ -129,23 +136,27 @@ export class Domain {
   }
 
   /** Removes the config. @throws StateError while the machine runs */
-  undefine(): Promise<void> {
+  async undefine(): Promise<void> {
+    const { undefineDomain } = await import("./define.ts");
     return undefineDomain(this.#place);
   }
 
   /** Starts the machine in the background: stopped, pins and balloon applied, then let go. @throws StateError when it runs, HostError with QEMU's words */
   async start(options: StartOptions = {}): Promise<StartReport> {
+    const [{ startMachine }, { lockDomain }] = await Promise.all([import("./start.ts"), import("./domain-lock.ts")]);
     await using _lock = await lockDomain(this.#place, options);
     return await startMachine(this.#place, options);
   }
 
   /** Asks the guest to shut down, and waits for it. @throws QmpctlError `timeout` when it ignores that */
-  shutdown(options: StopOptions = {}): Promise<StopReport> {
+  async shutdown(options: StopOptions = {}): Promise<StopReport> {
+    const { shutdownMachine } = await import("./stop.ts");
     return shutdownMachine(this.#place, options);
   }
 
   /** Ends the machine at once. */
-  destroy(options: StopOptions = {}): Promise<StopReport> {
+  async destroy(options: StopOptions = {}): Promise<StopReport> {
+    const { destroyMachine } = await import("./stop.ts");
     return destroyMachine(this.#place, options);
   }
 
@@ -161,15 +172,18 @@ export class Domain {
   }
 
   /** Resets the machine: the same QEMU goes on, static changes still wait for the next start. */
-  reset(options: ReadOptions = {}): Promise<void> {
+  async reset(options: ReadOptions = {}): Promise<void> {
+    const { resetMachine } = await import("./power.ts");
     return resetMachine(this.#place, options);
   }
 
-  suspend(options: ReadOptions = {}): Promise<void> {
+  async suspend(options: ReadOptions = {}): Promise<void> {
+    const { suspendMachine } = await import("./power.ts");
     return suspendMachine(this.#place, options);
   }
 
-  resume(options: ReadOptions = {}): Promise<void> {
+  async resume(options: ReadOptions = {}): Promise<void> {
+    const { resumeMachine } = await import("./power.ts");
     return resumeMachine(this.#place, options);
   }
 

@@ -1,7 +1,8 @@
 import type { LaunchConfig } from "../config/launch.ts";
 import { formatSize } from "../config/size.ts";
 import { UsageError } from "../errors.ts";
-import { type Change } from "./change.ts";
+import type { Change } from "./change.ts";
+import type { GuestMemory } from "./live-memory.ts";
 import { type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
 
 type MemoryChange = Extract<Change, { resource: "memory" }>;
@@ -66,9 +67,17 @@ function noBalloon(): Reason {
   };
 }
 
+/**
+ * What the guest can't give back: what is not available of its own count, or, as the kernel leaves itself out of that count,
+ * of what the balloon leaves it.
+ */
+function usedBy({ total, available }: GuestMemory, actual: number): number {
+  return Math.max(total, actual) - available;
+}
+
 function liveLimits(size: number, { live, config, now }: LiveFacts, force: boolean): readonly Reason[] {
   const { guest } = live.memory;
-  const used = guest !== null && now - guest.at <= FRESH ? guest.total - guest.available : 0;
+  const used = guest !== null && now - guest.at <= FRESH ? usedBy(guest, live.memory.actual ?? live.memory.size) : 0;
   const least = config?.memory.min ?? 0;
   return [
     ...when(size > live.memory.size, () => ({
@@ -76,12 +85,16 @@ function liveLimits(size: number, { live, config, now }: LiveFacts, force: boole
       instead: "raise it with setmaxmem --static, and restart it",
     })),
     ...when(!force && size < used, () => ({
-      reason: `memory ${formatSize(size)} is below the ${formatSize(used)} that the guest says it uses, and could kill it`,
-      instead: `at least ${formatSize(Math.ceil(used / 2 ** 20) * 2 ** 20)}, or --force`,
+      reason: `memory ${formatSize(size)} is below the ${formatSize(wholeMegabytes(used))} that the guest says it uses, and could kill it`,
+      instead: `at least ${formatSize(wholeMegabytes(used))}, or --force`,
     })),
     ...when(!force && size < least, () => ({
       reason: `memory ${formatSize(size)} is below memory.min ${formatSize(least)} of the config`,
       instead: `at least ${formatSize(least)}, or --force`,
     })),
   ];
+}
+
+function wholeMegabytes(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20) * 2 ** 20;
 }

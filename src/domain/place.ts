@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { env as ownEnvironment } from "node:process";
 import { type Folders, foldersOf } from "../config/folders.ts";
 import { type ConfigPlace, locate } from "../config/locate.ts";
 import { runtimePaths, type RuntimePaths } from "../config/runtime.ts";
+import { sha256 } from "../digest.ts";
 import { type Address, formatAddress, parseAddress } from "../wire/address.ts";
 
 /** Where domains are looked for, and how long a monitor may take to answer. */
@@ -58,7 +58,7 @@ export function domainFolders({ configDir, runtimeDir, env }: DomainOptions): Fo
 /** One lock for one machine: whoever addresses a monitor of one of our domains shares that domain's. */
 function keyOf(address: Address, folders: Folders): string {
   if (address.kind === "unix" && dirname(dirname(address.path)) === folders.runtime) return basename(dirname(address.path));
-  return `monitor-${createHash("sha256").update(formatAddress(address)).digest("hex").slice(0, 12)}`;
+  return `monitor-${sha256(formatAddress(address)).slice(0, 12)}`;
 }
 
 /** Where a launched QEMU's stderr goes: its last words, when it dies. */

@@ -46,7 +46,7 @@ export async function shutdownMachine(place: Place, options: StopOptions): Promi
   }
   while (deadline.left() > 0) {
     if (await pressed(monitor)) await gone(monitor, process, Math.min(PRESS_AGAIN, deadline.left()), { ...options, timeout: deadline.timeout }, deadline.elapsed());
-    if (!(await stillThere(monitor, process))) return ended(place, "the guest powered off", deadline.elapsed());
+    if (!(await stillThere(monitor, process))) return await ended(place, "the guest powered off", deadline.elapsed());
   }
   throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${deadline.timeout} ms; it may ignore the power button, and \`qmpctl destroy ${place.name}\` ends it all the same`);
 }
@@ -62,10 +62,10 @@ export async function destroyMachine(place: Place, options: StopOptions): Promis
     if (!(await waitForEnd(process, { timeout: deadline.left(), signal: options.signal }))) {
       await sendSignal(process, "SIGKILL");
       if (!(await waitForEnd(process, { timeout: END_TIMEOUT }))) throw new QmpctlError("timeout", `${place.name}: process ${present.pid} does not end, even killed`);
-      return ended(place, "killed, as it did not end by itself", deadline.elapsed());
+      return await ended(place, "killed, as it did not end by itself", deadline.elapsed());
     }
   }
-  return ended(place, "destroyed", deadline.elapsed());
+  return await ended(place, "destroyed", deadline.elapsed());
 }
 
 async function mustBeThere(place: Place): Promise<Present> {
@@ -136,7 +136,7 @@ async function quit(place: Place, present: Present, options: StopOptions, elapse
     if (!isErrorCode(error, "closed")) throw error;
   });
   await within(monitor.session.closed, END_TIMEOUT, options.signal);
-  return ended(place, "destroyed", elapsed());
+  return await ended(place, "destroyed", elapsed());
 }
 
 async function ended(place: Place, how: string, elapsed: number): Promise<StopReport> {

@@ -176,6 +176,8 @@ class Transaction {
 
   /** Both halves, read again. What can't be read any more is null, never what was hoped for. */
   async #after(): Promise<Ending["after"]> {
+    // Nothing was sent or written: what was read under the lock a moment ago is how it is.
+    if (this.#records.length === 0 && this.#committed === null) return this.#facts;
     const [config, live] = await Promise.all([this.#configNow(), this.#liveNow()]);
     return { config, live };
   }

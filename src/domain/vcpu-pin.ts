@@ -38,7 +38,8 @@ export const vcpuPin: ResourceKind<PinChange> = {
   command: ({ vcpu, cpus }, name) => `vcpupin ${name} ${vcpu} ${cpus}`,
 
   staticReasons: ({ vcpu, cpus }, facts) => [
-    ...when(vcpu >= facts.after.vcpus.max, () => ({
+    // A pin that goes away needs no room.
+    ...when(cpus !== ALL && vcpu >= facts.after.vcpus.max, () => ({
       reason: `vCPU ${vcpu} is out of range of the config, which has room for ${facts.after.vcpus.max}`,
       instead: `a vCPU from 0 to ${facts.after.vcpus.max - 1}`,
     })),

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { HostError } from "../errors.ts";
 
 /** What flock(1) is told to say when the lock isn't free in time: a status that it uses for nothing else. */
@@ -8,7 +7,9 @@ const NOT_FREE = 75;
  * Takes an exclusive lock on an open descriptor through flock(1), run with it as its descriptor 3: the lock belongs to the open
  * file, so it stays ours when flock ends. False when it isn't free within `timeout` milliseconds. An abort rejects with the signal's reason.
  */
-export function runFlock(fd: number, timeout: number, signal?: AbortSignal): Promise<boolean> {
+export async function runFlock(fd: number, timeout: number, signal?: AbortSignal): Promise<boolean> {
+  // Loaded when needed: what only reads takes no lock.
+  const { spawn } = await import("node:child_process");
   signal?.throwIfAborted();
   const patience = timeout <= 0 ? ["-n"] : ["-w", (timeout / 1000).toFixed(3)];
   const command = ["flock", "-x", ...patience, "-E", String(NOT_FREE), "3"];

@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { HostError } from "../errors.ts";
 import { type CpuSet, formatCpuList, parseCpuList } from "./cpulist.ts";
@@ -48,7 +47,9 @@ async function readOr(file: string, message: string): Promise<string> {
   }
 }
 
-function run(tool: string, args: readonly string[], { signal, timeout = 5000 }: CallOptions): Promise<void> {
+async function run(tool: string, args: readonly string[], { signal, timeout = 5000 }: CallOptions): Promise<void> {
+  // Loaded when needed: most of those who import this never run a tool.
+  const { execFile } = await import("node:child_process");
   signal?.throwIfAborted();
   const command = [tool, ...args];
   return new Promise((resolve, reject) => {
