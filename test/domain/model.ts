@@ -1,0 +1,39 @@
+import { parseLaunchConfig } from "../../src/config/launch.ts";
+import type { Plan } from "../../src/domain/plan.ts";
+import type { LiveFacts } from "../../src/domain/resource.ts";
+import type { Step } from "../../src/domain/step.ts";
+import { meant } from "../../src/domain/vcpu-pin.ts";
+import { indices } from "../../src/domain/vcpus.ts";
+import { formatCpuList } from "../../src/host/cpulist.ts";
+import type { Live } from "../../src/domain/live.ts";
+import { vcpuOf } from "./facts.ts";
+
+/** The facts once a machine and its guest have done all that a plan asks of them. */
+export function afterRevert(facts: LiveFacts, plan: Plan): LiveFacts {
+  return { ...facts, live: plan.steps.reduce((live, { step }) => afterStep(live, step, facts), facts.live) };
+}
+
+/** The facts once a plan's config is written. */
+export function afterPersist(facts: LiveFacts, plan: Plan): LiveFacts {
+  return plan.text === null ? facts : { ...facts, config: parseLaunchConfig(plan.text, "web1.json") };
+}
+
+function afterStep(live: Live, step: Step, { online }: LiveFacts): Live {
+  switch (step.kind) {
+    case "balloon":
+      return { ...live, memory: { ...live.memory, actual: step.target } };
+    case "plug": {
+      // A new thread inherits the mask of the emulator's main thread.
+      const affinity = live.mainAffinity === null ? null : formatCpuList(live.mainAffinity);
+      const vcpus = [...live.vcpus, ...indices(step.slot).map((index) => vcpuOf(index, affinity))].toSorted((a, b) => a.index - b.index);
+      return { ...live, vcpus, slots: live.slots.map((slot) => (slot.first === step.slot.first ? { ...slot, plugged: true, device: step.id } : slot)) };
+    }
+    case "unplug": {
+      const gone = new Set(step.slots.map(({ slot }) => slot.first));
+      const vcpus = live.vcpus.filter(({ index }) => !step.slots.some(({ slot }) => indices(slot).includes(index)));
+      return { ...live, vcpus, slots: live.slots.map((slot) => (gone.has(slot.first) ? { ...slot, plugged: false, device: null } : slot)) };
+    }
+    case "pin":
+      return { ...live, vcpus: live.vcpus.map((vcpu) => (vcpu.index === step.vcpu ? { ...vcpu, affinity: formatCpuList(meant(step.cpus, online)) } : vcpu)) };
+  }
+}
