@@ -20,7 +20,7 @@ export interface Exchange {
   readonly at: number | undefined;
   /** Whether it changes nothing, and may be asked any number of times. */
   readonly query: boolean;
-  /** What came between the command and its reply. Only for changing commands: an event during a query is an event before it. */
+  /** What came between the command and its reply. For a query only weather: an event during a query is an event before it. */
   readonly during: readonly Happening[];
   /** The reply as recorded; undefined where none came. */
   readonly reply: string | undefined;

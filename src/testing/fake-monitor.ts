@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { rm } from "node:fs/promises";
-import { type Address, formatAddress } from "../wire/address.ts";
 import type { Client } from "./client.ts";
+import { listenAt, type Place } from "./listening.ts";
 
 /** One monitor: a listening socket that serves one client at a time. Others connect, and wait unseen until that one leaves (R1). */
 export class FakeMonitor {
@@ -36,14 +36,9 @@ export class FakeMonitor {
   }
 
   /** Listens; a socket file that was left behind is replaced, as QEMU does. Port 0 takes a free one. Rejects with the system's error. */
-  async listen(address: Address): Promise<void> {
-    if (address.kind === "unix") await rm(address.path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port }, resolve);
-    });
-    const bound = this.#server.address();
-    this.#address = address.kind === "tcp" && bound !== null && typeof bound === "object" ? formatAddress({ ...address, port: bound.port }) : formatAddress(address);
+  async listen(place: Place): Promise<void> {
+    if (place.kind === "unix") await rm(place.path, { force: true });
+    this.#address = await listenAt(this.#server, place);
   }
 
   /** Stops listening and ends all connections, after what is written has gone out; `abrupt`: at once. */

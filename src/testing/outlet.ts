@@ -64,7 +64,8 @@ export class Outlet {
   /** Breaks the connection at once (TCP: with RST; a Unix socket only knows an end). */
   reset(): void {
     this.#muted = true;
-    this.#socket.resetAndDestroy();
+    if (this.#socket.remoteAddress === undefined) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   #enqueue(bytes: Buffer, modifiers: readonly Modifier[]): void {

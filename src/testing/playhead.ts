@@ -113,7 +113,7 @@ export class Playhead {
       if (substance(beat) !== substance(exchange)) break;
       this.#given.add(beat);
     }
-    return { before, exchange, after: this.#following() };
+    return { before: [...before, ...exchange.during], exchange, after: this.#following() };
   }
 
   #earlier(same: (beat: Beat) => beat is Exchange): Exchange | undefined {

@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Address, formatAddress, parseAddress } from "../wire/address.ts";
+import { dialPlace, listenAt, parsePlace, type Place } from "./listening.ts";
 import { Recording, type Tap } from "./recording.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -43,8 +43,8 @@ export interface Recorder extends AsyncDisposable {
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
   const folder = options.monitors.some((it) => it.listen === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
   const recording = new Recording(options.provenance ?? {}, options.replace ?? [], options.keepIds === true);
-  const posts = options.monitors.map((it) => new Post(it.name, parseAddress(it.upstream), recording, options.halfClose === true));
-  await Promise.all(posts.map((post, index) => post.listen(parseAddress(options.monitors[index]?.listen ?? `unix:${join(folder ?? "", `${post.name}.sock`)}`))));
+  const posts = options.monitors.map((it) => new Post(it.name, parsePlace(it.upstream), recording, options.halfClose === true));
+  await Promise.all(posts.map((post, index) => post.listen(parsePlace(options.monitors[index]?.listen ?? `unix:${join(folder ?? "", `${post.name}.sock`)}`))));
   return new Proxy(posts, recording, options.write, folder);
 }
 
@@ -94,7 +94,7 @@ class Proxy implements Recorder {
 /** One monitor: every client gets a connection of its own to QEMU, and bytes pass as they come. */
 class Post {
   readonly name: string;
-  readonly #upstream: Address;
+  readonly #upstream: Place;
   readonly #recording: Recording;
   readonly #halfClose: boolean;
   readonly #server: Server;
@@ -103,7 +103,7 @@ class Post {
   /** QEMU closed a connection that its client had not. */
   hungUp = false;
 
-  constructor(name: string, upstream: Address, recording: Recording, halfClose: boolean) {
+  constructor(name: string, upstream: Place, recording: Recording, halfClose: boolean) {
     this.name = name;
     this.#halfClose = halfClose;
     this.#upstream = upstream;
@@ -111,13 +111,8 @@ class Post {
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#pair(socket));
   }
 
-  async listen(address: Address): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port }, resolve);
-    });
-    const bound = this.#server.address();
-    this.address = address.kind === "tcp" && bound !== null && typeof bound === "object" ? formatAddress({ ...address, port: bound.port }) : formatAddress(address);
+  async listen(place: Place): Promise<void> {
+    this.address = await listenAt(this.#server, place);
   }
 
   /** `ended`: QEMU has, and what it said last is waited for; otherwise connections are cut. */
@@ -133,9 +128,7 @@ class Post {
 
   #pair(client: Socket): void {
     const tap = this.#recording.connect(this.name);
-    const to = this.#upstream;
-    const options = to.kind === "unix" ? { path: to.path, allowHalfOpen: true } : { host: to.host, port: to.port, allowHalfOpen: true };
-    const qemu = createConnection(options);
+    const qemu = dialPlace(this.#upstream);
     const over = Promise.all([client, qemu].map((socket) => new Promise((resolve) => socket.once("close", resolve)))).then(() => undefined);
     const pair = { client, qemu, over };
     this.#pairs.add(pair);

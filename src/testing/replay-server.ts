@@ -2,9 +2,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseAddress } from "../wire/address.ts";
 import { type Departure, DepartureError } from "./departure.ts";
 import { eventNow } from "./event.ts";
+import { parsePlace } from "./listening.ts";
 import type { Said } from "./request.ts";
 import { Stage } from "./stage.ts";
 import { timelineOf } from "./timeline.ts";
@@ -94,7 +94,7 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
     idle: options.idle ?? 20,
     answers: options.answers ?? {},
   });
-  const addresses = places.map((it) => parseAddress(it.address ?? `unix:${join(folder ?? "", `${it.name}.sock`)}`));
+  const addresses = places.map((it) => parsePlace(it.address ?? `unix:${join(folder ?? "", `${it.name}.sock`)}`));
   await Promise.all(addresses.map((address, index) => stage.monitors[index]?.listen(address)));
   return new Replay(stage, transcript, folder);
 }

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process, { env, kill, pid } from "node:process";
-import { parseAddress } from "../wire/address.ts";
 import { splitOptions } from "../config/options.ts";
 import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
 import { eventNow } from "./event.ts";
+import { parsePlace } from "./listening.ts";
 import { takeLife, writeNote } from "./lives.ts";
 import { splitWords } from "./shell-words.ts";
 import { Stage } from "./stage.ts";
@@ -56,7 +56,7 @@ function refuseAsRecorded({ entries }: Transcript): void {
 async function listen(stage: Stage, options: EmulatorOptions): Promise<void> {
   for (const [index, { address, words }] of options.monitors.entries()) {
     try {
-      await stage.monitors[index]?.listen(parseAddress(address));
+      await stage.monitors[index]?.listen(parsePlace(address));
     } catch (error) {
       const code = (error as { readonly code?: string }).code;
       // Node reports a missing folder as EACCES.

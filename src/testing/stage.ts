@@ -152,7 +152,10 @@ export class Stage {
 
   /** A client that will say no more gets all its replies, then the end (R37). */
   #farewell(client: Client): void {
-    if (client.left && !client.executing && client.queue.length === 0) client.outlet.end();
+    if (!client.left) return;
+    if (!client.executing && client.queue.length === 0) return client.outlet.end();
+    // From here one who has ended his half looks like one who has left altogether. Who waits this long has left: others get his place.
+    setTimeout(() => client.socket.destroy(), this.#options.idle).unref();
   }
 
   async #answer(input: Input, client: Client, monitor: FakeMonitor): Promise<void> {

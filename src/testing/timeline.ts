@@ -81,6 +81,7 @@ class Builder {
         return;
       default:
         if (directive.name === "exit") for (const connection of this.#connections.values()) this.#abandon(connection);
+        if (directive.name === "reset" || directive.name === "hang") this.#abandon(this.#speaking);
         return this.#happen({ kind: "weather", line, directive });
     }
   }
@@ -105,8 +106,9 @@ class Builder {
     if (connection.negotiated && ![...this.#connections.values()].some((it) => it.open && it.negotiated)) this.#deserted = true;
   }
 
-  #abandon(connection: Connection): void {
-    for (const { exchange } of connection.waiting.splice(0)) this.#place(exchange);
+  /** Nothing that this connection still waits for will come. */
+  #abandon(connection: Connection | undefined): void {
+    for (const { exchange } of connection?.waiting.splice(0) ?? []) this.#place(exchange);
   }
 
   #said(message: JsonObject, line: number): void {
@@ -183,6 +185,8 @@ class Builder {
     if (this.#speaking !== undefined && this.#speaking.open && !this.#speaking.negotiated && happening.kind === "weather" && !["exit", "stderr"].includes(happening.directive.name)) {
       return void this.#stageOf(this.#speaking).push(happening);
     }
+    const waiting = this.#speaking?.waiting[0]?.exchange;
+    if (happening.kind === "weather" && waiting !== undefined) return void waiting.during.push(happening);
     const changing = [...this.#connections.values()].flatMap((it) => it.waiting).filter((it) => !it.exchange.query);
     const oldest = changing.sort((a, b) => a.exchange.line - b.exchange.line)[0];
     if (oldest === undefined) this.#scenes.at(-1)?.beats.push(happening);
