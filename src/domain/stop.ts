@@ -30,7 +30,7 @@ export interface StopReport {
 /** How long a guest may take to shut down, in milliseconds. */
 export const SHUTDOWN_TIMEOUT = 60_000;
 /** A guest that is still booting misses the power button: it is pressed again this often. */
-const PRESS_AGAIN = 10_000;
+const PRESS_AGAIN = 5000;
 /** How long QEMU may take to end once it was told to. */
 const END_TIMEOUT = 5000;
 
