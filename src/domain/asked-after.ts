@@ -3,11 +3,14 @@ import type { Asked } from "./asked.ts";
 import { CommandError } from "../qmp/errors.ts";
 import { stayingAfter } from "./guest-refusals.ts";
 import type { LiveFacts } from "./resource.ts";
-import { indices } from "./vcpus.ts";
+import { indices, pendingUnplug } from "./vcpus.ts";
 
 /** What the machine has been asked for once these steps have ended as they did. */
-export function askedAfter({ asked }: LiveFacts, records: readonly StepRecord[]): Asked {
-  return records.reduce(withStep, asked);
+export function askedAfter(facts: LiveFacts, records: readonly StepRecord[]): Asked {
+  const { asked } = facts;
+  // One that has left meanwhile is done: it may be plugged again, and is not on its way out then.
+  const now = asked.unplug === undefined ? asked : { ...asked, unplug: pendingUnplug(facts) };
+  return records.reduce(withStep, now);
 }
 
 function withStep(asked: Asked, { step, outcome, cause, back }: StepRecord): Asked {

@@ -5,7 +5,7 @@ import { askedAfter } from "../../src/domain/asked-after.ts";
 import { StayError } from "../../src/domain/guest-refusals.ts";
 import type { Step } from "../../src/domain/step.ts";
 import { CommandError } from "../../src/qmp/errors.ts";
-import { factsOf, MIB, slotOf } from "./facts.ts";
+import { factsOf, liveOf, MIB, slotOf, slotsOf } from "./facts.ts";
 
 const balloon: Step = { kind: "balloon", target: 300 * MIB, before: 512 * MIB, actual: 512 * MIB };
 const plug: Step = { kind: "plug", slot: slotOf(2), id: "vcpu2" };
@@ -13,7 +13,7 @@ const unplug: Step = { kind: "unplug", slots: [3, 2].map((first) => ({ slot: slo
 const no = new CommandError("x", { class: "GenericError", desc: "no" });
 
 function after(step: Step, outcome: StepRecord["outcome"], { asked = {}, ...more }: { asked?: Asked } & Pick<StepRecord, "cause" | "back"> = {}): Asked {
-  return askedAfter(factsOf({ asked }), [{ step, change: 0, outcome, ...more }]);
+  return askedAfter(factsOf({ asked, live: liveOf({ slots: slotsOf(4, 4) }) }), [{ step, change: 0, outcome, ...more }]);
 }
 
 describe("what a machine has been asked for", () => {
@@ -54,6 +54,10 @@ describe("what a machine has been asked for", () => {
   test("is not one that was plugged back, which has used up another thread", () => {
     expect(after(unplug, "undone", { asked: { threads: 4 }, back: [plug] })).toEqual({ threads: 5, unplug: [] });
     expect(after(unplug, "undo-failed", { asked: { threads: 4 }, back: [plug] })).toEqual({ threads: 5, unplug: [3] });
+  });
+
+  test("is over for a vCPU that has left since, so that it can be plugged again", () => {
+    expect(askedAfter(factsOf({ asked: { unplug: [1, 2, 3] } }), [])).toEqual({ unplug: [1] });
   });
 
   test("adds up over several steps", () => {

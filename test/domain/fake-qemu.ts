@@ -1,0 +1,79 @@
+import { QmpFailure } from "../../src/testing/index.ts";
+import { GIB } from "./facts.ts";
+
+/** A QEMU as far as its monitor shows it: 2 GiB with a balloon, room for 4 vCPUs. Its state is there for the test to read and to bend. */
+export class FakeQemu {
+  status = "running";
+  readonly size: number = 2 * GIB;
+  actual: number = GIB;
+  /** Whether the guest does what it is asked for, at once. */
+  guestObeys = true;
+  /** vCPU to the id it was plugged with. */
+  readonly plugged = new Map<number, string>([[0, ""], [1, ""]]);
+  /** What answers each command; a test may put its own in front. */
+  readonly answers: Record<string, (args: never) => unknown>;
+  readonly #tids: readonly number[];
+
+  /** `tids`: a thread for each vCPU that there is room for. */
+  constructor(tids: readonly number[]) {
+    this.#tids = tids;
+    this.answers = {
+      "query-status": () => ({ status: this.status, running: this.status === "running" }),
+      "query-kvm": () => ({ enabled: true, present: true }),
+      "query-cpus-fast": () => this.#cpus(),
+      "query-hotpluggable-cpus": () => this.#tids.map((_, vcpu) => this.#slot(vcpu)).toReversed(),
+      "query-acpi-ospm-status": () => [],
+      "query-migrate": () => ({}),
+      "query-memory-size-summary": () => ({ "base-memory": this.size, "plugged-memory": 0 }),
+      "query-balloon": () => ({ actual: this.actual }),
+      "qom-list": ({ path }: { path: string }) => (path === "/machine/peripheral" ? this.#devices() : []),
+      "qom-get": () => ({ "last-update": 0 }),
+      balloon: ({ value }: { value: number }) => void (this.guestObeys && (this.actual = value)),
+      device_add: (args: { id: string; "core-id": number }) => void this.plugged.set(args["core-id"], args.id),
+      device_del: ({ id }: { id: string }) => void (this.guestObeys && this.letGo(id)),
+    };
+  }
+
+  /** The guest ejects a vCPU, named as `device_del` names it. */
+  letGo(device: string): void {
+    for (const vcpu of this.plugged.keys()) if (this.#path(vcpu).endsWith(device)) this.plugged.delete(vcpu);
+  }
+
+  /** Says no to a command from now on, as QEMU does. */
+  refuses(command: string, desc: string, when: (args: never) => boolean = () => true): void {
+    const otherwise = this.answers[command];
+    this.answers[command] = (args) => {
+      if (when(args)) throw new QmpFailure("GenericError", desc);
+      return otherwise?.(args);
+    };
+  }
+
+  /** Does something just after it has carried out a command. */
+  after(command: string, act: () => unknown): void {
+    const before = this.answers[command];
+    this.answers[command] = async (args) => {
+      const answer = await before?.(args);
+      await act();
+      return answer;
+    };
+  }
+
+  #path(vcpu: number): string {
+    const id = this.plugged.get(vcpu) ?? "";
+    return id === "" ? `/machine/unattached/device[${vcpu}]` : `/machine/peripheral/${id}`;
+  }
+
+  #cpus(): readonly object[] {
+    return [...this.plugged.keys()].sort().map((vcpu) => ({ "cpu-index": vcpu, "qom-path": this.#path(vcpu), "thread-id": this.#tids[vcpu], target: "x86_64" }));
+  }
+
+  #slot(vcpu: number): object {
+    const props = { "core-id": vcpu, "thread-id": 0, "socket-id": 0 };
+    return { type: "max-x86_64-cpu", "vcpus-count": 1, props, ...(this.plugged.has(vcpu) ? { "qom-path": this.#path(vcpu) } : {}) };
+  }
+
+  #devices(): readonly object[] {
+    const ids = [...this.plugged.values()].filter((id) => id !== "");
+    return [{ name: "balloon0", type: "child<virtio-balloon-pci>" }, ...ids.map((name) => ({ name, type: "child<max-x86_64-cpu>" }))];
+  }
+}
