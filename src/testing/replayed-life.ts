@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import process, { env, kill, pid } from "node:process";
 import { splitOptions } from "../config/options.ts";
@@ -37,13 +37,14 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
     answers: {},
     onDeparture: (departure) => notes.departure(departure),
     onChange: () => notes.unplayed(stage),
-    onStderr: (text) => writeFileSync("/dev/stderr", text),
+    onStderr: (text) => writeSync(2, text),
   });
   compareMachine(options, transcript, notes);
   await listen(stage, options);
-  if (options.pidfile !== undefined) writePidfile(options.pidfile);
-  notes.unplayed(stage);
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void endBySignal(stage));
+  if (options.pidfile !== undefined) writePidfile(options.pidfile);
+  if (state !== undefined) endWithOwner(state);
+  notes.unplayed(stage);
   return { ended: stage.exited.then((status) => finish(status, options, notes)) };
 }
 
@@ -100,6 +101,15 @@ function compareMachine(options: EmulatorOptions, transcript: Transcript, notes:
     if (was === undefined || was === value) continue;
     notes.departure({ message: `not as recorded (${placeOf(transcript, line)}): started with ${name} ${value}, recorded with ${name} ${was}`, line, command: "start" });
   }
+}
+
+/** A test that was killed leaves nobody behind: its machines end when it is gone, or when its folder is. */
+function endWithOwner(state: string): void {
+  const owner = env["QMPCTL_REPLAY_OWNER"];
+  const look = (): void => {
+    if (!existsSync(state) || (owner !== undefined && !existsSync(`/proc/${owner}`))) kill(pid, "SIGKILL");
+  };
+  setInterval(look, 1000).unref();
 }
 
 /** QEMU ends itself on a signal: it says so first, then closes. */

@@ -1,12 +1,14 @@
 import type { Socket } from "node:net";
 import type { Happening } from "./beat.ts";
 import { Client, type ClientWeather } from "./client.ts";
-import { type Departure, QmpFailure } from "./departure.ts";
+import { handled } from "./answers.ts";
+import type { Departure } from "./departure.ts";
 import type { Directive } from "./directive.ts";
 import { FakeMonitor } from "./fake-monitor.ts";
+import { greetingOf } from "./greeting.ts";
 import { FakeThreads } from "./fake-threads.ts";
 import type { Input } from "./json-input.ts";
-import { canonical, formatJson, fromPlain, type Json, toPlain } from "./json-value.ts";
+import { canonical, formatJson, type Json, toPlain } from "./json-value.ts";
 import { Playhead } from "./playhead.ts";
 import { threadsIn, withId, withPresent, withThreads } from "./rendering.ts";
 import { generic, negotiate, type Refusal, refusalReply, type Request, type Said, successReply, toRequest } from "./request.ts";
@@ -101,22 +103,13 @@ export class Stage {
     this.happen(prologue?.before ?? [], client);
     const { greeting, before, deaf } = this.#options.weather;
     if (before !== undefined) client.outlet.raw(before);
-    if (greeting !== "never") client.outlet.greet(this.#greeting(nth, monitor), prologue?.modifiers ?? [], greeting);
+    if (greeting !== "never") client.outlet.greet(greetingOf(this.#options.timeline, monitor.name, nth, this.#options.oob), prologue?.modifiers ?? [], greeting);
     if (deaf !== true) client.read();
     void client.gone.then(() => this.#farewell(client));
     socket.once("close", () => {
       if (client.negotiated && this.audience.every((it) => it === client)) this.#deserted = true;
     });
     return client;
-  }
-
-  #greeting(nth: number, monitor: FakeMonitor): string {
-    const { prologues, transcript } = this.#options.timeline;
-    const recorded = prologues.filter((it) => it.monitor === monitor.name)[nth]?.greeting ?? prologues.find((it) => it.greeting !== undefined)?.greeting;
-    const [major = 10, minor = 0, micro = 0] = (transcript.provenance["qemu"] ?? "10.0.0").split(/[. ]/).map((it) => Number.parseInt(it, 10) || 0);
-    const text = recorded ?? formatJson(fromPlain({ QMP: { version: { qemu: { micro, minor, major }, package: "" }, capabilities: ["oob"] } }));
-    const oob = this.#options.oob;
-    return oob === undefined ? text : text.replace(/"capabilities": ?\[[^\]]*\]/, `"capabilities": [${oob ? '"oob"' : ""}]`);
   }
 
   #weather(directive: Directive, clients: readonly Client[]): void {
@@ -244,14 +237,5 @@ export class Stage {
       if (found.length > 0) this.#waitIdly();
     }, this.#options.idle);
     this.#idle.unref();
-  }
-}
-
-async function handled(handler: (args: unknown) => unknown, args: unknown, id: Json | undefined): Promise<string> {
-  try {
-    return formatJson(successReply(fromPlain((await handler(args)) ?? {}), id));
-  } catch (error) {
-    if (!(error instanceof QmpFailure)) throw error;
-    return formatJson(refusalReply({ class: error.class, desc: error.message, id }));
   }
 }

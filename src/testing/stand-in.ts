@@ -4,7 +4,7 @@ import { existsSync, watch } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { execPath, kill } from "node:process";
+import { execPath, kill, pid } from "node:process";
 import { fileURLToPath } from "node:url";
 import { HostError } from "../errors.ts";
 import { DepartureError } from "./departure.ts";
@@ -34,7 +34,7 @@ export async function fakeMachine(options: { readonly lives: string | readonly s
   const named = typeof options.lives === "string" ? [options.lives] : options.lives;
   const lives = listLives(named.map((it) => resolve(it)).join(":"));
   const transcripts = await Promise.all(lives.map(readTranscript));
-  return new Machine(await prepare("fake-emulator", (state) => ({ QMPCTL_REPLAY: lives.join(":"), QMPCTL_REPLAY_STATE: state })), transcripts.length);
+  return new Machine(await prepare("fake-emulator", (state) => ({ QMPCTL_REPLAY: lives.join(":"), QMPCTL_REPLAY_STATE: state, QMPCTL_REPLAY_OWNER: String(pid) })), transcripts.length);
 }
 
 /**
@@ -57,10 +57,10 @@ async function prepare(program: string, settings: (state: string) => Readonly<Re
   return folder;
 }
 
-/** The program beside this file, or, when this runs from its source, what was built from it. */
+/** The program beside this file, or beside where this was bundled from, or, when this runs from its source, what was built from it. */
 function built(program: string): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const found = [join(here, `${program}.js`), join(here, "..", "..", "dist", "testing", `${program}.js`)].find(existsSync);
+  const found = [here, join(here, "..", "testing"), join(here, "..", "..", "dist", "testing")].map((it) => join(it, `${program}.js`)).find(existsSync);
   if (found === undefined) throw new HostError(`${program}.js: not built yet, run \`npm run build\``);
   return found;
 }
@@ -134,7 +134,7 @@ function running(notes: readonly Note[]): readonly Note[] {
 }
 
 /** Ends a machine of ours; a process that has got its id since is let be. */
-async function end(pid: number): Promise<void> {
-  const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  if (/fake-emulator|qemu-system/.test(words)) kill(pid, "SIGKILL");
+async function end(machine: number): Promise<void> {
+  const words = await readFile(`/proc/${machine}/cmdline`, "utf8").catch(() => "");
+  if (/fake-emulator|qemu-system/.test(words)) kill(machine, "SIGKILL");
 }

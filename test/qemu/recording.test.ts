@@ -1,0 +1,56 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { fakeMachine, readTranscript, recordingMachine, type StandIn } from "../../src/testing/index.ts";
+import { wireClient } from "../testing/wire-client.ts";
+import { qemus } from "./machine.ts";
+
+const found = await qemus();
+
+async function start(machine: StandIn): Promise<{ readonly status: unknown; readonly control: string; readonly pid: () => Promise<number> }> {
+  const at = (name: string): string => join(machine.folder, "run", name);
+  const monitors = ["control", "watch"].flatMap((it) => ["-qmp", `unix:${at(`${it}.sock`)},server=on,wait=off`]);
+  const child = execFile(machine.emulator, ["-machine", "none", "-display", "none", "-nodefaults", "-S", ...monitors, "-pidfile", at("pid"), "-D", at("log"), "-daemonize"]);
+  const [status] = (await once(child, "exit")) as [unknown];
+  return { status, control: `unix:${at("control.sock")}`, pid: async () => Number(await readFile(at("pid"), "utf8")) };
+}
+
+/** The same conversation, whoever answers. */
+async function converse(machine: StandIn): Promise<readonly unknown[]> {
+  const { status, control } = await start(machine);
+  await using client = await wireClient(control);
+  const heard: unknown[] = [status, await client.message(), await client.ask("qmp_capabilities")];
+  for (const command of ["query-status", "cont", "query-status", "stop", "nosuch", "quit"]) heard.push(await client.ask(command));
+  await client.ended;
+  return [...heard, client.events.map((it) => [it["event"], it["data"]])];
+}
+
+describe.each(found)("QEMU $version", ({ binary, version }) => {
+  it("is recorded through a whole run, and the recording says the same again", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "qmp-"));
+    const recorder = await recordingMachine({ emulator: binary, into: folder });
+    const real = await converse(recorder);
+    await recorder.close();
+    const transcript = await readTranscript(join(folder, "1.qmp"));
+    expect(transcript.provenance["qemu"]).toMatch(version);
+    await using machine = await fakeMachine({ lives: folder });
+    expect(await converse(machine)).toEqual(real);
+    await machine.verify({ finished: true });
+    await rm(folder, { recursive: true });
+  });
+
+  it("is recorded when it is killed, and when it can't start", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "qmp-"));
+    const recorder = await recordingMachine({ emulator: binary, into: folder });
+    const first = await start(recorder);
+    process.kill(await first.pid(), "SIGTERM");
+    await recorder.close();
+    const last = (await readTranscript(join(folder, "1.qmp"))).entries.at(-1);
+    expect(last).toMatchObject({ kind: "directive", directive: { name: "exit", status: "outside" } });
+    expect(await readdir(folder)).toEqual(["1.qmp"]);
+    await rm(folder, { recursive: true });
+  });
+});
