@@ -130,7 +130,9 @@ class Transaction {
       throw await this.#failed(error);
     }
     if (this.#plan.legs.static && this.#committed !== null && this.#facts.state !== "stopped") this.#notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
-    return this.#report(null, await this.#after());
+    // Nothing was sent or written: what was read under the lock a moment ago is how it is.
+    const untouched = this.#records.length === 0 && this.#committed === null;
+    return this.#report(null, untouched ? this.#facts : await this.#after());
   }
 
   async #prepare(): Promise<Prepared | null> {
@@ -176,8 +178,6 @@ class Transaction {
 
   /** Both halves, read again. What can't be read any more is null, never what was hoped for. */
   async #after(): Promise<Ending["after"]> {
-    // Nothing was sent or written: what was read under the lock a moment ago is how it is.
-    if (this.#records.length === 0 && this.#committed === null) return this.#facts;
     const [config, live] = await Promise.all([this.#configNow(), this.#liveNow()]);
     return { config, live };
   }
