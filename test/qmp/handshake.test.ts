@@ -53,14 +53,29 @@ test("R28: replies meant for an earlier client are not taken for ours, with any 
   expect((await opening).oob).toBe(true);
 });
 
-test("R28: no two connections use the same ids", async () => {
+test("R28: no two connections use the same ids, and no two calls in flight", async () => {
   const first = await conversation();
   const second = await conversation();
-  for (const { session } of [first, second]) for (let call = 0; call < 100; call++) void session.execute("query-name").catch(() => {});
+  for (const { session } of [first, second]) for (let call = 0; call < 200; call++) void session.executeOob("query-name").catch(() => {});
   const ids = (lines: readonly string[]): string[] => lines.map((line) => JSON.parse(line).id as string);
-  await Promise.all([first.heard(8), second.heard(8)]);
-  expect(new Set([...ids(first.lines), ...ids(second.lines)]).size).toBe(first.lines.length + second.lines.length);
+  await Promise.all([first.heard(200), second.heard(200)]);
+  expect(new Set([...ids(first.lines), ...ids(second.lines)]).size).toBe(402);
   await Promise.all([first.session.close(), second.session.close()]);
+});
+
+test("an id is used again when its call is answered, and not while a call that was given up waits for its late reply", async () => {
+  const { session, heard, say, requests } = await conversation();
+  const given = rejection(session.execute("x", {}, { signal: AbortSignal.timeout(1) }));
+  await given;
+  for (let call = 1; call < 100; call++) {
+    const answer = session.execute("x");
+    say({ return: call, id: (await heard(call + 1))[call]?.id });
+    expect(await answer).toBe(call);
+  }
+  const ids = requests.map((request) => request.id);
+  expect(new Set(ids.slice(1)).has(ids[0] as string)).toBe(false);
+  expect(new Set(ids).size).toBe(36);
+  for (const id of ids) expect(id).toHaveLength(4);
 });
 
 test("R7, R8: QEMU's refusal to negotiate is told in its own words", async () => {
