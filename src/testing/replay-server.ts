@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Departure, DepartureError } from "./departure.ts";
 import { eventNow } from "./event.ts";
+import { fromPlain } from "./json-value.ts";
 import { parsePlace } from "./listening.ts";
 import type { Said } from "./request.ts";
 import { Stage } from "./stage.ts";
+import { EventThrottle } from "./throttle.ts";
 import { timelineOf } from "./timeline.ts";
 import { parseTranscript, placeOf, readTranscript, type Transcript } from "./transcript.ts";
 
@@ -63,8 +65,10 @@ export interface ReplayServer extends AsyncDisposable {
   readonly said: readonly Said[];
   /** Resolved with the recorded status when QEMU has ended. */
   readonly exited: Promise<string>;
-  /** Tells all clients of an event that no recording has; the time stamp is now. */
+  /** Tells all clients of an event that no recording has; the time stamp is now. Those that QEMU limits to one a second are limited, on a clock that stands still. */
   emit(event: string, data?: Readonly<Record<string, unknown>>): void;
+  /** Moves that clock on: events that were kept back go out when their second is over. */
+  advance(milliseconds: number): void;
   /** Writes bytes (one a character) to all clients, whatever they are. */
   send(bytes: string): void;
   /** Breaks all connections; QEMU lives on. */
@@ -103,6 +107,7 @@ class Replay implements ReplayServer {
   readonly #stage: Stage;
   readonly #transcript: Transcript;
   readonly #folder: string | undefined;
+  readonly #throttle = new EventThrottle();
   #told = 0;
 
   constructor(stage: Stage, transcript: Transcript, folder: string | undefined) {
@@ -132,7 +137,11 @@ class Replay implements ReplayServer {
   }
 
   emit(event: string, data?: Readonly<Record<string, unknown>>): void {
-    this.#stage.broadcast(eventNow(event, data));
+    for (const message of this.#throttle.take(event, fromPlain(data ?? {}), eventNow(event, data))) this.#stage.broadcast(message);
+  }
+
+  advance(milliseconds: number): void {
+    for (const message of this.#throttle.advance(milliseconds)) this.#stage.broadcast(message);
   }
 
   send(bytes: string): void {

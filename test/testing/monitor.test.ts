@@ -125,6 +125,27 @@ describe("the protocol goes by rule", () => {
     await client.ended;
   });
 
+  it("R41: some events come once a second, the first at once and the last one late, each kind by its own key", async () => {
+    await using server = await startReplay(ECHO);
+    await using client = await wireClient(server.address);
+    await client.negotiate();
+    for (const actual of [1, 2, 3]) server.emit("BALLOON_CHANGE", { actual });
+    for (const id of ["a", "b", "a"]) server.emit("VSERPORT_CHANGE", { id, open: true });
+    server.emit("STOP");
+    server.advance(999);
+    server.emit("RESUME");
+    server.advance(1);
+    server.advance(1000);
+    server.emit("BALLOON_CHANGE", { actual: 4 });
+    server.emit("RESET");
+    const seen: unknown[] = [];
+    for (let message = await client.message(); ; message = await client.message()) {
+      seen.push(message["event"] === "BALLOON_CHANGE" || message["event"] === "VSERPORT_CHANGE" ? message["data"] : message["event"]);
+      if (message["event"] === "RESET") break;
+    }
+    expect(seen).toEqual([{ actual: 1 }, { id: "a", open: true }, { id: "b", open: true }, "STOP", "RESUME", { actual: 3 }, { id: "a", open: true }, { actual: 4 }, "RESET"]);
+  });
+
   it("listens on a free TCP port too", async () => {
     await using server = await startReplay({ ...ECHO, monitors: [{ name: "control", address: "tcp:127.0.0.1:0" }] });
     await using client = await wireClient(server.address);
