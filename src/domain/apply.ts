@@ -1,6 +1,7 @@
 import { messageOf } from "../errors.ts";
 import { balloon } from "./balloon.ts";
 import type { StepReport } from "./change.ts";
+import { GuestRefusals } from "./guest-refusals.ts";
 import { pinning } from "./pinning.ts";
 import type { PlannedStep } from "./plan.ts";
 import { plug } from "./plug.ts";
@@ -44,8 +45,12 @@ export function reportStep({ step, outcome, reason }: StepRecord): StepReport {
  * Does the steps in order and writes down how each one ended. What only asks the guest is begun in order and waited for
  * together. The first failure ends it: it is thrown, and the records tell what was done by then.
  */
-export async function applySteps(records: readonly StepRecord[], work: Work): Promise<void> {
+export async function applySteps(records: readonly StepRecord[], given: Work): Promise<void> {
   const asked: StepRecord[] = [];
+  // Subscribe, then act: a guest may say no before the next step is begun.
+  using said = given.monitor.session.events(["ACPI_DEVICE_OST"]);
+  const work: Work = { ...given, refusals: new GuestRefusals() };
+  void work.refusals?.follow(said);
   for (const record of records) {
     work.signal?.throwIfAborted();
     await noting(record, async () => {

@@ -30,6 +30,15 @@ export function stayingAfter(cause: unknown): ReadonlySet<number> {
 export class GuestRefusals {
   readonly #status = new Map<number, number>();
 
+  /** Hears all that comes. Ends with the stream, in whatever way: a broken connection is for others to mend. */
+  async follow(stream: AsyncIterable<Hint>): Promise<void> {
+    try {
+      for await (const event of stream) this.hear(event);
+    } catch {
+      // See above.
+    }
+  }
+
   hear(event: Hint): void {
     if (event.event !== "ACPI_DEVICE_OST") return;
     const { info } = event.data as { info: { slot: string; "slot-type": string; source: number; status: number } };

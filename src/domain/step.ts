@@ -1,4 +1,5 @@
 import type { Progress } from "./change.ts";
+import type { GuestRefusals } from "./guest-refusals.ts";
 import type { Live, Slot } from "./live.ts";
 import type { Monitor } from "./monitor.ts";
 
@@ -52,6 +53,8 @@ export interface Work {
   readonly deadline: Deadline;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: Progress) => void) | undefined;
+  /** What the guest has said of unplugs since before they were asked for. */
+  readonly refusals?: GuestRefusals;
 }
 
 /** A moment by which the work has to be done. */

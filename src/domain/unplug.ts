@@ -28,7 +28,7 @@ export const unplug: StepKind<UnplugStep> = {
   },
 
   settle: async (step, work) => {
-    const refusals = new GuestRefusals();
+    const refusals = work.refusals ?? new GuestRefusals();
     const { seen } = await settle(
       work.monitor,
       {
