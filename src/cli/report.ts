@@ -78,8 +78,9 @@ function plan(report: Report, paint: Paint): string {
   return lines.join("");
 }
 
-function step({ what, sends, undo }: StepReport, index: number): string {
-  return `  ${index + 1}. ${what}\n     ${sends}\n${undo === undefined ? "     can't be taken back\n" : `     undo: ${undo}\n`}`;
+function step({ what, sends, undo, noUndo }: StepReport, index: number): string {
+  const back = undo === undefined ? `can't be taken back${noUndo === undefined ? "" : `: ${noUndo}`}` : `undo: ${undo}`;
+  return `  ${index + 1}. ${what}\n     ${sends}\n     ${back}\n`;
 }
 
 function next({ finish, takeBack }: Report): string {

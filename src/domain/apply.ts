@@ -5,6 +5,7 @@ import { GuestRefusals } from "./guest-refusals.ts";
 import { pinning } from "./pinning.ts";
 import type { PlannedStep } from "./plan.ts";
 import { plug } from "./plug.ts";
+import type { Facts } from "./resource.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step, Work } from "./step.ts";
 import { unplug } from "./unplug.ts";
@@ -35,10 +36,11 @@ export function recordsOf(steps: readonly PlannedStep[]): readonly StepRecord[] 
 }
 
 /** A record as the report shows it. */
-export function reportStep({ step, outcome, reason }: StepRecord): StepReport {
+export function reportStep({ step, outcome, reason }: StepRecord, facts: Facts): StepReport {
   const kind = stepKindOf(step);
-  const undo = kind.undoing(step);
-  return { what: kind.what(step), sends: kind.sends(step), outcome, ...(undo === undefined ? {} : { undo }), ...(reason === undefined ? {} : { reason }) };
+  const [undo, noUndo] = [kind.undoing(step, facts), kind.noUndo?.(step)];
+  const back = undo !== undefined ? { undo } : noUndo !== undefined ? { noUndo } : {};
+  return { what: kind.what(step), sends: kind.sends(step, facts), outcome, ...back, ...(reason === undefined ? {} : { reason }) };
 }
 
 /**

@@ -59,6 +59,8 @@ export interface StepReport {
   readonly sends: string;
   /** How it is taken back; absent where that is impossible. */
   readonly undo?: string;
+  /** Why it can't be. */
+  readonly noUndo?: string;
   readonly outcome: "planned" | "done" | "pending" | "failed" | "undone" | "undo-failed" | "skipped";
   readonly reason?: string;
 }

@@ -21,7 +21,10 @@ export class ChangeError extends QmpctlError {
 
   constructor(report: Report, why: string, options: { readonly cause: unknown }) {
     const restored = report.outcome === "rolled-back";
-    super(restored ? "rolled-back" : "partial", `${report.domain}: ${why}${restored ? "; everything is as it was" : ""}`, options);
+    const name = `${report.domain}: `;
+    // Most errors of the domain begin with its name already.
+    const what = why.startsWith(name) ? why : name + why;
+    super(restored ? "rolled-back" : "partial", `${what}${restored ? "; everything is as it was" : ""}`, options);
     this.report = report;
   }
 }

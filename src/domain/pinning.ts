@@ -2,6 +2,7 @@ import { HostError } from "../errors.ts";
 import { type CpuSet, formatCpuList } from "../host/cpulist.ts";
 import { onlineCpus, setAffinity } from "../host/taskset.ts";
 import { processOf } from "../host/threads.ts";
+import type { Facts } from "./resource.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { PinStep, StepEnd, Work } from "./step.ts";
 import { meant } from "./vcpu-pin.ts";
@@ -10,8 +11,9 @@ import { meant } from "./vcpu-pin.ts";
 export const pinning: StepKind<PinStep> = {
   asksGuest: false,
   what: ({ vcpu, cpus }) => `pin vCPU ${vcpu} to ${cpus === "all" ? "all CPUs" : cpus}`,
-  sends: ({ cpus }) => `taskset -pc ${cpus} THREAD`,
-  undoing: ({ before }) => (before === null ? undefined : `taskset -pc ${before} THREAD`),
+  sends: ({ vcpu, cpus }, facts) => tasksetLine(vcpu, formatCpuList(meant(cpus, facts.online)), facts),
+  undoing: ({ vcpu, before }, facts) => (before === null ? undefined : tasksetLine(vcpu, before, facts)),
+  noUndo: ({ before }) => (before === null ? "the thread is new, and goes with its vCPU" : undefined),
 
   begin: async (step, work) => {
     const wanted = meant(step.cpus, await onlineCpus());
@@ -26,6 +28,11 @@ export const pinning: StepKind<PinStep> = {
   inverse: ({ vcpu, before }, now) =>
     before === null || !now.vcpus.some((it) => it.index === vcpu) ? [] : [{ kind: "pin", vcpu, cpus: before, before: null, upTo: false }],
 };
+
+/** A thread that the plan itself brings to life has no number yet. */
+function tasksetLine(vcpu: number, list: string, { live }: Facts): string {
+  return `taskset -pc ${list} ${live?.vcpus.find((it) => it.index === vcpu)?.tid ?? `(thread of vCPU ${vcpu})`}`;
+}
 
 function suffices({ upTo }: PinStep, wanted: CpuSet, actual: CpuSet): boolean {
   const within = [...actual].every((cpu) => wanted.has(cpu));

@@ -1,6 +1,7 @@
 import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Scope, Value } from "./change.ts";
 import { reportStep, type StepRecord } from "./apply.ts";
 import type { LaunchConfig } from "../config/launch.ts";
+import { DiedError } from "./errors.ts";
 import type { Live } from "./live.ts";
 import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
 import type { Facts } from "./resource.ts";
@@ -35,7 +36,7 @@ export function reportOf(ending: Ending): Report {
     state: facts.state,
     outcome,
     changes,
-    steps: ending.records.map(reportStep),
+    steps: ending.records.map((record) => reportStep(record, facts)),
     refusals: plan.refusals,
     notes: ending.notes,
     ...followUps(outcome, ending),
@@ -105,9 +106,17 @@ function dynamicEnd(records: readonly StepRecord[]): Pick<Leg, "outcome" | "reas
 /** The command that finishes what is left, and the one that takes back what was done. */
 function followUps(outcome: Outcome, ending: Ending): Pick<Report, "finish" | "takeBack"> {
   if (outcome !== "failed" && outcome !== "pending") return {};
+  if (ending.records.some(({ cause }) => cause instanceof DiedError)) return afterDeath(ending);
   const finish = ending.plan.changes.flatMap((planned, position) => finishing(planned, recordsAt(position, ending), ending));
   const back = ending.plan.changes.flatMap((planned, position) => takingBack(planned, recordsAt(position, ending), ending));
   return { ...(finish.length > 0 ? { finish: finish.join(" && ") } : {}), ...(back.length > 0 ? { takeBack: back.join(" && ") } : {}) };
+}
+
+/** A QEMU that is gone can't be changed any more: what is left is to write the config, and to start it again. */
+function afterDeath({ plan, name, committed, facts }: Ending): Pick<Report, "finish"> {
+  if (facts.config === null) return {};
+  const fixed = plan.changes.flatMap(({ change, static: leg }) => commandFor(change, name, { static: leg?.needed === true && !committed, dynamic: false }));
+  return { finish: [...fixed, `qmpctl start ${name}`].join(" && ") };
 }
 
 function recordsAt(position: number, { records }: Ending): readonly StepRecord[] {

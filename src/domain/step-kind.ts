@@ -1,4 +1,5 @@
 import type { Live } from "./live.ts";
+import type { Facts } from "./resource.ts";
 import type { Step, StepEnd, Work } from "./step.ts";
 
 /** How one kind of step is described, done, waited for and turned back. */
@@ -7,8 +8,10 @@ export interface StepKind<S extends Step> {
   readonly asksGuest: boolean;
   what(step: S): string;
   /** What goes to QEMU or to the host, as a person would type it. */
-  sends(step: S): string;
-  undoing(step: S): string | undefined;
+  sends(step: S, facts: Facts): string;
+  /** What takes it back; undefined where nothing does, and `noUndo` says why. */
+  undoing(step: S, facts: Facts): string | undefined;
+  noUndo?(step: S): string | undefined;
   /** @throws when QEMU or the host says no */
   begin(step: S, work: Work): Promise<void>;
   /** Reads back until the state shows it, or the deadline passes. @throws when the guest says no */

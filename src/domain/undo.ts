@@ -1,5 +1,6 @@
 import { messageOf } from "../errors.ts";
 import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
+import { DiedError } from "./errors.ts";
 import { type Live, readLive } from "./live.ts";
 import { deadlineIn, type Work } from "./step.ts";
 
@@ -27,6 +28,7 @@ async function undoOne(record: StepRecord, work: Work): Promise<void> {
   } catch (error) {
     record.outcome = "undo-failed";
     record.reason = because(record, messageOf(error));
+    if (error instanceof DiedError) record.cause = error;
   }
 }
 

@@ -17,6 +17,7 @@ export const unplug: StepKind<UnplugStep> = {
   what: (step) => `unplug vCPU ${leaving(step).join(", ")}`,
   sends: (step) => step.slots.map(({ device }) => `device_del {"id":"${device}"}`).join("; "),
   undoing: (step) => (step.noReturn === null ? step.slots.map(({ slot }) => `device_add vCPU ${slot.first}`).join("; ") : undefined),
+  noUndo: (step) => step.noReturn ?? undefined,
 
   begin: async (step, { monitor }) => {
     for (const [position, { device }] of step.slots.entries()) {

@@ -42,6 +42,10 @@ describe("for people", () => {
     expect(stdout).toContain("to finish it:  qmpctl setmem web1 300M\n");
   });
 
+  test("a failure that names the domain already does not name it twice", () => {
+    expect(new ChangeError(reportOf({ outcome: "failed" }), "web1: QEMU is gone", { cause: new Error("x") }).message).toBe("web1: QEMU is gone");
+  });
+
   test("an error of the library is its message and no stack", async () => {
     expect(await play(setmem, failing(new QmpctlError("locked", "web1: locked by process 12")))).toMatchObject({ code: 3, stdout: "", stderr: "qmpctl: web1: locked by process 12\n" });
   });

@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { Change, Scope } from "../../src/domain/change.ts";
 import type { StepRecord } from "../../src/domain/apply.ts";
 import type { Facts } from "../../src/domain/resource.ts";
+import { DiedError } from "../../src/domain/errors.ts";
 import { type Ending, reportOf } from "../../src/domain/report.ts";
-import { configOf, factsOf, GIB, liveOf, MIB, planOf, slotsOf, stoppedFacts } from "./facts.ts";
+import { configOf, factsOf, GIB, liveOf, MIB, planOf, slotsOf, stoppedFacts, vcpusIn } from "./facts.ts";
 
 const memory: Change = { resource: "memory", size: 300 * MIB };
 const vcpus: Change = { resource: "vcpus", count: 3 };
@@ -173,5 +174,29 @@ describe("the commands at the end of a report", () => {
     const facts = factsOf({ config: configOf({ vcpus: { pin: { "0": "2" } } }) });
     const commands = next([{ resource: "vcpu-pin", vcpu: 0, cpus: "1" }], { facts, steps: ["undo-failed"], ending: failed });
     expect(commands).toEqual(["qmpctl vcpupin web1 0 1 --static --dynamic", "qmpctl vcpupin web1 0 0-3 --dynamic"]);
+  });
+
+  test("after QEMU's death start it again, with the config as it was to be", () => {
+    const facts = factsOf();
+    const planned = planOf([memory], "both", facts);
+    const cause = new DiedError("web1: QEMU (process 4000) is gone", { pid: 4000, lastWords: null });
+    const records = planned.steps.map((step) => ({ ...step, outcome: "undo-failed" as const, cause }));
+    expect(next([memory], { ending: { ...failed, records } })).toEqual(["qmpctl setmem web1 300MiB --static && qmpctl start web1", undefined]);
+    expect(next([memory], { scope: "dynamic", ending: { ...failed, records } })).toEqual(["qmpctl start web1", undefined]);
+    expect(next([memory], { scope: "dynamic", facts: factsOf({ config: null }), ending: { ...failed, records } })).toEqual([undefined, undefined]);
+  });
+});
+
+describe("a step of a dry run", () => {
+  test("of pinning shows the CPUs and the thread that are meant", () => {
+    const [step] = told([{ resource: "vcpu-pin", vcpu: 0, cpus: "all" }], { scope: "dynamic", facts: factsOf({ live: liveOf({ vcpus: vcpusIn(slotsOf(4, 2), "1") }) }) }).steps;
+    expect(step).toMatchObject({ sends: "taskset -pc 0-3 4000", undo: "taskset -pc 1 4000" });
+  });
+
+  test("says why it can't be taken back, or that it goes with another", () => {
+    const tcg = factsOf({ live: liveOf({ tcg: true, version: { major: 7, text: "7.2.22" } }) });
+    expect(told([fewer], { scope: "dynamic", facts: tcg }).steps[0]).toMatchObject({ noUndo: expect.stringContaining("QEMU 7.2.22") as string });
+    const pinned = factsOf({ config: configOf({ vcpus: { pin: { "2": "1" } } }) });
+    expect(told([vcpus], { scope: "dynamic", facts: pinned }).steps[1]).toMatchObject({ sends: "taskset -pc 1 (thread of vCPU 2)", noUndo: "the thread is new, and goes with its vCPU" });
   });
 });
