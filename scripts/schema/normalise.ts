@@ -1,0 +1,97 @@
+import { readIntrospection, typeNamed, valuesOf, type Introspection, type SchemaType } from "../../src/schema/introspection.ts";
+
+type Entry = { readonly name: string; readonly "meta-type": string };
+
+/** The type without members: QEMU has one, used wherever there is nothing. */
+const NOTHING = "{}";
+
+/**
+ * A schema in an order and with type names that do not depend on what else the schema has, so that two can be compared by diff.
+ * QEMU numbers its types in order of use, so that one new command renumbers them all; here a type is called after the shortest way
+ * to it: `>command` its arguments, `<command` its reply, `!EVENT` its data, then `.member`, `/variant`, `|branch`, `[…]` around it
+ * for a list. It remains a reply to query-qmp-schema; only the names of enumeration values that are given twice are given once.
+ */
+export function normalise(reply: readonly Entry[]): readonly Entry[] {
+  const schema = readIntrospection(reply);
+  const names = nameAll(schema);
+  const named = (name: string): string => names.get(name) ?? name;
+  const types = [...names.keys()].map((name) => rename(typeNamed(schema, name), named)).toSorted(byName);
+  const commands = [...schema.commands.values()].map((it) => ({ ...head(it), "arg-type": named(it["arg-type"]), "ret-type": named(it["ret-type"]), ...marks(it) }));
+  const events = [...schema.events.values()].map((it) => ({ ...head(it), "arg-type": named(it["arg-type"]), ...marks(it) }));
+  return [...commands.toSorted(byName), ...events.toSorted(byName), ...types];
+}
+
+function nameAll(schema: Introspection): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  const queue: (readonly [type: string, name: string])[] = [];
+  for (const { name, "arg-type": taken, "ret-type": given } of [...schema.commands.values()].toSorted(byName)) queue.push([taken, `>${name}`], [given, `<${name}`]);
+  for (const { name, "arg-type": data } of [...schema.events.values()].toSorted(byName)) queue.push([data, `!${name}`]);
+  // Grows while it is read: the nearest come first.
+  for (const [type, name] of queue) {
+    if (names.has(type)) continue;
+    const described = typeNamed(schema, type);
+    names.set(type, nameOf(described, name));
+    queue.push(...partsOf(described, name));
+  }
+  for (const [type, described] of schema.types) if (described["meta-type"] === "array" && names.has(type)) names.set(type, `[${names.get(described["element-type"])}]`);
+  return names;
+}
+
+function nameOf(type: SchemaType, name: string): string {
+  if (type["meta-type"] === "builtin") return type.name;
+  return type["meta-type"] === "object" && type.members.length === 0 && type.tag === undefined ? NOTHING : name;
+}
+
+function partsOf(type: SchemaType, name: string): readonly (readonly [string, string])[] {
+  switch (type["meta-type"]) {
+    case "array":
+      return [[type["element-type"], name]];
+    case "object":
+      return [
+        ...type.members.map((member) => [member.type, `${name}.${member.name}`] as const),
+        ...(type.variants ?? []).map((variant) => [variant.type, `${name}/${variant.case}`] as const),
+      ];
+    case "alternate":
+      return type.members.map((branch, index) => [branch.type, `${name}|${index}`] as const);
+    default:
+      return [];
+  }
+}
+
+function rename(type: SchemaType, named: (name: string) => string): Entry {
+  const first = { name: named(type.name), "meta-type": type["meta-type"] };
+  switch (type["meta-type"]) {
+    case "array":
+      return { ...type, ...first, "element-type": named(type["element-type"]) } as Entry;
+    case "object": {
+      const members = type.members.map((member) => ({ ...member, type: named(member.type) }));
+      const variants = type.variants?.map((variant) => ({ ...variant, type: named(variant.type) })).toSorted((a, b) => order(a.case, b.case));
+      return { ...first, members, ...(variants === undefined ? {} : { tag: type.tag, variants }), ...marks(type) } as Entry;
+    }
+    case "alternate":
+      return { ...first, members: type.members.map((branch) => ({ type: named(branch.type) })) } as Entry;
+    case "enum":
+      return { ...first, ...(type.members?.some(({ features }) => features !== undefined) ? { members: type.members } : { values: valuesOf(type) }) } as Entry;
+    default:
+      return type;
+  }
+}
+
+function head(it: Entry): Entry {
+  return { name: it.name, "meta-type": it["meta-type"] };
+}
+
+/** What is said besides: features, and of commands whether they may go out of band. */
+function marks(it: object): object {
+  const kept = ["allow-oob", "features"].filter((key) => key in it);
+  return Object.fromEntries(kept.map((key) => [key, (it as Readonly<Record<string, unknown>>)[key]]));
+}
+
+function byName(a: Entry, b: Entry): number {
+  return order(a.name, b.name);
+}
+
+/** By code unit: the same on every machine. */
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

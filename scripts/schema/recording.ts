@@ -1,0 +1,43 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readIntrospection, type Introspection } from "../../src/schema/introspection.ts";
+
+/** One recorded schema, as its file has it. */
+export interface Recording {
+  /** QEMU's version, as `7.2.22`. */
+  readonly qemu: string;
+  /** QEMU's name of what it emulates, as `x86_64`. */
+  readonly arch: string;
+  /** Who built it. */
+  readonly package: string;
+  readonly schema: readonly { readonly name: string; readonly "meta-type": string }[];
+}
+
+/** Where recordings lie: `VERSION_ARCH.json`. */
+export const RECORDINGS: string = new URL("../../fixtures/schema", import.meta.url).pathname;
+
+/** A recording as text: one entry of the schema a line, so that a diff names what is new. */
+export function writeRecording(recording: Recording): string {
+  const { schema, ...provenance } = recording;
+  const head = Object.entries(provenance).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},\n`);
+  return `{${head.join("")}"schema":[\n${schema.map((entry) => JSON.stringify(entry)).join(",\n")}\n]}\n`;
+}
+
+/** All recordings, by version and architecture. */
+export async function readRecordings(folder: string = RECORDINGS): Promise<readonly (Recording & { readonly introspection: Introspection })[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+  const recordings = await Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8")) as Recording));
+  return recordings
+    .map((recording) => ({ ...recording, introspection: readIntrospection(recording.schema) }))
+    .toSorted((a, b) => a.qemu.localeCompare(b.qemu, "en", { numeric: true }) || order(a.arch, b.arch));
+}
+
+/** x86_64 first: it is the one that is recorded in all versions. */
+function order(a: string, b: string): number {
+  return Number(b === "x86_64") - Number(a === "x86_64") || (a < b ? -1 : 1);
+}
+
+/** `7.2.22` as `7.2`: what a release of QEMU adds or takes away does not change after its second number. */
+export function releaseOf(version: string): string {
+  return version.split(".").slice(0, 2).join(".");
+}
