@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { hasRuntime, readPid } from "../config/runtime.ts";
 import { isErrorCode } from "../errors.ts";
 import { commandLineOf, isAlive } from "../host/threads.ts";
-import { connect, type Session } from "../qmp/session.ts";
+import type { Session } from "../qmp/session.ts";
+import { connectInTurn, isQueueFull } from "./dial.ts";
 import { Monitor, type MonitorTarget } from "./monitor.ts";
 import { type Place, stderrOf } from "./place.ts";
 
@@ -32,10 +33,10 @@ export async function findMachine(place: Place, ownMonitor?: string): Promise<Pr
 /** A QEMU that somebody else started with the monitor that the config names. */
 async function findByMonitor(address: string): Promise<Present | null> {
   try {
-    await using _session = await connect(address, { timeout: 1000 });
+    await using _session = await connectInTurn(address, { timeout: 1000 });
   } catch (error) {
     // Nobody listens: stopped. Somebody listens and is busy: there.
-    if (isErrorCode(error, "connect")) return null;
+    if (isErrorCode(error, "connect") && !isQueueFull(error)) return null;
   }
   return { pid: null, control: address, watch: null };
 }
@@ -61,8 +62,8 @@ export async function openReader(place: Place, present: Present, options: { read
   const timeout = options.timeout ?? place.timeout;
   const enough = new AbortController();
   const signal = options.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, options.signal]);
-  const control = connect(present.control, { timeout, signal });
-  const others = present.watch === null ? [] : [later(control, () => connect(present.watch ?? "", { timeout, signal }))];
+  const control = connectInTurn(present.control, { timeout, signal });
+  const others = present.watch === null ? [] : [later(control, () => connectInTurn(present.watch ?? "", { timeout, signal }))];
   const tries = [control, ...others];
   try {
     const session = await Promise.any(tries);

@@ -2,7 +2,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { isErrorCode, messageOf } from "../errors.ts";
 import { isAlive } from "../host/threads.ts";
-import { connect, type Session } from "../qmp/session.ts";
+import type { Session } from "../qmp/session.ts";
+import { connectInTurn } from "./dial.ts";
 import { DiedError } from "./errors.ts";
 import { deadlineIn } from "./step.ts";
 
@@ -32,7 +33,7 @@ export class Monitor implements AsyncDisposable {
 
   /** Connects and negotiates. Errors are the session's: connect, greeting, negotiation. */
   static async open(target: MonitorTarget, options: { readonly timeout: number; readonly signal?: AbortSignal | undefined }): Promise<Monitor> {
-    return new Monitor(target, await connect(target.address, given(options)));
+    return new Monitor(target, await connectInTurn(target.address, options));
   }
 
   /** The connection as it is now. Another one after a break: don't keep it. */
@@ -71,7 +72,7 @@ export class Monitor implements AsyncDisposable {
     for (;;) {
       await this.#mustLive(cause);
       try {
-        this.#session = await connect(this.target.address, { timeout: Math.max(1, deadline.left()) });
+        this.#session = await connectInTurn(this.target.address, { timeout: Math.max(1, deadline.left()) });
         return;
       } catch (error) {
         if (deadline.left() === 0) throw error;
@@ -94,9 +95,4 @@ export class Monitor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.close();
   }
-}
-
-/** Leaves out what is undefined, as exactOptionalPropertyTypes wants it. */
-function given(options: { readonly timeout: number; readonly signal?: AbortSignal | undefined }): { timeout: number; signal?: AbortSignal } {
-  return options.signal === undefined ? { timeout: options.timeout } : { timeout: options.timeout, signal: options.signal };
 }

@@ -64,7 +64,16 @@ function countReasons(count: number, { live, asked }: LiveFacts, { name, force }
   }
   const chosen = count > now ? chooseFree(live, count - now) : chooseUsed(live, now - count);
   if (chosen === null) return [inexpressible(live, count)];
+  if (count < now && live.status === "prelaunch") return [notStarted(name, count)];
   return count > now && !force ? replugRisk(chosen, live, asked) : [];
+}
+
+/** Before the guest has set ACPI up, QEMU refuses an unplug in words of its own; 11 takes it, and the guest never hears of it (measured). */
+function notStarted(name: string, count: number): Reason {
+  return {
+    reason: "the guest has not started yet, so it can't let go of a vCPU",
+    instead: `qmpctl resume ${name} and wait until it is up, or qmpctl setvcpus ${name} ${count} --static`,
+  };
 }
 
 function inexpressible(live: Live, count: number): Reason {

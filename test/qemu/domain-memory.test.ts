@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import { qemus } from "./machine.ts";
+import { MIB, near, openScene, type Scene } from "./scene.ts";
+
+describe.each(await qemus())("memory on QEMU $version", (qemu) => {
+  test("of a guest without a balloon driver: pending, with target and actual, and the config has it", async () => {
+    await using scene = await openScene(qemu, { guest: { words: ["qmpctl.balloon=off"] } });
+    await scene.start();
+    const { memTotal } = await scene.console.next();
+    const { code, stdout } = await scene.cli("setmem", "web", "300M", "--static", "--dynamic", "--timeout", "1s", "--json");
+    expect(code).toBe(5);
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: "pending",
+      changes: [{ static: { outcome: "applied", actual: 300 * MIB }, dynamic: { outcome: "pending", wanted: 300 * MIB, actual: 512 * MIB, reason: expect.stringMatching(/no balloon driver/) } }],
+      finish: "qmpctl setmem web 300MiB --dynamic",
+      takeBack: "qmpctl setmem web 512MiB --static --dynamic",
+    });
+    expect(await scene.config()).toMatchObject({ memory: { current: "300MiB" } });
+    expect(await scene.ask("query-balloon")).toEqual({ actual: 512 * MIB });
+    expect(near((await scene.console.next()).memTotal, memTotal)).toBe(true);
+    expect((await scene.cli("diff", "web")).stdout).toMatch(/waits for the guest: asked to go to 300MiB/);
+
+    // What was asked for is taken back by asking for what is: the guest must not surprise anybody later.
+    expect(await scene.domain.setMemory(512 * MIB)).toMatchObject({ outcome: "applied" });
+    expect((await rowOf(scene))?.why).toMatch(/^changed on one side only/);
+  });
+
+  test("of a machine without a balloon device is refused, with the device to add; its maximum can still be raised", async () => {
+    await using scene = await openScene(qemu, { guest: { balloonDevice: false } });
+    await scene.start({ paused: true });
+    const { code, stderr } = await scene.cli("setmem", "web", "300M", "--static", "--dynamic");
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/static: memory 300MiB below memory.max 512MiB needs a balloon device/);
+    expect(stderr).toMatch(/dynamic: the machine has no balloon device.*\n.*add "-device", "virtio-balloon-pci,id=balloon0"/);
+    expect(await scene.domain.setMaxMemory(640 * MIB, { scope: "static" })).toMatchObject({ outcome: "applied" });
+    expect(await scene.config()).toMatchObject({ memory: { max: "640MiB", current: "640MiB" } });
+    await scene.domain.destroy();
+    await scene.start({ paused: true });
+    expect(await scene.ask("query-memory-size-summary")).toMatchObject({ "base-memory": 640 * MIB });
+  });
+
+  test("asked for before the guest starts is honoured when its driver loads", async () => {
+    await using scene = await openScene(qemu, { memory: { max: "512MiB", current: "384MiB" } });
+    await scene.start({ paused: true });
+    expect(await scene.domain.setMemory(300 * MIB)).toMatchObject({ outcome: "pending", changes: [{ dynamic: { reason: expect.stringMatching(/the guest is paused; it goes to 300MiB when it runs again/) } }] });
+    await scene.domain.resume();
+    await scene.booted();
+    // 512 MiB leave the kernel some 475; 300 leave it 212 less.
+    await scene.console.until(({ memTotal }) => memTotal < 300 * MIB);
+    expect(await scene.domain.setMemory(300 * MIB)).toMatchObject({ outcome: "unchanged" });
+    expect(await scene.ask("query-balloon")).toEqual({ actual: 300 * MIB });
+    expect(await rowOf(scene)).toMatchObject({ config: 384 * MIB, live: 300 * MIB, why: expect.stringMatching(/^changed on one side only/) });
+
+    expect(await scene.domain.revert()).toMatchObject({ outcome: "applied" });
+    expect(await scene.ask("query-balloon")).toEqual({ actual: 384 * MIB });
+    expect(await rowOf(scene)).toMatchObject({ config: 384 * MIB, live: 384 * MIB, why: null });
+  });
+
+  test("is refused above what the machine has, and below what the guest uses or the config's floor, unless forced", async () => {
+    await using scene = await openScene(qemu, { memory: { max: "512MiB", current: "512MiB", min: "64MiB" }, listen: true });
+    const { domain, console } = scene;
+    await scene.start();
+    const { memTotal } = await console.next();
+    await expect(domain.setMemory(1024 * MIB, { scope: "both" })).rejects.toThrow(/above memory.max 512MiB of the config.*above the 512MiB that the machine was started with/);
+    await expect(domain.setMemory(0)).rejects.toMatchObject({ code: "usage" });
+    expect((await scene.cli("setmem", "web", "300")).stderr).toMatch(/300KiB|300 KiB/);
+    // The guest is asked for its word every 5 seconds from the start on; each of its reports is a moment to look again.
+    while ((await rowOf(scene))?.guest === null) await console.next();
+    expect(near(Number((await rowOf(scene))?.guest), memTotal)).toBe(true);
+    await expect(domain.setMemory(8 * MIB)).rejects.toThrow(/below the .*MiB that the guest says it uses, and could kill it.*below memory.min 64MiB/);
+    expect(await scene.commands()).not.toContain("balloon");
+  });
+});
+
+async function rowOf({ domain }: Scene): Promise<{ readonly guest: unknown; readonly why: string | null } | undefined> {
+  return (await domain.diff()).find(({ resource }) => resource === "memory");
+}
