@@ -1,0 +1,34 @@
+import { describe, expect, test } from "vitest";
+import { onlineCpus, setAffinity } from "../../src/host/taskset.ts";
+import { usageOf } from "../../src/host/thread-usage.ts";
+import { runProgram } from "./processes.ts";
+
+/** Above the highest id that Linux gives: no process has it. */
+const NOBODY = 2 ** 22 + 1;
+
+describe("what a thread has used", () => {
+  test("is the time that it ran", async () => {
+    // `times` is the shell's own count, in minutes and seconds, of user and system time.
+    const shell = await runProgram("sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; times; exec cat");
+    const [user = 0, system = 0] = shell.said.split(" ").map((text) => Number(/(\d+)m/.exec(text)?.[1]) * 60 + Number(/m([\d.]+)s/.exec(text)?.[1]));
+    const usage = await usageOf(shell.pid);
+    expect(usage?.cpuTime).toBeGreaterThan(0);
+    expect(usage?.cpuTime).toBeGreaterThanOrEqual((user + system) * 1000 - 20);
+  });
+
+  test("comes with the CPU that it last ran on", async () => {
+    const [cpu = 0] = [...(await onlineCpus())].slice(-1);
+    const shell = await runProgram("sh", "-c", "echo up; while read -r line; do :; done");
+    await setAffinity(shell.pid, new Set([cpu]));
+    expect((await usageOf(shell.pid))?.cpu).toBe(cpu);
+  });
+
+  test("comes with its name, brackets and blanks and all", async () => {
+    const odd = await runProgram("sh", "-c", "printf 'CPU 0) R 1 (' > /proc/$$/comm; echo up; read line");
+    expect(await usageOf(odd.pid)).toMatchObject({ name: "CPU 0) R 1 (", cpu: expect.any(Number) as number });
+  });
+
+  test("is unknown where it is gone", async () => {
+    expect(await usageOf(NOBODY)).toBeUndefined();
+  });
+});
