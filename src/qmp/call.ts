@@ -1,5 +1,4 @@
 import { replyCheck } from "../schema/commands.ts";
-import { explain } from "../schema/message.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { showJson, writeJson } from "../wire/json.ts";
 import { FAULT, type Message } from "../wire/transport.ts";
@@ -95,9 +94,9 @@ export function settle(call: Call, reply: Message): void {
 }
 
 function check(call: Call, value: unknown): void {
-  const result = replyCheck(call.command)?.safeParse(value);
-  if (result === undefined || result.success) call.resolve(value);
-  else call.reject(blame(unexpected(call, explain(result.error), value, result.error), call.site));
+  const wrong = replyCheck(call.command)?.(value);
+  if (wrong === undefined) call.resolve(value);
+  else call.reject(blame(unexpected(call, wrong.why, value, wrong.cause), call.site));
 }
 
 function toError(call: Call, error: unknown): CommandError | ProtocolError {

@@ -2,7 +2,7 @@
 import { messageOf, QmpctlError } from "../errors.ts";
 import type { CommandName } from "../schema/commands.ts";
 import { eventCheck, type EventName, type QmpEvent } from "../schema/events.ts";
-import { explain, type Greeting } from "../schema/message.ts";
+import type { Greeting } from "../schema/message.ts";
 import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
 import { ConnectError, ProtocolError } from "../wire/errors.ts";
 import { showJson } from "../wire/json.ts";
@@ -216,7 +216,7 @@ function failureOf(reason: CloseReason): QmpctlError | undefined {
 }
 
 function misshapen(event: QmpEvent): ProtocolError | undefined {
-  const check = eventCheck(event.event)?.safeParse(event.data);
-  if (check === undefined || check.success) return undefined;
-  return new ProtocolError(event.event, `data that is not as QEMU documents it: ${explain(check.error)}`, { excerpt: showJson(event), cause: check.error });
+  const wrong = eventCheck(event.event)?.(event.data);
+  if (wrong === undefined) return undefined;
+  return new ProtocolError(event.event, `data that is not as QEMU documents it: ${wrong.why}`, { excerpt: showJson(event), cause: wrong.cause });
 }

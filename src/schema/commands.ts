@@ -1,5 +1,5 @@
 import { z } from "zod/v3";
-import { versionInfo, type Check, type VersionInfo } from "./message.ts";
+import { complaint, versionInfo, type Check, type Complaint, type VersionInfo } from "./message.ts";
 import type * as replies from "./replies.ts";
 
 /** A command without arguments. */
@@ -90,13 +90,13 @@ const makers: { readonly [Name in keyof Commands]: () => Check<Commands[Name]["r
   "human-monitor-command": () => z.string(),
 };
 
-const made = new Map<string, Check<unknown>>();
+const made = new Map<string, Complaint>();
 
-/** The check of a command's reply; undefined for commands that are not listed. */
-export function replyCheck(command: string): Check<unknown> | undefined {
+/** What is wrong with a command's reply; undefined for commands that are not listed. */
+export function replyCheck(command: string): Complaint | undefined {
   const known = made.get(command);
   if (known !== undefined || !Object.hasOwn(makers, command)) return known;
-  const check = makers[command as keyof Commands]();
+  const check = complaint(makers[command as keyof Commands]());
   made.set(command, check);
   return check;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod/v3";
-import type { Check, Timestamp } from "./message.ts";
+import { complaint, type Check, type Complaint, type Timestamp } from "./message.ts";
 
 /** The data of a device that went, or did not go. `device` is its id, absent when it has none. */
 export interface DeviceGone {
@@ -71,13 +71,15 @@ const makers: { readonly [Name in keyof Events]?: () => Check<Events[Name]> } = 
   GUEST_PANICKED: () => z.object({ action: z.string(), info: z.record(z.unknown()).optional() }).passthrough(),
 };
 
-const made = new Map<string, Check<unknown>>();
+const made = new Map<string, Complaint>();
 
-/** The check of an event's data; undefined for events that are not listed or have none. */
-export function eventCheck(name: string): Check<unknown> | undefined {
+/** What is wrong with an event's data; undefined for events that are not listed or have none. */
+export function eventCheck(name: string): Complaint | undefined {
   const known = made.get(name);
   if (known !== undefined || !Object.hasOwn(makers, name)) return known;
-  const check = makers[name as keyof Events]?.();
-  if (check !== undefined) made.set(name, check);
+  const make = makers[name as keyof Events];
+  if (make === undefined) return undefined;
+  const check = complaint(make());
+  made.set(name, check);
   return check;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod/v3";
+import { quickCheck, type QuickCheck } from "./quick.ts";
 
 /** A reply's or an event's check. Open: members that newer versions of QEMU add pass, and are kept. */
 export type Check<T> = z.ZodType<T, z.ZodTypeDef, unknown>;
@@ -30,6 +31,19 @@ export const versionInfo: Check<VersionInfo> = z
 export const greeting: Check<{ readonly QMP: Greeting }> = z
   .object({ QMP: z.object({ version: versionInfo, capabilities: z.array(z.unknown()) }).passthrough() })
   .passthrough();
+
+/** Why a value is not what a check wants; undefined when it is. */
+export type Complaint = (value: unknown) => { readonly why: string; readonly cause: unknown } | undefined;
+
+/** A check as a function that is quick when there is nothing to complain of. */
+export function complaint(check: z.ZodTypeAny): Complaint {
+  const quick: QuickCheck = quickCheck(check);
+  return (value) => {
+    if (quick(value)) return undefined;
+    const result = check.safeParse(value);
+    return result.success ? undefined : { why: explain(result.error), cause: result.error };
+  };
+}
 
 /** One mistake, as `0.status: expected string, received number`. */
 export function explain(error: z.ZodError): string {

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { replyCheck } from "../../src/schema/commands.ts";
 import { eventCheck } from "../../src/schema/events.ts";
-import { explain } from "../../src/schema/message.ts";
 
 test.each<[string, unknown]>([
   ["query-status", { running: true, status: "running", singlestep: false }],
@@ -14,7 +13,8 @@ test.each<[string, unknown]>([
   ["human-monitor-command", "unknown command: 'nosuch'\r\n"],
   ["qom-get", 2n ** 64n - 1n],
 ])("the check of %s takes what QEMU says", (command, reply) => {
-  expect(replyCheck(command)?.safeParse(reply).error).toBeUndefined();
+  expect(replyCheck(command)).toBeDefined();
+  expect(replyCheck(command)?.(reply)).toBeUndefined();
 });
 
 test.each<[string, unknown, string]>([
@@ -23,8 +23,7 @@ test.each<[string, unknown, string]>([
   ["stop", null, "expected object, received null"],
   ["query-qmp-schema", {}, "expected array"],
 ])("the check of %s says what is wrong", (command, reply, why) => {
-  const result = replyCheck(command)?.safeParse(reply);
-  expect(result?.error && explain(result.error)).toBe(why);
+  expect(replyCheck(command)?.(reply)?.why).toBe(why);
 });
 
 test("a command or an event that is not listed has no check, whatever its name", () => {
