@@ -35,7 +35,7 @@ export async function recordLife(binary: string, args: readonly string[], option
   if (status !== 0) {
     rmSync(folder, { recursive: true, force: true });
     const recording = new Recording(provenance, replace, false);
-    recording.stderr(qemu.stderr());
+    recording.stderr(lastWords(qemu.stderr(), options));
     writeFileSync(file, recording.text + `#! exit ${status}\n`);
     throw new EmulatorRefusal(qemu.stderr());
   }
@@ -47,11 +47,17 @@ export async function recordLife(binary: string, args: readonly string[], option
   const before = qemu.stderr().length;
   const ended = qemu.ended.then(async () => {
     const crashed = options.pidfile !== undefined && existsSync(options.pidfile);
-    await recorder.finish({ status: crashed ? "crashed" : "", stderr: qemu.stderr().slice(before) });
+    await recorder.finish({ status: crashed ? "crashed" : "", stderr: lastWords(qemu.stderr().slice(before), options) });
     rmSync(folder, { recursive: true, force: true });
     note("end");
   });
   return { ended };
+}
+
+/** A QEMU in the background with a log has its stderr there from the fork on. Its name is told without folder and suffix. */
+function lastWords(stderr: string, { daemonize, log }: EmulatorOptions): string {
+  const logged = daemonize && log !== undefined && existsSync(log) ? readFileSync(log, "utf8") : "";
+  return `${stderr}${logged}`.replaceAll(/^(?:\S*\/)?(qemu-system-\w+)\S*: /gm, "$1: ");
 }
 
 /** Notes of this life for the test that has it started; QEMU's own process id goes with them. */

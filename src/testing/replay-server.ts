@@ -7,7 +7,7 @@ import { eventNow } from "./event.ts";
 import { fromPlain } from "./json-value.ts";
 import { parsePlace } from "./listening.ts";
 import type { Said } from "./request.ts";
-import { Stage } from "./stage.ts";
+import { IDLE, Stage } from "./stage.ts";
 import { EventThrottle } from "./throttle.ts";
 import { timelineOf } from "./timeline.ts";
 import { parseTranscript, placeOf, readTranscript, type Transcript } from "./transcript.ts";
@@ -47,7 +47,7 @@ export interface ReplayOptions {
   readonly weather?: Weather;
   /** Whether out-of-band is offered; default: as recorded. */
   readonly oob?: boolean;
-  /** When nobody asked for so many milliseconds, the scene's next recorded event comes. Default 20. */
+  /** When nobody asked for so many milliseconds, the scene's next recorded event comes. Default 250. */
   readonly idle?: number;
   /** Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error. */
   readonly answers?: Readonly<Record<string, (args: unknown) => unknown>>;
@@ -95,7 +95,7 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
     monitors: places.map((it) => it.name),
     weather: options.weather ?? {},
     oob: options.oob,
-    idle: options.idle ?? 20,
+    idle: options.idle ?? IDLE,
     answers: options.answers ?? {},
   });
   const addresses = places.map((it) => parsePlace(it.address ?? `unix:${join(folder ?? "", `${it.name}.sock`)}`));

@@ -7,7 +7,7 @@ import { eventNow } from "./event.ts";
 import { parsePlace } from "./listening.ts";
 import { takeLife, writeNote } from "./lives.ts";
 import { splitWords } from "./shell-words.ts";
-import { Stage } from "./stage.ts";
+import { IDLE, Stage } from "./stage.ts";
 import { timelineOf } from "./timeline.ts";
 import { placeOf, readTranscript, type Transcript } from "./transcript.ts";
 
@@ -33,7 +33,7 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
     monitors: options.monitors.map((it) => it.name),
     weather: {},
     oob: undefined,
-    idle: 20,
+    idle: IDLE,
     answers: {},
     onDeparture: (departure) => notes.departure(departure),
     onChange: () => notes.unplayed(stage),

@@ -17,6 +17,15 @@ import type { Timeline } from "./timeline.ts";
 /** The commands that may overtake others, in all versions from 5.2 to 11.1. Source: `allow-oob` of query-qmp-schema (R33). */
 const OOB_COMMANDS: readonly string[] = ["migrate-recover", "migrate-pause", "yank", "query-yank"];
 
+/** Milliseconds after which one who ended his half of the connection, and waits for a reply, is taken to have left. */
+const DESERTED = 100;
+
+/**
+ * Milliseconds without a request after which a recorded event comes by itself. Long enough that a busy machine's client, who only takes its time
+ * between two questions, is told the same on every run.
+ */
+export const IDLE = 250;
+
 /** What the stage is set with. */
 export interface StageOptions {
   readonly timeline: Timeline;
@@ -148,7 +157,7 @@ export class Stage {
     if (!client.left) return;
     if (!client.executing && client.queue.length === 0) return client.outlet.end();
     // From here one who has ended his half looks like one who has left altogether. Who waits this long has left: others get his place.
-    setTimeout(() => client.socket.destroy(), this.#options.idle).unref();
+    setTimeout(() => client.socket.destroy(), DESERTED).unref();
   }
 
   async #answer(input: Input, client: Client, monitor: FakeMonitor): Promise<void> {

@@ -43,7 +43,7 @@ describe("answers", () => {
   });
 
   it("lets time pass for a client that waits for an event and asks nothing", async () => {
-    await using server = await startReplay({ transcript: polling });
+    await using server = await startReplay({ transcript: polling, idle: 5 });
     await using client = await wireClient(server.address);
     await client.negotiate();
     await client.ask("balloon", { value: 300 });
