@@ -18,6 +18,10 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   [/^host\//, /^(kill|pid)$/],
   // The environment's names for folders, where the caller gives none.
   [/^domain\/place\.ts$/, /^env( as \w+)?$/],
+  // Who writes a record of a change.
+  [/^domain\/journal\.ts$/, /^pid( as \w+)?$/],
+  // Node's own modules, loaded when needed.
+  [/^digest\.ts$/, /^getBuiltinModule$/],
   // The emulator that replays is a program of its own.
   [/^testing\//, /./],
 ];

@@ -52,7 +52,8 @@ export async function change(call: Call, work: (machine: Machine, options: Chang
   return exitCodeOf(report);
 }
 
-function effortOf(args: Arguments): ChangeOptions {
+/** What the options of `effortOptions` say. */
+export function effortOf(args: Arguments): ChangeOptions {
   const onFailure = args.text("on-failure");
   if (onFailure !== undefined && onFailure !== "undo" && onFailure !== "keep")
     throw misuse(`--on-failure ${onFailure}: give undo or keep`, onFailure, "undo or keep");

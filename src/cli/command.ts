@@ -27,6 +27,8 @@ export const verbs: Readonly<Record<string, Loader>> = {
   diff: () => import("./commands/diff.ts"),
   revert: () => import("./commands/revert.ts"),
   persist: () => import("./commands/persist.ts"),
+  apply: () => import("./commands/apply.ts"),
+  recover: () => import("./commands/recover.ts"),
   qmp: () => import("./commands/qmp.ts"),
   events: () => import("./commands/events.ts"),
 };

@@ -1,3 +1,5 @@
+import type { WantedAllocation } from "../domain/allocation.ts";
+import type { Recovery, RecoveryReport } from "../domain/recover.ts";
 import type { Change, ChangeOptions, Report } from "../domain/change.ts";
 import type { DefineSource } from "../domain/define.ts";
 import type { DiffRow } from "../domain/diff.ts";
@@ -18,9 +20,11 @@ export interface MonitorEvent {
   readonly timestamp: { readonly seconds: number; readonly microseconds: number };
 }
 
-/** What the verbs `qmp` and `events` need of a QMP session. */
+/** What the verbs `qmp` (its shell too) and `events` need of a QMP session. */
 export interface Monitor extends AsyncDisposable {
   execute(command: string, args: Record<string, unknown> | undefined, options: ReadOptions): Promise<unknown>;
+  /** Sends a request as it stands and gives the whole reply. */
+  exchange(request: Readonly<Record<string, unknown>>, options: ReadOptions): Promise<Readonly<Record<string, unknown>>>;
   events(): AsyncIterable<MonitorEvent> & Disposable;
 }
 
@@ -30,6 +34,8 @@ export interface Machine extends AsyncDisposable {
   change(change: Change, options: ChangeOptions): Promise<Report>;
   revert(options: ChangeOptions): Promise<Report>;
   persist(options: ChangeOptions): Promise<Report>;
+  apply(wanted: WantedAllocation, options: ChangeOptions): Promise<Report>;
+  recover(how: Recovery, options: ChangeOptions): Promise<RecoveryReport>;
   info(options: ReadOptions): Promise<DomainInfo>;
   vcpus(options: ReadOptions): Promise<readonly VcpuInfo[]>;
   diff(options: ReadOptions): Promise<readonly DiffRow[]>;

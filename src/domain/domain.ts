@@ -8,6 +8,9 @@ import { connectInTurn } from "./dial.ts";
 import type { DiffRow } from "./diff.ts";
 import { StateError } from "./errors.ts";
 import { findFor, readStored } from "./facts.ts";
+import type { WantedAllocation } from "./allocation.ts";
+import type { Interrupted } from "./interrupted.ts";
+import type { Recovery, RecoveryReport } from "./recover.ts";
 import type { DomainInfo, ReadOptions, VcpuInfo } from "./inspect.ts";
 import { type DomainOptions, type Place, placeOf } from "./place.ts";
 import type { StartOptions, StartReport } from "./start.ts";
@@ -104,6 +107,32 @@ export class Domain {
   async persist(options: ChangeOptions = {}): Promise<Report> {
     const { changesToPersist } = await import("./diff.ts");
     return this.#change(changesToPersist, { ...options, scope: "static" });
+  }
+
+  /**
+   * Makes the domain what is wanted, as far as it is not so already: doing it twice changes nothing the second time. See `change`.
+   *
+   * @throws UsageError where the allocation is none
+   */
+  async apply(wanted: WantedAllocation, options: ChangeOptions = {}): Promise<Report> {
+    const { changesOf } = await import("./allocation.ts");
+    return this.#change(changesOf(wanted), options);
+  }
+
+  /** The change that a dead writer left half done, and how both halves stand; null when there is none. Waits for the lock. */
+  async interrupted(options: ReadOptions = {}): Promise<Interrupted | null> {
+    const { findInterrupted } = await import("./recover.ts");
+    return findInterrupted(this.#place, options);
+  }
+
+  /**
+   * Settles an interrupted change: both halves as they were wanted (`finish`), both as they were (`undo`), or left as they are (`forget`).
+   *
+   * @throws StateError when there is none; as `change` for what can't be done: then it stays to be settled
+   */
+  async recover(how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
+    const { recoverDomain } = await import("./recover.ts");
+    return recoverDomain(this.#place, how, options);
   }
 
   async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {

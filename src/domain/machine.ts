@@ -46,9 +46,9 @@ export function targetOf(place: Place, present: Present): MonitorTarget {
   return { name: place.name, address: present.control, pid: present.pid, lastWords: () => lastWords(place) };
 }
 
-/** Opens the control monitor, for work that changes something. */
-export function openControl(place: Place, present: Present, signal?: AbortSignal): Promise<Monitor> {
-  return Monitor.open(targetOf(place, present), { timeout: place.timeout, signal });
+/** Opens the control monitor, for work that changes something. `timeout`, in milliseconds, is for the whole work: where it is shorter, it counts. */
+export function openControl(place: Place, present: Present, signal?: AbortSignal, timeout: number = place.timeout): Promise<Monitor> {
+  return Monitor.open(targetOf(place, present), { timeout: Math.min(place.timeout, timeout), signal });
 }
 
 /** When the control monitor has not greeted by then, it is probably held by a change under way. */

@@ -7,6 +7,7 @@ import type { Facts, LiveFacts, Reason } from "./resource.ts";
 import { kindOf, nameOf } from "./resources.ts";
 import { type Legs, legsOf } from "./scope.ts";
 import type { Step } from "./step.ts";
+import { indices } from "./vcpus.ts";
 
 /** What one change means for one half. */
 export interface PlannedLeg {
@@ -125,7 +126,8 @@ interface LivePlan {
   readonly refusals: readonly Refusal[];
 }
 
-function planLive({ changes, force, name }: PlanInput, facts: LiveFacts): LivePlan {
+function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LivePlan {
+  const facts: LiveFacts = { ...before, coming: comingVcpus(changes, before) };
   const legs = changes.map((change) => ({ before: kindOf(change).inLive(change, facts.live), needed: kindOf(change).needed(change, facts) }));
   const refusals = changes.flatMap((change, position) =>
     legs[position]?.needed ? refuse("dynamic", kindOf(change).liveReasons(change, facts, { name, force })) : [],
@@ -135,7 +137,13 @@ function planLive({ changes, force, name }: PlanInput, facts: LiveFacts): LivePl
   const steps = all.length > 0 ? [] : changes.flatMap((change, position) =>
     legs[position]?.needed ? kindOf(change).steps(change, facts).map((step) => ({ step, change: position })) : [],
   );
-  return { legs, refusals: all, steps: inOrder(steps) };
+  return { legs, refusals: all, steps: inOrder(steps, changes) };
+}
+
+/** vCPUs that the set plugs: their threads are there when it comes to pinning them. */
+function comingVcpus(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number> {
+  const steps = changes.filter(({ resource }) => resource === "vcpus").flatMap((change) => kindOf(change).steps(change, facts));
+  return new Set(steps.flatMap((step) => (step.kind === "plug" ? [...indices(step.slot)] : [])));
 }
 
 function busy({ live }: LiveFacts): readonly Refusal[] {
@@ -146,8 +154,9 @@ function busy({ live }: LiveFacts): readonly Refusal[] {
 /** What only asks the guest comes last, so that its waits run side by side; vCPUs are there before they are pinned. */
 const ORDER: Readonly<Record<Step["kind"], number>> = { plug: 0, pin: 1, balloon: 2, unplug: 3 };
 
-function inOrder(steps: readonly PlannedStep[]): readonly PlannedStep[] {
-  const rank = ({ step }: PlannedStep): number => (step.kind === "pin" && step.before === null ? ORDER.plug : ORDER[step.kind]);
+function inOrder(steps: readonly PlannedStep[], changes: readonly Change[]): readonly PlannedStep[] {
+  // A new thread's own mask belongs to its plugging.
+  const rank = ({ step, change }: PlannedStep): number => (changes[change]?.resource === "vcpus" && step.kind === "pin" ? ORDER.plug : ORDER[step.kind]);
   return steps.toSorted((a, b) => rank(a) - rank(b));
 }
 

@@ -5,7 +5,7 @@ import { DiedError } from "./errors.ts";
 import type { Live } from "./live.ts";
 import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
 import type { Facts } from "./resource.ts";
-import { kindOf } from "./resources.ts";
+import { kindOf, withValue } from "./resources.ts";
 
 /** What is known at the end of a change. */
 export interface Ending {
@@ -143,9 +143,4 @@ function takingBack({ change, static: fixed, dynamic: live }: PlannedChange, rec
 function commandFor(change: ChangeReport["change"], name: string, legs: { readonly static: boolean; readonly dynamic: boolean }): readonly string[] {
   if (!legs.static && !legs.dynamic) return [];
   return [`qmpctl ${kindOf(change).command(change, name)}${legs.static ? " --static" : ""}${legs.dynamic ? " --dynamic" : ""}`];
-}
-
-function withValue(change: ChangeReport["change"], value: number | string): ChangeReport["change"] {
-  if (change.resource === "vcpu-pin") return { ...change, cpus: String(value) };
-  return "size" in change ? { ...change, size: Number(value) } : { ...change, count: Number(value) };
 }

@@ -25,7 +25,11 @@ export interface Facts {
 }
 
 /** Facts of a machine that runs. */
-export type LiveFacts = Facts & { readonly live: Live };
+export type LiveFacts = Facts & {
+  readonly live: Live;
+  /** vCPUs that another change of the same set plugs. */
+  readonly coming?: ReadonlySet<number>;
+};
 
 /** Why something can't be done, and what would work instead. */
 export interface Reason {

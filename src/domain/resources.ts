@@ -20,3 +20,9 @@ export function kindOf(change: Change): ResourceKind<Change> {
 export function nameOf(change: Change): string {
   return change.resource === "vcpu-pin" ? `vcpu-pin ${change.vcpu}` : change.resource;
 }
+
+/** The same change with another value. */
+export function withValue(change: Change, value: number | string): Change {
+  if (change.resource === "vcpu-pin") return { ...change, cpus: String(value) };
+  return "size" in change ? { ...change, size: Number(value) } : { ...change, count: Number(value) };
+}

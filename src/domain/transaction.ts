@@ -5,10 +5,14 @@ import { type Asked, writeAsked } from "./asked.ts";
 import { askedAfter } from "./asked-after.ts";
 import type { Change, ChangeOptions, Report, Scope } from "./change.ts";
 import { ChangeError, RefusedError } from "./errors.ts";
-import { factsOf, factsWithout, findFor, readStored } from "./facts.ts";
+import { InterruptedError, interruptedFrom } from "./interrupted.ts";
+import { readJournal, removeJournal, writeJournal } from "./journal.ts";
+import { readBoth } from "./inspect.ts";
+import { kindOf } from "./resources.ts";
+import { readStored } from "./facts.ts";
+import { openFor, readFacts } from "./opened.ts";
 import { type Live, readLive } from "./live.ts";
 import { lockDomain } from "./domain-lock.ts";
-import { openControl } from "./machine.ts";
 import type { Monitor } from "./monitor.ts";
 import { type Place } from "./place.ts";
 import { type Plan, type PlanInput, plan } from "./plan.ts";
@@ -33,9 +37,15 @@ export type Wanted = readonly Change[] | ((facts: Facts) => readonly Change[]);
 export async function changeDomain(place: Place, wanted: Wanted, options: ChangeOptions): Promise<Report> {
   options.signal?.throwIfAborted();
   await using _lock = await lockFor(place, options);
+  await refuseWhenInterrupted(place, options);
+  return await changeLocked(place, wanted, options);
+}
+
+/** A change of a domain whose lock is held, and whose books are settled. See `changeDomain`. */
+export async function changeLocked(place: Place, wanted: Wanted, options: ChangeOptions): Promise<Report> {
   const deadline = deadlineIn(options.timeout ?? CHANGE_TIMEOUT);
   const stored = await readStored(place);
-  await using monitor = await openFor(place, stored, options);
+  await using monitor = await openFor(place, stored, options.signal);
   const facts = await readFacts(place, stored, monitor, options.signal);
   const scope = options.scope ?? "current";
   const planned = planFor(place, wanted, { scope, force: options.force ?? false, facts, stored });
@@ -52,41 +62,18 @@ function planFor(place: Place, wanted: Wanted, input: Omit<PlanInput, "name" | "
   return missing.length > 0 ? { ...planned, refusals: missing } : planned;
 }
 
+/** Where a writer died in the middle, nobody may build on what it left before that is settled. */
+async function refuseWhenInterrupted(place: Place, { dryRun }: ChangeOptions): Promise<void> {
+  // A dry run does not hold the lock: what it would find could be a living writer's.
+  const journal = dryRun === true ? null : await readJournal(place.runtime);
+  if (journal === null) return;
+  const { stored, facts } = await readBoth(place);
+  throw new InterruptedError(await interruptedFrom(place.name, journal, facts, stored?.text ?? null));
+}
+
 async function lockFor(place: Place, options: ChangeOptions): Promise<AsyncDisposable> {
   // A dry run only looks.
   return options.dryRun === true ? { [Symbol.asyncDispose]: () => Promise.resolve() } : lockDomain(place, options);
-}
-
-/** The control monitor where the machine is there and answers, else why it does not. */
-interface Opened extends AsyncDisposable {
-  readonly open: Monitor | null;
-  readonly why?: unknown;
-}
-
-async function openFor(place: Place, stored: Stored | null, options: ChangeOptions): Promise<Opened> {
-  const nothing = { open: null, [Symbol.asyncDispose]: () => Promise.resolve() };
-  const present = await findFor(place, stored);
-  if (present === null) return nothing;
-  try {
-    const open = await openControl(place, present, options.signal);
-    return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    return { ...nothing, why: error };
-  }
-}
-
-async function readFacts(place: Place, stored: Stored | null, { open, why }: Opened, signal: AbortSignal | undefined): Promise<Facts> {
-  if (open === null) return factsWithout(stored, why);
-  try {
-    const facts = await open.ask((session) => factsOf(place, stored, session, open.pid));
-    open.foundProcess(facts.live.pid);
-    return facts;
-  } catch (error) {
-    signal?.throwIfAborted();
-    // Greeted and then silent, or gone while it was asked: whatever it is, it is not known to be stopped.
-    return factsWithout(stored, error);
-  }
 }
 
 /** One change from its plan to its report. */
@@ -122,13 +109,17 @@ class Transaction {
     let prepared: Prepared | null = null;
     try {
       prepared = await this.#prepare();
+      await this.#keepJournal();
       await this.#doLive();
       this.#options.signal?.throwIfAborted();
       this.#committed = (await prepared?.commit()) ?? null;
     } catch (error) {
       await prepared?.drop();
-      throw await this.#failed(error);
+      const failure = await this.#failed(error);
+      await removeJournal(this.#place.runtime);
+      throw failure;
     }
+    await removeJournal(this.#place.runtime);
     if (this.#plan.legs.static && this.#committed !== null && this.#facts.state !== "stopped") this.#notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
     // Nothing was sent or written: what was read under the lock a moment ago is how it is.
     const untouched = this.#records.length === 0 && this.#committed === null;
@@ -139,9 +130,27 @@ class Transaction {
     return this.#plan.text === null || this.#stored === null ? null : prepareConfig(this.#stored, this.#plan.text);
   }
 
+  /** From here until the end of the change, whoever finds the record knows that we died. */
+  async #keepJournal(): Promise<void> {
+    const { text } = this.#plan;
+    if (this.#records.length === 0) return;
+    const record = {
+      scope: this.#scope,
+      changes: this.#plan.changes.map(({ change }) => ({
+        change,
+        config: this.#facts.config === null ? null : kindOf(change).inConfig(change, this.#facts.config),
+        live: this.#facts.live === null ? null : kindOf(change).inLive(change, this.#facts.live),
+      })),
+      config: text === null || this.#stored === null ? null : { before: this.#stored.text, after: text },
+    };
+    await writeJournal(this.#place.runtime, record, this.#monitor?.pid ?? null);
+  }
+
   async #doLive(): Promise<void> {
     if (this.#records.length === 0) return;
     const work = this.#work();
+    // Before it is asked, lest nobody knows of it when we die: an unplug that QEMU has accepted can't be taken back.
+    await this.#noteAsked(this.#records.map((record) => ({ ...record, outcome: "pending" })));
     try {
       await applySteps(this.#records, work);
     } finally {
@@ -170,9 +179,9 @@ class Transaction {
   }
 
   /** What the guest was asked for and may do later; kept even when the change fails in the middle. */
-  async #noteAsked(): Promise<void> {
+  async #noteAsked(records: readonly StepRecord[] = this.#records): Promise<void> {
     const pid = this.#monitor?.pid ?? null;
-    const asked: Asked = askedAfter(this.#facts as LiveFacts, this.#records);
+    const asked: Asked = askedAfter(this.#facts as LiveFacts, records);
     await writeAsked(this.#place.runtime.folder, pid, asked).catch((error: unknown) => this.#notes.push(`what was asked of the guest could not be noted: ${messageOf(error)}`));
   }
 

@@ -66,10 +66,10 @@ function affinityOf(vcpu: number, live: LiveFacts["live"]): string | null {
   return live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
 }
 
-function placeReasons({ vcpu }: PinChange, { live }: LiveFacts): readonly Reason[] {
+function placeReasons({ vcpu }: PinChange, { live, coming }: LiveFacts): readonly Reason[] {
   if (live.noThreads !== null) return [{ reason: `vCPU ${vcpu} can't be pinned: ${live.noThreads}` }];
   if (live.pid === null) return [{ reason: `vCPU ${vcpu} can't be pinned: the machine's threads are not on this host` }];
-  if (live.vcpus.some((it) => it.index === vcpu)) return [];
+  if (live.vcpus.some((it) => it.index === vcpu) || coming?.has(vcpu) === true) return [];
   if (vcpu < live.maxVcpus) {
     return [{ reason: `vCPU ${vcpu} is not plugged, so it has no thread yet`, instead: "--static: a pin of the config is applied when it is plugged" }];
   }

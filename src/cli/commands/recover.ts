@@ -1,0 +1,41 @@
+import { effortOf, effortOptions } from "../change.ts";
+import { domainOnly } from "../lifecycle.ts";
+import { misuse, type Arguments } from "../options.ts";
+import { toJson } from "../output.ts";
+import { exitCodeOf, showReport } from "../report.ts";
+import type { Recovery, RecoveryReport } from "../../domain/recover.ts";
+import type { Io, Verb } from "../verb.ts";
+
+export const verb: Verb = {
+  usage: ["recover DOMAIN --finish", "recover DOMAIN --undo", "recover DOMAIN --forget"],
+  summary: "settle a change whose writer died in the middle of it",
+  details: ["--finish makes both halves what was wanted, --undo what they were before, --forget leaves both as they are. Until then other changes of the domain are refused."],
+  options: {
+    finish: { about: "make both halves what was wanted" },
+    undo: { about: "make both halves what they were before" },
+    forget: { about: "leave both halves as they are" },
+    ...effortOptions,
+  },
+  operands: domainOnly,
+  async run({ args, io, facade }) {
+    const how = howOf(args);
+    await using machine = await facade.open(args.operand(0));
+    const recovery = await machine.recover(how, { ...effortOf(args), signal: io.signal });
+    io.stdout.write(args.flag("json") ? `${toJson(recovery)}\n` : show(recovery, io));
+    return Math.max(0, ...recovery.reports.map(exitCodeOf));
+  },
+};
+
+function howOf(args: Arguments): Recovery {
+  const chosen = (["finish", "undo", "forget"] as const).filter((how) => args.flag(how));
+  const [how] = chosen;
+  if (how !== undefined && chosen.length === 1) return how;
+  throw misuse(chosen.length === 0 ? "how: missing; give --finish, --undo or --forget" : `--${chosen.join(" and --")}: give one of them`, chosen, "--finish, --undo or --forget");
+}
+
+const DONE: Readonly<Record<Recovery, string>> = { finish: "finished", undo: "undone", forget: "forgotten: both halves are left as they are" };
+
+function show({ domain, how, reports, restoredConfig }: RecoveryReport, io: Io): string {
+  const config = restoredConfig ? "config: as it was before, byte for byte\n" : "";
+  return `${reports.map((report) => showReport(report, io)).join("")}${config}${domain}: the interrupted change is ${DONE[how]}\n`;
+}

@@ -1,0 +1,78 @@
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { z } from "zod/v3";
+import type { RuntimePaths } from "../config/runtime.ts";
+import { QmpctlError } from "../errors.ts";
+import { identify, type ProcessIdentity } from "../host/signal.ts";
+import { pid as ownPid } from "node:process";
+import type { Change, Scope, Value } from "./change.ts";
+
+/**
+ * What a writer is about to do, and how it was before: kept beside the machine's sockets from before the first live step
+ * until the change is committed or taken back. One that is found under the lock means that its writer died.
+ */
+export interface Journal {
+  readonly writer: number;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly scope: Scope;
+  readonly changes: readonly JournalChange[];
+  /** The QEMU that was being changed; another one by now has no part in it. */
+  readonly machine: ProcessIdentity | null;
+  /** The config's text before, and after; null where the config has no part in it. */
+  readonly config: { readonly before: string; readonly after: string } | null;
+}
+
+/** One change, and what each half had before. */
+export interface JournalChange {
+  readonly change: Change;
+  readonly config: Value;
+  readonly live: Value;
+}
+
+const value = z.union([z.number(), z.string(), z.null()]);
+const change: z.ZodType<Change> = z.union([
+  z.object({ resource: z.enum(["memory", "max-memory"]), size: z.number() }),
+  z.object({ resource: z.enum(["vcpus", "max-vcpus"]), count: z.number() }),
+  z.object({ resource: z.literal("vcpu-pin"), vcpu: z.number(), cpus: z.string() }),
+]) as z.ZodType<Change>;
+const journal: z.ZodType<Journal> = z.object({
+  writer: z.number(),
+  since: z.string(),
+  scope: z.enum(["current", "static", "dynamic", "both"]),
+  changes: z.array(z.object({ change, config: value, live: value })),
+  machine: z.object({ pid: z.number(), started: z.number() }).nullable(),
+  config: z.object({ before: z.string(), after: z.string() }).nullable(),
+});
+
+/** The record that a dead writer left; null where there is none. Call it under the lock: else it may be a living writer's. */
+export async function readJournal({ journal: path }: RuntimePaths): Promise<Journal | null> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as { readonly code?: string }).code === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    return journal.parse(JSON.parse(text));
+  } catch (cause) {
+    // It is written whole or not at all, so this is nothing that we wrote.
+    throw new QmpctlError("config", `${path}: not a record of a change that this program wrote; look at the machine, then remove it`, { cause });
+  }
+}
+
+/** Writes the record, flushed to disk, whole or not at all. */
+export async function writeJournal({ journal: path }: RuntimePaths, record: Omit<Journal, "writer" | "since" | "machine">, machine: number | null): Promise<void> {
+  const written: Journal = { ...record, machine: machine === null ? null : ((await identify(machine)) ?? null), writer: ownPid, since: new Date().toISOString() };
+  const fresh = `${path}.new`;
+  await rm(fresh, { force: true });
+  await using file = await open(fresh, "wx", 0o600);
+  await file.writeFile(JSON.stringify(written));
+  await file.sync();
+  await rename(fresh, path);
+}
+
+/** The change is over, one way or the other. */
+export async function removeJournal({ journal: path }: RuntimePaths): Promise<void> {
+  await rm(path, { force: true });
+}

@@ -1,0 +1,40 @@
+import type { Stored } from "../config/store.ts";
+import { factsOf, factsWithout, findFor } from "./facts.ts";
+import { openControl } from "./machine.ts";
+import type { Monitor } from "./monitor.ts";
+import type { Place } from "./place.ts";
+import type { Facts } from "./resource.ts";
+
+/** The control monitor where the machine is there and answers, else why it does not. */
+export interface Opened extends AsyncDisposable {
+  readonly open: Monitor | null;
+  readonly why?: unknown;
+}
+
+/** Opens the control monitor for a change. A machine that does not answer is no error here: it is refused with the other reasons. */
+export async function openFor(place: Place, stored: Stored | null, signal: AbortSignal | undefined): Promise<Opened> {
+  const nothing = { open: null, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const present = await findFor(place, stored);
+  if (present === null) return nothing;
+  try {
+    const open = await openControl(place, present, signal);
+    return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { ...nothing, why: error };
+  }
+}
+
+/** Both sides of the domain, read on that monitor. */
+export async function readFacts(place: Place, stored: Stored | null, { open, why }: Opened, signal: AbortSignal | undefined): Promise<Facts> {
+  if (open === null) return factsWithout(stored, why);
+  try {
+    const facts = await open.ask((session) => factsOf(place, stored, session, open.pid));
+    open.foundProcess(facts.live.pid);
+    return facts;
+  } catch (error) {
+    signal?.throwIfAborted();
+    // Greeted and then silent, or gone while it was asked: whatever it is, it is not known to be stopped.
+    return factsWithout(stored, error);
+  }
+}
