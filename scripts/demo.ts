@@ -1,0 +1,121 @@
+#!/usr/bin/env -S npx tsx
+/**
+ * The main job, told in the terminal: what becomes of a change now and after a restart, and when one half of it fails. The commands
+ * are qmpctl's own, run as they are shown; QEMU is a recorded one, or, with --qemu, a real one with a real Linux guest.
+ */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process, { argv, env, exit, stderr, stdout } from "node:process";
+import { parseArgs, promisify } from "node:util";
+import { fakeMachine } from "../src/testing/index.ts";
+import { killDaemon } from "../test/qemu/machine.ts";
+import { Page } from "./demo/page.ts";
+import { openRealStage } from "./scenarios/real.ts";
+import { RECORDINGS } from "./scenarios/replay.ts";
+import { openStage, type Stage } from "./scenarios/stage.ts";
+import { oneHalfFails, threeCases } from "./scenarios/stories.ts";
+import { type Story, tell } from "./scenarios/story.ts";
+
+const HELP = `usage: npm run demo -- [options]
+
+Tells what becomes of a change now and after a restart, and when one half of it fails. Takes some seconds, needs nothing installed.
+
+  --recorded QEMU   which recording of fixtures/qmp plays the machine (default: 10.0.13_x86_64)
+  --qemu            on the installed QEMU with the testbed's Linux guest instead
+  --emulator PATH   on this QEMU, likewise
+  --help
+
+Exit code: 0 all was as told, 1 something was not, 2 usage, 130 interrupted.
+`;
+
+/** The stories in order, and the folder that each is recorded in. */
+const STORIES: readonly (readonly [string, Story])[] = [
+  ["three-cases", threeCases],
+  ["one-half-fails", oneHalfFails],
+];
+
+type Stages = (name: string, story: Story) => Promise<Stage & AsyncDisposable>;
+
+async function main(signal: AbortSignal): Promise<number> {
+  const { values } = parseArgs({
+    args: argv.slice(2),
+    options: { recorded: { type: "string", default: "10.0.13_x86_64" }, qemu: { type: "boolean" }, emulator: { type: "string" }, help: { type: "boolean", short: "h" } },
+  });
+  if (values.help === true) {
+    stdout.write(HELP);
+    return 0;
+  }
+  const emulator = values.emulator ?? (values.qemu === true ? "qemu-system-x86_64" : undefined);
+  const version = emulator === undefined ? values.recorded : await versionOf(emulator);
+  const page = new Page(stdout, env);
+  page.heading("qmpctl: a change now, at the next start, or both");
+  page.say(emulator === undefined ? `QEMU ${version.replace("_", ", ")}, as recorded: real conversations, replayed on a real socket.` : `QEMU ${version} with a Linux guest; \`✓\` means that the guest says so too.`);
+  return tellAll(page, emulator === undefined ? recorded(version) : real(emulator, version), signal);
+}
+
+async function tellAll(page: Page, stages: Stages, signal: AbortSignal): Promise<number> {
+  const start = performance.now();
+  try {
+    for (const [name, story] of STORIES) {
+      await using stage = await stages(name, story);
+      await tell(story, stage, page, signal);
+    }
+  } catch (error) {
+    if (signal.aborted) return 130;
+    page.wrong(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+  page.say("", "               now    after a restart", "  A  dynamic   yes    no", "  B  static    no     yes", "  C  both      yes    yes", "     both, and the live half fails: as it was, now and then");
+  page.say("", `All as told: ${page.commands} commands in ${((performance.now() - start) / 1000).toFixed(1)} s.`);
+  return 0;
+}
+
+/** Each story on its recording. Disposal ends what still runs, and throws where the product did other things than then. */
+function recorded(qemu: string): Stages {
+  return async (name, { setting }) => {
+    const machine = await fakeMachine({ lives: join(RECORDINGS, qemu, name) });
+    const stage = await openStage(setting, { machine, major: Number.parseInt(qemu, 10) });
+    return { ...stage, [Symbol.asyncDispose]: () => machine.close() };
+  };
+}
+
+function real(emulator: string, version: string): Stages {
+  return async (_name, { setting }) => {
+    const folder = await mkdtemp(join(tmpdir(), "qmp-"));
+    const machine = { emulator, folder, env: { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run") } };
+    const tidy = async (): Promise<void> => {
+      await killDaemon(join(machine.env.QMPCTL_RUNTIME_DIR, setting.name ?? "web1", "pid"));
+      await rm(folder, { recursive: true, force: true });
+    };
+    await mkdir(machine.env.QMPCTL_CONFIG_DIR, { mode: 0o700 });
+    const stage = await openRealStage(setting, machine, Number.parseInt(version, 10)).catch(async (error: unknown) => {
+      await tidy();
+      throw error;
+    });
+    const dispose = async (): Promise<void> => {
+      await stage[Symbol.asyncDispose]();
+      await tidy();
+    };
+    return { ...stage, [Symbol.asyncDispose]: dispose };
+  };
+}
+
+async function versionOf(emulator: string): Promise<string> {
+  try {
+    const { stdout: text } = await promisify(execFile)(emulator, ["--version"]);
+    return /version (\S+)/.exec(text)?.[1] ?? "of an unknown version";
+  } catch (cause) {
+    throw new Error(`${emulator} can't be run; \`npm run testbed -- --install\` installs QEMU and makes the guest`, { cause });
+  }
+}
+
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
+try {
+  exit(await main(interrupted.signal));
+} catch (error) {
+  stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+  exit(error instanceof TypeError ? 2 : 1);
+}

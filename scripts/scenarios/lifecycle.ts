@@ -1,0 +1,87 @@
+import { failure, has } from "./expect.ts";
+import type { Scenarios } from "./scenario.ts";
+import { MIB } from "./stage.ts";
+
+/** From start to end. */
+export const lifecycle: Scenarios = {
+  "start": {
+    tells: "a start applies pins and the balloon's target before the guest runs",
+    through: "library",
+    setting: { memory: { current: "300MiB" }, vcpus: { current: 2 } },
+    play: async ({ domain, guest }) => {
+      has(await domain.start(), { name: "web1", vcpus: 2, memory: 300 * MIB, notes: [/300MiB once its balloon driver is up/] });
+      await guest.booted();
+      await guest.until({ memory: 300 * MIB, cpus: 2 });
+      has(await domain.info(), { state: "running", live: { memory: 300 * MIB, maxMemory: 512 * MIB, vcpus: 2, maxVcpus: 4 } });
+      has(await domain.diff(), { 0: { resource: "memory", why: null } });
+      has(await failure(domain.start(), "refused"), { message: /it runs already/ });
+      has(await failure(domain.undefine(), "refused"), { message: /runs/ });
+    },
+  },
+
+  "start-failing": {
+    tells: "a machine that QEMU can't start: its own words, and nothing is left behind",
+    through: "program",
+    setting: { args: ["-device", "no-such-device"] },
+    play: async ({ cli, domain }) => {
+      has(await cli(["start", "web1"]), { code: 1, stderr: /'no-such-device' is not a valid device model name/ });
+      has(await domain.info(), { state: "stopped" });
+    },
+  },
+
+  "suspend-resume-reset": {
+    tells: "a machine is suspended, resumed and reset: the same QEMU all along",
+    through: "program",
+    play: async ({ cli, domain, guest }) => {
+      await domain.start();
+      await guest.booted();
+      has(await cli(["suspend", "web1"]), { code: 0 });
+      has(await domain.info(), { state: "paused" });
+      has(await failure(domain.shutdown(), "refused"), { message: /paused/ });
+      has(await cli(["resume", "web1"]), { code: 0 });
+      const { pid } = await domain.info();
+      has(await cli(["reset", "web1"]), { code: 0 });
+      has(await domain.info(), { state: "running", pid });
+    },
+  },
+
+  "shutdown": {
+    tells: "the guest hears the power button and goes",
+    through: "program",
+    play: async ({ cli, domain, guest }) => {
+      has(await cli(["start", "web1"]), { code: 0 });
+      await guest.booted();
+      has(await cli(["shutdown", "web1"]), { code: 0, stdout: /the guest powered off/ });
+      has(await domain.info(), { state: "stopped" });
+      has(await cli(["shutdown", "web1"]), { code: 3 });
+    },
+  },
+
+  "shutdown-ignored": {
+    tells: "the guest ignores the power button: told by the deadline, with destroy as the way out",
+    through: "library",
+    setting: { guest: { words: ["qmpctl.powerbutton=ignore"] } },
+    play: async ({ domain, guest }) => {
+      await domain.start();
+      await guest.booted();
+      has(await failure(domain.shutdown({ timeout: 600 }), "timeout"), { message: /qmpctl destroy web1/ });
+      has(await domain.info(), { state: "running" });
+      has(await domain.destroy(), { how: "destroyed" });
+      has(await domain.info(), { state: "stopped" });
+    },
+  },
+
+  "persist-revert": {
+    tells: "persist writes what is live to the config, revert makes live what the config says",
+    through: "library",
+    play: async ({ domain, config }) => {
+      await domain.start({ paused: true });
+      has(await domain.setVcpus(2, { scope: "dynamic" }), { outcome: "applied" });
+      has(await domain.persist(), { outcome: "applied" });
+      has(await config(), { vcpus: { current: 2 } });
+      has(await domain.setVcpus(3, { scope: "static" }), { outcome: "applied" });
+      has(await domain.info(), { live: { vcpus: 2 }, config: { vcpus: 3 } });
+      has(await domain.revert(), { outcome: "applied", changes: { 0: { dynamic: { before: 2, actual: 3 } } } });
+    },
+  },
+};

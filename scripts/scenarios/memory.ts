@@ -1,0 +1,92 @@
+import { failure, has } from "./expect.ts";
+import type { Scenarios } from "./scenario.ts";
+import { MIB } from "./stage.ts";
+
+/** The balloon and what is in its way. */
+export const memory: Scenarios = {
+  "setmem": {
+    tells: "memory goes down and up, now, and in both halves",
+    through: "library",
+    play: async ({ domain, guest, config }) => {
+      await domain.start();
+      await guest.booted();
+      has(await domain.setMemory(300 * MIB, { scope: "dynamic" }), {
+        outcome: "applied",
+        changes: [{ static: { outcome: "skipped" }, dynamic: { outcome: "applied", before: 512 * MIB, actual: 300 * MIB } }],
+      });
+      await guest.until({ memory: 300 * MIB });
+      has(await config(), { memory: { current: "512MiB" } });
+      has(await domain.setMemory(300 * MIB, { scope: "dynamic" }), { outcome: "unchanged" });
+      has(await domain.setMemory(512 * MIB), { outcome: "applied", changes: [{ dynamic: { actual: 512 * MIB } }] });
+      has(await domain.setMemory(400 * MIB, { scope: "both" }), { outcome: "applied", changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "applied", actual: 400 * MIB } }] });
+      await guest.until({ memory: 400 * MIB });
+      has(await config(), { memory: { max: "512MiB", current: "400MiB" } });
+      has(await domain.info(), { state: "running", live: { memory: 400 * MIB }, config: { memory: 400 * MIB } });
+    },
+  },
+
+  "setmem-no-driver": {
+    tells: "a guest without a balloon driver does not move: pending, with target and actual; the static half is committed",
+    through: "library",
+    setting: { guest: { words: ["qmpctl.balloon=off"] } },
+    play: async ({ domain, guest, config }) => {
+      await domain.start();
+      await guest.booted();
+      has(await domain.setMemory(300 * MIB, { scope: "both", timeout: 500 }), {
+        outcome: "pending",
+        changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", wanted: 300 * MIB, actual: 512 * MIB, reason: /balloon driver/ } }],
+      });
+      has(await config(), { memory: { current: "300MiB" } });
+      has(await domain.diff(), { 0: { resource: "memory", config: 300 * MIB, live: 512 * MIB, why: /^waits for the guest/ } });
+    },
+  },
+
+  "setmem-no-device": {
+    tells: "without a balloon device nothing is touched, and the device to add is named",
+    through: "program",
+    setting: { guest: { balloonDevice: false } },
+    play: async ({ domain, cli, config }) => {
+      await domain.start({ paused: true });
+      const { code, stderr, stdout } = await cli(["setmem", "web1", "300MiB", "--dynamic", "--static"]);
+      has({ code, text: stdout + stderr }, { code: 3, text: /virtio-balloon-pci/ });
+      has(await config(), { memory: { current: "512MiB" } });
+      // The command itself, in QEMU's words.
+      has(await cli(["qmp", "web1", "balloon", "value=314572800"]), { code: 1, stderr: /No balloon device has been activated/ });
+    },
+  },
+
+  "setmaxmem": {
+    tells: "maximum memory is the next start's: refused now, and there after a restart",
+    through: "library",
+    play: async ({ domain, guest, config }) => {
+      await domain.start();
+      await guest.booted();
+      has(await failure(domain.setMaxMemory(640 * MIB, { scope: "both" }), "refused"), { report: { refusals: [{ leg: "dynamic" }] } });
+      has(await domain.setMaxMemory(640 * MIB, { scope: "static" }), { outcome: "applied", notes: [/next start/] });
+      has(await domain.info(), { live: { maxMemory: 512 * MIB }, config: { maxMemory: 640 * MIB } });
+      has(await config(), { memory: { max: "640MiB", current: "512MiB" } });
+      await domain.restart();
+      await guest.booted();
+      has(await domain.info(), { live: { maxMemory: 640 * MIB } });
+    },
+  },
+
+  "setmem-killed": {
+    tells: "QEMU is killed while a change waits for its guest: the report says that it is gone, and the config is as it was",
+    through: "library",
+    setting: { guest: { words: ["qmpctl.balloon=off"] } },
+    play: async ({ domain, guest, config }) => {
+      const { pid } = await domain.start();
+      await guest.booted();
+      let killed = false;
+      const onProgress = (): void => {
+        if (!killed) process.kill(pid, "SIGKILL");
+        killed = true;
+      };
+      const error = await failure(domain.setMemory(300 * MIB, { scope: "both", timeout: 10_000, onProgress }), "partial");
+      has(error, { message: /is gone/, report: { outcome: "failed", changes: [{ static: { outcome: "rolled-back", actual: 512 * MIB }, dynamic: { outcome: "failed", actual: null } }] } });
+      has(await config(), { memory: { current: "512MiB" } });
+      has(await domain.info(), { state: "stopped" });
+    },
+  },
+};

@@ -1,0 +1,72 @@
+import { Domain } from "../../src/index.ts";
+import { failure, has } from "./expect.ts";
+import type { Scenarios } from "./scenario.ts";
+import { MIB, type Stage } from "./stage.ts";
+
+/** What is said on the monitors themselves. */
+export const monitor: Scenarios = {
+  "busy-monitor": {
+    tells: "another client holds the control monitor: reading goes by the second one, a change is refused, nothing is taken for stopped",
+    through: "library",
+    play: async ({ domain, options, config }) => {
+      await domain.start({ paused: true });
+      const impatient = await Domain.open("web1", { ...options, timeout: 400 });
+      {
+        await using _holder = await domain.connect();
+        has(await impatient.info(), { state: "paused", live: { vcpus: 1 } });
+        has(await failure(impatient.setVcpus(2, { scope: "both" }), "refused"), { report: { state: "unreachable", refusals: [{ leg: "dynamic" }] } });
+        has(await failure(impatient.setVcpus(2), "refused"), { report: { state: "unreachable" } });
+        has(await config(), { vcpus: { current: 1 } });
+      }
+      has(await domain.setVcpus(2), { outcome: "applied" });
+    },
+  },
+
+  "transient": {
+    tells: "somebody else's QEMU, known by its monitor only: live changes work, static ones are refused",
+    through: "library",
+    play: async ({ domain, options }) => {
+      await domain.start({ paused: true });
+      const other = await Domain.open(`unix:${options.runtimeDir ?? ""}/web1/control.sock`, options);
+      has(await other.setVcpus(2), { outcome: "applied", changes: [{ static: { outcome: "skipped" }, dynamic: { actual: 2 } }] });
+      has(await failure(other.setVcpus(3, { scope: "both" }), "refused"), { report: { refusals: [{ leg: "static" }] } });
+      has(await other.setMemory(400 * MIB), { outcome: "pending" });
+      has(await other.info(), { transient: true, state: "paused", live: { vcpus: 2 } });
+      has(await other.destroy(), { how: "destroyed" });
+    },
+  },
+
+  "errors": {
+    tells: "QEMU's own refusals, each in its words, by the raw verb",
+    through: "program",
+    play: async (stage) => {
+      await stage.domain.start({ paused: true });
+      for (const [words, pattern] of REFUSALS) await refusedWith(stage, words, pattern);
+      has(await stage.domain.info(), { live: { vcpus: 2 } });
+    },
+  },
+};
+
+const CPU = ["device_add", "driver=max-x86_64-cpu", "socket-id=0", "thread-id=0"];
+
+/** Commands, and what QEMU says to each; nothing where it does as it is told. */
+const REFUSALS: readonly (readonly [readonly string[], RegExp | null])[] = [
+  [[...CPU, "id=vcpu2", "core-id=2"], null],
+  [[...CPU, "id=vcpu3", "core-id=2"], /CPU\[2\] with APIC ID 2 exists/],
+  [[...CPU, "id=vcpu2", "core-id=3"], /Duplicate device ID 'vcpu2'/],
+  [[...CPU, "id=vcpu9", "core-id=9"], /Invalid CPU core-id: 9 must be in range 0:3/],
+  [["device_add", "driver=qemu64-x86_64-cpu", "id=vcpu3", "core-id=3", "socket-id=0", "thread-id=0"], /Invalid CPU type, expected cpu type: 'max-x86_64-cpu'/],
+  [["device_add", "driver=no-such-device"], /'no-such-device' is not a valid device model name/],
+  [["device_del", "id=vcpu7"], /Device 'vcpu7' not found/],
+  [["device_del", "id=vcpu2"], /device unplug request for not supported device type/],
+  [["balloon", "value=0"], /Parameter '\w+' expects a size/],
+  [["balloon", "value=text"], /Invalid parameter type for 'value'/],
+  [["balloon"], /Parameter 'value' is missing/],
+  [["no-such-command"], /The command no-such-command has not been found/],
+  [["query-status", "surplus=1"], /Parameter 'surplus' is unexpected/],
+  [["qom-get", "path=/machine/nothing", "property=x"], /not found|DeviceNotFound/],
+];
+
+async function refusedWith({ cli }: Stage, words: readonly string[], pattern: RegExp | null): Promise<void> {
+  has(await cli(["qmp", "web1", ...words]), pattern === null ? { code: 0 } : { code: 1, stderr: pattern });
+}

@@ -1,0 +1,43 @@
+/// <reference lib="esnext.disposable" />
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { bootArgs, type GuestConsole, openConsole } from "../../test/qemu/guest.ts";
+import { testbedFolder } from "../../test/qemu/machine.ts";
+import { type Cast, type GuestVoice, MIB, openStage, type Setting, type Stage } from "./stage.ts";
+
+/** What the guest's kernel keeps to itself at most, of the sizes that scenarios use. */
+const KEPT = 72 * MIB;
+
+/** A stage whose machine is real, with the Linux guest of the testbed; closing it closes the guest's serial line. */
+export async function openRealStage(setting: Setting, machine: Cast["machine"], major: number): Promise<Stage & AsyncDisposable> {
+  await access(join(testbedFolder(), "guest", "vmlinuz")).catch((cause: unknown) => {
+    throw new Error("there is no Linux guest yet: npm run testbed", { cause });
+  });
+  const console = await openConsole(machine.folder);
+  const args = [...bootArgs(setting.guest), ...console.args];
+  const stage = await openStage(setting, { machine, major, args, guest: new RealGuest(console) });
+  return { ...stage, [Symbol.asyncDispose]: () => console[Symbol.asyncDispose]() };
+}
+
+class RealGuest implements GuestVoice {
+  readonly #console: GuestConsole;
+  #starts = 0;
+
+  constructor(console: GuestConsole) {
+    this.#console = console;
+  }
+
+  async booted(): Promise<void> {
+    this.#starts += 1;
+    await this.#console.booted(this.#starts);
+    await this.#console.next();
+  }
+
+  async until({ cpus, memory }: { readonly cpus?: number; readonly memory?: number }): Promise<void> {
+    await this.#console.until((it) => (cpus === undefined || it.cpus === cpus) && (memory === undefined || sees(it.memTotal, memory)));
+  }
+}
+
+function sees(total: number, given: number): boolean {
+  return total < given && total > given - KEPT;
+}

@@ -1,0 +1,69 @@
+import { MIB } from "./stage.ts";
+import type { Story } from "./story.ts";
+
+/** Two rows of a change's table, static half first. */
+function halves(resource: string, fixed: string, live: string): readonly RegExp[] {
+  return [new RegExp(`^${resource} +static +.*\\b${fixed}\\b`, "m"), new RegExp(`^${resource} +dynamic +.*\\b${live}\\b`, "m")];
+}
+
+/** Rows of `info`: config and live side by side. */
+function sides(memory: readonly [string, string], vcpus: readonly [number, number]): readonly RegExp[] {
+  return [new RegExp(`^memory +${memory.join(" +")}$`, "m"), new RegExp(`^vCPUs +${vcpus.join(" +")}$`, "m")];
+}
+
+/** The three cases of 2007 (libvir-list, "Life-cycle Management of the domain"). */
+export const threeCases: Story = {
+  tells: "cases A, B and C: what a change does now, and what is there after a restart",
+  setting: { vcpus: { current: 3 } },
+  acts: [
+    {
+      title: "A. For the night only: a dynamic change",
+      lines: [
+        { say: "A machine with 3 vCPUs and 512 MiB.", run: ["start", "web1"], shows: [/^web1: started/m], so: "it runs", boots: true, guest: { cpus: 3 } },
+        { say: "Night. Others need the memory and the CPUs.", run: ["setmem", "web1", "300MiB", "--dynamic"], shows: halves("memory", "skipped", "applied"), so: "the guest gave 212 MiB back", guest: { memory: 300 * MIB } },
+        { run: ["setvcpus", "web1", "1", "--dynamic"], shows: halves("vcpus", "skipped", "applied"), so: "the guest let go of two vCPUs", guest: { cpus: 1 } },
+        { run: ["info", "web1"], shows: sides(["512MiB", "300MiB"], [3, 1]), so: "less is live, the config has not moved" },
+        { say: "Morning. A restart, and all is back.", run: ["restart", "web1"], shows: [/web1/], so: "a new QEMU, from the config", boots: true },
+        { run: ["info", "web1"], shows: sides(["512MiB", "512MiB"], [3, 3]), so: "case A: the change is gone with the night", guest: { cpus: 3, memory: 512 * MIB } },
+      ],
+    },
+    {
+      title: "B. From the next start on: a static change",
+      lines: [
+        { say: "The machine is to be smaller, but not in the middle of the day.", run: ["setmem", "web1", "400MiB", "--static"], shows: halves("memory", "applied", "skipped"), so: "written to the config" },
+        { run: ["setvcpus", "web1", "2", "--static"], shows: halves("vcpus", "applied", "skipped"), so: "written to the config" },
+        { say: "Nothing happens now.", run: ["info", "web1"], shows: sides(["400MiB", "512MiB"], [2, 3]), so: "the config is ahead of the live machine", guest: { cpus: 3, memory: 512 * MIB } },
+        { run: ["restart", "web1"], shows: [/web1/], so: "a new QEMU, from the new config", boots: true, guest: { cpus: 2, memory: 400 * MIB } },
+        { run: ["diff", "web1"], shows: [/^memory +400MiB +400MiB/m, /^vcpus +2 +2/m], so: "case B: it is there after the restart" },
+      ],
+    },
+    {
+      title: "C. Now and from now on: both",
+      lines: [
+        { run: ["setmem", "web1", "300MiB", "--dynamic", "--static"], shows: halves("memory", "applied", "applied"), so: "live and config moved together", guest: { memory: 300 * MIB } },
+        { run: ["setvcpus", "web1", "1", "--dynamic", "--static"], shows: halves("vcpus", "applied", "applied"), so: "live and config moved together", guest: { cpus: 1 } },
+        { run: ["info", "web1"], shows: sides(["300MiB", "300MiB"], [1, 1]), so: "it is so now" },
+        { run: ["restart", "web1"], shows: [/web1/], so: "a new QEMU, from the config", boots: true, guest: { cpus: 1, memory: 300 * MIB } },
+        { run: ["diff", "web1"], shows: [/^memory +300MiB +300MiB/m, /^vcpus +1 +1/m], so: "case C: and so it is after the restart" },
+        { run: ["shutdown", "web1"], shows: [/the guest powered off/], so: "good night" },
+      ],
+    },
+  ],
+};
+
+/** The question that was left open: one half works, and the other does not. */
+export const oneHalfFails: Story = {
+  tells: "both halves are asked for and the live one fails: everything is as it was, and the report says so",
+  setting: { name: "db1", vcpus: { current: 3 }, guest: { words: ["qmpctl.unplug=refuse"] } },
+  acts: [
+    {
+      title: "And when one half fails?",
+      lines: [
+        { say: "A guest that lets go of no vCPU.", run: ["start", "db1"], shows: [/^db1: started/m], so: "it runs", boots: true, guest: { cpus: 3 } },
+        { run: ["setvcpus", "db1", "1", "--dynamic", "--static"], code: 1, shows: [/the guest refused to let go of vCPU/, /everything is as it was/, ...halves("vcpus", "rolled-back", "rolled-back")], so: "refused by the guest: exit code 1, both halves rolled back" },
+        { run: ["diff", "db1"], shows: [/^memory +512MiB +512MiB/m, /^vcpus +3 +3/m], so: "the config was not touched, the machine is whole", guest: { cpus: 3 } },
+        { run: ["destroy", "db1"], shows: [/db1/], so: "the end" },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,19 @@
+import { lifecycle } from "./lifecycle.ts";
+import { memory } from "./memory.ts";
+import { monitor } from "./monitor.ts";
+import { pins } from "./pins.ts";
+import type { Scenarios } from "./scenario.ts";
+import { oneHalfFails, threeCases } from "./stories.ts";
+import { scenarioOf } from "./story.ts";
+import { vcpus } from "./vcpus.ts";
+
+/** All scenarios. Each is recorded to `fixtures/qmp/VERSION_ARCH/NAME/`, one transcript for each start of its machine. */
+export const scenarios: Scenarios = {
+  ...memory,
+  ...vcpus,
+  ...pins,
+  ...lifecycle,
+  ...monitor,
+  "three-cases": scenarioOf(threeCases),
+  "one-half-fails": scenarioOf(oneHalfFails),
+};
