@@ -54,10 +54,10 @@ export async function recordLife(binary: string, args: readonly string[], option
   return { ended };
 }
 
-/** A QEMU in the background with a log has its stderr there from the fork on. Its name is told without folder and suffix. */
+/** A QEMU in the background with a log has its stderr there from the fork on. Folders are this machine's, and so is the suffix of its name. */
 function lastWords(stderr: string, { daemonize, log }: EmulatorOptions): string {
   const logged = daemonize && log !== undefined && existsSync(log) ? readFileSync(log, "utf8") : "";
-  return `${stderr}${logged}`.replaceAll(/^(?:\S*\/)?(qemu-system-\w+)\S*: /gm, "$1: ");
+  return `${stderr}${logged}`.replaceAll(/^(?:\S*\/)?(qemu-system-\w+)\S*: /gm, "$1: ").replaceAll(/from pid \d+ \(\S*\//g, "from pid 1 (DIR/");
 }
 
 /** Notes of this life for the test that has it started; QEMU's own process id goes with them. */

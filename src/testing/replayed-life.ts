@@ -26,8 +26,8 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
   const path = transcripts[life - 1];
   if (path === undefined) throw new EmulatorRefusal(`no life left: ${transcripts.length} recorded, this would be number ${life}`);
   const transcript = await readTranscript(path);
-  refuseAsRecorded(transcript);
   const notes = new Notes(state, life, transcript);
+  refuseAsRecorded(transcript, notes);
   const stage = new Stage({
     timeline: timelineOf(transcript),
     monitors: options.monitors.map((it) => it.name),
@@ -49,9 +49,11 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
 }
 
 /** A life that begins with stderr and exit is one that never began. */
-function refuseAsRecorded({ entries }: Transcript): void {
+function refuseAsRecorded({ entries }: Transcript, notes: Notes): void {
   const [first, second] = entries.flatMap((entry) => (entry.kind === "directive" ? [entry.directive] : entry.kind === "comment" ? [] : [undefined]));
-  if (first?.name === "stderr" && second?.name === "exit") throw new EmulatorRefusal(first.text);
+  if (first?.name !== "stderr" || second?.name !== "exit") return;
+  notes.ended();
+  throw new EmulatorRefusal(first.text);
 }
 
 async function listen(stage: Stage, options: EmulatorOptions): Promise<void> {
