@@ -8,6 +8,7 @@ import { crowdRows } from "./bench/crowd.ts";
 import { engineRows } from "./bench/engine.ts";
 import { floodRows } from "./bench/flood.ts";
 import type { Row } from "./bench/measure.ts";
+import { peerRows } from "./bench/peers.ts";
 import { startUpRows } from "./bench/start-up.ts";
 
 const GROUPS: ReadonlyMap<string, (qemu: Qemu) => Promise<readonly Row[]>> = new Map([
@@ -23,13 +24,14 @@ const HELP = `usage: npm run bench -- [options] [GROUP...]
 Prints a table of measured figures; every ratio is taken within this run. Groups: ${[...GROUPS.keys()].join(" ")} (default: all).
 
   --qemu SUITE   which QEMU: installed (default), or one that npm run testbed fetched, as trixie
+  --peer DIR     compare with the npm package node-qemu too, which is installed in DIR
   --check        exit with 1 when a goal is missed
   --help`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { qemu: { type: "string" }, check: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    options: { qemu: { type: "string" }, peer: { type: "string" }, check: { type: "boolean" }, help: { type: "boolean", short: "h" } },
   });
   if (values.help) return console.log(HELP), 0;
   const unknown = positionals.filter((name) => !GROUPS.has(name));
@@ -40,13 +42,14 @@ async function main(): Promise<number> {
   console.log(`${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, QEMU ${qemu.version}\n`);
   const rows: Row[] = [];
   for (const [name, measure] of GROUPS) if (positionals.length === 0 || positionals.includes(name)) rows.push(...(await measure(qemu)));
+  if (values.peer !== undefined) rows.push(...(await peerRows(qemu, values.peer)));
   printTable(rows);
   return values.check && rows.some(({ reached }) => !reached) ? 1 : 0;
 }
 
 function printTable(rows: readonly Row[]): void {
   const head = ["work", "ours", "against", "ratio", "goal", ""];
-  const lines = [head, ...rows.map((row) => [row.work, row.ours, row.against, row.ratio, row.goal, row.reached ? "reached" : "MISSED"])];
+  const lines = [head, ...rows.map((row) => [row.work, row.ours, row.against, row.ratio, row.goal, row.goal && (row.reached ? "reached" : "MISSED")])];
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   for (const line of lines) console.log(line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
 }

@@ -20,12 +20,15 @@ export async function conversationRows(qemu: Qemu): Promise<readonly Row[]> {
     await using loop = await BareLoop.open(path, oob);
     return await timed(() => work(loop));
   };
-  const sequential = await compare(ROUNDS, ours(inSequence), bare(false, (loop) => loop.run("query-status", COMMANDS, 1)));
+  // A monitor with out-of-band commands reads in one thread and runs in another; both sides pay for that, or neither.
+  const sequential = await compare(ROUNDS, ours(inSequence), bare(true, (loop) => loop.run("query-status", COMMANDS, 1)));
+  const plain = await compare(ROUNDS, bare(true, (loop) => loop.run("query-status", COMMANDS, 1)), bare(false, (loop) => loop.run("query-status", COMMANDS, 1)));
   const parallel = await compare(ROUNDS, ours(inParallel), bare(true, (loop) => loop.run("query-status", COMMANDS, DEPTH)));
-  const schema = await compare(ROUNDS, ours(readSchema), bare(false, (loop) => loop.run("query-qmp-schema", SCHEMAS, 1)));
+  const schema = await compare(ROUNDS, ours(readSchema), bare(true, (loop) => loop.run("query-qmp-schema", SCHEMAS, 1)));
   const gain = sequential.ours / parallel.ours;
   return [
     rateRow("commands one after the other", sequential),
+    { ...rateRow("QEMU itself, with oob against without", plain), goal: "" },
     rateRow(`commands in parallel (oob, ${DEPTH} under way)`, parallel),
     { work: "parallel against sequential", ours: "", against: "", ratio: times(gain), goal: "at least 1.4", reached: gain >= 1.4 },
     {
