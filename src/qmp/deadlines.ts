@@ -22,9 +22,13 @@ export class Deadlines {
     this.#at = Infinity;
   }
 
+  /** What came while this process was held up is read before anything is found to be late. */
   #ring(): void {
-    this.#at = Infinity;
-    this.arm(this.#expire(performance.now()));
+    setImmediate(() => {
+      if (this.#at === Infinity) return;
+      this.#at = Infinity;
+      this.arm(this.#expire(performance.now()));
+    });
   }
 }
 

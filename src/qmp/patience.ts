@@ -15,7 +15,8 @@ export class Patience {
     this.#signal = signal;
     signal?.throwIfAborted();
     signal?.addEventListener("abort", this.#abort, { once: true });
-    if (timeout < 2 ** 31) this.#timer = setTimeout(() => this.#controller.abort(LATE), timeout);
+    // What came while this process was held up is read before anything is found to be late.
+    if (timeout < 2 ** 31) this.#timer = setTimeout(() => setImmediate(() => this.#controller.abort(LATE)), timeout);
   }
 
   /** Aborted at the end of patience, for steps that can be told. */

@@ -188,15 +188,16 @@ export class PendingCalls {
     call.reject(cause);
   }
 
-  /** Ends calls whose time is up, speaks up for those at half of it; tells when to look again. Timers of Node may be a millisecond early. */
+  /** Speaks up for calls at half of their time, ends those whose time is up; tells when to look again. Timers of Node may be a millisecond early. */
   #expire(now: number): number {
     let next = Infinity;
     for (const call of this.#calls.values()) {
       if (call.settled) continue;
+      const half = call.start + call.timeout / 2;
       const deadline = call.start + call.timeout;
+      if (call.heard < 0 && half <= now + 1) this.#slow(call, now);
       if (deadline <= now + 1) this.#abandon(call, blame(new TimeoutError(call.command, call.timeout, whereabouts(call, this.#heard, this.#oob)), call.site));
-      else if (call.heard < 0 && call.start + call.timeout / 2 <= now + 1) this.#slow(call, now);
-      if (!call.settled) next = Math.min(next, call.heard < 0 ? call.start + call.timeout / 2 : deadline);
+      else next = Math.min(next, call.heard < 0 ? half : deadline);
     }
     return next;
   }
