@@ -48,13 +48,24 @@ describe("a signal", () => {
 });
 
 describe("waiting for an end", () => {
-  test("goes on until the deadline, and tells each look", async () => {
+  test("looks again and again, and tells each time how long it has waited", async () => {
     const cat = await running();
     const identity = (await identify(cat.pid)) ?? { pid: NOBODY, started: 0 };
     const looks: number[] = [];
-    expect(await waitForEnd(identity, { timeout: 60, onLook: (elapsed) => void looks.push(elapsed) })).toBe(false);
-    expect(looks.length).toBeGreaterThan(1);
+    const onLook = (elapsed: number): void => {
+      if (looks.push(elapsed) === 3) process.kill(cat.pid, "SIGKILL");
+    };
+    expect(await waitForEnd(identity, { timeout: 60_000, onLook })).toBe(true);
+    expect(looks.length).toBeGreaterThanOrEqual(3);
     expect(looks.toSorted((a, b) => a - b)).toEqual(looks);
+  });
+
+  test("goes on until the deadline and no longer", async () => {
+    const cat = await running();
+    const identity = (await identify(cat.pid)) ?? { pid: NOBODY, started: 0 };
+    const start = performance.now();
+    expect(await waitForEnd(identity, { timeout: 60 })).toBe(false);
+    expect(performance.now() - start).toBeGreaterThanOrEqual(60);
   });
 
   test("looks once even without any time", async () => {

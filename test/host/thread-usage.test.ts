@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { onlineCpus, setAffinity } from "../../src/host/taskset.ts";
+import { onlineCpus } from "../../src/host/taskset.ts";
 import { usageOf } from "../../src/host/thread-usage.ts";
 import { runProgram } from "./processes.ts";
 
@@ -18,8 +18,8 @@ describe("what a thread has used", () => {
 
   test("comes with the CPU that it last ran on", async () => {
     const [cpu = 0] = [...(await onlineCpus())].slice(-1);
-    const shell = await runProgram("sh", "-c", "echo up; while read -r line; do :; done");
-    await setAffinity(shell.pid, new Set([cpu]));
+    // Bound before it begins: one that sleeps stays where it last ran.
+    const shell = await runProgram("taskset", "-c", String(cpu), "sh", "-c", "echo up; exec cat");
     expect((await usageOf(shell.pid))?.cpu).toBe(cpu);
   });
 
