@@ -51,8 +51,13 @@ function message(error: unknown, report: Report | undefined, signal: AbortSignal
     return `qmpctl: ${report.domain}: refused, nothing was touched\n${reasons.join("")}`;
   }
   if (signal.aborted && (report === undefined || error === signal.reason)) return `qmpctl: ${messageOf(signal.reason)}\n`;
-  if (error instanceof QmpctlError) return `qmpctl: ${error.message}${classOf(error)}\n`;
-  return `qmpctl: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
+  return `qmpctl: ${wording(error)}\n`;
+}
+
+/** An error for people: what it says, and QEMU's class of it. One that is none of ours is our mistake, and shows where. */
+export function wording(error: unknown): string {
+  if (error instanceof QmpctlError) return error.message + classOf(error);
+  return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 
 // QEMU's class of an error is what its documents speak of; the generic one says nothing.
@@ -61,7 +66,7 @@ function classOf(error: QmpctlError): string {
 }
 
 /** An error as a program reads it: its code, its message, every field of evidence, and what caused it. */
-function evidenceOf(error: unknown): Record<string, unknown> {
+export function evidenceOf(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { code: "internal", message: String(error) };
   const { name: _, ...fields } = { ...error } as Record<string, unknown>;
   const cause = error.cause === undefined ? {} : { cause: messageOf(error.cause) };

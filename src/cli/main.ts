@@ -8,7 +8,15 @@ async function main(): Promise<number> {
   const [{ run }, { openFacade }] = await Promise.all([import("./command.ts"), import("./open.ts")]);
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => interrupt(name));
   const stdout = sinkOf(process.stdout);
-  const io = { stdout, stderr: sinkOf(process.stderr), env: process.env, signal: interrupted.signal };
+  const io = {
+    stdout,
+    stderr: sinkOf(process.stderr),
+    get stdin() {
+      return process.stdin;
+    },
+    env: process.env,
+    signal: interrupted.signal,
+  };
   const code = await run(process.argv.slice(2), { io, facade: openFacade(process.env), version });
   const lost = await stdout.written();
   if (lost === undefined) return code;

@@ -2,7 +2,8 @@ import { messageOf } from "../errors.ts";
 import { parseJson } from "../wire/json.ts";
 import { misuse } from "./options.ts";
 
-type Members = Record<string, unknown>;
+/** Arguments of a command. Without a prototype where they are ours: a key may be called anything, `__proto__` too. */
+export type Members = Record<string, unknown>;
 
 const expected = "one JSON object, or KEY=VALUE...";
 
@@ -18,7 +19,10 @@ export function parseQmpArguments(words: readonly string[]): Members | undefined
     return parseObject(first);
   }
   const members = emptyMembers();
-  for (const word of words) setMember(members, word);
+  for (const word of words) {
+    const end = word.indexOf("=");
+    setMember(members, { word, key: word.slice(0, Math.max(end, 0)) }, jsonOrText(word.slice(end + 1)));
+  }
   return members;
 }
 
@@ -30,27 +34,27 @@ function parseObject(text: string): Members {
   }
 }
 
-function setMember(members: Members, word: string): void {
-  const end = word.indexOf("=");
-  const keys = word.slice(0, Math.max(end, 0)).split(".");
+/** Sets a member by its dotted key. @throws UsageError that names the word, for a key that is none or has a value already */
+export function setMember(members: Members, { word, key }: { readonly word: string; readonly key: string }, value: unknown): void {
+  const keys = key.split(".");
   if (keys.includes("")) throw misuse(`${word}: not KEY=VALUE`, word, expected);
   const last = keys.pop() ?? "";
   let inner = members;
-  for (const key of keys) {
-    const next = (inner[key] ??= emptyMembers());
-    if (typeof next !== "object" || next === null || Array.isArray(next)) throw misuse(`${word}: ${key} has a value already`, word, expected);
+  for (const each of keys) {
+    const next = (inner[each] ??= emptyMembers());
+    if (typeof next !== "object" || next === null || Array.isArray(next)) throw misuse(`${word}: ${each} has a value already`, word, expected);
     inner = next as Members;
   }
   if (last in inner) throw misuse(`${word}: ${last} has a value already`, word, expected);
-  inner[last] = parseValue(word.slice(end + 1));
+  inner[last] = value;
 }
 
-// No prototype: a key may be called anything, `__proto__` too.
-function emptyMembers(): Members {
+export function emptyMembers(): Members {
   return Object.create(null) as Members;
 }
 
-function parseValue(text: string): unknown {
+/** What a word means when nobody knows its type: JSON where it is that, else a string. */
+export function jsonOrText(text: string): unknown {
   try {
     return parseJson(text, text, true);
   } catch {

@@ -9,12 +9,17 @@ export interface Sink {
   readonly columns: number | undefined;
 }
 
+/** Where what is typed, or piped, comes from. */
+export type Source = NodeJS.ReadableStream & { readonly isTTY?: boolean };
+
 /** What a verb sees of the world, so that tests can hand it a literal instead of the process. */
 export interface Io {
   /** The answer. */
   readonly stdout: Sink;
   /** Errors, hints and progress. */
   readonly stderr: Sink;
+  /** Not touched unless it is read: opening it costs time. */
+  readonly stdin: Source;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts when the user interrupts, or when nobody reads stdout any more. */
   readonly signal: AbortSignal;

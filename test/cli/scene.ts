@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { Report } from "../../src/domain/change.ts";
 import { run } from "../../src/cli/command.ts";
 import type { Facade, Machine, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
@@ -22,6 +23,8 @@ export class Paper implements Sink {
 export interface Stage {
   /** The terminal's width on both streams; absent: pipes. */
   readonly columns?: number;
+  /** What is piped in; with `columns` it is a terminal. */
+  readonly stdin?: Io["stdin"];
   readonly env?: Io["env"];
   readonly signal?: AbortSignal;
   readonly machine?: Partial<Machine>;
@@ -39,7 +42,7 @@ export interface Played {
 
 /** An Io on paper. */
 export function ioOf(stage: Stage = {}): Io & { readonly stdout: Paper; readonly stderr: Paper } {
-  return { stdout: new Paper(stage.columns), stderr: new Paper(stage.columns), env: stage.env ?? {}, signal: stage.signal ?? new AbortController().signal };
+  return { stdout: new Paper(stage.columns), stderr: new Paper(stage.columns), stdin: stage.stdin ?? Readable.from([]), env: stage.env ?? {}, signal: stage.signal ?? new AbortController().signal };
 }
 
 /** Runs a command line against a domain that can do what the stage says and nothing else. */
@@ -86,6 +89,7 @@ export function monitorOf(events: readonly MonitorEvent[], end?: Error): Monitor
   return {
     ...disposable,
     execute,
+    exchange: async () => ({ return: {} }),
     events: () => ({
       async *[Symbol.asyncIterator]() {
         yield* events;

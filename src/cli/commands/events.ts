@@ -1,9 +1,10 @@
 import { parseCount } from "../count.ts";
 import { parseDuration } from "../duration.ts";
+import { eventLine } from "../event-line.ts";
 import type { Monitor, MonitorEvent } from "../facade.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { painter, toJson } from "../output.ts";
-import type { Call, Io, Verb } from "../verb.ts";
+import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["events DOMAIN [NAME...]"],
@@ -21,7 +22,7 @@ export const verb: Verb = {
     const limits = limitsOf(args);
     await using machine = await facade.open(args.operand(0));
     await using monitor = await machine.connect({ monitor: "watch", signal: io.signal });
-    const draw = args.flag("json") || !io.stdout.isTTY ? (event: MonitorEvent): string => toJson(event) : drawer(io);
+    const draw = args.flag("json") || !io.stdout.isTTY ? (event: MonitorEvent): string => toJson(event) : (event: MonitorEvent): string => eventLine(event, painter(io.stdout, io.env));
     const left = await watch(monitor, args.operands.slice(1), { ...limits, signal: io.signal }, (event) => io.stdout.write(`${draw(event)}\n`));
     // ^C is how a watcher ends: nothing to complain about.
     if (io.signal.aborted) return 130;
@@ -65,13 +66,4 @@ async function watch(monitor: Monitor, names: readonly string[], limits: Limits 
     limits.signal.removeEventListener("abort", end);
   }
   return left;
-}
-
-function drawer(io: Io): (event: MonitorEvent) => string {
-  const paint = painter(io.stdout, io.env);
-  return ({ event, data, timestamp }) => {
-    const time = new Date(timestamp.seconds * 1000 + timestamp.microseconds / 1000);
-    const clock = `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, "0")}`;
-    return `${paint(clock, "dim")}  ${paint(event, "bold")}${data === undefined ? "" : `  ${toJson(data)}`}`;
-  };
 }

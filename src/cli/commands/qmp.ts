@@ -1,24 +1,53 @@
 import { timeoutOf } from "../duration.ts";
 import { waitOption } from "../lifecycle.ts";
+import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";
 import { parseQmpArguments } from "../qmp-arguments.ts";
 import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
-  usage: ["qmp DOMAIN COMMAND [JSON]", "qmp DOMAIN COMMAND [KEY=VALUE...]"],
-  summary: "send one QMP command and print what it returns",
+  usage: ["qmp DOMAIN COMMAND [JSON | KEY=VALUE...]", "qmp DOMAIN --hmp LINE...", "qmp DOMAIN"],
+  summary: "send a QMP command and print what it returns; without one: a shell",
   details: [
     "Arguments are one JSON object, or KEY=VALUE: a dot in a key nests (props.core-id=2 is {\"props\":{\"core-id\":2}}), a value that is JSON (a number, true, null, [..], {..}) is taken as such, anything else is a string ('\"0\"' is the string 0).",
+    "Without a command it is a shell: in a terminal with completion (commands, arguments, values, and what lives in this QEMU), events as they come, `help COMMAND`, and a history of its own. There, values get the type that QEMU's schema says, so that serial=123 is a string and value=512M is a number of bytes; `!LINE` goes to the human monitor.",
+    "Anything but a terminal on stdin is a script: a command a line (or several lines, until brackets close), # comments, one line of JSON for each result. It stops at the first error unless told to keep going, and ends with that error's code.",
+    "It holds the control monitor while it works, and other commands on the machine wait for it; --monitor watch takes the other one, which QEMU serves as well.",
   ],
-  options: waitOption("how long QEMU may take to answer"),
-  operands: { names: ["DOMAIN", "COMMAND", "ARGUMENT"], required: 2, many: true },
-  async run({ args, io, facade }: Call): Promise<number> {
-    const commandArguments = parseQmpArguments(args.operands.slice(2));
+  options: {
+    hmp: { about: "speak to the human monitor (its answers are text, and its errors too)" },
+    monitor: { about: "which monitor of the machine to use", value: "control|watch" },
+    "keep-going": { about: "of a script: go on after an error" },
+    ...waitOption("how long QEMU may take to answer each command"),
+  },
+  operands: { names: ["DOMAIN", "COMMAND", "ARGUMENT"], required: 1, many: true },
+  async run(call: Call): Promise<number> {
+    const { args, io, facade } = call;
+    const words = args.operands.slice(1);
+    const request = words.length === 0 ? undefined : requestOf(words, args);
     const options = { ...timeoutOf(args), signal: io.signal };
+    const monitorName = monitorOf(args);
     await using machine = await facade.open(args.operand(0));
-    await using monitor = await machine.connect({ ...options, monitor: "control" });
-    const returned = await monitor.execute(args.operand(1), commandArguments, options);
-    io.stdout.write(`${toJson(returned, io.stdout.isTTY && !args.flag("json") ? 2 : undefined)}\n`);
+    await using monitor = await machine.connect({ ...options, monitor: monitorName });
+    if (request === undefined) {
+      const { runShell } = await import("../shell/shell.ts");
+      return await runShell(call, machine, monitor);
+    }
+    const returned = await monitor.execute(request.name, request.members, options);
+    const isText = args.flag("hmp") && !args.flag("json");
+    if (isText) io.stdout.write(String(returned).replaceAll("\r\n", "\n"));
+    else io.stdout.write(`${toJson(returned, io.stdout.isTTY && !args.flag("json") ? 2 : undefined)}\n`);
     return 0;
   },
 };
+
+function requestOf(words: readonly string[], args: Arguments): { readonly name: string; readonly members: Record<string, unknown> | undefined } {
+  if (args.flag("hmp")) return { name: "human-monitor-command", members: { "command-line": words.join(" ") } };
+  return { name: words[0] ?? "", members: parseQmpArguments(words.slice(1)) };
+}
+
+function monitorOf(args: Arguments): "control" | "watch" {
+  const name = args.text("monitor") ?? "control";
+  if (name === "control" || name === "watch") return name;
+  throw misuse(`--monitor ${name}: give control or watch`, name, "control or watch");
+}

@@ -1,0 +1,69 @@
+import { misuse } from "../options.ts";
+import { table, wrap } from "../output.ts";
+import type { Member, Schema, Type } from "./schema.ts";
+import { builtins } from "./statement.ts";
+
+/** What `help` says in the shell, within so many columns: all there is, or one command or event by QEMU's own schema. @throws UsageError for what there is not */
+export function describe(topic: string | undefined, schema: Schema, columns: number): string {
+  if (topic === undefined) return overview(schema, columns);
+  const builtin = Object.hasOwn(builtins, topic) ? builtins[topic] : undefined;
+  if (builtin !== undefined) return `${builtin}\n`;
+  const kind = schema.has("command", topic) ? "command" : "event";
+  const name = kind === "command" ? topic : topic.toUpperCase();
+  if (!schema.has(kind, name)) {
+    const meant = schema.meant(topic);
+    throw misuse(`${topic}: this QEMU has no such command${meant === undefined ? "" : `, did you mean ${meant}?`}`, topic, meant ?? "a command or an event");
+  }
+  return entry(kind, name, schema, columns);
+}
+
+function overview(schema: Schema, columns: number): string {
+  const list = wrap(schema.commands.join(" "), columns - 2).map((line) => `  ${line}\n`);
+  const own = Object.values(builtins).map((line) => `  ${line}\n`);
+  return `COMMAND [JSON | KEY=VALUE...], or a whole {"execute": ...}; !LINE is for the human monitor\n\nthe shell's own:\n${own.join("")}\ncommands of this QEMU:\n${list.join("")}`;
+}
+
+function entry(kind: "command" | "event", name: string, schema: Schema, columns: number): string {
+  const features = schema.features(kind, name);
+  const members = schema.members(kind, name);
+  const usage = kind === "event" ? "" : members.map((it) => ` ${it.optional ? `[${it.name}=..]` : `${it.name}=..`}`).join("");
+  const head = `${[...wrap(`${name}${usage}`, columns - 4)].join("\n    ")}\n${features.length === 0 ? "" : `(${features.join(", ")})\n`}`;
+  const rows = members.flatMap((member) => rowsOf(member, "", schema));
+  const returned = kind === "command" ? returns(schema, schema.returns(name), columns) : "";
+  return head + (rows.length === 0 ? "" : table(rows, { columns })) + returned;
+}
+
+function returns(schema: Schema, type: Type | undefined, columns: number): string {
+  const of = type?.kind === "array" ? schema.type(type.of[0] ?? "") : type;
+  if (type === undefined || of === undefined) return "";
+  if (of.kind !== "object") return `returns ${nameOf(type, schema)}\n`;
+  const members = schema.membersOf(of);
+  if (members.length === 0) return type.kind === "array" ? "returns a list\n" : "returns nothing\n";
+  return `returns ${type.kind === "array" ? "a list of" : "an object with"}\n${table(members.map((member) => row(member, "", schema)), { columns })}`;
+}
+
+/** A member, and one level of what is in it: deeper, the completion leads the way. */
+function rowsOf(member: Member, prefix: string, schema: Schema): string[][] {
+  const own = row(member, prefix, schema);
+  if (member.type.kind !== "object" || prefix !== "") return [own];
+  return [own, ...schema.membersOf(member.type).flatMap((inner) => rowsOf(inner, `${member.name}.`, schema))];
+}
+
+function row({ name, type, optional, features }: Member, prefix: string, schema: Schema): string[] {
+  return [`  ${prefix}${name}`, [nameOf(type, schema), optional ? "(optional)" : "", features.length > 0 ? `(${features.join(", ")})` : ""].filter((part) => part !== "").join(" ")];
+}
+
+function nameOf(type: Type, schema: Schema): string {
+  switch (type.kind) {
+    case "enum":
+      return type.values.join("|");
+    case "array":
+      return `list of ${nameOf(schema.type(type.of[0] ?? ""), schema)}`;
+    case "alternate":
+      return type.of.map((name) => nameOf(schema.type(name), schema)).join(" or ");
+    case "any":
+      return "anything";
+    default:
+      return type.kind;
+  }
+}

@@ -1,0 +1,69 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { homedir, userInfo } from "node:os";
+import { dirname, join } from "node:path";
+
+/** How many lines a new shell remembers. */
+const KEPT = 1000;
+
+// What is typed there must not be found in a file.
+const SECRET = /passw|secret|"?data"?\s*[=:]/i;
+
+/** Lines that were typed, in a file that nobody else can read; several shells may write it at once. */
+export class History {
+  readonly #path: string;
+
+  constructor(env: Readonly<Record<string, string | undefined>>) {
+    const { XDG_STATE_HOME: state, HOME: home } = env;
+    const root = state?.startsWith("/") === true ? state : join(home?.startsWith("/") === true ? home : homedir(), ".local", "state");
+    this.#path = join(root, "qmpctl", "history");
+  }
+
+  /** The last lines, newest first, as readline wants them. None where the file can't be read, or is not ours alone to write. */
+  async load(): Promise<string[]> {
+    try {
+      const { uid, mode } = await stat(this.#path);
+      if (uid !== userInfo().uid || (mode & 0o022) !== 0) return [];
+      const lines = (await readFile(this.#path, "utf8")).split("\n").filter((line) => line !== "");
+      const kept = lines.slice(-KEPT);
+      if (lines.length > 2 * KEPT) await this.#rewrite(kept);
+      return kept.toReversed();
+    } catch {
+      return [];
+    }
+  }
+
+  /** Whether a line is one to remember: not a secret's, and not begun with a blank, which says "forget this" in shells. */
+  static keeps(line: string): boolean {
+    return line.trim() !== "" && !/^\s/.test(line) && !SECRET.test(line);
+  }
+
+  /** Adds a line. Resolves with why it could not, if so: a shell without a memory is still a shell. */
+  async add(line: string): Promise<Error | undefined> {
+    try {
+      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+      const file = await open(this.#path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+      try {
+        // One made by hand may be open to others.
+        await file.chmod(0o600);
+        await file.write(`${line.replaceAll("\n", " ")}\n`);
+      } finally {
+        await file.close();
+      }
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  async #rewrite(lines: readonly string[]): Promise<void> {
+    const fresh = `${this.#path}.${randomUUID()}`;
+    try {
+      await writeFile(fresh, `${lines.join("\n")}\n`, { mode: 0o600, flag: "wx" });
+      await rename(fresh, this.#path);
+    } catch {
+      await rm(fresh, { force: true });
+    }
+  }
+}

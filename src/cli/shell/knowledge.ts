@@ -1,0 +1,62 @@
+import type { Given, Member, Type } from "./schema.ts";
+import { Schema } from "./schema.ts";
+import type { Types } from "./typed.ts";
+
+/** Asks QEMU something on the side; `undefined` where it does not know, or does not answer soon. */
+export type Ask = (command: string, args?: Readonly<Record<string, unknown>>) => Promise<unknown>;
+
+/** What this QEMU can be told: its schema, and for `device_add`, of which the schema knows next to nothing, what each device takes. */
+export class Knowledge {
+  readonly #ask: Ask;
+  #schema: Promise<Schema | undefined> | undefined;
+  readonly #devices = new Map<string, Promise<readonly Member[]>>();
+
+  constructor(ask: Ask) {
+    this.#ask = ask;
+  }
+
+  /** Asked for once; undefined when QEMU has none to give. */
+  schema(): Promise<Schema | undefined> {
+    return (this.#schema ??= this.#ask("query-qmp-schema").then((reply) => (Array.isArray(reply) ? new Schema(reply as ConstructorParameters<typeof Schema>[0]) : undefined)));
+  }
+
+  /** The members that an argument of a command may have; with an empty path: its arguments. */
+  async members(command: string, path: readonly string[], given: Given): Promise<readonly Member[]> {
+    const schema = await this.schema();
+    const members = schema?.members("command", command, path, given) ?? [];
+    if (command !== "device_add" || path.length > 0) return members;
+    const known = new Set(members.map(({ name }) => name));
+    return [...members, ...(await this.#propertiesOf(given("driver"))).filter(({ name }) => !known.has(name))];
+  }
+
+  /** The types of a command's arguments, as far as they are known. */
+  async types(command: string, given: Given): Promise<Types> {
+    const schema = await this.schema();
+    const devices = command === "device_add" ? await this.#propertiesOf(given("driver")) : [];
+    return {
+      typeAt: (path) => schema?.typeAt(command, path, given) ?? devices.find(({ name }) => name === path.join("."))?.type,
+      type: (name) => schema?.type(name) ?? { kind: "any" },
+    };
+  }
+
+  #propertiesOf(driver: string | undefined): Promise<readonly Member[]> {
+    if (driver === undefined) return Promise.resolve([]);
+    const known = this.#devices.get(driver);
+    if (known !== undefined) return known;
+    const asked = this.#ask("device-list-properties", { typename: driver }).then((reply) => (Array.isArray(reply) ? reply.map(propertyOf) : []));
+    this.#devices.set(driver, asked);
+    return asked;
+  }
+}
+
+function propertyOf(property: { readonly name: string; readonly type: string }): Member {
+  return { name: property.name, type: typeOfProperty(property.type), optional: true, features: [] };
+}
+
+/** QOM's own names for types; those that are not here take whatever QEMU's parser for them takes. */
+function typeOfProperty(name: string): Type {
+  if (name === "bool") return { kind: "boolean" };
+  if (name === "str" || name.startsWith("link<")) return { kind: "string" };
+  if (name === "OnOffAuto") return { kind: "enum", values: ["auto", "on", "off"] };
+  return /^(u?int\d*|size)$/.test(name) ? { kind: "integer" } : { kind: "any" };
+}

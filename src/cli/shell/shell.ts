@@ -1,0 +1,22 @@
+import { timeoutOf } from "../duration.ts";
+import { misuse } from "../options.ts";
+import type { Machine, Monitor } from "../facade.ts";
+import type { Call } from "../verb.ts";
+import { Conversation } from "./conversation.ts";
+import type { Mode } from "./statement.ts";
+
+/** `qmp DOMAIN` without a command: a shell in a terminal, a script from anywhere else. Resolves with the exit code. */
+export async function runShell({ args, io }: Call, machine: Machine, monitor: Monitor): Promise<number> {
+  const conversation = new Conversation(monitor, timeoutOf(args));
+  const mode: Mode = args.flag("hmp") ? "hmp" : "qmp";
+  if (io.stdin.isTTY !== true || !io.stdout.isTTY) {
+    const { runScript } = await import("./script.ts");
+    return runScript(conversation, io, { mode, keepGoing: args.flag("keep-going"), json: args.flag("json") });
+  }
+  if (args.flag("json") || args.flag("keep-going")) throw misuse("--json and --keep-going are for scripts: pipe one in", undefined, "a script on stdin");
+  const { runTerminal } = await import("./terminal.ts");
+  const isAddress = machine.name.includes(":");
+  const held = args.text("monitor") === "watch" ? "" : "\nOther commands on this machine wait while this shell holds its control monitor (--monitor watch does not).";
+  const greeting = `QMP of ${machine.name}: TAB completes, help [COMMAND] explains, ^D leaves.${isAddress ? "" : held}`;
+  return runTerminal(conversation, io, { mode, name: isAddress ? "qmp" : machine.name, greeting });
+}

@@ -1,0 +1,263 @@
+import { createInterface, type Interface } from "node:readline";
+import { Writable } from "node:stream";
+import { isErrorCode, messageOf } from "../../errors.ts";
+import { eventLine } from "../event-line.ts";
+import { wording } from "../failure.ts";
+import { CommandError } from "../../qmp/errors.ts";
+import { type Paint, painter, toJson } from "../output.ts";
+import type { Io, Sink } from "../verb.ts";
+import { complete } from "./complete.ts";
+import type { Conversation } from "./conversation.ts";
+import { History } from "./history.ts";
+import { isUnfinished } from "./pieces.ts";
+import { type Mode, parseStatement, type Statement } from "./statement.ts";
+
+/** How a shell in a terminal begins. */
+export interface TerminalOptions {
+  readonly mode: Mode;
+  /** What the prompt says. */
+  readonly name: string;
+  readonly greeting: string;
+}
+
+/** Runs the shell in a terminal until the user leaves it (0), QEMU goes (1), or a signal ends it (130). */
+export function runTerminal(conversation: Conversation, io: Io, options: TerminalOptions): Promise<number> {
+  return new Terminal(conversation, io, options).run();
+}
+
+class Terminal {
+  readonly #conversation: Conversation;
+  readonly #io: Io;
+  readonly #options: TerminalOptions;
+  readonly #history: History;
+  readonly #paint: Paint;
+  readonly #lines: string[] = [];
+  #editor: Interface | undefined;
+  #leave: (code: number) => void = () => {};
+  #left = false;
+  #mode: Mode;
+  /** Lines of a statement whose brackets are open. */
+  #held = "";
+  /** The history that readline keeps, newest first, and how it was before the statement that is being typed. */
+  #remembered: string[] = [];
+  #before: readonly string[] | undefined;
+  #running: AbortController | undefined;
+  #wantsQuit = false;
+  #shown: ReadonlySet<string> | "all" | "none" = "all";
+
+  constructor(conversation: Conversation, io: Io, options: TerminalOptions) {
+    this.#conversation = conversation;
+    this.#io = io;
+    this.#options = options;
+    this.#mode = options.mode;
+    this.#history = new History(io.env);
+    this.#paint = painter(io.stdout, io.env);
+  }
+
+  async run(): Promise<number> {
+    const left = new Promise<number>((resolve) => (this.#leave = resolve));
+    this.#remembered = await this.#history.load();
+    const { knowledge, ask } = this.#conversation;
+    const editor = createInterface({
+      input: this.#io.stdin,
+      output: asStream(this.#io.stdout),
+      terminal: true,
+      history: this.#remembered,
+      removeHistoryDuplicates: true,
+      historySize: 1000,
+      completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
+        const sight = { mode: this.#mode, knowledge, ask };
+        complete(this.#held + line, sight).then(
+          ([hits, word]) => done(null, [[...hits], word]),
+          () => done(null, [[], line]),
+        );
+      },
+    });
+    this.#editor = editor;
+    editor.on("history", (history: string[]) => (this.#remembered = history));
+    editor.on("line", (line) => this.#take(line));
+    editor.on("SIGINT", () => this.#interrupt());
+    editor.on("close", () => this.#end(0));
+    const onSignal = (): void => this.#end(130);
+    this.#io.signal.addEventListener("abort", onSignal, { once: true });
+    this.#io.stderr.write(`${this.#options.greeting}\n`);
+    this.#prompt();
+    void this.#watch();
+    const code = await left;
+    this.#io.signal.removeEventListener("abort", onSignal);
+    editor.close();
+    return code;
+  }
+
+  /** Shows events as they come, and ends the shell when the connection ends. */
+  async #watch(): Promise<void> {
+    using events = this.#conversation.monitor.events();
+    try {
+      for await (const event of events) {
+        if (this.#shown === "all" || (this.#shown !== "none" && this.#shown.has(event.event))) this.#print(`${eventLine(event, this.#paint)}\n`);
+      }
+    } catch (error) {
+      if (this.#left) return;
+      this.#print("");
+      this.#io.stderr.write(`qmpctl: ${messageOf(error)}\n`);
+      // Who said quit twice wanted just that.
+      this.#end(this.#wantsQuit ? 0 : 1);
+    }
+  }
+
+  #take(line: string): void {
+    if (this.#held === "") this.#before = this.#remembered.filter((each, index) => index > 0 || each !== line);
+    const text = this.#held + line;
+    const isHuman = this.#mode === "hmp" || /^\s*[!#]/.test(text);
+    if (!isHuman && isUnfinished(text)) {
+      this.#held = `${text} `;
+      this.#prompt();
+      return;
+    }
+    this.#held = "";
+    this.#remember(text);
+    this.#lines.push(text);
+    if (this.#running === undefined) void this.#work();
+  }
+
+  /** A statement of several lines is remembered as one, and a secret is not. */
+  #remember(text: string): void {
+    const keeps = History.keeps(text);
+    if (this.#before !== undefined) this.#remembered.splice(0, this.#remembered.length, ...(keeps ? [text] : []), ...this.#before.filter((each) => each !== text));
+    this.#before = undefined;
+    if (keeps) void this.#history.add(text);
+  }
+
+  /** Runs what was typed, in order, also what was typed ahead. */
+  async #work(): Promise<void> {
+    for (let line = this.#lines.shift(); line !== undefined && !this.#left; line = this.#lines.shift()) {
+      this.#running = new AbortController();
+      this.#editor?.setPrompt("");
+      try {
+        await this.#run(parseStatement(line, this.#mode), this.#running.signal);
+      } catch (error) {
+        // The end of the connection is told where the events end.
+        if (!this.#left && !isErrorCode(error, "closed")) this.#print(`${this.#paint(await this.#wordsOf(error, this.#running.signal), "red")}\n`);
+      }
+      this.#running = undefined;
+    }
+    this.#prompt();
+  }
+
+  async #wordsOf(error: unknown, signal: AbortSignal): Promise<string> {
+    if (error === signal.reason) return messageOf(error);
+    const isUnknown = error instanceof CommandError && error.class === "CommandNotFound";
+    const meant = isUnknown ? (await this.#conversation.knowledge.schema())?.meant(error.command) : undefined;
+    return `error: ${wording(error)}${meant === undefined ? "" : `, did you mean ${meant}?`}`;
+  }
+
+  async #run(statement: Statement, signal: AbortSignal): Promise<void> {
+    const again = this.#wantsQuit;
+    this.#wantsQuit = false;
+    switch (statement.kind) {
+      case "nothing":
+        return;
+      case "exit":
+        return this.#end(0);
+      case "qmp-mode":
+      case "hmp-mode":
+        this.#mode = statement.kind === "qmp-mode" ? "qmp" : "hmp";
+        return;
+      case "events":
+        return this.#choose(statement.names);
+      case "help":
+        return this.#help(statement.topic);
+      default:
+        if (isQuit(statement)) {
+          this.#wantsQuit = true;
+          if (!again) return this.#print("quit ends QEMU and its guest; say it once more to do that, exit or ^D to leave this shell\n");
+        }
+        this.#show(statement, await this.#conversation.send(statement, signal));
+    }
+  }
+
+  #show(statement: Statement, returned: unknown): void {
+    const isText = typeof returned === "string" && (statement.kind === "hmp" || (statement.kind === "command" && statement.name === "human-monitor-command"));
+    const text = isText ? returned.replaceAll("\r\n", "\n") : toJson(returned, 2);
+    if (text !== "") this.#print(text.endsWith("\n") ? text : `${text}\n`);
+  }
+
+  #choose(names: readonly string[]): void {
+    const [first] = names;
+    if (first !== undefined) this.#shown = first === "on" ? "all" : first === "off" ? "none" : new Set(names.map((name) => name.toUpperCase()));
+    const shown = this.#shown === "all" ? "all" : this.#shown === "none" ? "none" : [...this.#shown].join(" ");
+    this.#print(`events shown: ${shown}\n`);
+  }
+
+  async #help(topic: string | undefined): Promise<void> {
+    const { describe } = await import("./describe.ts");
+    const schema = await this.#conversation.knowledge.schema();
+    if (schema === undefined) return this.#print("this QEMU describes itself to nobody (query-qmp-schema)\n");
+    this.#print(describe(topic, schema, Math.min(this.#io.stdout.columns ?? 80, 100)));
+  }
+
+  /** ^C: what runs is waited for no longer; else the line is dropped. */
+  #interrupt(): void {
+    const editor = this.#editor;
+    if (editor === undefined) return;
+    if (this.#running !== undefined) return this.#running.abort(new Error("not waited for any longer: it was sent, and may still run"));
+    const isEmpty = editor.line === "" && this.#held === "";
+    editor.write(null, { ctrl: true, name: "e" });
+    const { rows } = editor.getCursorPos();
+    this.#io.stdout.write(`^C\n${isEmpty ? "exit or ^D leaves\n" : ""}${"\n".repeat(rows)}`);
+    if (this.#held !== "") this.#remembered.splice(0, this.#remembered.length, ...(this.#before ?? []));
+    this.#held = "";
+    this.#setPrompt();
+    editor.write(null, { ctrl: true, name: "u" });
+  }
+
+  /** Writes above the line that is being typed, and draws that again. */
+  #print(text: string): void {
+    const { stdout } = this.#io;
+    const editor = this.#editor;
+    if (editor === undefined || this.#left) return stdout.write(text);
+    const { rows } = editor.getCursorPos();
+    // Readline goes up as many rows as it believes to be in before it draws: they have to be there.
+    stdout.write(`${rows > 0 ? `\u001b[${rows}A` : ""}\r\u001b[J${text}${"\n".repeat(rows)}`);
+    editor.prompt(true);
+  }
+
+  #prompt(): void {
+    if (this.#left) return;
+    this.#setPrompt();
+    this.#editor?.prompt(true);
+  }
+
+  #setPrompt(): void {
+    const { name } = this.#options;
+    const prompt = this.#held !== "" ? "... " : `${name}${this.#mode === "hmp" ? " (hmp)" : ""}> `;
+    this.#editor?.setPrompt(this.#paint(prompt, "bold"));
+  }
+
+  #end(code: number): void {
+    if (this.#left) return;
+    if (this.#running !== undefined) this.#running.abort(new Error("left"));
+    this.#left = true;
+    if (code !== 0 || this.#editor?.line !== "") this.#io.stdout.write("\n");
+    this.#leave(code);
+  }
+}
+
+function isQuit(statement: Statement): boolean {
+  if (statement.kind === "hmp") return /^(q|quit)\b/.test(statement.line);
+  return (statement.kind === "command" && statement.name === "quit") || (statement.kind === "request" && statement.request["execute"] === "quit");
+}
+
+/** A sink as the stream that readline draws on. */
+function asStream(sink: Sink): Writable & { readonly columns: number } {
+  const stream = new Writable({
+    decodeStrings: false,
+    write(text: string, _encoding, done) {
+      sink.write(text);
+      done();
+    },
+  });
+  Object.defineProperty(stream, "columns", { get: () => sink.columns ?? 80 });
+  Object.defineProperty(stream, "isTTY", { value: true });
+  return stream as Writable & { readonly columns: number };
+}
