@@ -1,5 +1,9 @@
 export { QmpctlError, UsageError, HostError, isErrorCode, type ErrorCode } from "./errors.ts";
 export { connect, type Session, type ConnectOptions, type CloseReason } from "./qmp/session.ts";
+export type { SessionOf } from "./qmp/session-of.ts";
+export type { QemuCommands } from "./schema/generated/commands.ts";
+export type { QemuEvents } from "./schema/generated/events.ts";
+export type { ArgumentsOf, CommandsOf, DataOf, EventsOf, QemuRelease, ReturnsOf } from "./schema/vocabulary.ts";
 export { Domain, type MonitorOptions } from "./domain/domain.ts";
 export { listDomains, type ListOptions } from "./domain/list.ts";
 export type * from "./domain/change.ts";

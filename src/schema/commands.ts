@@ -1,13 +1,14 @@
 import { z } from "zod/v3";
 import { complaint, versionInfo, type Check, type Complaint, type VersionInfo } from "./message.ts";
 import type * as replies from "./replies.ts";
+import type { KnownCommand } from "./vocabulary.ts";
 
 /** A command without arguments. */
 export type NoArguments = Readonly<Record<string, never>>;
 
 /**
- * Commands whose replies are typed, and checked when they come. Any other command can be sent by its name too: its reply is
- * `unknown`. Source: QEMU's qapi/*.json and `query-qmp-schema`.
+ * Commands whose replies are checked when they come. All other commands of QEMU are typed by what QEMUs say of themselves (see
+ * vocabulary.ts), and one that no QEMU knows can be sent by its name too: its reply is `unknown`. Source: QEMU's qapi/*.json and `query-qmp-schema`.
  */
 export interface Commands {
   "query-status": { arguments: NoArguments; returns: replies.StatusInfo };
@@ -43,7 +44,7 @@ export interface Commands {
 }
 
 /** Names that are typed; any other string is a command too. */
-export type CommandName = keyof Commands | (string & {});
+export type CommandName = KnownCommand | (string & {});
 
 const empty = (): Check<replies.Empty> => z.object({}).passthrough();
 const open = z.record(z.unknown());

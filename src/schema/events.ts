@@ -1,5 +1,6 @@
 import { z } from "zod/v3";
 import { complaint, type Check, type Complaint, type Timestamp } from "./message.ts";
+import type { DataOf, KnownEvent } from "./vocabulary.ts";
 
 /** The data of a device that went, or did not go. `device` is its id, absent when it has none. */
 export interface DeviceGone {
@@ -13,7 +14,10 @@ export interface Shutdown {
   readonly reason: string;
 }
 
-/** Events that are typed, name to data. Any other event comes too, with data that is unknown. Source: QEMU's qapi/*.json. */
+/**
+ * Events whose data is checked. All others of QEMU are typed by what QEMUs say of themselves (see vocabulary.ts), and one that no
+ * QEMU knew comes too, with data that is unknown. Source: QEMU's qapi/*.json.
+ */
 export interface Events {
   SHUTDOWN: Shutdown;
   RESET: Shutdown;
@@ -40,12 +44,12 @@ export interface Events {
 }
 
 /** Names that are typed; any other string is an event too. */
-export type EventName = keyof Events | (string & {});
+export type EventName = KnownEvent | (string & {});
 
 /** One event. `data` is absent for events that have none. */
 export interface QmpEvent<Name extends string = string> {
   readonly event: Name;
-  readonly data: Name extends keyof Events ? Events[Name] : unknown;
+  readonly data: DataOf<Name>;
   readonly timestamp: Timestamp;
 }
 

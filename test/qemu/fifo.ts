@@ -2,11 +2,12 @@ import { execFile } from "node:child_process";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { ArgumentsOf } from "../../src/schema/vocabulary.ts";
 
 /** A command that QEMU is stuck in until it is let go: a blkdebug node reads its rules from a FIFO, which blocks (TESTBED.md). */
 export interface Block {
   readonly command: "blockdev-add";
-  readonly parameters: object;
+  readonly parameters: ArgumentsOf<"blockdev-add">;
   /** Lets QEMU go on. */
   release(): Promise<void>;
 }
