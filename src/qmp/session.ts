@@ -3,12 +3,12 @@ import { messageOf, QmpctlError } from "../errors.ts";
 import type { CommandName } from "../schema/commands.ts";
 import { eventCheck, type EventName, type QmpEvent } from "../schema/events.ts";
 import type { Greeting } from "../schema/message.ts";
-import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
-import { ConnectError, ProtocolError } from "../wire/errors.ts";
+import { parseTarget, type Target } from "../wire/address.ts";
+import { ProtocolError } from "../wire/errors.ts";
 import { showJson } from "../wire/json.ts";
-import { dial } from "../wire/socket.ts";
 import { FAULT, type Message, type Transport } from "../wire/transport.ts";
 import type { CallOptions } from "./call.ts";
+import { dialInTurn } from "./dial.ts";
 import { ClosedError } from "./errors.ts";
 import { EventStream, type EventFilter, type EventOptions } from "./event-stream.ts";
 import { handshake, type Opened } from "./handshake.ts";
@@ -40,9 +40,7 @@ export async function connect(address: string | Target, options: ConnectOptions 
   const at = typeof address === "string" ? parseTarget(address) : address;
   const patience = new Patience(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
   try {
-    const late = (): Error => new ConnectError(formatAddress(at), `not connected within ${patience.timeout} ms`);
-    const transport = await patience.within(dial(at, patience.signal), late);
-    return await greet(transport, patience, options);
+    return await greet(await dialInTurn(at, patience), patience, options);
   } finally {
     patience.done();
   }

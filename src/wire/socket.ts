@@ -18,7 +18,7 @@ export async function dial(address: Target, signal?: AbortSignal, framer: Framer
       checkSocketPath(address.path);
       return connected(connect({ path: address.path }), "connect", peer, framer, signal);
     case "tcp":
-      return connected(connect({ host: address.host, port: address.port, noDelay: true }), "connect", peer, framer, signal);
+      return connected(connect({ host: address.host, port: address.port, noDelay: true, ...KEEP_ALIVE }), "connect", peer, framer, signal);
     // Loaded when asked for: most programs never do.
     case "tls":
       return (await import("./tls.ts")).dialTls(address, peer, framer, signal);
@@ -26,6 +26,9 @@ export async function dial(address: Target, signal?: AbortSignal, framer: Framer
       return (await import("./child.ts")).dialChild(address.command, peer, framer, signal);
   }
 }
+
+/** So that the end of a machine that could not say goodbye is noticed, in the system's own time. */
+export const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 
 /** A socket that is on its way, once it is there; `event` says so. Errors as for {@link dial}. */
 export function connected(socket: Socket, event: "connect" | "secureConnect", peer: string, framer: Framer, signal?: AbortSignal): Promise<Transport> {
@@ -86,7 +89,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "no permission",
   EPERM: "no permission",
   ECONNRESET: "the peer took the connection and dropped it",
-  EAGAIN: "other clients hold this monitor and its queue is full: QEMU serves one at a time",
+  EAGAIN: "other clients hold this monitor and its queue is full: it serves one at a time",
   ENOTFOUND: "no such host",
 };
 

@@ -5,7 +5,7 @@ import { messageOf } from "../errors.ts";
 import type { TlsAddress } from "./address.ts";
 import { ConnectError } from "./errors.ts";
 import type { Framer } from "./framing.ts";
-import { connected } from "./socket.ts";
+import { connected, KEEP_ALIVE } from "./socket.ts";
 import type { Message, Transport } from "./transport.ts";
 
 /**
@@ -27,6 +27,7 @@ export async function dialTls(address: TlsAddress, peer: string, framer: Framer,
     minVersion: "TLSv1.2",
   });
   socket.setNoDelay(true);
+  socket.setKeepAlive(KEEP_ALIVE.keepAlive, KEEP_ALIVE.keepAliveInitialDelay);
   return bytewise(socket, await connected(socket, "secureConnect", peer, framer, signal));
 }
 

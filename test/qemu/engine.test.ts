@@ -39,6 +39,19 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
     expect(await session.execute("query-name")).toEqual({});
   });
 
+  test("R1: more clients than the queue holds are all served, one after the other", async () => {
+    await using machine = await launch(binary, NO_GUEST);
+    const holder = await connect(machine.address);
+    const late = await Promise.all(Array.from({ length: 6 }, () => rejection(connect(machine.address, { timeout: 100 }))));
+    for (const error of late) expect(error).toMatchObject({ message: expect.stringMatching(/other clients? holds? this monitor/) });
+    const visits = Array.from({ length: 6 }, async () => {
+      await using session = await connect(machine.address, { timeout: 20_000 });
+      return await session.execute("query-name");
+    });
+    await holder.close();
+    expect(await Promise.all(visits)).toEqual(Array.from({ length: 6 }, () => ({})));
+  });
+
   test("R2, R3: the greeting is as query-version has it, and offers oob on a socket", async () => {
     await using machine = await launch(binary, NO_GUEST);
     await using session = await connect(machine.address);

@@ -122,7 +122,7 @@ test("a probe tells ready, busy, dead and silent", async () => {
   expect(await probe((await conversation({ greeting: NO_OOB })).session, { timeout: 30 })).toBe("silent");
 });
 
-test("R3: out of band is refused where the monitor has no such thing", async () => {
+test("R3, R9: out of band is refused where the monitor has no such thing", async () => {
   const { session } = await conversation({ greeting: NO_OOB });
   const error = await rejection(session.executeOob("migrate-pause"));
   expect(error).toBeInstanceOf(QmpctlError);

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import type { StatusInfo } from "../../src/schema/replies.ts";
+import type { QmpEvent } from "../../src/schema/events.ts";
+import type { Session } from "../../src/qmp/session.ts";
+import { conversation } from "./peer.ts";
+
+/** The compiler is the test: it fails where an expected error does not come. */
+export async function typed(session: Session, anyName: string, parameters: { readonly mine: number }): Promise<readonly unknown[]> {
+  const status: StatusInfo = await session.execute("query-status");
+  const names: readonly string[] = (await session.execute("query-commands", {}, { timeout: 5 })).map((command) => command.name);
+  // @ts-expect-error: a reply is of its own type
+  const wrong: string = await session.execute("query-status");
+  // @ts-expect-error: arguments that are needed are required
+  await session.execute("device_add");
+  // @ts-expect-error: and of the right kind
+  await session.execute("balloon", { value: "512M" });
+  // @ts-expect-error: a command without arguments takes none
+  await session.execute("query-status", { some: 1 });
+  // @ts-expect-error: what is not listed is unknown
+  const other: number = await session.execute("x-other");
+  const unknown: unknown = await session.execute(anyName, parameters);
+  using gone = session.events(["DEVICE_DELETED", "STOP"]);
+  const event: QmpEvent<"DEVICE_DELETED" | "STOP"> | undefined = (await gone.next()).value;
+  const path: string = (await session.waitFor("DEVICE_DELETED", { where: ({ data }) => data.device === "x" })).data.path;
+  // @ts-expect-error: an event's data is of its own type
+  const size: number = (await session.waitFor("SHUTDOWN")).data.reason;
+  return [status, names, wrong, other, unknown, event, path, size];
+}
+
+test("R16, R17: whatever the arguments, a request is strict JSON that says each member once", async () => {
+  const { session, lines, heard } = await conversation();
+  const odd = { 'quo"te': "'single'", "per%cent": "%d\t\u0001\u007f\ufeff", nested: [{ "": null }], big: 2n ** 64n - 1n, id: "x", execute: "y" };
+  void session.execute("x", odd).catch(() => {});
+  await heard(1);
+  const line = lines[1] as string;
+  expect(line).not.toMatch(/[\u0000-\u001f]/);
+  expect(line.match(/"execute":/g)).toHaveLength(2);
+  expect(JSON.parse(line).arguments).toEqual({ ...odd, big: Number(odd.big) });
+  await session.close();
+});
