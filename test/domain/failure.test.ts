@@ -45,6 +45,13 @@ describe("a step that QEMU refuses", () => {
     expect([await scene.text(), await scene.files()]).toEqual([before, ["web1.json"]]);
   });
 
+  test("has several steps undone in reverse", async () => {
+    const scene = await runningDomain();
+    scene.qemu.refuses("balloon", "the kernel can't");
+    expect(steps(await failure(scene.domain.change([vcpus(4), memory])))).toEqual(["plug vCPU 2: undone", "plug vCPU 3: undone", "balloon to 300MiB: undone"]);
+    expect(words(scene)).toEqual(["device_add vcpu2", "device_add vcpu3", "balloon", "device_del vcpu3", "device_del vcpu2"]);
+  });
+
   test("with what was done kept, is told as partial, with the way on and the way back", async () => {
     const scene = await runningDomain();
     scene.qemu.refuses("device_add", "no room", (args: { id: string }) => args.id === "vcpu3");
