@@ -1,4 +1,5 @@
 import type { Stored } from "../config/store.ts";
+import type { ChangeOptions } from "./change.ts";
 import { factsOf, factsWithout, findFor } from "./facts.ts";
 import { openControl } from "./machine.ts";
 import type { Monitor } from "./monitor.ts";
@@ -11,13 +12,16 @@ export interface Opened extends AsyncDisposable {
   readonly why?: unknown;
 }
 
-/** Opens the control monitor for a change. A machine that does not answer is no error here: it is refused with the other reasons. */
-export async function openFor(place: Place, stored: Stored | null, signal: AbortSignal | undefined): Promise<Opened> {
+/**
+ * Opens the control monitor for a change, which may take no longer than the change itself. A machine that does not answer is
+ * no error here: it is refused with the other reasons.
+ */
+export async function openFor(place: Place, stored: Stored | null, { signal, timeout }: Pick<ChangeOptions, "signal" | "timeout">): Promise<Opened> {
   const nothing = { open: null, [Symbol.asyncDispose]: () => Promise.resolve() };
   const present = await findFor(place, stored);
   if (present === null) return nothing;
   try {
-    const open = await openControl(place, present, signal);
+    const open = await openControl(place, present, signal, timeout);
     return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
   } catch (error) {
     signal?.throwIfAborted();

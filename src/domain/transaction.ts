@@ -1,4 +1,4 @@
-import { type Prepared, prepareConfig, type Stored } from "../config/store.ts";
+import { type Prepared, prepareConfig, type Stored, sweepLeftovers } from "../config/store.ts";
 import { messageOf } from "../errors.ts";
 import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
 import { type Asked, writeAsked } from "./asked.ts";
@@ -41,11 +41,17 @@ export async function changeDomain(place: Place, wanted: Wanted, options: Change
   return await changeLocked(place, wanted, options);
 }
 
+/** Options of a change under a lock that is held already. */
+export interface LockedOptions extends ChangeOptions {
+  /** There is a record of a change already, which this one is to settle: it stays as it is. */
+  readonly settling?: boolean;
+}
+
 /** A change of a domain whose lock is held, and whose books are settled. See `changeDomain`. */
-export async function changeLocked(place: Place, wanted: Wanted, options: ChangeOptions): Promise<Report> {
+export async function changeLocked(place: Place, wanted: Wanted, options: LockedOptions): Promise<Report> {
   const deadline = deadlineIn(options.timeout ?? CHANGE_TIMEOUT);
   const stored = await readStored(place);
-  await using monitor = await openFor(place, stored, options.signal);
+  await using monitor = await openFor(place, stored, options);
   const facts = await readFacts(place, stored, monitor, options.signal);
   const scope = options.scope ?? "current";
   const planned = planFor(place, wanted, { scope, force: options.force ?? false, facts, stored });
@@ -83,7 +89,7 @@ class Transaction {
   readonly #facts: Facts;
   readonly #plan: Plan;
   readonly #scope: Scope;
-  readonly #options: ChangeOptions;
+  readonly #options: LockedOptions;
   readonly #monitor: Monitor | null;
   readonly #deadline: Deadline;
   readonly #start: number = performance.now();
@@ -91,7 +97,7 @@ class Transaction {
   readonly #notes: string[] = [];
   #committed: Stored | null = null;
 
-  constructor(place: Place, stored: Stored | null, facts: Facts, planned: Plan, scope: Scope, options: ChangeOptions, monitor: Monitor | null, deadline: Deadline) {
+  constructor(place: Place, stored: Stored | null, facts: Facts, planned: Plan, scope: Scope, options: LockedOptions, monitor: Monitor | null, deadline: Deadline) {
     this.#place = place;
     this.#stored = stored;
     this.#facts = facts;
@@ -116,10 +122,10 @@ class Transaction {
     } catch (error) {
       await prepared?.drop();
       const failure = await this.#failed(error);
-      await removeJournal(this.#place.runtime);
+      await this.#dropJournal();
       throw failure;
     }
-    await removeJournal(this.#place.runtime);
+    await this.#dropJournal();
     if (this.#plan.legs.static && this.#committed !== null && this.#facts.state !== "stopped") this.#notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
     // Nothing was sent or written: what was read under the lock a moment ago is how it is.
     const untouched = this.#records.length === 0 && this.#committed === null;
@@ -127,13 +133,16 @@ class Transaction {
   }
 
   async #prepare(): Promise<Prepared | null> {
-    return this.#plan.text === null || this.#stored === null ? null : prepareConfig(this.#stored, this.#plan.text);
+    if (this.#plan.text === null || this.#stored === null) return null;
+    // Of writers that died: under the lock there is no living one.
+    await sweepLeftovers(this.#stored.place);
+    return prepareConfig(this.#stored, this.#plan.text);
   }
 
   /** From here until the end of the change, whoever finds the record knows that we died. */
   async #keepJournal(): Promise<void> {
     const { text } = this.#plan;
-    if (this.#records.length === 0) return;
+    if (this.#records.length === 0 || this.#options.settling === true) return;
     const record = {
       scope: this.#scope,
       changes: this.#plan.changes.map(({ change }) => ({
@@ -144,6 +153,10 @@ class Transaction {
       config: text === null || this.#stored === null ? null : { before: this.#stored.text, after: text },
     };
     await writeJournal(this.#place.runtime, record, this.#monitor?.pid ?? null);
+  }
+
+  async #dropJournal(): Promise<void> {
+    if (this.#options.settling !== true) await removeJournal(this.#place.runtime);
   }
 
   async #doLive(): Promise<void> {

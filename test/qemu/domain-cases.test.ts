@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { formatCpuList } from "../../src/host/cpulist.ts";
+import { onlineCpus } from "../../src/host/taskset.ts";
 import { qemus } from "./machine.ts";
 import { MIB, near, openScene } from "./scene.ts";
 
@@ -56,5 +58,29 @@ describe.each(await qemus())("cases A, B and C on QEMU $version", (qemu) => {
     await domain.restart();
     await console.booted(3);
     await console.until((it) => it.cpus === to && near(it.memTotal, memTotal - 212 * MIB));
+  });
+
+  test("the morning after: persist makes the config equal the running machine, revert the machine equal its config", async () => {
+    await using scene = await openScene(qemu);
+    const { domain, console } = scene;
+    await scene.start();
+    const { memTotal } = await console.next();
+    await domain.change([{ resource: "vcpus", count: 2 }, { resource: "vcpu-pin", vcpu: 0, cpus: "1" }, { resource: "memory", size: 400 * MIB }], { scope: "dynamic" });
+    const rows = await domain.diff();
+    expect(rows.filter(({ why }) => why !== null).map(({ resource, config, live }) => [resource, config, live])).toEqual([
+      ["memory", 512 * MIB, 400 * MIB],
+      ["vcpus", 1, 2],
+      ["vcpu-pin 0", "all", "1"],
+    ]);
+
+    expect((await scene.cli("persist", "web")).code).toBe(0);
+    expect(await scene.config()).toMatchObject({ memory: { max: "512MiB", current: "400MiB" }, vcpus: { max: 4, current: 2, pin: { 0: "1" } } });
+    expect((await domain.diff()).filter(({ why }) => why !== null)).toEqual([]);
+
+    await domain.change([{ resource: "vcpus", count: 3 }, { resource: "vcpu-pin", vcpu: 0, cpus: "all" }, { resource: "vcpu-pin", vcpu: 2, cpus: "0" }, { resource: "memory", size: 450 * MIB }], { scope: "static" });
+    expect((await scene.cli("revert", "web")).code).toBe(0);
+    expect((await domain.diff()).filter(({ why }) => why !== null)).toEqual([]);
+    expect([await scene.mask(0), await scene.mask(2)]).toEqual([formatCpuList(await onlineCpus()), "0"]);
+    await console.until((report) => report.cpus === 3 && near(report.memTotal, memTotal - 62 * MIB));
   });
 });

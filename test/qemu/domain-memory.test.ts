@@ -72,6 +72,25 @@ describe.each(await qemus())("memory on QEMU $version", (qemu) => {
   });
 });
 
+describe.each(await qemus())("memory that was plugged by somebody else on QEMU $version", (qemu) => {
+  test("counts: the balloon works within it", async () => {
+    await using scene = await openScene(qemu, { memory: { max: "512MiB", current: "512MiB", hotplug: { slots: 2, limit: "2GiB" } } });
+    const { domain, console } = scene;
+    await scene.start();
+    const { memTotal } = await console.next();
+    const size = 256 * MIB;
+    // QEMU 5.2 wraps an object's properties.
+    await scene.ask("object-add", { "qom-type": "memory-backend-ram", id: "ram1", ...(qemu.major < 6 ? { props: { size } } : { size }) });
+    await scene.ask("device_add", { driver: "pc-dimm", id: "dimm1", memdev: "ram1" });
+    await console.until((report) => report.memTotal >= memTotal + size);
+    expect(await domain.info()).toMatchObject({ live: { memory: 768 * MIB, maxMemory: 768 * MIB }, config: { maxMemory: 512 * MIB } });
+    const { memTotal: more } = await console.next();
+    expect(await domain.setMemory(700 * MIB, { scope: "dynamic" })).toMatchObject({ outcome: "applied" });
+    await console.until((report) => near(report.memTotal, more - 68 * MIB));
+    await expect(domain.setMemory(700 * MIB, { scope: "static" })).rejects.toThrow(/above memory.max 512MiB/);
+  });
+});
+
 async function rowOf({ domain }: Scene): Promise<{ readonly guest: unknown; readonly why: string | null } | undefined> {
   return (await domain.diff()).find(({ resource }) => resource === "memory");
 }

@@ -99,8 +99,20 @@ describe.each(modern)("plugging a vCPU again under TCG on QEMU $version", (qemu)
     const error = await refusalOf(scene.domain.setVcpus(2));
     expect(error.report.refusals).toMatchObject([{ leg: "dynamic", reason: expect.stringMatching(/QEMU .*\(TCG\) dies when/), instead: expect.stringMatching(/restart/) }]);
     expect(await scene.commands()).not.toContain("device_add");
-    // The config alone may have it: the next start has it.
+    // The config may have it: the next start does.
     expect(await scene.domain.setVcpus(2, { scope: "static" })).toMatchObject({ outcome: "unchanged" });
+  });
+
+  test("by force ends it indeed: said so, with its last words, and nothing hangs", async () => {
+    await using scene = await openScene(qemu, { vcpus: { max: 2, current: 2 } });
+    await scene.start();
+    await scene.domain.setVcpus(1, { scope: "both" });
+    await scene.console.until(({ cpus }) => cpus === 1);
+    const error = await failureOf(scene.domain.setVcpus(2, { scope: "both", force: true }));
+    expect(error).toMatchObject({ code: "partial", report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "failed" } }] } });
+    expect(error.message).toMatch(qemu.major < 10 ? /QEMU \(process \d+\) is gone/ : /is gone: .*its last words: .*tcg_register_thread/);
+    expect(await scene.domain.info()).toMatchObject({ state: "stopped" });
+    expect(await scene.config()).toMatchObject({ vcpus: { current: 1 } });
   });
 });
 
@@ -158,6 +170,13 @@ describe.each(found)("vCPUs on QEMU $version, with no need of a guest", (qemu) =
     expect(error.report.refusals).toMatchObject([{ leg: "dynamic", reason: expect.stringMatching(/the guest has not started yet/) }]);
     expect(await scene.commands()).not.toContain("device_del");
     expect(await scene.config()).toMatchObject({ vcpus: { current: 2 } });
+  });
+
+  test("are plugged under an id that nobody has", async () => {
+    await using scene = await openScene(qemu, { args: ["-device", "virtio-rng-pci,id=vcpu1"] });
+    await scene.start({ paused: true });
+    expect(await scene.domain.setVcpus(2)).toMatchObject({ outcome: "applied", steps: [{ sends: expect.stringMatching(/"id":"vcpu1-2"/) }] });
+    expect(await scene.vcpus()).toEqual([0, 1]);
   });
 
   test("out of range are refused per half, with each half's own limit", async () => {
