@@ -1,3 +1,4 @@
+import type { LaunchConfig } from "../config/launch.ts";
 import type { Change } from "./change.ts";
 import type { Live, Slot } from "./live.ts";
 import { checkCount } from "./max-vcpus.ts";
@@ -23,6 +24,7 @@ export const vcpus: ResourceKind<VcpusChange> = {
       reason: `${count} vCPUs are more than vcpus.max ${after.vcpus.max} of the config`,
       instead: `qmpctl setvcpus ${name} ${count} --maximum --static first`,
     })),
+    ...brokenCores(count, after),
   ],
 
   liveReasons: (change, facts, options) => {
@@ -74,6 +76,17 @@ function notStarted(name: string, count: number): Reason {
     reason: "the guest has not started yet, so it can't let go of a vCPU",
     instead: `qmpctl resume ${name} and wait until it is up, or qmpctl setvcpus ${name} ${count} --static`,
   };
+}
+
+/** POWER machines start with whole cores only, as QEMU's hw/ppc/spapr.c has it; others take any count. */
+function brokenCores(count: number, { emulator, vcpus: { max, topology } }: LaunchConfig): readonly Reason[] {
+  const whole = topology?.threads ?? 1;
+  const lower = Math.max(whole, Math.floor(count / whole) * whole);
+  const upper = Math.min(max, Math.ceil(count / whole) * whole);
+  return when(/qemu-system-ppc64[^/]*$/.test(emulator) && count <= max && count % whole !== 0, () => ({
+    reason: `${count} vCPUs can't be made of whole cores of ${whole} threads, and this emulator starts with no others`,
+    instead: lower === upper ? String(lower) : `${lower} or ${upper}`,
+  }));
 }
 
 function inexpressible(live: Live, count: number): Reason {

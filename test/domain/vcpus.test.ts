@@ -30,6 +30,21 @@ describe("vCPUs of the config", () => {
   });
 });
 
+describe("vCPUs of a config for whole cores", () => {
+  const config = (emulator: string) => ({ ...configOf({ vcpus: { max: 8, current: 4, topology: { cores: 2, threads: 4 } } }), emulator });
+
+  test("are refused in between, with the nearest that can be", () => {
+    expect(planOf(to(6), "static", stoppedFacts({ config: config("/usr/bin/qemu-system-ppc64le") })).refusals).toEqual([
+      { leg: "static", reason: "6 vCPUs can't be made of whole cores of 4 threads, and this emulator starts with no others", instead: "4 or 8" },
+    ]);
+    expect(planOf(to(8), "static", stoppedFacts({ config: config("qemu-system-ppc64") })).refusals).toEqual([]);
+  });
+
+  test("are any number on other machines", () => {
+    expect(planOf(to(6), "static", stoppedFacts({ config: config("qemu-system-x86_64") })).refusals).toEqual([]);
+  });
+});
+
 describe("vCPUs of the running machine", () => {
   test("grow into the free slots from the lowest", () => {
     const plan = planOf(to(4), "dynamic");
