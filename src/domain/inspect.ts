@@ -1,8 +1,11 @@
 import type { LaunchConfig } from "../config/launch.ts";
 import { usageOf } from "../host/thread-usage.ts";
 import { messageOf } from "../errors.ts";
+import { isAlive } from "../host/threads.ts";
 import type { DomainState } from "./change.ts";
 import { factsOf, factsWithout, findFor, readStored } from "./facts.ts";
+import { describe, interruptedFrom } from "./interrupted.ts";
+import { readJournal } from "./journal.ts";
 import type { Live } from "./live.ts";
 import { openReader, type Present } from "./machine.ts";
 import { uptimeOf } from "../host/uptime.ts";
@@ -39,6 +42,8 @@ export interface DomainInfo {
   readonly config?: Allocation;
   readonly live?: Allocation;
   readonly configPath?: string;
+  /** A change of it was interrupted, and waits to be settled by `recover`: which, and how both halves stand. */
+  readonly interrupted?: string;
   /** Milliseconds since its process was started. */
   readonly uptime?: number;
 }
@@ -87,15 +92,24 @@ export async function inspectDomain(place: Place, options: ReadOptions = {}): Pr
   const { stored, present, facts } = await readBoth(place, options);
   const { live } = facts;
   const pid = live?.pid ?? present?.pid ?? null;
+  const interrupted = await interruptionOf(place, facts, stored);
   return {
     name: place.name,
     state: facts.state,
     transient: stored === null,
     ...(pid === null ? {} : { pid, uptime: await uptimeOf(pid) }),
     ...(facts.why === undefined ? {} : { reason: facts.why }),
+    ...(interrupted === null ? {} : { interrupted }),
     ...(stored === null ? {} : { emulator: stored.config.emulator, config: ofConfig(stored.config), configPath: stored.path }),
     ...(live === null ? {} : { version: live.version.text, live: ofLive(live) }),
   };
+}
+
+/** Told without the lock: a record whose writer lives is of a change that is under way. */
+async function interruptionOf(place: Place, facts: Facts, stored: Stored | null): Promise<string | null> {
+  const journal = await readJournal(place.runtime).catch(() => null);
+  if (journal === null || (await isAlive(journal.writer))) return null;
+  return describe(await interruptedFrom(place.name, journal, facts, stored?.text ?? null));
 }
 
 function ofConfig({ memory, vcpus }: LaunchConfig): Allocation {

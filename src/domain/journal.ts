@@ -1,9 +1,8 @@
 import { open, readFile, rename, rm } from "node:fs/promises";
-import { z } from "zod/v3";
+import { pid as ownPid } from "node:process";
 import type { RuntimePaths } from "../config/runtime.ts";
 import { QmpctlError } from "../errors.ts";
 import { identify, type ProcessIdentity } from "../host/signal.ts";
-import { pid as ownPid } from "node:process";
 import type { Change, Scope, Value } from "./change.ts";
 
 /**
@@ -29,21 +28,6 @@ export interface JournalChange {
   readonly live: Value;
 }
 
-const value = z.union([z.number(), z.string(), z.null()]);
-const change: z.ZodType<Change> = z.union([
-  z.object({ resource: z.enum(["memory", "max-memory"]), size: z.number() }),
-  z.object({ resource: z.enum(["vcpus", "max-vcpus"]), count: z.number() }),
-  z.object({ resource: z.literal("vcpu-pin"), vcpu: z.number(), cpus: z.string() }),
-]) as z.ZodType<Change>;
-const journal: z.ZodType<Journal> = z.object({
-  writer: z.number(),
-  since: z.string(),
-  scope: z.enum(["current", "static", "dynamic", "both"]),
-  changes: z.array(z.object({ change, config: value, live: value })),
-  machine: z.object({ pid: z.number(), started: z.number() }).nullable(),
-  config: z.object({ before: z.string(), after: z.string() }).nullable(),
-});
-
 /** The record that a dead writer left; null where there is none. Call it under the lock: else it may be a living writer's. */
 export async function readJournal({ journal: path }: RuntimePaths): Promise<Journal | null> {
   let text: string;
@@ -54,6 +38,8 @@ export async function readJournal({ journal: path }: RuntimePaths): Promise<Jour
     throw error;
   }
   try {
+    // Loaded when there is something to read, which is hardly ever.
+    const { journal } = await import("./journal-schema.ts");
     return journal.parse(JSON.parse(text));
   } catch (cause) {
     // It is written whole or not at all, so this is nothing that we wrote.

@@ -1,4 +1,4 @@
-import { prepareConfig, type Stored } from "../config/store.ts";
+import { prepareConfig, type Stored, sweepLeftovers } from "../config/store.ts";
 import type { Change, ChangeOptions, Report, Value } from "./change.ts";
 import { lockDomain } from "./domain-lock.ts";
 import { StateError } from "./errors.ts";
@@ -8,7 +8,7 @@ import { type Journal, readJournal, removeJournal } from "./journal.ts";
 import { readBoth } from "./inspect.ts";
 import type { Place } from "./place.ts";
 import { isStillThere } from "../host/signal.ts";
-import { changeLocked } from "./transaction.ts";
+import { changeLocked, type LockedOptions } from "./transaction.ts";
 import { withValue } from "./resources.ts";
 
 /** What becomes of an interrupted change: both halves as wanted, both as they were, or both left as they are. */
@@ -38,7 +38,8 @@ export async function recoverDomain(place: Place, how: Recovery, options: Change
   if (journal === null) throw new StateError(`${place.name}: no change of it was interrupted, there is nothing to recover`, "settled");
   const interrupted = await stateOf(place, journal);
   const work = { finish, undo, forget: () => Promise.resolve({ reports: [], restoredConfig: false }) }[how];
-  const done = await work(place, journal, { ...options, onFailure: "keep" });
+  if (place.config !== null && options.dryRun !== true) await sweepLeftovers(place.config);
+  const done = await work(place, journal, { ...options, onFailure: "keep", settling: true });
   if (options.dryRun !== true) await removeJournal(place.runtime);
   return { domain: place.name, how, interrupted, ...done };
 }
@@ -51,7 +52,7 @@ async function stateOf(place: Place, journal: Journal): Promise<Interrupted> {
 type Done = Pick<RecoveryReport, "reports" | "restoredConfig">;
 
 /** Asks for the same again: what is so already is left alone. A QEMU that is gone has no live half to finish. */
-async function finish(place: Place, journal: Journal, options: ChangeOptions): Promise<Done> {
+async function finish(place: Place, journal: Journal, options: LockedOptions): Promise<Done> {
   const live = journal.machine !== null && (await isStillThere(journal.machine));
   const fixed = journal.config !== null;
   if (!live && !fixed) return { reports: [], restoredConfig: false };
@@ -60,7 +61,7 @@ async function finish(place: Place, journal: Journal, options: ChangeOptions): P
 }
 
 /** The live half back to what it was, then the config, byte for byte. */
-async function undo(place: Place, journal: Journal, options: ChangeOptions): Promise<Done> {
+async function undo(place: Place, journal: Journal, options: LockedOptions): Promise<Done> {
   const live = journal.machine !== null && (await isStillThere(journal.machine));
   const back = live ? valuesBefore(journal, ({ live: value }) => value) : [];
   const reports = back.length === 0 ? [] : [await changeLocked(place, back, { ...options, scope: "dynamic" })];

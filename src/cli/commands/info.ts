@@ -26,6 +26,7 @@ function show(info: DomainInfo, io: Io): string {
     ["state", { text: info.state, style: stateStyles[info.state] }],
   ];
   if (info.reason !== undefined) facts.push(["why", info.reason]);
+  if (info.interrupted !== undefined) facts.push(["settle", `${info.interrupted}: qmpctl recover ${info.name}`]);
   if (info.pid !== undefined) facts.push(["pid", String(info.pid)]);
   if (info.uptime !== undefined) facts.push(["up for", showDuration(info.uptime)]);
   const emulator = [info.emulator, info.version === undefined ? undefined : `QEMU ${info.version}`].filter((part) => part !== undefined);
