@@ -1,15 +1,14 @@
-import { createInterface, type Interface } from "node:readline";
-import { Writable } from "node:stream";
 import { isErrorCode, messageOf } from "../../errors.ts";
 import { eventLine } from "../event-line.ts";
 import { wording } from "../failure.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import { type Paint, painter, toJson } from "../output.ts";
-import type { Io, Sink } from "../verb.ts";
+import type { Io } from "../verb.ts";
 import { complete } from "./complete.ts";
 import type { Conversation } from "./conversation.ts";
 import { History } from "./history.ts";
 import { isUnfinished } from "./pieces.ts";
+import { Screen } from "./screen.ts";
 import { type Mode, parseStatement, type Statement } from "./statement.ts";
 
 /** How a shell in a terminal begins. */
@@ -32,14 +31,13 @@ class Terminal {
   readonly #history: History;
   readonly #paint: Paint;
   readonly #lines: string[] = [];
-  #editor: Interface | undefined;
+  #screen: Screen | undefined;
   #leave: (code: number) => void = () => {};
   #left = false;
   #mode: Mode;
   /** Lines of a statement whose brackets are open. */
   #held = "";
-  /** The history that readline keeps, newest first, and how it was before the statement that is being typed. */
-  #remembered: string[] = [];
+  /** The history as it was before the statement that is being typed. */
   #before: readonly string[] | undefined;
   #running: AbortController | undefined;
   #wantsQuit = false;
@@ -56,36 +54,20 @@ class Terminal {
 
   async run(): Promise<number> {
     const left = new Promise<number>((resolve) => (this.#leave = resolve));
-    this.#remembered = await this.#history.load();
     const { knowledge, ask } = this.#conversation;
-    const editor = createInterface({
-      input: this.#io.stdin,
-      output: asStream(this.#io.stdout),
-      terminal: true,
-      history: this.#remembered,
-      removeHistoryDuplicates: true,
-      historySize: 1000,
-      completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
-        const sight = { mode: this.#mode, knowledge, ask };
-        complete(this.#held + line, sight).then(
-          ([hits, word]) => done(null, [[...hits], word]),
-          () => done(null, [[], line]),
-        );
-      },
+    this.#screen = new Screen(this.#io, await this.#history.load(), {
+      complete: (line) => complete(this.#held + line, { mode: this.#mode, knowledge, ask }),
+      line: (line) => this.#take(line),
+      interrupt: () => this.#interrupt(),
+      close: () => this.#end(0),
     });
-    this.#editor = editor;
-    editor.on("history", (history: string[]) => (this.#remembered = history));
-    editor.on("line", (line) => this.#take(line));
-    editor.on("SIGINT", () => this.#interrupt());
-    editor.on("close", () => this.#end(0));
     const onSignal = (): void => this.#end(130);
     this.#io.signal.addEventListener("abort", onSignal, { once: true });
     this.#io.stderr.write(`${this.#options.greeting}\n`);
-    this.#prompt();
+    this.#screen.prompt(this.#promptText());
     void this.#watch();
     const code = await left;
     this.#io.signal.removeEventListener("abort", onSignal);
-    editor.close();
     return code;
   }
 
@@ -98,10 +80,10 @@ class Terminal {
       }
     } catch (error) {
       if (this.#left) return;
-      this.#print("");
-      this.#io.stderr.write(`qmpctl: ${messageOf(error)}\n`);
       // Who said quit twice wanted just that.
-      this.#end(this.#wantsQuit ? 0 : 1);
+      const wanted = this.#wantsQuit;
+      this.#end(wanted ? 0 : 1);
+      this.#io.stderr.write(`qmpctl: ${messageOf(error)}\n`);
     }
   }
 
@@ -111,7 +93,7 @@ class Terminal {
     const isHuman = this.#mode === "hmp" || /^\s*[!#]/.test(text);
     if (!isHuman && isUnfinished(text)) {
       this.#held = `${text} `;
-      this.#prompt();
+      this.#screen?.prompt(this.#promptText());
       return;
     }
     this.#held = "";
@@ -132,7 +114,7 @@ class Terminal {
   async #work(): Promise<void> {
     for (let line = this.#lines.shift(); line !== undefined && !this.#left; line = this.#lines.shift()) {
       this.#running = new AbortController();
-      this.#editor?.setPrompt("");
+      this.#screen?.hidePrompt();
       try {
         await this.#run(parseStatement(line, this.#mode), this.#running.signal);
       } catch (error) {
@@ -141,7 +123,7 @@ class Terminal {
       }
       this.#running = undefined;
     }
-    this.#prompt();
+    this.#screen?.prompt(this.#promptText());
   }
 
   async #wordsOf(error: unknown, signal: AbortSignal): Promise<string> {
@@ -198,47 +180,31 @@ class Terminal {
 
   /** ^C: what runs is waited for no longer; else the line is dropped. */
   #interrupt(): void {
-    const editor = this.#editor;
-    if (editor === undefined) return;
     if (this.#running !== undefined) return this.#running.abort(new Error("not waited for any longer: it was sent, and may still run"));
-    const isEmpty = editor.line === "" && this.#held === "";
-    editor.write(null, { ctrl: true, name: "e" });
-    const { rows } = editor.getCursorPos();
-    this.#io.stdout.write(`^C\n${isEmpty ? "exit or ^D leaves\n" : ""}${"\n".repeat(rows)}`);
+    const isEmpty = this.#screen?.typed === "" && this.#held === "";
     if (this.#held !== "") this.#remembered.splice(0, this.#remembered.length, ...(this.#before ?? []));
     this.#held = "";
-    this.#setPrompt();
-    editor.write(null, { ctrl: true, name: "u" });
+    this.#screen?.drop(`^C\n${isEmpty ? "exit or ^D leaves\n" : ""}`, this.#promptText());
   }
 
-  /** Writes above the line that is being typed, and draws that again. */
+  get #remembered(): string[] {
+    return this.#screen?.remembered ?? [];
+  }
+
   #print(text: string): void {
-    const { stdout } = this.#io;
-    const editor = this.#editor;
-    if (editor === undefined || this.#left) return stdout.write(text);
-    const { rows } = editor.getCursorPos();
-    // Readline goes up as many rows as it believes to be in before it draws: they have to be there.
-    stdout.write(`${rows > 0 ? `\u001b[${rows}A` : ""}\r\u001b[J${text}${"\n".repeat(rows)}`);
-    editor.prompt(true);
+    this.#screen?.print(text);
   }
 
-  #prompt(): void {
-    if (this.#left) return;
-    this.#setPrompt();
-    this.#editor?.prompt(true);
-  }
-
-  #setPrompt(): void {
+  #promptText(): string {
     const { name } = this.#options;
-    const prompt = this.#held !== "" ? "... " : `${name}${this.#mode === "hmp" ? " (hmp)" : ""}> `;
-    this.#editor?.setPrompt(this.#paint(prompt, "bold"));
+    return this.#paint(this.#held !== "" ? "... " : `${name}${this.#mode === "hmp" ? " (hmp)" : ""}> `, "bold");
   }
 
   #end(code: number): void {
     if (this.#left) return;
-    if (this.#running !== undefined) this.#running.abort(new Error("left"));
     this.#left = true;
-    if (code !== 0 || this.#editor?.line !== "") this.#io.stdout.write("\n");
+    this.#running?.abort(new Error("left"));
+    this.#screen?.close();
     this.#leave(code);
   }
 }
@@ -246,18 +212,4 @@ class Terminal {
 function isQuit(statement: Statement): boolean {
   if (statement.kind === "hmp") return /^(q|quit)\b/.test(statement.line);
   return (statement.kind === "command" && statement.name === "quit") || (statement.kind === "request" && statement.request["execute"] === "quit");
-}
-
-/** A sink as the stream that readline draws on. */
-function asStream(sink: Sink): Writable & { readonly columns: number } {
-  const stream = new Writable({
-    decodeStrings: false,
-    write(text: string, _encoding, done) {
-      sink.write(text);
-      done();
-    },
-  });
-  Object.defineProperty(stream, "columns", { get: () => sink.columns ?? 80 });
-  Object.defineProperty(stream, "isTTY", { value: true });
-  return stream as Writable & { readonly columns: number };
 }
