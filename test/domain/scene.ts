@@ -36,7 +36,7 @@ export interface RunningScene extends Scene {
 /** A domain `web1` that is defined and does not run. */
 export async function definedDomain(config: LaunchConfig = configOf(), name = "web1", folders?: Scene["options"]): Promise<Scene> {
   const own = folders === undefined ? await ownFolders() : undefined;
-  const options = folders ?? { configDir: own?.config ?? "", runtimeDir: own?.runtime ?? "", timeout: 200 };
+  const options = folders ?? { configDir: own?.config ?? "", runtimeDir: own?.runtime ?? "", timeout: 5000 };
   const place = await placeOf(name, options);
   const path = place.config?.path ?? "";
   await mkdir(dirname(path), { recursive: true });
@@ -62,5 +62,7 @@ export async function runningDomain(options: { readonly scene?: Scene; readonly 
   onTestFinished(() => monitor.close());
   const isQuestion = (command: string): boolean => command.startsWith("query-") || command === "qom-list" || command === "qom-get";
   const sent = (): readonly string[] => monitor.said.filter(({ command }) => !isQuestion(command)).map((it) => `${it.command} ${JSON.stringify(it.arguments)}`);
-  return { ...scene, qemu, process, monitor, sent };
+  // What never answers is waited for as long as it takes: not long here.
+  const domain = options.weather?.greeting === "never" ? await Domain.open(scene.place.name, { ...scene.options, timeout: 200 }) : scene.domain;
+  return { ...scene, domain, qemu, process, monitor, sent };
 }

@@ -58,7 +58,7 @@ describe("a dry run", () => {
   test("needs no lock", async () => {
     const { domain, place } = await runningDomain();
     await using _held = await acquireLock(place.runtime.lock, { timeout: 0 });
-    expect(await domain.setMemory(TARGET, { dryRun: true, timeout: 0 })).toMatchObject({ outcome: "planned" });
+    expect(await domain.setMemory(TARGET, { dryRun: true })).toMatchObject({ outcome: "planned" });
   });
 });
 
@@ -185,7 +185,7 @@ describe("what was asked of the guest", () => {
     const { domain, qemu, place, process } = await runningDomain();
     await domain.setVcpus(4);
     qemu.guestObeys = false;
-    expect(await domain.setVcpus(3, { scope: "both", timeout: 100 })).toMatchObject({ outcome: "pending", changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", actual: 4 } }] });
+    expect(await domain.setVcpus(3, { scope: "both", timeout: 1000 })).toMatchObject({ outcome: "pending", changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", actual: 4 } }] });
     expect(await readAsked(place.runtime.folder, process.pid)).toEqual({ unplug: [3] });
     expect(await failure(domain.setVcpus(2))).toMatchObject({ code: "refused" });
     expect((await domain.diff()).find(({ resource }) => resource === "vcpus")?.why).toBe("waits for the guest: asked to let go of vCPU 3");
