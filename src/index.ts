@@ -1,5 +1,6 @@
 export { QmpctlError, UsageError, HostError, isErrorCode, type ErrorCode } from "./errors.ts";
 export { connect, type Session, type ConnectOptions, type CloseReason } from "./qmp/session.ts";
+export { ArgumentError, type ArgumentIssue } from "./schema/validate.ts";
 export type { SessionOf } from "./qmp/session-of.ts";
 export type { QemuCommands } from "./schema/generated/commands.ts";
 export type { QemuEvents } from "./schema/generated/events.ts";

@@ -9,7 +9,7 @@ import { showJson } from "../wire/json.ts";
 import { FAULT, type Message, type Transport } from "../wire/transport.ts";
 import type { CallOptions } from "./call.ts";
 import { dialInTurn } from "./dial.ts";
-import { ClosedError } from "./errors.ts";
+import { ClosedError, NegotiationError } from "./errors.ts";
 import { EventStream, type EventFilter, type EventOptions } from "./event-stream.ts";
 import { handshake, type Opened } from "./handshake.ts";
 import { Patience } from "./patience.ts";
@@ -26,6 +26,8 @@ export type { CallArguments, Returns } from "./typing.ts";
 export interface ConnectOptions extends CallHooks {
   readonly signal?: AbortSignal | undefined;
   readonly timeout?: number | undefined;
+  /** Whether to check arguments before they are sent: see {@link Session.checkArguments}. */
+  readonly checkArguments?: boolean | undefined;
 }
 
 /** Why a session ended. By us: it was closed on purpose. By the peer: `error` says how. */
@@ -59,9 +61,14 @@ export async function open(transport: Transport, options: ConnectOptions = {}): 
 const DEFAULT_TIMEOUT = 5000;
 const NO_OPTIONS: CallOptions = {};
 
-async function greet(transport: Transport, patience: Patience, hooks: CallHooks): Promise<Session> {
+async function greet(transport: Transport, patience: Patience, options: ConnectOptions): Promise<Session> {
   try {
-    return new Session(transport, await handshake(transport, patience), hooks);
+    const session = new Session(transport, await handshake(transport, patience), options);
+    if (options.checkArguments === true) {
+      const late = (): Error => new NegotiationError(transport.peer, `no schema within ${patience.timeout} ms`);
+      await patience.within(session.checkArguments({ signal: patience.signal, timeout: Infinity }), late);
+    }
+    return session;
   } catch (cause) {
     void transport.close();
     throw cause;
@@ -83,6 +90,7 @@ export class Session implements AsyncDisposable {
   readonly #calls: PendingCalls;
   readonly #streams = new Set<{ offer(event: QmpEvent, fault?: unknown): void; end(failure?: unknown): void }>();
   #reason: CloseReason | undefined;
+  #mistake: ((command: string, parameters: object | undefined) => Error | undefined) | undefined;
   #tellClosed: (reason: CloseReason) => void = () => {};
 
   constructor(transport: Transport, opened: Opened, hooks: CallHooks) {
@@ -105,7 +113,8 @@ export class Session implements AsyncDisposable {
    */
   execute<Name extends CommandName>(name: Name, ...rest: CallArguments<Name>): Promise<Returns<Name>>;
   execute(name: string, parameters?: object, options?: CallOptions): Promise<unknown> {
-    if (this.#reason !== undefined) return Promise.reject(this.#gone(name));
+    const refusal = this.#refusal(name, parameters);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return this.#calls.start("execute", name, parameters, options ?? NO_OPTIONS, this.execute);
   }
 
@@ -115,7 +124,8 @@ export class Session implements AsyncDisposable {
    */
   executeOob<Name extends CommandName>(name: Name, ...rest: CallArguments<Name>): Promise<Returns<Name>>;
   executeOob(name: string, parameters?: object, options?: CallOptions): Promise<unknown> {
-    if (this.#reason !== undefined) return Promise.reject(this.#gone(name));
+    const refusal = this.#refusal(name, parameters);
+    if (refusal !== undefined) return Promise.reject(refusal);
     if (!this.oob) return Promise.reject(new QmpctlError("refused", `${name}: this monitor takes no commands out of band`));
     return this.#calls.start("exec-oob", name, parameters, options ?? NO_OPTIONS, this.executeOob);
   }
@@ -127,6 +137,16 @@ export class Session implements AsyncDisposable {
   exchange(request: Message, options?: CallOptions): Promise<Message> {
     if (this.#reason !== undefined) return Promise.reject(this.#gone("exchange"));
     return this.#calls.startRaw(request, options ?? NO_OPTIONS, this.exchange) as Promise<Message>;
+  }
+
+  /**
+   * Asks this QEMU what its commands take (20 ms, once); from then on, what it would not take is refused with an ArgumentError that
+   * says where and what would be right, and nothing of it is sent. Not for {@link exchange}.
+   */
+  async checkArguments(options?: CallOptions): Promise<void> {
+    const schema = await this.execute("query-qmp-schema", {}, options);
+    const { argumentCheck } = await import("../schema/validate.ts");
+    this.#mistake = argumentCheck(schema);
   }
 
   /** Subscribes from now on: subscribe, then act. Use it with `using`, or in a `for await`. */
@@ -201,6 +221,10 @@ export class Session implements AsyncDisposable {
     this.#streams.clear();
     void this.#transport.close();
     this.#tellClosed(reason);
+  }
+
+  #refusal(name: string, parameters: object | undefined): Error | undefined {
+    return this.#reason === undefined ? this.#mistake?.(name, parameters) : this.#gone(name);
   }
 
   #gone(name: string): ClosedError {

@@ -1,0 +1,236 @@
+import { UsageError } from "../errors.ts";
+import { readIntrospection, typeNamed, valuesOf, type AlternateType, type CommandEntry, type EnumType, type Introspection, type ObjectType, type SchemaMember, type SchemaType } from "./introspection.ts";
+import { nearest } from "./nearest.ts";
+
+/** One thing that a QEMU would not take. */
+export interface ArgumentIssue {
+  /** Where, as `options.bitmaps[0].node`; empty for the command or its arguments as a whole. */
+  readonly path: string;
+  /** What was given; undefined where something is missing. */
+  readonly value: unknown;
+  /** What would be right. */
+  readonly expected: string;
+  /** What is wrong, for a sentence that begins with the path. */
+  readonly why: string;
+}
+
+/** Arguments that the QEMU they are meant for would not take, by its own schema. Nothing was sent. */
+export class ArgumentError extends UsageError {
+  readonly command: string;
+  readonly issues: readonly ArgumentIssue[];
+
+  constructor(command: string, issues: readonly [ArgumentIssue, ...ArgumentIssue[]]) {
+    const [{ path, value, expected, why }, ...others] = issues;
+    const more = others.length > 0 ? ` (and ${others.length} more)` : "";
+    super(`${command}: ${path === "" ? "" : `${path}: `}${why}${more}`, { value, expected });
+    this.command = command;
+    this.issues = issues;
+  }
+}
+
+/**
+ * What a QEMU with this schema would not take of a command's arguments; nothing, when all is right. It knows types, not ranges nor
+ * what exists: QEMU may still say no. Commands that take more than their schema tells (`device_add`) are not faulted for it.
+ */
+export function checkArguments(schema: Introspection, command: string, parameters: unknown = {}): readonly ArgumentIssue[] {
+  const entry = schema.commands.get(command);
+  if (entry === undefined) return [unknownCommand(schema, command)];
+  const type = typeNamed(schema, entry["arg-type"]);
+  const checking: Checking = { schema, issues: [] };
+  if (type["meta-type"] === "object") checkObject(checking, type, parameters, [], takesMore(entry, type));
+  return checking.issues;
+}
+
+/** The check of one QEMU's commands, by its reply to `query-qmp-schema`: gives an error where {@link checkArguments} finds anything. */
+export function argumentCheck(reply: Parameters<typeof readIntrospection>[0]): (command: string, parameters: object | undefined) => ArgumentError | undefined {
+  const schema = readIntrospection(reply);
+  return (command, parameters) => {
+    const [first, ...others] = checkArguments(schema, command, parameters);
+    return first === undefined ? undefined : new ArgumentError(command, [first, ...others]);
+  };
+}
+
+interface Checking {
+  readonly schema: Introspection;
+  readonly issues: ArgumentIssue[];
+}
+
+type Path = readonly (string | number)[];
+
+/** QEMU's `gen: false`: the schema can't tell what goes on to the device, and before 6.0 to the object, as it is. */
+function takesMore(entry: CommandEntry, type: ObjectType): boolean {
+  return entry.name === "device_add" || (entry.name === "object-add" && type.tag === undefined);
+}
+
+function unknownCommand(schema: Introspection, command: string): ArgumentIssue {
+  const meant = nearest(command, [...schema.commands.keys()]);
+  return { path: "", value: command, expected: meant ?? "a command of this QEMU", why: `this QEMU has no such command${guess(meant)}` };
+}
+
+function check(checking: Checking, type: SchemaType, given: unknown, path: Path): void {
+  const value = asWritten(given);
+  switch (type["meta-type"]) {
+    case "builtin":
+      if (!isOf(type["json-type"], value)) fault(checking, path, value, KINDS[type["json-type"]] ?? type["json-type"]);
+      return;
+    case "enum":
+      return checkEnum(checking, type, value, path);
+    case "array":
+      if (!Array.isArray(value)) return fault(checking, path, value, "a list");
+      return value.forEach((item, index) => check(checking, typeNamed(checking.schema, type["element-type"]), item, [...path, index]));
+    case "alternate":
+      return checkAlternate(checking, type, value, path);
+    default:
+      return checkObject(checking, type, value, path, false);
+  }
+}
+
+/** As JSON has it, for what has a say in that. */
+function asWritten(value: unknown): unknown {
+  const known = value as { toJSON?: unknown } | null;
+  return typeof known === "object" && known !== null && typeof known.toJSON === "function" ? (known.toJSON as () => unknown)() : value;
+}
+
+const KINDS: Readonly<Record<string, string>> = { string: "a string", int: "an integer", number: "a number", boolean: "true or false", null: "null" };
+
+function isOf(kind: string, value: unknown): boolean {
+  switch (kind) {
+    case "int":
+      return typeof value === "bigint" || Number.isInteger(value);
+    case "number":
+      return typeof value === "bigint" || Number.isFinite(value);
+    case "null":
+      return value === null;
+    case "string":
+    case "boolean":
+      return typeof value === kind;
+    default:
+      return true;
+  }
+}
+
+function checkEnum(checking: Checking, type: EnumType, value: unknown, path: Path): void {
+  const values = valuesOf(type);
+  if (typeof value !== "string") return fault(checking, path, value, oneOf(values));
+  if (values.includes(value)) return;
+  const meant = nearest(value, values);
+  checking.issues.push({ path: shown(path), value, expected: meant ?? oneOf(values), why: `${show(value)} is none of its values${meant === undefined ? `: ${oneOf(values)}` : guess(meant)}` });
+}
+
+/** The branches of an alternate are told apart by the kind of JSON value, so that at most one can be meant. */
+function checkAlternate(checking: Checking, type: AlternateType, value: unknown, path: Path): void {
+  const branches = type.members.map((branch) => typeNamed(checking.schema, branch.type));
+  const meant = branches.find((branch) => couldBe(branch, value));
+  if (meant !== undefined) return check(checking, meant, value, path);
+  fault(checking, path, value, branches.map(kindOf).join(" or "));
+}
+
+function couldBe(branch: SchemaType, value: unknown): boolean {
+  switch (branch["meta-type"]) {
+    case "builtin":
+      return isOf(branch["json-type"], value);
+    case "enum":
+      return typeof value === "string";
+    case "array":
+      return Array.isArray(value);
+    default:
+      return isObject(value);
+  }
+}
+
+function kindOf(type: SchemaType): string {
+  switch (type["meta-type"]) {
+    case "builtin":
+      return KINDS[type["json-type"]] ?? "anything";
+    case "enum":
+      return oneOf(valuesOf(type));
+    case "array":
+      return "a list";
+    default:
+      return "an object";
+  }
+}
+
+function checkObject(checking: Checking, type: ObjectType, value: unknown, path: Path, more: boolean): void {
+  if (!isObject(value)) return fault(checking, path, value, "an object");
+  // What contains itself ends here; the writer of JSON tells.
+  if (path.length > DEEPEST) return;
+  const { members, whole } = membersFor(checking.schema, type, value);
+  for (const member of members) {
+    const given = value[member.name];
+    if (given !== undefined) check(checking, typeNamed(checking.schema, member.type), given, [...path, member.name]);
+    else if (!("default" in member)) missing(checking, member, [...path, member.name]);
+  }
+  if (!whole || more) return;
+  const names = members.map(({ name }) => name);
+  for (const [name, given] of Object.entries(value)) {
+    if (given !== undefined && !names.includes(name)) checking.issues.push(surplus(checking.schema, type, value, name, names, path));
+  }
+}
+
+const DEEPEST = 1024;
+
+/** The members that an object of this type has with these values of its tags; not `whole` where a tag is not there, or none that is known. */
+function membersFor(schema: Introspection, type: ObjectType, value: Readonly<Record<string, unknown>>): { members: readonly SchemaMember[]; whole: boolean } {
+  if (type.tag === undefined) return { members: type.members, whole: true };
+  const variant = type.variants?.find((it) => it.case === value[type.tag ?? ""]);
+  const further = variant === undefined ? undefined : typeNamed(schema, variant.type);
+  if (further?.["meta-type"] !== "object") return { members: type.members, whole: false };
+  const inner = membersFor(schema, further, value);
+  return { members: [...type.members, ...inner.members], whole: inner.whole };
+}
+
+function missing(checking: Checking, member: SchemaMember, path: Path): void {
+  const expected = kindOf(typeNamed(checking.schema, member.type));
+  checking.issues.push({ path: shown(path), value: undefined, expected, why: `missing: ${expected}` });
+}
+
+function surplus(schema: Introspection, type: ObjectType, value: Readonly<Record<string, unknown>>, name: string, names: readonly string[], path: Path): ArgumentIssue {
+  const place = { path: shown([...path, name]), value: value[name] };
+  const tag = type.tag ?? "";
+  const others = (type.variants ?? []).filter((it) => membersFor(schema, type, { ...value, [tag]: it.case }).members.some((member) => member.name === name));
+  if (others.length > 0) {
+    const cases = oneOf(others.map((it) => it.case));
+    return { ...place, expected: `${tag} to be ${cases}`, why: `no such member where ${tag} is ${show(value[tag])}, only where it is ${cases}` };
+  }
+  const meant = nearest(name, names);
+  const expected = meant ?? (names.length === 0 ? "nothing" : `one of ${list(names)}`);
+  return { ...place, expected, why: `no such member${meant === undefined ? `: expected ${expected}` : guess(meant)}` };
+}
+
+function fault(checking: Checking, path: Path, value: unknown, expected: string): void {
+  checking.issues.push({ path: shown(path), value, expected, why: `expected ${expected}, got ${show(value)}` });
+}
+
+function guess(meant: string | undefined): string {
+  return meant === undefined ? "" : `, did you mean ${meant}?`;
+}
+
+function oneOf(values: readonly string[]): string {
+  return values.length === 1 ? show(values[0]) : `one of ${list(values.map(show))}`;
+}
+
+const MOST_LISTED = 12;
+
+function list(values: readonly string[]): string {
+  return values.length <= MOST_LISTED ? values.join(", ") : `${values.slice(0, MOST_LISTED).join(", ")} and ${values.length - MOST_LISTED} more`;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `["a", 0, "b"]` as `a[0].b`. */
+function shown(path: Path): string {
+  return path.map((step, index) => (typeof step === "number" ? `[${step}]` : index === 0 ? step : `.${step}`)).join("");
+}
+
+const MOST_SHOWN = 80;
+
+function show(value: unknown): string {
+  // JSON would make null of NaN.
+  if (typeof value === "bigint" || typeof value === "number") return String(value);
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
+  const text = JSON.stringify(value) ?? typeof value;
+  return text.length <= MOST_SHOWN ? text : `${text.slice(0, MOST_SHOWN)}…`;
+}
