@@ -44,6 +44,9 @@ const GREETING_LATE =
 const NEGOTIATION_LATE =
   "greeted, and qmp_capabilities was not answered within {} ms: a command of an earlier client may still run, or QEMU is stuck";
 
+/** Where events come by the thousand, nobody misses those from before it asked for any. */
+const MOST_EARLY = 1000;
+
 type Complaint = (why: string, cause?: unknown) => Error;
 
 /** Reads until what is looked for comes; keeps events, and drops what was meant for an earlier client. */
@@ -64,12 +67,16 @@ class Reader {
       while (this.#next < this.#batch.length) {
         const message = this.#batch[this.#next++] as Message;
         if (wanted(message)) return message;
-        if (typeof message["event"] === "string") this.early.push(message as unknown as QmpEvent);
+        if (typeof message["event"] === "string") this.#keep(message as unknown as QmpEvent);
         else if (!("return" in message || "error" in message)) throw complain(`not a QMP monitor: it says ${showJson(message)}`);
       }
       this.#batch = await this.#read(complain, late);
       this.#next = 0;
     }
+  }
+
+  #keep(event: QmpEvent): void {
+    if (this.early.length < MOST_EARLY) this.early.push(event);
   }
 
   rest(): readonly Message[] {

@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import { onAbort } from "../wire/abort.ts";
 
 /** One deadline and one signal over several steps. Ends with whichever comes first. */
 export class Patience {
@@ -6,15 +7,13 @@ export class Patience {
   readonly timeout: number;
   readonly #controller = new AbortController();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #signal: AbortSignal | undefined;
-  readonly #abort = (): void => this.#controller.abort(this.#signal?.reason);
+  readonly #forget: (() => void) | undefined;
 
   constructor(timeout: number, signal: AbortSignal | undefined) {
     if (!(timeout > 0)) throw new UsageError(`a timeout of ${timeout}`, { value: timeout, expected: "milliseconds above 0, or Infinity" });
     this.timeout = timeout;
-    this.#signal = signal;
     signal?.throwIfAborted();
-    signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#forget = signal === undefined ? undefined : onAbort(signal, () => this.#controller.abort(signal.reason));
     // What came while this process was held up is read before anything is found to be late.
     if (timeout < 2 ** 31) this.#timer = setTimeout(() => setImmediate(() => this.#controller.abort(LATE)), timeout);
   }
@@ -43,7 +42,7 @@ export class Patience {
   /** Lets go of the timer and of the caller's signal. */
   done(): void {
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#forget?.();
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomWord } from "../digest.ts";
 import { UsageError } from "../errors.ts";
+import { onAbort } from "../wire/abort.ts";
 import { writeJson } from "../wire/json.ts";
 import type { Message } from "../wire/transport.ts";
 import { blame, CallSites } from "./call-site.ts";
@@ -175,9 +176,7 @@ export class PendingCalls {
   };
 
   #heed(call: Call, signal: AbortSignal): void {
-    const abort = (): void => this.#abandon(call, signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    call.forget = () => signal.removeEventListener("abort", abort);
+    call.forget = onAbort(signal, () => this.#abandon(call, signal.reason));
   }
 
   /** Gives the call up. One that was sent keeps its place on the wire until QEMU answers it, whoever reads the answer. */

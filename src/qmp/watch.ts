@@ -2,6 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { isErrorCode, QmpctlError, UsageError } from "../errors.ts";
 import type { EventName, QmpEvent } from "../schema/events.ts";
+import { onAbort } from "../wire/abort.ts";
 import type { Target } from "../wire/address.ts";
 import type { EventFilter, EventStream } from "./event-stream.ts";
 import { connect, type ConnectOptions, type EventOptions, type Session } from "./session.ts";
@@ -50,6 +51,7 @@ export class Watcher<State, Name extends string = string> implements AsyncIterab
   readonly #options: WatchOptions<State, Name>;
   readonly #stop = new AbortController();
   readonly #sights: AsyncGenerator<Sight<State, Name>, undefined, undefined>;
+  #forget: () => void = () => {};
   #lost: { readonly since: number; readonly cause: unknown } | undefined;
 
   constructor(address: string | Target, options: WatchOptions<State, Name>) {
@@ -57,8 +59,7 @@ export class Watcher<State, Name extends string = string> implements AsyncIterab
     this.#options = options;
     const { signal } = options;
     if (signal?.aborted === true) this.#stop.abort(signal.reason);
-    const abort = (): void => this.#stop.abort(signal?.reason);
-    signal?.addEventListener("abort", abort, { once: true, signal: this.#stop.signal });
+    if (signal !== undefined) this.#forget = onAbort(signal, () => this.#stop.abort(signal.reason));
     this.#sights = this.#watch();
   }
 
@@ -82,6 +83,14 @@ export class Watcher<State, Name extends string = string> implements AsyncIterab
   }
 
   async *#watch(): AsyncGenerator<Sight<State, Name>, undefined, undefined> {
+    try {
+      return yield* this.#attempts();
+    } finally {
+      this.#forget();
+    }
+  }
+
+  async *#attempts(): AsyncGenerator<Sight<State, Name>, undefined, undefined> {
     const { signal } = this.#stop;
     const { first = 100, longest = 10_000 } = this.#options.backoff ?? {};
     if (!(first > 0 && longest >= first)) throw new UsageError(`watch: a backoff from ${first} to ${longest}`, { value: this.#options.backoff, expected: "milliseconds above 0, the longest not below the first" });
@@ -108,8 +117,7 @@ export class Watcher<State, Name extends string = string> implements AsyncIterab
 
   /** One connection, to its end: throws why it ended. */
   async *#follow(session: Session): AsyncGenerator<Sight<State, Name>, never, undefined> {
-    const leave = (): void => void session.close();
-    this.#stop.signal.addEventListener("abort", leave, { once: true });
+    const stay = onAbort(this.#stop.signal, () => void session.close());
     try {
       for (;;) {
         using stream = session.events(this.#options.events, this.#options);
@@ -119,7 +127,7 @@ export class Watcher<State, Name extends string = string> implements AsyncIterab
         this.#lost = { since: Date.now(), cause: end };
       }
     } finally {
-      this.#stop.signal.removeEventListener("abort", leave);
+      stay();
       await session.close();
     }
   }

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { createServer, type Server } from "node:net";
+import { onAbort } from "./abort.ts";
 import { checkSocketPath, formatAddress, type Address } from "./address.ts";
 import { refusal, socketTransport } from "./socket.ts";
 import type { Transport } from "./transport.ts";
@@ -76,10 +77,10 @@ function waitFor(waiting: ((transport: Transport | undefined) => void)[], signal
       reject(signal?.reason as Error);
     };
     const tell = (transport: Transport | undefined): void => {
-      signal?.removeEventListener("abort", abort);
+      forget?.();
       resolve(transport);
     };
-    signal?.addEventListener("abort", abort, { once: true });
+    const forget = signal === undefined ? undefined : onAbort(signal, abort);
     waiting.push(tell);
   });
 }

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { onAbort } from "./abort.ts";
 import { checkSocketPath, formatAddress, type Target } from "./address.ts";
 import { ConnectError } from "./errors.ts";
 import { Framer } from "./framing.ts";
@@ -34,7 +35,7 @@ export const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 15_000 } as 
 export function connected(socket: Socket, event: "connect" | "secureConnect", peer: string, framer: Framer, signal?: AbortSignal): Promise<Transport> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
-      signal?.removeEventListener("abort", abort);
+      forget?.();
       socket.removeListener(event, arrived);
       socket.removeListener("error", failed);
       act();
@@ -49,7 +50,7 @@ export function connected(socket: Socket, event: "connect" | "secureConnect", pe
         reject(signal?.reason as Error);
       });
     };
-    signal?.addEventListener("abort", abort, { once: true });
+    const forget = signal === undefined ? undefined : onAbort(signal, abort);
     socket.once(event, arrived);
     socket.once("error", failed);
   });
@@ -67,6 +68,7 @@ export function socketTransport(socket: Socket, peer: string, framer: Framer = n
     socket.destroy();
   });
   socket.on("error", (cause) => inbox.end(cause));
+  socket.on("end", () => inbox.end(framer.pending > 0 ? new Error(`closed in the middle of a message, after ${framer.pending} bytes of it`) : undefined));
   socket.on("close", () => inbox.end());
   return {
     peer,

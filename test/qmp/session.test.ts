@@ -142,12 +142,21 @@ test("a signal that many calls share is left as it was found", async () => {
   const remove = signal.removeEventListener.bind(signal) as (...all: unknown[]) => void;
   signal.addEventListener = (...all: unknown[]) => (listeners++, add(...all));
   signal.removeEventListener = (...all: unknown[]) => (listeners--, remove(...all));
-  const calls = [session.execute("x", {}, { signal }), session.execute("x", {}, { signal })];
-  expect(listeners).toBe(2);
-  await heard(2);
-  say(...requests.map((request) => ({ return: 0, id: request.id })));
-  await Promise.all(calls);
+  const warnings: string[] = [];
+  const warn = (warning: Error): unknown => warnings.push(warning.name);
+  process.on("warning", warn);
+  const calls = Array.from({ length: 30 }, () => session.execute("x", {}, { signal }));
+  const oob = Array.from({ length: 30 }, () => session.executeOob("x", {}, { signal }));
+  expect(listeners).toBe(60);
+  for (let answered = 0; answered < 60; answered++) {
+    await heard(answered + 1);
+    say({ return: 0, id: requests[answered]?.id });
+  }
+  await Promise.all([...calls, ...oob]);
   expect(listeners).toBe(0);
+  await settled();
+  process.off("warning", warn);
+  expect(warnings).toEqual([]);
 });
 
 test.each<[string, (end: (cause?: Error) => void) => void, string]>([
@@ -168,6 +177,12 @@ test.each<[string, (end: (cause?: Error) => void) => void, string]>([
   expect(errors.every((error) => error.cause === errors[0].cause)).toBe(true);
   expect(await session.closed).toEqual({ by: "peer", error: errors[0].cause });
   expect(await rejection(session.execute("x-after"))).toMatchObject({ code: "closed", sent: false, cause: errors[0].cause });
+});
+
+test("R24: a peer that goes in the middle of a message says how much of it came", async () => {
+  await using server = await monitor((_, client) => client.end('{"return": {"half": "'));
+  await using session = await connect(server.address);
+  expect(await rejection(session.execute("x"))).toMatchObject({ code: "closed", message: expect.stringContaining("the connection broke: closed in the middle of a message, after 21 bytes of it") });
 });
 
 test("a peer that begins to talk garbage ends the session, and each call has the bytes as its cause", async () => {
