@@ -135,7 +135,7 @@ class Builder {
       connection.prologue.modifiers = modifiers;
       return;
     }
-    const message = text.length > 65536 ? outline(text) : this.#message(text, line);
+    const message = text.length > 256 ? outline(text) : this.#message(text, line);
     if (message.has("event")) return this.#event(connection, { kind: "event", line, text, modifiers });
     const id = idOf(message);
     if (id === connection.negotiating) return this.#negotiated(connection, message);
@@ -210,7 +210,7 @@ function idOf(message: JsonObject): string {
   return id === undefined ? "" : canonical(id);
 }
 
-/** Only the members' names and the id of a giant reply: parsing all of it exactly would cost the fake its quick start. */
+/** Only the members' names and the id of a long reply: parsing all of them exactly would cost the fake its quick start. */
 function outline(text: string): JsonObject {
   const parsed = JSON.parse(text) as Record<string, unknown>;
   const id = parsed["id"];

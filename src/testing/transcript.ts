@@ -115,7 +115,9 @@ function formatEntry(entry: Entry): string {
   }
 }
 
-/** Where an entry stands, for messages: `setmem.qmp:12`. */
+/** Where an entry stands, for messages: `wire-basics.qmp:12`, `10.0.13_x86_64/setmem/1.qmp:12`. */
 export function placeOf(transcript: Pick<Transcript, "name">, line: number): string {
-  return `${basename(transcript.name)}:${line}`;
+  // A number alone names no recording: the lives of a machine are in a folder of their own.
+  const folders = /^\d+\.qmp$/.test(basename(transcript.name)) ? 3 : 1;
+  return `${transcript.name.split("/").slice(-folders).join("/")}:${line}`;
 }
