@@ -39,6 +39,7 @@ class Terminal {
   #held = "";
   /** The history as it was before the statement that is being typed. */
   #before: readonly string[] | undefined;
+  #saved: Promise<unknown> = Promise.resolve();
   #running: AbortController | undefined;
   #wantsQuit = false;
   #shown: ReadonlySet<string> | "all" | "none" = "all";
@@ -67,6 +68,7 @@ class Terminal {
     this.#screen.prompt(this.#promptText());
     void this.#watch();
     const code = await left;
+    await this.#saved;
     this.#io.signal.removeEventListener("abort", onSignal);
     return code;
   }
@@ -107,7 +109,7 @@ class Terminal {
     const keeps = History.keeps(text);
     if (this.#before !== undefined) this.#remembered.splice(0, this.#remembered.length, ...(keeps ? [text] : []), ...this.#before.filter((each) => each !== text));
     this.#before = undefined;
-    if (keeps) void this.#history.add(text);
+    if (keeps) this.#saved = this.#saved.then(() => this.#history.add(text));
   }
 
   /** Runs what was typed, in order, also what was typed ahead. */

@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { program } from "./program.ts";
+
+/** The built program in a terminal of its own. */
+export interface Pty extends AsyncDisposable {
+  type(keys: string): void;
+  /** Resolves with what was drawn since the last time, without colours and moves, as soon as it has this in it. */
+  says(wanted: string | RegExp): Promise<string>;
+  readonly ended: Promise<number | null>;
+}
+
+/** Starts the built program under script(1) of util-linux, which gives it a terminal and ends as it ends. */
+export function startInTerminal(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Pty {
+  const command = [process.execPath, program, ...argv].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  const child: ChildProcess = spawn("setpriv", ["--pdeathsig", "KILL", "--", "script", "-qec", `stty cols 80 rows 40; exec ${command}`, "/dev/null"], {
+    env: { PATH: process.env["PATH"], TERM: "xterm", SHELL: "/bin/sh", NODE_DISABLE_COMPILE_CACHE: "1", ...env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let text = "";
+  let seen = 0;
+  let look = (): void => {};
+  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+    look();
+  });
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  const over = ended.then((code) => Promise.reject(new Error(`ended with ${code}: ${plain(text)}`)));
+  over.catch(() => {});
+  const fresh = (): string => plain(text.slice(seen));
+  const matches = (wanted: string | RegExp): boolean => (typeof wanted === "string" ? fresh().includes(wanted) : wanted.test(fresh()));
+  return {
+    ended,
+    type: (keys) => void child.stdin?.write(keys),
+    async says(wanted) {
+      while (!matches(wanted)) await Promise.race([new Promise<void>((resolve) => (look = resolve)), over]);
+      const found = fresh();
+      seen = text.length;
+      return found;
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin?.end();
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+function plain(text: string): string {
+  return text.replaceAll(/\u001b\[[\d;]*[A-Za-z]/g, "").replaceAll("\r", "");
+}

@@ -1,0 +1,262 @@
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { run } from "../../../src/cli/command.ts";
+import type { Facade, Machine } from "../../../src/cli/facade.ts";
+import { QmpctlError } from "../../../src/errors.ts";
+import { Paper, ioOf } from "../scene.ts";
+import { type Puppet, puppet } from "./monitors.ts";
+
+/** Paper that can be waited on. */
+class Watched extends Paper {
+  #look = (): void => {};
+  #seen = 0;
+
+  override write(text: string): void {
+    super.write(text);
+    this.#look();
+  }
+
+  /** Resolves with what was written since the last time, as soon as it has such a thing in it. */
+  async says(wanted: string | RegExp): Promise<string> {
+    for (;;) {
+      const fresh = plain(this.text.slice(this.#seen));
+      const found = typeof wanted === "string" ? fresh.includes(wanted) : wanted.test(fresh);
+      if (found) {
+        this.#seen = this.text.length;
+        return fresh;
+      }
+      await new Promise<void>((resolve) => (this.#look = resolve));
+    }
+  }
+}
+
+const plain = (text: string): string => text.replaceAll(/\u001b\[[\d;]*[A-Za-z]/g, "");
+
+interface Shell extends AsyncDisposable {
+  readonly screen: Watched;
+  readonly monitor: Puppet;
+  readonly history: string;
+  readonly ended: Promise<number>;
+  readonly interrupt: AbortController;
+  /** Keys, one chunk each, as a terminal sends them. */
+  type(...keys: readonly string[]): void;
+  stderr(): string;
+}
+
+async function shell(answers: Parameters<typeof puppet>[0] = {}, options: readonly string[] = [], home?: string): Promise<Shell> {
+  const folder = home ?? (await mkdtemp(join(tmpdir(), "qmpctl-")));
+  const monitor = await puppet({ "query-status": () => ({ status: "running" }), ...answers });
+  const screen = new Watched(80);
+  const stdin = Object.assign(new PassThrough(), { isTTY: true });
+  const interrupt = new AbortController();
+  const base = ioOf({ columns: 80, env: { XDG_STATE_HOME: folder, TERM: "xterm" }, signal: interrupt.signal });
+  const io = { ...base, stdin, stdout: screen };
+  const machine = { name: "web1", connect: async () => monitor, [Symbol.asyncDispose]: async () => {} } as unknown as Machine;
+  const ended = run(["qmp", "web1", ...options], { io, facade: { open: async () => machine } as unknown as Facade, version: async () => "1" });
+  await screen.says("> ");
+  return {
+    screen,
+    monitor,
+    ended,
+    interrupt,
+    history: join(folder, "qmpctl", "history"),
+    type: (...keys) => keys.forEach((key) => stdin.write(key)),
+    stderr: () => base.stderr.text,
+    async [Symbol.asyncDispose]() {
+      stdin.end();
+      await ended;
+      if (home === undefined) await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** An answer that never comes. */
+async function stuck(signal?: AbortSignal): Promise<never> {
+  signal?.throwIfAborted();
+  return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason as Error)));
+}
+
+test("says where it is, runs a command, shows what it returns, and ends at ^D with 0", async () => {
+  await using it = await shell();
+  expect(it.stderr()).toMatch(/^QMP of web1: TAB completes, .*\n.*control monitor/);
+  it.type("query-status\r");
+  expect(await it.screen.says("web1> ")).toContain("query-status");
+  it.type("\u0004");
+  expect(await it.ended).toBe(0);
+  expect(plain(it.screen.text)).toContain('{\n  "status": "running"\n}\n');
+});
+
+test("exit ends it too, and what was typed ahead of an end is not run", async () => {
+  await using it = await shell();
+  it.type("exit\rquery-status\r");
+  expect(await it.ended).toBe(0);
+  expect(it.monitor.sent).toEqual([]);
+});
+
+test("TAB completes from the machine's own schema", async () => {
+  await using it = await shell({ device_del: () => ({}) });
+  it.type("query-hotp\t");
+  await it.screen.says("luggable-cpus ");
+  it.type("\u0003", "query-sta\t");
+  await it.screen.says("query-stat");
+  // What several words share is there; once more lists them.
+  it.type("\t");
+  expect(await it.screen.says("query-status")).toContain("query-stats-schemas");
+});
+
+test("an event comes above the line that is being typed, which stays", async () => {
+  await using it = await shell();
+  it.type("query-");
+  await it.screen.says("query-");
+  it.monitor.emit("STOP", { why: 1 });
+  expect(await it.screen.says("web1> query-")).toMatch(/\d\d:\d\d:\d\d\.000 {2}STOP {2}\{"why":1\}\n/);
+  it.type("status\r");
+  await it.screen.says('"running"');
+  expect(it.monitor.sent).toEqual([["query-status", {}]]);
+});
+
+test("events can be chosen", async () => {
+  await using it = await shell();
+  it.type("events resume\r");
+  await it.screen.says("events shown: RESUME");
+  it.monitor.emit("STOP");
+  it.monitor.emit("RESUME");
+  expect(await it.screen.says("RESUME")).not.toContain("STOP");
+  it.type("events off\r");
+  await it.screen.says("events shown: none");
+});
+
+test("brackets that are open take further lines; ^C drops them", async () => {
+  await using it = await shell({ device_del: () => ({}) });
+  it.type('device_del {"id":\r');
+  await it.screen.says("... ");
+  it.type('"a"}\r');
+  await it.screen.says("{}");
+  expect(it.monitor.sent).toEqual([["device_del", { id: "a" }]]);
+  it.type("device_del {\r", "\u0003");
+  await it.screen.says(/\^C\n.*web1> $/);
+  it.type("query-status\r");
+  await it.screen.says('"running"');
+});
+
+describe("errors", () => {
+  test("have QEMU's class and description, and what was probably meant", async () => {
+    await using it = await shell();
+    it.type("query-statu\r");
+    await it.screen.says("error: query-statu: The command query-statu has not been found (CommandNotFound), did you mean query-status?");
+    it.type("balloon value=x\r");
+    await it.screen.says('error: value=x: "x" is not an integer');
+  });
+});
+
+test("^C on a command that takes its time stops the waiting, not the shell", async () => {
+  await using it = await shell({ balloon: (_, signal) => stuck(signal) });
+  it.type("balloon value=1\r");
+  await it.screen.says("\n");
+  it.type("\u0003");
+  await it.screen.says("not waited for any longer: it was sent, and may still run");
+  it.type("query-status\r");
+  await it.screen.says('"running"');
+});
+
+test("quit has to be said twice, since it ends the machine", async () => {
+  await using it = await shell({ quit: () => ({}) });
+  it.type("quit\r");
+  await it.screen.says("say it once more");
+  expect(it.monitor.sent).toEqual([]);
+  it.type("query-status\r", "quit\r");
+  await it.screen.says("say it once more");
+  expect(it.monitor.sent.length).toBe(1);
+  it.type("quit\r");
+  await it.screen.says("{}");
+  it.monitor.end(new QmpctlError("closed", "web1: the peer closed the connection"));
+  expect(await it.ended).toBe(0);
+});
+
+test("the end of the connection ends it with 1, and with the reason", async () => {
+  await using it = await shell();
+  it.type("query-");
+  await it.screen.says("query-");
+  it.monitor.end(new QmpctlError("closed", "web1: the peer closed the connection"));
+  expect(await it.ended).toBe(1);
+  expect(it.stderr()).toMatch(/qmpctl: web1: the peer closed the connection\n$/);
+  expect(it.screen.text.endsWith("\n")).toBe(true);
+});
+
+test("a signal ends it with 130", async () => {
+  await using it = await shell();
+  it.interrupt.abort(new Error("interrupted by SIGTERM"));
+  expect(await it.ended).toBe(130);
+});
+
+test("help knows what a command takes, what it returns, and what an event brings", async () => {
+  await using it = await shell();
+  it.type("help device_del\r");
+  expect(await it.screen.says("returns nothing")).toContain("device_del id=..\n  id  string\n");
+  it.type("help query-status\r");
+  expect(await it.screen.says("running")).toContain("returns an object with\n");
+  it.type("help BALLOON_CHANGE\r");
+  expect(await it.screen.says("integer")).toContain("  actual  integer\n");
+  it.type("help baloon\r");
+  await it.screen.says("this QEMU has no such command, did you mean balloon?");
+  it.type("help\r");
+  expect(await it.screen.says("x-query-virtio")).toContain("query-status");
+});
+
+test("the human monitor's lines: one with !, all with hmp; its text as it is", async () => {
+  const seen: unknown[] = [];
+  await using it = await shell({ "human-monitor-command": ({ "command-line": line }) => (seen.push(line), "VM status: running\r\n") });
+  it.type("!info status\r");
+  await it.screen.says("VM status: running\n");
+  it.type("hmp\r");
+  await it.screen.says("web1 (hmp)> ");
+  it.type("info cpus\r");
+  await it.screen.says("VM status");
+  it.type("qmp\r");
+  await it.screen.says("web1> ");
+  expect(seen).toEqual(["info status", "info cpus"]);
+});
+
+describe("the history", () => {
+  test("is a private file, has statements whole, and no secrets", async () => {
+    await using it = await shell({ set_password: () => ({}), device_del: () => ({}) });
+    it.type("query-status\r");
+    await it.screen.says('"running"');
+    it.type('device_del {"id":\r');
+    await it.screen.says("... ");
+    it.type('"a"}\r');
+    await it.screen.says("{}");
+    it.type("set_password protocol=vnc password=hunter2\r", " query-status\r", "exit\r");
+    await it.ended;
+    expect(await readFile(it.history, "utf8")).toBe('query-status\ndevice_del {"id": "a"}\nexit\n');
+    expect((await stat(it.history)).mode & 0o777).toBe(0o600);
+  });
+
+  test("is there for the next shell, which goes back by arrow, over whole statements", async () => {
+    await using first = await shell({ device_del: () => ({}) });
+    first.type("query-status\r", 'device_del {"id":\r');
+    await first.screen.says("... ");
+    first.type('"a"}\r');
+    await first.screen.says("{}");
+    first.type("\u001b[A");
+    await first.screen.says('device_del {"id": "a"}');
+    first.type("\u001b[A");
+    await first.screen.says("web1> query-status");
+    first.type("\u0003", "\u0004");
+    await first.ended;
+    await using second = await shell({}, [], join(first.history, "..", ".."));
+    second.type("\u001b[A");
+    await second.screen.says('device_del {"id": "a"}');
+  });
+});
+
+test("--json and --keep-going are no words for a terminal", async () => {
+  const screen = new Paper(80);
+  const stdin = Object.assign(new PassThrough(), { isTTY: true });
+  const io = { ...ioOf({ columns: 80 }), stdin, stdout: screen };
+  const machine = { name: "web1", connect: async () => puppet(), [Symbol.asyncDispose]: async () => {} } as unknown as Machine;
+  expect(await run(["qmp", "web1", "--keep-going"], { io, facade: { open: async () => machine } as unknown as Facade, version: async () => "1" })).toBe(2);
+});
