@@ -170,6 +170,7 @@ export class PendingCalls {
   }
 
   readonly #flush = (): void => {
+    if (this.#unsent === "") return;
     const text = this.#unsent;
     this.#unsent = "";
     this.#send(text);

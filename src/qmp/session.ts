@@ -170,7 +170,10 @@ export class Session implements AsyncDisposable {
     return first;
   }
 
-  /** Ends the session: calls that wait fail, streams end. Settles when the connection is gone. Any number of calls. */
+  /**
+   * Ends the session: calls that wait fail, streams end. Settles when the connection is gone. Any number of calls. QEMU drops what it
+   * has not begun when its client leaves, so a command that matters is awaited first (R28).
+   */
   async close(): Promise<void> {
     this.#finish({ by: "us" });
     await this.#transport.close();
