@@ -13,7 +13,7 @@ import { fakeMachine } from "../src/testing/index.ts";
 import { killDaemon } from "../test/qemu/machine.ts";
 import { Page } from "./demo/page.ts";
 import { openRealStage } from "./scenarios/real.ts";
-import { RECORDINGS } from "./scenarios/replay.ts";
+import { listRecordings, RECORDINGS } from "./scenarios/replay.ts";
 import { openStage, type Stage } from "./scenarios/stage.ts";
 import { oneHalfFails, threeCases } from "./scenarios/stories.ts";
 import { type Story, tell } from "./scenarios/story.ts";
@@ -49,10 +49,11 @@ async function main(signal: AbortSignal): Promise<number> {
   }
   const emulator = values.emulator ?? (values.qemu === true ? "qemu-system-x86_64" : undefined);
   const version = emulator === undefined ? values.recorded : await versionOf(emulator);
+  const stages = emulator === undefined ? recorded(version) : real(emulator, version);
   const page = new Page(stdout, env);
   page.heading("qmpctl: a change now, at the next start, or both");
   page.say(emulator === undefined ? `QEMU ${version.replace("_", ", ")}, as recorded: real conversations, replayed on a real socket.` : `QEMU ${version} with a Linux guest; \`✓\` means that the guest says so too.`);
-  return tellAll(page, emulator === undefined ? recorded(version) : real(emulator, version), signal);
+  return tellAll(page, stages, signal);
 }
 
 async function tellAll(page: Page, stages: Stages, signal: AbortSignal): Promise<number> {
@@ -63,6 +64,7 @@ async function tellAll(page: Page, stages: Stages, signal: AbortSignal): Promise
       await tell(story, stage, page, signal);
     }
   } catch (error) {
+    if (signal.aborted) page.say("", "Interrupted; what was started has been ended.");
     if (signal.aborted) return 130;
     page.wrong(error instanceof Error ? error.message : String(error));
     return 1;
@@ -74,6 +76,8 @@ async function tellAll(page: Page, stages: Stages, signal: AbortSignal): Promise
 
 /** Each story on its recording. Disposal ends what still runs, and throws where the product did other things than then. */
 function recorded(qemu: string): Stages {
+  const known = new Set(listRecordings().map((it) => it.qemu));
+  if (!known.has(qemu)) throw new TypeError(`--recorded ${qemu}: there is no such recording, only ${[...known].join(", ")}`);
   return async (name, { setting }) => {
     const machine = await fakeMachine({ lives: join(RECORDINGS, qemu, name) });
     const stage = await openStage(setting, { machine, major: Number.parseInt(qemu, 10) });

@@ -7,9 +7,9 @@ import { execFile } from "node:child_process";
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { argv, exit, stderr, stdout } from "node:process";
+import process, { argv, exit, stderr, stdout } from "node:process";
 import { parseArgs, promisify } from "node:util";
-import { recordingMachine } from "../src/testing/index.ts";
+import { recordingMachine, type StandIn } from "../src/testing/index.ts";
 import { testbedFolder } from "../test/qemu/machine.ts";
 import { openRealStage } from "./scenarios/real.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
@@ -28,6 +28,9 @@ Records scenarios (default: all) from real QEMU with the testbed's Linux guest, 
 Needs what \`npm run testbed\` makes, and the built program: \`npm run build\`.
 Exit code: 0 all recorded, 1 some scenario did not end as it has to (its old recording is kept), 2 usage.
 `;
+
+/** The machine that is recorded at this moment: it runs in the background, and would outlive us. */
+let underway: StandIn | undefined;
 
 /** A QEMU under software emulation may die of a vCPU's unplug at any later time: such a run tells nothing, and is made again. */
 const ATTEMPTS = 3;
@@ -98,6 +101,7 @@ async function recordOne(name: string, scenario: Scenario, job: Job): Promise<st
 
 async function play(scenario: Scenario, { binary, version, into }: Job): Promise<void> {
   await using machine = await recordingMachine({ emulator: binary, into });
+  underway = machine;
   await using stage = await openRealStage(scenario.setting ?? {}, machine, Number.parseInt(version, 10));
   await scenario.play(stage);
 }
@@ -120,6 +124,7 @@ async function versionOf(binary: string): Promise<string> {
   return version;
 }
 
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void Promise.resolve(underway?.close()).finally(() => exit(130)));
 try {
   exit(await main());
 } catch (error) {

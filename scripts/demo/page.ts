@@ -8,7 +8,10 @@ export type Paper = Pick<WriteStream, "isTTY" | "columns"> & { write(text: strin
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, cyan: 36 } as const;
 
 /** How wide the page is where nobody says. */
-const WIDTH = 100;
+const WIDTH = 106;
+
+/** A column is not made narrower than this. */
+const NARROWEST = 30;
 
 /** Writes a story down as it is told: the commands as typed, what they said, and what is so then. Colours on terminals only. */
 export class Page implements Teller {
@@ -62,10 +65,12 @@ export class Page implements Teller {
   }
 }
 
-/** Breaks a long line at blanks; what follows is indented. */
+/** Breaks a long line at blanks; what follows stays in the last column of a table's row, else it is indented. */
 function wrap(line: string, width: number): readonly string[] {
   if (line.length <= width) return [line];
+  const column = line.lastIndexOf("  ", width - NARROWEST) + 2;
+  const indent = column > 8 ? column : 4;
   const at = line.lastIndexOf(" ", width);
-  if (at <= 4) return [line];
-  return [line.slice(0, at).trimEnd(), ...wrap(`    ${line.slice(at + 1).trimStart()}`, width)];
+  if (at <= indent) return [line];
+  return [line.slice(0, at), ...wrap(" ".repeat(indent) + line.slice(at + 1), width)];
 }

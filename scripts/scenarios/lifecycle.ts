@@ -1,4 +1,5 @@
 import { failure, has } from "./expect.ts";
+import { hostCpus, maskOf } from "./pins.ts";
 import type { Scenarios } from "./scenario.ts";
 import { MIB } from "./stage.ts";
 
@@ -8,10 +9,13 @@ export const lifecycle: Scenarios = {
     tells: "a start applies pins and the balloon's target before the guest runs",
     through: "library",
     setting: { memory: { current: "300MiB" }, vcpus: { current: 2 } },
-    play: async ({ domain, guest }) => {
+    play: async ({ domain, guest, edit }) => {
+      const [one, all] = await hostCpus();
+      await edit((config) => void (config.vcpus.pin = { 1: one }));
       has(await domain.start(), { name: "web1", vcpus: 2, memory: 300 * MIB, notes: [/300MiB once its balloon driver is up/] });
       await guest.booted();
       await guest.until({ memory: 300 * MIB, cpus: 2 });
+      has([await maskOf(domain.vcpus(), 0), await maskOf(domain.vcpus(), 1)], [all, one]);
       has(await domain.info(), { state: "running", live: { memory: 300 * MIB, maxMemory: 512 * MIB, vcpus: 2, maxVcpus: 4 } });
       has(await domain.diff(), { 0: { resource: "memory", why: null } });
       has(await failure(domain.start(), "refused"), { message: /it runs already/ });

@@ -44,12 +44,13 @@ export const pins: Scenarios = {
   },
 };
 
-/** A CPU that we may run on, and all that the machine has running: Linux CPU lists. */
-async function hostCpus(): Promise<readonly [string, string]> {
+/** One CPU that we may run on, and all of them: Linux CPU lists. */
+export async function hostCpus(): Promise<readonly [string, string]> {
   const ours = await readAffinity(pid);
   return [String(Math.min(...ours)), formatCpuList(ours)];
 }
 
-async function maskOf(vcpus: Promise<readonly { readonly vcpu: number; readonly affinity: string | null }[]>, vcpu: number): Promise<string | null | undefined> {
+/** The mask of a vCPU's thread, as a Linux CPU list. */
+export async function maskOf(vcpus: Promise<readonly { readonly vcpu: number; readonly affinity: string | null }[]>, vcpu: number): Promise<string | null | undefined> {
   return (await vcpus).find((it) => it.vcpu === vcpu)?.affinity;
 }

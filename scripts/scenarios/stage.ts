@@ -108,7 +108,8 @@ function argsOf({ guest }: Setting): readonly string[] {
 const PROGRAM = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 async function runProgram(words: readonly string[], variables: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Ended> {
-  const child = spawn(execPath, [PROGRAM, ...words], { env: { ...env, ...variables }, stdio: ["ignore", "pipe", "pipe"] });
+  // In a group of its own where we pass interrupts on: a terminal's ^C would come twice, and twice means at once.
+  const child = spawn(execPath, [PROGRAM, ...words], { env: { ...env, ...variables }, stdio: ["ignore", "pipe", "pipe"], detached: signal !== undefined });
   // It takes back what is half done, and is waited for: what it may have started is there to be found then.
   const interrupt = (): void => void child.kill("SIGINT");
   signal?.addEventListener("abort", interrupt, { once: true });

@@ -1,4 +1,5 @@
 import { AssertionError } from "node:assert";
+import { once } from "node:events";
 import type { Scenario } from "./scenario.ts";
 import type { Ended, Setting, Stage } from "./stage.ts";
 
@@ -66,8 +67,12 @@ export function scenarioOf(story: Story): Scenario {
 
 /** Waits, but not for a guest that nobody wants to hear any more. */
 async function orAbort(waiting: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  const aborted = new Promise<void>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true }));
-  await Promise.race([waiting, aborted]);
+  if (signal === undefined) return waiting;
+  const over = new AbortController();
+  const aborted = once(signal, "abort", { signal: over.signal });
+  aborted.catch(() => {});
+  await Promise.race([waiting, aborted]).finally(() => over.abort());
+  signal.throwIfAborted();
 }
 
 function check({ run, code = 0, shows }: Line, ended: Ended): void {

@@ -7,7 +7,7 @@ import { listRecordings, RECORDINGS, replay } from "../../scripts/scenarios/repl
 const recordings = listRecordings().filter(({ scenario }) => scenario.through === "library");
 
 describe.concurrent.each(recordings)("$qemu $name", (recording) => {
-  test(recording.scenario.tells, { timeout: 20_000 }, () => replay(recording));
+  test(recording.scenario.tells, { timeout: 60_000 }, () => replay(recording));
 });
 
 test("there are recordings of two QEMUs at least", () => {
