@@ -117,7 +117,7 @@ async function helpOn(names: readonly string[], { stdout }: Io): Promise<string>
 async function usageAfter(loaded: { name: string; verb: Verb } | undefined): Promise<string> {
   const { usageLines } = await import("./help.ts");
   return loaded === undefined
-    ? "usage: qmpctl VERB [OPERAND...] [--OPTION...]\nqmpctl help lists the verbs\n"
+    ? "usage: qmpctl VERB DOMAIN [OPERAND...] [--OPTION...]\nqmpctl help lists the verbs\n"
     : `${usageLines(loaded.verb)}qmpctl ${loaded.name} --help says more\n`;
 }
 

@@ -11,7 +11,7 @@ export function usageLines(verb: Verb): string {
 
 // What follows -- is somebody else's command line, so our options stand before it.
 function withOptions(usage: string, options: string): string {
-  const end = usage.indexOf(" --");
+  const end = usage.indexOf(" -- ");
   return end < 0 ? usage + options : usage.slice(0, end) + options + usage.slice(end);
 }
 
@@ -19,7 +19,7 @@ function withOptions(usage: string, options: string): string {
 export function verbHelp(name: string, verb: Verb, width: number): string {
   const options = { ...verb.options, ...commonOptions };
   const paragraphs = [`${name}: ${verb.summary}`, ...(verb.details ?? [])].map((text) => paragraph(text, width));
-  return [usageLines(verb), ...paragraphs, `options:\n${table(optionRows(options), { columns: width })}`].join("\n");
+  return [usageLines(verb), ...paragraphs, `options:\n${table(optionRows(options), { columns: width })}`, "qmpctl help lists the exit codes\n"].join("\n");
 }
 
 function paragraph(text: string, width: number): string {
@@ -37,18 +37,36 @@ function optionRows(options: Readonly<Record<string, Option>>): string[][] {
     });
 }
 
+/** Verbs by what they are about; one that is not here stands under the last of these. */
+const groups: readonly (readonly [string, readonly string[]])[] = [
+  ["domains", ["define", "undefine", "list", "info", "config"]],
+  ["running and stopping", ["start", "shutdown", "destroy", "restart", "reset", "suspend", "resume"]],
+  ["memory, vCPUs, pinning", ["setmem", "setmaxmem", "setvcpus", "vcpupin", "vcpuinfo", "apply", "diff", "revert", "persist", "recover"]],
+  ["the monitor, and more", []],
+];
+
 /** What `qmpctl help` prints, within `width` characters. */
 export function overview(verbs: readonly (readonly [string, Verb])[], width: number): string {
-  const rows = verbs.flatMap(([, verb]) => verb.usage.map((usage, i) => [`  ${usage}`, i === 0 ? verb.summary : ""]));
+  const named = new Set(groups.flatMap(([, names]) => names));
+  const own: readonly (readonly [string, string])[] = [
+    ["help", "show this; help VERB: all about one verb, as VERB --help"],
+    ["--version", "show the version of qmpctl"],
+  ];
+  const sections = groups.map(([title, names]) => {
+    const members = names.length > 0 ? verbs.filter(([name]) => names.includes(name)) : verbs.filter(([name]) => !named.has(name));
+    const rows = [...members.map(([name, { summary }]) => [name, summary] as const), ...(names.length > 0 ? [] : own)];
+    // One width for all, so that the sections stand below each other.
+    return `${title}:\n${table(rows.map(([name, about]) => [`  ${name.padEnd(9)}`, about]), { columns: width })}`;
+  });
   const codes = exitCodes.map(([code, meaning]) => [`  ${code}`, meaning]);
   const prose = [
     "DOMAIN is a name, the path of a launch config, or the address of a monitor (unix:/run/x.sock, tcp:127.0.0.1:4444). SIZE has a unit (300M, 2GiB; binary), TIME may have one (30s, 500ms, 2m; else seconds).",
     "A change is for the running machine, or for the config of a stopped one; --static (the config) and --dynamic (the running machine), alone or together, say it.",
   ];
   return [
-    "usage: qmpctl VERB [OPERAND...] [--OPTION...]\n",
+    "usage: qmpctl VERB DOMAIN [OPERAND...] [--OPTION...]\n",
     paragraph("qmpctl changes a QEMU machine's memory, vCPUs and pinning now, at the next start, or both.", width),
-    `verbs:\n${table([...rows, ["  help [VERB]", "show this, or all about one verb"], ["  --version", "show the version of qmpctl"]], { columns: width })}`,
+    ...sections,
     ...prose.map((text) => paragraph(text, width)),
     `exit codes:\n${table(codes, { right: [0], columns: width })}`,
   ].join("\n");

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { verbs } from "../../src/cli/command.ts";
 import { play } from "./scene.ts";
 
-const general = "usage: qmpctl VERB [OPERAND...] [--OPTION...]\nqmpctl help lists the verbs\n";
+const general = "usage: qmpctl VERB DOMAIN [OPERAND...] [--OPTION...]\nqmpctl help lists the verbs\n";
 
 describe("a wrong line says what was meant, on stderr, and ends with 2", () => {
   test.each([
@@ -52,6 +52,12 @@ describe("help", () => {
     expect(stdout).toContain("--json");
     expect((await play(["help", name])).stdout).toBe(stdout);
     for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);
+  });
+
+  test("the list of verbs has a line for each on a terminal of 80 columns", async () => {
+    const { stdout } = await play(["help"], { columns: 80, env: { NO_COLOR: "1" } });
+    const rows = stdout.slice(0, stdout.indexOf("\nDOMAIN is")).split("\n").filter((line) => line.startsWith("  "));
+    expect(rows.map((row) => row.slice(2, 12).trim())).toEqual([...Object.keys(verbs).filter((name) => !["qmp", "events"].includes(name)), "qmp", "events", "help", "--version"]);
   });
 
   test("an alias shows the verb it stands for", async () => expect((await play(["help", "dominfo"])).stdout).toMatch(/^usage: qmpctl info/));

@@ -33,7 +33,9 @@ export function startInTerminal(argv: readonly string[], env: Readonly<Record<st
     ended,
     type: (keys) => void child.stdin?.write(keys),
     async says(wanted) {
-      while (!matches(wanted)) await Promise.race([new Promise<void>((resolve) => (look = resolve)), over]);
+      const late = AbortSignal.timeout(20_000);
+      const tooLate = new Promise<never>((_, reject) => late.addEventListener("abort", () => reject(new Error(`no ${String(wanted)} within 20 s: ${JSON.stringify(fresh())}`))));
+      while (!matches(wanted)) await Promise.race([new Promise<void>((resolve) => (look = resolve)), over, tooLate]);
       const found = fresh();
       seen = text.length;
       return found;

@@ -1,3 +1,4 @@
+import { messageOf, QmpctlError } from "../../errors.ts";
 import { change, changeOptions } from "../change.ts";
 import type { Verb } from "../verb.ts";
 
@@ -13,7 +14,9 @@ export const verb: Verb = {
   async run(call) {
     const [{ readFile }, { readAllocation }] = await Promise.all([import("node:fs/promises"), import("../../domain/allocation.ts")]);
     const path = call.args.operand(1);
-    const text = await readFile(path === "-" ? "/dev/stdin" : path, "utf8");
+    const text = await readFile(path === "-" ? "/dev/stdin" : path, "utf8").catch((error: unknown) => {
+      throw new QmpctlError("config", `${path}: can't be read: ${messageOf(error)}`, { cause: error });
+    });
     const wanted = readAllocation(text, path);
     return change(call, (machine, options) => machine.apply(wanted, options));
   },

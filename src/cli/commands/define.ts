@@ -5,7 +5,7 @@ import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["define FILE", "define -- QEMU-COMMAND...", "define --pid PID"],
-  summary: "make a domain of a launch config, a QEMU command line, or a running QEMU",
+  summary: "make a domain of a config, a QEMU command line or a running QEMU",
   details: [
     "FILE is a launch config (JSON). A QEMU command line is given as it would be typed, after --; options that the launch config has a place for (-m, -smp, -name, monitors) move there, and notes say so.",
   ],

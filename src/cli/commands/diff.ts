@@ -8,7 +8,7 @@ import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["diff DOMAIN"],
-  summary: "show config, running machine and guest side by side, and why they differ",
+  summary: "compare config, running machine and guest; say why they differ",
   details: ["`revert` makes the running machine equal to the config, `persist` the config equal to the running machine."],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,

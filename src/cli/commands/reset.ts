@@ -3,7 +3,7 @@ import type { Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["reset DOMAIN"],
-  summary: "turn the machine off and on at once, as its reset button does; the config is not read again",
+  summary: "turn the machine off and on at once; the config is not read again",
   options: waitOption("how long QEMU may take to answer"),
   operands: domainOnly,
   run: (call) =>

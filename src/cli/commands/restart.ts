@@ -3,7 +3,7 @@ import type { Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["restart DOMAIN"],
-  summary: "shut the guest down and start the machine again from its launch config",
+  summary: "shut the guest down and start it again from its launch config",
   details: ["A guest that reboots itself keeps its QEMU and sees no static change: this is how it gets them."],
   options: waitOption("how long the guest may take to shut down (60 s unless given)"),
   operands: domainOnly,

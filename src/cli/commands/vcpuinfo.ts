@@ -7,7 +7,7 @@ import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["vcpuinfo DOMAIN"],
-  summary: "show each vCPU: its thread, the CPU of the host it ran on, the time it used, its pins",
+  summary: "show each vCPU: thread, host CPU it ran on, time it used, pins",
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run({ args, io, facade }: Call): Promise<number> {
