@@ -11,12 +11,13 @@ import { readRecordings, releaseOf } from "./schema/recording.ts";
 
 const GENERATED = new URL("../src/schema/generated", import.meta.url).pathname;
 
-const HELP = `usage: npm run generate -- [--check]
+const HELP = `usage: npm run generate -- [--check] [--into DIR]
    or: npm run generate -- --from EMULATOR|SOCKET [--out FILE]
 
 Writes the types of all recorded QEMUs (fixtures/schema/) into src/schema/generated/. \`npm run record:schema\` records.
 
   --check        write nothing; fail when what is there is not what would be written
+  --into DIR     where the files lie (default: src/schema/generated)
   --from WHAT    the types of one QEMU: a program, or the path of a running one's monitor
   --out FILE     where to (default: stdout)
   --help
@@ -29,21 +30,21 @@ async function generate(): Promise<Files> {
 }
 
 /** The files that are not as they would be written. */
-async function differing(files: Files): Promise<readonly string[]> {
-  const there = await readdir(GENERATED).catch(() => []);
+async function differing(files: Files, folder: string): Promise<readonly string[]> {
+  const there = await readdir(folder).catch(() => []);
   const names = [...new Set([...there, ...files.keys()])].sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(GENERATED, name), "utf8").catch(() => undefined)));
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8").catch(() => undefined)));
   return names.filter((name, index) => texts[index] !== files.get(name));
 }
 
-async function write(files: Files): Promise<void> {
-  await mkdir(GENERATED, { recursive: true });
-  for (const name of await readdir(GENERATED)) if (!files.has(name)) await rm(join(GENERATED, name));
-  for (const [name, text] of files) await writeFile(join(GENERATED, name), text);
+async function write(files: Files, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(folder)) if (!files.has(name)) await rm(join(folder, name));
+  for (const [name, text] of files) await writeFile(join(folder, name), text);
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const options = { check: { type: "boolean" }, from: { type: "string" }, out: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
+  const options = { check: { type: "boolean" }, into: { type: "string" }, from: { type: "string" }, out: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
   const { values } = parseArgs({ args: [...args], options });
   if (values.help) {
     console.log(HELP);
@@ -51,12 +52,13 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (values.from !== undefined) return ofOne(values.from, values.out);
   const files = await generate();
+  const folder = values.into ?? GENERATED;
   if (!values.check) {
-    await write(files);
+    await write(files, folder);
     return 0;
   }
-  const stale = await differing(files);
-  if (stale.length > 0) console.error(`src/schema/generated: not what fixtures/schema gives: ${stale.join(", ")}; \`npm run generate\` writes it`);
+  const stale = await differing(files, folder);
+  if (stale.length > 0) console.error(`${folder}: not what fixtures/schema gives: ${stale.join(", ")}; \`npm run generate\` writes it`);
   return stale.length > 0 ? 1 : 0;
 }
 
