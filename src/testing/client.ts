@@ -13,6 +13,14 @@ export interface ClientWeather extends OutletWeather {
   deaf?: boolean | undefined;
 }
 
+/** What a connection is set in. */
+export interface Setting {
+  readonly prologue: Prologue | undefined;
+  readonly weather: ClientWeather;
+  /** The major version of the QEMU that is played. */
+  readonly major: number;
+}
+
 /** How many requests wait while one is executed, before reading stops: with out-of-band enabled, and without (R31). */
 const QUEUE_OOB = 8;
 
@@ -29,13 +37,15 @@ export class Client {
   left = false;
   /** One of its requests is being executed. */
   executing = false;
-  readonly #input = new JsonInput();
+  readonly #input: JsonInput;
   readonly #weather: ClientWeather;
   #deaf = false;
   readonly #wake: (input: Input, client: Client) => void;
 
   /** `wake` is called with each message that came: out-of-band ones are not in the queue, all others are. */
-  constructor(socket: Socket, prologue: Prologue | undefined, weather: ClientWeather, wake: (input: Input, client: Client) => void) {
+  constructor(socket: Socket, setting: Setting, wake: (input: Input, client: Client) => void) {
+    const { prologue, weather, major } = setting;
+    this.#input = new JsonInput(major);
     this.socket = socket;
     this.prologue = prologue;
     this.outlet = new Outlet(socket, weather);

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { rm } from "node:fs/promises";
+import type { Modifier } from "./beat.ts";
 import type { Client } from "./client.ts";
 import { listenAt, type Place } from "./listening.ts";
 
@@ -28,6 +29,11 @@ export class FakeMonitor {
   /** Where it listens, once it does. */
   get address(): string {
     return this.#address;
+  }
+
+  /** One message, given as QEMU's text, to whoever is served now. */
+  say(text: string, modifiers: readonly Modifier[] = []): void {
+    this.#client?.outlet.message(text, modifiers);
   }
 
   /** The next client to be served after the present one has left. */

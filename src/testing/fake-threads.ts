@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
+import { threadsIn, withThreads } from "./rendering.ts";
 
 /** A worker that tells its thread id and then waits. A script of its own file would have to be found from a bundle as well. */
 const SCRIPT = `
@@ -28,15 +29,13 @@ export class FakeThreads {
     this.#suffix = accelerator;
   }
 
-  /** The real ids for recorded ones, making threads as needed. */
-  async realize(recorded: ReadonlyMap<number, string>): Promise<ReadonlyMap<number, number>> {
-    const pairs = [...recorded].map(async ([tid, name]) => [tid, await this.#one(tid, name).tid] as const);
-    return new Map(await Promise.all(pairs));
-  }
-
-  /** Ends the vCPU threads that a full list of vCPUs no longer names. */
-  async retain(recorded: ReadonlyMap<number, string>): Promise<void> {
-    await this.#end([...this.#threads].filter(([tid, thread]) => thread.name.startsWith("CPU ") && !recorded.has(tid)));
+  /** A recorded reply with the ids of real threads, made as needed; those that a full list of vCPUs no longer names are ended. */
+  async inReply(command: string, reply: string): Promise<string> {
+    const recorded = threadsIn(command, reply);
+    if (recorded.size === 0) return reply;
+    const real = await this.#realize(recorded);
+    if (command === "query-cpus-fast") await this.#retain(recorded);
+    return withThreads(reply, real);
   }
 
   /** Recorded thread id to real one, for those made so far. */
@@ -47,6 +46,15 @@ export class FakeThreads {
   /** Ends all threads. */
   async close(): Promise<void> {
     await this.#end([...this.#threads]);
+  }
+
+  async #realize(recorded: ReadonlyMap<number, string>): Promise<ReadonlyMap<number, number>> {
+    const pairs = [...recorded].map(async ([tid, name]) => [tid, await this.#one(tid, name).tid] as const);
+    return new Map(await Promise.all(pairs));
+  }
+
+  async #retain(recorded: ReadonlyMap<number, string>): Promise<void> {
+    await this.#end([...this.#threads].filter(([tid, thread]) => thread.name.startsWith("CPU ") && !recorded.has(tid)));
   }
 
   async #end(threads: readonly (readonly [number, FakeThread])[]): Promise<void> {

@@ -11,3 +11,8 @@ export function greetingOf({ prologues, transcript }: Timeline, monitor: string,
   const text = recorded ?? formatJson(fromPlain({ QMP: { version: { qemu: { micro, minor, major }, package: "" }, capabilities: ["oob"] } }));
   return oob === undefined ? text : text.replace(/"capabilities": ?\[[^\]]*\]/, `"capabilities": [${oob ? '"oob"' : ""}]`);
 }
+
+/** The major version of the QEMU that was recorded: as it greeted, else as the transcript says. */
+export function majorOf(timeline: Timeline): number {
+  return Number(/"major": ?(\d+)/.exec(greetingOf(timeline, "", 0, undefined))?.[1] ?? 0);
+}

@@ -13,3 +13,4 @@ export { type MonitorPlace, type ReplayOptions, type ReplayServer, startReplay, 
 export type { Said } from "./request.ts";
 export { fakeMachine, recordingMachine, type StandIn } from "./stand-in.ts";
 export { type Entry, formatTranscript, parseTranscript, readTranscript, type Transcript, TranscriptError } from "./transcript.ts";
+export type { SchemaEntry } from "./vocabulary.ts";

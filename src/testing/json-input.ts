@@ -1,5 +1,5 @@
-import { JsonLexer, type Token } from "./json-lexer.ts";
-import { JsonParseError, parseTokens } from "./json-parser.ts";
+import { JsonLexer, type Place, type Token } from "./json-lexer.ts";
+import { JsonParseError, parseTokens, TELLS_PLACE } from "./json-parser.ts";
 import type { Json } from "./json-value.ts";
 
 /** What a monitor reads next: a value, or what it complains about. */
@@ -15,6 +15,7 @@ const NESTING = 1024;
  * one, and what is unread stays unread, as in QEMU. A message ends where its braces and brackets balance; line ends mean nothing.
  */
 export class JsonInput {
+  readonly #major: number;
   readonly #lexer = new JsonLexer();
   #unread: Uint8Array = new Uint8Array();
   #at = 0;
@@ -23,6 +24,11 @@ export class JsonInput {
   #bytes = 0;
   #braces = 0;
   #brackets = 0;
+
+  /** `major`: of the QEMU to read as. Before 6 numbers are printed otherwise, since 11 complaints tell where. */
+  constructor(major = 10) {
+    this.#major = major;
+  }
 
   /** Adds bytes; cut anywhere. */
   feed(bytes: Uint8Array): void {
@@ -48,7 +54,7 @@ export class JsonInput {
   next(): Input | undefined {
     while (this.#ready.length === 0 && this.#at < this.#unread.length) {
       for (const lexed of this.#lexer.take(this.#unread[this.#at++] ?? 0)) {
-        if ("stray" in lexed) this.#fail(`JSON parse error, stray '${readable(lexed.stray)}'`);
+        if ("stray" in lexed) this.#astray(lexed.stray, lexed.place);
         else this.#add(lexed.token);
       }
     }
@@ -68,13 +74,29 @@ export class JsonInput {
   }
 
   #finish(): void {
+    const [input] = this.#parsed();
+    if (input !== undefined) this.#ready.push(input);
+    this.#reset();
+  }
+
+  /** What the tokens so far amount to; nothing where they are only too few. */
+  #parsed(): readonly Input[] {
     try {
-      this.#ready.push({ value: parseTokens(this.#tokens) });
+      return [{ value: parseTokens(this.#tokens, this.#major) }];
     } catch (error) {
       if (!(error instanceof JsonParseError)) throw error;
-      this.#ready.push({ error: `JSON parse error, ${error.message}` });
+      return error.place === undefined ? [] : [{ error: this.#complaint(error.message, error.place) }];
     }
-    this.#reset();
+  }
+
+  /** Since 11 tokens are parsed as they come: what was wrong before the stray text is told instead of it. */
+  #astray(stray: string, place: Place): void {
+    const [before] = this.#major < TELLS_PLACE ? [] : this.#parsed();
+    this.#fail(before !== undefined && "error" in before ? before.error : this.#complaint(`stray '${readable(stray)}'`, place));
+  }
+
+  #complaint(why: string, { line, column }: Place): string {
+    return `${this.#major < TELLS_PLACE ? "" : `${line}:${column}: `}JSON parse error, ${why}`;
   }
 
   #fail(error: string): void {
@@ -101,7 +123,7 @@ export function parseJson(text: string): Json {
   return found.value;
 }
 
-/** Bytes as QEMU quotes them in a message: what is no UTF-8 becomes U+FFFD. */
+/** Bytes as QEMU quotes them in a message: up to the first NUL, and what is no UTF-8 becomes U+FFFD. */
 function readable(bytes: string): string {
-  return new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
+  return new TextDecoder().decode(Uint8Array.from(bytes.split("\0", 1)[0] ?? "", (char) => char.charCodeAt(0)));
 }

@@ -2,10 +2,18 @@
 export interface Token {
   readonly kind: "{" | "}" | "[" | "]" | ":" | "," | "string" | "number" | "word";
   readonly text: string;
+  readonly place: Place;
+}
+
+/** Where QEMU says that something begins, both counted from 1. After a number or a word it is one column too far, as there. */
+export interface Place {
+  readonly line: number;
+  /** In bytes. */
+  readonly column: number;
 }
 
 /** A token, or the text that no token begins with. */
-export type Lexed = { readonly token: Token } | { readonly stray: string };
+export type Lexed = { readonly token: Token } | { readonly stray: string; readonly place: Place };
 
 type State = "start" | "recovery" | '"' | "'" | '"\\' | "'\\" | "-" | "0" | "1" | "1." | "1.1" | "e" | "e+" | "e1" | "word";
 /** `take`: this byte ends the token and belongs to it; `before`: the token ended before this byte. */
@@ -21,35 +29,49 @@ const DIGIT = /[0-9]/;
 export class JsonLexer {
   #state: State = "start";
   #text = "";
+  #line = 1;
+  #column = 0;
+  /** Where the next token begins. */
+  #place: Place = { line: 1, column: 1 };
 
   /** Takes one byte (0 to 255); gives the tokens or the error that it completes: at most two. */
   take(byte: number): readonly Lexed[] {
     const char = String.fromCharCode(byte);
+    this.#column = char === "\n" ? 0 : this.#column + 1;
+    if (char === "\n") this.#line += 1;
+    return this.#take(char);
+  }
+
+  #take(char: string): readonly Lexed[] {
     const next = transition(this.#state, char);
-    if (next === "before") return [...this.#token(), ...this.take(byte)];
-    if (this.#state !== "recovery" && !(this.#state === "start" && next === "start")) this.#text += char;
+    if (next === "before") return [...this.#token(), ...this.#take(char)];
+    const recovered = this.#state === "recovery" && next === "start";
+    const idle = next === "recovery" || (this.#state === "start" && next === "start") || recovered;
+    if (idle) this.#begin(next as State);
+    else this.#text += char;
+    if (recovered) return this.#take(char);
     if (next === "take") return this.#token();
     if (next === "stray") return this.#stray();
-    if (this.#state === "recovery" && next === "start" && STRUCTURE.includes(char)) {
-      this.#state = "start";
-      return this.take(byte);
-    }
     this.#state = next;
     return [];
   }
 
-  #token(): readonly Lexed[] {
-    const text = this.#text;
+  #begin(state: State): void {
     this.#text = "";
-    this.#state = "start";
-    return [{ token: { kind: kindOf(text), text } }];
+    this.#state = state;
+    this.#place = { line: this.#line, column: this.#column + 1 };
+  }
+
+  #token(): readonly Lexed[] {
+    const token = { kind: kindOf(this.#text), text: this.#text, place: this.#place };
+    this.#begin("start");
+    return [{ token }];
   }
 
   #stray(): readonly Lexed[] {
-    const stray = this.#text;
-    this.#text = "";
-    this.#state = "recovery";
-    return [{ stray }];
+    const found = { stray: this.#text, place: this.#place };
+    this.#begin("recovery");
+    return [found];
   }
 }
 

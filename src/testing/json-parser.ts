@@ -1,20 +1,39 @@
-import type { Token } from "./json-lexer.ts";
+import type { Place, Token } from "./json-lexer.ts";
 import { type Json, qemuNumber } from "./json-value.ts";
 
-/** Why tokens are no JSON, in QEMU's words (without the `JSON parse error, ` before them). */
-export class JsonParseError extends Error {}
+/** Why tokens are no JSON, in QEMU's words (without the `JSON parse error, ` before them), and where. */
+export class JsonParseError extends Error {
+  /** Undefined where the mistake is that nothing more comes. */
+  readonly place: Place | undefined;
 
-/** Tokens of one whole text to its value, with the words QEMU has for each mistake (measured on 7.2). */
-export function parseTokens(tokens: readonly Token[]): Json {
-  return new Parser(tokens).value();
+  constructor(why: string, place?: Place) {
+    super(why);
+    this.place = place;
+  }
+}
+
+/** What QEMU says to each mistake: up to 10.0, and since 11.0 (both measured; which version changed is not known). */
+const WORDS = { key: "key is not a string in object", colon: "missing : in object pair", dict: "expected separator in dict", list: "expected separator in list" };
+const NEW_WORDS = { key: "expecting key", colon: "expecting ':'", dict: "expected ',' or '}'", list: "expected ',' or ']'" };
+
+/** The first version that tells where a mistake is, and has other words. */
+export const TELLS_PLACE = 11;
+
+/** Tokens of one whole text to its value. `major`: of the QEMU whose words and numbers are wanted. Throws JsonParseError. */
+export function parseTokens(tokens: readonly Token[], major: number): Json {
+  return new Parser(tokens, major).value();
 }
 
 class Parser {
   readonly #tokens: readonly Token[];
+  readonly #major: number;
+  readonly #words: typeof WORDS;
   #at = 0;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], major: number) {
     this.#tokens = tokens;
+    this.#major = major;
+    this.#words = major < TELLS_PLACE ? WORDS : NEW_WORDS;
   }
 
   value(): Json {
@@ -25,13 +44,13 @@ class Parser {
       case "[":
         return this.#list();
       case "string":
-        return unquote(token.text);
+        return unquote(token);
       case "number":
-        return qemuNumber(token.text);
+        return qemuNumber(token.text, this.#major);
       case "word":
-        return keyword(token.text);
+        return keyword(token);
       default:
-        throw new JsonParseError("expecting value");
+        throw new JsonParseError("expecting value", token?.place);
     }
   }
 
@@ -39,15 +58,22 @@ class Parser {
     const members = new Map<string, Json>();
     if (this.#next("}")) return members;
     do {
-      const key = this.value();
-      if (typeof key !== "string") throw new JsonParseError("key is not a string in object");
-      if (!this.#next(":")) throw new JsonParseError("missing : in object pair");
+      const key = this.#key();
+      this.#need(":", this.#words.colon);
       const value = this.value();
-      if (members.has(key)) throw new JsonParseError("duplicate key");
+      if (members.has(key)) throw new JsonParseError("duplicate key", this.#tokens[this.#at - 1]?.place);
       members.set(key, value);
     } while (this.#next(","));
-    if (!this.#next("}")) throw new JsonParseError("expected separator in dict");
+    this.#need("}", this.#words.dict);
     return members;
+  }
+
+  #key(): string {
+    const token = this.#tokens[this.#at];
+    if (this.#major >= TELLS_PLACE && token?.kind !== "string") throw new JsonParseError(this.#words.key, token?.place);
+    const key = this.value();
+    if (typeof key !== "string") throw new JsonParseError(this.#words.key, token?.place);
+    return key;
   }
 
   #list(): Json {
@@ -55,7 +81,7 @@ class Parser {
     if (this.#next("]")) return items;
     do items.push(this.value());
     while (this.#next(","));
-    if (!this.#next("]")) throw new JsonParseError("expected separator in list");
+    this.#need("]", this.#words.list);
     return items;
   }
 
@@ -64,18 +90,31 @@ class Parser {
     this.#at += 1;
     return true;
   }
+
+  #need(kind: Token["kind"], complaint: string): void {
+    if (!this.#next(kind)) throw new JsonParseError(complaint, this.#tokens[this.#at]?.place);
+  }
 }
 
-function keyword(text: string): Json {
+function keyword({ text, place }: Token): Json {
   if (text === "null") return null;
   if (text === "true" || text === "false") return text === "true";
-  throw new JsonParseError(`invalid keyword '${text}'`);
+  throw new JsonParseError(`invalid keyword '${text}'`, place);
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '"': '"', "'": "'", "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
 /** The content of a quoted token. Its characters are bytes: they are decoded as UTF-8 here, as strictly as QEMU does. */
-function unquote(token: string): string {
+function unquote({ text: token, place }: Token): string {
+  try {
+    return unescape(token);
+  } catch (error) {
+    if (error instanceof JsonParseError) throw new JsonParseError(error.message, place);
+    throw error;
+  }
+}
+
+function unescape(token: string): string {
   const body = token.slice(1, -1);
   let text = "";
   for (let at = 0; at < body.length; ) {
@@ -90,12 +129,25 @@ function unquote(token: string): string {
   return text;
 }
 
+/** Whether a code point is no character, though it can be encoded: QEMU takes none of them. */
+function isNoncharacter(text: string): boolean {
+  const code = text.codePointAt(0) ?? 0;
+  return (code & 0xfffe) === 0xfffe || (code >= 0xfdd0 && code <= 0xfdef);
+}
+
+/** UTF-8 as QEMU has it: a NUL may come as two bytes, so that its strings need not have one within (R15). */
 function decode(bytes: string): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
+    const text = bytes.split("\xc0\x80").map(decodeStrictly).join("\0");
+    if (![...text].some(isNoncharacter)) return text;
   } catch {
-    throw new JsonParseError("invalid UTF-8 sequence in string");
+    // As below.
   }
+  throw new JsonParseError("invalid UTF-8 sequence in string");
+}
+
+function decodeStrictly(bytes: string): string {
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
 }
 
 function unescapeAt(body: string, at: number, token: string): readonly [text: string, length: number] {
@@ -108,8 +160,9 @@ function unescapeAt(body: string, at: number, token: string): readonly [text: st
   const rest = `${body}${token.charAt(0)}`.slice(at);
   const pair = /^\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}/.exec(rest);
   const single = pair ?? /^\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}/.exec(rest);
-  if (single === null) throw new JsonParseError(`${badUnicode(rest)} is not a valid Unicode character`);
-  return [JSON.parse(`"${single[0]}"`) as string, single[0].length];
+  const piece = single === null ? undefined : (JSON.parse(`"${single[0]}"`) as string);
+  if (single === null || piece === undefined || isNoncharacter(piece)) throw new JsonParseError(`${single?.[0] ?? badUnicode(rest)} is not a valid Unicode character`);
+  return [piece, single[0].length];
 }
 
 /** The part that QEMU quotes: up to the first digit that is none, else the whole escape. */

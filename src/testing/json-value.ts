@@ -10,11 +10,37 @@ export type JsonObject = ReadonlyMap<string, Json>;
 /** A number as it is written: an integer of any size, a decimal, or the `inf` that QEMU prints for 1e400. */
 export interface JsonNumber {
   readonly digits: string;
+  /** QEMU keeps it as a double, whatever its digits: 1.0 is no integer. */
+  readonly real?: true;
 }
 
 /** Whether a value is an object (and not a list, a number or null). */
 export function isObject(value: Json | undefined): value is JsonObject {
   return value instanceof Map;
+}
+
+/**
+ * Members in the order in which QEMU keeps and prints them: by a hash of the name into 512 buckets, the newest first in each. So `return` comes
+ * before `id`, `id` before `error`, and an id that is an object comes back otherwise than it was sent (R25, R32). `names` in order of arrival.
+ */
+export function qemuOrder(names: readonly string[]): readonly string[] {
+  const placed = names.map((name, index) => ({ name, index, bucket: bucketOf(name) }));
+  return placed.sort((a, b) => a.bucket - b.bucket || b.index - a.index).map(({ name }) => name);
+}
+
+/** A value as QEMU has it in hand once it has read it: its members in QEMU's order. */
+export function asKept(value: Json): Json {
+  if (Array.isArray(value)) return value.map(asKept);
+  if (!isObject(value)) return value;
+  return new Map(qemuOrder([...value.keys()]).map((name) => [name, asKept(value.get(name) ?? null)]));
+}
+
+/** The hash of qobject/qdict.c, by way of Samba's TDB: 32 bits, unsigned. */
+function bucketOf(name: string): number {
+  const bytes = new TextEncoder().encode(name);
+  let hash = Math.imul(0x238f13af, bytes.length);
+  for (const [index, byte] of bytes.entries()) hash = (hash + (byte << ((index * 5) % 24))) | 0;
+  return (Math.imul(1103515243, hash) + 12345) & 511;
 }
 
 /** Whether a value is a number. */
@@ -24,14 +50,22 @@ export function isNumber(value: Json | undefined): value is JsonNumber {
 
 /**
  * A number as QEMU keeps and prints it: int64, else uint64, else a double with 17 digits, where 1.0 becomes `1` and 1e400 `inf`.
- * Source: the `number` rule of docs/interop/qmp-spec.rst, and what QEMU 7.2 echoes as an id.
+ * Before 6.0 it had six decimals, and no exponent. Source: the `number` rule of docs/interop/qmp-spec.rst, and what QEMU 7.2 echoes as an id.
  */
-export function qemuNumber(text: string): JsonNumber {
+export function qemuNumber(text: string, major = 10): JsonNumber {
   if (!/[.eE]/.test(text)) {
     const exact = BigInt(text);
     if (exact >= -(1n << 63n) && exact < 1n << 64n) return { digits: exact.toString() };
   }
-  return { digits: seventeenDigits(Number(text)) };
+  return { digits: major < 6 ? sixDecimals(Number(text)) : seventeenDigits(Number(text)), real: true };
+}
+
+/** C's `%f`, without the zeros at its end. */
+function sixDecimals(value: number): string {
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (Math.abs(value) >= 1e20) return BigInt(value).toString();
+  const digits = trimZeros(value.toFixed(6));
+  return Object.is(value, -0) ? "-0" : digits;
 }
 
 /** C's `%.17g`. */

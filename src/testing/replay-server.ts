@@ -4,12 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Departure, DepartureError } from "./departure.ts";
 import { eventNow } from "./event.ts";
+import { majorOf } from "./greeting.ts";
 import { fromPlain } from "./json-value.ts";
 import { parsePlace } from "./listening.ts";
 import type { Said } from "./request.ts";
 import { IDLE, Stage } from "./stage.ts";
 import { EventThrottle } from "./throttle.ts";
 import { timelineOf } from "./timeline.ts";
+import { readSchema, type SchemaEntry, Vocabulary } from "./vocabulary.ts";
 import { parseTranscript, placeOf, readTranscript, type Transcript } from "./transcript.ts";
 
 /** Bad weather on every connection. A transcript's directives can do the same at one point of it. */
@@ -49,6 +51,11 @@ export interface ReplayOptions {
   readonly oob?: boolean;
   /** When nobody asked for so many milliseconds, the scene's next recorded event comes. Default 250. */
   readonly idle?: number;
+  /**
+   * A recorded reply to query-qmp-schema, or its file's path: what the transcript does not have is then refused in QEMU's own words where QEMU
+   * would refuse it (an unknown command, arguments that are missing or wrong), and is no departure.
+   */
+  readonly schema?: string | readonly SchemaEntry[];
   /** Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error. */
   readonly answers?: Readonly<Record<string, (args: unknown) => unknown>>;
 }
@@ -90,13 +97,15 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
   const transcript = typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? parseTranscript("#! end\n", "nothing"));
   const places = options.monitors ?? [{ name: "control" }, { name: "watch" }];
   const folder = places.some((it) => it.address === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
+  const timeline = timelineOf(transcript);
   const stage = new Stage({
-    timeline: timelineOf(transcript),
+    timeline: timeline,
     monitors: places.map((it) => it.name),
     weather: options.weather ?? {},
     oob: options.oob,
     idle: options.idle ?? IDLE,
     answers: options.answers ?? {},
+    vocabulary: new Vocabulary(typeof options.schema === "string" ? await readSchema(options.schema) : options.schema, majorOf(timeline)),
   });
   const addresses = places.map((it) => parsePlace(it.address ?? `unix:${join(folder ?? "", `${it.name}.sock`)}`));
   await Promise.all(addresses.map((address, index) => stage.monitors[index]?.listen(address)));

@@ -4,11 +4,13 @@ import process, { env, kill, pid } from "node:process";
 import { splitOptions } from "../config/options.ts";
 import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
 import { eventNow } from "./event.ts";
+import { majorOf } from "./greeting.ts";
 import { parsePlace } from "./listening.ts";
 import { takeLife, writeNote } from "./lives.ts";
 import { splitWords } from "./shell-words.ts";
 import { IDLE, Stage } from "./stage.ts";
 import { timelineOf } from "./timeline.ts";
+import { Vocabulary } from "./vocabulary.ts";
 import { placeOf, readTranscript, type Transcript } from "./transcript.ts";
 
 /** What became of a start: the life runs until `ended`; its status is what the process has to end with. */
@@ -26,15 +28,17 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
   const path = transcripts[life - 1];
   if (path === undefined) throw new EmulatorRefusal(`no life left: ${transcripts.length} recorded, this would be number ${life}`);
   const transcript = await readTranscript(path);
+  const timeline = timelineOf(transcript);
   const notes = new Notes(state, life, transcript);
   refuseAsRecorded(transcript, notes);
   const stage = new Stage({
-    timeline: timelineOf(transcript),
+    timeline,
     monitors: options.monitors.map((it) => it.name),
     weather: {},
     oob: undefined,
     idle: IDLE,
     answers: {},
+    vocabulary: new Vocabulary(undefined, majorOf(timeline)),
     onDeparture: (departure) => notes.departure(departure),
     onChange: () => notes.unplayed(stage),
     onStderr: (text) => writeSync(2, text),

@@ -63,20 +63,28 @@ export function successReply(value: Json, id: Json | undefined): Json {
   return new Map<string, Json>([["return", value], ...(id === undefined ? [] : [["id", id] as const])]);
 }
 
-/**
- * What QEMU says to qmp_capabilities on a connection that still negotiates: what is enabled, or why not. Source: R8, measured on 7.2.
- */
-export function negotiate(request: Request, offered: readonly string[]): readonly string[] | Refusal {
+/** What QEMU says to qmp_capabilities on a connection that still negotiates: what is enabled, or why not. Source: R8, measured on 5.2 to 11.1. */
+export function negotiate(request: Request, major: number, offered: readonly string[]): readonly string[] | Refusal {
+  const mistake = wrongCapabilities(request, major);
+  if (mistake !== undefined) return mistake;
+  const enable = (request.arguments.get("enable") ?? []) as readonly string[];
+  const missing = enable.find((name) => !offered.includes(name));
+  return missing === undefined ? enable : generic(`Capability ${missing} not available`, request.id);
+}
+
+/** What QEMU says to a value that an enumeration does not have. It calls an item of a list `null` here. */
+export function noSuchValue(name: string, value: string, major: number): string {
+  return major < 6 ? `Invalid parameter '${value}'` : `Parameter '${name}' does not accept value '${value}'`;
+}
+
+/** What is wrong with the arguments of qmp_capabilities, wherever it is asked. */
+export function wrongCapabilities(request: Request, major: number): Refusal | undefined {
   const stranger = [...request.arguments.keys()].find((key) => key !== "enable");
   const enable = request.arguments.get("enable") ?? [];
   if (!Array.isArray(enable)) return generic("Invalid parameter type for 'enable', expected: array", request.id);
   for (const [index, name] of enable.entries()) {
     if (typeof name !== "string") return generic(`Invalid parameter type for 'enable[${index}]', expected: string`, request.id);
-    // So 7.2 and 10.0 call an item of a list here.
-    if (name !== "oob") return generic(`Parameter 'null' does not accept value '${name}'`, request.id);
+    if (name !== "oob") return generic(noSuchValue("null", name, major), request.id);
   }
-  if (stranger !== undefined) return generic(`Parameter '${stranger}' is unexpected`, request.id);
-  const missing = enable.find((name) => !offered.includes(name as string));
-  if (missing !== undefined) return generic(`Capability ${String(missing)} not available`, request.id);
-  return enable as readonly string[];
+  return stranger === undefined ? undefined : generic(`Parameter '${stranger}' is unexpected`, request.id);
 }

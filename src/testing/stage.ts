@@ -8,14 +8,12 @@ import { FakeMonitor } from "./fake-monitor.ts";
 import { greetingOf } from "./greeting.ts";
 import { FakeThreads } from "./fake-threads.ts";
 import type { Input } from "./json-input.ts";
-import { canonical, formatJson, type Json, toPlain } from "./json-value.ts";
+import { asKept, canonical, formatJson, type Json, toPlain } from "./json-value.ts";
 import { Playhead } from "./playhead.ts";
-import { threadsIn, withId, withPresent, withThreads } from "./rendering.ts";
-import { generic, negotiate, type Refusal, refusalReply, type Request, type Said, successReply, toRequest } from "./request.ts";
+import { withId, withPresent } from "./rendering.ts";
+import { generic, negotiate, type Refusal, refusalReply, type Request, type Said, successReply, toRequest, wrongCapabilities } from "./request.ts";
 import type { Timeline } from "./timeline.ts";
-
-/** The commands that may overtake others, in all versions from 5.2 to 11.1. Source: `allow-oob` of query-qmp-schema (R33). */
-const OOB_COMMANDS: readonly string[] = ["migrate-recover", "migrate-pause", "yank", "query-yank"];
+import type { Vocabulary } from "./vocabulary.ts";
 
 /** Milliseconds after which one who ended his half of the connection, and waits for a reply, is taken to have left. */
 const DESERTED = 100;
@@ -35,6 +33,7 @@ export interface StageOptions {
   /** Milliseconds without a request after which time passes by itself. */
   readonly idle: number;
   readonly answers: Readonly<Record<string, (args: unknown) => unknown>>;
+  readonly vocabulary: Vocabulary;
   readonly onDeparture?: (departure: Departure) => void;
   /** A changing command was played. */
   readonly onChange?: () => void;
@@ -108,7 +107,7 @@ export class Stage {
 
   #admit(socket: Socket, nth: number, monitor: FakeMonitor): Client {
     const prologue = this.#options.timeline.prologues.filter((it) => it.monitor === monitor.name)[nth];
-    const client: Client = new Client(socket, prologue, this.#options.weather, (input) => this.#hear(input, client, monitor));
+    const client: Client = new Client(socket, { prologue, weather: this.#options.weather, major: this.#options.vocabulary.major }, (input) => this.#hear(input, client, monitor));
     this.happen(prologue?.before ?? [], client);
     const { greeting, before, deaf } = this.#options.weather;
     if (before !== undefined) client.outlet.raw(before);
@@ -162,7 +161,7 @@ export class Stage {
 
   async #answer(input: Input, client: Client, monitor: FakeMonitor): Promise<void> {
     clearTimeout(this.#idle);
-    const request = "error" in input ? generic(input.error, undefined) : toRequest(input.value, client.oob);
+    const request = "error" in input ? generic(input.error, undefined) : toRequest(asKept(input.value), client.oob);
     const refused = "desc" in request ? request : this.#byRule(request, client);
     if (refused !== undefined) client.outlet.value("desc" in refused ? refusalReply(refused) : refused.reply);
     else if (!("desc" in request)) await this.#perform(request, client, monitor);
@@ -173,14 +172,15 @@ export class Stage {
   /** The protocol's own business; undefined where the request is the machine's. */
   #byRule(request: Request, client: Client): Refusal | { readonly reply: Json; readonly after: () => void } | undefined {
     const found = (desc: string): Refusal => ({ class: "CommandNotFound", desc, id: request.id });
+    const { vocabulary } = this.#options;
     const capabilities = request.command === "qmp_capabilities";
     if (client.negotiated) {
-      if (request.oob && !OOB_COMMANDS.includes(request.command)) return generic(`The command ${request.command} does not support OOB`, request.id);
+      if (request.oob && !vocabulary.overtakes(request.command)) return generic(`The command ${request.command} does not support OOB`, request.id);
       if (!capabilities) return undefined;
-      return found("Capabilities negotiation is already complete, command ignored");
+      return wrongCapabilities(request, vocabulary.major) ?? found("Capabilities negotiation is already complete, command ignored");
     }
     if (!capabilities) return found("Expecting capabilities negotiation with 'qmp_capabilities'");
-    const enabled = negotiate(request, client.outlet.greeted.includes('"oob"') ? ["oob"] : []);
+    const enabled = negotiate(request, vocabulary.major, client.outlet.greeted.includes('"oob"') ? ["oob"] : []);
     if ("desc" in enabled) return enabled;
     this.happen(client.prologue?.between ?? [], client);
     client.oob = enabled.includes("oob");
@@ -199,14 +199,9 @@ export class Stage {
     const plain = toPlain(request.arguments);
     this.said.push({ monitor: monitor.name, command: request.command, arguments: plain });
     const handler = Object.hasOwn(this.#options.answers, request.command) ? this.#options.answers[request.command] : undefined;
-    if (handler !== undefined) return this.#reply(monitor, await handled(handler, plain, request.id));
+    if (handler !== undefined) return monitor.say(this.#unasked(request) ?? (await handled(handler, plain, request.id)));
     const play = this.playhead.ask(request.command, canonical(request.arguments), plain);
-    if ("departure" in play) {
-      const departure = { message: play.departure, line: play.line, command: request.command };
-      this.departures.push(departure);
-      this.#options.onDeparture?.(departure);
-      return this.#reply(monitor, formatJson(refusalReply(generic(play.departure, request.id))));
-    }
+    if ("departure" in play) return monitor.say(this.#unasked(request) ?? this.#depart(play, request));
     this.happen(play.before, client);
     const { exchange } = play;
     if (!exchange.query) this.#options.onChange?.();
@@ -215,27 +210,30 @@ export class Stage {
     if (exchange.reply === undefined) return;
     if (exchange.late && monitor.client === client) await monitor.nextClient();
     const text = withPresent(withId(exchange.reply, request.id), exchange.at);
-    const realized = await this.#realize(text, request.command);
-    monitor.client?.outlet.message(realized, exchange.modifiers);
+    monitor.say(await this.threads.inReply(request.command, text), exchange.modifiers);
     this.happen(play.after, client);
+  }
+
+  /** What needs no machine to be answered: the schema itself, and what it does not allow. */
+  #unasked(request: Request): string | undefined {
+    const { vocabulary, answers } = this.#options;
+    const refusal = vocabulary.refusal(request);
+    if (refusal !== undefined) return formatJson(refusalReply(refusal));
+    const known = Object.hasOwn(answers, request.command) ? undefined : vocabulary.introduce(request.command);
+    return known === undefined ? undefined : formatJson(successReply(known, request.id));
+  }
+
+  #depart(play: { readonly departure: string; readonly line: number }, request: Request): string {
+    const departure = { message: play.departure, line: play.line, command: request.command };
+    this.departures.push(departure);
+    this.#options.onDeparture?.(departure);
+    return formatJson(refusalReply(generic(play.departure, request.id)));
   }
 
   /** Waits for a client to give up on its reply. Its place is free then, though its command goes on. */
   async #desertion(client: Client): Promise<void> {
     await client.gone;
     client.socket.destroy();
-  }
-
-  async #realize(text: string, command: string): Promise<string> {
-    const recorded = threadsIn(command, text);
-    if (recorded.size === 0) return text;
-    const real = await this.threads.realize(recorded);
-    if (command === "query-cpus-fast") await this.threads.retain(recorded);
-    return withThreads(text, real);
-  }
-
-  #reply(monitor: FakeMonitor, text: string): void {
-    monitor.client?.outlet.message(text);
   }
 
   #waitIdly(): void {

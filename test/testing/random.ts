@@ -1,5 +1,12 @@
+/** A source of choices that are the same for the same seed. */
+export interface Random {
+  /** A whole number from 0, below the limit. */
+  below(limit: number): number;
+  pick<T>(items: readonly T[]): T;
+}
+
 /** Pseudo-random numbers from a seed, so that a failing case can be run again: mulberry32's idea, a hash of a counter. */
-export function randomFrom(seed: number): { readonly below: (limit: number) => number; readonly pick: <T>(items: readonly T[]) => T } {
+export function randomFrom(seed: number): Random {
   let counter = seed;
   const below = (limit: number): number => {
     counter = (counter + 0x9e3779b9) | 0;

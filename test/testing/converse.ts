@@ -1,0 +1,146 @@
+import type { Step } from "./conversation.ts";
+import { type WireClient, wireClient } from "./wire-client.ts";
+
+/** What each client heard, in order: `monitor 0, client 1: {"return": {}}`. Out-of-band replies are told apart, as they may overtake (R32). */
+export type Heard = readonly string[];
+
+/** How long an answer may take before it is taken for none, in milliseconds. */
+const PATIENCE = 4000;
+
+/** Acts out a conversation with whoever listens at these addresses. Never rejects for what the other side does: silence and endings are told. */
+export async function converse(addresses: readonly string[], steps: readonly Step[]): Promise<Heard> {
+  const parts = addresses.map((address, index) => new Part(address, index));
+  try {
+    for (const [index, step] of steps.entries()) {
+      const part = parts[step.monitor];
+      if (part === undefined) continue;
+      if (step.kind === "quit") {
+        await part.quit();
+        await Promise.all(parts.map((it) => it.ended()));
+        break;
+      }
+      if (!(await part.take(step, index))) break;
+    }
+    return parts.flatMap((it) => it.heard());
+  } finally {
+    for (const part of parts) await part.leave();
+  }
+}
+
+/** One monitor, and those who speak to it, one after the other. */
+class Part {
+  readonly #address: string;
+  readonly #monitor: number;
+  readonly #heard: string[][] = [];
+  #client: WireClient | undefined;
+  #next: { readonly client: WireClient; readonly sync: string } | undefined;
+
+  constructor(address: string, monitor: number) {
+    this.#address = address;
+    this.#monitor = monitor;
+  }
+
+  /** Gives false when the other side fell silent or hung up, so that nothing more is to be learnt. */
+  async take(step: Exclude<Step, { readonly kind: "quit" }>, index: number): Promise<boolean> {
+    switch (step.kind) {
+      case "say":
+        if (this.#client === undefined && !(await this.#greeted(await wireClient(this.#address)))) return false;
+        await speak(this.#client as WireClient, step, `sync-${index}`);
+        return this.#until(`sync-${index}`);
+      case "queue":
+        if (this.#client === undefined || this.#next !== undefined) return true;
+        this.#next = { client: await wireClient(this.#address), sync: `sync-${index}` };
+        await speak(this.#next.client, step, `sync-${index}`);
+        return true;
+      case "leave":
+        return this.#succeed(step.half);
+    }
+  }
+
+  /** Tells QEMU to end, as a client in command mode. */
+  async quit(): Promise<void> {
+    this.#client ??= await wireClient(this.#address);
+    if (this.#heard.length === 0) this.#heard.push([]);
+    this.#client.send('{"execute":"qmp_capabilities","id":"last"}\n{"execute":"quit","id":"quit"}\n');
+  }
+
+  /** Reads to the end, where there is somebody to read. */
+  async ended(): Promise<void> {
+    if (this.#client === undefined) return;
+    const over = await within(this.#client.ended);
+    this.#keep(`${this.#client.received()}${over ? "(end)" : "(no end)"}\r\n`);
+  }
+
+  async leave(): Promise<void> {
+    for (const client of [this.#client, this.#next?.client]) await client?.[Symbol.asyncDispose]();
+    this.#client = this.#next = undefined;
+  }
+
+  heard(): Heard {
+    return this.#heard.flatMap((lines, client) => {
+      const said = lines.map((line) => `monitor ${this.#monitor}, client ${client}: ${withoutTime(line)}`);
+      const early = (line: string): boolean => line.includes('"id": "oob-');
+      return [...said.filter((it) => !early(it)), ...said.filter(early)];
+    });
+  }
+
+  async #succeed(half: boolean): Promise<boolean> {
+    const client = this.#client;
+    if (client === undefined) return true;
+    if (half) {
+      client.socket.end();
+      await this.ended();
+    }
+    await client[Symbol.asyncDispose]();
+    this.#client = undefined;
+    const next = this.#next;
+    this.#next = undefined;
+    if (next === undefined) return true;
+    return (await this.#greeted(next.client)) && this.#until(next.sync);
+  }
+
+  async #greeted(client: WireClient): Promise<boolean> {
+    this.#client = client;
+    this.#heard.push([]);
+    return this.#until('"QMP"');
+  }
+
+  /** Reads up to the line that has the mark. */
+  async #until(mark: string): Promise<boolean> {
+    for (;;) {
+      const line = await within((this.#client as WireClient).line().catch((error: unknown) => `(${String(error)})`));
+      this.#keep(`${line === undefined || line === true ? `(silence instead of ${mark})` : line}\r\n`);
+      if (typeof line !== "string" || line.startsWith("(")) return false;
+      if (line.includes(mark)) return true;
+    }
+  }
+
+  #keep(text: string): void {
+    this.#heard.at(-1)?.push(...text.split("\r\n").slice(0, -1));
+  }
+}
+
+/** Says it all, and then a request whose answer shows that all before it is answered. A control character brings the other side back to its senses (R23). */
+async function speak(client: WireClient, { pieces, resync }: { readonly pieces: readonly string[]; readonly resync: boolean }, sync: string): Promise<void> {
+  for (const piece of [...pieces, `${resync ? "\x01" : ""}\n{"execute":"query-name","id":"${sync}"}\n`]) {
+    client.socket.write(Buffer.from(piece, "latin1"));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function withoutTime(line: string): string {
+  return line.replace(/"timestamp": \{"seconds": \d+, "microseconds": \d+\}/, '"timestamp": …');
+}
+
+/** What a promise gives; undefined if it takes too long. */
+async function within<T>(promise: Promise<T>): Promise<T | true | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), PATIENCE);
+  });
+  try {
+    return await Promise.race([promise.then((value) => value ?? true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
