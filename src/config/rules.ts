@@ -58,7 +58,18 @@ function pinRules(pin: Values, max: number | undefined): readonly ConfigIssue[] 
 function looksLikeCpuList(text: string): boolean {
   const items = text.split(",").map((item) => /^(\^?)(\d{1,4})(?:-(\d{1,4}))?$/.exec(item));
   const well = items.every((item) => item !== null && Number(item[2]) <= Number(item[3] ?? item[2]) && Number(item[3] ?? item[2]) < 8192);
-  return well && items.some((item) => item?.[1] === "");
+  return well && leavesAny(items.flatMap((item) => (item === null ? [] : [{ out: item[1] === "^", first: Number(item[2]), last: Number(item[3] ?? item[2]) }])));
+}
+
+/** Whether a CPU is left when what is excluded is taken out. */
+function leavesAny(ranges: readonly { readonly out: boolean; readonly first: number; readonly last: number }[]): boolean {
+  const left = new Set<number>();
+  const each = (out: boolean, act: (cpu: number) => unknown): void => {
+    for (const range of ranges) if (range.out === out) for (let cpu = range.first; cpu <= range.last; cpu++) act(cpu);
+  };
+  each(false, (cpu) => left.add(cpu));
+  each(true, (cpu) => left.delete(cpu));
+  return left.size > 0;
 }
 
 function objectAt(from: unknown, key: string): Values {

@@ -10,28 +10,28 @@ export const balloon: StepKind<BalloonStep> = {
   what: (step) => `balloon to ${formatSize(step.target)}`,
   sends: (step) => `balloon {"value":${step.target}}`,
   undoing: (step) => `balloon {"value":${step.before}}`,
-  begin: async (step, { monitor }) => {
-    await monitor.ask((session) => session.execute("balloon", { value: step.target }));
+  begin: async (step, { monitor, deadline, signal }) => {
+    await monitor.ask((session) => session.execute("balloon", { value: step.target }), { by: deadline, signal });
   },
-  settle: (step, work) => wait(step, [step.target], work),
+  settle: wait,
   // Refused by QEMU, it has changed nothing, and would be refused again.
   inverse: (step, _now, _before, cause) => (cause instanceof CommandError ? [] : [{ kind: "balloon", target: step.before, before: step.target, actual: step.actual }]),
 };
 
-async function wait(step: BalloonStep, ends: readonly number[], work: Work): Promise<StepEnd> {
+async function wait(step: BalloonStep, work: Work): Promise<StepEnd> {
   const { seen, done } = await settle(
     work.monitor,
     {
       hints: ["BALLOON_CHANGE"],
       look: async (session) => (await session.execute("query-balloon")).actual,
       // A guest that does not run moves nothing: no use in waiting for it.
-      done: (actual) => ends.includes(actual) || !work.live.running,
+      done: (actual) => actual === step.target || !work.live.running,
       onLook: (actual) => work.onProgress?.({ what: "memory", actual, wanted: step.target, elapsed: work.deadline.elapsed(), timeout: work.deadline.timeout }),
     },
     work.deadline,
     work.signal,
   );
-  if (ends.includes(seen)) return { outcome: "done" };
+  if (seen === step.target) return { outcome: "done" };
   return { outcome: "pending", reason: stillAt(step, seen, done) };
 }
 

@@ -5,7 +5,8 @@ import { isAlive } from "../host/threads.ts";
 import type { Session } from "../qmp/session.ts";
 import { connectInTurn } from "./dial.ts";
 import { DiedError } from "./errors.ts";
-import { deadlineIn } from "./step.ts";
+import { type Deadline, deadlineIn } from "./step.ts";
+import { inTime } from "./in-time.ts";
 
 /** Where a machine's control monitor is, and how to learn of its end. */
 export interface MonitorTarget {
@@ -14,6 +15,12 @@ export interface MonitorTarget {
   /** The QEMU process, where it is known: what tells a broken connection from a dead QEMU. */
   readonly pid: number | null;
   readonly lastWords: () => Promise<string | null>;
+}
+
+/** How long a question may wait for its answer. */
+export interface AskOptions {
+  readonly by?: Deadline;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How long a broken connection may take to come back before the machine counts as unreachable. */
@@ -54,14 +61,19 @@ export class Monitor implements AsyncDisposable {
    * Asks, and asks once more on a new connection when this one breaks: only for questions, or for commands that
    * may be sent twice.
    *
-   * @throws DiedError when QEMU is gone, else what the question throws
+   * @throws DiedError when QEMU is gone, TimeoutError when there is no answer by the deadline, an abort's reason, else what the question throws
    */
-  async ask<T>(question: (session: Session) => Promise<T>): Promise<T> {
+  ask<T>(question: (session: Session) => Promise<T>, options: AskOptions = {}): Promise<T> {
+    return inTime((wanted) => this.#ask(question, wanted), `${this.target.name}: the monitor`, options);
+  }
+
+  async #ask<T>(question: (session: Session) => Promise<T>, wanted: () => boolean): Promise<T> {
     try {
       return await question(this.#session);
     } catch (error) {
-      if (!isErrorCode(error, "closed")) throw error;
+      if (!isErrorCode(error, "closed") || !wanted()) throw error;
       await this.revive(error);
+      if (!wanted()) throw error;
       return question(this.#session);
     }
   }

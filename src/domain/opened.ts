@@ -2,7 +2,7 @@ import type { Stored } from "../config/store.ts";
 import type { ChangeOptions } from "./change.ts";
 import { factsOf, factsWithout, findFor } from "./facts.ts";
 import { openControl } from "./machine.ts";
-import type { Monitor } from "./monitor.ts";
+import type { AskOptions, Monitor } from "./monitor.ts";
 import type { Place } from "./place.ts";
 import type { Facts } from "./resource.ts";
 
@@ -30,14 +30,14 @@ export async function openFor(place: Place, stored: Stored | null, { signal, tim
 }
 
 /** Both sides of the domain, read on that monitor. */
-export async function readFacts(place: Place, stored: Stored | null, { open, why }: Opened, signal: AbortSignal | undefined): Promise<Facts> {
+export async function readFacts(place: Place, stored: Stored | null, { open, why }: Opened, options: AskOptions): Promise<Facts> {
   if (open === null) return factsWithout(stored, why);
   try {
-    const facts = await open.ask((session) => factsOf(place, stored, session, open.pid));
+    const facts = await open.ask((session) => factsOf(place, stored, session, open.pid), options);
     open.foundProcess(facts.live.pid);
     return facts;
   } catch (error) {
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     // Greeted and then silent, or gone while it was asked: whatever it is, it is not known to be stopped.
     return factsWithout(stored, error);
   }

@@ -40,8 +40,8 @@ function suffices({ upTo }: PinStep, wanted: CpuSet, actual: CpuSet): boolean {
 }
 
 /** The vCPU's thread as it is now: thread ids are reused, so it has to be one of QEMU's at the moment it is touched. */
-async function threadOf(vcpu: number, { monitor }: Work): Promise<number> {
-  const cpus = await monitor.ask((session) => session.execute("query-cpus-fast"));
+async function threadOf(vcpu: number, { monitor, deadline, signal }: Work): Promise<number> {
+  const cpus = await monitor.ask((session) => session.execute("query-cpus-fast"), { by: deadline, signal });
   const tid = cpus.find((cpu) => cpu["cpu-index"] === vcpu)?.["thread-id"];
   if (tid === undefined) throw new HostError(`vCPU ${vcpu}: it is not plugged any more`);
   const owner = await processOf(tid);

@@ -1,6 +1,8 @@
 import { isErrorCode } from "../errors.ts";
 import type { Session } from "../qmp/session.ts";
 import type { Live, Slot } from "./live.ts";
+import { inTime } from "./in-time.ts";
+import type { Monitor } from "./monitor.ts";
 import { settle } from "./settle.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { PlugStep, StepEnd, UnplugStep } from "./step.ts";
@@ -13,16 +15,7 @@ export const plug: StepKind<PlugStep> = {
   sends: (step) => `device_add ${JSON.stringify(argumentsOf(step))}`,
   undoing: (step) => `device_del {"id":"${step.id}"}`,
 
-  begin: async (step, { monitor }) => {
-    try {
-      await monitor.session.execute("device_add", argumentsOf(step));
-    } catch (error) {
-      if (!isErrorCode(error, "closed")) throw error;
-      await monitor.revive(error);
-      // It may have arrived before the connection broke: sent again only when it has not.
-      if (!(await isPlugged(monitor.session, step.slot))) await monitor.session.execute("device_add", argumentsOf(step));
-    }
-  },
+  begin: (step, { monitor, deadline, signal }) => inTime((wanted) => plugIn(step, monitor, wanted), "device_add", { by: deadline, signal }),
 
   settle: async (step, work): Promise<StepEnd> => {
     const look = (session: Session): Promise<boolean> => isPlugged(session, step.slot);
@@ -35,6 +28,17 @@ export const plug: StepKind<PlugStep> = {
     return slot?.plugged ? [unplugOf([slot], now)] : [];
   },
 };
+
+async function plugIn(step: PlugStep, monitor: Monitor, wanted: () => boolean): Promise<void> {
+  try {
+    await monitor.session.execute("device_add", argumentsOf(step));
+  } catch (error) {
+    if (!isErrorCode(error, "closed") || !wanted()) throw error;
+    await monitor.revive(error);
+    // It may have arrived before the connection broke: sent again only when it has not.
+    if (!(await isPlugged(monitor.session, step.slot)) && wanted()) await monitor.session.execute("device_add", argumentsOf(step));
+  }
+}
 
 function argumentsOf({ slot, id }: PlugStep): { readonly driver: string; readonly id: string } & Readonly<Record<string, unknown>> {
   return { driver: slot.type, id, ...slot.props };

@@ -1,11 +1,11 @@
 import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Scope, Value } from "./change.ts";
 import { reportStep, type StepRecord } from "./apply.ts";
 import type { LaunchConfig } from "../config/launch.ts";
-import { DiedError } from "./errors.ts";
 import type { Live } from "./live.ts";
+import { followUps } from "./follow-ups.ts";
 import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
 import type { Facts } from "./resource.ts";
-import { kindOf, withValue } from "./resources.ts";
+import { kindOf } from "./resources.ts";
 
 /** What is known at the end of a change. */
 export interface Ending {
@@ -101,46 +101,4 @@ function dynamicEnd(records: readonly StepRecord[]): Pick<Leg, "outcome" | "reas
     if (record !== undefined) return record.reason === undefined ? { outcome } : { outcome, reason: record.reason };
   }
   return { outcome: "applied" };
-}
-
-/** The command that finishes what is left, and the one that takes back what was done. */
-function followUps(outcome: Outcome, ending: Ending): Pick<Report, "finish" | "takeBack"> {
-  if (outcome !== "failed" && outcome !== "pending") return {};
-  if (ending.records.some(({ cause }) => cause instanceof DiedError)) return afterDeath(ending);
-  const finish = ending.plan.changes.flatMap((planned, position) => finishing(planned, recordsAt(position, ending), ending));
-  const back = ending.plan.changes.flatMap((planned, position) => takingBack(planned, recordsAt(position, ending), ending));
-  return { ...(finish.length > 0 ? { finish: finish.join(" && ") } : {}), ...(back.length > 0 ? { takeBack: back.join(" && ") } : {}) };
-}
-
-/** A QEMU that is gone can't be changed any more: what is left is to write the config, and to start it again. */
-function afterDeath({ plan, name, committed, facts }: Ending): Pick<Report, "finish"> {
-  if (facts.config === null) return {};
-  const fixed = plan.changes.flatMap(({ change, static: leg }) => commandFor(change, name, { static: leg?.needed === true && !committed, dynamic: false }));
-  return { finish: [...fixed, `qmpctl start ${name}`].join(" && ") };
-}
-
-function recordsAt(position: number, { records }: Ending): readonly StepRecord[] {
-  return records.filter((record) => record.change === position);
-}
-
-function finishing({ change, static: fixed }: PlannedChange, records: readonly StepRecord[], { name, committed }: Ending): readonly string[] {
-  const dynamic = records.some(({ outcome }) => outcome !== "done");
-  return commandFor(change, name, { static: fixed?.needed === true && !committed, dynamic });
-}
-
-/** Nothing where there is no way back: an unplug that QEMU has accepted, a vCPU that must not be plugged again. */
-function takingBack({ change, static: fixed, dynamic: live }: PlannedChange, records: readonly StepRecord[], { name, committed }: Ending): readonly string[] {
-  const stuck = records.some(({ step, outcome }) => step.kind === "unplug" && (outcome !== "done" || step.noReturn !== null) && outcome !== "undone");
-  const left = records.some(({ outcome }) => ["done", "pending", "failed", "undo-failed"].includes(outcome));
-  const [before, running] = [committed && fixed?.needed === true ? fixed.before : null, left && !stuck ? (live?.before ?? null) : null];
-  if (before !== null && before === running) return commandFor(withValue(change, before), name, { static: true, dynamic: true });
-  return [
-    ...(running === null ? [] : commandFor(withValue(change, running), name, { static: false, dynamic: true })),
-    ...(before === null ? [] : commandFor(withValue(change, before), name, { static: true, dynamic: false })),
-  ];
-}
-
-function commandFor(change: ChangeReport["change"], name: string, legs: { readonly static: boolean; readonly dynamic: boolean }): readonly string[] {
-  if (!legs.static && !legs.dynamic) return [];
-  return [`qmpctl ${kindOf(change).command(change, name)}${legs.static ? " --static" : ""}${legs.dynamic ? " --dynamic" : ""}`];
 }

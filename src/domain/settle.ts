@@ -32,7 +32,7 @@ export async function settle<T>(
   for (let pause = FIRST_PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 1.5)) {
     signal?.throwIfAborted();
     ears.listen();
-    const seen = await monitor.ask(awaited.look);
+    const seen = await monitor.ask(awaited.look, { by: deadline, signal });
     awaited.onLook?.(seen);
     if (awaited.done(seen)) return { seen, done: true };
     if (deadline.left() === 0) return { seen, done: false };

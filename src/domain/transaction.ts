@@ -25,6 +25,9 @@ import { undoSteps } from "./undo.ts";
 /** How long the live half may take, in milliseconds, unless told otherwise. */
 export const CHANGE_TIMEOUT = 30_000;
 
+/** How long the machine may take to say how it stands at the end, in milliseconds. */
+const LAST_LOOK = 5000;
+
 /** What is to be changed: given, or worked out from the facts once they are read (revert, persist). */
 export type Wanted = readonly Change[] | ((facts: Facts) => readonly Change[]);
 
@@ -52,7 +55,7 @@ export async function changeLocked(place: Place, wanted: Wanted, options: Locked
   const deadline = deadlineIn(options.timeout ?? CHANGE_TIMEOUT);
   const stored = await readStored(place);
   await using monitor = await openFor(place, stored, options);
-  const facts = await readFacts(place, stored, monitor, options.signal);
+  const facts = await readFacts(place, stored, monitor, { by: deadline, signal: options.signal });
   const scope = options.scope ?? "current";
   const planned = planFor(place, wanted, { scope, force: options.force ?? false, facts, stored });
   // A monitor that did not answer is not asked again.
@@ -212,7 +215,7 @@ class Transaction {
   async #liveNow(): Promise<Live | null> {
     const monitor = this.#monitor;
     if (monitor === null) return null;
-    return monitor.ask((session) => readLive(session, monitor.pid)).catch((error: unknown) => {
+    return monitor.ask((session) => readLive(session, monitor.pid), { by: deadlineIn(LAST_LOOK) }).catch((error: unknown) => {
       this.#notes.push(messageOf(error));
       return null;
     });

@@ -1,5 +1,6 @@
 import { messageOf } from "../errors.ts";
 import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
+import { TimeoutError } from "../qmp/errors.ts";
 import { DiedError } from "./errors.ts";
 import { type Live, readLive } from "./live.ts";
 import { deadlineIn, type Work } from "./step.ts";
@@ -14,14 +15,18 @@ export const UNDO_TIMEOUT = 15_000;
 export async function undoSteps(records: readonly StepRecord[], work: Work, timeout: number = UNDO_TIMEOUT): Promise<void> {
   // An interrupt has led here; it must not cut the way back short as well.
   const back: Work = { ...work, signal: undefined, deadline: deadlineIn(timeout), onProgress: undefined };
+  let silent: TimeoutError | undefined;
   for (const record of records.toReversed()) {
     if (record.outcome === "planned") record.outcome = "skipped";
-    else if (record.outcome !== "skipped") await undoOne(record, back);
+    // A monitor that did not answer in all that time is not asked for each step anew.
+    else if (record.outcome !== "skipped") silent = await undoOne(record, back, silent);
   }
 }
 
-async function undoOne(record: StepRecord, work: Work): Promise<void> {
+/** Gives the error when the monitor answers nothing any more. */
+async function undoOne(record: StepRecord, work: Work, silent: TimeoutError | undefined): Promise<TimeoutError | undefined> {
   try {
+    if (silent !== undefined) throw silent;
     const obstacle = await takeBack(record, work);
     record.outcome = obstacle === null ? "undone" : "undo-failed";
     if (obstacle !== null) record.reason = because(record, obstacle);
@@ -29,7 +34,9 @@ async function undoOne(record: StepRecord, work: Work): Promise<void> {
     record.outcome = "undo-failed";
     record.reason = because(record, messageOf(error));
     if (error instanceof DiedError) record.cause = error;
+    if (error instanceof TimeoutError) return error;
   }
+  return undefined;
 }
 
 /** Undoes one step; what stands in the way, or null when it is as before. */
@@ -43,14 +50,16 @@ async function takeBack(record: StepRecord, work: Work): Promise<string | null> 
   const records = recordsOf(inverse.map((each) => ({ step: each, change: 0 })));
   await applySteps(records, { ...work, live: now });
   const pending = records.find((record) => record.outcome === "pending");
-  if (pending !== undefined) return pending.reason ?? "not done in time";
+  // The target is back where it was: a guest that does not run can't follow it now, and will.
+  if (pending?.step.kind === "balloon" && !now.running) record.reason = [record.reason, pending.reason].filter(Boolean).join("; ");
+  else if (pending !== undefined) return pending.reason ?? "not done in time";
   return kind.irrevocable?.(step, now, cause) ?? null;
 }
 
-function readNow({ monitor }: Work): Promise<Live> {
-  return monitor.ask((session) => readLive(session, monitor.pid));
+function readNow({ monitor, deadline }: Work): Promise<Live> {
+  return monitor.ask((session) => readLive(session, monitor.pid), { by: deadline });
 }
 
-function because(record: StepRecord, obstacle: string): string {
-  return record.reason === undefined || record.reason === obstacle ? obstacle : `${record.reason}; not taken back: ${obstacle}`;
+function because({ reason }: StepRecord, obstacle: string): string {
+  return reason === undefined || reason === obstacle ? obstacle : `${reason}; not taken back: ${obstacle}`;
 }

@@ -19,10 +19,11 @@ export const unplug: StepKind<UnplugStep> = {
   undoing: (step) => (step.noReturn === null ? step.slots.map(({ slot }) => `device_add vCPU ${slot.first}`).join("; ") : undefined),
   noUndo: (step) => step.noReturn ?? undefined,
 
-  begin: async (step, { monitor }) => {
+  begin: async (step, { monitor, deadline, signal, refusals }) => {
+    for (const { device, slot } of step.slots) refusals?.expect(device, indices(slot));
     for (const [position, { device }] of step.slots.entries()) {
       // Asking twice is harmless, and one that is gone already is what is wanted.
-      await monitor.ask((session) => session.execute("device_del", { id: device })).catch((error: unknown) => {
+      await monitor.ask((session) => session.execute("device_del", { id: device }), { by: deadline, signal }).catch((error: unknown) => {
         ignoreGone(error, step.slots.slice(position).flatMap(({ slot }) => [...indices(slot)]));
       });
     }

@@ -1,0 +1,33 @@
+import { TimeoutError } from "../qmp/errors.ts";
+import type { Deadline } from "./step.ts";
+
+/** What a question gets at least, in milliseconds: a deadline that has passed is a reason to wait no longer, not one to look away. */
+export const LEAST = 2000;
+
+/**
+ * The answer, unless the deadline or an abort comes first. What was sent can't be taken back, and what comes of it later is not heard;
+ * the work is told by `wanted` that it must send nothing more.
+ *
+ * @throws TimeoutError, the signal's reason, else what the work throws
+ */
+export function inTime<T>(work: (wanted: () => boolean) => Promise<T>, what: string, { by, signal }: { readonly by?: Deadline; readonly signal?: AbortSignal | undefined }): Promise<T> {
+  const time = by === undefined ? undefined : Math.max(LEAST, by.left());
+  let wanted = true;
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = (why: unknown): void => {
+      wanted = false;
+      reject(why as Error);
+    };
+    const stop = (): void => giveUp(signal?.reason);
+    // One turn later: after this process was held up, the answer may be there already and only waits to be read.
+    const late = (): unknown => setImmediate(() => giveUp(new TimeoutError(what, Math.round(time ?? 0), "unanswered")));
+    const timer = time === undefined ? undefined : setTimeout(late, time);
+    signal?.addEventListener("abort", stop, { once: true });
+    if (signal?.aborted === true) stop();
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+    };
+    work(() => wanted).then(resolve, reject).then(end, end);
+  });
+}
