@@ -4,7 +4,9 @@ import { isErrorCode, QmpctlError, UsageError } from "../errors.ts";
 import type { EventName, QmpEvent } from "../schema/events.ts";
 import { onAbort } from "../wire/abort.ts";
 import type { Target } from "../wire/address.ts";
+import { TimeoutError } from "./errors.ts";
 import type { EventFilter, EventStream } from "./event-stream.ts";
+import { probe } from "./oob.ts";
 import { connect, type ConnectOptions, type EventOptions, type Session } from "./session.ts";
 
 /** A time without events: there may have been some. Times in milliseconds, of the host's clock. */
@@ -34,6 +36,11 @@ export interface WatchOptions<State, Name extends EventName = EventName> extends
   readonly read?: ((session: Session) => Promise<State>) | undefined;
   /** The first and the longest pause between attempts, in milliseconds: 100 and 10000 unless told; each is twice the one before. */
   readonly backoff?: { readonly first?: number; readonly longest?: number } | undefined;
+  /**
+   * How often the monitor is asked whether it is alive, in milliseconds: 15000 unless told, Infinity for never. A machine that stands
+   * still says nothing, and so does one that has nothing to say. Needs out-of-band commands; one that is only busy is not taken for dead.
+   */
+  readonly heartbeat?: number | undefined;
 }
 
 /**
@@ -118,18 +125,35 @@ export class Watcher<State, Name extends string = string> implements AsyncIterab
   /** One connection, to its end: throws why it ended. */
   async *#follow(session: Session): AsyncGenerator<Sight<State, Name>, never, undefined> {
     const stay = onAbort(this.#stop.signal, () => void session.close());
+    const pulse = this.#feel(session);
     try {
       for (;;) {
         using stream = session.events(this.#options.events, this.#options);
         yield await this.#arrive(session);
         const end = yield* this.#relay(stream);
-        if (!isErrorCode(end, "overflow")) throw end;
+        if (!isErrorCode(end, "overflow")) throw pulse.stopped ?? end;
         this.#lost = { since: Date.now(), cause: end };
       }
     } finally {
+      clearInterval(pulse.timer);
       stay();
       await session.close();
     }
+  }
+
+  /** Closes a session whose monitor has died without a word. */
+  #feel(session: Session): Pulse {
+    const { heartbeat = 15_000 } = this.#options;
+    if (!(heartbeat > 0)) throw new UsageError(`watch: a heartbeat of ${heartbeat}`, { value: heartbeat, expected: "milliseconds above 0, or Infinity" });
+    const pulse: Pulse = { timer: undefined, stopped: undefined };
+    const beat = async (): Promise<void> => {
+      if ((await probe(session, { timeout: Math.min(heartbeat, LONGEST_SILENCE) })) !== "dead") return;
+      pulse.stopped = new TimeoutError("watch", heartbeat, "wedged");
+      await session.close();
+    };
+    // A session that ends meanwhile tells it itself.
+    if (heartbeat < 2 ** 31 && session.oob) pulse.timer = setInterval(() => void beat().catch(() => {}), heartbeat);
+    return pulse;
   }
 
   async #arrive(session: Session): Promise<Sight<State, Name>> {
@@ -148,6 +172,14 @@ export class Watcher<State, Name extends string = string> implements AsyncIterab
     }
     return new QmpctlError("closed", "watch: the session was closed");
   }
+}
+
+/** How long a monitor may be silent when it is asked out of band, in milliseconds. */
+const LONGEST_SILENCE = 5000;
+
+interface Pulse {
+  timer: ReturnType<typeof setInterval> | undefined;
+  stopped: TimeoutError | undefined;
 }
 
 const LEFT = Symbol("left");

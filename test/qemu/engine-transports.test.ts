@@ -12,6 +12,7 @@ import { spawnQemu } from "../../src/qmp/spawn.ts";
 import { watch } from "../../src/qmp/watch.ts";
 import { listen } from "../../src/wire/listen.ts";
 import { rejection } from "../qmp/peer.ts";
+import { block } from "./fifo.ts";
 import { installed, launch, NO_GUEST, privateFolder, qemus } from "./machine.ts";
 
 const run = promisify(execFile);
@@ -155,6 +156,23 @@ test("R46: qemu-storage-daemon", async () => {
     daemon.kill();
     await ended;
   }
+});
+
+test("a watcher finds out a QEMU that stands still, and not one that is only busy", async () => {
+  const { binary } = await installed();
+  await using machine = await launch(binary, NO_GUEST);
+  await using watcher = watch(machine.address, { heartbeat: 300, backoff: { first: 60_000, longest: 60_000 } });
+  const up = (await watcher.next()).value;
+  if (up?.kind !== "up") throw new Error(`it begins with ${up?.kind}`);
+  const stuck = await block(machine.folder);
+  const blocked = up.session.execute(stuck.command, stuck.parameters);
+  // Longer than two heartbeats: each finds the monitor alive.
+  expect(await rejection(up.session.execute("query-name", {}, { timeout: 1000 }))).toMatchObject({ where: "busy" });
+  await stuck.release();
+  expect(await blocked).toEqual({});
+  process.kill(machine.pid, "SIGSTOP");
+  expect((await watcher.next()).value).toMatchObject({ kind: "down", error: { where: "wedged" } });
+  process.kill(machine.pid, "SIGCONT");
 });
 
 test("a watcher sees a QEMU go, and another come in its place", async () => {

@@ -56,6 +56,16 @@ test("one that reads too slowly is told of the gap, on the same connection", asy
   expect(second).toMatchObject({ kind: "up", state: 2, gap: { cause: { code: "overflow", bound: 1 } }, session: first.session });
 });
 
+test("a machine that stands still without a word is found out, and left", async () => {
+  // It greets, and then answers nothing at all.
+  await using server = await monitor(() => {});
+  const left = new Promise((resolve) => server.server.once("connection", (client: Socket) => client.once("close", resolve)));
+  await using watcher = watch(server.address, { heartbeat: 20, backoff: { first: 60_000, longest: 60_000 } });
+  expect(await take(watcher)).toMatchObject({ kind: "up" });
+  expect(await take(watcher)).toMatchObject({ kind: "down", error: { code: "timeout", where: "wedged" } });
+  await left;
+});
+
 test.each(["waiting", "pausing"] as const)("leaving ends it and lets go of the connection (%s)", async (when) => {
   await using server = await machine();
   const watcher = watch(server.address, { events: "NEVER", backoff: { first: 60_000, longest: 60_000 } });
