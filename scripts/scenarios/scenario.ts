@@ -7,8 +7,6 @@ export interface Scenario {
   /** `library`: inside this process; `program`: by the built command line. Both may be used by either; it says where the replay is tested. */
   readonly through: "library" | "program";
   readonly setting?: Setting;
-  /** The QEMUs that it is for; all unless given. */
-  readonly since?: number;
   /** Does it, and throws where something is not as it has to be. */
   readonly play: (stage: Stage) => Promise<void>;
 }

@@ -146,9 +146,12 @@ class Post {
       if (!this.#halfClose) qemu.destroy();
     };
     const hungUp = (): void => {
-      if (open) this.hungUp = true;
-      open = false;
-      client.end(() => client.destroy());
+      // A client that had left by then counts as such: its end is known at the latest when this round of events is over.
+      setImmediate(() => {
+        if (open) this.hungUp = true;
+        open = false;
+        client.end(() => client.destroy());
+      });
     };
     client.on("data", (bytes) => {
       tap.client(bytes);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { connect } from "../../src/qmp/session.ts";
-import { startReplay } from "../../src/testing/index.ts";
+import { DepartureError, startReplay } from "../../src/testing/index.ts";
 import { listRecordings, RECORDINGS, replay } from "../../scripts/scenarios/replay.ts";
+import { scenarios } from "../../scripts/scenarios/table.ts";
 
 // What real QEMU and a real guest did, without them: each recording with the scenario that it was recorded by. A new folder is a new test.
 const recordings = listRecordings().filter(({ scenario }) => scenario.through === "library");
@@ -10,8 +11,17 @@ describe.concurrent.each(recordings)("$qemu $name", (recording) => {
   test(recording.scenario.tells, { timeout: 60_000 }, () => replay(recording));
 });
 
-test("there are recordings of two QEMUs at least", () => {
-  expect(new Set(recordings.map((it) => it.qemu)).size).toBeGreaterThanOrEqual(2);
+test("every scenario is recorded, from two QEMUs at least", () => {
+  const recorded = Object.keys(scenarios).map((name) => [name, listRecordings().filter((it) => it.name === name).length]);
+  expect(recorded.filter(([, count]) => Number(count) < 2)).toEqual([]);
+});
+
+test("what is not as recorded fails, with the recording's file and line", async () => {
+  const [one, other] = ["persist-revert", "setvcpus-paused"].map((name) => recordings.find((it) => it.name === name));
+  if (one === undefined || other === undefined) throw new Error("the recordings are gone");
+  const error = await replay({ ...one, folder: other.folder }).then(() => undefined, (reason: unknown) => reason);
+  expect(error).toBeInstanceOf(DepartureError);
+  expect(error).toMatchObject({ message: expect.stringMatching(/_x86_64\/setvcpus-paused\/1\.qmp:\d+\)/) });
 });
 
 test("an event before the greeting is no obstacle", async () => {
