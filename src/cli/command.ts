@@ -31,6 +31,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   recover: () => import("./commands/recover.ts"),
   qmp: () => import("./commands/qmp.ts"),
   events: () => import("./commands/events.ts"),
+  types: () => import("./commands/types.ts"),
 };
 
 /** Verbs of virsh that mean the same here. */

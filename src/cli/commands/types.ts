@@ -1,0 +1,51 @@
+import { timeoutOf } from "../duration.ts";
+import { waitOption } from "../lifecycle.ts";
+import { misuse } from "../options.ts";
+import type { Call, Verb } from "../verb.ts";
+
+type Ask = (command: string) => Promise<unknown>;
+
+/** Writes the types of one QEMU's own commands and events, for programs in TypeScript. */
+export const verb: Verb = {
+  usage: ["types DOMAIN", "types --emulator PROGRAM"],
+  summary: "print QEMU's own commands and events as TypeScript",
+  details: [
+    "The package has types for the QEMUs that it was made for; these are for yours alone, newer or patched: qmpctl types --emulator qemu-system-riscv64 > riscv64.ts",
+    "Made of QEMU's own query-qmp-schema, which a machine answers without being disturbed; PROGRAM is started for it, with no machine, and ended.",
+  ],
+  options: {
+    emulator: { about: "ask this program instead of a machine", value: "PROGRAM" },
+    ...waitOption("how long QEMU may take to answer"),
+  },
+  operands: { names: ["DOMAIN"], required: 0 },
+  async run(call: Call): Promise<number> {
+    const { args, io } = call;
+    const [domain] = args.operands;
+    const emulator = args.text("emulator");
+    if ((domain === undefined) === (emulator === undefined)) {
+      throw misuse(domain === undefined ? "DOMAIN: missing" : `${domain}: give a DOMAIN or --emulator, not both`, domain, "DOMAIN or --emulator PROGRAM");
+    }
+    io.stdout.write(emulator === undefined ? await ofMachine(call, domain ?? "") : await ofEmulator(call, emulator));
+    return 0;
+  },
+};
+
+async function ofMachine({ args, io, facade }: Call, domain: string): Promise<string> {
+  const options = { ...timeoutOf(args), signal: io.signal };
+  await using machine = await facade.open(domain);
+  await using monitor = await machine.connect({ ...options, monitor: "control" });
+  return await written((command) => monitor.execute(command, undefined, options));
+}
+
+async function ofEmulator({ args, io }: Call, emulator: string): Promise<string> {
+  const { spawnQemu } = await import("../../qmp/spawn.ts");
+  const options = { ...timeoutOf(args), signal: io.signal };
+  const nothing = ["-machine", "none", "-display", "none", "-nodefaults", "-no-user-config", "-S"];
+  await using qemu = await spawnQemu(emulator, nothing, options);
+  return await written((command) => qemu.session.execute(command, {}, options));
+}
+
+async function written(ask: Ask): Promise<string> {
+  const { typesOf } = await import("../../schema/typegen/own.ts");
+  return typesOf(ask);
+}
