@@ -34,7 +34,8 @@ export async function connectAgent(address: string | Target, options: CallOption
     const transport = await patience.within(dial(at, patience.signal, new Framer(peer, MESSAGE_CEILING, DELIMITER)), late);
     const agent = new GuestAgent(transport);
     try {
-      await agent.synchronise(patience, (why, cause) => new GreetingError(peer, why, { cause }));
+      const nobody = `the guest agent does not answer within ${patience.timeout} ms: it may not run in the guest, or the guest is stuck`;
+      await agent.synchronise(patience, () => new GreetingError(peer, nobody), (why, cause) => new GreetingError(peer, why, { cause }));
       return agent;
     } catch (cause) {
       void agent.close();
@@ -80,9 +81,9 @@ export class GuestAgent implements AsyncDisposable {
     let finish = (): void => {};
     this.#turn = Promise.all([before, new Promise<void>((resolve) => (finish = resolve))]);
     try {
-      const complain = (why: string, cause?: unknown): Error => new ClosedError(command, why, { sent: false, cause });
-      await patience.within(before, () => new TimeoutError(command, timeout, "queued"));
-      await this.synchronise(patience, complain);
+      const unsent = (): Error => new TimeoutError(command, timeout, "queued");
+      await patience.within(before, unsent);
+      await this.synchronise(patience, unsent, (why, cause) => new ClosedError(command, why, { sent: false, cause }));
       return await this.#run(command, text, patience);
     } finally {
       patience.done();
@@ -91,12 +92,11 @@ export class GuestAgent implements AsyncDisposable {
   }
 
   /** Reads away what is left of earlier commands. For {@link connectAgent}, and for `execute` after one that was given up. */
-  async synchronise(patience: Patience, complain: (why: string, cause?: unknown) => Error): Promise<void> {
+  async synchronise(patience: Patience, late: () => Error, complain: (why: string, cause?: unknown) => Error): Promise<void> {
     if (this.#synchronised) return;
     const id = Math.floor(Math.random() * 2 ** 52);
     this.#transport.send(Uint8Array.of(DELIMITER));
     this.#transport.send(`{"execute":"guest-sync-delimited","arguments":{"id":${id}}}\n`);
-    const late = (): Error => complain(`the guest agent does not answer within ${patience.timeout} ms: it may not run in the guest, or the guest is stuck`);
     while ((await this.#next(patience, late, complain))["return"] !== id);
     this.#synchronised = true;
   }

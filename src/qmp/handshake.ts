@@ -12,7 +12,7 @@ export interface Opened {
   readonly greeting: Greeting;
   /** Whether commands can be sent out of band. */
   readonly oob: boolean;
-  /** Events that came before command mode. QMP promises none, and QEMU sends some (R4, R11). */
+  /** Events that came before anybody could ask for them. Before command mode QMP promises none, and QEMU sends some (R4, R11). */
   readonly early: readonly QmpEvent[];
   /** What came after the last reply of the handshake, in the same read. */
   readonly rest: readonly Message[];
@@ -36,7 +36,7 @@ export async function handshake(transport: Transport, patience: Patience): Promi
   const refuse = (why: string, cause?: unknown): NegotiationError => new NegotiationError(transport.peer, why, { cause });
   const reply = await reader.find((message) => message["id"] === id, refuse, NEGOTIATION_LATE);
   if (reply["return"] === undefined) throw refuse(`QEMU refused qmp_capabilities: ${showJson(reply["error"] ?? reply)}`);
-  return { greeting: checked.data.QMP, oob, early: reader.early, rest: reader.rest(), messages: reader.messages };
+  return { greeting: checked.data.QMP, oob, rest: reader.rest(), early: reader.early, messages: reader.messages };
 }
 
 const GREETING_LATE =
@@ -79,8 +79,11 @@ class Reader {
     if (this.early.length < MOST_EARLY) this.early.push(event);
   }
 
+  /** What is left of the last read; its events are early ones too. */
   rest(): readonly Message[] {
-    return this.#batch.slice(this.#next);
+    const rest = this.#batch.slice(this.#next);
+    for (const message of rest) if (typeof message["event"] === "string") this.#keep(message as unknown as QmpEvent);
+    return rest.filter((message) => message["event"] === undefined);
   }
 
   async #read(complain: Complaint, late: string): Promise<readonly Message[]> {

@@ -34,9 +34,9 @@ test("R4: events before the greeting and before the capabilities reply break not
   other.say(EVENT, GREETING);
   await expect.poll(() => other.lines.length).toBe(1);
   other.say(EVENT);
-  other.say({ return: {}, id: JSON.parse(other.lines[0] as string).id });
+  other.say({ return: {}, id: JSON.parse(other.lines[0] as string).id }, EVENT);
   const session = await opening;
-  expect(session.early).toEqual([EVENT, EVENT, EVENT]);
+  expect(session.early).toEqual([EVENT, EVENT, EVENT, EVENT]);
 });
 
 test("R28: replies meant for an earlier client are not taken for ours, with any id or none", async () => {
