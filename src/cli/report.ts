@@ -1,5 +1,5 @@
 import type { ChangeReport, Leg, LegOutcome, Outcome, Report, StepReport, Value } from "../domain/change.ts";
-import { type Cell, type Paint, painter, type Style, showSize, table } from "./output.ts";
+import { type Cell, type Paint, painter, type Style, showSize, table, wrap } from "./output.ts";
 import { lineDiff } from "./line-diff.ts";
 import type { Io } from "./verb.ts";
 
@@ -32,25 +32,43 @@ export function showReport(report: Report, io: Io): string {
   const paint = painter(io.stdout, io.env);
   const parts = [halves(report, io, paint)];
   if (report.outcome === "planned") parts.push(plan(report, paint));
-  parts.push(report.notes.map((note) => `note: ${note}\n`).join(""), next(report));
+  parts.push(report.notes.map((note) => noteLine(note, io.stdout.columns)).join(""), next(report));
   return parts.filter((part) => part !== "").join("\n");
+}
+
+/** A note, within the terminal's width. */
+export function noteLine(note: string, columns: number = Infinity): string {
+  return `${wrap(`note: ${note}`, columns).join("\n")}\n`;
 }
 
 function halves(report: Report, io: Io, paint: Paint): string {
   const planned = report.outcome === "planned";
-  const rows = report.changes.flatMap((change) => [row(change, "static", planned), row(change, "dynamic", planned)]).filter((cells) => cells !== undefined);
+  const { touched, untouched } = sorted(report.changes);
+  const rows = touched.flatMap((change) => [row(change, "static", planned), row(change, "dynamic", planned)]).filter((cells) => cells !== undefined);
   if (rows.length === 0) return report.outcome === "unchanged" ? "nothing to change\n" : "";
   const header = ["resource", "half", "before -> wanted", "actual", "outcome", "why"];
   const why = rows.some((cells) => cells[5] !== "");
   const shown = why ? rows : rows.map((cells) => cells.slice(0, 5));
-  return table(shown, { header: why ? header : header.slice(0, 5), paint, columns: io.stdout.columns });
+  return table(shown, { header: why ? header : header.slice(0, 5), paint, columns: io.stdout.columns }) + untouched;
+}
+
+/** Of many changes, those that something is to be said of in a row, and the others in one line; of none or all, rows for all. */
+function sorted(changes: readonly ChangeReport[]): { readonly touched: readonly ChangeReport[]; readonly untouched: string } {
+  const touched = changes.filter((it) => [it.static, it.dynamic].some((leg) => isWanted(leg) || !["unchanged", "skipped"].includes(leg.outcome)));
+  if (touched.length === 0 || touched.length === changes.length) return { touched: changes, untouched: "" };
+  const others = changes.filter((it) => !touched.includes(it)).map(({ change }) => nameOf(change));
+  return { touched, untouched: `unchanged: ${others.join(", ")}\n` };
+}
+
+function nameOf(change: ChangeReport["change"]): string {
+  return change.resource === "vcpu-pin" ? `vcpu-pin ${change.vcpu}` : change.resource;
 }
 
 /** `undefined` for a half that is out of scope and has nothing to show, as the live one of a stopped domain. */
 function row({ change, ...legs }: ChangeReport, half: "static" | "dynamic", planned: boolean): readonly Cell[] | undefined {
   const leg = legs[half];
   if (leg.outcome === "skipped" && leg.reason === undefined && leg.actual === null) return undefined;
-  const name = change.resource === "vcpu-pin" ? `vcpu-pin ${change.vcpu}` : change.resource;
+  const name = nameOf(change);
   const show = (value: Value): string => showValue(change.resource, value);
   const outcome: Cell = planned && isWanted(leg) ? { text: "planned", style: "bold" } : { text: leg.outcome, style: colours[leg.outcome] };
   return [name, half, isWanted(leg) ? `${show(leg.before)} -> ${show(leg.wanted)}` : show(leg.before), show(leg.actual), outcome, leg.reason ?? ""];

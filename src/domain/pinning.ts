@@ -10,10 +10,9 @@ import { meant } from "./vcpu-pin.ts";
 /** Binding a vCPU's thread by taskset(1); counts when the kernel's mask, read back, is the one that was asked for. */
 export const pinning: StepKind<PinStep> = {
   asksGuest: false,
-  what: ({ vcpu, cpus }) => `pin vCPU ${vcpu} to ${cpus === "all" ? "all CPUs" : cpus}`,
+  what: ({ vcpu, cpus }) => `pin vCPU ${vcpu} to ${cpus === "all" ? "all CPUs" : `CPU ${cpus}`}`,
   sends: ({ vcpu, cpus }, facts) => tasksetLine(vcpu, formatCpuList(meant(cpus, facts.online)), facts),
-  undoing: ({ vcpu, before }, facts) => (before === null ? undefined : tasksetLine(vcpu, before, facts)),
-  noUndo: ({ before }) => (before === null ? "the thread is new, and goes with its vCPU" : undefined),
+  undoing: ({ vcpu, before }, facts) => (before === null ? "the thread is new, and goes with its vCPU" : tasksetLine(vcpu, before, facts)),
 
   begin: async (step, work) => {
     const wanted = meant(step.cpus, await onlineCpus());

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Leg } from "../../src/domain/change.ts";
-import { exitCodeOf, showReport, showValue } from "../../src/cli/report.ts";
+import { exitCodeOf, showReport, showValue, noteLine } from "../../src/cli/report.ts";
 import { ioOf, reportOf } from "./scene.ts";
 
 const show = (changed: Parameters<typeof reportOf>[0], columns?: number) => showReport(reportOf(changed), ioOf(columns === undefined ? {} : { columns, env: { NO_COLOR: "1" } }));
@@ -109,3 +109,22 @@ test.each([
   ["vcpu-pin 0", "0-3", "0-3"],
   ["memory", null, "-"],
 ])("%s %s is shown as %s", (resource, value, text) => expect(showValue(resource, value)).toBe(text));
+
+test("of several changes, those with nothing to say share a line", () => {
+  const same = { outcome: "unchanged", before: 4, wanted: 4, actual: 4 } as const;
+  const skipped = { outcome: "skipped", before: 4, wanted: null, actual: 4 } as const;
+  const applied = { outcome: "applied", before: 1, wanted: 2, actual: 2 } as const;
+  const text = show({
+    changes: [
+      { change: { resource: "max-vcpus", count: 4 }, static: same, dynamic: skipped },
+      { change: { resource: "vcpus", count: 2 }, static: applied, dynamic: skipped },
+      { change: { resource: "vcpu-pin", vcpu: 0, cpus: "all" }, static: same, dynamic: skipped },
+    ],
+  });
+  expect(text).toMatch(/^resource .*\nvcpus +static .*\nvcpus +dynamic .*\nunchanged: max-vcpus, vcpu-pin 0\n$/);
+});
+
+test("a note stays within the terminal", () => {
+  expect(noteLine("the config is for the next start", 20)).toBe("note: the config is\nfor the next start\n");
+  expect(noteLine("as it is")).toBe("note: as it is\n");
+});

@@ -197,6 +197,6 @@ describe("a step of a dry run", () => {
     const tcg = factsOf({ live: liveOf({ tcg: true, version: { major: 7, text: "7.2.22" } }) });
     expect(told([fewer], { scope: "dynamic", facts: tcg }).steps[0]).toMatchObject({ noUndo: expect.stringContaining("QEMU 7.2.22") as string });
     const pinned = factsOf({ config: configOf({ vcpus: { pin: { "2": "1" } } }) });
-    expect(told([vcpus], { scope: "dynamic", facts: pinned }).steps[1]).toMatchObject({ sends: "taskset -pc 1 (thread of vCPU 2)", noUndo: "the thread is new, and goes with its vCPU" });
+    expect(told([vcpus], { scope: "dynamic", facts: pinned }).steps[1]).toMatchObject({ sends: "taskset -pc 1 (thread of vCPU 2)", undo: "the thread is new, and goes with its vCPU" });
   });
 });

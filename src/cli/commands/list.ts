@@ -2,7 +2,7 @@ import type { DomainState } from "../../domain/change.ts";
 import type { DomainInfo } from "../../domain/inspect.ts";
 import { timeoutOf } from "../duration.ts";
 import { type Cell, painter, type Style, showSize, table, toJson } from "../output.ts";
-import type { Call, Verb } from "../verb.ts";
+import type { Call, Io, Verb } from "../verb.ts";
 
 /** How a state is drawn on a terminal. */
 export const stateStyles: Readonly<Record<DomainState, Style>> = { running: "green", paused: "yellow", stopped: "dim", unreachable: "red" };
@@ -19,13 +19,18 @@ export const verb: Verb = {
   async run({ args, io, facade }: Call): Promise<number> {
     const domains = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
     if (args.flag("json")) io.stdout.write(`${toJson(domains)}\n`);
-    else if (domains.length > 0) io.stdout.write(table(domains.map(row), { header, right: [2, 3, 4], paint: painter(io.stdout, io.env), columns: io.stdout.columns }));
+    else if (domains.length > 0) io.stdout.write(show(domains, io));
     else if (io.stderr.isTTY) io.stderr.write(args.flag("all") ? "no domains are defined\n" : "no domain runs; --all lists those that are stopped\n");
     return 0;
   },
 };
 
-const header = ["name", "state", "pid", "vCPUs", "memory", "why"];
+function show(domains: readonly DomainInfo[], io: Io): string {
+  // Only what can't be reached has a reason.
+  const shown = domains.some(({ reason }) => reason !== undefined) ? 6 : 5;
+  const header = ["name", "state", "pid", "vCPUs", "memory", "why"].slice(0, shown);
+  return table(domains.map((domain) => row(domain).slice(0, shown)), { header, right: [2, 3, 4], paint: painter(io.stdout, io.env), columns: io.stdout.columns });
+}
 
 function row(domain: DomainInfo): Cell[] {
   const { state } = domain;
