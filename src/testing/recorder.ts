@@ -138,6 +138,8 @@ class Post {
 
   #join(client: Socket, qemu: Socket, tap: Tap): void {
     let open = true;
+    // One who waits for a place at the monitor is nobody yet, and is not read from.
+    let served = false;
     const left = (): void => {
       if (open) tap.close();
       open = false;
@@ -148,7 +150,8 @@ class Post {
     const hungUp = (): void => {
       // A client that had left by then counts as such: its end is known at the latest when this round of events is over.
       setImmediate(() => {
-        if (open) this.hungUp = true;
+        if (open && served) this.hungUp = true;
+        else if (open) tap.close();
         open = false;
         client.end(() => client.destroy());
       });
@@ -163,6 +166,9 @@ class Post {
     });
     client.on("error", () => {}).once("end", left).once("close", left);
     qemu.on("error", () => {}).once("end", hungUp).once("close", hungUp);
-    qemu.once("connect", () => client.resume());
+    qemu.once("connect", () => {
+      served = true;
+      client.resume();
+    });
   }
 }
