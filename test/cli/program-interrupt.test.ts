@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
+import { startInTerminal } from "./pty.ts";
+
+const GIB = 2 ** 30;
+
+/** A machine whose guest never gives memory up. */
+const answers = {
+  "query-status": () => ({ running: true, status: "running", singlestep: false }),
+  "query-kvm": () => ({ enabled: true, present: true }),
+  "query-cpus-fast": () => [],
+  "query-hotpluggable-cpus": () => [],
+  "query-acpi-ospm-status": () => [],
+  "query-migrate": () => ({}),
+  "query-memory-devices": () => [],
+  "query-memory-size-summary": () => ({ "base-memory": GIB }),
+  "query-balloon": () => ({ actual: GIB }),
+  "qom-list": (args: unknown) => ((args as { path: string }).path === "/machine/peripheral" ? [{ name: "balloon0", type: "child<virtio-balloon-pci>" }] : []),
+  "qom-get": () => ({ "last-update": 0, stats: {} }),
+  balloon: () => ({}),
+};
+
+async function changing(server: ReplayServer): Promise<ReturnType<typeof startInTerminal>> {
+  const folder = await mkdtemp(join(tmpdir(), "qmpctl-"));
+  const pty = startInTerminal(["setmem", server.address, "512M"], { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run") });
+  return {
+    ...pty,
+    async [Symbol.asyncDispose]() {
+      await pty[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+test("^C takes back what is half done, and ends with 130", async () => {
+  await using server = await startReplay({ answers });
+  await using pty = await changing(server);
+  await pty.says("memory: 1GiB, going to 512MiB");
+  pty.type("\u0003");
+  await pty.says("interrupted: taking back what is half done; once more to quit at once");
+  expect(await pty.ended).toBe(130);
+  expect(server.said.filter(({ command }) => command === "balloon").map((it) => it.arguments)).toEqual([{ value: GIB / 2 }, { value: GIB }]);
+});
+
+test("a second ^C does not wait for that", async () => {
+  await using server = await startReplay({ answers });
+  await using pty = await changing(server);
+  await pty.says("memory: 1GiB, going to 512MiB");
+  // What is to be taken back is never answered: it would be waited for.
+  server.silence();
+  pty.type("\u0003");
+  await pty.says("once more to quit at once");
+  pty.type("\u0003");
+  expect(await pty.ended).toBe(130);
+}, 10_000);
