@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { CommandError } from "../../src/qmp/errors.ts";
 import { connect } from "../../src/qmp/session.ts";
-import { ArgumentError } from "../../src/schema/validate.ts";
+import { readIntrospection } from "../../src/schema/introspection.ts";
+import { ArgumentError, checkArguments } from "../../src/schema/validate.ts";
 import { rejection } from "../qmp/peer.ts";
+import { rightArguments, spoil } from "../schema/random-arguments.ts";
+import { randomFrom } from "../testing/random.ts";
 import { launch, NO_GUEST, qemus } from "./machine.ts";
 
 /** Arguments that no QEMU takes, and what QEMU's own words about them have in common with ours. */
@@ -52,6 +55,27 @@ describe.each(await qemus())("QEMU $version", ({ binary, major }) => {
       expect(ours.message).toContain(path);
       expect(refusals[index]?.desc).toContain(path);
     }
+  });
+
+  test("refuses all arguments that are spoilt at random and that the check refuses", async () => {
+    await using machine = await launch(binary, NO_GUEST);
+    await using session = await connect(machine.address);
+    const schema = readIntrospection(await session.execute("query-qmp-schema"));
+    const random = randomFrom(20261122);
+    const taken: string[] = [];
+    let tried = 0;
+    for (const command of [...schema.commands.keys(), ...schema.commands.keys()]) {
+      const spoilt = spoil(schema, command, rightArguments(schema, command, random), random);
+      // 5.2 does not look at what it is given with this one.
+      if (spoilt === undefined || (command === "query-qmp-schema" && major < 6)) continue;
+      tried++;
+      expect(checkArguments(schema, command, spoilt.wrong), `${command} ${spoilt.mistake}`).not.toEqual([]);
+      // QEMU looks at types before it does anything (R13), so that none of this has an effect.
+      const answer = await session.execute(command, spoilt.wrong).catch((error: unknown) => error);
+      if (!(answer instanceof CommandError)) taken.push(`${command} ${spoilt.mistake} ${JSON.stringify(spoilt.wrong)}: ${String(answer)}`);
+    }
+    expect(tried).toBeGreaterThan(350);
+    expect(taken).toEqual([]);
   });
 
   test("and the check of arguments by its schema agree on what is right", async () => {
