@@ -9,7 +9,7 @@ import type { Transport } from "./transport.ts";
 /** How much of what a program writes to its stderr is kept, to be told when it ends. */
 const LAST_WORDS = 4096;
 
-/** How long a program has to end by itself, in milliseconds. */
+/** How long a program has to end, once it was asked to or has closed its stdout, in milliseconds. */
 const GRACE = 2000;
 
 /** How a program that we started ended. */
@@ -44,6 +44,11 @@ export async function dialChild(command: readonly string[], peer: string, framer
     const frames = framer.read(chunk);
     inbox.push(frames.messages);
     if (frames.fault !== undefined) inbox.end(frames.fault);
+  });
+  // A program that says no more but stays is left; one that ends says why.
+  child.stdout.once("end", () => {
+    const left = setTimeout(() => inbox.end(), GRACE);
+    void exited.then(() => clearTimeout(left));
   });
   // Writing to a program that has ended; its exit says more.
   child.stdin.on("error", () => {});

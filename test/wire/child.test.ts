@@ -43,6 +43,12 @@ test("a program that is none, or fails at once", async () => {
   expect(error.message).toMatch(/ended with 255: Permission denied \(publickey\)$/);
 });
 
+test("a program that closes its stdout and stays is no monitor any more", async () => {
+  const mute = `process.stdout.end(${JSON.stringify(JSON.stringify({ QMP: 1 }).slice(0, 3))}); process.stdout.once("finish", () => require("node:fs").closeSync(1)); process.stdin.resume(); setInterval(() => {}, 1000);`;
+  const error = await rejection(connect({ kind: "exec", command: [process.execPath, "-e", mute] }, { timeout: 60_000 }));
+  expect(error).toMatchObject({ code: "greeting" });
+});
+
 test("closing the session ends the program", async () => {
   const session = await connect({ kind: "exec", command: command("0") });
   await session.close();
