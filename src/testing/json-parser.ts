@@ -161,11 +161,6 @@ function unescapeAt(body: string, at: number, token: string): readonly [text: st
   const pair = /^\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}/.exec(rest);
   const single = pair ?? /^\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}/.exec(rest);
   const piece = single === null ? undefined : (JSON.parse(`"${single[0]}"`) as string);
-  if (single === null || piece === undefined || isNoncharacter(piece)) throw new JsonParseError(`${single?.[0] ?? badUnicode(rest)} is not a valid Unicode character`);
+  if (single === null || piece === undefined || isNoncharacter(piece)) throw new JsonParseError(`${single?.[0] ?? rest.slice(0, 6)} is not a valid Unicode character`);
   return [piece, single[0].length];
-}
-
-/** The part that QEMU quotes: up to the first digit that is none, else the whole escape. */
-function badUnicode(rest: string): string {
-  return /^\\u[0-9a-fA-F]{0,3}[^0-9a-fA-F]/.exec(rest)?.[0] ?? rest.slice(0, 6);
 }

@@ -6,15 +6,24 @@ import { randomFrom } from "../testing/random.ts";
 import { launch, NO_GUEST, type Qemu, qemus } from "./machine.ts";
 
 /** Conversations in a usual run on each QEMU; QMPCTL_DIFFERENTIAL asks for more, QMPCTL_SEED for one. */
-const CASES = Number(process.env["QMPCTL_DIFFERENTIAL"] ?? 12);
+const CASES = Number(process.env["QMPCTL_DIFFERENTIAL"] ?? 20);
 const ONLY = process.env["QMPCTL_SEED"];
 /** Half of them are the same in every run, so that a change can be compared with what was before it. */
 const FRESH = Math.floor(Math.random() * 2 ** 31);
 const SEEDS = ONLY === undefined ? Array.from({ length: CASES }, (_, index) => (index % 2 === 0 ? index : FRESH + index)) : [Number(ONLY)];
 
-async function real(qemu: Qemu, steps: readonly Step[]): Promise<Heard> {
+/**
+ * Where the truth is not to be had: with out-of-band enabled and seven requests queued, one byte that completes two messages (the `}` of `1}`)
+ * overfills QEMU's queue, and an assertion ends it. In all versions from 5.2 to 11.1. The fake answers.
+ */
+const OVERFILLED = /qmp_requests->length < QMP_REQ_QUEUE_LEN_MAX/;
+
+async function real(qemu: Qemu, steps: readonly Step[]): Promise<Heard | undefined> {
   await using machine = await launch(qemu.binary, NO_GUEST, { monitors: 2 });
-  return await converse(machine.monitors.map((path) => `unix:${path}`), steps);
+  const heard = await converse(machine.monitors.map((path) => `unix:${path}`), steps);
+  if (!heard.some((line) => line.includes("(Error"))) return heard;
+  const { stderr } = await machine.exited;
+  return OVERFILLED.test(stderr) ? undefined : [...heard, `QEMU: ${stderr}`];
 }
 
 async function fake(likeness: Likeness, steps: readonly Step[]): Promise<Heard> {
@@ -27,7 +36,7 @@ async function compare(qemu: Qemu, likeness: Likeness, seed: number): Promise<vo
   const steps = conversationFrom(randomFrom(seed));
   const differs = async (some: readonly Step[]): Promise<boolean> => {
     const [one, other] = await Promise.all([real(qemu, some), fake(likeness, some)]);
-    return one.join("\n") !== other.join("\n");
+    return one !== undefined && one.join("\n") !== other.join("\n");
   };
   if (!(await differs(steps))) return;
   const shortest = await shrink(steps, differs, 40);

@@ -11,20 +11,26 @@ const PATIENCE = 4000;
 export async function converse(addresses: readonly string[], steps: readonly Step[]): Promise<Heard> {
   const parts = addresses.map((address, index) => new Part(address, index));
   try {
-    for (const [index, step] of steps.entries()) {
-      const part = parts[step.monitor];
-      if (part === undefined) continue;
-      if (step.kind === "quit") {
-        await part.quit();
-        await Promise.all(parts.map((it) => it.ended()));
-        break;
-      }
-      if (!(await part.take(step, index))) break;
-    }
+    await actOut(parts, steps);
     return parts.flatMap((it) => it.heard());
   } finally {
     for (const part of parts) await part.leave();
   }
+}
+
+async function actOut(parts: readonly Part[], steps: readonly Step[]): Promise<void> {
+  for (const [index, step] of steps.entries()) {
+    const part = parts[step.monitor];
+    if (part === undefined) continue;
+    if (step.kind === "quit") {
+      await part.quit();
+      await Promise.all(parts.map((it) => it.ended()));
+      return;
+    }
+    if (!(await part.take(step, index))) return;
+  }
+  // An event may still be on its way to those who did not speak last.
+  for (const part of parts) await part.catchUp("last");
 }
 
 /** One monitor, and those who speak to it, one after the other. */
@@ -57,6 +63,13 @@ class Part {
     }
   }
 
+  /** Reads all that was on its way to the client, if there is one. */
+  async catchUp(sync: string): Promise<void> {
+    if (this.#client === undefined) return;
+    await speak(this.#client, { pieces: [], resync: false }, sync);
+    await this.#until(sync);
+  }
+
   /** Tells QEMU to end, as a client in command mode. */
   async quit(): Promise<void> {
     this.#client ??= await wireClient(this.#address);
@@ -87,6 +100,7 @@ class Part {
   async #succeed(half: boolean): Promise<boolean> {
     const client = this.#client;
     if (client === undefined) return true;
+    await this.catchUp("leaving");
     if (half) {
       client.socket.end();
       await this.ended();
