@@ -16,8 +16,7 @@ type Source = (ask: Ask, wanted: Wanted) => Promise<readonly string[]>;
 const sources: readonly (readonly [RegExp, Source])[] = [
   [/^(qom-(list|get|set)|x-query-virtio-\S+) path$/, qomPaths],
   [/^qom-(get|set) property$/, properties],
-  [/^(device_add driver|device-list-properties typename)$/, (ask) => fields(ask("qom-list-types", { implements: "device", abstract: false }), "name")],
-  [/^qom-list-(types implements|properties typename)$/, (ask) => fields(ask("qom-list-types"), "name")],
+  [/^(device_add driver|device-list-properties typename)$/, drivers],
   [/^device_add (socket|die|cluster|module|core|thread|node|book|drawer)-id$/, freeSlots],
   [/^(device_del|device-sync-config) id$/, devices],
   [/^(blockdev-(open|close)-tray|blockdev-(insert|remove|change)-medium|eject|block_set_io_throttle) id$|^screendump device$/, devices],
@@ -66,6 +65,19 @@ async function properties(ask: Ask, { given }: Wanted): Promise<readonly string[
   const path = given("path");
   if (path === undefined) return [];
   return (await rows(ask("qom-list", { path }))).flatMap(({ name, type }) => (String(type).startsWith("child<") ? [] : [String(name)]));
+}
+
+const PLUGGABLE =
+  "e1000e nvdimm nvme pc-dimm pcie-root-port scsi-cd scsi-hd usb-kbd usb-storage usb-tablet vfio-pci vhost-vsock-pci virtio-balloon-pci virtio-blk-pci " +
+  "virtio-gpu-pci virtio-mem-pci virtio-net-pci virtio-rng-pci virtio-scsi-pci virtio-serial-pci virtserialport";
+
+/**
+ * Drivers that are usually plugged, those that the machine has, and its own vCPUs'. Not all that there are: QEMU loads every module
+ * that it has to list them (qom-list-types), and aborts where its package was upgraded under it (measured on 10.0 and 11.1).
+ */
+async function drivers(ask: Ask): Promise<readonly string[]> {
+  const [cpus, named] = await Promise.all([fields(ask("query-hotpluggable-cpus"), "type"), rows(ask("qom-list", { path: "/machine/peripheral" }))]);
+  return [...cpus, ...named.flatMap(({ type }) => /^child<(.+)>$/.exec(String(type))?.[1] ?? []), ...PLUGGABLE.split(" ")];
 }
 
 async function devices(ask: Ask): Promise<readonly string[]> {

@@ -16,9 +16,8 @@ const machine = {
   "qom-list": ({ path }: Readonly<Record<string, unknown>>) => [
     { name: "type", type: "string" },
     ...(path === "/machine/peripheral/balloon0" ? [{ name: "guest-stats", type: "struct" }] : []),
-    ...(objects[String(path)] ?? []).map((name) => ({ name, type: "child<x>" })),
+    ...(objects[String(path)] ?? []).map((name) => ({ name, type: "child<x-device>" })),
   ],
-  "qom-list-types": () => [{ name: "virtio-rng-pci" }, { name: "virtio-blk-pci" }],
   "device-list-properties": () => [{ name: "max-bytes", type: "uint64" }, { name: "disable-modern", type: "bool" }],
   "query-chardev": () => [{ label: "serial0" }, { label: "compat_monitor0" }],
   "query-named-block-nodes": () => [{ "node-name": "disk0" }],
@@ -30,7 +29,7 @@ const machine = {
     { props: { "core-id": 0, "thread-id": 0 }, "qom-path": "/machine/unattached/device[0]" },
     { props: { "core-id": 1, "thread-id": 0 } },
     { props: { "core-id": 1, "thread-id": 1 } },
-    { props: { "core-id": 2, "thread-id": 0 } },
+    { props: { "core-id": 2, "thread-id": 0 }, type: "max-x86_64-cpu" },
   ],
   "human-monitor-command": ({ "command-line": line }: Readonly<Record<string, unknown>>) =>
     ({
@@ -86,6 +85,8 @@ describe("what lives in the machine completes", () => {
     ["qom-get path=/machine/peripheral/balloon0 property=gu", ["qom-get path=/machine/peripheral/balloon0 property=guest-stats "]],
     ["device_del id=", ["device_del id=/machine/peripheral-anon/device[0]", "device_del id=balloon0", "device_del id=rng0"]],
     ["device_add driver=virtio-r", ["device_add driver=virtio-rng-pci "]],
+    ["device_add driver=max", ["device_add driver=max-x86_64-cpu "]],
+    ["device_add driver=x", ["device_add driver=x-device "]],
     ["device_add driver=virtio-rng-pci max", ["device_add driver=virtio-rng-pci max-bytes="]],
     ["device_add driver=virtio-rng-pci disable-modern=t", ["device_add driver=virtio-rng-pci disable-modern=true "]],
     ["device_add bus=pc", ["device_add bus=pcie.0 "]],
@@ -101,9 +102,18 @@ describe("what lives in the machine completes", () => {
     ["human-monitor-command cpu-index=", ["human-monitor-command cpu-index=0", "human-monitor-command cpu-index=1"]],
   ])("%j", async (line, expected) => expect(await completed(line)).toEqual(expected));
 
+  test("without a question that has QEMU load every module that it finds", async () => {
+    const asked: string[] = [];
+    const ask: Awaited<ReturnType<typeof asking>> = async (command) => void asked.push(command);
+    for (const line of ["device_add driver=", "device_add driver=x ", "device-list-properties typename=", "qom-list-types implements=", "qom-list-properties typename="]) {
+      await complete(line, { mode: "qmp", ask, knowledge: new Knowledge(ask) });
+    }
+    expect(asked).not.toContain("qom-list-types");
+  });
+
   test("nothing, without an error, where QEMU does not answer", async () => {
     const ask = async (): Promise<undefined> => undefined;
-    for (const line of ["que", "qom-get path=/", "device_del id=", "device_add driver=x ", "!info "]) {
+    for (const line of ["que", "qom-get path=/", "device_del id=", "device_add driver=x id=", "!info "]) {
       expect((await complete(line, { mode: "qmp", ask, knowledge: new Knowledge(ask) }))[0].filter((hit) => !hit.startsWith("qu"))).toEqual([]);
     }
   });
