@@ -26,7 +26,8 @@ async function command(place: Place, options: ReadOptions, name: "stop" | "cont"
   const present = await findFor(place, await readStored(place));
   if (present === null) throw new StateError(`${place.name}: it does not run`, "stopped");
   await using monitor = await openControl(place, present, options.signal);
-  await monitor.session.execute(name);
-  const { status, running } = await monitor.session.execute("query-status");
+  // Each may be sent twice, and a QEMU that dies of it (7.2 under TCG can, at a reset after an unplug) is told as dead.
+  await monitor.ask((session) => session.execute(name));
+  const { status, running } = await monitor.ask((session) => session.execute("query-status"));
   if (!reached(running)) throw new QmpctlError("command", `${place.name}: QEMU took ${name}, and the machine is ${status}`);
 }
