@@ -35,7 +35,7 @@ async function record(emulator: string, folder: string): Promise<string> {
   await using qemu = await spawnQemu(emulator, ["-machine", "none", "-display", "none", "-nodefaults", "-no-user-config", "-S"], { timeout: 20_000 });
   const { version } = qemu.session.greeting;
   const { major, minor, micro } = version.qemu;
-  const { arch } = (await qemu.session.execute("query-target")) as { readonly arch: string };
+  const { arch } = await qemu.session.execute("query-target");
   const schema = normalise(await qemu.session.execute("query-qmp-schema"));
   const text = writeRecording({ qemu: `${major}.${minor}.${micro}`, arch, package: version.package, schema });
   const release = releaseOf(`${major}.${minor}`);
