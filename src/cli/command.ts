@@ -31,6 +31,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   recover: () => import("./commands/recover.ts"),
   qmp: () => import("./commands/qmp.ts"),
   events: () => import("./commands/events.ts"),
+  completion: () => import("./commands/completion.ts"),
   types: () => import("./commands/types.ts"),
 };
 
