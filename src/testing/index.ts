@@ -6,6 +6,7 @@
  * await using session = await connect(server.address);
  * ```
  */
+export { type AgentOptions, type FakeAgent, startAgent } from "./agent-server.ts";
 export { type Departure, DepartureError, QmpFailure } from "./departure.ts";
 export type { Directive } from "./directive.ts";
 export { type RecordedMonitor, type Recorder, type RecorderOptions, startRecorder } from "./recorder.ts";
