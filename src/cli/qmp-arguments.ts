@@ -49,6 +49,7 @@ export function setMember(members: Members, { word, key }: { readonly word: stri
   inner[last] = value;
 }
 
+/** No members yet, and no prototype. */
 export function emptyMembers(): Members {
   return Object.create(null) as Members;
 }

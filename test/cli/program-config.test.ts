@@ -28,7 +28,7 @@ test("a stopped domain from define to undefine", async () => {
   expect(await shop.run("define", join(shop.folder, "web1.json"))).toMatchObject({ code: 0, stdout: `web1: defined in ${path}\n`, stderr: "" });
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(await shop.run("list")).toMatchObject({ code: 0, stdout: "" });
-  expect(await shop.run("list", "--all")).toMatchObject({ code: 0, stdout: "name  state    pid  vCPUs  memory  why\nweb1  stopped    -      2    1GiB\n" });
+  expect(await shop.run("list", "--all")).toMatchObject({ code: 0, stdout: "name  state    pid  vCPUs  memory\nweb1  stopped    -      2    1GiB\n" });
 
   expect(await shop.run("setmem", "web1", "512M", "--dry-run")).toMatchObject({ code: 0, stdout: expect.stringContaining("planned") as string });
   expect(await readFile(path, "utf8")).toBe(config);

@@ -1,5 +1,6 @@
 import { timeoutOf } from "../duration.ts";
 import { misuse } from "../options.ts";
+import { wrap } from "../output.ts";
 import type { Machine, Monitor } from "../facade.ts";
 import type { Call } from "../verb.ts";
 import { Conversation } from "./conversation.ts";
@@ -16,7 +17,10 @@ export async function runShell({ args, io }: Call, machine: Machine, monitor: Mo
   if (args.flag("json") || args.flag("keep-going")) throw misuse("--json and --keep-going are for scripts: pipe one in", undefined, "a script on stdin");
   const { runTerminal } = await import("./terminal.ts");
   const isAddress = machine.name.includes(":");
-  const held = args.text("monitor") === "watch" ? "" : "\nOther commands on this machine wait while this shell holds its control monitor (--monitor watch does not).";
-  const greeting = `QMP of ${machine.name}: TAB completes, help [COMMAND] explains, ^D leaves.${isAddress ? "" : held}`;
-  return runTerminal(conversation, io, { mode, name: isAddress ? "qmp" : machine.name, greeting });
+  const width = io.stdout.columns ?? 80;
+  const greeting = [`QMP of ${machine.name}: TAB completes, help [COMMAND] explains, ^D leaves.`];
+  // The machine of an address is not ours: nobody else of us waits for it.
+  if (!isAddress && args.text("monitor") !== "watch")
+    greeting.push(...wrap("Changes of this machine wait while the shell holds its control monitor; --monitor watch leaves that one free.", width));
+  return runTerminal(conversation, io, { mode, name: isAddress ? "qmp" : machine.name, greeting: greeting.join("\n") });
 }
