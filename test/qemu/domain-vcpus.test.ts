@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { ChangeError, RefusedError } from "../../src/domain/errors.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { onlineCpus } from "../../src/host/taskset.ts";
-import { qemus } from "./machine.ts";
+import { qemus, type Qemu } from "./machine.ts";
 import { openScene, type Scene } from "./scene.ts";
 
 const found = await qemus();
@@ -20,18 +20,17 @@ describe.each(modern)("vCPUs on QEMU $version", (qemu) => {
   test("from 3 to 1 in both halves ends within a second of the guest's eject, whether QEMU says so or not", async () => {
     await using scene = await openScene(qemu, { vcpus: { max: 4, current: 3 } });
     await scene.start();
-    const harness = await scene.harness();
     let last = 0;
-    const ejects = [1, 2].map((slot) => harness.seen("ACPI_DEVICE_OST", (data) => ejected(data) && data.info.slot === String(slot)).then(() => (last = performance.now())));
+    const ejects = ejectOf(scene, [1, 2]).then(() => (last = performance.now()));
 
     const { code, stdout, stderr } = await scene.cli("setvcpus", "web", "1", "--dynamic", "--static");
     const end = performance.now();
     expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: "" });
-    await Promise.all(ejects);
+    await ejects;
     expect(end - last).toBeLessThan(1000);
     expect(await scene.vcpus()).toEqual([0]);
     expect(await scene.config()).toMatchObject({ vcpus: { max: 4, current: 1 } });
-    await scene.console.until(({ cpus }) => cpus === 1);
+    await goneFrom(scene, qemu, [1, 2], 1);
     expect((await scene.domain.diff()).find((row) => row.resource === "vcpus")).toMatchObject({ config: 1, live: 1, why: null });
   });
 
@@ -63,7 +62,7 @@ describe.each(modern)("vCPUs on QEMU $version", (qemu) => {
     expect(await domain.setVcpus(1)).toMatchObject({ outcome: "pending" });
 
     await domain.resume();
-    await scene.console.until(({ cpus }) => cpus === 1);
+    await goneFrom(scene, qemu, [1], 1);
     expect(await domain.setVcpus(1)).toMatchObject({ outcome: expect.stringMatching(/applied|unchanged/) });
     expect(await scene.vcpus()).toEqual([0]);
     expect(await rowOf(scene, "vcpus")).toMatchObject({ live: 1, why: expect.stringMatching(/^changed on one side only/) });
@@ -85,7 +84,7 @@ describe.each(modern)("vCPUs on QEMU $version", (qemu) => {
     expect(await scene.mask(2)).toBe("1");
     await scene.console.until(({ cpus }) => cpus === 3);
     expect(await domain.setVcpus(2)).toMatchObject({ outcome: "applied", steps: [{ sends: 'device_del {"id":"vcpu2"}' }] });
-    await scene.console.until(({ cpus }) => cpus === 2);
+    await goneFrom(scene, qemu, [2], 2);
   });
 });
 
@@ -94,7 +93,7 @@ describe.each(modern)("plugging a vCPU again under TCG on QEMU $version", (qemu)
     await using scene = await openScene(qemu, { vcpus: { max: 2, current: 2 }, listen: true });
     await scene.start();
     expect(await scene.domain.setVcpus(1)).toMatchObject({ outcome: "applied" });
-    await scene.console.until(({ cpus }) => cpus === 1);
+    await goneFrom(scene, qemu, [1], 1);
 
     const error = await refusalOf(scene.domain.setVcpus(2));
     expect(error.report.refusals).toMatchObject([{ leg: "dynamic", reason: expect.stringMatching(/QEMU .*\(TCG\) dies when/), instead: expect.stringMatching(/restart/) }]);
@@ -107,7 +106,7 @@ describe.each(modern)("plugging a vCPU again under TCG on QEMU $version", (qemu)
     await using scene = await openScene(qemu, { vcpus: { max: 2, current: 2 } });
     await scene.start();
     await scene.domain.setVcpus(1, { scope: "both" });
-    await scene.console.until(({ cpus }) => cpus === 1);
+    await goneFrom(scene, qemu, [1], 1);
     const error = await failureOf(scene.domain.setVcpus(2, { scope: "both", force: true }));
     expect(error).toMatchObject({ code: "partial", report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "failed" } }] } });
     expect(error.message).toMatch(qemu.major < 10 ? /QEMU \(process \d+\) is gone/ : /is gone: .*its last words: .*tcg_register_thread/);
@@ -224,6 +223,18 @@ describe.each(found)("vCPUs on QEMU $version, with no need of a guest", (qemu) =
     expect((await scene.config()).vcpus.pin).toEqual({});
   });
 });
+
+/** Waits until the guest has told by ACPI, which is its own word too, that it let go of these vCPUs. */
+async function ejectOf(scene: Scene, slots: readonly number[]): Promise<void> {
+  const harness = await scene.harness();
+  await Promise.all(slots.map((slot) => harness.seen("ACPI_DEVICE_OST", (data) => ejected(data) && data.info.slot === String(slot))));
+}
+
+/** The same, and that it counts what is left. QEMU 7.2 under TCG may hang or die at any time after an unplug: its guest is asked no more. */
+async function goneFrom(scene: Scene, qemu: Qemu, slots: readonly number[], left: number): Promise<void> {
+  await ejectOf(scene, slots);
+  if (qemu.major >= 10) await scene.console.until(({ cpus }) => cpus === left);
+}
 
 async function rowOf(scene: Scene, resource: string): Promise<unknown> {
   return (await scene.domain.diff()).find((row) => row.resource === resource);
