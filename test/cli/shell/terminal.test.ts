@@ -118,6 +118,24 @@ test("an event comes above the line that is being typed, which stays", async () 
   expect(it.monitor.sent).toEqual([["query-status", {}]]);
 });
 
+test("above a line of several rows, too: it is drawn right below the event, however often", async () => {
+  await using it = await shell();
+  it.type("x".repeat(100));
+  await it.screen.says("x".repeat(100));
+  for (const event of ["STOP", "RESUME"]) {
+    const before = it.screen.text.length;
+    it.monitor.emit(event);
+    await it.screen.says("x".repeat(100));
+    const drawn = it.screen.text.slice(before);
+    const between = drawn.slice(drawn.indexOf(event) + event.length, drawn.lastIndexOf("web1> "));
+    // Rows down, less rows up again.
+    const up = [...between.matchAll(/\u001b\[(\d+)A/g)].reduce((sum, [, rows]) => sum + Number(rows), 0);
+    expect(between.split("\n").length - 1 - up).toBe(1);
+    it.type("y");
+    await it.screen.says("y");
+  }
+});
+
 test("events can be chosen", async () => {
   await using it = await shell();
   it.type("events resume\r");
