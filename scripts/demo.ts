@@ -31,10 +31,12 @@ Exit code: 0 all was as told, 1 something was not, 2 usage, 130 interrupted.
 `;
 
 /** The stories in order, and the folder that each is recorded in. */
-const STORIES: readonly (readonly [string, Story])[] = [
-  ["three-cases", threeCases],
-  ["one-half-fails", oneHalfFails],
-];
+function storiesFor(major: number): readonly (readonly [string, Story])[] {
+  return [
+    ["three-cases", threeCases(major)],
+    ["one-half-fails", oneHalfFails],
+  ];
+}
 
 type Stages = (name: string, story: Story) => Promise<Stage & AsyncDisposable>;
 
@@ -53,13 +55,14 @@ async function main(signal: AbortSignal): Promise<number> {
   const page = new Page(stdout, env);
   page.heading("qmpctl: a change now, at the next start, or both");
   page.say(emulator === undefined ? `QEMU ${version.replace("_", ", ")}, as recorded: real conversations, replayed on a real socket.` : `QEMU ${version} with a Linux guest; \`✓\` means that the guest says so too.`);
-  return tellAll(page, stages, signal);
+  // What was recorded went well, whatever that QEMU may do at other times.
+  return tellAll(page, storiesFor(emulator === undefined ? 10 : Number.parseInt(version, 10)), stages, signal);
 }
 
-async function tellAll(page: Page, stages: Stages, signal: AbortSignal): Promise<number> {
+async function tellAll(page: Page, stories: ReturnType<typeof storiesFor>, stages: Stages, signal: AbortSignal): Promise<number> {
   const start = performance.now();
   try {
-    for (const [name, story] of STORIES) {
+    for (const [name, story] of stories) {
       await using stage = await stages(name, story);
       await tell(story, stage, page, signal);
     }

@@ -1,12 +1,15 @@
 /// <reference lib="esnext.disposable" />
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import { bootArgs, type GuestConsole, openConsole } from "../../test/qemu/guest.ts";
+import { bootArgs, type GuestConsole, type GuestReport, openConsole } from "../../test/qemu/guest.ts";
 import { testbedFolder } from "../../test/qemu/machine.ts";
 import { type Cast, type GuestVoice, MIB, openStage, type Setting, type Stage } from "./stage.ts";
 
 /** What the guest's kernel keeps to itself at most, of the sizes that scenarios use. */
 const KEPT = 72 * MIB;
+
+/** How long the guest may take to report what it has, in milliseconds. */
+const PATIENCE = 20_000;
 
 /** A stage whose machine is real, with the Linux guest of the testbed; closing it closes the guest's serial line. */
 export async function openRealStage(setting: Setting, machine: Cast["machine"], major: number): Promise<Stage & AsyncDisposable> {
@@ -34,7 +37,14 @@ class RealGuest implements GuestVoice {
   }
 
   async until({ cpus, memory }: { readonly cpus?: number; readonly memory?: number }): Promise<void> {
-    await this.#console.until((it) => (cpus === undefined || it.cpus === cpus) && (memory === undefined || sees(it.memTotal, memory)));
+    const wanted = (it: GuestReport): boolean => (cpus === undefined || it.cpus === cpus) && (memory === undefined || sees(it.memTotal, memory));
+    let report = await this.#console.until(wanted, { timeout: PATIENCE });
+    // A balloon on its way passes by what is wanted: it is there when it stays.
+    for (let before: GuestReport | undefined; memory !== undefined && before?.memTotal !== report.memTotal; ) {
+      before = report;
+      report = await this.#console.next();
+    }
+    if (!wanted(report)) throw new Error(`the guest reports ${report.cpus} CPUs and ${report.memTotal} bytes where ${cpus ?? "any"} and ${memory ?? "any"} are wanted`);
   }
 }
 

@@ -14,6 +14,6 @@ export const scenarios: Scenarios = {
   ...pins,
   ...lifecycle,
   ...monitor,
-  "three-cases": scenarioOf(threeCases),
+  "three-cases": scenarioOf(threeCases(10)),
   "one-half-fails": scenarioOf(oneHalfFails),
 };
