@@ -1,11 +1,10 @@
 import type { LaunchConfig } from "../config/launch.ts";
 import { usageOf } from "../host/thread-usage.ts";
 import { messageOf } from "../errors.ts";
-import { isAlive } from "../host/threads.ts";
 import type { DomainState } from "./change.ts";
 import { factsOf, factsWithout, findFor, readStored } from "./facts.ts";
 import { describe, interruptedFrom } from "./interrupted.ts";
-import { readJournal } from "./journal.ts";
+import { isUnderWay, readJournal } from "./journal.ts";
 import type { Live } from "./live.ts";
 import { openReader, type Present } from "./machine.ts";
 import { uptimeOf } from "../host/uptime.ts";
@@ -107,8 +106,9 @@ export async function inspectDomain(place: Place, options: ReadOptions = {}): Pr
 
 /** Told without the lock: a record whose writer lives is of a change that is under way. */
 async function interruptionOf(place: Place, facts: Facts, stored: Stored | null): Promise<string | null> {
-  const journal = await readJournal(place.runtime).catch(() => null);
-  if (journal === null || (await isAlive(journal.writer))) return null;
+  const journal = await readJournal(place.runtime).catch(messageOf);
+  if (typeof journal === "string") return journal;
+  if (journal === null || (await isUnderWay(journal))) return null;
   return describe(await interruptedFrom(place.name, journal, facts, stored?.text ?? null));
 }
 

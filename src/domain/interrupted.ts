@@ -47,7 +47,7 @@ export async function interruptedFrom(name: string, journal: Journal, facts: Fac
     writer: journal.writer,
     since: journal.since,
     scope: journal.scope,
-    sameMachine: journal.machine !== null && (await isStillThere(journal.machine)),
+    sameMachine: journal.machine === null ? facts.live !== null : await isStillThere(journal.machine),
     committed: journal.config !== null && text === journal.config.after,
     changes: journal.changes.map(({ change, config, live }) => ({
       change,

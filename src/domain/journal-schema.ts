@@ -11,6 +11,7 @@ const change: z.ZodType<Change> = z.union([
 /** What a record has to look like to be believed. */
 export const journal: z.ZodType<Journal> = z.object({
   writer: z.number(),
+  started: z.number().nullable(),
   since: z.string(),
   scope: z.enum(["current", "static", "dynamic", "both"]),
   changes: z.array(z.object({ change, config: value, live: value })),

@@ -1,8 +1,9 @@
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { pid as ownPid } from "node:process";
 import type { RuntimePaths } from "../config/runtime.ts";
-import { QmpctlError } from "../errors.ts";
-import { identify, type ProcessIdentity } from "../host/signal.ts";
+import { HostError, messageOf, QmpctlError } from "../errors.ts";
+import { identify, isStillThere, type ProcessIdentity } from "../host/signal.ts";
+import { isAlive, startTime } from "../host/threads.ts";
 import type { Change, Scope, Value } from "./change.ts";
 
 /**
@@ -11,6 +12,8 @@ import type { Change, Scope, Value } from "./change.ts";
  */
 export interface Journal {
   readonly writer: number;
+  /** When that process was started: ids are reused. */
+  readonly started: number | null;
   /** ISO 8601. */
   readonly since: string;
   readonly scope: Scope;
@@ -48,14 +51,24 @@ export async function readJournal({ journal: path }: RuntimePaths): Promise<Jour
 }
 
 /** Writes the record, flushed to disk, whole or not at all. */
-export async function writeJournal({ journal: path }: RuntimePaths, record: Omit<Journal, "writer" | "since" | "machine">, machine: number | null): Promise<void> {
-  const written: Journal = { ...record, machine: machine === null ? null : ((await identify(machine)) ?? null), writer: ownPid, since: new Date().toISOString() };
+export async function writeJournal({ journal: path }: RuntimePaths, record: Omit<Journal, "writer" | "started" | "since" | "machine">, machine: number | null): Promise<void> {
+  const written: Journal = { ...record, machine: machine === null ? null : ((await identify(machine)) ?? { pid: machine, started: -1 }), writer: ownPid, started: (await startTime(ownPid)) ?? null, since: new Date().toISOString() };
   const fresh = `${path}.new`;
-  await rm(fresh, { force: true });
-  await using file = await open(fresh, "wx", 0o600);
-  await file.writeFile(JSON.stringify(written));
-  await file.sync();
-  await rename(fresh, path);
+  try {
+    await rm(fresh, { force: true });
+    await using file = await open(fresh, "wx", 0o600);
+    await file.writeFile(JSON.stringify(written));
+    await file.sync();
+    await rename(fresh, path);
+  } catch (cause) {
+    await rm(fresh, { force: true }).catch(() => undefined);
+    throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
+  }
+}
+
+/** Whether the process that wrote the record still is at it. */
+export async function isUnderWay({ writer, started }: Journal): Promise<boolean> {
+  return started === null ? isAlive(writer) : isStillThere({ pid: writer, started });
 }
 
 /** The change is over, one way or the other. */

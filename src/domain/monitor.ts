@@ -94,6 +94,18 @@ export class Monitor implements AsyncDisposable {
     }
   }
 
+  /**
+   * A new connection in place of one that answers nothing more. QEMU takes the next client when it has dropped what the one before had
+   * asked for, so that nothing of that comes later.
+   *
+   * @throws DiedError, else as connecting does
+   */
+  async renew(timeout: number): Promise<void> {
+    await this.#mustLive("its monitor says nothing");
+    void this.#session.close();
+    this.#session = await connectInTurn(this.target.address, { timeout: Math.max(1, timeout) });
+  }
+
   async #mustLive(cause: unknown): Promise<void> {
     if (this.#pid === null || (await isAlive(this.#pid))) return;
     throw this.#died(await this.target.lastWords(), cause);

@@ -53,7 +53,7 @@ type Done = Pick<RecoveryReport, "reports" | "restoredConfig">;
 
 /** Asks for the same again: what is so already is left alone. A QEMU that is gone has no live half to finish. */
 async function finish(place: Place, journal: Journal, options: LockedOptions): Promise<Done> {
-  const live = journal.machine !== null && (await isStillThere(journal.machine));
+  const live = await isThere(journal);
   const fixed = journal.config !== null;
   if (!live && !fixed) return { reports: [], restoredConfig: false };
   const scope = live && fixed ? "both" : live ? "dynamic" : "static";
@@ -62,7 +62,7 @@ async function finish(place: Place, journal: Journal, options: LockedOptions): P
 
 /** The live half back to what it was, then the config, byte for byte. */
 async function undo(place: Place, journal: Journal, options: LockedOptions): Promise<Done> {
-  const live = journal.machine !== null && (await isStillThere(journal.machine));
+  const live = await isThere(journal);
   const back = live ? valuesBefore(journal, ({ live: value }) => value) : [];
   const reports = back.length === 0 ? [] : [await changeLocked(place, back, { ...options, scope: "dynamic" })];
   const stored = await readStored(place);
@@ -74,6 +74,11 @@ async function undo(place: Place, journal: Journal, options: LockedOptions): Pro
   // Somebody has edited it since: only the values of this change go back.
   const fixed = valuesBefore(journal, ({ config: value }) => value);
   return { reports: [...reports, await changeLocked(place, fixed, { ...options, scope: "static" })], restoredConfig: false };
+}
+
+/** Whether there is a live half to settle. One whose process was never known, as it is on another host, is asked by its monitor. */
+async function isThere({ machine }: Journal): Promise<boolean> {
+  return machine === null || isStillThere(machine);
 }
 
 function valuesBefore(journal: Journal, pick: (change: Journal["changes"][number]) => Value): readonly Change[] {

@@ -124,9 +124,7 @@ class Transaction {
       this.#committed = (await prepared?.commit()) ?? null;
     } catch (error) {
       await prepared?.drop();
-      const failure = await this.#failed(error);
-      await this.#dropJournal();
-      throw failure;
+      throw await this.#failed(error);
     }
     await this.#dropJournal();
     if (this.#plan.legs.static && this.#committed !== null && this.#facts.state !== "stopped") this.#notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
@@ -159,7 +157,9 @@ class Transaction {
   }
 
   async #dropJournal(): Promise<void> {
-    if (this.#options.settling !== true) await removeJournal(this.#place.runtime);
+    if (this.#options.settling === true) return;
+    // What is done is done: a record that stays must not turn it into a failure.
+    await removeJournal(this.#place.runtime).catch((error: unknown) => this.#notes.push(`the record of this change stays, see qmpctl recover ${this.#place.name}: ${messageOf(error)}`));
   }
 
   async #doLive(): Promise<void> {
@@ -187,6 +187,7 @@ class Transaction {
       await undoSteps(this.#records, this.#work());
       await this.#noteAsked();
     }
+    await this.#dropJournal();
     return new ChangeError(this.#report(messageOf(error), await this.#after()), messageOf(error), { cause: error });
   }
 

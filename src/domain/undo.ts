@@ -8,6 +8,9 @@ import { deadlineIn, type Work } from "./step.ts";
 /** How long the way back may take, whatever the change was given. */
 export const UNDO_TIMEOUT = 15_000;
 
+/** How long a connection may be quiet before it is changed for a new one. */
+const PROBE = 3000;
+
 /**
  * Takes back what was begun, last first, each from the machine's state as it then is and each read back.
  * Never throws: the records say what could not be restored.
@@ -15,7 +18,7 @@ export const UNDO_TIMEOUT = 15_000;
 export async function undoSteps(records: readonly StepRecord[], work: Work, timeout: number = UNDO_TIMEOUT): Promise<void> {
   // An interrupt has led here; it must not cut the way back short as well.
   const back: Work = { ...work, signal: undefined, deadline: deadlineIn(timeout), onProgress: undefined };
-  let silent: TimeoutError | undefined;
+  let silent = await reach(back).then(() => undefined, (error: unknown) => error);
   for (const record of records.toReversed()) {
     if (record.outcome === "planned") record.outcome = "skipped";
     // A monitor that did not answer in all that time is not asked for each step anew.
@@ -23,8 +26,18 @@ export async function undoSteps(records: readonly StepRecord[], work: Work, time
   }
 }
 
+/** Makes sure that the monitor answers: a connection that has gone quiet is changed for a new one. */
+async function reach({ monitor, deadline }: Work): Promise<void> {
+  try {
+    await monitor.ask((session) => session.execute("query-status"), { by: deadlineIn(PROBE) });
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) return;
+    await monitor.renew(deadline.left());
+  }
+}
+
 /** Gives the error when the monitor answers nothing any more. */
-async function undoOne(record: StepRecord, work: Work, silent: TimeoutError | undefined): Promise<TimeoutError | undefined> {
+async function undoOne(record: StepRecord, work: Work, silent: unknown): Promise<unknown> {
   try {
     if (silent !== undefined) throw silent;
     const obstacle = await takeBack(record, work);

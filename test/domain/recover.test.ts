@@ -1,0 +1,223 @@
+import { watch } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { Change, ChangeOptions } from "../../src/domain/change.ts";
+import { openRuntime } from "../../src/config/runtime.ts";
+import { ChangeError } from "../../src/domain/errors.ts";
+import { InterruptedError } from "../../src/domain/interrupted.ts";
+import { acquireLock } from "../../src/host/lock.ts";
+import { configOf, GIB, MIB } from "./facts.ts";
+import { definedDomain, type RunningScene, runningDomain } from "./scene.ts";
+
+const TARGET = 300 * MIB;
+const memory: Change = { resource: "memory", size: TARGET };
+const vcpus = (count: number): Change => ({ resource: "vcpus", count });
+/** A process that is no more, and was not this one. */
+const DEAD = 2 ** 22 + 1;
+
+interface Wreck extends RunningScene {
+  readonly before: string;
+  readonly after: string;
+  journal(): Promise<string | null>;
+}
+
+/**
+ * A domain as a writer leaves it that dies in the middle: the record as it stood just before the config was to be replaced,
+ * the machine after as many commands as `steps` says, the config old or new.
+ */
+async function wreck(changes: readonly Change[], { committed = false, options = { scope: "both" } as ChangeOptions } = {}): Promise<Wreck> {
+  const scene = await runningDomain();
+  const before = await scene.text();
+  const path = scene.place.runtime.journal;
+  let record = "";
+  const keep = async (): Promise<void> => void (record = await readFile(path, "utf8"));
+  for (const command of ["device_add", "balloon", "device_del"]) scene.qemu.after(command, keep);
+  await scene.domain.change(changes, options);
+  const after = await scene.text();
+  await writeFile(path, record.replace(/"writer":\d+,?/, "").replace("{", `{"writer":${DEAD},`).replace(/"started":\d+,"since"/, '"started":1,"since"'));
+  if (!committed) await writeFile(scene.place.config?.path ?? "", before);
+  return { ...scene, before, after, journal: () => readFile(path, "utf8").catch(() => null) };
+}
+
+async function failure(work: Promise<unknown>): Promise<unknown> {
+  return work.then(() => Promise.reject(new Error("it did not fail")), (error: unknown) => error);
+}
+
+describe("a change whose writer died", () => {
+  test("stands in the way of others, which are told how both halves stand", async () => {
+    const { domain, text, sent, before } = await wreck([memory]);
+    const commands = sent().length;
+    const error = await failure(domain.setVcpus(3));
+    expect(error).toBeInstanceOf(InterruptedError);
+    expect(error).toMatchObject({
+      code: "refused",
+      message: `web1: a change was interrupted, as process ${DEAD} died at it (since ${(error as InterruptedError).interrupted.since}): memory to 300MiB (live 1GiB before, 300MiB now; config 1GiB before, 1GiB now); settle it first: qmpctl recover web1 --finish, or --undo, or --forget`,
+      interrupted: { committed: false, sameMachine: true, scope: "both", changes: [{ wanted: TARGET, before: { config: GIB, live: GIB }, now: { config: GIB, live: TARGET } }] },
+    });
+    for (const work of [() => domain.setMemory(GIB, { scope: "static" }), () => domain.revert(), () => domain.persist(), () => domain.apply({ vcpus: { current: 3 } })]) expect(await failure(work())).toBeInstanceOf(InterruptedError);
+    expect([sent().length, await text()]).toEqual([commands, before]);
+  });
+
+  test("leaves reading as it was, and is told by info", async () => {
+    const { domain, before } = await wreck([memory]);
+    expect(await domain.info()).toMatchObject({ state: "running", live: { memory: TARGET }, interrupted: expect.stringContaining("memory to 300MiB") as string });
+    expect(await domain.vcpus()).toHaveLength(4);
+    expect((await domain.diff()).length).toBeGreaterThan(0);
+    expect(await domain.config()).toBe(before);
+    expect(await domain.setMemory(GIB, { dryRun: true })).toMatchObject({ outcome: "planned" });
+    expect(await domain.interrupted()).toMatchObject({ writer: DEAD, committed: false });
+  });
+
+  test("that is under way is not told as one", async () => {
+    const scene = await runningDomain();
+    let seen: unknown = "nothing";
+    scene.qemu.after("balloon", async () => (seen = (await scene.domain.info()).interrupted));
+    await scene.domain.setMemory(TARGET);
+    expect(seen).toBeUndefined();
+    expect(await scene.domain.interrupted()).toBeNull();
+  });
+});
+
+describe.each([false, true])("an interrupted change (config replaced: %s)", (committed) => {
+  test("is finished: both halves are what was wanted", async () => {
+    const { domain, qemu, text, after, journal } = await wreck([vcpus(3), memory], { committed });
+    expect(await domain.recover("finish")).toMatchObject({ how: "finish", interrupted: { committed }, reports: [{ outcome: committed ? "unchanged" : "applied" }] });
+    expect([qemu.actual, qemu.plugged.size, await text(), await journal()]).toEqual([TARGET, 3, after, null]);
+    expect(await domain.setVcpus(4)).toMatchObject({ outcome: "applied" });
+  });
+
+  test("is undone: both halves are what they were, the config byte for byte", async () => {
+    const { domain, qemu, text, before, journal } = await wreck([vcpus(3), memory], { committed });
+    expect(await domain.recover("undo")).toMatchObject({ restoredConfig: committed, reports: [{ outcome: "applied" }] });
+    expect([qemu.actual, qemu.plugged.size, await text(), await journal()]).toEqual([GIB, 2, before, null]);
+    expect((await domain.diff()).filter(({ why }) => why !== null)).toEqual([]);
+  });
+
+  test("is forgotten: nothing is touched", async () => {
+    const { domain, qemu, text, before, after, journal, sent } = await wreck([vcpus(3), memory], { committed });
+    const commands = sent().length;
+    expect(await domain.recover("forget")).toMatchObject({ reports: [], restoredConfig: false });
+    expect([qemu.actual, qemu.plugged.size, await text(), await journal(), sent().length]).toEqual([TARGET, 3, committed ? after : before, null, commands]);
+  });
+
+  test("stays to be settled after a dry run", async () => {
+    const { domain, journal, sent, text, before, after } = await wreck([memory], { committed });
+    const commands = sent().length;
+    for (const how of ["finish", "undo", "forget"] as const) await domain.recover(how, { dryRun: true });
+    expect([sent().length, await text(), await journal()]).toEqual([commands, committed ? after : before, expect.any(String)]);
+  });
+});
+
+describe("a recovery", () => {
+  test("has nothing to do where nothing was interrupted, and says so", async () => {
+    for (const { domain } of [await definedDomain(), await runningDomain()]) {
+      expect(await failure(domain.recover("undo"))).toMatchObject({ code: "refused", message: "web1: no change of it was interrupted, there is nothing to recover" });
+      expect(await domain.interrupted()).toBeNull();
+    }
+  });
+
+  test("that fails leaves the change to be settled, and can be asked for again", async () => {
+    const { domain, qemu, journal, text, before } = await wreck([vcpus(3), memory]);
+    const works = qemu.answers["balloon"];
+    qemu.refuses("balloon", "not now");
+    const error = await failure(domain.recover("undo"));
+    expect(error).toBeInstanceOf(ChangeError);
+    expect(await journal()).not.toBeNull();
+    expect(await failure(domain.setVcpus(4))).toBeInstanceOf(InterruptedError);
+    qemu.answers["balloon"] = works as (args: never) => unknown;
+    await domain.recover("undo");
+    expect([qemu.actual, qemu.plugged.size, await text(), await journal()]).toEqual([GIB, 2, before, null]);
+  });
+
+  test("that finishes after an undo went half way has both halves as wanted", async () => {
+    const { domain, qemu, text, after } = await wreck([vcpus(3), memory], { committed: true });
+    qemu.refuses("balloon", "not now", ({ value }: { value: number }) => value === GIB);
+    await failure(domain.recover("undo"));
+    await domain.recover("finish");
+    expect([qemu.actual, qemu.plugged.size, await text()]).toEqual([TARGET, 3, after]);
+  });
+
+  test("of a machine that is gone settles the config alone", async () => {
+    for (const how of ["finish", "undo"] as const) {
+      const scene = await wreck([memory], { committed: how === "undo" });
+      await scene.process.kill();
+      await scene.monitor.exit();
+      expect(await scene.domain.info()).toMatchObject({ state: "stopped", interrupted: expect.stringContaining("memory to 300MiB") as string });
+      expect(await scene.domain.recover(how)).toMatchObject({ interrupted: { sameMachine: false } });
+      expect(await scene.text()).toBe(how === "finish" ? scene.after : scene.before);
+      expect(await scene.journal()).toBeNull();
+    }
+  });
+
+  test("of a machine that was started anew leaves the new one alone", async () => {
+    const { domain, place, text, before, sent } = await wreck([memory], { committed: true });
+    const record = JSON.parse(await readFile(place.runtime.journal, "utf8")) as { machine: { started: number } };
+    record.machine.started -= 1;
+    await writeFile(place.runtime.journal, JSON.stringify(record));
+    const commands = sent().length;
+    expect(await domain.recover("undo")).toMatchObject({ interrupted: { sameMachine: false }, reports: [], restoredConfig: true });
+    expect([await text(), sent().length]).toEqual([before, commands]);
+  });
+
+  test("keeps what somebody edited meanwhile, and puts back the values of the change only", async () => {
+    const { domain, text, qemu, after, place } = await wreck([memory], { committed: true });
+    await writeFile(place.config?.path ?? "", after.replace('"max": 4', '"max": 3'));
+    expect(await domain.recover("undo")).toMatchObject({ restoredConfig: false, reports: [{ scope: "dynamic" }, { scope: "static", outcome: "applied" }] });
+    expect([JSON.parse(await text()), qemu.actual]).toMatchObject([{ memory: { current: "1GiB" }, vcpus: { max: 3 } }, GIB]);
+  });
+
+  test("of an unplug that the guest still thinks about can't go back, and says so", async () => {
+    const scene = await runningDomain();
+    await scene.domain.setVcpus(3, { scope: "both" });
+    scene.qemu.guestObeys = false;
+    const stop = new AbortController();
+    let record = "";
+    scene.qemu.after("device_del", async () => {
+      record = await readFile(scene.place.runtime.journal, "utf8");
+      stop.abort(new Error("enough"));
+    });
+    const error = await failure(scene.domain.setVcpus(2, { scope: "both", signal: stop.signal }));
+    expect(error).toMatchObject({ code: "partial", report: { steps: [{ outcome: "undo-failed", reason: expect.stringMatching(/accepted the unplug of vCPU 2 and can't take it back/) as string }] } });
+    await writeFile(scene.place.runtime.journal, record);
+    expect(await failure(scene.domain.recover("undo"))).toMatchObject({ code: "refused", message: expect.stringMatching(/asked to let go of vCPU 2 and has not done it yet; QEMU can't take that back/) as string });
+    expect(await scene.domain.interrupted()).not.toBeNull();
+    scene.qemu.letGo("vcpu2");
+    scene.qemu.guestObeys = true;
+    await scene.domain.recover("undo");
+    expect([...scene.qemu.plugged.keys()].sort()).toEqual([0, 1, 2]);
+  });
+
+  test("sweeps what dead writers left beside the config", async () => {
+    const { domain, place, files } = await wreck([memory]);
+    await writeFile(join(dirname(place.config?.path ?? ""), ".web1.json.0123456789ab.new"), "half");
+    await domain.recover("forget");
+    expect(await files()).toEqual(["web1.json"]);
+  });
+
+  test("waits for its turn", async () => {
+    const { domain, place } = await wreck([memory]);
+    await using _held = await acquireLock(place.runtime.lock, { timeout: 0, holder: "the one before" });
+    expect(await failure(domain.recover("undo", { timeout: 50 }))).toMatchObject({ code: "locked" });
+  });
+});
+
+describe("a record that is damaged", () => {
+  test("stops changes and recoveries, which name its file, and not those who read", async () => {
+    const { domain, place, qemu } = await wreck([memory]);
+    await writeFile(place.runtime.journal, "{");
+    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo"), () => domain.interrupted()]) expect(await failure(work())).toMatchObject({ code: "config", message: expect.stringContaining(`${place.runtime.journal}: not a record`) as string });
+    expect(await domain.info()).toMatchObject({ state: "running", interrupted: expect.stringContaining("not a record of a change") as string });
+    expect(qemu.plugged.size).toBe(2);
+  });
+});
+
+test("a change of the config alone keeps no record: there is nothing that could be half done", async () => {
+  const { domain, place } = await definedDomain(configOf());
+  await openRuntime(place.runtime);
+  const seen = new Set<string | null>();
+  const watcher = watch(place.runtime.folder, (_, name) => void seen.add(name));
+  onTestFinished(() => watcher.close());
+  expect(await domain.setVcpus(3)).toMatchObject({ outcome: "applied" });
+  expect([...seen]).not.toContain("journal");
+});
