@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { handled } from "./answers.ts";
 import { Client } from "./client.ts";
+import { DepartureError } from "./departure.ts";
 import { FakeMonitor } from "./fake-monitor.ts";
 import type { Input } from "./json-input.ts";
 import { asKept, formatJson, isNumber, type Json, toPlain } from "./json-value.ts";
@@ -31,7 +32,7 @@ export interface FakeAgent extends AsyncDisposable {
   send(bytes: string): void;
   /** Breaks the connection; the agent lives on. */
   reset(): void;
-  /** Ends everything. Idempotent. */
+  /** Ends everything. Rejects with a DepartureError where a handler of `answers` threw anything but a QmpFailure. */
   close(): Promise<void>;
 }
 
@@ -51,6 +52,7 @@ const SILENT: readonly string[] = ["guest-shutdown", "guest-suspend-disk", "gues
 
 class Agent implements FakeAgent {
   readonly said: Said[] = [];
+  readonly #mistakes: string[] = [];
   readonly #options: AgentOptions;
   readonly #folder: string | undefined;
   readonly #channel: FakeMonitor;
@@ -96,6 +98,7 @@ class Agent implements FakeAgent {
   async #close(): Promise<void> {
     await this.#channel.close(true);
     if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    if (this.#mistakes.length > 0) throw new DepartureError(this.#mistakes.map((message) => ({ message, line: 0, command: "" })));
   }
 
   /** One request after the other. */
@@ -118,7 +121,7 @@ class Agent implements FakeAgent {
     this.said.push({ monitor: "agent", command, arguments: plain });
     const handler = Object.hasOwn(this.#options.answers ?? {}, command) ? this.#options.answers?.[command] : command === "guest-ping" ? (): object => ({}) : undefined;
     if (handler === undefined) return formatJson(refusalReply({ class: "CommandNotFound", desc: `The command ${command} has not been found`, id }));
-    const reply = await handled(handler, plain, id);
+    const reply = await handled(handler, plain, id, (why) => this.#mistakes.push(why));
     return SILENT.includes(command) && reply.startsWith('{"return"') ? undefined : reply;
   }
 }

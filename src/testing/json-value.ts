@@ -118,23 +118,32 @@ export function canonical(value: Json): string {
  * Source: rules R19 and R29, measured on 7.2.
  */
 export function formatJson(value: Json, pretty = false): string {
-  return format(value, pretty ? "\n" : undefined);
+  return pretty ? spread(format(value)) : format(value);
 }
 
-function format(value: Json, indent: string | undefined): string {
+/** A text that QEMU printed on one line as its `pretty=on` prints it: over many lines, empty objects and lists over two. */
+export function spread(line: string): string {
+  let depth = 0;
+  const start = (): string => `\n${"    ".repeat(depth)}`;
+  const spaced = line.replace(/"(?:[^"\\]|\\.)*"|[{}[\]]|, /g, (it) => {
+    if (it === "{" || it === "[") {
+      depth += 1;
+      return `${it}${start()}`;
+    }
+    if (it === ", ") return `,${start()}`;
+    if (it !== "}" && it !== "]") return it;
+    depth -= 1;
+    return `${start()}${it}`;
+  });
+  return spaced.replace(/([{[])\n *(?=\n *[}\]])/g, "$1");
+}
+
+function format(value: Json): string {
   if (typeof value === "string") return quoteAscii(value);
   if (isNumber(value)) return value.digits;
   if (value === null || typeof value === "boolean") return String(value);
-  const inner = indent === undefined ? undefined : `${indent}    `;
-  if (isObject(value)) {
-    return enclose("{", [...value].map(([key, member]) => `${quoteAscii(key)}: ${format(member, inner)}`), "}", indent);
-  }
-  return enclose("[", (value as readonly Json[]).map((item) => format(item, inner)), "]", indent);
-}
-
-function enclose(open: string, items: readonly string[], close: string, indent: string | undefined): string {
-  if (indent === undefined) return open + items.join(", ") + close;
-  return open + items.map((item) => `${indent}    ${item}`).join(",") + indent + close;
+  if (isObject(value)) return `{${[...value].map(([key, member]) => `${quoteAscii(key)}: ${format(member)}`).join(", ")}}`;
+  return `[${(value as readonly Json[]).map(format).join(", ")}]`;
 }
 
 function quoteAscii(text: string): string {

@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import type { Modifier } from "./beat.ts";
-import { formatJson, type Json } from "./json-value.ts";
-import { parseJson } from "./json-input.ts";
+import { formatJson, type Json, spread } from "./json-value.ts";
 
 /** How a monitor writes. */
 export interface OutletWeather {
@@ -31,8 +30,8 @@ export class Outlet {
 
   /** One message, given as QEMU's one-line text. */
   message(text: string, modifiers: readonly Modifier[] = []): void {
-    const pretty = this.weather.pretty === true;
-    this.#enqueue(Buffer.from(`${pretty ? formatJson(parseJson(text), true).replaceAll("\n", "\r\n") : text}\r\n`, "latin1"), modifiers);
+    const whole = this.weather.pretty === true ? spread(text).replaceAll("\n", "\r\n") : text;
+    this.#enqueue(Buffer.from(`${whole}\r\n`, "latin1"), modifiers);
   }
 
   /** The greeting; `delay`: milliseconds before it. */
@@ -83,6 +82,7 @@ export class Outlet {
   async #trickle(pieces: readonly Buffer[], delay: number | undefined): Promise<void> {
     if (delay !== undefined) await new Promise((resolve) => setTimeout(resolve, delay));
     for (const piece of pieces) {
+      if (this.#socket.destroyed) return;
       this.#write(piece);
       await new Promise((resolve) => setImmediate(resolve));
     }

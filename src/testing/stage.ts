@@ -199,7 +199,7 @@ export class Stage {
     const plain = toPlain(request.arguments);
     this.said.push({ monitor: monitor.name, command: request.command, arguments: plain });
     const handler = Object.hasOwn(this.#options.answers, request.command) ? this.#options.answers[request.command] : undefined;
-    if (handler !== undefined) return monitor.say(this.#unasked(request) ?? (await handled(handler, plain, request.id)));
+    if (handler !== undefined) return monitor.say(this.#unasked(request) ?? (await handled(handler, plain, request.id, (why) => this.#depart({ departure: why, line: 0 }, request))));
     const play = this.playhead.ask(request.command, canonical(request.arguments), plain);
     if ("departure" in play) return monitor.say(this.#unasked(request) ?? this.#depart(play, request));
     this.happen(play.before, client);

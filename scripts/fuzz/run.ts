@@ -1,0 +1,45 @@
+import { randomFrom } from "../../test/testing/random.ts";
+import { fake } from "./fake.ts";
+import { framing } from "./framing.ts";
+import { session } from "./session.ts";
+import { allGone, Finding, heldOpen, type Target } from "./target.ts";
+
+/** All that can be fuzzed. */
+export const TARGETS: readonly Target[] = [framing, session, fake];
+
+/** What a run of one target came to. */
+export interface Outcome {
+  readonly target: string;
+  readonly cases: number;
+  /** The seed of the case that failed, and how it did. */
+  readonly failure?: { readonly seed: number; readonly error: unknown };
+}
+
+/** Runs a target's cases from a seed on, each with the next number as its own seed, until one fails, or time or `cases` are up. */
+export async function fuzz(target: Target, seed: number, limit: { readonly milliseconds?: number; readonly cases?: number }): Promise<Outcome> {
+  const { milliseconds = Infinity, cases: most = Infinity } = limit;
+  const end = performance.now() + milliseconds;
+  let stray: unknown;
+  const catchStray = (error: unknown): void => {
+    stray ??= error ?? new Finding("rejected with nothing");
+  };
+  process.on("unhandledRejection", catchStray);
+  // Where they are pipes they count too, from when they are first looked at.
+  void [process.stdout, process.stderr];
+  const before = heldOpen();
+  let cases = 0;
+  try {
+    for (; cases < most && performance.now() < end; cases += 1) {
+      try {
+        await target.run(randomFrom(seed + cases));
+        await allGone(before);
+        if (stray !== undefined) throw new Finding("an error that nobody handles", { cause: stray });
+      } catch (error) {
+        return { target: target.name, cases: cases + 1, failure: { seed: seed + cases, error: stray ?? error } };
+      }
+    }
+    return { target: target.name, cases };
+  } finally {
+    process.removeListener("unhandledRejection", catchStray);
+  }
+}
