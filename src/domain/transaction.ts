@@ -4,7 +4,7 @@ import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
 import { type Asked, writeAsked } from "./asked.ts";
 import { askedAfter } from "./asked-after.ts";
 import type { Change, ChangeOptions, Report, Scope } from "./change.ts";
-import { ChangeError, RefusedError } from "./errors.ts";
+import { ChangeError, DiedError, RefusedError } from "./errors.ts";
 import { InterruptedError, interruptedFrom } from "./interrupted.ts";
 import { readJournal, removeJournal, writeJournal } from "./journal.ts";
 import { readBoth } from "./inspect.ts";
@@ -99,6 +99,7 @@ class Transaction {
   readonly #records: readonly StepRecord[];
   readonly #notes: string[] = [];
   #committed: Stored | null = null;
+  #died: DiedError | null = null;
 
   constructor(place: Place, stored: Stored | null, facts: Facts, planned: Plan, scope: Scope, options: LockedOptions, monitor: Monitor | null, deadline: Deadline) {
     this.#place = place;
@@ -130,13 +131,19 @@ class Transaction {
     if (this.#plan.legs.static && this.#committed !== null && this.#facts.state !== "stopped") this.#notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
     // Nothing was sent or written: what was read under the lock a moment ago is how it is.
     const untouched = this.#records.length === 0 && this.#committed === null;
-    return this.#report(null, untouched ? this.#facts : await this.#after());
+    if (untouched) return this.#report(null, this.#facts);
+    const after = await this.#after();
+    if (this.#died === null || this.#records.length === 0) return this.#report(null, after);
+    // All was done and read back, and is gone with the machine.
+    for (const record of this.#records) Object.assign(record, { outcome: "failed", reason: this.#died.message, cause: this.#died });
+    throw new ChangeError(this.#report(this.#died.message, after), this.#died.message, { cause: this.#died });
   }
 
   async #prepare(): Promise<Prepared | null> {
-    if (this.#plan.text === null || this.#stored === null) return null;
+    if (this.#stored === null) return null;
     // Of writers that died: under the lock there is no living one.
     await sweepLeftovers(this.#stored.place);
+    if (this.#plan.text === null) return null;
     return prepareConfig(this.#stored, this.#plan.text);
   }
 
@@ -218,6 +225,7 @@ class Transaction {
     if (monitor === null) return null;
     return monitor.ask((session) => readLive(session, monitor.pid), { by: deadlineIn(LAST_LOOK) }).catch((error: unknown) => {
       this.#notes.push(messageOf(error));
+      if (error instanceof DiedError) this.#died = error;
       return null;
     });
   }

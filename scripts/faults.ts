@@ -1,0 +1,105 @@
+#!/usr/bin/env -S npx tsx
+/** Injects faults into changes, one at each step, on a fake and on real QEMUs, and checks what is promised of them. */
+import { parseArgs } from "node:util";
+import { qemus, type Qemu } from "../test/qemu/machine.ts";
+import { openFake } from "./faults/fake-rig.ts";
+import { FAKE_FAULTS } from "./faults/fake-faults.ts";
+import { type Fault, FAULTS } from "./faults/faults.ts";
+import { randomKills } from "./faults/kills.ts";
+import { openReal } from "./faults/real-rig.ts";
+import type { Rig } from "./faults/rig.ts";
+import { type Outcome, tryFault } from "./faults/run.ts";
+import { printTable } from "./faults/table.ts";
+
+const HELP = `usage: npm run faults -- [options]
+
+Makes a change of memory, vCPUs and a pin, of both halves, by the command line; strikes it with a fault at one of its steps; and checks that
+the exit code and the report say what an independent look at QEMU, /proc and the file finds, that the config is the old one or the new one,
+byte for byte, and that the next command works or says why not. Without options: all faults on a fake, a part of them on the real QEMUs found.
+
+  --fake          on the fake only
+  --qemu [SUITE]  on real QEMUs only (installed, or as npm run testbed named it; "all" is every one)
+  --only WORD     only faults whose name has this in it
+  --step WORD     only at this step
+  --all           on real QEMUs all steps too
+  --kills N       instead: N changes killed at random moments, half of them finished, half undone
+  --seed N        the seed of the moments (else a new one, which is printed)
+  --help`;
+
+interface Options {
+  readonly real: readonly Qemu[];
+  readonly fake: boolean;
+  readonly all: boolean;
+  readonly wanted: (fault: string, step: string) => boolean;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      fake: { type: "boolean", default: false }, qemu: { type: "string" }, only: { type: "string", default: "" }, step: { type: "string", default: "" },
+      all: { type: "boolean", default: false }, kills: { type: "string" }, seed: { type: "string" }, help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return console.log(HELP), 0;
+  const found = values.fake ? [] : await qemus();
+  const real = found.filter(({ suite }) => values.qemu === undefined || values.qemu === "all" || suite === values.qemu);
+  if (values.qemu !== undefined && real.length === 0) return console.error(`faults: no QEMU of ${values.qemu} here: npm run testbed`), 2;
+  const fake = values.fake || values.qemu === undefined;
+  if (values.kills !== undefined) return killAtRandom(Number(values.kills), Number(values.seed ?? Date.now() % 2 ** 31), values.fake ? undefined : real.at(-1));
+  // The bounded run takes the oldest whose unplugs can be undone and the newest.
+  const chosen = values.qemu === undefined && !values.all ? real.slice(-1) : real;
+  return matrix({ real: chosen, fake, all: values.all, wanted: (fault, step) => fault.includes(values.only) && (values.step === "" || step === values.step) });
+}
+
+async function killAtRandom(count: number, seed: number, qemu: Qemu | undefined): Promise<number> {
+  const outcomes = await randomKills(count, seed, () => (qemu === undefined ? openFake() : openReal(qemu)));
+  return outcomes.every(({ result }) => result !== "broken") ? 0 : 1;
+}
+
+async function matrix({ real, fake, all, wanted }: Options): Promise<number> {
+  const start = performance.now();
+  const outcomes: Outcome[] = [];
+  const note = (outcome: Outcome): void => {
+    outcomes.push(outcome);
+    if (outcome.result === "broken") console.error(`NOT HELD: ${outcome.machine}: ${outcome.fault} at ${outcome.step}: ${outcome.why}`);
+  };
+  if (fake) await onFake(wanted, note);
+  for (const qemu of real) await onReal(qemu, (fault, step) => wanted(fault.name, step) && (all || (fault.onReal ?? fault.steps).includes(step)), note);
+  printTable(outcomes);
+  const held = outcomes.filter(({ result }) => result === "held").length;
+  const broken = outcomes.filter(({ result }) => result === "broken").length;
+  console.log(`\n${outcomes.length} faults tried, ${held} held, ${broken} not held, ${outcomes.length - held - broken} at steps that the change does not have there; ${Math.round((performance.now() - start) / 1000)} s`);
+  return broken === 0 && held > 0 ? 0 : 1;
+}
+
+/** A fake is cheap: each fault has its own. */
+async function onFake(wanted: Options["wanted"], note: (outcome: Outcome) => void): Promise<void> {
+  let turn = 0;
+  for (const fault of [...FAULTS, ...FAKE_FAULTS]) {
+    for (const step of fault.steps.filter((it) => wanted(fault.name, it) && !(fault.name.startsWith("QEMU stopped")))) {
+      await using rig = await openFake(fault.shrinks);
+      note(await tryFault(rig, fault, step, turn++ % 2 === 0 ? "finish" : "undo"));
+    }
+  }
+}
+
+/** One machine for all faults, as long as it lives; those that cost it come last. */
+async function onReal(qemu: Qemu, wanted: (fault: Fault, step: string) => boolean, note: (outcome: Outcome) => void): Promise<void> {
+  const cases = FAULTS.flatMap((fault) => fault.steps.filter((step) => wanted(fault, step)).map((step) => ({ fault, step })));
+  const costs = ({ fault }: { fault: Fault }): number => Number(fault.name === "QEMU killed");
+  let rig: Rig | undefined;
+  try {
+    for (const [turn, { fault, step }] of cases.toSorted((one, other) => costs(one) - costs(other)).entries()) {
+      if (rig !== undefined && (await rig.look().catch(() => null)) === null) rig = void (await rig[Symbol.asyncDispose]());
+      rig ??= await openReal(qemu);
+      const outcome = await tryFault(rig, fault, step, turn % 2 === 0 ? "finish" : "undo");
+      note(outcome);
+      // What is broken is not built upon.
+      if (outcome.result === "broken") rig = void (await rig[Symbol.asyncDispose]());
+    }
+  } finally {
+    await rig?.[Symbol.asyncDispose]();
+  }
+}
+
+process.exitCode = await main();

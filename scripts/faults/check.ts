@@ -1,0 +1,106 @@
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import type { ChangeReport, Value } from "../../src/domain/change.ts";
+import { InterruptedError } from "../../src/domain/interrupted.ts";
+import { messageOf } from "../../src/errors.ts";
+import { baseOf, bytesOf, type ConfigValues, type Ended, leftoversOf, type Look, type Rig, textOf, valuesIn, wantedOf } from "./rig.ts";
+
+/** A promise that did not hold. */
+export class Broken extends Error {}
+
+/** How both halves were before the fault, and what the config would be after. */
+export interface Before {
+  readonly text: string;
+  readonly look: Look | null;
+  readonly after: string;
+}
+
+/** What a fault allows that is otherwise not held. */
+export interface Allowed {
+  /** The exit codes that are right; any where it is not said. */
+  readonly codes?: readonly (number | null)[];
+  /** What somebody else made of the config meanwhile. */
+  readonly edited?: string;
+  /** The machine could not be asked at the end: the report may say so. */
+  readonly deaf?: boolean;
+}
+
+/** Reads how it is, and what the change would write. */
+export async function readBefore(rig: Rig): Promise<Before> {
+  const [text, look] = await Promise.all([textOf(rig), rig.look()]);
+  const planned = await rig.domain.apply(wantedOf(rig), { scope: "both", dryRun: true });
+  return { text: text ?? "", look, after: planned.config?.after ?? text ?? "" };
+}
+
+/** After the fault: the report and the exit code say what an independent look finds. */
+export async function checkEnd(rig: Rig, before: Before, ended: Ended, allowed: Allowed): Promise<void> {
+  const [text, look] = await Promise.all([textOf(rig), rig.look()]);
+  const { code, report } = ended;
+  const known = [before.text, before.after, allowed.edited];
+  if (text !== null && !known.includes(text)) throw new Broken(`the config is neither the old one nor the new one:\n${text}`);
+  if (allowed.codes !== undefined && !allowed.codes.includes(code)) throw new Broken(`exit ${code} instead of ${allowed.codes.join(" or ")}: ${ended.stderr}${ended.stdout}`);
+  if (code !== null && !/^(0|1|3|4|5|130)$/.test(String(code))) throw new Broken(`exit ${code}: ${ended.stderr}`);
+  if (ended.stderr.includes("internal error")) throw new Broken(ended.stderr);
+  for (const change of report?.changes ?? []) checkChange(change, { text, look, before, deaf: allowed.deaf === true });
+  if (code === 0 && !(text === before.after && isWanted(rig, look))) throw new Broken(`exit 0, and it is ${show(look)} with\n${text}`);
+  const touched = look !== null && before.look !== null && show(look) !== show(before.look);
+  if ((code === 1 || code === 3 || code === 130) && (touched || text === before.after)) throw new Broken(`exit ${code}, and it is ${show(look)}, not ${show(before.look)}, with\n${text}\n${ended.stderr}`);
+  if ((code === 4 || code === 5) && report === undefined) throw new Broken(`exit ${code} without a report: ${ended.stdout}${ended.stderr}`);
+  const left = await leftoversOf(rig);
+  if (code !== null && left.length > 0) throw new Broken(`left beside the config: ${left.join(", ")}`);
+}
+
+function checkChange({ change, static: fixed, dynamic }: ChangeReport, { text, look, before, deaf }: { text: string | null; look: Look | null; before: Before; deaf: boolean }): void {
+  const name = change.resource;
+  const pick = (values: ConfigValues): Value => (name === "memory" ? values.memory : name === "vcpus" ? values.vcpus : values.pin);
+  const readable = text !== null && [before.text, before.after].includes(text);
+  if (readable && fixed.actual !== pick(valuesIn(text))) throw new Broken(`${name}: the report says that the config has ${fixed.actual}, it has ${pick(valuesIn(text))}`);
+  const live = look === null ? null : name === "memory" ? look.memory : name === "vcpus" ? look.vcpus : (look.masks["0"] ?? null);
+  if (dynamic.actual !== live && !(deaf && dynamic.actual === null)) throw new Broken(`${name}: the report says that the machine has ${dynamic.actual}, it has ${live}`);
+}
+
+/** Whether both halves of the machine are as wanted. */
+export function isWanted({ ends: { wanted } }: Rig, look: Look | null): boolean {
+  return look !== null && look.memory === bytesOf(wanted.memory) && look.vcpus === wanted.vcpus && look.masks["0"] === wanted.mask;
+}
+
+/** An allocation in short. */
+export function show(look: Look | null): string {
+  return look === null ? "gone" : `${look.memory / 2 ** 20} MiB, ${look.vcpus} vCPUs, vCPU 0 on ${look.masks["0"]}`;
+}
+
+/**
+ * The next command works, or names the interrupted change, which then is settled; in the end the domain is at its base again.
+ * `how`: the way it is settled where it has to be.
+ */
+export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"): Promise<void> {
+  const alive = (await rig.look()) !== null;
+  const next = () => rig.domain.apply(baseOf(rig), { scope: alive ? "both" : "static", timeout: 20_000, force: true });
+  const error = await next().then(() => undefined, (reason: unknown) => reason);
+  if (error !== undefined) {
+    if (!(error instanceof InterruptedError)) throw new Broken(`the next command: ${messageOf(error)}`);
+    const told = (await rig.domain.info()).interrupted;
+    if (told === undefined || !error.message.includes(told)) throw new Broken(`info does not tell of the interrupted change: ${told}`);
+    await checkRecovery(rig, before, how, alive);
+    await next();
+  }
+  const [text, look] = await Promise.all([textOf(rig), rig.look()]);
+  const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pin: "all" };
+  if (JSON.stringify(valuesIn(text ?? "")) !== JSON.stringify(base)) throw new Broken(`after the next command the config is\n${text}`);
+  if (alive && show(look) !== show(before.look)) throw new Broken(`after the next command the machine has ${show(look)}, not ${show(before.look)}`);
+  const left = await leftoversOf(rig);
+  if (left.length > 0 || (await exists(join(rig.runtime, "journal")))) throw new Broken(`left: ${left.join(", ") || "the journal"}`);
+}
+
+async function checkRecovery(rig: Rig, before: Before, how: "finish" | "undo", alive: boolean): Promise<void> {
+  await rig.domain.recover(how, { timeout: 20_000, force: true });
+  const [text, look] = await Promise.all([textOf(rig), rig.look()]);
+  const right = how === "finish" ? before.after : before.text;
+  if (text !== right) throw new Broken(`after recover --${how} the config is\n${text}`);
+  if (alive && (how === "finish" ? !isWanted(rig, look) : show(look) !== show(before.look))) throw new Broken(`after recover --${how} the machine has ${show(look)}`);
+  if ((await rig.domain.interrupted()) !== null) throw new Broken(`recover --${how} left the change to be settled`);
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false);
+}

@@ -1,0 +1,86 @@
+/// <reference lib="esnext.disposable" />
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openRuntime } from "../../src/config/runtime.ts";
+import { Domain } from "../../src/domain/domain.ts";
+import { placeOf } from "../../src/domain/place.ts";
+import { threadsOf } from "../../src/host/threads.ts";
+import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
+import { configOf, GIB, textOf } from "../../test/domain/facts.ts";
+import { FakeQemu } from "../../test/domain/fake-qemu.ts";
+import { privateFolder } from "../../test/qemu/machine.ts";
+import { Proxy } from "./proxy.ts";
+import { type Look, maskOf, type Rig } from "./rig.ts";
+
+/** A domain whose QEMU is played: a process that has threads, and a monitor that answers for it. */
+export interface FakeRig extends Rig {
+  readonly qemu: FakeQemu;
+  readonly monitor: ReplayServer;
+}
+
+/** Starts a fake: 1 GiB of 2, no pins, one vCPU of four; four of four, to shrink. */
+export async function openFake(shrinks = false): Promise<FakeRig> {
+  const folder = await privateFolder();
+  const options = { configDir: join(folder.path, "etc"), runtimeDir: join(folder.path, "run") };
+  const place = await placeOf("web", options);
+  const configPath = place.config?.path ?? "";
+  await mkdir(options.configDir, { mode: 0o700 });
+  await writeFile(configPath, textOf({ ...configOf({ vcpus: { current: shrinks ? 4 : 1 } }), name: "web" }), { mode: 0o600 });
+  await openRuntime(place.runtime);
+  const { runtime } = place;
+  // Found by its command line, as QEMU is; it ends with us.
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", process.execPath, "-e", "console.log('up'); process.stdin.resume()", runtime.pidfile], { stdio: ["pipe", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  const pid = child.pid ?? 0;
+  await writeFile(runtime.pidfile, `${pid}\n`, { mode: 0o600 });
+  const threads = (await threadsOf(pid)).slice(1, 5).map(({ tid }) => tid);
+  const qemu = new FakeQemu(threads);
+  qemu.plugged.delete(1);
+  if (shrinks) for (const vcpu of [1, 2, 3]) qemu.plugged.set(vcpu, `vcpu${vcpu}`);
+  qemu.actual = GIB;
+  const monitor = await startReplay({
+    answers: qemu.answers as Record<string, (args: unknown) => unknown>,
+    monitors: [{ name: "control", address: `unix:${runtime.control}` }, { name: "watch", address: `unix:${runtime.watch}` }],
+  });
+  const proxy = await Proxy.before(runtime.control);
+  let gone = false;
+  const killQemu = async (): Promise<void> => {
+    if (gone) return;
+    gone = true;
+    const ended = once(child, "close");
+    child.kill("SIGKILL");
+    await ended;
+    await monitor.exit();
+  };
+  const look = async (): Promise<Look | null> => {
+    if (gone) return null;
+    const masks = await Promise.all([...qemu.plugged.keys()].map(async (vcpu) => [vcpu, await maskOf(threads[vcpu] ?? 0)] as const));
+    return { memory: qemu.actual, vcpus: qemu.plugged.size, masks: Object.fromEntries(masks) };
+  };
+  const mask = await maskOf(threads[0] ?? 0);
+  return {
+    name: "fake",
+    real: false,
+    ends: shrinks
+      ? { base: { memory: "1GiB", vcpus: 4, mask }, wanted: { memory: "1GiB", vcpus: 2, mask } }
+      : { base: { memory: "1GiB", vcpus: 1, mask }, wanted: { memory: "512MiB", vcpus: 4, mask: "0" } },
+    configPath,
+    runtime: runtime.folder,
+    options,
+    domain: await Domain.open("web", options),
+    proxy,
+    pid,
+    qemu,
+    monitor,
+    look,
+    killQemu,
+    [Symbol.asyncDispose]: async () => {
+      await proxy[Symbol.asyncDispose]();
+      await killQemu();
+      await monitor.close().catch(() => undefined);
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}

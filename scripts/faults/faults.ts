@@ -1,0 +1,154 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { rename, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Allowed } from "./check.ts";
+import type { Verdict } from "./proxy.ts";
+import { Command, type Ended, type Rig, textOf } from "./rig.ts";
+import { at, DISK_STEPS, diskFault, type DiskStep, MONITOR_STEPS, type MonitorStep } from "./steps.ts";
+
+/** What a fault is tried with: starts the command under test, once. */
+export interface Trial {
+  readonly rig: Rig;
+  readonly start: (more?: ConstructorParameters<typeof Command>[2], ...words: readonly string[]) => Command;
+}
+
+/** How a try went: how the command ended, what is allowed besides, and whether the step was reached at all. */
+export interface Tried {
+  readonly ended: Ended;
+  readonly allowed?: Allowed;
+  readonly reached: boolean;
+  /** Puts back what the fault broke, before the next command. */
+  readonly repair?: () => Promise<unknown>;
+}
+
+/** One fault and the steps at which it is tried. */
+export interface Fault {
+  readonly name: string;
+  readonly steps: readonly string[];
+  /** Steps tried on a real QEMU; all where it is not said. */
+  readonly onReal?: readonly string[];
+  /** The change takes vCPUs away, where the others plug some. */
+  readonly shrinks?: boolean;
+  readonly run: (trial: Trial, step: string) => Promise<Tried>;
+}
+
+type Act = (trial: Trial, command: Command) => Verdict | Promise<Verdict>;
+
+/** A fault that strikes when a message of the change passes. */
+function atMessage(act: Act, allowed: Allowed = {}, ...words: readonly string[]): Fault["run"] {
+  return async (trial, step) => {
+    let command: Command | undefined;
+    const trigger = at(trial.rig, step as MonitorStep, () => act(trial, command as Command));
+    command = trial.start({}, ...words);
+    const ended = await command.ended;
+    trial.rig.proxy.arm(undefined);
+    return { ended, allowed, reached: trigger.reached };
+  };
+}
+
+const killed: Fault["run"] = async (trial, step) => {
+  if (!(DISK_STEPS as readonly string[]).includes(step)) return atMessage((_, command) => (command.kill("SIGKILL"), "break"), { codes: [null] })(trial, step);
+  const ended = await trial.start({ disk: diskFault(step as DiskStep, "kill") }).ended;
+  return { ended, allowed: { codes: [null] }, reached: ended.code === null };
+};
+
+const failsOnDisk = (code: string): Fault["run"] => async (trial, step) => {
+  const ended = await trial.start({ disk: diskFault(step as DiskStep, code) }).ended;
+  // What can't be noted of the guest, or removed in the end, is no reason to fail.
+  const harmless = step === "asked" || step === "closing";
+  return { ended, allowed: { codes: harmless ? [0] : [1] }, reached: harmless || ended.stderr.includes(code) || (ended.report !== undefined && ended.code === 1) };
+};
+
+/** Somebody else's work on the config, at a step of the change. */
+const meddled = (edit: (text: string) => string): Fault["run"] => async (trial, step) => {
+  const before = (await textOf(trial.rig)) ?? "";
+  const edited = edit(before);
+  const tried = await atMessage(async ({ rig }) => (await writeFile(rig.configPath, edited), undefined), { edited, codes: [1] })(trial, step);
+  return { ...tried, repair: () => writeFile(trial.rig.configPath, before) };
+};
+
+const folderGone: Fault["run"] = async (trial, step) => {
+  const folder = dirname(trial.rig.configPath);
+  const tried = await atMessage(async () => (await rename(folder, `${folder}.away`), undefined), { codes: [1] })(trial, step);
+  return { ...tried, repair: () => rename(`${folder}.away`, folder) };
+};
+
+const stoppedAndContinued: Fault["run"] = (trial, step) =>
+  atMessage(({ rig }) => {
+    process.kill(rig.pid, "SIGSTOP");
+    void wait(300).then(() => process.kill(rig.pid, "SIGCONT"));
+    return undefined;
+  }, { codes: [0] })(trial, step);
+
+/** QEMU stands still until the command has ended. */
+const stoppedForGood: Fault["run"] = async (trial, step) => {
+  const tried = await atMessage(({ rig }) => (process.kill(rig.pid, "SIGSTOP"), undefined), { codes: step === "read" ? [3] : [1, 4], deaf: true }, "--timeout", "500ms")(trial, step);
+  process.kill(trial.rig.pid, "SIGCONT");
+  // It first does what it had taken in before it stood still.
+  await trial.rig.look();
+  return tried;
+};
+
+/** Fails the change by an edit before its end, and breaks its way back at its first command. */
+const atUndo = (act: Act, allowed: Allowed): Fault["run"] => async (trial) => {
+  const before = (await textOf(trial.rig)) ?? "";
+  const edited = `${before}\n`;
+  let command: Command | undefined;
+  let reached = false;
+  trial.rig.proxy.arm(async ({ from, command: name, nth }) => {
+    if (from === "qemu" && name === "balloon" && nth === 1) await writeFile(trial.rig.configPath, edited);
+    if (from !== "client" || name !== "balloon" || nth !== 2) return undefined;
+    reached = true;
+    return act(trial, command as Command);
+  });
+  command = trial.start();
+  const ended = await command.ended;
+  trial.rig.proxy.arm(undefined);
+  return { ended, allowed: { ...allowed, edited }, reached, repair: () => writeFile(trial.rig.configPath, before) };
+};
+
+/** The message goes on a little later than the signal. */
+const signalling = (signal: NodeJS.Signals): Act => async (_, command) => {
+  command.kill(signal);
+  await wait(50);
+  return undefined;
+};
+
+/** A reply to nobody's call, then the true one: QMP's clients go by the id. */
+const forAnotherCall: Fault["run"] = async (trial, step) => {
+  let reached = false;
+  const command = step === "plugged" ? "device_add" : "balloon";
+  trial.rig.proxy.arm((passing) => {
+    if (passing.from !== "qemu" || passing.command !== command || reached) return undefined;
+    reached = true;
+    return { lines: [JSON.stringify({ return: {}, id: "of-nobody" }), passing.text] };
+  });
+  const ended = await trial.start().ended;
+  trial.rig.proxy.arm(undefined);
+  return { ended, allowed: { codes: [0] }, reached };
+};
+
+const BEFORE_END: readonly MonitorStep[] = ["connect", "read", "plug", "plugged", "balloon", "ballooned", "wait"];
+
+/** Every fault that strikes a change of both halves, on a fake and on a real QEMU alike. */
+export const FAULTS: readonly Fault[] = [
+  { name: "our process killed", steps: [...MONITOR_STEPS, ...DISK_STEPS], run: killed },
+  { name: "our process killed, undoing", steps: ["undo"], run: atUndo((_, command) => (command.kill("SIGKILL"), "break"), { codes: [null] }) },
+  { name: "QEMU killed", steps: MONITOR_STEPS.filter((step) => step !== "connect"), onReal: ["balloon"], run: atMessage(async ({ rig }) => (await rig.killQemu(), "break" as const)) },
+  { name: "QEMU stopped and continued", steps: ["read", "plug", "balloon", "wait"], run: stoppedAndContinued },
+  { name: "QEMU stopped for good", steps: ["read", "balloon"], run: stoppedForGood },
+  { name: "socket reset", steps: BEFORE_END.filter((step) => step !== "read" && step !== "connect"), run: atMessage(() => "break", { codes: [0] }) },
+  { name: "socket reset", steps: ["connect", "read"], run: atMessage(({ rig }) => (rig.proxy.reset(), "break"), { codes: [0, 3], deaf: true }) },
+  { name: "socket reset", steps: ["undo"], run: atUndo(() => "break", { codes: [1] }) },
+  { name: "reply late", steps: ["plugged", "ballooned"], run: atMessage(async () => (await wait(300), undefined), { codes: [0] }) },
+  { name: "reply never", steps: ["plugged", "ballooned"], run: atMessage(() => "drop", { codes: [0, 1] }, "--timeout", "500ms") },
+  { name: "reply for another call", steps: ["plugged", "ballooned"], run: forAnotherCall },
+  { name: "SIGINT", steps: BEFORE_END, run: atMessage(signalling("SIGINT"), { codes: [130] }) },
+  { name: "SIGTERM", steps: BEFORE_END, onReal: ["balloon", "wait"], run: atMessage(signalling("SIGTERM"), { codes: [130] }) },
+  { name: "config replaced by another", steps: ["plug", "balloon", "ballooned"], run: meddled((text) => `${text}\n`) },
+  { name: "config damaged", steps: ["plug", "balloon"], run: meddled(() => "{ not JSON") },
+  { name: "config folder gone", steps: ["plug", "balloon"], run: folderGone },
+  { name: "no space (ENOSPC)", steps: DISK_STEPS.filter((step) => step !== "committed"), onReal: ["prepare", "commit"], run: failsOnDisk("ENOSPC") },
+  { name: "permission taken (EACCES)", steps: ["prepare", "journal", "commit"], onReal: ["commit"], run: failsOnDisk("EACCES") },
+  { name: "read-only (EROFS)", steps: ["prepare", "journal", "commit", "closing"], onReal: ["commit"], run: failsOnDisk("EROFS") },
+];

@@ -1,0 +1,140 @@
+/// <reference lib="esnext.disposable" />
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFile, readdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Report } from "../../src/domain/change.ts";
+import { Domain } from "../../src/domain/domain.ts";
+import type { WantedAllocation } from "../../src/domain/allocation.ts";
+import type { Proxy } from "./proxy.ts";
+
+/** What an independent look finds: QEMU asked behind the product's back, the kernel's masks. */
+export interface Look {
+  readonly memory: number;
+  readonly vcpus: number;
+  /** vCPU to mask. */
+  readonly masks: Readonly<Record<string, string>>;
+}
+
+/** The two allocations that a case goes between. */
+export interface Ends {
+  readonly base: { readonly memory: string; readonly vcpus: number; readonly mask: string };
+  readonly wanted: { readonly memory: string; readonly vcpus: number; readonly mask: string };
+}
+
+/** A domain that runs behind a proxy, with what a fault needs to get at. */
+export interface Rig extends AsyncDisposable {
+  readonly name: string;
+  readonly real: boolean;
+  readonly ends: Ends;
+  readonly configPath: string;
+  readonly runtime: string;
+  readonly options: { readonly configDir: string; readonly runtimeDir: string };
+  readonly domain: Domain;
+  readonly proxy: Proxy;
+  readonly pid: number;
+  /** Null when QEMU is gone. */
+  look(): Promise<Look | null>;
+  killQemu(): Promise<void>;
+}
+
+/** How the command line ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly report: Report | undefined;
+}
+
+const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
+const INJECT = new URL("inject.mjs", import.meta.url).href;
+
+/** A fault in the file system of the command under test, see inject.mjs. */
+export interface DiskFault {
+  readonly call: string;
+  readonly path: string;
+  readonly when: "before" | "after";
+  readonly nth: number;
+  readonly act: string;
+}
+
+/** The command line under test. */
+export class Command {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+
+  constructor(rig: Rig, words: readonly string[], { disk, path }: { readonly disk?: DiskFault; readonly path?: string } = {}) {
+    const env = { ...process.env, QMPCTL_CONFIG_DIR: rig.options.configDir, QMPCTL_RUNTIME_DIR: rig.options.runtimeDir };
+    const node = disk === undefined ? [] : ["--import", INJECT];
+    this.process = spawn(process.execPath, [...node, MAIN, ...words], {
+      env: { ...env, ...(disk === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(disk) }), ...(path === undefined ? {} : { PATH: `${path}:${process.env["PATH"] ?? ""}` }) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.ended = endOf(this.process);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.process.kill(signal);
+  }
+}
+
+async function endOf(child: ChildProcess): Promise<Ended> {
+  const texts = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) child[name]?.setEncoding("utf8").on("data", (text: string) => (texts[name] += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, ...texts, report: reportIn(texts.stdout) };
+}
+
+function reportIn(text: string): Report | undefined {
+  try {
+    const read = JSON.parse(text) as Report;
+    return Array.isArray(read.changes) ? read : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The change that every case makes. */
+export function wantedOf({ ends: { base, wanted } }: Pick<Rig, "ends">): WantedAllocation {
+  const pin = { 0: wanted.mask === base.mask ? null : wanted.mask };
+  return { memory: { current: wanted.memory }, vcpus: { current: wanted.vcpus, pin } };
+}
+
+/** The way back from it, for the next case on the same machine. */
+export function baseOf({ ends: { base } }: Pick<Rig, "ends">): WantedAllocation {
+  return { memory: { current: base.memory }, vcpus: { current: base.vcpus, pin: { 0: null } } };
+}
+
+/** The config's own values, read without the product: bytes, a count, a mask or `all`. */
+export interface ConfigValues {
+  readonly memory: number;
+  readonly vcpus: number;
+  readonly pin: string;
+}
+
+/** What a config's text says. */
+export function valuesIn(text: string): ConfigValues {
+  const read = JSON.parse(text) as { memory: { current: string }; vcpus: { current: number; pin?: Record<string, string> } };
+  return { memory: bytesOf(read.memory.current), vcpus: read.vcpus.current, pin: read.vcpus.pin?.["0"] ?? "all" };
+}
+
+/** `512MiB` in bytes. */
+export function bytesOf(size: string): number {
+  const [, number = "", unit = ""] = /^(\d+)([KMG])iB$/.exec(size) ?? [];
+  return Number(number) * 1024 ** ("KMG".indexOf(unit) + 1);
+}
+
+/** The text of a config, null where it can't be read. */
+export function textOf(rig: Rig): Promise<string | null> {
+  return readFile(rig.configPath, "utf8").catch(() => null);
+}
+
+/** Files that a writer left beside the config. */
+export async function leftoversOf(rig: Rig): Promise<readonly string[]> {
+  return (await readdir(dirname(rig.configPath)).catch(() => [])).filter((name) => name.endsWith(".new"));
+}
+
+/** A thread's mask, by the kernel. */
+export async function maskOf(tid: number): Promise<string> {
+  return /^Cpus_allowed_list:\s*(\S+)$/m.exec(await readFile(`/proc/${tid}/status`, "utf8").catch(() => ""))?.[1] ?? "gone";
+}

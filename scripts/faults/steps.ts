@@ -1,0 +1,69 @@
+import type { Passing, Verdict } from "./proxy.ts";
+import type { DiskFault, Rig } from "./rig.ts";
+
+/** Steps of a change that show on the monitor, in order. */
+export const MONITOR_STEPS = ["connect", "read", "plug", "plugged", "balloon", "ballooned", "wait", "report"] as const;
+/** Steps that show in the file system, in order. */
+export const DISK_STEPS = ["prepare", "journal", "asked", "commit", "committed", "closing"] as const;
+
+export type MonitorStep = (typeof MONITOR_STEPS)[number] | "undo";
+export type DiskStep = (typeof DISK_STEPS)[number];
+
+/** Whether a message stands at this step. */
+function standsAt(step: MonitorStep, { from, command, nth }: Passing, seen: { balloon: boolean; waited: boolean }): boolean {
+  switch (step) {
+    case "connect":
+      return false;
+    case "read":
+      return from === "client" && command === "query-cpus-fast" && nth === 1;
+    case "plug":
+    case "plugged":
+      return from === (step === "plug" ? "client" : "qemu") && command === "device_add" && nth === 1;
+    case "balloon":
+    case "ballooned":
+      return from === (step === "balloon" ? "client" : "qemu") && command === "balloon" && nth === 1;
+    case "wait":
+      return from === "client" && command === "query-balloon" && seen.balloon;
+    case "undo":
+      return from === "client" && command === "balloon" && nth === 2;
+    case "report":
+      return from === "client" && command === "query-status" && seen.waited;
+  }
+}
+
+/** Does something, once, when the change comes to this step; the message waits for it. */
+export function at(rig: Rig, step: MonitorStep, act: (passing: Passing | null) => Verdict | Promise<Verdict>): { readonly reached: boolean } {
+  const state = { reached: false };
+  const seen = { balloon: false, waited: false };
+  const once = async (passing: Passing | null): Promise<Verdict> => {
+    if (state.reached) return undefined;
+    state.reached = true;
+    return act(passing);
+  };
+  rig.proxy.arm(
+    async (passing) => {
+      if (standsAt(step, passing, seen)) return once(passing);
+      if (passing.from === "qemu" && passing.command === "balloon") seen.balloon = true;
+      if (seen.balloon && passing.from === "qemu" && passing.command === "query-balloon") seen.waited = true;
+      return undefined;
+    },
+    step === "connect" ? () => once(null) : undefined,
+  );
+  return state;
+}
+
+/** The call to the file system that is this step, to end or to fail at it. */
+export function diskFault(step: DiskStep, act: string): DiskFault {
+  const kill = act === "kill";
+  const when = kill && step !== "commit" && step !== "closing" ? "after" : "before";
+  const calls: Readonly<Record<DiskStep, readonly [call: string, path: string]>> = {
+    prepare: ["open", "/\\.web\\.json\\."],
+    journal: ["rename", "/journal$"],
+    asked: ["writeFile", "/asked\\.json$"],
+    commit: ["rename", "/web\\.json$"],
+    committed: ["rename", "/web\\.json$"],
+    closing: ["rm", "/journal$"],
+  };
+  const [call, path] = calls[step];
+  return { call, path, when, nth: 1, act };
+}
