@@ -43,8 +43,13 @@ export interface FakeAgent extends AsyncDisposable {
 export async function startAgent(options: AgentOptions = {}): Promise<FakeAgent> {
   const folder = options.address === undefined ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
   const agent = new Agent(options, folder);
-  await agent.listen(options.address ?? `unix:${join(folder ?? "", "agent.sock")}`);
-  return agent;
+  try {
+    await agent.listen(options.address ?? `unix:${join(folder ?? "", "agent.sock")}`);
+    return agent;
+  } catch (error) {
+    await agent.close();
+    throw error;
+  }
 }
 
 /** Commands that say nothing when they succeed. Source: qga/qapi-schema.json, `success-response: false`. */

@@ -25,9 +25,9 @@ export interface RecordedLife {
  * listen. Where QEMU can't start, that is recorded, and its own words are thrown as an EmulatorRefusal.
  */
 export async function recordLife(binary: string, args: readonly string[], options: EmulatorOptions, into: string): Promise<RecordedLife> {
+  const provenance = await provenanceOf(binary, args);
   const file = nextFile(into);
   const folder = mkdtempSync(join(tmpdir(), "qmp-"));
-  const provenance = await provenanceOf(binary, args);
   const replace = foldersIn([...args, join(folder, "x")]).map((it) => [it, "DIR/"] as const);
   const moved = options.monitors.map((it, index) => ({ ...it, upstream: `unix:${join(folder, `${index}.sock`)}` }));
   const qemu = launch(binary, moveMonitors(args, moved), options.daemonize);

@@ -41,10 +41,16 @@ export interface Recorder extends AsyncDisposable {
 
 /** Starts to record; resolves when it listens. Any number of clients may come, one after the other or at once: QEMU treats them as it does. */
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
-  const folder = options.monitors.some((it) => it.listen === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
   const recording = new Recording(options.provenance ?? {}, options.replace ?? [], options.keepIds === true);
   const posts = options.monitors.map((it) => new Post(it.name, parsePlace(it.upstream), recording, options.halfClose === true));
-  await Promise.all(posts.map((post, index) => post.listen(parsePlace(options.monitors[index]?.listen ?? `unix:${join(folder ?? "", `${post.name}.sock`)}`))));
+  const folder = options.monitors.some((it) => it.listen === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
+  try {
+    const places = options.monitors.map((it) => parsePlace(it.listen ?? `unix:${join(folder ?? "", `${it.name}.sock`)}`));
+    await Promise.all(posts.map((post, index) => post.listen(places[index] as Place)));
+  } catch (error) {
+    await new Proxy(posts, recording, undefined, folder).finish();
+    throw error;
+  }
   return new Proxy(posts, recording, options.write, folder);
 }
 

@@ -96,10 +96,9 @@ export interface ReplayServer extends AsyncDisposable {
 export async function startReplay(options: ReplayOptions = {}): Promise<ReplayServer> {
   const transcript = typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? parseTranscript("#! end\n", "nothing"));
   const places = options.monitors ?? [{ name: "control" }, { name: "watch" }];
-  const folder = places.some((it) => it.address === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
   const timeline = timelineOf(transcript);
   const stage = new Stage({
-    timeline: timeline,
+    timeline,
     monitors: places.map((it) => it.name),
     weather: options.weather ?? {},
     oob: options.oob,
@@ -107,9 +106,16 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
     answers: options.answers ?? {},
     vocabulary: new Vocabulary(typeof options.schema === "string" ? await readSchema(options.schema) : options.schema, majorOf(timeline)),
   });
-  const addresses = places.map((it) => parsePlace(it.address ?? `unix:${join(folder ?? "", `${it.name}.sock`)}`));
-  await Promise.all(addresses.map((address, index) => stage.monitors[index]?.listen(address)));
-  return new Replay(stage, transcript, folder);
+  const folder = places.some((it) => it.address === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
+  const replay = new Replay(stage, transcript, folder);
+  try {
+    const addresses = places.map((it) => parsePlace(it.address ?? `unix:${join(folder ?? "", `${it.name}.sock`)}`));
+    await Promise.all(addresses.map((address, index) => stage.monitors[index]?.listen(address)));
+    return replay;
+  } catch (error) {
+    await replay.close();
+    throw error;
+  }
 }
 
 class Replay implements ReplayServer {

@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { fakeMachine, readTranscript, recordingMachine, type StandIn } from "../../src/testing/index.ts";
 import { wireClient } from "../testing/wire-client.ts";
-import { qemus } from "./machine.ts";
+import { privateFolder, qemus } from "./machine.ts";
 
 const found = await qemus();
 
@@ -42,7 +43,7 @@ describe.each(found)("QEMU $version", ({ binary, version }) => {
     await rm(folder, { recursive: true });
   });
 
-  it("is recorded when it is killed, and when it can't start", async () => {
+  it("is recorded when it is killed", async () => {
     const folder = await mkdtemp(join(tmpdir(), "qmp-"));
     const recorder = await recordingMachine({ emulator: binary, into: folder });
     const first = await start(recorder);
@@ -52,5 +53,22 @@ describe.each(found)("QEMU $version", ({ binary, version }) => {
     expect(last).toMatchObject({ kind: "directive", directive: { name: "exit", status: "outside" } });
     expect(await readdir(folder)).toEqual(["1.qmp"]);
     await rm(folder, { recursive: true });
+  });
+
+  it("is recorded when it can't start: its words and its status, and the recording fails the same", async () => {
+    await using folder = await privateFolder();
+    const wrong = ["-machine", "none", "-display", "none", "-nodefaults", "-device", "nosuch-device,id=x", "-qmp", "unix:DIR/control.sock,server=on,wait=off", "-pidfile", "DIR/pid", "-daemonize"];
+    const fail = async (machine: StandIn): Promise<{ readonly code: unknown; readonly stderr: string }> => {
+      const args = wrong.map((word) => word.replace("DIR", join(machine.folder, "run")));
+      const error = (await promisify(execFile)(machine.emulator, args).catch((it: unknown) => it)) as { readonly code: unknown; readonly stderr: string };
+      return { code: error.code, stderr: error.stderr.replace(/^(?:\S*\/)?(qemu-system-\w+)\S*: /gm, "$1: ") };
+    };
+    const recorder = await recordingMachine({ emulator: binary, into: folder.path });
+    const real = await fail(recorder);
+    expect(real).toMatchObject({ code: 1, stderr: expect.stringContaining("'nosuch-device' is not a valid device model name") as string });
+    await recorder.close();
+    expect((await readTranscript(join(folder.path, "1.qmp"))).entries.at(-1)).toMatchObject({ directive: { name: "exit", status: "1" } });
+    await using machine = await fakeMachine({ lives: folder.path });
+    expect(await fail(machine)).toEqual(real);
   });
 });
