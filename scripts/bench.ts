@@ -9,6 +9,7 @@ import { engineRows } from "./bench/engine.ts";
 import { floodRows } from "./bench/flood.ts";
 import type { Row } from "./bench/measure.ts";
 import { peerRows } from "./bench/peers.ts";
+import { pythonRows } from "./bench/python-peer.ts";
 import { startUpRows } from "./bench/start-up.ts";
 
 const GROUPS: ReadonlyMap<string, (qemu: Qemu) => Promise<readonly Row[]>> = new Map([
@@ -25,13 +26,14 @@ Prints a table of measured figures; every ratio is taken within this run. Groups
 
   --qemu SUITE   which QEMU: installed (default), or one that npm run testbed fetched, as trixie
   --peer DIR     compare with the npm package node-qemu too, which is installed in DIR
+  --python DIR   compare with QEMU's own Python client too, whose package \`qemu\` is in DIR (python/ of QEMU's source)
   --check        exit with 1 when a goal is missed
   --help`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { qemu: { type: "string" }, peer: { type: "string" }, check: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    options: { qemu: { type: "string" }, peer: { type: "string" }, python: { type: "string" }, check: { type: "boolean" }, help: { type: "boolean", short: "h" } },
   });
   if (values.help) return console.log(HELP), 0;
   const unknown = positionals.filter((name) => !GROUPS.has(name));
@@ -43,6 +45,7 @@ async function main(): Promise<number> {
   const rows: Row[] = [];
   for (const [name, measure] of GROUPS) if (positionals.length === 0 || positionals.includes(name)) rows.push(...(await measure(qemu)));
   if (values.peer !== undefined) rows.push(...(await peerRows(qemu, values.peer)));
+  if (values.python !== undefined) rows.push(...(await pythonRows(qemu, values.python)));
   printTable(rows);
   return values.check && rows.some(({ reached }) => !reached) ? 1 : 0;
 }
