@@ -9,6 +9,7 @@ import { randomKills } from "./faults/kills.ts";
 import { openReal } from "./faults/real-rig.ts";
 import type { Rig } from "./faults/rig.ts";
 import { type Outcome, tryFault } from "./faults/run.ts";
+import { FAKE_CHOICES, OLD_CHOICES, REAL_CHOICES, runSequences } from "./faults/model-run.ts";
 import { printTable } from "./faults/table.ts";
 
 const HELP = `usage: npm run faults -- [options]
@@ -23,7 +24,8 @@ byte for byte, and that the next command works or says why not. Without options:
   --step WORD     only at this step
   --all           on real QEMUs all steps too
   --kills N       instead: N changes killed at random moments, half of them finished, half undone
-  --seed N        the seed of the moments (else a new one, which is printed)
+  --sequences N   instead: N random sequences of changes with mishaps, against a model
+  --seed N        the seed of the moments, or of the first sequence (else a new one, which is printed)
   --help`;
 
 interface Options {
@@ -37,7 +39,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       fake: { type: "boolean", default: false }, qemu: { type: "string" }, only: { type: "string", default: "" }, step: { type: "string", default: "" },
-      all: { type: "boolean", default: false }, kills: { type: "string" }, seed: { type: "string" }, help: { type: "boolean", short: "h" },
+      all: { type: "boolean", default: false }, kills: { type: "string" }, sequences: { type: "string" }, seed: { type: "string" }, help: { type: "boolean", short: "h" },
     },
   });
   if (values.help) return console.log(HELP), 0;
@@ -46,9 +48,16 @@ async function main(): Promise<number> {
   if (values.qemu !== undefined && real.length === 0) return console.error(`faults: no QEMU of ${values.qemu} here: npm run testbed`), 2;
   const fake = values.fake || values.qemu === undefined;
   if (values.kills !== undefined) return killAtRandom(Number(values.kills), Number(values.seed ?? Date.now() % 2 ** 31), values.fake ? undefined : real.at(-1));
+  if (values.sequences !== undefined) return sequences(Number(values.sequences), Number(values.seed ?? Date.now() % 2 ** 31), values.fake || values.qemu === undefined ? undefined : real.at(-1));
   // The bounded run takes the oldest whose unplugs can be undone and the newest.
   const chosen = values.qemu === undefined && !values.all ? real.slice(-1) : real;
   return matrix({ real: chosen, fake, all: values.all, wanted: (fault, step) => fault.includes(values.only) && (values.step === "" || step === values.step) });
+}
+
+async function sequences(count: number, seed: number, qemu: Qemu | undefined): Promise<number> {
+  if (qemu === undefined) return (await runSequences(count, seed, () => openFake(), { reopen: 10, length: 6, choices: FAKE_CHOICES })) ? 0 : 1;
+  const replugs = qemu.major >= 10;
+  return (await runSequences(count, seed, () => openReal(qemu), { reopen: replugs ? 6 : 20, length: 6, choices: replugs ? REAL_CHOICES : OLD_CHOICES })) ? 0 : 1;
 }
 
 async function killAtRandom(count: number, seed: number, qemu: Qemu | undefined): Promise<number> {

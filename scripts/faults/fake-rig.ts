@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { openRuntime } from "../../src/config/runtime.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import { placeOf } from "../../src/domain/place.ts";
+import { parseCpuList } from "../../src/host/cpulist.ts";
+import { setAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
 import { configOf, GIB, textOf } from "../../test/domain/facts.ts";
@@ -40,6 +42,12 @@ export async function openFake(shrinks = false): Promise<FakeRig> {
   qemu.plugged.delete(1);
   if (shrinks) for (const vcpu of [1, 2, 3]) qemu.plugged.set(vcpu, `vcpu${vcpu}`);
   qemu.actual = GIB;
+  const mask = await maskOf(pid);
+  // A vCPU that comes has a new thread, which inherits the mask of the process's first one.
+  qemu.after("device_add", async () => {
+    const last = threads[[...qemu.plugged.keys()].at(-1) ?? 0] ?? 0;
+    if ((await maskOf(last)) !== mask) await setAffinity(last, parseCpuList(mask));
+  });
   const monitor = await startReplay({
     answers: qemu.answers as Record<string, (args: unknown) => unknown>,
     monitors: [{ name: "control", address: `unix:${runtime.control}` }, { name: "watch", address: `unix:${runtime.watch}` }],
@@ -59,13 +67,13 @@ export async function openFake(shrinks = false): Promise<FakeRig> {
     const masks = await Promise.all([...qemu.plugged.keys()].map(async (vcpu) => [vcpu, await maskOf(threads[vcpu] ?? 0)] as const));
     return { memory: qemu.actual, vcpus: qemu.plugged.size, masks: Object.fromEntries(masks) };
   };
-  const mask = await maskOf(threads[0] ?? 0);
   return {
     name: "fake",
     real: false,
     ends: shrinks
       ? { base: { memory: "1GiB", vcpus: 4, mask }, wanted: { memory: "1GiB", vcpus: 2, mask } }
       : { base: { memory: "1GiB", vcpus: 1, mask }, wanted: { memory: "512MiB", vcpus: 4, mask: "0" } },
+    limits: { maxMemory: 2048, maxVcpus: 4 },
     configPath,
     runtime: runtime.folder,
     options,

@@ -56,6 +56,7 @@ export class Proxy implements AsyncDisposable {
     this.#pairs.add(client);
     client.on("error", () => {}).on("close", () => this.#pairs.delete(client));
     await this.#onClient?.();
+    if (client.destroyed) return;
     const upstream = dial(`${this.#path}.real`);
     const asked = new Map<string, string>();
     upstream.on("error", () => client.destroy());

@@ -27,6 +27,8 @@ export interface Rig extends AsyncDisposable {
   readonly name: string;
   readonly real: boolean;
   readonly ends: Ends;
+  /** What the machine was started with. MiB. */
+  readonly limits: { readonly maxMemory: number; readonly maxVcpus: number };
   readonly configPath: string;
   readonly runtime: string;
   readonly options: { readonly configDir: string; readonly runtimeDir: string };

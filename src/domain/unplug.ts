@@ -1,4 +1,4 @@
-import { CommandError } from "../qmp/errors.ts";
+import { CommandError, TimeoutError } from "../qmp/errors.ts";
 import type { Session } from "../qmp/session.ts";
 import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
 import type { Live } from "./live.ts";
@@ -19,12 +19,15 @@ export const unplug: StepKind<UnplugStep> = {
   undoing: (step) => (step.noReturn === null ? step.slots.map(({ slot }) => `device_add vCPU ${slot.first}`).join("; ") : undefined),
   noUndo: (step) => step.noReturn ?? undefined,
 
-  begin: async (step, { monitor, deadline, signal, refusals }) => {
+  begin: async (step, { monitor, deadline, refusals }) => {
     for (const { device, slot } of step.slots) refusals?.expect(device, indices(slot));
     for (const [position, { device }] of step.slots.entries()) {
       // Asking twice is harmless, and one that is gone already is what is wanted.
-      await monitor.ask((session) => session.execute("device_del", { id: device }), { by: deadline, signal }).catch((error: unknown) => {
-        ignoreGone(error, step.slots.slice(position).flatMap(({ slot }) => [...indices(slot)]));
+      // An interrupt waits for the answer: what QEMU has accepted is asked for, and has to be known.
+      await monitor.ask((session) => session.execute("device_del", { id: device }), { by: deadline }).catch((error: unknown) => {
+        const from = (first: number): readonly number[] => step.slots.slice(first).flatMap(({ slot }) => [...indices(slot)]);
+        if (error instanceof TimeoutError) throw new StayError(error.message, from(position + 1), { cause: error });
+        ignoreGone(error, from(position));
       });
     }
   },

@@ -1,0 +1,68 @@
+import type { Change, Scope } from "../../src/domain/change.ts";
+
+/** A domain as the model knows it: sizes in MiB, masks as lists. Nothing here is the product's. */
+export interface State {
+  readonly config: { readonly memory: number; readonly maxMemory: number; readonly vcpus: number; readonly maxVcpus: number; readonly pins: Readonly<Record<string, string>> };
+  /** Null where it does not run. A vCPU's place in `masks` is its number. */
+  readonly live: { readonly memory: number; readonly maxMemory: number; readonly maxVcpus: number; readonly masks: readonly string[] } | null;
+}
+
+/** What a set of changes leads to; null where it has to be refused. */
+export interface Prediction {
+  readonly after: State | null;
+  /** Whether the config, the machine, has anything to be done to it. */
+  readonly writes: boolean;
+  readonly acts: boolean;
+}
+
+const MIB = 2 ** 20;
+
+/** Predicts a set of changes in a scope. `all`: the mask of a thread that is not pinned. */
+export function predict(state: State, changes: readonly Change[], scope: Scope, all: string): Prediction {
+  const fixed = scope === "static" || scope === "both" || (scope === "current" && state.live === null);
+  const running = scope === "dynamic" || scope === "both" || (scope === "current" && state.live !== null);
+  const config = fixed ? fixedAfter(state.config, changes) : state.config;
+  const live = running ? (state.live === null ? null : liveAfter(state.live, changes, all, state.config.pins)) : state.live;
+  if (config === null || (running && live === null)) return { after: null, writes: false, acts: false };
+  const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+  return { after: { config, live }, writes: !same(config, state.config), acts: !same(live, state.live) };
+}
+
+function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
+  let { memory, maxMemory, vcpus, maxVcpus, pins } = before;
+  for (const change of changes) {
+    if (change.resource === "memory") memory = change.size / MIB;
+    if (change.resource === "max-memory") maxMemory = change.size / MIB;
+    if (change.resource === "vcpus") vcpus = change.count;
+    if (change.resource === "max-vcpus") maxVcpus = change.count;
+    if (change.resource !== "vcpu-pin") continue;
+    const { [change.vcpu]: _, ...others } = pins;
+    pins = change.cpus === "all" ? others : { ...others, [change.vcpu]: change.cpus };
+  }
+  const right = memory <= maxMemory && vcpus <= maxVcpus && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
+  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins) } : null;
+}
+
+function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(pins).sort());
+}
+
+function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[], all: string, pins: Readonly<Record<string, string>>): State["live"] {
+  let { memory, maxMemory, maxVcpus } = before;
+  let masks = [...before.masks];
+  const wanted = changes.find((change) => change.resource === "vcpus");
+  if (wanted !== undefined && wanted.count > maxVcpus) return null;
+  // A vCPU that comes has the pin of the config as it was, or all CPUs.
+  while (wanted !== undefined && masks.length < wanted.count) masks.push(pins[masks.length] ?? all);
+  for (const change of changes) {
+    if (change.resource === "memory") memory = change.size / MIB;
+    if (change.resource === "max-memory" && change.size / MIB !== maxMemory) return null;
+    if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
+    if (change.resource !== "vcpu-pin") continue;
+    // One that leaves in the same set is pinned before it goes, one that is not there can't be.
+    if (change.vcpu >= masks.length) return null;
+    masks[change.vcpu] = change.cpus === "all" ? all : change.cpus;
+  }
+  if (wanted !== undefined) masks = masks.slice(0, wanted.count);
+  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks };
+}
