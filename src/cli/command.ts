@@ -93,7 +93,7 @@ async function load(name: string): Promise<Verb> {
 }
 
 async function unknownVerb(name: string): Promise<UsageError> {
-  const expected = "a verb of qmpctl";
+  const expected = "verb";
   if (name === "") return misuse("a verb is missing", name, expected);
   if (name.startsWith("-")) return misuse(`${name}: the verb comes first, options follow it`, name, expected);
   if (Object.hasOwn(virshVerbs, name)) return misuse(`${name}: that verb of virsh is here: ${virshVerbs[name] ?? ""}`, name, expected);

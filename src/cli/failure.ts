@@ -1,5 +1,5 @@
 import type { Report } from "../domain/change.ts";
-import { type ErrorCode, messageOf, QmpctlError } from "../errors.ts";
+import { type ErrorCode, messageOf, QmpctlError, UsageError } from "../errors.ts";
 import { toJson } from "./output.ts";
 import { exitCodeOf, showReport } from "./report.ts";
 import type { Io } from "./verb.ts";
@@ -47,17 +47,33 @@ export function showFailure(error: unknown, io: Io, json: boolean): void {
 
 function message(error: unknown, report: Report | undefined, signal: AbortSignal): string {
   if (report?.outcome === "refused" && report.refusals.length > 0) {
-    const reasons = report.refusals.map(({ leg, reason, instead }) => `  ${leg}: ${reason}${instead === undefined ? "" : `\n    instead: ${instead}`}\n`);
-    return `qmpctl: ${report.domain}: refused, nothing was touched\n${reasons.join("")}`;
+    const reasons = report.refusals.map(({ leg, reason, instead }) => `  ${leg}: ${printable(reason)}${instead === undefined ? "" : `\n    instead: ${printable(instead)}`}\n`);
+    return `qmpctl: ${printable(report.domain)}: refused, nothing was touched\n${reasons.join("")}`;
   }
   if (signal.aborted && (report === undefined || error === signal.reason)) return `qmpctl: ${messageOf(signal.reason)}\n`;
   return `qmpctl: ${wording(error)}\n`;
 }
 
-/** An error for people: what it says, and QEMU's class of it. One that is none of ours is our mistake, and shows where. */
+/** An error for people, on one line: what it says, what would be right, and QEMU's class of it. One that is none of ours is our mistake, and shows where. */
 export function wording(error: unknown): string {
-  if (error instanceof QmpctlError) return error.message + classOf(error);
+  if (error instanceof QmpctlError) return printable(error.message + wantedBy(error) + classOf(error));
   return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
+// Many messages say it themselves.
+function wantedBy(error: QmpctlError): string {
+  if (!(error instanceof UsageError) || error.message.includes(error.expected) || /\bgive\b|did you mean/.test(error.message)) return "";
+  return `; expected ${error.expected}`;
+}
+
+/** The longest word that is shown whole: a path can be longer than a page. */
+const LONGEST_WORD = 300;
+
+/** A text as one line that does not move the terminal's cursor: what is in it may have come from anywhere. */
+function printable(text: string): string {
+  return text
+    .replace(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .replace(/\S{301,}/g, (word) => `${word.slice(0, LONGEST_WORD / 3)}… (${word.length} characters)`);
 }
 
 // QEMU's class of an error is what its documents speak of; the generic one says nothing.

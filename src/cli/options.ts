@@ -127,6 +127,7 @@ function countOperands(operands: readonly string[], verbatim: readonly string[] 
 }
 
 function unknownOption(rawName: string, table: Readonly<Record<string, Option>>): UsageError {
+  if (/^-\d/.test(rawName)) return misuse(`${rawName}: no number here can be below 0`, rawName, "a number from 0, or an option of this verb");
   const meant = nearest(rawName.replace(/^-+/, ""), Object.keys(table));
   const hint = meant === undefined ? "there is no such option" : `there is no such option, did you mean --${meant}?`;
   return misuse(`${rawName}: ${hint}`, rawName, meant === undefined ? "an option of this verb" : `--${meant}`);

@@ -42,9 +42,14 @@ function describeIssues(issues: readonly ConfigIssue[]): string {
 }
 
 function describeIssue({ path, value, expected }: ConfigIssue): string {
-  const shown = value === undefined ? "is missing" : `is ${shorten(JSON.stringify(value) ?? String(value))}`;
+  const shown = value === undefined ? "is missing" : `is ${shorten(textOf(value))}`;
   const where = /^[\w.]{1,80}$/.test(path) ? path : shorten(JSON.stringify(path)); // keys can hold anything, also what would move a terminal's cursor
   return `${path === "" ? "the config" : where} ${shown}, expected ${expected}`;
+}
+
+/** A number beyond all numbers would be null in JSON. */
+function textOf(value: unknown): string {
+  return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
 }
 
 function shorten(text: string): string {

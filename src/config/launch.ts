@@ -47,14 +47,19 @@ export interface LaunchConfig {
 export const TEXT_LIMIT: number = 1024 * 1024;
 const MIB = 1024 ** 2;
 
+/** The most bytes that a Unix socket's path can have on Linux: sun_path of unix(7), without its closing NUL. */
+const SOCKET_PATH = 107;
+
 const size = z.string().refine(isSize);
 const count = z.number().int().min(1).max(8192);
 const word = z.string().refine((text) => !text.includes("\0"));
-const path = word.refine((text) => text.startsWith("/"));
+// A path that would move a terminal's cursor, or that the system would cut short, is nobody's intention.
+const plain = z.string().refine((text) => !/[\x00-\x1f\x7f-\x9f]/.test(text));
+const path = plain.refine((text) => text.startsWith("/") && new TextEncoder().encode(text).length <= SOCKET_PATH);
 
 const launchConfig = z.object({
   name: z.string().refine(isName),
-  emulator: word.refine((text) => text.startsWith("/") || /^[^/\s-][^/]*$/.test(text)),
+  emulator: plain.refine((text) => text.startsWith("/") || /^[^/\s-][^/]*$/.test(text)),
   memory: z.object({ max: size, current: size, min: size.optional(), hotplug: z.object({ slots: z.number().int().min(0).max(256), limit: size }).optional() }),
   vcpus: z.object({
     max: count,
@@ -78,7 +83,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "vcpus.topology": 'an object, as { "sockets": 1, "cores": 4, "threads": 1 }',
   "vcpus.pin": 'an object, as { "0": "0-3" }',
   args: "a list of texts, one for each word of QEMU's command line",
-  monitor: "an absolute path for a Unix socket",
+  monitor: `an absolute path for a Unix socket, ${SOCKET_PATH} bytes at most`,
 };
 const SIZE_EXPECTED = "a text with a whole number and its unit, as 300MiB or 2GiB";
 
@@ -90,7 +95,7 @@ export function parseLaunchConfig(text: string, path: string): LaunchConfig {
   const raw = readValue(text, path);
   const parsed = launchConfig.safeParse(raw);
   const shape = parsed.success ? [] : parsed.error.issues.map((issue) => issueAt(issue.path, raw));
-  const issues = [...shape, ...brokenRules(raw), ...ownedOptions(wordsOf(raw))];
+  const issues = onePerPlace([...shape, ...brokenRules(raw), ...ownedOptions(wordsOf(raw)), ...prototypes(raw)]);
   if (!parsed.success || issues.length > 0) throw new ConfigError(path, "invalid", issues);
   return inBytes(parsed.data);
 }
@@ -103,6 +108,21 @@ function readValue(text: string, path: string): unknown {
     if (cause instanceof JsonTextError) throw new ConfigError(path, "invalid", cause.message, { cause });
     throw cause;
   }
+}
+
+/** No config has such a key, and programs that read one carelessly can be turned by it. */
+function prototypes(value: unknown, at: readonly string[] = []): readonly ConfigIssue[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, each]) => {
+    const path = [...at, key];
+    return key === "__proto__" ? [{ path: path.join("."), value: each, expected: "no such key" }] : prototypes(each, path);
+  });
+}
+
+/** What is said of a place first counts. */
+function onePerPlace(issues: readonly ConfigIssue[]): readonly ConfigIssue[] {
+  const seen = new Set<string>();
+  return issues.filter(({ path }) => path === "args" || (!seen.has(path) && seen.add(path)));
 }
 
 function issueAt(keys: readonly (string | number)[], raw: unknown): ConfigIssue {

@@ -18,13 +18,19 @@ export interface ConfigPlace {
   readonly key: string;
 }
 
+/** What Linux takes: PATH_MAX and NAME_MAX of limits.h, the first without the closing NUL. */
+const LONGEST_PATH = 4095;
+const LONGEST_PART = 255;
+
 /**
  * Finds a domain's config by its name (in the config folder) or by a path: what has a slash in it or ends in `.json`.
  * UsageError for what can't be a name; ConfigError (`unsafe`) for a link that leads out of the folder it is in.
  */
 export async function locate(nameOrPath: string, folders: Folders): Promise<ConfigPlace> {
   if (nameOrPath.includes("\0")) throw new UsageError(`domain ${JSON.stringify(nameOrPath.slice(0, 60))}: a NUL is in it`, { value: nameOrPath, expected: "a name or a path" });
+  const tooLong = nameOrPath.length > LONGEST_PATH || nameOrPath.split("/").some((part) => part.length > LONGEST_PART);
   const isPath = nameOrPath.includes("/") || nameOrPath.endsWith(".json");
+  if (isPath && tooLong) throw new UsageError(`path ${JSON.stringify(nameOrPath.slice(0, 60))}… (${nameOrPath.length} characters): too long`, { value: nameOrPath, expected: `at most ${LONGEST_PATH} bytes, and ${LONGEST_PART} between two slashes` });
   const path = await follow(isPath ? resolve(nameOrPath) : join(folders.config, `${checkName(nameOrPath)}.json`));
   const named = dirname(path) === (await realFolder(folders.config));
   const name = basename(path).replace(/\.json$/, "");
@@ -45,7 +51,8 @@ async function follow(path: string): Promise<string> {
     if (cause instanceof ConfigError) throw cause;
     const code = (cause as { readonly code?: string }).code;
     if (code === "ENOENT" && (await lstat(inside).catch(() => undefined)) === undefined) return inside;
-    throw new ConfigError(path, code === "ENOENT" || code === "ELOOP" ? "unsafe" : "io", code === "ENOENT" ? "a link that leads nowhere" : messageOf(cause), { cause });
+    const why = { ENOENT: "a link that leads nowhere", ELOOP: "a link that leads back to itself", ENOTDIR: "what should be its folder is a file" }[code ?? ""];
+    throw new ConfigError(path, code === "ENOENT" || code === "ELOOP" ? "unsafe" : "io", why ?? messageOf(cause), { cause });
   }
 }
 

@@ -56,7 +56,8 @@ export async function readPid(paths: RuntimePaths): Promise<number | undefined> 
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(paths.pidfile, flags).catch((cause: unknown) => {
     if ((cause as { readonly code?: string }).code === "ENOENT") return undefined;
-    throw new HostError(`${paths.pidfile}: ${messageOf(cause)}`, {}, { cause });
+    const why = (cause as { readonly code?: string }).code === "ELOOP" ? "a symbolic link, not a pidfile of ours" : messageOf(cause);
+    throw new HostError(`${paths.pidfile}: ${why}`, {}, { cause });
   });
   if (file === undefined) return undefined;
   await using _closing = { [Symbol.asyncDispose]: () => file.close() };

@@ -1,6 +1,7 @@
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
+import { dirname } from "node:path";
 import { messageOf } from "../errors.ts";
 import { ConfigError } from "./config-error.ts";
 import { TEXT_LIMIT } from "./launch.ts";
@@ -13,16 +14,17 @@ export interface SafeText {
 }
 
 /**
- * Reads a config file of ours (or of root's) that nobody else can write. A link, a FIFO, a folder, a file over 1 MiB, or text that is
+ * Reads a config file of ours (or of root's) that nobody else can write. A link, a FIFO, a folder, a file over `limit` bytes (1 MiB), or text that is
  * not UTF-8 is refused without waiting and without reading it whole. Throws ConfigError: missing, unsafe, invalid or io.
  */
-export async function readSafely(path: string): Promise<SafeText> {
+export async function readSafely(path: string, limit: number = TEXT_LIMIT): Promise<SafeText> {
   const file = await openSafely(path);
   try {
-    const stat = await file.stat();
-    const danger = whyUnsafe(stat);
+    const found = await file.stat();
+    const danger = whyUnsafe(found);
     if (danger !== undefined) throw new ConfigError(path, "unsafe", danger);
-    return { text: decode(await readBounded(file, path), path), uid: stat.uid, gid: stat.gid };
+    await checkFolder(path);
+    return { text: decode(await readBounded(file, path, limit), path), uid: found.uid, gid: found.gid };
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     throw new ConfigError(path, "io", messageOf(cause), { cause });
@@ -31,17 +33,44 @@ export async function readSafely(path: string): Promise<SafeText> {
   }
 }
 
-async function openSafely(path: string): Promise<FileHandle> {
+/**
+ * Reads a text that somebody hands us by its path and that decides nothing but what it says: any regular file of at most 1 MiB, whoever
+ * it belongs to. Never waits, never reads more. Throws ConfigError as `readSafely` does.
+ */
+export async function readBoundedText(path: string): Promise<string> {
+  const file = await openFile(path, 0, "file");
+  try {
+    if (!(await file.stat()).isFile()) throw new ConfigError(path, "unsafe", "not a regular file");
+    return decode(await readBounded(file, path, TEXT_LIMIT), path);
+  } finally {
+    await file.close();
+  }
+}
+
+function openSafely(path: string): Promise<FileHandle> {
+  return openFile(path, constants.O_NOFOLLOW, "config");
+}
+
+async function openFile(path: string, flags: number, what: string): Promise<FileHandle> {
   try {
     // Without O_NONBLOCK a FIFO would keep us waiting for its writer.
-    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   } catch (cause) {
     const code = (cause as { readonly code?: string }).code;
-    if (code === "ENOENT") throw new ConfigError(path, "missing", "there is no such config", { cause });
+    if (code === "ENOENT") throw new ConfigError(path, "missing", `there is no such ${what}`, { cause });
     if (code === "ELOOP") throw new ConfigError(path, "unsafe", "a symbolic link", { cause });
     if (code === "ENXIO") throw new ConfigError(path, "unsafe", "not a regular file", { cause });
     throw new ConfigError(path, "io", messageOf(cause), { cause });
   }
+}
+
+/** Who can write the folder can put an old config of ours in the place of the new one, or take it away. */
+async function checkFolder(path: string): Promise<void> {
+  const folder = dirname(path);
+  const { mode, uid } = await stat(folder);
+  const isShared = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
+  if (isShared) throw new ConfigError(path, "unsafe", `everybody can write its folder (mode ${(mode & 0o7777).toString(8)}); chmod o-w ${folder}`);
+  if (uid !== userInfo().uid && uid !== 0) throw new ConfigError(path, "unsafe", `its folder belongs to user ${uid}, not to the one who runs this`);
 }
 
 function whyUnsafe(stat: Stats): string | undefined {
@@ -52,15 +81,15 @@ function whyUnsafe(stat: Stats): string | undefined {
   return undefined;
 }
 
-async function readBounded(file: FileHandle, path: string): Promise<Uint8Array> {
+async function readBounded(file: FileHandle, path: string, limit: number): Promise<Uint8Array> {
   const { size } = await file.stat();
-  const buffer = new Uint8Array(Math.min(size, TEXT_LIMIT) + 1);
+  const buffer = new Uint8Array(Math.min(size, limit) + 1);
   let length = 0;
   for (;;) {
     const { bytesRead } = await file.read(buffer, length, buffer.length - length);
     length += bytesRead;
     if (bytesRead === 0) return buffer.subarray(0, length);
-    if (length === buffer.length) throw new ConfigError(path, "invalid", size > TEXT_LIMIT ? `${size} bytes, more than the ${TEXT_LIMIT} that a launch config may have` : "it grew while it was read");
+    if (length === buffer.length) throw new ConfigError(path, "invalid", size > limit ? `${size} bytes, more than the ${limit} that it may have` : "it grew while it was read");
   }
 }
 
@@ -71,6 +100,21 @@ function decode(bytes: Uint8Array, path: string): string {
     throw new ConfigError(path, "invalid", "not UTF-8 text", { cause });
   }
 }
+
+/** The last 64 KiB of a file of ours, which can be of any length; nothing where there is none, or something else is there. */
+export async function readTail(path: string): Promise<string> {
+  const file = await openSafely(path).catch(() => undefined);
+  if (file === undefined) return "";
+  await using _closing = { [Symbol.asyncDispose]: () => file.close() };
+  const found = await file.stat();
+  if (!found.isFile() || found.uid !== userInfo().uid) return "";
+  const buffer = new Uint8Array(TAIL);
+  const { bytesRead } = await file.read(buffer, 0, TAIL, Math.max(0, found.size - TAIL));
+  return new TextDecoder().decode(buffer.subarray(0, bytesRead));
+}
+
+/** Much more than a machine's last words. */
+const TAIL = 64 * 1024;
 
 /**
  * Writes a new file, flushed to disk, that nobody else can read; it must not exist. `owner` is kept where given. Throws ConfigError

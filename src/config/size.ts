@@ -11,7 +11,10 @@ export function parseSize(text: string): number {
   const match = SIZE.exec(text.trim());
   if (match === null) throw refusal(text, "not a whole number with a unit");
   const [, digits = "", unit] = match;
-  if (unit === undefined) throw refusal(text, `a bare number could be ${digits}KiB (as virsh counts) or ${digits}MiB (as QEMU counts)`);
+  if (unit === undefined) {
+    const readings = `${digits}KiB (as virsh counts) or ${digits}MiB (as QEMU counts)`;
+    throw refusal(text, `a bare number could be ${readings}`, readings);
+  }
   const bytes = Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase() as "K");
   if (bytes > Number.MAX_SAFE_INTEGER) throw refusal(text, "more than a machine can have");
   if (bytes === 0) throw refusal(text, "nothing");
@@ -29,9 +32,9 @@ export function formatSize(bytes: number): string {
   return `${size}${UNITS[power] ?? ""}${power === 0 ? "B" : "iB"}`;
 }
 
-function refusal(text: string, why: string): UsageError {
+function refusal(text: string, why: string, expected = "a whole number with a unit, as 300M or 1GiB; K, M, G, T or P"): UsageError {
   const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
-  return new UsageError(`size ${shown}: ${why}`, { value: text, expected: "a whole number with a unit, as 300M or 1GiB" });
+  return new UsageError(`size ${shown}: ${why}`, { value: text, expected });
 }
 
 /** Whether `parseSize` takes it. */

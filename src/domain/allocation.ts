@@ -1,4 +1,5 @@
 import { z } from "zod/v3";
+import { JsonTextError, parseJson, valueOf } from "../config/json.ts";
 import { parseSize } from "../config/size.ts";
 import { UsageError } from "../errors.ts";
 import type { Change } from "./change.ts";
@@ -28,6 +29,9 @@ const wanted: z.ZodType<WantedAllocation> = z
 
 const SHAPE = '{"memory": {"max": SIZE, "current": SIZE}, "vcpus": {"max": N, "current": N, "pin": {"VCPU": CPULIST}}}, each key optional';
 
+/** As many as a machine can have room for. */
+const MOST_VCPUS = 4096;
+
 /** The changes that a wanted allocation asks for: what is so already is found out when they are planned. @throws UsageError */
 export function changesOf(allocation: WantedAllocation): readonly Change[] {
   const read = wanted.safeParse(allocation);
@@ -41,21 +45,23 @@ export function changesOf(allocation: WantedAllocation): readonly Change[] {
   if (vcpus?.max !== undefined) changes.push({ resource: "max-vcpus", count: vcpus.max });
   if (memory?.current !== undefined) changes.push({ resource: "memory", size: parseSize(memory.current) });
   if (vcpus?.current !== undefined) changes.push({ resource: "vcpus", count: vcpus.current });
-  for (const [vcpu, cpus] of Object.entries(vcpus?.pin ?? {})) changes.push({ resource: "vcpu-pin", vcpu: indexOf(vcpu), cpus: cpus ?? ALL });
+  // As it was given: what reads it drops a key that can't be meant, and that is to be told.
+  for (const [vcpu, cpus] of Object.entries(allocation.vcpus?.pin ?? {})) changes.push({ resource: "vcpu-pin", vcpu: indexOf(vcpu), cpus: cpus ?? ALL });
   if (changes.length === 0) throw new UsageError("allocation: it asks for nothing", { value: allocation, expected: SHAPE });
   return changes;
 }
 
 function indexOf(key: string): number {
-  if (/^\d{1,5}$/.test(key)) return Number(key);
-  throw new UsageError(`allocation: vcpus.pin.${key}: not a vCPU's number`, { value: key, expected: "a vCPU's number, from 0" });
+  if (/^(0|[1-9]\d{0,3})$/.test(key) && Number(key) < MOST_VCPUS) return Number(key);
+  throw new UsageError(`allocation: vcpus.pin.${key.slice(0, 60)}: not a vCPU's number`, { value: key, expected: `a vCPU's number, from 0 to ${MOST_VCPUS - 1}` });
 }
 
-/** Reads a wanted allocation from the text of a file. @throws UsageError where it is no JSON */
+/** Reads a wanted allocation from the text of a file. @throws UsageError where it is no JSON, or has a key twice */
 export function readAllocation(text: string, path: string): WantedAllocation {
   try {
-    return JSON.parse(text) as WantedAllocation;
+    return valueOf(parseJson(text)) as WantedAllocation;
   } catch (cause) {
-    throw new UsageError(`${path}: not JSON: ${(cause as Error).message}`, { value: path, expected: SHAPE }, { cause });
+    if (!(cause instanceof JsonTextError)) throw cause;
+    throw new UsageError(`${path}: ${cause.message}`, { value: path, expected: SHAPE }, { cause });
   }
 }

@@ -1,5 +1,7 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readTail } from "../config/safe-file.ts";
 import { startTime } from "../host/threads.ts";
 
 /**
@@ -24,7 +26,7 @@ interface Kept extends Asked {
 export async function readAsked(folder: string, pid: number | null): Promise<Asked> {
   if (pid === null) return {};
   try {
-    const kept = JSON.parse(await readFile(fileOf(folder), "utf8")) as Kept;
+    const kept = JSON.parse(await readTail(fileOf(folder))) as Kept;
     return kept.pid === pid && kept.started === (await startTime(pid)) ? asAsked(kept) : {};
   } catch {
     return {};
@@ -50,7 +52,7 @@ export async function writeAsked(folder: string, pid: number | null, asked: Aske
   const started = await startTime(pid);
   if (started === undefined) return forgetAsked(folder);
   const { balloon, unplug, threads } = asked;
-  await writeFile(fileOf(folder), JSON.stringify({ pid, started, balloon, unplug, threads }), { mode: 0o600 });
+  await writeFile(fileOf(folder), JSON.stringify({ pid, started, balloon, unplug, threads }), { mode: 0o600, flag: constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK });
 }
 
 /** The process is gone: so is what was asked of it. */

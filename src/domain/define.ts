@@ -36,7 +36,7 @@ export async function defineDomain(source: DefineSource, options: DefineOptions)
   const { text, config, notes } = await read(source, options.name);
   const place = await placeOf(config.name, options);
   if (place.config === null) throw new UsageError(`name ${JSON.stringify(config.name)}: reads as a monitor's address`, { value: config.name, expected: "a name" });
-  await using _lock = await lockDomain(place, {});
+  await using _lock = await lockDomain(place, { defining: true });
   await createConfig(place.config, text, { replace: options.replace ?? false });
   const running = (await findFor(place, null)) !== null;
   return { place, notes: running ? [...notes, "it runs: the new config is for its next start"] : notes };

@@ -1,4 +1,5 @@
-import { openRuntime } from "../config/runtime.ts";
+import { hasRuntime, openRuntime } from "../config/runtime.ts";
+import { readConfig } from "../config/store.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
 import type { Place } from "./place.ts";
 
@@ -6,7 +7,9 @@ import type { Place } from "./place.ts";
 export const LOCK_TIMEOUT = 60_000;
 
 /** Takes the domain's lock: one writer at a time, across processes. @throws LockedError, which says whom it waited for */
-export async function lockDomain(place: Place, options: { readonly timeout?: number; readonly signal?: AbortSignal }): Promise<Lock> {
+export async function lockDomain(place: Place, options: { readonly timeout?: number; readonly signal?: AbortSignal; readonly defining?: boolean }): Promise<Lock> {
+  // A config that can't be read leaves nothing behind, not even a folder to lock in.
+  if (options.defining !== true && place.config !== null && !(await hasRuntime(place.runtime))) await readConfig(place.config);
   await openRuntime(place.runtime);
   return acquireLock(place.runtime.lock, { timeout: options.timeout ?? LOCK_TIMEOUT, ...(options.signal === undefined ? {} : { signal: options.signal }) });
 }

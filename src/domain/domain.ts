@@ -136,7 +136,9 @@ export class Domain {
   }
 
   async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
-    const { changeDomain } = await import("./transaction.ts");
+    const [{ changeDomain }, { checkChanges }] = await Promise.all([import("./transaction.ts"), import("./plan.ts")]);
+    // Before the lock: what no machine could have leaves nothing behind.
+    if (typeof wanted !== "function") checkChanges(wanted);
     return changeDomain(this.#place, wanted, options);
   }
 

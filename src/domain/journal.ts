@@ -1,6 +1,8 @@
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { pid as ownPid } from "node:process";
+import { ConfigError } from "../config/config-error.ts";
 import type { RuntimePaths } from "../config/runtime.ts";
+import { readSafely } from "../config/safe-file.ts";
 import { HostError, messageOf, QmpctlError } from "../errors.ts";
 import { identify, isStillThere, type ProcessIdentity } from "../host/signal.ts";
 import { isAlive, startTime } from "../host/threads.ts";
@@ -31,13 +33,16 @@ export interface JournalChange {
   readonly live: Value;
 }
 
+/** It has a config twice, and each of its characters may take six. */
+const LIMIT = 16 * 1024 * 1024;
+
 /** The record that a dead writer left; null where there is none. Call it under the lock: else it may be a living writer's. */
 export async function readJournal({ journal: path }: RuntimePaths): Promise<Journal | null> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    ({ text } = await readSafely(path, LIMIT));
   } catch (error) {
-    if ((error as { readonly code?: string }).code === "ENOENT") return null;
+    if (error instanceof ConfigError && error.problem === "missing") return null;
     throw error;
   }
   try {

@@ -32,7 +32,13 @@ export async function launch(place: Place, stored: Stored, signal: AbortSignal |
 
 /** Removes what a machine that is gone has left: sockets, pidfile, words. Call it under the lock, when nothing runs. */
 export async function cleanUp({ runtime }: Place): Promise<void> {
-  await Promise.all([runtime.control, runtime.watch, runtime.pidfile, runtime.log, stderrOf(runtime)].map((path) => rm(path, { force: true })));
+  await Promise.all([runtime.control, runtime.watch, runtime.pidfile, runtime.log, stderrOf(runtime)].map(remove));
+}
+
+async function remove(path: string): Promise<void> {
+  await rm(path, { force: true }).catch((cause: unknown) => {
+    throw new HostError(`${path}: what is there can't be removed: ${messageOf(cause)}`, {}, { cause });
+  });
 }
 
 /** Runs it until it has put the machine in the background. Null when that worked, else how it ended. */

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { hasRuntime, readPid } from "../config/runtime.ts";
+import { hasRuntime, hasSocket, readPid } from "../config/runtime.ts";
+import { readTail } from "../config/safe-file.ts";
 import { isErrorCode } from "../errors.ts";
 import { commandLineOf, isAlive } from "../host/threads.ts";
 import type { Session } from "../qmp/session.ts";
@@ -25,6 +25,7 @@ export async function findMachine(place: Place, ownMonitor?: string): Promise<Pr
   const { runtime } = place;
   const pid = (await hasRuntime(runtime)) ? await readPid(runtime) : undefined;
   if (pid !== undefined && (await isAlive(pid)) && (await commandLineOf(pid))?.includes(runtime.pidfile)) {
+    await Promise.all([runtime.control, runtime.watch].map(hasSocket));
     return { pid, control: `unix:${runtime.control}`, watch: `unix:${runtime.watch}` };
   }
   return ownMonitor === undefined ? null : findByMonitor(`unix:${ownMonitor}`);
@@ -93,7 +94,7 @@ async function later<T>(first: Promise<T>, second: () => Promise<T>): Promise<T>
 /** The last lines that QEMU wrote on stderr, in one; null where it wrote none. */
 export async function lastWords(place: Place): Promise<string | null> {
   // A QEMU in the background with a log (-D) has its stderr there from the fork on; only what it says before goes to ours.
-  const texts = await Promise.all([stderrOf(place.runtime), place.runtime.log].map((path) => readFile(path, "utf8").catch(() => "")));
+  const texts = await Promise.all([stderrOf(place.runtime), place.runtime.log].map((path) => readTail(path)));
   const lines = texts.join("").trim().split("\n").slice(-3).join(" / ");
   return lines === "" ? null : lines;
 }

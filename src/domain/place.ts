@@ -1,9 +1,10 @@
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { env as ownEnvironment } from "node:process";
 import { type Folders, foldersOf } from "../config/folders.ts";
 import { type ConfigPlace, locate } from "../config/locate.ts";
 import { runtimePaths, type RuntimePaths } from "../config/runtime.ts";
 import { sha256 } from "../digest.ts";
+import { UsageError } from "../errors.ts";
 import { type Address, formatAddress, parseAddress } from "../wire/address.ts";
 
 /** Where domains are looked for, and how long a monitor may take to answer. */
@@ -43,6 +44,8 @@ export async function placeOf(name: string, options: DomainOptions = {}): Promis
   const timeout = options.timeout ?? MONITOR_TIMEOUT;
   if (/^[a-z-]+:/.test(name)) {
     const address = parseAddress(name);
+    // The same socket by another path would be another machine with a lock of its own.
+    if (address.kind === "unix" && !address.path.startsWith("/")) throw new UsageError(`${name}: a relative path means another socket in another folder`, { value: name, expected: `an absolute one, as unix:${resolve(address.path)}` });
     return { name, config: null, address: formatAddress(address), runtime: runtimePaths(folders, keyOf(address, folders)), folders, timeout };
   }
   const config = await locate(name, folders);

@@ -55,8 +55,7 @@ export interface PlanInput {
  */
 export function plan(input: PlanInput): Plan {
   const { name, changes, scope, facts } = input;
-  for (const change of changes) kindOf(change).check(change);
-  refuseTwice(changes);
+  checkChanges(changes);
   const legs = legsOf(scope, { name, state: facts.state, why: facts.why, transient: facts.config === null });
   const fixed = legs.static && facts.config !== null ? planStatic(input, facts.config) : null;
   const live = legs.dynamic && facts.live !== null ? planLive(input, { ...facts, live: facts.live }) : null;
@@ -71,6 +70,12 @@ export function plan(input: PlanInput): Plan {
     text: fixed?.text ?? null,
     refusals: [...legs.refusals, ...(fixed?.refusals ?? []), ...(live?.refusals ?? [])],
   };
+}
+
+/** What is wrong in the changes themselves, whatever the domain is like. @throws UsageError */
+export function checkChanges(changes: readonly Change[]): void {
+  for (const change of changes) kindOf(change).check(change);
+  refuseTwice(changes);
 }
 
 /** One thing asked for twice can't be so both times. */

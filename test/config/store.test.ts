@@ -170,7 +170,7 @@ describe("what is no config", () => {
     ["a folder", (path: string) => mkdir(path), "unsafe", /a folder, not a file$/],
     ["a FIFO without a writer", (path: string) => execFileSync("mkfifo", [path]), "unsafe", /not a regular file$/],
     ["a link", (path: string) => symlink("/etc/passwd", path), "unsafe", /a symbolic link$/],
-    ["100 MB", (path: string) => execFileSync("truncate", ["-s", "100M", path]), "invalid", /104857600 bytes, more than the 1048576 that a launch config may have$/],
+    ["100 MB", (path: string) => execFileSync("truncate", ["-s", "100M", path]), "invalid", /104857600 bytes, more than the 1048576 that it may have$/],
     ["not UTF-8", (path: string) => writeFile(path, new Uint8Array([0x7b, 0xff, 0x7d])), "invalid", /not UTF-8 text$/],
     ["for everybody to write", (path: string) => writeFile(path, OLD).then(() => chmod(path, 0o666)), "unsafe", /everybody can write it \(mode 666\); chmod o-w it$/],
   ] as const)("is refused quickly: %s", async (_what, make, problem, message) => {

@@ -1,6 +1,6 @@
-import { messageOf, QmpctlError } from "../../errors.ts";
 import { change, changeOptions } from "../change.ts";
-import type { Verb } from "../verb.ts";
+import { misuse } from "../options.ts";
+import type { Io, Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["apply DOMAIN FILE"],
@@ -12,12 +12,21 @@ export const verb: Verb = {
   options: changeOptions,
   operands: { names: ["DOMAIN", "FILE"], required: 2 },
   async run(call) {
-    const [{ readFile }, { readAllocation }] = await Promise.all([import("node:fs/promises"), import("../../domain/allocation.ts")]);
+    const [{ readBoundedText }, { readAllocation }] = await Promise.all([import("../../config/safe-file.ts"), import("../../domain/allocation.ts")]);
     const path = call.args.operand(1);
-    const text = await readFile(path === "-" ? "/dev/stdin" : path, "utf8").catch((error: unknown) => {
-      throw new QmpctlError("config", `${path}: can't be read: ${messageOf(error)}`, { cause: error });
-    });
-    const wanted = readAllocation(text, path);
+    const wanted = readAllocation(path === "-" ? await readInput(call.io.stdin) : await readBoundedText(path), path === "-" ? "standard input" : path);
     return change(call, (machine, options) => machine.apply(wanted, options));
   },
 };
+
+/** More than any allocation has, in UTF-16 units. */
+const INPUT_LIMIT = 1024 * 1024;
+
+async function readInput(stdin: Io["stdin"]): Promise<string> {
+  let text = "";
+  for await (const chunk of stdin.setEncoding("utf8")) {
+    text += String(chunk);
+    if (text.length > INPUT_LIMIT) throw misuse(`standard input: more than the ${INPUT_LIMIT} characters that an allocation may have`, text.length, "a short JSON text");
+  }
+  return text;
+}
