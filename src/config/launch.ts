@@ -55,7 +55,8 @@ const count = z.number().int().min(1).max(8192);
 const word = z.string().refine((text) => !text.includes("\0"));
 // A path that would move a terminal's cursor, or that the system would cut short, is nobody's intention.
 const plain = z.string().refine((text) => !/[\x00-\x1f\x7f-\x9f]/.test(text));
-const path = plain.refine((text) => text.startsWith("/") && new TextEncoder().encode(text).length <= SOCKET_PATH);
+// And one that ends in QEMU's own options is no address: nobody could connect to it.
+const path = plain.refine((text) => text.startsWith("/") && !/,(server|wait|abstract|id)\b/.test(text) && new TextEncoder().encode(text).length <= SOCKET_PATH);
 
 const launchConfig = z.object({
   name: z.string().refine(isName),

@@ -1,0 +1,149 @@
+import { execFileSync } from "node:child_process";
+import { chmod, chown, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { userInfo } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { configText } from "../config/fixtures.ts";
+import { runProgram as runOwn } from "../host/processes.ts";
+import { openShop, type Shop } from "./attempts.ts";
+import { type Ended, runProgram } from "./program.ts";
+
+const isRoot = userInfo().uid === 0;
+/** What a shell would make commands of, QEMU further options, and a careless writer of paths another file. */
+const NASTY = `$(touch x) \`touch x\`;touch x|touch x&touch x>x'"\\,server=off,,${"$"}{IFS}*?~#!`;
+/** Says how it was called, each word ended by a NUL. */
+const STUB = '#!/bin/sh\nfor word in "$@"; do printf \'%s\\0\' "$word"; done > "$0.argv"\nexit 1\n';
+
+function run({ config, runtime }: Pick<Shop, "config" | "runtime">, ...argv: readonly string[]): Promise<Ended> {
+  return runProgram(argv, { QMPCTL_CONFIG_DIR: config, QMPCTL_RUNTIME_DIR: runtime });
+}
+
+async function withStub(folder: string, name = "emulator"): Promise<string> {
+  const emulator = join(folder, name);
+  await writeFile(emulator, STUB, { mode: 0o700 });
+  return emulator;
+}
+
+test("nothing in a config reaches a shell, or makes more words of the command line than there are", async () => {
+  await using shop = await openShop();
+  const runtime = join(shop.folder, "r,server=off;$(touch x)");
+  await mkdir(runtime, { mode: 0o700 });
+  const folder = join(shop.folder, NASTY.replaceAll("/", "").slice(0, 60));
+  await mkdir(folder);
+  const emulator = await withStub(folder, "a b;$(touch x)'\"");
+  const monitor = join(shop.folder, "m,x=off;$(touch x)");
+  const args = ["-append", NASTY, `-x\n-m\n9G`, "", " ", "-device", `a,b=${NASTY}`, NASTY];
+  await writeFile(shop.path, configText({ emulator, monitor, args, note: NASTY }));
+
+  expect((await run({ ...shop, runtime }, "start", "web1")).stderr).toMatch(/^qmpctl: web1: .* could not start the machine: it ended with status 1\n$/);
+  const own = join(runtime, "web1");
+  const doubled = (path: string): string => `unix:${path.replaceAll(",", ",,")},server=on,wait=off`;
+  expect((await readFile(`${emulator}.argv`, "utf8")).split("\0").slice(0, -1)).toEqual([
+    ...["-name", "guest=web1,debug-threads=on", "-m", "size=1024M", "-smp", "cpus=1,maxcpus=2"],
+    ...["-qmp", doubled(`${own}/control.sock`), "-qmp", doubled(`${own}/watch.sock`), "-qmp", doubled(monitor)],
+    ...["-pidfile", `${own}/pid`, "-D", `${own}/log`, "-display", "none", "-daemonize", "-S", ...args],
+  ]);
+  expect((await readdir(shop.folder, { recursive: true })).filter((name) => /(^|\/)x$/.test(name))).toEqual([]);
+  expect((await run({ ...shop, runtime }, "setvcpus", "web1", "2")).code).toBe(0);
+  expect(await readFile(shop.path, "utf8")).toBe(configText({ emulator, monitor, args, note: NASTY }).replace('"current": 1', '"current": 2'));
+});
+
+/** What somebody else could have put into a folder of ours, each with what it would lead us to. */
+const PLANTS: Readonly<Record<string, (path: string, victim: string) => unknown>> = {
+  "a link": (path, victim) => symlink(victim, path),
+  "a FIFO": (path) => execFileSync("mkfifo", [path]),
+  "a folder": (path) => mkdir(path),
+  ...(isRoot ? { "a file of somebody else": async (path: string) => { await writeFile(path, "{}"); await chown(path, 1234, 1234); } } : {}),
+};
+
+async function plantedShop(name: string, plant: (path: string, victim: string) => unknown): Promise<Shop & AsyncDisposable & { readonly victim: string; readonly path: string; readonly planted: string }> {
+  const shop = await openShop();
+  const victim = join(shop.folder, "victim");
+  await writeFile(victim, "precious", { mode: 0o600 });
+  await mkdir(join(shop.runtime, "web1"), { mode: 0o700 });
+  const planted = join(shop.runtime, "web1", name);
+  await plant(planted, victim);
+  return { ...shop, victim, planted };
+}
+
+test.each(["lock", "pid", "journal"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))("the file %s in a run-time folder that is %s is refused, and left", async (name, plant) => {
+  await using shop = await plantedShop(name, PLANTS[plant] ?? (() => undefined));
+  const before = await lstat(shop.planted);
+  const { code, stdout, stderr } = await run(shop, "setvcpus", "web1", "2");
+  expect([stdout, await readFile(shop.path, "utf8"), await readFile(shop.victim, "utf8")]).toEqual(["", configText(), "precious"]);
+  expect([1, 3]).toContain(code);
+  expect(stderr).toMatch(/^qmpctl: [^\n]*(link|not a regular file|not a pidfile|EISDIR|a folder|belongs to user 1234|illegal operation)[^\n]*\n$/);
+  expect(stderr).toContain(shop.planted);
+  expect((await lstat(shop.planted)).ino).toBe(before.ino);
+});
+
+test.each(["stderr", "log", "pid"].map((name) => [name]))("a link %s is not followed by a start", async (name) => {
+  await using shop = await plantedShop(name, (path, victim) => symlink(victim, path));
+  await writeFile(shop.path, configText({ emulator: await withStub(shop.folder) }));
+  expect((await run(shop, "start", "web1")).code).toBe(1);
+  expect(await readFile(shop.victim, "utf8")).toBe("precious");
+});
+
+test.each([["stderr"], ["log"]])("a folder %s stops a start with one line", async (name) => {
+  await using shop = await plantedShop(name, (path) => mkdir(path));
+  await writeFile(shop.path, configText({ emulator: await withStub(shop.folder) }));
+  expect((await run(shop, "start", "web1")).stderr).toMatch(/^qmpctl: [^\n]*what is there can't be removed[^\n]*\n$/);
+});
+
+test("a log of any length is read at its end only", async () => {
+  await using shop = await openShop();
+  const emulator = join(shop.folder, "emulator");
+  await writeFile(emulator, '#!/bin/sh\nwhile [ "$1" != -D ]; do shift; done\ntruncate -s 3G "$2"; printf "\\nthe last words\\n" >> "$2"; exit 1\n', { mode: 0o700 });
+  await writeFile(shop.path, configText({ emulator }));
+  expect((await run(shop, "start", "web1")).stderr).toMatch(/could not start the machine: .*the last words\n$/);
+});
+
+/** Something that is taken for QEMU: a process that was started with the pidfile. */
+async function withMachine(shop: Shop): Promise<string> {
+  const own = join(shop.runtime, "web1");
+  await mkdir(own, { mode: 0o700 });
+  const { pid } = await runOwn(process.execPath, "-e", "console.log('up'); process.stdin.resume()", join(own, "pid"));
+  await writeFile(join(own, "pid"), `${pid}\n`, { mode: 0o600 });
+  return own;
+}
+
+async function listen(path: string): Promise<void> {
+  const server = createServer((socket) => socket.destroy()).listen(path);
+  onTestFinished(() => void server.close());
+  await new Promise((resolve) => server.once("listening", resolve));
+}
+
+const SOCKETS: readonly (readonly [string, (path: string, elsewhere: string) => Promise<unknown>, RegExp])[] = [
+  ["a link to somebody's socket", (path, elsewhere) => symlink(elsewhere, path), /control.sock: not a socket/],
+  ["a file", (path) => writeFile(path, ""), /control.sock: not a socket/],
+  ...(isRoot ? [["a socket of somebody else", async (path: string, elsewhere: string) => { await rename(elsewhere, path); await chown(path, 1234, 1234); }, /control.sock: belongs to user 1234/] as const] : []),
+];
+
+test.each(SOCKETS)("%s in the place of a monitor is not connected to", async (_what, plant, why) => {
+  await using shop = await openShop();
+  const own = await withMachine(shop);
+  const elsewhere = join(shop.folder, "elsewhere.sock");
+  await listen(elsewhere);
+  await plant(join(own, "control.sock"), elsewhere);
+  for (const argv of [["setvcpus", "web1", "2", "--live"], ["qmp", "web1", "quit"], ["destroy", "web1"]]) {
+    const { code, stderr } = await run(shop, ...argv);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(why) as string]);
+  }
+});
+
+test("a run-time folder is private, and so is all that is in it; one that others can enter is refused", async () => {
+  await using shop = await openShop();
+  await rm(shop.runtime, { recursive: true });
+  await writeFile(shop.path, configText({ emulator: await withStub(shop.folder) }));
+  await run(shop, "start", "web1");
+  await run(shop, "setvcpus", "web1", "2");
+  const own = join(shop.runtime, "web1");
+  const files = await readdir(own);
+  expect(files).toContain("lock");
+  for (const path of [shop.runtime, own]) expect((await lstat(path)).mode & 0o777, path).toBe(0o700);
+  for (const file of files) expect((await lstat(join(own, file))).mode & 0o777, file).toBe(0o600);
+  await chmod(own, 0o750);
+  for (const argv of [["setvcpus", "web1", "1"], ["start", "web1"], ["info", "web1"]]) expect((await run(shop, ...argv)).stderr).toContain(`${own}: open to others (mode 750)`);
+  expect(dirname(own)).toBe(shop.runtime);
+});
