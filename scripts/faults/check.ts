@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ChangeReport, Value } from "../../src/domain/change.ts";
 import { InterruptedError } from "../../src/domain/interrupted.ts";
 import { messageOf } from "../../src/errors.ts";
-import { baseOf, bytesOf, type ConfigValues, type Ended, leftoversOf, type Look, type Rig, textOf, valuesIn, wantedOf } from "./rig.ts";
+import { baseOf, bytesOf, type ConfigValues, type Ended, leftoversOf, type Look, type Rig, textOf, unpinned, valuesIn, wantedOf } from "./rig.ts";
 
 /** A promise that did not hold. */
 export class Broken extends Error {}
@@ -52,18 +52,19 @@ export async function checkEnd(rig: Rig, before: Before, ended: Ended, allowed: 
 
 function checkChange({ change, static: fixed, dynamic }: ChangeReport, { text, look, before, deaf, notes }: { notes: string; text: string | null; look: Look | null; before: Before; deaf: boolean }): void {
   const name = change.resource;
-  const pick = (values: ConfigValues): Value => (name === "memory" ? values.memory : name === "vcpus" ? values.vcpus : values.pin);
+  const vcpu = "vcpu" in change ? change.vcpu : 0;
+  const pick = (values: ConfigValues): Value => (name === "memory" ? values.memory : name === "vcpus" ? values.vcpus : (values.pins[vcpu] ?? "all"));
   const readable = text !== null && [before.text, before.after].includes(text);
   if (readable && fixed.actual !== pick(valuesIn(text))) throw new Broken(`${name}: the report says that the config has ${fixed.actual}, it has ${pick(valuesIn(text))}`);
-  const live = look === null ? null : name === "memory" ? look.memory : name === "vcpus" ? look.vcpus : (look.masks["0"] ?? null);
+  const live = look === null ? null : name === "memory" ? look.memory : name === "vcpus" ? look.vcpus : (look.masks[vcpu] ?? null);
   // A guest on its way is elsewhere at the next look.
   const moving = name === "memory" && dynamic.outcome === "pending";
   if (!moving && dynamic.actual !== live && !(deaf && dynamic.actual === null)) throw new Broken(`${name}: the report says that the machine has ${dynamic.actual}, it has ${live} (${notes})`);
 }
 
 /** Whether both halves of the machine are as wanted. */
-export function isWanted({ ends: { wanted } }: Rig, look: Look | null): boolean {
-  return look !== null && look.memory === bytesOf(wanted.memory) && look.vcpus === wanted.vcpus && look.masks["0"] === wanted.mask;
+export function isWanted({ ends: { pinned, wanted } }: Rig, look: Look | null): boolean {
+  return look !== null && look.memory === bytesOf(wanted.memory) && look.vcpus === wanted.vcpus && pinned.every((vcpu) => look.masks[vcpu] === wanted.mask);
 }
 
 /** An allocation in short. */
@@ -77,7 +78,11 @@ export function show(look: Look | null): string {
  */
 export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"): Promise<void> {
   const alive = (await rig.look()) !== null;
-  const next = () => rig.domain.apply(baseOf(rig), { scope: alive ? "both" : "static", timeout: 20_000, force: true });
+  const next = async (): Promise<void> => {
+    await rig.domain.apply(baseOf(rig), { scope: alive ? "both" : "static", timeout: 20_000, force: true });
+    const pins = unpinned(rig);
+    if (pins !== null) await rig.domain.apply(pins, { scope: "static" });
+  };
   const error = await next().then(() => undefined, (reason: unknown) => reason);
   if (error !== undefined) {
     if (!(error instanceof InterruptedError)) throw new Broken(`the next command: ${messageOf(error)}`);
@@ -89,7 +94,7 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
     await next();
   }
   const [text, look] = await Promise.all([textOf(rig), rig.look()]);
-  const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pin: "all" };
+  const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pins: {} };
   if (JSON.stringify(valuesIn(text ?? "")) !== JSON.stringify(base)) throw new Broken(`after the next command the config is\n${text}`);
   if (alive && show(look) !== show(before.look)) throw new Broken(`after the next command the machine has ${show(look)}, not ${show(before.look)}`);
   const left = await leftoversOf(rig);

@@ -71,8 +71,8 @@ export async function openFake(shrinks = false): Promise<FakeRig> {
     name: "fake",
     real: false,
     ends: shrinks
-      ? { base: { memory: "1GiB", vcpus: 4, mask }, wanted: { memory: "1GiB", vcpus: 2, mask } }
-      : { base: { memory: "1GiB", vcpus: 1, mask }, wanted: { memory: "512MiB", vcpus: 4, mask: "0" } },
+      ? { pinned: [], base: { memory: "1GiB", vcpus: 4, mask }, wanted: { memory: "1GiB", vcpus: 2, mask } }
+      : { pinned: [0, 1, 2], base: { memory: "1GiB", vcpus: 1, mask }, wanted: { memory: "512MiB", vcpus: 4, mask: "0" } },
     limits: { maxMemory: 2048, maxVcpus: 4 },
     configPath,
     runtime: runtime.folder,

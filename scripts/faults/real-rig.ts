@@ -34,7 +34,7 @@ export async function openReal(qemu: Qemu): Promise<Rig> {
     return {
       name: `QEMU ${qemu.version}`,
       real: true,
-      ends: { base: { memory: "512MiB", vcpus: 1, mask }, wanted: { memory: "400MiB", vcpus: qemu.major >= REPLUGS ? 2 : 1, mask: "0" } },
+      ends: { pinned: qemu.major >= REPLUGS ? [0, 1] : [0], base: { memory: "512MiB", vcpus: 1, mask }, wanted: { memory: "400MiB", vcpus: qemu.major >= REPLUGS ? 2 : 1, mask: "0" } },
       limits: { maxMemory: 512, maxVcpus: qemu.major >= REPLUGS ? ROOM : 4 },
       configPath: scene.domain.configPath ?? "",
       runtime,

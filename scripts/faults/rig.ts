@@ -18,6 +18,8 @@ export interface Look {
 
 /** The two allocations that a case goes between. */
 export interface Ends {
+  /** The vCPUs that are pinned; those above the first come by the change itself. */
+  readonly pinned: readonly number[];
   readonly base: { readonly memory: string; readonly vcpus: number; readonly mask: string };
   readonly wanted: { readonly memory: string; readonly vcpus: number; readonly mask: string };
 }
@@ -97,8 +99,8 @@ function reportIn(text: string): Report | undefined {
 }
 
 /** The change that every case makes. */
-export function wantedOf({ ends: { base, wanted } }: Pick<Rig, "ends">): WantedAllocation {
-  const pin = { 0: wanted.mask === base.mask ? null : wanted.mask };
+export function wantedOf({ ends: { pinned, wanted } }: Pick<Rig, "ends">): WantedAllocation {
+  const pin = Object.fromEntries(pinned.map((vcpu) => [vcpu, wanted.mask]));
   return { memory: { current: wanted.memory }, vcpus: { current: wanted.vcpus, pin } };
 }
 
@@ -107,17 +109,23 @@ export function baseOf({ ends: { base } }: Pick<Rig, "ends">): WantedAllocation 
   return { memory: { current: base.memory }, vcpus: { current: base.vcpus, pin: { 0: null } } };
 }
 
+/** The pins of vCPUs that are gone then: of the config alone. */
+export function unpinned({ ends: { pinned } }: Pick<Rig, "ends">): WantedAllocation | null {
+  const gone = pinned.filter((vcpu) => vcpu > 0);
+  return gone.length === 0 ? null : { vcpus: { pin: Object.fromEntries(gone.map((vcpu) => [vcpu, null])) } };
+}
+
 /** The config's own values, read without the product: bytes, a count, a mask or `all`. */
 export interface ConfigValues {
   readonly memory: number;
   readonly vcpus: number;
-  readonly pin: string;
+  readonly pins: Readonly<Record<string, string>>;
 }
 
 /** What a config's text says. */
 export function valuesIn(text: string): ConfigValues {
   const read = JSON.parse(text) as { memory: { current: string }; vcpus: { current: number; pin?: Record<string, string> } };
-  return { memory: bytesOf(read.memory.current), vcpus: read.vcpus.current, pin: read.vcpus.pin?.["0"] ?? "all" };
+  return { memory: bytesOf(read.memory.current), vcpus: read.vcpus.current, pins: read.vcpus.pin ?? {} };
 }
 
 /** `512MiB` in bytes. */

@@ -1,0 +1,115 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { FAULTS } from "../../scripts/faults/faults.ts";
+import { openReal } from "../../scripts/faults/real-rig.ts";
+import { Command, leftoversOf, type Rig, textOf, wantedOf } from "../../scripts/faults/rig.ts";
+import { tryFault } from "../../scripts/faults/run.ts";
+import { at, diskFault } from "../../scripts/faults/steps.ts";
+import { qemus } from "./machine.ts";
+
+const found = await qemus();
+
+/** What the command line says to these words on this domain. */
+async function cli(rig: Rig, ...words: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+  return new Command(rig, words).ended;
+}
+
+/** A change of both halves, killed when its balloon is asked for: plugged and pinned, and nothing written. */
+async function killedChange(rig: Rig): Promise<string> {
+  const path = join(rig.runtime, "..", "wanted.json");
+  await writeFile(path, JSON.stringify(wantedOf(rig)));
+  let command: Command | undefined;
+  at(rig, "balloon", () => (command?.kill("SIGKILL"), "break"));
+  command = new Command(rig, ["apply", "web", path, "--static", "--dynamic"]);
+  expect((await command.ended).code).toBeNull();
+  rig.proxy.arm(undefined);
+  return path;
+}
+
+describe.each(found)("a change on QEMU $version whose process was killed", (qemu) => {
+  test("is named by the next command, which touches nothing, and by info; reading goes on; each way settles it", async () => {
+    await using rig = await openReal(qemu);
+    const before = { text: await textOf(rig), look: await rig.look() };
+    const wanted = await killedChange(rig);
+    const half = await rig.look();
+    expect(half?.masks["0"]).toBe("0");
+    const next = await cli(rig, "setmem", "web", "500M");
+    expect(next.code).toBe(3);
+    expect(next.stderr).toMatch(/^qmpctl: web: a change was interrupted, as process \d+ died at it \(since [^)]+\): memory to 400MiB \(live 512MiB before, 512MiB now; config 512MiB before, 512MiB now\), .*; settle it first: qmpctl recover web --finish, or --undo, or --forget\n$/);
+    expect([await rig.look(), await textOf(rig), await leftoversOf(rig)]).toEqual([half, before.text, [expect.stringMatching(/\.new$/)]]);
+    expect(await cli(rig, "info", "web")).toMatchObject({ code: 0, stdout: expect.stringContaining("a change was interrupted") as string });
+    for (const words of [["vcpuinfo", "web"], ["diff", "web"], ["config", "web"], ["list"]]) expect((await cli(rig, ...words)).code).toBe(0);
+
+    expect(await cli(rig, "recover", "web", "--undo", "--force")).toMatchObject({ code: 0, stderr: "" });
+    expect([await rig.look(), await textOf(rig), await leftoversOf(rig)]).toEqual([before.look, before.text, []]);
+    expect(await cli(rig, "recover", "web", "--undo")).toMatchObject({ code: 3, stderr: expect.stringContaining("there is nothing to recover") as string });
+
+    await killedChange(rig);
+    expect(await cli(rig, "recover", "web", "--finish", "--force")).toMatchObject({ code: 0, stderr: "" });
+    expect(await rig.look()).toMatchObject({ memory: 400 * 2 ** 20, vcpus: rig.ends.wanted.vcpus });
+    expect(await cli(rig, "apply", "web", wanted, "--static", "--dynamic", "--json")).toMatchObject({ code: 0, stdout: expect.stringContaining('"outcome":"unchanged"') as string });
+  });
+
+  test("can be recovered by one that dies at it, too", async () => {
+    await using rig = await openReal(qemu);
+    const before = { text: await textOf(rig), look: await rig.look() };
+    await killedChange(rig);
+    let command: Command | undefined;
+    at(rig, "balloon", () => (command?.kill("SIGKILL"), "break"));
+    command = new Command(rig, ["recover", "web", "--finish"]);
+    expect((await command.ended).code).toBeNull();
+    rig.proxy.arm(undefined);
+    // The next one dies when all is done and the record alone is left.
+    const last = await new Command(rig, ["recover", "web", "--undo", "--force"], { disk: diskFault("closing", "kill") }).ended;
+    expect(last.code).toBeNull();
+    expect((await cli(rig, "setmem", "web", "500M")).code).toBe(3);
+    expect((await cli(rig, "recover", "web", "--undo", "--force")).code).toBe(0);
+    expect([await rig.look(), await textOf(rig)]).toEqual([before.look, before.text]);
+  });
+
+  test("and whose machine is gone since is settled in its config alone", async () => {
+    await using rig = await openReal(qemu);
+    const before = await textOf(rig);
+    await killedChange(rig);
+    await rig.killQemu();
+    expect(await cli(rig, "info", "web", "--json")).toMatchObject({ code: 0, stdout: expect.stringMatching(/"state":"stopped".*a change was interrupted/) as string });
+    expect((await cli(rig, "recover", "web", "--undo")).code).toBe(0);
+    expect(await textOf(rig)).toBe(before);
+    expect((await cli(rig, "setmem", "web", "500M")).code).toBe(0);
+  });
+
+  test("can be forgotten: nothing is touched, and changes are taken again", async () => {
+    await using rig = await openReal(qemu);
+    const before = await textOf(rig);
+    await killedChange(rig);
+    const half = await rig.look();
+    expect((await cli(rig, "recover", "web", "--forget")).code).toBe(0);
+    expect([await rig.look(), await textOf(rig)]).toEqual([half, before]);
+    expect((await cli(rig, "setmem", "web", "500M", "--static", "--force")).code).toBe(0);
+  });
+});
+
+// The whole matrix: npm run faults.
+const FEW: readonly (readonly [fault: string, step: string])[] = [
+  ["our process killed", "commit"],
+  ["our process killed", "committed"],
+  ["our process killed, undoing", "undo"],
+  ["QEMU stopped and continued", "balloon"],
+  ["socket reset", "ballooned"],
+  ["reply never", "ballooned"],
+  ["SIGTERM", "wait"],
+  ["config damaged", "balloon"],
+  ["no space (ENOSPC)", "commit"],
+];
+
+describe.each(found)("a fault on QEMU $version", (qemu) => {
+  test("ends as promised, whatever the step", async () => {
+    await using rig = await openReal(qemu);
+    for (const [name, step] of FEW) {
+      const fault = FAULTS.find((it) => it.name === name && it.steps.includes(step));
+      if (fault === undefined) throw new Error(`no such fault: ${name} at ${step}`);
+      expect(await tryFault(rig, fault, step, "undo")).toMatchObject({ fault: name, step, result: "held" });
+    }
+  });
+});
