@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
+import { setTimeout as wait } from "node:timers/promises";
 import { HostError, messageOf } from "../errors.ts";
 import type { LockHolder } from "./lock-holder.ts";
 import { commandLineOf, isAlive } from "./threads.ts";
@@ -35,12 +36,26 @@ export async function writeHolder(file: FileHandle, holder: LockHolder): Promise
   await file.write(`${JSON.stringify(holder)}\n`, 0);
 }
 
+/** How long to look for a holder that has not written yet, in milliseconds: it has only just come, or is a shell's flock, which never does. */
+const PATIENCE = 500;
+
 /**
  * Who holds the lock: the process that has the locked file open, with what it wrote into it. A process that wrote nothing (a shell's
  * flock, or one that has only just come) is told by its command line. What a dead holder left in the file is not believed.
  */
 export async function readHolder(file: FileHandle): Promise<LockHolder> {
   const inode = String((await file.stat({ bigint: true })).ino);
+  const end = performance.now() + PATIENCE;
+  do {
+    // To look at one process is cheap; to look at all takes so long that the lock may have gone on meanwhile.
+    const written = await readWritten(file);
+    if (written?.pid !== undefined && (await hasLock(`/proc/${written.pid}/fdinfo`, inode))) return written;
+    await wait(PATIENCE / 50);
+  } while (performance.now() < end);
+  return holderAmongAll(file, inode);
+}
+
+async function holderAmongAll(file: FileHandle, inode: string): Promise<LockHolder> {
   const pids = await lockersOf(inode);
   const written = await readWritten(file);
   if (written?.pid !== undefined && (pids.includes(written.pid) || (pids.length === 0 && (await isAlive(written.pid))))) return written;
