@@ -14,7 +14,8 @@ export const journal: z.ZodType<Journal> = z.object({
   started: z.number().nullable(),
   since: z.string(),
   scope: z.enum(["current", "static", "dynamic", "both"]),
-  changes: z.array(z.object({ change, config: value, live: value })),
+  changes: z.array(z.object({ change, config: value, live: value, back: value })),
   machine: z.object({ pid: z.number(), started: z.number() }).nullable(),
+  masks: z.record(z.string()),
   config: z.object({ before: z.string(), after: z.string() }).nullable(),
 });

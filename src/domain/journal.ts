@@ -7,6 +7,9 @@ import { HostError, messageOf, QmpctlError } from "../errors.ts";
 import { identify, isStillThere, type ProcessIdentity } from "../host/signal.ts";
 import { isAlive, startTime } from "../host/threads.ts";
 import type { Change, Scope, Value } from "./change.ts";
+import type { Plan } from "./plan.ts";
+import type { Facts } from "./resource.ts";
+import { kindOf } from "./resources.ts";
 
 /**
  * What a writer is about to do, and how it was before: kept beside the machine's sockets from before the first live step
@@ -22,6 +25,8 @@ export interface Journal {
   readonly changes: readonly JournalChange[];
   /** The QEMU that was being changed; another one by now has no part in it. */
   readonly machine: ProcessIdentity | null;
+  /** The masks of the vCPUs' threads: one that is plugged again has a new thread. */
+  readonly masks: Readonly<Record<string, string>>;
   /** The config's text before, and after; null where the config has no part in it. */
   readonly config: { readonly before: string; readonly after: string } | null;
 }
@@ -31,6 +36,8 @@ export interface JournalChange {
   readonly change: Change;
   readonly config: Value;
   readonly live: Value;
+  /** What the live half goes back to: where the guest was still on its way, that is the target it had. */
+  readonly back: Value;
 }
 
 /** It has a config twice, and each of its characters may take six. */
@@ -53,6 +60,17 @@ export async function readJournal({ journal: path }: RuntimePaths): Promise<Jour
     // It is written whole or not at all, so this is nothing that we wrote.
     throw new QmpctlError("config", `${path}: not a record of a change that this program wrote; look at the machine, then remove it`, { cause });
   }
+}
+
+/** The record of a plan: what is wanted, and how it is before. */
+export function recordOf(scope: Scope, plan: Plan, { config, live, asked }: Facts, stored: { readonly text: string } | null): Omit<Journal, "writer" | "started" | "since" | "machine"> {
+  const changes = plan.changes.map(({ change }): JournalChange => {
+    const before = live === null ? null : kindOf(change).inLive(change, live);
+    const target = change.resource === "memory" && live !== null ? (asked.balloon ?? before) : before;
+    return { change, config: config === null ? null : kindOf(change).inConfig(change, config), live: before, back: target };
+  });
+  const masks = (live?.vcpus ?? []).flatMap(({ index, affinity }) => (affinity === null ? [] : [[String(index), affinity] as const]));
+  return { scope, changes, masks: Object.fromEntries(masks), config: plan.text === null || stored === null ? null : { before: stored.text, after: plan.text } };
 }
 
 /** Writes the record, flushed to disk, whole or not at all. */

@@ -9,7 +9,7 @@ import { readBoth } from "./inspect.ts";
 import type { Place } from "./place.ts";
 import { isStillThere } from "../host/signal.ts";
 import { changeLocked, type LockedOptions } from "./transaction.ts";
-import { withValue } from "./resources.ts";
+import { nameOf, withValue } from "./resources.ts";
 
 /** What becomes of an interrupted change: both halves as wanted, both as they were, or both left as they are. */
 export type Recovery = "finish" | "undo" | "forget";
@@ -63,7 +63,7 @@ async function finish(place: Place, journal: Journal, options: LockedOptions): P
 /** The live half back to what it was, then the config, byte for byte. */
 async function undo(place: Place, journal: Journal, options: LockedOptions): Promise<Done> {
   const live = await isThere(journal);
-  const back = live ? valuesBefore(journal, ({ live: value }) => value) : [];
+  const back = live ? [...valuesBefore(journal, (change) => change.back), ...masksBefore(journal)] : [];
   const reports = back.length === 0 ? [] : [await changeLocked(place, back, { ...options, scope: "dynamic" })];
   const stored = await readStored(place);
   if (stored === null || journal.config === null || stored.text === journal.config.before) return { reports, restoredConfig: false };
@@ -86,6 +86,15 @@ function valuesBefore(journal: Journal, pick: (change: Journal["changes"][number
     const value = pick(each);
     return value === null ? [] : [withValue(each.change, value)];
   });
+}
+
+/** The masks of vCPUs that left, and come back with the others: what is so already is left alone. */
+function masksBefore({ changes, masks }: Journal): readonly Change[] {
+  const count = changes.find(({ change }) => change.resource === "vcpus")?.live;
+  if (typeof count !== "number") return [];
+  const listed = new Set(changes.map(({ change }) => nameOf(change)));
+  const pins = Object.entries(masks).map(([vcpu, cpus]): Change => ({ resource: "vcpu-pin", vcpu: Number(vcpu), cpus }));
+  return pins.filter((pin) => !listed.has(nameOf(pin)));
 }
 
 async function restore(stored: Stored, text: string): Promise<void> {

@@ -6,9 +6,8 @@ import { askedAfter } from "./asked-after.ts";
 import type { Change, ChangeOptions, Report, Scope } from "./change.ts";
 import { ChangeError, DiedError, RefusedError } from "./errors.ts";
 import { InterruptedError, interruptedFrom } from "./interrupted.ts";
-import { readJournal, removeJournal, writeJournal } from "./journal.ts";
+import { readJournal, recordOf, removeJournal, writeJournal } from "./journal.ts";
 import { readBoth } from "./inspect.ts";
-import { kindOf } from "./resources.ts";
 import { readStored } from "./facts.ts";
 import { openFor, readFacts } from "./opened.ts";
 import { type Live, readLive } from "./live.ts";
@@ -149,17 +148,8 @@ class Transaction {
 
   /** From here until the end of the change, whoever finds the record knows that we died. */
   async #keepJournal(): Promise<void> {
-    const { text } = this.#plan;
     if (this.#records.length === 0 || this.#options.settling === true) return;
-    const record = {
-      scope: this.#scope,
-      changes: this.#plan.changes.map(({ change }) => ({
-        change,
-        config: this.#facts.config === null ? null : kindOf(change).inConfig(change, this.#facts.config),
-        live: this.#facts.live === null ? null : kindOf(change).inLive(change, this.#facts.live),
-      })),
-      config: text === null || this.#stored === null ? null : { before: this.#stored.text, after: text },
-    };
+    const record = recordOf(this.#scope, this.#plan, this.#facts, this.#stored);
     await writeJournal(this.#place.runtime, record, this.#monitor?.pid ?? null);
   }
 

@@ -10,10 +10,11 @@ import { runProgram } from "../host/processes.ts";
 const record = {
   scope: "both",
   changes: [
-    { change: { resource: "memory", size: 4096 }, config: 8192, live: 8192 },
-    { change: { resource: "vcpu-pin", vcpu: 1, cpus: "0" }, config: "all", live: null },
-    { change: { resource: "max-vcpus", count: 4 }, config: 2, live: 2 },
+    { change: { resource: "memory", size: 4096 }, config: 8192, live: 8192, back: 4096 },
+    { change: { resource: "vcpu-pin", vcpu: 1, cpus: "0" }, config: "all", live: null, back: null },
+    { change: { resource: "max-vcpus", count: 4 }, config: 2, live: 2, back: 2 },
   ],
+  masks: { 0: "0-1" },
   config: { before: "old\n", after: "new\n" },
 } as const;
 

@@ -6,7 +6,10 @@ import type { Change, ChangeOptions } from "../../src/domain/change.ts";
 import { openRuntime } from "../../src/config/runtime.ts";
 import { ChangeError } from "../../src/domain/errors.ts";
 import { InterruptedError } from "../../src/domain/interrupted.ts";
+import { formatCpuList } from "../../src/host/cpulist.ts";
 import { acquireLock } from "../../src/host/lock.ts";
+import { onlineCpus, readAffinity, setAffinity } from "../../src/host/taskset.ts";
+import { threadsOf } from "../../src/host/threads.ts";
 import { configOf, GIB, MIB } from "./facts.ts";
 import { definedDomain, type RunningScene, runningDomain } from "./scene.ts";
 
@@ -26,8 +29,8 @@ interface Wreck extends RunningScene {
  * A domain as a writer leaves it that dies in the middle: the record as it stood just before the config was to be replaced,
  * the machine after as many commands as `steps` says, the config old or new.
  */
-async function wreck(changes: readonly Change[], { committed = false, options = { scope: "both" } as ChangeOptions } = {}): Promise<Wreck> {
-  const scene = await runningDomain();
+async function wreck(changes: readonly Change[], { committed = false, options = { scope: "both" } as ChangeOptions, scene: given = undefined as RunningScene | undefined } = {}): Promise<Wreck> {
+  const scene = given ?? (await runningDomain());
   const before = await scene.text();
   const path = scene.place.runtime.journal;
   let record = "";
@@ -199,6 +202,30 @@ describe("a recovery", () => {
     const { domain, place } = await wreck([memory]);
     await using _held = await acquireLock(place.runtime.lock, { timeout: 0, holder: "the one before" });
     expect(await failure(domain.recover("undo", { timeout: 50 }))).toMatchObject({ code: "locked" });
+  });
+});
+
+describe("an undo", () => {
+  test("gives a vCPU that comes back the mask that it had, though no config has it", async () => {
+    const scene = await runningDomain();
+    const [, , thread] = await threadsOf(scene.process.pid);
+    const tid = thread?.tid ?? 0;
+    const [all, [cpu = 0]] = [await readAffinity(tid), [...(await onlineCpus())]];
+    await scene.domain.pinVcpu(1, String(cpu), { scope: "dynamic" });
+    const { domain, qemu } = await wreck([vcpus(1)], { scene });
+    // As a new thread has it.
+    await setAffinity(tid, all);
+    await domain.recover("undo");
+    expect([qemu.plugged.size, formatCpuList(await readAffinity(tid))]).toEqual([2, String(cpu)]);
+  });
+
+  test("goes back to the target that a guest on its way had", async () => {
+    const scene = await runningDomain();
+    scene.qemu.guestObeys = false;
+    await scene.domain.setMemory(GIB / 2, { timeout: 100 });
+    const { domain, sent } = await wreck([memory], { scene, options: { scope: "both", timeout: 100 } });
+    await domain.recover("undo", { timeout: 100 });
+    expect(sent().map((line) => line.replace(/\D/g, ""))).toEqual([String(GIB / 2), String(TARGET), String(GIB / 2)]);
   });
 });
 
