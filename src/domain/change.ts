@@ -107,6 +107,8 @@ export interface ChangeOptions {
   readonly onFailure?: "undo" | "keep";
   /** How long the live half may take, in milliseconds; 30000 by default. */
   readonly timeout?: number;
+  /** How long taking it back may take when it fails, in milliseconds; 15000 by default. A look at what is left comes after that. */
+  readonly undoTimeout?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }

@@ -181,7 +181,7 @@ class Transaction {
   async #failed(error: unknown): Promise<ChangeError> {
     if (this.#options.onFailure === "keep") this.#keep();
     else if (this.#records.length > 0) {
-      await undoSteps(this.#records, this.#work());
+      await undoSteps(this.#records, this.#work(), this.#options.undoTimeout);
       await this.#noteAsked();
     }
     await this.#dropJournal();
@@ -213,7 +213,7 @@ class Transaction {
   async #liveNow(): Promise<Live | null> {
     const monitor = this.#monitor;
     if (monitor === null) return null;
-    return monitor.ask((session) => readLive(session, monitor.pid), { by: deadlineIn(LAST_LOOK) }).catch((error: unknown) => {
+    return monitor.ask((session) => readLive(session, monitor.pid), { by: deadlineIn(Math.min(LAST_LOOK, this.#options.undoTimeout ?? LAST_LOOK)) }).catch((error: unknown) => {
       this.#notes.push(messageOf(error));
       if (error instanceof DiedError) this.#died = error;
       return null;

@@ -29,7 +29,7 @@ export async function undoSteps(records: readonly StepRecord[], work: Work, time
 /** Makes sure that the monitor answers: a connection that has gone quiet is changed for a new one. */
 async function reach({ monitor, deadline }: Work): Promise<void> {
   try {
-    await monitor.ask((session) => session.execute("query-status"), { by: deadlineIn(PROBE) });
+    await monitor.ask((session) => session.execute("query-status"), { by: deadlineIn(Math.min(PROBE, deadline.timeout / 3)) });
   } catch (error) {
     if (!(error instanceof TimeoutError)) return;
     await monitor.renew(deadline.left());
