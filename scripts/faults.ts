@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { qemus, type Qemu } from "../test/qemu/machine.ts";
 import { openFake } from "./faults/fake-rig.ts";
-import { FAKE_FAULTS } from "./faults/fake-faults.ts";
+import { FAKE_FAULTS, mountFaults } from "./faults/fake-faults.ts";
 import { type Fault, FAULTS } from "./faults/faults.ts";
 import { randomKills } from "./faults/kills.ts";
 import { openReal } from "./faults/real-rig.ts";
@@ -55,9 +55,9 @@ async function main(): Promise<number> {
 }
 
 async function sequences(count: number, seed: number, qemu: Qemu | undefined): Promise<number> {
-  if (qemu === undefined) return (await runSequences(count, seed, () => openFake(), { reopen: 10, length: 6, choices: FAKE_CHOICES })) ? 0 : 1;
+  if (qemu === undefined) return (await runSequences(count, seed, () => openFake(), { reopen: 20, length: 6, choices: FAKE_CHOICES, lanes: 4 })) ? 0 : 1;
   const replugs = qemu.major >= 10;
-  return (await runSequences(count, seed, () => openReal(qemu), { reopen: replugs ? 6 : 20, length: 6, choices: replugs ? REAL_CHOICES : OLD_CHOICES })) ? 0 : 1;
+  return (await runSequences(count, seed, () => openReal(qemu), { reopen: replugs ? 6 : 20, length: 6, choices: replugs ? REAL_CHOICES : OLD_CHOICES, lanes: 1 })) ? 0 : 1;
 }
 
 async function killAtRandom(count: number, seed: number, qemu: Qemu | undefined): Promise<number> {
@@ -84,7 +84,7 @@ async function matrix({ real, fake, all, wanted }: Options): Promise<number> {
 /** A fake is cheap: each fault has its own. */
 async function onFake(wanted: Options["wanted"], note: (outcome: Outcome) => void): Promise<void> {
   let turn = 0;
-  for (const fault of [...FAULTS, ...FAKE_FAULTS]) {
+  for (const fault of [...FAULTS, ...FAKE_FAULTS, ...(await mountFaults())]) {
     for (const step of fault.steps.filter((it) => wanted(fault.name, it) && !(fault.name.startsWith("QEMU stopped")))) {
       await using rig = await openFake(fault.shrinks);
       note(await tryFault(rig, fault, step, turn++ % 2 === 0 ? "finish" : "undo"));

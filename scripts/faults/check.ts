@@ -74,16 +74,20 @@ export function show(look: Look | null): string {
 
 /**
  * The next command works, or names the interrupted change, which then is settled; in the end the domain is at its base again.
- * `how`: the way it is settled where it has to be.
+ * `how`: the way it is settled where it has to be. `killed`: the process of the change was, so what is half done has to be told.
  */
-export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"): Promise<void> {
-  const alive = (await rig.look()) !== null;
+export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo", killed: boolean): Promise<void> {
+  const [start, now] = [await rig.look(), await textOf(rig)];
+  const alive = start !== null;
+  const done = now === before.after && isWanted(rig, start);
+  const halfDone = killed && alive && !done && (show(start) !== show(before.look) || now === before.after);
   const next = async (): Promise<void> => {
     await rig.domain.apply(baseOf(rig), { scope: alive ? "both" : "static", timeout: 20_000, force: true });
     const pins = unpinned(rig);
     if (pins !== null) await rig.domain.apply(pins, { scope: "static" });
   };
   const error = await next().then(() => undefined, (reason: unknown) => reason);
+  if (error === undefined && halfDone) throw new Broken(`nobody says that a change was interrupted: ${show(start)} with\n${now}`);
   if (error !== undefined) {
     if (!(error instanceof InterruptedError)) throw new Broken(`the next command: ${messageOf(error)}`);
     const told = (await rig.domain.info()).interrupted;

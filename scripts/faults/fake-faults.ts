@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Allowed } from "./check.ts";
@@ -138,9 +139,6 @@ const runtimeGone: Fault["run"] = async (trial) => {
   return { ended, allowed: { codes: [0, 1] }, reached: done, repair };
 };
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.error("faults: disk full and read-only need root to mount: left out");
-
 /** Faults that a fake can have at will. */
 export const FAKE_FAULTS: readonly Fault[] = [
   { name: "third device_add refused", steps: ["plug"], run: thirdPlug },
@@ -155,5 +153,19 @@ export const FAKE_FAULTS: readonly Fault[] = [
   { name: "lock held by the living", steps: ["lock"], run: heldByLiving },
   { name: "lock held by the dead", steps: ["lock"], run: heldByDead },
   { name: "run-time folder gone", steps: ["balloon"], run: runtimeGone },
-  ...(isRoot ? [{ name: "disk full (tmpfs)", steps: ["prepare"], run: fullDisk }, { name: "read-only (mount)", steps: ["prepare"], run: readOnly }] : []),
 ];
+
+/** Faults that take a file system of their own: only where one can be mounted, and where it can't, that is said. */
+export async function mountFaults(): Promise<readonly Fault[]> {
+  const folder = await mkdtemp(join(tmpdir(), "qmpctl-mount-"));
+  try {
+    await run("mount", ["-t", "tmpfs", "-o", "size=64k", "none", folder]);
+    await run("umount", [folder]);
+    return [{ name: "disk full (tmpfs)", steps: ["prepare"], run: fullDisk }, { name: "read-only (mount)", steps: ["prepare"], run: readOnly }];
+  } catch (error) {
+    console.log(`left out, as nothing can be mounted here: disk full (tmpfs), read-only (mount): ${(error as Error).message.trim().split("\n").at(-1)}`);
+    return [];
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -23,30 +23,63 @@ async function failureOf(open: () => Promise<Rig>, moves: readonly Move[], stopp
   return await play(rig, moves, rig.ends.base.mask).then(() => null, messageOf);
 }
 
-/** Many sequences; on a real machine, which takes long to start, one after the other on the same. True when all went as the model has it. */
-export async function runSequences(count: number, first: number, open: () => Promise<Rig>, { reopen, length, choices }: { readonly reopen: number; readonly length: number; readonly choices: Choices }): Promise<boolean> {
+/** How sequences are run: how many on one machine, how long each is, and how many machines at a time. */
+export interface Course {
+  readonly reopen: number;
+  readonly length: number;
+  readonly choices: Choices;
+  readonly lanes: number;
+}
+
+/** Many sequences, several on the same machine one after the other, as a real one takes long to start. True when all went as the model has it. */
+export async function runSequences(count: number, first: number, open: () => Promise<Rig>, course: Course): Promise<boolean> {
   const start = performance.now();
-  let [failed, steps, name] = [0, 0, ""];
-  let rig: Rig | undefined;
-  try {
-    for (let seed = first; seed < first + count; seed++) {
-      if ((seed - first) % reopen === 0) rig = void (await rig?.[Symbol.asyncDispose]());
-      rig ??= await open();
-      name = rig.name;
-      if (!rig.real && seed % 6 === 0) await rig.killQemu();
-      const moves = movesOf(seed, length, choices);
-      steps += moves.length;
-      const why = await play(rig, moves, rig.ends.base.mask).then(() => null, messageOf);
-      if (why === null && (rig.real || seed % 6 !== 0)) continue;
-      rig = void (await rig[Symbol.asyncDispose]());
-      if (why === null) continue;
-      failed += 1;
-      const told = (await tellFailure(open, seed, moves, { stopped: name === "fake" && seed % 6 === 0 })) ?? `seed ${seed}: ${why}\n(not alone: it came after ${(seed - first) % reopen} others on the same machine)`;
-      console.error(`NOT AS THE MODEL: ${told}`);
-    }
-  } finally {
-    await rig?.[Symbol.asyncDispose]();
-  }
-  console.log(`${name}: ${count} sequences (seeds ${first} to ${first + count - 1}), ${steps} changes, ${failed} not as the model; ${Math.round((performance.now() - start) / 1000)} s`);
+  const seeds = Array.from({ length: count }, (_, position) => first + position);
+  const lanes = Array.from({ length: course.lanes }, (_, lane) => new Lane(open, course).run(seeds.filter((seed) => seed % course.lanes === lane)));
+  const failed = (await Promise.all(lanes)).reduce((sum, each) => sum + each, 0);
+  console.log(`${count} sequences (seeds ${first} to ${first + count - 1}), ${count * course.length} changes, ${failed} not as the model; ${Math.round((performance.now() - start) / 1000)} s`);
   return failed === 0;
+}
+
+/** One machine after the other, each with several sequences. */
+class Lane {
+  readonly #open: () => Promise<Rig>;
+  readonly #course: Course;
+  #rig: Rig | undefined;
+  #failed = 0;
+
+  constructor(open: () => Promise<Rig>, course: Course) {
+    this.#open = open;
+    this.#course = course;
+  }
+
+  /** How many of these did not go as the model has it. */
+  async run(seeds: readonly number[]): Promise<number> {
+    try {
+      for (const [position, seed] of seeds.entries()) {
+        if (position % this.#course.reopen === 0) await this.#leave();
+        await this.#one(seed);
+      }
+    } finally {
+      await this.#leave();
+    }
+    return this.#failed;
+  }
+
+  async #one(seed: number): Promise<void> {
+    const moves = movesOf(seed, this.#course.length, this.#course.choices);
+    const rig = (this.#rig ??= await this.#open());
+    const stopped = !rig.real && seed % 6 === 0;
+    if (stopped) await rig.killQemu();
+    const why = await play(rig, moves, rig.ends.base.mask).then(() => null, messageOf);
+    if (why !== null || stopped) await this.#leave();
+    if (why === null) return;
+    this.#failed += 1;
+    console.error(`NOT AS THE MODEL: ${(await tellFailure(this.#open, seed, moves, { stopped })) ?? `seed ${seed}: ${why}\n(not alone: it came after others on the same machine)`}`);
+  }
+
+  async #leave(): Promise<void> {
+    await this.#rig?.[Symbol.asyncDispose]();
+    this.#rig = undefined;
+  }
 }

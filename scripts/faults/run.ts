@@ -26,7 +26,7 @@ export async function tryFault(rig: Rig, fault: Fault, step: string, how: "finis
     const tried = await fault.run({ rig, start }, step);
     await checkEnd(rig, before, tried.ended, tried.reached ? (tried.allowed ?? {}) : {});
     await tried.repair?.();
-    await checkNext(rig, before, how);
+    await checkNext(rig, before, how, tried.ended.code === null);
     return { ...about, result: tried.reached ? "held" : "not reached" };
   } catch (error) {
     return { ...about, result: "broken", why: messageOf(error) };

@@ -2,6 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { FAULTS } from "../../scripts/faults/faults.ts";
+import { randomKills } from "../../scripts/faults/kills.ts";
+import { OLD_CHOICES, REAL_CHOICES, runSequences } from "../../scripts/faults/model-run.ts";
 import { openReal } from "../../scripts/faults/real-rig.ts";
 import { Command, leftoversOf, type Rig, textOf, wantedOf } from "../../scripts/faults/rig.ts";
 import { tryFault } from "../../scripts/faults/run.ts";
@@ -111,5 +113,15 @@ describe.each(found)("a fault on QEMU $version", (qemu) => {
       if (fault === undefined) throw new Error(`no such fault: ${name} at ${step}`);
       expect(await tryFault(rig, fault, step, "undo")).toMatchObject({ fault: name, step, result: "held" });
     }
+  });
+
+  test("does not hurt, when it is our process that is killed at random moments", async () => {
+    const outcomes = await randomKills(8, 20_26, () => openReal(qemu));
+    expect(outcomes.filter(({ result }) => result === "broken")).toEqual([]);
+  });
+
+  test("random sequences of changes, with mishaps, end as the model has it", async () => {
+    const replugs = qemu.major >= 10;
+    expect(await runSequences(5, 20_26, () => openReal(qemu), { reopen: 5, length: 6, choices: replugs ? REAL_CHOICES : OLD_CHOICES, lanes: 1 })).toBe(true);
   });
 });
