@@ -16,6 +16,8 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   [/^cli\/main\.ts$/, /./],
   // Signals to others, and our own pid in a lock file.
   [/^host\//, /^(kill|pid)$/],
+  // Whom files of ours belong to; userInfo() fails for a user that no list knows.
+  [/^(host\/lock-file|config\/own-user)\.ts$/, /^geteuid$/],
   // The environment's names for folders, where the caller gives none.
   [/^domain\/place\.ts$/, /^env( as \w+)?$/],
   // Who writes a record of a change.

@@ -13,14 +13,22 @@ import { Script } from "node:vm";
 const PROGRAM = join(__dirname, "program.js");
 declare const __dirname: string;
 
-const root = process.getuid?.() === 0 ? "/var/cache" : (process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"));
-const folder = join(root, "qmpctl");
+const folder = join(cacheRoot(), "qmpctl");
 const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown };
 
 if (enableCompileCache === undefined) runCached();
 else {
   enableCompileCache(folder);
   createRequire(PROGRAM)(PROGRAM);
+}
+
+function cacheRoot(): string {
+  if (process.getuid?.() === 0) return "/var/cache";
+  try {
+    return process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
+  } catch {
+    return "/nonexistent"; // a user that no list knows, as containers have, has no home
+  }
 }
 
 /** What Node 22 does by itself: V8 checks that the kept code is of this very text and of this V8. */
@@ -42,13 +50,13 @@ function runCached(): void {
 function read(path: string): Buffer | undefined {
   let file: number;
   try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch {
     return undefined;
   }
   try {
-    const { uid, mode } = fstatSync(file);
-    return uid === process.getuid?.() && (mode & 0o022) === 0 ? readFileSync(file) : undefined;
+    const found = fstatSync(file);
+    return found.isFile() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0 ? readFileSync(file) : undefined;
   } finally {
     closeSync(file);
   }

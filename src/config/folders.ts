@@ -1,6 +1,6 @@
 import { lstatSync } from "node:fs";
-import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
+import { ownUser } from "./own-user.ts";
 
 /** Where launch configs are, and where run-time files go; absolute paths. */
 export interface Folders {
@@ -21,14 +21,14 @@ export interface User {
  * The folders of the user who runs us. Configs: QMPCTL_CONFIG_DIR, else for root /etc/qmpctl, else the XDG place (~/.config/qmpctl).
  * Run-time files: QMPCTL_RUNTIME_DIR, else for root /run/qmpctl, else the XDG place (/run/user/UID/qmpctl), else /tmp/qmpctl-UID.
  */
-export function foldersOf(env: Environment, { uid, homedir }: User = userInfo()): Folders {
-  return { config: resolve(configFolder(env, uid, homedir)), runtime: resolve(runtimeFolder(env, uid)) };
+export function foldersOf(env: Environment, user: User = ownUser): Folders {
+  return { config: resolve(configFolder(env, user)), runtime: resolve(runtimeFolder(env, user.uid)) };
 }
 
-function configFolder(env: Environment, uid: number, home: string): string {
+function configFolder(env: Environment, user: User): string {
   if (env["QMPCTL_CONFIG_DIR"]) return env["QMPCTL_CONFIG_DIR"];
-  if (uid === 0) return "/etc/qmpctl";
-  return join(absolute(env["XDG_CONFIG_HOME"]) ?? join(absolute(env["HOME"]) ?? home, ".config"), "qmpctl");
+  if (user.uid === 0) return "/etc/qmpctl";
+  return join(absolute(env["XDG_CONFIG_HOME"]) ?? join(absolute(env["HOME"]) ?? user.homedir, ".config"), "qmpctl");
 }
 
 function runtimeFolder(env: Environment, uid: number): string {

@@ -1,10 +1,10 @@
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { HostError, messageOf, UsageError } from "../errors.ts";
 import type { RuntimeFiles } from "./argv.ts";
 import type { Folders } from "./folders.ts";
+import { ownUid } from "./own-user.ts";
 
 /** A domain's own run-time folder and the files in it. Only the folder's owner can enter it, which keeps its sockets private. */
 export interface RuntimePaths extends RuntimeFiles {
@@ -62,7 +62,7 @@ export async function readPid(paths: RuntimePaths): Promise<number | undefined> 
   if (file === undefined) return undefined;
   await using _closing = { [Symbol.asyncDispose]: () => file.close() };
   const stat = await file.stat();
-  if (!stat.isFile() || stat.uid !== userInfo().uid) throw new HostError(`${paths.pidfile}: not a pidfile of ours`);
+  if (!stat.isFile() || stat.uid !== ownUid()) throw new HostError(`${paths.pidfile}: not a pidfile of ours`);
   const buffer = new Uint8Array(32);
   const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
   const text = new TextDecoder().decode(buffer.subarray(0, bytesRead)).trim();
@@ -76,7 +76,7 @@ export async function hasSocket(path: string): Promise<boolean> {
   const stat = await lstat(path).catch(() => undefined);
   if (stat === undefined) return false;
   if (!stat.isSocket()) throw new HostError(`${path}: not a socket`);
-  if (stat.uid !== userInfo().uid) throw new HostError(`${path}: belongs to user ${stat.uid}`);
+  if (stat.uid !== ownUid()) throw new HostError(`${path}: belongs to user ${stat.uid}`);
   return true;
 }
 
@@ -93,7 +93,7 @@ async function checkFolder(path: string, forbidden: number): Promise<void> {
   const stat = await lstat(path).catch((cause: unknown) => {
     throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
   });
-  const { uid } = userInfo();
+  const uid = ownUid();
   if (stat.isSymbolicLink()) throw new HostError(`${path}: a symbolic link, a run-time folder must be a real one`);
   if (!stat.isDirectory()) throw new HostError(`${path}: not a folder`);
   if (stat.uid !== uid) throw new HostError(`${path}: belongs to user ${stat.uid}, not to the one who runs this (${uid})`);

@@ -1,10 +1,10 @@
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import { messageOf } from "../errors.ts";
 import { ConfigError } from "./config-error.ts";
 import { TEXT_LIMIT } from "./launch.ts";
+import { ownUid } from "./own-user.ts";
 
 /** A file's text with whom it belongs to. */
 export interface SafeText {
@@ -60,7 +60,7 @@ async function openFile(path: string, flags: number, what: string): Promise<File
     if (code === "ENOENT") throw new ConfigError(path, "missing", `there is no such ${what}`, { cause });
     if (code === "ELOOP") throw new ConfigError(path, "unsafe", "a symbolic link", { cause });
     if (code === "ENXIO") throw new ConfigError(path, "unsafe", "not a regular file", { cause });
-    throw new ConfigError(path, "io", messageOf(cause), { cause });
+    throw new ConfigError(path, "io", messageOf(cause).replace(/, \w+( '.*')?$/, ""), { cause });
   }
 }
 
@@ -70,13 +70,13 @@ async function checkFolder(path: string): Promise<void> {
   const { mode, uid } = await stat(folder);
   const isShared = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
   if (isShared) throw new ConfigError(path, "unsafe", `everybody can write its folder (mode ${(mode & 0o7777).toString(8)}); chmod o-w ${folder}`);
-  if (uid !== userInfo().uid && uid !== 0) throw new ConfigError(path, "unsafe", `its folder belongs to user ${uid}, not to the one who runs this`);
+  if (uid !== ownUid() && uid !== 0) throw new ConfigError(path, "unsafe", `its folder belongs to user ${uid}, not to the one who runs this`);
 }
 
 function whyUnsafe(stat: Stats): string | undefined {
   if (!stat.isFile()) return stat.isDirectory() ? "a folder, not a file" : "not a regular file";
   // It names the program that we run: whoever can write it can run anything as us.
-  if (stat.uid !== userInfo().uid && stat.uid !== 0) return `belongs to user ${stat.uid}, not to the one who runs this`;
+  if (stat.uid !== ownUid() && stat.uid !== 0) return `belongs to user ${stat.uid}, not to the one who runs this`;
   if ((stat.mode & 0o002) !== 0) return `everybody can write it (mode ${(stat.mode & 0o777).toString(8)}); chmod o-w it`;
   return undefined;
 }
@@ -107,7 +107,7 @@ export async function readTail(path: string): Promise<string> {
   if (file === undefined) return "";
   await using _closing = { [Symbol.asyncDispose]: () => file.close() };
   const found = await file.stat();
-  if (!found.isFile() || found.uid !== userInfo().uid) return "";
+  if (!found.isFile() || found.uid !== ownUid()) return "";
   const buffer = new Uint8Array(TAIL);
   const { bytesRead } = await file.read(buffer, 0, TAIL, Math.max(0, found.size - TAIL));
   return new TextDecoder().decode(buffer.subarray(0, bytesRead));

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readFile } from "node:fs/promises";
-import { userInfo } from "node:os";
+import { geteuid } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { HostError, messageOf } from "../errors.ts";
 import type { LockHolder } from "./lock-holder.ts";
@@ -17,7 +17,7 @@ export async function openLockFile(path: string): Promise<FileHandle> {
     throw new HostError(`lock ${path}: ${why}`, {}, { cause });
   }
   const stat = await file.stat();
-  const why = !stat.isFile() ? "it is not a regular file" : stat.uid !== userInfo().uid ? `it belongs to user ${stat.uid}` : undefined;
+  const why = !stat.isFile() ? "it is not a regular file" : stat.uid !== geteuid?.() ? `it belongs to user ${stat.uid}` : undefined;
   if (why === undefined) return file;
   await file.close();
   throw new HostError(`lock ${path}: ${why}`);

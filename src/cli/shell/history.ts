@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { homedir, userInfo } from "node:os";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { ownUid } from "../../config/own-user.ts";
 
 /** How many lines a new shell remembers. */
 const KEPT = 1000;
@@ -24,7 +25,7 @@ export class History {
   async load(): Promise<string[]> {
     try {
       const { uid, mode } = await stat(this.#path);
-      if (uid !== userInfo().uid || (mode & 0o022) !== 0) return [];
+      if (uid !== ownUid() || (mode & 0o022) !== 0) return [];
       const lines = (await readFile(this.#path, "utf8")).split("\n").filter((line) => line !== "");
       const kept = lines.slice(-KEPT);
       if (lines.length > 2 * KEPT) await this.#rewrite(kept);
