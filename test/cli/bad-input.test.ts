@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { chmod, chown, mkdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { userInfo } from "node:os";
 import { expect, test } from "vitest";
+import { parseTranscript, TranscriptError } from "../../src/testing/index.ts";
 import { configText } from "../config/fixtures.ts";
 import { type Attempt, faultsOf, type Shop } from "./attempts.ts";
 
@@ -153,3 +154,20 @@ test.runIf(isRoot)("what belongs to somebody else is refused in the same way", a
 test.skipIf(isRoot)("what can't be read is refused in the same way", async () => {
   expect(await faultsOf(attemptsOn({ unreadable: [({ path }) => chmod(path, 0), "permission denied"] }))).toEqual([]);
 }, 60_000);
+
+test("a transcript that is cut, at whatever place, is refused with its name and line", async () => {
+  const folder = new URL("../../fixtures/qmp/7.2.22_x86_64/", import.meta.url);
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".qmp"));
+  expect(names.length).toBeGreaterThan(2);
+  for (const name of names) {
+    const whole = (await readFile(new URL(name, folder), "utf8")).trimEnd();
+    parseTranscript(whole, name);
+    const lineEnds = [...whole.matchAll(/\n/g)].map(({ index }) => index);
+    const places = [0, ...lineEnds, ...Array.from({ length: 50 }, (_, i) => Math.floor((whole.length * i) / 50)), whole.length - 1];
+    for (const place of places) {
+      const error = ((): unknown => { try { return parseTranscript(whole.slice(0, place), name); } catch (thrown) { return thrown; } })();
+      expect(error, `${name} cut at ${place}`).toBeInstanceOf(TranscriptError);
+      expect((error as Error).message).toMatch(new RegExp(`^${name}:\\d+: [^\\n]+$`));
+    }
+  }
+});
