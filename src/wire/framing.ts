@@ -45,12 +45,18 @@ export class Framer {
   #digits = 0;
   #exact = false;
   #wide = false;
+  /** Until the first delimiter, where there is one. */
+  #deaf: boolean;
 
-  /** `ceiling` in bytes. A `delimiter` is a byte that no message has in it, before which all is to be forgotten (R45). */
+  /**
+   * `ceiling` in bytes. A `delimiter` is a byte that no message has in it, before which all is to be forgotten (R45): what comes
+   * before the first one is for somebody who was here before us, and may begin in the middle.
+   */
   constructor(peer: string, ceiling: number = MESSAGE_CEILING, delimiter?: number) {
     this.#peer = peer;
     this.#ceiling = ceiling;
     this.#delimiter = delimiter;
+    this.#deaf = delimiter !== undefined;
   }
 
   /** Bytes held of a message that is not complete. */
@@ -83,7 +89,8 @@ export class Framer {
   /** Where to begin after the last delimiter; what came before it is dropped. */
   #forget(bytes: Buffer, delimiter: number): number {
     const last = bytes.lastIndexOf(delimiter);
-    if (last < 0) return 0;
+    if (last < 0) return this.#deaf ? bytes.length : 0;
+    this.#deaf = false;
     this.#heldLength = this.#depth = this.#digits = 0;
     this.#inString = this.#escaped = this.#exact = this.#wide = false;
     return last + 1;

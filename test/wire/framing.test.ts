@@ -99,6 +99,11 @@ test("bytes are looked at once: a message that drips in costs what it costs in o
   expect(messages).toBe(1);
 });
 
+test.each([1, 2, 5, 100])("R45: the tail of a reply to somebody before us is no message, and no fault, in reads of %i bytes", (size) => {
+  const bytes = Buffer.concat([Buffer.from('rn": "garb"}\n{"return":'), Buffer.of(0xff), Buffer.from('{"return":1}')]);
+  expect(read(bytes, size, new Framer("peer", 1000, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
+});
+
 test.each([1, 2, 5, 100])("R45: what stands before a delimiter is forgotten, in reads of %i bytes", (size) => {
   const bytes = Buffer.concat(['{"return":{"half":"', '\\', "{[\xff", '{"return":1}\n'].map((part) => Buffer.from(part, "latin1")));
   expect(read(bytes, size, new Framer("peer", 1000, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
