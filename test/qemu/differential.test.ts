@@ -14,7 +14,7 @@ const SEEDS = ONLY === undefined ? Array.from({ length: CASES }, (_, index) => (
 
 /**
  * Where the truth is not to be had: with out-of-band enabled and seven requests queued, one byte that completes two messages (the `}` of `1}`)
- * overfills QEMU's queue, and an assertion ends it. In all versions from 5.2 to 11.1. The fake answers.
+ * overfills QEMU's queue, and an assertion ends it. Seen once, on 11.1. The fake answers.
  */
 const OVERFILLED = /qmp_requests->length < QMP_REQ_QUEUE_LEN_MAX/;
 
