@@ -136,7 +136,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "our process killed, undoing", steps: ["undo"], run: atUndo((_, command) => (command.kill("SIGKILL"), "break"), { codes: [null] }) },
   { name: "QEMU killed", steps: MONITOR_STEPS.filter((step) => step !== "connect"), onReal: ["balloon"], run: atMessage(async ({ rig }) => (await rig.killQemu(), "break" as const)) },
   { name: "QEMU stopped and continued", steps: ["read", "plug", "balloon", "wait"], onReal: ["plug", "balloon"], run: stoppedAndContinued },
-  { name: "QEMU stopped for good", steps: ["read", "balloon"], onReal: ["balloon"], run: stoppedForGood },
+  { name: "QEMU stopped for good", steps: ["read", "balloon"], onReal: [], run: stoppedForGood },
   { name: "socket reset", steps: BEFORE_END.filter((step) => step !== "read" && step !== "connect"), onReal: ["plug", "ballooned", "wait"], run: atMessage(() => "break", { codes: [0] }) },
   { name: "socket reset", steps: ["connect", "read"], run: atMessage(({ rig }) => (rig.proxy.reset(), "break"), { codes: [0, 3], deaf: true }) },
   { name: "socket reset", steps: ["undo"], run: atUndo(() => "break", { codes: [1] }) },
