@@ -4,7 +4,7 @@ import { geteuid } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { HostError, messageOf } from "../errors.ts";
 import type { LockHolder } from "./lock-holder.ts";
-import { commandLineOf, isAlive } from "./threads.ts";
+import { commandOf, isAlive } from "./threads.ts";
 
 /** Opens a lock file, made 0600 where missing. A link, a FIFO or somebody else's file is refused with a HostError. */
 export async function openLockFile(path: string): Promise<FileHandle> {
@@ -60,7 +60,7 @@ async function holderAmongAll(file: FileHandle, inode: string): Promise<LockHold
   const written = await readWritten(file);
   if (written?.pid !== undefined && (pids.includes(written.pid) || (pids.length === 0 && (await isAlive(written.pid))))) return written;
   const pid = pids[0];
-  return { pid, command: pid === undefined ? undefined : (await commandLineOf(pid))?.join(" "), since: undefined };
+  return { pid, command: pid === undefined ? undefined : await commandOf(pid), since: undefined };
 }
 
 async function readWritten(file: FileHandle): Promise<LockHolder | undefined> {

@@ -5,7 +5,7 @@ import { QmpctlError } from "../errors.ts";
 import { runFlock } from "./flock.ts";
 import { isStillThere, openLockFile, readHolder, writeHolder } from "./lock-file.ts";
 import type { LockHolder } from "./lock-holder.ts";
-import { commandLineOf } from "./threads.ts";
+import { commandOf } from "./threads.ts";
 
 export type { LockHolder } from "./lock-holder.ts";
 
@@ -56,7 +56,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 }
 
 async function hold(file: FileHandle, path: string, holder?: string): Promise<Lock> {
-  const command = holder ?? (await commandLineOf(pid))?.join(" ");
+  const command = holder ?? (await commandOf(pid));
   await writeHolder(file, { pid, command, since: new Date().toISOString() });
   let releasing: Promise<void> | undefined;
   const release = (): Promise<void> => (releasing ??= letGo(file));

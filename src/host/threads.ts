@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import { basename } from "node:path";
 
 /** One thread of a process, with the name it carries in /proc (`CPU 1/KVM`; at most 15 bytes). */
 export interface Thread {
@@ -44,6 +45,12 @@ export async function commandLineOf(pid: number): Promise<readonly string[] | un
   const text = await readProc(pid, "cmdline");
   if (text === undefined || text === "") return undefined;
   return text.replace(/\0$/, "").split("\0");
+}
+
+/** What a process was asked to do, in one line for people: the folders of its program and script are left out. Undefined where it is gone. */
+export async function commandOf(pid: number): Promise<string | undefined> {
+  const argv = await commandLineOf(pid);
+  return argv?.map((word, position) => (position < 2 ? basename(word) : word)).join(" ");
 }
 
 /** The fields of /proc/PID/stat from the third on: the second is the name, which may hold blanks and brackets. */

@@ -53,13 +53,19 @@ function history(writers: readonly Writer[], half: "static" | "dynamic", resourc
     .filter(({ change }) => `${change.resource}${"vcpu" in change ? ` ${change.vcpu}` : ""}` === resource)
     .map((change) => [change[half].before, change[half].actual] as const)
     .filter(([before, after]) => before !== after);
-  const path = [first];
-  while (pairs.length > 0) {
-    const next = pairs.findIndex(([before]) => before === path.at(-1));
-    if (next < 0) throw new Error(`${resource}: ${JSON.stringify(pairs)} do not follow on ${JSON.stringify(path)}`);
-    path.push(...pairs.splice(next, 1).map(([, after]) => after));
-  }
+  const path = pathThrough(first, pairs);
+  if (path === undefined) throw new Error(`${resource}: ${JSON.stringify(pairs)} are no path from ${JSON.stringify(first)}`);
   return path;
+}
+
+/** A path that begins at `first` and goes through every pair once: where values come again, the first that fits may be the wrong one. */
+function pathThrough(first: unknown, pairs: readonly (readonly [unknown, unknown])[]): readonly unknown[] | undefined {
+  if (pairs.length === 0) return [first];
+  for (const [position, [before, after]] of pairs.entries()) {
+    const rest = before === first ? pathThrough(after, pairs.toSpliced(position, 1)) : undefined;
+    if (rest !== undefined) return [first, ...rest];
+  }
+  return undefined;
 }
 
 const MIB = 2 ** 20;

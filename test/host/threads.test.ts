@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
-import { commandLineOf, isAlive, processOf, startTime, threadsOf } from "../../src/host/threads.ts";
+import { commandLineOf, commandOf, isAlive, processOf, startTime, threadsOf } from "../../src/host/threads.ts";
 import { runModule, runProgram } from "./processes.ts";
 
 /** Above the highest id that Linux gives: no process has it. */
@@ -54,6 +54,11 @@ describe("a process", () => {
     const words = ["-c", "echo up; cat; exit", "a b", "", "ü\n"];
     const shell = await runProgram("sh", ...words);
     expect(await commandLineOf(shell.pid)).toEqual(["sh", ...words]);
+  });
+
+  test("is told to people without the folders of its program and script", async () => {
+    const node = await runProgram(process.execPath, "-e", "console.log('up'); process.stdin.resume()", "/a/b");
+    expect(await commandOf(node.pid)).toBe(`node -e console.log('up'); process.stdin.resume() /a/b`);
   });
 
   test("with brackets and blanks in its name is read right", async () => {

@@ -48,7 +48,7 @@ export function guestArgs(options: GuestOptions = {}): readonly string[] {
 }
 
 /**
- * Makes CPU hotplug reach the guest on QEMU 5.2 under TCG, which ignores the four-byte write by which their own ACPI
+ * Makes CPU hotplug reach the guest on QEMU 5.2 under TCG, which ignores the four-byte write by which its own ACPI
  * tables choose the newer of two interfaces; one byte, written from outside, does it. For q35, after the guest's start.
  */
 export async function chooseModernCpuHotplug(ask: Machine["ask"]): Promise<void> {
