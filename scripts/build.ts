@@ -21,6 +21,7 @@ const { build } = ofTsx("esbuild") as Bundler;
 
 // Built beside the old one and put in its place when whole: whoever runs dist/ meanwhile sees one or the other.
 const fresh = mkdtempSync("dist.");
+process.on("exit", () => rmSync(fresh, { recursive: true, force: true }));
 execFileSync(process.execPath, [here.resolve("typescript/package.json").replace("package.json", "bin/tsc"), "--emitDeclarationOnly", "--outDir", fresh], { stdio: "inherit" });
 const common = {
   bundle: true,

@@ -69,8 +69,14 @@ const meddled = (edit: (text: string) => string): Fault["run"] => async (trial, 
 
 const folderGone: Fault["run"] = async (trial, step) => {
   const folder = dirname(trial.rig.configPath);
-  const tried = await atMessage(async () => (await rename(folder, `${folder}.away`), undefined), { codes: [1] })(trial, step);
-  return { ...tried, repair: () => rename(`${folder}.away`, folder) };
+  // A change that has no such step never comes to it.
+  let moved = false;
+  const takeAway = async (): Promise<undefined> => {
+    await rename(folder, `${folder}.away`);
+    moved = true;
+  };
+  const tried = await atMessage(takeAway, { codes: [1] })(trial, step);
+  return { ...tried, repair: async () => (moved ? rename(`${folder}.away`, folder) : undefined) };
 };
 
 const stoppedAndContinued: Fault["run"] = (trial, step) =>
