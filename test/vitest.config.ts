@@ -9,8 +9,8 @@ export default defineConfig({
     projects: [
       // Patient, for machines that do much else meanwhile: a test that hangs is still found. Some files only wait, for deadlines to pass: more of them at a time.
       { root, test: { name: "unit", maxWorkers: 4, include: ["test/**/*.test.ts"], exclude: ["test/qemu/**"], testTimeout: 30_000, hookTimeout: 60_000 } },
-      // Real machines are heavy under software emulation: one file at a time, two cores.
-      { root, test: { name: "qemu", include: ["test/qemu/**/*.test.ts"], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+      // Real machines are heavy under software emulation, and much of the time is waiting for them: two files at a time, on two cores.
+      { root, test: { name: "qemu", include: ["test/qemu/**/*.test.ts"], maxWorkers: 2, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 });

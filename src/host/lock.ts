@@ -45,7 +45,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     const file = await openLockFile(path);
     try {
       const free = await runFlock(file.fd, timeout - (performance.now() - start), signal);
-      if (!free) throw new LockedError(path, timeout, await readHolder(file));
+      if (!free) await refuse(file, path, timeout);
       if (await isStillThere(file, path)) return await hold(file, path, options.holder);
     } catch (error) {
       await file.close();
@@ -53,6 +53,13 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     }
     await file.close(); // its last holder removed the file while we waited: the lock is now on another one
   }
+}
+
+/** Says who holds the lock. Where that can't be said, it may just have been let go: then it is ours after all. */
+async function refuse(file: FileHandle, path: string, waited: number): Promise<void> {
+  const holder = await readHolder(file);
+  if (holder.since === undefined && (await runFlock(file.fd, 0))) return;
+  throw new LockedError(path, waited, holder);
 }
 
 async function hold(file: FileHandle, path: string, holder?: string): Promise<Lock> {
