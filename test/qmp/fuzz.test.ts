@@ -6,7 +6,7 @@ import type { Transport } from "../../src/wire/transport.ts";
 import { GREETING, type Request } from "./peer.ts";
 
 /** Cases in a usual run; QMPCTL_FUZZ asks for more, QMPCTL_SEED for one. */
-const CASES = Number(process.env["QMPCTL_FUZZ"] ?? 400);
+const CASES = Number(process.env["QMPCTL_FUZZ"] ?? 200);
 const ONLY = process.env["QMPCTL_SEED"];
 
 /** Numbers that look random and come again with the seed (mulberry32). */
