@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { fuzz, TARGETS } from "../scripts/fuzz/run.ts";
 
 /** Cases in a usual run; `npm run fuzz` goes on for as long as one likes. */
-const CASES: Readonly<Record<string, number>> = { framing: 300, session: 60, fake: 30 };
+const CASES: Readonly<Record<string, number>> = { framing: 150, session: 40, fake: 30 };
 const FRESH = Math.floor(Math.random() * 2 ** 30);
 
 // Unhandled rejections and what is left open are looked for in the whole process: the targets have to come one after the other.

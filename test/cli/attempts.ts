@@ -34,12 +34,12 @@ const MOST_TIME = 3_000_000;
 /** What hangs is ended, and told. */
 const PATIENCE = 20_000;
 
-/** A program of its own for every attempt takes a minute in all: without this only each eighth gets one, the others run in here. */
+/** A program of its own for every attempt takes a minute in all: without this only each sixteenth gets one, the others run in here. */
 const THOROUGH = process.env["QMPCTL_THOROUGH"] === "1";
 
 /** Tries all of them, two at a time, and gives everything that is not as it should be: nothing, when all is well. */
 export async function faultsOf(attempts: readonly Attempt[]): Promise<readonly string[]> {
-  const left = attempts.map((attempt, position) => ({ attempt, run: THOROUGH || position % 8 === 0 ? measured : inHere }));
+  const left = attempts.map((attempt, position) => ({ attempt, run: THOROUGH || position % 16 === 0 ? measured : inHere }));
   const faults: string[] = [];
   const work = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
