@@ -1,5 +1,5 @@
 import { JsonLexer, type Place, type Token } from "./json-lexer.ts";
-import { JsonParseError, parseTokens, TELLS_PLACE } from "./json-parser.ts";
+import { JsonParseError, parseTokens, readable, TELLS_PLACE } from "./json-parser.ts";
 import type { Json } from "./json-value.ts";
 
 /** What a monitor reads next: a value, or what it complains about. */
@@ -121,9 +121,4 @@ export function parseJson(text: string): Json {
   if ("error" in found) throw new JsonParseError(found.error);
   if (input.next() !== undefined || input.unfinished) throw new JsonParseError("something follows the message");
   return found.value;
-}
-
-/** Bytes as QEMU quotes them in a message: up to the first NUL, and what is no UTF-8 becomes U+FFFD. */
-function readable(bytes: string): string {
-  return new TextDecoder().decode(Uint8Array.from(bytes.split("\0", 1)[0] ?? "", (char) => char.charCodeAt(0)));
 }

@@ -150,6 +150,20 @@ function decodeStrictly(bytes: string): string {
   return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
 }
 
+/** A lead byte with as many of the bytes that should follow it as do, or a byte that leads nothing. */
+const SEQUENCE = /[\xc0-\xdf][\x80-\xbf]?|[\xe0-\xef][\x80-\xbf]{0,2}|[\xf0-\xf7][\x80-\xbf]{0,3}|[\xf8-\xfb][\x80-\xbf]{0,4}|[\xfc\xfd][\x80-\xbf]{0,5}|[\x80-\xff]/g;
+
+/** Bytes (one a character) as QEMU quotes them in a message: up to the first NUL, and each sequence that is no UTF-8 becomes U+FFFD. Measured on 5.2 to 11.1. */
+export function readable(bytes: string): string {
+  return (bytes.split("\0", 1)[0] ?? "").replace(SEQUENCE, (it) => {
+    try {
+      return decode(it);
+    } catch {
+      return "\ufffd";
+    }
+  });
+}
+
 function unescapeAt(body: string, at: number, token: string): readonly [text: string, length: number] {
   const char = body.charAt(at + 1);
   if (char !== "u") {
@@ -161,6 +175,6 @@ function unescapeAt(body: string, at: number, token: string): readonly [text: st
   const pair = /^\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}/.exec(rest);
   const single = pair ?? /^\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}/.exec(rest);
   const piece = single === null ? undefined : (JSON.parse(`"${single[0]}"`) as string);
-  if (single === null || piece === undefined || isNoncharacter(piece)) throw new JsonParseError(`${single?.[0] ?? rest.slice(0, 6)} is not a valid Unicode character`);
+  if (single === null || piece === undefined || isNoncharacter(piece)) throw new JsonParseError(`${readable(single?.[0] ?? rest.slice(0, 6))} is not a valid Unicode character`);
   return [piece, single[0].length];
 }
