@@ -9,18 +9,8 @@ export function sha256(text: string): string {
 }
 
 const HEX = "0123456789abcdef";
-const WORD = `${HEX}ghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ`;
 
 /** Random hex digits: not secret, only not met twice. Node seeds Math.random from the system's entropy in each process. */
 export function randomHex(length: number): string {
-  return pick(HEX, length);
-}
-
-/** Random letters and digits, of which three make 238,328 words. See `randomHex`. */
-export function randomWord(length: number): string {
-  return pick(WORD, length);
-}
-
-function pick(from: string, length: number): string {
-  return Array.from({ length }, () => from[Math.floor(Math.random() * from.length)]).join("");
+  return Array.from({ length }, () => HEX[Math.floor(Math.random() * HEX.length)]).join("");
 }

@@ -29,11 +29,16 @@ export interface LateReply {
   readonly reply: Message;
 }
 
+/** Ours are numbers, others may be any JSON value. */
+export type CallKey = number | string;
+
 /** One call, from the moment it is made until QEMU has answered it, also when the caller has long gone. */
 export interface Call {
-  readonly key: string;
+  /** How its reply is known: its id, from the moment it has one. */
+  key: CallKey | undefined;
   readonly command: string;
-  readonly line: string;
+  /** The request up to the value of its id; the whole line of one that brought an id along. */
+  readonly text: string;
   readonly inBand: boolean;
   /** Gives the whole reply, errors too, and checks nothing. */
   readonly raw: boolean;
@@ -51,13 +56,19 @@ export interface Call {
   heard: number;
 }
 
-/** As short as JSON allows: QEMU reads a request one byte at a time. The newline is for peers that read lines (R14). */
-export function requestLine(verb: "execute" | "exec-oob", command: string, parameters: object | undefined, id: string): string {
+/** A request up to the value of its id, as short as JSON allows: QEMU reads it one byte at a time. */
+export function requestText(verb: "execute" | "exec-oob", command: string, parameters: object | undefined): string {
   // QEMU's own names need no escapes, and asking the pattern is quicker than JSON.stringify.
   const what = PLAIN.test(command) ? `{"${verb}":"${command}"` : `{"${verb}":${JSON.stringify(command)}`;
-  if (parameters === undefined) return `${what},"id":"${id}"}\n`;
+  if (parameters === undefined) return `${what},"id":`;
   const text = writeJson(parameters, command, ARGUMENT_LEVELS);
-  return text === "{}" ? `${what},"id":"${id}"}\n` : `${what},"arguments":${text},"id":"${id}"}\n`;
+  return text === "{}" ? `${what},"id":` : `${what},"arguments":${text},"id":`;
+}
+
+/** A request as it stands, up to the value of the id that it lacks. */
+export function rawText(request: Message, command: string): string {
+  const text = writeJson(request, command).slice(0, -1);
+  return text === "{" ? `{"id":` : `${text},"id":`;
 }
 
 const PLAIN = /^[\w.-]+$/;
@@ -65,9 +76,9 @@ const PLAIN = /^[\w.-]+$/;
 /** One level less than QEMU reads: the request itself is one. */
 const ARGUMENT_LEVELS = 1023;
 
-/** The key by which a reply finds its call: ours are strings; a raw one may have any JSON value, whose members come back in any order. */
-export function keyOf(id: unknown): string {
-  return typeof id === "string" ? id : `\n${canonical(id)}`;
+/** The key by which a reply finds its call. An object's members come back in any order, a long integer as a bigint. */
+export function keyOf(id: unknown): CallKey {
+  return typeof id === "number" && Number.isSafeInteger(id) ? id : canonical(id);
 }
 
 function canonical(id: unknown): string {

@@ -1,10 +1,9 @@
-import { randomWord } from "../digest.ts";
 import { UsageError } from "../errors.ts";
 import { onAbort } from "../wire/abort.ts";
 import { writeJson } from "../wire/json.ts";
 import type { Message } from "../wire/transport.ts";
 import { blame, CallSites } from "./call-site.ts";
-import { finish, keyOf, requestLine, settle, whereabouts, type Call, type CallOptions, type LateReply, type SlowNotice } from "./call.ts";
+import { finish, keyOf, rawText, requestText, settle, whereabouts, type Call, type CallKey, type CallOptions, type LateReply, type SlowNotice } from "./call.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ClosedError, TimeoutError } from "./errors.ts";
 import { timeoutOf, type Timeouts } from "./timeouts.ts";
@@ -39,12 +38,16 @@ export class PendingCalls {
   readonly #oob: boolean;
   readonly #window: number;
   readonly #hooks: CallHooks;
-  /** Not to be guessed, and not to be met again: an earlier client's replies can come to us (R28). */
-  readonly #prefix = randomWord(3);
-  readonly #calls = new Map<string, Call>();
+  /**
+   * The first two digits of our ids, for whoever reads along. What an earlier client's commands are answered comes before the reply
+   * to qmp_capabilities, as QEMU answers in order, and that one has a long random id (R28): so these need not be long.
+   */
+  readonly #prefix = 10 + Math.floor(Math.random() * 90);
+  /** Calls that have an id: those that were sent, in that order, and raw ones that brought theirs. */
+  readonly #calls = new Map<CallKey, Call>();
   readonly #sites = new CallSites();
   readonly #deadlines = new Deadlines((now) => this.#expire(now));
-  /** In-band calls that wait here; those already settled are passed over. */
+  /** In-band calls that wait here; those already settled are passed over. They get their id when they are sent. */
   #queue: Call[] = [];
   #head = 0;
   #onWire = 0;
@@ -62,25 +65,25 @@ export class PendingCalls {
 
   /** Sends a command, or queues it behind those that QEMU has before it. `entry` is the function that the caller called. */
   start(verb: "execute" | "exec-oob", command: string, parameters: object | undefined, options: CallOptions, entry: Entry): Promise<unknown> {
-    const id = this.#newId();
-    let line: string;
+    let text: string;
     try {
-      line = requestLine(verb, command, parameters, id);
+      text = requestText(verb, command, parameters);
     } catch (mistake) {
       return Promise.reject(mistake as Error);
     }
-    return this.#begin(command, id, line, verb === "execute", false, options, entry);
+    return this.#begin(command, undefined, text, verb === "execute", false, options, entry);
   }
 
   /** Sends a request as it is, with an id of ours where it has none; gives the whole reply, errors too. */
   startRaw(request: Message, options: CallOptions, entry: Entry): Promise<unknown> {
-    const whole = "id" in request ? request : { ...request, id: this.#newId() };
     const command = String(request["execute"] ?? request["exec-oob"] ?? "raw request");
+    const inBand = !("exec-oob" in request);
     try {
-      const line = `${writeJson(whole, command)}\n`;
-      const key = keyOf(whole["id"]);
-      if (!this.#calls.has(key)) return this.#begin(command, key, line, !("exec-oob" in request), true, options, entry);
-      throw new UsageError(`${command}: another call has this id`, { value: whole["id"], expected: "an id of its own" });
+      if (!("id" in request)) return this.#begin(command, undefined, rawText(request, command), inBand, true, options, entry);
+      const line = `${writeJson(request, command)}\n`;
+      const key = keyOf(request["id"]);
+      if (!this.#calls.has(key)) return this.#begin(command, key, line, inBand, true, options, entry);
+      throw new UsageError(`${command}: another call has this id`, { value: request["id"], expected: "an id of its own" });
     } catch (mistake) {
       return Promise.reject(mistake as Error);
     }
@@ -96,7 +99,7 @@ export class PendingCalls {
     const id = reply["id"];
     const call = id !== undefined ? this.#calls.get(keyOf(id)) : reply["error"] === undefined ? undefined : this.#oldest();
     if (call === undefined || !call.sent) return;
-    this.#calls.delete(call.key);
+    this.#calls.delete(call.key as CallKey);
     if (call.inBand) {
       this.#onWire--;
       this.#pump();
@@ -108,7 +111,7 @@ export class PendingCalls {
   /** Ends every call with an error of its own: the connection is gone. */
   fail(why: string, cause: unknown): void {
     this.#deadlines.stop();
-    const calls = [...this.#calls.values()];
+    const calls = [...this.#all()];
     this.#calls.clear();
     this.#queue = [];
     for (const call of calls) {
@@ -118,7 +121,7 @@ export class PendingCalls {
     }
   }
 
-  #begin(command: string, key: string, line: string, inBand: boolean, raw: boolean, options: CallOptions, entry: Entry): Promise<unknown> {
+  #begin(command: string, key: CallKey | undefined, text: string, inBand: boolean, raw: boolean, options: CallOptions, entry: Entry): Promise<unknown> {
     const { signal, timeout = timeoutOf(command, this.#hooks.timeouts) } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     if (!(timeout > 0)) return Promise.reject(new UsageError(`${command}: a timeout of ${timeout}`, { value: timeout, expected: "milliseconds above 0, or Infinity" }));
@@ -126,8 +129,8 @@ export class PendingCalls {
       const start = performance.now();
       const site = this.#sites.take(start, entry);
       const { onSlow } = options;
-      const call: Call = { key, command, line, inBand, raw, site, start, timeout, onSlow, resolve, reject, forget: undefined, sent: false, settled: false, heard: -1 };
-      this.#calls.set(key, call);
+      const call: Call = { key, command, text, inBand, raw, site, start, timeout, onSlow, resolve, reject, forget: undefined, sent: false, settled: false, heard: -1 };
+      if (key !== undefined) this.#calls.set(key, call);
       if (signal !== undefined) this.#heed(call, signal);
       this.#deadlines.arm(start + timeout / 2);
       if (inBand && this.#onWire >= this.#window) this.#queue.push(call);
@@ -135,14 +138,20 @@ export class PendingCalls {
     });
   }
 
-  /** Used again when it is free: each byte of a request costs QEMU a system call, and nobody who waits can be mistaken. */
-  #newId(): string {
-    let turns = 36;
-    while (turns < 2 * this.#calls.size) turns *= 36;
+  /** Three digits while there are ten: each byte of a request costs QEMU a system call. Used again when it is free, in turn. */
+  #newId(): number {
+    let turns = 10;
+    while (turns <= this.#calls.size) turns *= 10;
     for (;;) {
-      const id = this.#prefix + (this.#count++ % turns).toString(36);
+      const id = this.#prefix * turns + (this.#count++ % turns);
       if (!this.#calls.has(id)) return id;
     }
+  }
+
+  /** Each call that is not answered, at least once. */
+  *#all(): Iterable<Call> {
+    yield* this.#calls.values();
+    for (let at = this.#head; at < this.#queue.length; at++) yield this.#queue[at] as Call;
   }
 
   #oldest(): Call | undefined {
@@ -166,7 +175,12 @@ export class PendingCalls {
     call.sent = true;
     if (call.inBand) this.#onWire++;
     if (this.#unsent === "") void SOON.then(this.#flush);
-    this.#unsent += call.line;
+    // A newline is not QEMU's wish, but others read lines (R14).
+    if (call.key === undefined) this.#unsent += `${call.text}${(call.key = this.#newId())}}\n`;
+    else this.#unsent += call.text;
+    // Now it is the last of those that were sent, also where its id was known before.
+    this.#calls.delete(call.key);
+    this.#calls.set(call.key, call);
   }
 
   readonly #flush = (): void => {
@@ -184,14 +198,14 @@ export class PendingCalls {
   #abandon(call: Call, cause: unknown): void {
     if (call.settled) return;
     finish(call);
-    if (!call.sent) this.#calls.delete(call.key);
+    if (!call.sent && call.key !== undefined) this.#calls.delete(call.key);
     call.reject(cause);
   }
 
   /** Speaks up for calls at half of their time, ends those whose time is up; tells when to look again. Timers of Node may be a millisecond early. */
   #expire(now: number): number {
     let next = Infinity;
-    for (const call of this.#calls.values()) {
+    for (const call of this.#all()) {
       if (call.settled) continue;
       const half = call.start + call.timeout / 2;
       const deadline = call.start + call.timeout;

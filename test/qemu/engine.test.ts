@@ -167,7 +167,7 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
     const first = await connect(machine.address);
     const stuck = await block(machine.folder);
     const abandoned = rejection(first.execute(stuck.command, stuck.parameters));
-    await first.execute("query-name", {}, { timeout: 50 }).catch(() => {});
+    await stuck.begun(machine.pid);
     await first.close();
     expect(await abandoned).toMatchObject({ code: "closed", sent: true });
     const late = await rejection(connect(machine.address, { timeout: 150 }));
@@ -176,6 +176,29 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
     await stuck.release();
     await using session = await second;
     expect(await session.execute("query-version")).toEqual(session.greeting.version);
+  });
+
+  test("R28: whatever a dead client is still answered comes before the next one's qmp_capabilities", async () => {
+    await using machine = await launch(binary, NO_GUEST);
+    const first = await connect(machine.address);
+    const stuck = await block(machine.folder);
+    const left = [rejection(first.execute(stuck.command, stuck.parameters))];
+    for (let behind = 0; behind < 6; behind++) left.push(rejection(first.execute("query-version")));
+    await stuck.begun(machine.pid);
+    if (first.oob) await rejection(first.executeOob("migrate-pause"));
+    await first.close();
+    await Promise.all(left);
+    const second = await dial(parseAddress(machine.address));
+    second.send('{"execute":"qmp_capabilities","id":"mine"}{"execute":"query-name","id":"last"}\n');
+    const ids: unknown[] = [];
+    const released = stuck.release();
+    for await (const batch of second) {
+      ids.push(...batch.filter((message) => !("QMP" in message)).map((message) => message["id"]));
+      if (ids.includes("last")) break;
+    }
+    await released;
+    expect(ids.slice(ids.indexOf("mine"))).toEqual(["mine", "last"]);
+    await second.close();
   });
 
   test("R25, R29: a pretty monitor is read as any other", async () => {

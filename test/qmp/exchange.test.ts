@@ -26,7 +26,7 @@ test("R12: a raw request goes out as it stands, and its error comes back as the 
   const { session, say, heard, lines } = await conversation();
   const call = session.exchange({ execute: "x", "exec-oob": "y", arguments: null });
   const id = (await heard(1))[0]?.id;
-  expect(lines[1]).toBe(`{"execute":"x","exec-oob":"y","arguments":null,"id":"${id}"}`);
+  expect(lines[1]).toBe(`{"execute":"x","exec-oob":"y","arguments":null,"id":${String(id)}}`);
   const reply = { error: { class: "GenericError", desc: "clashes" }, id };
   say(reply);
   expect(await call).toEqual(reply);

@@ -16,7 +16,7 @@ export interface Request {
   readonly execute?: string;
   readonly "exec-oob"?: string;
   readonly arguments?: Readonly<Record<string, unknown>>;
-  readonly id: string;
+  readonly id: unknown;
 }
 
 /** The other end of a conversation within the test. */
