@@ -73,6 +73,16 @@ export class HostError extends QmpctlError {
   }
 }
 
+/** Something of ours that somebody else put there, or could have: it is left alone, and nothing is done. `path` leads to it. */
+export class UnsafeError extends QmpctlError {
+  readonly path: string;
+
+  constructor(path: string, why: string, options?: { readonly cause?: unknown }) {
+    super("refused", `${path}: ${why}`, options);
+    this.path = path;
+  }
+}
+
 /** Whether an error is ours, and of that code. */
 export function isErrorCode(error: unknown, ...codes: readonly ErrorCode[]): error is QmpctlError {
   return error instanceof QmpctlError && codes.includes(error.code);

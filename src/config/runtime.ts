@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { HostError, messageOf, UsageError } from "../errors.ts";
+import { HostError, messageOf, UnsafeError, UsageError } from "../errors.ts";
 import type { RuntimeFiles } from "./argv.ts";
 import type { Folders } from "./folders.ts";
 import { ownUid } from "./own-user.ts";
@@ -30,7 +30,7 @@ export function runtimePaths(folders: Folders, key: string): RuntimePaths {
   return { key, folder, control, watch, pidfile: join(folder, "pid"), log: join(folder, "log"), lock: join(folder, "lock"), journal: join(folder, "journal") };
 }
 
-/** Makes a domain's run-time folder (0700) where missing. HostError where somebody else made it, or can enter it. */
+/** Makes a domain's run-time folder (0700) where missing. UnsafeError where somebody else made it, or can enter it. */
 export async function openRuntime(paths: RuntimePaths): Promise<void> {
   await makeFolder(dirname(paths.folder), true);
   await checkFolder(dirname(paths.folder), 0o022);
@@ -38,7 +38,7 @@ export async function openRuntime(paths: RuntimePaths): Promise<void> {
   await checkFolder(paths.folder, 0o077);
 }
 
-/** Whether a domain's run-time folder is there and ours. HostError where it is there and not ours. */
+/** Whether a domain's run-time folder is there and ours. UnsafeError where it is there and not ours. */
 export async function hasRuntime(paths: RuntimePaths): Promise<boolean> {
   if ((await lstat(paths.folder).catch(() => undefined)) === undefined) return false;
   await checkFolder(paths.folder, 0o077);
@@ -51,32 +51,32 @@ export async function listRuntime(folders: Folders): Promise<readonly string[]> 
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
 }
 
-/** The process id in a domain's pidfile; undefined where there is none. HostError where it isn't ours or holds anything else. */
+/** The process id in a domain's pidfile; undefined where there is none. UnsafeError where it isn't ours or holds anything else. */
 export async function readPid(paths: RuntimePaths): Promise<number | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(paths.pidfile, flags).catch((cause: unknown) => {
     if ((cause as { readonly code?: string }).code === "ENOENT") return undefined;
-    const why = (cause as { readonly code?: string }).code === "ELOOP" ? "a symbolic link, not a pidfile of ours" : messageOf(cause);
-    throw new HostError(`${paths.pidfile}: ${why}`, {}, { cause });
+    if ((cause as { readonly code?: string }).code === "ELOOP") throw new UnsafeError(paths.pidfile, "a symbolic link, not a pidfile of ours", { cause });
+    throw new HostError(`${paths.pidfile}: ${messageOf(cause)}`, {}, { cause });
   });
   if (file === undefined) return undefined;
   await using _closing = { [Symbol.asyncDispose]: () => file.close() };
   const stat = await file.stat();
-  if (!stat.isFile() || stat.uid !== ownUid()) throw new HostError(`${paths.pidfile}: not a pidfile of ours`);
+  if (!stat.isFile() || stat.uid !== ownUid()) throw new UnsafeError(paths.pidfile, "not a pidfile of ours");
   const buffer = new Uint8Array(32);
   const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
   const text = new TextDecoder().decode(buffer.subarray(0, bytesRead)).trim();
   if (text === "") return undefined; // made, and not yet written
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new HostError(`${paths.pidfile}: ${JSON.stringify(text)} is no process id`);
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new UnsafeError(paths.pidfile, `${JSON.stringify(text)} is no process id`);
   return Number(text);
 }
 
-/** Whether a socket of ours is at the path. HostError where something else is, or somebody else's. */
+/** Whether a socket of ours is at the path. UnsafeError where something else is, or somebody else's. */
 export async function hasSocket(path: string): Promise<boolean> {
   const stat = await lstat(path).catch(() => undefined);
   if (stat === undefined) return false;
-  if (!stat.isSocket()) throw new HostError(`${path}: not a socket`);
-  if (stat.uid !== ownUid()) throw new HostError(`${path}: belongs to user ${stat.uid}`);
+  if (!stat.isSocket()) throw new UnsafeError(path, "not a socket");
+  if (stat.uid !== ownUid()) throw new UnsafeError(path, `belongs to user ${stat.uid}`);
   return true;
 }
 
@@ -94,8 +94,8 @@ async function checkFolder(path: string, forbidden: number): Promise<void> {
     throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
   });
   const uid = ownUid();
-  if (stat.isSymbolicLink()) throw new HostError(`${path}: a symbolic link, a run-time folder must be a real one`);
-  if (!stat.isDirectory()) throw new HostError(`${path}: not a folder`);
-  if (stat.uid !== uid) throw new HostError(`${path}: belongs to user ${stat.uid}, not to the one who runs this (${uid})`);
-  if ((stat.mode & forbidden) !== 0) throw new HostError(`${path}: open to others (mode ${(stat.mode & 0o777).toString(8)}), chmod 700 it`);
+  if (stat.isSymbolicLink()) throw new UnsafeError(path, "a symbolic link, a run-time folder must be a real one");
+  if (!stat.isDirectory()) throw new UnsafeError(path, "not a folder");
+  if (stat.uid !== uid) throw new UnsafeError(path, `belongs to user ${stat.uid}, not to the one who runs this (${uid})`);
+  if ((stat.mode & forbidden) !== 0) throw new UnsafeError(path, `open to others (mode ${(stat.mode & 0o777).toString(8)}), chmod 700 it`);
 }

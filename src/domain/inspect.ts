@@ -106,7 +106,7 @@ export async function inspectDomain(place: Place, options: ReadOptions = {}): Pr
 
 /** Told without the lock: a record whose writer lives is of a change that is under way. */
 async function interruptionOf(place: Place, facts: Facts, stored: Stored | null): Promise<string | null> {
-  const journal = await readJournal(place.runtime).catch(messageOf);
+  const journal = await readJournal(place).catch(messageOf);
   if (typeof journal === "string") return journal;
   if (journal === null || (await isUnderWay(journal))) return null;
   return describe(await interruptedFrom(place.name, journal, facts, stored?.text ?? null));

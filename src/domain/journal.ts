@@ -7,6 +7,7 @@ import { HostError, messageOf, QmpctlError } from "../errors.ts";
 import { identify, isStillThere, type ProcessIdentity } from "../host/signal.ts";
 import { isAlive, startTime } from "../host/threads.ts";
 import type { Change, Scope, Value } from "./change.ts";
+import type { Place } from "./place.ts";
 import type { Plan } from "./plan.ts";
 import type { Facts } from "./resource.ts";
 import { kindOf } from "./resources.ts";
@@ -40,16 +41,28 @@ export interface JournalChange {
   readonly back: Value;
 }
 
+/** What lies where the record of a change should be is none that we wrote: what it was, and how it was before, can't be told any more. */
+export class DamagedRecordError extends QmpctlError {
+  readonly path: string;
+
+  constructor(path: string, domain: string, options?: { readonly cause?: unknown }) {
+    super("config", `${path}: not a record of a change that this program wrote; look at both halves (qmpctl diff ${domain}), then qmpctl recover ${domain} --forget`, options);
+    this.path = path;
+  }
+}
+
 /** It has a config twice, and each of its characters may take six. */
 const LIMIT = 16 * 1024 * 1024;
 
-/** The record that a dead writer left; null where there is none. Call it under the lock: else it may be a living writer's. */
-export async function readJournal({ journal: path }: RuntimePaths): Promise<Journal | null> {
+/** The record that a dead writer left; null where there is none. Call it under the lock: else it may be a living writer's. @throws DamagedRecordError, ConfigError */
+export async function readJournal({ name, runtime: { journal: path } }: Pick<Place, "name" | "runtime">): Promise<Journal | null> {
   let text: string;
   try {
     ({ text } = await readSafely(path, LIMIT));
   } catch (error) {
     if (error instanceof ConfigError && error.problem === "missing") return null;
+    // Ours, and no text, or too much of it.
+    if (error instanceof ConfigError && error.problem === "invalid") throw new DamagedRecordError(path, name, { cause: error });
     throw error;
   }
   try {
@@ -58,7 +71,7 @@ export async function readJournal({ journal: path }: RuntimePaths): Promise<Jour
     return journal.parse(JSON.parse(text));
   } catch (cause) {
     // It is written whole or not at all, so this is nothing that we wrote.
-    throw new QmpctlError("config", `${path}: not a record of a change that this program wrote; look at the machine, then remove it`, { cause });
+    throw new DamagedRecordError(path, name, { cause });
   }
 }
 

@@ -73,7 +73,7 @@ function planFor(place: Place, wanted: Wanted, input: Omit<PlanInput, "name" | "
 /** Where a writer died in the middle, nobody may build on what it left before that is settled. */
 async function refuseWhenInterrupted(place: Place, { dryRun }: ChangeOptions): Promise<void> {
   // A dry run does not hold the lock: what it would find could be a living writer's.
-  const journal = dryRun === true ? null : await readJournal(place.runtime);
+  const journal = dryRun === true ? null : await readJournal(place);
   if (journal === null) return;
   const { stored, facts } = await readBoth(place);
   throw new InterruptedError(await interruptedFrom(place.name, journal, facts, stored?.text ?? null));

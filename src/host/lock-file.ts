@@ -2,25 +2,28 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readFile } from "node:fs/promises";
 import { geteuid } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
-import { HostError, messageOf } from "../errors.ts";
+import { HostError, messageOf, UnsafeError } from "../errors.ts";
 import type { LockHolder } from "./lock-holder.ts";
 import { commandOf, isAlive } from "./threads.ts";
 
-/** Opens a lock file, made 0600 where missing. A link, a FIFO or somebody else's file is refused with a HostError. */
+/** Opens a lock file, made 0600 where missing. A link, a FIFO or somebody else's file is refused with an UnsafeError. */
 export async function openLockFile(path: string): Promise<FileHandle> {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   let file: FileHandle;
   try {
     file = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   } catch (cause) {
-    const why = (cause as { readonly code?: string }).code === "ELOOP" ? "it is a symbolic link" : messageOf(cause);
-    throw new HostError(`lock ${path}: ${why}`, {}, { cause });
+    const code = (cause as { readonly code?: string }).code;
+    if (code === "ELOOP") throw new UnsafeError(path, "it is a symbolic link", { cause });
+    // A folder or a socket can't be opened to be written.
+    if (code === "EISDIR" || code === "ENXIO") throw new UnsafeError(path, "it is not a regular file", { cause });
+    throw new HostError(`lock ${path}: ${messageOf(cause)}`, {}, { cause });
   }
   const stat = await file.stat();
   const why = !stat.isFile() ? "it is not a regular file" : stat.uid !== geteuid?.() ? `it belongs to user ${stat.uid}` : undefined;
   if (why === undefined) return file;
   await file.close();
-  throw new HostError(`lock ${path}: ${why}`);
+  throw new UnsafeError(path, why);
 }
 
 /** Whether the path still leads to the file that is open: a lock on a file that was removed meanwhile keeps nobody out. */

@@ -36,7 +36,7 @@ export interface Lock extends AsyncDisposable {
 
 /**
  * Takes the exclusive flock(2) lock on a file (made 0600 where missing), the same that a shell script's `flock FILE` takes.
- * LockedError when it isn't free by the deadline; HostError where the file is not ours; an abort rejects with the signal's reason.
+ * LockedError when it isn't free by the deadline; UnsafeError where the file is not ours; an abort rejects with the signal's reason.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   const { timeout = 10_000, signal } = options;

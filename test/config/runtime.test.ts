@@ -5,7 +5,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { hasRuntime, hasSocket, listRuntime, openRuntime, readPid, runtimePaths, type RuntimePaths } from "../../src/config/runtime.ts";
-import { HostError, UsageError } from "../../src/errors.ts";
+import { UnsafeError, UsageError } from "../../src/errors.ts";
 import { ownFolders } from "./folder.ts";
 
 async function opened(): Promise<RuntimePaths> {
@@ -33,7 +33,7 @@ describe("a run-time folder", () => {
     const paths = await opened();
     await chmod(paths.folder, 0o755);
     await expect(openRuntime(paths)).rejects.toThrow(`${paths.folder}: open to others (mode 755), chmod 700 it`);
-    await expect(hasRuntime(paths)).rejects.toThrow(HostError);
+    await expect(hasRuntime(paths)).rejects.toThrow(UnsafeError);
   });
 
   test("is refused where others can write the one that it is in", async () => {
@@ -96,7 +96,7 @@ describe("readPid", () => {
   ])("refuses %s without waiting", async (_what, make) => {
     const paths = await opened();
     await make(paths.pidfile);
-    await expect(readPid(paths)).rejects.toThrow(HostError);
+    await expect(readPid(paths)).rejects.toThrow(UnsafeError);
   });
 });
 

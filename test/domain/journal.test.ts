@@ -27,14 +27,14 @@ async function runtime(): Promise<RuntimePaths> {
 describe("a record of a change", () => {
   test("comes back as it was written, with who wrote it and for which machine", async () => {
     const paths = await runtime();
-    expect(await readJournal(paths)).toBeNull();
+    expect(await readJournal({ name: "web1", runtime: paths })).toBeNull();
     await writeJournal(paths, record, process.pid);
-    const { since, ...read } = (await readJournal(paths)) ?? { since: "" };
+    const { since, ...read } = (await readJournal({ name: "web1", runtime: paths })) ?? { since: "" };
     const own = await identify(process.pid);
     expect(read).toEqual({ ...record, writer: process.pid, started: own?.started, machine: own });
     expect(Math.abs(Date.parse(since) - Date.now())).toBeLessThan(60_000);
     await removeJournal(paths);
-    expect(await readJournal(paths)).toBeNull();
+    expect(await readJournal({ name: "web1", runtime: paths })).toBeNull();
     await removeJournal(paths);
   });
 
@@ -44,7 +44,7 @@ describe("a record of a change", () => {
     await writeJournal(paths, record, null);
     expect(await readdir(paths.folder)).toEqual(["journal"]);
     expect((await stat(paths.journal)).mode & 0o777).toBe(0o600);
-    expect((await readJournal(paths))?.machine).toBeNull();
+    expect((await readJournal({ name: "web1", runtime: paths }))?.machine).toBeNull();
   });
 
   test("that can't be written says where, and leaves nothing", async () => {
@@ -58,13 +58,13 @@ describe("a record of a change", () => {
     const gone = await runProgram("sh", "-c", "echo up; exec cat");
     await gone.kill();
     await writeJournal(paths, record, gone.pid);
-    expect((await readJournal(paths))?.machine).toEqual({ pid: gone.pid, started: -1 });
+    expect((await readJournal({ name: "web1", runtime: paths }))?.machine).toEqual({ pid: gone.pid, started: -1 });
   });
 
   test.each(["", "{", "null", "[]", '{"writer":1}', `${JSON.stringify({ ...record, writer: 1, started: 1, since: "", machine: null, scope: "all" })}`])("is not believed when it is %j", async (text) => {
     const paths = await runtime();
     await writeFile(paths.journal, text);
-    await expect(readJournal(paths)).rejects.toMatchObject({ code: "config", message: expect.stringContaining(`${paths.journal}: not a record of a change`) as string });
+    await expect(readJournal({ name: "web1", runtime: paths })).rejects.toMatchObject({ code: "config", message: expect.stringContaining(`${paths.journal}: not a record of a change`) as string });
     expect(await readFile(paths.journal, "utf8")).toBe(text);
   });
 });
@@ -73,7 +73,7 @@ describe("the writer of a record", () => {
   test("is at it as long as that very process lives", async () => {
     const paths = await runtime();
     await writeJournal(paths, record, null);
-    const written = await readJournal(paths);
+    const written = await readJournal({ name: "web1", runtime: paths });
     if (written === null) throw new Error("no record");
     expect(await isUnderWay(written)).toBe(true);
     expect(await isUnderWay({ ...written, started: (written.started ?? 0) - 1 })).toBe(false);

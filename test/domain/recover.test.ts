@@ -1,5 +1,5 @@
 import { watch } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Change, ChangeOptions } from "../../src/domain/change.ts";
@@ -147,7 +147,7 @@ describe("a recovery", () => {
       await scene.process.kill();
       await scene.monitor.exit();
       expect(await scene.domain.info()).toMatchObject({ state: "stopped", interrupted: expect.stringContaining("memory to 300MiB") as string });
-      expect(await scene.domain.recover(how)).toMatchObject({ interrupted: { sameMachine: false } });
+      expect(await scene.domain.recover(how)).toMatchObject({ interrupted: { sameMachine: false }, settled: ["static"] });
       expect(await scene.text()).toBe(how === "finish" ? scene.after : scene.before);
       expect(await scene.journal()).toBeNull();
     }
@@ -236,6 +236,27 @@ describe("a record that is damaged", () => {
     for (const work of [() => domain.setVcpus(3), () => domain.recover("undo"), () => domain.interrupted()]) expect(await failure(work())).toMatchObject({ code: "config", message: expect.stringContaining(`${place.runtime.journal}: not a record`) as string });
     expect(await domain.info()).toMatchObject({ state: "running", interrupted: expect.stringContaining("not a record of a change") as string });
     expect(qemu.plugged.size).toBe(2);
+  });
+
+  test.each([["cut", "{"], ["of another shape", "[]"], ["not text", Buffer.from([0xff, 0xfe, 0x00])]])("(%s) can be forgotten, and what is lost with it is told", async (_how, bytes) => {
+    const { domain, place, qemu, text, before, journal } = await wreck([memory]);
+    await writeFile(place.runtime.journal, bytes);
+    expect(await failure(domain.recover("undo"))).toMatchObject({ code: "config", message: expect.stringMatching(/then qmpctl recover web1 --forget$/) as string });
+    expect(await domain.recover("forget", { dryRun: true })).toMatchObject({ interrupted: null, dryRun: true });
+    expect(await journal()).not.toBeNull();
+    expect(await domain.recover("forget")).toMatchObject({ how: "forget", interrupted: null, settled: [], reports: [], lost: expect.stringMatching(/which change it was, who made it, and what both halves had before it are lost/) as string });
+    expect([await journal(), qemu.actual, await text()]).toEqual([null, TARGET, before]);
+    expect(await domain.setVcpus(3)).toMatchObject({ outcome: "applied" });
+  });
+
+  test("that somebody else put there is not forgotten either: it is left alone", async () => {
+    const { domain, place, options } = await definedDomain();
+    await openRuntime(place.runtime);
+    const victim = join(options.configDir, "victim");
+    await writeFile(victim, "{", { mode: 0o600 });
+    await symlink(victim, place.runtime.journal);
+    expect(await failure(domain.recover("forget"))).toMatchObject({ code: "config", message: `${place.runtime.journal}: a symbolic link` });
+    expect([await readFile(victim, "utf8"), await readlink(place.runtime.journal)]).toEqual(["{", victim]);
   });
 });
 

@@ -150,14 +150,14 @@ describe("a lock", () => {
   ])("is refused on %s", async (_what, make, why) => {
     const path = await ownPath();
     await make(path);
-    await expect(acquireLock(path)).rejects.toThrow(`lock ${path}: ${why}`);
+    await expect(acquireLock(path)).rejects.toThrow(`${path}: ${why}`);
   });
 
   test.runIf(userInfo().uid === 0)("is refused on a file of somebody else", async () => {
     const path = await ownPath();
     await (await acquireLock(path)).release();
     await chown(path, 1234, 0);
-    await expect(acquireLock(path)).rejects.toThrow(`lock ${path}: it belongs to user 1234`);
+    await expect(acquireLock(path)).rejects.toThrow(`${path}: it belongs to user 1234`);
   });
 
   test("in a folder that is not there is a host error", async () => {

@@ -35,7 +35,16 @@ function howOf(args: Arguments): Recovery {
 
 const DONE: Readonly<Record<Recovery, string>> = { finish: "finished", undo: "undone", forget: "forgotten: both halves are left as they are" };
 
-function show({ domain, how, reports, restoredConfig }: RecoveryReport, io: Io): string {
-  const config = restoredConfig ? "config: as it was before, byte for byte\n" : "";
-  return `${reports.map((report) => showReport(report, io)).join("")}${config}${domain}: the interrupted change is ${DONE[how]}\n`;
+function show(recovery: RecoveryReport, io: Io): string {
+  const { domain, reports, restoredConfig, lost, dryRun } = recovery;
+  const config = restoredConfig ? `config: ${dryRun ? "would be" : "is"} as it was before, byte for byte\n` : "";
+  return `${reports.map((report) => showReport(report, io)).join("")}${config}${domain}: ${lineOf(recovery)}\n${lost === undefined ? "" : `lost: ${lost}\n`}`;
+}
+
+/** What was really done: of a QEMU that is gone there is no live half. */
+function lineOf({ how, interrupted, settled, dryRun }: RecoveryReport): string {
+  const is = `the interrupted change ${dryRun ? "would be" : "is"} ${DONE[how]}`;
+  if (how === "forget" || interrupted?.sameMachine !== false) return is;
+  const gone = "the QEMU that it was made on is gone, and its live half with it";
+  return settled.includes("static") ? `${is} in the config alone: ${gone}` : `nothing is left to ${how}: ${gone}, and the config had no part in it`;
 }

@@ -1,0 +1,38 @@
+import { describe, expect, test } from "vitest";
+import type { RecoveryReport } from "../../../src/domain/recover.ts";
+import { play } from "../scene.ts";
+
+const interrupted = { domain: "web1", writer: 7, since: "2026-01-01T00:00:00.000Z", scope: "both", sameMachine: true, committed: false, changes: [] } as const;
+
+/** What is said of a recovery that went like this. */
+async function said(recovery: Partial<RecoveryReport>, ...flags: readonly string[]): Promise<string> {
+  const how = recovery.how ?? "finish";
+  const recover = async (): Promise<RecoveryReport> => ({ domain: "web1", how, interrupted, settled: ["static", "dynamic"], reports: [], restoredConfig: false, dryRun: false, ...recovery });
+  const { code, stdout, stderr } = await play(["recover", "web1", `--${how}`, ...flags], { machine: { recover } });
+  expect([code, stderr]).toEqual([0, ""]);
+  return stdout;
+}
+
+describe("recover says what was done:", () => {
+  test("both halves", async () => {
+    expect(await said({})).toBe("web1: the interrupted change is finished\n");
+    expect(await said({ how: "undo", restoredConfig: true })).toBe("config: is as it was before, byte for byte\nweb1: the interrupted change is undone\n");
+    expect(await said({ how: "forget", settled: [] })).toBe("web1: the interrupted change is forgotten: both halves are left as they are\n");
+  });
+
+  test("the config alone, where the machine is gone", async () => {
+    const gone = { interrupted: { ...interrupted, sameMachine: false }, settled: ["static"] } as const;
+    expect(await said(gone)).toBe("web1: the interrupted change is finished in the config alone: the QEMU that it was made on is gone, and its live half with it\n");
+    expect(await said({ ...gone, how: "undo" })).toContain("is undone in the config alone: the QEMU");
+    expect(await said({ ...gone, settled: [] })).toBe("web1: nothing is left to finish: the QEMU that it was made on is gone, and its live half with it, and the config had no part in it\n");
+  });
+
+  test("nothing, in a dry run", async () => {
+    expect(await said({ dryRun: true, restoredConfig: true, how: "undo" }, "--dry-run")).toBe("config: would be as it was before, byte for byte\nweb1: the interrupted change would be undone\n");
+  });
+
+  test("what is lost with a damaged record", async () => {
+    expect(await said({ how: "forget", interrupted: null, settled: [], lost: "all of it" })).toBe("web1: the interrupted change is forgotten: both halves are left as they are\nlost: all of it\n");
+    expect(JSON.parse(await said({ how: "forget", interrupted: null, lost: "all of it" }, "--json"))).toMatchObject({ how: "forget", interrupted: null, lost: "all of it" });
+  });
+});
