@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import { type JsonMember, type JsonNode, type JsonObject, parseJson } from "./json.ts";
+import { type JsonDocument, type JsonPiece, type MemberPiece, type ObjectPiece, orderOf, pieceOf, putTogether, takeApart } from "./json-pieces.ts";
 
 /** One change of a JSON text: the keys that lead to a value, and the value it is to have; `undefined` takes the key out. */
 export interface Edit {
@@ -13,66 +13,69 @@ export interface Edit {
  * no JSON, UsageError where a path leads through something that is no object.
  */
 export function editJson(text: string, edits: readonly Edit[]): string {
-  return edits.reduce(applyEdit, text);
+  if (edits.length === 0) return text;
+  // Taken apart once and put together once: a machine can have thousands of pins.
+  const document = takeApart(text);
+  for (const edit of edits) applyEdit(document, edit);
+  return putTogether(document);
 }
 
-function applyEdit(text: string, { path, value }: Edit): string {
-  let node = parseJson(text);
+function applyEdit(document: JsonDocument, { path, value }: Edit): void {
+  const spacious = isSpacious(document);
+  let holder: { value: JsonPiece } = document;
   for (const [depth, key] of path.entries()) {
-    if (node.kind !== "object") throw pathError(path.slice(0, depth), path);
-    const member: JsonMember | undefined = node.members.find((each) => each.key === key);
-    if (member === undefined) return value === undefined ? text : addMember(text, node, key, nest(path.slice(depth + 1), value));
-    if (value === undefined && depth === path.length - 1) return removeMember(text, node, member);
-    node = member.value;
+    const object = holder.value;
+    if (typeof object === "string") throw pathError(path.slice(0, depth), path);
+    const position = object.members.findIndex((each) => each.key === key);
+    const member = object.members[position];
+    if (member === undefined) return value === undefined ? undefined : addMember(object, key, nest(path.slice(depth + 1), value), spacious);
+    if (value === undefined && depth === path.length - 1) return removeMember(object, position);
+    holder = member;
   }
   if (value === undefined) throw pathError([], path);
-  return splice(text, node.start, node.end, write(value, isSpacious(text)));
+  holder.value = pieceOf(write(value, spacious));
 }
 
 function nest(keys: readonly string[], value: unknown): unknown {
   return keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value);
 }
 
-function addMember(text: string, object: JsonObject, key: string, value: unknown): string {
-  const spacious = isSpacious(text);
-  const member = `${JSON.stringify(key)}:${spacious ? " " : ""}${write(value, spacious)}`;
-  const next = object.members.find((each) => isNumberBelow(key, each.key));
-  if (next !== undefined) return splice(text, next.start, next.start, `${member},${separator(text, object, next)}`);
-  const last = object.members.at(-1);
-  if (last !== undefined) return splice(text, last.value.end, last.value.end, `,${separator(text, object, last)}${member}`);
-  return splice(text, object.start, object.end, spacious ? `{ ${member} }` : `{${member}}`);
-}
-
-/** vCPU numbers are kept in ascending order; other keys go to the end. */
-function isNumberBelow(key: string, other: string): boolean {
-  return /^\d+$/.test(key) && /^\d+$/.test(other) && Number(key) < Number(other);
+function addMember(object: ObjectPiece, key: string, value: unknown, spacious: boolean): void {
+  const { members } = object;
+  const name = `${JSON.stringify(key)}:${spacious ? " " : ""}`;
+  const added = { lead: "", key, order: orderOf(key), name, value: pieceOf(write(value, spacious)) };
+  // vCPU numbers are kept in ascending order; other keys go to the end.
+  const position = members.findIndex((each) => added.order < each.order);
+  const [next, last] = [members[position], members.at(-1)];
+  if (next !== undefined) {
+    added.lead = next.lead;
+    next.lead = `,${separator(next, spacious)}`;
+    members.splice(position, 0, added);
+    return;
+  }
+  if (last !== undefined) added.lead = `,${separator(last, spacious)}`;
+  else object.tail = added.lead = spacious ? " " : "";
+  members.push(added);
 }
 
 /** What stands in front of a member: a line end and its indentation, or blanks, or nothing. */
-function separator(text: string, object: JsonObject, member: JsonMember): string {
-  const index = object.members.indexOf(member);
-  const from = index === 0 ? object.start + 1 : (object.members[index - 1]?.value.end ?? 0);
-  const gap = text.slice(from, member.start).replace(/^\s*,/, "");
+function separator({ lead }: MemberPiece, spacious: boolean): string {
+  const gap = lead.replace(/^\s*,/, "");
   if (gap.includes("\n")) return `${gap.includes("\r\n") ? "\r\n" : "\n"}${gap.slice(gap.lastIndexOf("\n") + 1)}`;
-  return isSpacious(text) ? " " : "";
+  return spacious ? " " : "";
 }
 
-function removeMember(text: string, object: JsonObject, member: JsonMember): string {
-  const index = object.members.indexOf(member);
-  const next = object.members[index + 1];
-  if (next !== undefined) return splice(text, member.start, next.start, "");
-  const previous = object.members[index - 1];
-  return previous === undefined ? splice(text, object.start, object.end, "{}") : splice(text, previous.value.end, member.value.end, "");
+function removeMember(object: ObjectPiece, position: number): void {
+  const [removed] = object.members.splice(position, 1);
+  const next = object.members[position];
+  if (next !== undefined) next.lead = removed?.lead ?? "";
+  else if (position === 0) object.tail = "";
 }
 
 /** Whether the text has blanks after its colons, as people write it, or none, as JSON.stringify does. */
-function isSpacious(text: string): boolean {
-  const first = firstMember(parseJson(text));
-  return first === undefined || /\s/.test(text[first.value.start - 1] ?? "");
-}
-
-function firstMember(node: JsonNode): JsonMember | undefined {
-  return node.kind === "object" ? node.members[0] : undefined;
+function isSpacious({ value }: JsonDocument): boolean {
+  const first = typeof value === "string" ? undefined : value.members[0];
+  return first === undefined || /\s$/.test(first.name);
 }
 
 /** A value on one line: what is new must not take more lines of a diff than it needs. */
@@ -83,10 +86,6 @@ function write(value: unknown, spacious: boolean): string {
   const members = Object.entries(value).filter(([, each]) => each !== undefined);
   if (members.length === 0) return "{}";
   return `{${edge}${members.map(([key, each]) => `${JSON.stringify(key)}:${blank}${write(each, spacious)}`).join(`,${blank}`)}${edge}}`;
-}
-
-function splice(text: string, start: number, end: number, middle: string): string {
-  return text.slice(0, start) + middle + text.slice(end);
 }
 
 function pathError(at: readonly string[], path: readonly string[]): UsageError {

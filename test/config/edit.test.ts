@@ -74,6 +74,23 @@ describe("editJson", () => {
     }
   });
 
+  test("many edits at once give, byte for byte, what they give one after the other", () => {
+    for (let seed = 0; seed < 2000; seed++) {
+      const random = randomFrom(seed);
+      const text = randomText(random, randomObject(random, 4));
+      const edits = Array.from({ length: 2 + Math.floor(random() * 8) }, () => randomEdit(random));
+      const tell = (act: () => string): string => {
+        try {
+          return act();
+        } catch (error) {
+          return String(error);
+        }
+      };
+      const singly = tell(() => edits.reduce((each, edit) => editJson(each, [edit]), text));
+      expect(tell(() => editJson(text, edits)), `seed ${seed}: ${text} with ${JSON.stringify(edits)}`).toBe(singly);
+    }
+  });
+
   test("an edit that sets what is there already keeps every byte around it", () => {
     for (let seed = 0; seed < 1000; seed++) {
       const random = randomFrom(seed);
