@@ -5,7 +5,7 @@ import { messageOf } from "../errors.ts";
 import type { TlsAddress } from "./address.ts";
 import { ConnectError } from "./errors.ts";
 import type { Framer } from "./framing.ts";
-import { connected, KEEP_ALIVE } from "./socket.ts";
+import { connected, Intake, KEEP_ALIVE } from "./socket.ts";
 import type { Message, Transport } from "./transport.ts";
 
 /**
@@ -28,7 +28,7 @@ export async function dialTls(address: TlsAddress, peer: string, framer: Framer,
   });
   socket.setNoDelay(true);
   socket.setKeepAlive(KEEP_ALIVE.keepAlive, KEEP_ALIVE.keepAliveInitialDelay);
-  return bytewise(socket, await connected(socket, "secureConnect", peer, framer, signal));
+  return bytewise(socket, await connected(socket, "secureConnect", peer, new Intake(framer), signal));
 }
 
 /** The first major version of QEMU that goes on reading what came in one TLS record. */
