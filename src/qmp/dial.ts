@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { formatAddress, type Target } from "../wire/address.ts";
 import { ConnectError } from "../wire/errors.ts";
+import { Framer, type FramingOptions } from "../wire/framing.ts";
 import { dial } from "../wire/socket.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { Patience } from "./patience.ts";
@@ -12,12 +13,13 @@ const PAUSE = 25;
  * Connects within the time there is. A monitor serves one client and queues two more; the next is turned away at once, and tries
  * again here until its time is up. Errors as for {@link dial}; out of time, what the last attempt said, or that there was no answer.
  */
-export async function dialInTurn(target: Target, patience: Patience): Promise<Transport> {
+export async function dialInTurn(target: Target, patience: Patience, framing: FramingOptions): Promise<Transport> {
+  const peer = formatAddress(target);
   let full: ConnectError | undefined;
-  const late = (): Error => full ?? new ConnectError(formatAddress(target), `not connected within ${patience.timeout} ms`);
+  const late = (): Error => full ?? new ConnectError(peer, `not connected within ${patience.timeout} ms`);
   for (;;) {
     try {
-      return await patience.within(dial(target, patience.signal), late);
+      return await patience.within(dial(target, patience.signal, new Framer(peer, framing)), late);
     } catch (error) {
       if (!(error instanceof ConnectError && error.errno === "EAGAIN") || patience.signal.aborted) throw error;
       full = error;

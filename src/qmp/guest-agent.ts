@@ -2,7 +2,7 @@
 import { messageOf } from "../errors.ts";
 import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
 import { ConnectError, ProtocolError } from "../wire/errors.ts";
-import { Framer, MESSAGE_CEILING } from "../wire/framing.ts";
+import { Framer, type FramingOptions } from "../wire/framing.ts";
 import { showJson, writeJson } from "../wire/json.ts";
 import { dial } from "../wire/socket.ts";
 import type { Message, Transport } from "../wire/transport.ts";
@@ -19,19 +19,25 @@ const SILENT: ReadonlySet<string> = new Set(["guest-shutdown", "guest-suspend-di
 /** How long such a command has to report an error, in milliseconds. */
 const SILENCE = 1000;
 
+/** How to reach a guest agent. */
+export interface AgentOptions extends FramingOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeout?: number | undefined;
+}
+
 /**
  * Connects to a guest agent, by the host's end of its channel, and finds out whether there is one in the guest.
  * `timeout` is for all of it, in milliseconds: 5000 unless told.
  *
  * @throws UsageError, ConnectError, GreetingError (nobody answers within the guest); the signal's reason as it is
  */
-export async function connectAgent(address: string | Target, options: CallOptions = {}): Promise<GuestAgent> {
+export async function connectAgent(address: string | Target, options: AgentOptions = {}): Promise<GuestAgent> {
   const at = typeof address === "string" ? parseTarget(address) : address;
   const peer = formatAddress(at);
   const patience = new Patience(options.timeout ?? 5000, options.signal);
   try {
     const late = (): Error => new ConnectError(peer, `not connected within ${patience.timeout} ms`);
-    const transport = await patience.within(dial(at, patience.signal, new Framer(peer, MESSAGE_CEILING, DELIMITER)), late);
+    const transport = await patience.within(dial(at, patience.signal, new Framer(peer, options, DELIMITER)), late);
     const agent = new GuestAgent(transport);
     try {
       const nobody = `the guest agent does not answer within ${patience.timeout} ms: it may not run in the guest, or the guest is stuck`;

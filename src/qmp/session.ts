@@ -8,6 +8,7 @@ import { ProtocolError } from "../wire/errors.ts";
 import { showJson } from "../wire/json.ts";
 import { FAULT, type Message, type Transport } from "../wire/transport.ts";
 import type { CallOptions } from "./call.ts";
+import type { ConnectOptions, OpenOptions } from "./connect-options.ts";
 import { dialInTurn } from "./dial.ts";
 import { ClosedError, NegotiationError } from "./errors.ts";
 import { EventStream, type EventFilter, type EventOptions } from "./event-stream.ts";
@@ -20,15 +21,8 @@ import { firstOf } from "./wait-for.ts";
 export type { CallOptions, LateReply, SlowNotice } from "./call.ts";
 export type { EventFilter, EventOptions } from "./event-stream.ts";
 export type { CallHooks } from "./pending.ts";
+export type { ConnectOptions, OpenOptions } from "./connect-options.ts";
 export type { CallArguments, Returns } from "./typing.ts";
-
-/** How to open a session. `timeout` is for connecting, greeting and negotiation together, in milliseconds: 5000 unless told. */
-export interface ConnectOptions extends CallHooks {
-  readonly signal?: AbortSignal | undefined;
-  readonly timeout?: number | undefined;
-  /** Whether to check arguments before they are sent: see {@link Session.checkArguments}. */
-  readonly checkArguments?: boolean | undefined;
-}
 
 /** Why a session ended. By us: it was closed on purpose. By the peer: `error` says how. */
 export type CloseReason = { readonly by: "us" } | { readonly by: "peer"; readonly error: ClosedError | ProtocolError };
@@ -36,20 +30,20 @@ export type CloseReason = { readonly by: "us" } | { readonly by: "peer"; readonl
 /**
  * Connects to a monitor and enters command mode.
  *
- * @throws UsageError (no address), ConnectError, GreetingError, NegotiationError; the signal's reason as it is
+ * @throws UsageError (no address, no option), ConnectError, GreetingError, NegotiationError; the signal's reason as it is
  */
 export async function connect(address: string | Target, options: ConnectOptions = {}): Promise<Session> {
   const at = typeof address === "string" ? parseTarget(address) : address;
   const patience = new Patience(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
   try {
-    return await greet(await dialInTurn(at, patience), patience, options);
+    return await greet(await dialInTurn(at, patience, options), patience, options);
   } finally {
     patience.done();
   }
 }
 
 /** Enters command mode over a transport that is connected. Closes it when that fails. Errors as for {@link connect}. */
-export async function open(transport: Transport, options: ConnectOptions = {}): Promise<Session> {
+export async function open(transport: Transport, options: OpenOptions = {}): Promise<Session> {
   const patience = new Patience(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
   try {
     return await greet(transport, patience, options);
@@ -61,7 +55,7 @@ export async function open(transport: Transport, options: ConnectOptions = {}): 
 const DEFAULT_TIMEOUT = 5000;
 const NO_OPTIONS: CallOptions = {};
 
-async function greet(transport: Transport, patience: Patience, options: ConnectOptions): Promise<Session> {
+async function greet(transport: Transport, patience: Patience, options: OpenOptions): Promise<Session> {
   try {
     const session = new Session(transport, await handshake(transport, patience), options);
     if (options.checkArguments === true) {

@@ -3,6 +3,15 @@ import { spawnMonitored, type ChildExit } from "../wire/child.ts";
 import { GreetingError } from "./errors.ts";
 import { open, type ConnectOptions, type Session } from "./session.ts";
 
+/** How to start a QEMU and open a session with it. */
+export interface SpawnOptions extends ConnectOptions {
+  /**
+   * Open descriptors of ours, which QEMU gets as 4, 5, …: name them in its options, as in `-add-fd fd=4,set=1` or `-netdev tap,id=n,fd=4`.
+   * They stay ours to close. No other way leads there from Node, which can't send a descriptor over a socket (R36).
+   */
+  readonly descriptors?: readonly number[] | undefined;
+}
+
 /** A QEMU that we started, and the session with it. Disposing ends QEMU. */
 export interface SpawnedQemu extends AsyncDisposable {
   readonly session: Session;
@@ -17,8 +26,8 @@ export interface SpawnedQemu extends AsyncDisposable {
  *
  * @throws ConnectError (no such program), GreetingError with QEMU's own words when it does not start, else as {@link open} does
  */
-export async function spawnQemu(emulator: string, options: readonly string[], connect: ConnectOptions = {}): Promise<SpawnedQemu> {
-  const child = await spawnMonitored(emulator, options);
+export async function spawnQemu(emulator: string, options: readonly string[], connect: SpawnOptions = {}): Promise<SpawnedQemu> {
+  const child = await spawnMonitored(emulator, options, connect, connect.descriptors ?? []);
   try {
     const session = await open(child.transport, connect);
     const dispose = async (): Promise<void> => {
@@ -27,8 +36,10 @@ export async function spawnQemu(emulator: string, options: readonly string[], co
     };
     return { session, pid: child.pid, exited: child.exited, [Symbol.asyncDispose]: dispose };
   } catch (cause) {
-    const { lastWords } = await child.end();
-    if (lastWords === "" || !(cause instanceof GreetingError)) throw cause;
+    const { code, signal, lastWords } = await child.end();
+    // One that ended as we asked it to did start, whatever it warned of.
+    const failed = code !== 0 && signal !== "SIGTERM" && signal !== "SIGKILL";
+    if (!failed || lastWords === "" || !(cause instanceof GreetingError)) throw cause;
     throw new GreetingError(emulator, `it did not start: ${lastWords}`, { cause });
   }
 }

@@ -1,13 +1,16 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
-import { HostError } from "../errors.ts";
-import type { Framer } from "./framing.ts";
-import { Inbox } from "./inbox.ts";
-import { refusal, socketTransport } from "./socket.ts";
+import { HostError, messageOf } from "../errors.ts";
+import { ConnectError } from "./errors.ts";
+import { Framer, type FramingOptions } from "./framing.ts";
+import { Intake, socketTransport } from "./socket.ts";
 import type { Transport } from "./transport.ts";
 
 /** How much of what a program writes to its stderr is kept, to be told when it ends. */
 const LAST_WORDS = 4096;
+
+/** How many lines of that fit an error message. */
+const LAST_LINES = 3;
 
 /** How long a program has to end, once it was asked to or has closed its stdout, in milliseconds. */
 const GRACE = 2000;
@@ -33,26 +36,30 @@ export interface ChildMonitor {
 /**
  * Runs a program whose stdin and stdout lead to a monitor, as `ssh host socat - UNIX-CONNECT:/run/vm.sock` do: the words as they
  * are, no shell. The connection ends with the program, and the program with the connection. Its stderr is told when it fails.
+ * Rejects with a ConnectError when there is no such program, or with the signal's reason.
  */
 export async function dialChild(command: readonly string[], peer: string, framer: Framer, signal?: AbortSignal): Promise<Transport> {
   const [program = "", ...words] = command;
-  const child = spawn(program, words, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = await started(() => spawn(program, words, { stdio: ["pipe", "pipe", "pipe"] }), program, peer);
   const exited = exitOf(child);
-  await started(child, peer);
-  const inbox = new Inbox();
+  const intake = new Intake(framer);
+  const { inbox } = intake;
+  let spoke = false;
   child.stdout.on("data", (chunk: Buffer) => {
-    const frames = framer.read(chunk);
-    inbox.push(frames.messages);
-    if (frames.fault !== undefined) inbox.end(frames.fault);
+    spoke = true;
+    intake.read(chunk);
   });
   // A program that says no more but stays is left; one that ends says why.
   child.stdout.once("end", () => {
-    const left = setTimeout(() => inbox.end(), GRACE);
+    const left = setTimeout(() => intake.end(), GRACE);
     void exited.then(() => clearTimeout(left));
   });
   // Writing to a program that has ended; its exit says more.
   child.stdin.on("error", () => {});
-  void exited.then((exit) => inbox.end(failureOf(command, exit)));
+  void exited.then((exit) => {
+    if (exit.code !== 0 || !spoke) inbox.end(failureOf(command, exit, spoke));
+    intake.end();
+  });
   const transport: Transport = {
     peer,
     send: (text) => void child.stdin.write(text),
@@ -72,23 +79,40 @@ export async function dialChild(command: readonly string[], peer: string, framer
 
 /**
  * Runs QEMU with a monitor on a socket pair: no path, no waiting for a socket to appear, no other client, and it is gone with the
- * process. `options` are QEMU's own; a chardev `qmpctl` on descriptor 3 is added to them.
+ * process. `options` are QEMU's own; a chardev `qmpctl` on descriptor 3 is added to them. `descriptors` are open ones of ours, which
+ * it gets as 4, 5, …. Rejects with a ConnectError when there is no such program.
  */
-export async function spawnMonitored(emulator: string, options: readonly string[]): Promise<ChildMonitor> {
+export async function spawnMonitored(emulator: string, options: readonly string[], framing: FramingOptions, descriptors: readonly number[]): Promise<ChildMonitor> {
   const peer = `child:${emulator}`;
-  const monitor = ["-chardev", "socket,id=qmpctl,fd=3", "-mon", "chardev=qmpctl,mode=control"];
-  const child = spawn(emulator, [...options, ...monitor], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+  // Before anything is started: a limit that is none is refused here.
+  const framer = new Framer(peer, framing);
+  // By `-qmp`, as 11.1 warns of `-mon` each time.
+  const monitor = ["-chardev", "socket,id=qmpctl,fd=3", "-qmp", "chardev:qmpctl"];
+  const child = await started(() => spawn(emulator, [...options, ...monitor], { stdio: ["ignore", "ignore", "pipe", "pipe", ...descriptors] }), emulator, peer);
   const exited = exitOf(child);
-  await started(child, peer);
-  const transport = socketTransport(child.stdio[3] as Socket, `${peer}:${child.pid}`);
+  const transport = socketTransport(child.stdio[3] as Socket, `${peer}:${child.pid}`, new Intake(framer));
   return { transport, pid: child.pid as number, exited, end: () => end(child, exited) };
 }
 
-function started(child: ChildProcess, peer: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once("spawn", resolve);
-    child.once("error", (cause) => reject(refusal(peer, cause)));
-  });
+/** What the system says of a program that it can't run, in our words. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such program",
+  ENOTDIR: "no such program",
+  EACCES: "not a program that may be run here",
+  ENOEXEC: "not a program that can be run here",
+};
+
+/** A program, once it runs. Some reasons why it can't are thrown, and others are told a moment later. */
+async function started<Child extends ChildProcess>(start: () => Child, program: string, peer: string): Promise<Child> {
+  try {
+    const child = start();
+    await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+    return child;
+  } catch (cause) {
+    const errno = (cause as NodeJS.ErrnoException).code;
+    const why = REASONS[errno ?? ""];
+    throw new ConnectError(peer, why === undefined ? `${program}: ${messageOf(cause)}` : `${why}: ${program} (${errno})`, { errno, cause });
+  }
 }
 
 function exitOf(child: ChildProcess): Promise<ChildExit> {
@@ -106,8 +130,9 @@ function end(child: ChildProcess, exited: Promise<ChildExit>): Promise<ChildExit
   return exited.finally(() => clearTimeout(insist));
 }
 
-function failureOf(command: readonly string[], exit: ChildExit): HostError | undefined {
-  if (exit.code === 0) return undefined;
+function failureOf(command: readonly string[], exit: ChildExit, spoke: boolean): HostError {
   const how = exit.signal === null ? `ended with ${exit.code}` : `was ended by ${exit.signal}`;
-  return new HostError(`${command[0]}: ${how}${exit.lastWords === "" ? "" : `: ${exit.lastWords}`}`, { command, stderr: exit.lastWords });
+  const when = spoke ? "" : " before it said anything";
+  const words = exit.lastWords.split("\n").map((line) => line.trim()).filter(Boolean).slice(-LAST_LINES).join("; ");
+  return new HostError(`${command[0]}: ${how}${when}${words === "" ? "" : `: ${words}`}`, { command, stderr: exit.lastWords });
 }

@@ -1,10 +1,22 @@
-import { Buffer } from "node:buffer";
+import { Buffer, constants } from "node:buffer";
+import { UsageError } from "../errors.ts";
 import { excerptOf, ProtocolError } from "./errors.ts";
 import { parseMessage } from "./json.ts";
 import type { Message } from "./transport.ts";
 
-/** The longest message that is taken, in bytes, unless told otherwise: twice what QEMU itself would read. */
-export const MESSAGE_CEILING: number = 128 * 1024 * 1024;
+/** How messages are cut out of what comes. */
+export interface FramingOptions {
+  /**
+   * The longest message that is taken, in bytes: 128 MiB unless told, twice what QEMU itself would read. A longer one ends the
+   * connection with a ProtocolError, and no more than that is ever held of one.
+   */
+  readonly messageLimit?: number | undefined;
+}
+
+const MESSAGE_LIMIT: number = 128 * 1024 * 1024;
+
+/** A message becomes one string before it becomes a value, and a string has an end. */
+const LONGEST_STRING: number = constants.MAX_STRING_LENGTH;
 
 /** The deepest nesting that is taken: QEMU reads 1,024 levels, and may wrap one more around an id that it echoes. */
 export const NESTING_CEILING = 1100;
@@ -33,7 +45,7 @@ export interface Frames {
  */
 export class Framer {
   readonly #peer: string;
-  readonly #ceiling: number;
+  readonly #limit: number;
   readonly #delimiter: number | undefined;
   /** The beginning of a message whose end has not come yet. */
   #held: Buffer = NOTHING;
@@ -49,12 +61,15 @@ export class Framer {
   #deaf: boolean;
 
   /**
-   * `ceiling` in bytes. A `delimiter` is a byte that no message has in it, before which all is to be forgotten (R45): what comes
-   * before the first one is for somebody who was here before us, and may begin in the middle.
+   * A `delimiter` is a byte that no message has in it, before which all is to be forgotten (R45): what comes before the first one
+   * is for somebody who was here before us, and may begin in the middle. Throws a UsageError for a limit that is none.
    */
-  constructor(peer: string, ceiling: number = MESSAGE_CEILING, delimiter?: number) {
+  constructor(peer: string, { messageLimit = MESSAGE_LIMIT }: FramingOptions = {}, delimiter?: number) {
+    if (!(Number.isInteger(messageLimit) && messageLimit > 0 && messageLimit <= LONGEST_STRING)) {
+      throw new UsageError(`a messageLimit of ${messageLimit}`, { value: messageLimit, expected: `whole bytes, 1 to ${LONGEST_STRING}` });
+    }
     this.#peer = peer;
-    this.#ceiling = ceiling;
+    this.#limit = messageLimit;
     this.#delimiter = delimiter;
     this.#deaf = delimiter !== undefined;
   }
@@ -74,7 +89,7 @@ export class Framer {
         if (this.#depth === 0) at = this.#skipBlank(bytes, at);
         if (at === bytes.length) break;
         const end = this.#scan(bytes, at);
-        if (this.#heldLength + end - at > this.#ceiling) throw this.#tooLong(bytes.subarray(at, end));
+        if (this.#heldLength + end - at > this.#limit) throw this.#tooLong(bytes.subarray(at, end));
         if (this.#depth === 0) messages.push(this.#complete(bytes, at, end));
         else this.#hold(bytes.subarray(at, end));
         at = end;
@@ -164,7 +179,7 @@ export class Framer {
   #hold(part: Buffer): void {
     const needed = this.#heldLength + part.length;
     if (needed > this.#held.length) {
-      const grown = Buffer.allocUnsafe(Math.max(needed, Math.min(this.#held.length * 2, this.#ceiling)));
+      const grown = Buffer.allocUnsafe(Math.max(needed, Math.min(this.#held.length * 2, this.#limit)));
       this.#held.copy(grown, 0, 0, this.#heldLength);
       this.#held = grown;
     }
@@ -193,7 +208,7 @@ export class Framer {
 
   #tooLong(part: Buffer): ProtocolError {
     this.#hold(part.subarray(0, 4096));
-    return new ProtocolError(this.#peer, `a message longer than ${this.#ceiling} bytes`, { excerpt: excerptOf(this.#held.toString("latin1", 0, 4096)) });
+    return new ProtocolError(this.#peer, `a message longer than ${this.#limit} bytes, its messageLimit`, { excerpt: excerptOf(this.#held.toString("latin1", 0, 4096)) });
   }
 
   #tooDeep(bytes: Buffer, at: number): ProtocolError {

@@ -2,7 +2,8 @@
 import { createServer, type Server } from "node:net";
 import { onAbort } from "./abort.ts";
 import { checkSocketPath, formatAddress, type Address } from "./address.ts";
-import { refusal, socketTransport } from "./socket.ts";
+import { Framer, type FramingOptions } from "./framing.ts";
+import { Intake, refusal, socketTransport } from "./socket.ts";
 import type { Transport } from "./transport.ts";
 
 /** Waits for QEMUs that dial in (`-chardev socket,server=off,reconnect=1`); they dial again when the connection ends. */
@@ -15,8 +16,10 @@ export interface Listener extends AsyncDisposable, AsyncIterable<Transport> {
   close(): Promise<void>;
 }
 
-/** Listens on a Unix socket or a TCP port (0: any free one). Rejects with a ConnectError. */
-export async function listen(address: Address): Promise<Listener> {
+/** Listens on a Unix socket or a TCP port (0: any free one). Rejects with a ConnectError, or a UsageError for a limit that is none. */
+export async function listen(address: Address, options: FramingOptions = {}): Promise<Listener> {
+  const framerOf = (peer: string): Framer => new Framer(peer, options);
+  framerOf(formatAddress(address));
   const server = createServer();
   const arrived: Transport[] = [];
   const waiting: ((transport: Transport | undefined) => void)[] = [];
@@ -24,7 +27,8 @@ export async function listen(address: Address): Promise<Listener> {
   const where = addressOf(server, address);
   let count = 0;
   server.on("connection", (socket) => {
-    const transport = socketTransport(socket, `${where}#${++count}`);
+    const peer = `${where}#${++count}`;
+    const transport = socketTransport(socket, peer, new Intake(framerOf(peer)));
     const next = waiting.shift();
     if (next === undefined) arrived.push(transport);
     else next(transport);

@@ -1,3 +1,6 @@
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { HostError } from "../../src/errors.ts";
 import { connect } from "../../src/qmp/session.ts";
@@ -35,12 +38,53 @@ test("a program that fails says how, and what it wrote to its stderr", async () 
   expect(error.cause.cause).toBeInstanceOf(HostError);
 });
 
-test("a program that is none, or fails at once", async () => {
-  expect(await rejection(connect("exec:/nonexistent/ssh host"))).toBeInstanceOf(ConnectError);
-  const failing = { kind: "exec", command: [process.execPath, "-e", "console.error('Permission denied (publickey)'); process.exitCode = 255"] } as const;
-  const error = await rejection(connect(failing));
+/** A folder with a file that can't be run, gone after. */
+async function withPlainFile(use: (path: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "qmp-"));
+  const path = join(folder, "ssh");
+  await writeFile(path, "#!/bin/sh\n", { mode: 0o644 });
+  await use(path).finally(() => rm(folder, { recursive: true }));
+}
+
+test("a program that is not there, or can't be run, is told as such, and not as a socket", async () => {
+  const missing = await rejection(connect("exec:/nonexistent/ssh host"));
+  expect(missing).toBeInstanceOf(ConnectError);
+  expect(missing).toMatchObject({ code: "connect", errno: "ENOENT", message: "exec:/nonexistent/ssh host: no such program: /nonexistent/ssh (ENOENT)" });
+  expect((await rejection(connect("exec:qmpctl-no-such-program x"))).message).toBe("exec:qmpctl-no-such-program x: no such program: qmpctl-no-such-program (ENOENT)");
+  expect((await rejection(spawnQemu("/nonexistent/qemu", []))).message).toBe("child:/nonexistent/qemu: no such program: /nonexistent/qemu (ENOENT)");
+  await withPlainFile(async (path) => {
+    expect((await rejection(connect(`exec:${path} host`))).message).toBe(`exec:${path} host: not a program that may be run here: ${path} (EACCES)`);
+    expect((await rejection(connect(`exec:${path}/deeper`))).message).toBe(`exec:${path}/deeper: no such program: ${path}/deeper (ENOTDIR)`);
+    expect(await rejection(connect({ kind: "exec", command: [path, "a\0b"] }))).toMatchObject({ code: "connect", message: expect.stringContaining("null bytes") });
+  });
+});
+
+test.each([
+  ["console.error('Permission denied (publickey)'); process.exitCode = 255", /: \S*node: ended with 255 before it said anything: Permission denied \(publickey\)$/],
+  ["console.error('Warning: a banner\\nof\\nmany lines\\nssh: connect to host x port 22: Connection refused\\r'); process.exitCode = 255", /: of; many lines; ssh: connect to host x port 22: Connection refused$/],
+  ["console.error('nothing to do'); process.exitCode = 0", /: \S*node: ended with 0 before it said anything: nothing to do$/],
+  ["process.kill(process.pid, 'SIGKILL')", /: \S*node: was ended by SIGKILL before it said anything$/],
+])("a program that ends at once says how, and its last words, in one line: %s", async (program, message) => {
+  const error = await rejection(connect({ kind: "exec", command: [process.execPath, "-e", program] }));
   expect(error).toMatchObject({ code: "greeting" });
-  expect(error.message).toMatch(/ended with 255: Permission denied \(publickey\)$/);
+  expect(error.message).toMatch(message);
+  expect(error.cause).toBeInstanceOf(HostError);
+});
+
+test("a program that ends in the middle of a message says how much of it came", async () => {
+  const half = `process.stdout.write(${JSON.stringify(`${JSON.stringify(GREETING)}\r\n{"event"`)})`;
+  const error = await rejection(connect({ kind: "exec", command: [process.execPath, "-e", half] }));
+  expect(error.message).toMatch(/: closed in the middle of a message, after 8 bytes of it$/);
+});
+
+test("an emulator gets the descriptors that are named for it, and they stay ours", async () => {
+  const file = await open(process.execPath);
+  const size = `const { fstatSync } = require("node:fs"); const { Socket } = require("node:net"); const line = new Socket({ fd: 3 });
+    line.write(${JSON.stringify(JSON.stringify(GREETING))} + "\\r\\n");
+    require("node:readline").createInterface({ input: line }).on("line", (text) => line.write(JSON.stringify({ return: fstatSync(4).size, id: JSON.parse(text).id }) + "\\r\\n"));`;
+  await using emulator = await spawnQemu(process.execPath, ["-e", size, "--"], { descriptors: [file.fd] });
+  expect(await emulator.session.execute("x-size")).toBe((await file.stat()).size);
+  await file.close();
 });
 
 test("a program that closes its stdout and stays is no monitor any more", async () => {
@@ -58,9 +102,14 @@ test("closing the session ends the program", async () => {
 test("an emulator that we start is spoken to over a socket pair, and ends with us", async () => {
   const [program = "", ...words] = command("3", "-name", "x");
   const emulator = await spawnQemu(program, words);
-  expect(await emulator.session.execute("words")).toEqual(["-name", "x", "-chardev", "socket,id=qmpctl,fd=3", "-mon", "chardev=qmpctl,mode=control"]);
+  expect(await emulator.session.execute("words")).toEqual(["-name", "x", "-chardev", "socket,id=qmpctl,fd=3", "-qmp", "chardev:qmpctl"]);
   await emulator[Symbol.asyncDispose]();
   expect((await emulator.exited).signal).toBe("SIGTERM");
+});
+
+test("an emulator that does start, and greets in another way, is not said to have failed by what it warned of", async () => {
+  const warns = `console.error("warning: old-fashioned"); new (require("node:net").Socket)({ fd: 3 }).write("hello");`;
+  expect((await rejection(spawnQemu(process.execPath, ["-e", warns, "--"]))).message).toContain('this is not QMP: "hello"');
 });
 
 test("an emulator that does not start says why, in its own words", async () => {

@@ -52,11 +52,11 @@ test.each([
   expect(read(text, 4096).fault).toContain(shown);
 });
 
-test("a message longer than the ceiling is refused as soon as it is, not when it ends", () => {
-  const framer = new Framer("peer", 1000);
+test("a message longer than the limit is refused as soon as it is, not when it ends", () => {
+  const framer = new Framer("peer", { messageLimit: 1000 });
   const { messages, fault } = read(`{"return":"${"x".repeat(980)}"}{"return":"${"y".repeat(990)}`, 100, framer);
   expect(messages).toHaveLength(1);
-  expect(fault).toMatch(/^peer: a message longer than 1000 bytes: "\{\\"return\\":\\"yyy/);
+  expect(fault).toMatch(/^peer: a message longer than 1000 bytes, its messageLimit: "\{\\"return\\":\\"yyy/);
 });
 
 test("nesting is bounded at any split", () => {
@@ -101,10 +101,10 @@ test("bytes are looked at once: a message that drips in costs what it costs in o
 
 test.each([1, 2, 5, 100])("R45: the tail of a reply to somebody before us is no message, and no fault, in reads of %i bytes", (size) => {
   const bytes = Buffer.concat([Buffer.from('rn": "garb"}\n{"return":'), Buffer.of(0xff), Buffer.from('{"return":1}')]);
-  expect(read(bytes, size, new Framer("peer", 1000, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
+  expect(read(bytes, size, new Framer("peer", { messageLimit: 1000 }, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
 });
 
 test.each([1, 2, 5, 100])("R45: what stands before a delimiter is forgotten, in reads of %i bytes", (size) => {
   const bytes = Buffer.concat(['{"return":{"half":"', '\\', "{[\xff", '{"return":1}\n'].map((part) => Buffer.from(part, "latin1")));
-  expect(read(bytes, size, new Framer("peer", 1000, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
+  expect(read(bytes, size, new Framer("peer", { messageLimit: 1000 }, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
 });

@@ -1,0 +1,13 @@
+import type { FramingOptions } from "../wire/framing.ts";
+import type { CallHooks } from "./pending.ts";
+
+/** How to open a session over a transport. `timeout` is for connecting, greeting and negotiation together, in milliseconds: 5000 unless told. */
+export interface OpenOptions extends CallHooks {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeout?: number | undefined;
+  /** Whether to check arguments before they are sent: see `checkArguments` of the session. */
+  readonly checkArguments?: boolean | undefined;
+}
+
+/** How to open a session with an address. */
+export interface ConnectOptions extends OpenOptions, FramingOptions {}
