@@ -36,7 +36,8 @@ export class Domain {
   }
 
   /**
-   * Opens a domain by its name, the path of its config, or the address of its monitor (`unix:/run/x.sock`, `tcp:127.0.0.1:4444`).
+   * Opens a domain by its name, the path of its config, or the address of its monitor as `connect` takes it
+   * (`unix:/run/x.sock`, `tcp:127.0.0.1:4444`, `exec:ssh host socat - UNIX-CONNECT:/run/x.sock`). Of a QEMU on another host nothing can be pinned.
    *
    * @throws ConfigError when there is no such config (a damaged one is told when it is first needed); UsageError for a name that can't be one
    */

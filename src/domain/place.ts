@@ -5,7 +5,7 @@ import { type ConfigPlace, locate } from "../config/locate.ts";
 import { runtimePaths, type RuntimePaths } from "../config/runtime.ts";
 import { sha256 } from "../digest.ts";
 import { UsageError } from "../errors.ts";
-import { type Address, formatAddress, parseAddress } from "../wire/address.ts";
+import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
 
 /** Where domains are looked for, and how long a monitor may take to answer. */
 export interface DomainOptions {
@@ -43,7 +43,7 @@ export async function placeOf(name: string, options: DomainOptions = {}): Promis
   const folders = domainFolders(options);
   const timeout = options.timeout ?? MONITOR_TIMEOUT;
   if (/^[a-z-]+:/.test(name)) {
-    const address = parseAddress(name);
+    const address = parseTarget(name);
     // The same socket by another path would be another machine with a lock of its own.
     if (address.kind === "unix" && !address.path.startsWith("/")) throw new UsageError(`${name}: a relative path means another socket in another folder`, { value: name, expected: `an absolute one, as unix:${resolve(address.path)}` });
     return { name, config: null, address: formatAddress(address), runtime: runtimePaths(folders, keyOf(address, folders)), folders, timeout };
@@ -59,7 +59,7 @@ export function domainFolders({ configDir, runtimeDir, env }: DomainOptions): Fo
 }
 
 /** One lock for one machine: whoever addresses a monitor of one of our domains shares that domain's. */
-function keyOf(address: Address, folders: Folders): string {
+function keyOf(address: Target, folders: Folders): string {
   if (address.kind === "unix" && dirname(dirname(address.path)) === folders.runtime) return basename(dirname(address.path));
   return `monitor-${sha256(formatAddress(address)).slice(0, 12)}`;
 }

@@ -1,6 +1,6 @@
 import { listenersOnTcp, listenersOnUnix } from "../host/listeners.ts";
 import { processOf } from "../host/threads.ts";
-import { parseAddress } from "../wire/address.ts";
+import { isLoopback, parseTarget } from "../wire/address.ts";
 
 /** The QEMU process behind a monitor, when it runs on this host and we can be sure of it. */
 export interface Behind {
@@ -25,7 +25,10 @@ export async function processBehind(address: string, tids: readonly number[], kn
     : { pid: null, why: `process ${owner}, which has thread ${tids[0]}, is not the one that listens on ${address}` };
 }
 
-function listeners(address: string): Promise<readonly number[]> {
-  const parsed = parseAddress(address);
-  return parsed.kind === "unix" ? listenersOnUnix(parsed.path) : listenersOnTcp(parsed.port);
+async function listeners(address: string): Promise<readonly number[]> {
+  const parsed = parseTarget(address);
+  if (parsed.kind === "unix") return listenersOnUnix(parsed.path);
+  if (parsed.kind === "tcp" && isLoopback(parsed.host)) return listenersOnTcp(parsed.port);
+  // Behind a program, or on another host: thread ids from there mean somebody else here.
+  return [];
 }

@@ -67,13 +67,17 @@ function affinityOf(vcpu: number, live: LiveFacts["live"]): string | null {
 }
 
 function placeReasons({ vcpu }: PinChange, { live, coming }: LiveFacts): readonly Reason[] {
-  if (live.noThreads !== null) return [{ reason: `vCPU ${vcpu} can't be pinned: ${live.noThreads}` }];
-  if (live.pid === null) return [{ reason: `vCPU ${vcpu} can't be pinned: the machine's threads are not on this host` }];
+  const why = live.noThreads ?? (live.pid === null ? "the machine's threads are not on this host" : null);
+  if (why !== null) return [{ reason: `vCPU ${vcpu} can't be pinned: ${why}`, instead: hasSharedThread(live) ? "one thread each: -accel tcg,thread=multi" : "on the host where its QEMU runs, by its own socket" }];
   if (live.vcpus.some((it) => it.index === vcpu) || coming?.has(vcpu) === true) return [];
   if (vcpu < live.maxVcpus) {
     return [{ reason: `vCPU ${vcpu} is not plugged, so it has no thread yet`, instead: "--static: a pin of the config is applied when it is plugged" }];
   }
   return [{ reason: `vCPU ${vcpu} is out of range of the running machine, which has room for ${live.maxVcpus}`, instead: `a vCPU from 0 to ${live.maxVcpus - 1}` }];
+}
+
+function hasSharedThread({ vcpus }: LiveFacts["live"]): boolean {
+  return new Set(vcpus.map(({ tid }) => tid)).size < vcpus.length;
 }
 
 function hostReasons(cpus: string, { online, present }: Facts): readonly Reason[] {

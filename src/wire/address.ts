@@ -132,7 +132,8 @@ function parseHostPort(text: string, rest: string): { readonly host: string; rea
   return { host, port };
 }
 
-function isLoopback(host: string): boolean {
+/** Whether a host is this one, whatever it resolves to elsewhere. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 

@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { Change, Resource, Scope } from "../../src/domain/change.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import { RefusedError } from "../../src/domain/errors.ts";
+import { formatAddress } from "../../src/wire/address.ts";
 import { guestArgs } from "./guest.ts";
-import { launch, privateFolder, qemus } from "./machine.ts";
+import { carrier, launch, privateFolder, qemus } from "./machine.ts";
 import { MIB, near, openScene } from "./scene.ts";
 
 const SCOPES: readonly Scope[] = ["current", "static", "dynamic", "both"];
@@ -65,11 +66,15 @@ describe.each(await qemus())("each change in each scope on QEMU $version", (qemu
     expect(await scene.domain.info()).toMatchObject({ state: "stopped" });
   });
 
-  test("of a transient one", async () => {
+  // Thread ids that came through a program may be another host's.
+  test.each([
+    ["a transient one", (path: string) => `unix:${path}`, TRANSIENT],
+    ["a transient one behind a program", (path: string) => formatAddress({ kind: "exec", command: carrier(path) }), { ...TRANSIENT, "vcpu-pin": never }],
+  ])("of %s", async (_, addressOf, expected) => {
     await using machine = await launch(qemu.binary, [...guestArgs({ smp: "cpus=1,maxcpus=8" }), "-S"]);
     await using folder = await privateFolder();
-    const domain = await Domain.open(machine.address, { configDir: folder.path, runtimeDir: `${folder.path}/run` });
-    expect(await everyChange(domain, { turn: 0, vcpus: 1 })).toEqual(TRANSIENT);
+    const domain = await Domain.open(addressOf(machine.monitors[0] ?? ""), { configDir: folder.path, runtimeDir: `${folder.path}/run` });
+    expect(await everyChange(domain, { turn: 0, vcpus: 1 })).toEqual(expected);
     expect(await machine.ask("query-cpus-fast")).toHaveLength(3);
   });
 });

@@ -13,18 +13,15 @@ import { watch } from "../../src/qmp/watch.ts";
 import { listen } from "../../src/wire/listen.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
-import { installed, launch, NO_GUEST, privateFolder, qemus } from "./machine.ts";
+import { carrier, installed, launch, NO_GUEST, privateFolder, qemus } from "./machine.ts";
 
 const run = promisify(execFile);
 const BARE = ["-display", "none", "-nodefaults", "-no-user-config", ...NO_GUEST];
 
-/** A program that carries bytes between its stdin and stdout and a Unix socket, as socat does at the end of an ssh. */
-const CARRIER = 'const s = require("node:net").connect(process.argv[1]); process.stdin.pipe(s).pipe(process.stdout); s.on("close", () => process.exit(0));';
-
 describe.each(await qemus())("QEMU $version", ({ binary, version }) => {
   test("R3: on the stdio of a program that leads there", async () => {
     await using machine = await launch(binary, NO_GUEST);
-    await using session = await connect({ kind: "exec", command: [process.execPath, "-e", CARRIER, machine.monitors[0] as string] });
+    await using session = await connect({ kind: "exec", command: carrier(machine.monitors[0] as string) });
     expect(session.oob).toBe(true);
     expect((await session.execute("query-qmp-schema")).length).toBeGreaterThan(500);
   });

@@ -143,3 +143,9 @@ async function isRunning(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   return stat !== undefined && !/\) [ZX] /.test(stat);
 }
+
+/** A program that carries bytes between its stdin and stdout and a Unix socket, as socat does at the end of an ssh. */
+export function carrier(path: string): readonly string[] {
+  const program = 'const s = require("node:net").connect(process.argv[1]); process.stdin.pipe(s).pipe(process.stdout); s.on("close", () => process.exit(0));';
+  return [process.execPath, "-e", program, path];
+}
