@@ -40,7 +40,7 @@ export async function buildGuest(mirror: string, folder: string): Promise<string
 async function initialFiles(tree: string, init: Uint8Array): Promise<CpioEntry[]> {
   const modules = await modulesInOrder(join(tree, "lib", "modules"));
   return [
-    ...["bin", "dev", "modules", "proc", "sys"].map((name) => ({ name })),
+    ...["bin", "dev", "held", "modules", "proc", "sys"].map((name) => ({ name })),
     { name: "bin/busybox", data: await readFile(join(tree, "bin", "busybox")) },
     ...APPLETS.map((name) => ({ name: `bin/${name}`, link: "busybox" })),
     { name: "init", data: init },

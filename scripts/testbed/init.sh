@@ -8,6 +8,11 @@
 #   qmpctl.powerbutton=ignore  does nothing when the power button is pressed
 #   qmpctl.online=off          leaves plugged CPUs and memory offline
 #   qmpctl.unplug=refuse       refuses to let go of CPUs and memory
+# Lines on its serial line do so while it runs; each is answered by GUEST-DID and the line:
+#   unplug refuse              refuses to let go of CPUs and memory from now on
+#   unplug allow               lets go of them again
+#   hold 100                   keeps 100 MiB more of memory that nobody can have
+#   release                    gives back all that it keeps
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -51,9 +56,22 @@ for cpu in /sys/devices/system/cpu/cpu[1-9]*/online; do
   [ -e "$cpu" ] && [ ! -e /stay-offline ] && read -r state <"$cpu" && [ "$state" = 0 ] && echo 1 >"$cpu"
 done
 
-if asked qmpctl.unplug=refuse; then
-  for kind in /sys/firmware/acpi/hotplug/*/enabled; do echo 0 >"$kind"; done
-fi
+unplug() { for kind in /sys/firmware/acpi/hotplug/*/enabled; do echo "$1" >"$kind"; done; }
+
+if asked qmpctl.unplug=refuse; then unplug 0; fi
+
+# What lies in a tmpfs stays where it is: there is no swap.
+mount -t tmpfs -o size=0 held /held
+while read -r word value; do
+  case "$word $value" in
+    "unplug refuse") unplug 0 ;;
+    "unplug allow") unplug 1 ;;
+    hold\ [1-9]*) head -c $((value * 1048576)) /dev/zero >>/held/memory ;;
+    "release ") : >/held/memory ;;
+    *) continue ;;
+  esac
+  echo "GUEST-DID $word${value:+ $value}"
+done </dev/console &
 
 for input in /sys/class/input/event*; do
   [ -e "$input" ] || continue

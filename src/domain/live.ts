@@ -47,6 +47,8 @@ export interface Live {
   readonly maxVcpus: number;
   /** Ids that devices have: `device_add` refuses to use one twice. */
   readonly ids: ReadonlySet<string>;
+  /** Slots whose memory the guest is letting go of at this moment (last _OST of the slot: source 3, in progress). */
+  readonly leavingMemory?: readonly string[];
   /** State of a migration that is under way, else null. */
   readonly migration: string | null;
   /** The mask of the emulator's main thread, which new vCPU threads inherit; null where it is not on this host. */
@@ -95,6 +97,7 @@ export async function readLive(session: Session, known: number | null): Promise<
     vcpus,
     slots,
     maxVcpus: slots.length > 0 ? slots.reduce((sum, slot) => sum + slot.count, 0) : vcpus.length,
+    leavingMemory: (ospm ?? []).filter(isLeavingMemory).map(({ slot, device }) => device ?? `in slot ${slot}`),
     ids: new Set((devices ?? []).map((device) => device.name)),
     migration: migrate.status === undefined || QUIET_MIGRATION.has(migrate.status) ? null : migrate.status,
     mainAffinity: behind.pid === null ? null : await readAffinity(behind.pid).catch(() => null),
@@ -131,6 +134,15 @@ interface OspmStatus {
   readonly slot: string;
   readonly source: number;
   readonly status: number;
+  readonly device?: string | undefined;
+}
+
+/** _OST of an eject, and its status while the guest is at it. Source: ACPI 6, section _OST. */
+const EJECT = 3;
+const UNDER_WAY: ReadonlySet<number> = new Set([131, 132]);
+
+function isLeavingMemory(entry: OspmStatus): boolean {
+  return entry["slot-type"] === "DIMM" && entry.source === EJECT && UNDER_WAY.has(entry.status);
 }
 
 const TOPOLOGY = ["drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "module-id", "core-id", "thread-id"];
@@ -138,7 +150,7 @@ const TOPOLOGY = ["drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "
 /** Puts QEMU's list, which comes in an order of its own, into index order and counts the vCPUs through. */
 function toSlots(cpus: readonly HotpluggableCpu[], ospm: readonly OspmStatus[]): Slot[] {
   const ejected = new Set(
-    ospm.filter((entry) => entry["slot-type"] === "CPU" && entry.source === 3 && entry.status === 0).map((entry) => Number(entry.slot)),
+    ospm.filter((entry) => entry["slot-type"] === "CPU" && entry.source === EJECT && entry.status === 0).map((entry) => Number(entry.slot)),
   );
   const sorted = cpus.toSorted((a, b) => {
     const level = TOPOLOGY.find((key) => a.props[key] !== b.props[key]);

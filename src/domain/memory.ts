@@ -75,11 +75,21 @@ function usedBy({ total, available }: GuestMemory, actual: number): number {
   return Math.max(total, actual) - available;
 }
 
-function liveLimits(size: number, { live, config, now }: LiveFacts, force: boolean): readonly Reason[] {
+/** A balloon that moves while the guest is letting go of memory can make it panic (measured). From the guest's first word on, QMP shows that it is at it. */
+function leavingReasons({ live: { leavingMemory = [] } }: LiveFacts, force: boolean): readonly Reason[] {
+  return when(!force && leavingMemory.length > 0, () => ({
+    reason: `the guest is letting go of memory (${leavingMemory.join(", ")}), and a balloon that moves meanwhile can make it panic`,
+    instead: "wait until it has, or --force",
+  }));
+}
+
+function liveLimits(size: number, facts: LiveFacts, force: boolean): readonly Reason[] {
+  const { live, config, now } = facts;
   const { guest } = live.memory;
   const used = guest !== null && now - guest.at <= FRESH ? usedBy(guest, live.memory.actual ?? live.memory.size) : 0;
   const least = config?.memory.min ?? 0;
   return [
+    ...leavingReasons(facts, force),
     ...when(size > live.memory.size, () => ({
       reason: `memory ${formatSize(size)} is above the ${formatSize(live.memory.size)} that the machine was started with`,
       instead: "raise it with setmaxmem --static, and restart it",

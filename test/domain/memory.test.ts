@@ -54,6 +54,15 @@ describe("memory of the running machine", () => {
     expect(plan.steps.map(({ step }) => step)).toEqual([{ kind: "balloon", target: GIB, before: 300 * MIB, actual: GIB }]);
   });
 
+  test("is left alone while the guest lets go of memory, unless forced: a balloon that moves then can make it panic", () => {
+    const facts = factsOf({ live: liveOf({ leavingMemory: ["dimm1"] }) });
+    expect(planOf(to(300), "dynamic", facts).refusals).toEqual([
+      { leg: "dynamic", reason: "the guest is letting go of memory (dimm1), and a balloon that moves meanwhile can make it panic", instead: "wait until it has, or --force" },
+    ]);
+    expect(planOf(to(300), "dynamic", facts, true).refusals).toEqual([]);
+    expect(planOf(to(300), "static", facts).refusals).toEqual([]);
+  });
+
   test("without a balloon can't change", () => {
     const live = liveOf({ memory: { size: GIB, actual: null, balloon: null, guest: null } });
     expect(planOf(to(300), "dynamic", factsOf({ live })).refusals).toEqual([

@@ -92,6 +92,13 @@ export class GuestConsole implements AsyncDisposable {
     await this.#wait(look, `boot ${count} (there were ${this.#boots})`, options);
   }
 
+  /** Tells the guest to do something, see scripts/testbed/init.sh, and resolves when it has. */
+  async tell(line: string): Promise<void> {
+    const did = this.says(new RegExp(`^GUEST-DID ${line}$`), { since: "now" });
+    for (const socket of this.#open) socket.write(`${line}\n`);
+    await did;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#open) socket.destroy();
     if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));

@@ -92,6 +92,27 @@ describe.each(await qemus())("memory that was plugged by somebody else on QEMU $
   });
 });
 
+describe.each(await qemus())("memory that is on its way out on QEMU $version", (qemu) => {
+  test("stops changes of the balloon, as long as the guest is at it", async () => {
+    await using scene = await openScene(qemu, { memory: { max: "256MiB", current: "256MiB", hotplug: { slots: 2, limit: "2GiB" } } });
+    const { domain, console } = scene;
+    await scene.start();
+    const { memTotal } = await console.next();
+    const size = 128 * MIB;
+    await scene.ask("object-add", { "qom-type": "memory-backend-ram", id: "ram1", ...(qemu.major < 6 ? { props: { size } } : { size }) });
+    await scene.ask("device_add", { driver: "pc-dimm", id: "dimm1", memdev: "ram1" });
+    const { memFree } = await console.until((report) => report.memTotal >= memTotal + size);
+    // What lies in it has nowhere else to go: the guest tries for as long as it is told to.
+    await console.tell(`hold ${Math.floor(memFree / MIB) - 60}`);
+    const harness = await scene.harness();
+    await scene.ask("device_del", { id: "dimm1" });
+    await harness.seen("ACPI_DEVICE_OST", ({ info }) => info.source === 3 && info.status === 132);
+    await expect(domain.setMemory(300 * MIB, { scope: "dynamic" })).rejects.toThrow(/the guest is letting go of memory \(dimm1\), and a balloon that moves meanwhile can make it panic/);
+    expect(await scene.ask("query-balloon")).toEqual({ actual: 256 * MIB + size });
+    expect(await domain.setMemory(200 * MIB, { scope: "static" })).toMatchObject({ outcome: "applied" });
+  });
+});
+
 async function rowOf({ domain }: Scene): Promise<{ readonly guest: unknown; readonly why: string | null } | undefined> {
   return (await domain.diff()).find(({ resource }) => resource === "memory");
 }
