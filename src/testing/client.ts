@@ -37,6 +37,8 @@ export class Client {
   left = false;
   /** One of its requests is being executed. */
   executing = false;
+  /** An out-of-band request is being executed. */
+  overtaking = false;
   readonly #input: JsonInput;
   readonly #weather: ClientWeather;
   #deaf = false;
@@ -109,7 +111,7 @@ export class Client {
 
   /** Without out-of-band one request at a time is read; with it, eight may wait, and then nothing is read, not even out-of-band. */
   get #suspended(): boolean {
-    return this.oob ? this.queue.length >= QUEUE_OOB : this.queue.length > 0 || this.executing;
+    return this.overtaking || (this.oob ? this.queue.length >= QUEUE_OOB : this.queue.length > 0 || this.executing);
   }
 
   #receive(bytes: Uint8Array): void {

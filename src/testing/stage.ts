@@ -130,7 +130,15 @@ export class Stage {
     if (client.queue.includes(input)) {
       this.#turns.push({ input, client, monitor });
       void this.#run();
-    } else void this.#answer(input, client, monitor);
+    } else void this.#overtake(input, client, monitor);
+  }
+
+  /** What is out of band is carried out as it is read: nothing after it is read before it is answered. */
+  async #overtake(input: Input, client: Client, monitor: FakeMonitor): Promise<void> {
+    client.overtaking = true;
+    await this.#answer(input, client, monitor);
+    client.overtaking = false;
+    client.proceed();
   }
 
   /** One request after the other, whoever asked: QEMU has one dispatcher. */

@@ -1,8 +1,21 @@
 import type { Step } from "./conversation.ts";
 import { type WireClient, wireClient } from "./wire-client.ts";
 
-/** What each client heard, in order: `monitor 0, client 1: {"return": {}}`. Out-of-band replies are told apart, as they may overtake (R32). */
+/**
+ * What each client heard, in order: `monitor 0, client 1: {"return": {}}`. Out-of-band replies keep their own order, and come last: how many
+ * others they overtake is nowhere promised (R32).
+ */
 export type Heard = readonly string[];
+
+/** Whether all that was heard in the one is how the other begins, for each client: the one whose other side died in the middle. */
+export function beginsAlike(died: Heard, other: Heard): boolean {
+  const who = (line: string): string => `${line.slice(0, line.indexOf(":"))} ${isUrgent(line)}`;
+  const told = died.filter((line) => !/^[^:]*: \(/.test(line));
+  return told.every((line, index) => {
+    const nth = told.slice(0, index).filter((it) => who(it) === who(line)).length;
+    return other.filter((it) => who(it) === who(line))[nth] === line;
+  });
+}
 
 /** How long an answer may take before it is taken for none, in milliseconds. */
 const PATIENCE = 4000;
@@ -50,14 +63,12 @@ class Part {
   async take(step: Exclude<Step, { readonly kind: "quit" }>, index: number): Promise<boolean> {
     switch (step.kind) {
       case "say":
-        if (this.#client === undefined && !(await this.#greeted(await wireClient(this.#address)))) return false;
+        if (this.#client === undefined && !(await this.#greeted(await this.#connect()))) return false;
         await speak(this.#client as WireClient, step, `sync-${index}`);
         return this.#until(`sync-${index}`);
       case "queue":
         if (this.#client === undefined || this.#next !== undefined) return true;
-        this.#next = { client: await wireClient(this.#address), sync: `sync-${index}` };
-        await speak(this.#next.client, step, `sync-${index}`);
-        return true;
+        return this.#stand(step, `sync-${index}`);
       case "leave":
         return this.#succeed(step.half);
     }
@@ -72,9 +83,9 @@ class Part {
 
   /** Tells QEMU to end, as a client in command mode. */
   async quit(): Promise<void> {
-    this.#client ??= await wireClient(this.#address);
+    this.#client ??= await this.#connect();
     if (this.#heard.length === 0) this.#heard.push([]);
-    this.#client.send('{"execute":"qmp_capabilities","id":"last"}\n{"execute":"quit","id":"quit"}\n');
+    this.#client?.send('{"execute":"qmp_capabilities","id":"last"}\n{"execute":"quit","id":"quit"}\n');
   }
 
   /** Reads to the end, where there is somebody to read. */
@@ -92,8 +103,7 @@ class Part {
   heard(): Heard {
     return this.#heard.flatMap((lines, client) => {
       const said = lines.map((line) => `monitor ${this.#monitor}, client ${client}: ${withoutTime(line)}`);
-      const early = (line: string): boolean => line.includes('"id": "oob-');
-      return [...said.filter((it) => !early(it)), ...said.filter(early)];
+      return [...said.filter((it) => !isUrgent(it)), ...said.filter(isUrgent)];
     });
   }
 
@@ -113,7 +123,27 @@ class Part {
     return (await this.#greeted(next.client)) && this.#until(next.sync);
   }
 
-  async #greeted(client: WireClient): Promise<boolean> {
+  /** Undefined where nobody listens any more, which is told. */
+  async #connect(): Promise<WireClient | undefined> {
+    try {
+      return await wireClient(this.#address);
+    } catch (error) {
+      this.#heard.push([`(${String(error)})`]);
+      return undefined;
+    }
+  }
+
+  /** Has somebody stand in line behind the client. */
+  async #stand(words: Words, sync: string): Promise<boolean> {
+    const client = await this.#connect();
+    if (client === undefined) return false;
+    this.#next = { client, sync };
+    await speak(client, words, sync);
+    return true;
+  }
+
+  async #greeted(client: WireClient | undefined): Promise<boolean> {
+    if (client === undefined) return false;
     this.#client = client;
     this.#heard.push([]);
     return this.#until('"QMP"');
@@ -134,12 +164,21 @@ class Part {
   }
 }
 
+interface Words {
+  readonly pieces: readonly string[];
+  readonly resync: boolean;
+}
+
 /** Says it all, and then a request whose answer shows that all before it is answered. A control character brings the other side back to its senses (R23). */
-async function speak(client: WireClient, { pieces, resync }: { readonly pieces: readonly string[]; readonly resync: boolean }, sync: string): Promise<void> {
+async function speak(client: WireClient, { pieces, resync }: Words, sync: string): Promise<void> {
   for (const piece of [...pieces, `${resync ? "\x01" : ""}\n{"execute":"query-name","id":"${sync}"}\n`]) {
     client.socket.write(Buffer.from(piece, "latin1"));
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+function isUrgent(line: string): boolean {
+  return line.includes('"id": "oob-');
 }
 
 function withoutTime(line: string): string {

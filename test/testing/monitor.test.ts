@@ -76,6 +76,17 @@ describe("the protocol goes by rule", () => {
     expect(order).toContain("too late");
   });
 
+  it("R32: an urgent command is carried out as it is read, before whatever was sent after it", async () => {
+    await using server = await startReplay({ answers: { "query-yank": () => new Promise((resolve) => setImmediate(() => resolve([]))), "query-name": () => ({}) } });
+    await using client = await wireClient(server.address);
+    await client.negotiate(["oob"]);
+    client.send('{"exec-oob":"query-yank","id":1}{"execute":"query-name","id":2}{"exec-oob":"query-yank","id":3}{"exec-oob":"nosuch","id":4}');
+    const order: unknown[] = [];
+    for (let n = 0; n < 4; n += 1) order.push((await client.message())["id"]);
+    expect(order.indexOf(1)).toBe(0);
+    expect(order.filter((it) => it !== 2)).toEqual([1, 3, 4]);
+  });
+
   it("R33: most commands can't be urgent", async () => {
     await using server = await startReplay(ECHO);
     await using client = await wireClient(server.address);
