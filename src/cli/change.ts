@@ -1,5 +1,5 @@
 import type { ChangeOptions, Report, Scope } from "../domain/change.ts";
-import { timeoutOf } from "./duration.ts";
+import { parseDuration, timeoutOf } from "./duration.ts";
 import type { Machine } from "./facade.ts";
 import { type Arguments, misuse, type Option } from "./options.ts";
 import { toJson } from "./output.ts";
@@ -11,6 +11,7 @@ import type { Call } from "./verb.ts";
 export const effortOptions: Readonly<Record<string, Option>> = {
   "dry-run": { about: "say what would be done, and do nothing" },
   timeout: { about: "how long the running machine may take (30 s unless given)", value: "TIME" },
+  "undo-timeout": { about: "how long taking it back may take when it fails (15 s unless given)", value: "TIME" },
   force: { about: "do it though the guest may not survive it" },
   "on-failure": { about: "what becomes of what was done when a step fails: undo (unless given) or keep", value: "undo|keep" },
 };
@@ -57,7 +58,8 @@ export function effortOf(args: Arguments): ChangeOptions {
   const onFailure = args.text("on-failure");
   if (onFailure !== undefined && onFailure !== "undo" && onFailure !== "keep")
     throw misuse(`--on-failure ${onFailure}: give undo or keep`, onFailure, "undo or keep");
-  return { ...timeoutOf(args), dryRun: args.flag("dry-run"), force: args.flag("force"), ...(onFailure === undefined ? {} : { onFailure }) };
+  const undo = args.text("undo-timeout");
+  return { ...timeoutOf(args), ...(undo === undefined ? {} : { undoTimeout: parseDuration(undo) }), dryRun: args.flag("dry-run"), force: args.flag("force"), ...(onFailure === undefined ? {} : { onFailure }) };
 }
 
 // Undoing takes time too: without a word the user would take it for a hang and kill it halfway.

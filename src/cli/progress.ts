@@ -20,7 +20,7 @@ export function progressLine(io: Io): ProgressLine {
   return {
     onProgress(progress) {
       // What is being undone does not go there any more.
-      if (io.signal.aborted) return;
+      if (io.signal.aborted && progress.undoing !== true) return;
       // One column stays free: a line that fills the terminal wraps, and \r would leave its first row behind.
       stderr.write(erase + describeProgress(progress).slice(0, (stderr.columns ?? 80) - 1));
       drawn = true;

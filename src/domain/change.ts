@@ -88,13 +88,15 @@ export interface Report {
   readonly elapsed: number;
 }
 
-/** Where a long wait is: memory on its way, vCPUs on their way out, a guest shutting down. */
+/** Where a long wait is: memory on its way, vCPUs on their way out, a guest shutting down, a lock or a QEMU that is waited for. */
 export interface Progress {
   readonly what: string;
   readonly actual: Value;
   readonly wanted: Value;
   readonly elapsed: number;
   readonly timeout: number;
+  /** What was half done is being taken back. */
+  readonly undoing?: true;
 }
 
 /** Options that every change takes. */

@@ -9,6 +9,7 @@ import type { Live } from "./live.ts";
 import { openReader, type Present } from "./machine.ts";
 import { uptimeOf } from "../host/uptime.ts";
 import type { Place } from "./place.ts";
+import { whyStopped } from "./pulse.ts";
 import type { Facts } from "./resource.ts";
 import type { Stored } from "../config/store.ts";
 
@@ -82,7 +83,7 @@ export async function readBoth(place: Place, options: ReadOptions = {}): Promise
     options.signal?.throwIfAborted();
     // It may have ended while we asked: then it is stopped, not unreachable.
     if (place.address === null && (await findFor(place, stored)) === null) return { stored, present: null, facts: await factsWithout(stored) };
-    return { stored, present, facts: await factsWithout(stored, error) };
+    return { stored, present, facts: await factsWithout(stored, (await whyStopped(present.pid)) ?? error) };
   }
 }
 

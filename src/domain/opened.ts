@@ -4,6 +4,7 @@ import { factsOf, factsWithout, findFor } from "./facts.ts";
 import { openControl } from "./machine.ts";
 import type { AskOptions, Monitor } from "./monitor.ts";
 import type { Place } from "./place.ts";
+import { whyStopped } from "./pulse.ts";
 import type { Facts } from "./resource.ts";
 
 /** The control monitor where the machine is there and answers, else why it does not. */
@@ -25,7 +26,7 @@ export async function openFor(place: Place, stored: Stored | null, { signal, tim
     return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
   } catch (error) {
     signal?.throwIfAborted();
-    return { ...nothing, why: error };
+    return { ...nothing, why: (await whyStopped(present.pid)) ?? error };
   }
 }
 
@@ -39,6 +40,6 @@ export async function readFacts(place: Place, stored: Stored | null, { open, why
   } catch (error) {
     options.signal?.throwIfAborted();
     // Greeted and then silent, or gone while it was asked: whatever it is, it is not known to be stopped.
-    return factsWithout(stored, error);
+    return factsWithout(stored, (await whyStopped(open.pid)) ?? error);
   }
 }

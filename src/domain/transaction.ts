@@ -11,15 +11,16 @@ import { readBoth } from "./inspect.ts";
 import { readStored } from "./facts.ts";
 import { openFor, readFacts } from "./opened.ts";
 import { type Live, readLive } from "./live.ts";
-import { lockDomain } from "./domain-lock.ts";
+import { lockForChange } from "./domain-lock.ts";
 import type { Monitor } from "./monitor.ts";
 import { type Place } from "./place.ts";
 import { type Plan, type PlanInput, plan } from "./plan.ts";
 import { type Ending, reportOf } from "./report.ts";
 import type { Facts, LiveFacts } from "./resource.ts";
 import { missingSides } from "./scope.ts";
+import { Pulse, whyStopped } from "./pulse.ts";
 import { type Deadline, deadlineIn, type Work } from "./step.ts";
-import { undoSteps } from "./undo.ts";
+import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
 
 /** How long the live half may take, in milliseconds, unless told otherwise. */
 export const CHANGE_TIMEOUT = 30_000;
@@ -38,7 +39,7 @@ export type Wanted = readonly Change[] | ((facts: Facts) => readonly Change[]);
  */
 export async function changeDomain(place: Place, wanted: Wanted, options: ChangeOptions): Promise<Report> {
   options.signal?.throwIfAborted();
-  await using _lock = await lockFor(place, options);
+  await using _lock = await lockForChange(place, options);
   await refuseWhenInterrupted(place, options);
   return await changeLocked(place, wanted, options);
 }
@@ -52,13 +53,15 @@ export interface LockedOptions extends ChangeOptions {
 /** A change of a domain whose lock is held, and whose books are settled. See `changeDomain`. */
 export async function changeLocked(place: Place, wanted: Wanted, options: LockedOptions): Promise<Report> {
   const deadline = deadlineIn(options.timeout ?? CHANGE_TIMEOUT);
+  using pulse = new Pulse(options.onProgress);
+  pulse.enter("waiting for QEMU", deadline);
   const stored = await readStored(place);
   await using monitor = await openFor(place, stored, options);
   const facts = await readFacts(place, stored, monitor, { by: deadline, signal: options.signal });
   const scope = options.scope ?? "current";
   const planned = planFor(place, wanted, { scope, force: options.force ?? false, facts, stored });
   // A monitor that did not answer is not asked again.
-  return await new Transaction(place, stored, facts, planned, scope, options, facts.live === null ? null : monitor.open, deadline).run();
+  return await new Transaction(place, stored, facts, planned, scope, options, facts.live === null ? null : monitor.open, deadline, pulse).run();
 }
 
 function planFor(place: Place, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">): Plan {
@@ -79,11 +82,6 @@ async function refuseWhenInterrupted(place: Place, { dryRun }: ChangeOptions): P
   throw new InterruptedError(await interruptedFrom(place.name, journal, facts, stored?.text ?? null));
 }
 
-async function lockFor(place: Place, options: ChangeOptions): Promise<AsyncDisposable> {
-  // A dry run only looks.
-  return options.dryRun === true ? { [Symbol.asyncDispose]: () => Promise.resolve() } : lockDomain(place, options);
-}
-
 /** One change from its plan to its report. */
 class Transaction {
   readonly #place: Place;
@@ -94,13 +92,16 @@ class Transaction {
   readonly #options: LockedOptions;
   readonly #monitor: Monitor | null;
   readonly #deadline: Deadline;
+  readonly #pulse: Pulse;
   readonly #start: number = performance.now();
   readonly #records: readonly StepRecord[];
   readonly #notes: string[] = [];
   #committed: Stored | null = null;
   #died: DiedError | null = null;
+  /** What a monitor ended with that answered nothing on all of the way back. */
+  #silent: unknown;
 
-  constructor(place: Place, stored: Stored | null, facts: Facts, planned: Plan, scope: Scope, options: LockedOptions, monitor: Monitor | null, deadline: Deadline) {
+  constructor(place: Place, stored: Stored | null, facts: Facts, planned: Plan, scope: Scope, options: LockedOptions, monitor: Monitor | null, deadline: Deadline, pulse: Pulse) {
     this.#place = place;
     this.#stored = stored;
     this.#facts = facts;
@@ -109,6 +110,8 @@ class Transaction {
     this.#options = options;
     this.#monitor = monitor;
     this.#deadline = deadline;
+    this.#pulse = pulse;
+    pulse.enter("waiting for QEMU", deadline, { pid: monitor?.pid ?? null });
     this.#records = recordsOf(planned.steps);
   }
 
@@ -174,14 +177,16 @@ class Transaction {
   #work(): Work {
     const live = this.#facts.live;
     if (this.#monitor === null || live === null) throw new Error("a plan with live steps for a machine that is not there");
-    return { monitor: this.#monitor, live, deadline: this.#deadline, signal: this.#options.signal, onProgress: this.#options.onProgress };
+    return { monitor: this.#monitor, live, deadline: this.#deadline, signal: this.#options.signal, onProgress: this.#options.onProgress === undefined ? undefined : this.#pulse.onProgress };
   }
 
   /** Takes back what was begun, unless told to keep it, and says how it stands. */
   async #failed(error: unknown): Promise<ChangeError> {
     if (this.#options.onFailure === "keep") this.#keep();
     else if (this.#records.length > 0) {
-      await undoSteps(this.#records, this.#work(), this.#options.undoTimeout);
+      const { undoTimeout = UNDO_TIMEOUT } = this.#options;
+      this.#pulse.enter("taking back what is half done", deadlineIn(undoTimeout), { undoing: true, pid: this.#monitor?.pid ?? null });
+      this.#silent = await undoSteps(this.#records, this.#work(), undoTimeout);
       await this.#noteAsked();
     }
     await this.#dropJournal();
@@ -213,8 +218,10 @@ class Transaction {
   async #liveNow(): Promise<Live | null> {
     const monitor = this.#monitor;
     if (monitor === null) return null;
-    return monitor.ask((session) => readLive(session, monitor.pid), { by: deadlineIn(Math.min(LAST_LOOK, this.#options.undoTimeout ?? LAST_LOOK)) }).catch((error: unknown) => {
-      this.#notes.push(messageOf(error));
+    const look = (): Promise<Live> => monitor.ask((session) => readLive(session, monitor.pid), { by: deadlineIn(Math.min(LAST_LOOK, this.#options.undoTimeout ?? LAST_LOOK)) });
+    // It has been asked, on a new connection too, until a moment ago.
+    return (this.#silent === undefined ? look() : Promise.reject(this.#silent)).catch(async (error: unknown) => {
+      this.#notes.push((await whyStopped(monitor.pid)) ?? messageOf(error));
       if (error instanceof DiedError) this.#died = error;
       return null;
     });

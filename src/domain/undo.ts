@@ -13,9 +13,9 @@ const PROBE = 3000;
 
 /**
  * Takes back what was begun, last first, each from the machine's state as it then is and each read back.
- * Never throws: the records say what could not be restored.
+ * Never throws: the records say what could not be restored. Gives what the monitor ended with where it answers nothing any more.
  */
-export async function undoSteps(records: readonly StepRecord[], work: Work, timeout: number = UNDO_TIMEOUT): Promise<void> {
+export async function undoSteps(records: readonly StepRecord[], work: Work, timeout: number = UNDO_TIMEOUT): Promise<unknown> {
   // An interrupt has led here; it must not cut the way back short as well.
   const back: Work = { ...work, signal: undefined, deadline: deadlineIn(timeout), onProgress: undefined };
   let silent = await reach(back).then(() => undefined, (error: unknown) => error);
@@ -24,6 +24,7 @@ export async function undoSteps(records: readonly StepRecord[], work: Work, time
     // A monitor that did not answer in all that time is not asked for each step anew.
     else if (record.outcome !== "skipped") silent = await undoOne(record, back, silent);
   }
+  return silent;
 }
 
 /** Makes sure that the monitor answers: a connection that has gone quiet is changed for a new one. */
@@ -47,7 +48,7 @@ async function undoOne(record: StepRecord, work: Work, silent: unknown): Promise
     record.outcome = "undo-failed";
     record.reason = because(record, messageOf(error));
     if (error instanceof DiedError) record.cause = error;
-    if (error instanceof TimeoutError) return error;
+    if (error === silent || error instanceof TimeoutError) return error;
   }
   return undefined;
 }

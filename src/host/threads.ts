@@ -31,6 +31,12 @@ export async function isAlive(pid: number): Promise<boolean> {
   return state !== undefined && state !== "Z" && state !== "X";
 }
 
+/** Whether a process stands still by a signal, as SIGSTOP, or under a debugger. */
+export async function isStopped(pid: number): Promise<boolean> {
+  const state = (await statOf(pid))?.[0];
+  return state === "T" || state === "t";
+}
+
 /**
  * When a process was started, in clock ticks since boot. With the pid it identifies a process for good, as pids are reused.
  * Undefined where there is none. Source: field 22 of /proc/PID/stat.

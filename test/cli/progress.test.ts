@@ -27,10 +27,13 @@ test("nothing is wiped where nothing was drawn", () => {
   expect(io.stderr.text).toBe("");
 });
 
-test("after an interrupt nothing is drawn: it does not go there any more", () => {
+test("after an interrupt nothing is drawn but the way back: it does not go there any more", () => {
   const io = ioOf({ columns: 20, signal: AbortSignal.abort() });
-  progressLine(io).onProgress?.(progress);
+  const line = progressLine(io);
+  line.onProgress?.(progress);
   expect(io.stderr.text).toBe("");
+  line.onProgress?.({ ...progress, what: "taking back", actual: null, wanted: null, undoing: true });
+  expect(io.stderr.text).toBe("\r\u001b[Ktaking back (1.2 s ");
 });
 
 test("in a pipe there is no progress to ask for", () => expect(progressLine(ioOf()).onProgress).toBeUndefined());

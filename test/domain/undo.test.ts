@@ -23,16 +23,18 @@ describe("a monitor that says nothing more", () => {
   test("is waited for no longer than the change and the way back may take, and what is not known is told so", async () => {
     const scene = await runningDomain();
     scene.qemu.answers["balloon"] = () => {
+      process.kill(scene.process.pid, "SIGSTOP");
       for (const command of Object.keys(scene.qemu.answers)) scene.qemu.answers[command] = never;
       return never();
     };
     const before = await scene.text();
     const start = performance.now();
     const error = await failure(scene.domain.change([vcpus(3), memory], { scope: "both", timeout: 300, undoTimeout: 1000 }));
-    // 2 s at least for each question, 1 s for the way back, as much for the last look: far from what each would take without a bound.
+    // 2 s at least for each question, 1 s for the way back, and no last look: far from what each would take without a bound.
     expect(performance.now() - start).toBeLessThan(15_000);
     expect(error).toMatchObject({ code: "partial", report: { outcome: "failed", changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "failed", actual: null } }, { dynamic: { outcome: "failed", actual: null } }] } });
     expect(error.report.steps.map(({ outcome }) => outcome)).toEqual(["undo-failed", "undo-failed"]);
+    expect(error.report.notes).toEqual([expect.stringMatching(/^QEMU \(process \d+\) is stopped by a signal and answers nothing; kill -CONT \d+ lets it go on$/)]);
     expect(error.report.steps[1]?.reason).toMatch(/the monitor: no answer within \d+ ms/);
     // A way back that would be refused, as the machine can't be reached, is none.
     expect(error.report).toMatchObject({ finish: expect.stringContaining("setmem web1 300MiB") as string });

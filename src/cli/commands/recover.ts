@@ -1,4 +1,5 @@
 import { effortOf, effortOptions } from "../change.ts";
+import { progressLine } from "../progress.ts";
 import { domainOnly } from "../lifecycle.ts";
 import { misuse, type Arguments } from "../options.ts";
 import { toJson } from "../output.ts";
@@ -20,7 +21,9 @@ export const verb: Verb = {
   async run({ args, io, facade }) {
     const how = howOf(args);
     await using machine = await facade.open(args.operand(0));
-    const recovery = await machine.recover(how, { ...effortOf(args), signal: io.signal });
+    using line = progressLine(io);
+    const recovery = await machine.recover(how, { ...effortOf(args), signal: io.signal, ...(line.onProgress === undefined ? {} : { onProgress: line.onProgress }) });
+    line[Symbol.dispose]();
     io.stdout.write(args.flag("json") ? `${toJson(recovery)}\n` : show(recovery, io));
     return Math.max(0, ...recovery.reports.map(exitCodeOf));
   },

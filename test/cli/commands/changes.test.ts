@@ -54,13 +54,14 @@ describe("options of every change", () => {
   });
 
   test("all of them", async () => {
-    const { options } = await asked("setmem", "web1", "1G", "--dry-run", "--force", "--timeout", "500ms", "--on-failure", "keep");
-    expect(options).toMatchObject({ dryRun: true, force: true, timeout: 500, onFailure: "keep" });
+    const { options } = await asked("setmem", "web1", "1G", "--dry-run", "--force", "--timeout", "500ms", "--undo-timeout", "2s", "--on-failure", "keep");
+    expect(options).toMatchObject({ dryRun: true, force: true, timeout: 500, undoTimeout: 2000, onFailure: "keep" });
   });
 
   test.each([
     [["--on-failure", "retry"], "--on-failure retry: give undo or keep"],
     [["--timeout", "soon"], '"soon": not a time'],
+    [["--undo-timeout", "never"], '"never": not a time'],
   ])("%j is a usage error", async (flags, why) => {
     const { code, stderr } = await play(["setmem", "web1", "1G", ...flags]);
     expect(code).toBe(2);
