@@ -24,7 +24,9 @@ export class ChangeError extends QmpctlError {
     const name = `${report.domain}: `;
     // Most errors of the domain begin with its name already.
     const what = why.startsWith(name) ? why : name + why;
-    super(restored ? "rolled-back" : "partial", `${what}${restored ? "; everything is as it was" : ""}`, options);
+    // A guest may still be on its way back, or somebody else has changed it meanwhile: then the report's values and notes say so.
+    const same = report.changes.every(({ dynamic: { outcome, before, actual } }) => outcome !== "rolled-back" || before === actual);
+    super(restored ? "rolled-back" : "partial", `${what}${restored ? `; ${same ? "everything is as it was" : "what was done is taken back"}` : ""}`, options);
     this.report = report;
   }
 }

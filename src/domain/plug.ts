@@ -25,7 +25,8 @@ export const plug: StepKind<PlugStep> = {
 
   inverse: (step, now) => {
     const slot = now.slots.find((it) => it.first === step.slot.first);
-    return slot?.plugged ? [unplugOf([slot], now)] : [];
+    // By another name it is somebody else's, who plugged it before us.
+    return slot?.device === step.id ? [unplugOf([slot], now)] : [];
   },
 };
 

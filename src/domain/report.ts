@@ -5,7 +5,7 @@ import type { Live } from "./live.ts";
 import { followUps } from "./follow-ups.ts";
 import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
 import type { Facts } from "./resource.ts";
-import { kindOf } from "./resources.ts";
+import { kindOf, nameOf } from "./resources.ts";
 
 /** What is known at the end of a change. */
 export interface Ending {
@@ -38,12 +38,20 @@ export function reportOf(ending: Ending): Report {
     changes,
     steps: ending.records.map((record) => reportStep(record, facts)),
     refusals: plan.refusals,
-    notes: ending.notes,
+    notes: [...ending.notes, ...meddled(changes)],
     ...followUps(outcome, ending),
     // A text that was never written and never will be is no news.
     ...(ending.config !== null && (ending.committed || ending.dryRun) ? { config: ending.config } : {}),
     elapsed: ending.elapsed,
   };
+}
+
+/** What is taken back and still not as it was, though nobody but the guest has a say in memory. */
+function meddled(changes: readonly ChangeReport[]): readonly string[] {
+  return changes.flatMap(({ change, dynamic: { outcome, before, actual } }) => {
+    const other = outcome === "rolled-back" && change.resource !== "memory" && before !== null && actual !== null && actual !== before;
+    return other ? [`${nameOf(change)}: ${before} before, ${actual} now: our part is taken back, somebody else changed it meanwhile`] : [];
+  });
 }
 
 function overall(changes: readonly ChangeReport[], { plan, dryRun, failure }: Ending): Outcome {

@@ -45,6 +45,16 @@ describe("a step that QEMU refuses", () => {
     expect([await scene.text(), await scene.files()]).toEqual([before, ["web1.json"]]);
   });
 
+  test("leaves alone what somebody else plugged into the slot meanwhile, and says that it is not as it was", async () => {
+    const scene = await runningDomain();
+    scene.qemu.refuses("device_add", "CPU[3] exists", ({ id }: { id: string }) => id === "vcpu3" && scene.qemu.plugged.set(3, "theirs") !== undefined);
+    const error = await failure(scene.domain.setVcpus(4, { scope: "both" }));
+    expect(error).toMatchObject({ code: "rolled-back", message: "web1: device_add: CPU[3] exists; what was done is taken back" });
+    expect(error.report.changes[0]).toMatchObject({ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back", before: 2, actual: 3 } });
+    expect(error.report.notes).toEqual(["vcpus: 2 before, 3 now: our part is taken back, somebody else changed it meanwhile"]);
+    expect([...scene.qemu.plugged]).toEqual([[0, ""], [1, ""], [3, "theirs"]]);
+  });
+
   test("has several steps undone in reverse", async () => {
     const scene = await runningDomain();
     scene.qemu.refuses("balloon", "the kernel can't");
