@@ -1,22 +1,21 @@
 #!/usr/bin/env node
 /*
  * A QEMU that replays: takes QEMU's command line, daemonises, writes the pidfile, opens the monitors, and answers from a transcript.
- * A launch config names it as its `emulator`. Node starts it twice for -daemonize, so it imports the play itself only where it is played.
+ * A launch config names it as its `emulator`, by a script of stand-in.ts, which is what puts it in the background.
  */
 import { writeFileSync } from "node:fs";
-import { argv, env, exit, stderr, stdout } from "node:process";
-import { daemonFailed, daemonize, daemonReady, isDaemon } from "./daemon.ts";
+import { argv, env, exit, stdout } from "node:process";
+import { couldNotStart, daemonReady } from "./daemon.ts";
 import { type EmulatorOptions, EmulatorRefusal, readEmulatorOptions } from "./emulator-options.ts";
 import { listLives } from "./lives.ts";
 
-const [, script = "", ...args] = argv;
+const [, , ...args] = argv;
 
 async function main(): Promise<number> {
   const options = readEmulatorOptions(args);
   const transcripts = listLives(options.replay ?? env["QMPCTL_REPLAY"] ?? "");
   if (transcripts.length === 0) throw new EmulatorRefusal("nothing to replay: name a transcript in QMPCTL_REPLAY, or with -replay");
   if (options.version) return printVersion(transcripts[0] ?? "");
-  if (options.daemonize && !isDaemon()) return daemonize(script, args, options.log !== undefined, (text) => stderr.write(text));
   return play(options, transcripts);
 }
 
@@ -47,8 +46,6 @@ function openLog(path: string): void {
 try {
   exit(await main());
 } catch (error) {
-  const why = `qemu-system: ${error instanceof EmulatorRefusal ? error.message : String(error)}`.replace(/^qemu-system: (qemu-system[-\w]*: )/, "$1");
-  if (isDaemon()) daemonFailed(`${why.trimEnd()}\n`);
-  else stderr.write(`${why.trimEnd()}\n`);
+  couldNotStart(`qemu-system: ${error instanceof EmulatorRefusal ? error.message : String(error)}`.replace(/^qemu-system: (qemu-system[-\w]*: )/, "$1"));
   exit(1);
 }

@@ -3,17 +3,16 @@
  * A QEMU that is recorded: takes QEMU's command line, starts the real one that QMPCTL_RECORD_EMULATOR names with it, stands between
  * clients and its monitors, and writes what they say to the file or folder that QMPCTL_RECORD names. So whole runs of a product are recorded.
  */
-import { argv, env, exit, stderr } from "node:process";
-import { daemonFailed, daemonize, daemonReady, isDaemon } from "./daemon.ts";
+import { argv, env, exit } from "node:process";
+import { couldNotStart, daemonReady } from "./daemon.ts";
 import { EmulatorRefusal, readEmulatorOptions } from "./emulator-options.ts";
 
-const [, script = "", ...args] = argv;
+const [, , ...args] = argv;
 
 async function main(): Promise<number> {
   const [binary, into] = [env["QMPCTL_RECORD_EMULATOR"] ?? "qemu-system-x86_64", env["QMPCTL_RECORD"]];
   if (into === undefined) throw new EmulatorRefusal("QMPCTL_RECORD names no file or folder to record to");
   const options = readEmulatorOptions(args);
-  if (options.daemonize && !isDaemon()) return daemonize(script, args, options.log !== undefined, (text) => stderr.write(text));
   const { recordLife } = await import("./recorded-life.ts");
   const life = await recordLife(binary, args, options, into);
   daemonReady();
@@ -24,8 +23,6 @@ async function main(): Promise<number> {
 try {
   exit(await main());
 } catch (error) {
-  const why = error instanceof EmulatorRefusal ? error.message : `recording-emulator: ${String(error)}`;
-  if (isDaemon()) daemonFailed(`${why.trimEnd()}\n`);
-  else stderr.write(`${why.trimEnd()}\n`);
+  couldNotStart(error instanceof EmulatorRefusal ? error.message : `recording-emulator: ${String(error)}`);
   exit(1);
 }

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { execPath, kill, pid } from "node:process";
 import { fileURLToPath } from "node:url";
 import { HostError } from "../errors.ts";
+import { DAEMON, READY } from "./daemon.ts";
 import { DepartureError } from "./departure.ts";
 import { listLives, type Note, readNotes } from "./lives.ts";
 import { joinWords } from "./shell-words.ts";
@@ -52,9 +53,31 @@ async function prepare(program: string, settings: (state: string) => Readonly<Re
   await Promise.all(["config", "run", "state"].map((it) => mkdir(join(folder, it), { mode: 0o700 })));
   const variables = Object.entries(settings(join(folder, "state"))).map(([key, value]) => `${key}=${joinWords([value])}`);
   const emulator = join(folder, "qemu-system-x86_64");
-  await writeFile(emulator, `#!/bin/sh\nexport ${variables.join(" ")}\nexec ${joinWords([execPath, script])} "$@"\n`);
+  await writeFile(emulator, launcher(variables, joinWords([execPath, script])));
   await chmod(emulator, 0o755);
   return folder;
+}
+
+/**
+ * The script that a launch config names. For `-daemonize` it runs the program in the background, in a session of its own, and waits until that one
+ * says on descriptor 3 how it went, see daemon.ts: Node can't fork, and to start it twice takes twice as long. QEMU keeps its stderr when it has a log (`-D`).
+ */
+function launcher(variables: readonly string[], program: string): string {
+  return `#!/bin/sh
+export ${variables.join(" ")}
+daemon=
+exec 4>/dev/null
+for word do case $word in
+-daemonize | --daemonize) daemon=yes ;;
+-D | --D) exec 4>&2 ;;
+esac done
+[ "$daemon" ] || exec ${program} "$@"
+export ${DAEMON}=yes
+answer=$(setsid ${program} "$@" 3>&1 </dev/null >/dev/null 2>&4 4>&- &)
+[ "$answer" = ${READY} ] && exit
+[ -z "$answer" ] || printf '%s\\n' "$answer" >&2
+exit 1
+`;
 }
 
 /** The program beside this file, or beside where this was bundled from, or, when this runs from its source, what was built from it. */
