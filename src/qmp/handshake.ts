@@ -54,12 +54,14 @@ class Reader {
   readonly early: QmpEvent[] = [];
   readonly messages: AsyncIterator<readonly Message[]>;
   readonly #patience: Patience;
+  readonly #peer: string;
   #batch: readonly Message[] = [];
   #next = 0;
 
   constructor(transport: Transport, patience: Patience) {
     this.messages = transport[Symbol.asyncIterator]();
     this.#patience = patience;
+    this.#peer = transport.peer;
   }
 
   async find(wanted: (message: Message) => boolean, complain: Complaint, late: string): Promise<Message> {
@@ -89,7 +91,8 @@ class Reader {
   async #read(complain: Complaint, late: string): Promise<readonly Message[]> {
     const turn = await this.#patience.within(
       this.messages.next().catch((cause: unknown) => {
-        throw complain(messageOf(cause), cause);
+        // What is not QMP has the peer's name in it already.
+        throw complain(messageOf(cause).replace(`${this.#peer}: `, ""), cause);
       }),
       () => complain(late.replace("{}", String(this.#patience.timeout))),
     );
