@@ -7,11 +7,12 @@ import { eventNow } from "./event.ts";
 import { majorOf } from "./greeting.ts";
 import { fromPlain } from "./json-value.ts";
 import { parsePlace } from "./listening.ts";
+import { isRelease, schemaFor } from "./recorded-schema.ts";
 import type { Said } from "./request.ts";
 import { IDLE, Stage } from "./stage.ts";
 import { EventThrottle } from "./throttle.ts";
 import { timelineOf } from "./timeline.ts";
-import { readSchema, type SchemaEntry, Vocabulary } from "./vocabulary.ts";
+import { type SchemaEntry, Vocabulary } from "./vocabulary.ts";
 import { parseTranscript, placeOf, readTranscript, type Transcript } from "./transcript.ts";
 
 /** Bad weather on every connection. A transcript's directives can do the same at one point of it. */
@@ -52,10 +53,11 @@ export interface ReplayOptions {
   /** When nobody asked for so many milliseconds, the scene's next recorded event comes. Default 250. */
   readonly idle?: number;
   /**
-   * A recorded reply to query-qmp-schema, or its file's path: what the transcript does not have is then refused in QEMU's own words where QEMU
-   * would refuse it (an unknown command, arguments that are missing or wrong), and is no departure.
+   * What QEMU understands: a release that comes with this package (`"7.2"`), or a reply to query-qmp-schema, or its file's path; false for none. What
+   * the transcript does not have is refused in QEMU's own words where QEMU would refuse it (an unknown command, arguments that are missing or
+   * wrong), and is no departure. Default: the release that the transcript names, where it is one of those.
    */
-  readonly schema?: string | readonly SchemaEntry[];
+  readonly schema?: string | readonly SchemaEntry[] | false;
   /** Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error. */
   readonly answers?: Readonly<Record<string, (args: unknown) => unknown>>;
 }
@@ -94,7 +96,7 @@ export interface ReplayServer extends AsyncDisposable {
 
 /** Starts a replay; resolves when all monitors listen. Throws TranscriptError for a damaged one, UsageError for an address that is none. */
 export async function startReplay(options: ReplayOptions = {}): Promise<ReplayServer> {
-  const transcript = typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? parseTranscript("#! end\n", "nothing"));
+  const transcript = typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? nothing(options.schema));
   const places = options.monitors ?? [{ name: "control" }, { name: "watch" }];
   const timeline = timelineOf(transcript);
   const stage = new Stage({
@@ -104,7 +106,7 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
     oob: options.oob,
     idle: options.idle ?? IDLE,
     answers: options.answers ?? {},
-    vocabulary: new Vocabulary(typeof options.schema === "string" ? await readSchema(options.schema) : options.schema, majorOf(timeline)),
+    vocabulary: new Vocabulary(await schemaFor(options.schema, transcript.provenance), majorOf(timeline)),
   });
   const folder = places.some((it) => it.address === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
   const replay = new Replay(stage, transcript, folder);
@@ -116,6 +118,11 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
     await replay.close();
     throw error;
   }
+}
+
+/** A recording of nothing, by the release whose schema is wanted. */
+function nothing(schema: ReplayOptions["schema"]): Transcript {
+  return parseTranscript(`${isRelease(schema) ? `# qemu: ${schema}.0\n` : ""}#! end\n`, "nothing");
 }
 
 class Replay implements ReplayServer {

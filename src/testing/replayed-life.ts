@@ -7,6 +7,7 @@ import { eventNow } from "./event.ts";
 import { majorOf } from "./greeting.ts";
 import { parsePlace } from "./listening.ts";
 import { takeLife, writeNote } from "./lives.ts";
+import { type SchemaChoice, schemaFor } from "./recorded-schema.ts";
 import { splitWords } from "./shell-words.ts";
 import { IDLE, Stage } from "./stage.ts";
 import { timelineOf } from "./timeline.ts";
@@ -38,7 +39,7 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
     oob: undefined,
     idle: IDLE,
     answers: {},
-    vocabulary: new Vocabulary(undefined, majorOf(timeline)),
+    vocabulary: new Vocabulary(await schemaFor(schemaSetting(), transcript.provenance), majorOf(timeline)),
     onDeparture: (departure) => notes.departure(departure),
     onChange: () => notes.unplayed(stage),
     onStderr: (text) => writeSync(2, text),
@@ -50,6 +51,12 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
   if (state !== undefined) endWithOwner(state);
   notes.unplayed(stage);
   return { ended: stage.exited.then((status) => finish(status, options, notes)) };
+}
+
+/** As `fakeMachine` was told. */
+function schemaSetting(): SchemaChoice {
+  const told = env["QMPCTL_REPLAY_SCHEMA"];
+  return told === "" ? false : told;
 }
 
 /** A life that begins with stderr and exit is one that never began. */

@@ -4,19 +4,16 @@ import { Client, type ClientWeather } from "./client.ts";
 import { handled } from "./answers.ts";
 import type { Departure } from "./departure.ts";
 import type { Directive } from "./directive.ts";
+import { Dispatcher, type Turn } from "./dispatcher.ts";
 import { FakeMonitor } from "./fake-monitor.ts";
 import { greetingOf } from "./greeting.ts";
 import { FakeThreads } from "./fake-threads.ts";
-import type { Input } from "./json-input.ts";
 import { asKept, canonical, formatJson, type Json, toPlain } from "./json-value.ts";
 import { Playhead } from "./playhead.ts";
 import { withId, withPresent } from "./rendering.ts";
 import { generic, negotiate, type Refusal, refusalReply, type Request, type Said, successReply, toRequest, wrongCapabilities } from "./request.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Vocabulary } from "./vocabulary.ts";
-
-/** Milliseconds after which one who ended his half of the connection, and waits for a reply, is taken to have left. */
-const DESERTED = 100;
 
 /**
  * Milliseconds without a request after which a recorded event comes by itself. Long enough that a busy machine's client, who only takes its time
@@ -41,7 +38,7 @@ export interface StageOptions {
 }
 
 /**
- * QEMU's part of the play: monitors, one dispatcher for all of them (R34), and a playhead that says what comes next.
+ * QEMU's part of the play: monitors, a dispatcher, and a playhead that says what comes next.
  * What concerns the protocol goes by rule; what concerns the machine goes by the recording.
  */
 export class Stage {
@@ -53,8 +50,7 @@ export class Stage {
   /** Resolved with the recorded exit status when QEMU has ended. */
   readonly exited: Promise<string>;
   readonly #options: StageOptions;
-  readonly #turns: { readonly input: Input; readonly client: Client; readonly monitor: FakeMonitor }[] = [];
-  #running = false;
+  readonly #dispatcher = new Dispatcher((turn) => this.#answer(turn));
   #deserted = false;
   #opened = false;
   #dead = false;
@@ -99,6 +95,7 @@ export class Stage {
   async exit(status: string, abrupt = false): Promise<void> {
     if (this.#dead) return;
     this.#dead = true;
+    this.#dispatcher.stop();
     clearTimeout(this.#idle);
     await Promise.all(this.monitors.map((it) => it.close(abrupt)));
     await this.threads.close();
@@ -107,13 +104,13 @@ export class Stage {
 
   #admit(socket: Socket, nth: number, monitor: FakeMonitor): Client {
     const prologue = this.#options.timeline.prologues.filter((it) => it.monitor === monitor.name)[nth];
-    const client: Client = new Client(socket, { prologue, weather: this.#options.weather, major: this.#options.vocabulary.major }, (input) => this.#hear(input, client, monitor));
+    const client: Client = new Client(socket, { prologue, weather: this.#options.weather, major: this.#options.vocabulary.major }, (input) => this.#dispatcher.hear({ input, client, monitor }));
     this.happen(prologue?.before ?? [], client);
     const { greeting, before, deaf } = this.#options.weather;
     if (before !== undefined) client.outlet.raw(before);
     if (greeting !== "never") client.outlet.greet(greetingOf(this.#options.timeline, monitor.name, nth, this.#options.oob), prologue?.modifiers ?? [], greeting);
     if (deaf !== true) client.read();
-    void client.gone.then(() => this.#farewell(client));
+    void client.gone.then(() => this.#dispatcher.farewell(client));
     socket.once("close", () => {
       if (client.negotiated && this.audience.every((it) => it === client)) this.#deserted = true;
     });
@@ -126,48 +123,7 @@ export class Stage {
     for (const client of clients) client.suffer(directive);
   }
 
-  #hear(input: Input, client: Client, monitor: FakeMonitor): void {
-    if (client.queue.includes(input)) {
-      this.#turns.push({ input, client, monitor });
-      void this.#run();
-    } else void this.#overtake(input, client, monitor);
-  }
-
-  /** What is out of band is carried out as it is read: nothing after it is read before it is answered. */
-  async #overtake(input: Input, client: Client, monitor: FakeMonitor): Promise<void> {
-    client.overtaking = true;
-    await this.#answer(input, client, monitor);
-    client.overtaking = false;
-    client.proceed();
-  }
-
-  /** One request after the other, whoever asked: QEMU has one dispatcher. */
-  async #run(): Promise<void> {
-    if (this.#running) return;
-    this.#running = true;
-    for (let turn = this.#turns.shift(); turn !== undefined && !this.#dead; turn = this.#turns.shift()) {
-      const { input, client, monitor } = turn;
-      if (client.socket.destroyed) continue;
-      client.executing = true;
-      client.queue.splice(client.queue.indexOf(input), 1);
-      if (client.oob) client.proceed();
-      await this.#answer(input, client, monitor);
-      client.executing = false;
-      client.proceed();
-      this.#farewell(client);
-    }
-    this.#running = false;
-  }
-
-  /** A client that will say no more gets all its replies, then the end (R37). */
-  #farewell(client: Client): void {
-    if (!client.left) return;
-    if (!client.executing && client.queue.length === 0) return client.outlet.end();
-    // From here one who has ended his half looks like one who has left altogether. Who waits this long has left: others get his place.
-    setTimeout(() => client.socket.destroy(), DESERTED).unref();
-  }
-
-  async #answer(input: Input, client: Client, monitor: FakeMonitor): Promise<void> {
+  async #answer({ input, client, monitor }: Turn): Promise<void> {
     clearTimeout(this.#idle);
     const request = "error" in input ? generic(input.error, undefined) : toRequest(asKept(input.value), client.oob);
     const refused = "desc" in request ? request : this.#byRule(request, client);
@@ -225,9 +181,10 @@ export class Stage {
   /** What needs no machine to be answered: the schema itself, and what it does not allow. */
   #unasked(request: Request): string | undefined {
     const { vocabulary, answers } = this.#options;
-    const refusal = vocabulary.refusal(request);
+    const answered = Object.hasOwn(answers, request.command);
+    const refusal = vocabulary.refusal(request, answered);
     if (refusal !== undefined) return formatJson(refusalReply(refusal));
-    const known = Object.hasOwn(answers, request.command) ? undefined : vocabulary.introduce(request.command);
+    const known = answered ? undefined : vocabulary.introduce(request.command);
     return known === undefined ? undefined : formatJson(successReply(known, request.id));
   }
 

@@ -10,6 +10,7 @@ import { HostError } from "../errors.ts";
 import { DAEMON, READY } from "./daemon.ts";
 import { DepartureError } from "./departure.ts";
 import { listLives, type Note, readNotes } from "./lives.ts";
+import { isRelease, schemaFor } from "./recorded-schema.ts";
 import { joinWords } from "./shell-words.ts";
 import { readTranscript } from "./transcript.ts";
 
@@ -29,13 +30,16 @@ export interface StandIn extends AsyncDisposable {
 
 /**
  * An emulator that replays one life a start, so that start, restart and shutdown run whole without QEMU. `lives` are transcripts in order, or
- * a folder of them (`1.qmp`, `2.qmp`, …); one start more fails. Throws TranscriptError for a damaged one, HostError where the package is not built.
+ * a folder of them (`1.qmp`, `2.qmp`, …); one start more fails. `schema`: as for `startReplay`, by its release or file. Throws TranscriptError for a damaged one, HostError where the package is not built.
  */
-export async function fakeMachine(options: { readonly lives: string | readonly string[] }): Promise<StandIn> {
+export async function fakeMachine(options: { readonly lives: string | readonly string[]; readonly schema?: string | false }): Promise<StandIn> {
   const named = typeof options.lives === "string" ? [options.lives] : options.lives;
   const lives = listLives(named.map((it) => resolve(it)).join(":"));
   const transcripts = await Promise.all(lives.map(readTranscript));
-  return new Machine(await prepare("fake-emulator", (state) => ({ QMPCTL_REPLAY: lives.join(":"), QMPCTL_REPLAY_STATE: state, QMPCTL_REPLAY_OWNER: String(pid) })), transcripts.length);
+  await schemaFor(options.schema, {});
+  const schema = options.schema === undefined ? {} : { QMPCTL_REPLAY_SCHEMA: options.schema === false ? "" : isRelease(options.schema) ? options.schema : resolve(options.schema) };
+  const settings = (state: string) => ({ QMPCTL_REPLAY: lives.join(":"), QMPCTL_REPLAY_STATE: state, QMPCTL_REPLAY_OWNER: String(pid), ...schema });
+  return new Machine(await prepare("fake-emulator", settings), transcripts.length);
 }
 
 /**

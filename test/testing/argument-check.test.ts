@@ -27,6 +27,30 @@ it("what the schema allows and the transcript does not have is a departure still
   await expect(server.close()).rejects.toThrow("balloon");
 });
 
+it("the release that a transcript names is known by itself, unless nobody shall know one", async () => {
+  const transcript = parseTranscript("# qemu: 5.2.0 (Debian 1:5.2)\n# arch: x86_64\n#! end\n", "inline.qmp");
+  await using server = await startReplay({ transcript });
+  await using client = await wireClient(server.address);
+  await client.negotiate();
+  expect(await client.ask("chardev-add", { id: "a", backend: { type: "nope" } })).toMatchObject({ error: { desc: "Invalid parameter 'nope'" } });
+  expect(await client.ask("device-sync-config")).toMatchObject({ error: { class: "CommandNotFound" } });
+  const ignorant = await startReplay({ transcript, schema: false });
+  await using other = await wireClient(ignorant.address);
+  await other.negotiate();
+  expect(await other.ask("device-sync-config")).toMatchObject({ error: { desc: expect.stringContaining("not as recorded") as string } });
+  await expect(ignorant.close()).rejects.toThrow("device-sync-config");
+});
+
+it("a release can be asked for, and is greeted with; what a test answers by itself is known", async () => {
+  await using server = await startReplay({ schema: "11.1", answers: { "x-mine": () => 1, balloon: () => ({}) } });
+  await using client = await wireClient(server.address);
+  expect(await client.message()).toMatchObject({ QMP: { version: { qemu: { major: 11, minor: 1 } } } });
+  await client.ask("qmp_capabilities");
+  expect(await client.ask("x-mine")).toEqual({ return: 1 });
+  expect(await client.ask("balloon")).toMatchObject({ error: { desc: "Parameter 'value' is missing" } });
+  await expect(startReplay({ schema: "4.0" })).rejects.toThrow('schema "4.0": recorded are 10.0, 11.1, 5.2, 7.2');
+});
+
 it("the schema itself can be asked for", async () => {
   await using server = await startReplay({ schema });
   await using client = await wireClient(server.address);
