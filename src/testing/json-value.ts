@@ -92,10 +92,11 @@ export function toPlain(value: Json): unknown {
   return isNumber(value) ? Number(value.digits) : value;
 }
 
-/** A plain value (as handlers return it) as ours. Members that are undefined are left out; bigints are kept exactly. */
+/** A plain value (as handlers return it) as ours, `inf` and `nan` too: QEMU prints them (R19). Members that are undefined are left out; bigints are kept exactly. */
 export function fromPlain(value: unknown): Json {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "bigint") return { digits: value.toString() };
+  if (typeof value === "number" && !Number.isFinite(value)) return { digits: String(value).replace("Infinity", "inf").toLowerCase(), real: true };
   if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) < 2 ** 53 ? { digits: String(value) } : qemuNumber(String(value));
   if (Array.isArray(value)) return value.map(fromPlain);
   if (typeof value !== "object") throw new TypeError(`can't be said in JSON: ${String(value)}`);

@@ -12,6 +12,8 @@ export interface OutletWeather {
   pretty?: boolean | undefined;
   /** Milliseconds before each message. */
   delay?: number | undefined;
+  /** Bytes a millisecond that are written; undefined writes at once. */
+  writeRate?: number | undefined;
 }
 
 /** The writing half of one connection: everything in order, in whatever pieces the weather asks for. */
@@ -84,7 +86,8 @@ export class Outlet {
     for (const piece of pieces) {
       if (this.#socket.destroyed) return;
       this.#write(piece);
-      await new Promise((resolve) => setImmediate(resolve));
+      const { writeRate } = this.weather;
+      await new Promise((resolve) => (writeRate === undefined ? setImmediate(resolve) : setTimeout(resolve, piece.length / writeRate)));
     }
   }
 
@@ -101,8 +104,9 @@ export class Outlet {
 }
 
 function piecesOf(bytes: Buffer, weather: OutletWeather): readonly Buffer[] {
-  if (weather.chunk !== undefined) {
-    const size = Math.max(1, weather.chunk);
+  const chunk = weather.chunk ?? weather.writeRate;
+  if (chunk !== undefined) {
+    const size = Math.max(1, Math.floor(chunk));
     return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
   }
   if (weather.splitLineEnd === true && bytes.at(-2) === 13) return [bytes.subarray(0, -1), bytes.subarray(-1)];

@@ -31,6 +31,8 @@ export interface Weather {
   readonly before?: string;
   /** Bytes a millisecond that the server reads. */
   readonly readRate?: number;
+  /** Bytes a millisecond that it writes. */
+  readonly writeRate?: number;
   /** The server reads nothing. */
   readonly deaf?: boolean;
 }
@@ -58,7 +60,7 @@ export interface ReplayOptions {
    * wrong), and is no departure. Default: the release that the transcript names, where it is one of those.
    */
   readonly schema?: string | readonly SchemaEntry[] | false;
-  /** Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error. */
+  /** Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error. Without a recording `quit` is answered as QEMU does. */
   readonly answers?: Readonly<Record<string, (args: unknown) => unknown>>;
 }
 
@@ -99,13 +101,13 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
   const transcript = typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? nothing(options.schema));
   const places = options.monitors ?? [{ name: "control" }, { name: "watch" }];
   const timeline = timelineOf(transcript);
-  const stage = new Stage({
+  const stage: Stage = new Stage({
     timeline,
     monitors: places.map((it) => it.name),
     weather: options.weather ?? {},
     oob: options.oob,
     idle: options.idle ?? IDLE,
-    answers: options.answers ?? {},
+    answers: { ...(options.transcript === undefined ? { quit: () => stage.quit() } : {}), ...options.answers },
     vocabulary: new Vocabulary(await schemaFor(options.schema, transcript.provenance), majorOf(timeline)),
   });
   const folder = places.some((it) => it.address === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;

@@ -6,6 +6,7 @@ import type { Departure } from "./departure.ts";
 import type { Directive } from "./directive.ts";
 import { Dispatcher, type Turn } from "./dispatcher.ts";
 import { FakeMonitor } from "./fake-monitor.ts";
+import { eventNow } from "./event.ts";
 import { greetingOf } from "./greeting.ts";
 import { FakeThreads } from "./fake-threads.ts";
 import { asKept, canonical, formatJson, type Json, toPlain } from "./json-value.ts";
@@ -89,6 +90,17 @@ export class Stage {
       if (happening.kind === "weather") this.#weather(happening.directive, to === undefined ? this.clients : [to]);
       else for (const client of early ? [to] : this.audience) client.outlet.message(happening.text, happening.modifiers);
     }
+  }
+
+  /** QEMU ends as it was told to: it says so, answers, and closes (R38); 5.2 answers first. */
+  quit(): void {
+    const late = this.#options.vocabulary.major < 6;
+    const tell = (): void => this.broadcast(eventNow("SHUTDOWN", { guest: false, reason: "host-qmp-quit" }));
+    if (!late) tell();
+    setImmediate(() => {
+      if (late) tell();
+      void this.exit("0");
+    });
   }
 
   /** QEMU ends: connections close when what is written has gone out (`abrupt`: at once). */

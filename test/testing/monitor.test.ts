@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseTranscript, QmpFailure, type ReplayOptions, startReplay, type Weather } from "../../src/testing/index.ts";
+import { connect } from "../../src/qmp/session.ts";
 import { wireClient } from "./wire-client.ts";
 
 const ECHO: ReplayOptions = { answers: { "query-name": () => ({}), "query-yank": () => [], fail: () => { throw new QmpFailure("DeviceNotActive", "no balloon"); } } };
@@ -157,6 +158,30 @@ describe("the protocol goes by rule", () => {
     expect(seen).toEqual([{ actual: 1 }, { id: "a", open: true }, { id: "b", open: true }, "STOP", "RESUME", { actual: 3 }, { id: "a", open: true }, { actual: 4 }, "RESET"]);
   });
 
+  it("R38: without a recording it ends when told to quit: the event, the reply, the end", async () => {
+    await using server = await startReplay(ECHO);
+    await using client = await wireClient(server.address);
+    await client.negotiate();
+    expect(await client.ask("quit")).toEqual({ return: {} });
+    expect(client.events).toMatchObject([{ event: "SHUTDOWN", data: { guest: false, reason: "host-qmp-quit" } }]);
+    await client.ended;
+    expect(await server.exited).toBe("0");
+  });
+
+  it("R19: says numbers that are none in JSON, where a test has it do so", async () => {
+    await using server = await startReplay({ answers: { "query-name": () => [Infinity, -Infinity, NaN, 2 ** 70, 0.1] } });
+    await using client = await wireClient(server.address);
+    await client.negotiate();
+    client.send('{"execute":"query-name"}');
+    expect(await client.line()).toBe('{"return": [inf, -inf, nan, 1.1805916207174113e+21, 0.10000000000000001]}');
+  });
+
+  it("gives replies of 12 MiB", async () => {
+    await using server = await startReplay({ answers: { "query-name": () => ({ name: "\u00e9".repeat(2 << 20) }) } });
+    await using session = await connect(server.address);
+    expect((await session.execute("query-name")).name).toHaveLength(2 << 20);
+  });
+
   it("listens on a free TCP port too", async () => {
     await using server = await startReplay({ ...ECHO, monitors: [{ name: "control", address: "tcp:127.0.0.1:0" }] });
     await using client = await wireClient(server.address);
@@ -167,7 +192,7 @@ describe("the protocol goes by rule", () => {
 
 describe("weather", () => {
   it.each<[string, Weather]>([
-    ["bytewise", { chunk: 1 }], ["in threes", { chunk: 3 }], ["CR and LF apart", { splitLineEnd: true }], ["late", { delay: 1 }], ["read slowly", { readRate: 10 }], ["greeted late", { greeting: 5 }],
+    ["bytewise", { chunk: 1 }], ["in threes", { chunk: 3 }], ["CR and LF apart", { splitLineEnd: true }], ["late", { delay: 1 }], ["read slowly", { readRate: 10 }], ["written slowly", { writeRate: 20 }], ["a byte at a time, slowly", { chunk: 1, writeRate: 100 }], ["greeted late", { greeting: 5 }],
   ])("%s, the same is said", async (_name, weather) => {
     await using server = await startReplay({ ...ECHO, weather });
     await using client = await wireClient(server.address);
