@@ -3,12 +3,10 @@
 import { parseArgs } from "node:util";
 import { qemus, type Qemu } from "../test/qemu/machine.ts";
 import { openFake } from "./faults/fake-rig.ts";
-import { FAKE_FAULTS, mountFaults } from "./faults/fake-faults.ts";
-import { type Fault, FAULTS } from "./faults/faults.ts";
 import { randomKills } from "./faults/kills.ts";
+import { type Course, onFake, onReal } from "./faults/matrix.ts";
 import { openReal } from "./faults/real-rig.ts";
-import type { Rig } from "./faults/rig.ts";
-import { type Outcome, tryFault } from "./faults/run.ts";
+import type { Outcome } from "./faults/run.ts";
 import { FAKE_CHOICES, OLD_CHOICES, REAL_CHOICES, runSequences } from "./faults/model-run.ts";
 import { printTable } from "./faults/table.ts";
 
@@ -72,43 +70,14 @@ async function matrix({ real, fake, all, wanted }: Options): Promise<number> {
     outcomes.push(outcome);
     if (outcome.result === "broken") console.error(`NOT HELD: ${outcome.machine}: ${outcome.fault} at ${outcome.step}: ${outcome.why}`);
   };
-  if (fake) await onFake(wanted, note);
-  for (const qemu of real) await onReal(qemu, (fault, step) => wanted(fault.name, step) && (all || (fault.onReal ?? fault.steps).includes(step)), note);
+  const course: Course = { all, wanted, note };
+  if (fake) await onFake(course);
+  for (const qemu of real) await onReal(qemu, course);
   printTable(outcomes);
   const held = outcomes.filter(({ result }) => result === "held").length;
   const broken = outcomes.filter(({ result }) => result === "broken").length;
   console.log(`\n${outcomes.length} faults tried, ${held} held, ${broken} not held, ${outcomes.length - held - broken} at steps that the change does not have there; ${Math.round((performance.now() - start) / 1000)} s`);
   return broken === 0 && held > 0 ? 0 : 1;
-}
-
-/** A fake is cheap: each fault has its own. */
-async function onFake(wanted: Options["wanted"], note: (outcome: Outcome) => void): Promise<void> {
-  let turn = 0;
-  for (const fault of [...FAULTS, ...FAKE_FAULTS, ...(await mountFaults())]) {
-    for (const step of fault.steps.filter((it) => wanted(fault.name, it) && !(fault.name.startsWith("QEMU stopped")))) {
-      await using rig = await openFake(fault.shrinks);
-      note(await tryFault(rig, fault, step, turn++ % 2 === 0 ? "finish" : "undo"));
-    }
-  }
-}
-
-/** One machine for all faults, as long as it lives; those that cost it come last. */
-async function onReal(qemu: Qemu, wanted: (fault: Fault, step: string) => boolean, note: (outcome: Outcome) => void): Promise<void> {
-  const cases = FAULTS.flatMap((fault) => fault.steps.filter((step) => wanted(fault, step)).map((step) => ({ fault, step })));
-  const costs = ({ fault }: { fault: Fault }): number => Number(fault.name === "QEMU killed");
-  let rig: Rig | undefined;
-  try {
-    for (const [turn, { fault, step }] of cases.toSorted((one, other) => costs(one) - costs(other)).entries()) {
-      if (rig !== undefined && (await rig.look().catch(() => null)) === null) rig = void (await rig[Symbol.asyncDispose]());
-      rig ??= await openReal(qemu);
-      const outcome = await tryFault(rig, fault, step, turn % 2 === 0 ? "finish" : "undo");
-      note(outcome);
-      // What is broken is not built upon.
-      if (outcome.result === "broken") rig = void (await rig[Symbol.asyncDispose]());
-    }
-  } finally {
-    await rig?.[Symbol.asyncDispose]();
-  }
 }
 
 process.exitCode = await main();

@@ -14,7 +14,7 @@ import { configOf, GIB, textOf } from "../../test/domain/facts.ts";
 import { FakeQemu } from "../../test/domain/fake-qemu.ts";
 import { privateFolder } from "../../test/qemu/machine.ts";
 import { Proxy } from "./proxy.ts";
-import { type Look, maskOf, type Rig } from "./rig.ts";
+import { type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 
 /** A domain whose QEMU is played: a process that has threads, and a monitor that answers for it. */
 export interface FakeRig extends Rig {
@@ -23,7 +23,8 @@ export interface FakeRig extends Rig {
 }
 
 /** Starts a fake: 1 GiB of 2, no pins, one vCPU of four; four of four, to shrink. */
-export async function openFake(shrinks = false): Promise<FakeRig> {
+export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
+  const shrinks = kind === "shrink";
   const folder = await privateFolder();
   const options = { configDir: join(folder.path, "etc"), runtimeDir: join(folder.path, "run") };
   const place = await placeOf("web", options);
@@ -70,6 +71,7 @@ export async function openFake(shrinks = false): Promise<FakeRig> {
   return {
     name: "fake",
     real: false,
+    replugs: true,
     ends: shrinks
       ? { pinned: [], base: { memory: "1GiB", vcpus: 4, mask }, wanted: { memory: "1GiB", vcpus: 2, mask } }
       : { pinned: [0, 1, 2], base: { memory: "1GiB", vcpus: 1, mask }, wanted: { memory: "512MiB", vcpus: 4, mask: "0" } },

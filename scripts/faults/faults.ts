@@ -3,13 +3,13 @@ import { rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Allowed } from "./check.ts";
 import type { Verdict } from "./proxy.ts";
-import { Command, type Ended, type Rig, textOf } from "./rig.ts";
+import { type Command, type Ended, type Kind, type Oddity, type Rig, textOf } from "./rig.ts";
 import { at, DISK_STEPS, diskFault, type DiskStep, MONITOR_STEPS, type MonitorStep } from "./steps.ts";
 
 /** What a fault is tried with: starts the command under test, once. */
 export interface Trial {
   readonly rig: Rig;
-  readonly start: (more?: ConstructorParameters<typeof Command>[2], ...words: readonly string[]) => Command;
+  readonly start: (more?: Oddity, ...words: readonly string[]) => Command;
 }
 
 /** How a try went: how the command ended, what is allowed besides, and whether the step was reached at all. */
@@ -27,19 +27,21 @@ export interface Fault {
   readonly steps: readonly string[];
   /** Steps tried on a real QEMU; all where it is not said. */
   readonly onReal?: readonly string[];
-  /** The change takes vCPUs away, where the others plug some. */
-  readonly shrinks?: boolean;
+  /** The machine that it takes; the usual one where it is not said. */
+  readonly kind?: Kind;
+  /** Why it can't be tried on this host; null where it can. */
+  readonly obstacle?: () => Promise<string | null>;
   readonly run: (trial: Trial, step: string) => Promise<Tried>;
 }
 
 type Act = (trial: Trial, command: Command) => Verdict | Promise<Verdict>;
 
 /** A fault that strikes when a message of the change passes. */
-function atMessage(act: Act, allowed: Allowed = {}, ...words: readonly string[]): Fault["run"] {
+export function atMessage(act: Act, allowed: Allowed = {}, oddity: Oddity = {}, ...words: readonly string[]): Fault["run"] {
   return async (trial, step) => {
     let command: Command | undefined;
     const trigger = at(trial.rig, step as MonitorStep, () => act(trial, command as Command));
-    command = trial.start({}, ...words);
+    command = trial.start(oddity, ...words);
     const ended = await command.ended;
     trial.rig.proxy.arm(undefined);
     return { ended, allowed, reached: trigger.reached };
@@ -88,7 +90,7 @@ const stoppedAndContinued: Fault["run"] = (trial, step) =>
 
 /** QEMU stands still until the command has ended. */
 const stoppedForGood: Fault["run"] = async (trial, step) => {
-  const tried = await atMessage(({ rig }) => (process.kill(rig.pid, "SIGSTOP"), undefined), { codes: step === "read" ? [3] : [1, 4], deaf: true }, "--timeout", "500ms")(trial, step);
+  const tried = await atMessage(({ rig }) => (process.kill(rig.pid, "SIGSTOP"), undefined), { codes: step === "read" ? [3] : [1, 4], deaf: true }, {}, "--timeout", "500ms")(trial, step);
   process.kill(trial.rig.pid, "SIGCONT");
   // It first does what it had taken in before it stood still.
   await trial.rig.look();
@@ -147,7 +149,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "socket reset", steps: ["connect", "read"], run: atMessage(({ rig }) => (rig.proxy.reset(), "break"), { codes: [0, 3], deaf: true }) },
   { name: "socket reset", steps: ["undo"], run: atUndo(() => "break", { codes: [1] }) },
   { name: "reply late", steps: ["plugged", "ballooned"], onReal: ["ballooned"], run: atMessage(async () => (await wait(300), undefined), { codes: [0] }) },
-  { name: "reply never", steps: ["plugged", "ballooned"], onReal: ["plugged"], run: atMessage(() => "drop", { codes: [0, 1] }, "--timeout", "500ms") },
+  { name: "reply never", steps: ["plugged", "ballooned"], onReal: ["plugged"], run: atMessage(() => "drop", { codes: [0, 1] }, {}, "--timeout", "500ms") },
   { name: "reply for another call", steps: ["plugged", "ballooned"], onReal: ["ballooned"], run: forAnotherCall },
   { name: "SIGINT", steps: BEFORE_END, onReal: ["read", "plugged", "balloon", "wait"], run: atMessage(signalling("SIGINT"), { codes: [130] }) },
   { name: "SIGTERM", steps: BEFORE_END, onReal: ["wait"], run: atMessage(signalling("SIGTERM"), { codes: [130] }) },

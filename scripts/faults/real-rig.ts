@@ -1,9 +1,10 @@
 /// <reference lib="esnext.disposable" />
 import { join } from "node:path";
+import type { GuestOptions } from "../../test/qemu/guest.ts";
 import type { Qemu } from "../../test/qemu/machine.ts";
-import { openScene } from "../../test/qemu/scene.ts";
+import { openScene, type Scene } from "../../test/qemu/scene.ts";
 import { Proxy } from "./proxy.ts";
-import { type Look, maskOf, type Rig } from "./rig.ts";
+import { type Ends, type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 
 /** A QEMU under software emulation starts no more vCPU threads in its life than it has room for: room for many changes. */
 const ROOM = 64;
@@ -15,45 +16,86 @@ interface Cpu {
   readonly "thread-id": number;
 }
 
-/** Starts a real QEMU with its guest: 512 MiB, one vCPU, no pins. */
-export async function openReal(qemu: Qemu): Promise<Rig> {
-  const scene = await openScene(qemu, { name: "web", vcpus: { max: qemu.major >= REPLUGS ? ROOM : 4, current: 1 } });
+/** A real machine, and what gets at it behind the product's back. */
+export interface RealRig extends Rig {
+  readonly scene: Scene;
+  /** The thread of a vCPU; 0 where there is none. */
+  threadOf(vcpu: number): Promise<number>;
+}
+
+/** A balloon that gives way before its guest dies of it: only such a guest can be filled to the brim. */
+const FULL: { readonly guest: GuestOptions; readonly args: readonly string[] } = { guest: { balloonDevice: false }, args: ["-device", "virtio-balloon-pci,id=balloon0,deflate-on-oom=on"] };
+
+/** Whether this QEMU can have a vCPU back. */
+export function replugs({ major }: Qemu): boolean {
+  return major >= REPLUGS;
+}
+
+/** Starts a real QEMU with its guest: 512 MiB, one vCPU, no pins; four of them, to shrink. */
+export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRig> {
+  const maxVcpus = replugs(qemu) ? ROOM : 4;
+  const scene = await openScene(qemu, { name: "web", vcpus: { max: maxVcpus, current: 1 }, ...(kind === "full" ? FULL : {}) });
   try {
     await scene.start();
+    if (kind === "shrink") await scene.domain.setVcpus(4, { scope: "both" });
     const runtime = join(scene.folder, "run", "web");
-    const pid = await scene.pid();
     const proxy = await Proxy.before(join(runtime, "control.sock"));
-    let gone = false;
-    const look = async (): Promise<Look | null> => {
-      if (gone) return null;
-      const [cpus, memory] = await Promise.all([scene.ask("query-cpus-fast") as Promise<readonly Cpu[]>, scene.ask("query-balloon")]);
-      const masks = await Promise.all(cpus.map(async (cpu) => [cpu["cpu-index"], await maskOf(cpu["thread-id"])] as const));
-      return { memory: (memory as { actual: number }).actual, vcpus: cpus.length, masks: Object.fromEntries(masks) };
-    };
-    const mask = (await scene.mask(0)) ?? "";
-    return {
-      name: `QEMU ${qemu.version}`,
-      real: true,
-      ends: { pinned: qemu.major >= REPLUGS ? [0, 1] : [0], base: { memory: "512MiB", vcpus: 1, mask }, wanted: { memory: "400MiB", vcpus: qemu.major >= REPLUGS ? 2 : 1, mask: "0" } },
-      limits: { maxMemory: 512, maxVcpus: qemu.major >= REPLUGS ? ROOM : 4 },
-      configPath: scene.domain.configPath ?? "",
-      runtime,
-      options: { configDir: join(scene.folder, "config"), runtimeDir: join(scene.folder, "run") },
-      domain: scene.domain,
-      proxy,
-      pid,
-      look,
-      killQemu: async () => {
-        gone = true;
-        await scene.kill();
-      },
-      [Symbol.asyncDispose]: async () => {
-        await proxy[Symbol.asyncDispose]();
-        await scene[Symbol.asyncDispose]();
-      },
-    };
+    return rigOf(qemu, scene, { kind, maxVcpus, runtime, proxy, pid: await scene.pid(), mask: (await scene.mask(0)) ?? "" });
   } catch (error) {
     await scene[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+interface Parts {
+  readonly kind: Kind;
+  readonly maxVcpus: number;
+  readonly runtime: string;
+  readonly proxy: Proxy;
+  readonly pid: number;
+  readonly mask: string;
+}
+
+function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, proxy, pid, mask }: Parts): RealRig {
+  let gone = false;
+  const cpus = async (): Promise<readonly Cpu[]> => (await scene.ask("query-cpus-fast")) as readonly Cpu[];
+  const look = async (): Promise<Look | null> => {
+    if (gone) return null;
+    const [found, memory] = await Promise.all([cpus(), scene.ask("query-balloon")]);
+    const masks = await Promise.all(found.map(async (cpu) => [cpu["cpu-index"], await maskOf(cpu["thread-id"])] as const));
+    return { memory: (memory as { actual: number }).actual, vcpus: found.length, masks: Object.fromEntries(masks) };
+  };
+  return {
+    name: `QEMU ${qemu.version}`,
+    real: true,
+    replugs: replugs(qemu),
+    ends: endsOf(kind, replugs(qemu), mask),
+    limits: { maxMemory: 512, maxVcpus },
+    configPath: scene.domain.configPath ?? "",
+    runtime,
+    options: { configDir: join(scene.folder, "config"), runtimeDir: join(scene.folder, "run") },
+    domain: scene.domain,
+    proxy,
+    pid,
+    scene,
+    look,
+    threadOf: async (vcpu) => (await cpus()).find((cpu) => cpu["cpu-index"] === vcpu)?.["thread-id"] ?? 0,
+    killQemu: async () => {
+      gone = true;
+      await scene.kill();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await proxy[Symbol.asyncDispose]();
+      await scene[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function endsOf(kind: Kind, back: boolean, mask: string): Ends {
+  const [base, wanted] = [{ memory: "512MiB", vcpus: 1, mask }, { memory: "400MiB", vcpus: 4, mask: "0" }];
+  if (kind === "shrink") return { pinned: [], base: { ...base, vcpus: 4 }, wanted: { ...base, vcpus: 2 } };
+  if (kind === "grow") return { pinned: [0, 1, 2], base, wanted };
+  // All CPUs there are: what a cpuset can take something from.
+  if (kind === "wide") return { pinned: [0, 1, 2], base, wanted: { ...wanted, mask } };
+  return back && kind === "usual" ? { pinned: [0, 1], base, wanted: { ...wanted, vcpus: 2 } } : { pinned: [0], base, wanted: { ...wanted, vcpus: 1 } };
 }

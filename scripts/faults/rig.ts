@@ -24,10 +24,15 @@ export interface Ends {
   readonly wanted: { readonly memory: string; readonly vcpus: number; readonly mask: string };
 }
 
+/** What a case needs of its machine: vCPUs that come, that go, that come with more than one CPU to be pinned to; a guest that can be filled. */
+export type Kind = "usual" | "grow" | "wide" | "shrink" | "full";
+
 /** A domain that runs behind a proxy, with what a fault needs to get at. */
 export interface Rig extends AsyncDisposable {
   readonly name: string;
   readonly real: boolean;
+  /** A vCPU that has left can come back. */
+  readonly replugs: boolean;
   readonly ends: Ends;
   /** What the machine was started with. MiB. */
   readonly limits: { readonly maxMemory: number; readonly maxVcpus: number };
@@ -62,15 +67,28 @@ export interface DiskFault {
   readonly act: string;
 }
 
+/** What is different about the command line under test. */
+export interface Oddity {
+  readonly disk?: DiskFault;
+  /** A folder that comes first in its PATH. */
+  readonly path?: string;
+  /** A program and its words that run it. */
+  readonly under?: readonly string[];
+  /** The user that it runs as. */
+  readonly uid?: number;
+}
+
 /** The command line under test. */
 export class Command {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
 
-  constructor(rig: Rig, words: readonly string[], { disk, path }: { readonly disk?: DiskFault; readonly path?: string } = {}) {
+  constructor(rig: Rig, words: readonly string[], { disk, path, under = [], uid }: Oddity = {}) {
     const env = { ...process.env, QMPCTL_CONFIG_DIR: rig.options.configDir, QMPCTL_RUNTIME_DIR: rig.options.runtimeDir };
     const node = disk === undefined ? [] : ["--import", INJECT];
-    this.process = spawn(process.execPath, [...node, MAIN, ...words], {
+    const [program = "", ...rest] = [...under, process.execPath, ...node, MAIN, ...words];
+    this.process = spawn(program, rest, {
+      ...(uid === undefined ? {} : { uid, gid: uid }),
       env: { ...env, ...(disk === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(disk) }), ...(path === undefined ? {} : { PATH: `${path}:${process.env["PATH"] ?? ""}` }) },
       stdio: ["ignore", "pipe", "pipe"],
     });

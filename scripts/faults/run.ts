@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
 import { checkEnd, checkNext, readBefore } from "./check.ts";
 import type { Fault } from "./faults.ts";
-import { Command, type Rig, wantedOf } from "./rig.ts";
+import { Command, type Oddity, type Rig, wantedOf } from "./rig.ts";
 
 /** How one fault at one step went. */
 export interface Outcome {
@@ -21,7 +21,7 @@ export async function tryFault(rig: Rig, fault: Fault, step: string, how: "finis
     const before = await readBefore(rig);
     const wanted = join(rig.runtime, "..", "wanted.json");
     await writeFile(wanted, JSON.stringify(wantedOf(rig)));
-    const start = (more: ConstructorParameters<typeof Command>[2] = {}, ...words: readonly string[]): Command =>
+    const start = (more: Oddity = {}, ...words: readonly string[]): Command =>
       new Command(rig, ["apply", "web", wanted, "--static", "--dynamic", "--json", "--force", ...words], more);
     const tried = await fault.run({ rig, start }, step);
     await checkEnd(rig, before, tried.ended, tried.reached ? (tried.allowed ?? {}) : {});

@@ -1,0 +1,106 @@
+import type { Qemu } from "../../test/qemu/machine.ts";
+import { FAKE_FAULTS } from "./fake-faults.ts";
+import { openFake } from "./fake-rig.ts";
+import { type Fault, FAULTS } from "./faults.ts";
+import { HOST_FAULTS } from "./host-faults.ts";
+import { REAL_FAULTS } from "./real-faults.ts";
+import { openReal, replugs } from "./real-rig.ts";
+import type { Kind, Rig } from "./rig.ts";
+import { type Outcome, tryFault } from "./run.ts";
+
+/** Which faults at which steps; `all`: on real QEMUs too. */
+export interface Course {
+  readonly all: boolean;
+  readonly wanted: (fault: string, step: string) => boolean;
+  readonly note: (outcome: Outcome) => void;
+}
+
+/** One fault at one step, on a machine of this kind. */
+interface Case {
+  readonly fault: Fault;
+  readonly step: string;
+  readonly kind: Kind;
+}
+
+/** A fake is cheap: each fault has its own. */
+export async function onFake({ wanted, note }: Course): Promise<void> {
+  // Nothing can stop a fake that is in our own process.
+  const faults = [...FAULTS, ...FAKE_FAULTS, ...HOST_FAULTS].filter(({ name }) => name !== "QEMU stopped and continued" && name !== "QEMU stopped for good");
+  for (const [turn, { fault, step, kind }] of (await possible(faults, wanted)).entries()) {
+    await using rig = await openFake(kind);
+    note(await tryFault(rig, fault, step, howOf(turn)));
+  }
+}
+
+/** One machine of a kind for all of its faults, as long as it lives; those that cost it come last. */
+export async function onReal(qemu: Qemu, { all, wanted, note }: Course): Promise<void> {
+  const few = (fault: Fault, step: string): boolean => all || (fault.onReal ?? fault.steps).includes(step);
+  const cases = await possible([...FAULTS, ...HOST_FAULTS, ...REAL_FAULTS], (name, step, fault) => wanted(name, step) && few(fault, step));
+  const settled = cases.map((each) => (isPlug(each.step) && !replugs(qemu) && each.kind === "usual" ? { ...each, kind: "grow" as const } : each));
+  await using machines = new Machines(qemu);
+  for (const [turn, { fault, step, kind }] of settled.toSorted((one, other) => orderOf(one) - orderOf(other)).entries()) {
+    const outcome = await tryFault(await machines.ready(kind), fault, step, howOf(turn));
+    note(outcome);
+    // What is broken is not built upon.
+    if (outcome.result === "broken") await machines.leave();
+  }
+}
+
+async function possible(faults: readonly Fault[], wanted: (fault: string, step: string, of: Fault) => boolean): Promise<readonly Case[]> {
+  const cases: Case[] = [];
+  for (const fault of faults) {
+    const steps = fault.steps.filter((step) => wanted(fault.name, step, fault));
+    const obstacle = steps.length === 0 ? null : ((await fault.obstacle?.()) ?? null);
+    if (obstacle !== null) console.log(`left out: ${fault.name}: ${obstacle}`);
+    else cases.push(...steps.map((step) => ({ fault, step, kind: fault.kind ?? "usual" })));
+  }
+  return cases;
+}
+
+function howOf(turn: number): "finish" | "undo" {
+  return turn % 2 === 0 ? "finish" : "undo";
+}
+
+function isPlug(step: string): boolean {
+  return step === "plug" || step === "plugged";
+}
+
+/** Machines of a kind one after the other, and last those that end with their fault. */
+function orderOf({ fault, kind }: Case): number {
+  return (fault.name === "QEMU killed" ? 10 : 0) + (["usual", "grow", "wide", "shrink", "full"] as const).indexOf(kind);
+}
+
+/** Machines of vCPUs that come and go have only so many threads in them. */
+const TURNS: Readonly<Record<Kind, number>> = { usual: 30, grow: 8, wide: 8, shrink: 8, full: 30 };
+
+/** The machine that faults are tried on: another one when it is gone, used up, or of another kind. */
+class Machines implements AsyncDisposable {
+  readonly #qemu: Qemu;
+  #rig: Rig | undefined;
+  #kind: Kind = "usual";
+  #turns = 0;
+
+  constructor(qemu: Qemu) {
+    this.#qemu = qemu;
+  }
+
+  async ready(kind: Kind): Promise<Rig> {
+    const turns = replugs(this.#qemu) || kind === "usual" || kind === "full" ? TURNS[kind] : 1;
+    const good = this.#kind === kind && this.#turns < turns && (await this.#rig?.look().catch(() => null)) != null;
+    if (!good) await this.leave();
+    this.#kind = kind;
+    this.#turns++;
+    return (this.#rig ??= await openReal(this.#qemu, kind));
+  }
+
+  async leave(): Promise<void> {
+    const rig = this.#rig;
+    this.#rig = undefined;
+    this.#turns = 0;
+    await rig?.[Symbol.asyncDispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.leave();
+  }
+}
