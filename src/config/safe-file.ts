@@ -108,8 +108,9 @@ export async function readTail(path: string): Promise<string> {
   await using _closing = { [Symbol.asyncDispose]: () => file.close() };
   const found = await file.stat();
   if (!found.isFile() || found.uid !== ownUid()) return "";
-  const buffer = new Uint8Array(TAIL);
-  const { bytesRead } = await file.read(buffer, 0, TAIL, Math.max(0, found.size - TAIL));
+  const length = Math.min(found.size, TAIL);
+  const buffer = new Uint8Array(length);
+  const { bytesRead } = await file.read(buffer, 0, length, found.size - length);
   return new TextDecoder().decode(buffer.subarray(0, bytesRead));
 }
 

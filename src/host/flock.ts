@@ -1,3 +1,4 @@
+import { env } from "node:process";
 import { HostError } from "../errors.ts";
 
 /** What flock(1) is told to say when the lock isn't free in time: a status that it uses for nothing else. */
@@ -14,7 +15,8 @@ export async function runFlock(fd: number, timeout: number, signal?: AbortSignal
   const patience = timeout <= 0 ? ["-n"] : ["-w", (timeout / 1000).toFixed(3)];
   const command = ["flock", "-x", ...patience, "-E", String(NOT_FREE), "3"];
   return new Promise((resolve, reject) => {
-    const child = spawn("flock", command.slice(1), { stdio: ["ignore", "ignore", "pipe", fd] });
+    // In the C locale: to load another takes flock longer than all that it does.
+    const child = spawn("flock", command.slice(1), { stdio: ["ignore", "ignore", "pipe", fd], env: { ...env, LC_ALL: "C" } });
     let stderr = "";
     child.stderr?.on("data", (chunk: Uint8Array) => (stderr += chunk.toString()));
     const onAbort = (): void => void child.kill("SIGKILL");

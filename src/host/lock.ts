@@ -62,8 +62,11 @@ async function refuse(file: FileHandle, path: string, waited: number): Promise<v
   throw new LockedError(path, waited, holder);
 }
 
+/** What we were asked to do ourselves: it never changes. */
+let ownCommand: Promise<string | undefined> | undefined;
+
 async function hold(file: FileHandle, path: string, holder?: string): Promise<Lock> {
-  const command = holder ?? (await commandOf(pid));
+  const command = holder ?? (await (ownCommand ??= commandOf(pid)));
   await writeHolder(file, { pid, command, since: new Date().toISOString() });
   let releasing: Promise<void> | undefined;
   const release = (): Promise<void> => (releasing ??= letGo(file));

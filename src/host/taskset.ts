@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { env } from "node:process";
 import { HostError } from "../errors.ts";
 import { type CpuSet, formatCpuList, parseCpuList } from "./cpulist.ts";
+import { readKernelFile } from "./kernel-file.ts";
 
 /** How long a call may take. `timeout` is milliseconds, 5000 by default; an abort rejects with the signal's own reason. */
 export interface CallOptions {
@@ -10,7 +11,7 @@ export interface CallOptions {
 
 /** The CPUs a thread may run on, as the kernel has it now. HostError where the thread is gone. Source: /proc/TID/status. */
 export async function readAffinity(tid: number): Promise<CpuSet> {
-  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(await readOr(`/proc/${tid}/status`, `thread ${tid}: it is gone`))?.[1];
+  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readOr(`/proc/${tid}/status`, `thread ${tid}: it is gone`))?.[1];
   if (list === undefined) throw new HostError(`thread ${tid}: /proc shows no CPUs for it`);
   return parseCpuList(list);
 }
@@ -25,23 +26,23 @@ export async function setAffinity(tid: number, set: CpuSet, options: CallOptions
 }
 
 /** The CPUs this machine has running. Source: /sys/devices/system/cpu/online. */
-export function onlineCpus(): Promise<CpuSet> {
+export async function onlineCpus(): Promise<CpuSet> {
   return readCpus("online");
 }
 
 /** The CPUs this machine has at all, also those taken offline. Source: /sys/devices/system/cpu/present. */
-export function presentCpus(): Promise<CpuSet> {
+export async function presentCpus(): Promise<CpuSet> {
   return readCpus("present");
 }
 
-async function readCpus(which: string): Promise<CpuSet> {
+function readCpus(which: string): CpuSet {
   const file = `/sys/devices/system/cpu/${which}`;
-  return parseCpuList(await readOr(file, `${which} CPUs: ${file} can't be read`));
+  return parseCpuList(readOr(file, `${which} CPUs: ${file} can't be read`));
 }
 
-async function readOr(file: string, message: string): Promise<string> {
+function readOr(file: string, message: string): string {
   try {
-    return await readFile(file, "utf8");
+    return readKernelFile(file);
   } catch (cause) {
     throw new HostError(message, {}, { cause });
   }
@@ -53,7 +54,7 @@ async function run(tool: string, args: readonly string[], { signal, timeout = 50
   signal?.throwIfAborted();
   const command = [tool, ...args];
   return new Promise((resolve, reject) => {
-    const child = execFile(tool, args, { timeout, killSignal: "SIGKILL" }, (cause, _stdout, stderr) => {
+    const child = execFile(tool, args, { timeout, killSignal: "SIGKILL", env: { ...env, LC_ALL: "C" } }, (cause, _stdout, stderr) => {
       signal?.removeEventListener("abort", onAbort);
       if (signal?.aborted === true) reject(signal.reason);
       else if (cause === null) resolve();

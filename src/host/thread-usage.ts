@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { kernelFileIfThere } from "./kernel-file.ts";
 
 /** What a thread has used so far, and where it last ran. */
 export interface ThreadUsage {
@@ -15,7 +15,7 @@ const TICKS = 100;
 
 /** A thread's use of CPUs; undefined where it is gone. Source: fields 2, 14, 15 and 39 of /proc/TID/stat, see proc(5). */
 export async function usageOf(tid: number): Promise<ThreadUsage | undefined> {
-  const stat = await readFile(`/proc/${tid}/stat`, "utf8").catch(() => undefined);
+  const stat = kernelFileIfThere(`/proc/${tid}/stat`);
   if (stat === undefined) return undefined;
   // The name is in parentheses and may hold some itself: what follows the last one is numbers.
   const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));

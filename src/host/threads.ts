@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename } from "node:path";
+import { kernelFileIfThere } from "./kernel-file.ts";
 
 /** One thread of a process, with the name it carries in /proc (`CPU 1/KVM`; at most 15 bytes). */
 export interface Thread {
@@ -9,31 +10,28 @@ export interface Thread {
 
 /** The process a thread belongs to, or undefined where no such thread lives. Source: `Tgid` of /proc/TID/status, see proc(5). */
 export async function processOf(tid: number): Promise<number | undefined> {
-  const group = /^Tgid:\s*(\d+)$/m.exec((await readProc(tid, "status")) ?? "")?.[1];
+  const group = /^Tgid:\s*(\d+)$/m.exec(kernelFileIfThere(`/proc/${tid}/status`) ?? "")?.[1];
   return group === undefined ? undefined : Number(group);
 }
 
 /** All threads of a process, by ascending id; empty where the process is gone. Source: /proc/PID/task. */
 export async function threadsOf(pid: number): Promise<readonly Thread[]> {
   const tids = (await entriesOf(`/proc/${pid}/task`)).map(Number).sort((a, b) => a - b);
-  const threads = await Promise.all(
-    tids.map(async (tid) => {
-      const name = await readProc(pid, `task/${tid}/comm`);
-      return name === undefined ? [] : [{ tid, name: name.trimEnd() }];
-    }),
-  );
-  return threads.flat();
+  return tids.flatMap((tid) => {
+    const name = kernelFileIfThere(`/proc/${pid}/task/${tid}/comm`);
+    return name === undefined ? [] : [{ tid, name: name.trimEnd() }];
+  });
 }
 
 /** Whether a process runs. A zombie doesn't: it has ended and only waits for its parent. */
 export async function isAlive(pid: number): Promise<boolean> {
-  const state = (await statOf(pid))?.[0];
+  const state = statOf(pid)?.[0];
   return state !== undefined && state !== "Z" && state !== "X";
 }
 
 /** Whether a process stands still by a signal, as SIGSTOP, or under a debugger. */
 export async function isStopped(pid: number): Promise<boolean> {
-  const state = (await statOf(pid))?.[0];
+  const state = statOf(pid)?.[0];
   return state === "T" || state === "t";
 }
 
@@ -42,14 +40,15 @@ export async function isStopped(pid: number): Promise<boolean> {
  * Undefined where there is none. Source: field 22 of /proc/PID/stat.
  */
 export async function startTime(pid: number): Promise<number | undefined> {
-  const ticks = (await statOf(pid))?.[19];
+  const ticks = statOf(pid)?.[19];
   return ticks === undefined ? undefined : Number(ticks);
 }
 
 /** A process's argv; undefined where it is gone or shows none (a zombie, a kernel thread). Source: /proc/PID/cmdline. */
 export async function commandLineOf(pid: number): Promise<readonly string[] | undefined> {
-  const text = await readProc(pid, "cmdline");
-  if (text === undefined || text === "") return undefined;
+  // Not at once, as the others: it is read from the process's own memory, and that one may be busy.
+  const text = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  if (text === "") return undefined;
   return text.replace(/\0$/, "").split("\0");
 }
 
@@ -60,17 +59,9 @@ export async function commandOf(pid: number): Promise<string | undefined> {
 }
 
 /** The fields of /proc/PID/stat from the third on: the second is the name, which may hold blanks and brackets. */
-async function statOf(pid: number): Promise<readonly string[] | undefined> {
-  const text = await readProc(pid, "stat");
+function statOf(pid: number): readonly string[] | undefined {
+  const text = kernelFileIfThere(`/proc/${pid}/stat`);
   return text?.slice(text.lastIndexOf(")") + 2).trimEnd().split(" ");
-}
-
-async function readProc(id: number, file: string): Promise<string | undefined> {
-  try {
-    return await readFile(`/proc/${id}/${file}`, "utf8");
-  } catch {
-    return undefined;
-  }
 }
 
 async function entriesOf(folder: string): Promise<readonly string[]> {
