@@ -101,13 +101,17 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
   const transcript = typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? nothing(options.schema));
   const places = options.monitors ?? [{ name: "control" }, { name: "watch" }];
   const timeline = timelineOf(transcript);
+  const own = options.transcript === undefined ? { quit: () => stage.quit() } : {};
   const stage: Stage = new Stage({
     timeline,
     monitors: places.map((it) => it.name),
     weather: options.weather ?? {},
     oob: options.oob,
     idle: options.idle ?? IDLE,
-    answers: { ...(options.transcript === undefined ? { quit: () => stage.quit() } : {}), ...options.answers },
+    // Looked at with each command: a test may change its answers as it goes.
+    get answers() {
+      return { ...own, ...options.answers };
+    },
     vocabulary: new Vocabulary(await schemaFor(options.schema, transcript.provenance), majorOf(timeline)),
   });
   const folder = places.some((it) => it.address === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
