@@ -165,8 +165,7 @@ describe.each(await qemus())("QEMU $version", ({ binary }) => {
     const stuck = await block(machine.folder);
     const calls = [session.execute(stuck.command, stuck.parameters), ...Array.from({ length: 5 }, () => session.execute("query-name"))];
     const outcomes = Promise.all(calls.map((call) => call.then(() => "answered", (error: { readonly code: string; readonly sent: boolean }) => `${error.code} ${error.sent}`)));
-    // After the requests, which go out at the end of this turn.
-    await new Promise((resolve) => setImmediate(resolve));
+    await stuck.begun(machine.pid);
     await new Promise<void>((resolve) => socket.end(resolve));
     await stuck.release();
     // With out-of-band QEMU reads on while it works, meets the end, and drops what it has queued. Without, it reads the end last.

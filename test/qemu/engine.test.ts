@@ -1,4 +1,3 @@
-import { readdir, readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { CommandError, GreetingError, TimeoutError } from "../../src/qmp/errors.ts";
 import { oobCommands, probe } from "../../src/qmp/oob.ts";
@@ -7,15 +6,8 @@ import { parseAddress } from "../../src/wire/address.ts";
 import { dial } from "../../src/wire/socket.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
+import { freeze } from "./freeze.ts";
 import { launch, NO_GUEST, privateFolder, qemus } from "./machine.ts";
-
-/** Stops a process; its threads stop one by one. */
-async function freeze(pid: number): Promise<void> {
-  process.kill(pid, "SIGSTOP");
-  const states = async (): Promise<string[]> =>
-    Promise.all((await readdir(`/proc/${pid}/task`)).map(async (tid) => /\) (\w)/.exec(await readFile(`/proc/${pid}/task/${tid}/stat`, "utf8"))?.[1] ?? ""));
-  while ((await states()).some((state) => state !== "T"));
-}
 
 describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
   test("R1: a second client of a monitor gets no greeting, is told who may hold it, and is served when the first leaves", async () => {
