@@ -60,7 +60,7 @@ test("a shell in a real terminal: completion, typing, an event above the line, ^
   pty.type("\u0004");
   expect(await pty.ended).toBe(0);
   const history = join(pty.home, ".local", "state", "qmpctl", "history");
-  expect(await readFile(history, "utf8")).toBe("chardev-remove id=serial0 \n");
+  expect(await readFile(history, "utf8")).toBe("chardev-remove id=serial0\n");
   expect((await stat(history)).mode & 0o777).toBe(0o600);
 });
 

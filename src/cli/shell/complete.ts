@@ -86,9 +86,21 @@ async function completeHuman(line: string, ask: Ask): Promise<Completion> {
   return offer(word, names, " ");
 }
 
+/** How many ways to go on are shown. */
+const MANY = 250;
+
+/** What sorted words have in common at their beginning. */
+function shared(words: readonly string[]): string {
+  const [first = "", last = ""] = [words[0], words.at(-1)];
+  const differ = [...first].findIndex((char, index) => char !== last[index]);
+  return differ < 0 ? first : first.slice(0, differ);
+}
+
 /** `end` follows a word that is the only one left. */
 function offer(word: string, candidates: readonly string[], end: string): Completion {
   const hits = [...new Set(candidates)].filter((candidate) => candidate.startsWith(word)).toSorted();
   const [only] = hits;
+  // A list that fills several screens helps nobody; shortened only where there is nothing to add to the word.
+  if (hits.length > MANY && shared(hits) === word) return [[...hits.slice(0, MANY), `… and ${hits.length - MANY} more`], word];
   return [hits.length === 1 && only !== undefined && !/[=.]$/.test(only) ? [only + end] : hits, word];
 }

@@ -14,6 +14,7 @@ const SECRET = /passw|secret|"?data"?\s*[=:]/i;
 /** Lines that were typed, in a file that nobody else can read; several shells may write it at once. */
 export class History {
   readonly #path: string;
+  #last: string | undefined;
 
   constructor(env: Readonly<Record<string, string | undefined>>) {
     const { XDG_STATE_HOME: state, HOME: home } = env;
@@ -29,6 +30,7 @@ export class History {
       const lines = (await readFile(this.#path, "utf8")).split("\n").filter((line) => line !== "");
       const kept = lines.slice(-KEPT);
       if (lines.length > 2 * KEPT) await this.#rewrite(kept);
+      this.#last = kept.at(-1);
       return kept.toReversed();
     } catch {
       return [];
@@ -40,8 +42,10 @@ export class History {
     return line.trim() !== "" && !/^\s/.test(line) && !SECRET.test(line);
   }
 
-  /** Adds a line. Resolves with why it could not, if so: a shell without a memory is still a shell. */
+  /** Adds a line, unless it is the last one again. Resolves with why it could not, if so: a shell without a memory is still a shell. */
   async add(line: string): Promise<Error | undefined> {
+    if (line === this.#last) return undefined;
+    this.#last = line;
     try {
       await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
       const file = await open(this.#path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);

@@ -2,6 +2,7 @@ import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
 import type { Io, Sink } from "../verb.ts";
 import type { Completion } from "./complete.ts";
+import { Search } from "./search.ts";
 
 /** What happens at the line that is being typed. */
 export interface Keyboard {
@@ -19,6 +20,7 @@ export class Screen {
   remembered: string[];
   readonly #io: Io;
   readonly #editor: Interface;
+  readonly #search = new Search();
   #closed = false;
   /** Whether the line stands there to be typed on. */
   #open = false;
@@ -44,6 +46,7 @@ export class Screen {
     this.#editor.on("line", (line) => keyboard.line(line));
     this.#editor.on("SIGINT", () => keyboard.interrupt());
     this.#editor.on("close", () => keyboard.close());
+    io.stdin.on("keypress", this.#keyPressed);
   }
 
   /** What is typed of the line so far. */
@@ -84,10 +87,22 @@ export class Screen {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#io.stdin.off("keypress", this.#keyPressed);
     // Whatever comes next begins on a line of its own.
     if (this.#open || this.#editor.line !== "") this.#io.stdout.write("\n");
     this.#editor.close();
   }
+
+  /** ^R, which readline does not know. */
+  readonly #keyPressed = (_: unknown, key: { readonly ctrl?: boolean; readonly name?: string } | undefined): void => {
+    if (this.#closed) return;
+    if (key?.ctrl !== true || key.name !== "r") return this.#search.forget();
+    const found = this.#search.back(this.#editor.line, this.remembered);
+    if (found === undefined) return this.#io.stdout.write("\u0007");
+    this.#editor.write(null, { ctrl: true, name: "e" });
+    this.#editor.write(null, { ctrl: true, name: "u" });
+    this.#editor.write(found);
+  };
 
   /** Readline goes up by so many rows before it draws, so that they have to be there; it is not always right about them. */
   #believedRows(): number {

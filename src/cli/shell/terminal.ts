@@ -99,7 +99,7 @@ class Terminal {
       return;
     }
     this.#held = "";
-    this.#remember(text);
+    this.#remember(text.trimEnd());
     this.#lines.push(text);
     if (this.#running === undefined) void this.#work();
   }

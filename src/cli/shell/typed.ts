@@ -41,7 +41,7 @@ function read(text: string, type: Type, word: string, types: Types): unknown {
     case "integer":
       // Nothing else than a number of bytes could be meant.
       if (/^\d+[a-z]/i.test(text) && isSize(text)) return parseSize(text);
-      return numberOf(text, word, /^-?\d+$/, "an integer");
+      return numberOf(text, word, /^-?\d+$/, "an integer, nor a size as 512M");
     case "number":
       return numberOf(text, word, /^-?\d/, "a number");
     case "boolean":

@@ -72,6 +72,16 @@ describe("the schema completes", () => {
     expect(await completed("qom-get path=/machine pro")).toEqual(["qom-get path=/machine property="]);
   });
 
+  test("a list of several screens is shortened, and so only where nothing can be added to what is typed", async () => {
+    const names = Array.from({ length: 400 }, (_, index) => `feature-${index}`);
+    const ask = await asking({ "device-list-properties": () => names.map((name) => ({ name, type: "bool" })) });
+    const sight = { mode: "qmp", ask, knowledge: new Knowledge(ask) } as const;
+    const [shown] = await complete("device_add driver=x feature-", sight);
+    expect([shown.length, shown.at(-1)]).toEqual([251, "… and 150 more"]);
+    const [whole] = await complete("device_add driver=x feat", sight);
+    expect(whole).toHaveLength(400);
+  });
+
   test.each(["5.2.0", "7.2.22", "11.1.3"])("of QEMU %s", async (version) => {
     expect(await completed("query-hot", "qmp", version)).toEqual(["query-hotpluggable-cpus "]);
     expect(await completed("balloon ", "qmp", version)).toEqual(["balloon value="]);

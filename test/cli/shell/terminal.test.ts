@@ -253,6 +253,35 @@ describe("the history", () => {
     expect((await stat(it.history)).mode & 0o777).toBe(0o600);
   });
 
+  test("has no line twice in a row, and no blanks at an end", async () => {
+    await using it = await shell();
+    for (const line of ["query-status", "query-status ", "exit"]) {
+      it.type(`${line}\r`);
+      if (line !== "exit") await it.screen.says('"running"');
+    }
+    await it.ended;
+    expect(await readFile(it.history, "utf8")).toBe("query-status\nexit\n");
+  });
+
+  test("is searched with ^R for what is typed, further back each time", async () => {
+    await using it = await shell({ device_del: () => ({}), object: () => ({}) });
+    for (const id of ["one", "two"]) {
+      it.type(`device_del id=${id}\r`);
+      await it.screen.says("{}");
+    }
+    it.type("query-status\r");
+    await it.screen.says('"running"');
+    it.type("del", "\u0012");
+    await it.screen.says("web1> device_del id=two");
+    it.type("\u0012");
+    await it.screen.says("web1> device_del id=one");
+    it.type("\u0012");
+    await it.screen.says("\u0007");
+    it.type("x\r");
+    await it.screen.says("{}");
+    expect(it.monitor.sent.at(-1)).toEqual(["device_del", { id: "onex" }]);
+  });
+
   test("is there for the next shell, which goes back by arrow, over whole statements", async () => {
     await using first = await shell({ device_del: () => ({}) });
     first.type("query-status\r", 'device_del {"id":\r');
