@@ -34,17 +34,6 @@ async function grownSince(before: ReadonlyMap<string, number>): Promise<readonly
 
 // Each is a complaint of users of other clients; those that other files show are listed in README.md.
 describe.each(await qemus())("QEMU $version", ({ binary }) => {
-  test("hangs without a deadline: nobody has to name one, to connect or to call, and it ends all the same", async () => {
-    await using machine = await launch(binary, NO_GUEST);
-    await using session = await connect(machine.address, { timeouts: { "*": 300 } });
-    await freeze(machine.pid);
-    const [call, second] = await Promise.all([rejection(session.execute("query-name")), rejection(connect(machine.address))]);
-    expect(call).toMatchObject({ code: "timeout", timeout: 300, where: "wedged" });
-    expect(second).toMatchObject({ code: "greeting", message: expect.stringContaining("within 5000 ms") });
-    process.kill(machine.pid, "SIGCONT");
-    expect(await session.execute("query-version")).toEqual(session.greeting.version);
-  });
-
   test("fixed time-outs, wrong on busy hosts: a reply that came while we were held up is no late one, and a QEMU that was held up is waited for", async () => {
     await using machine = await launch(binary, NO_GUEST);
     const slow: SlowNotice[] = [];
@@ -127,4 +116,16 @@ describe.each(await qemus())("QEMU $version", ({ binary }) => {
       await session.execute("stop");
     }
   });
+});
+
+// At the same time, as they only wait.
+test.concurrent.each(await qemus())("QEMU $version: hangs without a deadline: nobody has to name one, to connect or to call, and it ends all the same", async ({ binary }) => {
+  await using machine = await launch(binary, NO_GUEST);
+  await using session = await connect(machine.address, { timeouts: { "*": 300 } });
+  await freeze(machine.pid);
+  const [call, second] = await Promise.all([rejection(session.execute("query-name")), rejection(connect(machine.address))]);
+  expect(call).toMatchObject({ code: "timeout", timeout: 300, where: "wedged" });
+  expect(second).toMatchObject({ code: "greeting", message: expect.stringContaining("within 5000 ms") });
+  process.kill(machine.pid, "SIGCONT");
+  expect(await session.execute("query-version")).toEqual(session.greeting.version);
 });
