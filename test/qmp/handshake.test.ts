@@ -112,6 +112,8 @@ test.each([
   const error = await rejection(connect(wrong.address));
   expect(error).toBeInstanceOf(GreetingError);
   expect(error.message).toMatch(message);
+  // Who it was is said once.
+  expect(error.message.split(wrong.address)).toHaveLength(2);
 });
 
 test("garbage instead of a greeting keeps the bytes as the cause", async () => {
