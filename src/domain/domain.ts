@@ -1,10 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mustExist } from "../config/store.ts";
 import { isErrorCode } from "../errors.ts";
-import type { Session } from "../qmp/session.ts";
+import { connect, type Session } from "../qmp/session.ts";
 import type { Change, ChangeOptions, Report } from "./change.ts";
 import type { DefineOptions, DefineSource } from "./define.ts";
-import { connectInTurn } from "./dial.ts";
 import type { DiffRow } from "./diff.ts";
 import { StateError } from "./errors.ts";
 import { findFor, readStored } from "./facts.ts";
@@ -225,7 +224,7 @@ export class Domain {
     const present = await findFor(this.#place, await readStored(this.#place));
     if (present === null) throw new StateError(`${this.name}: it does not run`, "stopped");
     const address = options.monitor === "watch" ? (present.watch ?? present.control) : present.control;
-    return connectInTurn(address, { timeout: options.timeout ?? this.#place.timeout, signal: options.signal });
+    return connect(address, { timeout: options.timeout ?? this.#place.timeout, signal: options.signal });
   }
 
   /** Nothing is held between calls; here so that a domain can stand in an `await using`. */

@@ -2,8 +2,8 @@ import { hasRuntime, hasSocket, readPid } from "../config/runtime.ts";
 import { readTail } from "../config/safe-file.ts";
 import { isErrorCode } from "../errors.ts";
 import { commandLineOf, isAlive } from "../host/threads.ts";
-import type { Session } from "../qmp/session.ts";
-import { connectInTurn, isQueueFull } from "./dial.ts";
+import { connect, type Session } from "../qmp/session.ts";
+import { isQueueFull } from "../wire/errors.ts";
 import { Monitor, type MonitorTarget } from "./monitor.ts";
 import { type Place, stderrOf } from "./place.ts";
 
@@ -34,7 +34,7 @@ export async function findMachine(place: Place, ownMonitor?: string): Promise<Pr
 /** A QEMU that somebody else started with the monitor that the config names. */
 async function findByMonitor(address: string): Promise<Present | null> {
   try {
-    await using _session = await connectInTurn(address, { timeout: 1000 });
+    await using _session = await connect(address, { timeout: 1000 });
   } catch (error) {
     // Nobody listens: stopped. Somebody listens and is busy: there.
     if (isErrorCode(error, "connect") && !isQueueFull(error)) return null;
@@ -60,11 +60,11 @@ const PATIENCE = 250;
  * the watchers' one. The first that greets is taken.
  */
 export async function openReader(place: Place, present: Present, options: { readonly timeout?: number; readonly signal?: AbortSignal | undefined } = {}): Promise<Session> {
-  const timeout = options.timeout ?? place.timeout;
+  const timeout = Math.max(1, options.timeout ?? place.timeout);
   const enough = new AbortController();
   const signal = options.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, options.signal]);
-  const control = connectInTurn(present.control, { timeout, signal });
-  const others = present.watch === null ? [] : [later(control, () => connectInTurn(present.watch ?? "", { timeout, signal }))];
+  const control = connect(present.control, { timeout, signal });
+  const others = present.watch === null ? [] : [later(control, () => connect(present.watch ?? "", { timeout, signal }))];
   const tries = [control, ...others];
   try {
     const session = await Promise.any(tries);

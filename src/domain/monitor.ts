@@ -2,8 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { isErrorCode, messageOf } from "../errors.ts";
 import { isAlive } from "../host/threads.ts";
-import type { Session } from "../qmp/session.ts";
-import { connectInTurn } from "./dial.ts";
+import { connect, type Session } from "../qmp/session.ts";
 import { DiedError } from "./errors.ts";
 import { type Deadline, deadlineIn } from "./step.ts";
 import { inTime } from "./in-time.ts";
@@ -40,7 +39,7 @@ export class Monitor implements AsyncDisposable {
 
   /** Connects and negotiates. Errors are the session's: connect, greeting, negotiation. */
   static async open(target: MonitorTarget, options: { readonly timeout: number; readonly signal?: AbortSignal | undefined }): Promise<Monitor> {
-    return new Monitor(target, await connectInTurn(target.address, options));
+    return new Monitor(target, await connect(target.address, { ...options, timeout: Math.max(1, options.timeout) }));
   }
 
   /** The connection as it is now. Another one after a break: don't keep it. */
@@ -84,7 +83,7 @@ export class Monitor implements AsyncDisposable {
     for (;;) {
       await this.#mustLive(cause);
       try {
-        this.#session = await connectInTurn(this.target.address, { timeout: Math.max(1, deadline.left()) });
+        this.#session = await connect(this.target.address, { timeout: Math.max(1, deadline.left()) });
         return;
       } catch (error) {
         if (deadline.left() === 0) throw error;
@@ -103,7 +102,7 @@ export class Monitor implements AsyncDisposable {
   async renew(timeout: number): Promise<void> {
     await this.#mustLive("its monitor says nothing");
     void this.#session.close();
-    this.#session = await connectInTurn(this.target.address, { timeout: Math.max(1, timeout) });
+    this.#session = await connect(this.target.address, { timeout: Math.max(1, timeout) });
   }
 
   async #mustLive(cause: unknown): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { formatAddress, type Target } from "../wire/address.ts";
-import { ConnectError } from "../wire/errors.ts";
+import { ConnectError, isQueueFull } from "../wire/errors.ts";
 import { Framer, type FramingOptions } from "../wire/framing.ts";
 import { dial } from "../wire/socket.ts";
 import type { Transport } from "../wire/transport.ts";
@@ -21,7 +21,7 @@ export async function dialInTurn(target: Target, patience: Patience, framing: Fr
     try {
       return await patience.within(dial(target, patience.signal, new Framer(peer, framing)), late);
     } catch (error) {
-      if (!(error instanceof ConnectError && error.errno === "EAGAIN") || patience.signal.aborted) throw error;
+      if (!isQueueFull(error) || patience.signal.aborted) throw error;
       full = error;
     }
     await patience.within(wait(PAUSE, undefined, { signal: patience.signal }), late);

@@ -12,6 +12,11 @@ export class ConnectError extends QmpctlError {
   }
 }
 
+/** Whether somebody listens there who has more clients waiting than the system queues: a QEMU that is there, and busy. */
+export function isQueueFull(error: unknown): error is ConnectError {
+  return error instanceof ConnectError && error.errno === "EAGAIN";
+}
+
 /** The peer said something that is not QMP. `excerpt` shows the bytes, everything unprintable escaped. */
 export class ProtocolError extends QmpctlError {
   readonly excerpt: string;

@@ -8,17 +8,11 @@ import { formatCpuList } from "../../src/host/cpulist.ts";
 import { readAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { GIB, MIB } from "./facts.ts";
-import { type RunningScene, runningDomain } from "./scene.ts";
+import { failure, type RunningScene, runningDomain } from "./scene.ts";
 
 const TARGET = 300 * MIB;
 const memory: Change = { resource: "memory", size: TARGET };
 const vcpus = (count: number): Change => ({ resource: "vcpus", count });
-
-async function failure(work: Promise<unknown>): Promise<ChangeError> {
-  const error: unknown = await work.then(() => new Error("it did not fail"), (reason: unknown) => reason);
-  if (error instanceof ChangeError) return error;
-  throw error;
-}
 
 function steps({ report }: ChangeError): readonly string[] {
   return report.steps.map(({ what, outcome }) => `${what}: ${outcome}`);

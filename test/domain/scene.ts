@@ -4,6 +4,7 @@ import { onTestFinished } from "vitest";
 import type { LaunchConfig } from "../../src/config/launch.ts";
 import { openRuntime } from "../../src/config/runtime.ts";
 import { Domain } from "../../src/domain/domain.ts";
+import { ChangeError } from "../../src/domain/errors.ts";
 import { type Place, placeOf } from "../../src/domain/place.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { type ReplayServer, startReplay, type Weather } from "../../src/testing/index.ts";
@@ -65,4 +66,12 @@ export async function runningDomain(options: { readonly scene?: Scene; readonly 
   // What never answers is waited for as long as it takes: not long here.
   const domain = options.weather?.greeting === "never" ? await Domain.open(scene.place.name, { ...scene.options, timeout: 200 }) : scene.domain;
   return { ...scene, domain, qemu, process, monitor, sent };
+}
+
+/** The error of a change that has to fail; with another kind than ChangeError, of that kind. Anything else that it rejects with is thrown as it is. */
+export async function failure<Expected extends Error = ChangeError>(work: Promise<unknown>, kind?: new (...evidence: never[]) => Expected): Promise<Expected> {
+  const failed = await work.then(() => undefined, (error: unknown) => ({ error }));
+  if (failed === undefined) throw new Error("it did not fail");
+  if (failed.error instanceof (kind ?? ChangeError)) return failed.error as Expected;
+  throw failed.error;
 }

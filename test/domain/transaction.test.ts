@@ -2,17 +2,12 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readAsked } from "../../src/domain/asked.ts";
-import type { ChangeError, RefusedError } from "../../src/domain/errors.ts";
+import { RefusedError } from "../../src/domain/errors.ts";
 import { acquireLock } from "../../src/host/lock.ts";
 import { configOf, GIB, MIB } from "./facts.ts";
-import { definedDomain, type RunningScene, runningDomain } from "./scene.ts";
+import { definedDomain, failure, type RunningScene, runningDomain } from "./scene.ts";
 
 const TARGET = 300 * MIB;
-
-/** What a change that fails is rejected with. */
-async function failure<Expected = ChangeError>(work: Promise<unknown>): Promise<Expected> {
-  return work.then(() => Promise.reject(new Error("it did not fail")), (error: Expected) => error);
-}
 
 describe("a change of both halves", () => {
   test("is done, read back and written", async () => {
@@ -38,7 +33,7 @@ describe("a change of both halves", () => {
   test("is refused before anything is touched", async () => {
     const { domain, sent, text, files } = await runningDomain();
     const before = await text();
-    const error = await failure<RefusedError>(domain.change([{ resource: "memory", size: TARGET }, { resource: "vcpus", count: 9 }], { scope: "both" }));
+    const error = await failure(domain.change([{ resource: "memory", size: TARGET }, { resource: "vcpus", count: 9 }], { scope: "both" }), RefusedError);
     expect(error).toMatchObject({ code: "refused", report: { outcome: "refused", changes: [{ static: { outcome: "skipped" }, dynamic: { outcome: "skipped" } }, {}] } });
     expect(error.report.refusals).toHaveLength(2);
     expect([sent(), await text(), await files()]).toEqual([[], before, ["web1.json"]]);
@@ -105,7 +100,7 @@ describe("one writer at a time", () => {
   test("waits for the lock no longer than it was given, and touches nothing", async () => {
     const { domain, place, monitor } = await runningDomain();
     await using _held = await acquireLock(place.runtime.lock, { timeout: 0, holder: "the one before" });
-    const error = await failure<Error>(domain.setMemory(TARGET, { timeout: 50 }));
+    const error = await failure(domain.setMemory(TARGET, { timeout: 50 }), Error);
     expect(error).toMatchObject({ code: "locked", holder: { command: "the one before" } });
     expect(monitor.said).toEqual([]);
   });
@@ -124,14 +119,14 @@ describe("a domain that does not run", () => {
     const { domain, text } = await definedDomain();
     expect(await domain.setVcpus(3)).toMatchObject({ state: "stopped", outcome: "applied", notes: [], changes: [{ dynamic: { outcome: "skipped" } }] });
     expect(await text()).toContain('"current": 3');
-    expect(await failure(domain.setVcpus(4, { scope: "dynamic" }))).toMatchObject({ code: "refused", message: "web1: the machine is not running" });
-    expect(await failure(domain.setVcpus(4, { scope: "both" }))).toMatchObject({ code: "refused" });
+    expect(await failure(domain.setVcpus(4, { scope: "dynamic" }), RefusedError)).toMatchObject({ code: "refused", message: "web1: the machine is not running" });
+    expect(await failure(domain.setVcpus(4, { scope: "both" }), RefusedError)).toMatchObject({ code: "refused" });
     expect(await text()).toContain('"current": 3');
   });
 
   test("can't be reverted or persisted", async () => {
     const { domain } = await definedDomain();
-    for (const side of ["revert", "persist"] as const) expect(await failure(domain[side]())).toMatchObject({ code: "refused", report: { refusals: [{ leg: "dynamic", instead: "qmpctl start web1" }] } });
+    for (const side of ["revert", "persist"] as const) expect(await failure(domain[side](), RefusedError)).toMatchObject({ code: "refused", report: { refusals: [{ leg: "dynamic", instead: "qmpctl start web1" }] } });
   });
 });
 
@@ -139,11 +134,11 @@ describe("a monitor that is busy", () => {
   test("keeps its machine from being taken for a stopped one", async () => {
     const { domain, text } = await runningDomain({ weather: { greeting: "never" } });
     const before = await text();
-    const error = await failure<RefusedError>(domain.setMemory(TARGET));
+    const error = await failure(domain.setMemory(TARGET), RefusedError);
     expect(error).toMatchObject({ code: "refused", report: { state: "unreachable" } });
     expect(error.message).toContain("the machine is unreachable, which is not stopped");
     expect(await text()).toBe(before);
-    expect(await failure(domain.persist())).toMatchObject({ code: "refused", report: { state: "unreachable" } });
+    expect(await failure(domain.persist(), RefusedError)).toMatchObject({ code: "refused", report: { state: "unreachable" } });
   });
 
   test("does not stand in the way of a change for the next start", async () => {
@@ -155,7 +150,7 @@ describe("a monitor that is busy", () => {
   test("that breaks while it is asked makes it unreachable as well", async () => {
     const scene = await runningDomain();
     scene.qemu.answers["query-status"] = () => scene.monitor.reset();
-    expect(await failure(scene.domain.setMemory(TARGET))).toMatchObject({ code: "refused", report: { state: "unreachable" } });
+    expect(await failure(scene.domain.setMemory(TARGET), RefusedError)).toMatchObject({ code: "refused", report: { state: "unreachable" } });
     expect(await scene.domain.setMemory(TARGET, { scope: "static" })).toMatchObject({ outcome: "applied" });
   });
 });
@@ -187,7 +182,7 @@ describe("what was asked of the guest", () => {
     qemu.guestObeys = false;
     expect(await domain.setVcpus(3, { scope: "both", timeout: 1000 })).toMatchObject({ outcome: "pending", changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", actual: 4 } }] });
     expect(await readAsked(place.runtime.folder, process.pid)).toEqual({ unplug: [3] });
-    expect(await failure(domain.setVcpus(2))).toMatchObject({ code: "refused" });
+    expect(await failure(domain.setVcpus(2), RefusedError)).toMatchObject({ code: "refused" });
     expect((await domain.diff()).find(({ resource }) => resource === "vcpus")?.why).toBe("waits for the guest: asked to let go of vCPU 3");
     qemu.letGo("vcpu3");
     qemu.guestObeys = true;

@@ -1,21 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { Change } from "../../src/domain/change.ts";
-import { ChangeError } from "../../src/domain/errors.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { onlineCpus, readAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { configOf, GIB, MIB } from "./facts.ts";
-import { definedDomain, type RunningScene, runningDomain } from "./scene.ts";
+import { definedDomain, failure, type RunningScene, runningDomain } from "./scene.ts";
 
 const TARGET = 300 * MIB;
 const memory: Change = { resource: "memory", size: TARGET };
 const vcpus = (count: number): Change => ({ resource: "vcpus", count });
-
-async function failure(work: Promise<unknown>): Promise<ChangeError> {
-  const error: unknown = await work.then(() => new Error("it did not fail"), (reason: unknown) => reason);
-  if (error instanceof ChangeError) return error;
-  throw error;
-}
 
 const never = (): Promise<never> => new Promise(() => {});
 
