@@ -23,7 +23,9 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   // Who writes a record of a change.
   [/^domain\/journal\.ts$/, /^pid( as \w+)?$/],
   // Node's own modules, loaded when needed.
-  [/^digest\.ts$/, /^getBuiltinModule$/],
+  [/^(digest|host\/programs)\.ts$/, /^getBuiltinModule$/],
+  // What the host's tools are run with.
+  [/^host\/programs\.ts$/, /^env$/],
   // The emulator that replays is a program of its own.
   [/^testing\//, /./],
 ];

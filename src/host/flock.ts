@@ -1,5 +1,5 @@
-import { env } from "node:process";
 import { HostError } from "../errors.ts";
+import { childProcesses, toolEnvironment } from "./programs.ts";
 
 /** What flock(1) is told to say when the lock isn't free in time: a status that it uses for nothing else. */
 const NOT_FREE = 75;
@@ -9,14 +9,11 @@ const NOT_FREE = 75;
  * file, so it stays ours when flock ends. False when it isn't free within `timeout` milliseconds. An abort rejects with the signal's reason.
  */
 export async function runFlock(fd: number, timeout: number, signal?: AbortSignal): Promise<boolean> {
-  // Loaded when needed: what only reads takes no lock.
-  const { spawn } = await import("node:child_process");
   signal?.throwIfAborted();
   const patience = timeout <= 0 ? ["-n"] : ["-w", (timeout / 1000).toFixed(3)];
   const command = ["flock", "-x", ...patience, "-E", String(NOT_FREE), "3"];
   return new Promise((resolve, reject) => {
-    // In the C locale: to load another takes flock longer than all that it does.
-    const child = spawn("flock", command.slice(1), { stdio: ["ignore", "ignore", "pipe", fd], env: { ...env, LC_ALL: "C" } });
+    const child = childProcesses().spawn("flock", command.slice(1), { stdio: ["ignore", "ignore", "pipe", fd], env: toolEnvironment() });
     let stderr = "";
     child.stderr?.on("data", (chunk: Uint8Array) => (stderr += chunk.toString()));
     const onAbort = (): void => void child.kill("SIGKILL");

@@ -1,7 +1,7 @@
-import { env } from "node:process";
 import { HostError } from "../errors.ts";
 import { type CpuSet, formatCpuList, parseCpuList } from "./cpulist.ts";
 import { readKernelFile } from "./kernel-file.ts";
+import { childProcesses, toolEnvironment } from "./programs.ts";
 
 /** How long a call may take. `timeout` is milliseconds, 5000 by default; an abort rejects with the signal's own reason. */
 export interface CallOptions {
@@ -49,12 +49,10 @@ function readOr(file: string, message: string): string {
 }
 
 async function run(tool: string, args: readonly string[], { signal, timeout = 5000 }: CallOptions): Promise<void> {
-  // Loaded when needed: most of those who import this never run a tool.
-  const { execFile } = await import("node:child_process");
   signal?.throwIfAborted();
   const command = [tool, ...args];
   return new Promise((resolve, reject) => {
-    const child = execFile(tool, args, { timeout, killSignal: "SIGKILL", env: { ...env, LC_ALL: "C" } }, (cause, _stdout, stderr) => {
+    const child = childProcesses().execFile(tool, args, { timeout, killSignal: "SIGKILL", env: toolEnvironment() }, (cause, _stdout, stderr) => {
       signal?.removeEventListener("abort", onAbort);
       if (signal?.aborted === true) reject(signal.reason);
       else if (cause === null) resolve();
