@@ -43,6 +43,8 @@ interface Shell extends AsyncDisposable {
   readonly interrupt: AbortController;
   /** Keys, one chunk each, as a terminal sends them. */
   type(...keys: readonly string[]): void;
+  /** Types a line, and resolves with what was said since the last time, as soon as this is in it. */
+  run(line: string, wanted: string | RegExp): Promise<string>;
   stderr(): string;
 }
 
@@ -64,6 +66,10 @@ async function shell(answers: Parameters<typeof puppet>[0] = {}, options: readon
     interrupt,
     history: join(folder, "qmpctl", "history"),
     type: (...keys) => keys.forEach((key) => stdin.write(key)),
+    run: (line, wanted) => {
+      stdin.write(`${line}\r`);
+      return screen.says(wanted);
+    },
     stderr: () => base.stderr.text,
     async [Symbol.asyncDispose]() {
       stdin.end();
@@ -82,8 +88,7 @@ async function stuck(signal?: AbortSignal): Promise<never> {
 test("says where it is, runs a command, shows what it returns, and ends at ^D with 0", async () => {
   await using it = await shell();
   expect(it.stderr()).toMatch(/^QMP of web1: TAB completes, .*\n.*control monitor/);
-  it.type("query-status\r");
-  expect(await it.screen.says("web1> ")).toContain("query-status");
+  expect(await it.run("query-status", "web1> ")).toContain("query-status");
   it.type("\u0004");
   expect(await it.ended).toBe(0);
   expect(plain(it.screen.text)).toContain('{\n  "status": "running"\n}\n');
@@ -113,8 +118,7 @@ test("an event comes above the line that is being typed, which stays", async () 
   await it.screen.says("query-");
   it.monitor.emit("STOP", { why: 1 });
   expect(await it.screen.says("web1> query-")).toMatch(/\d\d:\d\d:\d\d\.000 {2}STOP {2}\{"why":1\}\n/);
-  it.type("status\r");
-  await it.screen.says('"running"');
+  await it.run("status", '"running"');
   expect(it.monitor.sent).toEqual([["query-status", {}]]);
 });
 
@@ -138,58 +142,47 @@ test("above a line of several rows, too: it is drawn right below the event, howe
 
 test("events can be chosen", async () => {
   await using it = await shell();
-  it.type("events resume\r");
-  await it.screen.says("events shown: RESUME");
+  await it.run("events resume", "events shown: RESUME");
   it.monitor.emit("STOP");
   it.monitor.emit("RESUME");
   expect(await it.screen.says("RESUME")).not.toContain("STOP");
-  it.type("events off\r");
-  await it.screen.says("events shown: none");
+  await it.run("events off", "events shown: none");
 });
 
 test("brackets that are open take further lines; ^C drops them", async () => {
   await using it = await shell({ device_del: () => ({}) });
-  it.type('device_del {"id":\r');
-  await it.screen.says("... ");
-  it.type('"a"}\r');
-  await it.screen.says("{}");
+  await it.run('device_del {"id":', "... ");
+  await it.run('"a"}', "{}");
   expect(it.monitor.sent).toEqual([["device_del", { id: "a" }]]);
   it.type("device_del {\r", "\u0003");
   await it.screen.says(/\^C\n.*web1> $/);
-  it.type("query-status\r");
-  await it.screen.says('"running"');
+  await it.run("query-status", '"running"');
 });
 
 describe("errors", () => {
   test("have QEMU's class and description, and what was probably meant", async () => {
     await using it = await shell();
-    it.type("query-statu\r");
-    await it.screen.says("error: query-statu: The command query-statu has not been found (CommandNotFound), did you mean query-status?");
-    it.type("balloon value=x\r");
-    await it.screen.says('error: value=x: "x" is not an integer');
+    await it.run("query-statu", "error: query-statu: The command query-statu has not been found (CommandNotFound), did you mean query-status?");
+    await it.run("balloon value=x", 'error: value=x: "x" is not an integer');
   });
 });
 
 test("^C on a command that takes its time stops the waiting, not the shell", async () => {
   await using it = await shell({ balloon: (_, signal) => stuck(signal) });
-  it.type("balloon value=1\r");
-  await it.screen.says("\n");
+  await it.run("balloon value=1", "\n");
   it.type("\u0003");
   await it.screen.says("not waited for any longer: it was sent, and may still run");
-  it.type("query-status\r");
-  await it.screen.says('"running"');
+  await it.run("query-status", '"running"');
 });
 
 test("quit has to be said twice, since it ends the machine", async () => {
   await using it = await shell({ quit: () => ({}) });
-  it.type("quit\r");
-  await it.screen.says("say it once more");
+  await it.run("quit", "say it once more");
   expect(it.monitor.sent).toEqual([]);
   it.type("query-status\r", "quit\r");
   await it.screen.says("say it once more");
   expect(it.monitor.sent.length).toBe(1);
-  it.type("quit\r");
-  await it.screen.says("{}");
+  await it.run("quit", "{}");
   it.monitor.end(new QmpctlError("closed", "web1: the peer closed the connection"));
   expect(await it.ended).toBe(0);
 });
@@ -212,41 +205,29 @@ test("a signal ends it with 130", async () => {
 
 test("help knows what a command takes, what it returns, and what an event brings", async () => {
   await using it = await shell();
-  it.type("help device_del\r");
-  expect(await it.screen.says("returns nothing")).toContain("device_del id=..\n  id  string\n");
-  it.type("help query-status\r");
-  expect(await it.screen.says("running")).toContain("returns an object with\n");
-  it.type("help BALLOON_CHANGE\r");
-  expect(await it.screen.says("integer")).toContain("  actual  integer\n");
-  it.type("help baloon\r");
-  await it.screen.says("this QEMU has no such command, did you mean balloon?");
-  it.type("help\r");
-  expect(await it.screen.says("x-query-virtio")).toContain("query-status");
+  expect(await it.run("help device_del", "returns nothing")).toContain("device_del id=..\n  id  string\n");
+  expect(await it.run("help query-status", "running")).toContain("returns an object with\n");
+  expect(await it.run("help BALLOON_CHANGE", "integer")).toContain("  actual  integer\n");
+  await it.run("help baloon", "this QEMU has no such command, did you mean balloon?");
+  expect(await it.run("help", "x-query-virtio")).toContain("query-status");
 });
 
 test("the human monitor's lines: one with !, all with hmp; its text as it is", async () => {
   const seen: unknown[] = [];
   await using it = await shell({ "human-monitor-command": ({ "command-line": line }) => (seen.push(line), "VM status: running\r\n") });
-  it.type("!info status\r");
-  await it.screen.says("VM status: running\n");
-  it.type("hmp\r");
-  await it.screen.says("web1 (hmp)> ");
-  it.type("info cpus\r");
-  await it.screen.says("VM status");
-  it.type("qmp\r");
-  await it.screen.says("web1> ");
+  await it.run("!info status", "VM status: running\n");
+  await it.run("hmp", "web1 (hmp)> ");
+  await it.run("info cpus", "VM status");
+  await it.run("qmp", "web1> ");
   expect(seen).toEqual(["info status", "info cpus"]);
 });
 
 describe("the history", () => {
   test("is a private file, has statements whole, and no secrets", async () => {
     await using it = await shell({ set_password: () => ({}), device_del: () => ({}) });
-    it.type("query-status\r");
-    await it.screen.says('"running"');
-    it.type('device_del {"id":\r');
-    await it.screen.says("... ");
-    it.type('"a"}\r');
-    await it.screen.says("{}");
+    await it.run("query-status", '"running"');
+    await it.run('device_del {"id":', "... ");
+    await it.run('"a"}', "{}");
     it.type("set_password protocol=vnc password=hunter2\r", " query-status\r", "exit\r");
     await it.ended;
     expect(await readFile(it.history, "utf8")).toBe('query-status\ndevice_del {"id": "a"}\nexit\n');
@@ -266,19 +247,16 @@ describe("the history", () => {
   test("is searched with ^R for what is typed, further back each time", async () => {
     await using it = await shell({ device_del: () => ({}), object: () => ({}) });
     for (const id of ["one", "two"]) {
-      it.type(`device_del id=${id}\r`);
-      await it.screen.says("{}");
+      await it.run(`device_del id=${id}`, "{}");
     }
-    it.type("query-status\r");
-    await it.screen.says('"running"');
+    await it.run("query-status", '"running"');
     it.type("del", "\u0012");
     await it.screen.says("web1> device_del id=two");
     it.type("\u0012");
     await it.screen.says("web1> device_del id=one");
     it.type("\u0012");
     await it.screen.says("\u0007");
-    it.type("x\r");
-    await it.screen.says("{}");
+    await it.run("x", "{}");
     expect(it.monitor.sent.at(-1)).toEqual(["device_del", { id: "onex" }]);
   });
 
@@ -286,8 +264,7 @@ describe("the history", () => {
     await using first = await shell({ device_del: () => ({}) });
     first.type("query-status\r", 'device_del {"id":\r');
     await first.screen.says("... ");
-    first.type('"a"}\r');
-    await first.screen.says("{}");
+    await first.run('"a"}', "{}");
     first.type("\u001b[A");
     await first.screen.says('device_del {"id": "a"}');
     first.type("\u001b[A");
