@@ -4,7 +4,7 @@ import { openFake } from "./fake-rig.ts";
 import { type Fault, FAULTS } from "./faults.ts";
 import { HOST_FAULTS } from "./host-faults.ts";
 import { REAL_FAULTS } from "./real-faults.ts";
-import { openReal, replugs } from "./real-rig.ts";
+import { openReal, type RealRig, replugs } from "./real-rig.ts";
 import type { Kind, Rig } from "./rig.ts";
 import { type Outcome, tryFault } from "./run.ts";
 
@@ -39,12 +39,23 @@ export async function onReal(qemu: Qemu, { all, wanted, note }: Course): Promise
   const settled = cases.map((each) => (isPlug(each.step) && !replugs(qemu) && each.kind === "usual" ? { ...each, kind: "grow" as const } : each));
   await using machines = new Machines(qemu);
   for (const [turn, { fault, step, kind }] of settled.toSorted((one, other) => orderOf(one) - orderOf(other)).entries()) {
-    const outcome = await tryFault(await machines.ready(kind), fault, step, howOf(turn));
-    note(outcome);
+    let outcome = await tryFault(await machines.ready(kind), fault, step, howOf(turn));
+    let lost = 0;
+    // Software emulation before QEMU 10 can hang, or die, of vCPUs that come and go: no fault of ours, so it is told and tried anew.
+    for (let why = await machines.whyLost(outcome); why !== null && lost < MOST_LOST; why = await machines.whyLost(outcome)) {
+      console.log(`${outcome.machine} was lost at ${fault.name} at ${step}, and another one taken: ${why}`);
+      lost++;
+      await machines.leave();
+      outcome = await tryFault(await machines.ready(kind), fault, step, howOf(turn));
+    }
+    note({ ...outcome, lost });
     // What is broken is not built upon.
     if (outcome.result === "broken") await machines.leave();
   }
 }
+
+/** How many machines in a row may be lost at one fault. */
+const MOST_LOST = 5;
 
 async function possible(faults: readonly Fault[], wanted: (fault: string, step: string, of: Fault) => boolean): Promise<readonly Case[]> {
   const cases: Case[] = [];
@@ -76,12 +87,17 @@ const TURNS: Readonly<Record<Kind, number>> = { usual: 30, grow: 8, wide: 8, shr
 /** The machine that faults are tried on: another one when it is gone, used up, or of another kind. */
 class Machines implements AsyncDisposable {
   readonly #qemu: Qemu;
-  #rig: Rig | undefined;
+  #rig: RealRig | undefined;
   #kind: Kind = "usual";
   #turns = 0;
 
   constructor(qemu: Qemu) {
     this.#qemu = qemu;
+  }
+
+  /** Why the machine has failed, where it has and is one that can; null where what does not hold is ours. */
+  async whyLost({ result }: Outcome): Promise<string | null> {
+    return result !== "broken" || replugs(this.#qemu) || this.#rig === undefined ? null : this.#rig.whyLost();
   }
 
   async ready(kind: Kind): Promise<Rig> {

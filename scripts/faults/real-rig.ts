@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" />
 import { join } from "node:path";
+import { messageOf } from "../../src/errors.ts";
 import type { GuestOptions } from "../../test/qemu/guest.ts";
 import type { Qemu } from "../../test/qemu/machine.ts";
 import { openScene, type Scene } from "../../test/qemu/scene.ts";
@@ -11,6 +12,9 @@ const ROOM = 64;
 /** Before this QEMU a vCPU that was unplugged can't come back (software emulation). */
 const REPLUGS = 10;
 
+/** How long a machine may be silent before it counts as lost, in milliseconds. */
+const PATIENCE = 10_000;
+
 interface Cpu {
   readonly "cpu-index": number;
   readonly "thread-id": number;
@@ -21,6 +25,8 @@ export interface RealRig extends Rig {
   readonly scene: Scene;
   /** The thread of a vCPU; 0 where there is none. */
   threadOf(vcpu: number): Promise<number>;
+  /** Why the machine is lost: its QEMU is gone or says nothing, or its guest does not; null where it is well. */
+  whyLost(): Promise<string | null>;
 }
 
 /** A balloon that gives way before its guest dies of it: only such a guest can be filled to the brim. */
@@ -58,10 +64,12 @@ interface Parts {
 
 function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, proxy, pid, mask }: Parts): RealRig {
   let gone = false;
-  const cpus = async (): Promise<readonly Cpu[]> => (await scene.ask("query-cpus-fast")) as readonly Cpu[];
+  // QEMU itself can hang: then it is told, and not waited for.
+  const ask = (command: string): Promise<unknown> => inTime(scene.ask(command), `QEMU has not answered ${command} in ${PATIENCE} ms`);
+  const cpus = async (): Promise<readonly Cpu[]> => (await ask("query-cpus-fast")) as readonly Cpu[];
   const look = async (): Promise<Look | null> => {
     if (gone) return null;
-    const [found, memory] = await Promise.all([cpus(), scene.ask("query-balloon")]);
+    const [found, memory] = await Promise.all([cpus(), ask("query-balloon")]);
     const masks = await Promise.all(found.map(async (cpu) => [cpu["cpu-index"], await maskOf(cpu["thread-id"])] as const));
     return { memory: (memory as { actual: number }).actual, vcpus: found.length, masks: Object.fromEntries(masks) };
   };
@@ -80,6 +88,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, proxy, pid, 
     scene,
     look,
     threadOf: async (vcpu) => (await cpus()).find((cpu) => cpu["cpu-index"] === vcpu)?.["thread-id"] ?? 0,
+    whyLost: () => Promise.all([ask("query-status"), scene.console.next({ timeout: PATIENCE })]).then(() => null, (error: unknown) => messageOf(error).split("\n")[0] ?? ""),
     killQemu: async () => {
       gone = true;
       await scene.kill();
@@ -89,6 +98,12 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, proxy, pid, 
       await scene[Symbol.asyncDispose]();
     },
   };
+}
+
+function inTime<T>(work: Promise<T>, why: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(why)), PATIENCE)));
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 function endsOf(kind: Kind, back: boolean, mask: string): Ends {

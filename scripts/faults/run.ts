@@ -12,6 +12,8 @@ export interface Outcome {
   readonly step: string;
   readonly result: "held" | "broken" | "not reached";
   readonly why?: string;
+  /** Machines that were lost on the way, by a fault of QEMU's own. */
+  readonly lost?: number;
 }
 
 /** Tries one fault at one step, checks what is promised, and leaves the domain at its base. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { qemus } from "./machine.ts";
+import type { GuestReport } from "./guest.ts";
+import { type Qemu, qemus } from "./machine.ts";
 import { MIB, near, openScene, type Scene } from "./scene.ts";
 
 describe.each(await qemus())("memory on QEMU $version", (qemu) => {
@@ -78,12 +79,7 @@ describe.each(await qemus())("memory that was plugged by somebody else on QEMU $
     await using scene = await openScene(qemu, { memory: { max: "512MiB", current: "512MiB", hotplug: { slots: 2, limit: "2GiB" } } });
     const { domain, console } = scene;
     await scene.start();
-    const { memTotal } = await console.next();
-    const size = 256 * MIB;
-    // QEMU 5.2 wraps an object's properties.
-    await scene.ask("object-add", { "qom-type": "memory-backend-ram", id: "ram1", ...(qemu.major < 6 ? { props: { size } } : { size }) });
-    await scene.ask("device_add", { driver: "pc-dimm", id: "dimm1", memdev: "ram1" });
-    await console.until((report) => report.memTotal >= memTotal + size);
+    await plugDimm(scene, qemu, 256 * MIB);
     expect(await domain.info()).toMatchObject({ live: { memory: 768 * MIB, maxMemory: 768 * MIB }, config: { maxMemory: 512 * MIB } });
     const { memTotal: more } = await console.next();
     expect(await domain.setMemory(700 * MIB, { scope: "dynamic" })).toMatchObject({ outcome: "applied" });
@@ -97,21 +93,26 @@ describe.each(await qemus())("memory that is on its way out on QEMU $version", (
     await using scene = await openScene(qemu, { memory: { max: "256MiB", current: "256MiB", hotplug: { slots: 2, limit: "2GiB" } } });
     const { domain, console } = scene;
     await scene.start();
-    const { memTotal } = await console.next();
-    const size = 128 * MIB;
-    await scene.ask("object-add", { "qom-type": "memory-backend-ram", id: "ram1", ...(qemu.major < 6 ? { props: { size } } : { size }) });
-    await scene.ask("device_add", { driver: "pc-dimm", id: "dimm1", memdev: "ram1" });
-    const { memFree } = await console.until((report) => report.memTotal >= memTotal + size);
+    const { memFree } = await plugDimm(scene, qemu, 128 * MIB);
     // What lies in it has nowhere else to go: the guest tries for as long as it is told to.
     await console.tell(`hold ${Math.floor(memFree / MIB) - 60}`);
     const harness = await scene.harness();
     await scene.ask("device_del", { id: "dimm1" });
     await harness.seen("ACPI_DEVICE_OST", ({ info }) => info.source === 3 && info.status === 132);
     await expect(domain.setMemory(300 * MIB, { scope: "dynamic" })).rejects.toThrow(/the guest is letting go of memory \(dimm1\), and a balloon that moves meanwhile can make it panic/);
-    expect(await scene.ask("query-balloon")).toEqual({ actual: 256 * MIB + size });
+    expect(await scene.ask("query-balloon")).toEqual({ actual: 384 * MIB });
     expect(await domain.setMemory(200 * MIB, { scope: "static" })).toMatchObject({ outcome: "applied" });
   });
 });
+
+/** Plugs `dimm1`, and resolves when the guest has it. */
+async function plugDimm({ ask, console }: Scene, { major }: Qemu, size: number): Promise<GuestReport> {
+  const { memTotal } = await console.next();
+  // QEMU 5.2 wraps an object's properties.
+  await ask("object-add", { "qom-type": "memory-backend-ram", id: "ram1", ...(major < 6 ? { props: { size } } : { size }) });
+  await ask("device_add", { driver: "pc-dimm", id: "dimm1", memdev: "ram1" });
+  return console.until((report) => report.memTotal >= memTotal + size);
+}
 
 async function rowOf({ domain }: Scene): Promise<{ readonly guest: unknown; readonly why: string | null } | undefined> {
   return (await domain.diff()).find(({ resource }) => resource === "memory");
