@@ -1,5 +1,6 @@
 import { randomHex } from "../digest.ts";
-import { greeting, type Greeting } from "../schema/message.ts";
+import { greeting } from "../schema/check.ts";
+import type { Greeting } from "../schema/message.ts";
 import type { QmpEvent } from "../schema/events.ts";
 import { showJson } from "../wire/json.ts";
 import type { Message, Transport } from "../wire/transport.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod/v3";
-import { complaint, versionInfo, type Check, type Complaint, type VersionInfo } from "./message.ts";
+import { type Check, complaint, versionInfo } from "./check.ts";
+import type { Complaint, VersionInfo } from "./message.ts";
 import type * as replies from "./replies.ts";
 import type { KnownCommand } from "./vocabulary.ts";
 

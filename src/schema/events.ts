@@ -1,5 +1,6 @@
 import { z } from "zod/v3";
-import { complaint, type Check, type Complaint, type Timestamp } from "./message.ts";
+import { type Check, complaint } from "./check.ts";
+import type { Complaint, Timestamp } from "./message.ts";
 import type { DataOf, KnownEvent } from "./vocabulary.ts";
 
 /** The data of a device that went, or did not go. `device` is its id, absent when it has none. */

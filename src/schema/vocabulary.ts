@@ -10,7 +10,10 @@ export type KnownCommand = keyof Commands | keyof QemuCommands;
 /** Every event whose types are known. */
 export type KnownEvent = keyof Events | keyof QemuEvents;
 
-/** What a command takes; any object, where the command is not known. */
+/**
+ * What a command takes; any object, where the command is not known. Values of enumerations are open, save a tag's, by which the other members
+ * go: what no recorded QEMU has is sent by a name that is any string, as in `"chardev-add" as string`.
+ */
 export type ArgumentsOf<Name extends string> = Name extends keyof Commands ? Commands[Name]["arguments"] : Name extends keyof QemuCommands ? QemuCommands[Name]["arguments"] : object;
 
 /** What a command gives; unknown, where the command is not known. */

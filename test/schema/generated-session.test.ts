@@ -31,13 +31,24 @@ const RIGHT = [
   'const file: string = node.driver === "file" ? node.filename : "";',
   // Values that this package does not know yet can be given and be had.
   'await session.execute("block-stream", { device: "d", "on-error": "newer" });',
+  // Except a tag's: what else there is goes by it. A name that is any string goes by nothing.
+  'await session.execute("chardev-add" as string, { id: "c", backend: { type: "vdagent", data: { mouse: true } } });',
+  // Alternates: a node by its name, by its options, or none.
+  'await session.execute("blockdev-add", { driver: "qcow2", file: "node0", backing: null });',
+  'await session.execute("blockdev-add", { driver: "quorum", "vote-threshold": 1, children: ["a", { driver: "null-co", size: 10n ** 18n }] });',
+  'await session.execute("blockdev-add", { driver: "nbd", server: { type: "unix", path: "/x" }, export: "e" });',
+  'await session.execute("object-add", { "qom-type": "memory-backend-ram", id: "m", size: 2 ** 30 });',
+  'await session.execute("device_add", { driver: "virtio-blk-pci", drive: "d", "x-anything": true });',
+  'await session.execute("migrate-set-parameters", { "tls-creds": "x", "tls-hostname": null, "downtime-limit": 5n, "multifd-compression": "newer" });',
+  'await session.execute("chardev-add", { id: "c", backend: { type: "socket", data: { addr: { type: "inet", data: { host: "h", port: "1" } } } } });',
+  'const pty: string | undefined = (await session.execute("chardev-add", { id: "c", backend: { type: "pty", data: {} } })).pty;',
   'const release: QemuRelease[] = ["7.2", "7.2_s390x", "11.1"];',
   'const old: CommandsOf<"5.2">["block_passwd"]["arguments"]["password"] = "x";',
   'const gic: CommandsOf<"7.2_aarch64">["query-gic-capabilities"]["returns"] = [];',
   'const event: EventsOf<"11.1">["STOP"] = undefined;',
   'const target: string = (await own.execute("query-target")).arch;',
   'for await (const { event, data } of own.events("JOB_STATUS_CHANGE")) [event satisfies "JOB_STATUS_CHANGE", data.id satisfies string];',
-  'return [bytes, id, status, unknown, loose, job.data.id, file, release, old, gic, event, target];',
+  'return [bytes, id, status, unknown, loose, job.data.id, file, release, old, gic, event, target, pty];',
 ];
 
 const WRONG = [
@@ -45,6 +56,14 @@ const WRONG = [
   'await session.execute("blockdev-add", { driver: "qcow2" });',
   'await session.execute("blockdev-add", { driver: "no-such", file: "a" });',
   'await session.execute("blockdev-add", { driver: "raw", file: "a", "lazy-refcounts": true });',
+  'await session.execute("blockdev-add", { driver: "raw", file: null });',
+  'await session.execute("blockdev-add", { driver: "nbd", server: { type: "unix" } });',
+  'await session.execute("object-add", { "qom-type": "memory-backend-ram", id: "m", size: "1G" });',
+  'await session.execute("device_add", {});',
+  'await session.execute("migrate-set-parameters", { "downtime-limi": 5 });',
+  'await session.execute("migrate-set-parameters", { "tls-creds": 1 });',
+  'await session.execute("chardev-add", { id: "c", backend: { type: "null" } });',
+  'await session.execute("chardev-add", { id: "c", backend: { type: "socket", data: { addr: { type: "inet", data: { host: "h" } } } } });',
   'await session.execute("query-jobs", { surplus: 1 });',
   'await session.execute("job-cancel", { id: 1 });',
   'await session.execute("balloon", { value: "1G" });',
