@@ -32,10 +32,12 @@ export class Pulse implements Disposable {
   async #beat(): Promise<void> {
     const phase = this.#phase;
     if (phase === undefined || performance.now() - this.#last < QUIET) return;
-    const why = (await whyStopped(phase.pid ?? null)) ?? phase.what;
+    const { deadline, undoing, pid = null } = phase;
+    const stopped = pid !== null && (await isStopped(pid));
     if (this.#phase !== phase) return;
-    const { deadline, undoing } = phase;
-    this.#tell?.({ what: undoing === true && why !== phase.what ? `${phase.what}: ${why}` : why, actual: null, wanted: null, elapsed: deadline.elapsed(), timeout: deadline.timeout, ...(undoing === true ? { undoing } : {}) });
+    // In few words: it is to fit into a line of a terminal.
+    const what = stopped ? `${undoing === true ? "taking back: " : ""}QEMU (process ${pid}) is stopped, kill -CONT ${pid}` : phase.what;
+    this.#tell?.({ what, actual: null, wanted: null, elapsed: deadline.elapsed(), timeout: deadline.timeout, ...(undoing === true ? { undoing } : {}) });
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describeProgress } from "../../src/cli/progress.ts";
 import type { Progress } from "../../src/domain/change.ts";
 import { Pulse, whyStopped } from "../../src/domain/pulse.ts";
 import { deadlineIn } from "../../src/domain/step.ts";
@@ -39,6 +40,19 @@ describe("a change that has nothing to tell", () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(heard).toHaveLength(10);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("says that it is a process which stands still, and what lets it go on, in a line of a terminal", async () => {
+    const { pid } = await runProgram(process.execPath, "-e", "console.log('up'); process.stdin.resume()");
+    process.kill(pid, "SIGSTOP");
+    await vi.waitUntil(() => whyStopped(pid));
+    using pulse = opened();
+    for (const [what, more] of [["waiting for QEMU", {}], ["taking back what is half done", { undoing: true }]] as const) {
+      pulse.enter(what, deadlineIn(15_000), { ...more, pid });
+      await vi.advanceTimersByTimeAsync(1500);
+      await vi.waitUntil(() => heard.at(-1)?.what.endsWith(`QEMU (process ${pid}) is stopped, kill -CONT ${pid}`) && heard.at(-1)?.undoing === ("undoing" in more || undefined));
+      expect(describeProgress(heard.at(-1) as Progress).length).toBeLessThan(80);
+    }
   });
 
   test("keeps no timer where nobody listens", () => {
