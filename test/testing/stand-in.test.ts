@@ -118,6 +118,21 @@ describe("the fake emulator", () => {
     await machine.close();
   });
 
+  it("refuses what the recorded release would refuse, unless it shall know no schema", async () => {
+    for (const schema of [undefined, false, "11.1"] as const) {
+      await using machine = await fakeMachine({ lives: [files["first"] ?? ""], ...(schema === undefined ? {} : { schema }) });
+      const { args, control } = places(machine);
+      await start(machine, args);
+      await using client = await wireClient(control);
+      await client.negotiate();
+      const known = "The command device-sync-config has not been found";
+      expect(await client.ask("device-sync-config")).toMatchObject({ error: { desc: schema === undefined ? known : schema === false ? expect.stringContaining("not as recorded") as string : "Parameter 'id' is missing" } });
+      const told = machine.verify();
+      if (schema === false) await expect(told).rejects.toThrow("device-sync-config");
+      else await told;
+    }
+  });
+
   it("tells a start with another machine than the recorded one", async () => {
     const machine = await fakeMachine({ lives: [files["first"] ?? ""] });
     await start(machine, places(machine).args.map((it) => (it === "512M" ? "1G" : it)));
