@@ -79,6 +79,12 @@ test("a script from a pipe: results, 0; the first error ends it, 1; a line that 
   expect(await piped(["qmp", server.address], 'query-name\n"\n')).toMatchObject({ code: 2, stderr: expect.stringContaining("line 2") as string });
 });
 
+test("a whole request may stand on the command line, as for virsh", async () => {
+  await using server = await startReplay({ answers });
+  expect(await piped(["qmp", server.address, '{"execute": "query-name",', '"id": 7}'], "")).toEqual({ code: 0, stdout: '{"name":"guest"}\n', stderr: "" });
+  expect(await piped(["qmp", "unix:/nonexistent/qmp.sock", '{"arguments": {}}'], "")).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining('a request has "execute"') as string });
+});
+
 test("a domain whose monitor nobody serves is told as ever", async () => {
   expect(await piped(["qmp", "unix:/nonexistent/qmp.sock"], "query-name\n")).toMatchObject({ code: 1, stdout: "" });
 });

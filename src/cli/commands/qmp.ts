@@ -3,10 +3,11 @@ import { waitOption } from "../lifecycle.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";
 import { parseQmpArguments } from "../qmp-arguments.ts";
+import type { Monitor } from "../facade.ts";
 import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
-  usage: ["qmp DOMAIN COMMAND [JSON | KEY=VALUE...]", "qmp DOMAIN --hmp LINE...", "qmp DOMAIN"],
+  usage: ["qmp DOMAIN COMMAND [JSON | KEY=VALUE...]", "qmp DOMAIN '{\"execute\": ...}'", "qmp DOMAIN --hmp LINE...", "qmp DOMAIN"],
   summary: "send a QMP command and print what it returns; without one: a shell",
   details: [
     "Arguments are one JSON object, or KEY=VALUE: a dot in a key nests (props.core-id=2 is {\"props\":{\"core-id\":2}}), a value that is JSON (a number, true, null, [..], {..}) is taken as such, anything else is a string ('\"0\"' is the string 0).",
@@ -24,7 +25,7 @@ export const verb: Verb = {
   async run(call: Call): Promise<number> {
     const { args, io, facade } = call;
     const words = args.operands.slice(1);
-    const request = words.length === 0 ? undefined : requestOf(words, args);
+    const request = words.length === 0 ? undefined : await requestOf(words, args);
     const options = { ...timeoutOf(args), signal: io.signal };
     const monitorName = monitorOf(args);
     await using machine = await facade.open(args.operand(0));
@@ -33,7 +34,7 @@ export const verb: Verb = {
       const { runShell } = await import("../shell/shell.ts");
       return await runShell(call, machine, monitor);
     }
-    const returned = await monitor.execute(request.name, request.members, options);
+    const returned = request.whole !== undefined ? await exchange(request.whole, call, monitor) : await monitor.execute(request.name, request.members, options);
     const isText = args.flag("hmp") && !args.flag("json");
     if (isText) io.stdout.write(String(returned).replaceAll("\r\n", "\n"));
     else io.stdout.write(`${toJson(returned, io.stdout.isTTY && !args.flag("json") ? 2 : undefined)}\n`);
@@ -41,9 +42,25 @@ export const verb: Verb = {
   },
 };
 
-function requestOf(words: readonly string[], args: Arguments): { readonly name: string; readonly members: Record<string, unknown> | undefined } {
+interface Wanted {
+  readonly name: string;
+  readonly members: Record<string, unknown> | undefined;
+  /** The whole request, where that is what was given. */
+  readonly whole?: Readonly<Record<string, unknown>>;
+}
+
+async function requestOf(words: readonly string[], args: Arguments): Promise<Wanted> {
   if (args.flag("hmp")) return { name: "human-monitor-command", members: { "command-line": words.join(" ") } };
-  return { name: words[0] ?? "", members: parseQmpArguments(words.slice(1)) };
+  const [name = "", ...rest] = words;
+  if (!name.startsWith("{")) return { name, members: parseQmpArguments(rest) };
+  const { parseRequest } = await import("../shell/statement.ts");
+  return { name, members: undefined, whole: parseRequest(words.join(" ")) };
+}
+
+/** Sends a whole request, as the shell does. */
+async function exchange(whole: Readonly<Record<string, unknown>>, { args, io }: Call, monitor: Monitor): Promise<unknown> {
+  const { Conversation } = await import("../shell/conversation.ts");
+  return new Conversation(monitor, timeoutOf(args)).send({ kind: "request", request: whole }, io.signal);
 }
 
 function monitorOf(args: Arguments): "control" | "watch" {

@@ -61,7 +61,8 @@ function parseQmp(line: string): Statement {
   return { kind: "command", name: first, members: parse(object) as Record<string, unknown>, pairs: [] };
 }
 
-function parseRequest(text: string): Readonly<Record<string, unknown>> {
+/** A whole request, as JSON. @throws UsageError for what is none */
+export function parseRequest(text: string): Readonly<Record<string, unknown>> {
   const request = parse(text) as Readonly<Record<string, unknown>>;
   if ("execute" in request || "exec-oob" in request) return request;
   throw misuse(`${text}: a request has "execute" or "exec-oob"`, text, '{"execute": COMMAND, "arguments": {...}}');
