@@ -45,8 +45,10 @@ function returns(schema: Schema, type: Type | undefined, columns: number): strin
 /** A member, and one level of what is in it: deeper, the completion leads the way. */
 function rowsOf(member: Member, prefix: string, schema: Schema): string[][] {
   const own = row(member, prefix, schema);
-  if (member.type.kind !== "object" || prefix !== "") return [own];
-  return [own, ...schema.membersOf(member.type).flatMap((inner) => rowsOf(inner, `${member.name}.`, schema))];
+  const { type } = member;
+  const [of, step] = type.kind === "array" ? [schema.type(type.of[0] ?? ""), "0."] : [type, ""];
+  if (of.kind !== "object" || prefix !== "") return [own];
+  return [own, ...schema.membersOf(of).flatMap((inner) => rowsOf(inner, `${member.name}.${step}`, schema))];
 }
 
 function row({ name, type, optional, features }: Member, prefix: string, schema: Schema): string[] {

@@ -208,6 +208,7 @@ test("help knows what a command takes, what it returns, and what an event brings
   expect(await it.run("help device_del", "returns nothing")).toContain("device_del id=..\n  id  string\n");
   expect(await it.run("help query-status", "running")).toContain("returns an object with\n");
   expect(await it.run("help BALLOON_CHANGE", "integer")).toContain("  actual  integer\n");
+  expect(await it.run("help migrate-set-capabilities", "returns nothing")).toMatch(/ {2}capabilities {15,}list of object\n {2}capabilities\.0\.capability {2}xbzrle\|/);
   await it.run("help baloon", "this QEMU has no such command, did you mean balloon?");
   expect(await it.run("help", "x-query-virtio")).toContain("query-status");
 });
