@@ -1,26 +1,32 @@
 import { messageOf } from "../../src/errors.ts";
 import type { Rig } from "./rig.ts";
-import { type Choices, type Move, movesOf, play, shortest } from "./sequences.ts";
+import { type Choices, type Move, movesOf, play } from "./sequences.ts";
+import { shortest } from "./shrink.ts";
 
 /** Values for a machine of 2 GiB and four vCPUs: right ones, and some that have to be refused. */
-export const FAKE_CHOICES: Choices = { sizes: [256, 512, 1024, 1536, 2048, 3072], maxSizes: [512, 2048, 4096], counts: [1, 2, 3, 4, 5], maxCounts: [2, 4, 8], masks: ["0", "1", "0-1", "all"] };
+export const FAKE_CHOICES: Choices = { sizes: [256, 512, 1024, 1536, 2048, 3072], maxSizes: [512, 2048, 4096], counts: [1, 2, 3, 4, 5], maxCounts: [2, 4, 8], masks: ["0", "1", "0-1", "all"], kills: true };
 /** For one of 512 MiB with a Linux in it. */
-export const REAL_CHOICES: Choices = { sizes: [400, 448, 512, 600], maxSizes: [512, 1024], counts: [1, 2, 3], maxCounts: [64, 128], masks: ["0", "1", "all"] };
+export const REAL_CHOICES: Choices = { sizes: [400, 448, 512, 600], maxSizes: [512, 1024], counts: [1, 2, 3], maxCounts: [64, 128], masks: ["0", "1", "all"], kills: false };
 /** Without vCPUs that come and go: software emulation before QEMU 10 can't have them back. */
 export const OLD_CHOICES: Choices = { ...REAL_CHOICES, counts: [1], maxCounts: [4, 8] };
 
-/** Plays one sequence; why it failed, with its seed and the shortest sequence that does so too, or null. */
+/** Plays one sequence on a machine of its own; why it failed, with its seed and the shortest sequence that does so too, or null. */
 export async function tellFailure(open: () => Promise<Rig>, seed: number, moves: readonly Move[], { stopped = false } = {}): Promise<string | null> {
   const why = await failureOf(open, moves, stopped);
   if (why === null) return null;
   const short = await shortest(moves, async (fewer) => (await failureOf(open, fewer, stopped)) !== null);
-  return `seed ${seed}: ${why}\nshortest found (${short.length} of ${moves.length} moves): ${JSON.stringify(short)}`;
+  return `seed ${seed}: ${why}\nshortest found (${short.length} of ${moves.length} moves${stopped ? ", on a stopped machine" : ""}): ${JSON.stringify(short)}\n${(await failureOf(open, short, stopped)) ?? "and then it did not fail any more"}`;
 }
 
 async function failureOf(open: () => Promise<Rig>, moves: readonly Move[], stopped: boolean): Promise<string | null> {
   await using rig = await open();
   if (stopped) await rig.killQemu();
   return await play(rig, moves, rig.ends.base.mask).then(() => null, messageOf);
+}
+
+/** Whether a seed's sequence is for a machine that does not run, where it is a fake: real ones take too long to start. */
+export function isStopped(seed: number): boolean {
+  return seed % 6 === 0;
 }
 
 /** How sequences are run: how many on one machine, how long each is, and how many machines at a time. */
@@ -35,17 +41,30 @@ export interface Course {
 export async function runSequences(count: number, first: number, open: () => Promise<Rig>, course: Course): Promise<boolean> {
   const start = performance.now();
   const seeds = Array.from({ length: count }, (_, position) => first + position);
-  const lanes = Array.from({ length: course.lanes }, (_, lane) => new Lane(open, course).run(seeds.filter((seed) => seed % course.lanes === lane)));
-  const failed = (await Promise.all(lanes)).reduce((sum, each) => sum + each, 0);
-  console.log(`${count} sequences (seeds ${first} to ${first + count - 1}), ${count * course.length} changes, ${failed} not as the model; ${Math.round((performance.now() - start) / 1000)} s`);
+  const failed = await runSeeds(seeds, open, course);
+  tellEnd(count, first, course, failed, start);
   return failed === 0;
 }
 
-/** One machine after the other, each with several sequences. */
+/** The last line: what was run, and how it went. */
+export function tellEnd(count: number, first: number, { length }: Course, failed: number, start: number): void {
+  console.log(`${count} sequences (seeds ${first} to ${first + count - 1}), ${count * length} changes, ${failed} not as the model; ${Math.round((performance.now() - start) / 1000)} s`);
+}
+
+/** Runs the sequences of these seeds; how many did not go as the model has it. Each of those is told on stderr. */
+export async function runSeeds(seeds: readonly number[], open: () => Promise<Rig>, course: Course): Promise<number> {
+  const lanes = Array.from({ length: course.lanes }, (_, lane) => new Lane(open, course).run(seeds.filter((_seed, position) => position % course.lanes === lane)));
+  return (await Promise.all(lanes)).reduce((sum, each) => sum + each, 0);
+}
+
+/** One machine after the other, each with several sequences: first those on machines that run, then those on machines that don't. */
 class Lane {
   readonly #open: () => Promise<Rig>;
   readonly #course: Course;
   #rig: Rig | undefined;
+  /** All that was done on this machine before, and whether it was stopped before that. */
+  #past: Move[] = [];
+  #stopped = false;
   #failed = 0;
 
   constructor(open: () => Promise<Rig>, course: Course) {
@@ -56,9 +75,11 @@ class Lane {
   /** How many of these did not go as the model has it. */
   async run(seeds: readonly number[]): Promise<number> {
     try {
-      for (const [position, seed] of seeds.entries()) {
-        if (position % this.#course.reopen === 0) await this.#leave();
-        await this.#one(seed);
+      for (const stopped of [false, true]) {
+        for (const [position, seed] of seeds.filter((it) => isStopped(it) === stopped).entries()) {
+          if (position % this.#course.reopen === 0) await this.#leave();
+          await this.#one(seed, stopped);
+        }
       }
     } finally {
       await this.#leave();
@@ -66,20 +87,36 @@ class Lane {
     return this.#failed;
   }
 
-  async #one(seed: number): Promise<void> {
+  async #one(seed: number, stopped: boolean): Promise<void> {
     const moves = movesOf(seed, this.#course.length, this.#course.choices);
-    const rig = (this.#rig ??= await this.#open());
-    const stopped = !rig.real && seed % 6 === 0;
-    if (stopped) await rig.killQemu();
+    const rig = this.#rig ?? (await this.#enter(stopped));
+    const past = [...this.#past];
     const why = await play(rig, moves, rig.ends.base.mask).then(() => null, messageOf);
-    if (why !== null || stopped) await this.#leave();
-    if (why === null) return;
+    this.#past.push(...moves);
+    const died = !this.#stopped && (await rig.look().catch(() => null)) === null;
+    if (why !== null) await this.#tell(seed, why, past, moves);
+    if (why !== null || died) await this.#leave();
+  }
+
+  /** Tried again alone on a new machine, or else after all that came before it on that one. */
+  async #tell(seed: number, why: string, past: readonly Move[], moves: readonly Move[]): Promise<void> {
     this.#failed += 1;
-    console.error(`NOT AS THE MODEL: ${(await tellFailure(this.#open, seed, moves, { stopped })) ?? `seed ${seed}: ${why}\n(not alone: it came after others on the same machine)`}`);
+    const again = (all: readonly Move[]): Promise<string | null> => tellFailure(this.#open, seed, all, { stopped: this.#stopped });
+    const found = (await again(moves)) ?? (past.length === 0 ? null : await again([...past, ...moves]));
+    console.error(`NOT AS THE MODEL: ${found ?? `seed ${seed}: ${why}\n(not once more, neither alone nor after the ${past.length} moves before it on the same machine)`}`);
+  }
+
+  async #enter(stopped: boolean): Promise<Rig> {
+    const rig = await this.#open();
+    this.#rig = rig;
+    this.#stopped = stopped && !rig.real;
+    if (this.#stopped) await rig.killQemu();
+    return rig;
   }
 
   async #leave(): Promise<void> {
     await this.#rig?.[Symbol.asyncDispose]();
     this.#rig = undefined;
+    this.#past = [];
   }
 }

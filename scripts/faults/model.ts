@@ -15,12 +15,36 @@ export interface Prediction {
   readonly acts: boolean;
 }
 
-const MIB = 2 ** 20;
+/** Bytes in a MiB. */
+export const MIB: number = 2 ** 20;
+
+/** Which halves a scope is about. */
+export function legsOf(scope: Scope, runs: boolean): { readonly fixed: boolean; readonly running: boolean } {
+  return { fixed: scope === "static" || scope === "both" || (scope === "current" && !runs), running: scope === "dynamic" || scope === "both" || (scope === "current" && runs) };
+}
+
+/** What a change wants, in the units of reports. */
+export function wantedOf(change: Change): number | string {
+  if (change.resource === "vcpu-pin") return change.cpus;
+  return change.resource === "memory" || change.resource === "max-memory" ? change.size : change.count;
+}
+
+/** What the config has of it, in the units of reports. */
+export function inConfig(change: Change, { config }: State): number | string {
+  if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
+  return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus, "max-vcpus": config.maxVcpus }[change.resource];
+}
+
+/** What the running machine has of it; null where it does not run, or has no such vCPU. */
+export function inLive(change: Change, { live }: State): number | string | null {
+  if (live === null) return null;
+  if (change.resource === "vcpu-pin") return live.masks[change.vcpu] ?? null;
+  return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: live.masks.length, "max-vcpus": live.maxVcpus }[change.resource];
+}
 
 /** Predicts a set of changes in a scope. `all`: the mask of a thread that is not pinned. */
 export function predict(state: State, changes: readonly Change[], scope: Scope, all: string): Prediction {
-  const fixed = scope === "static" || scope === "both" || (scope === "current" && state.live === null);
-  const running = scope === "dynamic" || scope === "both" || (scope === "current" && state.live !== null);
+  const { fixed, running } = legsOf(scope, state.live !== null);
   const config = fixed ? fixedAfter(state.config, changes) : state.config;
   const live = running ? (state.live === null ? null : liveAfter(state.live, changes, all, state.config.pins)) : state.live;
   if (config === null || (running && live === null)) return { after: null, writes: false, acts: false };

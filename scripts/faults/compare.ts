@@ -1,0 +1,95 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Change, ChangeReport, LegOutcome, Report } from "../../src/domain/change.ts";
+import { inConfig, inLive, legsOf, predict, type State, wantedOf } from "./model.ts";
+import type { Move } from "./sequences.ts";
+
+/** A domain as it was found without the product: what both halves have, and the config byte for byte. */
+export interface Seen {
+  readonly text: string;
+  readonly state: State;
+}
+
+/** A move, what was found before and after it, and what the product says of it. */
+export interface Moved {
+  readonly before: Seen;
+  readonly now: Seen;
+  readonly move: Move;
+  readonly report: Report;
+  /** Whether the move's mishap came about. */
+  readonly hit: boolean;
+  /** The mask of a thread that is not pinned. */
+  readonly all: string;
+}
+
+/** How a move has to end. */
+interface End {
+  readonly outcome: Report["outcome"];
+  readonly state: State;
+  /** The config has a new text; else it is, byte for byte, what it was. */
+  readonly written: boolean;
+}
+
+/** What is not as the model has it: in the report, the file or the live state; null when all is. */
+export function differences(moved: Moved): string | null {
+  const { now, report } = moved;
+  const end = endOf(moved);
+  if (report.outcome !== end.outcome) return `it should have been ${end.outcome}`;
+  if (!isDeepStrictEqual(now.state, end.state)) return `it should have led to ${JSON.stringify(end.state)}`;
+  return inText(moved, end) ?? inReport(moved) ?? null;
+}
+
+function endOf({ before: { state }, move, hit, all }: Moved): End {
+  const { after, writes, acts } = predict(state, move.changes, move.scope, all);
+  if (after === null) return { outcome: "refused", state, written: false };
+  const kind = hit ? move.mishap?.kind : undefined;
+  if (kind === "kill") return { outcome: "failed", state: { ...state, live: null }, written: false };
+  if (kind === "refuse" || kind === "interrupt" || (kind === "edit" && writes)) return { outcome: "rolled-back", state, written: false };
+  return { outcome: writes || acts ? "applied" : "unchanged", state: after, written: writes };
+}
+
+/** Somebody's edit stays, whatever becomes of the change; of a text that was written all that the model does not know is as it was. */
+function inText({ before, now, move, report, hit }: Moved, { written }: End): string | null {
+  const edited = hit && move.mishap?.kind === "edit" ? `${before.text}\n` : before.text;
+  if (!written) return now.text === edited ? null : `the config should be, byte for byte, ${JSON.stringify(edited)}, and is ${JSON.stringify(now.text)}`;
+  if (withoutKnown(now.text) !== withoutKnown(before.text)) return `the config has lost or changed what nobody asked for: ${now.text}`;
+  const told = report.config;
+  return told?.before === before.text && told.after === now.text ? null : "the report tells of other texts of the config";
+}
+
+/** A config's text without the values that the model knows: what is left is to be the same byte for byte. */
+function withoutKnown(text: string): string {
+  return text.replace(/,\s*"pin":\s*\{[^}]*\}/g, "").replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
+}
+
+function inReport(moved: Moved): string | null {
+  const { before, move, report, all } = moved;
+  const state = before.state.live === null ? "stopped" : move.paused ? "paused" : "running";
+  if (report.state !== state) return `the report says that it was ${report.state}, it was ${state}`;
+  if (report.changes.length !== move.changes.length) return "the report leaves changes out";
+  const wrong = report.changes.map((change) => inChange(change, moved) ?? inOutcomes(change, moved, all));
+  return wrong.find((each) => each !== null) ?? null;
+}
+
+function inChange({ change, static: fixed, dynamic: live }: ChangeReport, { before, now }: Moved): string | null {
+  const pairs = [
+    [fixed.before, inConfig(change, before.state), "config had"],
+    [fixed.actual, inConfig(change, now.state), "config has"],
+    [live.before, inLive(change, before.state), "machine had"],
+    [live.actual, inLive(change, now.state), "machine has"],
+  ] as const;
+  const wrong = pairs.find(([told, found]) => told !== found);
+  return wrong === undefined ? null : `the report says that the ${wrong[2]} ${wrong[0]}, it is ${wrong[1]}`;
+}
+
+/** Each half of each change, alone: what was so already is `unchanged`, what is not in the scope `skipped`. */
+function inOutcomes({ change, static: fixed, dynamic: live }: ChangeReport, { before, move, report }: Moved, all: string): string | null {
+  const legs = legsOf(move.scope, before.state.live !== null);
+  const right = (outcome: LegOutcome, asked: boolean, needed: boolean, others: readonly LegOutcome[]): boolean => (!asked ? outcome === "skipped" : !needed ? outcome === "unchanged" : others.includes(outcome));
+  const done: Partial<Record<Report["outcome"], readonly LegOutcome[]>> = { applied: ["applied"], refused: ["skipped"], "rolled-back": ["rolled-back", "skipped"], failed: ["failed", "skipped", "rolled-back"] };
+  const expected = done[report.outcome] ?? [];
+  if (report.outcome === "refused") return null;
+  const wanted = (it: Change, mask: string): unknown => (it.resource === "vcpu-pin" && it.cpus === "all" ? mask : wantedOf(it));
+  if (!right(fixed.outcome, legs.fixed, inConfig(change, before.state) !== wanted(change, "all"), expected)) return `the config's half of ${change.resource} is told as ${fixed.outcome}`;
+  if (!right(live.outcome, legs.running, inLive(change, before.state) !== wanted(change, all), expected)) return `the live half of ${change.resource} is told as ${live.outcome}`;
+  return null;
+}
