@@ -18,7 +18,7 @@ export function beginsAlike(died: Heard, other: Heard): boolean {
 }
 
 /** How long an answer may take before it is taken for none, in milliseconds. */
-const PATIENCE = 4000;
+const PATIENCE = 20_000;
 
 /** Acts out a conversation with whoever listens at these addresses. Never rejects for what the other side does: silence and endings are told. */
 export async function converse(addresses: readonly string[], steps: readonly Step[]): Promise<Heard> {
