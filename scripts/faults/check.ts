@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import type { ChangeReport, Scope, Value } from "../../src/domain/change.ts";
+import type { ChangeReport, Report, Scope, Value } from "../../src/domain/change.ts";
 import { RefusedError } from "../../src/domain/errors.ts";
 import { InterruptedError } from "../../src/domain/interrupted.ts";
 import { messageOf } from "../../src/errors.ts";
@@ -87,11 +87,13 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
   const alive = start !== null;
   const done = now === before.after && isWanted(rig, start);
   const halfDone = killed && alive && !done && (show(start) !== show(before.look) || now === before.after);
+  let pending: Value = null;
   const next = async (): Promise<void> => {
-    const back = (scope: Scope, force: boolean): Promise<unknown> => rig.domain.apply(baseOf(rig), { scope, timeout: 20_000, force });
+    const back = (scope: Scope, force: boolean): Promise<Report> => rig.domain.apply(baseOf(rig), { scope, timeout: 20_000, force });
     const stuck = !rig.replugs && alive && ((await rig.look())?.vcpus ?? 0) < rig.ends.base.vcpus;
     if (stuck) await mustBeRefused(() => back("both", false));
-    await back(alive && !stuck ? "both" : "static", true);
+    const report = await back(alive && !stuck ? "both" : "static", true);
+    if (report.outcome === "pending") pending = report.changes.find(({ change }) => change.resource === "vcpus")?.dynamic.actual ?? null;
     const pins = unpinned(rig);
     if (pins !== null) await rig.domain.apply(pins, { scope: "static" });
   };
@@ -109,7 +111,9 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
   const [text, look] = await Promise.all([textOf(rig), rig.look()]);
   const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pins: {} };
   if (JSON.stringify(valuesIn(text ?? "")) !== JSON.stringify(base)) throw new Broken(`after the next command the config is\n${text}`);
-  const same = show(look) === show(before.look) || (!rig.replugs && (look?.vcpus ?? 0) < rig.ends.base.vcpus);
+  // Old guests can lose an unplug that comes while they bring vCPUs up: it was said to be pending, with how many there are.
+  const old = !rig.replugs && ((look?.vcpus ?? 0) < rig.ends.base.vcpus || look?.vcpus === pending);
+  const same = old || show(look) === show(before.look);
   if (alive && !same) throw new Broken(`after the next command the machine has ${show(look)}, not ${show(before.look)}`);
   const left = await leftoversOf(rig);
   if (left.length > 0 || (await exists(join(rig.runtime, "journal")))) throw new Broken(`left: ${left.join(", ") || "the journal"}`);

@@ -1,3 +1,4 @@
+import { messageOf } from "../../src/errors.ts";
 import type { Qemu } from "../../test/qemu/machine.ts";
 import { FAKE_FAULTS } from "./fake-faults.ts";
 import { openFake } from "./fake-rig.ts";
@@ -106,7 +107,19 @@ class Machines implements AsyncDisposable {
     if (!good) await this.leave();
     this.#kind = kind;
     this.#turns++;
-    return (this.#rig ??= await openReal(this.#qemu, kind));
+    return (this.#rig ??= await this.#open(kind));
+  }
+
+  /** A busy host can be too slow for a guest's start: told, and tried again. */
+  async #open(kind: Kind): Promise<RealRig> {
+    for (let left = MOST_LOST; ; left--) {
+      try {
+        return await openReal(this.#qemu, kind);
+      } catch (error) {
+        if (left === 0) throw error;
+        console.log(`QEMU ${this.#qemu.version} did not start, and is started again: ${messageOf(error).split("\n")[0]}`);
+      }
+    }
   }
 
   async leave(): Promise<void> {
