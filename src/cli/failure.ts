@@ -9,7 +9,7 @@ export const exitCodes: readonly (readonly [number, string])[] = [
   [0, "all that was asked for is so"],
   [1, "failed; after a change: and everything is as it was"],
   [2, "usage: the command line is wrong"],
-  [3, "refused, nothing was touched; also: no such domain, its config is damaged, another writer has it"],
+  [3, "refused, nothing was touched; also: no such domain, a damaged config, a file of ours that is somebody else's, another writer"],
   [4, "partial: a half of a change failed and could not be put back"],
   [5, "pending: asked for, and not done by the deadline"],
   [130, "interrupted, after undoing what was half done"],
