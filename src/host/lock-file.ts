@@ -1,8 +1,9 @@
-import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readdir, readFile } from "node:fs/promises";
+import { constants, readdirSync } from "node:fs";
+import { type FileHandle, lstat, open, readdir } from "node:fs/promises";
 import { geteuid } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { HostError, messageOf, UnsafeError } from "../errors.ts";
+import { kernelFileIfThere } from "./kernel-file.ts";
 import type { LockHolder } from "./lock-holder.ts";
 import { commandOf, isAlive } from "./threads.ts";
 
@@ -39,8 +40,11 @@ export async function writeHolder(file: FileHandle, holder: LockHolder): Promise
   await file.write(`${JSON.stringify(holder)}\n`, 0);
 }
 
-/** How long to look for a holder that has not written yet, in milliseconds: it has only just come, or is a shell's flock, which never does. */
-const PATIENCE = 500;
+/**
+ * How long to look for a holder that has not written yet, in milliseconds: it has only just come, or is a shell's flock, which never does. Pauses and
+ * not a deadline: where many wait and the machine is slow, looking takes longer too, and must not be what makes it slow.
+ */
+const PAUSES = [5, 10, 20, 40, 80, 100, 100, 100];
 
 /**
  * Who holds the lock: the process that has the locked file open, with what it wrote into it. A process that wrote nothing (a shell's
@@ -48,13 +52,12 @@ const PATIENCE = 500;
  */
 export async function readHolder(file: FileHandle): Promise<LockHolder> {
   const inode = String((await file.stat({ bigint: true })).ino);
-  const end = performance.now() + PATIENCE;
-  do {
+  for (const pause of PAUSES) {
     // To look at one process is cheap; to look at all takes so long that the lock may have gone on meanwhile.
     const written = await readWritten(file);
-    if (written?.pid !== undefined && (await hasLock(`/proc/${written.pid}/fdinfo`, inode))) return written;
-    await wait(PATIENCE / 50);
-  } while (performance.now() < end);
+    if (written?.pid !== undefined && hasLock(written.pid, inode)) return written;
+    await wait(pause);
+  }
   return holderAmongAll(file, inode);
 }
 
@@ -62,8 +65,9 @@ async function holderAmongAll(file: FileHandle, inode: string): Promise<LockHold
   const pids = await lockersOf(inode);
   const written = await readWritten(file);
   if (written?.pid !== undefined && (pids.includes(written.pid) || (pids.length === 0 && (await isAlive(written.pid))))) return written;
-  const pid = pids[0];
-  return { pid, command: pid === undefined ? undefined : await commandOf(pid), since: undefined };
+  // One that has ended since was the flock(1) that took it for another.
+  const holders = await Promise.all(pids.map(async (pid) => ({ pid, command: await commandOf(pid), since: undefined })));
+  return holders.find(({ command }) => command !== undefined) ?? { pid: undefined, command: undefined, since: undefined };
 }
 
 async function readWritten(file: FileHandle): Promise<LockHolder | undefined> {
@@ -87,16 +91,29 @@ function parseHolder(text: string): LockHolder | undefined {
  * are not seen. Source: the `lock:` lines of /proc/PID/fdinfo, as /proc/locks names the flock(1) that took ours and has ended.
  */
 async function lockersOf(inode: string): Promise<readonly number[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const holds = await Promise.all(pids.map((pid) => hasLock(`/proc/${pid}/fdinfo`, inode)));
-  return pids.filter((_, index) => holds[index]).map(Number).sort((a, b) => a - b);
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found: number[] = [];
+  for (const pid of pids) {
+    if (hasLock(pid, inode)) found.push(pid);
+    // There may be thousands: whatever else we have to do goes on between them.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return found.sort((a, b) => a - b);
 }
 
-async function hasLock(folder: string, inode: string): Promise<boolean> {
+/** False also for another user's process, and for one that has just ended. */
+function hasLock(pid: number, inode: string): boolean {
+  const isOurs = (line: string): boolean => /^lock:.* FLOCK +ADVISORY +WRITE /.test(line) && line.includes(`:${inode} `);
+  return entriesIfThere(`/proc/${pid}/fdinfo`).some((fd) => {
+    const info = kernelFileIfThere(`/proc/${pid}/fdinfo/${fd}`);
+    return info !== undefined && info.includes("lock:") && info.split("\n").some(isOurs);
+  });
+}
+
+function entriesIfThere(folder: string): readonly string[] {
   try {
-    const infos = await Promise.all((await readdir(folder)).map((fd) => readFile(`${folder}/${fd}`, "utf8").catch(() => "")));
-    return infos.some((info) => info.split("\n").some((line) => /^lock:.* FLOCK +ADVISORY +WRITE /.test(line) && line.includes(`:${inode} `)));
+    return readdirSync(folder);
   } catch {
-    return false; // another user's process, or one that has just ended
+    return [];
   }
 }

@@ -55,11 +55,18 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   }
 }
 
+/** How often a holder is looked for, where it may have only just come, or be gone by now. */
+const LOOKS = 3;
+
 /** Says who holds the lock. Where that can't be said, it may just have been let go: then it is ours after all. */
 async function refuse(file: FileHandle, path: string, waited: number): Promise<void> {
-  const holder = await readHolder(file);
-  if (holder.since === undefined && (await runFlock(file.fd, 0))) return;
-  throw new LockedError(path, waited, holder);
+  for (let look = 1; ; look++) {
+    const holder = await readHolder(file);
+    if (holder.since === undefined && (await runFlock(file.fd, 0))) return;
+    // A flock(1) never writes who it is.
+    const isKnown = holder.since !== undefined || holder.command?.startsWith("flock ") === true;
+    if (isKnown || look === LOOKS) throw new LockedError(path, waited, holder);
+  }
 }
 
 /** What we were asked to do ourselves: it never changes. */
