@@ -57,7 +57,8 @@ async function completeKey(command: string, word: string, given: Given, { knowle
     const simple = type.kind !== "object";
     return [...(simple ? [`${key}=`] : []), ...(inner ? [`${key}.`] : [])];
   });
-  return offer(word, keys, "");
+  const switches = new Set(members.flatMap(({ name, type }) => (type.kind === "boolean" ? [`${prefix}${name}=`] : [])));
+  return offer(word, keys, "", switches);
 }
 
 async function completeValue(command: string, { key, typed }: { readonly key: string; readonly typed: string }, given: Given, { knowledge, ask }: Sight): Promise<Completion> {
@@ -96,11 +97,15 @@ function shared(words: readonly string[]): string {
   return differ < 0 ? first : first.slice(0, differ);
 }
 
-/** `end` follows a word that is the only one left. */
-function offer(word: string, candidates: readonly string[], end: string): Completion {
+/** `end` follows a word that is the only one left. `minor`: those that are left out first where there are too many, as a CPU's 400 switches. */
+function offer(word: string, candidates: readonly string[], end: string, minor: ReadonlySet<string> = new Set()): Completion {
   const hits = [...new Set(candidates)].filter((candidate) => candidate.startsWith(word)).toSorted();
   const [only] = hits;
   // A list that fills several screens helps nobody; shortened only where there is nothing to add to the word.
-  if (hits.length > MANY && shared(hits) === word) return [[...hits.slice(0, MANY), `… and ${hits.length - MANY} more`], word];
+  if (hits.length > MANY && shared(hits) === word) {
+    const major = hits.filter((hit) => !minor.has(hit));
+    const shown = (major.length > 0 ? major : hits).slice(0, MANY);
+    return [[...shown, `… and ${hits.length - shown.length} more`], word];
+  }
   return [hits.length === 1 && only !== undefined && !/[=.]$/.test(only) ? [only + end] : hits, word];
 }
