@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, it } from "vitest";
 import { wireClient, type WireClient } from "../testing/wire-client.ts";
 import { block } from "./fifo.ts";
 import { launch, type Machine, NO_GUEST, qemus } from "./machine.ts";
@@ -18,6 +20,9 @@ async function stuck(machine: Machine, client: WireClient, waiting: number): Pro
   client.send('{"execute":"query-name"}'.repeat(waiting));
   return release;
 }
+
+// What aborts here on purpose shall leave no core file behind.
+beforeAll(() => promisify(execFile)("prlimit", ["--pid", String(process.pid), "--core=0:"]));
 
 describe.each(await qemus())("QEMU $version, a queue to the last place", (qemu) => {
   it("is ended by its own assertion when one byte completes two messages, and only one has room", async () => {
