@@ -63,7 +63,7 @@ describe("the package, installed in an empty project", () => {
 
   test("holds what is meant for others, and nothing else", () => {
     expect(packed).toEqual(expect.arrayContaining(["package.json", "LICENSE", "dist/index.js", "dist/index.d.ts", "dist/testing/index.js", "dist/cli/main.js"]));
-    const strays = packed.filter((path) => !/^(package\.json|LICENSE|README\.md|CHANGELOG\.md|dist\/cli\/package\.json|dist\/.*\.(js|d\.ts)|fixtures\/qmp\/.*\.qmp)$/.test(path));
+    const strays = packed.filter((path) => !/^(package\.json|LICENSE|README\.md|CHANGELOG\.md|dist\/cli\/package\.json|dist\/.*\.(js|d\.ts)|fixtures\/qmp\/.*\.qmp|fixtures\/schema\/.*\.json)$/.test(path));
     expect(strays).toEqual([]);
   });
 
@@ -76,6 +76,18 @@ describe("the package, installed in an empty project", () => {
     const script = 'const [one, two] = await Promise.all([import("qmpctl"), import("qmpctl/testing")]); console.log(JSON.stringify([typeof one.connect, typeof one.Domain.open, Object.keys(two).length > 0]))';
     const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { cwd: folder });
     expect(JSON.parse(stdout)).toEqual(["function", "function", true]);
+  });
+
+  test("brings the schemas by which its fake server refuses what a release does not take", async () => {
+    const script = `
+      import { connect } from "qmpctl";
+      import { startReplay } from "qmpctl/testing";
+      await using server = await startReplay({ answers: { balloon: () => ({}) }, schema: "7.2" });
+      await using session = await connect(server.address);
+      console.log(await session.execute("balloon", { size: 1 }).catch((error) => error.desc));`;
+    await writeFile(join(folder, "fake.ts"), script);
+    const { stdout } = await run(process.execPath, ["--import", import.meta.resolve("tsx"), "fake.ts"], { cwd: folder });
+    expect(stdout).toBe("Parameter 'value' is missing\n");
   });
 
   test("brings the command", async () => {
