@@ -8,11 +8,9 @@ import { runModule } from "../host/processes.ts";
 import { configText } from "./fixtures.ts";
 import { ownFolders } from "./folder.ts";
 
-const source = (path: string): string => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
-const IMPORTS = `const { acquireLock } = await import(${source("host/lock.ts")});
-  const { locate } = await import(${source("config/locate.ts")});
-  const { editJson } = await import(${source("config/edit.ts")});
-  const { readConfig, prepareConfig } = await import(${source("config/store.ts")});`;
+const IMPORTS = `import { acquireLock } from "../../src/host/lock.ts";
+  import { editJson } from "../../src/config/edit.ts";
+  import { readConfig, prepareConfig } from "../../src/config/store.ts";`;
 
 describe("many writers", () => {
   test("under the lock: every commit is in the result", async () => {

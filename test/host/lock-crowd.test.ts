@@ -10,20 +10,19 @@ const [PROCESSES, ROUNDS] = process.env["QMPCTL_THOROUGH"] === "1" ? [50, 20] : 
 /** Takes the lock again and again, patient or not, sometimes for a while, and adds one to the count while it has it; prints what came of it. */
 const WRITER = (path: string, seed: number): string => `
   import { readFileSync, rmSync, writeFileSync } from "node:fs";
-  const { acquireLock, LockedError } = await import(${JSON.stringify(new URL("../../src/host/lock.ts", import.meta.url).href)});
-  const { randomFrom } = await import(${JSON.stringify(new URL("../config/random.ts", import.meta.url).href)});
+  import { acquireLock, LockedError } from "../../src/host/lock.ts";
+  import { randomFrom } from "../config/random.ts";
   const random = randomFrom(${seed});
   const path = ${JSON.stringify(path)};
   const came = { taken: 0, wrong: [] };
   for (let round = 0; round < ${ROUNDS}; round++) {
     try {
-      const lock = await acquireLock(path, { timeout: random() < 0.5 ? Math.floor(random() * 40) : 60_000, holder: "writer " + process.pid });
+      await using lock = await acquireLock(path, { timeout: random() < 0.5 ? Math.floor(random() * 40) : 60_000, holder: "writer " + process.pid });
       writeFileSync(path + ".inside", "", { flag: "wx" });
       const count = Number(readFileSync(path + ".count", "utf8"));
       if (random() < 0.3) await new Promise((resolve) => setTimeout(resolve, random() * 4));
       writeFileSync(path + ".count", String(count + 1));
       rmSync(path + ".inside");
-      await lock.release();
       came.taken += 1;
     } catch (error) {
       const { pid, command, since } = error instanceof LockedError ? error.holder : {};

@@ -8,8 +8,6 @@ import { HostError } from "../../src/errors.ts";
 import { acquireLock, LockedError } from "../../src/host/lock.ts";
 import { type OwnProcess, runModule, runProgram } from "./processes.ts";
 
-const LOCK = new URL("../../src/host/lock.ts", import.meta.url).href;
-
 async function ownPath(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "qmpctl-test-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -18,7 +16,7 @@ async function ownPath(): Promise<string> {
 
 /** Another process that holds the lock until it is killed. */
 function holderOf(path: string, does: string): Promise<OwnProcess> {
-  return runModule(`const { acquireLock } = await import(${JSON.stringify(LOCK)});
+  return runModule(`import { acquireLock } from "../../src/host/lock.ts";
     globalThis.lock = await acquireLock(${JSON.stringify(path)}, { holder: ${JSON.stringify(does)} });
     console.log("held"); process.stdin.resume();`);
 }
