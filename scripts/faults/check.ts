@@ -93,15 +93,7 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
   const done = now === before.after && isWanted(rig, start);
   const halfDone = killed && alive && !done && (show(start) !== show(before.look) || now === before.after);
   let pending: Value = null;
-  const next = async (): Promise<void> => {
-    const back = (scope: Scope, force: boolean): Promise<Report> => rig.domain.apply(baseOf(rig), { scope, timeout: 20_000, force });
-    const stuck = !rig.replugs && alive && ((await rig.look())?.vcpus ?? 0) < rig.ends.base.vcpus;
-    if (stuck) await mustBeRefused(() => back("both", false));
-    const report = await back(alive && !stuck ? "both" : "static", true);
-    if (report.outcome === "pending") pending = report.changes.find(({ change }) => change.resource === "vcpus")?.dynamic.actual ?? null;
-    const pins = unpinned(rig);
-    if (pins !== null) await rig.domain.apply(pins, { scope: "static" });
-  };
+  const next = async (): Promise<unknown> => (pending = await goBack(rig, alive));
   const error = await next().then(() => undefined, (reason: unknown) => reason);
   if (error === undefined && halfDone) throw new Broken(`nobody says that a change was interrupted: ${show(start)} with\n${now}`);
   if (error !== undefined) {
@@ -122,6 +114,17 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
   if (alive && !same) throw new Broken(`after the next command the machine has ${show(look)}, not ${show(before.look)}`);
   const left = await leftoversOf(rig);
   if (left.length > 0 || (await exists(join(rig.runtime, "journal")))) throw new Broken(`left: ${left.join(", ") || "the journal"}`);
+}
+
+/** Makes the domain its base again. Gives the count of vCPUs where it is said to be pending. */
+async function goBack(rig: Rig, alive: boolean): Promise<Value> {
+  const back = (scope: Scope, force: boolean): Promise<Report> => rig.domain.apply(baseOf(rig), { scope, timeout: 20_000, force });
+  const stuck = !rig.replugs && alive && ((await rig.look())?.vcpus ?? 0) < rig.ends.base.vcpus;
+  if (stuck) await mustBeRefused(() => back("both", false));
+  const { outcome, changes } = await back(alive && !stuck ? "both" : "static", true);
+  const pins = unpinned(rig);
+  if (pins !== null) await rig.domain.apply(pins, { scope: "static" });
+  return outcome === "pending" ? (changes.find(({ change }) => change.resource === "vcpus")?.dynamic.actual ?? null) : null;
 }
 
 /** Software emulation before QEMU 10 dies of a vCPU that comes back: the way back is refused, and says why. */
