@@ -74,7 +74,8 @@ let ownCommand: Promise<string | undefined> | undefined;
 
 async function hold(file: FileHandle, path: string, holder?: string): Promise<Lock> {
   const command = holder ?? (await (ownCommand ??= commandOf(pid)));
-  await writeHolder(file, { pid, command, since: new Date().toISOString() });
+  // The lock is ours, noted or not: a full disk is no reason to let go of it.
+  await writeHolder(file, { pid, command, since: new Date().toISOString() }).catch(() => undefined);
   let releasing: Promise<void> | undefined;
   const release = (): Promise<void> => (releasing ??= letGo(file));
   return { path, release, [Symbol.asyncDispose]: release };

@@ -15,10 +15,10 @@ async function ownPath(): Promise<string> {
 }
 
 /** Another process that holds the lock until it is killed. */
-function holderOf(path: string, does: string): Promise<OwnProcess> {
+function holderOf(path: string, does: string, ...under: readonly string[]): Promise<OwnProcess> {
   return runModule(`import { acquireLock } from "../../src/host/lock.ts";
     globalThis.lock = await acquireLock(${JSON.stringify(path)}, { holder: ${JSON.stringify(does)} });
-    console.log("held"); process.stdin.resume();`);
+    console.log("held"); process.stdin.resume();`, ...under);
 }
 
 async function locked(path: string, timeout = 0): Promise<LockedError> {
@@ -94,6 +94,13 @@ describe("a lock", () => {
     expect([holder.pid, holder.since]).toEqual([other.pid, undefined]);
     expect(message).toMatch(/locked by process \d+ \(.{100}…\), waited 0 ms$/);
     expect(holder.command).toContain("acquireLock");
+  });
+
+  test("is held also where nothing can be written any more, and is told by its holder's command line", async () => {
+    const path = await ownPath();
+    const other = await holderOf(path, "x", "prlimit", "--fsize=0", "--");
+    const { holder } = await locked(path);
+    expect([holder.pid, holder.since]).toEqual([other.pid, undefined]);
   });
 
   test("does not take the words of a dead holder for those of the living one", async () => {

@@ -21,15 +21,17 @@ const { build } = createRequire(here.resolve("tsx/package.json"))("esbuild") as 
 
 /**
  * Runs module text, which may import by path, in a Node process and waits for the first line that it prints. The text is also its last argument.
+ * `under`: a program, and its arguments, that starts Node in its own place (`prlimit`).
  * Bundled before: a process that has to load TypeScript itself takes four times as long to start.
  */
-export async function runModule(text: string): Promise<OwnProcess> {
+export async function runModule(text: string, ...under: readonly string[]): Promise<OwnProcess> {
   const folder = await mkdtemp(join(tmpdir(), "qmpctl-test-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const outfile = join(folder, "module.mjs");
   const stdin = { contents: text, resolveDir: dirname(fileURLToPath(import.meta.url)) };
   await build({ stdin, outfile, bundle: true, platform: "node", format: "esm", target: "node20", logLevel: "warning" });
-  return started(spawn(process.execPath, [outfile, text], { stdio: ["pipe", "pipe", "inherit"] }));
+  const [program = process.execPath, ...args] = [...under, process.execPath, outfile, text];
+  return started(spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] }));
 }
 
 /** Runs a program and waits for the first line that it prints. */
