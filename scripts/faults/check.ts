@@ -88,6 +88,7 @@ export function show(look: Look | null): string {
  * `how`: the way it is settled where it has to be. `killed`: the process of the change was, so what is half done has to be told.
  */
 export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo", killed: boolean): Promise<void> {
+  await rig.calm?.();
   const [start, now] = [await rig.look(), await textOf(rig)];
   const alive = start !== null;
   const done = now === before.after && isWanted(rig, start);

@@ -44,6 +44,8 @@ export interface Rig extends AsyncDisposable {
   readonly pid: number;
   /** Null when QEMU is gone. */
   look(): Promise<Look | null>;
+  /** Waits until the guest has brought up the vCPUs that came, where the next one could otherwise hang QEMU. */
+  calm?(): Promise<void>;
   killQemu(): Promise<void>;
 }
 
