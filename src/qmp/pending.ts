@@ -177,9 +177,11 @@ export class PendingCalls {
     if (this.#unsent === "") void SOON.then(this.#flush);
     // A newline is not QEMU's wish, but others read lines (R14).
     if (call.key === undefined) this.#unsent += `${call.text}${(call.key = this.#newId())}}\n`;
-    else this.#unsent += call.text;
-    // Now it is the last of those that were sent, also where its id was known before.
-    this.#calls.delete(call.key);
+    else {
+      this.#unsent += call.text;
+      // Now it is the last of those that were sent, though its id was known before.
+      this.#calls.delete(call.key);
+    }
     this.#calls.set(call.key, call);
   }
 
