@@ -36,6 +36,7 @@ describe("a process", () => {
     // The shell becomes a cat, which never waits for the child that it doesn't know of.
     const parent = await runProgram("sh", "-c", "tail -f /dev/null & echo $!; exec cat");
     const zombie = Number(parent.said);
+    while ((await commandLineOf(parent.pid))?.[0] !== "cat") await new Promise(setImmediate);
     process.kill(zombie, "SIGKILL");
     while ((await commandLineOf(zombie)) !== undefined) await new Promise(setImmediate);
     expect(await processOf(zombie)).toBe(zombie);

@@ -35,9 +35,11 @@ describe.each(await qemus())("each change in each scope on QEMU $version", (qemu
     const { domain, console } = scene;
     await scene.start();
     const { memTotal } = await console.next();
-    const walk = { turn: 0, vcpus: 1 };
+    // A guest of 5.2 brings a vCPU up before the next one comes: see README.md.
+    const walk: Walk = { turn: 0, vcpus: 1, plugged: (count) => console.until((it) => it.cpus === count) };
 
     expect(await everyChange(domain, walk)).toEqual(RUNNING);
+    delete walk.plugged;
     expect(walk.vcpus).toBe(4);
     const report = await console.until((it) => it.cpus === 4);
     expect(near(report.memTotal, memTotal - (512 - 480) * MIB)).toBe(true);
@@ -53,7 +55,7 @@ describe.each(await qemus())("each change in each scope on QEMU $version", (qemu
     const pid = await scene.pid();
     process.kill(pid, "SIGSTOP");
     const impatient = await Domain.open(domain.name, { ...scene.options, timeout: 300 });
-    expect(await impatient.info()).toMatchObject({ state: "unreachable", pid, reason: expect.stringMatching(/greet/) });
+    expect(await impatient.info()).toMatchObject({ state: "unreachable", pid, reason: expect.stringContaining("is stopped by a signal") });
     expect(await everyChange(impatient, walk)).toEqual(UNREACHABLE);
     process.kill(pid, "SIGCONT");
     expect(await domain.info()).toMatchObject({ state: "running", live: { memory: 440 * MIB, vcpus: 7 } });
@@ -83,6 +85,8 @@ describe.each(await qemus())("each change in each scope on QEMU $version", (qemu
 interface Walk {
   turn: number;
   vcpus: number;
+  /** Waits for a guest that runs. */
+  plugged?: (count: number) => Promise<unknown>;
 }
 
 async function everyChange(domain: Domain, walk: Walk): Promise<Record<Resource, string[]>> {
@@ -91,7 +95,9 @@ async function everyChange(domain: Domain, walk: Walk): Promise<Record<Resource,
     for (const change of changesAt(walk, scope)) {
       const end = await endOf(domain, change, scope);
       table[change.resource].push(end);
-      if (change.resource === "vcpus" && end.endsWith("/applied")) walk.vcpus += 1;
+      if (change.resource !== "vcpus" || !end.endsWith("/applied")) continue;
+      walk.vcpus += 1;
+      await walk.plugged?.(walk.vcpus);
     }
     walk.turn += 1;
   }
