@@ -3,7 +3,7 @@ import { launch, NO_GUEST, type Qemu } from "../../test/qemu/machine.ts";
 import { BareLoop } from "./bare.ts";
 import { compare, milliseconds, perSecond, timed, times, type Row } from "./measure.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 9;
 const COMMANDS = 5_000;
 const SCHEMAS = 40;
 const DEPTH = 8;
