@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
@@ -38,7 +39,7 @@ describe("a process", () => {
     const zombie = Number(parent.said);
     while ((await commandLineOf(parent.pid))?.[0] !== "cat") await new Promise(setImmediate);
     process.kill(zombie, "SIGKILL");
-    while ((await commandLineOf(zombie)) !== undefined) await new Promise(setImmediate);
+    while (!(await readFile(`/proc/${zombie}/stat`, "utf8")).includes(") Z ")) await new Promise(setImmediate);
     expect(await processOf(zombie)).toBe(zombie);
     expect(await isAlive(zombie)).toBe(false);
   });

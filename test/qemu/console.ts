@@ -1,7 +1,8 @@
 /// <reference lib="esnext.disposable" />
 import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 
 /** What the guest says of itself, each second. Sizes are bytes. */
@@ -133,11 +134,21 @@ export class GuestConsole implements AsyncDisposable {
       const timer = setTimeout(() => {
         finish();
         const connection = this.#open.size > 0 ? "" : " (no QEMU is connected)";
-        reject(new Error(`waited ${timeout} ms for ${what}${connection}; its last lines:\n${this.#lines.slice(-20).join("\n")}`));
+        reject(new Error(`waited ${timeout} ms for ${what}${connection}; its last lines:\n${this.#lines.slice(-20).join("\n")}\n${lastWords(dirname(this.#path))}`));
       }, timeout);
       this.#listeners.add(listener);
     });
   }
+}
+
+/** What the QEMUs of a scene in this folder left in their logs: why one of them is gone. */
+function lastWords(folder: string): string {
+  const run = join(folder, "run");
+  const files = existsSync(run) ? readdirSync(run, { recursive: true, encoding: "utf8" }) : [];
+  return files
+    .filter((path) => /(log|stderr)$/.test(path))
+    .map((path) => `${path}: ${readFileSync(join(run, path), "utf8").slice(-2000)}`)
+    .join("\n");
 }
 
 function firstOf<T>(lines: readonly string[], look: (line: string) => T | undefined): T | undefined {
