@@ -119,8 +119,13 @@ async function affinityOf(tid: number): Promise<string | null> {
   return readAffinity(tid).then(formatCpuList, () => null);
 }
 
+/** Whether vCPUs share a thread (tcg,thread=single), so that none has one of its own; `tids` has one for each. */
+export function shareThread(tids: readonly number[]): boolean {
+  return new Set(tids).size < tids.length;
+}
+
 function sharedThread(tids: readonly number[]): string | null {
-  return new Set(tids).size < tids.length ? "all vCPUs share one thread (tcg,thread=single), so none can be pinned by itself" : null;
+  return shareThread(tids) ? "all vCPUs share one thread (tcg,thread=single), so none can be pinned by itself" : null;
 }
 
 interface HotpluggableCpu {

@@ -62,6 +62,8 @@ describe("a pin of the running machine", () => {
     expect(reasonsOf(planOf(pin(0, "0"), "dynamic", factsOf({ live: shared })))).toEqual([
       "dynamic: vCPU 0 can't be pinned: all vCPUs share one thread (tcg,thread=single), so none can be pinned by itself",
     ]);
+    const sharing = liveOf({ noThreads: "all vCPUs share one thread", vcpus: shared.vcpus.map((vcpu) => ({ ...vcpu, tid: 77 })) });
+    expect(planOf(pin(0, "0"), "dynamic", factsOf({ live: sharing })).refusals).toMatchObject([{ instead: "one thread each: -accel tcg,thread=multi" }]);
     const remote = liveOf({ pid: null, vcpus: vcpusIn(slotsOf(4, 2), null) });
     expect(reasonsOf(planOf(pin(0, "0"), "dynamic", factsOf({ live: remote })))).toEqual(["dynamic: vCPU 0 can't be pinned: the machine's threads are not on this host"]);
   });
