@@ -5,7 +5,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openRuntime } from "../../src/config/runtime.ts";
 import { Domain } from "../../src/domain/domain.ts";
-import { placeOf } from "../../src/domain/place.ts";
+import { placeOf } from "../../src/domain/machine/place.ts";
 import { parseCpuList } from "../../src/host/cpulist.ts";
 import { setAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";

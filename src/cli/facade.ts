@@ -1,11 +1,11 @@
 import type { WantedAllocation } from "../domain/allocation.ts";
 import type { Recovery, RecoveryReport } from "../domain/recover.ts";
 import type { Change, ChangeOptions, Report } from "../domain/change.ts";
-import type { DefineSource } from "../domain/define.ts";
+import type { DefineSource } from "../domain/lifecycle/define.ts";
 import type { DiffRow } from "../domain/diff.ts";
 import type { DomainInfo, ReadOptions, VcpuInfo } from "../domain/inspect.ts";
-import type { StartOptions, StartReport } from "../domain/start.ts";
-import type { StopOptions, StopReport } from "../domain/stop.ts";
+import type { StartOptions, StartReport } from "../domain/lifecycle/start.ts";
+import type { StopOptions, StopReport } from "../domain/lifecycle/stop.ts";
 
 /** What `define` made: the name, the file, and what is to be told. */
 export interface Defined {

@@ -1,6 +1,6 @@
 import { timeoutOf } from "./duration.ts";
-import type { StartReport } from "../domain/start.ts";
-import type { StopOptions } from "../domain/stop.ts";
+import type { StartReport } from "../domain/lifecycle/start.ts";
+import type { StopOptions } from "../domain/lifecycle/stop.ts";
 import type { Machine } from "./facade.ts";
 import type { Option } from "./options.ts";
 import { showSize, toJson } from "./output.ts";

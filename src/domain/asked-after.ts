@@ -1,5 +1,5 @@
 import type { StepRecord } from "./apply.ts";
-import type { Asked } from "./asked.ts";
+import type { Asked } from "./facts/notes.ts";
 import { CommandError } from "../qmp/errors.ts";
 import { stayingAfter } from "./guest-refusals.ts";
 import type { LiveFacts } from "./resource.ts";

@@ -2,7 +2,7 @@ import { formatSize } from "../config/size.ts";
 import { formatCpuList } from "../host/cpulist.ts";
 import type { Change, Value } from "./change.ts";
 import { type ReadOptions, readBoth } from "./inspect.ts";
-import type { Place } from "./place.ts";
+import type { Place } from "./machine/place.ts";
 import type { Facts, LiveFacts } from "./resource.ts";
 import { ALL, pinOf } from "./vcpu-pin.ts";
 import { pendingUnplug, stayingVcpus } from "./vcpus.ts";

@@ -3,7 +3,7 @@ import { mustExist } from "../config/store.ts";
 import { isErrorCode } from "../errors.ts";
 import { connect, type Session } from "../qmp/session.ts";
 import type { Change, ChangeOptions, Report } from "./change.ts";
-import type { DefineOptions, DefineSource } from "./define.ts";
+import type { DefineOptions, DefineSource } from "./lifecycle/define.ts";
 import type { DiffRow } from "./diff.ts";
 import { StateError } from "./errors.ts";
 import { findFor, readStored } from "./facts.ts";
@@ -11,9 +11,9 @@ import type { WantedAllocation } from "./allocation.ts";
 import type { Interrupted } from "./interrupted.ts";
 import type { Recovery, RecoveryReport } from "./recover.ts";
 import type { DomainInfo, ReadOptions, VcpuInfo } from "./inspect.ts";
-import { type DomainOptions, type Place, placeOf } from "./place.ts";
-import type { StartOptions, StartReport } from "./start.ts";
-import type { StopOptions, StopReport } from "./stop.ts";
+import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
+import type { StartOptions, StartReport } from "./lifecycle/start.ts";
+import type { StopOptions, StopReport } from "./lifecycle/stop.ts";
 import type { Wanted } from "./transaction.ts";
 
 /** Options of a raw connection to a domain's monitor. */
@@ -48,7 +48,7 @@ export class Domain {
 
   /** Defines a domain from a config file, a QEMU command line, or a running process. @throws ConfigError, UsageError */
   static async define(source: DefineSource, options: DefineOptions = {}): Promise<{ readonly domain: Domain; readonly notes: readonly string[] }> {
-    const { defineDomain } = await import("./define.ts");
+    const { defineDomain } = await import("./lifecycle/define.ts");
     const { place, notes } = await defineDomain(source, options);
     return { domain: new Domain(place), notes };
   }
@@ -169,26 +169,26 @@ export class Domain {
 
   /** Removes the config. @throws StateError while the machine runs */
   async undefine(): Promise<void> {
-    const { undefineDomain } = await import("./define.ts");
+    const { undefineDomain } = await import("./lifecycle/define.ts");
     return undefineDomain(this.#place);
   }
 
   /** Starts the machine in the background: stopped, pins and balloon applied, then let go. @throws StateError when it runs, HostError with QEMU's words */
   async start(options: StartOptions = {}): Promise<StartReport> {
-    const [{ startMachine }, { lockDomain }] = await Promise.all([import("./start.ts"), import("./domain-lock.ts")]);
+    const [{ startMachine }, { lockDomain }] = await Promise.all([import("./lifecycle/start.ts"), import("./machine/lock.ts")]);
     await using _lock = await lockDomain(this.#place, options);
     return await startMachine(this.#place, options);
   }
 
   /** Asks the guest to shut down, and waits for it. @throws QmpctlError `timeout` when it ignores that */
   async shutdown(options: StopOptions = {}): Promise<StopReport> {
-    const { shutdownMachine } = await import("./stop.ts");
+    const { shutdownMachine } = await import("./lifecycle/stop.ts");
     return shutdownMachine(this.#place, options);
   }
 
   /** Ends the machine at once. */
   async destroy(options: StopOptions = {}): Promise<StopReport> {
-    const { destroyMachine } = await import("./stop.ts");
+    const { destroyMachine } = await import("./lifecycle/stop.ts");
     return destroyMachine(this.#place, options);
   }
 
@@ -205,17 +205,17 @@ export class Domain {
 
   /** Resets the machine: the same QEMU goes on, static changes still wait for the next start. */
   async reset(options: ReadOptions = {}): Promise<void> {
-    const { resetMachine } = await import("./power.ts");
+    const { resetMachine } = await import("./lifecycle/power.ts");
     return resetMachine(this.#place, options);
   }
 
   async suspend(options: ReadOptions = {}): Promise<void> {
-    const { suspendMachine } = await import("./power.ts");
+    const { suspendMachine } = await import("./lifecycle/power.ts");
     return suspendMachine(this.#place, options);
   }
 
   async resume(options: ReadOptions = {}): Promise<void> {
-    const { resumeMachine } = await import("./power.ts");
+    const { resumeMachine } = await import("./lifecycle/power.ts");
     return resumeMachine(this.#place, options);
   }
 

@@ -2,10 +2,10 @@ import { readConfig, type Stored } from "../config/store.ts";
 import { messageOf } from "../errors.ts";
 import { onlineCpus, presentCpus } from "../host/taskset.ts";
 import type { Session } from "../qmp/session.ts";
-import { readAsked } from "./asked.ts";
+import { readAsked } from "./facts/notes.ts";
 import { type Live, readLive } from "./live.ts";
-import { findMachine, type Present } from "./machine.ts";
-import type { Place } from "./place.ts";
+import { findMachine, type Present } from "./machine/find.ts";
+import type { Place } from "./machine/place.ts";
 import type { Facts } from "./resource.ts";
 
 /** The config of a domain as it stands in its file; null for a transient one. @throws ConfigError */

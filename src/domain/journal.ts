@@ -7,7 +7,7 @@ import { HostError, messageOf, QmpctlError } from "../errors.ts";
 import { identify, isStillThere, type ProcessIdentity } from "../host/signal.ts";
 import { isAlive, startTime } from "../host/threads.ts";
 import type { Change, Scope, Value } from "./change.ts";
-import type { Place } from "./place.ts";
+import type { Place } from "./machine/place.ts";
 import type { Plan } from "./plan.ts";
 import type { Facts } from "./resource.ts";
 import { kindOf } from "./resources.ts";

@@ -1,6 +1,6 @@
 import { listNames } from "../config/store.ts";
 import { type DomainInfo, inspectDomain, type ReadOptions, unreadable } from "./inspect.ts";
-import { domainFolders, type DomainOptions, placeOf } from "./place.ts";
+import { domainFolders, type DomainOptions, placeOf } from "./machine/place.ts";
 
 /** Options of `listDomains`. */
 export interface ListOptions extends DomainOptions, ReadOptions {

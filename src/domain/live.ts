@@ -3,7 +3,7 @@ import { readAffinity } from "../host/taskset.ts";
 import { CommandError } from "../qmp/errors.ts";
 import type { Session } from "../qmp/session.ts";
 import { readMemory, type LiveMemory } from "./live-memory.ts";
-import { processBehind } from "./process.ts";
+import { processBehind } from "./machine/process.ts";
 
 /** One vCPU that is plugged. */
 export interface Vcpu {

@@ -1,9 +1,9 @@
 import type { Stored } from "../config/store.ts";
 import type { ChangeOptions } from "./change.ts";
 import { factsOf, factsWithout, findFor } from "./facts.ts";
-import { openControl } from "./machine.ts";
-import type { AskOptions, Monitor } from "./monitor.ts";
-import type { Place } from "./place.ts";
+import { openControl } from "./machine/find.ts";
+import type { AskOptions, Monitor } from "./machine/monitor.ts";
+import type { Place } from "./machine/place.ts";
 import { whyStopped } from "./pulse.ts";
 import type { Facts } from "./resource.ts";
 

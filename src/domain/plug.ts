@@ -1,8 +1,8 @@
 import { isErrorCode } from "../errors.ts";
 import type { Session } from "../qmp/session.ts";
 import type { Live, Slot } from "./live.ts";
-import { inTime } from "./in-time.ts";
-import type { Monitor } from "./monitor.ts";
+import { inTime } from "./machine/with-deadline.ts";
+import type { Monitor } from "./machine/monitor.ts";
 import { settle } from "./settle.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { PlugStep, StepEnd, UnplugStep } from "./step.ts";

@@ -1,12 +1,12 @@
 import { prepareConfig, type Stored, sweepLeftovers } from "../config/store.ts";
 import type { Change, ChangeOptions, Report, Value } from "./change.ts";
-import { lockDomain } from "./domain-lock.ts";
+import { lockDomain } from "./machine/lock.ts";
 import { StateError } from "./errors.ts";
 import { readStored } from "./facts.ts";
 import { type Interrupted, interruptedFrom } from "./interrupted.ts";
 import { DamagedRecordError, type Journal, readJournal, removeJournal } from "./journal.ts";
 import { readBoth } from "./inspect.ts";
-import type { Place } from "./place.ts";
+import type { Place } from "./machine/place.ts";
 import { isStillThere } from "../host/signal.ts";
 import { changeLocked, type LockedOptions } from "./transaction.ts";
 import { nameOf, withValue } from "./resources.ts";

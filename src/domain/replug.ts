@@ -1,4 +1,4 @@
-import type { Asked } from "./asked.ts";
+import type { Asked } from "./facts/notes.ts";
 import type { Live, Slot } from "./live.ts";
 import type { Reason } from "./resource.ts";
 

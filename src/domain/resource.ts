@@ -1,7 +1,7 @@
 import type { Edit } from "../config/edit.ts";
 import type { LaunchConfig } from "../config/launch.ts";
 import type { CpuSet } from "../host/cpulist.ts";
-import type { Asked } from "./asked.ts";
+import type { Asked } from "./facts/notes.ts";
 import type { Change, DomainState, Value } from "./change.ts";
 import type { Live } from "./live.ts";
 import type { Step } from "./step.ts";

@@ -1,6 +1,6 @@
 import type { Session } from "../qmp/session.ts";
 import type { Deadline } from "./step.ts";
-import type { Monitor } from "./monitor.ts";
+import type { Monitor } from "./machine/monitor.ts";
 
 /** Something that the guest does in its own time, as its state shows it. */
 export interface Awaited<T> {

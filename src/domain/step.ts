@@ -1,7 +1,7 @@
 import type { Progress } from "./change.ts";
 import type { GuestRefusals } from "./guest-refusals.ts";
 import type { Live, Slot } from "./live.ts";
-import type { Monitor } from "./monitor.ts";
+import type { Monitor } from "./machine/monitor.ts";
 
 /** Set the balloon's target, in bytes of guest memory. */
 export interface BalloonStep {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { StepRecord } from "../../src/domain/apply.ts";
-import type { Asked } from "../../src/domain/asked.ts";
+import type { Asked } from "../../src/domain/facts/notes.ts";
 import { askedAfter } from "../../src/domain/asked-after.ts";
 import { StayError } from "../../src/domain/guest-refusals.ts";
 import type { Step } from "../../src/domain/step.ts";

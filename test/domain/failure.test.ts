@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import type { Change } from "../../src/domain/change.ts";
-import { readAsked } from "../../src/domain/asked.ts";
+import { readAsked } from "../../src/domain/facts/notes.ts";
 import { ChangeError } from "../../src/domain/errors.ts";
-import { stderrOf } from "../../src/domain/place.ts";
+import { stderrOf } from "../../src/domain/machine/place.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { readAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";

@@ -1,6 +1,6 @@
 import { pid as ownPid } from "node:process";
 import { describe, expect, test } from "vitest";
-import type { Monitor } from "../../src/domain/monitor.ts";
+import type { Monitor } from "../../src/domain/machine/monitor.ts";
 import { pinning } from "../../src/domain/pinning.ts";
 import { deadlineIn, type PinStep, type Work } from "../../src/domain/step.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";

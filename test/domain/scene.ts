@@ -5,7 +5,7 @@ import type { LaunchConfig } from "../../src/config/launch.ts";
 import { openRuntime } from "../../src/config/runtime.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import { ChangeError } from "../../src/domain/errors.ts";
-import { type Place, placeOf } from "../../src/domain/place.ts";
+import { type Place, placeOf } from "../../src/domain/machine/place.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { type ReplayServer, startReplay, type Weather } from "../../src/testing/index.ts";
 import { ownFolders } from "../config/folder.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Monitor } from "../../src/domain/monitor.ts";
+import type { Monitor } from "../../src/domain/machine/monitor.ts";
 import { type Awaited, type Hint, settle } from "../../src/domain/settle.ts";
 import type { Deadline } from "../../src/domain/step.ts";
 

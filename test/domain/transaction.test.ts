@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readAsked } from "../../src/domain/asked.ts";
+import { readAsked } from "../../src/domain/facts/notes.ts";
 import { RefusedError } from "../../src/domain/errors.ts";
 import { acquireLock } from "../../src/host/lock.ts";
 import { configOf, GIB, MIB } from "./facts.ts";

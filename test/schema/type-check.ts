@@ -7,7 +7,7 @@ const PROJECT = new URL("../..", import.meta.url).pathname;
 
 const FAULT = 'export const fault: number = "to show that faults are found";';
 
-/** The faults that tsc finds in a program, which imports from "../../src/", each with the line that has it. */
+/** The faults that tsc finds in a program, which imports from "../../src", each with the line that has it. */
 export async function faultsIn(lines: readonly string[], options: Readonly<Record<string, unknown>> = { types: [] }): Promise<readonly string[]> {
   // In the project, so that the imports are found; and gone after.
   const folder = await mkdtemp(join(PROJECT, "node_modules/.types-"));

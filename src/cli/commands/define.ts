@@ -1,4 +1,4 @@
-import type { DefineSource } from "../../domain/define.ts";
+import type { DefineSource } from "../../domain/lifecycle/define.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";
 import type { Call, Verb } from "../verb.ts";

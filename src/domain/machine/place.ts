@@ -1,11 +1,11 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { env as ownEnvironment } from "node:process";
-import { type Folders, foldersOf } from "../config/folders.ts";
-import { type ConfigPlace, locate } from "../config/locate.ts";
-import { runtimePaths, type RuntimePaths } from "../config/runtime.ts";
-import { sha256 } from "../digest.ts";
-import { UsageError } from "../errors.ts";
-import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
+import { type Folders, foldersOf } from "../../config/folders.ts";
+import { type ConfigPlace, locate } from "../../config/locate.ts";
+import { runtimePaths, type RuntimePaths } from "../../config/runtime.ts";
+import { sha256 } from "../../digest.ts";
+import { UsageError } from "../../errors.ts";
+import { formatAddress, parseTarget, type Target } from "../../wire/address.ts";
 
 /** Where domains are looked for, and how long a monitor may take to answer. */
 export interface DomainOptions {

@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { DiedError } from "../../src/domain/errors.ts";
-import { Monitor } from "../../src/domain/monitor.ts";
-import { QmpFailure, type ReplayServer, startReplay } from "../../src/testing/index.ts";
-import { runProgram } from "../host/processes.ts";
+import { DiedError } from "../../../src/domain/errors.ts";
+import { Monitor } from "../../../src/domain/machine/monitor.ts";
+import { QmpFailure, type ReplayServer, startReplay } from "../../../src/testing/index.ts";
+import { runProgram } from "../../host/processes.ts";
 
 type Answers = Record<string, () => unknown>;
 

@@ -1,19 +1,19 @@
-import type { Stored } from "../config/store.ts";
-import { formatCpuList, parseCpuList } from "../host/cpulist.ts";
-import { HostError } from "../errors.ts";
-import { identify, sendSignal, waitForEnd } from "../host/signal.ts";
-import { setAffinity } from "../host/taskset.ts";
-import type { Session } from "../qmp/session.ts";
-import { writeAsked } from "./asked.ts";
-import type { Progress } from "./change.ts";
-import { StateError } from "./errors.ts";
-import { findFor, readStored } from "./facts.ts";
+import type { Stored } from "../../config/store.ts";
+import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
+import { HostError } from "../../errors.ts";
+import { identify, sendSignal, waitForEnd } from "../../host/signal.ts";
+import { setAffinity } from "../../host/taskset.ts";
+import type { Session } from "../../qmp/session.ts";
+import { writeAsked } from "../facts/notes.ts";
+import type { Progress } from "../change.ts";
+import { StateError } from "../errors.ts";
+import { findFor, readStored } from "../facts.ts";
 import { cleanUp, launch } from "./launch.ts";
-import { type Live, readLive } from "./live.ts";
-import { openControl } from "./machine.ts";
-import type { Monitor } from "./monitor.ts";
-import type { Place } from "./place.ts";
-import { formatSize } from "../config/size.ts";
+import { type Live, readLive } from "../live.ts";
+import { openControl } from "../machine/find.ts";
+import type { Monitor } from "../machine/monitor.ts";
+import type { Place } from "../machine/place.ts";
+import { formatSize } from "../../config/size.ts";
 
 /** How long the guest's memory statistics may be old, in seconds: they guard it against too small a balloon target. */
 const STATS_INTERVAL = 5;

@@ -1,9 +1,9 @@
-import { hasRuntime, hasSocket, readPid } from "../config/runtime.ts";
-import { readTail } from "../config/safe-file.ts";
-import { isErrorCode } from "../errors.ts";
-import { commandLineOf, isAlive } from "../host/threads.ts";
-import { connect, type Session } from "../qmp/session.ts";
-import { isQueueFull } from "../wire/errors.ts";
+import { hasRuntime, hasSocket, readPid } from "../../config/runtime.ts";
+import { readTail } from "../../config/safe-file.ts";
+import { isErrorCode } from "../../errors.ts";
+import { commandLineOf, isAlive } from "../../host/threads.ts";
+import { connect, type Session } from "../../qmp/session.ts";
+import { isQueueFull } from "../../wire/errors.ts";
 import { Monitor, type MonitorTarget } from "./monitor.ts";
 import { type Place, stderrOf } from "./place.ts";
 

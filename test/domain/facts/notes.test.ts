@@ -2,9 +2,9 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pid } from "node:process";
 import { describe, expect, test } from "vitest";
-import { forgetAsked, readAsked, writeAsked } from "../../src/domain/asked.ts";
-import { startTime } from "../../src/host/threads.ts";
-import { ownFolder } from "../config/folder.ts";
+import { forgetAsked, readAsked, writeAsked } from "../../../src/domain/facts/notes.ts";
+import { startTime } from "../../../src/host/threads.ts";
+import { ownFolder } from "../../config/folder.ts";
 
 /** Above the highest id that Linux gives: no process has it. */
 const NOBODY = 2 ** 22 + 1;

@@ -1,11 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { hasRuntime, openRuntime } from "../config/runtime.ts";
-import { readConfig } from "../config/store.ts";
-import { acquireLock, type Lock } from "../host/lock.ts";
-import type { ChangeOptions } from "./change.ts";
+import { hasRuntime, openRuntime } from "../../config/runtime.ts";
+import { readConfig } from "../../config/store.ts";
+import { acquireLock, type Lock } from "../../host/lock.ts";
+import type { ChangeOptions } from "../change.ts";
 import type { Place } from "./place.ts";
-import { Pulse } from "./pulse.ts";
-import { deadlineIn } from "./step.ts";
+import { Pulse } from "../pulse.ts";
+import { deadlineIn } from "../step.ts";
 
 /** How long a writer waits for the one before it, in milliseconds, when it was given no time of its own. */
 export const LOCK_TIMEOUT = 60_000;

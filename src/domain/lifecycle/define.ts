@@ -1,14 +1,14 @@
-import { fromCommandLine } from "../config/command-line.ts";
-import { type LaunchConfig, parseLaunchConfig } from "../config/launch.ts";
-import { readSafely } from "../config/safe-file.ts";
-import { readShellWords } from "../config/shell-words.ts";
-import { createConfig, readConfig, removeConfig } from "../config/store.ts";
-import { HostError, UsageError } from "../errors.ts";
-import { commandLineOf } from "../host/threads.ts";
-import { lockDomain } from "./domain-lock.ts";
-import { StateError } from "./errors.ts";
-import { findFor, readStored } from "./facts.ts";
-import { type DomainOptions, type Place, placeOf } from "./place.ts";
+import { fromCommandLine } from "../../config/command-line.ts";
+import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
+import { readSafely } from "../../config/safe-file.ts";
+import { readShellWords } from "../../config/shell-words.ts";
+import { createConfig, readConfig, removeConfig } from "../../config/store.ts";
+import { HostError, UsageError } from "../../errors.ts";
+import { commandLineOf } from "../../host/threads.ts";
+import { lockDomain } from "../machine/lock.ts";
+import { StateError } from "../errors.ts";
+import { findFor, readStored } from "../facts.ts";
+import { type DomainOptions, type Place, placeOf } from "../machine/place.ts";
 
 /**
  * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words,

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { processBehind } from "../../src/domain/process.ts";
+import { processBehind } from "../../../src/domain/machine/process.ts";
 
 /** A port of this very process, whose main thread has its pid for an id. */
 async function listening(): Promise<number> {

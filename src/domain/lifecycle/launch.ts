@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { toCommandLine } from "../config/argv.ts";
-import { readPid } from "../config/runtime.ts";
-import type { Stored } from "../config/store.ts";
-import { HostError, messageOf } from "../errors.ts";
-import { lastWords } from "./machine.ts";
-import { type Place, stderrOf } from "./place.ts";
+import { toCommandLine } from "../../config/argv.ts";
+import { readPid } from "../../config/runtime.ts";
+import type { Stored } from "../../config/store.ts";
+import { HostError, messageOf } from "../../errors.ts";
+import { lastWords } from "../machine/find.ts";
+import { type Place, stderrOf } from "../machine/place.ts";
 
 /** How long an emulator may take to set its machine up, in milliseconds. */
 const LAUNCH_TIMEOUT = 30_000;

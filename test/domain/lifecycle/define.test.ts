@@ -1,11 +1,11 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Domain } from "../../src/domain/domain.ts";
-import { configText } from "../config/fixtures.ts";
-import { ownFolder } from "../config/folder.ts";
-import { configOf, GIB, MIB } from "./facts.ts";
-import { definedDomain, runningDomain } from "./scene.ts";
+import { Domain } from "../../../src/domain/domain.ts";
+import { configText } from "../../config/fixtures.ts";
+import { ownFolder } from "../../config/folder.ts";
+import { configOf, GIB, MIB } from "../facts.ts";
+import { definedDomain, runningDomain } from "../scene.ts";
 
 async function folders() {
   const folder = await ownFolder();

@@ -1,16 +1,16 @@
-import { isErrorCode, QmpctlError } from "../errors.ts";
-import { acquireLock } from "../host/lock.ts";
-import { identify, type ProcessIdentity, sendSignal, waitForEnd } from "../host/signal.ts";
-import { forgetAsked } from "./asked.ts";
-import type { Progress } from "./change.ts";
-import { StateError } from "./errors.ts";
-import { findFor, readStored } from "./facts.ts";
+import { isErrorCode, QmpctlError } from "../../errors.ts";
+import { acquireLock } from "../../host/lock.ts";
+import { identify, type ProcessIdentity, sendSignal, waitForEnd } from "../../host/signal.ts";
+import { forgetAsked } from "../facts/notes.ts";
+import type { Progress } from "../change.ts";
+import { StateError } from "../errors.ts";
+import { findFor, readStored } from "../facts.ts";
 import { cleanUp } from "./launch.ts";
-import { readLive } from "./live.ts";
-import { findMachine, openControl, type Present } from "./machine.ts";
-import type { Monitor } from "./monitor.ts";
-import type { Place } from "./place.ts";
-import { deadlineIn } from "./step.ts";
+import { readLive } from "../live.ts";
+import { findMachine, openControl, type Present } from "../machine/find.ts";
+import type { Monitor } from "../machine/monitor.ts";
+import type { Place } from "../machine/place.ts";
+import { deadlineIn } from "../step.ts";
 
 /** Options of `shutdown` and `destroy`. `timeout` in milliseconds. */
 export interface StopOptions {

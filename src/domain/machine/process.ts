@@ -1,6 +1,6 @@
-import { listenersOnTcp, listenersOnUnix } from "../host/listeners.ts";
-import { processOf } from "../host/threads.ts";
-import { isLoopback, parseTarget } from "../wire/address.ts";
+import { listenersOnTcp, listenersOnUnix } from "../../host/listeners.ts";
+import { processOf } from "../../host/threads.ts";
+import { isLoopback, parseTarget } from "../../wire/address.ts";
 
 /** The QEMU process behind a monitor, when it runs on this host and we can be sure of it. */
 export interface Behind {

@@ -1,10 +1,10 @@
-import { lockDomain } from "./domain-lock.ts";
-import { StateError } from "./errors.ts";
-import { findFor, readStored } from "./facts.ts";
-import type { ReadOptions } from "./inspect.ts";
-import { openControl } from "./machine.ts";
-import type { Place } from "./place.ts";
-import { QmpctlError } from "../errors.ts";
+import { lockDomain } from "../machine/lock.ts";
+import { StateError } from "../errors.ts";
+import { findFor, readStored } from "../facts.ts";
+import type { ReadOptions } from "../inspect.ts";
+import { openControl } from "../machine/find.ts";
+import type { Place } from "../machine/place.ts";
+import { QmpctlError } from "../../errors.ts";
 
 /** Freezes the guest (`stop`), and reads back that it is. Frozen already counts as done. */
 export function suspendMachine(place: Place, options: ReadOptions): Promise<void> {

@@ -1,5 +1,5 @@
-import { TimeoutError } from "../qmp/errors.ts";
-import type { Deadline } from "./step.ts";
+import { TimeoutError } from "../../qmp/errors.ts";
+import type { Deadline } from "../step.ts";
 
 /** What a question gets at least, in milliseconds: a deadline that has passed is a reason to wait no longer, not one to look away. */
 export const LEAST = 2000;

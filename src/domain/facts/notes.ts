@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readTail } from "../config/safe-file.ts";
-import { startTime } from "../host/threads.ts";
+import { readTail } from "../../config/safe-file.ts";
+import { startTime } from "../../host/threads.ts";
 
 /**
  * What was asked of a running machine and QMP has no way to ask back: the balloon's target, vCPUs that the guest is to

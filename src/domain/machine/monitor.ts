@@ -1,11 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { setTimeout as wait } from "node:timers/promises";
-import { isErrorCode, messageOf } from "../errors.ts";
-import { isAlive } from "../host/threads.ts";
-import { connect, type Session } from "../qmp/session.ts";
-import { DiedError } from "./errors.ts";
-import { type Deadline, deadlineIn } from "./step.ts";
-import { inTime } from "./in-time.ts";
+import { isErrorCode, messageOf } from "../../errors.ts";
+import { isAlive } from "../../host/threads.ts";
+import { connect, type Session } from "../../qmp/session.ts";
+import { DiedError } from "../errors.ts";
+import { type Deadline, deadlineIn } from "../step.ts";
+import { inTime } from "./with-deadline.ts";
 
 /** Where a machine's control monitor is, and how to learn of its end. */
 export interface MonitorTarget {
