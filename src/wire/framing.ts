@@ -1,6 +1,7 @@
 import { Buffer, constants } from "node:buffer";
 import { UsageError } from "../errors.ts";
 import { excerptOf, ProtocolError } from "./errors.ts";
+import { LONGEST_NUMBER } from "./exact.ts";
 import { parseMessage } from "./json.ts";
 import type { Message } from "./transport.ts";
 
@@ -15,11 +16,18 @@ export interface FramingOptions {
 
 const MESSAGE_LIMIT: number = 128 * 1024 * 1024;
 
-/** A message becomes one string before it becomes a value, and a string has an end. */
+/** A message becomes one string before it becomes a value. */
 const LONGEST_STRING: number = constants.MAX_STRING_LENGTH;
 
 /** The deepest nesting that is taken: QEMU reads 1,024 levels, and may wrap one more around an id that it echoes. */
 export const NESTING_CEILING = 1100;
+
+/**
+ * The most lists, objects and strings that one message may have: one for each 32 bytes of its limit, and a million in any case.
+ * Empty ones take three bytes on the wire and fifty in memory: 128 MiB of them would be more than a process may have.
+ */
+const BYTES_PER_PART = 32;
+const LEAST_PARTS = 1_000_000;
 
 /** Integers of fewer digits always fit a number. */
 const LONG_DIGITS = 16;
@@ -46,6 +54,7 @@ export interface Frames {
 export class Framer {
   readonly #peer: string;
   readonly #limit: number;
+  readonly #mostParts: number;
   readonly #delimiter: number | undefined;
   /** The beginning of a message whose end has not come yet. */
   #held: Buffer = NOTHING;
@@ -55,10 +64,13 @@ export class Framer {
   #escaped = false;
   /** Length of the run of digits being read, outside strings. */
   #digits = 0;
+  /** Lists, objects and strings of the message so far. */
+  #parts = 0;
   #exact = false;
   #wide = false;
   /** Until the first delimiter, where there is one. */
   #deaf: boolean;
+  #fault: ProtocolError | undefined;
 
   /**
    * A `delimiter` is a byte that no message has in it, before which all is to be forgotten (R45): what comes before the first one
@@ -70,6 +82,7 @@ export class Framer {
     }
     this.#peer = peer;
     this.#limit = messageLimit;
+    this.#mostParts = Math.max(LEAST_PARTS, Math.trunc(messageLimit / BYTES_PER_PART));
     this.#delimiter = delimiter;
     this.#deaf = delimiter !== undefined;
   }
@@ -79,8 +92,9 @@ export class Framer {
     return this.#heldLength;
   }
 
-  /** Takes the next bytes of the stream. After a fault nothing more may be read. */
+  /** Takes the next bytes of the stream. After a fault nothing more is read. */
   read(chunk: Uint8Array): Frames {
+    if (this.#fault !== undefined) return { messages: [], fault: this.#fault };
     const messages: Message[] = [];
     const bytes = chunk instanceof Buffer ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let at = this.#delimiter === undefined ? 0 : this.#forget(bytes, this.#delimiter);
@@ -89,13 +103,15 @@ export class Framer {
         if (this.#depth === 0) at = this.#skipBlank(bytes, at);
         if (at === bytes.length) break;
         const end = this.#scan(bytes, at);
-        if (this.#heldLength + end - at > this.#limit) throw this.#tooLong(bytes.subarray(at, end));
+        if (this.#heldLength + end - at > this.#limit) throw this.#refusal(`a message longer than ${this.#limit} bytes, its messageLimit`, bytes.subarray(at, end));
         if (this.#depth === 0) messages.push(this.#complete(bytes, at, end));
         else this.#hold(bytes.subarray(at, end));
         at = end;
       }
     } catch (fault) {
       if (!(fault instanceof ProtocolError)) throw fault;
+      this.#fault = fault;
+      this.#held = NOTHING;
       return { messages, fault };
     }
     return { messages, fault: undefined };
@@ -106,7 +122,7 @@ export class Framer {
     const last = bytes.lastIndexOf(delimiter);
     if (last < 0) return this.#deaf ? bytes.length : 0;
     this.#deaf = false;
-    this.#heldLength = this.#depth = this.#digits = 0;
+    this.#heldLength = this.#depth = this.#digits = this.#parts = 0;
     this.#inString = this.#escaped = this.#exact = this.#wide = false;
     return last + 1;
   }
@@ -129,6 +145,7 @@ export class Framer {
     let at = from;
     let depth = this.#depth;
     let digits = this.#digits;
+    let parts = this.#parts;
     while (at < length) {
       if (this.#inString) {
         at = this.#scanString(bytes, at);
@@ -136,17 +153,23 @@ export class Framer {
       }
       const byte = bytes[at++] as number;
       if (byte <= 0x39 && byte >= 0x30) {
-        if (++digits === LONG_DIGITS) this.#exact = true;
+        if (++digits >= LONG_DIGITS) this.#longNumber(digits, bytes, at);
         continue;
       }
       digits = 0;
-      if (byte === QUOTE) this.#inString = true;
-      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (byte === QUOTE) {
+        this.#inString = true;
+        parts++;
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        parts++;
         if (++depth > NESTING_CEILING) throw this.#tooDeep(bytes, at);
       } else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) break;
     }
     this.#depth = depth;
     this.#digits = digits;
+    // Asked once a read: a read has not so many bytes that it matters.
+    this.#parts = parts;
+    if (parts > this.#mostParts) throw this.#refusal(`a message of more than ${this.#mostParts} lists, objects and strings`, bytes.subarray(from, at));
     return at;
   }
 
@@ -198,6 +221,7 @@ export class Framer {
     }
     const exact = this.#exact;
     this.#exact = this.#wide = false;
+    this.#parts = 0;
     return parseMessage(this.#peer, text, exact);
   }
 
@@ -206,9 +230,18 @@ export class Framer {
     return this.#wide ? bytes.toString("utf8", from, to) : bytes.toString("latin1", from, to);
   }
 
-  #tooLong(part: Buffer): ProtocolError {
-    this.#hold(part.subarray(0, 4096));
-    return new ProtocolError(this.#peer, `a message longer than ${this.#limit} bytes, its messageLimit`, { excerpt: excerptOf(this.#held.toString("latin1", 0, 4096)) });
+  /** Its digits are read exactly, and so many of them not at all: the time that it takes grows with their square. */
+  #longNumber(digits: number, bytes: Buffer, at: number): void {
+    this.#exact = true;
+    if (digits <= LONGEST_NUMBER) return;
+    const excerpt = excerptOf(bytes.toString("latin1", Math.max(0, at - 60), at + 20));
+    throw new ProtocolError(this.#peer, `a number of more than ${LONGEST_NUMBER} digits, and QEMU's have 20`, { excerpt });
+  }
+
+  /** Shows the first bytes of the message that goes on with these. */
+  #refusal(why: string, part: Buffer): ProtocolError {
+    const shown = Buffer.concat([this.#held.subarray(0, Math.min(this.#heldLength, 4096)), part.subarray(0, 4096)]);
+    return new ProtocolError(this.#peer, why, { excerpt: excerptOf(shown.toString("latin1", 0, 4096)) });
   }
 
   #tooDeep(bytes: Buffer, at: number): ProtocolError {

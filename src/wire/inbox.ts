@@ -2,7 +2,9 @@ import type { Message } from "./transport.ts";
 
 /** Batches of messages on their way from a source that pushes to the one reader that pulls. Unbounded: the reader always reads (R42). */
 export class Inbox implements AsyncIterableIterator<readonly Message[]> {
-  readonly #batches: (readonly Message[])[] = [];
+  #batches: (readonly Message[])[] = [];
+  /** How many of them are read: shifting a long array costs its length. */
+  #read = 0;
   #waiting: { resolve(result: IteratorResult<readonly Message[], undefined>): void; reject(cause: unknown): void } | undefined;
   #ended = false;
   #failure: unknown;
@@ -29,8 +31,8 @@ export class Inbox implements AsyncIterableIterator<readonly Message[]> {
   }
 
   next(): Promise<IteratorResult<readonly Message[], undefined>> {
-    const batch = this.#batches.shift();
-    if (batch !== undefined) return Promise.resolve({ value: batch, done: false });
+    const batch = this.#batches[this.#read];
+    if (batch !== undefined) return Promise.resolve({ value: this.#take(batch), done: false });
     if (!this.#ended) return new Promise((resolve, reject) => (this.#waiting = { resolve, reject }));
     const failure = this.#failure;
     this.#failure = undefined;
@@ -39,5 +41,14 @@ export class Inbox implements AsyncIterableIterator<readonly Message[]> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #take(batch: readonly Message[]): readonly Message[] {
+    this.#read++;
+    if (this.#read === this.#batches.length || (this.#read > 1024 && this.#read * 2 > this.#batches.length)) {
+      this.#batches = this.#batches.slice(this.#read);
+      this.#read = 0;
+    }
+    return batch;
   }
 }

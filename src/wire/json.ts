@@ -32,9 +32,36 @@ export function parseJson(what: string, text: string, exact: boolean): unknown {
   return value;
 }
 
-/** Any value for an error message, shortened. */
+/** About so many characters of a value are looked at when it is shown: an excerpt has fewer. */
+const SHOWN = 4096;
+
+/** Any JSON value for an error message, shortened. Of a long one its beginning, so that the time it takes does not grow with it. */
 export function showJson(value: unknown): string {
-  return excerptOf(String(JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? String(item) : item))));
+  const room = { left: SHOWN };
+  const text = String(JSON.stringify(clipped(value, room)));
+  return excerptOf(room.left > 0 ? text : `${text.slice(0, 100)}…`);
+}
+
+function clipped(value: unknown, room: { left: number }): unknown {
+  if (typeof value === "bigint") return clipped(String(value), room);
+  if (typeof value === "string") {
+    room.left -= value.length;
+    return value.slice(0, SHOWN);
+  }
+  room.left--;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    const items: unknown[] = [];
+    for (let at = 0; at < value.length && room.left > 0; at++) items.push(clipped(value[at], room));
+    return items;
+  }
+  const members = Object.create(null) as Record<string, unknown>;
+  for (const name of Object.keys(value)) {
+    if (room.left <= 0) break;
+    room.left -= name.length;
+    members[name.slice(0, SHOWN)] = clipped((value as Readonly<Record<string, unknown>>)[name], room);
+  }
+  return members;
 }
 
 function readMessage(peer: string, text: string): Message {

@@ -164,3 +164,14 @@ test("closing an opening that failed leaves the monitor free for the next client
   await rejection(connect(silent.address, { timeout: 20 }));
   await expect.poll(() => clients).toBe(0);
 });
+
+test("a greeting with a number of three million digits is told at once, well within the deadline", async () => {
+  const greeting = JSON.stringify({ QMP: { version: { qemu: { micro: 7, minor: 2, major: 7 }, package: "" }, capabilities: [] } }).replace("7", "7".repeat(3_000_000));
+  await using server = await listening((client) => void client.write(`${greeting}\r\n`));
+  const begun = performance.now();
+  const error = await rejection(connect(server.address, { timeout: 20_000 }));
+  expect(error).toMatchObject({ code: "greeting", cause: expect.any(ProtocolError) });
+  expect(error.message).toMatch(/: a number of more than 320 digits, and QEMU's have 20: "7+"$/);
+  expect(error.message.length).toBeLessThan(300);
+  expect(performance.now() - begun).toBeLessThan(2000);
+});

@@ -108,3 +108,58 @@ test.each([1, 2, 5, 100])("R45: what stands before a delimiter is forgotten, in 
   const bytes = Buffer.concat(['{"return":{"half":"', '\\', "{[\xff", '{"return":1}\n'].map((part) => Buffer.from(part, "latin1")));
   expect(read(bytes, size, new Framer("peer", { messageLimit: 1000 }, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
 });
+
+const DIGITS = "7".repeat(3_000_000);
+
+test.each([
+  ["an integer", `{"QMP":${DIGITS}}`],
+  ["a negative one", `{"QMP":-${DIGITS}}`],
+  ["a fraction", `{"QMP":1.${DIGITS}}`],
+  ["an exponent", `{"QMP":1e+${DIGITS}}`],
+  ["one in a list", `{"return":[1,${DIGITS},2]}`],
+])("a number that is longer than any of QEMU's ends the stream at once: %s of three million digits", (_, text) => {
+  for (const size of [1000, 65_536]) {
+    const framer = new Framer("peer");
+    const before = performance.now();
+    const { messages, fault } = read(`{"return":{}}${text}`, size, framer);
+    expect(messages).toEqual([{ return: {} }]);
+    expect(fault).toMatch(/^peer: a number of more than 320 digits, and QEMU's have 20: "[^"]{0,80}/);
+    expect(fault?.length).toBeLessThan(200);
+    // It is refused when 320 digits are there, and not when the number is whole.
+    expect(framer.pending).toBeLessThan(1000);
+    expect(performance.now() - before).toBeLessThan(1000);
+  }
+});
+
+test("the longest numbers that a QEMU writes are read", () => {
+  const largest = `${String(BigInt(Number.MAX_VALUE))}.000001`;
+  expect(read(`{"return":[${largest},-${largest},1.7976931348623157e+308,18446744073709551615]}`, 7).messages).toEqual([
+    { return: [Number.MAX_VALUE, -Number.MAX_VALUE, Number.MAX_VALUE, 18446744073709551615n] },
+  ]);
+});
+
+test("digits in a string are no number", () => {
+  expect(read(`{"return":"${"7".repeat(1000)}"}`, 64).fault).toBeUndefined();
+});
+
+test("after a fault nothing is read, however much comes", () => {
+  const framer = new Framer("peer", { messageLimit: 10_000_000 });
+  framer.read(Buffer.from('{"return":"'));
+  const part = Buffer.alloc(64 * 1024, "x");
+  const { fault } = read(Buffer.alloc(10_000_001, "x"), part.length, framer);
+  expect(fault).toContain("its messageLimit");
+  // Each of them was added to what is held, which was copied for it.
+  const before = performance.now();
+  for (let count = 0; count < 2000; count++) expect(framer.read(part).fault?.message).toBe(fault);
+  expect(performance.now() - before).toBeLessThan(2000);
+});
+
+test("a message of very many parts is refused, before it takes fifty times its size in memory", () => {
+  const lists = "[],".repeat(1_000_000);
+  expect(read(`{"return":[${lists}1]}`, 65_536, new Framer("peer", { messageLimit: 10_000_000 })).fault).toMatch(
+    /^peer: a message of more than 1000000 lists, objects and strings: "\{\\"return\\":\[\[\],\[\]/,
+  );
+  // Each message is counted by itself, and the limit grows with that of its length.
+  expect(read('{"return":[[],"a"]}'.repeat(400_000), 65_536, new Framer("peer", { messageLimit: 10_000_000 })).fault).toBeUndefined();
+  expect(read(`{"return":[${lists}1]}`, 65_536).fault).toBeUndefined();
+});

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
-import { parseJson, writeJson } from "../../src/wire/json.ts";
+import { excerptOf } from "../../src/wire/errors.ts";
+import { parseJson, showJson, writeJson } from "../../src/wire/json.ts";
 
 const VALUES: readonly unknown[] = [
   null, true, [], {}, "", 0, -1, 1.5, 1e-7, 1e300, "\u0000\u007f\u2028 é 🖥 \" \\", { "": { "a.b": [1, [2, { c: null }]] } },
@@ -54,3 +55,25 @@ test.each(['{"a":}', '{"a" 1}', "{,}", '{"a":1', '["', '{"a":01}', "[1 2]", '{"a
     for (const exact of [false, true]) expect(() => parseJson("peer", text, exact)).toThrow(/^peer: .* at byte \d+ of a message: "/);
   },
 );
+
+test("a number of very many digits is refused, and not read for seconds", () => {
+  const before = performance.now();
+  const message = /^peer: a number of 3000000 characters, and QEMU's have 20 digits, at byte 1 of a message: "/;
+  expect(() => parseJson("peer", `[${"7".repeat(3_000_000)}]`, true)).toThrow(message);
+  expect(performance.now() - before).toBeLessThan(500);
+});
+
+test("a long value is shown by its beginning, in a time that does not grow with it", () => {
+  const long = { list: Array.from({ length: 2_000_000 }, () => ["x", 2n ** 64n]) };
+  const before = performance.now();
+  const shown = showJson(long);
+  expect(performance.now() - before).toBeLessThan(100);
+  expect(shown).toMatch(/^"\{\\"list\\":\[\[\\"x\\",\\"18446744073709551616\\"\],.*…"$/);
+  expect(shown.length).toBeLessThan(200);
+  expect(showJson("x".repeat(3_000_000)).length).toBeLessThan(200);
+  expect(showJson({ ["x".repeat(3_000_000)]: 1 }).length).toBeLessThan(200);
+});
+
+test.each([[{ a: [1, null, "é"], b: { c: true } }], [undefined], [null], ["x".repeat(300)], [{ ["__proto__"]: 1 }]])("a short value is shown whole, %#", (value) => {
+  expect(showJson(value)).toBe(excerptOf(String(JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? String(item) : item)))));
+});
