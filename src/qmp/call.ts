@@ -76,16 +76,53 @@ const PLAIN = /^[\w.-]+$/;
 /** One level less than QEMU reads: the request itself is one. */
 const ARGUMENT_LEVELS = 1023;
 
-/** The key by which a reply finds its call. An object's members come back in any order, a long integer as a bigint. */
-export function keyOf(id: unknown): CallKey {
-  return typeof id === "number" && Number.isSafeInteger(id) ? id : canonical(id);
+/**
+ * The key by which a reply finds its call. An object's members come back in any order, a long integer as a bigint. Undefined for one
+ * longer than `longest`: a peer that makes ids up is not to keep us busy with them.
+ */
+export function keyOf(id: unknown, longest: number): CallKey | undefined {
+  if (typeof id === "number" && Number.isSafeInteger(id)) return id;
+  if (longest === 0) return undefined;
+  const key: Key = { parts: [], left: longest };
+  write(id, key);
+  return key.left < 0 ? undefined : key.parts.join("");
 }
 
-function canonical(id: unknown): string {
-  if (typeof id !== "object" || id === null) return typeof id === "number" || typeof id === "bigint" ? String(id) : JSON.stringify(id);
-  if (Array.isArray(id)) return `[${id.map(canonical).join()}]`;
-  const members = Object.entries(id).toSorted(([one], [other]) => (one < other ? -1 : 1));
-  return `{${members.map(([name, value]) => `${JSON.stringify(name)}:${canonical(value)}`).join()}}`;
+/** A key as it is written, and how much longer it may become. */
+interface Key {
+  readonly parts: string[];
+  left: number;
+}
+
+function write(id: unknown, key: Key): void {
+  if (typeof id === "string" && id.length > key.left) key.left = -1;
+  else if (typeof id !== "object" || id === null) add(key, typeof id === "number" || typeof id === "bigint" ? String(id) : String(JSON.stringify(id)));
+  else if (Array.isArray(id)) {
+    add(key, "[");
+    for (let at = 0; at < id.length && key.left >= 0; at++) {
+      write(id[at], key);
+      add(key, ",");
+    }
+    add(key, "]");
+  } else {
+    const members = id as Readonly<Record<string, unknown>>;
+    const names = Object.keys(id);
+    // A member takes four characters and more; sorting is what takes long.
+    if (names.length > key.left) return void (key.left = -1);
+    add(key, "{");
+    for (const name of names.filter((name) => members[name] !== undefined).sort()) {
+      write(name, key);
+      if (key.left < 0) return;
+      add(key, ":");
+      write(members[name], key);
+    }
+    add(key, "}");
+  }
+}
+
+function add(key: Key, part: string): void {
+  key.parts.push(part);
+  key.left -= part.length;
 }
 
 /** Settles a call that nobody settled before, and lets go of the caller's signal. */

@@ -52,6 +52,8 @@ export class PendingCalls {
   #head = 0;
   #onWire = 0;
   #count = 0;
+  /** The length of the longest key among those that callers brought along. */
+  #longest = 0;
   #unsent = "";
   #heard = 0;
   #probing = false;
@@ -81,7 +83,8 @@ export class PendingCalls {
     try {
       if (!("id" in request)) return this.#begin(command, undefined, rawText(request, command), inBand, true, options, entry);
       const line = `${writeJson(request, command)}\n`;
-      const key = keyOf(request["id"]);
+      const key = keyOf(request["id"], Infinity) as CallKey;
+      if (typeof key === "string") this.#longest = Math.max(this.#longest, key.length);
       if (!this.#calls.has(key)) return this.#begin(command, key, line, inBand, true, options, entry);
       throw new UsageError(`${command}: another call has this id`, { value: request["id"], expected: "an id of its own" });
     } catch (mistake) {
@@ -97,7 +100,7 @@ export class PendingCalls {
   /** Takes a reply. One that nobody waits for is dropped (R27); an error without an id is the oldest call's (R21). */
   answer(reply: Message): void {
     const id = reply["id"];
-    const call = id !== undefined ? this.#calls.get(keyOf(id)) : reply["error"] === undefined ? undefined : this.#oldest();
+    const call = id !== undefined ? this.#called(id) : reply["error"] === undefined ? undefined : this.#oldest();
     if (call === undefined || !call.sent) return;
     this.#calls.delete(call.key as CallKey);
     if (call.inBand) {
@@ -106,6 +109,11 @@ export class PendingCalls {
     }
     if (!call.settled) settle(call, reply);
     else tell(this.#hooks.onLate, { command: call.command, elapsed: performance.now() - call.start, reply });
+  }
+
+  #called(id: unknown): Call | undefined {
+    const key = keyOf(id, this.#longest);
+    return key === undefined ? undefined : this.#calls.get(key);
   }
 
   /** Ends every call with an error of its own: the connection is gone. */

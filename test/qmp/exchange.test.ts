@@ -64,3 +64,24 @@ test("R19: an event with such a number ends the streams that want it, and no oth
   await session.close();
   await call;
 });
+
+test("an id that nobody sent is not worked on, however large", async () => {
+  const { session, say, requests } = await conversation();
+  const members = Object.fromEntries(Array.from({ length: 500_000 }, (_, index) => [`m${index * 7919 % 500_000}`, index]));
+  let nested: unknown = "x".repeat(100_000);
+  for (let level = 0; level < 1000; level++) nested = [nested, 1];
+  const before = performance.now();
+  const first = session.exchange({ execute: "x" });
+  for (let count = 0; count < 50; count++) say({ return: 0, id: members }, { return: 0, id: nested }, { return: 0, id: 7n ** 20n });
+  await expect.poll(() => requests.length).toBe(1);
+  say({ return: 1, id: requests[0]?.id });
+  expect(await first).toMatchObject({ return: 1 });
+  // 30 s where each id was written out and sorted.
+  expect(performance.now() - before).toBeLessThan(2000);
+  // With an id that is no number among ours, those that are longer are not written out either.
+  const second = session.exchange({ execute: "x", id: { a: "long", b: undefined } });
+  for (let count = 0; count < 50; count++) say({ return: 0, id: nested });
+  say({ return: 2, id: { a: "long" } });
+  expect(await second).toMatchObject({ return: 2 });
+  expect(performance.now() - before).toBeLessThan(4000);
+});
