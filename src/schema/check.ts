@@ -20,15 +20,29 @@ export function complaint(check: z.ZodTypeAny): Complaint {
   const quick: QuickCheck = quickCheck(check);
   return (value) => {
     if (quick(value)) return undefined;
+    // It collects every mistake, and of a long list there may be millions.
+    if (check instanceof z.ZodArray && Array.isArray(value) && value.length > SOME) return firstOf(value, check);
     const result = check.safeParse(value);
     return result.success ? undefined : { why: explain(result.error), cause: result.error };
   };
 }
 
-/** One mistake, as `0.status: expected string, received number`. */
-export function explain(error: z.ZodError): string {
+/** How much of a list is checked at a time. */
+const SOME = 1000;
+
+function firstOf(list: readonly unknown[], check: z.ZodTypeAny): ReturnType<Complaint> {
+  for (let from = 0; from < list.length; from += SOME) {
+    const result = check.safeParse(list.slice(from, from + SOME));
+    if (!result.success) return { why: explain(result.error, from), cause: result.error };
+  }
+  return undefined;
+}
+
+/** One mistake, as `0.status: expected string, received number`. `from` is where in a list its part begins that was checked. */
+export function explain(error: z.ZodError, from = 0): string {
   const first = error.issues[0];
   if (first === undefined) return error.message;
   const why = first.code === "invalid_type" ? `expected ${first.expected}, received ${first.received}` : first.message;
-  return first.path.length === 0 ? why : `${first.path.join(".")}: ${why}`;
+  const path = first.path.map((step, at) => (at === 0 && typeof step === "number" ? step + from : step));
+  return path.length === 0 ? why : `${path.join(".")}: ${why}`;
 }

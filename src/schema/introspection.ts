@@ -77,20 +77,66 @@ export interface Introspection {
   readonly types: ReadonlyMap<string, SchemaType>;
 }
 
+/** The most entries that a schema may have, and members, variants and values that one of them may: QEMU 11.1 has 1,225, and 162. */
+const MOST_ENTRIES = 10_000;
+const MOST_PARTS = 4096;
+
 /**
  * The reply to `query-qmp-schema` by name. Source: QEMU's qapi/introspect.json. Type names are masked: they mean something within one
  * reply only. Entries of a kind that is not known are passed over.
+ *
+ * @throws QmpctlError (`protocol`) when it is far larger than any QEMU's, or when a type is made of itself
  */
 export function readIntrospection(reply: readonly { readonly name: string; readonly "meta-type": string }[]): Introspection {
   const commands = new Map<string, CommandEntry>();
   const events = new Map<string, EventEntry>();
   const types = new Map<string, SchemaType>();
+  if (reply.length > MOST_ENTRIES) throw unlikely(`${reply.length} entries`);
   for (const entry of reply) {
+    const most = largestOf(entry);
+    if (most > MOST_PARTS) throw unlikely(`${entry.name} has ${most} parts`);
     if (entry["meta-type"] === "command") commands.set(entry.name, entry as CommandEntry);
     else if (entry["meta-type"] === "event") events.set(entry.name, entry as EventEntry);
     else if (TYPES.has(entry["meta-type"])) types.set(entry.name, entry as SchemaType);
   }
+  const heights = new Map<string, number>();
+  for (const type of types.values()) heightOf(type, types, heights, 1);
   return { commands, events, types };
+}
+
+function unlikely(why: string): QmpctlError {
+  return new QmpctlError("protocol", `query-qmp-schema: not a schema of QEMU: ${why}`);
+}
+
+function largestOf(entry: object): number {
+  return Math.max(0, ...Object.values(entry).map((value: unknown) => (Array.isArray(value) ? value.length : 0)));
+}
+
+/** Lists of lists, variants of variants: QEMU has two levels. */
+const MOST_LEVELS = 16;
+
+/**
+ * How many lists of lists, alternates of alternates or variants of variants a type is. Refuses one that is made of itself in this way,
+ * since what reads it would never come to its end; to have oneself as a member is fine.
+ */
+function heightOf(type: SchemaType, types: Introspection["types"], heights: Map<string, number>, level: number): number {
+  const known = heights.get(type.name);
+  if (known !== undefined) return known;
+  if (level > MOST_LEVELS) throw unlikely(`the type ${type.name} is made of itself, or more than ${MOST_LEVELS} levels deep`);
+  let height = 1;
+  for (const name of partsOf(type)) {
+    const part = types.get(name);
+    if (part !== undefined && part["meta-type"] === type["meta-type"]) height = Math.max(height, 1 + heightOf(part, types, heights, level + 1));
+  }
+  if (height > MOST_LEVELS) throw unlikely(`the type ${type.name} is more than ${MOST_LEVELS} levels deep`);
+  heights.set(type.name, height);
+  return height;
+}
+
+function partsOf(type: SchemaType): readonly string[] {
+  if (type["meta-type"] === "array") return [type["element-type"]];
+  if (type["meta-type"] === "alternate") return type.members.map((branch) => branch.type);
+  return type["meta-type"] === "object" ? (type.variants ?? []).map((variant) => variant.type) : [];
 }
 
 const TYPES: ReadonlySet<string> = new Set(["builtin", "enum", "array", "object", "alternate"]);

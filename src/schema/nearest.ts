@@ -9,6 +9,8 @@ export function nearest(typed: string, candidates: readonly string[]): string | 
   if (longer.length === 1 && word.length > 1) return longer[0];
   const bound = Math.max(1, Math.floor(word.length / 3));
   const ranked = candidates
+    // The others have more slips than that; a name from outside may be of any length.
+    .filter((candidate) => Math.abs(candidate.length - word.length) <= bound)
     .map((candidate) => ({ candidate, slips: distance(word, candidate) }))
     .filter(({ slips, candidate }) => slips <= bound && slips < candidate.length)
     .sort((a, b) => a.slips - b.slips);

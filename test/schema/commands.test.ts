@@ -33,3 +33,12 @@ test("a command or an event that is not listed has no check, whatever its name",
   }
   expect(eventCheck("STOP")).toBeUndefined();
 });
+
+test("a long list is checked until the first mistake in it, and the place of that is told", () => {
+  const right = { "cpu-index": 0, "qom-path": "/", "thread-id": 1, target: "x86_64" };
+  const list = (first: unknown): readonly unknown[] => [...Array.from({ length: 2500 }, () => right), first, ...Array.from({ length: 300_000 }, () => 1)];
+  const before = performance.now();
+  expect(replyCheck("query-cpus-fast")?.(list({ ...right, target: 7 }))?.why).toBe("2500.target: expected string, received number");
+  expect(replyCheck("query-cpus-fast")?.(list({ ...right, target: 7 }))?.cause).toMatchObject({ issues: { length: 500 } });
+  expect(performance.now() - before).toBeLessThan(1000);
+});
