@@ -91,7 +91,7 @@ function recorded(qemu: string): Stages {
 function real(emulator: string, version: string): Stages {
   return async (_name, { setting }) => {
     const folder = await mkdtemp(join(tmpdir(), "qmp-"));
-    const machine = { emulator, folder, env: { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run") } };
+    const machine = { emulator, folder, env: { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run"), QMPCTL_STATE_DIR: join(folder, "machines") } };
     const tidy = async (): Promise<void> => {
       await killDaemon(join(machine.env.QMPCTL_RUNTIME_DIR, setting.name ?? "web1", "pid"));
       await rm(folder, { recursive: true, force: true });

@@ -14,3 +14,8 @@ const HEX = "0123456789abcdef";
 export function randomHex(length: number): string {
   return Array.from({ length }, () => HEX[Math.floor(Math.random() * HEX.length)]).join("");
 }
+
+/** A random UUID, of version 4. */
+export function randomUuid(): string {
+  return [randomHex(8), randomHex(4), `4${randomHex(3)}`, `${"89ab"[Math.floor(Math.random() * 4)]}${randomHex(3)}`, randomHex(12)].join("-");
+}

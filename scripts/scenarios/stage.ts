@@ -72,7 +72,7 @@ const SILENT: GuestVoice = { booted: () => Promise.resolve(), until: () => Promi
 /** Defines the domain of a setting in the stand-in's folders; nothing is started. */
 export async function openStage(setting: Setting, { machine, major, args = argsOf(setting), guest = SILENT }: Cast): Promise<Stage> {
   const name = setting.name ?? "web1";
-  const options = { configDir: machine.env.QMPCTL_CONFIG_DIR, runtimeDir: machine.env.QMPCTL_RUNTIME_DIR };
+  const options = { configDir: machine.env.QMPCTL_CONFIG_DIR, runtimeDir: machine.env.QMPCTL_RUNTIME_DIR, stateDir: machine.env.QMPCTL_STATE_DIR };
   const path = join(options.configDir, `${name}.json`);
   const config = {
     name,

@@ -1,3 +1,4 @@
+import { endChildren, killChildren } from "../wire/children.ts";
 import type { Sink } from "./verb.ts";
 
 const interrupted = new AbortController();
@@ -18,7 +19,7 @@ async function main(): Promise<number> {
     signal: interrupted.signal,
   };
   const code = await run(process.argv.slice(2), { io, facade: openFacade(process.env), version });
-  const lost = await stdout.written();
+  const [lost] = await Promise.all([stdout.written(), endChildren()]);
   if (lost === undefined) return code;
   io.stderr.write(`qmpctl: the answer could not be written: ${lost.message}\n`);
   return code === 0 ? 1 : code;
@@ -26,7 +27,10 @@ async function main(): Promise<number> {
 
 // The first signal lets the library undo what is half done; whoever sends a second one does not want to wait for that.
 function interrupt(name: string): void {
-  if (interrupted.signal.aborted) process.exit(130);
+  if (interrupted.signal.aborted) {
+    killChildren();
+    process.exit(130);
+  }
   interrupted.abort(new Error(`interrupted by ${name}`));
 }
 
@@ -37,10 +41,12 @@ function sinkOf(stream: NodeJS.WriteStream): Sink & { written(): Promise<Error |
     failure ??= error;
     if (isGone(error) && stream === process.stdout) interrupted.abort(readerGone);
   });
+  const unread = (): boolean => failure === undefined && !interrupted.signal.aborted && stream.writableNeedDrain;
   return {
+    drained: () => (unread() ? untilDrained(stream) : Promise.resolve()),
     write: (text) => void (failure === undefined && interrupted.signal.reason !== readerGone && stream.write(text)),
     written: async () => {
-      if (failure === undefined) await new Promise((resolve) => stream.write("", resolve));
+      if (failure === undefined) await written(stream);
       return failure === undefined || isGone(failure) ? undefined : failure;
     },
     isTTY: stream.isTTY === true,
@@ -49,6 +55,32 @@ function sinkOf(stream: NodeJS.WriteStream): Sink & { written(): Promise<Error |
       return stream.isTTY ? stream.columns || 80 : undefined;
     },
   };
+}
+
+/** Settles when a stream takes more, or never will, or an interrupt means that nothing more is to be written. */
+function untilDrained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    const over = (): void => {
+      for (const event of ["drain", "error", "close"]) stream.off(event, over);
+      interrupted.signal.removeEventListener("abort", over);
+      resolve();
+    };
+    for (const event of ["drain", "error", "close"]) stream.on(event, over);
+    interrupted.signal.addEventListener("abort", over, { once: true });
+  });
+}
+
+/** How long a reader that does not read is waited for after an interrupt, in milliseconds. */
+const LAST_WAIT = 1000;
+
+/** Settles when the reader has all that was written. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => void setTimeout(resolve, LAST_WAIT);
+    if (interrupted.signal.aborted) stop();
+    else interrupted.signal.addEventListener("abort", stop, { once: true });
+    stream.write("", () => resolve());
+  });
 }
 
 function isGone(error: NodeJS.ErrnoException): boolean {

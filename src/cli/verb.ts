@@ -4,6 +4,11 @@ import type { Arguments, Grammar } from "./options.ts";
 /** Somewhere to write to. A write after the reader has gone is dropped. */
 export interface Sink {
   write(text: string): void;
+  /**
+   * Settles when there is room for more: whoever writes without an end of its own waits for it, since what a slow reader has not taken
+   * is kept in memory. Settles at an interrupt too. Not there where a write itself waits.
+   */
+  drained?(): Promise<void>;
   readonly isTTY: boolean;
   /** The terminal's width in characters; `undefined` where there is no terminal. */
   readonly columns: number | undefined;

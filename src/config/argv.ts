@@ -1,4 +1,5 @@
 import type { LaunchConfig } from "./launch.ts";
+import { type Mark, markWords } from "./mark.ts";
 import { escapeCommas, splitOptions } from "./options.ts";
 
 /** Where a machine's run-time files go; absolute paths. */
@@ -8,18 +9,17 @@ export interface RuntimeFiles {
   /** The monitor for those who only watch. */
   readonly watch: string;
   readonly pidfile: string;
-  /** QEMU's own log (`-D`). A QEMU in the background writes its errors there too, also the one that it ends with while it starts. */
-  readonly log: string;
 }
 
 /** Options that decide what the guest's screen is shown on. Without any of them QEMU would look for a desktop. */
 const DISPLAYS = ["display", "vnc", "spice", "sdl", "gtk"];
 
 /**
- * The command line that starts a machine, in words, the emulator first: nothing of it is for a shell. The machine starts in the
- * background, stopped, with `vcpus.current` vCPUs and `memory.max` of RAM; pins and the balloon's target are for later. QEMU 5.2 takes it too.
+ * The command line that starts a machine, in words, the emulator first: nothing of it is for a shell. The machine starts stopped, with
+ * `vcpus.current` vCPUs and `memory.max` of RAM; pins and the balloon's target are for later. QEMU 5.2 takes it too. Without `-daemonize`: QEMU's
+ * sandbox forbids it the fork, its warnings would be lost, and nobody would learn how it ended.
  */
-export function toCommandLine(config: LaunchConfig, files: RuntimeFiles): string[] {
+export function toCommandLine(config: LaunchConfig, files: RuntimeFiles, mark: Mark): string[] {
   const given = new Set(splitOptions(config.args).map(({ name }) => name));
   return [
     config.emulator,
@@ -30,9 +30,10 @@ export function toCommandLine(config: LaunchConfig, files: RuntimeFiles): string
     ...monitor(files.watch),
     ...(config.monitor === undefined ? [] : monitor(config.monitor)),
     ...["-pidfile", files.pidfile],
-    ...(given.has("D") ? [] : ["-D", files.log]),
+    ...markWords(mark),
+    // Why the machine ends is written down where its last words are. With a log (-D) or a trace of one's own it would go there.
+    ...(given.has("D") || given.has("trace") ? [] : ["-trace", "qemu_system_shutdown_request"]),
     ...(DISPLAYS.some((option) => given.has(option)) ? [] : ["-display", "none"]),
-    "-daemonize",
     "-S",
     ...config.args,
   ];

@@ -1,6 +1,7 @@
 import { UsageError } from "../errors.ts";
 import { type LaunchConfig, parseLaunchConfig } from "./launch.ts";
 import { controlMonitors, ourFolder, readSocket } from "./monitors.ts";
+import { markOf } from "./mark.ts";
 import { checkName } from "./names.ts";
 import { escapeCommas, type Option, parseKeyValues, splitOptions } from "./options.ts";
 import { withoutTerminal } from "./owned.ts";
@@ -21,15 +22,23 @@ const WRAPPERS = /^(sudo|doas|env|nice|ionice|chrt|nohup|setsid|taskset|numactl|
  * the config's structure owns is taken out of it, the rest stays word for word in its order. `name` stands in for `-name`, and goes before it.
  * UsageError where a value can't be read or there is no name; ConfigError where the whole is no valid config.
  */
-export function fromCommandLine(argv: readonly string[], options: { readonly name?: string } = {}): Definition {
+export function fromCommandLine(argv: readonly string[], options: { readonly name?: string; readonly id?: string } = {}): Definition {
   const [emulator = "", ...words] = argv;
   checkEmulator(emulator);
   const taken = takeOut(splitOptions(words));
   const name = checkName(options.name ?? taken.name.get("guest") ?? missingName(emulator));
   const memory = readMemory(taken.memory);
   const vcpus = readVcpus(taken.smp);
-  const text = write({ name, emulator, memory, vcpus, args: taken.rest, monitor: taken.monitor });
+  const text = write({ name, id: options.id, emulator, memory, vcpus, args: taken.rest, monitor: taken.monitor });
   return { text, config: parseLaunchConfig(text, `the command line of ${name}`), notes: [...taken.notes, ...laterNotes(taken.rest)] };
+}
+
+/**
+ * The words of a command line (without the emulator) that a config would have in its `args`: two command lines that agree in them are
+ * those of one machine, whatever it was given otherwise.
+ */
+export function sharedArgs(words: readonly string[]): readonly string[] {
+  return takeOut(splitOptions(words)).rest.flatMap((option) => option.words);
 }
 
 function checkEmulator(emulator: string): void {
@@ -62,6 +71,7 @@ function takeOut(options: readonly Option[]): Taken {
     else if (name === "name") takeName(taken, value);
     else if (name === "qmp" || name === "qmp-pretty") takeMonitor(taken, option, readSocket(value));
     else if (monitors.has(option)) takeMonitor(taken, option, monitors.get(option));
+    else if (markOf([option]) !== undefined) taken.notes.push(`${option.words.join(" ")}: dropped, start marks the machine itself`);
     else takeOther(taken, option);
   }
   return taken;
@@ -127,6 +137,7 @@ function isRelative(name: string, value: string): boolean {
 
 interface Draft {
   readonly name: string;
+  readonly id: string | undefined;
   readonly emulator: string;
   readonly memory: MemoryText;
   readonly vcpus: Pick<LaunchConfig["vcpus"], "max" | "current" | "topology">;
@@ -135,10 +146,11 @@ interface Draft {
 }
 
 /** One line for each key and each option, so that later changes show as one line of a diff. */
-function write({ name, emulator, memory, vcpus, args, monitor }: Draft): string {
+function write({ name, id, emulator, memory, vcpus, args, monitor }: Draft): string {
   const words = args.map((option) => `    ${option.words.map((each) => JSON.stringify(each)).join(", ")}`);
   const members = [
     `"name": ${JSON.stringify(name)}`,
+    ...(id === undefined ? [] : [`"id": ${JSON.stringify(id)}`]),
     `"emulator": ${JSON.stringify(emulator)}`,
     `"memory": ${inline(memory)}`,
     `"vcpus": ${inline(vcpus)}`,

@@ -2,27 +2,32 @@ import { lstatSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ownUser } from "./own-user.ts";
 
-/** Where launch configs are, and where run-time files go; absolute paths. */
+/** Where launch configs are, where sockets and pidfiles go, and where locks and records are; absolute paths. */
 export interface Folders {
   readonly config: string;
   readonly runtime: string;
+  readonly state: string;
 }
 
 /** Environment variables, as `process.env` has them. An empty one counts as absent. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The user whose folders they are. */
+/** The user whose folders they are. `homedir` follows $HOME; `passwdHome` does not, and is undefined for a user that no list knows. */
 export interface User {
   readonly uid: number;
   readonly homedir: string;
+  readonly passwdHome: string | undefined;
 }
 
 /**
  * The folders of the user who runs us. Configs: QMPCTL_CONFIG_DIR, else for root /etc/qmpctl, else the XDG place (~/.config/qmpctl).
- * Run-time files: QMPCTL_RUNTIME_DIR, else for root /run/qmpctl, else the XDG place (/run/user/UID/qmpctl), else /tmp/qmpctl-UID.
+ * Locks and records: QMPCTL_STATE_DIR, else for root /run/qmpctl, else ~/.local/state/qmpctl. Sockets and pidfiles: QMPCTL_RUNTIME_DIR, else
+ * the same. Neither follows XDG_RUNTIME_DIR, XDG_STATE_HOME or HOME: a machine outlives the login that started it, and every session of the
+ * user, a cron job too, has to come to the same lock.
  */
 export function foldersOf(env: Environment, user: User = ownUser): Folders {
-  return { config: resolve(configFolder(env, user)), runtime: resolve(runtimeFolder(env, user.uid)) };
+  const state = resolve(env["QMPCTL_STATE_DIR"] || stateFolder(user));
+  return { config: resolve(configFolder(env, user)), runtime: resolve(env["QMPCTL_RUNTIME_DIR"] || stateFolder(user)), state };
 }
 
 function configFolder(env: Environment, user: User): string {
@@ -31,12 +36,9 @@ function configFolder(env: Environment, user: User): string {
   return join(absolute(env["XDG_CONFIG_HOME"]) ?? join(absolute(env["HOME"]) ?? user.homedir, ".config"), "qmpctl");
 }
 
-function runtimeFolder(env: Environment, uid: number): string {
-  if (env["QMPCTL_RUNTIME_DIR"]) return env["QMPCTL_RUNTIME_DIR"];
+function stateFolder({ uid, passwdHome }: User): string {
   if (uid === 0) return "/run/qmpctl";
-  // A cron job or an `su` has no XDG_RUNTIME_DIR and must still see the machines that a login started.
-  const ofLogin = absolute(env["XDG_RUNTIME_DIR"]) ?? ownFolder(`/run/user/${uid}`, uid);
-  return ofLogin === undefined ? `/tmp/qmpctl-${uid}` : join(ofLogin, "qmpctl");
+  return passwdHome !== undefined && isOwnFolder(passwdHome, uid) ? join(passwdHome, ".local", "state", "qmpctl") : `/var/tmp/qmpctl-${uid}`;
 }
 
 /** The XDG specification has a relative path ignored. */
@@ -44,7 +46,7 @@ function absolute(path: string | undefined): string | undefined {
   return path?.startsWith("/") === true ? path : undefined;
 }
 
-function ownFolder(path: string, uid: number): string | undefined {
+function isOwnFolder(path: string, uid: number): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat?.isDirectory() === true && stat.uid === uid ? path : undefined;
+  return stat?.isDirectory() === true && stat.uid === uid;
 }

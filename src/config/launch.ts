@@ -1,6 +1,7 @@
 import { z } from "zod/v3";
 import { ConfigError, type ConfigIssue } from "./config-error.ts";
 import { JsonTextError, parseJson, valueOf } from "./json.ts";
+import { isMachineId } from "./mark.ts";
 import { isName, NAME_RULE } from "./names.ts";
 import { ownedOptions } from "./owned.ts";
 import { brokenRules } from "./rules.ts";
@@ -19,6 +20,8 @@ export interface Topology {
 /** What a machine is started with. Sizes are bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
 export interface LaunchConfig {
   readonly name: string;
+  /** Who the machine is, whatever its config is called: a UUID that `define` makes. QEMU carries it as a mark; the guest does not see it. */
+  readonly id?: string;
   /** The program: a name that PATH knows, or an absolute path. */
   readonly emulator: string;
   readonly memory: {
@@ -60,6 +63,7 @@ const path = plain.refine((text) => text.startsWith("/") && !/,(server|wait|abst
 
 const launchConfig = z.object({
   name: z.string().refine(isName),
+  id: z.string().refine(isMachineId).optional(),
   emulator: plain.refine((text) => text.startsWith("/") || /^[^/\s-][^/]*$/.test(text)),
   memory: z.object({ max: size, current: size, min: size.optional(), hotplug: z.object({ slots: z.number().int().min(0).max(256), limit: size }).optional() }),
   vcpus: z.object({
@@ -76,6 +80,7 @@ const launchConfig = z.object({
 const EXPECTED: Readonly<Record<string, string>> = {
   "": "an object with name, emulator, memory, vcpus and args",
   name: NAME_RULE,
+  id: "a UUID in lower case, as define makes it, or no such key",
   emulator: 'the name of a program that PATH knows, as "qemu-system-x86_64", or an absolute path',
   memory: 'an object, as { "max": "2GiB", "current": "1GiB" }',
   "memory.hotplug": 'an object, as { "slots": 4, "limit": "8GiB" }',
@@ -146,7 +151,7 @@ function wordsOf(raw: unknown): readonly string[] {
   return Array.isArray(args) ? args.filter((each) => typeof each === "string") : [];
 }
 
-function inBytes({ memory, vcpus, monitor, ...rest }: z.infer<typeof launchConfig>): LaunchConfig {
+function inBytes({ memory, vcpus, monitor, id, ...rest }: z.infer<typeof launchConfig>): LaunchConfig {
   const { min, hotplug } = memory;
   const { topology, ...counts } = vcpus;
   return {
@@ -159,5 +164,6 @@ function inBytes({ memory, vcpus, monitor, ...rest }: z.infer<typeof launchConfi
     },
     vcpus: { ...counts, ...(topology === undefined ? {} : { topology }) },
     ...(monitor === undefined ? {} : { monitor }),
+    ...(id === undefined ? {} : { id }),
   };
 }

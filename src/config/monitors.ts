@@ -28,6 +28,31 @@ function escapeRegExp(text: string): string {
   return text.replace(/[^\w]/g, "\\$&");
 }
 
+/** A place where QEMU listens for QMP clients. */
+export type Listening = { readonly kind: "unix"; readonly path: string } | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+/** Where the QMP monitors of a command line listen, in its order. */
+export function listeningMonitors(options: readonly Option[]): readonly Listening[] {
+  const chardevs = new Map(options.filter(({ name }) => name === "chardev").map(({ value = "" }) => [parseKeyValues(value, "backend").get("id") ?? "", value]));
+  return options.flatMap(({ name, value = "" }) => {
+    if (name === "qmp" || name === "qmp-pretty") return listening(value.startsWith("chardev:") ? (chardevs.get(value.slice("chardev:".length)) ?? "") : value);
+    if (name !== "mon") return [];
+    const values = parseKeyValues(value, "chardev");
+    return values.get("mode") === "control" ? listening(chardevs.get(values.get("chardev") ?? "") ?? "") : [];
+  });
+}
+
+/** `unix:PATH,server=on`, `tcp:HOST:PORT,server`, `socket,path=PATH,server=on`, `socket,host=HOST,port=PORT,server=on`. */
+function listening(value: string): readonly Listening[] {
+  const short = /^(?:unix:(.*?)|(?:tcp|telnet):([^:,]*):(\d+))((?:,.*)?)$/s.exec(value.replaceAll(",,", "\0"));
+  const values = parseKeyValues(short === null ? value : `_${short[4] ?? ""}`.replaceAll("\0", ",,"), "backend");
+  if (!["on", "yes", "true", "y"].includes(values.get("server") ?? "off")) return [];
+  const path = short?.[1]?.replaceAll("\0", ",") ?? values.get("path");
+  if (path !== undefined) return [{ kind: "unix", path }];
+  const port = Number(short?.[3] ?? values.get("port"));
+  return Number.isInteger(port) && port > 0 ? [{ kind: "tcp", host: short?.[2] ?? values.get("host") ?? "", port }] : [];
+}
+
 /** The run-time folder of a machine that we started, where this is the command line of one: its files there are not to be kept. */
 export function ourFolder(options: readonly Option[]): string | undefined {
   const folder = /^(.*)\/pid$/.exec(options.findLast(({ name }) => name === "pidfile")?.value ?? "")?.[1];

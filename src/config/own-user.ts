@@ -1,4 +1,4 @@
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { geteuid } from "node:process";
 
 /** The user's id whom files of ours belong to. Not by `userInfo`: it fails for a user that no list knows, as containers have. */
@@ -7,7 +7,7 @@ export function ownUid(): number {
 }
 
 /** That user; his home is looked for when it is needed, and is / where there is none. */
-export const ownUser: { readonly uid: number; readonly homedir: string } = {
+export const ownUser: { readonly uid: number; readonly homedir: string; readonly passwdHome: string | undefined } = {
   get uid() {
     return ownUid();
   },
@@ -16,6 +16,13 @@ export const ownUser: { readonly uid: number; readonly homedir: string } = {
       return homedir();
     } catch {
       return "/";
+    }
+  },
+  get passwdHome() {
+    try {
+      return userInfo().homedir;
+    } catch {
+      return undefined;
     }
   },
 };

@@ -1,4 +1,5 @@
 import type { ConfigIssue } from "./config-error.ts";
+import { markOf } from "./mark.ts";
 import { type Option, splitOptions } from "./options.ts";
 
 /** What to write instead of an option that the config's structure owns. */
@@ -17,7 +18,7 @@ const OWNED: ReadonlyMap<string, string> = new Map([
 export function ownedOptions(args: readonly string[]): readonly ConfigIssue[] {
   return splitOptions(args).flatMap((option) => {
     const hint = withoutTerminal(option);
-    const expected = OWNED.get(option.name) ?? (hint === undefined ? undefined : `${hint} instead: a machine in the background has no terminal`);
+    const expected = (markOf([option]) === undefined ? OWNED.get(option.name) : 'the key "id" instead') ?? (hint === undefined ? undefined : `${hint} instead: a machine in the background has no terminal`);
     return expected === undefined ? [] : [{ path: "args", value: option.words.join(" "), expected }];
   });
 }

@@ -1,82 +1,78 @@
-import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir } from "node:fs/promises";
+import { lstat, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { sha256 } from "../digest.ts";
 import { HostError, messageOf, UnsafeError, UsageError } from "../errors.ts";
 import type { RuntimeFiles } from "./argv.ts";
 import type { Folders } from "./folders.ts";
 import { ownUid } from "./own-user.ts";
 
-/** A domain's own run-time folder and the files in it. Only the folder's owner can enter it, which keeps its sockets private. */
+/** The run-time folder that a start puts a machine's sockets in. Only its owner can enter it, which keeps the sockets private. */
 export interface RuntimePaths extends RuntimeFiles {
+  readonly key: string;
+  readonly folder: string;
+  /** What QEMU writes on stdout and stderr: its warnings, and its last words. */
+  readonly output: string;
+}
+
+/** Where the lock of a machine is, and what is written down of it. Keyed by who the machine is, never by how it was named. */
+export interface StatePaths {
   readonly key: string;
   readonly folder: string;
   /** The file that writers lock. */
   readonly lock: string;
-  /** The record of a change that is being made. */
+  /** The record of a change, or of a start, that is being made. */
   readonly journal: string;
+  /** What was asked of the running machine. */
+  readonly notes: string;
+  /** The process that runs it, or ran it last. */
+  readonly process: string;
 }
 
 /** The most bytes that a Unix socket's path can have on Linux: sun_path of unix(7), without its closing NUL. */
 const SOCKET_PATH = 107;
 
-/** The run-time files of the domain with this key. UsageError where the paths are too long for sockets. */
+/** The run-time files of the domain with this key; a key that is too long for sockets is cut short. @throws UsageError where even that does not fit */
 export function runtimePaths(folders: Folders, key: string): RuntimePaths {
-  const folder = join(folders.runtime, key);
+  const folder = join(folders.runtime, fitting(folders.runtime, key));
   const [control, watch] = [join(folder, "control.sock"), join(folder, "watch.sock")];
-  const length = new TextEncoder().encode(control).length;
+  const length = bytesOf(control);
   if (length > SOCKET_PATH) {
-    throw new UsageError(`${control}: ${length} bytes are too long for a socket, which can have ${SOCKET_PATH}`, { value: control, expected: "a shorter name, or a shorter folder in QMPCTL_RUNTIME_DIR" });
+    throw new UsageError(`${control}: ${length} bytes are too long for a socket, which can have ${SOCKET_PATH}`, { value: control, expected: "a shorter folder in QMPCTL_RUNTIME_DIR" });
   }
-  return { key, folder, control, watch, pidfile: join(folder, "pid"), log: join(folder, "log"), lock: join(folder, "lock"), journal: join(folder, "journal") };
+  return { key, folder, control, watch, pidfile: join(folder, "pid"), output: join(folder, "output") };
 }
 
-/** Makes a domain's run-time folder (0700) where missing. UnsafeError where somebody else made it, or can enter it. */
-export async function openRuntime(paths: RuntimePaths): Promise<void> {
-  await makeFolder(dirname(paths.folder), true);
-  await checkFolder(dirname(paths.folder), 0o022);
-  await makeFolder(paths.folder, false);
-  await checkFolder(paths.folder, 0o077);
+/** "@" is in no name, so what is cut short is never another domain's. */
+function fitting(runtime: string, key: string): string {
+  const room = SOCKET_PATH - bytesOf(join(runtime, "x", "control.sock")) + 1;
+  if (bytesOf(key) <= room) return key;
+  const digest = `@${sha256(key).slice(0, 8)}`;
+  return `${key.slice(0, Math.max(1, room - digest.length))}${digest}`;
 }
 
-/** Whether a domain's run-time folder is there and ours. UnsafeError where it is there and not ours. */
-export async function hasRuntime(paths: RuntimePaths): Promise<boolean> {
-  if ((await lstat(paths.folder).catch(() => undefined)) === undefined) return false;
-  await checkFolder(paths.folder, 0o077);
-  return true;
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
-/** The keys of all domains that have a run-time folder, sorted: running ones, and some that were. */
-export async function listRuntime(folders: Folders): Promise<readonly string[]> {
-  const entries = await readdir(folders.runtime, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
+/** The files of the machine with this key. */
+export function statePaths({ state }: Folders, key: string): StatePaths {
+  // "@" is in no name: where locks and sockets share a folder, no domain is in the way.
+  const folder = join(state, `@${key}`);
+  return { key, folder, lock: join(folder, "lock"), journal: join(folder, "journal"), notes: join(folder, "notes"), process: join(folder, "process") };
 }
 
-/** The process id in a domain's pidfile; undefined where there is none. UnsafeError where it isn't ours or holds anything else. */
-export async function readPid(paths: RuntimePaths): Promise<number | undefined> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const file = await open(paths.pidfile, flags).catch((cause: unknown) => {
-    if ((cause as { readonly code?: string }).code === "ENOENT") return undefined;
-    if ((cause as { readonly code?: string }).code === "ELOOP") throw new UnsafeError(paths.pidfile, "a symbolic link, not a pidfile of ours", { cause });
-    throw new HostError(`${paths.pidfile}: ${messageOf(cause)}`, {}, { cause });
-  });
-  if (file === undefined) return undefined;
-  await using _closing = { [Symbol.asyncDispose]: () => file.close() };
-  const stat = await file.stat();
-  if (!stat.isFile() || stat.uid !== ownUid()) throw new UnsafeError(paths.pidfile, "not a pidfile of ours");
-  const buffer = new Uint8Array(32);
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-  const text = new TextDecoder().decode(buffer.subarray(0, bytesRead)).trim();
-  if (text === "") return undefined; // made, and not yet written
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new UnsafeError(paths.pidfile, `${JSON.stringify(text)} is no process id`);
-  return Number(text);
+/** Makes a folder of a machine (0700) where missing. @throws UnsafeError where somebody else made it, or can enter it; HostError */
+export async function openFolder(folder: string): Promise<void> {
+  await makeFolder(dirname(folder), true);
+  await checkFolder(dirname(folder), 0o022);
+  await makeFolder(folder, false);
+  await checkFolder(folder, 0o077);
 }
 
-/** Whether a socket of ours is at the path. UnsafeError where something else is, or somebody else's. */
-export async function hasSocket(path: string): Promise<boolean> {
-  const stat = await lstat(path).catch(() => undefined);
-  if (stat === undefined) return false;
-  if (!stat.isSocket()) throw new UnsafeError(path, "not a socket");
-  if (stat.uid !== ownUid()) throw new UnsafeError(path, `belongs to user ${stat.uid}`);
+/** Whether a folder of a machine is there and ours. @throws UnsafeError where it is there and not ours */
+export async function hasFolder(folder: string): Promise<boolean> {
+  if ((await lstat(folder).catch(() => undefined)) === undefined) return false;
+  await checkFolder(folder, 0o077);
   return true;
 }
 

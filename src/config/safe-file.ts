@@ -1,7 +1,7 @@
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { messageOf } from "../errors.ts";
+import { HostError, messageOf } from "../errors.ts";
 import { ConfigError } from "./config-error.ts";
 import { TEXT_LIMIT } from "./launch.ts";
 import { ownUid } from "./own-user.ts";
@@ -11,6 +11,7 @@ export interface SafeText {
   readonly text: string;
   readonly uid: number;
   readonly gid: number;
+  readonly links: number;
 }
 
 /**
@@ -24,7 +25,7 @@ export async function readSafely(path: string, limit: number = TEXT_LIMIT): Prom
     const danger = whyUnsafe(found);
     if (danger !== undefined) throw new ConfigError(path, "unsafe", danger);
     await checkFolder(path);
-    return { text: decode(await readBounded(file, path, limit), path), uid: found.uid, gid: found.gid };
+    return { text: decode(await readBounded(file, path, limit), path), uid: found.uid, gid: found.gid, links: found.nlink };
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     throw new ConfigError(path, "io", messageOf(cause), { cause });
@@ -136,6 +137,24 @@ export async function writeNew(path: string, text: string, config: string, owner
     if (file !== undefined) await removeQuietly(path);
     const why = messageOf(cause).replace(/, \w+( '.*')?$/, ""); // the temporary file's name says nothing to anybody
     throw new ConfigError(config, "io", `its new text can't be written: ${why}`, { cause });
+  }
+}
+
+/**
+ * Puts a text in the place of a small file of ours, whole or not at all: nobody ever reads half of it, and a link that was put there is replaced, not followed. `flush`
+ * waits until it is on the disk. Call it under the lock of what it is about. @throws HostError
+ */
+export async function replaceFile(path: string, text: string, options: { readonly flush?: boolean } = {}): Promise<void> {
+  const fresh = `${path}.new`;
+  try {
+    await rm(fresh, { force: true });
+    await using file = await open(fresh, "wx", 0o600);
+    await file.writeFile(text);
+    if (options.flush === true) await file.sync();
+    await rename(fresh, path);
+  } catch (cause) {
+    await removeQuietly(fresh);
+    throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
   }
 }
 

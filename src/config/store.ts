@@ -1,5 +1,6 @@
 import { link, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { pid as ownPid } from "node:process";
 import { randomHex, sha256 } from "../digest.ts";
 import { messageOf } from "../errors.ts";
 import { ConfigError } from "./config-error.ts";
@@ -16,6 +17,8 @@ export interface Stored {
   readonly text: string;
   readonly digest: string;
   readonly config: LaunchConfig;
+  /** How many names the file has: with more than one, a new text would leave the others with the old one. */
+  readonly links: number;
 }
 
 /** A new text of a config, flushed to disk beside the old one and not yet in force. */
@@ -30,7 +33,8 @@ export interface Prepared {
 
 /** Reads a config. ConfigError: `missing`, `unsafe`, `invalid` (also where the file's name is not the domain's), `io`. */
 export async function readConfig(place: ConfigPlace): Promise<Stored> {
-  return asStored(place, (await readSafely(place.path)).text);
+  const { text, links } = await readSafely(place.path);
+  return asStored(place, text, links);
 }
 
 /** ConfigError `missing` where there is no config. Says nothing of whether it can be read. */
@@ -92,12 +96,17 @@ export async function listNames(folders: Folders): Promise<readonly string[]> {
   return files.filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length)).filter(isName).sort();
 }
 
-/** Removes what writers that died left beside a config. Only under the domain's lock: else it could be a living writer's. */
-export async function sweepLeftovers(place: ConfigPlace): Promise<number> {
+/** Removes what writers that died left beside a config: what names a living one as its writer (`isAlive`) is left. Only under the domain's lock. */
+export async function sweepLeftovers(place: ConfigPlace, isAlive: (pid: number) => Promise<boolean>): Promise<number> {
   const folder = dirname(place.path);
   const prefix = `.${basename(place.path)}.`;
-  const left = (await entriesOf(folder)).filter((file) => file.startsWith(prefix) && /^[0-9a-f]{12}\.new$/.test(file.slice(prefix.length)));
-  await Promise.all(left.map((file) => removeQuietly(join(folder, file))));
+  const named = (await entriesOf(folder)).flatMap((file) => {
+    const found = file.startsWith(prefix) ? /^(?:(\d+)-)?[0-9a-f]{12}\.new$/.exec(file.slice(prefix.length)) : null;
+    return found === null ? [] : [{ file, writer: Number(found[1] ?? 0) }];
+  });
+  const living = await Promise.all(named.map(({ writer }) => writer !== 0 && writer !== ownPid && isAlive(writer)));
+  const left = named.filter((_, position) => living[position] !== true);
+  await Promise.all(left.map(({ file }) => removeQuietly(join(folder, file))));
   return left.length;
 }
 
@@ -106,7 +115,7 @@ export function digestOf(text: string): string {
   return sha256(text);
 }
 
-function asStored(place: ConfigPlace, text: string): Stored {
+function asStored(place: ConfigPlace, text: string, links = 1): Stored {
   const config = parseLaunchConfig(text, place.path);
   if (place.named && config.name !== place.name) {
     throw new ConfigError(place.path, "invalid", [{ path: "name", value: config.name, expected: `${JSON.stringify(place.name)}, as the file is called` }]);
@@ -118,6 +127,7 @@ function asStored(place: ConfigPlace, text: string): Stored {
     path: place.path,
     text,
     config,
+    links,
     get digest() {
       return (digest ??= digestOf(text));
     },
@@ -125,7 +135,7 @@ function asStored(place: ConfigPlace, text: string): Stored {
 }
 
 function temporaryOf(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomHex(12)}.new`);
+  return join(dirname(path), `.${basename(path)}.${ownPid}-${randomHex(12)}.new`);
 }
 
 /** Makes sure that the file is what was read, and tells whose it is. */

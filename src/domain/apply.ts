@@ -58,6 +58,7 @@ export async function applySteps(records: readonly StepRecord[], given: Work): P
     await noting(record, async () => {
       record.outcome = "pending";
       await stepKindOf(record.step).begin(record.step, work);
+      await work.onBegun?.();
       if (stepKindOf(record.step).asksGuest) asked.push(record);
       else await settled(record, work);
     });

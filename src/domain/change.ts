@@ -101,16 +101,16 @@ export interface Progress {
 
 /** Options that every change takes. */
 export interface ChangeOptions {
-  readonly scope?: Scope;
-  readonly dryRun?: boolean;
+  readonly scope?: Scope | undefined;
+  readonly dryRun?: boolean | undefined;
   /** Do it though the guest may not survive it (memory below what the guest uses). */
-  readonly force?: boolean;
+  readonly force?: boolean | undefined;
   /** What happens to what was done when a step fails; `undo` by default. */
-  readonly onFailure?: "undo" | "keep";
+  readonly onFailure?: "undo" | "keep" | undefined;
   /** How long the live half may take, in milliseconds; 30000 by default. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** How long taking it back may take when it fails, in milliseconds; 15000 by default. A look at what is left comes after that. */
-  readonly undoTimeout?: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly undoTimeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }

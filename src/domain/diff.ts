@@ -46,6 +46,7 @@ function fixedAtStart(config: number | undefined, live: number | undefined): str
 function whyMemory({ config, live, asked }: Facts): string | null {
   if (live === null) return null;
   const actual = live.memory.actual ?? live.memory.size;
+  if (asked.balloonOr !== undefined) return `may wait for the guest: whether it was asked to go to ${formatSize(asked.balloonOr)}, as an interrupted change wanted, can't be known`;
   if (asked.balloon !== undefined && asked.balloon !== actual) return `waits for the guest: asked to go to ${formatSize(asked.balloon)}`;
   if (config === null || config.memory.current === actual) return null;
   if (live.memory.actual === null || config.memory.current > live.memory.size) return "waits for the next start";

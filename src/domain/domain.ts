@@ -1,12 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mustExist } from "../config/store.ts";
-import { isErrorCode } from "../errors.ts";
-import { connect, type Session } from "../qmp/session.ts";
+import type { Session } from "../qmp/session.ts";
 import type { Change, ChangeOptions, Report } from "./change.ts";
 import type { DefineOptions, DefineSource } from "./lifecycle/define.ts";
 import type { DiffRow } from "./diff.ts";
 import { StateError } from "./errors.ts";
-import { findFor, readStored } from "./facts.ts";
 import type { WantedAllocation } from "./allocation.ts";
 import type { Interrupted } from "./interrupted.ts";
 import type { Recovery, RecoveryReport } from "./recover.ts";
@@ -162,6 +160,7 @@ export class Domain {
 
   /** The config's text, as it stands in its file. @throws StateError for a transient domain */
   async config(): Promise<string> {
+    const { readStored } = await import("./machine/lock.ts");
     const stored = await readStored(this.#place);
     if (stored === null) throw new StateError(`${this.name}: a transient machine has no config`, "unreachable");
     return stored.text;
@@ -175,9 +174,8 @@ export class Domain {
 
   /** Starts the machine in the background: stopped, pins and balloon applied, then let go. @throws StateError when it runs, HostError with QEMU's words */
   async start(options: StartOptions = {}): Promise<StartReport> {
-    const [{ startMachine }, { lockDomain }] = await Promise.all([import("./lifecycle/start.ts"), import("./machine/lock.ts")]);
-    await using _lock = await lockDomain(this.#place, options);
-    return await startMachine(this.#place, options);
+    const { startDomain } = await import("./lifecycle/start.ts");
+    return startDomain(this.#place, options);
   }
 
   /** Asks the guest to shut down, and waits for it. @throws QmpctlError `timeout` when it ignores that */
@@ -194,13 +192,8 @@ export class Domain {
 
   /** A shutdown and a start: what the config says now is so afterwards. */
   async restart(options: StartOptions & StopOptions = {}): Promise<StartReport> {
-    try {
-      await this.shutdown(options);
-    } catch (error) {
-      // Stopped already is as good.
-      if (!(isErrorCode(error, "refused") && error instanceof StateError && error.state === "stopped")) throw error;
-    }
-    return this.start(options);
+    const { restartMachine } = await import("./lifecycle/restart.ts");
+    return restartMachine(this.#place, options);
   }
 
   /** Resets the machine: the same QEMU goes on, static changes still wait for the next start. */
@@ -221,10 +214,11 @@ export class Domain {
 
   /** A session on one of its monitors, for QMP of your own. @throws StateError when it does not run */
   async connect(options: MonitorOptions = {}): Promise<Session> {
-    const present = await findFor(this.#place, await readStored(this.#place));
-    if (present === null) throw new StateError(`${this.name}: it does not run`, "stopped");
-    const address = options.monitor === "watch" ? (present.watch ?? present.control) : present.control;
-    return connect(address, { timeout: options.timeout ?? this.#place.timeout, signal: options.signal });
+    const { findMachine, openSession, readStored } = await import("./machine/connect.ts");
+    const { machine, hindrance } = await findMachine(this.#place, await readStored(this.#place));
+    if (machine === null) throw new StateError(`${this.name}: it does not run${hindrance === null ? "" : `; ${hindrance}`}`, "stopped");
+    const { watch } = machine.known;
+    return openSession(machine, { timeout: options.timeout ?? this.#place.timeout, signal: options.signal }, options.monitor === "watch" && watch !== null ? watch : undefined);
   }
 
   /** Nothing is held between calls; here so that a domain can stand in an `await using`. */

@@ -1,22 +1,29 @@
 import type { LaunchConfig } from "../config/launch.ts";
+import { type StatePaths, statePaths } from "../config/runtime.ts";
 import { usageOf } from "../host/thread-usage.ts";
 import { messageOf } from "../errors.ts";
 import type { DomainState } from "./change.ts";
-import { factsOf, factsWithout, findFor, readStored } from "./facts.ts";
-import { describe, interruptedFrom } from "./interrupted.ts";
-import { isUnderWay, readJournal } from "./journal.ts";
+import { factsOf, factsWithout } from "./facts.ts";
+import { describe, describeAction, interruptedFrom } from "./interrupted.ts";
+import { type Ended, endOf } from "./lifecycle/ended.ts";
 import type { Live } from "./live.ts";
-import { openReader, type Present } from "./machine/find.ts";
+import { findMachine } from "./machine/find.ts";
+import type { Identity } from "./machine/identity.ts";
+import { readStored } from "./machine/lock.ts";
+import { openReader } from "./machine/open.ts";
+import { withDeadline } from "./machine/with-deadline.ts";
+import { deadlineIn } from "./model/deadline.ts";
 import { uptimeOf } from "../host/uptime.ts";
 import type { Place } from "./machine/place.ts";
 import { whyStopped } from "./pulse.ts";
 import type { Facts } from "./resource.ts";
 import type { Stored } from "../config/store.ts";
+import { unresolved } from "./unresolved.ts";
 
 /** Options of everything that only looks. `timeout` is for reaching the monitor, in milliseconds. */
 export interface ReadOptions {
-  readonly signal?: AbortSignal;
-  readonly timeout?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeout?: number | undefined;
 }
 
 /** What a domain has, on one side. Bytes and counts; null where it is not known. */
@@ -42,6 +49,8 @@ export interface DomainInfo {
   readonly config?: Allocation;
   readonly live?: Allocation;
   readonly configPath?: string;
+  /** When and why its last QEMU ended, as far as anybody can know. `at` is ISO 8601. */
+  readonly ended?: Ended;
   /** A change of it was interrupted, and waits to be settled by `recover`: which, and how both halves stand. */
   readonly interrupted?: string;
   /** Milliseconds since its process was started. */
@@ -67,32 +76,41 @@ export interface VcpuInfo {
 /** Both sides of a domain, read once. A machine that does not answer is a state, not an error. */
 export interface Both {
   readonly stored: Stored | null;
-  readonly present: Present | null;
+  readonly machine: Identity | null;
+  readonly books: StatePaths;
   readonly facts: Facts;
 }
 
-/** Reads both sides of a domain without locking it. @throws ConfigError */
-export async function readBoth(place: Place, options: ReadOptions = {}): Promise<Both> {
+/** How long reading may take, in milliseconds, where nothing else is said. */
+const READ_TIMEOUT = 10_000;
+
+/** Reads both sides of a domain without locking it. The deadline is for all of it. @throws ConfigError */
+export async function readBoth(place: Place, { signal, timeout }: ReadOptions = {}): Promise<Both> {
+  const by = deadlineIn(timeout ?? Math.max(READ_TIMEOUT, 2 * place.timeout));
   const stored = await readStored(place);
-  const present = await findFor(place, stored);
-  if (present === null) return { stored, present, facts: await factsWithout(stored) };
+  const { machine, hindrance, key } = await findMachine(place, stored);
+  const books = statePaths(place.folders, key);
+  const stopped = async (why: string | null): Promise<Both> => ({ stored, machine: null, books, facts: { ...(await factsWithout(stored)), ...(why === null ? {} : { why }) } });
+  if (machine === null) return stopped(hindrance);
   try {
-    await using session = await openReader(place, present, options);
-    return { stored, present, facts: await factsOf(place, stored, session, present.pid) };
+    await using session = await openReader(machine, { timeout: Math.min(timeout ?? place.timeout, by.left()), signal });
+    const facts = await withDeadline(() => factsOf(place, stored, session, machine), `${place.name}: the monitor`, { by, signal, least: 0 });
+    return { stored, machine, books, facts };
   } catch (error) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     // It may have ended while we asked: then it is stopped, not unreachable.
-    if (place.address === null && (await findFor(place, stored)) === null) return { stored, present: null, facts: await factsWithout(stored) };
-    return { stored, present, facts: await factsWithout(stored, (await whyStopped(present.pid)) ?? error) };
+    if (place.address === null && !(await machine.isThere())) return stopped(null);
+    return { stored, machine, books, facts: await factsWithout(stored, (await whyStopped(machine.pid)) ?? error) };
   }
 }
 
 /** A domain in short. A config that can't be read is told as the reason. */
 export async function inspectDomain(place: Place, options: ReadOptions = {}): Promise<DomainInfo> {
-  const { stored, present, facts } = await readBoth(place, options);
+  const { stored, machine, books, facts } = await readBoth(place, options);
   const { live } = facts;
-  const pid = live?.pid ?? present?.pid ?? null;
-  const interrupted = await interruptionOf(place, facts, stored);
+  const pid = live?.pid ?? machine?.pid ?? null;
+  const interrupted = await interruptionOf(place, books, facts, stored);
+  const ended = machine === null && place.config !== null ? await endOf(books) : null;
   return {
     name: place.name,
     state: facts.state,
@@ -100,17 +118,17 @@ export async function inspectDomain(place: Place, options: ReadOptions = {}): Pr
     ...(pid === null ? {} : { pid, uptime: await uptimeOf(pid) }),
     ...(facts.why === undefined ? {} : { reason: facts.why }),
     ...(interrupted === null ? {} : { interrupted }),
+    ...(ended === null ? {} : { ended }),
     ...(stored === null ? {} : { emulator: stored.config.emulator, config: ofConfig(stored.config), configPath: stored.path }),
     ...(live === null ? {} : { version: live.version.text, live: ofLive(live) }),
   };
 }
 
 /** Told without the lock: a record whose writer lives is of a change that is under way. */
-async function interruptionOf(place: Place, facts: Facts, stored: Stored | null): Promise<string | null> {
-  const journal = await readJournal(place).catch(messageOf);
-  if (typeof journal === "string") return journal;
-  if (journal === null || (await isUnderWay(journal))) return null;
-  return describe(await interruptedFrom(place.name, journal, facts, stored?.text ?? null));
+async function interruptionOf(place: Place, books: StatePaths, facts: Facts, stored: Stored | null): Promise<string | null> {
+  const found = await unresolved(place, books, stored, facts).catch(messageOf);
+  if (found === null || typeof found === "string") return found;
+  return "action" in found ? describeAction(found) : describe(await interruptedFrom(place.name, found, facts, stored?.text ?? null));
 }
 
 function ofConfig({ memory, vcpus }: LaunchConfig): Allocation {

@@ -1,7 +1,6 @@
 import { QmpctlError } from "../errors.ts";
-import { isStillThere } from "../host/signal.ts";
 import type { Change, Scope, Value } from "./change.ts";
-import type { Journal } from "./journal.ts";
+import { type ActionRecord, isMachineThere, type Journal } from "./journal.ts";
 import type { Facts } from "./resource.ts";
 import { kindOf, nameOf } from "./resources.ts";
 import { formatValue } from "./wording.ts";
@@ -35,9 +34,30 @@ export class InterruptedError extends QmpctlError {
 
   constructor(interrupted: Interrupted) {
     const { domain } = interrupted;
-    super("refused", `${domain}: ${describe(interrupted)}; settle it first: qmpctl recover ${domain} --finish, or --undo, or --forget`);
+    super("refused", `${domain}: ${describe(interrupted)}; resolve it first: qmpctl recover ${domain} --finish, or --undo, or --forget`);
     this.interrupted = interrupted;
   }
+}
+
+/** A start, a restart or a shutdown was interrupted, and what is left of it has to be resolved first. */
+export class InterruptedActionError extends QmpctlError {
+  readonly action: ActionRecord["action"];
+
+  constructor(domain: string, record: ActionRecord) {
+    super("refused", `${domain}: ${describeAction(record)}; resolve it first: qmpctl recover ${domain} --finish, or --undo, or --forget`);
+    this.action = record.action;
+  }
+}
+
+const LEFT: Readonly<Record<ActionRecord["action"], string>> = {
+  start: "its QEMU is there, paused, and may lack its pins and its memory target",
+  restart: "it may have been asked to shut down, or have ended and not been started again",
+  shutdown: "the guest may have been asked to shut down, and may still do it",
+};
+
+/** In one line: which action, of whom, and what may be left of it. */
+export function describeAction({ action, writer, since }: ActionRecord): string {
+  return `a ${action} was interrupted, as process ${writer} died at it (since ${since}): ${LEFT[action]}`;
 }
 
 /** How an interrupted change stands, from its record and what is read now. */
@@ -47,7 +67,7 @@ export async function interruptedFrom(name: string, journal: Journal, facts: Fac
     writer: journal.writer,
     since: journal.since,
     scope: journal.scope,
-    sameMachine: journal.machine === null ? facts.live !== null : await isStillThere(journal.machine),
+    sameMachine: (await isMachineThere(journal)) ?? facts.live !== null,
     committed: journal.config !== null && text === journal.config.after,
     changes: journal.changes.map(({ change, config, live }) => ({
       change,

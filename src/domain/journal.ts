@@ -1,31 +1,41 @@
-import { open, rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { pid as ownPid } from "node:process";
 import { ConfigError } from "../config/config-error.ts";
-import type { RuntimePaths } from "../config/runtime.ts";
-import { readSafely } from "../config/safe-file.ts";
-import { HostError, messageOf, QmpctlError } from "../errors.ts";
-import { identify, isStillThere, type ProcessIdentity } from "../host/signal.ts";
+import type { StatePaths } from "../config/runtime.ts";
+import { readSafely, replaceFile } from "../config/safe-file.ts";
+import type { Stored } from "../config/store.ts";
+import { QmpctlError } from "../errors.ts";
+import { bootId } from "../host/processes.ts";
+import { isStillThere, type ProcessIdentity } from "../host/signal.ts";
 import { isAlive, startTime } from "../host/threads.ts";
 import type { Change, Scope, Value } from "./change.ts";
-import type { Place } from "./machine/place.ts";
+import { isSameFile } from "./machine/machine-id.ts";
 import type { Plan } from "./plan.ts";
 import type { Facts } from "./resource.ts";
 import { kindOf } from "./resources.ts";
 
-/**
- * What a writer is about to do, and how it was before: kept beside the machine's sockets from before the first live step
- * until the change is committed or taken back. One that is found under the lock means that its writer died.
- */
-export interface Journal {
+/** What every record says: who wrote it, and which machine it is about. */
+export interface RecordHead {
   readonly writer: number;
   /** When that process was started: ids are reused. */
   readonly started: number | null;
+  /** The run of the host: neither the writer nor the machine lives longer. */
+  readonly boot: string;
   /** ISO 8601. */
   readonly since: string;
+  /** The config that it was made for; null for a QEMU that has none. */
+  readonly of: { readonly path: string; readonly id: string | null } | null;
+  /** The QEMU that was being worked on; another one by now has no part in it. */
+  readonly machine: ProcessIdentity | null;
+}
+
+/**
+ * What a writer is about to do, and how it was before: kept from before the first live step until the change is committed or
+ * taken back. One that is found under the lock means that its writer died.
+ */
+export interface Journal extends RecordHead {
   readonly scope: Scope;
   readonly changes: readonly JournalChange[];
-  /** The QEMU that was being changed; another one by now has no part in it. */
-  readonly machine: ProcessIdentity | null;
   /** The masks of the vCPUs' threads: one that is plugged again has a new thread. */
   readonly masks: Readonly<Record<string, string>>;
   /** The config's text before, and after; null where the config has no part in it. */
@@ -41,6 +51,16 @@ export interface JournalChange {
   readonly back: Value;
 }
 
+/** What is done to a whole machine and takes more than one step. */
+export type Action = "start" | "restart" | "shutdown";
+
+/** The record of an action. `machine` is the one that is to end, of a restart and a shutdown. */
+export interface ActionRecord extends RecordHead {
+  readonly action: Action;
+  /** It was to be left paused when it is up. */
+  readonly paused: boolean;
+}
+
 /** What lies where the record of a change should be is none that we wrote: what it was, and how it was before, can't be told any more. */
 export class DamagedRecordError extends QmpctlError {
   readonly path: string;
@@ -54,29 +74,29 @@ export class DamagedRecordError extends QmpctlError {
 /** It has a config twice, and each of its characters may take six. */
 const LIMIT = 16 * 1024 * 1024;
 
-/** The record that a dead writer left; null where there is none. Call it under the lock: else it may be a living writer's. @throws DamagedRecordError, ConfigError */
-export async function readJournal({ name, runtime: { journal: path } }: Pick<Place, "name" | "runtime">): Promise<Journal | null> {
+/** The record that lies with a machine; null where there is none. Without the lock it may be a living writer's. @throws DamagedRecordError, ConfigError */
+export async function readRecord({ journal: path }: Pick<StatePaths, "journal">, domain: string): Promise<Journal | ActionRecord | null> {
   let text: string;
   try {
     ({ text } = await readSafely(path, LIMIT));
   } catch (error) {
     if (error instanceof ConfigError && error.problem === "missing") return null;
     // Ours, and no text, or too much of it.
-    if (error instanceof ConfigError && error.problem === "invalid") throw new DamagedRecordError(path, name, { cause: error });
+    if (error instanceof ConfigError && error.problem === "invalid") throw new DamagedRecordError(path, domain, { cause: error });
     throw error;
   }
   try {
     // Loaded when there is something to read, which is hardly ever.
-    const { journal } = await import("./journal-schema.ts");
-    return journal.parse(JSON.parse(text));
+    const { record } = await import("./journal-schema.ts");
+    return record.parse(JSON.parse(text));
   } catch (cause) {
     // It is written whole or not at all, so this is nothing that we wrote.
-    throw new DamagedRecordError(path, name, { cause });
+    throw new DamagedRecordError(path, domain, { cause });
   }
 }
 
 /** The record of a plan: what is wanted, and how it is before. */
-export function recordOf(scope: Scope, plan: Plan, { config, live, asked }: Facts, stored: { readonly text: string } | null): Omit<Journal, "writer" | "started" | "since" | "machine"> {
+export function recordOf(scope: Scope, plan: Plan, { config, live, asked }: Facts, stored: { readonly text: string } | null): Omit<Journal, keyof RecordHead> {
   const changes = plan.changes.map(({ change }): JournalChange => {
     const before = live === null ? null : kindOf(change).inLive(change, live);
     const target = change.resource === "memory" && live !== null ? (asked.balloon ?? before) : before;
@@ -86,28 +106,45 @@ export function recordOf(scope: Scope, plan: Plan, { config, live, asked }: Fact
   return { scope, changes, masks: Object.fromEntries(masks), config: plan.text === null || stored === null ? null : { before: stored.text, after: plan.text } };
 }
 
-/** Writes the record, flushed to disk, whole or not at all. */
-export async function writeJournal({ journal: path }: RuntimePaths, record: Omit<Journal, "writer" | "started" | "since" | "machine">, machine: number | null): Promise<void> {
-  const written: Journal = { ...record, machine: machine === null ? null : ((await identify(machine)) ?? { pid: machine, started: -1 }), writer: ownPid, started: (await startTime(ownPid)) ?? null, since: new Date().toISOString() };
-  const fresh = `${path}.new`;
-  try {
-    await rm(fresh, { force: true });
-    await using file = await open(fresh, "wx", 0o600);
-    await file.writeFile(JSON.stringify(written));
-    await file.sync();
-    await rename(fresh, path);
-  } catch (cause) {
-    await rm(fresh, { force: true }).catch(() => undefined);
-    throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
-  }
+/** Writes a record, flushed to disk, whole or not at all. @throws HostError */
+export async function writeRecord(
+  { journal: path }: Pick<StatePaths, "journal">,
+  record: Omit<Journal, keyof RecordHead> | Omit<ActionRecord, keyof RecordHead>,
+  stored: Stored | null,
+  machine: ProcessIdentity | null,
+): Promise<void> {
+  const head: RecordHead = {
+    writer: ownPid,
+    started: (await startTime(ownPid)) ?? null,
+    boot: bootId(),
+    since: new Date().toISOString(),
+    of: stored === null ? null : { path: stored.path, id: stored.config.id ?? null },
+    machine,
+  };
+  await replaceFile(path, JSON.stringify({ ...head, ...record }), { flush: true });
 }
 
 /** Whether the process that wrote the record still is at it. */
-export async function isUnderWay({ writer, started }: Journal): Promise<boolean> {
+export async function isUnderWay({ writer, started, boot }: RecordHead): Promise<boolean> {
+  if (boot !== bootId()) return false;
   return started === null ? isAlive(writer) : isStillThere({ pid: writer, started });
 }
 
+/** Whether the QEMU that it was made on still runs; null where its process was never known, as it is on another host. */
+export async function isMachineThere({ machine, boot }: RecordHead): Promise<boolean | null> {
+  if (boot !== bootId()) return false;
+  return machine === null ? null : isStillThere(machine);
+}
+
+/** Whether a record is about this config: one that was removed, or replaced by another machine's, takes its records with it. */
+export async function isAbout({ of }: RecordHead, stored: Stored | null): Promise<boolean> {
+  // Addressed by its monitor, a machine shows no config to compare.
+  if (stored === null || of === null) return true;
+  const id = stored.config.id ?? null;
+  return id === null && of.id === null ? isSameFile(of.path, stored.path) : id === of.id;
+}
+
 /** The change is over, one way or the other. */
-export async function removeJournal({ journal: path }: RuntimePaths): Promise<void> {
+export async function removeRecord({ journal: path }: Pick<StatePaths, "journal">): Promise<void> {
   await rm(path, { force: true });
 }

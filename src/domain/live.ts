@@ -27,6 +27,8 @@ export interface Slot {
   readonly device: string | null;
   /** The guest ejected a vCPU from here before (last _OST of the slot: source 3, status 0). */
   readonly ejected: boolean;
+  /** The guest is letting go of what is plugged here at this moment (last _OST of the slot: source 3, in progress). */
+  readonly leaving?: boolean;
 }
 
 /** The running machine, as read over QMP and /proc at one moment. */
@@ -154,9 +156,9 @@ const TOPOLOGY = ["drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "
 
 /** Puts QEMU's list, which comes in an order of its own, into index order and counts the vCPUs through. */
 function toSlots(cpus: readonly HotpluggableCpu[], ospm: readonly OspmStatus[]): Slot[] {
-  const ejected = new Set(
-    ospm.filter((entry) => entry["slot-type"] === "CPU" && entry.source === EJECT && entry.status === 0).map((entry) => Number(entry.slot)),
-  );
+  const ejects = ospm.filter((entry) => entry["slot-type"] === "CPU" && entry.source === EJECT);
+  const ejected = new Set(ejects.filter(({ status }) => status === 0).map(({ slot }) => Number(slot)));
+  const leaving = new Set(ejects.filter(({ status }) => UNDER_WAY.has(status)).map(({ slot }) => Number(slot)));
   const sorted = cpus.toSorted((a, b) => {
     const level = TOPOLOGY.find((key) => a.props[key] !== b.props[key]);
     return level === undefined ? 0 : Number(a.props[level] ?? 0) - Number(b.props[level] ?? 0);
@@ -171,6 +173,7 @@ function toSlots(cpus: readonly HotpluggableCpu[], ospm: readonly OspmStatus[]):
       plugged: cpu["qom-path"] !== undefined,
       device: deviceName(cpu["qom-path"]),
       ejected: ejected.has(position) && cpu["qom-path"] === undefined,
+      ...(leaving.has(position) ? { leaving: true } : {}),
     };
     first += slot.count;
     return slot;

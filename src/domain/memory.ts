@@ -34,7 +34,7 @@ export const memory: ResourceKind<MemoryChange> = {
   applied: (change, config) => ({ ...config, memory: { ...config.memory, current: change.size } }),
   inLive: (_change, live) => live.memory.actual ?? live.memory.size,
   needed: (change, { live, asked }) =>
-    (live.memory.actual ?? live.memory.size) !== change.size || (asked.balloon !== undefined && asked.balloon !== change.size),
+    (live.memory.actual ?? live.memory.size) !== change.size || (asked.balloon !== undefined && asked.balloon !== change.size) || asked.balloonOr !== undefined,
   command: (change, name) => `setmem ${name} ${formatSize(change.size)}`,
 
   staticReasons: ({ size }, { after }, { name }) => [

@@ -1,8 +1,8 @@
-import type { Stored } from "../config/store.ts";
 import type { ChangeOptions } from "./change.ts";
-import { factsOf, factsWithout, findFor } from "./facts.ts";
-import { openControl } from "./machine/find.ts";
-import type { AskOptions, Monitor } from "./machine/monitor.ts";
+import { factsOf, factsWithout } from "./facts.ts";
+import { lastWords } from "./machine/last-words.ts";
+import type { Held } from "./machine/lock.ts";
+import { type AskOptions, Monitor } from "./machine/monitor.ts";
 import type { Place } from "./machine/place.ts";
 import { whyStopped } from "./pulse.ts";
 import type { Facts } from "./resource.ts";
@@ -17,24 +17,24 @@ export interface Opened extends AsyncDisposable {
  * Opens the control monitor for a change, which may take no longer than the change itself. A machine that does not answer is
  * no error here: it is refused with the other reasons.
  */
-export async function openFor(place: Place, stored: Stored | null, { signal, timeout }: Pick<ChangeOptions, "signal" | "timeout">): Promise<Opened> {
+export async function openFor(place: Place, { machine }: Pick<Held, "machine">, { signal, timeout }: Pick<ChangeOptions, "signal" | "timeout">): Promise<Opened> {
   const nothing = { open: null, [Symbol.asyncDispose]: () => Promise.resolve() };
-  const present = await findFor(place, stored);
-  if (present === null) return nothing;
+  if (machine === null) return nothing;
   try {
-    const open = await openControl(place, present, signal, timeout);
+    const target = { name: place.name, machine, lastWords: () => lastWords(machine.known.folder) };
+    const open = await Monitor.open(target, { timeout: Math.min(place.timeout, timeout ?? place.timeout), signal });
     return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
   } catch (error) {
     signal?.throwIfAborted();
-    return { ...nothing, why: (await whyStopped(present.pid)) ?? error };
+    return { ...nothing, why: (await whyStopped(machine.pid)) ?? error };
   }
 }
 
 /** Both sides of the domain, read on that monitor. */
-export async function readFacts(place: Place, stored: Stored | null, { open, why }: Opened, options: AskOptions): Promise<Facts> {
-  if (open === null) return factsWithout(stored, why);
+export async function readFacts(place: Place, { stored, hindrance }: Pick<Held, "stored" | "hindrance">, { open, why }: Opened, options: AskOptions): Promise<Facts> {
+  if (open === null) return { ...(await factsWithout(stored, why)), ...(why === undefined && hindrance !== null ? { why: hindrance } : {}) };
   try {
-    const facts = await open.ask((session) => factsOf(place, stored, session, open.pid), options);
+    const facts = await open.ask((session) => factsOf(place, stored, session, open.target.machine), options);
     open.foundProcess(facts.live.pid);
     return facts;
   } catch (error) {

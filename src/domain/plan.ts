@@ -45,7 +45,7 @@ export interface PlanInput {
   readonly scope: Scope;
   readonly force: boolean;
   readonly facts: Facts;
-  readonly stored: { readonly path: string; readonly text: string } | null;
+  readonly stored: { readonly path: string; readonly text: string; readonly links?: number } | null;
 }
 
 /**
@@ -103,9 +103,17 @@ function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
     after = kindOf(change).applied(change, after);
   }
   const legs = changes.map((change) => ({ before: kindOf(change).inConfig(change, config), needed: wanted.includes(change) }));
-  const refusals = wanted.flatMap((change) => refuse("static", kindOf(change).staticReasons(change, { ...facts, after }, { name, force })));
+  const refusals = [
+    ...wanted.flatMap((change) => refuse("static", kindOf(change).staticReasons(change, { ...facts, after }, { name, force }))),
+    ...(wanted.length > 0 && stored !== null && (stored.links ?? 1) > 1 ? [otherNames(stored.path)] : []),
+  ];
   if (wanted.length === 0 || refusals.length > 0 || stored === null) return { legs, text: null, refusals };
   return { legs, ...editText(stored, wanted.flatMap((change) => kindOf(change).edits(change, config))) };
+}
+
+/** A config is replaced, not written in place: its other names would go on with the old text, unnoticed. */
+function otherNames(path: string): Refusal {
+  return { leg: "static", reason: `the config has another name besides ${path} (a hard link), which a change would leave with the old text`, instead: "remove the other name, or make it a symbolic link in the same folder" };
 }
 
 /** A value may follow its maximum: what is asked for by name comes after that, and counts. */

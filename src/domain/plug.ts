@@ -1,7 +1,7 @@
 import { isErrorCode } from "../errors.ts";
 import type { Session } from "../qmp/session.ts";
 import type { Live, Slot } from "./live.ts";
-import { inTime } from "./machine/with-deadline.ts";
+import { withDeadline } from "./machine/with-deadline.ts";
 import type { Monitor } from "./machine/monitor.ts";
 import { settle } from "./settle.ts";
 import type { StepKind } from "./step-kind.ts";
@@ -15,7 +15,7 @@ export const plug: StepKind<PlugStep> = {
   sends: (step) => `device_add ${JSON.stringify(argumentsOf(step))}`,
   undoing: (step) => `device_del {"id":"${step.id}"}`,
 
-  begin: (step, { monitor, deadline, signal }) => inTime((wanted) => plugIn(step, monitor, wanted), "device_add", { by: deadline, signal }),
+  begin: (step, { monitor, deadline, signal }) => withDeadline((wanted) => plugIn(step, monitor, wanted), "device_add", { by: deadline, signal }),
 
   settle: async (step, work): Promise<StepEnd> => {
     const look = (session: Session): Promise<boolean> => isPlugged(session, step.slot);

@@ -9,7 +9,7 @@ import type { Step } from "./step.ts";
 /** What is known when a plan is made. All of it was read before; nothing here does I/O. */
 export interface Facts {
   readonly state: DomainState;
-  /** Why the machine is `unreachable`. */
+  /** Why the machine is `unreachable`; of a stopped one, what stands in the way of a start. */
   readonly why?: string;
   /** Null for a transient domain. */
   readonly config: LaunchConfig | null;

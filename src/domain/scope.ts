@@ -32,7 +32,7 @@ export function missingSides({ name, state, why, transient }: ScopeFacts): reado
   if (state === "running" || state === "paused") return config;
   const live: Refusal =
     state === "stopped"
-      ? { leg: "dynamic", reason: "the machine is not running", instead: `qmpctl start ${name}` }
+      ? { leg: "dynamic", reason: formatReason("the machine is not running", why), instead: `qmpctl start ${name}` }
       : { leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead: "try again when its monitor answers" };
   return [...config, live];
 }
@@ -41,7 +41,7 @@ function refuseLive(dynamic: boolean, scope: Scope, { name, state, why, transien
   if (!dynamic || state === "running" || state === "paused") return [];
   if (state === "stopped") {
     const instead = scope === "both" ? "--static alone changes what the next start uses" : `qmpctl start ${name}, or --static`;
-    return [{ leg: "dynamic", reason: "the machine is not running", instead }];
+    return [{ leg: "dynamic", reason: formatReason("the machine is not running", why), instead }];
   }
   const instead = scope === "dynamic" || transient ? "try again when its monitor answers" : "--static alone changes what the next start uses";
   return [{ leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead }];

@@ -1,5 +1,5 @@
 import type { Session } from "../qmp/session.ts";
-import type { Deadline } from "./step.ts";
+import type { Deadline } from "./model/deadline.ts";
 import type { Monitor } from "./machine/monitor.ts";
 
 /** Something that the guest does in its own time, as its state shows it. */

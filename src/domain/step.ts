@@ -1,6 +1,7 @@
 import type { Progress } from "./change.ts";
 import type { GuestRefusals } from "./guest-refusals.ts";
 import type { Live, Slot } from "./live.ts";
+import type { Deadline } from "./model/deadline.ts";
 import type { Monitor } from "./machine/monitor.ts";
 
 /** Set the balloon's target, in bytes of guest memory. */
@@ -53,27 +54,14 @@ export interface Work {
   readonly deadline: Deadline;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: Progress) => void) | undefined;
+  /** Called when a step has been asked for, and before its end is waited for. */
+  readonly onBegun?: (() => Promise<void>) | undefined;
   /** What the guest has said of unplugs since before they were asked for. */
   readonly refusals?: GuestRefusals;
-}
-
-/** A moment by which the work has to be done. */
-export interface Deadline {
-  readonly timeout: number;
-  elapsed(): number;
-  /** Milliseconds left, never below 0. */
-  left(): number;
 }
 
 /** How a step ended, when it did not throw: `pending` means accepted by QEMU and not yet done by the guest. */
 export interface StepEnd {
   readonly outcome: "done" | "pending";
   readonly reason?: string;
-}
-
-/** Starts a deadline that ends `timeout` milliseconds from now. */
-export function deadlineIn(timeout: number): Deadline {
-  const start = performance.now();
-  const elapsed = (): number => Math.round(performance.now() - start);
-  return { timeout, elapsed, left: () => Math.max(0, timeout - elapsed()) };
 }

@@ -1,17 +1,14 @@
-import { type Prepared, prepareConfig, type Stored, sweepLeftovers } from "../config/store.ts";
+import { type Prepared, prepareConfig, type Stored } from "../config/store.ts";
 import { messageOf } from "../errors.ts";
 import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
-import { type Asked, writeAsked } from "./facts/notes.ts";
+import { type Going, writeNotes } from "./facts/notes.ts";
 import { askedAfter } from "./asked-after.ts";
 import type { Change, ChangeOptions, Report, Scope } from "./change.ts";
 import { ChangeError, DiedError, RefusedError } from "./errors.ts";
-import { InterruptedError, interruptedFrom } from "./interrupted.ts";
-import { readJournal, recordOf, removeJournal, writeJournal } from "./journal.ts";
-import { readBoth } from "./inspect.ts";
-import { readStored } from "./facts.ts";
+import { recordOf, removeRecord, writeRecord } from "./journal.ts";
 import { openFor, readFacts } from "./opened.ts";
 import { type Live, readLive } from "./live.ts";
-import { lockForChange } from "./machine/lock.ts";
+import { type Held, lockMachine, readStored } from "./machine/lock.ts";
 import type { Monitor } from "./machine/monitor.ts";
 import { type Place } from "./machine/place.ts";
 import { type Plan, type PlanInput, plan } from "./plan.ts";
@@ -19,7 +16,11 @@ import { type Ending, reportOf } from "./report.ts";
 import type { Facts, LiveFacts } from "./resource.ts";
 import { missingSides } from "./scope.ts";
 import { Pulse, whyStopped } from "./pulse.ts";
-import { type Deadline, deadlineIn, type Work } from "./step.ts";
+import { refuseUnresolved, sweep } from "./unresolved.ts";
+import { indices } from "./vcpus.ts";
+import type { ProcessIdentity } from "../host/signal.ts";
+import { type Deadline, deadlineIn } from "./model/deadline.ts";
+import type { Work } from "./step.ts";
 import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
 
 /** How long the live half may take, in milliseconds, unless told otherwise. */
@@ -39,9 +40,10 @@ export type Wanted = readonly Change[] | ((facts: Facts) => readonly Change[]);
  */
 export async function changeDomain(place: Place, wanted: Wanted, options: ChangeOptions): Promise<Report> {
   options.signal?.throwIfAborted();
-  await using _lock = await lockForChange(place, options);
-  await refuseWhenInterrupted(place, options);
-  return await changeLocked(place, wanted, options);
+  await using held = await lockMachine(place, options);
+  // A dry run does not hold the lock: what it would find could be a living writer's.
+  if (options.dryRun !== true) await refuseUnresolved(place, held);
+  return await changeLocked(place, held, wanted, options);
 }
 
 /** Options of a change under a lock that is held already. */
@@ -50,18 +52,18 @@ export interface LockedOptions extends ChangeOptions {
   readonly settling?: boolean;
 }
 
-/** A change of a domain whose lock is held, and whose books are settled. See `changeDomain`. */
-export async function changeLocked(place: Place, wanted: Wanted, options: LockedOptions): Promise<Report> {
+/** A change of a machine whose lock is held, and of which nothing is left to be resolved. See `changeDomain`. */
+export async function changeLocked(place: Place, held: Held, wanted: Wanted, options: LockedOptions): Promise<Report> {
   const deadline = deadlineIn(options.timeout ?? CHANGE_TIMEOUT);
   using pulse = new Pulse(options.onProgress);
   pulse.enter("waiting for QEMU", deadline);
-  const stored = await readStored(place);
-  await using monitor = await openFor(place, stored, options);
-  const facts = await readFacts(place, stored, monitor, { by: deadline, signal: options.signal });
+  const { stored } = held;
+  await using monitor = await openFor(place, held, options);
+  const facts = await readFacts(place, held, monitor, { by: deadline, signal: options.signal });
   const scope = options.scope ?? "current";
   const planned = planFor(place, wanted, { scope, force: options.force ?? false, facts, stored });
   // A monitor that did not answer is not asked again.
-  return await new Transaction(place, stored, facts, planned, scope, options, facts.live === null ? null : monitor.open, deadline, pulse).run();
+  return await new Transaction(place, held, facts, planned, scope, options, facts.live === null ? null : monitor.open, deadline, pulse).run();
 }
 
 function planFor(place: Place, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">): Plan {
@@ -73,18 +75,10 @@ function planFor(place: Place, wanted: Wanted, input: Omit<PlanInput, "name" | "
   return missing.length > 0 ? { ...planned, refusals: missing } : planned;
 }
 
-/** Where a writer died in the middle, nobody may build on what it left before that is settled. */
-async function refuseWhenInterrupted(place: Place, { dryRun }: ChangeOptions): Promise<void> {
-  // A dry run does not hold the lock: what it would find could be a living writer's.
-  const journal = dryRun === true ? null : await readJournal(place);
-  if (journal === null) return;
-  const { stored, facts } = await readBoth(place);
-  throw new InterruptedError(await interruptedFrom(place.name, journal, facts, stored?.text ?? null));
-}
-
 /** One change from its plan to its report. */
 class Transaction {
   readonly #place: Place;
+  readonly #held: Held;
   readonly #stored: Stored | null;
   readonly #facts: Facts;
   readonly #plan: Plan;
@@ -101,9 +95,10 @@ class Transaction {
   /** What a monitor ended with that answered nothing on all of the way back. */
   #silent: unknown;
 
-  constructor(place: Place, stored: Stored | null, facts: Facts, planned: Plan, scope: Scope, options: LockedOptions, monitor: Monitor | null, deadline: Deadline, pulse: Pulse) {
+  constructor(place: Place, held: Held, facts: Facts, planned: Plan, scope: Scope, options: LockedOptions, monitor: Monitor | null, deadline: Deadline, pulse: Pulse) {
     this.#place = place;
-    this.#stored = stored;
+    this.#held = held;
+    this.#stored = held.stored;
     this.#facts = facts;
     this.#plan = planned;
     this.#scope = scope;
@@ -144,7 +139,7 @@ class Transaction {
   async #prepare(): Promise<Prepared | null> {
     if (this.#stored === null) return null;
     // Of writers that died: under the lock there is no living one.
-    await sweepLeftovers(this.#stored.place);
+    await sweep(this.#stored);
     if (this.#plan.text === null) return null;
     return prepareConfig(this.#stored, this.#plan.text);
   }
@@ -153,25 +148,29 @@ class Transaction {
   async #keepJournal(): Promise<void> {
     if (this.#records.length === 0 || this.#options.settling === true) return;
     const record = recordOf(this.#scope, this.#plan, this.#facts, this.#stored);
-    await writeJournal(this.#place.runtime, record, this.#monitor?.pid ?? null);
+    await writeRecord(this.#held.books, record, this.#stored, this.#process);
   }
 
   async #dropJournal(): Promise<void> {
     if (this.#options.settling === true) return;
     // What is done is done: a record that stays must not turn it into a failure.
-    await removeJournal(this.#place.runtime).catch((error: unknown) => this.#notes.push(`the record of this change stays, see qmpctl recover ${this.#place.name}: ${messageOf(error)}`));
+    await removeRecord(this.#held.books).catch((error: unknown) => this.#notes.push(`the record of this change stays, see qmpctl recover ${this.#place.name}: ${messageOf(error)}`));
   }
 
   async #doLive(): Promise<void> {
     if (this.#records.length === 0) return;
-    const work = this.#work();
-    // Before it is asked, lest nobody knows of it when we die: an unplug that QEMU has accepted can't be taken back.
-    await this.#noteAsked(this.#records.map((record) => ({ ...record, outcome: "pending" })));
+    // Before it is asked, so that it is known when we die: an unplug that QEMU has accepted can't be taken back. What is only about to be asked is noted as just that.
+    await this.#note(true);
     try {
-      await applySteps(this.#records, work);
+      await applySteps(this.#records, { ...this.#work(), onBegun: () => this.#note(true) });
     } finally {
-      await this.#noteAsked();
+      await this.#note(false);
     }
+  }
+
+  /** The QEMU that is being worked on, where its process is known. */
+  get #process(): ProcessIdentity | null {
+    return this.#monitor?.target.machine.process ?? null;
   }
 
   #work(): Work {
@@ -187,7 +186,7 @@ class Transaction {
       const { undoTimeout = UNDO_TIMEOUT } = this.#options;
       this.#pulse.enter("taking back what is half done", deadlineIn(undoTimeout), { undoing: true, pid: this.#monitor?.pid ?? null });
       this.#silent = await undoSteps(this.#records, this.#work(), undoTimeout);
-      await this.#noteAsked();
+      await this.#note(false);
     }
     await this.#dropJournal();
     return new ChangeError(this.#report(messageOf(error), await this.#after()), messageOf(error), { cause: error });
@@ -197,11 +196,12 @@ class Transaction {
     for (const record of this.#records) if (record.outcome === "planned") record.outcome = "skipped";
   }
 
-  /** What the guest was asked for and may do later; kept even when the change fails in the middle. */
-  async #noteAsked(records: readonly StepRecord[] = this.#records): Promise<void> {
-    const pid = this.#monitor?.pid ?? null;
-    const asked: Asked = askedAfter(this.#facts as LiveFacts, records);
-    await writeAsked(this.#place.runtime.folder, pid, asked).catch((error: unknown) => this.#notes.push(`what was asked of the guest could not be noted: ${messageOf(error)}`));
+  /** What the guest was asked for and may do later; kept even when the change fails in the middle. With `going`, also what it is about to be asked. */
+  async #note(going: boolean): Promise<void> {
+    const facts = this.#facts as LiveFacts;
+    const left = this.#records.filter(({ outcome }) => outcome === "planned");
+    const more: Going | undefined = going && left.length > 0 ? { asked: askedAfter(facts, this.#records.map((record) => (record.outcome === "planned" ? { ...record, outcome: "pending" } : record))), plugging: left.flatMap(({ step }) => (step.kind === "plug" ? indices(step.slot) : [])) } : undefined;
+    await writeNotes(this.#held.books, this.#process, askedAfter(facts, this.#records), more).catch((error: unknown) => this.#notes.push(`what was asked of the guest could not be noted: ${messageOf(error)}`));
   }
 
   /** Both halves, read again. What can't be read any more is null, never what was hoped for. */

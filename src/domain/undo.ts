@@ -3,7 +3,8 @@ import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
 import { TimeoutError } from "../qmp/errors.ts";
 import { DiedError } from "./errors.ts";
 import { type Live, readLive } from "./live.ts";
-import { deadlineIn, type Work } from "./step.ts";
+import { deadlineIn } from "./model/deadline.ts";
+import type { Work } from "./step.ts";
 
 /** How long the way back may take, whatever the change was given. */
 export const UNDO_TIMEOUT = 15_000;
@@ -17,7 +18,7 @@ const PROBE = 3000;
  */
 export async function undoSteps(records: readonly StepRecord[], work: Work, timeout: number = UNDO_TIMEOUT): Promise<unknown> {
   // An interrupt has led here; it must not cut the way back short as well.
-  const back: Work = { ...work, signal: undefined, deadline: deadlineIn(timeout), onProgress: undefined };
+  const back: Work = { ...work, signal: undefined, deadline: deadlineIn(timeout), onProgress: undefined, onBegun: undefined };
   let silent = await reach(back).then(() => undefined, (error: unknown) => error);
   for (const record of records.toReversed()) {
     if (record.outcome === "planned") record.outcome = "skipped";

@@ -11,3 +11,26 @@ export function childProcesses(): ChildProcesses {
 export function toolEnvironment(): Readonly<Record<string, string | undefined>> {
   return { ...env, LC_ALL: "C" };
 }
+
+/** Where a program is, as `execvp` finds it: a path as it is, a name by PATH. A string that is no path says why there is none. */
+export function findProgram(program: string): { readonly path: string } | { readonly why: string } {
+  const fs = getBuiltinModule("node:fs");
+  const places = program.includes("/") ? [program] : (env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(":").map((folder) => `${folder || "."}/${program}`);
+  let why = "there is no such program";
+  for (const path of places) {
+    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    if (stat.isFile() && isExecutable(fs, path)) return { path };
+    why = stat.isDirectory() ? "a folder, not a program" : "a file that may not be run";
+  }
+  return { why };
+}
+
+function isExecutable(fs: typeof import("node:fs"), path: string): boolean {
+  try {
+    fs.accessSync(path, fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

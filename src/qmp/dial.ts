@@ -6,6 +6,17 @@ import { dial } from "../wire/socket.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { Patience } from "./patience.ts";
 
+/** Connects within the time there is; a connection that comes when nobody waits for it any more is closed. `late` says why, out of time. */
+export async function dialWithin(target: Target, patience: Patience, framer: Framer, late: () => Error): Promise<Transport> {
+  const dialing = dial(target, patience.signal, framer);
+  try {
+    return await patience.within(dialing, late);
+  } catch (error) {
+    void dialing.then((transport) => transport.close(), () => {});
+    throw error;
+  }
+}
+
 /** How long to wait before a full queue is tried again, in milliseconds: the system does not tell when there is room. */
 const PAUSE = 25;
 
@@ -19,7 +30,7 @@ export async function dialInTurn(target: Target, patience: Patience, framing: Fr
   const late = (): Error => full ?? new ConnectError(peer, `not connected within ${patience.timeout} ms`);
   for (;;) {
     try {
-      return await patience.within(dial(target, patience.signal, new Framer(peer, framing)), late);
+      return await dialWithin(target, patience, new Framer(peer, framing), late);
     } catch (error) {
       if (!isQueueFull(error) || patience.signal.aborted) throw error;
       full = error;

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { once } from "node:events";
 import { existsSync, watch } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { execPath, kill, pid } from "node:process";
@@ -20,8 +20,8 @@ export interface StandIn extends AsyncDisposable {
   readonly emulator: string;
   /** A private temporary folder; its path is short enough for sockets. */
   readonly folder: string;
-  /** QMPCTL_CONFIG_DIR and QMPCTL_RUNTIME_DIR, both inside `folder`. */
-  readonly env: Readonly<Record<"QMPCTL_CONFIG_DIR" | "QMPCTL_RUNTIME_DIR", string>>;
+  /** QMPCTL_CONFIG_DIR, QMPCTL_RUNTIME_DIR and QMPCTL_STATE_DIR, all inside `folder`. */
+  readonly env: Readonly<Record<"QMPCTL_CONFIG_DIR" | "QMPCTL_RUNTIME_DIR" | "QMPCTL_STATE_DIR", string>>;
   /** Rejects with DepartureError if any life left its recording; with `finished`, also if one was not played to its end. */
   verify(options?: { readonly finished?: boolean }): Promise<void>;
   /** Ends machines that still run, removes the folder, then rejects as `verify()`, unless that has been told already. Idempotent. */
@@ -57,7 +57,10 @@ async function prepare(program: string, settings: (state: string) => Readonly<Re
   await Promise.all(["config", "run", "state"].map((it) => mkdir(join(folder, it), { mode: 0o700 })));
   const variables = Object.entries(settings(join(folder, "state"))).map(([key, value]) => `${key}=${joinWords([value])}`);
   const emulator = join(folder, "qemu-system-x86_64");
-  await writeFile(emulator, launcher(variables, joinWords([execPath, script])));
+  // By a name that says what it stands for: that is how QEMU's process is known among others.
+  const named = join(folder, `qemu-${program}.js`);
+  await symlink(script, named);
+  await writeFile(emulator, launcher(variables, joinWords([execPath, named])));
   await chmod(emulator, 0o755);
   return folder;
 }
@@ -108,7 +111,7 @@ class Machine implements StandIn {
   }
 
   get env(): StandIn["env"] {
-    return { QMPCTL_CONFIG_DIR: join(this.folder, "config"), QMPCTL_RUNTIME_DIR: join(this.folder, "run") };
+    return { QMPCTL_CONFIG_DIR: join(this.folder, "config"), QMPCTL_RUNTIME_DIR: join(this.folder, "run"), QMPCTL_STATE_DIR: join(this.folder, "machines") };
   }
 
   async verify(options: { readonly finished?: boolean } = {}): Promise<void> {

@@ -1,3 +1,4 @@
+import { isErrorCode } from "../../errors.ts";
 import { parseCount } from "../count.ts";
 import { parseDuration } from "../duration.ts";
 import { eventLine } from "../event-line.ts";
@@ -11,7 +12,7 @@ export const verb: Verb = {
   summary: "print the events of the machine as they come",
   details: [
     "NAME is an event of QMP, as SHUTDOWN; without names all are printed. Each line is one event as JSON; on a terminal its time, name and data.",
-    "Ends with 0 after --count events or at --timeout, with 5 when fewer than --count came by then, with 1 when the machine goes away.",
+    "Ends with 0 after --count events, at --timeout, or when the machine goes after its SHUTDOWN; with 5 when fewer than --count came by then; with 1 when the machine goes in any other way, or when more events wait to be read than are kept.",
   ],
   options: {
     count: { about: "end after so many events", value: "N" },
@@ -23,7 +24,11 @@ export const verb: Verb = {
     await using machine = await facade.open(args.operand(0));
     await using monitor = await machine.connect({ monitor: "watch", signal: io.signal });
     const draw = args.flag("json") || !io.stdout.isTTY ? (event: MonitorEvent): string => toJson(event) : (event: MonitorEvent): string => eventLine(event, painter(io.stdout, io.env));
-    const left = await watch(monitor, args.operands.slice(1), { ...limits, signal: io.signal }, (event) => io.stdout.write(`${draw(event)}\n`));
+    const print: Print = async (event) => {
+      io.stdout.write(`${draw(event)}\n`);
+      await io.stdout.drained?.();
+    };
+    const left = await watch(monitor, args.operands.slice(1), { ...limits, signal: io.signal }, print);
     // ^C is how a watcher ends: nothing to complain about.
     if (io.signal.aborted) return 130;
     return left > 0 && limits.count !== undefined ? 5 : 0;
@@ -41,29 +46,54 @@ function limitsOf(args: Arguments): Limits {
   return { count: count === undefined ? undefined : Number(count), timeout: timeout === undefined ? undefined : parseDuration(timeout) };
 }
 
-/** Resolves with how many of `count` did not come by the deadline or the interrupt; rejects with why the machine is gone. */
-async function watch(monitor: Monitor, names: readonly string[], limits: Limits & { readonly signal: AbortSignal }, print: (event: MonitorEvent) => void): Promise<number> {
+/** Prints one event, and settles when there is room for the next. */
+type Print = (event: MonitorEvent) => Promise<void>;
+
+/** Resolves with how many of `count` did not come by the deadline, the interrupt or the machine's end; rejects with why the machine is gone otherwise. */
+async function watch(monitor: Monitor, names: readonly string[], limits: Limits & { readonly signal: AbortSignal }, print: Print): Promise<number> {
   using events = monitor.events();
-  const wanted = new Set(names.map((name) => name.toUpperCase()));
-  let left = limits.count ?? Infinity;
   const over = new AbortController();
   const end = (): void => over.abort();
   const timer = limits.timeout === undefined ? undefined : setTimeout(end, limits.timeout);
   limits.signal.addEventListener("abort", end, { once: true });
   if (limits.signal.aborted) end();
-  const ended = new Promise<undefined>((resolve) => over.signal.addEventListener("abort", () => resolve(undefined), { once: true }));
-  const iterator = events[Symbol.asyncIterator]();
   try {
-    while (left > 0 && !over.signal.aborted) {
-      const next = await Promise.race([iterator.next(), ended]);
-      if (next === undefined || next.done === true) break;
-      if (wanted.size > 0 && !wanted.has(next.value.event)) continue;
-      print(next.value);
-      left--;
-    }
+    return await relay(events[Symbol.asyncIterator](), names, limits.count ?? Infinity, over.signal, print);
   } finally {
     clearTimeout(timer);
     limits.signal.removeEventListener("abort", end);
   }
+}
+
+async function relay(events: AsyncIterator<MonitorEvent>, names: readonly string[], count: number, over: AbortSignal, print: Print): Promise<number> {
+  const wanted = new Set(names.map((name) => name.toUpperCase()));
+  let left = count;
+  let goes = false;
+  try {
+    while (left > 0 && !over.aborted) {
+      const next = await unless(over, events.next());
+      if (next === undefined || next.done === true) break;
+      goes = next.value.event === "SHUTDOWN" || (goes && !LIVES.has(next.value.event));
+      if (wanted.size > 0 && !wanted.has(next.value.event)) continue;
+      left--;
+      // What waits here is not read meanwhile: the stream holds so many events, and then it ends and says why.
+      await unless(over, print(next.value));
+    }
+  } catch (error) {
+    // A QEMU whose guest shut down ends, and the connection with it.
+    if (!goes || !isErrorCode(error, "closed")) throw error;
+  }
   return left;
+}
+
+/** After these a SHUTDOWN before them was not the end. */
+const LIVES: ReadonlySet<string> = new Set(["RESET", "RESUME"]);
+
+/** The promise's outcome; undefined when the signal comes first. A race with one long promise would keep something of each turn until its end. */
+function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve(undefined);
+    signal.addEventListener("abort", stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }

@@ -28,7 +28,7 @@ export async function runScript(conversation: Conversation, io: Io, options: Scr
   try {
     for await (const line of lines) if (!(await script.take(line))) return script.code;
     io.signal.throwIfAborted();
-    script.end();
+    await script.end();
     return script.code;
   } finally {
     io.signal.removeEventListener("abort", stop);
@@ -64,8 +64,8 @@ class Script {
   }
 
   /** The input is at its end. */
-  end(): void {
-    if (this.#held !== "") this.#failed(this.#held, misuse(`${this.#held}: a bracket is never closed`, this.#held, "JSON"));
+  async end(): Promise<void> {
+    if (this.#held !== "") await this.#failed(this.#held, misuse(`${this.#held}: a bracket is never closed`, this.#held, "JSON"));
   }
 
   async #run(text: string): Promise<boolean> {
@@ -74,26 +74,29 @@ class Script {
       if (statement.kind === "nothing") return true;
       if (statement.kind === "exit") return false;
       if (statement.kind === "qmp-mode" || statement.kind === "hmp-mode") this.#mode = statement.kind === "qmp-mode" ? "qmp" : "hmp";
-      else this.#say(text, { return: await this.#conversation.send(sendable(statement), this.#io.signal) });
+      else await this.#say(text, { return: await this.#conversation.send(sendable(statement), this.#io.signal) });
       return true;
     } catch (error) {
       if (this.#io.signal.aborted) throw error;
-      this.#failed(text, error);
+      await this.#failed(text, error);
       // Without a connection every other line would fail as well.
       return this.#options.keepGoing && !isErrorCode(error, "closed");
     }
   }
 
-  #failed(text: string, error: unknown): void {
+  async #failed(text: string, error: unknown): Promise<void> {
     const code = exitCodeOfError(error, this.#io.signal);
     if (this.code === 0) this.code = code;
-    this.#say(text, { error: evidenceOf(error) });
+    const said = this.#say(text, { error: evidenceOf(error) });
     this.#io.stderr.write(`qmpctl: line ${this.#began}: ${wording(error)}\n`);
+    await Promise.all([said, this.#io.stderr.drained?.()]);
   }
 
-  #say(text: string, result: { readonly return: unknown } | { readonly error: unknown }): void {
+  /** Settles when the reader has room for the next one: a script may be without an end. */
+  async #say(text: string, result: { readonly return: unknown } | { readonly error: unknown }): Promise<void> {
     const plain = "return" in result ? result.return : result;
     this.#io.stdout.write(`${toJson(this.#options.json ? { line: this.#began, input: text.trim(), ...result } : plain)}\n`);
+    await this.#io.stdout.drained?.();
   }
 }
 

@@ -73,12 +73,11 @@ class Terminal {
     return code;
   }
 
-  /** Shows events as they come, and ends the shell when the connection ends. */
+  /** Shows events as they come, as quickly as the terminal takes them, and ends the shell when the connection ends. */
   async #watch(): Promise<void> {
-    using events = this.#conversation.monitor.events();
     try {
-      for await (const event of events) {
-        if (this.#shown === "all" || (this.#shown !== "none" && this.#shown.has(event.event))) this.#print(`${eventLine(event, this.#paint)}\n`);
+      while (await this.#missedSome()) {
+        this.#print(`${this.#paint("events came quicker than they could be shown: some are missing", "dim")}\n`);
       }
     } catch (error) {
       if (this.#left) return;
@@ -86,6 +85,22 @@ class Terminal {
       const wanted = this.#wantsQuit;
       this.#end(wanted ? 0 : 1);
       this.#io.stderr.write(`qmpctl: ${messageOf(error)}\n`);
+    }
+  }
+
+  /** Shows events until more of them wait than are kept: true. False when we close the connection; rejects with why it ended otherwise. */
+  async #missedSome(): Promise<boolean> {
+    using events = this.#conversation.monitor.events();
+    try {
+      for await (const event of events) {
+        if (this.#shown !== "all" && (this.#shown === "none" || !this.#shown.has(event.event))) continue;
+        this.#print(`${eventLine(event, this.#paint)}\n`);
+        await this.#io.stdout.drained?.();
+      }
+      return false;
+    } catch (error) {
+      if (!isErrorCode(error, "overflow")) throw error;
+      return true;
     }
   }
 

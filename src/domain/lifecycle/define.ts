@@ -1,14 +1,22 @@
 import { fromCommandLine } from "../../config/command-line.ts";
+import { editJson } from "../../config/edit.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
+import { type StatePaths, statePaths } from "../../config/runtime.ts";
 import { readSafely } from "../../config/safe-file.ts";
 import { readShellWords } from "../../config/shell-words.ts";
-import { createConfig, readConfig, removeConfig } from "../../config/store.ts";
-import { HostError, UsageError } from "../../errors.ts";
-import { commandLineOf } from "../../host/threads.ts";
-import { lockDomain } from "../machine/lock.ts";
+import { createConfig, listNames, readConfig, removeConfig, type Stored } from "../../config/store.ts";
+import { randomUuid } from "../../digest.ts";
+import { HostError, isErrorCode, UsageError } from "../../errors.ts";
+import { acquireLock } from "../../host/lock.ts";
+import { type Process, processAt } from "../../host/processes.ts";
 import { StateError } from "../errors.ts";
-import { findFor, readStored } from "../facts.ts";
-import { type DomainOptions, type Place, placeOf } from "../machine/place.ts";
+import { readWords } from "../machine/command-line.ts";
+import { findMachine } from "../machine/find.ts";
+import { forgetMachine, LOCK_TIMEOUT, lockMachine, openBooks } from "../machine/lock.ts";
+import { machineIdOf } from "../machine/machine-id.ts";
+import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
+import { writeProcessRecord } from "../machine/process-record.ts";
+import { refuseUnresolved, sweep } from "../unresolved.ts";
 
 /**
  * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words,
@@ -29,22 +37,49 @@ interface Definition {
   readonly text: string;
   readonly config: LaunchConfig;
   readonly notes: readonly string[];
+  /** The process that it is the command line of, which it adopts. */
+  readonly process?: Process;
 }
 
 /** Defines a domain: its config is checked, and written into the config folder under its name. Gives the name and what is to be told. */
 export async function defineDomain(source: DefineSource, options: DefineOptions): Promise<{ readonly place: Place; readonly notes: readonly string[] }> {
-  const { text, config, notes } = await read(source, options.name);
-  const place = await placeOf(config.name, options);
-  if (place.config === null) throw new UsageError(`name ${JSON.stringify(config.name)}: reads as a monitor's address`, { value: config.name, expected: "a name" });
-  await using _lock = await lockDomain(place, { defining: true });
-  await createConfig(place.config, text, { replace: options.replace ?? false });
-  const running = (await findFor(place, null)) !== null;
-  return { place, notes: running ? [...notes, "it runs: the new config is for its next start"] : notes };
+  const drafted = await read(source, options.name);
+  const place = await placeOf(drafted.config.name, options);
+  const { config } = place;
+  if (config === null) throw new UsageError(`name ${JSON.stringify(drafted.config.name)}: reads as a monitor's address`, { value: drafted.config.name, expected: "a name" });
+  const old = await readConfig(config).catch((error: unknown) => {
+    if (isErrorCode(error, "config")) return undefined;
+    throw error;
+  });
+  const made = await withId(drafted, old, place);
+  const id = made.config.id ?? "";
+  const books = statePaths(place.folders, id);
+  await using _lock = await lockFor(place, old, books);
+  await refuseSharedMonitor(made.config, options);
+  await sweep(old ?? null);
+  const stored = await createConfig(config, made.text, { replace: options.replace ?? false });
+  if (made.process !== undefined) await adopt(stored, books, made.process);
+  const { machine } = await findMachine(place, stored);
+  return { place, notes: machine === null ? made.notes : [...made.notes, `it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}: the new config is for its next start`] };
+}
+
+/** The lock of the machine whose config is replaced, which must have nothing left to be resolved; of a new one its own. */
+async function lockFor(place: Place, old: Stored | undefined, books: StatePaths): Promise<AsyncDisposable> {
+  await openBooks(books);
+  if (old === undefined) return acquireLock(books.lock, { timeout: LOCK_TIMEOUT });
+  const held = await lockMachine(place);
+  try {
+    await refuseUnresolved(place, held);
+    return held;
+  } catch (error) {
+    await held[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 async function read(source: DefineSource, name: string | undefined): Promise<Definition> {
   if ("argv" in source) return fromCommandLine(source.argv, named(name));
-  if ("pid" in source) return fromCommandLine(await processArguments(source.pid), named(name));
+  if ("pid" in source) return ofProcess(source.pid, name);
   const { text } = await readSafely(source.file);
   if (!text.trimStart().startsWith("{")) return fromCommandLine(readShellWords(text), named(name));
   const config = parseLaunchConfig(text, source.file);
@@ -58,19 +93,73 @@ function named(name: string | undefined): { readonly name?: string } {
   return name === undefined ? {} : { name };
 }
 
-async function processArguments(pid: number): Promise<readonly string[]> {
-  const argv = await commandLineOf(pid);
-  if (argv === undefined) throw new HostError(`process ${pid}: there is none, or its command line can't be read`);
-  return argv;
+async function ofProcess(pid: number, name: string | undefined): Promise<Definition> {
+  const process = await processAt(pid);
+  if (process === undefined) throw new HostError(`process ${pid}: there is none, or its command line can't be read`);
+  return { ...fromCommandLine(process.argv, named(name)), process };
 }
 
-/** Removes a domain's config. @throws StateError while it runs: its config is what the next start uses */
+/**
+ * Gives it the id that the machine has: the one of the config that it replaces, as the machine that runs is still the same; the one of the process that it adopts; its own, where no other
+ * config has that; else a new one.
+ */
+async function withId(made: Definition, old: Stored | undefined, place: Place): Promise<Definition> {
+  const mark = made.process === undefined ? undefined : readWords(made.process.argv).mark;
+  const owner = mark === undefined ? undefined : await ownerOf(mark.id, place, made.config.name);
+  if (owner !== undefined && made.process !== undefined) throw new StateError(`process ${made.process.pid}: it is ${owner}, which has a config already`, "running");
+  const own = made.config.id;
+  const taken = own === undefined ? undefined : await ownerOf(own, place, made.config.name);
+  const id = old !== undefined ? await machineIdOf(old) : (mark?.id ?? (taken === undefined ? own : undefined) ?? randomUuid());
+  if (id === own) return made;
+  const text = withKey(made.text, id);
+  return { ...made, text, config: { ...made.config, id }, notes: taken === undefined ? made.notes : [...made.notes, `its id was that of ${taken}: it has one of its own now`] };
+}
+
+/** Behind the name, where a person looks for it; else as any other key. */
+function withKey(text: string, id: string): string {
+  const edited = editJson(text, [{ path: ["id"], value: id }]);
+  const [, name, gap] = /^(\s*\{\s*"name"\s*:\s*"(?:[^"\\]|\\.)*",)(\s*)/.exec(text) ?? [];
+  const isNew = !/^\s*"id"\s*:/m.test(text);
+  return name === undefined || !isNew ? edited : `${name}${gap}"id": ${JSON.stringify(id)},${text.slice(name.length)}`;
+}
+
+/** The domain of the config folder, other than `except`, that has an id. */
+async function ownerOf(id: string, { folders, timeout }: Place, except: string): Promise<string | undefined> {
+  for (const { stored } of await others(except, { configDir: folders.config, timeout })) if (stored.config.id === id) return stored.config.name;
+  return undefined;
+}
+
+/** Two machines can't listen at one path: the second would take it from the first. */
+async function refuseSharedMonitor({ name, monitor }: LaunchConfig, options: DomainOptions): Promise<void> {
+  if (monitor === undefined) return;
+  const other = (await others(name, options)).find(({ stored }) => stored.config.monitor === monitor);
+  if (other !== undefined) throw new StateError(`${name}: its monitor ${monitor} is that of ${other.stored.config.name} already (${other.stored.path}): give it a path of its own, or none`, "settled");
+}
+
+/** The readable configs of the folder but one. */
+async function others(except: string, options: DomainOptions): Promise<readonly { readonly stored: Stored }[]> {
+  const names = await listNames(domainFolders(options));
+  const read = names.filter((name) => name !== except).map(async (name) => {
+    const { config } = await placeOf(name, options);
+    return config === null ? undefined : { stored: await readConfig(config) };
+  });
+  return (await Promise.allSettled(read)).flatMap((each) => (each.status === "fulfilled" && each.value !== undefined ? [each.value] : []));
+}
+
+/** What runs already is this machine from now on, though it may carry no mark: it is known by its process. */
+async function adopt(stored: Stored, books: StatePaths, { pid, started, argv }: Process): Promise<void> {
+  await writeProcessRecord(books, { process: { pid, started }, how: "adopted", config: stored.path, folder: readWords(argv).folder, since: new Date().toISOString() });
+}
+
+/** Removes a domain's config, and what was kept of its machine. @throws StateError while it runs: its config is what the next start uses */
 export async function undefineDomain(place: Place): Promise<void> {
   if (place.config === null) throw new StateError(`${place.name}: a transient machine has no config`, "unreachable");
-  await using _lock = await lockDomain(place, {});
-  const stored = await readConfig(place.config);
-  if ((await findFor(place, await readStored(place))) !== null) {
-    throw new StateError(`${place.name}: it runs; shut it down or destroy it first`, "running");
-  }
+  await using held = await lockMachine(place);
+  await refuseUnresolved(place, held);
+  const { stored, machine, books } = held;
+  if (machine !== null) throw new StateError(`${place.name}: it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}; shut it down or destroy it first`, "running");
+  if (stored === null) return;
+  await sweep(stored);
   await removeConfig(stored);
+  await forgetMachine(books);
 }

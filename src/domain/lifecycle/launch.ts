@@ -1,38 +1,141 @@
-import { spawn } from "node:child_process";
-import { open, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { toCommandLine } from "../../config/argv.ts";
-import { readPid } from "../../config/runtime.ts";
+import { openFolder, type RuntimePaths, runtimePaths, type StatePaths } from "../../config/runtime.ts";
+import { readTail } from "../../config/safe-file.ts";
 import type { Stored } from "../../config/store.ts";
-import { HostError, messageOf } from "../../errors.ts";
-import { lastWords } from "../machine/find.ts";
-import { type Place, stderrOf } from "../machine/place.ts";
+import { HostError, isErrorCode, messageOf } from "../../errors.ts";
+import { type Background, startInBackground } from "../../host/background.ts";
+import { processAt } from "../../host/processes.ts";
+import { identify } from "../../host/signal.ts";
+import { Identity } from "../machine/identity.ts";
+import { lastWords, OUTPUT } from "../machine/last-words.ts";
+import { machineIdOf } from "../machine/machine-id.ts";
+import { Monitor } from "../machine/monitor.ts";
+import type { Place } from "../machine/place.ts";
+import type { Deadline } from "../model/deadline.ts";
 
-/** How long an emulator may take to set its machine up, in milliseconds. */
-const LAUNCH_TIMEOUT = 30_000;
+/** A machine that was launched, set up and still stopped, with its control monitor. */
+export interface Launched extends AsyncDisposable {
+  readonly machine: Identity;
+  readonly monitor: Monitor;
+  readonly program: Background;
+  readonly folder: string;
+  /** How its QEMU ended, if it has by then: with its last words. */
+  howItEnded(): Promise<string>;
+}
+
+/** How long a program may take to end when its connection has, in milliseconds. */
+const END = 200;
+
+/** How long to wait before the socket of a QEMU that is coming up is looked for again, in milliseconds: it takes about a hundred. */
+const PAUSES: readonly number[] = [10, 10, 10, 20, 20, 50];
 
 /**
- * Starts the emulator in the background (`-daemonize`, stopped) and gives the machine's process id, from the pidfile that it wrote.
- * Its stderr goes to a file that outlives us, so that its last words can be told when it dies.
+ * Starts the emulator in the background, stopped, and waits until it has set the machine up: that is when it executes the first command of its monitor; the socket is there, and it may even
+ * greet, long before. What was begun is ended when it does not come to that.
  *
- * @throws HostError with QEMU's own words when it can't start
+ * @throws HostError with QEMU's own words, also when the deadline passes; the signal's reason
  */
-export async function launch(place: Place, stored: Stored, signal: AbortSignal | undefined): Promise<number> {
-  await cleanUp(place);
-  const [emulator = "", ...args] = toCommandLine(stored.config, place.runtime);
-  const end = await run(emulator, args, place, dirname(stored.path), signal);
-  if (end !== null) {
-    const words = await lastWords(place);
-    throw new HostError(`${place.name}: ${emulator} could not start the machine: ${words ?? end}`, { command: [emulator, ...args], stderr: words ?? undefined });
+export async function launch(place: Place, stored: Stored, books: StatePaths, deadline: Deadline, signal: AbortSignal | undefined): Promise<Launched> {
+  const runtime = await freeRuntime(place, stored);
+  await openFolder(runtime.folder);
+  await cleanUp(runtime.folder);
+  // Scripts lock a machine by the file in its run-time folder, as they always did.
+  await symlink(books.lock, join(runtime.folder, "lock")).catch(() => undefined);
+  const id = await machineIdOf(stored);
+  const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: stored.path });
+  const program = await startInBackground(emulator, words, { cwd: dirname(stored.path), output: runtime.output }).catch((cause: unknown) => {
+    throw new HostError(`${place.name}: ${emulator}: ${notRun(cause)}`, { command: [emulator, ...words] }, { cause });
+  });
+  const howItEnded = async (): Promise<string> => {
+    const { code, signal: killed } = await program.ended;
+    return (await lastWords(runtime.folder)) ?? (killed === null ? `it ended with status ${code}` : `it was ended by ${killed}`);
+  };
+  try {
+    const { machine, monitor } = await setUp({ place, runtime, id, program, deadline, signal });
+    return { machine, monitor, program, folder: runtime.folder, howItEnded, [Symbol.asyncDispose]: () => monitor[Symbol.asyncDispose]() };
+  } catch (error) {
+    const said = (await hasEnded(program)) ? await howItEnded() : await lastWords(runtime.folder);
+    await program.end();
+    await cleanUp(runtime.folder, { keepWords: true });
+    signal?.throwIfAborted();
+    const late = deadline.left() === 0;
+    const why = late ? `QEMU has not set the machine up within ${deadline.timeout} ms, and was ended${said === null ? "" : `; it says: ${said}`}` : `${emulator} could not start the machine: ${said ?? messageOf(error)}`;
+    throw new HostError(`${place.name}: ${why}`, { command: [emulator, ...words], ...(said === null ? {} : { stderr: said }) }, { cause: error });
   }
-  const pid = await readPid(place.runtime);
-  if (pid === undefined) throw new HostError(`${place.name}: ${emulator} wrote no pidfile`, { command: [emulator, ...args] });
-  return pid;
+}
+
+/** Whether a program has ended. Its connection may end a moment before it does. */
+async function hasEnded({ ended }: Background): Promise<boolean> {
+  const late = new AbortController();
+  const over = await Promise.race([ended.then(() => true), wait(END, false, { signal: late.signal }).catch(() => false)]);
+  late.abort();
+  return over;
+}
+
+/** The run-time folder of a domain's name, or, where the machine of another config has that one in use, one of its own. */
+async function freeRuntime({ config, folders, name }: Place, stored: Stored): Promise<RuntimePaths> {
+  const usual = runtimePaths(folders, config?.key ?? name);
+  const pid = Number((await readTail(usual.pidfile)).trim());
+  const other = pid > 0 ? await processAt(pid) : undefined;
+  if (other === undefined || !other.argv.includes(usual.pidfile)) return usual;
+  return runtimePaths(folders, `${config?.key ?? name}@${(await machineIdOf(stored)).slice(0, 8)}`);
+}
+
+interface SetUp {
+  readonly place: Place;
+  readonly runtime: RuntimePaths;
+  readonly id: string;
+  readonly program: Background;
+  readonly deadline: Deadline;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Waits for the machine, for the end of its program, for the deadline, or for an interrupt, whichever comes first. */
+async function setUp(work: SetUp): Promise<{ readonly machine: Identity; readonly monitor: Monitor }> {
+  const over = new AbortController();
+  const late = setTimeout(() => over.abort(new HostError("too late")), work.deadline.left());
+  void work.program.ended.then(() => over.abort(new HostError("it has ended")));
+  const stop = (): void => over.abort(work.signal?.reason);
+  work.signal?.addEventListener("abort", stop, { once: true });
+  if (work.signal?.aborted === true) stop();
+  try {
+    return await answering(work, over.signal);
+  } finally {
+    clearTimeout(late);
+    work.signal?.removeEventListener("abort", stop);
+  }
+}
+
+async function answering(work: SetUp, signal: AbortSignal): Promise<{ readonly machine: Identity; readonly monitor: Monitor }> {
+  for (let attempt = 0; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      const machine = await identityOf(work);
+      const monitor = await Monitor.open({ name: work.place.name, machine, lastWords: () => lastWords(work.runtime.folder) }, { timeout: work.deadline.left(), signal });
+      if (machine.process !== null) return { machine, monitor };
+      // Its pidfile came after the look for it, and before it answered.
+      await monitor[Symbol.asyncDispose]();
+    } catch (error) {
+      if (!isErrorCode(error, "connect")) throw error;
+    }
+    await wait(PAUSES[attempt] ?? PAUSES.at(-1), undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
+/** By its mark, and by the pid that QEMU wrote itself: what we started may be a script that started it. */
+async function identityOf({ place, runtime, id }: SetUp): Promise<Identity> {
+  const pid = Number((await readTail(runtime.pidfile)).trim());
+  const process = pid > 0 ? await identify(pid) : undefined;
+  return new Identity({ domain: place.name, name: null, id, process: process ?? null, key: id, control: `unix:${runtime.control}`, watch: `unix:${runtime.watch}`, folder: runtime.folder, obstacle: null, ours: true });
 }
 
 /** Removes what a machine that is gone has left: sockets, pidfile, words. Call it under the lock, when nothing runs. */
-export async function cleanUp({ runtime }: Place): Promise<void> {
-  await Promise.all([runtime.control, runtime.watch, runtime.pidfile, runtime.log, stderrOf(runtime)].map(remove));
+export async function cleanUp(folder: string, options: { readonly keepWords?: boolean } = {}): Promise<void> {
+  const names = ["control.sock", "watch.sock", "pid", "lock", ...(options.keepWords === true ? [] : [OUTPUT, "stderr", "log", "asked.json"])];
+  await Promise.all(names.map((name) => remove(join(folder, name))));
 }
 
 async function remove(path: string): Promise<void> {
@@ -41,23 +144,7 @@ async function remove(path: string): Promise<void> {
   });
 }
 
-/** Runs it until it has put the machine in the background. Null when that worked, else how it ended. */
-async function run(emulator: string, args: readonly string[], place: Place, folder: string, signal: AbortSignal | undefined): Promise<string | null> {
-  // A file, not a pipe: the machine keeps it as its stderr when we are gone.
-  await using stderr = await open(stderrOf(place.runtime), "ax", 0o600);
-  const timeout = AbortSignal.timeout(LAUNCH_TIMEOUT);
-  const stop = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-  return new Promise((resolve, reject) => {
-    const child = spawn(emulator, args, { cwd: folder, stdio: ["ignore", "ignore", stderr.fd], signal: stop, killSignal: "SIGKILL" });
-    child.once("error", (cause) => {
-      if (signal?.aborted === true) reject(signal.reason as Error);
-      else if (timeout.aborted) reject(new HostError(`${place.name}: ${emulator} did not set the machine up within ${LAUNCH_TIMEOUT} ms`, { command: [emulator, ...args] }));
-      else reject(new HostError(`${place.name}: ${emulator}: ${notRun(cause)}`, { command: [emulator, ...args] }, { cause }));
-    });
-    child.once("exit", (code, killed) => resolve(code === 0 ? null : killed === null ? `it ended with status ${code}` : `it was ended by ${killed}`));
-  });
-}
-
-function notRun(cause: Error): string {
-  return (cause as { readonly code?: string }).code === "ENOENT" ? "there is no such program" : messageOf(cause);
+function notRun(cause: unknown): string {
+  const reasons: Readonly<Record<string, string>> = { ENOENT: "there is no such program", EACCES: "it may not be run", ENOEXEC: "it is no program that can be run here" };
+  return reasons[(cause as { readonly code?: string }).code ?? ""] ?? messageOf(cause);
 }

@@ -1,10 +1,11 @@
-import { lockDomain } from "../machine/lock.ts";
-import { StateError } from "../errors.ts";
-import { findFor, readStored } from "../facts.ts";
-import type { ReadOptions } from "../inspect.ts";
-import { openControl } from "../machine/find.ts";
-import type { Place } from "../machine/place.ts";
 import { QmpctlError } from "../../errors.ts";
+import { StateError } from "../errors.ts";
+import type { ReadOptions } from "../inspect.ts";
+import { lastWords } from "../machine/last-words.ts";
+import { lockMachine } from "../machine/lock.ts";
+import { Monitor } from "../machine/monitor.ts";
+import type { Place } from "../machine/place.ts";
+import { refuseUnresolved } from "../unresolved.ts";
 
 /** Freezes the guest (`stop`), and reads back that it is. Frozen already counts as done. */
 export function suspendMachine(place: Place, options: ReadOptions): Promise<void> {
@@ -22,10 +23,13 @@ export function resetMachine(place: Place, options: ReadOptions): Promise<void> 
 }
 
 async function command(place: Place, options: ReadOptions, name: "stop" | "cont" | "system_reset", reached: (running: boolean) => boolean): Promise<void> {
-  await using _lock = await lockDomain(place, options);
-  const present = await findFor(place, await readStored(place));
-  if (present === null) throw new StateError(`${place.name}: it does not run`, "stopped");
-  await using monitor = await openControl(place, present, options.signal);
+  await using held = await lockMachine(place, options);
+  // One whose start was interrupted would run without its pins and its memory target.
+  await refuseUnresolved(place, held);
+  const { machine, hindrance } = held;
+  if (machine === null) throw new StateError(`${place.name}: it does not run${hindrance === null ? "" : `; ${hindrance}`}`, "stopped");
+  const target = { name: place.name, machine, lastWords: () => lastWords(machine.known.folder) };
+  await using monitor = await Monitor.open(target, { timeout: Math.min(place.timeout, options.timeout ?? place.timeout), signal: options.signal });
   // Each may be sent twice, and a QEMU that dies of it (7.2 under TCG can, at a reset after an unplug) is told as dead.
   await monitor.ask((session) => session.execute(name));
   const { status, running } = await monitor.ask((session) => session.execute("query-status"));

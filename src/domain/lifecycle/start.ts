@@ -1,30 +1,43 @@
+import { statePaths } from "../../config/runtime.ts";
+import { formatSize } from "../../config/size.ts";
 import type { Stored } from "../../config/store.ts";
-import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { HostError } from "../../errors.ts";
-import { identify, sendSignal, waitForEnd } from "../../host/signal.ts";
+import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
+import { sessionEndsProcesses } from "../../host/login.ts";
 import { setAffinity } from "../../host/taskset.ts";
 import type { Session } from "../../qmp/session.ts";
-import { writeAsked } from "../facts/notes.ts";
 import type { Progress } from "../change.ts";
 import { StateError } from "../errors.ts";
-import { findFor, readStored } from "../facts.ts";
-import { cleanUp, launch } from "./launch.ts";
+import { writeNotes } from "../facts/notes.ts";
+import { removeRecord, writeRecord } from "../journal.ts";
 import { type Live, readLive } from "../live.ts";
-import { openControl } from "../machine/find.ts";
+import { othersOf } from "../machine/find.ts";
+import { outputOf } from "../machine/last-words.ts";
+import { type Held, lockMachine } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
-import { formatSize } from "../../config/size.ts";
+import { removeProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
+import { type Deadline, deadlineIn } from "../model/deadline.ts";
+import { Pulse } from "../pulse.ts";
+import { refuseUnresolved } from "../unresolved.ts";
+import { cleanUp, launch, type Launched } from "./launch.ts";
+import { letGo } from "./let-go.ts";
+import { mustBeStartable } from "./startable.ts";
 
 /** How long the guest's memory statistics may be old, in seconds: they guard it against too small a balloon target. */
 const STATS_INTERVAL = 5;
 
+/** How long a start may take, in milliseconds, unless told otherwise: QEMU may have memory to fill, devices to take over, someone to wait for. */
+export const START_TIMEOUT = 60_000;
+
 /** Options of `start`. */
 export interface StartOptions {
-  readonly signal?: AbortSignal;
-  readonly timeout?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds for all of it; 60000 by default. */
+  readonly timeout?: number | undefined;
   /** Leave it paused, as QEMU's -S does. */
-  readonly paused?: boolean;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly paused?: boolean | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** A machine that was started. Sizes in bytes, times in milliseconds. */
@@ -37,38 +50,80 @@ export interface StartReport {
   readonly elapsed: number;
 }
 
+/** Takes the lock, and starts the machine: one deadline for both. See `startMachine`. */
+export async function startDomain(place: Place, options: StartOptions): Promise<StartReport> {
+  const deadline = deadlineIn(options.timeout ?? START_TIMEOUT);
+  await using held = await lockMachine(place, { ...options, timeout: deadline.timeout });
+  await refuseUnresolved(place, held);
+  return await startMachine(place, held, { ...options, timeout: deadline.left() });
+}
+
 /**
- * Starts the domain's machine, under its lock: launched stopped, read back, pins and the balloon's target applied, then let go.
- * When any of that fails the machine is ended again, as it would not be what its config says.
+ * Starts the domain's machine, under its lock: launched stopped, read back, pins and the balloon's target applied, then let go. A transaction: what can be checked is checked
+ * before, a record says that it is under way, and when any of it fails, is interrupted or takes too long, the machine is ended again.
+ *
+ * @throws StateError when it runs, or can't start; HostError with QEMU's words; the signal's reason
  */
-export async function startMachine(place: Place, options: StartOptions): Promise<StartReport> {
-  const start = performance.now();
-  const stored = await readStored(place);
+export async function startMachine(place: Place, held: Held, options: StartOptions): Promise<StartReport> {
+  const stored = await mayStart(place, held);
+  const deadline = deadlineIn(options.timeout ?? START_TIMEOUT);
+  await writeRecord(held.books, { action: "start", paused: options.paused === true }, stored, null);
+  const report = await launchAndLetGo(place, held, stored, deadline, options).finally(() => removeRecord(held.books));
+  return report;
+}
+
+/** Whether it may be started at all: nothing is touched before. */
+export async function mayStart(place: Place, { stored, machine, hindrance }: Held): Promise<Stored> {
   if (stored === null) throw new StateError(`${place.name}: a transient machine has no config to start from; define it first`, "unreachable");
-  const present = await findFor(place, stored);
-  if (present !== null) throw new StateError(`${place.name}: it runs already${present.pid === null ? "" : ` (process ${present.pid})`}`, "running");
-  const pid = await launch(place, stored, options.signal);
+  if (machine !== null) {
+    const { obstacle } = machine.known;
+    throw new StateError(`${place.name}: it runs already${machine.pid === null ? "" : ` (process ${machine.pid})`}${obstacle === null ? "" : `, and ${obstacle}`}`, "running");
+  }
+  if (hindrance !== null) throw new StateError(`${place.name}: ${hindrance}`, "stopped");
+  await mustBeStartable(stored);
+  return stored;
+}
+
+/** The start itself; the record of it is the caller's. */
+export async function launchAndLetGo(place: Place, { books }: Pick<Held, "books">, stored: Stored, deadline: Deadline, options: StartOptions): Promise<StartReport> {
+  const since = new Date().toISOString();
+  using pulse = new Pulse(options.onProgress);
+  pulse.enter("QEMU sets the machine up", deadline);
+  await using launched = await launch(place, stored, books, deadline, options.signal);
+  const { machine, monitor, folder } = launched;
   try {
-    await using monitor = await openControl(place, { pid, control: `unix:${place.runtime.control}`, watch: null }, options.signal);
-    const live = await prepareMachine(place, stored, monitor);
-    if (options.paused !== true) await letGo(monitor.session);
-    const notes = notesOf(stored, options);
-    return { name: place.name, pid, vcpus: live.vcpus.length, memory: stored.config.memory.current, notes, elapsed: Math.round(performance.now() - start) };
+    const { process } = machine;
+    if (process === null) throw new HostError(`${place.name}: ${stored.config.emulator} wrote no pidfile`);
+    await writeProcessRecord(books, { process, how: "started", config: stored.path, folder, since });
+    await refuseTwins(place, stored, process.pid);
+    pulse.enter("QEMU is being asked", deadline, { pid: process.pid });
+    const live = await prepareMachine(place, { books, stored }, monitor);
+    options.signal?.throwIfAborted();
+    if (deadline.left() === 0) throw new HostError(`${place.name}: QEMU did not answer within ${deadline.timeout} ms`);
+    if (options.paused !== true) await letGo(launched, place.name);
+    const notes = await notesOf(stored, folder, options);
+    return { name: place.name, pid: process.pid, vcpus: live.vcpus.length, memory: stored.config.memory.current, notes, elapsed: deadline.elapsed() };
   } catch (error) {
-    await endAgain(place, pid);
+    await endAgain(launched, books);
     throw error;
   }
 }
 
+/** The lock keeps two starts apart, and other users, or another root, have a lock of their own. */
+async function refuseTwins(place: Place, stored: Stored, pid: number): Promise<void> {
+  const [other] = await othersOf(stored, pid);
+  if (other !== undefined) throw new StateError(`${place.name}: somebody else has started it at the same time: process ${other.pid} of user ${other.uid}`, "running");
+}
+
 /** Makes the stopped machine what its config says, and reads it back. */
-async function prepareMachine(place: Place, stored: Stored, monitor: Monitor): Promise<Live> {
+export async function prepareMachine(place: Place, { books, stored }: { readonly books: ReturnType<typeof statePaths>; readonly stored: Stored }, monitor: Monitor): Promise<Live> {
   const { config } = stored;
   const live = await readLive(monitor.session, monitor.pid);
   check(place, "vCPUs", live.vcpus.length, config.vcpus.current);
   check(place, "maximum memory", formatSize(live.memory.size), formatSize(config.memory.max));
   await applyPins(place, stored, live);
   await applyMemory(place, stored, live, monitor.session);
-  await writeAsked(place.runtime.folder, live.pid, {
+  await writeNotes(books, monitor.target.machine.process, {
     threads: live.vcpus.length,
     ...(config.memory.current < config.memory.max ? { balloon: config.memory.current } : {}),
   });
@@ -101,25 +156,29 @@ async function applyMemory(place: Place, { config }: Stored, { memory }: Live, s
   await session.execute("balloon", { value: config.memory.current });
 }
 
-async function letGo(session: Session): Promise<void> {
-  await session.execute("cont");
-  const { status } = await session.execute("query-status");
-  if (status !== "running") throw new HostError(`the machine was let go and is ${status}`);
-}
-
-function notesOf({ config }: Stored, options: StartOptions): readonly string[] {
+/** What QEMU said at a start that worked (warnings, the terminal of `-serial pty`), and what else there is to know. */
+async function notesOf({ config }: Stored, folder: string, options: StartOptions): Promise<readonly string[]> {
+  const said = (await outputOf(folder)).slice(0, MOST_LINES);
   return [
+    ...said.map((line) => `QEMU says: ${line}`),
     ...(options.paused === true ? ["it is paused, as asked"] : []),
     ...(config.memory.current < config.memory.max ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`] : []),
+    ...((await sessionEndsProcesses()) ? ["it ends with this login session, as this host kills what a session leaves behind (KillUserProcesses=yes); systemd-run --user --scope, with lingering enabled, starts it outside"] : []),
   ];
 }
 
+/** More is a console, not a warning. */
+const MOST_LINES = 20;
+
 /** A machine that is not what its config says must not run. */
-async function endAgain(place: Place, pid: number): Promise<void> {
-  const process = await identify(pid);
-  if (process !== undefined) {
-    await sendSignal(process, "SIGKILL");
-    await waitForEnd(process, { timeout: 5000 });
+async function endAgain({ machine, program, folder }: Launched, books: ReturnType<typeof statePaths>): Promise<void> {
+  if (await machine.isThere()) await machine.signal("SIGTERM");
+  await program.end();
+  // What we started may be a script, and QEMU in a group of its own by now.
+  if (!(await machine.hasEnded({ timeout: 1000 }))) {
+    await machine.signal("SIGKILL");
+    await machine.hasEnded({ timeout: 5000 });
   }
-  await cleanUp(place);
+  await cleanUp(folder, { keepWords: true });
+  await removeProcessRecord(books);
 }

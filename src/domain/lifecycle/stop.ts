@@ -1,22 +1,29 @@
-import { isErrorCode, QmpctlError } from "../../errors.ts";
+import { HostError, isErrorCode, QmpctlError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
-import { identify, type ProcessIdentity, sendSignal, waitForEnd } from "../../host/signal.ts";
-import { forgetAsked } from "../facts/notes.ts";
+import { statePaths } from "../../config/runtime.ts";
 import type { Progress } from "../change.ts";
 import { StateError } from "../errors.ts";
-import { findFor, readStored } from "../facts.ts";
-import { cleanUp } from "./launch.ts";
-import { readLive } from "../live.ts";
-import { findMachine, openControl, type Present } from "../machine/find.ts";
-import type { Monitor } from "../machine/monitor.ts";
+import { forgetNotes } from "../facts/notes.ts";
+import { readRecord, removeRecord, writeRecord } from "../journal.ts";
+import { findMachine } from "../machine/find.ts";
+import type { Identity } from "../machine/identity.ts";
+import { lastWords } from "../machine/last-words.ts";
+import { type Held, lockMachine, readStored } from "../machine/lock.ts";
+import { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
-import { deadlineIn } from "../step.ts";
+import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
+import { type Deadline, deadlineIn } from "../model/deadline.ts";
+import { Pulse } from "../pulse.ts";
+import { cleanUp } from "./launch.ts";
+import { powerOff } from "./power-off.ts";
 
 /** Options of `shutdown` and `destroy`. `timeout` in milliseconds. */
 export interface StopOptions {
-  readonly signal?: AbortSignal;
-  readonly timeout?: number;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeout?: number | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told when the guest has been asked to shut down: an interrupt can't take that back. */
+  readonly onAsked?: (() => void) | undefined;
 }
 
 /** A machine that has ended. */
@@ -29,129 +36,103 @@ export interface StopReport {
 
 /** How long a guest may take to shut down, in milliseconds. */
 export const SHUTDOWN_TIMEOUT = 60_000;
-/** A guest that is still booting misses the power button: it is pressed again this often. */
-const PRESS_AGAIN = 5000;
 /** How long QEMU may take to end once it was told to. */
 const END_TIMEOUT = 5000;
 
-/** Asks the guest to shut down, by the ACPI power button, and waits until QEMU has ended. TimeoutError-like when the guest ignores it. */
+/**
+ * Asks the guest to shut down, by the ACPI power button, and waits until QEMU has ended. Under the machine's lock: a record says that it is under way.
+ *
+ * @throws StateError when it does not run, or is paused; QmpctlError `timeout` when the guest ignores it
+ */
 export async function shutdownMachine(place: Place, options: StopOptions): Promise<StopReport> {
   const deadline = deadlineIn(options.timeout ?? SHUTDOWN_TIMEOUT);
-  const present = await mustBeThere(place);
-  await using monitor = await openControl(place, present, options.signal);
-  const process = await processOf(present, monitor);
-  const { status } = await monitor.session.execute("query-status");
-  if (status === "paused" || status === "prelaunch") {
-    throw new StateError(`${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`, "paused");
+  await using held = await lockMachine(place, { ...options, timeout: deadline.timeout });
+  if (held.machine === null) throw notRunning(place, held.hindrance);
+  // A change that was interrupted stays to be resolved: its config half outlives the machine.
+  const mayRecord = (await readRecord(held.books, place.name).catch(() => "damaged")) === null;
+  if (mayRecord) await writeRecord(held.books, { action: "shutdown", paused: false }, held.stored, held.machine?.process ?? null);
+  try {
+    return await shutdownLocked(place, held, deadline, options);
+  } finally {
+    if (mayRecord) await removeRecord(held.books);
   }
-  while (deadline.left() > 0) {
-    if (await pressed(monitor)) await gone(monitor, process, Math.min(PRESS_AGAIN, deadline.left()), { ...options, timeout: deadline.timeout }, deadline.elapsed());
-    if (!(await stillThere(monitor, process))) return await ended(place, "the guest powered off", deadline.elapsed());
-  }
-  throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${deadline.timeout} ms; it may ignore the power button, and \`qmpctl destroy ${place.name}\` ends it all the same`);
 }
 
-/** Ends the machine at once, as pulling the plug would: the guest is not asked. */
+/** The shutdown itself, under a lock that is held; the record of it is the caller's. */
+export async function shutdownLocked(place: Place, { machine, books, hindrance }: Held, deadline: Deadline, options: StopOptions): Promise<StopReport> {
+  if (machine === null) throw notRunning(place, hindrance);
+  const how = await powerOff(place, machine, deadline, options);
+  if (!(await machine.hasEnded({ timeout: END_TIMEOUT }))) throw new QmpctlError("timeout", `${place.name}: ${how}, and its process ${machine.pid} does not end`);
+  await noteEnd(books, machine, how);
+  return { name: place.name, how, elapsed: deadline.elapsed() };
+}
+
+/**
+ * Ends the machine at once, as pulling the plug would: the guest is not asked, and no lock is waited for, so that it helps where a change
+ * hangs. There is nothing in it to be half done: a signal that was sent can't be taken back.
+ *
+ * @throws StateError when it does not run; StrangerError when its process is not ours to end; QmpctlError `timeout`
+ */
 export async function destroyMachine(place: Place, options: StopOptions): Promise<StopReport> {
   const deadline = deadlineIn(options.timeout ?? END_TIMEOUT);
-  const present = await mustBeThere(place);
-  if (present.pid === null) return quit(place, present, options, deadline.elapsed);
-  const process = await identify(present.pid);
-  if (process !== undefined) {
-    await sendSignal(process, "SIGTERM");
-    if (!(await waitForEnd(process, { timeout: deadline.left(), signal: options.signal }))) {
-      await sendSignal(process, "SIGKILL");
-      if (!(await waitForEnd(process, { timeout: END_TIMEOUT }))) throw new QmpctlError("timeout", `${place.name}: process ${present.pid} does not end, even killed`);
-      return await ended(place, "killed, as it did not end by itself", deadline.elapsed());
-    }
-  }
-  return await ended(place, "destroyed", deadline.elapsed());
+  using pulse = new Pulse(options.onProgress);
+  pulse.enter("QEMU is ending", deadline);
+  const { machine, hindrance, key } = await findMachine(place, await readStored(place));
+  if (machine === null) throw notRunning(place, hindrance);
+  const how = machine.process === null ? await quit(place, machine, options) : await end(place, machine, deadline, options);
+  await afterwards(place, key, machine, how);
+  return { name: place.name, how, elapsed: deadline.elapsed() };
 }
 
-async function mustBeThere(place: Place): Promise<Present> {
-  const present = await findFor(place, await readStored(place));
-  if (present === null) throw new StateError(`${place.name}: it does not run`, "stopped");
-  return present;
+/** Ends a machine whose lock is held. */
+export async function destroyLocked(place: Place, { machine, books }: Held): Promise<void> {
+  if (machine !== null) await noteEnd(books, machine, await end(place, machine, deadlineIn(END_TIMEOUT), {}));
 }
 
-/** The process to watch for the end; undefined where it is not on this host: then the connection's end is the end. */
-async function processOf({ pid }: Present, monitor: Monitor): Promise<ProcessIdentity | undefined> {
-  const known = pid ?? (await readLive(monitor.session, null)).pid;
-  return known === null ? undefined : identify(known);
+async function end(place: Place, machine: Identity, deadline: Deadline, { signal }: StopOptions): Promise<string> {
+  await machine.signal("SIGTERM");
+  if (await machine.hasEnded({ timeout: deadline.left(), signal })) return "destroyed";
+  await machine.signal("SIGKILL");
+  if (await machine.hasEnded({ timeout: END_TIMEOUT })) return "killed, as it did not end by itself";
+  throw new QmpctlError("timeout", `${place.name}: process ${machine.pid} does not end, even killed`);
 }
 
-/** Presses the power button. A connection that ends at that moment means that there is nothing left to press. */
-async function pressed({ session }: Monitor): Promise<boolean> {
-  try {
-    const { status } = await session.execute("query-status");
-    // With -no-shutdown QEMU stays when the guest has powered off.
-    await session.execute(status === "shutdown" ? "quit" : "system_powerdown");
-    return true;
-  } catch (error) {
-    if (isErrorCode(error, "closed")) return false;
-    throw error;
-  }
-}
-
-/** Waits for the end of the process, or, where it is elsewhere, of the connection. */
-async function gone(monitor: Monitor, process: ProcessIdentity | undefined, timeout: number, options: StopOptions, before: number): Promise<void> {
-  const onLook = (elapsed: number): void =>
-    options.onProgress?.({ what: "shutdown", actual: "running", wanted: "stopped", elapsed: before + elapsed, timeout: options.timeout ?? SHUTDOWN_TIMEOUT });
-  using poweredOff = monitor.session.events(["SHUTDOWN"]);
-  void quitAfter(poweredOff, monitor);
-  if (process !== undefined) return void (await waitForEnd(process, { timeout, signal: options.signal, onLook }));
-  await within(monitor.session.closed, timeout, options.signal);
-}
-
-/** With -no-shutdown QEMU says SHUTDOWN and stays: it is told to go. */
-async function quitAfter(events: AsyncIterable<unknown>, { session }: Monitor): Promise<void> {
-  try {
-    for await (const _event of events) {
-      const { status } = await session.execute("query-status");
-      if (status === "shutdown") await session.execute("quit");
-    }
-  } catch {
-    // The connection ended: so did QEMU.
-  }
-}
-
-async function within(promise: Promise<unknown>, timeout: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(resolve, timeout);
-    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-    void promise.then(() => resolve()).finally(() => clearTimeout(timer));
-  });
-}
-
-async function stillThere(monitor: Monitor, process: ProcessIdentity | undefined): Promise<boolean> {
-  if (process !== undefined) return (await identify(process.pid))?.started === process.started;
-  return monitor.session.execute("query-status").then(() => true, () => false);
-}
-
-async function quit(place: Place, present: Present, options: StopOptions, elapsed: () => number): Promise<StopReport> {
-  await using monitor = await openControl(place, present, options.signal);
-  await monitor.session.execute("quit", undefined, { timeout: options.timeout ?? END_TIMEOUT }).catch((error: unknown) => {
+/** One whose process is not on this host is told to quit. */
+async function quit(place: Place, machine: Identity, options: StopOptions): Promise<string> {
+  const target = { name: place.name, machine, lastWords: () => lastWords(null) };
+  await using monitor = await Monitor.open(target, { timeout: Math.min(place.timeout, options.timeout ?? END_TIMEOUT), signal: options.signal });
+  await monitor.session.execute("quit", undefined, { timeout: options.timeout ?? END_TIMEOUT, signal: options.signal }).catch((error: unknown) => {
     // The end of the connection is the success of quit (R38).
     if (!isErrorCode(error, "closed")) throw error;
   });
-  await within(monitor.session.closed, END_TIMEOUT, options.signal);
-  return await ended(place, "destroyed", elapsed());
+  await monitor.session.closed;
+  return "destroyed";
 }
 
-async function ended(place: Place, how: string, elapsed: number): Promise<StopReport> {
-  await forgetMachine(place);
-  return { name: place.name, how, elapsed };
+function notRunning({ name }: Place, hindrance: string | null): StateError {
+  return new StateError(`${name}: it does not run${hindrance === null ? "" : `; ${hindrance}`}`, "stopped");
 }
 
-/** Removes what it left, unless somebody is starting it again at this moment: then it is theirs to clean. */
-async function forgetMachine(place: Place): Promise<void> {
+/** Writes down that it has ended, unless somebody has the lock at this moment: then the machine is theirs to clean up after. */
+async function afterwards({ folders }: Place, key: string, machine: Identity, how: string): Promise<void> {
+  const books = statePaths(folders, key);
   try {
-    await using _lock = await acquireLock(place.runtime.lock, { timeout: 0 });
-    if ((await findMachine(place)) !== null && place.address === null) return;
-    if (place.address === null) await cleanUp(place);
-    await forgetAsked(place.runtime.folder);
+    await using _lock = await acquireLock(books.lock, { timeout: 0 });
+    await noteEnd(books, machine, how);
   } catch (error) {
     if (!isErrorCode(error, "locked", "host")) throw error;
   }
+}
+
+/** When and how it ended, for `info`; what was asked of it is gone with it. */
+async function noteEnd(books: Held["books"], { process, known }: Identity, how: string): Promise<void> {
+  await forgetNotes(books);
+  const record = await readProcessRecord(books);
+  if (record !== null && record.process.pid === process?.pid && record.process.started === process.started) {
+    await writeProcessRecord(books, { ...record, ended: { at: new Date().toISOString(), why: how } });
+  }
+  // Sockets and pidfile of one that was killed.
+  if (known.folder !== null && record?.folder === known.folder) await cleanUp(known.folder, { keepWords: true }).catch((error: unknown) => {
+    if (!(error instanceof HostError)) throw error;
+  });
 }

@@ -1,100 +1,223 @@
-import { hasRuntime, hasSocket, readPid } from "../../config/runtime.ts";
-import { readTail } from "../../config/safe-file.ts";
-import { isErrorCode } from "../../errors.ts";
-import { commandLineOf, isAlive } from "../../host/threads.ts";
-import { connect, type Session } from "../../qmp/session.ts";
+import { lstat } from "node:fs/promises";
+import { basename } from "node:path";
+import { MARK_PREFIX } from "../../config/mark.ts";
+import { ownUid } from "../../config/own-user.ts";
+import { statePaths } from "../../config/runtime.ts";
+import type { Stored } from "../../config/store.ts";
+import { sha256 } from "../../digest.ts";
+import { isErrorCode, UnsafeError } from "../../errors.ts";
+import { findProcesses, folderOfProcess, type Process, processAt } from "../../host/processes.ts";
+import { isStillThere } from "../../host/signal.ts";
+import { connect } from "../../qmp/session.ts";
 import { isQueueFull } from "../../wire/errors.ts";
-import { Monitor, type MonitorTarget } from "./monitor.ts";
-import { type Place, stderrOf } from "./place.ts";
+import { findByAddress } from "./find-address.ts";
+import { isQemu, readWords, runsConfig, type QemuWords } from "./command-line.ts";
+import { adopting, Identity, StrangerError } from "./identity.ts";
+import { isSameFile, machineIdOf } from "./machine-id.ts";
+import type { Place } from "./place.ts";
+import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "./process-record.ts";
 
-/** A QEMU that is there, as far as can be told without talking to it. */
-export interface Present {
-  /** Null where only its monitor is known. */
-  readonly pid: number | null;
-  readonly control: string;
-  /** The second monitor, for those who only watch; null where there is none. */
-  readonly watch: string | null;
+/** Whether a domain's machine runs, and what else there is to know about that. */
+export interface Whereabouts {
+  /** The QEMU that runs it; null when no process does: it is stopped. */
+  readonly machine: Identity | null;
+  /** What stands in the way of a start though it does not run: somebody else has its monitor, or its id. */
+  readonly hindrance: string | null;
+  /** Names the lock, the record and the notes. */
+  readonly key: string;
 }
 
 /**
- * Looks for the domain's QEMU: the process of its pidfile, when it is alive and still the one that was started with that pidfile.
- * A transient domain is taken to be there. Null means stopped.
+ * Finds the QEMU that runs a domain: the process that was written down at its start, else any process of this host with its mark, or with its name and its
+ * words, whatever folder or session it was started from; else whoever answers at the config's monitor and proves to be it. "Stopped" means that there is none.
  */
-export async function findMachine(place: Place, ownMonitor?: string): Promise<Present | null> {
-  if (place.address !== null) return { pid: null, control: place.address, watch: null };
-  const { runtime } = place;
-  const pid = (await hasRuntime(runtime)) ? await readPid(runtime) : undefined;
-  if (pid !== undefined && (await isAlive(pid)) && (await commandLineOf(pid))?.includes(runtime.pidfile)) {
-    await Promise.all([runtime.control, runtime.watch].map(hasSocket));
-    return { pid, control: `unix:${runtime.control}`, watch: `unix:${runtime.watch}` };
+export async function findMachine(place: Place, stored: Stored | null): Promise<Whereabouts> {
+  if (place.address !== null) {
+    const machine = await findByAddress(place, place.address);
+    return { machine, hindrance: null, key: machine.known.key };
   }
-  return ownMonitor === undefined ? null : findByMonitor(`unix:${ownMonitor}`);
+  if (stored === null) return { machine: null, hindrance: null, key: `config-${sha256(place.config?.path ?? "").slice(0, 12)}` };
+  const id = await machineIdOf(stored);
+  const record = await readProcessRecord(statePaths(place.folders, id));
+  const recorded = record === null ? undefined : await recordedProcess(record, id, stored);
+  if (recorded !== undefined) return there(await identityOf(stored, [recorded], record));
+  return searched(place, stored, id);
 }
 
-/** A QEMU that somebody else started with the monitor that the config names. */
-async function findByMonitor(address: string): Promise<Present | null> {
-  try {
-    await using _session = await connect(address, { timeout: 1000 });
-  } catch (error) {
-    // Nobody listens: stopped. Somebody listens and is busy: there.
-    if (isErrorCode(error, "connect") && !isQueueFull(error)) return null;
-  }
-  return { pid: null, control: address, watch: null };
+function there(machine: Identity): Whereabouts {
+  return { machine, hindrance: null, key: machine.known.key };
 }
 
-/** What a monitor of this machine needs to know of it. */
-export function targetOf(place: Place, present: Present): MonitorTarget {
-  return { name: place.name, address: present.control, pid: present.pid, lastWords: () => lastWords(place) };
+/** A process as it was found, with what its command line says. */
+interface Found {
+  readonly process: Process;
+  readonly words: QemuWords;
 }
 
-/** Opens the control monitor, for work that changes something. `timeout`, in milliseconds, is for the whole work: where it is shorter, it counts. */
-export function openControl(place: Place, present: Present, signal?: AbortSignal, timeout: number = place.timeout): Promise<Monitor> {
-  return Monitor.open(targetOf(place, present), { timeout: Math.min(place.timeout, timeout), signal });
+/** The process of the record, if it still is that one. A mark that is not the machine's is another machine's. */
+async function recordedProcess(record: ProcessRecord, id: string, stored: Stored): Promise<Found | undefined> {
+  if (!isOfThisBoot(record) || !(await isStillThere(record.process))) return undefined;
+  const process = await processAt(record.process.pid);
+  if (process === undefined) return undefined;
+  const found = await read(process);
+  const { mark } = found.words;
+  return mark === undefined ? (record.how === "adopted" ? found : undefined) : mark.id === id || (await isSameFile(mark.path, stored.path)) ? found : undefined;
 }
 
-/** When the control monitor has not greeted by then, it is probably held by a change under way. */
-const PATIENCE = 250;
-
-/**
- * Opens a monitor to read from: the control monitor, or, when that is held by a change that waits for its guest,
- * the watchers' one. The first that greets is taken.
- */
-export async function openReader(place: Place, present: Present, options: { readonly timeout?: number; readonly signal?: AbortSignal | undefined } = {}): Promise<Session> {
-  const timeout = Math.max(1, options.timeout ?? place.timeout);
-  const enough = new AbortController();
-  const signal = options.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, options.signal]);
-  const control = connect(present.control, { timeout, signal });
-  const others = present.watch === null ? [] : [later(control, () => connect(present.watch ?? "", { timeout, signal }))];
-  const tries = [control, ...others];
-  try {
-    const session = await Promise.any(tries);
-    for (const attempt of tries) void attempt.then((it) => (it === session ? undefined : it.close()), () => undefined);
-    return session;
-  } catch (error) {
-    // The control monitor's own error says most: who may hold it, why it can't be reached.
-    throw error instanceof AggregateError ? error.errors[0] : error;
-  } finally {
-    enough.abort();
-  }
+async function read(process: Process): Promise<Found> {
+  const isRelative = process.argv.some((word) => /^(unix:|socket,.*path=)[^/]/.test(word));
+  return { process, words: readWords(process.argv, isRelative ? await folderOfProcess(process.pid) : undefined) };
 }
 
-/** Begins the second attempt when the first one has failed, or has been quiet for a while. */
-async function later<T>(first: Promise<T>, second: () => Promise<T>): Promise<T> {
-  const outcome = await new Promise<"greeted" | "failed" | "quiet">((resolve) => {
-    const timer = setTimeout(() => resolve("quiet"), PATIENCE);
-    const settled = (how: "greeted" | "failed") => () => {
-      clearTimeout(timer);
-      resolve(how);
-    };
-    first.then(settled("greeted"), settled("failed"));
+async function searched(place: Place, stored: Stored, id: string): Promise<Whereabouts> {
+  const { config } = stored;
+  const emulator = basename(config.emulator);
+  const wanted = (text: string): boolean => text.includes(MARK_PREFIX) || /qemu|kvm/i.test(text) || text.includes(emulator);
+  const processes = place.processes === undefined ? await findProcesses(wanted) : (await place.processes()).filter(({ argv }) => wanted(argv.join("\0")));
+  const all = await Promise.all(processes.map(read));
+  const verdicts = await Promise.all(all.map((each) => verdictOn(each, stored, id)));
+  const mine = innermost(all.filter((_, position) => verdicts[position] === "runs it"));
+  if (mine.length > 0) return there(await identityOf(stored, mine, null));
+  const copied = all[verdicts.indexOf("has its id")];
+  if (copied !== undefined) return { machine: null, hindrance: copiedId(copied), key: id };
+  return config.monitor === undefined ? { machine: null, hindrance: null, key: id } : atMonitor(place, stored, id, all, config.monitor);
+}
+
+type Verdict = "runs it" | "has its id" | "another";
+
+async function verdictOn({ process, words }: Found, stored: Stored, id: string): Promise<Verdict> {
+  const { config, path } = stored;
+  const { mark } = words;
+  if (!isQemu(process.argv, config.emulator) && !(mark !== undefined && (await isItsPidfile(process, words)))) return "another";
+  // Somebody else's QEMU that is like ours is no reason not to start ours; one with our mark is.
+  if (mark === undefined) return isTrusted(process.uid) && runsConfig(process.argv, words, config) ? "runs it" : "another";
+  if (await isSameFile(mark.path, path)) return "runs it";
+  if (mark.id !== id) return "another";
+  return words.name === config.name ? "runs it" : "has its id";
+}
+
+/** A process with a name that says nothing is QEMU when QEMU has written its pid where its command line says. */
+async function isItsPidfile({ pid }: Process, { options }: QemuWords): Promise<boolean> {
+  const { readTail } = await import("../../config/safe-file.ts");
+  const path = options.findLast(({ name }) => name === "pidfile")?.value;
+  return path !== undefined && (await readTail(path)).trim() === String(pid);
+}
+
+/** Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. */
+function innermost(found: readonly Found[]): readonly Found[] {
+  const parents = new Set(found.map(({ process }) => process.parent));
+  const inner = found.filter(({ process }) => !parents.has(process.pid));
+  // The outer ones come last: they know where the monitors are, where they put others in front of QEMU's own.
+  return [...inner, ...found.filter((each) => !inner.includes(each))];
+}
+
+/** Ourselves, and root: those who could do everything to the machine anyway. */
+function isTrusted(uid: number): boolean {
+  return uid === ownUid() || uid === 0;
+}
+
+async function identityOf({ config }: Stored, found: readonly Found[], record: ProcessRecord | null): Promise<Identity> {
+  const [first, second] = found;
+  if (first === undefined) throw new Error("no process was found");
+  const outer = found.at(-1) ?? first;
+  const { process, words } = first;
+  const { pid, started } = process;
+  const isTwin = second !== undefined && second.process.pid !== process.parent;
+  const trusted = record !== null || isTrusted(process.uid);
+  const sockets = await socketsOf(config.monitor, outer.words, record?.folder ?? null);
+  const why = isTwin ? `it runs twice, as process ${pid} and as process ${second.process.pid}: end one of them` : trusted ? sockets.obstacle : `process ${pid}, which says that it is this machine, belongs to user ${process.uid}`;
+  return new Identity({
+    domain: config.name,
+    name: words.mark === undefined && record === null ? config.name : null,
+    id: words.mark?.id ?? null,
+    process: { pid, started },
+    key: keyOf(process, words),
+    control: sockets.control,
+    watch: sockets.watch,
+    folder: sockets.folder,
+    obstacle: why,
+    ours: trusted && !isTwin,
   });
-  return outcome === "greeted" ? first : second();
 }
 
-/** The last lines that QEMU wrote on stderr, in one; null where it wrote none. */
-export async function lastWords(place: Place): Promise<string | null> {
-  // A QEMU in the background with a log (-D) has its stderr there from the fork on; only what it says before goes to ours.
-  const texts = await Promise.all([stderrOf(place.runtime), place.runtime.log].map((path) => readTail(path)));
-  const lines = texts.join("").trim().split("\n").slice(-3).join(" / ");
-  return lines === "" ? null : lines;
+/** The key of a process's lock: who the machine is, or, where it carries no mark, this process. */
+export function keyOf({ pid, started }: Process, { mark }: QemuWords): string {
+  return mark?.id ?? `process-${pid}-${started}`;
+}
+
+interface Sockets {
+  readonly control: string | null;
+  readonly watch: string | null;
+  readonly folder: string | null;
+  readonly obstacle: string | null;
+}
+
+/** The monitors of a QEMU: ours where it has them, else the config's own, else its first. @throws UnsafeError where one is somebody else's */
+async function socketsOf(own: string | undefined, { folder: said, monitors }: QemuWords, recorded: string | null): Promise<Sockets> {
+  const folder = recorded ?? said;
+  const paths = monitors.flatMap((each) => (each.kind === "unix" ? [each.path] : []));
+  const tcp = monitors.flatMap((each) => (each.kind === "tcp" ? [`tcp:${["", "0.0.0.0", "*"].includes(each.host) ? "127.0.0.1" : each.host === "::" ? "[::1]" : each.host}:${each.port}`] : []));
+  const path = folder !== null ? `${folder}/control.sock` : own !== undefined && paths.includes(own) ? own : paths[0];
+  if (path === undefined) {
+    const [address = null] = tcp;
+    return { control: address, watch: null, folder, obstacle: address === null ? "it was started without a QMP monitor that others can reach" : null };
+  }
+  const [control, watch] = await Promise.all([hasSocket(path), folder === null ? false : hasSocket(`${folder}/watch.sock`)]);
+  return {
+    control: `unix:${path}`,
+    watch: watch ? `unix:${folder}/watch.sock` : null,
+    folder,
+    obstacle: control ? null : `its monitor ${path} is gone, so it can only be ended`,
+  };
+}
+
+/** Whether a socket of ours, or of root's, is there. @throws UnsafeError where something else is, or somebody else's */
+async function hasSocket(path: string): Promise<boolean> {
+  const stat = await lstat(path).catch(() => undefined);
+  if (stat === undefined) return false;
+  if (!stat.isSocket()) throw new UnsafeError(path, "not a socket");
+  if (!isTrusted(stat.uid)) throw new UnsafeError(path, `belongs to user ${stat.uid}`);
+  return true;
+}
+
+function copiedId({ process, words: { name, mark } }: Found): string {
+  return `its config has the id of ${name ?? "a machine without a name"} (${mark?.path ?? ""}), which process ${process.pid} runs: a config that is copied has to lose its key "id"`;
+}
+
+/** Nobody on this host runs it, as far as /proc shows: whoever listens at the config's own monitor is it, or is in the way. */
+async function atMonitor({ folders: _, timeout }: Place, { config }: Stored, id: string, all: readonly Found[], path: string): Promise<Whereabouts> {
+  const stopped = (hindrance: string | null): Whereabouts => ({ machine: null, hindrance, key: id });
+  const stat = await lstat(path).catch(() => undefined);
+  if (stat === undefined) return stopped(null);
+  if (!stat.isSocket()) return stopped(`there is something else at its monitor ${path}`);
+  if (!isTrusted(stat.uid)) return stopped(`the socket at its monitor ${path} belongs to user ${stat.uid}`);
+  for (const { process, words } of all) {
+    const listens = await Promise.all(words.monitors.map((each) => each.kind === "unix" && isSameFile(each.path, path)));
+    if (listens.includes(true)) return stopped(inTheWay(path, { process, words }));
+  }
+  const machine = new Identity({ domain: config.name, name: config.name, id: null, mayBe: id, process: null, key: id, control: `unix:${path}`, watch: null, folder: null, obstacle: null, ours: false });
+  try {
+    await using session = await connect(`unix:${path}`, { timeout: Math.min(timeout, 1000) });
+    await machine.check(session);
+  } catch (error) {
+    if (error instanceof StrangerError) return stopped(error.message.replace(`${config.name}: `, ""));
+    // Nobody listens: stopped. Somebody listens and is busy: there.
+    if (isErrorCode(error, "connect") && !isQueueFull(error)) return stopped(null);
+  }
+  return { machine, hindrance: null, key: id };
+}
+
+function inTheWay(path: string, { process, words: { name, mark } }: Found): string {
+  const who = `${name === null ? "a QEMU without a name" : JSON.stringify(name)} (${mark === undefined ? "" : `${mark.path}, `}process ${process.pid})`;
+  return `its monitor ${path} is that of ${who}${mark === undefined ? `, which is adopted by ${adopting(process)}` : ""}`;
+}
+
+/** Other processes than `pid` that run the machine of a config, whoever they belong to. */
+export async function othersOf(stored: Stored, pid: number): Promise<readonly Process[]> {
+  const id = await machineIdOf(stored);
+  const all = await Promise.all((await findProcesses((text) => text.includes(MARK_PREFIX))).map(read));
+  const verdicts = await Promise.all(all.map((each) => verdictOn(each, stored, id)));
+  const mine = innermost(all.filter((_, position) => verdicts[position] === "runs it"));
+  const parents = new Set(mine.map(({ process }) => process.parent));
+  return mine.map(({ process }) => process).filter((process) => process.pid !== pid && !parents.has(process.pid));
 }

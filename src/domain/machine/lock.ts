@@ -1,27 +1,98 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { hasRuntime, openRuntime } from "../../config/runtime.ts";
-import { readConfig } from "../../config/store.ts";
+import { rm } from "node:fs/promises";
+import { hasFolder, openFolder, type StatePaths, statePaths } from "../../config/runtime.ts";
+import { readConfig, type Stored } from "../../config/store.ts";
+import { HostError } from "../../errors.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
-import type { ChangeOptions } from "../change.ts";
-import type { Place } from "./place.ts";
+import type { Progress } from "../change.ts";
+import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { Pulse } from "../pulse.ts";
-import { deadlineIn } from "../step.ts";
+import { findMachine } from "./find.ts";
+import type { Identity } from "./identity.ts";
+import { machineIdOf } from "./machine-id.ts";
+import type { Place } from "./place.ts";
 
 /** How long a writer waits for the one before it, in milliseconds, when it was given no time of its own. */
 export const LOCK_TIMEOUT = 60_000;
 
-/** The lock for a change, which tells that it waits. A dry run only looks, and needs none. */
-export async function lockForChange(place: Place, options: ChangeOptions): Promise<AsyncDisposable> {
-  if (options.dryRun === true) return { [Symbol.asyncDispose]: () => Promise.resolve() };
-  using pulse = new Pulse(options.onProgress);
-  pulse.enter("waiting for the writer before", deadlineIn(options.timeout ?? LOCK_TIMEOUT));
-  return await lockDomain(place, options);
+/** What a writer has under the lock: nobody else changes the machine meanwhile, and who it is was asked after the lock was there. */
+export interface Held extends AsyncDisposable {
+  readonly books: StatePaths;
+  readonly stored: Stored | null;
+  /** The QEMU that runs it; null when it is stopped. */
+  readonly machine: Identity | null;
+  /** What stands in the way of a start. */
+  readonly hindrance: string | null;
 }
 
-/** Takes the domain's lock: one writer at a time, across processes. @throws LockedError, which says whom it waited for */
-export async function lockDomain(place: Place, options: { readonly timeout?: number; readonly signal?: AbortSignal; readonly defining?: boolean }): Promise<Lock> {
-  // A config that can't be read leaves nothing behind, not even a folder to lock in.
-  if (options.defining !== true && place.config !== null && !(await hasRuntime(place.runtime))) await readConfig(place.config);
-  await openRuntime(place.runtime);
-  return acquireLock(place.runtime.lock, { timeout: options.timeout ?? LOCK_TIMEOUT, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+/** How long to wait for the lock, and whom to tell. */
+export interface LockOptions {
+  readonly timeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Only look: nothing is locked, as nothing will be changed. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/**
+ * Takes a machine's lock: one writer at a time, across processes and sessions, however it is addressed. The lock is keyed by who the machine is. That is asked again when the lock is held, as
+ * it may have been started, ended or replaced while we waited; where the answer is another one, its lock is taken instead.
+ *
+ * @throws LockedError, which says whom it waited for; ConfigError; UnsafeError
+ */
+export async function lockMachine(place: Place, options: LockOptions = {}): Promise<Held> {
+  const deadline = deadlineIn(options.timeout ?? LOCK_TIMEOUT);
+  using pulse = new Pulse(options.onProgress);
+  pulse.enter("waiting for the writer before", deadline);
+  let key = await likelyKey(place);
+  for (;;) {
+    const books = statePaths(place.folders, key);
+    const lock = options.dryRun === true ? null : await take(books, deadline, options.signal);
+    if (lock === undefined) {
+      key = await likelyKey(place);
+      continue;
+    }
+    try {
+      const stored = await readStored(place);
+      const found = await findMachine(place, stored);
+      if (found.key === key) return { books, stored, machine: found.machine, hindrance: found.hindrance, [Symbol.asyncDispose]: async () => lock?.release() };
+      key = found.key;
+    } catch (error) {
+      await lock?.release();
+      throw error;
+    }
+    await lock?.release();
+  }
+}
+
+/** Who it most probably is. A config that can't be read leaves nothing behind, not even a folder to lock in. */
+async function likelyKey(place: Place): Promise<string> {
+  const stored = await readStored(place);
+  return stored === null ? (await findMachine(place, null)).key : machineIdOf(stored);
+}
+
+async function take(books: StatePaths, deadline: Deadline, signal: AbortSignal | undefined): Promise<Lock | undefined> {
+  await openBooks(books);
+  try {
+    return await acquireLock(books.lock, { timeout: deadline.left(), ...(signal === undefined ? {} : { signal }) });
+  } catch (error) {
+    // Somebody has undefined it while we waited, and its folder is gone: who it is now is asked again.
+    if (error instanceof HostError && !(await hasFolder(books.folder))) return undefined;
+    throw error;
+  }
+}
+
+/** Makes the folder of a machine's lock, record and notes where missing. @throws UnsafeError, HostError */
+export function openBooks(books: StatePaths): Promise<void> {
+  return openFolder(books.folder);
+}
+
+/** Takes away all that was kept of a machine whose config is gone, its lock last: whoever waits for that looks again. Call it under the lock. */
+export async function forgetMachine({ folder }: StatePaths): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+}
+
+/** The config of a domain as it stands in its file; null for a transient one. @throws ConfigError */
+export async function readStored(place: Place): Promise<Stored | null> {
+  return place.config === null ? null : readConfig(place.config);
 }

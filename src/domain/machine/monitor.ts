@@ -2,17 +2,17 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { isErrorCode, messageOf } from "../../errors.ts";
 import { isAlive } from "../../host/threads.ts";
-import { connect, type Session } from "../../qmp/session.ts";
+import type { Session } from "../../qmp/session.ts";
 import { DiedError } from "../errors.ts";
-import { type Deadline, deadlineIn } from "../step.ts";
-import { inTime } from "./with-deadline.ts";
+import { type Deadline, deadlineIn } from "../model/deadline.ts";
+import { type Identity, StrangerError } from "./identity.ts";
+import { openSession } from "./open.ts";
+import { withDeadline } from "./with-deadline.ts";
 
-/** Where a machine's control monitor is, and how to learn of its end. */
+/** The machine that a monitor is of, and how to learn of its end. */
 export interface MonitorTarget {
   readonly name: string;
-  readonly address: string;
-  /** The QEMU process, where it is known: what tells a broken connection from a dead QEMU. */
-  readonly pid: number | null;
+  readonly machine: Identity;
   readonly lastWords: () => Promise<string | null>;
 }
 
@@ -34,12 +34,16 @@ export class Monitor implements AsyncDisposable {
   private constructor(target: MonitorTarget, session: Session) {
     this.target = target;
     this.#session = session;
-    this.#pid = target.pid;
+    this.#pid = target.machine.pid;
   }
 
-  /** Connects and negotiates. Errors are the session's: connect, greeting, negotiation. */
+  /**
+   * Connects, negotiates, and makes sure that it is the machine that was meant.
+   *
+   * @throws StrangerError when another QEMU answers; the session's errors: connect, greeting, negotiation
+   */
   static async open(target: MonitorTarget, options: { readonly timeout: number; readonly signal?: AbortSignal | undefined }): Promise<Monitor> {
-    return new Monitor(target, await connect(target.address, { ...options, timeout: Math.max(1, options.timeout) }));
+    return new Monitor(target, await openSession(target.machine, options));
   }
 
   /** The connection as it is now. Another one after a break: don't keep it. */
@@ -63,7 +67,7 @@ export class Monitor implements AsyncDisposable {
    * @throws DiedError when QEMU is gone, TimeoutError when there is no answer by the deadline, an abort's reason, else what the question throws
    */
   ask<T>(question: (session: Session) => Promise<T>, options: AskOptions = {}): Promise<T> {
-    return inTime((wanted) => this.#ask(question, wanted), `${this.target.name}: the monitor`, options);
+    return withDeadline((wanted) => this.#ask(question, wanted), `${this.target.name}: the monitor`, options);
   }
 
   async #ask<T>(question: (session: Session) => Promise<T>, wanted: () => boolean): Promise<T> {
@@ -83,9 +87,10 @@ export class Monitor implements AsyncDisposable {
     for (;;) {
       await this.#mustLive(cause);
       try {
-        this.#session = await connect(this.target.address, { timeout: Math.max(1, deadline.left()) });
+        this.#session = await openSession(this.target.machine, { timeout: deadline.left() });
         return;
       } catch (error) {
+        if (error instanceof StrangerError) throw this.#died(null, error);
         if (deadline.left() === 0) throw error;
         if (this.#pid === null && isErrorCode(error, "connect")) throw this.#died(null, cause);
       }
@@ -102,11 +107,13 @@ export class Monitor implements AsyncDisposable {
   async renew(timeout: number): Promise<void> {
     await this.#mustLive("its monitor says nothing");
     void this.#session.close();
-    this.#session = await connect(this.target.address, { timeout: Math.max(1, timeout) });
+    this.#session = await openSession(this.target.machine, { timeout }).catch((error: unknown) => {
+      throw error instanceof StrangerError ? this.#died(null, error) : error;
+    });
   }
 
   async #mustLive(cause: unknown): Promise<void> {
-    if (this.#pid === null || (await isAlive(this.#pid))) return;
+    if (this.target.machine.process !== null ? await this.target.machine.isThere() : this.#pid === null || (await isAlive(this.#pid))) return;
     throw this.#died(await this.target.lastWords(), cause);
   }
 

@@ -1,5 +1,13 @@
 import { TimeoutError } from "../../qmp/errors.ts";
-import type { Deadline } from "../step.ts";
+import type { Deadline } from "../model/deadline.ts";
+
+/** Until when to wait. */
+export interface WaitOptions {
+  readonly by?: Deadline;
+  readonly signal?: AbortSignal | undefined;
+  /** What it gets at least, in milliseconds; 0 for what is only looked at, where no answer by the deadline is the answer. */
+  readonly least?: number;
+}
 
 /** What a question gets at least, in milliseconds: a deadline that has passed is a reason to wait no longer, not one to look away. */
 export const LEAST = 2000;
@@ -10,8 +18,8 @@ export const LEAST = 2000;
  *
  * @throws TimeoutError, the signal's reason, else what the work throws
  */
-export function inTime<T>(work: (wanted: () => boolean) => Promise<T>, what: string, { by, signal }: { readonly by?: Deadline; readonly signal?: AbortSignal | undefined }): Promise<T> {
-  const time = by === undefined ? undefined : Math.max(LEAST, by.left());
+export function withDeadline<T>(work: (wanted: () => boolean) => Promise<T>, what: string, { by, signal, least = LEAST }: WaitOptions): Promise<T> {
+  const time = by === undefined ? undefined : Math.max(least, by.left());
   let wanted = true;
   return new Promise<T>((resolve, reject) => {
     const giveUp = (why: unknown): void => {

@@ -1,0 +1,65 @@
+import { HostError, isErrorCode } from "../../errors.ts";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Launched } from "./launch.ts";
+import { causeOf } from "./ended.ts";
+
+/** How long a guest has to live to count as started, in milliseconds: one that powers off at once takes less. */
+const ALIVE = 100;
+/** How long QEMU may take to end when its guest has powered off. */
+const END = 2000;
+
+/**
+ * Lets a prepared machine go, and makes sure that it goes. Nothing is asked of QEMU after `cont`: a command that comes while its guest powers off makes 5.2 abort and 7.2
+ * hang for good (measured), so its events are listened to. RESUME comes before the answer to `cont`.
+ *
+ * @throws HostError when it has ended, or stopped, right after its start
+ */
+export async function letGo(launched: Pick<Launched, "monitor" | "machine" | "howItEnded">, name: string): Promise<void> {
+  const { session } = launched.monitor;
+  using events = session.events(["RESUME", "SHUTDOWN", "STOP"]);
+  const seen = listen(events);
+  try {
+    await session.execute("cont");
+  } catch (error) {
+    if (!isErrorCode(error, "closed")) throw error;
+  }
+  const late = new AbortController();
+  await Promise.race([seen.end, wait(ALIVE, undefined, { signal: late.signal }).catch(() => undefined)]);
+  late.abort();
+  if (seen.shutdown !== null || seen.closed) throw new HostError(`${name}: it ended right after its start: ${await endOf(launched, seen.shutdown)}`);
+  if (seen.stopped) throw new HostError(`${name}: it was let go, and has stopped again at once`);
+}
+
+interface Seen {
+  shutdown: string | null;
+  stopped: boolean;
+  closed: boolean;
+  /** Resolves when the machine has ended or stopped. */
+  readonly end: Promise<void>;
+}
+
+function listen(events: AsyncIterable<{ readonly event: string; readonly data?: unknown }>): Seen {
+  const seen = { shutdown: null as string | null, stopped: false, closed: false };
+  const follow = async (): Promise<void> => {
+    try {
+      for await (const { event, data } of events) {
+        if (event === "SHUTDOWN") seen.shutdown = (data as { readonly reason?: string } | undefined)?.reason ?? "";
+        if (event === "STOP") seen.stopped = true;
+        if (event !== "RESUME") return;
+      }
+    } catch {
+      seen.closed = true;
+    }
+  };
+  return Object.assign(seen, { end: follow() });
+}
+
+/** By SHUTDOWN's reason where it came, else by what QEMU left behind. */
+async function endOf({ machine, howItEnded }: Pick<Launched, "machine" | "howItEnded">, reason: string | null): Promise<string> {
+  if (!(await machine.hasEnded({ timeout: END }))) {
+    // 7.2 can hang at its end; a signal frees it.
+    await machine.signal("SIGTERM");
+    await machine.hasEnded({ timeout: END });
+  }
+  return reason === null ? howItEnded() : `${causeOf(reason)} (SHUTDOWN, ${reason})`;
+}

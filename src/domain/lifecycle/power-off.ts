@@ -1,0 +1,89 @@
+import { isErrorCode, QmpctlError } from "../../errors.ts";
+import { StateError } from "../errors.ts";
+import type { Identity } from "../machine/identity.ts";
+import { lastWords } from "../machine/last-words.ts";
+import { Monitor } from "../machine/monitor.ts";
+import type { Place } from "../machine/place.ts";
+import type { Deadline } from "../model/deadline.ts";
+import { causeOf } from "./ended.ts";
+import type { StopOptions } from "./stop.ts";
+
+/** A guest that is still booting misses the power button: it is pressed again this often, in milliseconds. */
+const PRESS_AGAIN = 5000;
+/** How long a QEMU may take to end when it has said that it does: with -no-shutdown it stays, and 7.2 can hang at it. */
+const END = 1000;
+
+/**
+ * Asks the guest to power off until it does, and gives what ended the machine. Nothing is asked of a QEMU that has said that it ends (SHUTDOWN): a command that comes meanwhile makes 5.2
+ * abort and 7.2 hang (measured).
+ *
+ * @throws StateError when the guest does not run; QmpctlError `timeout` when it ignores the button
+ */
+export async function powerOff(place: Place, machine: Identity, deadline: Deadline, options: StopOptions): Promise<string> {
+  const target = { name: place.name, machine, lastWords: () => lastWords(machine.known.folder) };
+  await using monitor = await Monitor.open(target, { timeout: Math.min(place.timeout, Math.max(1, deadline.left())), signal: options.signal });
+  const { status } = await monitor.session.execute("query-status", undefined, { signal: options.signal });
+  if (status === "paused" || status === "prelaunch") {
+    throw new StateError(`${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`, "paused");
+  }
+  // With -no-shutdown QEMU stays when the guest has powered off.
+  if (status === "shutdown") return quitNow(monitor, machine, "the guest had powered off");
+  using events = monitor.session.events(["SHUTDOWN"]);
+  const ending = firstShutdown(events);
+  while (deadline.left() > 0) {
+    await press(monitor, options);
+    const reason = await Promise.race([ending, gone(machine, monitor, Math.min(PRESS_AGAIN, deadline.left()), deadline, options)]);
+    if (reason === undefined) continue;
+    return finish(monitor, machine, reason === null ? "the guest powered off" : reason.startsWith("guest-shutdown") || reason === "" ? "the guest powered off" : causeOf(reason));
+  }
+  throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${deadline.timeout} ms; it may ignore the power button, and \`qmpctl destroy ${place.name}\` ends it all the same`);
+}
+
+/** The reason of the first SHUTDOWN; null when the connection ended without one. */
+async function firstShutdown(events: AsyncIterable<{ readonly data?: unknown }>): Promise<string | null> {
+  try {
+    for await (const { data } of events) return (data as { readonly reason?: string } | undefined)?.reason ?? "";
+  } catch {
+    // The connection has ended, and QEMU most probably too.
+  }
+  return null;
+}
+
+async function press(monitor: Monitor, { signal, onAsked }: StopOptions): Promise<void> {
+  try {
+    await monitor.session.execute("system_powerdown", undefined, { signal });
+    onAsked?.();
+  } catch (error) {
+    if (!isErrorCode(error, "closed")) throw error;
+  }
+}
+
+/** Waits for the end of the process, or, where it is elsewhere, of the connection: null then, undefined when it has not come. */
+async function gone(machine: Identity, monitor: Monitor, timeout: number, deadline: Deadline, { signal, onProgress }: StopOptions): Promise<null | undefined> {
+  const onLook = (): void => onProgress?.({ what: "shutdown", actual: "running", wanted: "stopped", elapsed: deadline.elapsed(), timeout: deadline.timeout });
+  if (machine.process !== null) return (await machine.hasEnded({ timeout, signal, onLook })) ? null : undefined;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(undefined), timeout);
+    const stop = (): void => reject(signal?.reason as Error);
+    signal?.addEventListener("abort", stop, { once: true });
+    void monitor.session.closed.then(() => resolve(null)).finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+    });
+  });
+}
+
+/** Waits until a QEMU that has said that it ends has ended, and helps where it does not. */
+async function finish(monitor: Monitor, machine: Identity, how: string): Promise<string> {
+  if (machine.process === null || (await machine.hasEnded({ timeout: END }))) return how;
+  return quitNow(monitor, machine, how);
+}
+
+async function quitNow({ session }: Monitor, machine: Identity, how: string): Promise<string> {
+  await session.execute("quit", undefined, { timeout: END }).catch((error: unknown) => {
+    if (!isErrorCode(error, "closed", "timeout")) throw error;
+  });
+  // One that hangs at its end is freed by a signal.
+  if (machine.process !== null && !(await machine.hasEnded({ timeout: END }))) await machine.signal("SIGTERM");
+  return how;
+}

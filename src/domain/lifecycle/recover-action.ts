@@ -1,0 +1,56 @@
+import type { ChangeOptions } from "../change.ts";
+import { StateError } from "../errors.ts";
+import { type ActionRecord, isMachineThere, removeRecord } from "../journal.ts";
+import { findMachine } from "../machine/find.ts";
+import { lastWords } from "../machine/last-words.ts";
+import type { Held } from "../machine/lock.ts";
+import { Monitor } from "../machine/monitor.ts";
+import type { Place } from "../machine/place.ts";
+import { deadlineIn } from "../model/deadline.ts";
+import { letGo } from "./let-go.ts";
+import { prepareMachine, START_TIMEOUT, startMachine } from "./start.ts";
+import { destroyLocked, SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
+
+/**
+ * Resolves a start, a restart or a shutdown whose writer died: brings it to its end, or takes back what can be. Says what was done, in words that stand behind the domain's name.
+ */
+export async function recoverAction(place: Place, held: Held, record: ActionRecord, how: "finish" | "undo" | "forget", options: ChangeOptions): Promise<string> {
+  if (how === "forget") return `the interrupted ${record.action} is forgotten, and the machine left as it is`;
+  const old = record.machine !== null && (await isMachineThere(record)) === true;
+  const word = options.dryRun === true ? "would be" : "is";
+  const isNew = held.machine !== null && !old;
+  if (how === "undo") {
+    if (!isNew || record.action === "shutdown") return old ? `the guest may have been asked to shut down, which can't be taken back: the ${record.action} ${word} given up, and the machine runs` : `nothing is left to undo: the machine is stopped`;
+    if (options.dryRun !== true) await destroyLocked(place, held);
+    return `the half-started machine ${word} ended${record.action === "restart" ? "; the one before it has ended too, which can't be taken back: qmpctl start starts it" : ""}`;
+  }
+  if (options.dryRun === true) return `the ${record.action} would be brought to its end`;
+  return finish(place, held, record, old, options);
+}
+
+async function finish(place: Place, held: Held, record: ActionRecord, old: boolean, { signal, onProgress, timeout }: ChangeOptions): Promise<string> {
+  const options = { signal, onProgress, paused: record.paused };
+  if (old) {
+    await shutdownLocked(place, held, deadlineIn(timeout ?? SHUTDOWN_TIMEOUT), options);
+    if (record.action === "shutdown") return "the shutdown is brought to its end";
+  }
+  if (record.action === "shutdown") return "the machine is stopped";
+  const found = await findMachine(place, held.stored);
+  const now: Held = { ...held, machine: found.machine, hindrance: found.hindrance };
+  if (now.machine === null) {
+    await removeRecord(held.books);
+    const { pid } = await startMachine(place, now, { ...options, timeout });
+    return `the machine is started, pid ${pid}`;
+  }
+  await goOn(place, now, record.paused, timeout ?? START_TIMEOUT, signal);
+  return `the ${record.action} is brought to its end: what its config says is applied${record.paused ? ", and it is paused, as asked" : ", and it runs"}`;
+}
+
+/** Makes a machine that was launched, and left stopped, what its config says, and lets it go. */
+async function goOn(place: Place, { machine, stored, books }: Held, paused: boolean, timeout: number, signal: AbortSignal | undefined): Promise<void> {
+  if (machine === null || stored === null) throw new StateError(`${place.name}: it has no config to go by`, "unreachable");
+  const target = { name: place.name, machine, lastWords: () => lastWords(machine.known.folder) };
+  await using monitor = await Monitor.open(target, { timeout: Math.min(place.timeout, timeout), signal });
+  await prepareMachine(place, { books, stored }, monitor);
+  if (!paused) await letGo({ monitor, machine, howItEnded: async () => (await lastWords(machine.known.folder)) ?? "nobody knows why" }, place.name);
+}

@@ -1,0 +1,80 @@
+import { access } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { LaunchConfig } from "../../config/launch.ts";
+import { type Option, parseKeyValues, splitOptions } from "../../config/options.ts";
+import type { Stored } from "../../config/store.ts";
+import { HostError } from "../../errors.ts";
+import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
+import { findProgram } from "../../host/programs.ts";
+import { onlineCpus } from "../../host/taskset.ts";
+import { StateError } from "../errors.ts";
+
+/** Options whose whole argument is a file that has to be there; "" is a bare word, a disk image. */
+const FILE_OPTIONS: ReadonlySet<string> = new Set(["", "kernel", "initrd", "dtb", "hda", "hdb", "hdc", "hdd", "cdrom", "fda", "fdb", "sd", "mtdblock", "readconfig"]);
+/** Those that are looked for in QEMU's own folders too, unless they are paths. */
+const SEARCHED: ReadonlySet<string> = new Set(["bios", "pflash"]);
+/** Options with such a file among their keys. */
+const FILE_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["drive", ["file"]],
+  ["blockdev", ["filename", "file.filename"]],
+  ["smbios", ["file"]],
+  ["fw_cfg", ["file"]],
+]);
+
+/**
+ * Checks what can be checked of a start before anything is done: its emulator, the files that its args name, the CPUs that it is pinned to. For a
+ * restart that is before the running machine is asked to go.
+ *
+ * @throws HostError without the emulator; StateError with all that is missing
+ */
+export async function mustBeStartable({ config, path }: Stored): Promise<void> {
+  const program = findProgram(config.emulator);
+  if ("why" in program) throw new HostError(`${config.name}: ${config.emulator}: ${program.why}`, { command: [config.emulator] });
+  const folder = dirname(path);
+  const files = filesOf(config.args);
+  const there = await Promise.all(files.map((file) => access(resolve(folder, file)).then(() => true, () => false)));
+  const missing = [...files.filter((_, position) => there[position] !== true).map((file) => `${resolve(folder, file)}: there is no such file`), ...(await absentCpus(config))];
+  if (missing.length > 0) throw new StateError(`${config.name}: it can't start, and nothing was touched: ${missing.join("; ")}`, "unstartable");
+}
+
+async function absentCpus({ vcpus: { pin, current } }: LaunchConfig): Promise<readonly string[]> {
+  const pins = Object.entries(pin).filter(([vcpu]) => Number(vcpu) < current);
+  const online = pins.length === 0 ? new Set<number>() : await onlineCpus();
+  return pins.flatMap(([vcpu, cpus]) => {
+    const absent = new Set([...parseCpuList(cpus)].filter((cpu) => !online.has(cpu)));
+    return absent.size === 0 ? [] : [`vCPU ${vcpu} is pinned to CPU ${formatCpuList(absent)}, which this host does not have online`];
+  });
+}
+
+/** The files that QEMU opens at its start, as its command line names them. */
+export function filesOf(args: readonly string[]): readonly string[] {
+  return splitOptions(args).flatMap(filesIn).filter(isFile);
+}
+
+function filesIn({ name, value, words }: Option): readonly string[] {
+  if (FILE_OPTIONS.has(name)) return [value ?? words[0] ?? ""];
+  if (SEARCHED.has(name)) return value?.includes("/") === true ? [value] : [];
+  const keys = FILE_KEYS.get(name);
+  if (keys === undefined || value === undefined) return [];
+  if (value.trimStart().startsWith("{")) return filenamesIn(value);
+  const values = parseKeyValues(value, name === "blockdev" ? "driver" : "name");
+  return keys.flatMap((key) => values.get(key) ?? []);
+}
+
+function filenamesIn(json: string): readonly string[] {
+  try {
+    const found: string[] = [];
+    JSON.parse(json, (key, value: unknown) => {
+      if (key === "filename" && typeof value === "string") found.push(value);
+      return value;
+    });
+    return found;
+  } catch {
+    return []; // QEMU says what is wrong with it
+  }
+}
+
+/** Not what QEMU reads by a protocol (`nbd:…`, `http://…`, `fat:rw:…`, `json:…`), nor what another program hands it. */
+function isFile(file: string): boolean {
+  return file !== "" && !/^[a-zA-Z][\w+.-]*:/.test(file) && !file.startsWith("/dev/fd");
+}

@@ -1,0 +1,84 @@
+import { basename, dirname, resolve } from "node:path";
+import { sharedArgs } from "../../config/command-line.ts";
+import type { LaunchConfig } from "../../config/launch.ts";
+import { type Mark, markOf } from "../../config/mark.ts";
+import { type Listening, listeningMonitors } from "../../config/monitors.ts";
+import { type Option, parseKeyValues, splitOptions } from "../../config/options.ts";
+
+/** What a QEMU's command line says of it. */
+export interface QemuWords {
+  readonly name: string | null;
+  readonly mark: Mark | undefined;
+  readonly options: readonly Option[];
+  /** Its QMP monitors, in the order of the command line. */
+  readonly monitors: readonly Listening[];
+  /** The run-time folder, where it was started by us: the one of its pidfile and its control monitor. */
+  readonly folder: string | null;
+}
+
+/** Programs that run what one of the words after them names: a script's interpreter, the dynamic linker called by hand. */
+const INTERPRETERS = /^(node|(ba|da|z|k)?sh|python3?|perl|env|ld(-.*)?\.so.*)$/;
+/** How far behind such a program that word may be. */
+const REACH = 4;
+
+/**
+ * Whether a command line is that of a QEMU: its program, or the script that an interpreter runs, is called so, or is the emulator of a
+ * config. What only has QEMU's words among its arguments (`tail -f`, `timeout`, `sudo`) is none.
+ */
+export function isQemu(argv: readonly string[], emulator?: string): boolean {
+  return programAt(argv, emulator) !== undefined;
+}
+
+/** Where QEMU's own program stands in a command line; undefined where it is not one of QEMU. */
+function programAt(argv: readonly string[], emulator?: string): number | undefined {
+  const reach = INTERPRETERS.test(basename(argv[0] ?? "")) ? REACH : 1;
+  const position = argv.slice(0, reach).findIndex((word) => !/\s/.test(word) && (/qemu|kvm/i.test(basename(word)) || (emulator !== undefined && basename(word) === basename(emulator))));
+  return position < 0 ? undefined : position;
+}
+
+/** Reads a QEMU's command line. `folder` is the one that it was started in: relative paths of sockets are meant from there. */
+export function readWords(argv: readonly string[], folder?: string): QemuWords {
+  const options = splitOptions(argv.slice((programAt(argv) ?? 0) + 1));
+  const monitors = listeningMonitors(options).map((each) => (each.kind === "unix" && folder !== undefined ? { ...each, path: resolve(folder, each.path) } : each));
+  return { name: nameOf(options), mark: markOf(options), options, monitors, folder: ourFolder(options, monitors) };
+}
+
+function nameOf(options: readonly Option[]): string | null {
+  const value = options.findLast(({ name }) => name === "name")?.value;
+  return value === undefined ? null : (parseKeyValues(value, "guest").get("guest") ?? null);
+}
+
+function ourFolder(options: readonly Option[], monitors: readonly Listening[]): string | null {
+  const pidfile = options.findLast(({ name }) => name === "pidfile")?.value;
+  if (pidfile === undefined || basename(pidfile) !== "pid") return null;
+  const folder = dirname(pidfile);
+  return monitors.some((each) => each.kind === "unix" && each.path === `${folder}/control.sock`) ? folder : null;
+}
+
+/**
+ * Whether a QEMU without a mark runs this config: it has its name, or none, and either all the words that are not ours to change, or the
+ * config's monitor. One of the same name that writes the same disk is the same machine too, whatever else was edited since.
+ */
+export function runsConfig(argv: readonly string[], words: QemuWords, config: LaunchConfig): boolean {
+  if (words.name !== null && words.name !== config.name) return false;
+  if (config.monitor !== undefined && words.monitors.some((each) => each.kind === "unix" && each.path === config.monitor)) return true;
+  if (sameWords(sharedArgs(argv.slice((programAt(argv, config.emulator) ?? 0) + 1)), config.args)) return true;
+  const disks = new Set(disksOf(splitOptions(config.args)));
+  return words.name === config.name && disksOf(words.options).some((disk) => disks.has(disk));
+}
+
+function sameWords(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((word, position) => word === other[position]);
+}
+
+/** The files that a machine writes as its disks; those that it only reads are shared by many. */
+function disksOf(options: readonly Option[]): readonly string[] {
+  return options.flatMap(({ name, value = "" }) => {
+    if (/^hd[a-d]$/.test(name)) return [value];
+    if (name !== "drive" && name !== "blockdev") return [];
+    const values = parseKeyValues(value, "driver");
+    const readOnly = ["on", "true", "yes", "y"].includes(values.get("readonly") ?? values.get("read-only") ?? "off") || values.get("media") === "cdrom";
+    const file = values.get("file") ?? values.get("filename") ?? values.get("file.filename");
+    return file === undefined || file === "" || readOnly || file.startsWith("/dev/null") ? [] : [file];
+  });
+}

@@ -1,0 +1,67 @@
+import { resolve } from "node:path";
+import { sha256 } from "../../digest.ts";
+import { listenersOnTcp, listenersOnUnix, listeningOf } from "../../host/listeners.ts";
+import { findProcesses, folderOfProcess, type Process, processAt } from "../../host/processes.ts";
+import { isLoopback, parseTarget, type Target } from "../../wire/address.ts";
+import { isQemu, readWords, type QemuWords } from "./command-line.ts";
+import { Identity } from "./identity.ts";
+import { isSameFile } from "./machine-id.ts";
+import type { Place } from "./place.ts";
+
+/**
+ * The QEMU behind a monitor's address. On this host its process is found by what its command line says it listens on, else by who holds
+ * the socket: so one machine has one lock, by whichever of its monitors and in whatever spelling it is addressed. One elsewhere is known by its address until it is asked.
+ */
+export async function findByAddress({ name }: Pick<Place, "name">, address: string): Promise<Identity> {
+  const process = await processAtAddress(address);
+  const mark = process?.words.mark;
+  return new Identity({
+    domain: name,
+    name: null,
+    id: mark?.id ?? null,
+    process: process === undefined ? null : { pid: process.process.pid, started: process.process.started },
+    key: process === undefined ? `monitor-${sha256(address).slice(0, 12)}` : (mark?.id ?? `process-${process.process.pid}-${process.process.started}`),
+    control: address,
+    watch: null,
+    folder: process?.words.folder ?? null,
+    obstacle: null,
+    ours: process !== undefined,
+  });
+}
+
+interface Found {
+  readonly process: Process;
+  readonly words: QemuWords;
+  /** The folder that it works in, where we may know. */
+  readonly folder: string | undefined;
+}
+
+async function processAtAddress(address: string): Promise<Found | undefined> {
+  const target = parseTarget(address);
+  if (target.kind !== "unix" && !(target.kind === "tcp" && isLoopback(target.host))) return undefined;
+  const all = await Promise.all((await findProcesses((text) => /qemu|kvm|qmpctl-/i.test(text))).filter(({ argv }) => isQemu(argv)).map(read));
+  const listens = await Promise.all(all.map((each) => listensAt(each, target)));
+  // A second QEMU on the same path has taken it from the first.
+  const found = all.filter((_, position) => listens[position]).sort((a, b) => a.process.started - b.process.started).at(-1);
+  if (found !== undefined) return found;
+  const [holder] = target.kind === "unix" ? await listenersOnUnix(target.path) : await listenersOnTcp(target.port);
+  const process = holder === undefined ? undefined : await processAt(holder);
+  return process === undefined ? undefined : read(process);
+}
+
+/**
+ * Whether a QEMU listens at an address, by the sockets that it holds: the same path on its command line can mean another file, and the same port another one, where it
+ * runs in namespaces of its own. Of somebody else's QEMU only the command line can be seen.
+ */
+async function listensAt({ process, words, folder }: Found, target: Target): Promise<boolean> {
+  const held = await listeningOf(process.pid);
+  if (target.kind === "tcp") return held === undefined ? words.monitors.some((each) => each.kind === "tcp" && each.port === target.port) : held.tcp.includes(target.port);
+  if (target.kind !== "unix") return false;
+  const paths = held === undefined ? words.monitors.flatMap((each) => (each.kind === "unix" ? [each.path] : [])) : held.unix.map((path) => resolve(folder ?? "/", path));
+  return (await Promise.all(paths.map((path) => isSameFile(path, target.path)))).includes(true);
+}
+
+async function read(process: Process): Promise<Found> {
+  const folder = await folderOfProcess(process.pid);
+  return { process, words: readWords(process.argv, folder), folder };
+}

@@ -1,0 +1,25 @@
+import { stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import type { Stored } from "../../config/store.ts";
+import { sha256 } from "../../digest.ts";
+
+/**
+ * Who the machine of a config is: its key `id`, which `define` makes. A config without one, written by hand or by an earlier version, is told by its place in
+ * the file system: the folder's device and inode with the file's name, so that a bind mount, a symlink or another spelling is the same.
+ */
+export async function machineIdOf({ config, path }: Stored): Promise<string> {
+  if (config.id !== undefined) return config.id;
+  const { dev, ino } = await stat(dirname(path), { bigint: true });
+  return uuidFrom(sha256(`${dev}:${ino}:${basename(path)}`));
+}
+
+function uuidFrom(hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
+}
+
+/** Whether two paths lead to the same file, however they are spelled. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  if (one === other) return true;
+  const [first, second] = await Promise.all([one, other].map((path) => stat(path, { bigint: true }).catch(() => undefined)));
+  return first !== undefined && second !== undefined && first.dev === second.dev && first.ino === second.ino;
+}

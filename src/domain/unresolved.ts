@@ -1,0 +1,70 @@
+import type { StatePaths } from "../config/runtime.ts";
+import { sweepLeftovers, type Stored } from "../config/store.ts";
+import { LockedError } from "../host/lock.ts";
+import { commandOf, isAlive } from "../host/threads.ts";
+import { InterruptedActionError, InterruptedError, interruptedFrom } from "./interrupted.ts";
+import { type ActionRecord, isAbout, isMachineThere, isUnderWay, type Journal, readRecord, removeRecord } from "./journal.ts";
+import type { Held } from "./machine/lock.ts";
+import type { Place } from "./machine/place.ts";
+import { openFor, readFacts } from "./opened.ts";
+import { deadlineIn } from "./model/deadline.ts";
+import type { Facts } from "./resource.ts";
+
+/** How long a machine may take to say how it stands, in milliseconds. */
+const LOOK = 5000;
+
+/** The record of a change or an action whose writer died, if something is left to be resolved; null where there is none. Looks only, and needs no lock. */
+export async function unresolved({ name }: Pick<Place, "name">, books: StatePaths, stored: Stored | null, facts: Facts): Promise<Journal | ActionRecord | null> {
+  const record = await readRecord(books, name);
+  if (record === null || (await isUnderWay(record)) || !(await isAbout(record, stored))) return null;
+  return "action" in record && (await isOver(record, facts)) ? null : record;
+}
+
+/** Whether an action came to its end all the same, or nothing is left of it: then there is nothing to resolve. */
+async function isOver(record: ActionRecord, { state, live }: Facts): Promise<boolean> {
+  const isUp = live !== null && live.status !== "prelaunch";
+  const old = record.machine !== null && (await isMachineThere(record)) === true;
+  switch (record.action) {
+    case "start":
+      // Paused is how QEMU is launched, too.
+      return state === "stopped" || (isUp && !record.paused);
+    case "shutdown":
+      return !old;
+    case "restart":
+      return !old && isUp && !record.paused;
+  }
+}
+
+/**
+ * The record that has to be resolved before anything else is done to the machine, under its lock. What is not this config's, or is over, is taken away.
+ *
+ * @throws LockedError when its writer lives: somebody took its lock file away
+ */
+export async function recordToResolve(place: Place, held: Held): Promise<{ readonly record: Journal | ActionRecord; readonly facts: Facts } | null> {
+  const record = await readRecord(held.books, place.name);
+  if (record === null) return null;
+  if (await isUnderWay(record)) throw new LockedError(held.books.lock, 0, { pid: record.writer, command: await commandOf(record.writer), since: record.since });
+  const facts = await look(place, held);
+  if (await isAbout(record, held.stored)) if (!("action" in record) || !(await isOver(record, facts))) return { record, facts };
+  await removeRecord(held.books);
+  return null;
+}
+
+async function look(place: Place, held: Held): Promise<Facts> {
+  await using monitor = await openFor(place, held, { timeout: LOOK });
+  return readFacts(place, held, monitor, { by: deadlineIn(LOOK) });
+}
+
+/** Where a writer died in the middle, nobody may build on what it left before that is resolved. @throws InterruptedError, InterruptedActionError, LockedError */
+export async function refuseUnresolved(place: Place, held: Held): Promise<void> {
+  const found = await recordToResolve(place, held);
+  if (found === null) return;
+  const { record, facts } = found;
+  if ("action" in record) throw new InterruptedActionError(place.name, record);
+  throw new InterruptedError(await interruptedFrom(place.name, record, facts, held.stored?.text ?? null));
+}
+
+/** Takes away what writers that died left beside a config. Under the lock there is no living one, unless somebody took the lock file away. */
+export async function sweep(stored: Stored | null): Promise<void> {
+  if (stored !== null) await sweepLeftovers(stored.place, isAlive);
+}

@@ -1,0 +1,73 @@
+import { open } from "node:fs/promises";
+import { kill, umask } from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
+import { messageOf } from "../errors.ts";
+import { childProcesses } from "./programs.ts";
+
+/** How a program ended. */
+export interface ProgramEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A program that runs in the background, in a session of its own: it outlives us, and no terminal's signals reach it. */
+export interface Background {
+  readonly pid: number;
+  /** Resolves when it has ended, as long as we live. Never rejects. */
+  readonly ended: Promise<ProgramEnd>;
+  /** Ends it, and what it has started: asks first, then insists. Resolves when it has ended. */
+  end(): Promise<void>;
+}
+
+/** How long a program may take to end when it was asked to, in milliseconds. */
+const GRACE = 2000;
+
+/** What QEMU's own `-daemonize` sets: its sockets and files are not for everybody. */
+const UMASK = 0o027;
+
+/**
+ * Starts a program in the background, in the folder `cwd`. What it writes on stdout and stderr goes to a new file `output`: it keeps that when we are gone. Without QEMU's
+ * `-daemonize`, which its sandbox forbids, and which keeps its words and its exit status from us.
+ *
+ * @throws Error of the system where it can't be run, with its code: ENOENT, EACCES
+ */
+export async function startInBackground(program: string, words: readonly string[], { cwd, output }: { readonly cwd: string; readonly output: string }): Promise<Background> {
+  await using file = await open(output, "ax", 0o600);
+  const before = umask(UMASK);
+  let child: ReturnType<ReturnType<typeof childProcesses>["spawn"]>;
+  try {
+    child = childProcesses().spawn(program, words, { cwd, detached: true, stdio: ["ignore", file.fd, file.fd] });
+  } finally {
+    umask(before);
+  }
+  const ended = new Promise<ProgramEnd>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+  child.on("error", () => {});
+  child.unref();
+  const pid = child.pid ?? 0;
+  const end = async (): Promise<void> => {
+    signalGroup(pid, "SIGTERM");
+    if (await isOver(ended, GRACE)) return signalGroup(pid, "SIGKILL");
+    signalGroup(pid, "SIGKILL");
+    await ended;
+  };
+  return { pid, ended, end };
+}
+
+async function isOver(ended: Promise<ProgramEnd>, timeout: number): Promise<boolean> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([ended.then(() => true), wait(timeout, false, { signal: late.signal })]);
+  } finally {
+    late.abort();
+  }
+}
+
+/** The program and all that it started: it is the leader of its group. */
+function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    kill(-pid, signal);
+  } catch (cause) {
+    if ((cause as { readonly code?: string }).code !== "ESRCH") throw new Error(`process group ${pid}: ${signal} was not sent: ${messageOf(cause)}`, { cause });
+  }
+}
