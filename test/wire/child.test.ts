@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,6 +6,7 @@ import { expect, test } from "vitest";
 import { HostError } from "../../src/errors.ts";
 import { connect } from "../../src/qmp/session.ts";
 import { spawnQemu } from "../../src/qmp/spawn.ts";
+import { endChildren, killChildren } from "../../src/wire/children.ts";
 import { ConnectError } from "../../src/wire/errors.ts";
 import { GREETING, rejection } from "../qmp/peer.ts";
 
@@ -115,4 +117,101 @@ test("an emulator that does start, and greets in another way, is not said to hav
 test("an emulator that does not start says why, in its own words", async () => {
   const error = await rejection(spawnQemu(process.execPath, ["-e", "console.error('qemu: no such machine'); process.exitCode = 1", "--"]));
   expect(error).toMatchObject({ code: "greeting", message: `${process.execPath}: it did not start: qemu: no such machine` });
+});
+
+/** A program that takes no notice of being asked to end, nor of the end of its input; it writes its pid to a file. */
+const STUBBORN = `
+for (const name of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(name, () => {});
+const [, pidfile, how] = process.argv;
+require("node:fs").writeFileSync(pidfile, String(process.pid));
+if (how === "greets") process.stdout.write(${JSON.stringify(`${JSON.stringify(GREETING)}\r\n`)});
+if (how === "garbage") process.stdout.write("SSH-2.0-OpenSSH_9.2\\r\\n");
+require("node:readline").createInterface({ input: process.stdin }).on("line", (text) => process.stdout.write(JSON.stringify({ return: {}, id: JSON.parse(text).id }) + "\\r\\n"));
+setInterval(() => {}, 1000);
+`;
+
+interface Stubborn extends AsyncDisposable {
+  readonly command: (how: string) => string[];
+  /** Resolves when the program runs. */
+  runs(): Promise<number>;
+  /** Whether there is no such process any more; one that nobody waited for has ended too. */
+  gone(): boolean;
+}
+
+async function stubborn(): Promise<Stubborn> {
+  const folder = await mkdtemp(join(tmpdir(), "qmp-"));
+  const pidfile = join(folder, "pid");
+  const pid = (): number => (existsSync(pidfile) ? Number(readFileSync(pidfile, "utf8")) : 0);
+  const gone = (): boolean => pid() > 0 && !/^State:\s+[^Z]/m.test(existsSync(`/proc/${pid()}/status`) ? readFileSync(`/proc/${pid()}/status`, "utf8") : "");
+  return {
+    command: (how) => [process.execPath, "-e", STUBBORN, pidfile, how],
+    runs: async () => {
+      await expect.poll(pid, { timeout: 10_000 }).toBeGreaterThan(0);
+      return pid();
+    },
+    gone,
+    async [Symbol.asyncDispose]() {
+      if (pid() > 0 && !gone()) process.kill(pid(), "SIGKILL");
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+test("a program that won't end is ended, and closing settles when it has: whoever waits for that leaves nothing behind", async () => {
+  await using program = await stubborn();
+  const session = await connect({ kind: "exec", command: program.command("greets") }, { timeout: 20_000 });
+  await session.execute("anything");
+  expect(program.gone()).toBe(false);
+  await session.close();
+  expect(program.gone()).toBe(true);
+});
+
+test.each(["mute", "garbage"])("it is ended too when connecting fails: %s", async (how) => {
+  await using program = await stubborn();
+  const failure = rejection(connect({ kind: "exec", command: program.command(how) }, { timeout: how === "mute" ? 1000 : 20_000 }));
+  await program.runs();
+  expect(await failure).toMatchObject({ code: "greeting" });
+  await endChildren();
+  expect(program.gone()).toBe(true);
+});
+
+test("it is ended too when connecting is given up, in any moment", async () => {
+  for (const moment of ["at once", "later"]) {
+    await using program = await stubborn();
+    const abort = new AbortController();
+    const failure = rejection(connect({ kind: "exec", command: program.command("mute") }, { signal: abort.signal }));
+    if (moment === "later") await program.runs();
+    abort.abort(new Error("enough"));
+    expect((await failure).message).toBe("enough");
+    await endChildren();
+    // One that was given up at once was ended before it could say who it is.
+    if (moment === "later") expect(program.gone()).toBe(true);
+  }
+});
+
+test("a process that won't wait ends its programs at once", async () => {
+  await using program = await stubborn();
+  const session = await connect({ kind: "exec", command: program.command("greets") }, { timeout: 20_000 });
+  killChildren();
+  expect((await session.closed).by).toBe("peer");
+  expect(program.gone()).toBe(true);
+});
+
+test("an emulator that won't end is gone when it is said not to have started", async () => {
+  await using program = await stubborn();
+  const [emulator = "", ...words] = program.command("mute");
+  const failure = rejection(spawnQemu(emulator, [...words, "--"], { timeout: 1000 }));
+  await program.runs();
+  expect(await failure).toMatchObject({ code: "greeting" });
+  expect(program.gone()).toBe(true);
+});
+
+test("a program's helper that goes on, and holds its pipes open, does not hold up the end", async () => {
+  // As ssh leaves one for later connections. It ends by itself.
+  const helper = `require("node:child_process").spawn(process.execPath, ["-e", "setTimeout(() => {}, 5000)"], { stdio: "inherit", detached: true }).unref();`;
+  const [program = "", dashE = "", text = "", ...words] = command("0");
+  const session = await connect({ kind: "exec", command: [program, dashE, helper + text, ...words] });
+  const begun = performance.now();
+  await session.close();
+  expect(performance.now() - begun).toBeLessThan(3000);
 });
