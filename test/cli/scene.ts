@@ -20,6 +20,31 @@ export class Paper implements Sink {
   }
 }
 
+/** Paper whose reader takes one piece at a time, when the test says so. */
+export class SlowPaper extends Paper {
+  /** Pieces that were written before the ones before them were taken. */
+  unasked = 0;
+  #taken: (() => void)[] = [];
+  #full = false;
+
+  override write(text: string): void {
+    super.write(text);
+    if (this.#full) this.unasked++;
+    this.#full = true;
+  }
+
+  drained(): Promise<void> {
+    return this.#full ? new Promise((resolve) => this.#taken.push(resolve)) : Promise.resolve();
+  }
+
+  /** The reader takes what there is. Settles when the writer has gone on. */
+  async take(): Promise<void> {
+    this.#full = false;
+    for (const tell of this.#taken.splice(0)) tell();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 export interface Stage {
   /** The terminal's width on both streams; absent: pipes. */
   readonly columns?: number;
@@ -27,6 +52,8 @@ export interface Stage {
   readonly stdin?: Io["stdin"];
   readonly env?: Io["env"];
   readonly signal?: AbortSignal;
+  /** In place of paper that takes everything. */
+  readonly stdout?: Paper;
   readonly machine?: Partial<Machine>;
   readonly facade?: Partial<Facade>;
 }
@@ -42,7 +69,7 @@ export interface Played {
 
 /** An Io on paper. */
 export function ioOf(stage: Stage = {}): Io & { readonly stdout: Paper; readonly stderr: Paper } {
-  return { stdout: new Paper(stage.columns), stderr: new Paper(stage.columns), stdin: stage.stdin ?? Readable.from([]), env: stage.env ?? {}, signal: stage.signal ?? new AbortController().signal };
+  return { stdout: stage.stdout ?? new Paper(stage.columns), stderr: new Paper(stage.columns), stdin: stage.stdin ?? Readable.from([]), env: stage.env ?? {}, signal: stage.signal ?? new AbortController().signal };
 }
 
 /** Runs a command line against a domain that can do what the stage says and nothing else. */

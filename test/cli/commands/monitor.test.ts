@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { QmpctlError } from "../../../src/errors.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
+import { EventStream } from "../../../src/qmp/event-stream.ts";
 import type { Monitor, MonitorEvent } from "../../../src/cli/facade.ts";
-import { monitorOf, play } from "../scene.ts";
+import { monitorOf, play, SlowPaper } from "../scene.ts";
 
 describe("qmp", () => {
   function quoting(returned: unknown): { readonly machine: { connect: (options: unknown) => Promise<Monitor> }; readonly sent: unknown[] } {
@@ -83,6 +84,50 @@ describe("events", () => {
     const gone = new QmpctlError("closed", "unix:/run/web1.sock: QEMU closed the connection");
     const { code, stdout, stderr } = await play(["events", "web1"], watching(monitorOf(stream.slice(0, 1), gone)));
     expect([code, stdout, stderr]).toEqual([1, `${JSON.stringify(stream[0])}\n`, "qmpctl: unix:/run/web1.sock: QEMU closed the connection\n"]);
+  });
+
+  test("a machine that goes after its SHUTDOWN has ended as it should: 0, or 5 where more were to come", async () => {
+    const gone = new QmpctlError("closed", "unix:/run/web1.sock: QEMU closed the connection");
+    const ending = [event("POWERDOWN"), event("SHUTDOWN", { guest: true, reason: "guest-shutdown" }), event("STOP")];
+    const { code, stdout, stderr } = await play(["events", "web1", "STOP"], watching(monitorOf(ending, gone)));
+    expect([code, stdout, stderr]).toEqual([0, `${JSON.stringify(ending[2])}\n`, ""]);
+    expect((await play(["events", "web1", "--count", "9"], watching(monitorOf(ending, gone)))).code).toBe(5);
+    // One that lives on after it, and one that ends for another reason.
+    expect((await play(["events", "web1"], watching(monitorOf([...ending, event("RESET"), event("RESUME")], gone)))).code).toBe(1);
+    expect((await play(["events", "web1"], watching(monitorOf(ending, new QmpctlError("overflow", "event stream: too many"))))).code).toBe(1);
+  });
+
+  test("what is not read yet is waited for, and the events meanwhile are left in their stream", async () => {
+    const paper = new SlowPaper();
+    const interrupt = new AbortController();
+    const played = play(["events", "web1"], { ...watching(monitorOf(stream)), stdout: paper, signal: interrupt.signal });
+    for (let count = 1; count <= stream.length; count++) {
+      await expect.poll(() => paper.text.split("\n").length - 1).toBe(count);
+      await paper.take();
+    }
+    interrupt.abort(new Error("interrupted by SIGINT"));
+    expect((await played).code).toBe(130);
+    expect(paper.unasked).toBe(0);
+  });
+
+  test("more events than are kept end it when it is read too slowly: 1, and why", async () => {
+    const paper = new SlowPaper();
+    const source = new EventStream(undefined, { bound: 2 }, () => {});
+    const monitor = { ...monitorOf([]), events: () => source as unknown as ReturnType<Monitor["events"]> };
+    const played = play(["events", "web1"], { ...watching(monitor), stdout: paper });
+    source.offer(event("FIRST") as never);
+    await expect.poll(() => paper.text).toContain("FIRST");
+    for (const name of ["SECOND", "THIRD", "FOURTH", "FIFTH"]) source.offer(event(name) as never);
+    for (let count = 0; count < 3; count++) await paper.take();
+    const { code, stdout, stderr } = await played;
+    expect([code, stderr]).toEqual([1, "qmpctl: event stream: more than 2 events wait to be read\n"]);
+    expect(stdout.match(/"event":"\w+"/g)).toEqual(['"event":"FIRST"', '"event":"SECOND"', '"event":"THIRD"']);
+  });
+
+  test("a reader that does not read holds up neither --timeout nor an interrupt", async () => {
+    expect((await play(["events", "web1", "--timeout", "20ms"], { ...watching(monitorOf(stream)), stdout: new SlowPaper() })).code).toBe(0);
+    const signal = AbortSignal.timeout(20);
+    expect((await play(["events", "web1"], { ...watching(monitorOf(stream)), stdout: new SlowPaper(), signal })).code).toBe(130);
   });
 
   test("an interrupt ends it with 130, and without a word", async () => {

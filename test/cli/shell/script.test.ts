@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { QmpctlError } from "../../../src/errors.ts";
 import { TimeoutError } from "../../../src/qmp/errors.ts";
-import { type Played, play, type Stage } from "../scene.ts";
+import { type Played, play, SlowPaper, type Stage } from "../scene.ts";
 import { type Puppet, puppet } from "./monitors.ts";
 
 const answers = {
@@ -80,6 +80,17 @@ test("--json: one object a result, with the line's number", async () => {
 test("--hmp, and the two words that change the language", async () => {
   const { code, monitor } = await script("info { status\nqmp\nquery-status\nhmp\ninfo cpus\n", ["--hmp"]);
   expect([code, monitor.sent.map(([name, args]) => (args as Record<string, unknown>)["command-line"] ?? name)]).toEqual([0, ["info { status", "query-status", "info cpus"]]);
+});
+
+test("the next command waits until the result before it was taken", async () => {
+  const paper = new SlowPaper();
+  const played = script("query-status\nballoon value=1G\nnot-there\nquery-status\n", ["--keep-going"], { stdout: paper });
+  for (let count = 1; count <= 4; count++) {
+    await expect.poll(() => paper.text.split("\n").length - 1).toBe(count);
+    await paper.take();
+  }
+  expect((await played).code).toBe(1);
+  expect(paper.unasked).toBe(0);
 });
 
 test("an interrupt ends it with 130", async () => {

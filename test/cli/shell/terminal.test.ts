@@ -48,7 +48,12 @@ interface Shell extends AsyncDisposable {
   stderr(): string;
 }
 
-async function shell(answers: Parameters<typeof puppet>[0] = {}, options: readonly string[] = [], home?: string): Promise<Shell> {
+async function shell(
+  answers: Parameters<typeof puppet>[0] = {},
+  options: readonly string[] = [],
+  home?: string,
+  otherwise: (monitor: Puppet) => Partial<Puppet> = () => ({}),
+): Promise<Shell> {
   const folder = home ?? (await mkdtemp(join(tmpdir(), "qmpctl-")));
   const monitor = await puppet({ "query-status": () => ({ status: "running" }), ...answers });
   const screen = new Watched(80);
@@ -56,7 +61,7 @@ async function shell(answers: Parameters<typeof puppet>[0] = {}, options: readon
   const interrupt = new AbortController();
   const base = ioOf({ columns: 80, env: { XDG_STATE_HOME: folder, TERM: "xterm" }, signal: interrupt.signal });
   const io = { ...base, stdin, stdout: screen };
-  const machine = { name: "web1", connect: async () => monitor, [Symbol.asyncDispose]: async () => {} } as unknown as Machine;
+  const machine = { name: "web1", connect: async () => ({ ...monitor, ...otherwise(monitor) }), [Symbol.asyncDispose]: async () => {} } as unknown as Machine;
   const ended = run(["qmp", "web1", ...options], { io, facade: { open: async () => machine } as unknown as Facade, version: async () => "1" });
   await screen.says("> ");
   return {
@@ -285,3 +290,23 @@ test("--json and --keep-going are no words for a terminal", async () => {
   const machine = { name: "web1", connect: async () => puppet(), [Symbol.asyncDispose]: async () => {} } as unknown as Machine;
   expect(await run(["qmp", "web1", "--keep-going"], { io, facade: { open: async () => machine } as unknown as Facade, version: async () => "1" })).toBe(2);
 });
+
+test("events that come quicker than they are shown: it is said that some are missing, and the shell goes on", async () => {
+  let streams = 0;
+  await using it = await shell({}, [], undefined, (monitor) => ({
+    events: () => (++streams > 1 ? monitor.events() : new Flooded()) as ReturnType<Puppet["events"]>,
+  }));
+  await it.screen.says("events came quicker than they could be shown: some are missing");
+  it.monitor.emit("STOP");
+  await it.screen.says("STOP");
+  expect(streams).toBe(2);
+  expect(await it.run("query-status", "running")).toContain("running");
+});
+
+/** Events that are over before they begin. */
+class Flooded {
+  async *[Symbol.asyncIterator](): AsyncGenerator<never> {
+    throw new QmpctlError("overflow", "event stream: more than 10000 events wait to be read");
+  }
+  [Symbol.dispose](): void {}
+}
