@@ -52,7 +52,7 @@ export async function recordToResolve(place: Place, held: Held): Promise<{ reado
 
 async function look(place: Place, held: Held): Promise<Facts> {
   await using monitor = await openFor(place, held, { timeout: LOOK });
-  return readFacts(place, held, monitor, { by: deadlineIn(LOOK) });
+  return await readFacts(place, held, monitor, { by: deadlineIn(LOOK) });
 }
 
 /** Where a writer died in the middle, nobody may build on what it left before that is resolved. @throws InterruptedError, InterruptedActionError, LockedError */

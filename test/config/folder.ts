@@ -11,8 +11,8 @@ export async function ownFolder(): Promise<string> {
   return folder;
 }
 
-/** A config and a run-time folder of the test's own; they are not there yet. */
+/** A config, a run-time and a state folder of the test's own; they are not there yet. */
 export async function ownFolders(): Promise<Folders> {
   const folder = await ownFolder();
-  return { config: join(folder, "etc"), runtime: join(folder, "run") };
+  return { config: join(folder, "etc"), runtime: join(folder, "run"), state: join(folder, "state") };
 }

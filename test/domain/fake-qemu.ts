@@ -1,3 +1,4 @@
+import { MARK_PREFIX } from "../../src/config/mark.ts";
 import { QmpFailure } from "../../src/testing/index.ts";
 import { GIB } from "./facts.ts";
 
@@ -12,13 +13,21 @@ export class FakeQemu {
   readonly plugged = new Map<number, string>([[0, ""], [1, ""]]);
   /** What answers each command; a test may put its own in front. */
   readonly answers: Record<string, (args: never) => unknown>;
+  /** What it says of itself: its mark's object among others, its -name, its UUID. */
+  objects: readonly string[];
+  name: string | null;
+  uuid = "00000000-0000-0000-0000-000000000000";
   readonly #tids: readonly number[];
 
-  /** `tids`: a thread for each vCPU that there is room for. */
-  constructor(tids: readonly number[]) {
+  /** `tids`: a thread for each vCPU that there is room for. `id`: of its mark; without, it carries none. */
+  constructor(tids: readonly number[], { name = null, id }: { readonly name?: string | null; readonly id?: string } = {}) {
     this.#tids = tids;
+    this.name = name;
+    this.objects = ["pc.ram", ...(id === undefined ? [] : [`${MARK_PREFIX}${id}`])];
     this.answers = {
       "query-status": () => ({ status: this.status, running: this.status === "running" }),
+      "query-name": () => (this.name === null ? {} : { name: this.name }),
+      "query-uuid": () => ({ UUID: this.uuid }),
       "query-kvm": () => ({ enabled: true, present: true }),
       "query-cpus-fast": () => this.#cpus(),
       "query-hotpluggable-cpus": () => this.#tids.map((_, vcpu) => this.#slot(vcpu)).toReversed(),
@@ -26,7 +35,7 @@ export class FakeQemu {
       "query-migrate": () => ({}),
       "query-memory-size-summary": () => ({ "base-memory": this.size, "plugged-memory": 0 }),
       "query-balloon": () => ({ actual: this.actual }),
-      "qom-list": ({ path }: { path: string }) => (path === "/machine/peripheral" ? this.#devices() : []),
+      "qom-list": ({ path }: { path: string }) => (path === "/machine/peripheral" ? this.#devices() : path === "/objects" ? this.objects.map((name) => ({ name, type: "child<object>" })) : []),
       "qom-get": () => ({ "last-update": 0 }),
       balloon: ({ value }: { value: number }) => void (this.guestObeys && (this.actual = value)),
       device_add: (args: { id: string; "core-id": number }) => void this.plugged.set(args["core-id"], args.id),

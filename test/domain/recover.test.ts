@@ -3,15 +3,15 @@ import { readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Change, ChangeOptions } from "../../src/domain/change.ts";
-import { openRuntime } from "../../src/config/runtime.ts";
 import { ChangeError } from "../../src/domain/errors.ts";
 import { InterruptedError } from "../../src/domain/interrupted.ts";
+import { openBooks } from "../../src/domain/machine/lock.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
-import { acquireLock } from "../../src/host/lock.ts";
+import { identify } from "../../src/host/signal.ts";
 import { onlineCpus, readAffinity, setAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { configOf, GIB, MIB } from "./facts.ts";
-import { definedDomain, type RunningScene, runningDomain } from "./scene.ts";
+import { definedDomain, type RunningScene, runningDomain, takeLock } from "./scene.ts";
 
 const TARGET = 300 * MIB;
 const memory: Change = { resource: "memory", size: TARGET };
@@ -32,15 +32,20 @@ interface Wreck extends RunningScene {
 async function wreck(changes: readonly Change[], { committed = false, options = { scope: "both" } as ChangeOptions, scene: given = undefined as RunningScene | undefined } = {}): Promise<Wreck> {
   const scene = given ?? (await runningDomain());
   const before = await scene.text();
-  const path = scene.place.runtime.journal;
+  const path = scene.books.journal;
   let record = "";
   const keep = async (): Promise<void> => void (record = await readFile(path, "utf8"));
   for (const command of ["device_add", "balloon", "device_del"]) scene.qemu.after(command, keep);
   await scene.domain.change(changes, options);
   const after = await scene.text();
-  await writeFile(path, record.replace(/"writer":\d+,?/, "").replace("{", `{"writer":${DEAD},`).replace(/"started":\d+,"since"/, '"started":1,"since"'));
+  await writeFile(path, ofDeadWriter(record));
   if (!committed) await writeFile(scene.place.config?.path ?? "", before);
   return { ...scene, before, after, journal: () => readFile(path, "utf8").catch(() => null) };
+}
+
+/** The record as it is when its writer is no more. */
+function ofDeadWriter(record: string): string {
+  return JSON.stringify({ ...(JSON.parse(record) as object), writer: DEAD, started: 1 });
 }
 
 async function failure(work: Promise<unknown>): Promise<unknown> {
@@ -55,7 +60,7 @@ describe("a change whose writer died", () => {
     expect(error).toBeInstanceOf(InterruptedError);
     expect(error).toMatchObject({
       code: "refused",
-      message: `web1: a change was interrupted, as process ${DEAD} died at it (since ${(error as InterruptedError).interrupted.since}): memory to 300MiB (live 1GiB before, 300MiB now; config 1GiB before, 1GiB now); settle it first: qmpctl recover web1 --finish, or --undo, or --forget`,
+      message: `web1: a change was interrupted, as process ${DEAD} died at it (since ${(error as InterruptedError).interrupted.since}): memory to 300MiB (live 1GiB before, 300MiB now; config 1GiB before, 1GiB now); resolve it first: qmpctl recover web1 --finish, or --undo, or --forget`,
       interrupted: { committed: false, sameMachine: true, scope: "both", changes: [{ wanted: TARGET, before: { config: GIB, live: GIB }, now: { config: GIB, live: TARGET } }] },
     });
     for (const work of [() => domain.setMemory(GIB, { scope: "static" }), () => domain.revert(), () => domain.persist(), () => domain.apply({ vcpus: { current: 3 } })]) expect(await failure(work())).toBeInstanceOf(InterruptedError);
@@ -70,6 +75,26 @@ describe("a change whose writer died", () => {
     expect(await domain.config()).toBe(before);
     expect(await domain.setMemory(GIB, { dryRun: true })).toMatchObject({ outcome: "planned" });
     expect(await domain.interrupted()).toMatchObject({ writer: DEAD, committed: false });
+  });
+
+  test("that somebody is still at, though its lock is free, is nobody else's to resolve", async () => {
+    const { domain, books, sent, text, before } = await wreck([memory]);
+    const own = await identify(process.pid);
+    const record = JSON.stringify({ ...(JSON.parse(await readFile(books.journal, "utf8")) as object), writer: own?.pid, started: own?.started });
+    await writeFile(books.journal, record);
+    const commands = sent().length;
+    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo"), () => domain.recover("forget"), () => domain.interrupted()]) expect(await failure(work())).toMatchObject({ code: "locked", holder: { pid: process.pid } });
+    expect([sent().length, await text(), await readFile(books.journal, "utf8")]).toEqual([commands, before, record]);
+  });
+
+  test("does not keep the monitor when it was looked at: the next one is answered at once", async () => {
+    const { domain, monitor } = await wreck([memory]);
+    await domain.interrupted();
+    const said = monitor.said.length;
+    const start = performance.now();
+    await (await domain.connect({ timeout: 1000 })).close();
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect(monitor.said.length).toBeGreaterThan(said);
   });
 
   test("that is under way is not told as one", async () => {
@@ -154,10 +179,10 @@ describe("a recovery", () => {
   });
 
   test("of a machine that was started anew leaves the new one alone", async () => {
-    const { domain, place, text, before, sent } = await wreck([memory], { committed: true });
-    const record = JSON.parse(await readFile(place.runtime.journal, "utf8")) as { machine: { started: number } };
+    const { domain, books, text, before, sent } = await wreck([memory], { committed: true });
+    const record = JSON.parse(await readFile(books.journal, "utf8")) as { machine: { started: number } };
     record.machine.started -= 1;
-    await writeFile(place.runtime.journal, JSON.stringify(record));
+    await writeFile(books.journal, JSON.stringify(record));
     const commands = sent().length;
     expect(await domain.recover("undo")).toMatchObject({ interrupted: { sameMachine: false }, reports: [], restoredConfig: true });
     expect([await text(), sent().length]).toEqual([before, commands]);
@@ -177,12 +202,12 @@ describe("a recovery", () => {
     const stop = new AbortController();
     let record = "";
     scene.qemu.after("device_del", async () => {
-      record = await readFile(scene.place.runtime.journal, "utf8");
+      record = await readFile(scene.books.journal, "utf8");
       stop.abort(new Error("enough"));
     });
     const error = await failure(scene.domain.setVcpus(2, { scope: "both", signal: stop.signal }));
     expect(error).toMatchObject({ code: "partial", report: { steps: [{ outcome: "undo-failed", reason: expect.stringMatching(/accepted the unplug of vCPU 2 and can't take it back/) as string }] } });
-    await writeFile(scene.place.runtime.journal, record);
+    await writeFile(scene.books.journal, ofDeadWriter(record));
     expect(await failure(scene.domain.recover("undo"))).toMatchObject({ code: "refused", message: expect.stringMatching(/asked to let go of vCPU 2 and has not done it yet; QEMU can't take that back/) as string });
     expect(await scene.domain.interrupted()).not.toBeNull();
     scene.qemu.letGo("vcpu2");
@@ -199,9 +224,9 @@ describe("a recovery", () => {
   });
 
   test("waits for its turn", async () => {
-    const { domain, place } = await wreck([memory]);
-    await using _held = await acquireLock(place.runtime.lock, { timeout: 0, holder: "the one before" });
-    expect(await failure(domain.recover("undo", { timeout: 50 }))).toMatchObject({ code: "locked" });
+    const scene = await wreck([memory]);
+    await using _held = await takeLock(scene, { timeout: 0, holder: "the one before" });
+    expect(await failure(scene.domain.recover("undo", { timeout: 50 }))).toMatchObject({ code: "locked" });
   });
 });
 
@@ -231,16 +256,16 @@ describe("an undo", () => {
 
 describe("a record that is damaged", () => {
   test("stops changes and recoveries, which name its file, and not those who read", async () => {
-    const { domain, place, qemu } = await wreck([memory]);
-    await writeFile(place.runtime.journal, "{");
-    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo"), () => domain.interrupted()]) expect(await failure(work())).toMatchObject({ code: "config", message: expect.stringContaining(`${place.runtime.journal}: not a record`) as string });
+    const { domain, books, qemu } = await wreck([memory]);
+    await writeFile(books.journal, "{");
+    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo"), () => domain.interrupted()]) expect(await failure(work())).toMatchObject({ code: "config", message: expect.stringContaining(`${books.journal}: not a record`) as string });
     expect(await domain.info()).toMatchObject({ state: "running", interrupted: expect.stringContaining("not a record of a change") as string });
     expect(qemu.plugged.size).toBe(2);
   });
 
   test.each([["cut", "{"], ["of another shape", "[]"], ["not text", Buffer.from([0xff, 0xfe, 0x00])]])("(%s) can be forgotten, and what is lost with it is told", async (_how, bytes) => {
-    const { domain, place, qemu, text, before, journal } = await wreck([memory]);
-    await writeFile(place.runtime.journal, bytes);
+    const { domain, books, qemu, text, before, journal } = await wreck([memory]);
+    await writeFile(books.journal, bytes);
     expect(await failure(domain.recover("undo"))).toMatchObject({ code: "config", message: expect.stringMatching(/then qmpctl recover web1 --forget$/) as string });
     expect(await domain.recover("forget", { dryRun: true })).toMatchObject({ interrupted: null, dryRun: true });
     expect(await journal()).not.toBeNull();
@@ -250,21 +275,21 @@ describe("a record that is damaged", () => {
   });
 
   test("that somebody else put there is not forgotten either: it is left alone", async () => {
-    const { domain, place, options } = await definedDomain();
-    await openRuntime(place.runtime);
+    const { domain, books, options } = await definedDomain();
+    await openBooks(books);
     const victim = join(options.configDir, "victim");
     await writeFile(victim, "{", { mode: 0o600 });
-    await symlink(victim, place.runtime.journal);
-    expect(await failure(domain.recover("forget"))).toMatchObject({ code: "config", message: `${place.runtime.journal}: a symbolic link` });
-    expect([await readFile(victim, "utf8"), await readlink(place.runtime.journal)]).toEqual(["{", victim]);
+    await symlink(victim, books.journal);
+    expect(await failure(domain.recover("forget"))).toMatchObject({ code: "config", message: `${books.journal}: a symbolic link` });
+    expect([await readFile(victim, "utf8"), await readlink(books.journal)]).toEqual(["{", victim]);
   });
 });
 
 test("a change of the config alone keeps no record: there is nothing that could be half done", async () => {
-  const { domain, place } = await definedDomain(configOf());
-  await openRuntime(place.runtime);
+  const { domain, books } = await definedDomain(configOf());
+  await openBooks(books);
   const seen = new Set<string | null>();
-  const watcher = watch(place.runtime.folder, (_, name) => void seen.add(name));
+  const watcher = watch(books.folder, (_, name) => void seen.add(name));
   onTestFinished(() => watcher.close());
   expect(await domain.setVcpus(3)).toMatchObject({ outcome: "applied" });
   expect([...seen]).not.toContain("journal");

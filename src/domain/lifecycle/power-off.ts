@@ -27,14 +27,14 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
     throw new StateError(`${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`, "paused");
   }
   // With -no-shutdown QEMU stays when the guest has powered off.
-  if (status === "shutdown") return quitNow(monitor, machine, "the guest had powered off");
+  if (status === "shutdown") return await quitNow(monitor, machine, "the guest had powered off");
   using events = monitor.session.events(["SHUTDOWN"]);
   const ending = firstShutdown(events);
   while (deadline.left() > 0) {
     await press(monitor, options);
     const reason = await Promise.race([ending, gone(machine, monitor, Math.min(PRESS_AGAIN, deadline.left()), deadline, options)]);
     if (reason === undefined) continue;
-    return finish(monitor, machine, reason === null ? "the guest powered off" : reason.startsWith("guest-shutdown") || reason === "" ? "the guest powered off" : causeOf(reason));
+    return await finish(monitor, machine, reason === null ? "the guest powered off" : reason.startsWith("guest-shutdown") || reason === "" ? "the guest powered off" : causeOf(reason));
   }
   throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${deadline.timeout} ms; it may ignore the power button, and \`qmpctl destroy ${place.name}\` ends it all the same`);
 }
