@@ -16,8 +16,11 @@ export function askedAfter(facts: LiveFacts, records: readonly StepRecord[]): As
 function withStep(asked: Asked, { step, outcome, cause, back }: StepRecord): Asked {
   if (outcome === "planned" || outcome === "skipped") return asked;
   switch (step.kind) {
-    case "balloon":
-      return cause instanceof CommandError ? asked : { ...asked, balloon: outcome === "undone" ? step.before : step.target };
+    case "balloon": {
+      // With a target that QEMU took, which one it had before is no longer in doubt.
+      const { balloonOr: _, ...others } = asked;
+      return cause instanceof CommandError ? asked : { ...others, balloon: outcome === "undone" ? step.before : step.target };
+    }
     case "plug": {
       const nothing = cause instanceof CommandError || (outcome === "undone" && back?.length === 0);
       return nothing ? asked : usedUp(asked, step.slot.count);

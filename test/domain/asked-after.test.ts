@@ -22,6 +22,14 @@ describe("what a machine has been asked for", () => {
     expect(after(balloon, "undone")).toEqual({ balloon: 512 * MIB });
   });
 
+  test("has no doubt left about the balloon once QEMU has taken a target", () => {
+    const asked = { balloon: 1, balloonOr: 2, threads: 3 };
+    expect(after(balloon, "pending", { asked })).toEqual({ balloon: 300 * MIB, threads: 3 });
+    expect(after(balloon, "undone", { asked })).toEqual({ balloon: 512 * MIB, threads: 3 });
+    expect(after(balloon, "failed", { asked, cause: no })).toEqual(asked);
+    expect(after(plug, "done", { asked })).toEqual({ ...asked, threads: 4 });
+  });
+
   test("is not what QEMU refused", () => {
     for (const outcome of ["failed", "undone", "undo-failed"] as const) {
       expect(after(balloon, outcome, { asked: { balloon: 1 }, cause: no })).toEqual({ balloon: 1 });

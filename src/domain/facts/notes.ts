@@ -88,11 +88,12 @@ function foundOut({ asked, going }: Kept, live: Live): Asked {
   const plugged = going.plugging.filter((vcpu) => live.vcpus.some(({ index }) => index === vcpu)).length;
   const leaving = (going.asked.unplug ?? []).filter((vcpu) => asked.unplug?.includes(vcpu) === true || live.slots.some((slot) => slot.leaving === true && vcpu >= slot.first && vcpu < slot.first + slot.count));
   const { balloon } = going.asked;
-  const isSure = balloon === undefined || balloon === asked.balloon || live.memory.actual === balloon;
+  const { balloonOr: _, ...sure } = asked;
+  const isReached = balloon !== undefined && live.memory.actual === balloon;
+  const isDoubtful = balloon !== undefined && balloon !== asked.balloon && !isReached;
   return {
-    ...asked,
-    ...(isSure && balloon !== undefined ? { balloon } : {}),
-    ...(isSure ? {} : { balloonOr: balloon }),
+    ...(isReached ? { ...sure, balloon } : asked),
+    ...(isDoubtful ? { balloonOr: balloon } : {}),
     ...(leaving.length > 0 || asked.unplug !== undefined ? { unplug: leaving } : {}),
     ...(asked.threads === undefined ? {} : { threads: asked.threads + plugged }),
   };
