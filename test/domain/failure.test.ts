@@ -1,14 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import type { Change } from "../../src/domain/change.ts";
-import { readAsked } from "../../src/domain/facts/notes.ts";
 import { ChangeError } from "../../src/domain/errors.ts";
-import { stderrOf } from "../../src/domain/machine/place.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { readAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { GIB, MIB } from "./facts.ts";
-import { failure, type RunningScene, runningDomain } from "./scene.ts";
+import { asked, failure, type RunningScene, runningDomain } from "./scene.ts";
 
 const TARGET = 300 * MIB;
 const memory: Change = { resource: "memory", size: TARGET };
@@ -72,7 +70,7 @@ describe("a step that QEMU refuses", () => {
     const error = await failure(scene.domain.change(memory));
     expect(error).toMatchObject({ code: "rolled-back", report: { outcome: "rolled-back" } });
     expect(words(scene)).toEqual(["balloon"]);
-    expect(await readAsked(scene.place.runtime.folder, scene.process.pid)).toEqual({});
+    expect(await asked(scene)).toEqual({});
   });
 
   test("as an unplug, was not accepted, and is not waited for ever after", async () => {
@@ -80,7 +78,7 @@ describe("a step that QEMU refuses", () => {
     scene.qemu.refuses("device_del", "unplug is not supported");
     const error = await failure(scene.domain.setVcpus(1));
     expect(error).toMatchObject({ code: "rolled-back", report: { outcome: "rolled-back" } });
-    expect(await readAsked(scene.place.runtime.folder, scene.process.pid)).toEqual({ unplug: [] });
+    expect(await asked(scene)).toEqual({ unplug: [] });
   });
 });
 
@@ -124,7 +122,7 @@ describe("a guest that says no", () => {
   test("is not taken for one that may still do it", async () => {
     const scene = await refusing();
     await failure(scene.domain.setVcpus(3));
-    expect(await readAsked(scene.place.runtime.folder, scene.process.pid)).toEqual({ unplug: [] });
+    expect(await asked(scene)).toEqual({ unplug: [] });
     expect(await scene.domain.setVcpus(4)).toMatchObject({ outcome: "unchanged" });
   });
 });
@@ -151,7 +149,7 @@ describe("an interrupt", () => {
     const error = await failure(scene.domain.setMemory(TARGET, { scope: "both", signal: stop.signal }));
     expect(error).toMatchObject({ code: "rolled-back", cause: stop.signal.reason as Error, report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back" } }] } });
     expect(scene.sent()).toEqual([`balloon {"value":${TARGET}}`, `balloon {"value":${GIB}}`]);
-    expect(await readAsked(scene.place.runtime.folder, scene.process.pid)).toEqual({ balloon: GIB });
+    expect(await asked(scene)).toEqual({ balloon: GIB });
   });
 
   test("between two steps leaves the next one out", async () => {
@@ -205,7 +203,7 @@ describe("a connection that breaks", () => {
 describe("a QEMU that dies", () => {
   test("is told with its last words, and the config stays", async () => {
     const scene = await runningDomain();
-    await writeFile(stderrOf(scene.place.runtime), "Assertion failed: n < tcg_max_ctxs\n");
+    await writeFile(scene.runtime.output, "Assertion failed: n < tcg_max_ctxs\n");
     scene.qemu.answers["device_add"] = async () => {
       await scene.process.kill();
       await scene.monitor.exit();

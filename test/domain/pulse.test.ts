@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { describeProgress } from "../../src/cli/progress.ts";
 import type { Progress } from "../../src/domain/change.ts";
 import { Pulse, whyStopped } from "../../src/domain/pulse.ts";
-import { deadlineIn } from "../../src/domain/step.ts";
+import { deadlineIn } from "../../src/domain/model/deadline.ts";
 import { runProgram } from "../host/processes.ts";
 
 describe("a change that has nothing to tell", () => {

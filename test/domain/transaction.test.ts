@@ -1,11 +1,9 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readAsked } from "../../src/domain/facts/notes.ts";
 import { RefusedError } from "../../src/domain/errors.ts";
-import { acquireLock } from "../../src/host/lock.ts";
 import { configOf, GIB, MIB } from "./facts.ts";
-import { definedDomain, failure, type RunningScene, runningDomain } from "./scene.ts";
+import { asked, definedDomain, failure, type RunningScene, runningDomain, takeLock } from "./scene.ts";
 
 const TARGET = 300 * MIB;
 
@@ -42,18 +40,19 @@ describe("a change of both halves", () => {
 
 describe("a dry run", () => {
   test("says what would be done, and leaves no trace", async () => {
-    const { domain, sent, text, place } = await runningDomain();
-    const before = [await text(), await readdir(place.runtime.folder)];
+    const { domain, sent, text, options } = await runningDomain();
+    const look = async (): Promise<unknown> => [await text(), await readdir(options.runtimeDir, { recursive: true }), await readdir(options.stateDir).catch(() => null)];
+    const before = await look();
     const report = await domain.change([{ resource: "memory", size: TARGET }, { resource: "vcpus", count: 3 }], { scope: "both", dryRun: true });
-    expect(report).toMatchObject({ outcome: "planned", config: { before: before[0], after: expect.stringContaining("300MiB") as string } });
+    expect(report).toMatchObject({ outcome: "planned", config: { before: await text(), after: expect.stringContaining("300MiB") as string } });
     expect(report.steps.map(({ what, outcome }) => [what, outcome])).toEqual([["plug vCPU 2", "planned"], ["balloon to 300MiB", "planned"]]);
-    expect([sent(), [await text(), await readdir(place.runtime.folder)]]).toEqual([[], before]);
+    expect([sent(), await look()]).toEqual([[], before]);
   });
 
   test("needs no lock", async () => {
-    const { domain, place } = await runningDomain();
-    await using _held = await acquireLock(place.runtime.lock, { timeout: 0 });
-    expect(await domain.setMemory(TARGET, { dryRun: true })).toMatchObject({ outcome: "planned" });
+    const scene = await runningDomain();
+    await using _held = await takeLock(scene, { timeout: 0 });
+    expect(await scene.domain.setMemory(TARGET, { dryRun: true })).toMatchObject({ outcome: "planned" });
   });
 });
 
@@ -98,11 +97,11 @@ describe("the config", () => {
 
 describe("one writer at a time", () => {
   test("waits for the lock no longer than it was given, and touches nothing", async () => {
-    const { domain, place, monitor } = await runningDomain();
-    await using _held = await acquireLock(place.runtime.lock, { timeout: 0, holder: "the one before" });
-    const error = await failure(domain.setMemory(TARGET, { timeout: 50 }), Error);
+    const scene = await runningDomain();
+    await using _held = await takeLock(scene, { timeout: 0, holder: "the one before" });
+    const error = await failure(scene.domain.setMemory(TARGET, { timeout: 50 }), Error);
     expect(error).toMatchObject({ code: "locked", holder: { command: "the one before" } });
-    expect(monitor.said).toEqual([]);
+    expect(scene.monitor.said).toEqual([]);
   });
 
   test("makes of many changes one after the other", async () => {
@@ -177,16 +176,17 @@ describe("making one side equal the other", () => {
 
 describe("what was asked of the guest", () => {
   test("is remembered until the guest has done it", async () => {
-    const { domain, qemu, place, process } = await runningDomain();
+    const scene = await runningDomain();
+    const { domain, qemu } = scene;
     await domain.setVcpus(4);
     qemu.guestObeys = false;
     expect(await domain.setVcpus(3, { scope: "both", timeout: 1000 })).toMatchObject({ outcome: "pending", changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", actual: 4 } }] });
-    expect(await readAsked(place.runtime.folder, process.pid)).toEqual({ unplug: [3] });
+    expect(await asked(scene)).toEqual({ unplug: [3] });
     expect(await failure(domain.setVcpus(2), RefusedError)).toMatchObject({ code: "refused" });
     expect((await domain.diff()).find(({ resource }) => resource === "vcpus")?.why).toBe("waits for the guest: asked to let go of vCPU 3");
     qemu.letGo("vcpu3");
     qemu.guestObeys = true;
     expect(await domain.setVcpus(2)).toMatchObject({ outcome: "applied" });
-    expect(await readAsked(place.runtime.folder, process.pid)).toEqual({ unplug: [] });
+    expect(await asked(scene)).toEqual({ unplug: [] });
   });
 });

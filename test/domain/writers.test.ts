@@ -4,8 +4,8 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { parseLaunchConfig } from "../../src/config/launch.ts";
-import { openRuntime } from "../../src/config/runtime.ts";
 import type { Report } from "../../src/domain/change.ts";
+import { openBooks } from "../../src/domain/machine/lock.ts";
 import { acquireLock } from "../../src/host/lock.ts";
 import { start } from "../cli/program.ts";
 import { configOf } from "./facts.ts";
@@ -22,7 +22,7 @@ interface Writer {
 }
 
 async function write({ options }: Scene, ...argv: readonly string[]): Promise<Writer> {
-  const { child, ended } = start([...argv, "--json"], { QMPCTL_CONFIG_DIR: options.configDir, QMPCTL_RUNTIME_DIR: options.runtimeDir });
+  const { child, ended } = start([...argv, "--json"], { QMPCTL_CONFIG_DIR: options.configDir, QMPCTL_RUNTIME_DIR: options.runtimeDir, QMPCTL_STATE_DIR: options.stateDir });
   const { code, stdout, stderr } = await ended;
   const said = JSON.parse(stdout) as Report | { error: unknown };
   return { argv, pid: child.pid ?? 0, code, stderr, report: "outcome" in said ? said : null };
@@ -36,10 +36,10 @@ async function edit(path: string, key: string): Promise<void> {
 }
 
 /** The same by a shell that takes the lock as any script can. */
-async function editUnderLock({ place }: Scene, key: string): Promise<void> {
+async function editUnderLock({ place, books }: Scene, key: string): Promise<void> {
   const path = place.config?.path ?? "";
   const script = `sed 's/{/{ "${key}": true,/;t done;b;:done;n;b done' "$1" > "$1.$2" && chmod 600 "$1.$2" && mv "$1.$2" "$1"`;
-  await promisify(execFile)("flock", [place.runtime.lock, "sh", "-c", script, "sh", path, key]);
+  await promisify(execFile)("flock", [books.lock, "sh", "-c", script, "sh", path, key]);
 }
 
 /**
@@ -74,7 +74,7 @@ const HELD_BY = /^qmpctl: [^\n]*\/lock: locked by process (\d+) \(([^)]+)\) sinc
 
 test("50 processes and 5 editors at once, on one stopped domain: what said 0 is in the result, in some order, and nothing is lost", async () => {
   const scene = await definedDomain(configOf({ vcpus: { max: 64, current: 2, pin: {} } }));
-  await openRuntime(scene.place.runtime);
+  await openBooks(scene.books);
   const editors = count(5).map((each) => editUnderLock(scene, `edited${each}`));
   const writers = await Promise.all([
     // Each of these values is wanted once only: a path through all of them is the order in which they were written.
@@ -102,9 +102,9 @@ test("50 processes and 5 editors at once, on one stopped domain: what said 0 is 
 
 test("a lock that is not free in time: every one of 8 that waited is refused, and says for whom", async () => {
   const scene = await definedDomain();
-  await openRuntime(scene.place.runtime);
+  await openBooks(scene.books);
   const before = await scene.text();
-  await using _lock = await acquireLock(scene.place.runtime.lock, { holder: "qmpctl restart web1" });
+  await using _lock = await acquireLock(scene.books.lock, { holder: "qmpctl restart web1" });
   const writers = await Promise.all(count(8).map((each) => write(scene, "setmem", "web1", `${100 + each}M`, "--timeout=300ms")));
   for (const { code, stderr, report } of writers) {
     expect([code, report]).toEqual([3, null]);
