@@ -1,17 +1,37 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DiedError } from "../../../src/domain/errors.ts";
-import { Monitor } from "../../../src/domain/machine/monitor.ts";
+import { Identity } from "../../../src/domain/machine/identity.ts";
+import { Monitor, type MonitorTarget } from "../../../src/domain/machine/monitor.ts";
+import { identify } from "../../../src/host/signal.ts";
 import { QmpFailure, type ReplayServer, startReplay } from "../../../src/testing/index.ts";
 import { runProgram } from "../../host/processes.ts";
 
 type Answers = Record<string, () => unknown>;
 
+/** A machine that answers there, and that anybody may be. */
+async function target(address: string, pid: number | null = null): Promise<MonitorTarget> {
+  const process = pid === null ? null : ((await identify(pid)) ?? null);
+  const machine = new Identity({ domain: "web1", name: null, id: null, process, key: "web1", control: address, watch: null, folder: null, obstacle: null, ours: process !== null });
+  return { name: "web1", machine, lastWords: async () => "kvm run failed" };
+}
+
+/** How often it was asked for its status: of a new connection it is asked for its name and more besides. */
+const asked = (server: ReplayServer): number => server.said.filter(({ command }) => command === "query-status").length;
+
+/** What a QEMU says of itself, which it is asked on each new connection. */
+const saying = (word: { readonly name?: string; readonly uuid?: string; readonly mark?: string; readonly thread?: number } = {}): Answers => ({
+  "query-name": () => ({ name: word.name ?? "web1" }),
+  "query-uuid": () => ({ UUID: word.uuid ?? "0" }),
+  "qom-list": () => (word.mark === undefined ? [] : [{ name: `qmpctl-${word.mark}`, type: "child<authz-simple>" }]),
+  "query-cpus-fast": () => [{ "cpu-index": 0, "thread-id": word.thread ?? 7, "qom-path": "/machine/unattached/device[0]", target: "x86_64" }],
+});
+
 /** A monitor on a server that answers so. `pid`: the process that stands for QEMU. */
 async function opened(answers: Answers, pid: number | null = null): Promise<{ readonly monitor: Monitor; readonly server: ReplayServer }> {
+  for (const [command, answer] of Object.entries(saying())) answers[command] ??= answer;
   const server = await startReplay({ answers });
   onTestFinished(() => server.close());
-  const target = { name: "web1", address: server.address, pid, lastWords: async () => "kvm run failed" };
-  const monitor = await Monitor.open(target, { timeout: 1000 });
+  const monitor = await Monitor.open(await target(server.address, pid), { timeout: 1000 });
   onTestFinished(() => monitor[Symbol.asyncDispose]());
   return { monitor, server };
 }
@@ -30,7 +50,7 @@ describe("a question on a connection that breaks", () => {
     };
     expect(await ask(monitor)).toEqual(paused);
     expect(monitor.session).not.toBe(first);
-    expect(server.said).toHaveLength(2);
+    expect(asked(server)).toBe(2);
   });
 
   test("is not asked for ever", async () => {
@@ -38,7 +58,7 @@ describe("a question on a connection that breaks", () => {
     const { monitor, server } = await opened(answers);
     answers["query-status"] = () => server.reset();
     await expect(ask(monitor)).rejects.toMatchObject({ code: "closed" });
-    expect(server.said).toHaveLength(2);
+    expect(asked(server)).toBe(2);
   });
 });
 
@@ -46,7 +66,7 @@ describe("a question that QEMU refuses", () => {
   test("is not asked again", async () => {
     const { monitor, server } = await opened({ "query-status": () => { throw new QmpFailure("GenericError", "no"); } });
     await expect(ask(monitor)).rejects.toMatchObject({ code: "command", desc: "no" });
-    expect(server.said).toHaveLength(1);
+    expect(asked(server)).toBe(1);
   });
 });
 
@@ -73,6 +93,42 @@ describe("a QEMU that is gone", () => {
   });
 });
 
+describe("another QEMU at the same address", () => {
+  test.each([
+    ["another name", { name: "web2" }],
+    ["another UUID", { uuid: "1" }],
+    ["a mark", { mark: "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b" }],
+    ["another first vCPU", { thread: 8 }],
+  ])("is known by %s after the connection broke: the one before is gone", async (_what, other) => {
+    const answers: Answers = {};
+    const { monitor, server } = await opened(answers);
+    answers["query-status"] = () => {
+      Object.assign(answers, saying(other), { "query-status": () => paused });
+      server.reset();
+    };
+    const error: unknown = await ask(monitor).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(DiedError);
+    expect((error as DiedError).message).toBe(`web1: QEMU is gone: web1: another QEMU answers at ${server.address} than before: the one that was being worked on is gone`);
+    // The one that answers now was asked who it is, and nothing else.
+    expect(asked(server)).toBe(1);
+  });
+
+  test("is not taken for the one before when the connection is renewed either", async () => {
+    const answers: Answers = {};
+    const { monitor, server } = await opened(answers);
+    Object.assign(answers, saying({ uuid: "1" }));
+    await expect(monitor.renew(1000)).rejects.toBeInstanceOf(DiedError);
+    expect(asked(server)).toBe(0);
+  });
+
+  test("that is the same is gone on with", async () => {
+    const answers: Answers = { "query-status": () => paused };
+    const { monitor } = await opened(answers);
+    await monitor.renew(1000);
+    expect(await ask(monitor)).toEqual(paused);
+  });
+});
+
 describe("the process behind a monitor", () => {
   test("is the one that was known first", async () => {
     const { monitor } = await opened({});
@@ -89,7 +145,7 @@ describe("a monitor that was let go", () => {
     const { monitor, server } = await opened({ "query-status": () => paused });
     await monitor[Symbol.asyncDispose]();
     await monitor[Symbol.asyncDispose]();
-    await using next = await Monitor.open({ name: "web1", address: server.address, pid: null, lastWords: async () => null }, { timeout: 1000 });
+    await using next = await Monitor.open(await target(server.address), { timeout: 1000 });
     expect(await ask(next)).toEqual(paused);
   });
 });
