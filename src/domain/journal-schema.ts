@@ -13,7 +13,7 @@ const head = {
   started: z.number().nullable(),
   boot: z.string(),
   since: z.string(),
-  of: z.object({ path: z.string(), id: z.string().nullable() }).nullable(),
+  of: z.object({ path: z.string(), id: z.string().nullable(), name: z.string() }).nullable(),
   machine: z.object({ pid: z.number(), started: z.number() }).nullable(),
 };
 const journal = z.object({

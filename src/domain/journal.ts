@@ -24,7 +24,7 @@ export interface RecordHead {
   /** ISO 8601. */
   readonly since: string;
   /** The config that it was made for; null for a QEMU that has none. */
-  readonly of: { readonly path: string; readonly id: string | null } | null;
+  readonly of: { readonly path: string; readonly id: string | null; readonly name: string } | null;
   /** The QEMU that was being worked on; another one by now has no part in it. */
   readonly machine: ProcessIdentity | null;
 }
@@ -118,7 +118,7 @@ export async function writeRecord(
     started: (await startTime(ownPid)) ?? null,
     boot: bootId(),
     since: new Date().toISOString(),
-    of: stored === null ? null : { path: stored.path, id: stored.config.id ?? null },
+    of: stored === null ? null : { path: stored.path, id: stored.config.id ?? null, name: stored.config.name },
     machine,
   };
   await replaceFile(path, JSON.stringify({ ...head, ...record }), { flush: true });
@@ -141,7 +141,9 @@ export async function isAbout({ of }: RecordHead, stored: Stored | null): Promis
   // Addressed by its monitor, a machine shows no config to compare.
   if (stored === null || of === null) return true;
   const id = stored.config.id ?? null;
-  return id === null && of.id === null ? isSameFile(of.path, stored.path) : id === of.id;
+  if (id !== of.id) return false;
+  // A copy has the same id, and is another machine when it has another name.
+  return id === null ? isSameFile(of.path, stored.path) : of.name === stored.config.name || isSameFile(of.path, stored.path);
 }
 
 /** The change is over, one way or the other. */

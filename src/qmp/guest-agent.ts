@@ -4,9 +4,9 @@ import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
 import { ConnectError, ProtocolError } from "../wire/errors.ts";
 import { Framer, type FramingOptions } from "../wire/framing.ts";
 import { showJson, writeJson } from "../wire/json.ts";
-import { dial } from "../wire/socket.ts";
 import type { Message, Transport } from "../wire/transport.ts";
 import type { CallOptions } from "./call.ts";
+import { dialWithin } from "./dial.ts";
 import { ClosedError, CommandError, GreetingError, TimeoutError } from "./errors.ts";
 import { Patience } from "./patience.ts";
 
@@ -37,7 +37,7 @@ export async function connectAgent(address: string | Target, options: AgentOptio
   const patience = new Patience(options.timeout ?? 5000, options.signal);
   try {
     const late = (): Error => new ConnectError(peer, `not connected within ${patience.timeout} ms`);
-    const transport = await patience.within(dial(at, patience.signal, new Framer(peer, options, DELIMITER)), late);
+    const transport = await dialWithin(at, patience, new Framer(peer, options, DELIMITER), late);
     const agent = new GuestAgent(transport);
     try {
       const nobody = `the guest agent does not answer within ${patience.timeout} ms: it may not run in the guest, or the guest is stuck`;
@@ -53,24 +53,29 @@ export async function connectAgent(address: string | Target, options: AgentOptio
 }
 
 /**
- * A guest agent (R45): no greeting, no capabilities, no events, no ids to rely on, one command at a time. After a command that was
- * given up, the next one first makes sure that it gets its own answer.
+ * A guest agent (R45): no greeting, no capabilities, no events, one command at a time, and answers that say whose they are in new
+ * versions only. So each command goes out behind a `guest-sync-delimited`: what comes before the answer to that was there before the
+ * command, and is nobody's. What comes between two commands is read and dropped.
  */
 export class GuestAgent implements AsyncDisposable {
   /** The channel's address. */
   readonly address: string;
   readonly #transport: Transport;
-  readonly #batches: AsyncIterator<readonly Message[]>;
-  #coming: Promise<IteratorResult<readonly Message[]>> | undefined;
-  #messages: Message[] = [];
+  /** What came since the command that runs was sent; undefined while none does. */
+  #heard: Message[] | undefined;
+  #wake: () => void = () => {};
+  /** Why nothing comes any more. */
+  #end: { readonly why: string; readonly cause?: unknown } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #synchronised = false;
+  /** Whether it gives ids back. */
+  #echoes = false;
   #closed = false;
 
   constructor(transport: Transport) {
     this.address = transport.peer;
     this.#transport = transport;
-    this.#batches = transport[Symbol.asyncIterator]();
+    void this.#listen();
   }
 
   /**
@@ -97,19 +102,33 @@ export class GuestAgent implements AsyncDisposable {
     }
   }
 
-  /** Reads away what is left of earlier commands. For {@link connectAgent}, and for `execute` after one that was given up. */
-  async synchronise(patience: Patience, late: () => Error, complain: (why: string, cause?: unknown) => Error): Promise<void> {
+  /**
+   * Finds out whether the agent answers, and whether it gives ids back; reads away what is left of earlier commands. For
+   * {@link connectAgent}, and for `execute` after a command that was given up.
+   */
+  async synchronise(patience: Patience, late: () => Error, complain: Complaint): Promise<void> {
     if (this.#synchronised) return;
-    const id = Math.floor(Math.random() * 2 ** 52);
+    const [first, second] = [newNumber(), newNumber()];
+    this.#heard = [];
     this.#transport.send(Uint8Array.of(DELIMITER));
-    this.#transport.send(`{"execute":"guest-sync-delimited","arguments":{"id":${id}}}\n`);
-    while ((await this.#next(patience, late, complain))["return"] !== id);
-    this.#synchronised = true;
+    // Old agents refuse a request with an id. It comes behind one without, so that the refusal is known for what it is.
+    this.#transport.send(`${syncText(first)}}\n${syncText(second)},"id":${second}}\n`);
+    try {
+      for (let known = false; !this.#synchronised; ) {
+        const message = await this.#next(patience, late, complain);
+        known ||= message["return"] === first;
+        this.#echoes = message["return"] === second && message["id"] === second;
+        this.#synchronised = message["return"] === second || (known && "error" in message);
+      }
+    } finally {
+      this.#heard = undefined;
+    }
   }
 
   /** Gives the channel up; a command that runs goes on in the guest. Any number of calls. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#finish({ why: "the channel was closed here" });
     await this.#transport.close();
   }
 
@@ -118,39 +137,82 @@ export class GuestAgent implements AsyncDisposable {
   }
 
   async #run(command: string, text: string, patience: Patience): Promise<unknown> {
-    const silent = SILENT.has(command);
-    const wait = silent ? new Patience(SILENCE, patience.signal) : patience;
+    const number = newNumber();
     this.#synchronised = false;
-    this.#transport.send(`${text}\n`);
+    this.#heard = [];
+    this.#transport.send(`${syncText(number)}}\n${this.#echoes ? `${text.slice(0, -1)},"id":${number}}` : text}\n`);
+    const late = (): Error => new TimeoutError(command, patience.timeout, "unanswered");
+    const complain: Complaint = (why, cause) => new ClosedError(command, why, { sent: true, cause });
+    const silent = SILENT.has(command);
+    let wait: Patience | undefined;
     try {
-      const late = (): Error => new TimeoutError(command, patience.timeout, "unanswered");
-      const reply = await this.#next(wait, late, (why, cause) => new ClosedError(command, why, { sent: true, cause }));
+      while ((await this.#next(patience, late, complain))["return"] !== number);
+      wait = silent ? new Patience(SILENCE, patience.signal) : patience;
+      const reply = await this.#answer(command, number, wait, late, complain);
       this.#synchronised = true;
       return outcome(command, reply);
     } catch (error) {
-      if (silent && (error instanceof TimeoutError || error instanceof ClosedError) && !patience.signal.aborted && !this.#closed) return undefined;
+      const ended = error instanceof ClosedError || (error instanceof TimeoutError && wait !== undefined);
+      if (silent && ended && !patience.signal.aborted && !this.#closed) return undefined;
       throw error;
     } finally {
-      if (silent) wait.done();
+      this.#heard = undefined;
+      if (silent) wait?.done();
     }
   }
 
-  /** A read that is given up still gets the next batch: it is kept for whoever reads next. */
-  async #next(patience: Patience, late: () => Error, complain: (why: string, cause?: unknown) => Error): Promise<Message> {
+  /** The first message that can be the answer. An error without an id is one: of a request that the agent could not take apart. */
+  async #answer(command: string, id: number, patience: Patience, late: () => Error, complain: Complaint): Promise<Message> {
     for (;;) {
-      const message = this.#messages.shift();
-      if (message !== undefined) return message;
-      if (this.#closed) throw complain("the channel was closed here");
-      this.#coming ??= this.#batches.next();
-      const coming = this.#coming.catch((cause: unknown) => {
-        throw complain(`the channel broke: ${messageOf(cause)}`, cause);
-      });
-      const turn = await patience.within(coming, late);
-      this.#coming = undefined;
-      if (turn.done === true) throw complain(this.#closed ? "the channel was closed here" : "the peer closed the channel");
-      this.#messages.push(...turn.value);
+      const message = await this.#next(patience, late, complain);
+      if (!this.#echoes && this.#heard?.length !== 0) {
+        throw new ProtocolError(command, "two answers, and an agent that has no ids to tell whose they are", { excerpt: showJson([message, ...(this.#heard ?? [])]) });
+      }
+      if (!this.#echoes || message["id"] === id || ("error" in message && !("id" in message))) return message;
     }
   }
+
+  /** The next message since the command was sent. */
+  async #next(patience: Patience, late: () => Error, complain: Complaint): Promise<Message> {
+    for (;;) {
+      const message = this.#heard?.shift();
+      if (message !== undefined) return message;
+      if (this.#end !== undefined) throw complain(this.#end.why, this.#end.cause);
+      await patience.within(new Promise<void>((resolve) => (this.#wake = resolve)), late);
+    }
+  }
+
+  /** Reads all that comes, wanted or not, for as long as there is a channel. */
+  async #listen(): Promise<void> {
+    try {
+      for await (const batch of this.#transport) {
+        for (const message of batch) this.#heard?.push(message);
+        this.#wake();
+      }
+      this.#finish({ why: "the peer closed the channel" });
+    } catch (cause) {
+      this.#finish({ why: `the channel broke: ${messageOf(cause)}`, cause });
+      await this.#transport.close();
+    }
+  }
+
+  /** The first reason counts. */
+  #finish(end: { readonly why: string; readonly cause?: unknown }): void {
+    this.#end ??= end;
+    this.#wake();
+  }
+}
+
+type Complaint = (why: string, cause?: unknown) => Error;
+
+/** One that nobody had before. */
+function newNumber(): number {
+  return Math.floor(Math.random() * 2 ** 52);
+}
+
+/** A request for that number to come back, up to its last brace. */
+function syncText(number: number): string {
+  return `{"execute":"guest-sync-delimited","arguments":{"id":${number}}`;
 }
 
 function outcome(command: string, reply: Message): unknown {

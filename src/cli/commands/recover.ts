@@ -45,7 +45,8 @@ function show(recovery: RecoveryReport, io: Io): string {
 }
 
 /** What was really done: of a QEMU that is gone there is no live half. */
-function lineOf({ how, interrupted, settled, dryRun }: RecoveryReport): string {
+function lineOf({ how, interrupted, settled, dryRun, action }: RecoveryReport): string {
+  if (action !== undefined) return action.done;
   const is = `the interrupted change ${dryRun ? "would be" : "is"} ${DONE[how]}`;
   if (how === "forget" || interrupted?.sameMachine !== false) return is;
   const gone = "the QEMU that it was made on is gone, and its live half with it";

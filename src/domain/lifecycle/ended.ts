@@ -40,10 +40,10 @@ export async function endOf(books: StatePaths): Promise<Ended | null> {
 }
 
 /** What QEMU leaves behind: at an orderly end it removes its pidfile and its sockets, and has written why where its last words are. */
-async function byTraces({ process }: ProcessRecord, folder: string): Promise<Ended> {
+async function byTraces({ process, told }: ProcessRecord, folder: string): Promise<Ended> {
   const pidfile = join(folder, "pid");
   const leftPidfile = (await readTail(pidfile)).trim() === String(process.pid);
-  const words = await lastWords(folder);
+  const words = await lastWords(folder, told);
   const last = words === null ? "" : `; its last words: ${words}`;
   if (leftPidfile) return { at: await timeOf(join(folder, OUTPUT), (await lstat(pidfile).catch(() => undefined))?.mtime), why: `it was killed, or crashed${last === "" ? ", without a word" : last}` };
   const at = await timeOf(folder);

@@ -8,7 +8,7 @@ import { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { deadlineIn } from "../model/deadline.ts";
 import { letGo } from "./let-go.ts";
-import { prepareMachine, START_TIMEOUT, startMachine } from "./start.ts";
+import { noteProcess, prepareMachine, START_TIMEOUT, startMachine } from "./start.ts";
 import { destroyLocked, SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
 
 /**
@@ -39,7 +39,7 @@ async function finish(place: Place, held: Held, record: ActionRecord, old: boole
   const now: Held = { ...held, machine: found.machine, hindrance: found.hindrance };
   if (now.machine === null) {
     await removeRecord(held.books);
-    const { pid } = await startMachine(place, now, { ...options, timeout });
+    const { pid } = await startMachine(place, now, deadlineIn(timeout ?? START_TIMEOUT), options);
     return `the machine is started, pid ${pid}`;
   }
   await goOn(place, now, record.paused, timeout ?? START_TIMEOUT, signal);
@@ -50,7 +50,9 @@ async function finish(place: Place, held: Held, record: ActionRecord, old: boole
 async function goOn(place: Place, { machine, stored, books }: Held, paused: boolean, timeout: number, signal: AbortSignal | undefined): Promise<void> {
   if (machine === null || stored === null) throw new StateError(`${place.name}: it has no config to go by`, "unreachable");
   const target = { name: place.name, machine, lastWords: () => lastWords(machine.known.folder) };
-  await using monitor = await Monitor.open(target, { timeout: Math.min(place.timeout, timeout), signal });
+  // It may still be setting its machine up.
+  await using monitor = await Monitor.open(target, { timeout, signal });
   await prepareMachine(place, { books, stored }, monitor);
+  await noteProcess(books, stored, machine);
   if (!paused) await letGo({ monitor, machine, howItEnded: async () => (await lastWords(machine.known.folder)) ?? "nobody knows why" }, place.name);
 }

@@ -16,7 +16,7 @@ export async function restartMachine(place: Place, options: StartOptions & StopO
   const deadline = deadlineIn(options.timeout ?? SHUTDOWN_TIMEOUT + START_TIMEOUT);
   await using held = await lockMachine(place, { ...options, timeout: deadline.timeout });
   await refuseUnresolved(place, held);
-  if (held.machine === null) return await startMachine(place, held, { ...options, timeout: deadline.left() });
+  if (held.machine === null) return await startMachine(place, held, deadline, options);
   const stopped: Held = { ...held, machine: null };
   const stored = await mayStart(place, stopped);
   await writeRecord(held.books, { action: "restart", paused: options.paused === true }, stored, held.machine.process);

@@ -1,7 +1,7 @@
-import { statePaths } from "../../config/runtime.ts";
+import type { StatePaths } from "../../config/runtime.ts";
 import { formatSize } from "../../config/size.ts";
 import type { Stored } from "../../config/store.ts";
-import { HostError } from "../../errors.ts";
+import { HostError, messageOf } from "../../errors.ts";
 import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { sessionEndsProcesses } from "../../host/login.ts";
 import { setAffinity } from "../../host/taskset.ts";
@@ -12,11 +12,12 @@ import { writeNotes } from "../facts/notes.ts";
 import { removeRecord, writeRecord } from "../journal.ts";
 import { type Live, readLive } from "../live.ts";
 import { othersOf } from "../machine/find.ts";
+import type { Identity } from "../machine/identity.ts";
 import { outputOf } from "../machine/last-words.ts";
 import { type Held, lockMachine } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
-import { removeProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
+import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { Pulse } from "../pulse.ts";
 import { refuseUnresolved } from "../unresolved.ts";
@@ -55,7 +56,7 @@ export async function startDomain(place: Place, options: StartOptions): Promise<
   const deadline = deadlineIn(options.timeout ?? START_TIMEOUT);
   await using held = await lockMachine(place, { ...options, timeout: deadline.timeout });
   await refuseUnresolved(place, held);
-  return await startMachine(place, held, { ...options, timeout: deadline.left() });
+  return await startMachine(place, held, deadline, options);
 }
 
 /**
@@ -64,12 +65,14 @@ export async function startDomain(place: Place, options: StartOptions): Promise<
  *
  * @throws StateError when it runs, or can't start; HostError with QEMU's words; the signal's reason
  */
-export async function startMachine(place: Place, held: Held, options: StartOptions): Promise<StartReport> {
+export async function startMachine(place: Place, held: Held, deadline: Deadline, options: StartOptions): Promise<StartReport> {
   const stored = await mayStart(place, held);
-  const deadline = deadlineIn(options.timeout ?? START_TIMEOUT);
   await writeRecord(held.books, { action: "start", paused: options.paused === true }, stored, null);
-  const report = await launchAndLetGo(place, held, stored, deadline, options).finally(() => removeRecord(held.books));
-  return report;
+  try {
+    return await launchAndLetGo(place, held, stored, deadline, options);
+  } finally {
+    await removeRecord(held.books);
+  }
 }
 
 /** Whether it may be started at all: nothing is touched before. */
@@ -86,7 +89,6 @@ export async function mayStart(place: Place, { stored, machine, hindrance }: Hel
 
 /** The start itself; the record of it is the caller's. */
 export async function launchAndLetGo(place: Place, { books }: Pick<Held, "books">, stored: Stored, deadline: Deadline, options: StartOptions): Promise<StartReport> {
-  const since = new Date().toISOString();
   using pulse = new Pulse(options.onProgress);
   pulse.enter("QEMU sets the machine up", deadline);
   await using launched = await launch(place, stored, books, deadline, options.signal);
@@ -94,19 +96,25 @@ export async function launchAndLetGo(place: Place, { books }: Pick<Held, "books"
   try {
     const { process } = machine;
     if (process === null) throw new HostError(`${place.name}: ${stored.config.emulator} wrote no pidfile`);
-    await writeProcessRecord(books, { process, how: "started", config: stored.path, folder, since });
     await refuseTwins(place, stored, process.pid);
     pulse.enter("QEMU is being asked", deadline, { pid: process.pid });
     const live = await prepareMachine(place, { books, stored }, monitor);
     options.signal?.throwIfAborted();
     if (deadline.left() === 0) throw new HostError(`${place.name}: QEMU did not answer within ${deadline.timeout} ms`);
+    await noteProcess(books, stored, machine);
     if (options.paused !== true) await letGo(launched, place.name);
     const notes = await notesOf(stored, folder, options);
     return { name: place.name, pid: process.pid, vcpus: live.vcpus.length, memory: stored.config.memory.current, notes, elapsed: deadline.elapsed() };
   } catch (error) {
-    await endAgain(launched, books);
+    await endAgain(launched, books, messageOf(error));
     throw error;
   }
+}
+
+/** Writes down which process runs it, and how much QEMU had said when it was up. */
+export async function noteProcess(books: StatePaths, stored: Stored, { process, known: { folder } }: Identity): Promise<void> {
+  if (process === null) return;
+  await writeProcessRecord(books, { process, how: "started", config: stored.path, folder, since: new Date().toISOString(), told: (await outputOf(folder)).length });
 }
 
 /** The lock keeps two starts apart, and other users, or another root, have a lock of their own. */
@@ -116,7 +124,7 @@ async function refuseTwins(place: Place, stored: Stored, pid: number): Promise<v
 }
 
 /** Makes the stopped machine what its config says, and reads it back. */
-export async function prepareMachine(place: Place, { books, stored }: { readonly books: ReturnType<typeof statePaths>; readonly stored: Stored }, monitor: Monitor): Promise<Live> {
+export async function prepareMachine(place: Place, { books, stored }: { readonly books: StatePaths; readonly stored: Stored }, monitor: Monitor): Promise<Live> {
   const { config } = stored;
   const live = await readLive(monitor.session, monitor.pid);
   check(place, "vCPUs", live.vcpus.length, config.vcpus.current);
@@ -171,7 +179,7 @@ async function notesOf({ config }: Stored, folder: string, options: StartOptions
 const MOST_LINES = 20;
 
 /** A machine that is not what its config says must not run. */
-async function endAgain({ machine, program, folder }: Launched, books: ReturnType<typeof statePaths>): Promise<void> {
+async function endAgain({ machine, program, folder }: Launched, books: StatePaths, why: string): Promise<void> {
   if (await machine.isThere()) await machine.signal("SIGTERM");
   await program.end();
   // What we started may be a script, and QEMU in a group of its own by now.
@@ -180,5 +188,6 @@ async function endAgain({ machine, program, folder }: Launched, books: ReturnTyp
     await machine.hasEnded({ timeout: 5000 });
   }
   await cleanUp(folder, { keepWords: true });
-  await removeProcessRecord(books);
+  const record = await readProcessRecord(books);
+  if (record?.process.pid === machine.pid) await writeProcessRecord(books, { ...record, ended: { at: new Date().toISOString(), why } });
 }

@@ -60,8 +60,9 @@ async function recordedProcess(record: ProcessRecord, id: string, stored: Stored
   const process = await processAt(record.process.pid);
   if (process === undefined) return undefined;
   const found = await read(process);
-  const { mark } = found.words;
-  return mark === undefined ? (record.how === "adopted" ? found : undefined) : mark.id === id || (await isSameFile(mark.path, stored.path)) ? found : undefined;
+  const { mark, name } = found.words;
+  if (mark === undefined) return record.how === "adopted" ? found : undefined;
+  return (mark.id === id && name === stored.config.name) || (await isSameFile(mark.path, stored.path)) ? found : undefined;
 }
 
 async function read(process: Process): Promise<Found> {
@@ -157,18 +158,17 @@ async function socketsOf(own: string | undefined, { folder: said, monitors }: Qe
   const folder = recorded ?? said;
   const paths = monitors.flatMap((each) => (each.kind === "unix" ? [each.path] : []));
   const tcp = monitors.flatMap((each) => (each.kind === "tcp" ? [`tcp:${["", "0.0.0.0", "*"].includes(each.host) ? "127.0.0.1" : each.host === "::" ? "[::1]" : each.host}:${each.port}`] : []));
-  const path = folder !== null ? `${folder}/control.sock` : own !== undefined && paths.includes(own) ? own : paths[0];
-  if (path === undefined) {
-    const [address = null] = tcp;
-    return { control: address, watch: null, folder, obstacle: address === null ? "it was started without a QMP monitor that others can reach" : null };
+  const [ours, watchers] = folder === null ? [] : [`${folder}/control.sock`, `${folder}/watch.sock`];
+  const wanted = [...new Set([...(ours === undefined ? [] : [ours]), ...(own !== undefined && paths.includes(own) ? [own] : []), ...paths])].filter((path) => path !== watchers);
+  for (const path of wanted) {
+    if (!(await hasSocket(path))) continue;
+    return { control: `unix:${path}`, watch: watchers !== undefined && (await hasSocket(watchers)) ? `unix:${watchers}` : null, folder, obstacle: null };
   }
-  const [control, watch] = await Promise.all([hasSocket(path), folder === null ? false : hasSocket(`${folder}/watch.sock`)]);
-  return {
-    control: `unix:${path}`,
-    watch: watch ? `unix:${folder}/watch.sock` : null,
-    folder,
-    obstacle: control ? null : `its monitor ${path} is gone, so it can only be ended`,
-  };
+  const [address] = tcp;
+  if (address !== undefined) return { control: address, watch: null, folder, obstacle: null };
+  const [gone] = wanted;
+  const why = gone === undefined ? "it was started without a QMP monitor that others can reach" : `its monitor ${gone} is gone`;
+  return { control: gone === undefined ? null : `unix:${gone}`, watch: null, folder, obstacle: `${why}: it can only be ended (destroy), or asked to by the guest itself` };
 }
 
 /** Whether a socket of ours, or of root's, is there. @throws UnsafeError where something else is, or somebody else's */

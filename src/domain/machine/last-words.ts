@@ -22,8 +22,8 @@ export function isTrace(line: string): boolean {
   return line.includes(SHUTDOWN_TRACE);
 }
 
-/** The last lines that QEMU wrote, in one; null where it wrote none. */
-export async function lastWords(folder: string | null): Promise<string | null> {
-  const lines = (await outputOf(folder)).slice(-3).join(" / ");
+/** The last lines that QEMU wrote, in one; null where it wrote none, or none after the first `told`. */
+export async function lastWords(folder: string | null, told: number = 0): Promise<string | null> {
+  const lines = (await outputOf(folder)).slice(told).slice(-3).join(" / ");
   return lines === "" ? null : lines;
 }

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import type { StatePaths } from "../../config/runtime.ts";
 import { readSafely, replaceFile } from "../../config/safe-file.ts";
 import { bootId } from "../../host/processes.ts";
@@ -20,6 +19,8 @@ export interface ProcessRecord {
   readonly folder: string | null;
   /** ISO 8601. */
   readonly since: string;
+  /** How many lines QEMU had written when it was up: they are no last words. */
+  readonly told?: number;
   /** When and how it ended, where one of our own commands was there. */
   readonly ended?: { readonly at: string; readonly why: string };
 }
@@ -49,9 +50,4 @@ export function isOfThisBoot({ boot }: ProcessRecord): boolean {
 /** Writes it whole. Call it under the machine's lock. @throws HostError */
 export function writeProcessRecord({ process: path }: StatePaths, record: Omit<ProcessRecord, "boot">): Promise<void> {
   return replaceFile(path, JSON.stringify({ ...record, boot: bootId() }));
-}
-
-/** Forgets it: nothing came of what it was written for. */
-export async function removeProcessRecord({ process: path }: StatePaths): Promise<void> {
-  await rm(path, { force: true });
 }
