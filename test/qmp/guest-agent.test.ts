@@ -1,15 +1,19 @@
 import type { Socket } from "node:net";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { connectAgent } from "../../src/qmp/guest-agent.ts";
 import { listening, rejection, type Listening } from "./peer.ts";
 
 interface AgentRequest {
   readonly execute: string;
   readonly arguments?: { readonly id?: number };
+  readonly id?: unknown;
 }
 
+/** Gives ids back (`new`), leaves them out (`silent`), or refuses them (`old`). */
+type Kind = "new" | "silent" | "old";
+
 /** An agent as there is one in a guest: no greeting; a delimiter before the answer to guest-sync-delimited, and it forgets at one. */
-function agent(answer: (request: AgentRequest, client: Socket) => void, before = ""): Promise<Listening> {
+function agent(answer: (request: AgentRequest, client: Socket) => void, before = "", kind: Kind = "silent"): Promise<Listening> {
   return listening((client) => {
     let held = Buffer.alloc(0);
     client.write(before);
@@ -19,11 +23,17 @@ function agent(answer: (request: AgentRequest, client: Socket) => void, before =
       for (let end = held.indexOf("\n"); end >= 0; end = held.indexOf("\n")) {
         const request = JSON.parse(held.subarray(0, end).toString()) as AgentRequest;
         held = held.subarray(end + 1);
-        if (request.execute === "guest-sync-delimited") client.write(Buffer.concat([Buffer.of(0xff), Buffer.from(`{"return": ${request.arguments?.id}}\n`)]));
+        if (kind === "old" && request.id !== undefined) client.write(`${JSON.stringify({ error: { class: "GenericError", desc: "QMP input object member 'id' is unexpected" } })}\n`);
+        else if (request.execute === "guest-sync-delimited") client.write(Buffer.concat([Buffer.of(0xff), Buffer.from(line({ return: request.arguments?.id }, request, kind))]));
         else answer(request, client);
       }
     });
   });
+}
+
+/** An answer, with the id of its request where the agent gives them back. */
+function line(answer: object, request: AgentRequest, kind: Kind): string {
+  return `${JSON.stringify(kind === "new" && request.id !== undefined ? { ...answer, id: request.id } : answer)}\n`;
 }
 
 const echo = (request: AgentRequest, client: Socket): void => void client.write(`${JSON.stringify({ return: request.execute })}\n`);
@@ -88,4 +98,100 @@ test("closing while a command runs fails it", async () => {
   await asked;
   await session.close();
   expect(await call).toMatchObject({ code: "closed", sent: true });
+});
+
+describe.each<Kind>(["new", "silent", "old"])("R45: what nobody asked for shifts no answer, with an agent that is %s of ids", (kind) => {
+  /** An agent that answers with the command's name, and with what the test does besides. */
+  async function strayed(stray: (client: Socket, answer: string) => void, before = ""): Promise<{ readonly guest: Listening; readonly clients: Socket[] }> {
+    const clients: Socket[] = [];
+    const guest = await agent((request, client) => stray(client, line({ return: request.execute }, request, kind)), before, kind);
+    guest.server.on("connection", (client) => clients.push(client));
+    return { guest, clients };
+  }
+
+  async function asked(guest: Listening, between: (count: number) => void | Promise<void> = () => {}): Promise<unknown[]> {
+    await using session = await connectAgent(guest.address);
+    const answers: unknown[] = [];
+    for (const name of ["guest-a", "guest-b", "guest-c", "guest-d"]) {
+      await between(answers.length);
+      answers.push(await session.execute(name).catch((error: { readonly code: string }) => error.code));
+    }
+    return answers;
+  }
+
+  const RIGHT = ["guest-a", "guest-b", "guest-c", "guest-d"];
+  const STRAY = '{"return": "stray"}\n';
+
+  test("before everything", async () => {
+    const { guest } = await strayed((client, answer) => client.write(answer), `${STRAY}{"error": {"class": "GenericError", "desc": "stray"}}\n`);
+    await using _ = guest;
+    expect(await asked(guest)).toEqual(RIGHT);
+  });
+
+  test.each([
+    ["a message", STRAY],
+    ["an error", '{"error": {"class": "GenericError", "desc": "stray"}}\n'],
+    ["many", STRAY.repeat(5000)],
+    ["half a message", '{"return": {"half": "'],
+    ["no answer at all", '{"event": "STRAY"}\n'],
+  ])("between two commands, read before the next one: %s", async (_, bytes) => {
+    const { guest, clients } = await strayed((client, answer) => client.write(answer));
+    await using _guest = guest;
+    const idle = async (count: number): Promise<void> => {
+      if (count !== 1) return;
+      await new Promise((resolve) => clients[0]?.write(bytes, resolve));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    expect(await asked(guest, idle)).toEqual(RIGHT);
+  });
+
+  test("between two commands, on its way while the next one is sent", async () => {
+    const { guest, clients } = await strayed((client, answer) => client.write(answer));
+    await using _ = guest;
+    expect(await asked(guest, () => void clients[0]?.write(STRAY))).toEqual(RIGHT);
+  });
+
+  test("together with an answer, after it", async () => {
+    const { guest } = await strayed((client, answer) => client.write(answer + STRAY));
+    await using _ = guest;
+    // Without ids nobody can tell which of the two is the answer.
+    expect(await asked(guest)).toEqual(kind === "new" ? RIGHT : RIGHT.map(() => "protocol"));
+  });
+
+  test("together with an answer, before it", async () => {
+    const { guest } = await strayed((client, answer) => client.write(STRAY + answer));
+    await using _ = guest;
+    expect(await asked(guest)).toEqual(kind === "new" ? RIGHT : RIGHT.map(() => "protocol"));
+  });
+
+  test("a moment after an answer", async () => {
+    const { guest } = await strayed((client, answer) => client.write(answer, () => setImmediate(() => client.write(`${STRAY}{"half":`))));
+    await using _ = guest;
+    const answers = await asked(guest, (count) => (count === 2 ? new Promise((resolve) => setTimeout(resolve, 20)) : undefined));
+    // They may still come together: never another one's answer.
+    for (const [at, answer] of answers.entries()) expect(kind === "new" ? [RIGHT[at]] : [RIGHT[at], "protocol"]).toContain(answer);
+  });
+
+  test("an answer that comes twice", async () => {
+    const { guest } = await strayed((client, answer) => client.write(answer, () => setTimeout(() => client.write(answer), 5)));
+    await using _ = guest;
+    expect(await asked(guest, () => new Promise((resolve) => setTimeout(resolve, 15)))).toEqual(RIGHT);
+  });
+});
+
+test("R45: with ids, a message that comes while a command runs is not its answer", async () => {
+  await using guest = await agent((request, client) => client.write('{"return": "stray"}\n', () => setTimeout(() => client.write(line({ return: "right" }, request, "new")), 20)), "", "new");
+  await using session = await connectAgent(guest.address);
+  expect(await session.execute("guest-slow")).toBe("right");
+});
+
+test("what an agent says while nobody asks is read and forgotten, however much it is", async () => {
+  const clients: Socket[] = [];
+  await using guest = await agent(echo);
+  guest.server.on("connection", (client) => clients.push(client));
+  await using session = await connectAgent(guest.address);
+  const before = process.memoryUsage().heapUsed;
+  for (let count = 0; count < 50; count++) await new Promise((resolve) => clients[0]?.write('{"return": "stray"}\n'.repeat(20_000), resolve));
+  expect(await session.execute("guest-ping")).toBe("guest-ping");
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(60 * 2 ** 20);
 });
