@@ -125,7 +125,7 @@ function withKey(text: string, id: string): string {
 
 /** The domain of the config folder, other than `except`, that has an id. */
 async function ownerOf(id: string, { folders, timeout }: Place, except: string): Promise<string | undefined> {
-  for (const { stored } of await others(except, { configDir: folders.config, timeout })) if (stored.config.id === id) return stored.config.name;
+  for (const { stored } of await others(except, { configDir: folders.config, timeout })) if ((await machineIdOf(stored)) === id) return stored.config.name;
   return undefined;
 }
 

@@ -2,14 +2,16 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Domain } from "../../../src/domain/domain.ts";
+import type { DomainOptions } from "../../../src/domain/machine/place.ts";
 import { configText } from "../../config/fixtures.ts";
 import { ownFolder } from "../../config/folder.ts";
 import { configOf, GIB, MIB } from "../facts.ts";
+import { runStandIn } from "../../host/processes.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
 
 async function folders() {
   const folder = await ownFolder();
-  return { folder, options: { configDir: join(folder, "etc"), runtimeDir: join(folder, "run") } };
+  return { folder, options: { configDir: join(folder, "etc"), runtimeDir: join(folder, "run"), stateDir: join(folder, "state") } };
 }
 
 async function refusal(work: Promise<unknown>): Promise<unknown> {
@@ -17,14 +19,17 @@ async function refusal(work: Promise<unknown>): Promise<unknown> {
 }
 
 describe("defining a domain", () => {
-  test("from a config keeps its text to the letter, for its owner only", async () => {
+  test("from a config keeps its text to the letter but for the id that it gets, for its owner only", async () => {
     const { folder, options } = await folders();
-    const text = configText({ "x-note": "ours" });
-    await writeFile(join(folder, "mine.json"), text);
+    const given = configText({ "x-note": "ours" });
+    await writeFile(join(folder, "mine.json"), given);
     const { domain, notes } = await Domain.define({ file: join(folder, "mine.json") }, options);
     const path = join(options.configDir, "web1.json");
     expect([domain.name, domain.configPath, notes]).toEqual(["web1", path, []]);
-    expect(await readFile(path, "utf8")).toBe(text);
+    const text = await readFile(path, "utf8");
+    const { id } = JSON.parse(text) as { readonly id: string };
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(text).toBe(given.replace('"name": "web1",\n', `"name": "web1",\n  "id": "${id}",\n`));
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await domain.config()).toBe(text);
   });
@@ -61,10 +66,85 @@ describe("defining a domain", () => {
   });
 
   test("says that a machine which runs already goes on with what it has", async () => {
-    const { options } = await runningDomain();
+    const { options, process } = await runningDomain();
     const argv = ["qemu-system-x86_64", "-name", "web1", "-m", "512"];
     const { notes } = await Domain.define({ argv }, { ...options, replace: true });
-    expect(notes).toContain("it runs: the new config is for its next start");
+    expect(notes).toContain(`it runs (process ${process.pid}): the new config is for its next start`);
+  });
+
+  test("of somebody else's QEMU, by its process, makes it a domain that runs", async () => {
+    const { options } = await folders();
+    const qemu = await runStandIn(["qemu-system-x86_64", "-name", "db", "-m", "512", "-qmp", `unix:${options.runtimeDir}/db.sock,server=on,wait=off`]);
+    const { domain, notes } = await Domain.define({ pid: qemu.pid }, options);
+    expect(notes.at(-1)).toBe(`it runs (process ${qemu.pid}): the new config is for its next start`);
+    expect(await domain.info()).toMatchObject({ name: "db", state: "unreachable", pid: qemu.pid });
+    // Whatever its config becomes: it is known by its process.
+    await writeFile(domain.configPath ?? "", (await domain.config()).replace("stand-in.img", "other.img"));
+    expect(await domain.info()).toMatchObject({ state: "unreachable", pid: qemu.pid });
+    expect(await refusal(domain.undefine())).toMatchObject({ code: "refused", state: "running" });
+    await domain.destroy();
+    expect(await domain.info()).toMatchObject({ state: "stopped" });
+  });
+
+  test("of a process that is a domain already is refused, naming that one", async () => {
+    const scene = await runningDomain();
+    expect(await refusal(Domain.define({ pid: scene.process.pid }, { ...scene.options, name: "again" }))).toMatchObject({ code: "refused", message: `process ${scene.process.pid}: it is web1, which has a config already` });
+    expect(await scene.files()).toEqual(["web1.json"]);
+  });
+});
+
+describe("the id of a domain", () => {
+  const ID = "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b";
+  const idIn = async (domain: Domain): Promise<unknown> => (JSON.parse(await domain.config()) as { readonly id?: unknown }).id;
+
+  async function define(folder: string, options: DomainOptions & { readonly replace?: boolean }, changes: Readonly<Record<string, unknown>>) {
+    await writeFile(join(folder, "given.json"), configText(changes));
+    return Domain.define({ file: join(folder, "given.json") }, options);
+  }
+
+  test("that its config has already is kept", async () => {
+    const { folder, options } = await folders();
+    const { domain, notes } = await define(folder, options, { id: ID });
+    expect([await domain.config(), notes]).toEqual([configText({ id: ID }), []]);
+  });
+
+  test("that another domain has is not given to a second one, and that is told", async () => {
+    const { folder, options } = await folders();
+    await define(folder, options, { id: ID });
+    const { domain, notes } = await define(folder, options, { id: ID, name: "copy" });
+    expect([notes, await idIn(domain)]).toEqual([["its id was that of web1: it has one of its own now"], expect.not.stringMatching(ID)]);
+  });
+
+  test("stays when its config is replaced: the machine that runs is the same", async () => {
+    const { folder, options } = await folders();
+    const { domain } = await define(folder, options, { id: ID });
+    await define(folder, { ...options, replace: true }, { note: "no id" });
+    expect(await idIn(domain)).toBe(ID);
+    await define(folder, { ...options, replace: true }, { id: "ffffffff-2b3c-4f57-9d7c-0d4b5e6f7a8b" });
+    expect(await idIn(domain)).toBe(ID);
+  });
+
+  test("of a config without one is what its machine has been known by, when it is replaced while it runs", async () => {
+    const scene = await runningDomain();
+    const { domain } = await Domain.define({ argv: ["qemu-system-x86_64", "-name", "web1", "-m", "512"] }, { ...scene.options, replace: true });
+    expect([await idIn(domain), (await domain.info()).state, (await domain.info()).pid]).toEqual([scene.id, "running", scene.process.pid]);
+  });
+
+  test("is none in upper case, or any other text", async () => {
+    const { folder, options } = await folders();
+    for (const id of [ID.toUpperCase(), "web1", "", 7]) expect(await refusal(define(folder, options, { id }))).toMatchObject({ code: "config", message: expect.stringMatching(/id is .*, expected a UUID in lower case/) as string });
+  });
+});
+
+describe("a monitor of one's own", () => {
+  test("that another domain has already is refused: the second would take it from the first", async () => {
+    const { folder, options } = await folders();
+    const monitor = join(folder, "own.sock");
+    for (const name of ["web1", "web2"]) await writeFile(join(folder, `${name}.json`), configText({ name, monitor }));
+    const { domain } = await Domain.define({ file: join(folder, "web1.json") }, options);
+    expect(await refusal(Domain.define({ file: join(folder, "web2.json") }, options))).toMatchObject({ code: "refused", message: `web2: its monitor ${monitor} is that of web1 already (${domain.configPath}): give it a path of its own, or none` });
+    await Domain.define({ file: join(folder, "web1.json") }, { ...options, replace: true });
+    expect(await readdir(options.configDir)).toEqual(["web1.json"]);
   });
 
   test("refuses a second name beside the config's own", async () => {
@@ -79,7 +159,7 @@ describe("undefining a domain", () => {
   test("removes its config", async () => {
     const { domain, options } = await definedDomain();
     await domain.undefine();
-    expect(await readdir(options.configDir)).toEqual([]);
+    expect([await readdir(options.configDir), await readdir(options.stateDir)]).toEqual([[], []]);
     expect(await refusal(Domain.open("web1", options))).toMatchObject({ code: "config", problem: "missing" });
   });
 
