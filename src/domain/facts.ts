@@ -3,7 +3,8 @@ import { statePaths } from "../config/runtime.ts";
 import { messageOf } from "../errors.ts";
 import { onlineCpus, presentCpus } from "../host/taskset.ts";
 import type { Session } from "../qmp/session.ts";
-import { readNotes } from "./facts/notes.ts";
+import { readBalloonTarget } from "./facts/balloon-target.ts";
+import { type Asked, readNotes } from "./facts/notes.ts";
 import { type Live, readLive } from "./live.ts";
 import type { Identity } from "./machine/identity.ts";
 import type { Place } from "./machine/place.ts";
@@ -18,8 +19,17 @@ export async function factsWithout(stored: Stored | null, why?: unknown): Promis
 /** Facts of a domain whose machine answers. `session` is one that its identity has checked. */
 export async function factsOf(place: Place, stored: Stored | null, session: Session, machine: Identity): Promise<Facts & { readonly live: Live }> {
   const live = await readLive(session, machine.pid);
-  const [asked, host] = await Promise.all([readNotes(statePaths(place.folders, machine.known.key), machine.process, live, machine.known.folder), hostFacts()]);
+  const [noted, host] = await Promise.all([readNotes(statePaths(place.folders, machine.known.key), machine.process, live, machine.known.folder), hostFacts()]);
+  const asked = await confirmed(noted, live, session);
   return { config: stored?.config ?? null, live, asked, state: live.running ? "running" : "paused", ...host };
+}
+
+/** A target that the guest has not reached is read from the device: the one that was noted may be void, or have never been set. */
+async function confirmed(noted: Asked, { memory: { actual, size } }: Live, session: Session): Promise<Asked> {
+  const { balloonOr, ...sure } = noted;
+  const isDone = balloonOr === undefined && (sure.balloon === undefined || sure.balloon === actual);
+  const target = isDone || actual === null ? null : await readBalloonTarget(session, size);
+  return target === null ? noted : { ...sure, balloon: target };
 }
 
 async function hostFacts(): Promise<Pick<Facts, "online" | "present" | "now">> {
