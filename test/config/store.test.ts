@@ -1,13 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ConfigError, type ConfigProblem } from "../../src/config/config-error.ts";
 import type { Folders } from "../../src/config/folders.ts";
 import { locate } from "../../src/config/locate.ts";
 import { writeNew } from "../../src/config/safe-file.ts";
 import { createConfig, listNames, prepareConfig, readConfig, removeConfig, type Stored, sweepLeftovers } from "../../src/config/store.ts";
+import { isAlive } from "../../src/host/threads.ts";
+import { runProgram } from "../host/processes.ts";
 import { configText } from "./fixtures.ts";
 import { ownFolder, ownFolders } from "./folder.ts";
 
@@ -150,9 +152,37 @@ describe("a change of a config", () => {
     const folders = await ownFolders();
     const stored = await defined(folders);
     await prepareConfig(stored, NEW);
-    await writeFile(join(folders.config, ".web2.json.0123456789ab.new"), "");
-    expect(await sweepLeftovers(stored.place)).toBe(1);
-    expect((await readdir(folders.config)).sort()).toEqual([".web2.json.0123456789ab.new", "web1.json"]);
+    // As a version before this one called them, and one of a writer that is gone.
+    for (const file of [".web1.json.0123456789ab.new", ".web1.json.4194305-0123456789ab.new", ".web2.json.0123456789ab.new", ".web1.json.x-0123456789ab.new", ".web1.json.4194305-0123456789ab.new.bak"]) await writeFile(join(folders.config, file), "");
+    expect(await sweepLeftovers(stored.place, isAlive)).toBe(3);
+    expect((await readdir(folders.config)).sort()).toEqual([".web1.json.4194305-0123456789ab.new.bak", ".web1.json.x-0123456789ab.new", ".web2.json.0123456789ab.new", "web1.json"]);
+  });
+
+  test("of a writer that lives, as of one whose lock file somebody removed, is left for it", async () => {
+    const folders = await ownFolders();
+    const stored = await defined(folders);
+    const other = await runProgram("sh", "-c", "echo up; exec cat");
+    const theirs = `.web1.json.${other.pid}-0123456789ab.new`;
+    await writeFile(join(folders.config, theirs), NEW);
+    expect(await sweepLeftovers(stored.place, isAlive)).toBe(0);
+    expect((await readdir(folders.config)).sort()).toEqual([theirs, "web1.json"]);
+    await other.kill();
+    expect(await sweepLeftovers(stored.place, isAlive)).toBe(1);
+    expect(await readdir(folders.config)).toEqual(["web1.json"]);
+  });
+
+  test("is of this process while it is prepared: its name says so", async () => {
+    const stored = await defined(await ownFolders());
+    const prepared = await prepareConfig(stored, NEW);
+    expect(basename(prepared.temporary)).toMatch(new RegExp(`^\\.web1\\.json\\.${process.pid}-[0-9a-f]{12}\\.new$`));
+    await prepared.drop();
+  });
+
+  test("knows how many names its file has", async () => {
+    const stored = await defined(await ownFolders());
+    expect([stored.links, (await readConfig(stored.place)).links]).toEqual([1, 1]);
+    await link(stored.path, `${stored.path}.other`);
+    expect((await readConfig(stored.place)).links).toBe(2);
   });
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { editJson } from "../../src/config/edit.ts";
 import { locate } from "../../src/config/locate.ts";
 import { createConfig, readConfig, sweepLeftovers } from "../../src/config/store.ts";
+import { isAlive } from "../../src/host/threads.ts";
 import { runModule } from "../host/processes.ts";
 import { configText } from "./fixtures.ts";
 import { ownFolders } from "./folder.ts";
@@ -52,7 +53,7 @@ describe("many writers", () => {
       for (let read = 0; read < moments * 7; read++) await readFile(place.path);
       await writer.kill();
       expect([one, two]).toContain(await readFile(place.path, "utf8"));
-      await sweepLeftovers(place);
+      await sweepLeftovers(place, isAlive);
       expect(await readdir(folders.config)).toEqual(["web1.json"]);
     }
   }, 60_000);
