@@ -80,16 +80,16 @@ export class PendingCalls {
   startRaw(request: Message, options: CallOptions, entry: Entry): Promise<unknown> {
     const command = String(request["execute"] ?? request["exec-oob"] ?? "raw request");
     const inBand = !("exec-oob" in request);
+    let [text, key]: [string, CallKey | undefined] = ["", undefined];
     try {
-      if (!("id" in request)) return this.#begin(command, undefined, rawText(request, command), inBand, true, options, entry);
-      const line = `${writeJson(request, command)}\n`;
-      const key = keyOf(request["id"], Infinity) as CallKey;
+      if ("id" in request) [text, key] = [`${writeJson(request, command)}\n`, keyOf(request["id"], Infinity)];
+      else text = rawText(request, command);
       if (typeof key === "string") this.#longest = Math.max(this.#longest, key.length);
-      if (!this.#calls.has(key)) return this.#begin(command, key, line, inBand, true, options, entry);
-      throw new UsageError(`${command}: another call has this id`, { value: request["id"], expected: "an id of its own" });
+      if (key !== undefined && this.#calls.has(key)) throw new UsageError(`${command}: another call has this id`, { value: request["id"], expected: "an id of its own" });
     } catch (mistake) {
       return Promise.reject(mistake as Error);
     }
+    return this.#begin(command, key, text, inBand, true, options, entry);
   }
 
   /** Tells that the peer is alive: it said something. */

@@ -16,7 +16,7 @@ export const verb: Verb = {
     const vcpus = await machine.vcpus(options);
     if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
     else io.stdout.write(table(vcpus.map(row), { header, right: [0, 2, 4, 5], paint: painter(io.stdout, io.env) }));
-    return vcpus.some(({ online }) => online) ? 0 : sayUnreachable(machine, io, options);
+    return vcpus.some(({ online }) => online) ? 0 : await sayUnreachable(machine, io, options);
   },
 };
 

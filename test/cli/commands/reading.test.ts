@@ -145,3 +145,20 @@ test("diff", async () => {
   );
   expect(JSON.parse((await play(["diff", "web1", "--json"], { machine })).stdout)).toEqual(rows);
 });
+
+test.each(["vcpuinfo", "vcpupin", "diff"])("%s asks why while it has the machine, and not after it let go of it", async (verb) => {
+  const order: string[] = [];
+  const info = async (): Promise<DomainInfo> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    order.push("answered");
+    return lost;
+  };
+  const machine = {
+    vcpus: async () => vcpus.slice(1),
+    diff: async () => [{ resource: "vcpus", config: 2, live: null, guest: null, why: null }],
+    info,
+    [Symbol.asyncDispose]: async () => void order.push("let go"),
+  };
+  expect((await play([verb, "web1"], { machine })).code).toBe(1);
+  expect(order).toEqual(["answered", "let go"]);
+});
