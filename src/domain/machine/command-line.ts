@@ -17,7 +17,7 @@ export interface QemuWords {
 }
 
 /** Programs that run what one of the words after them names: a script's interpreter, the dynamic linker called by hand. */
-const INTERPRETERS = /^(node|(ba|da|z|k)?sh|python3?|perl|env|ld(-.*)?\.so.*)$/;
+const INTERPRETERS = /^(node|(ba|da|z|k)?sh|python[\d.]*|perl|env|ld(-.*)?\.so.*)$/;
 /** How far behind such a program that word may be. */
 const REACH = 4;
 
