@@ -100,7 +100,7 @@ export async function readBoth(place: Place, { signal, timeout }: ReadOptions = 
     signal?.throwIfAborted();
     // It may have ended while we asked: then it is stopped, not unreachable.
     if (place.address === null && !(await machine.isThere())) return stopped(null);
-    return { stored, machine, books, facts: await factsWithout(stored, (await whyStopped(machine.pid)) ?? error) };
+    return { stored, machine, books, facts: await factsWithout(stored, (await whyStopped(machine.pid)) ?? messageOf(error).replace(`${place.name}: `, "")) };
   }
 }
 

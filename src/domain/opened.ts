@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.ts";
 import type { ChangeOptions } from "./change.ts";
 import { factsOf, factsWithout } from "./facts.ts";
 import { lastWords } from "./machine/last-words.ts";
@@ -26,7 +27,7 @@ export async function openFor(place: Place, { machine }: Pick<Held, "machine">, 
     return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
   } catch (error) {
     signal?.throwIfAborted();
-    return { ...nothing, why: (await whyStopped(machine.pid)) ?? error };
+    return { ...nothing, why: (await whyStopped(machine.pid)) ?? messageOf(error).replace(`${place.name}: `, "") };
   }
 }
 

@@ -18,12 +18,21 @@ export function findProgram(program: string): { readonly path: string } | { read
   const places = program.includes("/") ? [program] : (env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(":").map((folder) => `${folder || "."}/${program}`);
   let why = "there is no such program";
   for (const path of places) {
-    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    const stat = statIfThere(fs, path);
     if (stat === undefined) continue;
     if (stat.isFile() && isExecutable(fs, path)) return { path };
     why = stat.isDirectory() ? "a folder, not a program" : "a file that may not be run";
   }
   return { why };
+}
+
+/** A folder of PATH that may not be entered is passed over, as execvp does. */
+function statIfThere(fs: typeof import("node:fs"), path: string): import("node:fs").Stats | undefined {
+  try {
+    return fs.statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function isExecutable(fs: typeof import("node:fs"), path: string): boolean {

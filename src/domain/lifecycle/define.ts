@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { fromCommandLine } from "../../config/command-line.ts";
 import { editJson } from "../../config/edit.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
@@ -15,7 +16,7 @@ import { findMachine } from "../machine/find.ts";
 import { forgetMachine, LOCK_TIMEOUT, lockMachine, openBooks } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
-import { writeProcessRecord } from "../machine/process-record.ts";
+import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { refuseUnresolved, sweep } from "../unresolved.ts";
 
 /**
@@ -160,6 +161,8 @@ export async function undefineDomain(place: Place): Promise<void> {
   if (machine !== null) throw new StateError(`${place.name}: it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}; shut it down or destroy it first`, "running");
   if (stored === null) return;
   await sweep(stored);
+  const folder = (await readProcessRecord(books))?.folder ?? null;
   await removeConfig(stored);
+  if (folder !== null) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   await forgetMachine(books);
 }

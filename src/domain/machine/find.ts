@@ -8,12 +8,12 @@ import { sha256 } from "../../digest.ts";
 import { isErrorCode, UnsafeError } from "../../errors.ts";
 import { findProcesses, folderOfProcess, type Process, processAt } from "../../host/processes.ts";
 import { isStillThere } from "../../host/signal.ts";
-import { connect } from "../../qmp/session.ts";
 import { isQueueFull } from "../../wire/errors.ts";
 import { findByAddress } from "./find-address.ts";
 import { isQemu, readWords, runsConfig, type QemuWords } from "./command-line.ts";
 import { adopting, Identity, StrangerError } from "./identity.ts";
 import { isSameFile, machineIdOf } from "./machine-id.ts";
+import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
 import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "./process-record.ts";
 
@@ -184,6 +184,9 @@ function copiedId({ process, words: { name, mark } }: Found): string {
   return `its config has the id of ${name ?? "a machine without a name"} (${mark?.path ?? ""}), which process ${process.pid} runs: a config that is copied has to lose its key "id"`;
 }
 
+/** How long whoever listens there may take to say who it is, in milliseconds. */
+const LOOK = 1000;
+
 /** Nobody on this host runs it, as far as /proc shows: whoever listens at the config's own monitor is it, or is in the way. */
 async function atMonitor({ folders: _, timeout }: Place, { config }: Stored, id: string, all: readonly Found[], path: string): Promise<Whereabouts> {
   const stopped = (hindrance: string | null): Whereabouts => ({ machine: null, hindrance, key: id });
@@ -197,8 +200,7 @@ async function atMonitor({ folders: _, timeout }: Place, { config }: Stored, id:
   }
   const machine = new Identity({ domain: config.name, name: config.name, id: null, mayBe: id, process: null, key: id, control: `unix:${path}`, watch: null, folder: null, obstacle: null, ours: false });
   try {
-    await using session = await connect(`unix:${path}`, { timeout: Math.min(timeout, 1000) });
-    await machine.check(session);
+    await using _session = await openSession(machine, { timeout: Math.min(timeout, LOOK) });
   } catch (error) {
     if (error instanceof StrangerError) return stopped(error.message.replace(`${config.name}: `, ""));
     // Nobody listens: stopped. Somebody listens and is busy: there.

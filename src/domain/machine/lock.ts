@@ -1,10 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { hasFolder, openFolder, type StatePaths, statePaths } from "../../config/runtime.ts";
 import { readConfig, type Stored } from "../../config/store.ts";
 import { HostError } from "../../errors.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
 import type { Progress } from "../change.ts";
+import { isStillThere } from "../../host/signal.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { Pulse } from "../pulse.ts";
 import { findMachine } from "./find.ts";
@@ -73,12 +75,22 @@ async function likelyKey(place: Place): Promise<string> {
 
 async function take(books: StatePaths, deadline: Deadline, signal: AbortSignal | undefined): Promise<Lock | undefined> {
   await openBooks(books);
+  if (books.key.startsWith("process-")) await sweepGone(books);
   try {
     return await acquireLock(books.lock, { timeout: deadline.left(), ...(signal === undefined ? {} : { signal }) });
   } catch (error) {
     // Somebody has undefined it while we waited, and its folder is gone: who it is now is asked again.
     if (error instanceof HostError && !(await hasFolder(books.folder))) return undefined;
     throw error;
+  }
+}
+
+/** Takes away what was kept of QEMUs without a mark that are gone: nobody will ask for it again. */
+async function sweepGone({ folder }: StatePaths): Promise<void> {
+  const state = dirname(folder);
+  for (const name of await readdir(state).catch(() => [])) {
+    const [, pid, started] = /^@process-(\d+)-(\d+)$/.exec(name) ?? [];
+    if (pid !== undefined && !(await isStillThere({ pid: Number(pid), started: Number(started) }))) await rm(join(state, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
