@@ -39,17 +39,24 @@ export async function runProgram(program: string, ...args: readonly string[]): P
   return started(spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] }));
 }
 
-/**
- * A process that /proc shows with this command line, QEMU's program first: it stands for a QEMU, and does nothing. Node behind it takes words of its own, up to the first
- * that is no option: QEMU would take them for an option and a disk image.
- */
-export async function runStandIn(argv: readonly string[]): Promise<OwnProcess> {
-  const [argv0 = "", ...words] = argv;
-  return started(spawn(process.execPath, [...STAND_IN, ...words], { argv0, stdio: ["pipe", "pipe", "inherit"] }));
+/** What a stand-in does, and for whom. */
+export interface StandInOptions {
+  /** Program text; it has to say a line. Without, it does nothing. */
+  readonly does?: string;
+  /** The user that it runs as. */
+  readonly uid?: number;
+  readonly cwd?: string;
 }
 
-/** What stands between the program and the words of a stand-in. */
-export const STAND_IN: readonly string[] = ["-e", "console.log('up'); process.stdin.resume()", "stand-in.img"];
+/**
+ * A process that /proc shows with this command line, QEMU's program first: it stands for a QEMU. Node behind it takes words of its own, up to the first that is no
+ * option: QEMU would take them for an option and a disk image.
+ */
+export async function runStandIn(argv: readonly string[], { does = "console.log('up'); process.stdin.resume()", uid, cwd }: StandInOptions = {}): Promise<OwnProcess> {
+  const [argv0 = "", ...words] = argv;
+  const options = { argv0, ...(uid === undefined ? {} : { uid, gid: uid }), ...(cwd === undefined ? {} : { cwd }) };
+  return started(spawn(process.execPath, ["-e", does, "stand-in.img", ...words], { ...options, stdio: ["pipe", "pipe", "inherit"] }));
+}
 
 async function started(child: ChildProcess): Promise<OwnProcess> {
   const ended = once(child, "close");
