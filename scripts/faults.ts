@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { qemus, type Qemu } from "../test/qemu/machine.ts";
 import { openFake } from "./faults/fake-rig.ts";
 import { randomKills } from "./faults/kills.ts";
+import { lifecycleKills, lifecycleSteps } from "./faults/lifecycle.ts";
 import { type Course, onFake, onReal } from "./faults/matrix.ts";
 import { openReal } from "./faults/real-rig.ts";
 import type { Outcome } from "./faults/run.ts";
@@ -23,6 +24,7 @@ byte for byte, and that the next command works or says why not. Without options:
   --step WORD     only at this step
   --all           on real QEMUs all steps too
   --kills N       instead: N changes killed at random moments, half of them finished, half undone
+  --lifecycle N   instead: N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU, killed or interrupted at random moments
   --sequences N   instead: N random sequences of changes with mishaps, against a model
   --seed N        the seed of the moments, or of the first sequence (else a new one, which is printed)
   --help`;
@@ -38,7 +40,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       fake: { type: "boolean", default: false }, qemu: { type: "string" }, only: { type: "string", default: "" }, step: { type: "string", default: "" },
-      all: { type: "boolean", default: false }, kills: { type: "string" }, sequences: { type: "string" }, seed: { type: "string" }, help: { type: "boolean", short: "h" },
+      all: { type: "boolean", default: false }, kills: { type: "string" }, lifecycle: { type: "string" }, sequences: { type: "string" }, seed: { type: "string" }, help: { type: "boolean", short: "h" },
     },
   });
   if (values.help) return console.log(HELP), 0;
@@ -47,6 +49,7 @@ async function main(): Promise<number> {
   if (values.qemu !== undefined && real.length === 0) return console.error(`faults: no QEMU of ${values.qemu} here: npm run testbed`), 2;
   const fake = values.fake || values.qemu === undefined;
   if (values.kills !== undefined) return killAtRandom(Number(values.kills), Number(values.seed ?? Date.now() % 2 ** 31), values.fake ? undefined : real.at(-1));
+  if (values.lifecycle !== undefined) return killLifecycles(Number(values.lifecycle), Number(values.seed ?? Date.now() % 2 ** 31), values.qemu === undefined ? real.slice(-1) : real);
   if (values.sequences !== undefined) return sequences(Number(values.sequences), Number(values.seed ?? Date.now() % 2 ** 31), values.fake || values.qemu === undefined ? undefined : real.at(-1));
   // The bounded run takes the oldest whose unplugs can be undone and the newest.
   const chosen = values.qemu === undefined && !values.all ? real.slice(-1) : real;
@@ -64,6 +67,17 @@ async function killAtRandom(count: number, seed: number, qemu: Qemu | undefined)
   return outcomes.every(({ result }) => result !== "broken") ? 0 : 1;
 }
 
+async function killLifecycles(count: number, seed: number, real: readonly Qemu[]): Promise<number> {
+  let broken = 0;
+  for (const qemu of real) {
+    const outcomes = await lifecycleKills(count, seed, qemu);
+    const by = (result: Outcome["result"]): number => outcomes.filter((outcome) => outcome.result === result).length;
+    console.log(`QEMU ${qemu.version}: ${count} lifecycles (seed ${seed}): ${by("held")} struck and held, ${by("not reached")} done before, ${by("broken")} not held`);
+    broken += by("broken");
+  }
+  return broken === 0 ? 0 : 1;
+}
+
 async function matrix({ real, fake, all, wanted }: Options): Promise<number> {
   const start = performance.now();
   const outcomes: Outcome[] = [];
@@ -74,6 +88,7 @@ async function matrix({ real, fake, all, wanted }: Options): Promise<number> {
   const course: Course = { all, wanted, note };
   if (fake) await onFake(course);
   for (const qemu of real) await onReal(qemu, course);
+  for (const qemu of real) await lifecycleSteps(qemu, wanted, note);
   printTable(outcomes);
   const held = outcomes.filter(({ result }) => result === "held").length;
   const broken = outcomes.filter(({ result }) => result === "broken").length;
