@@ -23,8 +23,14 @@ export interface Shop {
   readonly folder: string;
   readonly config: string;
   readonly runtime: string;
+  readonly state: string;
   /** The config of `web1`. */
   readonly path: string;
+}
+
+/** The environment that has the program use the folders of a shop. */
+export function envOf({ config, runtime, state }: Pick<Shop, "config" | "runtime" | "state">): Readonly<Record<"QMPCTL_CONFIG_DIR" | "QMPCTL_RUNTIME_DIR" | "QMPCTL_STATE_DIR", string>> {
+  return { QMPCTL_CONFIG_DIR: config, QMPCTL_RUNTIME_DIR: runtime, QMPCTL_STATE_DIR: state };
 }
 
 /** KiB. A Node that is given nothing to do takes a quarter of this; a file of 100 MB, read whole, takes more. */
@@ -70,17 +76,18 @@ async function tried({ argv, says, prepare }: Attempt, run: typeof measured): Pr
   ];
 }
 
-/** A folder with a config folder and a run-time folder that nobody has used yet. */
+/** A folder with a config, a run-time and a state folder that nobody has used yet. */
 export async function openShop(): Promise<Shop & AsyncDisposable> {
   const folder = await mkdtemp(join(tmpdir(), "qmpctl-"));
-  const [config, runtime] = [join(folder, "etc"), join(folder, "run")];
-  for (const each of [config, runtime]) await mkdir(each, { mode: 0o700 });
+  const [config, runtime, state] = [join(folder, "etc"), join(folder, "run"), join(folder, "state")];
+  for (const each of [config, runtime, state]) await mkdir(each, { mode: 0o700 });
   const path = join(config, "web1.json");
   await writeFile(path, configText(), { mode: 0o600 });
   return {
     folder,
     config,
     runtime,
+    state,
     path,
     async [Symbol.asyncDispose]() {
       await chmod(config, 0o700).catch(() => undefined);
@@ -102,17 +109,17 @@ interface Ended {
 }
 
 /** The command line in this process: what it costs is not told. */
-async function inHere(argv: readonly string[], { config, runtime }: Shop): Promise<Ended> {
-  const io = ioOf({ env: { ...process.env, QMPCTL_CONFIG_DIR: config, QMPCTL_RUNTIME_DIR: runtime } });
+async function inHere(argv: readonly string[], shop: Shop): Promise<Ended> {
+  const io = ioOf({ env: { ...process.env, ...envOf(shop) } });
   const code = await run(argv, { io, facade: openFacade(io.env), version: () => Promise.resolve("0") });
   return { code, stdout: io.stdout.text, stderr: io.stderr.text, cost: { memory: 1, time: 0 } };
 }
 
-async function measured(argv: readonly string[], { config, runtime }: Shop): Promise<Ended> {
+async function measured(argv: readonly string[], shop: Shop): Promise<Ended> {
   const told = await mkdtemp(join(tmpdir(), "qmpctl-"));
   const [tell, cost] = [join(told, "tell.cjs"), join(told, "cost")];
   await writeFile(tell, TELL);
-  const running = start(argv, { QMPCTL_CONFIG_DIR: config, QMPCTL_RUNTIME_DIR: runtime, NODE_OPTIONS: `--require ${tell}`, TOLD: cost });
+  const running = start(argv, { ...envOf(shop), NODE_OPTIONS: `--require ${tell}`, TOLD: cost });
   const patience = setTimeout(() => running.child.kill("SIGKILL"), PATIENCE);
   try {
     const ended = await running.ended;

@@ -17,7 +17,7 @@ test("a wrong line: nothing on stdout, 2", async () => {
 });
 
 test("a domain that there is not: 3, and no stack", async () => {
-  const { code, stderr, stdout } = await runProgram(["info", "nobody"], { QMPCTL_CONFIG_DIR: "/nonexistent/qmpctl", QMPCTL_RUNTIME_DIR: "/nonexistent/qmpctl" });
+  const { code, stderr, stdout } = await runProgram(["info", "nobody"], { QMPCTL_CONFIG_DIR: "/nonexistent/qmpctl", QMPCTL_RUNTIME_DIR: "/nonexistent/qmpctl", QMPCTL_STATE_DIR: "/nonexistent/qmpctl" });
   expect([code, stdout]).toEqual([3, ""]);
   expect(stderr).toMatch(/^qmpctl: .*\/nonexistent\/qmpctl\/nobody\.json.*\n$/);
 });

@@ -4,9 +4,14 @@ import { createServer } from "node:net";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { toCommandLine } from "../../src/config/argv.ts";
+import { locate } from "../../src/config/locate.ts";
+import { openFolder, runtimePaths, type StatePaths, statePaths } from "../../src/config/runtime.ts";
+import { readConfig } from "../../src/config/store.ts";
+import { machineIdOf } from "../../src/domain/machine/machine-id.ts";
 import { configText } from "../config/fixtures.ts";
-import { runProgram as runOwn } from "../host/processes.ts";
-import { openShop, type Shop } from "./attempts.ts";
+import { runStandIn } from "../host/processes.ts";
+import { envOf, openShop, type Shop } from "./attempts.ts";
 import { type Ended, runProgram } from "./program.ts";
 
 const isRoot = userInfo().uid === 0;
@@ -15,8 +20,14 @@ const NASTY = `$(touch x) \`touch x\`;touch x|touch x&touch x>x'"\\,server=off,,
 /** Says how it was called, each word ended by a NUL. */
 const STUB = '#!/bin/sh\nfor word in "$@"; do printf \'%s\\0\' "$word"; done > "$0.argv"\nexit 1\n';
 
-function run({ config, runtime }: Pick<Shop, "config" | "runtime">, ...argv: readonly string[]): Promise<Ended> {
-  return runProgram(argv, { QMPCTL_CONFIG_DIR: config, QMPCTL_RUNTIME_DIR: runtime });
+function run(shop: Parameters<typeof envOf>[0], ...argv: readonly string[]): Promise<Ended> {
+  return runProgram(argv, envOf(shop));
+}
+
+/** Who the machine of a shop is, and where its lock and records are. */
+async function booksOf(shop: Shop): Promise<StatePaths> {
+  const place = await locate("web1", shop);
+  return statePaths(shop, await machineIdOf(await readConfig(place)));
 }
 
 async function withStub(folder: string, name = "emulator"): Promise<string> {
@@ -35,6 +46,8 @@ test("nothing in a config reaches a shell, or makes more words of the command li
   const monitor = join(shop.folder, "m,x=off;$(touch x)");
   const args = ["-append", NASTY, `-x\n-m\n9G`, "", " ", "-device", `a,b=${NASTY}`, NASTY];
   await writeFile(shop.path, configText({ emulator, monitor, args, note: NASTY }));
+  // The bare words are disk images, which have to be there.
+  for (const disk of [" ", NASTY]) await writeFile(join(shop.config, disk), "");
 
   expect((await run({ ...shop, runtime }, "start", "web1")).stderr).toMatch(/^qmpctl: web1: .* could not start the machine: it ended with status 1\n$/);
   const own = join(runtime, "web1");
@@ -42,7 +55,8 @@ test("nothing in a config reaches a shell, or makes more words of the command li
   expect((await readFile(`${emulator}.argv`, "utf8")).split("\0").slice(0, -1)).toEqual([
     ...["-name", "guest=web1,debug-threads=on", "-m", "size=1024M", "-smp", "cpus=1,maxcpus=2"],
     ...["-qmp", doubled(`${own}/control.sock`), "-qmp", doubled(`${own}/watch.sock`), "-qmp", doubled(monitor)],
-    ...["-pidfile", `${own}/pid`, "-D", `${own}/log`, "-display", "none", "-daemonize", "-S", ...args],
+    ...["-pidfile", `${own}/pid`, "-object", `authz-simple,id=qmpctl-${(await booksOf(shop)).key},identity=${shop.path}`],
+    ...["-trace", "qemu_system_shutdown_request", "-display", "none", "-S", ...args],
   ]);
   expect((await readdir(shop.folder, { recursive: true })).filter((name) => /(^|\/)x$/.test(name))).toEqual([]);
   expect((await run({ ...shop, runtime }, "setvcpus", "web1", "2")).code).toBe(0);
@@ -57,56 +71,79 @@ const PLANTS: Readonly<Record<string, (path: string, victim: string) => unknown>
   ...(isRoot ? { "a file of somebody else": async (path: string) => { await writeFile(path, "{}"); await chown(path, 1234, 1234); } } : {}),
 };
 
-async function plantedShop(name: string, plant: (path: string, victim: string) => unknown): Promise<Shop & AsyncDisposable & { readonly victim: string; readonly path: string; readonly planted: string }> {
+async function plantedShop(folderOf: (shop: Shop) => Promise<string>, name: string, plant: (path: string, victim: string) => unknown): Promise<Shop & AsyncDisposable & { readonly victim: string; readonly path: string; readonly planted: string }> {
   const shop = await openShop();
   const victim = join(shop.folder, "victim");
   await writeFile(victim, "precious", { mode: 0o600 });
-  await mkdir(join(shop.runtime, "web1"), { mode: 0o700 });
-  const planted = join(shop.runtime, "web1", name);
+  const folder = await folderOf(shop);
+  await openFolder(folder);
+  const planted = join(folder, name);
   await plant(planted, victim);
   return { ...shop, victim, planted };
 }
 
-test.each(["lock", "pid", "journal"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))("the file %s in a run-time folder that is %s is refused, and left", async (name, plant) => {
-  await using shop = await plantedShop(name, PLANTS[plant] ?? (() => undefined));
+const ofState = async (shop: Shop): Promise<string> => (await booksOf(shop)).folder;
+const ofRuntime = async ({ runtime }: Shop): Promise<string> => join(runtime, "web1");
+
+test.each(["lock", "journal"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))("the file %s of a machine that is %s is refused, and left", async (name, plant) => {
+  await using shop = await plantedShop(ofState, name, PLANTS[plant] ?? (() => undefined));
   const before = await lstat(shop.planted);
   const { code, stdout, stderr } = await run(shop, "setvcpus", "web1", "2");
   expect([stdout, await readFile(shop.path, "utf8"), await readFile(shop.victim, "utf8")]).toEqual(["", configText(), "precious"]);
   expect(code).toBe(3);
-  expect(stderr).toMatch(/^qmpctl: [^\n]*(link|not a regular file|not a pidfile|EISDIR|a folder|belongs to user 1234|illegal operation)[^\n]*\n$/);
+  expect(stderr).toMatch(/^qmpctl: [^\n]*(link|not a regular file|EISDIR|a folder|belongs to user 1234|illegal operation)[^\n]*\n$/);
   expect(stderr).toContain(shop.planted);
   expect((await lstat(shop.planted)).ino).toBe(before.ino);
 });
 
-test.each([["stderr", 1], ["log", 1], ["pid", 3]])("a link %s is not followed by a start", async (name, code) => {
-  await using shop = await plantedShop(name, (path, victim) => symlink(victim, path));
+test.each(["process", "notes"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))("the file %s of a machine that is %s is not believed, and left", async (name, plant) => {
+  await using shop = await plantedShop(ofState, name, PLANTS[plant] ?? (() => undefined));
+  const before = await lstat(shop.planted);
+  expect(await run(shop, "info", "web1")).toMatchObject({ code: 0, stdout: expect.stringContaining("stopped") as string });
+  expect(await run(shop, "setvcpus", "web1", "2")).toMatchObject({ code: 0, stderr: "" });
+  expect([await readFile(shop.victim, "utf8"), (await lstat(shop.planted)).ino]).toEqual(["precious", before.ino]);
+});
+
+test.each(["lock", "pid", "journal", "control.sock"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))("the file %s in a run-time folder that is %s means nothing to a machine that no process runs", async (name, plant) => {
+  await using shop = await plantedShop(ofRuntime, name, PLANTS[plant] ?? (() => undefined));
+  const before = await lstat(shop.planted);
+  expect(await run(shop, "setvcpus", "web1", "2")).toMatchObject({ code: 0, stderr: "" });
+  expect([await readFile(shop.victim, "utf8"), (await lstat(shop.planted)).ino]).toEqual(["precious", before.ino]);
+});
+
+const OF_A_START = ["output", "pid", "lock", "control.sock", "watch.sock", "stderr", "log", "asked.json"];
+
+test.each(OF_A_START)("a link %s is not followed by a start", async (name) => {
+  await using shop = await plantedShop(ofRuntime, name, (path, victim) => symlink(victim, path));
   await writeFile(shop.path, configText({ emulator: await withStub(shop.folder) }));
-  // Where QEMU's words go is made anew; a pidfile tells whom to believe, so that one is refused.
-  expect((await run(shop, "start", "web1")).code).toBe(code);
+  // All that a start makes, it makes anew.
+  expect((await run(shop, "start", "web1")).code).toBe(1);
   expect(await readFile(shop.victim, "utf8")).toBe("precious");
 });
 
-test.each([["stderr"], ["log"]])("a folder %s stops a start with one line", async (name) => {
-  await using shop = await plantedShop(name, (path) => mkdir(path));
+test.each(OF_A_START)("a folder %s stops a start with one line", async (name) => {
+  await using shop = await plantedShop(ofRuntime, name, (path) => mkdir(path));
   await writeFile(shop.path, configText({ emulator: await withStub(shop.folder) }));
   expect((await run(shop, "start", "web1")).stderr).toMatch(/^qmpctl: [^\n]*what is there can't be removed[^\n]*\n$/);
 });
 
-test("a log of any length is read at its end only", async () => {
+test("an output of any length is read at its end only", async () => {
   await using shop = await openShop();
   const emulator = join(shop.folder, "emulator");
-  await writeFile(emulator, '#!/bin/sh\nwhile [ "$1" != -D ]; do shift; done\ntruncate -s 3G "$2"; printf "\\nthe last words\\n" >> "$2"; exit 1\n', { mode: 0o700 });
+  await writeFile(emulator, '#!/bin/sh\ntruncate -s 3G /proc/self/fd/1; printf "\\nthe last words\\n"; exit 1\n', { mode: 0o700 });
   await writeFile(shop.path, configText({ emulator }));
   expect((await run(shop, "start", "web1")).stderr).toMatch(/could not start the machine: .*the last words\n$/);
 });
 
-/** Something that is taken for QEMU: a process that was started with the pidfile. */
+/** Something that is taken for QEMU: a process with its words, and the machine's mark. */
 async function withMachine(shop: Shop): Promise<string> {
-  const own = join(shop.runtime, "web1");
-  await mkdir(own, { mode: 0o700 });
-  const { pid } = await runOwn(process.execPath, "-e", "console.log('up'); process.stdin.resume()", join(own, "pid"));
-  await writeFile(join(own, "pid"), `${pid}\n`, { mode: 0o600 });
-  return own;
+  const folder = join(shop.runtime, "web1");
+  await openFolder(folder);
+  const place = await locate("web1", shop);
+  const { key } = await booksOf(shop);
+  const { control, watch, pidfile } = runtimePaths(shop, "web1");
+  await runStandIn(toCommandLine((await readConfig(place)).config, { control, watch, pidfile }, { id: key, path: shop.path }));
+  return folder;
 }
 
 async function listen(path: string): Promise<void> {
@@ -133,20 +170,23 @@ test.each(SOCKETS)("%s in the place of a monitor is not connected to", async (_w
   }
 });
 
-test("a run-time folder is private, and so is all that is in it; one that others can enter is refused", async () => {
+test("the folders of a machine are private, and so is all that is in them; one that others can enter is refused", async () => {
   await using shop = await openShop();
-  await rm(shop.runtime, { recursive: true });
+  for (const folder of [shop.runtime, shop.state]) await rm(folder, { recursive: true });
   await writeFile(shop.path, configText({ emulator: await withStub(shop.folder) }));
   await run(shop, "start", "web1");
   await run(shop, "setvcpus", "web1", "2");
-  const own = join(shop.runtime, "web1");
-  const files = await readdir(own);
-  expect(files).toContain("lock");
-  for (const path of [shop.runtime, own]) expect((await lstat(path)).mode & 0o777, path).toBe(0o700);
-  for (const file of files) expect((await lstat(join(own, file))).mode & 0o777, file).toBe(0o600);
-  await chmod(own, 0o750);
-  for (const argv of [["setvcpus", "web1", "1"], ["start", "web1"], ["info", "web1"]]) {
-    expect(await run(shop, ...argv)).toMatchObject({ code: 3, stderr: expect.stringContaining(`${own}: open to others (mode 750)`) as string });
+  const [own, books] = [join(shop.runtime, "web1"), (await booksOf(shop)).folder];
+  expect([await readdir(own), await readdir(books)]).toEqual([["output"], ["lock"]]);
+  for (const folder of [own, books]) {
+    for (const path of [dirname(folder), folder]) expect((await lstat(path)).mode & 0o777, path).toBe(0o700);
+    for (const file of await readdir(folder)) expect((await lstat(join(folder, file))).mode & 0o777, file).toBe(0o600);
   }
-  expect(dirname(own)).toBe(shop.runtime);
+  await chmod(own, 0o750);
+  expect(await run(shop, "start", "web1")).toMatchObject({ code: 3, stderr: `qmpctl: ${own}: open to others (mode 750), chmod 700 it\n` });
+  await chmod(books, 0o750);
+  for (const argv of [["setvcpus", "web1", "1"], ["start", "web1"], ["undefine", "web1"]]) {
+    expect(await run(shop, ...argv)).toMatchObject({ code: 3, stderr: `qmpctl: ${books}: open to others (mode 750), chmod 700 it\n` });
+  }
+  expect([dirname(own), dirname(books)]).toEqual([shop.runtime, shop.state]);
 });

@@ -16,7 +16,7 @@ const config = `{
 /** Folders of its own, and the program that uses them. */
 async function workshop(): Promise<AsyncDisposable & { readonly folder: string; run(...argv: string[]): ReturnType<typeof runProgram> }> {
   const folder = await mkdtemp(join(tmpdir(), "qmpctl-"));
-  const env = { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run") };
+  const env = { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run"), QMPCTL_STATE_DIR: join(folder, "state") };
   return { folder, run: (...argv) => runProgram(argv, env), [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }
 

@@ -9,6 +9,8 @@ const GIB = 2 ** 30;
 
 /** A machine whose guest never gives memory up. */
 const answers = {
+  "query-name": () => ({ name: "guest" }),
+  "query-uuid": () => ({ UUID: "0" }),
   "query-status": () => ({ running: true, status: "running", singlestep: false }),
   "query-kvm": () => ({ enabled: true, present: true }),
   "query-cpus-fast": () => [],
@@ -25,7 +27,7 @@ const answers = {
 
 async function changing(server: ReplayServer): Promise<ReturnType<typeof startInTerminal>> {
   const folder = await mkdtemp(join(tmpdir(), "qmpctl-"));
-  const pty = startInTerminal(["setmem", server.address, "512M"], { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run") });
+  const pty = startInTerminal(["setmem", server.address, "512M"], { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run"), QMPCTL_STATE_DIR: join(folder, "state") });
   return {
     ...pty,
     async [Symbol.asyncDispose]() {

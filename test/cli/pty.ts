@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { program } from "./program.ts";
+import { foldersNowhere, program } from "./program.ts";
 
 /** The built program in a terminal of its own. */
 export interface Pty extends AsyncDisposable {
@@ -14,7 +14,7 @@ export interface Pty extends AsyncDisposable {
 export function startInTerminal(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Pty {
   const command = [process.execPath, program, ...argv].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
   const child: ChildProcess = spawn("setpriv", ["--pdeathsig", "KILL", "--", "script", "-qec", `stty cols 80 rows 40; exec ${command}`, "/dev/null"], {
-    env: { PATH: process.env["PATH"], TERM: "xterm", SHELL: "/bin/sh", NODE_DISABLE_COMPILE_CACHE: "1", ...env },
+    env: { PATH: process.env["PATH"], TERM: "xterm", SHELL: "/bin/sh", NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), ...env },
     stdio: ["pipe", "pipe", "inherit"],
   });
   let text = "";

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { StopOptions } from "../../../src/domain/lifecycle/stop.ts";
 import { QmpctlError } from "../../../src/errors.ts";
 import { play } from "../scene.ts";
 
@@ -45,7 +46,7 @@ describe("shutdown and destroy", () => {
   test("destroy", async () => expect((await play(["destroy", "web1"], { machine: { destroy: async () => ({ ...stopped, how: "ended" }) } })).stdout).toBe("web1: ended\n"));
 
   test("progress on a terminal is wiped before the answer", async () => {
-    const shutdown = async ({ onProgress }: { onProgress?: (progress: { what: string; actual: null; wanted: null; elapsed: number; timeout: number }) => void }) => {
+    const shutdown = async ({ onProgress }: StopOptions) => {
       onProgress?.({ what: "shutdown", actual: null, wanted: null, elapsed: 1000, timeout: 60_000 });
       return stopped;
     };
