@@ -23,10 +23,14 @@ export async function threadsOf(pid: number): Promise<readonly Thread[]> {
   });
 }
 
-/** Whether a process runs. A zombie doesn't: it has ended and only waits for its parent. */
+/**
+ * Whether a process runs. A zombie doesn't: it has ended and only waits for its parent. One whose first thread has ended is not there yet: until the last
+ * one has, which takes a big QEMU a while when it is killed, its sockets are open, and its locks on disks held.
+ */
 export async function isAlive(pid: number): Promise<boolean> {
-  const state = statOf(pid)?.[0];
-  return state !== undefined && state !== "Z" && state !== "X";
+  const fields = statOf(pid);
+  const [state, threads] = [fields?.[0], fields?.[17]];
+  return state !== undefined && state !== "X" && !(state === "Z" && threads === "1");
 }
 
 /** Whether a process stands still by a signal, as SIGSTOP, or under a debugger. */

@@ -44,6 +44,15 @@ describe("a process", () => {
     expect(await isAlive(zombie)).toBe(false);
   });
 
+  test("whose first thread has ended, and another has not, is alive: its files are still open", async () => {
+    // Source: exit(2) ends one thread, exit_group(2) all; glibc's pthread_exit is the former.
+    const lasting = await runProgram("perl", "-Mthreads", "-e", '$| = 1; threads->create(sub { print "up\n"; <STDIN> })->detach; require "syscall.ph"; syscall(&SYS_exit, 0)');
+    while (!(await readFile(`/proc/${lasting.pid}/stat`, "utf8")).includes(") Z ")) await new Promise(setImmediate);
+    expect(await isAlive(lasting.pid)).toBe(true);
+    await lasting.kill();
+    expect(await isAlive(lasting.pid)).toBe(false);
+  });
+
   test("has a start time that stays, and that a later one doesn't share with its pid", async () => {
     const cat = await runProgram("sh", "-c", "echo up; exec cat");
     const first = await startTime(cat.pid);
