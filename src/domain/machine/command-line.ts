@@ -62,9 +62,19 @@ function ourFolder(options: readonly Option[], monitors: readonly Listening[]): 
 export function runsConfig(argv: readonly string[], words: QemuWords, config: LaunchConfig): boolean {
   if (words.name !== null && words.name !== config.name) return false;
   if (config.monitor !== undefined && words.monitors.some((each) => each.kind === "unix" && each.path === config.monitor)) return true;
-  if (sameWords(sharedArgs(argv.slice((programAt(argv, config.emulator) ?? 0) + 1)), config.args)) return true;
+  const [running, given] = [argv.slice((programAt(argv, config.emulator) ?? 0) + 1), config.args].map(telling) as [readonly string[], readonly string[]];
+  // Where nothing is left that tells machines apart, only a name does.
+  if ((given.length > 0 || words.name !== null) && sameWords(running, given)) return true;
   const disks = new Set(disksOf(splitOptions(config.args)));
   return words.name === config.name && disksOf(words.options).some((disk) => disks.has(disk));
+}
+
+/** Options that tell no machine from another: a start adds them, a script that runs QEMU does, a person at a terminal. */
+const NOT_TELLING: ReadonlySet<string> = new Set(["L", "D", "d", "trace", "msg", "display"]);
+
+/** The words of a command line that tell its machine from others. */
+function telling(words: readonly string[]): readonly string[] {
+  return splitOptions(sharedArgs(words)).filter(({ name }) => !NOT_TELLING.has(name)).flatMap((option) => option.words);
 }
 
 function sameWords(one: readonly string[], other: readonly string[]): boolean {
