@@ -19,13 +19,14 @@ const WRAPPERS = /^(sudo|doas|env|nice|ionice|chrt|nohup|setsid|taskset|numactl|
 
 /**
  * Makes a launch config from a whole QEMU command line (the emulator first), as typed, out of a script, or of a running process. What
- * the config's structure owns is taken out of it, the rest stays word for word in its order. `name` stands in for `-name`, and goes before it.
+ * the config's structure owns is taken out of it, the rest stays word for word in its order. `name` stands in for `-name`, and goes before it; with `monitor: false` there is no key
+ * `monitor`, though there may be a monitor.
  * UsageError where a value can't be read or there is no name; ConfigError where the whole is no valid config.
  */
-export function fromCommandLine(argv: readonly string[], options: { readonly name?: string; readonly id?: string } = {}): Definition {
+export function fromCommandLine(argv: readonly string[], options: { readonly name?: string; readonly id?: string; readonly monitor?: false } = {}): Definition {
   const [emulator = "", ...words] = argv;
   checkEmulator(emulator);
-  const taken = takeOut(splitOptions(words));
+  const taken = takeOut(splitOptions(words), options.monitor);
   const name = checkName(options.name ?? taken.name.get("guest") ?? missingName(emulator));
   const memory = readMemory(taken.memory);
   const vcpus = readVcpus(taken.smp);
@@ -58,11 +59,13 @@ interface Taken {
   readonly rest: Option[];
   readonly notes: string[];
   readonly ours: string | undefined;
+  /** Whether a monitor of its own is kept, as the key `monitor`. */
+  readonly keepsMonitor: boolean;
   monitor: string | undefined;
 }
 
-function takeOut(options: readonly Option[]): Taken {
-  const taken: Taken = { name: new Map(), memory: new Map(), smp: new Map(), rest: [], notes: [], ours: ourFolder(options), monitor: undefined };
+function takeOut(options: readonly Option[], keepsMonitor: boolean = true): Taken {
+  const taken: Taken = { name: new Map(), memory: new Map(), smp: new Map(), rest: [], notes: [], ours: ourFolder(options), keepsMonitor, monitor: undefined };
   const monitors = controlMonitors(options);
   for (const option of options) {
     const { name, value = "" } = option;
@@ -91,7 +94,7 @@ function takeName(taken: Taken, value: string): void {
 function takeMonitor(taken: Taken, option: Option, socket: string | undefined): void {
   const words = option.words.join(" ");
   const isOurs = taken.ours !== undefined && socket?.startsWith(`${taken.ours}/`) === true;
-  if (socket !== undefined && !isOurs && (taken.monitor ?? socket) === socket) {
+  if (taken.keepsMonitor && socket !== undefined && !isOurs && (taken.monitor ?? socket) === socket) {
     taken.notes.push(`${words}: now the key "monitor"`);
     taken.monitor = socket;
   } else {

@@ -14,7 +14,7 @@ import { StateError } from "../errors.ts";
 import { readWords } from "../machine/command-line.ts";
 import { findMachine } from "../machine/find.ts";
 import { forgetMachine, LOCK_TIMEOUT, lockMachine, openBooks } from "../machine/lock.ts";
-import { machineIdOf } from "../machine/machine-id.ts";
+import { isSamePlace, machineIdOf } from "../machine/machine-id.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { refuseUnresolved, sweep } from "../unresolved.ts";
@@ -44,7 +44,7 @@ interface Definition {
 
 /** Defines a domain: its config is checked, and written into the config folder under its name. Gives the name and what is to be told. */
 export async function defineDomain(source: DefineSource, options: DefineOptions): Promise<{ readonly place: Place; readonly notes: readonly string[] }> {
-  const drafted = await read(source, options.name);
+  const drafted = await withOwnMonitor(await read(source, options.name), options);
   const place = await placeOf(drafted.config.name, options);
   const { config } = place;
   if (config === null) throw new UsageError(`name ${JSON.stringify(drafted.config.name)}: reads as a monitor's address`, { value: drafted.config.name, expected: "a name" });
@@ -56,7 +56,6 @@ export async function defineDomain(source: DefineSource, options: DefineOptions)
   const id = made.config.id ?? "";
   const books = statePaths(place.folders, id);
   await using _lock = await lockFor(place, old, books);
-  await refuseSharedMonitor(made.config, options);
   await sweep(old ?? null);
   const stored = await createConfig(config, made.text, { replace: options.replace ?? false });
   if (made.process !== undefined) await adopt(stored, books, made.process);
@@ -130,11 +129,23 @@ async function ownerOf(id: string, { folders, timeout }: Place, except: string):
   return undefined;
 }
 
-/** Two machines can't listen at one path: the second would take it from the first. */
-async function refuseSharedMonitor({ name, monitor }: LaunchConfig, options: DomainOptions): Promise<void> {
-  if (monitor === undefined) return;
-  const other = (await others(name, options)).find(({ stored }) => stored.config.monitor === monitor);
-  if (other !== undefined) throw new StateError(`${name}: its monitor ${monitor} is that of ${other.stored.config.name} already (${other.stored.path}): give it a path of its own, or none`, "settled");
+/**
+ * Two machines can't listen at one path: the second would take it from the first. A process that listens there already is adopted all the same, and has no monitor of its own from its next
+ * start on.
+ *
+ * @throws StateError where the monitor is another config's
+ */
+async function withOwnMonitor(made: Definition, options: DomainOptions): Promise<Definition> {
+  const { name, monitor } = made.config;
+  if (monitor === undefined) return made;
+  const configs = await others(name, options);
+  const isShared = await Promise.all(configs.map(async ({ stored }) => stored.config.monitor !== undefined && isSamePlace(stored.config.monitor, monitor)));
+  const other = configs[isShared.indexOf(true)]?.stored;
+  if (other === undefined) return made;
+  const why = `its monitor ${monitor} is that of ${other.config.name} already (${other.path})`;
+  if (made.process === undefined) throw new StateError(`${name}: ${why}: give it a path of its own, or none`, "settled");
+  const without = fromCommandLine(made.process.argv, { name, monitor: false });
+  return { ...without, process: made.process, notes: [...without.notes, `${why}: from its next start on it has none there`] };
 }
 
 /** The readable configs of the folder but one. */

@@ -23,3 +23,8 @@ export async function isSameFile(one: string, other: string): Promise<boolean> {
   const [first, second] = await Promise.all([one, other].map((path) => stat(path, { bigint: true }).catch(() => undefined)));
   return first !== undefined && second !== undefined && first.dev === second.dev && first.ino === second.ino;
 }
+
+/** Whether two paths mean the same file, also while there is none: they have a folder in common, and the name in it. */
+export async function isSamePlace(one: string, other: string): Promise<boolean> {
+  return (await isSameFile(one, other)) || (basename(one) === basename(other) && (await isSameFile(dirname(one), dirname(other))));
+}
