@@ -27,13 +27,17 @@ test("a stopped domain from define to undefine", async () => {
 
   expect(await shop.run("define", join(shop.folder, "web1.json"))).toMatchObject({ code: 0, stdout: `web1: defined in ${path}\n`, stderr: "" });
   expect((await stat(path)).mode & 0o777).toBe(0o600);
+  // What was given, and who the machine is.
+  const defined = await readFile(path, "utf8");
+  const { id } = JSON.parse(defined) as { readonly id: string };
+  expect(defined).toBe(config.replace('"name": "web1",\n', `"name": "web1",\n  "id": "${id}",\n`));
   expect(await shop.run("list")).toMatchObject({ code: 0, stdout: "" });
   expect(await shop.run("list", "--all")).toMatchObject({ code: 0, stdout: "name  state    pid  vCPUs  memory\nweb1  stopped    -      2    1GiB\n" });
 
   expect(await shop.run("setmem", "web1", "512M", "--dry-run")).toMatchObject({ code: 0, stdout: expect.stringContaining("planned") as string });
-  expect(await readFile(path, "utf8")).toBe(config);
+  expect(await readFile(path, "utf8")).toBe(defined);
   expect(await shop.run("setmem", "web1", "512M")).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("memory    static  1GiB -> 512MiB    512MiB  applied") as string });
-  expect((await shop.run("config", "web1")).stdout).toBe(config.replace("1GiB", "512MiB"));
+  expect((await shop.run("config", "web1")).stdout).toBe(defined.replace("1GiB", "512MiB"));
 
   expect(await shop.run("undefine", "web1")).toMatchObject({ code: 0, stdout: "web1: undefined\n" });
   expect((await shop.run("config", "web1")).code).toBe(3);

@@ -8,11 +8,11 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startReplay } from "../../src/testing/index.ts";
 import { GREETING, monitor } from "../qmp/peer.ts";
-import { program, runProgram, start } from "./program.ts";
+import { program, runProgram, start, WHO } from "./program.ts";
 
 // A transient domain: the program as a user runs it, against a monitor that somebody else's QEMU has open.
 const answers = {
-  "query-name": () => ({ name: "guest" }),
+  ...WHO,
   "query-block": () => [],
   "x-echo": (args: unknown) => args,
 };
@@ -61,7 +61,7 @@ test("the end of QEMU after a SHUTDOWN ends events with 0, and nothing is said",
 
 test("a flood of events into a reader that does not read: what is kept has a bound, which is told when it reads", async () => {
   const events = 60_000;
-  await using server = await monitor(() => {});
+  await using server = await monitor(({ id }, client) => client.write(`${JSON.stringify({ error: { class: "CommandNotFound", desc: "not here" }, id })}\r\n`));
   const connected = once(server.server, "connection") as Promise<[Socket]>;
   const watcher = spawn(process.execPath, [program, "events", server.address], { env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1" }, stdio: ["ignore", "pipe", "pipe"] });
   let stderr = "";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startReplay } from "../../src/testing/index.ts";
-import { program } from "./program.ts";
+import { program, WHO } from "./program.ts";
 import { type Pty, startInTerminal } from "./pty.ts";
 import { recorded } from "./shell/schemas.ts";
 import { spawn } from "node:child_process";
@@ -11,8 +11,8 @@ import { once } from "node:events";
 
 const schema = await recorded("7.2.22");
 const answers = {
+  ...WHO,
   "query-qmp-schema": () => schema,
-  "query-name": () => ({ name: "guest" }),
   "query-chardev": () => [{ label: "serial0", filename: "x", "frontend-open": true }],
   "chardev-remove": (args: unknown) => args,
 };

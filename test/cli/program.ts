@@ -21,6 +21,14 @@ export interface Running {
   said(text: string): Promise<void>;
 }
 
+/** What a QEMU says of itself: each is asked, on every connection, before anything else is. */
+export const WHO: Readonly<Record<string, (args: unknown) => unknown>> = {
+  "query-name": () => ({ name: "guest" }),
+  "query-uuid": () => ({ UUID: "00000000-0000-0000-0000-000000000000" }),
+  "query-cpus-fast": () => [],
+  "qom-list": () => [],
+};
+
 /** The folders that vitest.config.ts gives every test: none that can be made. */
 export function foldersNowhere(): Readonly<Record<string, string>> {
   return Object.fromEntries(["CONFIG", "RUNTIME", "STATE"].map((name) => [`QMPCTL_${name}_DIR`, process.env[`QMPCTL_${name}_DIR`] ?? ""]));

@@ -1,5 +1,5 @@
 import { idOfObject, MARK_PREFIX } from "../../config/mark.ts";
-import { QmpctlError } from "../../errors.ts";
+import { isErrorCode, QmpctlError } from "../../errors.ts";
 import { isStillThere, type ProcessIdentity, sendSignal, waitForEnd } from "../../host/signal.ts";
 import { isAlive, processOf } from "../../host/threads.ts";
 import { CommandError } from "../../qmp/errors.ts";
@@ -138,9 +138,10 @@ async function wordOf(session: Session): Promise<Word> {
   return { mark, name: name?.name ?? null, uuid: uuid?.UUID ?? "", thread: cpus?.find((cpu) => cpu["cpu-index"] === 0)?.["thread-id"] ?? null, threads };
 }
 
+/** What can't be told is told of none that has to be known by it. Somebody's own program at the other end may answer anything. */
 async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch((error: unknown) => {
-    if (error instanceof CommandError) return undefined;
+    if (error instanceof CommandError || isErrorCode(error, "protocol")) return undefined;
     throw error;
   });
 }
