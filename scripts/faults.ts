@@ -88,7 +88,7 @@ async function matrix({ real, fake, all, wanted }: Options): Promise<number> {
   const course: Course = { all, wanted, note };
   if (fake) await onFake(course);
   for (const qemu of real) await onReal(qemu, course);
-  for (const qemu of real) await lifecycleSteps(qemu, wanted, note);
+  for (const qemu of real) await lifecycleSteps(qemu, course);
   printTable(outcomes);
   const held = outcomes.filter(({ result }) => result === "held").length;
   const broken = outcomes.filter(({ result }) => result === "broken").length;
