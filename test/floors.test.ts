@@ -19,9 +19,11 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   // Whom files of ours belong to; userInfo() fails for a user that no list knows.
   [/^(host\/lock-file|config\/own-user)\.ts$/, /^geteuid$/],
   // The environment's names for folders, where the caller gives none.
-  [/^domain\/place\.ts$/, /^env( as \w+)?$/],
-  // Who writes a record of a change.
-  [/^domain\/journal\.ts$/, /^pid( as \w+)?$/],
+  [/^domain\/machine\/place\.ts$/, /^env( as \w+)?$/],
+  // Who writes a record of a change, or a config's next text.
+  [/^(domain\/journal|config\/store)\.ts$/, /^pid( as \w+)?$/],
+  // What QEMU's own -daemonize sets for it: a child has it from us, and we put it back.
+  [/^host\/background\.ts$/, /^umask$/],
   // Node's own modules, loaded when needed.
   [/^(digest|host\/programs)\.ts$/, /^getBuiltinModule$/],
   // What the host's tools are run with.
@@ -85,10 +87,13 @@ function processFaults(path: string, { from, names }: Import): readonly string[]
   return taken.filter((name) => !allowed.some((what) => what.test(name))).map((name) => `takes ${name} from node:process`);
 }
 
-/** Whether it reaches for the global `process`; a value of its own may be called so too. */
+/** Whether it reaches for the global `process`; a value of its own may be called so too, and have an argv. */
 function touchesProcess(code: string): boolean {
-  const reaches = /(?<![.\w$])process\??\.(env|argv|exit|exitCode|std\w+|on|once|kill|cwd|getuid|umask)\b/;
-  return reaches.test(code.replace(/"(?:\\.|[^"\\\n])*"/g, "")) && !/^import process\b/m.test(code);
+  const reaches = /(?<![.\w$])process\??\.(env|exit|exitCode|std\w+|on|once|kill|cwd|getuid|umask)\b/;
+  const reachesWords = /(?<![.\w$])process\??\.argv\b/;
+  const hasOne = /[({,]\s*process\s*[:,})]|\bconst process\b/.test(code);
+  const own = code.replace(/"(?:\\.|[^"\\\n])*"/g, "");
+  return (reaches.test(own) || (reachesWords.test(own) && !hasOne)) && !/^import process\b/m.test(code);
 }
 
 function undocumented(text: string): readonly string[] {
@@ -138,12 +143,20 @@ describe("the check of the floors catches", () => {
     ["a file named for nothing", "domain/string-utils.ts", "", /named for nothing/],
     ["a file that is too long", "domain/plan.ts", "\n;".repeat(251), /more than 250 lines/],
     ["the process, touched", "domain/start.ts", "const home = process.env.HOME;", /touches `process`/],
+    ["the process's words, touched", "domain/start.ts", "const [, script] = process.argv;", /touches `process`/],
+    ["the process, touched where another is called so", "domain/start.ts", "const run = ({ process }: Found) => process.kill(process.pid);", /touches `process`/],
+    ["the mask of new files, out of its place", "host/lock.ts", 'import { umask } from "node:process";', /takes umask from node:process/],
+    ["who we are, out of its place", "config/locate.ts", 'import { pid as ownPid } from "node:process";', /takes pid as ownPid from node:process/],
     ["the process, imported", "qmp/session.ts", 'import { exit } from "node:process";', /takes exit from node:process/],
     ["the process, imported whole", "host/lock.ts", 'import process from "node:process";', /takes all of it/],
     ["logic among the public names", "index.ts", 'export { connect } from "./qmp/session.ts";\nconst started = Date.now();', /has logic/],
     ["an export without a word on it", "host/cpulist.ts", "export function parseCpuList() {}", /exports parseCpuList without a docstring/],
   ])("%s", (_, path, text, fault) => {
     expect(faultsOf(path, text)).toEqual([expect.stringMatching(fault)]);
+  });
+
+  test("nothing in a file that has a process of its own", () => {
+    for (const text of ["const words = ({ process }: Found) => process.argv;", "function read(process: Process) { return process.argv; }", "const { process, words } = found; read(process.argv);", "const process = await processAt(pid); read(process.argv);"]) expect(faultsOf("domain/start.ts", text)).toEqual([]);
   });
 
   test("nothing in a file that keeps them", () => {
