@@ -95,9 +95,9 @@ export function stoppedFacts(changes: Partial<Facts> = {}): Facts {
   return runningFacts({ state: "stopped", live: null, ...changes });
 }
 
-/** A plan from facts: the config stands in its file as `textOf` writes it. */
-export function planOf(changes: Change | readonly Change[], scope: Scope, facts: Facts = factsOf(), force = false): Plan {
-  const stored = facts.config === null ? null : { path: "/etc/qmpctl/web1.json", text: textOf(facts.config) };
+/** A plan from facts: the config stands in its file, which has so many names, as `textOf` writes it. */
+export function planOf(changes: Change | readonly Change[], scope: Scope, facts: Facts = factsOf(), force = false, links?: number): Plan {
+  const stored = facts.config === null ? null : { path: "/etc/qmpctl/web1.json", text: textOf(facts.config), ...(links === undefined ? {} : { links }) };
   return plan({ name: "web1", changes: "resource" in changes ? [changes] : changes, scope, force, facts, stored });
 }
 

@@ -33,6 +33,18 @@ describe("a refusal", () => {
     expect(plan.steps).toEqual([]);
   });
 
+  test("of a config that has another name besides says so, where it would be written", () => {
+    const why = "static: the config has another name besides /etc/qmpctl/web1.json (a hard link), which a change would leave with the old text";
+    const linked = (changes: Change, scope: "static" | "dynamic" | "both") => planOf(changes, scope, factsOf(), false, 2);
+    expect(linked(memory(300), "static").refusals).toEqual([{ leg: "static", reason: why.replace("static: ", ""), instead: "remove the other name, or make it a symbolic link in the same folder" }]);
+    expect(reasonsOf(linked(memory(300), "both"))).toEqual([why]);
+    expect([linked(memory(300), "both").steps, linked(memory(300), "both").text]).toEqual([[], null]);
+    // Nothing is written where it is so already, or where only the running machine is meant.
+    expect(reasonsOf(linked(memory(1024), "static"))).toEqual([]);
+    expect(reasonsOf(linked(memory(300), "dynamic"))).toEqual([]);
+    expect(reasonsOf(planOf(memory(300), "static", factsOf(), false, 1))).toEqual([]);
+  });
+
   test("of a transient machine's config comes beside the reasons of its live half", () => {
     expect(reasonsOf(planOf(vcpus(9), "both", factsOf({ config: null })))).toEqual([
       "static: a transient machine has no config to change",

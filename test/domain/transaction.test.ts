@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { RefusedError } from "../../src/domain/errors.ts";
@@ -81,6 +81,15 @@ describe("the config", () => {
     expect(error.message).not.toContain("as it was");
     expect(error.report).toMatchObject({ finish: "qmpctl setmem web1 300MiB --static", takeBack: "qmpctl setmem web1 1GiB --dynamic" });
     expect([qemu.actual, await text(), await files()]).toEqual([TARGET, edited, ["web1.json"]]);
+  });
+
+  test("that has another name besides is left with both names as they are, and the guest is not touched", async () => {
+    const { domain, place, sent, text, files } = await runningDomain();
+    const [path, before] = [place.config?.path ?? "", await text()];
+    await link(path, `${path}.other`);
+    expect(await failure(domain.setMemory(TARGET, { scope: "both" }), RefusedError)).toMatchObject({ code: "refused", report: { refusals: [{ leg: "static", reason: expect.stringContaining("a hard link") as string }] } });
+    expect([sent(), await text(), await readFile(`${path}.other`, "utf8"), await files()]).toEqual([[], before, before, ["web1.json", "web1.json.other"]]);
+    expect(await domain.setMemory(TARGET, { scope: "dynamic" })).toMatchObject({ outcome: "applied" });
   });
 
   test("that can't be written is found before the guest is touched", async () => {
