@@ -31,10 +31,19 @@ export function isQemu(argv: readonly string[], emulator?: string): boolean {
 
 /** Where QEMU's own program stands in a command line; undefined where it is not one of QEMU. */
 function programAt(argv: readonly string[], emulator?: string): number | undefined {
+  const isIt = (word: string): boolean => !/\s/.test(word) && (/qemu|kvm/i.test(basename(word)) || (emulator !== undefined && basename(word) === basename(emulator)));
   const reach = INTERPRETERS.test(basename(argv[0] ?? "")) ? REACH : 1;
-  const position = argv.slice(0, reach).findIndex((word) => !/\s/.test(word) && (/qemu|kvm/i.test(basename(word)) || (emulator !== undefined && basename(word) === basename(emulator))));
-  return position < 0 ? undefined : position;
+  for (const [position, word] of argv.slice(0, reach).entries()) {
+    if (isIt(word)) return position;
+    // What stands behind a script is the script's.
+    const isOption = word.startsWith("-") || /^\w+=/.test(word) || WITH_VALUE.test(argv[position - 1] ?? "");
+    if (position > 0 && !isOption) return undefined;
+  }
+  return undefined;
 }
+
+/** Options of such programs whose value is the next word. */
+const WITH_VALUE = /^(--[^=]+|-[rIoOCWX])$/;
 
 /** Reads a QEMU's command line. `folder` is the one that it was started in: relative paths of sockets are meant from there. */
 export function readWords(argv: readonly string[], folder?: string): QemuWords {
@@ -61,12 +70,15 @@ function ourFolder(options: readonly Option[], monitors: readonly Listening[]): 
  */
 export function runsConfig(argv: readonly string[], words: QemuWords, config: LaunchConfig): boolean {
   if (words.name !== null && words.name !== config.name) return false;
-  if (config.monitor !== undefined && words.monitors.some((each) => each.kind === "unix" && each.path === config.monitor)) return true;
+  const paths = words.monitors.flatMap((each) => (each.kind === "unix" ? [each.path] : []));
+  if (config.monitor !== undefined && paths.includes(config.monitor)) return true;
+  const disks = new Set(disksOf(splitOptions(config.args)));
+  if (words.name === config.name && disksOf(words.options).some((disk) => disks.has(disk))) return true;
+  // Two configs can agree in every word but their monitors.
+  if (config.monitor !== undefined && paths.length > 0) return false;
   const [running, given] = [argv.slice((programAt(argv, config.emulator) ?? 0) + 1), config.args].map(telling) as [readonly string[], readonly string[]];
   // Where nothing is left that tells machines apart, only a name does.
-  if ((given.length > 0 || words.name !== null) && sameWords(running, given)) return true;
-  const disks = new Set(disksOf(splitOptions(config.args)));
-  return words.name === config.name && disksOf(words.options).some((disk) => disks.has(disk));
+  return (given.length > 0 || words.name !== null) && sameWords(running, given);
 }
 
 /** Options that tell no machine from another: a start adds them, a script that runs QEMU does, a person at a terminal. */

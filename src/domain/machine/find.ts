@@ -97,11 +97,16 @@ async function verdictOn({ process, words }: Found, stored: Stored, id: string):
   return words.name === config.name ? "runs it" : "has its id";
 }
 
-/** A process with a name that says nothing is QEMU when QEMU has written its pid where its command line says. */
-async function isItsPidfile({ pid }: Process, { options }: QemuWords): Promise<boolean> {
-  const { readTail } = await import("../../config/safe-file.ts");
+/**
+ * A process with a name that says nothing is QEMU when QEMU has written its pid where its command line says, and it listens there too, as far as we may look: `tail -f` with
+ * the same words, and a pid of old in that file, is not.
+ */
+async function isItsPidfile({ pid }: Process, { options, monitors }: QemuWords): Promise<boolean> {
+  const [{ readTail }, { listeningOf }] = await Promise.all([import("../../config/safe-file.ts"), import("../../host/listeners.ts")]);
   const path = options.findLast(({ name }) => name === "pidfile")?.value;
-  return path !== undefined && (await readTail(path)).trim() === String(pid);
+  if (path === undefined || (await readTail(path)).trim() !== String(pid)) return false;
+  const held = await listeningOf(pid);
+  return held === undefined || monitors.some((each) => (each.kind === "unix" ? held.unix.includes(each.path) : held.tcp.includes(each.port)));
 }
 
 /** Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. */
@@ -125,7 +130,7 @@ async function identityOf({ config }: Stored, found: readonly Found[], record: P
   const { pid, started } = process;
   const isTwin = second !== undefined && second.process.pid !== process.parent;
   const trusted = record !== null || isTrusted(process.uid);
-  const sockets = await socketsOf(config.monitor, outer.words, record?.folder ?? null);
+  const sockets = trusted ? await socketsOf(config.monitor, outer.words, record?.folder ?? null) : NO_SOCKETS;
   const why = isTwin ? `it runs twice, as process ${pid} and as process ${second.process.pid}: end one of them` : trusted ? sockets.obstacle : `process ${pid}, which says that it is this machine, belongs to user ${process.uid}`;
   return new Identity({
     domain: config.name,
@@ -152,6 +157,8 @@ interface Sockets {
   readonly folder: string | null;
   readonly obstacle: string | null;
 }
+
+const NO_SOCKETS: Sockets = { control: null, watch: null, folder: null, obstacle: null };
 
 /** The monitors of a QEMU: ours where it has them, else the config's own, else its first. @throws UnsafeError where one is somebody else's */
 async function socketsOf(own: string | undefined, { folder: said, monitors }: QemuWords, recorded: string | null): Promise<Sockets> {

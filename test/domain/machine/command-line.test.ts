@@ -41,6 +41,7 @@ describe("a process is not QEMU", () => {
     ["that set its CPUs", "taskset", "-c", "0", "qemu-system-x86_64", ...OBJECT],
     ["that was told a whole command line in one word", "sh", "-c", `qemu-system-x86_64 ${OBJECT.join(" ")}`],
     ["that has it far behind", "bash", "script", "a", "b", "c", "/opt/qemu-system-x86_64"],
+    ["that a script was given as a word", "/bin/sh", "-e", "/opt/wrapper", "qemu-system-x86_64", ...OBJECT],
     ["that is in a folder called so", "/opt/qemu/bin/helper", ...OBJECT],
     ["that has no words", ""],
   ])("%s", (_what, ...argv) => {

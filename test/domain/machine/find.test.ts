@@ -97,11 +97,14 @@ describe("the machine of a domain", () => {
     expect(await find(scene)).toEqual({ machine: null, hindrance: null, key: scene.id });
   });
 
-  test("is a process with a name that says nothing where QEMU wrote that one's pid into its pidfile", async () => {
+  test("is a process with a name that says nothing where QEMU wrote that one's pid into its pidfile, and that listens where it says", async () => {
     const scene = await definedDomain();
     const [, ...words] = await argvOf(scene);
-    const pid = await runs(scene, ["vm", ...words]);
     await openFolder(scene.runtime.folder);
+    const reader = await runs(scene, ["tail", ...words]);
+    await writeFile(scene.runtime.pidfile, `${reader}\n`, { mode: 0o600 });
+    expect(await find(scene)).toEqual({ machine: null, hindrance: null, key: scene.id });
+    const pid = await runs(scene, ["vm", ...words], { does: `require("node:net").createServer().listen(${JSON.stringify(join(scene.runtime.folder, "control.sock"))}, () => console.log("up"))` });
     await writeFile(scene.runtime.pidfile, `${pid}\n`, { mode: 0o600 });
     expect(await find(scene)).toMatchObject({ machine: { pid } });
   });
