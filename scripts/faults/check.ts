@@ -114,7 +114,7 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
   const same = old || show(look) === show(before.look);
   if (alive && !same) throw new Broken(`after the next command the machine has ${show(look)}, not ${show(before.look)}`);
   const left = await leftoversOf(rig);
-  if (left.length > 0 || (await exists(join(rig.runtime, "journal")))) throw new Broken(`left: ${left.join(", ") || "the journal"}`);
+  if (left.length > 0 || (await exists(join(rig.books, "journal")))) throw new Broken(`left: ${left.join(", ") || "the journal"}`);
 }
 
 /** Makes the domain its base again. Gives the count of vCPUs where it is said to be pending. */

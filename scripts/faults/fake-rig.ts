@@ -3,8 +3,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openRuntime } from "../../src/config/runtime.ts";
+import { toCommandLine } from "../../src/config/argv.ts";
+import { openFolder, runtimePaths, statePaths } from "../../src/config/runtime.ts";
+import { readConfig } from "../../src/config/store.ts";
 import { Domain } from "../../src/domain/domain.ts";
+import { machineIdOf } from "../../src/domain/machine/machine-id.ts";
 import { placeOf } from "../../src/domain/machine/place.ts";
 import { parseCpuList } from "../../src/host/cpulist.ts";
 import { setAffinity } from "../../src/host/taskset.ts";
@@ -26,20 +29,25 @@ export interface FakeRig extends Rig {
 export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const shrinks = kind === "shrink";
   const folder = await privateFolder();
-  const options = { configDir: join(folder.path, "etc"), runtimeDir: join(folder.path, "run") };
-  const place = await placeOf("web", options);
-  const configPath = place.config?.path ?? "";
+  const options = { configDir: join(folder.path, "etc"), runtimeDir: join(folder.path, "run"), stateDir: join(folder.path, "state") };
+  const { config, folders } = await placeOf("web", options);
+  if (config === null) throw new Error("web: has no place for a config");
+  const configPath = config.path;
   await mkdir(options.configDir, { mode: 0o700 });
   await writeFile(configPath, textOf({ ...configOf({ vcpus: { current: shrinks ? 4 : 1 } }), name: "web" }), { mode: 0o600 });
-  await openRuntime(place.runtime);
-  const { runtime } = place;
-  // Found by its command line, as QEMU is; it ends with us.
-  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", process.execPath, "-e", "console.log('up'); process.stdin.resume()", runtime.pidfile], { stdio: ["pipe", "pipe", "inherit"] });
+  const stored = await readConfig(config);
+  const id = await machineIdOf(stored);
+  const runtime = runtimePaths(folders, config.key);
+  await openFolder(runtime.folder);
+  // Found by its command line, as QEMU is; it ends with us. Node takes words of its own, up to the first that is no option.
+  const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: configPath });
+  const named = ["bash", "-c", 'exec -a "$0" "$@"', emulator, process.execPath, "-e", "console.log('up'); process.stdin.resume()", "stand-in.img"];
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...named, ...words], { stdio: ["pipe", "pipe", "inherit"] });
   await once(child.stdout, "data");
   const pid = child.pid ?? 0;
   await writeFile(runtime.pidfile, `${pid}\n`, { mode: 0o600 });
   const threads = (await threadsOf(pid)).slice(1, 5).map(({ tid }) => tid);
-  const qemu = new FakeQemu(threads);
+  const qemu = new FakeQemu(threads, { name: "web", id });
   qemu.plugged.delete(1);
   if (shrinks) for (const vcpu of [1, 2, 3]) qemu.plugged.set(vcpu, `vcpu${vcpu}`);
   qemu.actual = GIB;
@@ -78,6 +86,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     limits: { maxMemory: 2048, maxVcpus: 4 },
     configPath,
     runtime: runtime.folder,
+    books: statePaths(folders, id).folder,
     options,
     domain: await Domain.open("web", options),
     proxy,

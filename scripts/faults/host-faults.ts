@@ -65,7 +65,7 @@ const anotherUser: Fault["run"] = async (trial) => {
 };
 
 const heldByLiving: Fault["run"] = async (trial) => {
-  const holder = spawn("flock", [join(trial.rig.runtime, "lock"), "sh", "-c", "echo held; read -r _"], { stdio: ["pipe", "pipe", "inherit"] });
+  const holder = spawn("flock", [join(trial.rig.books, "lock"), "sh", "-c", "echo held; read -r _"], { stdio: ["pipe", "pipe", "inherit"] });
   await once(holder.stdout, "data");
   const ended = await trial.start({}, "--timeout", "300ms").ended;
   const said = ended.stderr.includes(`locked by process ${holder.pid} `);
@@ -75,7 +75,7 @@ const heldByLiving: Fault["run"] = async (trial) => {
 };
 
 const heldByDead: Fault["run"] = async (trial) => {
-  const holder = spawn("flock", ["-o", join(trial.rig.runtime, "lock"), "sh", "-c", "echo held; read -r _"], { stdio: ["pipe", "pipe", "inherit"] });
+  const holder = spawn("flock", ["-o", join(trial.rig.books, "lock"), "sh", "-c", "echo held; read -r _"], { stdio: ["pipe", "pipe", "inherit"] });
   await once(holder.stdout, "data");
   const ended = once(holder, "close");
   holder.kill("SIGKILL");
@@ -91,8 +91,6 @@ const runtimeGone: Fault["run"] = async (trial, step) => {
     if (!tried.reached) return;
     await rm(trial.rig.runtime, { recursive: true, force: true });
     await rename(away, trial.rig.runtime);
-    // The record went away with it: of a change that is over by now.
-    await rm(join(trial.rig.runtime, "journal"), { force: true });
   };
   return { ...tried, repair };
 };

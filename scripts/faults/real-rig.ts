@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" />
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
 import type { GuestOptions } from "../../test/qemu/guest.ts";
@@ -49,7 +50,8 @@ export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRi
     if (kind === "shrink") await scene.domain.setVcpus(4, { scope: "both" });
     const runtime = join(scene.folder, "run", "web");
     const proxy = await Proxy.before(join(runtime, "control.sock"));
-    return rigOf(qemu, scene, { kind, maxVcpus, runtime, proxy, pid: await scene.pid(), mask: (await scene.mask(0)) ?? "" });
+    const [books = ""] = await readdir(join(scene.folder, "state"));
+    return rigOf(qemu, scene, { kind, maxVcpus, runtime, books: join(scene.folder, "state", books), proxy, pid: await scene.pid(), mask: (await scene.mask(0)) ?? "" });
   } catch (error) {
     await scene[Symbol.asyncDispose]();
     throw error;
@@ -60,12 +62,13 @@ interface Parts {
   readonly kind: Kind;
   readonly maxVcpus: number;
   readonly runtime: string;
+  readonly books: string;
   readonly proxy: Proxy;
   readonly pid: number;
   readonly mask: string;
 }
 
-function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, proxy, pid, mask }: Parts): RealRig {
+function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy, pid, mask }: Parts): RealRig {
   let gone = false;
   // QEMU itself can hang: then it is told, and not waited for.
   const ask = (command: string): Promise<unknown> => inTime(scene.ask(command), `QEMU has not answered ${command} in ${PATIENCE} ms`);
@@ -84,7 +87,8 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, proxy, pid, 
     limits: { maxMemory: 512, maxVcpus },
     configPath: scene.domain.configPath ?? "",
     runtime,
-    options: { configDir: join(scene.folder, "config"), runtimeDir: join(scene.folder, "run") },
+    books,
+    options: { configDir: join(scene.folder, "config"), runtimeDir: join(scene.folder, "run"), stateDir: join(scene.folder, "state") },
     domain: scene.domain,
     proxy,
     pid,

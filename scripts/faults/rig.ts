@@ -37,8 +37,11 @@ export interface Rig extends AsyncDisposable {
   /** What the machine was started with. MiB. */
   readonly limits: { readonly maxMemory: number; readonly maxVcpus: number };
   readonly configPath: string;
+  /** The folder of its sockets. */
   readonly runtime: string;
-  readonly options: { readonly configDir: string; readonly runtimeDir: string };
+  /** The folder of its lock, record and notes. */
+  readonly books: string;
+  readonly options: { readonly configDir: string; readonly runtimeDir: string; readonly stateDir: string };
   readonly domain: Domain;
   readonly proxy: Proxy;
   readonly pid: number;
@@ -86,7 +89,7 @@ export class Command {
   readonly ended: Promise<Ended>;
 
   constructor(rig: Rig, words: readonly string[], { disk, path, under = [], uid }: Oddity = {}) {
-    const env = { ...process.env, QMPCTL_CONFIG_DIR: rig.options.configDir, QMPCTL_RUNTIME_DIR: rig.options.runtimeDir };
+    const env = { ...process.env, QMPCTL_CONFIG_DIR: rig.options.configDir, QMPCTL_RUNTIME_DIR: rig.options.runtimeDir, QMPCTL_STATE_DIR: rig.options.stateDir };
     const node = disk === undefined ? [] : ["--import", INJECT];
     const [program = "", ...rest] = [...under, process.execPath, ...node, MAIN, ...words];
     this.process = spawn(program, rest, {

@@ -59,7 +59,7 @@ export function diskFault(step: DiskStep, act: string): DiskFault {
   const calls: Readonly<Record<DiskStep, readonly [call: string, path: string]>> = {
     prepare: ["open", "/\\.web\\.json\\."],
     journal: ["rename", "/journal$"],
-    asked: ["writeFile", "/asked\\.json$"],
+    asked: ["rename", "/notes$"],
     commit: ["rename", "/web\\.json$"],
     committed: ["rename", "/web\\.json$"],
     closing: ["rm", "/journal$"],

@@ -24,10 +24,16 @@ export interface Answer {
 /** Opens the domain of the first operand, does one thing of its life cycle with it, and prints the answer. */
 export async function lifecycle(call: Call, work: (machine: Machine, options: StopOptions) => Promise<Answer>): Promise<number> {
   const { args, io, facade } = call;
-  const options = { ...timeoutOf(args), signal: io.signal };
+  let isAsked = false;
+  const options = { ...timeoutOf(args), signal: io.signal, onAsked: () => void (isAsked = true) };
   await using machine = await facade.open(args.operand(0));
   using line = progressLine(io);
-  const answer = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress });
+  const answer = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress }).catch((error: unknown) => {
+    line[Symbol.dispose]();
+    // The power button can't be released again.
+    if (isAsked && io.signal.aborted) io.stderr.write(`note: the guest of ${machine.name} stays asked to shut down, and may still do it\n`);
+    throw error;
+  });
   line[Symbol.dispose]();
   io.stdout.write(args.flag("json") ? `${toJson(answer.json)}\n` : answer.lines.map((each) => `${each}\n`).join(""));
   return 0;

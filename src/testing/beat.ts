@@ -54,7 +54,7 @@ export function isQuery(command: string, plainArguments: unknown): boolean {
   if (/^(x-)?query-/.test(command) || /^(qom|device)-list(-|$)/.test(command) || command === "qom-get") return true;
   if (command !== "human-monitor-command") return false;
   const line = (plainArguments as { readonly "command-line"?: unknown } | undefined)?.["command-line"];
-  return typeof line === "string" && /^\s*(info|help)\b/.test(line);
+  return typeof line === "string" && /^\s*(info|help|xp?)\b/.test(line);
 }
 
 /** Commands whose answer is the same all through a QEMU's life: recorded anywhere, good everywhere. */

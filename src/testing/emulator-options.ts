@@ -1,3 +1,4 @@
+import { MARK_PREFIX, markOf } from "../config/mark.ts";
 import { type Option, parseKeyValues, splitOptions } from "../config/options.ts";
 
 /** One QMP monitor that a command line opens. */
@@ -20,6 +21,8 @@ export interface EmulatorOptions {
   readonly daemonize: boolean;
   readonly version: boolean;
   readonly replay: string | undefined;
+  /** The mark that qmpctl puts on the command line of a machine: the name of an object, with the machine's id in it. */
+  readonly mark: string | undefined;
   /** `-m` and `-smp` as typed, for comparison with the recording. */
   readonly machine: Readonly<Record<string, string>>;
 }
@@ -46,8 +49,15 @@ export function readEmulatorOptions(args: readonly string[]): EmulatorOptions {
     daemonize: flag("daemonize"),
     version: flag("version"),
     replay: value("replay"),
+    mark: markIn(options),
     machine: { ...(memory === undefined ? {} : { "-m": memory }), ...(vcpus === undefined ? {} : { "-smp": vcpus }) },
   };
+}
+
+/** The name of the object that marks a machine on a command line; undefined without one. */
+export function markIn(options: readonly Option[]): string | undefined {
+  const mark = markOf(options);
+  return mark === undefined ? undefined : `${MARK_PREFIX}${mark.id}`;
 }
 
 const NEEDS_ARGUMENT: readonly string[] = ["m", "smp", "name", "chardev", "mon", "qmp", "pidfile", "D", "machine", "cpu", "device", "object", "replay"];

@@ -4,9 +4,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeF
 import { tmpdir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { env, stderr as ownStderr } from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
+import { MARK_PREFIX } from "../config/mark.ts";
 import { splitOptions } from "../config/options.ts";
 import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
+import { dialPlace, parsePlace } from "./listening.ts";
 import { takeLife, writeNote } from "./lives.ts";
 import { startRecorder } from "./recorder.ts";
 import { Recording } from "./recording.ts";
@@ -17,21 +20,31 @@ const LIFELINE = 3;
 
 /** A QEMU under record: its end is the end of the recording. */
 export interface RecordedLife {
-  readonly ended: Promise<void>;
+  readonly ended: Promise<Ended>;
 }
+
+/** How a QEMU ended. Of one in the background nobody is told: 0 then. */
+export interface Ended {
+  readonly status: number;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Stands in recordings for a machine's mark, which is of that one only: the fake answers with its own. */
+const NOBODYS_MARK = `${MARK_PREFIX}00000000-0000-0000-0000-000000000000`;
 
 /**
  * Starts a real QEMU with its monitors moved to a private folder, and stands between. Resolves when QEMU has set up and the monitors asked for
  * listen. Where QEMU can't start, that is recorded, and its own words are thrown as an EmulatorRefusal.
  */
 export async function recordLife(binary: string, args: readonly string[], options: EmulatorOptions, into: string): Promise<RecordedLife> {
-  const provenance = await provenanceOf(binary, args);
+  const marks = options.mark === undefined ? [] : [[options.mark, NOBODYS_MARK] as const];
+  const provenance = await provenanceOf(binary, args.map((word) => replaceAll(word, marks)));
   const file = nextFile(into);
   const folder = mkdtempSync(join(tmpdir(), "qmp-"));
-  const replace = foldersIn([...args, join(folder, "x")]).map((it) => [it, "DIR/"] as const);
+  const replace = [...marks, ...foldersIn([...args, join(folder, "x")]).map((it) => [it, "DIR/"] as const)];
   const moved = options.monitors.map((it, index) => ({ ...it, upstream: `unix:${join(folder, `${index}.sock`)}` }));
   const qemu = launch(binary, moveMonitors(args, moved), options.daemonize);
-  const status = options.daemonize ? await qemu.started : await Promise.race([qemu.started, socketsIn(folder, moved.length)]);
+  const status = options.daemonize ? (await qemu.started).status : await Promise.race([qemu.started.then(({ status: it }) => it), isSetUp(folder, moved.map((it) => it.upstream))]);
   if (status !== 0) {
     rmSync(folder, { recursive: true, force: true });
     const recording = new Recording(provenance, replace, false);
@@ -41,15 +54,16 @@ export async function recordLife(binary: string, args: readonly string[], option
   }
   qemu.passOn();
   const monitors = moved.map((it) => ({ name: it.name, upstream: it.upstream, listen: it.address }));
-  const recorder = await startRecorder({ monitors, write: file, provenance, replace });
+  const recorder = await startRecorder({ monitors, write: file, provenance, replace, stderr: lastWords(qemu.stderr(), { ...options, log: undefined }) });
   const note = noteOf(options);
   note("start");
   const before = qemu.stderr().length;
-  const ended = qemu.ended.then(async () => {
+  const ended = qemu.ended.then(async (end) => {
     const crashed = options.pidfile !== undefined && existsSync(options.pidfile);
     await recorder.finish({ status: crashed ? "crashed" : "", stderr: lastWords(qemu.stderr().slice(before), options) });
     rmSync(folder, { recursive: true, force: true });
     note("end");
+    return end;
   });
   return { ended };
 }
@@ -113,6 +127,10 @@ function tcpToUnix(name: string, value: string, upstream: string): string {
   return `socket,id=${id},path=${upstream.slice(5)},server=on,wait=off`;
 }
 
+function replaceAll(text: string, replace: readonly (readonly [string, string])[]): string {
+  return replace.reduce((so_far, [from, to]) => so_far.replaceAll(from, to), text);
+}
+
 function launch(binary: string, args: readonly string[], daemonize: boolean) {
   const child = spawn(binary, args, { stdio: ["ignore", daemonize ? "ignore" : "inherit", "pipe", "pipe"] });
   let stderr = "";
@@ -121,8 +139,9 @@ function launch(binary: string, args: readonly string[], daemonize: boolean) {
     stderr += String(bytes);
     if (running) ownStderr.write(bytes);
   });
-  const started = new Promise<number>((resolve, reject) => {
-    child.once("exit", (code) => resolve(code ?? 1));
+  const started = new Promise<Ended>((resolve, reject) => {
+    // Not at its exit: what it said last may still be on its way.
+    child.once(daemonize ? "exit" : "close", (code, signal) => resolve({ status: code ?? 1, signal }));
     child.once("error", reject);
   });
   const lifeline = child.stdio[LIFELINE] as NodeJS.ReadableStream;
@@ -132,14 +151,30 @@ function launch(binary: string, args: readonly string[], daemonize: boolean) {
     running = true;
     ownStderr.write(stderr);
   };
-  return { started, passOn, stderr: () => stderr, ended: daemonize ? once(lifeline, "end").then(() => undefined) : started.then(() => undefined) };
+  return { started, passOn, stderr: () => stderr, ended: daemonize ? once(lifeline, "end").then((): Ended => ({ status: 0, signal: null })) : started };
 }
 
-/** Resolves with 0 when so many sockets are there: a QEMU in the foreground says nothing when it is ready. */
-async function socketsIn(folder: string, count: number): Promise<number> {
-  const there = (): boolean => Array.from({ length: count }, (_, index) => join(folder, `${index}.sock`)).every(existsSync);
+/** Resolves with 0 when the machine is set up. A QEMU in the foreground says nothing then: its sockets are there before, and its first answer comes after it. */
+async function isSetUp(folder: string, upstreams: readonly string[]): Promise<number> {
+  const there = (): boolean => upstreams.every((it) => existsSync(it.replace("unix:", "")));
   const watcher = watch(folder);
   while (!there()) await once(watcher, "change");
   watcher.close();
+  const [first] = upstreams;
+  // A socket is there a moment before it can be connected to.
+  while (first !== undefined && !(await answers(first))) await wait(10);
   return 0;
+}
+
+/** Whether QEMU has answered: false when the connection ended before. */
+async function answers(upstream: string): Promise<boolean> {
+  const socket = dialPlace(parsePlace(upstream)).on("error", () => {}).setEncoding("utf8");
+  socket.write('{"execute":"qmp_capabilities"}\n');
+  let heard = "";
+  socket.on("data", (text) => {
+    heard += String(text);
+    if (heard.includes('"return"')) socket.destroy();
+  }).on("end", () => socket.destroy());
+  await new Promise((resolve) => void socket.once("close", resolve));
+  return heard.includes('"return"');
 }

@@ -22,6 +22,8 @@ export interface RecorderOptions {
   readonly write?: string;
   /** The `# key: value` lines at the top: `qemu`, `arch`, `command`, `recorded`. */
   readonly provenance?: Readonly<Record<string, string>>;
+  /** What QEMU wrote on stderr as it started. */
+  readonly stderr?: string;
   /** Texts in messages that are private, and what to write instead: folders, mostly. */
   readonly replace?: readonly (readonly [string, string])[];
   /** Keeps the clients' own ids; otherwise they are numbered from 1, so that two recordings can be compared. */
@@ -42,6 +44,7 @@ export interface Recorder extends AsyncDisposable {
 /** Starts to record; resolves when it listens. Any number of clients may come, one after the other or at once: QEMU treats them as it does. */
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
   const recording = new Recording(options.provenance ?? {}, options.replace ?? [], options.keepIds === true);
+  if (options.stderr !== undefined && options.stderr !== "") recording.stderr(options.stderr);
   const posts = options.monitors.map((it) => new Post(it.name, parsePlace(it.upstream), recording, options.halfClose === true));
   const folder = options.monitors.some((it) => it.listen === undefined) ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
   try {

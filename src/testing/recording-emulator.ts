@@ -3,7 +3,7 @@
  * A QEMU that is recorded: takes QEMU's command line, starts the real one that QMPCTL_RECORD_EMULATOR names with it, stands between
  * clients and its monitors, and writes what they say to the file or folder that QMPCTL_RECORD names. So whole runs of a product are recorded.
  */
-import { argv, env, exit } from "node:process";
+import { argv, env, exit, kill, pid } from "node:process";
 import { couldNotStart, daemonReady } from "./daemon.ts";
 import { EmulatorRefusal, readEmulatorOptions } from "./emulator-options.ts";
 
@@ -16,8 +16,9 @@ async function main(): Promise<number> {
   const { recordLife } = await import("./recorded-life.ts");
   const life = await recordLife(binary, args, options, into);
   daemonReady();
-  await life.ended;
-  return 0;
+  const { status, signal } = await life.ended;
+  if (signal !== null) kill(pid, signal);
+  return status;
 }
 
 try {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync, writeSync } from "node
 import { dirname } from "node:path";
 import process, { env, kill, pid } from "node:process";
 import { splitOptions } from "../config/options.ts";
-import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
+import { type EmulatorOptions, EmulatorRefusal, markIn } from "./emulator-options.ts";
 import { eventNow } from "./event.ts";
 import { majorOf } from "./greeting.ts";
 import { parsePlace } from "./listening.ts";
@@ -40,6 +40,7 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
     idle: IDLE,
     answers: {},
     vocabulary: new Vocabulary(await schemaFor(schemaSetting(), transcript.provenance), majorOf(timeline)),
+    replace: ownMark(options, transcript),
     onDeparture: (departure) => notes.departure(departure),
     onChange: () => notes.unplayed(stage),
     onStderr: (text) => writeSync(2, text),
@@ -59,10 +60,16 @@ function schemaSetting(): SchemaChoice {
   return told === "" ? false : told;
 }
 
-/** A life that begins with stderr and exit is one that never began. */
+/** A machine says whose it is by what its own command line has, as QEMU does. */
+function ownMark({ mark }: EmulatorOptions, { provenance }: Transcript): readonly (readonly [string, string])[] {
+  const recorded = markIn(splitOptions(splitWords(provenance["command"] ?? "").slice(1)));
+  return mark === undefined || recorded === undefined ? [] : [[recorded, mark]];
+}
+
+/** A life that begins with stderr and a status is one that never began. */
 function refuseAsRecorded({ entries }: Transcript, notes: Notes): void {
   const [first, second] = entries.flatMap((entry) => (entry.kind === "directive" ? [entry.directive] : entry.kind === "comment" ? [] : [undefined]));
-  if (first?.name !== "stderr" || second?.name !== "exit") return;
+  if (first?.name !== "stderr" || second?.name !== "exit" || !/^[1-9]/.test(second.status)) return;
   notes.ended();
   throw new EmulatorRefusal(first.text);
 }

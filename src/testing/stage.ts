@@ -32,6 +32,8 @@ export interface StageOptions {
   readonly idle: number;
   readonly answers: Readonly<Record<string, (args: unknown) => unknown>>;
   readonly vocabulary: Vocabulary;
+  /** What recorded answers have to say otherwise here. */
+  readonly replace?: readonly (readonly [string, string])[];
   readonly onDeparture?: (departure: Departure) => void;
   /** A changing command was played. */
   readonly onChange?: () => void;
@@ -185,7 +187,8 @@ export class Stage {
     if (exchange.reply === undefined || exchange.late) await this.#desertion(client);
     if (exchange.reply === undefined) return;
     if (exchange.late && monitor.client === client) await monitor.nextClient();
-    const text = withPresent(withId(exchange.reply, request.id), exchange.at);
+    const recorded = (this.#options.replace ?? []).reduce((text, [from, to]) => text.replaceAll(from, to), exchange.reply);
+    const text = withPresent(withId(recorded, request.id), exchange.at);
     monitor.say(await this.threads.inReply(request.command, text), exchange.modifiers);
     this.happen(play.after, client);
   }

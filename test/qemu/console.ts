@@ -141,12 +141,12 @@ export class GuestConsole implements AsyncDisposable {
   }
 }
 
-/** What the QEMUs of a scene in this folder left in their logs: why one of them is gone. */
+/** What the QEMUs of a scene in this folder said: why one of them is gone. */
 function lastWords(folder: string): string {
   const run = join(folder, "run");
   const files = existsSync(run) ? readdirSync(run, { recursive: true, encoding: "utf8" }) : [];
   return files
-    .filter((path) => /(log|stderr)$/.test(path))
+    .filter((path) => /output$/.test(path))
     .map((path) => `${path}: ${readFileSync(join(run, path), "utf8").slice(-2000)}`)
     .join("\n");
 }

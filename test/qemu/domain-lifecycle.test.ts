@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -53,9 +54,9 @@ describe.each(await qemus())("the life of a machine on QEMU $version", (qemu) =>
   test("a guest that ignores the power button: told so at the deadline, and it goes on; destroy ends it", async () => {
     await using scene = await openScene(qemu, { guest: { words: ["qmpctl.powerbutton=ignore"] } });
     await scene.start();
-    const { code, stderr } = await scene.cli("shutdown", "web", "--timeout", "500ms");
+    const { code, stderr } = await scene.cli("shutdown", "web", "--timeout", "2s");
     expect(code).toBe(5);
-    expect(stderr).toMatch(/the guest did not shut down within 500 ms.*qmpctl destroy web/);
+    expect(stderr).toMatch(/the guest did not shut down within 2000 ms.*qmpctl destroy web/);
     await scene.console.next();
     const pid = await scene.pid();
     expect(await scene.domain.destroy()).toMatchObject({ how: "destroyed" });
@@ -83,10 +84,20 @@ describe.each(await qemus())("the life of a machine on QEMU $version", (qemu) =>
   });
 
   test("a machine that is not what its config says is ended again", async () => {
-    await using scene = await openScene(qemu, { vcpus: { max: 2, current: 1, pin: { 0: "4000" } } });
-    await expect(scene.domain.start()).rejects.toThrow(/4000/);
+    await using scene = await openScene(qemu, { memory: { max: "512MiB", current: "256MiB" }, guest: { balloonDevice: false } });
+    await expect(scene.domain.start()).rejects.toThrow(/memory.current 256MiB is below memory.max 512MiB, which needs a balloon device/);
     expect(await scene.domain.info()).toMatchObject({ state: "stopped" });
+    // QEMU had been there, and dialled in.
+    expect(scene.console.boots).toBe(1);
     expect(await readdir(join(scene.options.runtimeDir ?? "", "web"))).not.toContain("pid");
+  });
+
+  test("a pin to a CPU that the host does not have is found before QEMU is started", async () => {
+    await using scene = await openScene(qemu, { vcpus: { max: 2, current: 1, pin: { 0: "4000" } } });
+    await expect(scene.domain.start()).rejects.toThrow(/it can't start, and nothing was touched: .*4000/);
+    expect(await scene.domain.info()).toMatchObject({ state: "stopped" });
+    expect(scene.console.boots).toBe(0);
+    expect(existsSync(join(scene.options.runtimeDir ?? "", "web"))).toBe(false);
   });
 
   test("a QEMU that was killed is stopped, also when its pid is somebody else's by now", async () => {

@@ -111,6 +111,10 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     cli.process.kill("SIGKILL");
     await cli;
     expect(await scene.domain.config()).toBe(before);
+    await scene.booted();
+    // QEMU drops a command that its client has left before it was begun.
+    const half = await balloonTarget(scene);
+    expect([300 * MIB, 512 * MIB]).toContain(half);
     const next = await scene.cli("setvcpus", "web", "2");
     expect(next.code).toBe(3);
     expect(next.stderr).toMatch(/interrupted/);
@@ -118,8 +122,9 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
 
     expect((await scene.cli("recover", "web", "--undo")).code).toBe(0);
     expect(await scene.domain.config()).toBe(before);
+    expect(await balloonTarget(scene)).toBe(512 * MIB);
     expect(await scene.ask("query-balloon")).toEqual({ actual: 512 * MIB });
-    expect((await scene.commands()).filter((command) => command === "balloon")).toHaveLength(2);
+    expect((await scene.commands()).filter((command) => command === "balloon")).toHaveLength(half === 300 * MIB ? 2 : 1);
     expect((await scene.domain.diff()).filter(({ why }) => why !== null)).toEqual([]);
     expect(await scene.domain.setVcpus(2)).toMatchObject({ outcome: "applied" });
     expect(await leftovers(scene)).toEqual([]);
@@ -133,7 +138,9 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     await once(shell.stdout, "data");
     const { code, stderr } = await scene.cli("setvcpus", "web", "2", "--timeout", "200ms");
     expect(code).toBe(3);
-    expect(stderr).toMatch(new RegExp(`locked by process ${shell.pid} \\(flock .*waited 200 ms`));
+    const waited = new RegExp(`locked by process ${shell.pid} \\(flock .*waited (\\d+) ms`).exec(stderr)?.[1];
+    // The deadline is for all of it: the machine had to be found before.
+    expect(Number(waited), stderr).toBeLessThanOrEqual(200);
     const patient = scene.domain.setVcpus(2);
     shell.stdin.end("\n");
     expect(await patient).toMatchObject({ outcome: "applied" });
@@ -243,6 +250,14 @@ function first(act: () => unknown): () => void {
 /** What a change left beside the config. */
 async function leftovers(scene: Scene): Promise<readonly string[]> {
   return (await readdir(scene.options.configDir ?? "")).filter((name) => name !== "web.json");
+}
+
+/** The balloon's target as its device has it, of 512 MiB: in the second page of its fourth region, which the firmware has placed when the guest is up. */
+async function balloonTarget({ ask }: Scene): Promise<number> {
+  const monitor = async (line: string): Promise<string> => ask("human-monitor-command", { "command-line": line }) as Promise<string>;
+  const place = /BAR4: [^[]* at (0x[0-9a-f]+) \[[^\]]*\]\.\s*id "balloon0"/.exec(await monitor("info pci"))?.[1];
+  const pages = /: (0x[0-9a-f]+)/.exec(await monitor(`xp /1wx ${Number(place) + 0x2000}`))?.[1];
+  return 512 * MIB - Number(pages) * 4096;
 }
 
 /** A client that holds a monitor and says nothing. */

@@ -75,7 +75,7 @@ describe.each(await qemus())("each change in each scope on QEMU $version", (qemu
   ])("of %s", async (_, addressOf, expected) => {
     await using machine = await launch(qemu.binary, [...guestArgs({ smp: "cpus=1,maxcpus=8" }), "-S"]);
     await using folder = await privateFolder();
-    const domain = await Domain.open(addressOf(machine.monitors[0] ?? ""), { configDir: folder.path, runtimeDir: `${folder.path}/run` });
+    const domain = await Domain.open(addressOf(machine.monitors[0] ?? ""), { configDir: folder.path, runtimeDir: `${folder.path}/run`, stateDir: `${folder.path}/state` });
     expect(await everyChange(domain, { turn: 0, vcpus: 1 })).toEqual(expected);
     expect(await machine.ask("query-cpus-fast")).toHaveLength(3);
   });

@@ -139,9 +139,12 @@ export async function killDaemon(daemon: number | string): Promise<void> {
   while (await isRunning(pid)) await delay(5);
 }
 
+/** A process whose first thread has ended still has its sockets open, and locks on its disks, until the last one has. */
 async function isRunning(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  return stat !== undefined && !/\) [ZX] /.test(stat);
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state, threads] = [fields?.[0], fields?.[17]];
+  return state !== undefined && state !== "X" && !(state === "Z" && threads === "1");
 }
 
 /** A program that carries bytes between its stdin and stdout and a Unix socket, as socat does at the end of an ssh. */

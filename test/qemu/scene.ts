@@ -22,7 +22,7 @@ export interface SceneOptions {
   readonly guest?: GuestOptions;
   /** More words for QEMU. */
   readonly args?: readonly string[];
-  /** QEMU writes down each command that it hears, for `heard`. Its last words are then not to be had. */
+  /** QEMU writes down each command that it hears, for `heard`. Why it ends is then not to be had from it. */
   readonly listen?: boolean;
 }
 
@@ -51,7 +51,7 @@ export async function openScene(qemu: Qemu, options: SceneOptions = {}): Promise
   };
   await mkdir(join(folder.path, "config"), { mode: 0o700 });
   await writeFile(join(folder.path, "config", `${name}.json`), `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
-  const options_: DomainOptions = { configDir: join(folder.path, "config"), runtimeDir: join(folder.path, "run") };
+  const options_: DomainOptions = { configDir: join(folder.path, "config"), runtimeDir: join(folder.path, "run"), stateDir: join(folder.path, "state") };
   return new Scene(qemu, folder, console, await Domain.open(name, options_), options_);
 }
 
@@ -138,7 +138,7 @@ export class Scene implements AsyncDisposable {
     await writeFile(this.domain.configPath ?? "", `${JSON.stringify(config, null, 2)}\n`);
   }
 
-  /** The pid of QEMU, by the pidfile that it wrote. */
+  /** The pid of QEMU, by the pidfile that it wrote: another word than the product's. */
   async pid(): Promise<number> {
     return Number(await readFile(join(this.#runtime, "pid"), "utf8"));
   }
@@ -163,7 +163,8 @@ export class Scene implements AsyncDisposable {
 
   /** Starts the built command line on this scene's folders. */
   cli(...words: readonly string[]): Cli {
-    return new Cli(words, { QMPCTL_CONFIG_DIR: this.options.configDir ?? "", QMPCTL_RUNTIME_DIR: this.options.runtimeDir ?? "" });
+    const { configDir = "", runtimeDir = "", stateDir = "" } = this.options;
+    return new Cli(words, { QMPCTL_CONFIG_DIR: configDir, QMPCTL_RUNTIME_DIR: runtimeDir, QMPCTL_STATE_DIR: stateDir });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -13,6 +13,7 @@ import { wireClient } from "./wire-client.ts";
 const HEAD = ["# qemu: 7.2.22 (Debian)", "# arch: x86_64", "# command: qemu-system-x86_64 -m 512M -smp cpus=1,maxcpus=2"];
 const OPEN = ["#! connect 1 control", '<- {"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}', '-> {"execute":"qmp_capabilities","id":1}', '<- {"return": {}, "id": 1}'];
 const CPUS = ['-> {"execute":"query-cpus-fast","id":2}', '<- {"return": [{"thread-id": 77, "props": {"core-id": 0, "thread-id": 0}, "cpu-index": 0}], "id": 2}'];
+const OBJECTS = ['-> {"execute":"qom-list","arguments":{"path":"/objects"},"id":2}', `<- {"return": [{"name": "${marked(0)}", "type": "child<authz-simple>"}], "id": 2}`, '-> {"execute":"query-uuid","id":3}', '<- {"return": {"UUID": "00000000-0000-0000-0000-000000000000"}, "id": 3}'];
 const CONT = ['-> {"execute":"cont","id":3}', '<- {"timestamp": {"seconds": 1, "microseconds": 2}, "event": "RESUME"}', '<- {"return": {}, "id": 3}'];
 
 let folder = "";
@@ -24,6 +25,7 @@ beforeAll(async () => {
     first: [...HEAD, ...OPEN, ...CPUS, ...CONT, "#! close 1", "#! exit outside"],
     second: [...HEAD, ...OPEN, ...CPUS, "#! close 1", "#! exit outside"],
     crash: [...HEAD, ...OPEN, '-> {"execute":"device_add","id":2}', '#! stderr "corrupted double-linked list\\n"', "#! exit crashed"],
+    marked: [...HEAD.slice(0, 2), `${HEAD[2]} -object authz-simple,id=${marked(0)},identity=DIR/x.json`, '#! stderr "qemu-system-x86_64: warning: mind\\n"', ...OPEN, ...OBJECTS, '#! stderr "qemu_system_shutdown_request reason=6\\n"', "#! close 1", "#! exit"],
     refused: [...HEAD, '#! stderr "qemu-system-x86_64: -device x: no such device\\n"', "#! exit 1"],
   };
   for (const [name, lines] of Object.entries(texts)) {
@@ -106,6 +108,19 @@ describe("the fake emulator", () => {
     expect(existsSync(pidfile)).toBe(true);
   });
 
+  it("answers with the mark of its own command line, and says on stderr what QEMU said, when it said it", async () => {
+    await using machine = await fakeMachine({ lives: [files["marked"] ?? ""] });
+    const { args, control, pidfile } = places(machine);
+    const { stderr } = await start(machine, [...args, "-object", `authz-simple,id=${marked(7)},identity=/etc/x.json`]);
+    await using client = await wireClient(control);
+    await client.negotiate();
+    expect(await client.ask("qom-list", { path: "/objects" })).toMatchObject({ return: [{ name: marked(7) }] });
+    expect(await client.ask("query-uuid")).toMatchObject({ return: { UUID: "00000000-0000-0000-0000-000000000000" } });
+    process.kill(Number(readFileSync(pidfile, "utf8")), "SIGTERM");
+    await stderr.closed;
+    expect(stderr.text()).toBe("qemu-system-x86_64: warning: mind\nqemu_system_shutdown_request reason=6\n");
+  });
+
   it("tells the test where a client left the recording, by file and line", async () => {
     const machine = await fakeMachine({ lives: [files["first"] ?? ""] });
     const { args, control } = places(machine);
@@ -167,6 +182,11 @@ describe("the fake emulator", () => {
     expect(stderr).toContain(words);
   });
 });
+
+/** The name of the object that marks a machine. */
+function marked(digit: number): string {
+  return `qmpctl-00000000-0000-0000-0000-00000000000${digit}`;
+}
 
 /** Starts in the background, keeping its stderr: that stays open as long as it lives. */
 async function start(machine: StandIn, args: readonly string[]) {
