@@ -94,7 +94,8 @@ async function verdictOn({ process, words }: Found, stored: Stored, id: string):
   if (mark === undefined) return isTrusted(process.uid) && runsConfig(process.argv, words, config) ? "runs it" : "another";
   if (await isSameFile(mark.path, path)) return "runs it";
   if (mark.id !== id) return "another";
-  return words.name === config.name ? "runs it" : "has its id";
+  // A config that was renamed is the same machine's still; one that was copied is not.
+  return words.name === config.name || (await lstat(mark.path).catch(() => undefined)) === undefined ? "runs it" : "has its id";
 }
 
 /**

@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasFolder, openFolder, type StatePaths, statePaths } from "../../config/runtime.ts";
 import { readConfig, type Stored } from "../../config/store.ts";
-import { HostError } from "../../errors.ts";
+import { HostError, isErrorCode } from "../../errors.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
 import type { Progress } from "../change.ts";
 import { isStillThere } from "../../host/signal.ts";
@@ -12,6 +12,7 @@ import { Pulse } from "../pulse.ts";
 import { findMachine } from "./find.ts";
 import type { Identity } from "./identity.ts";
 import { machineIdOf } from "./machine-id.ts";
+import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
 
 /** How long a writer waits for the one before it, in milliseconds, when it was given no time of its own. */
@@ -46,24 +47,46 @@ export async function lockMachine(place: Place, options: LockOptions = {}): Prom
   const deadline = deadlineIn(options.timeout ?? LOCK_TIMEOUT);
   using pulse = new Pulse(options.onProgress);
   pulse.enter("waiting for the writer before", deadline);
-  let key = await likelyKey(place);
+  const mark = options.dryRun === true ? null : await markElsewhere(place, deadline, options.signal);
+  let key = mark ?? (await likelyKey(place));
   for (;;) {
     const books = statePaths(place.folders, key);
     const lock = options.dryRun === true ? null : await take(books, deadline, options.signal);
     if (lock === undefined) {
-      key = await likelyKey(place);
+      key = mark ?? (await likelyKey(place));
       continue;
     }
     try {
       const stored = await readStored(place);
       const found = await findMachine(place, stored);
-      if (found.key === key) return { books, stored, machine: found.machine, hindrance: found.hindrance, [Symbol.asyncDispose]: async () => lock?.release() };
+      if ((mark ?? found.key) === key) return { books, stored, machine: found.machine, hindrance: found.hindrance, [Symbol.asyncDispose]: async () => lock?.release() };
       key = found.key;
     } catch (error) {
       await lock?.release();
       throw error;
     }
     await lock?.release();
+  }
+}
+
+/** How long a QEMU that can't be seen on this host may take to say whether it has a mark, in milliseconds. */
+const LOOK = 5000;
+
+/**
+ * The mark of a QEMU behind a program, or on another host: only QMP shows it, and it may be a machine that is known here by its name. Asked before its lock is
+ * waited for, as one client more at its monitor would keep the holder from it. Null where it has none, or does not answer.
+ */
+async function markElsewhere(place: Place, deadline: Deadline, signal: AbortSignal | undefined): Promise<string | null> {
+  if (place.address === null) return null;
+  const { machine } = await findMachine(place, null);
+  if (machine === null || machine.process !== null) return null;
+  try {
+    await using _session = await openSession(machine, { timeout: Math.min(LOOK, place.timeout, deadline.left()), signal });
+    return machine.id;
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (isErrorCode(error, "usage")) throw error;
+    return null;
   }
 }
 
