@@ -2,11 +2,16 @@ import { MARK_PREFIX } from "../../src/config/mark.ts";
 import { QmpFailure } from "../../src/testing/index.ts";
 import { GIB } from "./facts.ts";
 
+/** A modern virtio-balloon, with its registers in its fourth region. */
+const BALLOON = { bus: 0, slot: 3, function: 0, class_info: { class: 255 }, id: { vendor: 0x1af4, device: 0x1045 }, irq_pin: 1, qdev_id: "balloon0", regions: [{ bar: 4, type: "memory", address: 0xfe000000, size: 0x4000 }] };
+
 /** A QEMU as far as its monitor shows it: 2 GiB with a balloon, room for 4 vCPUs. Its state is there for the test to read and to bend. */
 export class FakeQemu {
   status = "running";
   readonly size: number = 2 * GIB;
   actual: number = GIB;
+  /** The balloon's target, as its device has it. */
+  target: number = GIB;
   /** Whether the guest does what it is asked for, at once. */
   guestObeys = true;
   /** vCPU to the id it was plugged with. */
@@ -37,7 +42,12 @@ export class FakeQemu {
       "query-balloon": () => ({ actual: this.actual }),
       "qom-list": ({ path }: { path: string }) => (path === "/machine/peripheral" ? this.#devices() : path === "/objects" ? this.objects.map((name) => ({ name, type: "child<object>" })) : []),
       "qom-get": () => ({ "last-update": 0 }),
-      balloon: ({ value }: { value: number }) => void (this.guestObeys && (this.actual = value)),
+      balloon: ({ value }: { value: number }) => {
+        this.target = value;
+        if (this.guestObeys) this.actual = value;
+      },
+      "query-pci": () => [{ bus: 0, devices: [BALLOON] }],
+      "human-monitor-command": ({ "command-line": line }: { "command-line": string }) => `${line.split(" 0x")[1]?.padStart(16, "0")}: 0x${((this.size - this.target) / 4096).toString(16).padStart(8, "0")}\r\n`,
       device_add: (args: { id: string; "core-id": number }) => void this.plugged.set(args["core-id"], args.id),
       device_del: ({ id }: { id: string }) => void (this.guestObeys && this.letGo(id)),
     };

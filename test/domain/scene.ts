@@ -77,7 +77,7 @@ export async function runningDomain(options: { readonly scene?: Scene; readonly 
     ...(options.weather === undefined ? {} : { weather: options.weather }),
   });
   onTestFinished(() => monitor.close());
-  const isQuestion = (command: string): boolean => command.startsWith("query-") || command === "qom-list" || command === "qom-get";
+  const isQuestion = (command: string): boolean => command.startsWith("query-") || ["qom-list", "qom-get", "human-monitor-command"].includes(command);
   const sent = (): readonly string[] => monitor.said.filter(({ command }) => !isQuestion(command)).map((it) => `${it.command} ${JSON.stringify(it.arguments)}`);
   // What never answers is waited for as long as it takes: not long here.
   const domain = options.weather?.greeting === "never" ? await Domain.open(scene.place.name, { ...scene.options, timeout: 200 }) : scene.domain;

@@ -27,7 +27,7 @@ describe("start and restart", () => {
     let given: unknown;
     const start = async (options: unknown) => ((given = options), begun);
     await play(["start", "web1", "--paused", "--timeout", "5"], { machine: { start } });
-    expect(given).toEqual({ paused: true, timeout: 5000, signal: expect.any(AbortSignal) as AbortSignal });
+    expect(given).toEqual({ paused: true, timeout: 5000, signal: expect.any(AbortSignal) as AbortSignal, onAsked: expect.any(Function) as () => void });
   });
 });
 
@@ -41,6 +41,22 @@ describe("shutdown and destroy", () => {
   test("a guest that does not go by the deadline was asked: pending", async () => {
     const shutdown = async () => Promise.reject(new QmpctlError("timeout", "web1: the guest has not shut down in 60 s; `qmpctl destroy web1` does not ask"));
     expect(await play(["shutdown", "web1"], { machine: { shutdown } })).toMatchObject({ code: 5, stdout: "", disposed: 1 });
+  });
+
+  test.each([
+    [true, "note: the guest of web1 stays asked to shut down, and may still do it\n"],
+    [false, ""],
+  ])("an interrupt says what can't be taken back, when the guest has been asked (%s)", async (asked, note) => {
+    const interrupt = new AbortController();
+    const shutdown = async ({ signal, onAsked }: StopOptions) => {
+      if (asked) onAsked?.();
+      interrupt.abort(new Error("interrupted by SIGINT"));
+      return Promise.reject(signal?.reason as Error);
+    };
+    expect(await play(["shutdown", "web1"], { machine: { shutdown }, signal: interrupt.signal })).toMatchObject({ code: 130, stderr: expect.stringMatching(new RegExp(`^${note}`)) as string });
+    // What fails without an interrupt says why itself.
+    const fails = async ({ onAsked }: StopOptions) => (onAsked?.(), Promise.reject(new QmpctlError("timeout", "web1: too late")));
+    expect((await play(["shutdown", "web1"], { machine: { shutdown: fails } })).stderr).toBe("qmpctl: web1: too late\n");
   });
 
   test("destroy", async () => expect((await play(["destroy", "web1"], { machine: { destroy: async () => ({ ...stopped, how: "ended" }) } })).stdout).toBe("web1: ended\n"));
