@@ -46,7 +46,8 @@ async function processAtAddress(address: string): Promise<Found | undefined> {
   if (found !== undefined) return found;
   const [holder] = target.kind === "unix" ? await listenersOnUnix(target.path) : await listenersOnTcp(target.port);
   const process = holder === undefined ? undefined : await processAt(holder);
-  return process === undefined ? undefined : read(process);
+  // One that passes on to a QEMU (socat, ssh) is not it: to end that one would leave the machine running.
+  return process === undefined || !isQemu(process.argv) ? undefined : read(process);
 }
 
 /**

@@ -303,6 +303,15 @@ describe("one machine has one lock", () => {
     for (const key of keys) expect(key).toMatch(/^monitor-[0-9a-f]{12}$/);
   });
 
+  test("and behind a program that passes on to it, the machine is not that program", async () => {
+    const scene = await definedDomain();
+    const path = join(await ownFolder(), "passed-on.sock");
+    const { pid } = await runStandIn(["socat", `UNIX-LISTEN:${path},fork`, `UNIX-CONNECT:${scene.runtime.control}`], { does: `require("node:net").createServer().listen(${JSON.stringify(path)}, () => console.log("up"))` });
+    const { machine, key } = await findMachine({ ...scene.place, address: `unix:${path}`, config: null }, null);
+    expect([pid > 0, machine?.process, key]).toEqual([true, null, expect.stringMatching(/^monitor-[0-9a-f]{12}$/)]);
+    await expect(machine?.signal("SIGTERM")).rejects.toThrow(/its process is not known on this host/);
+  });
+
   test("and a change by its monitor waits for the one by its name", async () => {
     const scene = await definedDomain();
     await openFolder(scene.runtime.folder);
