@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
-import { env, stderr as ownStderr } from "node:process";
+import process, { env, stderr as ownStderr } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { MARK_PREFIX } from "../config/mark.ts";
@@ -57,6 +57,8 @@ export async function recordLife(binary: string, args: readonly string[], option
   const recorder = await startRecorder({ monitors, write: file, provenance, replace, stderr: lastWords(qemu.stderr(), { ...options, log: undefined }) });
   const note = noteOf(options);
   note("start");
+  // Who finds us by the sockets means the QEMU behind them.
+  if (!options.daemonize) for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => qemu.end(signal));
   const before = qemu.stderr().length;
   const ended = qemu.ended.then(async (end) => {
     const crashed = options.pidfile !== undefined && existsSync(options.pidfile);
@@ -151,7 +153,7 @@ function launch(binary: string, args: readonly string[], daemonize: boolean) {
     running = true;
     ownStderr.write(stderr);
   };
-  return { started, passOn, stderr: () => stderr, ended: daemonize ? once(lifeline, "end").then((): Ended => ({ status: 0, signal: null })) : started };
+  return { started, passOn, end: (signal: NodeJS.Signals) => void child.kill(signal), stderr: () => stderr, ended: daemonize ? once(lifeline, "end").then((): Ended => ({ status: 0, signal: null })) : started };
 }
 
 /** Resolves with 0 when the machine is set up. A QEMU in the foreground says nothing then: its sockets are there before, and its first answer comes after it. */

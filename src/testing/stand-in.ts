@@ -57,8 +57,8 @@ async function prepare(program: string, settings: (state: string) => Readonly<Re
   await Promise.all(["config", "run", "state"].map((it) => mkdir(join(folder, it), { mode: 0o700 })));
   const variables = Object.entries(settings(join(folder, "state"))).map(([key, value]) => `${key}=${joinWords([value])}`);
   const emulator = join(folder, "qemu-system-x86_64");
-  // By a name that says what it stands for: that is how QEMU's process is known among others. A recorder only has a QEMU, and outlives it.
-  const named = join(folder, program === "fake-emulator" ? `qemu-${program}.js` : `${program}.js`);
+  // By a name that says what it stands for: that is how QEMU's process is known among others.
+  const named = join(folder, `qemu-${program}.js`);
   await symlink(script, named);
   await writeFile(emulator, launcher(variables, joinWords([execPath, named])));
   await chmod(emulator, 0o755);

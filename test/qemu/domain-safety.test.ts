@@ -254,10 +254,11 @@ async function leftovers(scene: Scene): Promise<readonly string[]> {
 
 /** The balloon's target as its device has it, of 512 MiB: in the second page of its fourth region, which the firmware has placed when the guest is up. */
 async function balloonTarget({ ask }: Scene): Promise<number> {
-  const monitor = async (line: string): Promise<string> => ask("human-monitor-command", { "command-line": line }) as Promise<string>;
-  const place = /BAR4: [^[]* at (0x[0-9a-f]+) \[[^\]]*\]\.\s*id "balloon0"/.exec(await monitor("info pci"))?.[1];
-  const pages = /: (0x[0-9a-f]+)/.exec(await monitor(`xp /1wx ${Number(place) + 0x2000}`))?.[1];
-  return 512 * MIB - Number(pages) * 4096;
+  const [bus] = await ask("query-pci");
+  const { regions } = bus.devices.find((device: any) => device.qdev_id === "balloon0");
+  const { address } = regions.find((region: any) => region.bar === 4);
+  const text: string = await ask("human-monitor-command", { "command-line": `xp /1wx ${address + 0x2000}` });
+  return 512 * MIB - Number(/: (0x[0-9a-f]+)/.exec(text)?.[1]) * 4096;
 }
 
 /** A client that holds a monitor and says nothing. */

@@ -25,7 +25,7 @@ beforeAll(async () => {
     first: [...HEAD, ...OPEN, ...CPUS, ...CONT, "#! close 1", "#! exit outside"],
     second: [...HEAD, ...OPEN, ...CPUS, "#! close 1", "#! exit outside"],
     crash: [...HEAD, ...OPEN, '-> {"execute":"device_add","id":2}', '#! stderr "corrupted double-linked list\\n"', "#! exit crashed"],
-    marked: [...HEAD.slice(0, 2), `${HEAD[2]} -object authz-simple,id=${marked(0)},identity=DIR/x.json`, '#! stderr "qemu-system-x86_64: warning: mind\\n"', ...OPEN, ...OBJECTS, '#! stderr "qemu_system_shutdown_request reason=6\\n"', "#! close 1", "#! exit"],
+    marked: [...HEAD.slice(0, 2), `${HEAD[2]} -object authz-simple,id=${marked(0)},identity=DIR/x.json`, '#! stderr "qemu-system-x86_64: warning: mind\\n"', ...OPEN, ...OBJECTS, '#! stderr "qemu_system_shutdown_request reason=6\\n"', "#! close 1", "#! exit outside"],
     refused: [...HEAD, '#! stderr "qemu-system-x86_64: -device x: no such device\\n"', "#! exit 1"],
   };
   for (const [name, lines] of Object.entries(texts)) {
