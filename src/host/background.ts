@@ -46,6 +46,8 @@ export async function startInBackground(program: string, words: readonly string[
   child.unref();
   const pid = child.pid ?? 0;
   const end = async (): Promise<void> => {
+    // Now it is waited for: without this we would end ourselves, with status 0, when nothing else is left to do.
+    child.ref();
     signalGroup(pid, "SIGTERM");
     if (await isOver(ended, GRACE)) return signalGroup(pid, "SIGKILL");
     signalGroup(pid, "SIGKILL");

@@ -2,13 +2,15 @@ import { rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { toCommandLine } from "../../config/argv.ts";
+import { ownUid } from "../../config/own-user.ts";
 import { openFolder, type RuntimePaths, runtimePaths, type StatePaths } from "../../config/runtime.ts";
 import { readTail } from "../../config/safe-file.ts";
 import type { Stored } from "../../config/store.ts";
 import { HostError, isErrorCode, messageOf } from "../../errors.ts";
 import { type Background, startInBackground } from "../../host/background.ts";
 import { processAt } from "../../host/processes.ts";
-import { identify } from "../../host/signal.ts";
+import { identify, sendSignal, waitForEnd } from "../../host/signal.ts";
+import { othersOf } from "../machine/find.ts";
 import { Identity } from "../machine/identity.ts";
 import { lastWords, OUTPUT } from "../machine/last-words.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
@@ -59,6 +61,7 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
   } catch (error) {
     const said = (await hasEnded(program)) ? await howItEnded() : await lastWords(runtime.folder);
     await program.end();
+    await endRest(stored);
     await cleanUp(runtime.folder, { keepWords: true });
     signal?.throwIfAborted();
     const late = deadline.left() === 0;
@@ -66,6 +69,22 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
     throw new HostError(`${place.name}: ${why}`, { command: [emulator, ...words], ...(said === null ? {} : { stderr: said }) }, { cause: error });
   }
 }
+
+/**
+ * Ends what the program has started in a session of its own, as a script with `setsid` does: it is in no group of ours, and known by its mark. Under the lock, and before it was the machine, there
+ * is nobody else's of this user.
+ */
+async function endRest(stored: Stored): Promise<void> {
+  for (const process of (await othersOf(stored, 0)).filter(({ uid }) => uid === ownUid())) {
+    await sendSignal(process, "SIGTERM");
+    if (await waitForEnd(process, { timeout: REST })) continue;
+    await sendSignal(process, "SIGKILL");
+    await waitForEnd(process, { timeout: REST });
+  }
+}
+
+/** How long such a one may take to end, in milliseconds: one that is not set up yet does not hear SIGTERM. */
+const REST = 2000;
 
 /** Whether a program has ended. Its connection may end a moment before it does. */
 async function hasEnded({ ended }: Background): Promise<boolean> {

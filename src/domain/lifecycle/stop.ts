@@ -131,8 +131,8 @@ async function noteEnd(books: Held["books"], { process, known }: Identity, how: 
   if (record !== null && record.process.pid === process?.pid && record.process.started === process.started) {
     await writeProcessRecord(books, { ...record, ended: { at: new Date().toISOString(), why: how } });
   }
-  // Sockets and pidfile of one that was killed.
-  if (known.folder !== null && record?.folder === known.folder) await cleanUp(known.folder, { keepWords: true }).catch((error: unknown) => {
+  // Sockets and pidfile of one that was killed; of one whose start was, too: there is no record of that.
+  if (known.folder !== null && (record?.folder === known.folder || known.id === books.key)) await cleanUp(known.folder, { keepWords: true }).catch((error: unknown) => {
     if (!(error instanceof HostError)) throw error;
   });
 }
