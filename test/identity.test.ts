@@ -175,10 +175,12 @@ async function sources(): Promise<Map<string, string>> {
 }
 
 const WORLD = await sources();
+/** What is wrong already, so that only the test for it fails. */
+const NOW: ReadonlySet<string> = new Set(faultsOf(WORLD));
 
 test("what is done to a machine is done to the one that was looked for, under its lock", () => {
   expect(WORLD.size).toBeGreaterThan(100);
-  expect(faultsOf(WORLD)).toEqual([]);
+  expect([...NOW]).toEqual([]);
 });
 
 test("the verbs are all there to be looked at, and each that is spoken of is there", () => {
@@ -215,7 +217,6 @@ describe("the check catches", () => {
     ["one of Node's own", withFile("domain/new.ts", 'import { createConnection } from "node:net";'), /^domain\/new\.ts: takes createConnection of node:net$/],
     ["a signal of one's own", withFile("domain/lifecycle/new.ts", 'import { isStillThere, sendSignal } from "../../host/signal.ts";'), /^domain\/lifecycle\/new\.ts: takes sendSignal of/],
     ["a process known by its id alone", withFile("domain/lifecycle/new.ts", 'import { identify } from "../../host/signal.ts";'), /takes identify of/],
-    ["a signal by the one that may name a process", withFile("domain/lifecycle/launch.ts", `${WORLD.get("domain/lifecycle/launch.ts")}\nimport { sendSignal } from "../../host/signal.ts";\n`), /^domain\/lifecycle\/launch\.ts: takes sendSignal of/],
     ["a look at who listens", withFile("domain/live.ts", `${WORLD.get("domain/live.ts")}\nimport { listenersOnUnix } from "../host/listeners.ts";\n`), /^domain\/live\.ts: takes listenersOnUnix of/],
     ["an identity of one's own", withFile("domain/new.ts", 'import { Identity } from "./machine/identity.ts";\nconst machine = new Identity({ pid: 1 });'), /^domain\/new\.ts: (takes Identity of|makes an identity)/],
     ["a connection of the command line's", withFile("cli/commands/new.ts", 'import { connect } from "../../qmp/session.ts";'), /^cli\/commands\/new\.ts: takes connect of/],
@@ -228,13 +229,17 @@ describe("the check catches", () => {
     ["a verb whose function has lost its lock", withFile("domain/lifecycle/power.ts", (WORLD.get("domain/lifecycle/power.ts") ?? "").replace("await lockMachine(place, options)", "await held(place)")), /^(reset|suspend|resume): goes round the machine's lock$/],
     ["work before the lock is there", withFile("domain/lifecycle/power.ts", (WORLD.get("domain/lifecycle/power.ts") ?? "").replace("  await using held = await lockMachine", "  await using early = await Monitor.open(target, {});\n  await using held = await lockMachine")), /^domain\/lifecycle\/power\.ts: command works on the machine before it has the lock$/],
   ])("%s", (_what, world, fault) => {
-    const faults = faultsOf(world);
+    const faults = faultsOf(world).filter((each) => !NOW.has(each));
     expect(faults).not.toEqual([]);
     for (const each of faults) expect(each).toMatch(fault);
   });
 
+  test("a signal by the one that may only name a process", () => {
+    expect(takingFaults("domain/lifecycle/launch.ts", 'import { identify, sendSignal } from "../../host/signal.ts";')).toEqual(["domain/lifecycle/launch.ts: takes sendSignal of host/signal.ts"]);
+  });
+
   test("nothing in a file that asks who the machine is", () => {
     const text = 'import type { Session } from "../qmp/session.ts";\nimport { type Session as Other, type connect } from "../qmp/session.ts";\n// import { connect } from "../qmp/session.ts"\nimport { openSession } from "./machine/open.ts";\nimport type { Identity } from "./machine/identity.ts";\nimport { isStillThere } from "../host/signal.ts";\n';
-    expect(faultsOf(withFile("domain/new.ts", text))).toEqual([]);
+    expect(faultsOf(withFile("domain/new.ts", text))).toEqual([...NOW]);
   });
 });
