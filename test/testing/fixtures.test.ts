@@ -6,7 +6,8 @@ import { parseJson } from "../../src/testing/json-input.ts";
 import { type WireClient, wireClient } from "./wire-client.ts";
 
 const ROOT = new URL("../../fixtures/qmp/", import.meta.url).pathname;
-const FILES = readdirSync(ROOT, { recursive: true }).map(String).filter((it) => it.endsWith(".qmp")).sort();
+/** What is being recorded at this moment is in hidden folders. */
+const FILES = readdirSync(ROOT, { recursive: true }).map(String).filter((it) => it.endsWith(".qmp") && !it.includes("/.")).sort();
 /** Recorded by a client that repeats nothing and polls nothing: these can be acted out line by line. */
 const WIRE = FILES.filter((it) => it.includes("/wire-"));
 
