@@ -1,5 +1,6 @@
+import { isErrorCode } from "../../errors.ts";
 import { connect, type Session } from "../../qmp/session.ts";
-import { deadlineIn } from "../model/deadline.ts";
+import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { type Identity, StrangerError } from "./identity.ts";
 import { withDeadline } from "./with-deadline.ts";
 
@@ -10,17 +11,27 @@ export interface OpenOptions {
 }
 
 /**
- * A session with a machine, by one of its monitors, the control one unless told: the only way to one. The QEMU that answers has been asked who it is.
+ * A session with a machine, by one of its monitors, the control one unless told: the only way to one. The QEMU that answers has been asked who it is. A connection that
+ * breaks meanwhile is no answer: it is asked once more on a new one.
  *
  * @throws StrangerError when it is another, or can't be reached as it is; the session's errors: connect, greeting, negotiation; TimeoutError
  */
-export async function openSession(machine: Identity, { timeout, signal }: OpenOptions, address: string | null = machine.known.control): Promise<Session> {
+export async function openSession(machine: Identity, options: OpenOptions, address: string | null = machine.known.control): Promise<Session> {
   const { domain, obstacle } = machine.known;
   if (obstacle !== null || address === null) throw new StrangerError(`${domain}: ${obstacle ?? "it has no monitor"}`);
-  const deadline = deadlineIn(Math.max(1, timeout));
-  const session = await connect(address, { timeout: deadline.timeout, signal });
+  const deadline = deadlineIn(Math.max(1, options.timeout));
   try {
-    await withDeadline(() => machine.check(session), `${domain}: the monitor`, { by: deadline, signal, least: 0 });
+    return await openOnce(machine, address, deadline, options.signal);
+  } catch (error) {
+    if (!isErrorCode(error, "closed") || deadline.left() === 0 || !(await machine.isThere())) throw error;
+    return await openOnce(machine, address, deadline, options.signal);
+  }
+}
+
+async function openOnce(machine: Identity, address: string, deadline: Deadline, signal: AbortSignal | undefined): Promise<Session> {
+  const session = await connect(address, { timeout: Math.max(1, deadline.left()), signal });
+  try {
+    await withDeadline(() => machine.check(session), `${machine.known.domain}: the monitor`, { by: deadline, signal, least: 0 });
     return session;
   } catch (error) {
     await session.close();

@@ -62,6 +62,20 @@ describe("a question on a connection that breaks", () => {
   });
 });
 
+describe("a machine whose connection breaks while it is asked who it is", () => {
+  test("is asked once more on a new one, and not for ever", async () => {
+    for (const [breaks, opens] of [[1, true], [2, false]] as const) {
+      let left: number = breaks;
+      const server = await startReplay({ answers: { ...saying(), "query-uuid": () => (left-- > 0 ? server.reset() : { UUID: "0" }) } });
+      onTestFinished(() => server.close());
+      const opening = Monitor.open(await target(server.address), { timeout: 5000 });
+      if (opens) await (await opening)[Symbol.asyncDispose]();
+      else await expect(opening).rejects.toMatchObject({ code: "closed" });
+      expect(server.said.filter(({ command }) => command === "query-uuid")).toHaveLength(2);
+    }
+  });
+});
+
 describe("a question that QEMU refuses", () => {
   test("is not asked again", async () => {
     const { monitor, server } = await opened({ "query-status": () => { throw new QmpFailure("GenericError", "no"); } });
