@@ -36,10 +36,12 @@ export function fromCommandLine(argv: readonly string[], options: { readonly nam
 
 /**
  * The words of a command line (without the emulator) that a config would have in its `args`: two command lines that agree in them are
- * those of one machine, whatever it was given otherwise.
+ * those of one machine, whatever it was given otherwise. Monitors by `-mon` can be in a config's `args` too, where somebody wrote them there.
  */
-export function sharedArgs(words: readonly string[]): readonly string[] {
-  return takeOut(splitOptions(words)).rest.flatMap((option) => option.words);
+export function sharedArgs(words: readonly string[], monitors: "kept" | "dropped"): readonly string[] {
+  const options = splitOptions(words);
+  const kept = monitors === "kept" ? new Set(controlMonitors(options).keys()) : undefined;
+  return takeOut(options, true, kept).rest.flatMap((option) => option.words);
 }
 
 function checkEmulator(emulator: string): void {
@@ -64,7 +66,7 @@ interface Taken {
   monitor: string | undefined;
 }
 
-function takeOut(options: readonly Option[], keepsMonitor: boolean = true): Taken {
+function takeOut(options: readonly Option[], keepsMonitor: boolean = true, kept: ReadonlySet<Option> = new Set()): Taken {
   const taken: Taken = { name: new Map(), memory: new Map(), smp: new Map(), rest: [], notes: [], ours: ourFolder(options), keepsMonitor, monitor: undefined };
   const monitors = controlMonitors(options);
   for (const option of options) {
@@ -73,6 +75,7 @@ function takeOut(options: readonly Option[], keepsMonitor: boolean = true): Take
     else if (name === "smp") merge(taken.smp, value, "cpus");
     else if (name === "name") takeName(taken, value);
     else if (name === "qmp" || name === "qmp-pretty") takeMonitor(taken, option, readSocket(value));
+    else if (kept.has(option)) taken.rest.push(option);
     else if (monitors.has(option)) takeMonitor(taken, option, monitors.get(option));
     else if (markOf([option]) !== undefined) taken.notes.push(`${option.words.join(" ")}: dropped, start marks the machine itself`);
     else takeOther(taken, option);

@@ -76,17 +76,19 @@ export function runsConfig(argv: readonly string[], words: QemuWords, config: La
   if (words.name === config.name && disksOf(words.options).some((disk) => disks.has(disk))) return true;
   // Two configs can agree in every word but their monitors.
   if (config.monitor !== undefined && paths.length > 0) return false;
-  const [running, given] = [argv.slice((programAt(argv, config.emulator) ?? 0) + 1), config.args].map(telling) as [readonly string[], readonly string[]];
+  const own = argv.slice((programAt(argv, config.emulator) ?? 0) + 1);
+  const given = telling(config.args);
+  const isSame = (["dropped", "kept"] as const).some((monitors) => sameWords(telling(sharedArgs(own, monitors)), given));
   // Where nothing is left that tells machines apart, only a name does.
-  return (given.length > 0 || words.name !== null) && sameWords(running, given);
+  return isSame && (given.length > 0 || words.name !== null);
 }
 
 /** Options that tell no machine from another: a start adds them, a script that runs QEMU does, a person at a terminal. */
 const NOT_TELLING: ReadonlySet<string> = new Set(["L", "D", "d", "trace", "msg", "display"]);
 
-/** The words of a command line that tell its machine from others. */
+/** The words that tell a machine from others. */
 function telling(words: readonly string[]): readonly string[] {
-  return splitOptions(sharedArgs(words)).filter(({ name }) => !NOT_TELLING.has(name)).flatMap((option) => option.words);
+  return splitOptions(words).filter(({ name }) => !NOT_TELLING.has(name)).flatMap((option) => option.words);
 }
 
 function sameWords(one: readonly string[], other: readonly string[]): boolean {
