@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { sha256 } from "../../digest.ts";
-import { listenersOnTcp, listenersOnUnix, listeningOf } from "../../host/listeners.ts";
+import { listenersOnTcp, listenersOnUnix, tcpPortsOf, unixSocketsOf } from "../../host/listeners.ts";
 import { findProcesses, folderOfProcess, type Process, processAt } from "../../host/processes.ts";
 import { isLoopback, parseTarget, type Target } from "../../wire/address.ts";
 import { isQemu, readWords, type QemuWords } from "./command-line.ts";
@@ -40,9 +40,9 @@ async function processAtAddress(address: string): Promise<Found | undefined> {
   const target = parseTarget(address);
   if (target.kind !== "unix" && !(target.kind === "tcp" && isLoopback(target.host))) return undefined;
   const all = await Promise.all((await findProcesses((text) => /qemu|kvm|qmpctl-/i.test(text))).filter(({ argv }) => isQemu(argv)).map(read));
-  const listens = await Promise.all(all.map((each) => listensAt(each, target)));
-  // A second QEMU on the same path has taken it from the first.
-  const found = all.filter((_, position) => listens[position]).sort((a, b) => a.process.started - b.process.started).at(-1);
+  // Nearly always the command line says it; a monitor that was added later is only found by who holds the socket.
+  const said = await Promise.all(all.map((each) => saysAt(each, target)));
+  const found = (await listeners(all.filter((_, position) => said[position]), target)) ?? (await listeners(all.filter((_, position) => !said[position]), target));
   if (found !== undefined) return found;
   const [holder] = target.kind === "unix" ? await listenersOnUnix(target.path) : await listenersOnTcp(target.port);
   const process = holder === undefined ? undefined : await processAt(holder);
@@ -50,16 +50,31 @@ async function processAtAddress(address: string): Promise<Found | undefined> {
   return process === undefined || !isQemu(process.argv) ? undefined : read(process);
 }
 
+/** The one that listens at an address. A second QEMU on the same path has taken it from the first. */
+async function listeners(all: readonly Found[], target: Target): Promise<Found | undefined> {
+  const listens = await Promise.all(all.map((each) => listensAt(each, target)));
+  return all.filter((_, position) => listens[position]).sort((a, b) => a.process.started - b.process.started).at(-1);
+}
+
+/** Whether a QEMU's command line says that it listens at an address. */
+async function saysAt({ words }: Found, target: Target): Promise<boolean> {
+  if (target.kind === "tcp") return words.monitors.some((each) => each.kind === "tcp" && each.port === target.port);
+  if (target.kind !== "unix") return false;
+  const same = await Promise.all(words.monitors.map((each) => each.kind === "unix" && isSameFile(each.path, target.path)));
+  return same.includes(true);
+}
+
 /**
  * Whether a QEMU listens at an address, by the sockets that it holds: the same path on its command line can mean another file, and the same port another one, where it
  * runs in namespaces of its own. Of somebody else's QEMU only the command line can be seen.
  */
-async function listensAt({ process, words, folder }: Found, target: Target): Promise<boolean> {
-  const held = await listeningOf(process.pid);
-  if (target.kind === "tcp") return held === undefined ? words.monitors.some((each) => each.kind === "tcp" && each.port === target.port) : held.tcp.includes(target.port);
+async function listensAt(found: Found, target: Target): Promise<boolean> {
+  const { pid } = found.process;
+  if (target.kind === "tcp") return tcpPortsOf(pid)?.includes(target.port) ?? saysAt(found, target);
   if (target.kind !== "unix") return false;
-  const paths = held === undefined ? words.monitors.flatMap((each) => (each.kind === "unix" ? [each.path] : [])) : held.unix.map((path) => resolve(folder ?? "/", path));
-  return (await Promise.all(paths.map((path) => isSameFile(path, target.path)))).includes(true);
+  const paths = unixSocketsOf(pid);
+  if (paths === undefined) return saysAt(found, target);
+  return (await Promise.all(paths.map((path) => isSameFile(resolve(found.folder ?? "/", path), target.path)))).includes(true);
 }
 
 async function read(process: Process): Promise<Found> {

@@ -103,11 +103,10 @@ async function verdictOn({ process, words }: Found, stored: Stored, id: string):
  * the same words, and a pid of old in that file, is not.
  */
 async function isItsPidfile({ pid }: Process, { options, monitors }: QemuWords): Promise<boolean> {
-  const [{ readTail }, { listeningOf }] = await Promise.all([import("../../config/safe-file.ts"), import("../../host/listeners.ts")]);
+  const [{ readTail }, { tcpPortsOf, unixSocketsOf }] = await Promise.all([import("../../config/safe-file.ts"), import("../../host/listeners.ts")]);
   const path = options.findLast(({ name }) => name === "pidfile")?.value;
   if (path === undefined || (await readTail(path)).trim() !== String(pid)) return false;
-  const held = await listeningOf(pid);
-  return held === undefined || monitors.some((each) => (each.kind === "unix" ? held.unix.includes(each.path) : held.tcp.includes(each.port)));
+  return monitors.some((each) => (each.kind === "unix" ? unixSocketsOf(pid)?.includes(each.path) : tcpPortsOf(pid)?.includes(each.port)) ?? true);
 }
 
 /** Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. */
