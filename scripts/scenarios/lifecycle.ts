@@ -68,7 +68,7 @@ export const lifecycle: Scenarios = {
     play: async ({ domain, guest }) => {
       await domain.start();
       await guest.booted();
-      has(await failure(domain.shutdown({ timeout: 600 }), "timeout"), { message: /qmpctl destroy web1/ });
+      has(await failure(domain.shutdown({ timeout: 2000 }), "timeout"), { message: /qmpctl destroy web1/ });
       has(await domain.info(), { state: "running" });
       has(await domain.destroy(), { how: "destroyed" });
       has(await domain.info(), { state: "stopped" });

@@ -46,9 +46,15 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
     onStderr: (text) => writeSync(2, text),
   });
   compareMachine(options, transcript, notes);
-  await listen(stage, options);
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void endBySignal(stage));
+  let listening: Promise<void> = Promise.resolve();
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void listening.then(() => endBySignal(stage), () => undefined));
+  // Before its sockets, as QEMU does.
   if (options.pidfile !== undefined) writePidfile(options.pidfile);
+  listening = listen(stage, options);
+  await listening.catch((error: unknown) => {
+    if (options.pidfile !== undefined) rmSync(options.pidfile, { force: true });
+    throw error;
+  });
   if (state !== undefined) endWithOwner(state);
   notes.unplayed(stage);
   return { ended: stage.exited.then((status) => finish(status, options, notes)) };

@@ -31,7 +31,7 @@ async function killedChange(rig: Rig): Promise<string> {
 }
 
 describe.each(found)("a change on QEMU $version whose process was killed", (qemu) => {
-  test("is named by the next command, which touches nothing, and by info; reading goes on; each way settles it", async () => {
+  test("is named by the next command, which touches nothing, and by info; reading goes on; each way resolves it", async () => {
     await using rig = await openReal(qemu);
     const before = { text: await textOf(rig), look: await rig.look() };
     const wanted = await killedChange(rig);
@@ -39,7 +39,7 @@ describe.each(found)("a change on QEMU $version whose process was killed", (qemu
     expect(half?.masks["0"]).toBe("0");
     const next = await cli(rig, "setmem", "web", "500M");
     expect(next.code).toBe(3);
-    expect(next.stderr).toMatch(/^qmpctl: web: a change was interrupted, as process \d+ died at it \(since [^)]+\): memory to 400MiB \(live 512MiB before, 512MiB now; config 512MiB before, 512MiB now\), .*; settle it first: qmpctl recover web --finish, or --undo, or --forget\n$/);
+    expect(next.stderr).toMatch(/^qmpctl: web: a change was interrupted, as process \d+ died at it \(since [^)]+\): memory to 400MiB \(live 512MiB before, 512MiB now; config 512MiB before, 512MiB now\), .*; resolve it first: qmpctl recover web --finish, or --undo, or --forget\n$/);
     expect([await rig.look(), await textOf(rig), await leftoversOf(rig)]).toEqual([half, before.text, [expect.stringMatching(/\.new$/)]]);
     expect(await cli(rig, "info", "web")).toMatchObject({ code: 0, stdout: expect.stringContaining("a change was interrupted") as string });
     for (const words of [["vcpuinfo", "web"], ["diff", "web"], ["config", "web"], ["list"]]) expect((await cli(rig, ...words)).code).toBe(0);
@@ -71,7 +71,7 @@ describe.each(found)("a change on QEMU $version whose process was killed", (qemu
     expect([await rig.look(), await textOf(rig)]).toEqual([before.look, before.text]);
   });
 
-  test("and whose machine is gone since is settled in its config alone", async () => {
+  test("and whose machine is gone since is resolved in its config alone", async () => {
     await using rig = await openReal(qemu);
     const before = await textOf(rig);
     await killedChange(rig);
