@@ -38,9 +38,9 @@ const halfWay: Fault["run"] = misbehaving((rig) => {
 const threadGone: Fault["run"] = misbehaving((rig) => {
   let asked = 0;
   const repair = answering(rig, "query-cpus-fast", (args, usual) => {
-    // Read for the facts, and asked once more just before it is touched: gone in between.
+    // Asked who it is, read for the facts, and asked once more just before it is touched: gone in between.
     const cpus = usual(args) as readonly { readonly "cpu-index": number }[];
-    return ++asked === 2 ? cpus.filter((cpu) => cpu["cpu-index"] !== 0) : cpus;
+    return ++asked === 3 ? cpus.filter((cpu) => cpu["cpu-index"] !== 0) : cpus;
   });
   return repair;
 }, { codes: [1] });

@@ -38,7 +38,9 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const stored = await readConfig(config);
   const id = await machineIdOf(stored);
   const runtime = runtimePaths(folders, config.key);
-  await openFolder(runtime.folder);
+  const books = statePaths(folders, id).folder;
+  // As a start leaves them: a script can take the lock at once.
+  for (const each of [runtime.folder, books]) await openFolder(each);
   // Found by its command line, as QEMU is; it ends with us. Node takes words of its own, up to the first that is no option.
   const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: configPath });
   const named = ["bash", "-c", 'exec -a "$0" "$@"', emulator, process.execPath, "-e", "console.log('up'); process.stdin.resume()", "stand-in.img"];
@@ -86,7 +88,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     limits: { maxMemory: 2048, maxVcpus: 4 },
     configPath,
     runtime: runtime.folder,
-    books: statePaths(folders, id).folder,
+    books,
     options,
     domain: await Domain.open("web", options),
     proxy,
