@@ -13,8 +13,9 @@ interface Sent {
   readonly parameters: object | undefined;
 }
 
-/** What no transcript shows: mostly the shell, which asks a machine about what can be completed. */
+/** What no transcript shows: mostly the shell, which asks a machine about what can be completed; `quit` is for a machine whose process is not on this host. */
 const NOT_RECORDED: readonly Sent[] = [
+  ["quit"],
   ["query-qmp-schema"],
   ["query-version"],
   ["query-target"],

@@ -9,7 +9,7 @@ import type { Stored } from "../../config/store.ts";
 import { HostError, isErrorCode, messageOf } from "../../errors.ts";
 import { type Background, startInBackground } from "../../host/background.ts";
 import { processAt } from "../../host/processes.ts";
-import { identify, sendSignal, waitForEnd } from "../../host/signal.ts";
+import { identify } from "../../host/signal.ts";
 import { othersOf } from "../machine/find.ts";
 import { Identity } from "../machine/identity.ts";
 import { lastWords, OUTPUT } from "../machine/last-words.ts";
@@ -75,11 +75,13 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
  * is nobody else's of this user.
  */
 async function endRest(stored: Stored): Promise<void> {
-  for (const process of (await othersOf(stored, 0)).filter(({ uid }) => uid === ownUid())) {
-    await sendSignal(process, "SIGTERM");
-    if (await waitForEnd(process, { timeout: REST })) continue;
-    await sendSignal(process, "SIGKILL");
-    await waitForEnd(process, { timeout: REST });
+  const id = await machineIdOf(stored);
+  for (const { pid, started } of (await othersOf(stored, 0)).filter(({ uid }) => uid === ownUid())) {
+    const rest = new Identity({ domain: stored.config.name, name: null, id, process: { pid, started }, key: id, control: null, watch: null, folder: null, obstacle: null, ours: true });
+    await rest.signal("SIGTERM");
+    if (await rest.hasEnded({ timeout: REST })) continue;
+    await rest.signal("SIGKILL");
+    await rest.hasEnded({ timeout: REST });
   }
 }
 
