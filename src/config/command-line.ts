@@ -112,6 +112,7 @@ function takeOther(taken: Taken, option: Option): void {
   else if (option.name === "daemonize") taken.notes.push(`${words}: dropped, start puts the machine in the background itself`);
   else if (option.name === "pidfile") taken.notes.push(`${words}: dropped, start keeps the pidfile in the run-time folder`);
   else if (option.name === "D" && taken.ours !== undefined && option.value === `${taken.ours}/log`) taken.notes.push(`${words}: dropped, start keeps the log in the run-time folder`);
+  else if (option.name === "trace" && taken.ours !== undefined && option.value === "qemu_system_shutdown_request") taken.notes.push(`${words}: dropped, start asks for it itself`);
   else if (hint !== undefined && option.name === "chardev") replaceTerminal(taken, option);
   else if (hint !== undefined) taken.notes.push(`${words}: dropped, a machine in the background has no terminal; there is ${hint.replace(/,$/, "")}`);
   else taken.rest.push(option);

@@ -2,7 +2,9 @@ import { open } from "node:fs/promises";
 import { kill, umask } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
-import { childProcesses } from "./programs.ts";
+import { randomHex } from "../digest.ts";
+import { kernelFileIfThere } from "./kernel-file.ts";
+import { childProcesses, environmentWith } from "./programs.ts";
 
 /** How a program ended. */
 export interface ProgramEnd {
@@ -13,6 +15,8 @@ export interface ProgramEnd {
 /** A program that runs in the background, in a session of its own: it outlives us, and no terminal's signals reach it. */
 export interface Background {
   readonly pid: number;
+  /** Whether a process is it, or was started by it, however far it has gone from it since. */
+  started(pid: number): boolean;
   /** Resolves when it has ended, as long as we live. Never rejects. */
   readonly ended: Promise<ProgramEnd>;
   /** Ends it, and what it has started: asks first, then insists. Resolves when it has ended. */
@@ -33,10 +37,12 @@ const UMASK = 0o027;
  */
 export async function startInBackground(program: string, words: readonly string[], { cwd, output }: { readonly cwd: string; readonly output: string }): Promise<Background> {
   await using file = await open(output, "ax", 0o600);
+  // What it starts has this in its environment too, also in a session of its own.
+  const token = `QMPCTL_START=${randomHex(24)}`;
   const before = umask(UMASK);
   let child: ReturnType<ReturnType<typeof childProcesses>["spawn"]>;
   try {
-    child = childProcesses().spawn(program, words, { cwd, detached: true, stdio: ["ignore", file.fd, file.fd] });
+    child = childProcesses().spawn(program, words, { cwd, detached: true, stdio: ["ignore", file.fd, file.fd], env: environmentWith(token) });
   } finally {
     umask(before);
   }
@@ -53,7 +59,8 @@ export async function startInBackground(program: string, words: readonly string[
     signalGroup(pid, "SIGKILL");
     await ended;
   };
-  return { pid, ended, end };
+  const started = (other: number): boolean => (kernelFileIfThere(`/proc/${other}/environ`) ?? "").split("\0").includes(token);
+  return { pid, started, ended, end };
 }
 
 async function isOver(ended: Promise<ProgramEnd>, timeout: number): Promise<boolean> {

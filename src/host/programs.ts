@@ -12,6 +12,12 @@ export function toolEnvironment(): Readonly<Record<string, string | undefined>> 
   return { ...env, LC_ALL: "C" };
 }
 
+/** Our own environment, with one variable more (`NAME=VALUE`). */
+export function environmentWith(variable: string): Readonly<Record<string, string | undefined>> {
+  const [, name = "", value = ""] = /^([^=]*)=(.*)$/s.exec(variable) ?? [];
+  return { ...env, [name]: value };
+}
+
 /** Where a program is, as `execvp` finds it: a path as it is, a name by PATH. A string that is no path says why there is none. */
 export function findProgram(program: string): { readonly path: string } | { readonly why: string } {
   const fs = getBuiltinModule("node:fs");

@@ -1,7 +1,8 @@
-import { rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { fromCommandLine } from "../../config/command-line.ts";
 import { editJson } from "../../config/edit.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
+import type { Mark } from "../../config/mark.ts";
 import { type StatePaths, statePaths } from "../../config/runtime.ts";
 import { readSafely } from "../../config/safe-file.ts";
 import { readShellWords } from "../../config/shell-words.ts";
@@ -14,7 +15,7 @@ import { StateError } from "../errors.ts";
 import { readWords } from "../machine/command-line.ts";
 import { findMachine } from "../machine/find.ts";
 import { forgetMachine, LOCK_TIMEOUT, lockMachine, openBooks } from "../machine/lock.ts";
-import { isSamePlace, machineIdOf } from "../machine/machine-id.ts";
+import { isSameFile, isSamePlace, machineIdOf } from "../machine/machine-id.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { refuseUnresolved, sweep } from "../unresolved.ts";
@@ -105,7 +106,7 @@ async function ofProcess(pid: number, name: string | undefined): Promise<Definit
  */
 async function withId(made: Definition, old: Stored | undefined, place: Place): Promise<Definition> {
   const mark = made.process === undefined ? undefined : readWords(made.process.argv).mark;
-  const owner = mark === undefined ? undefined : await ownerOf(mark.id, place, made.config.name);
+  const owner = mark === undefined ? undefined : ((await ownerOf(mark.id, place, made.config.name)) ?? (await configElsewhere(mark, place)));
   if (owner !== undefined && made.process !== undefined) throw new StateError(`process ${made.process.pid}: it is ${owner}, which has a config already`, "running");
   const own = made.config.id;
   const taken = own === undefined ? undefined : await ownerOf(own, place, made.config.name);
@@ -121,6 +122,12 @@ function withKey(text: string, id: string): string {
   const [, name, gap] = /^(\s*\{\s*"name"\s*:\s*"(?:[^"\\]|\\.)*",)(\s*)/.exec(text) ?? [];
   const isNew = !/^\s*"id"\s*:/m.test(text);
   return name === undefined || !isNew ? edited : `${name}${gap}"id": ${JSON.stringify(id)},${text.slice(name.length)}`;
+}
+
+/** The config that a machine was started from, where that is still there and not the one that is defined. */
+async function configElsewhere({ path }: Mark, { config }: Place): Promise<string | undefined> {
+  const isThere = (await lstat(path).catch(() => undefined)) !== undefined;
+  return isThere && !(await isSameFile(path, config?.path ?? "")) ? `the machine of ${path}` : undefined;
 }
 
 /** The domain of the config folder, other than `except`, that has an id. */

@@ -61,7 +61,7 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
   } catch (error) {
     const said = (await hasEnded(program)) ? await howItEnded() : await lastWords(runtime.folder);
     await program.end();
-    await endRest(stored);
+    await endRest(stored, program);
     await cleanUp(runtime.folder, { keepWords: true });
     signal?.throwIfAborted();
     const late = deadline.left() === 0;
@@ -71,12 +71,12 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
 }
 
 /**
- * Ends what the program has started in a session of its own, as a script with `setsid` does: it is in no group of ours, and known by its mark. Under the lock, and before it was the machine, there
- * is nobody else's of this user.
+ * Ends what the program has started in a session of its own, as a script with `setsid` does: it is in no group of ours, and known by its mark and by what it has in its environment. One that
+ * somebody else, with another state folder, has started at the same time has not.
  */
-async function endRest(stored: Stored): Promise<void> {
+async function endRest(stored: Stored, program: Background): Promise<void> {
   const id = await machineIdOf(stored);
-  for (const { pid, started } of (await othersOf(stored, 0)).filter(({ uid }) => uid === ownUid())) {
+  for (const { pid, started } of (await othersOf(stored, 0)).filter((other) => other.uid === ownUid() && program.started(other.pid))) {
     const rest = new Identity({ domain: stored.config.name, name: null, id, process: { pid, started }, key: id, control: null, watch: null, folder: null, obstacle: null, ours: true });
     await rest.signal("SIGTERM");
     if (await rest.hasEnded({ timeout: REST })) continue;
