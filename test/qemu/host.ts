@@ -54,6 +54,12 @@ export interface Running {
   readonly argv: readonly string[];
 }
 
+/** A device as query-pci has it. */
+interface PciDevice {
+  readonly id: { readonly vendor: number; readonly device: number };
+  readonly regions: readonly { readonly bar: number; readonly address: number }[];
+}
+
 /** A QEMU that has dialled in: what it is asked and what it says there has nothing to do with the product. */
 export interface Peer extends Harness {
   /** All of its events so far, by name. */
@@ -200,6 +206,17 @@ export class Host implements AsyncDisposable {
   async masks(name: string): Promise<readonly string[]> {
     const cpus = (await this.peer(name).ask("query-cpus-fast")) as readonly { readonly "thread-id": number }[];
     return cpus.map((cpu) => /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync(`/proc/${cpu["thread-id"]}/status`, "utf8"))?.[1] ?? "");
+  }
+
+  /** The target that the balloon device itself has, in bytes, of a machine of this size, once the firmware has placed its registers. */
+  async target(name: string, size: number): Promise<number> {
+    for (;;) {
+      const [{ devices }] = (await this.peer(name).ask("query-pci")) as [{ readonly devices: readonly PciDevice[] }];
+      const address = devices.find(({ id }) => id.vendor === 0x1af4 && [0x1002, 0x1045].includes(id.device))?.regions.find(({ bar }) => bar === 4)?.address ?? -1;
+      const text = address > 0 ? ((await this.peer(name).ask("human-monitor-command", { "command-line": `xp /1wx 0x${(address + 0x2000).toString(16)}` })) as string) : "";
+      const pages = /:\s*0x([0-9a-f]{8})\s*$/.exec(text.trim())?.[1];
+      if (pages !== undefined && pages !== "ffffffff") return size - Number.parseInt(pages, 16) * 4096;
+    }
   }
 
   async text(name: string): Promise<string> {

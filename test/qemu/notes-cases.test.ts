@@ -33,17 +33,6 @@ async function vcpusOf(host: Host, name: string): Promise<number> {
   return ((await host.peer(name).ask("query-cpus-fast")) as readonly unknown[]).length;
 }
 
-/** The target that the balloon device itself has, in bytes, once the firmware has placed its registers. */
-async function targetOf(host: Host, name: string, size: number): Promise<number> {
-  for (;;) {
-    const [{ devices }] = (await host.peer(name).ask("query-pci")) as [{ readonly devices: readonly { readonly id: { readonly vendor: number; readonly device: number }; readonly regions: readonly { readonly bar: number; readonly address: number }[] }[] }];
-    const address = devices.find(({ id }) => id.vendor === 0x1af4 && [0x1002, 0x1045].includes(id.device))?.regions.find(({ bar }) => bar === 4)?.address ?? -1;
-    const text = address > 0 ? ((await host.peer(name).ask("human-monitor-command", { "command-line": `xp /1wx 0x${(address + 0x2000).toString(16)}` })) as string) : "";
-    const pages = /:\s*0x([0-9a-f]{8})\s*$/.exec(text.trim())?.[1];
-    if (pages !== undefined && pages !== "ffffffff") return size - Number.parseInt(pages, 16) * 4096;
-  }
-}
-
 async function whyOf(host: Host, resource: string): Promise<string | null> {
   const rows = JSON.parse(await host.ok("diff", "web", "--json")) as readonly { readonly resource: string; readonly why: string | null }[];
   return rows.find((row) => row.resource === resource)?.why ?? null;
@@ -96,17 +85,17 @@ describe("D7: a writer that dies between its note and its command", () => {
     for (const when of ["before", "after"] as const) {
       for (let nth = 1; ; nth++) {
         await host.ok("start", "web");
-        const initial = await targetOf(host, "web", 64 * MIB);
+        const initial = await host.target("web", 64 * MIB);
         const { code } = await host.cli(SETMEM, { fault: { call: "rename", path: "notes$", when, nth, act: "kill" } });
         if (code !== null) {
           await host.ok("destroy", "web");
           break;
         }
-        const target = await targetOf(host, "web", 64 * MIB);
+        const target = await host.target("web", 64 * MIB);
         seen.add(target / MIB);
         expect(await whyOf(host, "memory")).toBe(target === initial ? null : "waits for the guest: asked to go to 40MiB");
         const { code: back, stdout, stderr } = await host.cli(["recover", "web", "--undo", "--timeout", "1s"]);
-        expect([back, await targetOf(host, "web", 64 * MIB)], stdout + stderr).toEqual([0, 64 * MIB]);
+        expect([back, await host.target("web", 64 * MIB)], stdout + stderr).toEqual([0, 64 * MIB]);
         expect(await whyOf(host, "memory")).toBe(null);
         await host.ok("destroy", "web");
       }
@@ -124,7 +113,7 @@ describe("D7: a writer that dies between its note and its command", () => {
     expect(await whyOf(host, "memory")).toMatch(/may wait for the guest: whether it was asked to go to 40MiB.*can't be known/);
     expect(await whyOf(host, "vcpus")).toBe(null);
     await host.ok("resume", "web");
-    expect(await targetOf(host, "web", 64 * MIB)).toBe(64 * MIB);
+    expect(await host.target("web", 64 * MIB)).toBe(64 * MIB);
     expect(await whyOf(host, "memory")).toBe(null);
     await host.peer("web").ask("balloon", { value: 40 * MIB });
     expect(await whyOf(host, "memory")).toBe("waits for the guest: asked to go to 40MiB");
@@ -137,14 +126,14 @@ describe("D7: a writer that dies between its note and its command", () => {
     await using host = await openHost();
     await host.define("web");
     await host.ok("start", "web");
-    await targetOf(host, "web", 64 * MIB);
+    await host.target("web", 64 * MIB);
     const writer = host.start(["setmem", "web", "40M", "--live", "--force", "--timeout", "60s"]);
-    while ((await targetOf(host, "web", 64 * MIB)) !== 40 * MIB);
+    while ((await host.target("web", 64 * MIB)) !== 40 * MIB);
     writer.child.kill("SIGKILL");
     await once(writer.child, "exit");
     expect(await whyOf(host, "memory")).toBe("waits for the guest: asked to go to 40MiB");
     await host.ok("recover", "web", "--undo", "--timeout", "1s");
-    expect(await targetOf(host, "web", 64 * MIB)).toBe(64 * MIB);
+    expect(await host.target("web", 64 * MIB)).toBe(64 * MIB);
   });
 });
 
@@ -209,7 +198,7 @@ describe("D7: what lies where the notes are", () => {
     await using host = await openHost();
     await host.define("web");
     await host.ok("start", "web");
-    await targetOf(host, "web", 64 * MIB);
+    await host.target("web", 64 * MIB);
     const lies: readonly ((notes: Notes) => unknown)[] = [
       (notes) => ({ ...notes, boot: "11111111-2222-3333-4444-555555555555", asked: { unplug: [0], balloon: 32 * MIB, threads: 2 } }),
       (notes) => ({ ...notes, process: { ...notes.process, started: 1 }, asked: { unplug: [0], balloon: 32 * MIB, threads: 2 } }),
@@ -243,18 +232,18 @@ describe.each(versions)("D7: loadvm in the middle, on QEMU $version", (qemu) => 
     await host.define("web", { args: ["-drive", `file=${host.path("disk.qcow2")},if=virtio`] });
     await host.ok("start", "web");
     const hmp = async (line: string): Promise<void> => expect(await host.peer("web").ask("human-monitor-command", { "command-line": line })).toBe("");
-    await targetOf(host, "web", 64 * MIB);
+    await host.target("web", 64 * MIB);
     await hmp("savevm plain");
     expect((await host.cli(SETMEM)).code).toBe(5);
     expect(await whyOf(host, "memory")).toBe("waits for the guest: asked to go to 40MiB");
     await hmp("savevm asked");
     await hmp("loadvm plain");
-    expect([await targetOf(host, "web", 64 * MIB), await whyOf(host, "memory")]).toEqual([64 * MIB, null]);
+    expect([await host.target("web", 64 * MIB), await whyOf(host, "memory")]).toEqual([64 * MIB, null]);
     await hmp("loadvm asked");
-    expect([await targetOf(host, "web", 64 * MIB), await whyOf(host, "memory")]).toEqual([40 * MIB, "waits for the guest: asked to go to 40MiB"]);
+    expect([await host.target("web", 64 * MIB), await whyOf(host, "memory")]).toEqual([40 * MIB, "waits for the guest: asked to go to 40MiB"]);
     await hmp("loadvm plain");
     expect((await host.cli(SETMEM)).code).toBe(5);
-    expect(await targetOf(host, "web", 64 * MIB)).toBe(40 * MIB);
+    expect(await host.target("web", 64 * MIB)).toBe(40 * MIB);
     await host.ok("destroy", "web");
   });
 });
