@@ -1,3 +1,4 @@
+import { toCommandLine } from "../../src/config/argv.ts";
 import { describe, expect, test } from "vitest";
 import { fromCommandLine } from "../../src/config/command-line.ts";
 import { readShellWords } from "../../src/config/shell-words.ts";
@@ -59,6 +60,13 @@ describe("fromCommandLine", () => {
   test("a name that is given goes before -name, and stands in for it", () => {
     expect(fromCommandLine(QEMU, { name: "db" }).config.name).toBe("db");
     expect(fromCommandLine(["qemu-system-x86_64"], { name: "db" }).config.name).toBe("db");
+  });
+
+  test("of a machine that we started gives the config that it was started from: what start adds is taken out again", () => {
+    const files = { control: "/run/qmpctl/web/control.sock", watch: "/run/qmpctl/web/watch.sock", pidfile: "/run/qmpctl/web/pid" };
+    const { config } = fromCommandLine([...QEMU, "-m", "64", "-display", "none"]);
+    const again = fromCommandLine(toCommandLine(config, files, { id: "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b", path: "/etc/qmpctl/web.json" }));
+    expect(again.config).toEqual(config);
   });
 
   test("takes an argument for an argument, though it looks like an option of ours", () => {

@@ -40,6 +40,15 @@ describe("a program in the background", () => {
     expect(fields.slice(2, 4).map(Number)).toEqual([program.pid, program.pid]);
   });
 
+  test("is known by what it has started, in whatever session, and by nothing else", async () => {
+    const { program, folder } = await started("setsid sh -c 'echo $$ > far; exec sleep 60' & wait");
+    await expect.poll(() => readFile(join(folder, "far"), "utf8").catch(() => "")).toMatch(/\d+/);
+    const far = Number(await readFile(join(folder, "far"), "utf8"));
+    onTestFinished(() => void process.kill(far, "SIGKILL"));
+    const { program: other } = await started("exec sleep 60");
+    expect([program.pid, far, other.pid, process.pid].map(program.started)).toEqual([true, true, false, false]);
+  });
+
   test("that is ended by a signal says by which", async () => {
     const { program } = await started("kill -9 $$");
     expect(await program.ended).toEqual({ code: null, signal: "SIGKILL" });

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Domain } from "../../../src/domain/domain.ts";
 import type { DomainOptions } from "../../../src/domain/machine/place.ts";
 import { configText } from "../../config/fixtures.ts";
-import { ownFolder } from "../../config/folder.ts";
+import { ownFolder, ownFolders } from "../../config/folder.ts";
 import { configOf, GIB, MIB } from "../facts.ts";
 import { runStandIn } from "../../host/processes.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
@@ -90,6 +90,12 @@ describe("defining a domain", () => {
     const scene = await runningDomain();
     expect(await refusal(Domain.define({ pid: scene.process.pid }, { ...scene.options, name: "again" }))).toMatchObject({ code: "refused", message: `process ${scene.process.pid}: it is web1, which has a config already` });
     expect(await scene.files()).toEqual(["web1.json"]);
+  });
+
+  test("of a process whose config is in another folder is refused, naming its path", async () => {
+    const scene = await runningDomain();
+    const { config } = await ownFolders();
+    expect(await refusal(Domain.define({ pid: scene.process.pid }, { ...scene.options, configDir: config, name: "again" }))).toMatchObject({ code: "refused", message: `process ${scene.process.pid}: it is the machine of ${scene.domain.configPath}, which has a config already` });
   });
 });
 
