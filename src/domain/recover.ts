@@ -2,13 +2,13 @@ import { prepareConfig, type Stored } from "../config/store.ts";
 import type { Change, ChangeOptions, Report, Value } from "./change.ts";
 import { StateError } from "./errors.ts";
 import { type Interrupted, interruptedFrom } from "./interrupted.ts";
-import { type ActionRecord, DamagedRecordError, isMachineThere, type Journal, removeRecord } from "./journal.ts";
+import { type ActionRecord, DamagedRecordError, isMachineThere, type Journal } from "./journal.ts";
 import { recoverAction } from "./lifecycle/recover-action.ts";
 import { type Held, lockMachine, readStored } from "./machine/lock.ts";
 import type { Place } from "./machine/place.ts";
 import { nameOf, withValue } from "./resources.ts";
 import { changeLocked, type LockedOptions } from "./transaction.ts";
-import { recordToResolve, sweep } from "./unresolved.ts";
+import { forgetRecords, recordToResolve, sweep } from "./unresolved.ts";
 import type { Facts } from "./resource.ts";
 
 /** What becomes of an interrupted change: both halves as wanted, both as they were, or both left as they are. */
@@ -47,7 +47,7 @@ export async function recoverDomain(place: Place, how: Recovery, options: Change
   const found = await recordFor(place, held, how);
   if (!dryRun) await sweep(held.stored);
   const report = await resolve(place, held, found, how, options);
-  if (!dryRun) await removeRecord(held.books);
+  if (!dryRun) await forgetRecords(place, held);
   return { domain: place.name, how, dryRun, ...report };
 }
 

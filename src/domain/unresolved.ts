@@ -1,10 +1,11 @@
-import type { StatePaths } from "../config/runtime.ts";
+import { type StatePaths, statePaths } from "../config/runtime.ts";
 import { sweepLeftovers, type Stored } from "../config/store.ts";
 import { LockedError } from "../host/lock.ts";
 import { commandOf, isAlive } from "../host/threads.ts";
 import { InterruptedActionError, InterruptedError, interruptedFrom } from "./interrupted.ts";
 import { type ActionRecord, isAbout, isMachineThere, isUnderWay, type Journal, readRecord, removeRecord } from "./journal.ts";
 import type { Held } from "./machine/lock.ts";
+import { machineIdOf } from "./machine/machine-id.ts";
 import type { Place } from "./machine/place.ts";
 import { openFor, readFacts } from "./opened.ts";
 import { deadlineIn } from "./model/deadline.ts";
@@ -14,10 +15,19 @@ import type { Facts } from "./resource.ts";
 const LOOK = 5000;
 
 /** The record of a change or an action whose writer died, if something is left to be resolved; null where there is none. Looks only, and needs no lock. */
-export async function unresolved({ name }: Pick<Place, "name">, books: StatePaths, stored: Stored | null, facts: Facts): Promise<Journal | ActionRecord | null> {
-  const record = await readRecord(books, name);
-  if (record === null || (await isUnderWay(record)) || !(await isAbout(record, stored))) return null;
-  return "action" in record && (await isOver(record, facts)) ? null : record;
+export async function unresolved(place: Pick<Place, "name" | "folders">, books: StatePaths, stored: Stored | null, facts: Facts): Promise<Journal | ActionRecord | null> {
+  for (const each of await whereRecordsAre(place, books, stored)) {
+    const record = await readRecord(each, place.name);
+    if (record === null || (await isUnderWay(record)) || !(await isAbout(record, stored))) continue;
+    if (!("action" in record) || !(await isOver(record, facts))) return record;
+  }
+  return null;
+}
+
+/** With the machine's lock; and with its config, where that one has another key: while a QEMU without a mark runs it, the lock is the process's. */
+async function whereRecordsAre({ folders }: Pick<Place, "folders">, books: StatePaths, stored: Stored | null): Promise<readonly StatePaths[]> {
+  const id = stored === null ? books.key : await machineIdOf(stored);
+  return id === books.key ? [books] : [books, statePaths(folders, id)];
 }
 
 /** Whether an action came to its end all the same, or nothing is left of it: then there is nothing to resolve. */
@@ -41,13 +51,20 @@ async function isOver(record: ActionRecord, { state, live }: Facts): Promise<boo
  * @throws LockedError when its writer lives: somebody took its lock file away
  */
 export async function recordToResolve(place: Place, held: Held): Promise<{ readonly record: Journal | ActionRecord; readonly facts: Facts } | null> {
-  const record = await readRecord(held.books, place.name);
-  if (record === null) return null;
-  if (await isUnderWay(record)) throw new LockedError(held.books.lock, 0, { pid: record.writer, command: await commandOf(record.writer), since: record.since });
-  const facts = await look(place, held);
-  if (await isAbout(record, held.stored)) if (!("action" in record) || !(await isOver(record, facts))) return { record, facts };
-  await removeRecord(held.books);
+  for (const books of await whereRecordsAre(place, held.books, held.stored)) {
+    const record = await readRecord(books, place.name);
+    if (record === null) continue;
+    if (await isUnderWay(record)) throw new LockedError(books.lock, 0, { pid: record.writer, command: await commandOf(record.writer), since: record.since });
+    const facts = await look(place, held);
+    if (await isAbout(record, held.stored)) if (!("action" in record) || !(await isOver(record, facts))) return { record, facts };
+    await removeRecord(books);
+  }
   return null;
+}
+
+/** Takes away the records of a machine: what they are about is resolved. */
+export async function forgetRecords(place: Place, held: Held): Promise<void> {
+  for (const books of await whereRecordsAre(place, held.books, held.stored)) await removeRecord(books);
 }
 
 async function look(place: Place, held: Held): Promise<Facts> {
