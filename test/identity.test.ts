@@ -24,7 +24,7 @@ const KEPT: readonly { readonly of: RegExp; readonly names: RegExp; readonly by:
   { of: /^node:child_process$/, names: /./, by: /^cli\/main\.ts$/ },
   { of: /^host\/signal\.ts$/, names: /^sendSignal$/, by: /^domain\/machine\/(identity|open|find|monitor)\.ts$/ },
   { of: /^host\/signal\.ts$/, names: /^identify$/, by: /^domain\/(machine\/(identity|open|find|monitor)|lifecycle\/launch)\.ts$/ },
-  { of: /^host\/listeners\.ts$/, names: /./, by: /^domain\/machine\/(identity|open|find|monitor|find-address|process)\.ts$/ },
+  { of: /^host\/listeners\.ts$/, names: /./, by: /^domain\/machine\/(identity|open|monitor|verdict|find-address|process)\.ts$/ },
   // Who it is is worked out here; everybody else is handed it.
   { of: /^domain\/machine\/identity\.ts$/, names: /^Identity$/, by: /^domain\/(machine\/(find|find-address)|lifecycle\/launch)\.ts$/ },
 ];

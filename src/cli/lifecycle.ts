@@ -24,14 +24,15 @@ export interface Answer {
 /** Opens the domain of the first operand, does one thing of its life cycle with it, and prints the answer. */
 export async function lifecycle(call: Call, work: (machine: Machine, options: StopOptions) => Promise<Answer>): Promise<number> {
   const { args, io, facade } = call;
-  let isAsked = false;
-  const options = { ...timeoutOf(args), signal: io.signal, onAsked: () => void (isAsked = true) };
+  let come: "asked" | "stopped" | undefined;
+  const options = { ...timeoutOf(args), signal: io.signal, onAsked: () => void (come ??= "asked"), onStopped: () => void (come = "stopped") };
   await using machine = await facade.open(args.operand(0));
   using line = progressLine(io);
   const answer = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress }).catch((error: unknown) => {
     line[Symbol.dispose]();
     // The power button can't be released again.
-    if (isAsked && io.signal.aborted) io.stderr.write(`note: the guest of ${machine.name} stays asked to shut down, and may still do it\n`);
+    if (come === "asked" && io.signal.aborted) io.stderr.write(`note: the guest of ${machine.name} stays asked to shut down, and may still do it\n`);
+    if (come === "stopped" && io.signal.aborted) io.stderr.write(`note: ${machine.name} had shut down for the restart, and is stopped now: qmpctl start ${machine.name}\n`);
     throw error;
   });
   line[Symbol.dispose]();

@@ -9,7 +9,7 @@ import { bootId } from "../host/processes.ts";
 import { isStillThere, type ProcessIdentity } from "../host/signal.ts";
 import { isAlive, startTime } from "../host/threads.ts";
 import type { Change, Scope, Value } from "./change.ts";
-import { isSameFile } from "./machine/machine-id.ts";
+import { idIn, isSameFile } from "./machine/machine-id.ts";
 import type { Plan } from "./plan.ts";
 import type { Facts } from "./resource.ts";
 import { kindOf } from "./resources.ts";
@@ -142,8 +142,9 @@ export async function isAbout({ of }: RecordHead, stored: Stored | null): Promis
   if (stored === null || of === null) return true;
   const id = stored.config.id ?? null;
   if (id !== of.id) return false;
-  // A copy has the same id, and is another machine when it has another name.
-  return id === null ? isSameFile(of.path, stored.path) : of.name === stored.config.name || isSameFile(of.path, stored.path);
+  if (id === null || of.name === stored.config.name) return id !== null || isSameFile(of.path, stored.path);
+  // A copy has the same id, and is another machine while the first one is there; a config that was renamed is the same.
+  return (await isSameFile(of.path, stored.path)) || (await idIn(of.path)) !== id;
 }
 
 /** The change is over, one way or the other. */

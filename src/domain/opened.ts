@@ -27,6 +27,8 @@ export async function openFor(place: Place, { machine }: Pick<Held, "machine">, 
     return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
   } catch (error) {
     signal?.throwIfAborted();
+    // It has ended since it was found: that is stopped, not unreachable.
+    if (machine.process !== null && !(await machine.isThere())) return nothing;
     return { ...nothing, why: (await whyStopped(machine.pid)) ?? messageOf(error).replace(`${place.name}: `, "") };
   }
 }

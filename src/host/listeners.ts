@@ -11,6 +11,11 @@ export async function listenersOnTcp(port: number): Promise<readonly number[]> {
   return holdersOf(new Set(tcpListeners().filter((each) => each.port === port).map(({ inode }) => inode)));
 }
 
+/** Whether anybody listens on a Unix socket path, also one whose process can't be seen here. */
+export function isListenedOn(path: string): boolean {
+  return unixListeners().some((each) => each.path === path);
+}
+
 /** The Unix sockets that one process listens on, by their paths as it spelled them. Undefined where we may not look. */
 export function unixSocketsOf(pid: number): readonly string[] | undefined {
   const held = heldBy(pid);

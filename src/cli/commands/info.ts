@@ -26,7 +26,7 @@ function show(info: DomainInfo, io: Io): string {
     ["state", { text: info.state, style: stateStyles[info.state] }],
   ];
   if (info.reason !== undefined) facts.push(["why", info.reason]);
-  if (info.interrupted !== undefined) facts.push(["resolve", `${info.interrupted}: qmpctl recover ${info.name}`]);
+  if (info.interrupted !== undefined) facts.push(["resolve", `${info.interrupted}: qmpctl recover ${info.name} --finish, or --undo, or --forget`]);
   if (info.ended !== undefined) facts.push(["ended", `${info.ended.at === null ? "" : `${info.ended.at}: `}${info.ended.why}`]);
   if (info.pid !== undefined) facts.push(["pid", String(info.pid)]);
   if (info.uptime !== undefined) facts.push(["up for", showDuration(info.uptime)]);

@@ -9,7 +9,7 @@ import type { Io, Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["recover DOMAIN --finish", "recover DOMAIN --undo", "recover DOMAIN --forget"],
-  summary: "resolve a change, a start, a restart or a shutdown that was killed in the middle",
+  summary: "resolve a change or a start that was killed in the middle of it",
   details: ["--finish makes both halves what was wanted, --undo what they were before, --forget leaves both as they are. Of a start, --finish brings it to its end, --undo ends the half-started machine. Until then other changes of the domain are refused."],
   options: {
     finish: { about: "make both halves what was wanted" },

@@ -7,7 +7,7 @@ export const verb: Verb = {
   details: ["The machine outlives this command. Pins and the memory target are in place before its first instruction runs."],
   options: {
     paused: { about: "do not let its vCPUs go: `resume` does" },
-    ...waitOption("how long it may take to come up"),
+    ...waitOption("how long it may take to come up (60 s unless given)"),
   },
   operands: domainOnly,
   run: (call) => lifecycle(call, async (machine, options) => started(await machine.start({ ...options, paused: call.args.flag("paused") }))),

@@ -3,7 +3,7 @@ import { fromCommandLine } from "../../config/command-line.ts";
 import { editJson } from "../../config/edit.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
 import type { Mark } from "../../config/mark.ts";
-import { type StatePaths, statePaths } from "../../config/runtime.ts";
+import { runtimePaths, type StatePaths, statePaths } from "../../config/runtime.ts";
 import { readSafely } from "../../config/safe-file.ts";
 import { readShellWords } from "../../config/shell-words.ts";
 import { createConfig, listNames, readConfig, removeConfig, type Stored } from "../../config/store.ts";
@@ -12,8 +12,9 @@ import { HostError, isErrorCode, UsageError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import { type Process, processAt } from "../../host/processes.ts";
 import { StateError } from "../errors.ts";
-import { readWords } from "../machine/command-line.ts";
+import { isQemu, readWords } from "../machine/command-line.ts";
 import { findMachine } from "../machine/find.ts";
+import { isInUse } from "../machine/find-address.ts";
 import { forgetMachine, LOCK_TIMEOUT, lockMachine, openBooks } from "../machine/lock.ts";
 import { isSameFile, isSamePlace, machineIdOf } from "../machine/machine-id.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
@@ -97,6 +98,9 @@ function named(name: string | undefined): { readonly name?: string } {
 async function ofProcess(pid: number, name: string | undefined): Promise<Definition> {
   const process = await processAt(pid);
   if (process === undefined) throw new HostError(`process ${pid}: there is none, or its command line can't be read`);
+  if (!isQemu(process.argv) && readWords(process.argv).monitors.length === 0) {
+    throw new UsageError(`process ${pid}: it is ${JSON.stringify(process.argv[0] ?? "")}, not a QEMU`, { value: pid, expected: "the pid of a QEMU: pgrep -a qemu lists them" });
+  }
   return { ...fromCommandLine(process.argv, named(name)), process };
 }
 
@@ -105,6 +109,7 @@ async function ofProcess(pid: number, name: string | undefined): Promise<Definit
  * config has that; else a new one.
  */
 async function withId(made: Definition, old: Stored | undefined, place: Place): Promise<Definition> {
+  await refuseAdopted(made, place);
   const mark = made.process === undefined ? undefined : readWords(made.process.argv).mark;
   const owner = mark === undefined ? undefined : ((await ownerOf(mark.id, place, made.config.name)) ?? (await configElsewhere(mark, place)));
   if (owner !== undefined && made.process !== undefined) throw new StateError(`process ${made.process.pid}: it is ${owner}, which has a config already`, "running");
@@ -122,6 +127,16 @@ function withKey(text: string, id: string): string {
   const [, name, gap] = /^(\s*\{\s*"name"\s*:\s*"(?:[^"\\]|\\.)*",)(\s*)/.exec(text) ?? [];
   const isNew = !/^\s*"id"\s*:/m.test(text);
   return name === undefined || !isNew ? edited : `${name}${gap}"id": ${JSON.stringify(id)},${text.slice(name.length)}`;
+}
+
+/** A QEMU that another config of the folder runs already is that one's. */
+async function refuseAdopted({ process, config }: Definition, { folders, timeout }: Place): Promise<void> {
+  if (process === undefined) return;
+  const options = { configDir: folders.config, runtimeDir: folders.runtime, stateDir: folders.state, timeout };
+  for (const { stored } of await others(config.name, options)) {
+    const { machine } = await findMachine(await placeOf(stored.place.named ? stored.place.name : stored.path, options), stored);
+    if (machine?.pid === process.pid) throw new StateError(`process ${process.pid}: it is ${stored.config.name}, which has a config already`, "running");
+  }
 }
 
 /** The config that a machine was started from, where that is still there and not the one that is defined. */
@@ -175,12 +190,18 @@ export async function undefineDomain(place: Place): Promise<void> {
   if (place.config === null) throw new StateError(`${place.name}: a transient machine has no config`, "unreachable");
   await using held = await lockMachine(place);
   await refuseUnresolved(place, held);
-  const { stored, machine, books } = held;
+  const { stored, machine, books, hindrance } = held;
   if (machine !== null) throw new StateError(`${place.name}: it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}; shut it down or destroy it first`, "running");
   if (stored === null) return;
   await sweep(stored);
+  const id = stored.config.id;
+  // What is kept of a machine is not a copy's: the config that it is a copy of may still have it.
+  const isCopy = hindrance !== null || (id !== undefined && (await ownerOf(id, place, stored.config.name)) !== undefined);
   const folder = (await readProcessRecord(books))?.folder ?? null;
   await removeConfig(stored);
-  if (folder !== null) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  if (isCopy) return;
+  const usual = runtimePaths(place.folders, place.config.key);
+  if (!(await isInUse(usual))) await rm(usual.folder, { recursive: true, force: true }).catch(() => undefined);
+  if (folder !== null && folder !== usual.folder) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   await forgetMachine(books);
 }

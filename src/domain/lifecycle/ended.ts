@@ -2,6 +2,7 @@ import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { StatePaths } from "../../config/runtime.ts";
 import { readTail } from "../../config/safe-file.ts";
+import { isStillThere } from "../../host/signal.ts";
 import { isTrace, lastWords, OUTPUT } from "../machine/last-words.ts";
 import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "../machine/process-record.ts";
 
@@ -35,6 +36,8 @@ export async function endOf(books: StatePaths): Promise<Ended | null> {
   const record = await readProcessRecord(books);
   if (record === null) return null;
   if (record.ended !== undefined) return record.ended;
+  // It runs, and is another config's.
+  if (isOfThisBoot(record) && (await isStillThere(record.process))) return null;
   if (!isOfThisBoot(record)) return { at: null, why: "the host went down, or was restarted, while it ran" };
   return record.folder === null ? { at: null, why: "nobody was there to see why" } : byTraces(record, record.folder);
 }

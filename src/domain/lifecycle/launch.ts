@@ -8,9 +8,9 @@ import { readTail } from "../../config/safe-file.ts";
 import type { Stored } from "../../config/store.ts";
 import { HostError, isErrorCode, messageOf } from "../../errors.ts";
 import { type Background, startInBackground } from "../../host/background.ts";
-import { processAt } from "../../host/processes.ts";
 import { identify } from "../../host/signal.ts";
 import { othersOf } from "../machine/find.ts";
+import { isInUse } from "../machine/find-address.ts";
 import { Identity } from "../machine/identity.ts";
 import { lastWords, OUTPUT } from "../machine/last-words.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
@@ -99,11 +99,12 @@ async function hasEnded({ ended }: Background): Promise<boolean> {
 /** The run-time folder of a domain's name, or, where the machine of another config has that one in use, one of its own. */
 async function freeRuntime({ config, folders, name }: Place, stored: Stored): Promise<RuntimePaths> {
   const usual = runtimePaths(folders, config?.key ?? name);
-  const pid = Number((await readTail(usual.pidfile)).trim());
-  const other = pid > 0 ? await processAt(pid) : undefined;
-  if (other === undefined || !other.argv.includes(usual.pidfile)) return usual;
+  if (!(await isInUse(usual))) return usual;
   return runtimePaths(folders, `${config?.key ?? name}@${(await machineIdOf(stored)).slice(0, 8)}`);
 }
+
+/** How often a machine that answers may have no pidfile: QEMU writes it before it listens. */
+const TRIES = 3;
 
 interface SetUp {
   readonly place: Place;
@@ -131,12 +132,13 @@ async function setUp(work: SetUp): Promise<{ readonly machine: Identity; readonl
 }
 
 async function answering(work: SetUp, signal: AbortSignal): Promise<{ readonly machine: Identity; readonly monitor: Monitor }> {
-  for (let attempt = 0; ; attempt++) {
+  for (let attempt = 0, unwritten = 0; ; attempt++) {
     signal.throwIfAborted();
     try {
       const machine = await identityOf(work);
       const monitor = await Monitor.open({ name: work.place.name, machine, lastWords: () => lastWords(work.runtime.folder) }, { timeout: work.deadline.left(), signal });
       if (machine.process !== null) return { machine, monitor };
+      if (++unwritten === TRIES) throw new HostError(`QEMU answers, and has written no pidfile at ${work.runtime.pidfile}: does its program add a -pidfile of its own?`);
       // Its pidfile came after the look for it, and before it answered.
       await monitor[Symbol.asyncDispose]();
     } catch (error) {

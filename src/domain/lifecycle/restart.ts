@@ -1,7 +1,11 @@
+import { statePaths } from "../../config/runtime.ts";
+import type { Stored } from "../../config/store.ts";
+import { messageOf, QmpctlError } from "../../errors.ts";
 import { removeRecord, writeRecord } from "../journal.ts";
-import { type Held, lockMachine } from "../machine/lock.ts";
+import { type Held, lockBooks, lockMachine } from "../machine/lock.ts";
+import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
-import { deadlineIn } from "../model/deadline.ts";
+import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { refuseUnresolved } from "../unresolved.ts";
 import { launchAndLetGo, mayStart, START_TIMEOUT, type StartOptions, type StartReport, startMachine } from "./start.ts";
 import { SHUTDOWN_TIMEOUT, shutdownLocked, type StopOptions } from "./stop.ts";
@@ -22,8 +26,22 @@ export async function restartMachine(place: Place, options: StartOptions & StopO
   await writeRecord(held.books, { action: "restart", paused: options.paused === true }, stored, held.machine.process);
   try {
     await shutdownLocked(place, held, deadline, options);
-    return await launchAndLetGo(place, held, stored, deadline, options);
+    options.onStopped?.();
+    // A QEMU without a mark had a lock of its own; the one that comes has its machine's.
+    const books = statePaths(place.folders, await machineIdOf(stored));
+    await using _lock = books.key === held.books.key ? null : await lockBooks(books, deadline, options.signal);
+    return await startAgain(place, { books }, stored, deadline, options);
   } finally {
     await removeRecord(held.books);
+  }
+}
+
+/** The second half. When it fails the first one can't be taken back, and has to be told. */
+async function startAgain(place: Place, held: Pick<Held, "books">, stored: Stored, deadline: Deadline, options: StartOptions): Promise<StartReport> {
+  try {
+    return await launchAndLetGo(place, held, stored, deadline, options);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw new QmpctlError("partial", `${messageOf(error)}; it had shut down for this restart, and is stopped now: qmpctl start ${place.name}`, { cause: error });
   }
 }

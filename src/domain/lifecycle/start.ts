@@ -80,7 +80,7 @@ export async function mayStart(place: Place, { stored, machine, hindrance }: Hel
   if (stored === null) throw new StateError(`${place.name}: a transient machine has no config to start from; define it first`, "unreachable");
   if (machine !== null) {
     const { obstacle } = machine.known;
-    throw new StateError(`${place.name}: it runs already${machine.pid === null ? "" : ` (process ${machine.pid})`}${obstacle === null ? "" : `, and ${obstacle}`}`, "running");
+    throw new StateError(`${place.name}: it runs already${machine.pid === null ? `, as something answers at ${machine.known.control}` : ` (process ${machine.pid})`}${obstacle === null ? "" : `, and ${obstacle}`}`, "running");
   }
   if (hindrance !== null) throw new StateError(`${place.name}: ${hindrance}`, "stopped");
   await mustBeStartable(stored);
@@ -106,7 +106,7 @@ export async function launchAndLetGo(place: Place, { books }: Pick<Held, "books"
     const notes = await notesOf(stored, folder, options);
     return { name: place.name, pid: process.pid, vcpus: live.vcpus.length, memory: stored.config.memory.current, notes, elapsed: deadline.elapsed() };
   } catch (error) {
-    await endAgain(launched, books, messageOf(error));
+    await endAgain(launched, books, messageOf(error).replace(`${place.name}: `, ""));
     throw error;
   }
 }
@@ -189,5 +189,6 @@ async function endAgain({ machine, program, folder }: Launched, books: StatePath
   }
   await cleanUp(folder, { keepWords: true });
   const record = await readProcessRecord(books);
-  if (record?.process.pid === machine.pid) await writeProcessRecord(books, { ...record, ended: { at: new Date().toISOString(), why } });
+  // Where somebody else's command ended it, that one has said so.
+  if (record?.process.pid === machine.pid && record.ended === undefined) await writeProcessRecord(books, { ...record, ended: { at: new Date().toISOString(), why } });
 }

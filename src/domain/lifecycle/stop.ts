@@ -1,6 +1,7 @@
 import { HostError, isErrorCode, QmpctlError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
-import { statePaths } from "../../config/runtime.ts";
+import { type StatePaths, statePaths } from "../../config/runtime.ts";
+import type { Stored } from "../../config/store.ts";
 import type { Progress } from "../change.ts";
 import { StateError } from "../errors.ts";
 import { forgetNotes } from "../facts/notes.ts";
@@ -8,7 +9,8 @@ import { readRecord, removeRecord, writeRecord } from "../journal.ts";
 import { findMachine } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
 import { lastWords } from "../machine/last-words.ts";
-import { type Held, lockMachine, readStored } from "../machine/lock.ts";
+import { type Held, lockMachine, openBooks, readStored } from "../machine/lock.ts";
+import { machineIdOf } from "../machine/machine-id.ts";
 import { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
@@ -24,6 +26,8 @@ export interface StopOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Told when the guest has been asked to shut down: an interrupt can't take that back. */
   readonly onAsked?: (() => void) | undefined;
+  /** Told, of a restart, when the machine has ended and is not started again yet. */
+  readonly onStopped?: (() => void) | undefined;
 }
 
 /** A machine that has ended. */
@@ -59,11 +63,11 @@ export async function shutdownMachine(place: Place, options: StopOptions): Promi
 }
 
 /** The shutdown itself, under a lock that is held; the record of it is the caller's. */
-export async function shutdownLocked(place: Place, { machine, books, hindrance }: Held, deadline: Deadline, options: StopOptions): Promise<StopReport> {
+export async function shutdownLocked(place: Place, { machine, books, stored, hindrance }: Held, deadline: Deadline, options: StopOptions): Promise<StopReport> {
   if (machine === null) throw notRunning(place, hindrance);
   const how = await powerOff(place, machine, deadline, options);
   if (!(await machine.hasEnded({ timeout: END_TIMEOUT }))) throw new QmpctlError("timeout", `${place.name}: ${how}, and its process ${machine.pid} does not end`);
-  await noteEnd(books, machine, how);
+  await noteEnd(place, { books, stored }, machine, how);
   return { name: place.name, how, elapsed: deadline.elapsed() };
 }
 
@@ -77,16 +81,17 @@ export async function destroyMachine(place: Place, options: StopOptions): Promis
   const deadline = deadlineIn(options.timeout ?? END_TIMEOUT);
   using pulse = new Pulse(options.onProgress);
   pulse.enter("QEMU is ending", deadline);
-  const { machine, hindrance, key } = await findMachine(place, await readStored(place));
+  const stored = await readStored(place);
+  const { machine, hindrance, key } = await findMachine(place, stored);
   if (machine === null) throw notRunning(place, hindrance);
   const how = machine.process === null ? await quit(place, machine, options) : await end(place, machine, deadline, options);
-  await afterwards(place, key, machine, how);
+  await afterwards(place, { books: statePaths(place.folders, key), stored }, machine, how);
   return { name: place.name, how, elapsed: deadline.elapsed() };
 }
 
 /** Ends a machine whose lock is held. */
-export async function destroyLocked(place: Place, { machine, books }: Held): Promise<void> {
-  if (machine !== null) await noteEnd(books, machine, await end(place, machine, deadlineIn(END_TIMEOUT), {}));
+export async function destroyLocked(place: Place, { machine, books, stored }: Held): Promise<void> {
+  if (machine !== null) await noteEnd(place, { books, stored }, machine, await end(place, machine, deadlineIn(END_TIMEOUT), {}));
 }
 
 async function end(place: Place, machine: Identity, deadline: Deadline, { signal }: StopOptions): Promise<string> {
@@ -114,22 +119,34 @@ function notRunning({ name }: Place, hindrance: string | null): StateError {
 }
 
 /** Writes down that it has ended, unless somebody has the lock at this moment: then the machine is theirs to clean up after. */
-async function afterwards({ folders }: Place, key: string, machine: Identity, how: string): Promise<void> {
-  const books = statePaths(folders, key);
+async function afterwards(place: Place, ending: Ending, machine: Identity, how: string): Promise<void> {
   try {
-    await using _lock = await acquireLock(books.lock, { timeout: 0 });
-    await noteEnd(books, machine, how);
+    await openBooks(ending.books);
+    await using _lock = await acquireLock(ending.books.lock, { timeout: 0 });
+    await noteEnd(place, ending, machine, how);
   } catch (error) {
     if (!isErrorCode(error, "locked", "host")) throw error;
   }
 }
 
-/** When and how it ended, for `info`; what was asked of it is gone with it. */
-async function noteEnd(books: Held["books"], { process, known }: Identity, how: string): Promise<void> {
+/** What an end is noted for. */
+interface Ending {
+  readonly books: StatePaths;
+  readonly stored: Stored | null;
+}
+
+/** When and how it ended, for `info`, also of one that somebody else had started; what was asked of it is gone with it. */
+async function noteEnd({ folders }: Place, { books, stored }: Ending, machine: Identity, how: string): Promise<void> {
   await forgetNotes(books);
-  const record = await readProcessRecord(books);
-  if (record !== null && record.process.pid === process?.pid && record.process.started === process.started) {
-    await writeProcessRecord(books, { ...record, ended: { at: new Date().toISOString(), why: how } });
+  const { process, known } = machine;
+  const own = statePaths(folders, stored === null ? (machine.id ?? books.key) : await machineIdOf(stored));
+  const record = await readProcessRecord(own);
+  const isIts = record !== null && record.process.pid === process?.pid && record.process.started === process.started;
+  const ended = { at: new Date().toISOString(), why: how };
+  if (record !== null && isIts) await writeProcessRecord(own, { ...record, ended });
+  else if (process !== null && stored !== null) {
+    await openBooks(own);
+    await writeProcessRecord(own, { process, how: "adopted", config: stored.path, folder: known.folder, since: ended.at, ended });
   }
   // Sockets and pidfile of one that was killed; of one whose start was, too: there is no record of that.
   if (known.folder !== null && (record?.folder === known.folder || known.id === books.key)) await cleanUp(known.folder, { keepWords: true }).catch((error: unknown) => {

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
+import type { RuntimeFiles } from "../../config/argv.ts";
+import { readTail } from "../../config/safe-file.ts";
 import { sha256 } from "../../digest.ts";
-import { listenersOnTcp, listenersOnUnix, tcpPortsOf, unixSocketsOf } from "../../host/listeners.ts";
+import { isListenedOn, listenersOnTcp, listenersOnUnix, tcpPortsOf, unixSocketsOf } from "../../host/listeners.ts";
 import { findProcesses, folderOfProcess, type Process, processAt } from "../../host/processes.ts";
 import { isLoopback, parseTarget, type Target } from "../../wire/address.ts";
 import { isQemu, readWords, type QemuWords } from "./command-line.ts";
@@ -80,4 +82,11 @@ async function listensAt(found: Found, target: Target): Promise<boolean> {
 async function read(process: Process): Promise<Found> {
   const folder = await folderOfProcess(process.pid);
   return { process, words: readWords(process.argv, folder), folder };
+}
+
+/** Whether a run-time folder is in use: somebody listens at one of its monitors, seen here or not, or the process of its pidfile is there. */
+export async function isInUse({ control, watch, pidfile }: RuntimeFiles): Promise<boolean> {
+  if (isListenedOn(control) || isListenedOn(watch)) return true;
+  const pid = Number((await readTail(pidfile)).trim());
+  return pid > 0 && (await processAt(pid))?.argv.includes(pidfile) === true;
 }

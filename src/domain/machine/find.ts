@@ -1,21 +1,21 @@
 import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
 import { MARK_PREFIX } from "../../config/mark.ts";
-import { ownUid } from "../../config/own-user.ts";
-import { statePaths } from "../../config/runtime.ts";
+import { runtimePaths, statePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
 import { sha256 } from "../../digest.ts";
 import { isErrorCode, UnsafeError } from "../../errors.ts";
-import { findProcesses, folderOfProcess, type Process, processAt } from "../../host/processes.ts";
+import { findProcesses, type Process, processAt } from "../../host/processes.ts";
 import { isStillThere } from "../../host/signal.ts";
 import { isQueueFull } from "../../wire/errors.ts";
 import { findByAddress } from "./find-address.ts";
-import { isQemu, readWords, runsConfig, type QemuWords } from "./command-line.ts";
+import type { QemuWords } from "./command-line.ts";
 import { adopting, Identity, StrangerError } from "./identity.ts";
 import { isSameFile, machineIdOf } from "./machine-id.ts";
 import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
 import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "./process-record.ts";
+import { type Found, innermost, isItsPidfile, isTrusted, read, type Verdict, verdictOn, verdictOnMark } from "./verdict.ts";
 
 /** Whether a domain's machine runs, and what else there is to know about that. */
 export interface Whereabouts {
@@ -48,26 +48,15 @@ function there(machine: Identity): Whereabouts {
   return { machine, hindrance: null, key: machine.known.key };
 }
 
-/** A process as it was found, with what its command line says. */
-interface Found {
-  readonly process: Process;
-  readonly words: QemuWords;
-}
-
 /** The process of the record, if it still is that one. A mark that is not the machine's is another machine's. */
 async function recordedProcess(record: ProcessRecord, id: string, stored: Stored): Promise<Found | undefined> {
   if (!isOfThisBoot(record) || !(await isStillThere(record.process))) return undefined;
   const process = await processAt(record.process.pid);
   if (process === undefined) return undefined;
   const found = await read(process);
-  const { mark, name } = found.words;
+  const { mark } = found.words;
   if (mark === undefined) return record.how === "adopted" ? found : undefined;
-  return (mark.id === id && name === stored.config.name) || (await isSameFile(mark.path, stored.path)) ? found : undefined;
-}
-
-async function read(process: Process): Promise<Found> {
-  const isRelative = process.argv.some((word) => /^(unix:|socket,.*path=)[^/]/.test(word));
-  return { process, words: readWords(process.argv, isRelative ? await folderOfProcess(process.pid) : undefined) };
+  return (await verdictOnMark(found, mark, stored, id)) === "runs it" ? found : undefined;
 }
 
 async function searched(place: Place, stored: Stored, id: string): Promise<Whereabouts> {
@@ -79,48 +68,23 @@ async function searched(place: Place, stored: Stored, id: string): Promise<Where
   const verdicts = await Promise.all(all.map((each) => verdictOn(each, stored, id)));
   const mine = innermost(all.filter((_, position) => verdicts[position] === "runs it"));
   if (mine.length > 0) return there(await identityOf(stored, mine, null));
-  const copied = all[verdicts.indexOf("has its id")];
-  if (copied !== undefined) return { machine: null, hindrance: copiedId(copied), key: id };
+  for (const [verdict, words] of HINDRANCES) {
+    const found = all[verdicts.indexOf(verdict)];
+    if (found !== undefined) return { machine: null, hindrance: words(found, config.name), key: id };
+  }
+  // Where /proc does not show it, as in another container, it still listens where a start would put its sockets.
+  // Another machine that listens there is not in the way: a start takes another folder then.
+  const own = await atMonitor(place, stored, id, all, runtimePaths(place.folders, place.config?.key ?? place.name).control);
+  if (own.machine !== null) return own;
   return config.monitor === undefined ? { machine: null, hindrance: null, key: id } : atMonitor(place, stored, id, all, config.monitor);
 }
 
-type Verdict = "runs it" | "has its id" | "another";
-
-async function verdictOn({ process, words }: Found, stored: Stored, id: string): Promise<Verdict> {
-  const { config, path } = stored;
-  const { mark } = words;
-  if (!isQemu(process.argv, config.emulator) && !(mark !== undefined && (await isItsPidfile(process, words)))) return "another";
-  // Somebody else's QEMU that is like ours is no reason not to start ours; one with our mark is.
-  if (mark === undefined) return isTrusted(process.uid) && runsConfig(process.argv, words, config) ? "runs it" : "another";
-  if (await isSameFile(mark.path, path)) return "runs it";
-  if (mark.id !== id) return "another";
-  // A config that was renamed is the same machine's still; one that was copied is not.
-  return words.name === config.name || (await lstat(mark.path).catch(() => undefined)) === undefined ? "runs it" : "has its id";
-}
-
-/**
- * A process with a name that says nothing is QEMU when QEMU has written its pid where its command line says, and it listens there too, as far as we may look: `tail -f` with
- * the same words, and a pid of old in that file, is not.
- */
-async function isItsPidfile({ pid }: Process, { options, monitors }: QemuWords): Promise<boolean> {
-  const [{ readTail }, { tcpPortsOf, unixSocketsOf }] = await Promise.all([import("../../config/safe-file.ts"), import("../../host/listeners.ts")]);
-  const path = options.findLast(({ name }) => name === "pidfile")?.value;
-  if (path === undefined || (await readTail(path)).trim() !== String(pid)) return false;
-  return monitors.some((each) => (each.kind === "unix" ? unixSocketsOf(pid)?.includes(each.path) : tcpPortsOf(pid)?.includes(each.port)) ?? true);
-}
-
-/** Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. */
-function innermost(found: readonly Found[]): readonly Found[] {
-  const parents = new Set(found.map(({ process }) => process.parent));
-  const inner = found.filter(({ process }) => !parents.has(process.pid));
-  // The outer ones come last: they know where the monitors are, where they put others in front of QEMU's own.
-  return [...inner, ...found.filter((each) => !inner.includes(each))];
-}
-
-/** Ourselves, and root: those who could do everything to the machine anyway. */
-function isTrusted(uid: number): boolean {
-  return uid === ownUid() || uid === 0;
-}
+/** What stands in the way of a start though nothing is known to run it for sure. */
+const HINDRANCES: readonly (readonly [Verdict, (found: Found, name: string) => string])[] = [
+  ["has its id", ({ process, words: { name, mark } }) => `its config has the id of ${name ?? "a machine without a name"} (${mark?.path ?? ""}), which process ${process.pid} runs: a config that is copied has to lose its key "id"`],
+  ["had another id", ({ process, words: { mark } }) => `process ${process.pid} runs, which was started from this config when its id was ${mark?.id ?? ""}: put that id back to go on with it, or end it (kill ${process.pid})`],
+  ["is like it", ({ process }, name) => `process ${process.pid} may be it: it has no such name, and the same words; qmpctl define --pid ${process.pid} --name ${name} --replace makes it this machine, kill ${process.pid} ends it`],
+];
 
 async function identityOf({ config }: Stored, found: readonly Found[], record: ProcessRecord | null): Promise<Identity> {
   const [first, second] = found;
@@ -129,7 +93,8 @@ async function identityOf({ config }: Stored, found: readonly Found[], record: P
   const { process, words } = first;
   const { pid, started } = process;
   const isTwin = second !== undefined && second.process.pid !== process.parent;
-  const trusted = record !== null || isTrusted(process.uid);
+  // One that gave up its rights (-runas) is known by the pidfile that it wrote before.
+  const trusted = record !== null || isTrusted(process.uid) || (await isItsPidfile(process, words));
   const sockets = trusted ? await socketsOf(config.monitor, outer.words, record?.folder ?? null) : NO_SOCKETS;
   const why = isTwin ? `it runs twice, as process ${pid} and as process ${second.process.pid}: end one of them` : trusted ? sockets.obstacle : `process ${pid}, which says that it is this machine, belongs to user ${process.uid}`;
   return new Identity({
@@ -178,17 +143,16 @@ async function socketsOf(own: string | undefined, { folder: said, monitors }: Qe
   return { control: gone === undefined ? null : `unix:${gone}`, watch: null, folder, obstacle: `${why}: it can only be ended (destroy), or asked to by the guest itself` };
 }
 
-/** Whether a socket of ours, or of root's, is there. @throws UnsafeError where something else is, or somebody else's */
+/** Whether a socket of ours, or of root's, is there. @throws UnsafeError where something else is, or somebody else's, or we may not look */
 async function hasSocket(path: string): Promise<boolean> {
-  const stat = await lstat(path).catch(() => undefined);
+  const stat = await lstat(path).catch((cause: unknown) => {
+    if ((cause as { readonly code?: string }).code === "EACCES") throw new UnsafeError(path, "in a folder that this user may not enter", { cause });
+    return undefined;
+  });
   if (stat === undefined) return false;
   if (!stat.isSocket()) throw new UnsafeError(path, "not a socket");
   if (!isTrusted(stat.uid)) throw new UnsafeError(path, `belongs to user ${stat.uid}`);
   return true;
-}
-
-function copiedId({ process, words: { name, mark } }: Found): string {
-  return `its config has the id of ${name ?? "a machine without a name"} (${mark?.path ?? ""}), which process ${process.pid} runs: a config that is copied has to lose its key "id"`;
 }
 
 /** How long whoever listens there may take to say who it is, in milliseconds. */

@@ -117,6 +117,12 @@ async function sweepGone({ folder }: StatePaths): Promise<void> {
   }
 }
 
+/** Takes a lock that is known by its key already. @throws LockedError, UnsafeError, HostError */
+export async function lockBooks(books: StatePaths, deadline: Deadline, signal: AbortSignal | undefined): Promise<Lock> {
+  await openBooks(books);
+  return acquireLock(books.lock, { timeout: deadline.left(), ...(signal === undefined ? {} : { signal }) });
+}
+
 /** Makes the folder of a machine's lock, record and notes where missing. @throws UnsafeError, HostError */
 export function openBooks(books: StatePaths): Promise<void> {
   return openFolder(books.folder);

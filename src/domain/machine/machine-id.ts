@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { readBoundedText } from "../../config/safe-file.ts";
 import type { Stored } from "../../config/store.ts";
 import { sha256 } from "../../digest.ts";
 
@@ -27,4 +28,10 @@ export async function isSameFile(one: string, other: string): Promise<boolean> {
 /** Whether two paths mean the same file, also while there is none: they have a folder in common, and the name in it. */
 export async function isSamePlace(one: string, other: string): Promise<boolean> {
   return (await isSameFile(one, other)) || (basename(one) === basename(other) && (await isSameFile(dirname(one), dirname(other))));
+}
+
+/** The id that a config's text has; undefined where there is none, or no config. */
+export async function idIn(path: string): Promise<string | undefined> {
+  const text = await readBoundedText(path).catch(() => "");
+  return /"id"\s*:\s*"([0-9a-f-]{36})"/.exec(text)?.[1];
 }

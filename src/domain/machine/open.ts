@@ -1,6 +1,7 @@
-import { isErrorCode } from "../../errors.ts";
+import { isErrorCode, QmpctlError } from "../../errors.ts";
 import { connect, type Session } from "../../qmp/session.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
+import { whyStopped } from "../pulse.ts";
 import { type Identity, StrangerError } from "./identity.ts";
 import { withDeadline } from "./with-deadline.ts";
 
@@ -23,9 +24,16 @@ export async function openSession(machine: Identity, options: OpenOptions, addre
   try {
     return await openOnce(machine, address, deadline, options.signal);
   } catch (error) {
+    if (isErrorCode(error, "connect", "greeting", "timeout")) throw (await stopped(machine, error)) ?? error;
     if (!isErrorCode(error, "closed") || deadline.left() === 0 || !(await machine.isThere())) throw error;
     return await openOnce(machine, address, deadline, options.signal);
   }
+}
+
+/** A QEMU that a signal has stopped answers nothing, whoever holds its monitors. */
+async function stopped({ pid, known }: Identity, cause: unknown): Promise<QmpctlError | null> {
+  const why = await whyStopped(pid);
+  return why === null ? null : new QmpctlError("connect", `${known.domain}: ${why}`, { cause });
 }
 
 async function openOnce(machine: Identity, address: string, deadline: Deadline, signal: AbortSignal | undefined): Promise<Session> {

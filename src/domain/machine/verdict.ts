@@ -1,0 +1,107 @@
+import { lstat } from "node:fs/promises";
+import { basename } from "node:path";
+import { fromCommandLine } from "../../config/command-line.ts";
+import type { LaunchConfig } from "../../config/launch.ts";
+import type { Mark } from "../../config/mark.ts";
+import { ownUid } from "../../config/own-user.ts";
+import { readTail } from "../../config/safe-file.ts";
+import type { Stored } from "../../config/store.ts";
+import { tcpPortsOf, unixSocketsOf } from "../../host/listeners.ts";
+import { folderOfProcess, type Process } from "../../host/processes.ts";
+import { isQemu, type QemuWords, readWords, runsConfig } from "./command-line.ts";
+import { idIn, isSameFile } from "./machine-id.ts";
+
+/** A process as it was found, with what its command line says. */
+export interface Found {
+  readonly process: Process;
+  readonly words: QemuWords;
+}
+
+/** Reads what a process's command line says. */
+export async function read(process: Process): Promise<Found> {
+  const isRelative = process.argv.some((word) => /^(unix:|socket,.*path=)[^/]/.test(word));
+  return { process, words: readWords(process.argv, isRelative ? await folderOfProcess(process.pid) : undefined) };
+}
+
+/**
+ * Whether a process runs the machine of a config. `has its id`: it is the machine that this config is a copy of. `had another id`: it was started from this very file, which is another machine's
+ * now. `is like it`: it has the same words, and no name to go by.
+ */
+export type Verdict = "runs it" | "has its id" | "had another id" | "is like it" | "another";
+
+/** See `Verdict`. `id` is the machine's, as `machineIdOf` has it. */
+export async function verdictOn(found: Found, stored: Stored, id: string): Promise<Verdict> {
+  const { process, words } = found;
+  const { config } = stored;
+  const { mark } = words;
+  if (!isQemu(process.argv, config.emulator) && !(mark !== undefined && (await isItsPidfile(process, words)))) return "another";
+  if (mark !== undefined) return verdictOnMark(found, mark, stored, id);
+  // Somebody else's QEMU that is like ours is no reason not to start ours; one with our mark is.
+  if (!isTrusted(process.uid) || !runsConfig(process.argv, words, config)) return "another";
+  if (words.name !== null || listensAtMonitor(words, config)) return "runs it";
+  // Many a QEMU without a name has the same words as another: it is not touched for that.
+  return hasSizesOf(process.argv, config) ? "is like it" : "another";
+}
+
+/** What a mark says: the id decides where the config has one; a path is only a place where a config was. */
+export async function verdictOnMark({ process, words }: Found, mark: Mark, { config, path }: Stored, id: string): Promise<Verdict> {
+  const isHere = await isSameFile(mark.path, path);
+  if (config.id === undefined) {
+    if (isHere || mark.id === id) return "runs it";
+    // Its config is gone from where it was, as one that was moved: by its words it is this one.
+    const isMoved = !(await isThere(mark.path)) && runsConfig(process.argv, { ...words, name: config.name }, config);
+    return !isMoved ? "another" : words.name === config.name ? "runs it" : "is like it";
+  }
+  if (mark.id !== config.id) return isHere && !(await hasOtherConfig(mark, path)) ? "had another id" : "another";
+  // A config that was renamed is the same machine's still; one that was copied is not, while the first one is there.
+  return words.name === config.name || isHere || (await idIn(mark.path)) !== mark.id ? "runs it" : "has its id";
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined;
+}
+
+/** Whether the machine of a mark has its config beside this one, under another name: this one is somebody else's then. */
+async function hasOtherConfig({ id }: Mark, path: string): Promise<boolean> {
+  const [{ readdir }, { dirname, join }] = await Promise.all([import("node:fs/promises"), import("node:path")]);
+  const folder = dirname(path);
+  const others = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json") && name !== basename(path));
+  return (await Promise.all(others.map((name) => idIn(join(folder, name))))).includes(id);
+}
+
+function listensAtMonitor({ monitors }: QemuWords, { monitor }: LaunchConfig): boolean {
+  return monitor !== undefined && monitors.some((each) => each.kind === "unix" && each.path === monitor);
+}
+
+/** Whether a command line gives its machine the memory and the vCPUs that the config gives it. */
+function hasSizesOf(argv: readonly string[], { name, memory, vcpus }: LaunchConfig): boolean {
+  try {
+    const { config } = fromCommandLine(argv, { name });
+    return config.memory.max === memory.max && config.vcpus.max === vcpus.max;
+  } catch {
+    return true; // what can't be read is no reason to call it another
+  }
+}
+
+/**
+ * A process with a name that says nothing is QEMU when QEMU has written its pid where its command line says, and it listens there too, as far as we may look: `tail -f` with
+ * the same words, and a pid of old in that file, is not.
+ */
+export async function isItsPidfile({ pid }: Process, { options, monitors }: QemuWords): Promise<boolean> {
+  const path = options.findLast(({ name }) => name === "pidfile")?.value;
+  if (path === undefined || (await readTail(path)).trim() !== String(pid)) return false;
+  return monitors.some((each) => (each.kind === "unix" ? unixSocketsOf(pid)?.includes(each.path) : tcpPortsOf(pid)?.includes(each.port)) ?? true);
+}
+
+/** Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. */
+export function innermost(found: readonly Found[]): readonly Found[] {
+  const parents = new Set(found.map(({ process }) => process.parent));
+  const inner = found.filter(({ process }) => !parents.has(process.pid));
+  // The outer ones come last: they know where the monitors are, where they put others in front of QEMU's own.
+  return [...inner, ...found.filter((each) => !inner.includes(each))];
+}
+
+/** Ourselves, and root: those who could do everything to the machine anyway. */
+export function isTrusted(uid: number): boolean {
+  return uid === ownUid() || uid === 0;
+}
