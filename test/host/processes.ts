@@ -55,7 +55,9 @@ export interface StandInOptions {
 export async function runStandIn(argv: readonly string[], { does = "console.log('up'); process.stdin.resume()", uid, cwd }: StandInOptions = {}): Promise<OwnProcess> {
   const [argv0 = "", ...words] = argv;
   const options = { argv0, ...(uid === undefined ? {} : { uid, gid: uid }), ...(cwd === undefined ? {} : { cwd }) };
-  return started(spawn(process.execPath, ["-e", does, "stand-in.img", ...words], { ...options, stdio: ["pipe", "pipe", "inherit"] }));
+  // Another user may not be let at the Node that runs this.
+  const [program, ...own] = uid === undefined ? [process.execPath, "-e", does] : ["/bin/sh", "-c", "echo up; read -r end"];
+  return started(spawn(program ?? "", [...own, "stand-in.img", ...words], { ...options, stdio: ["pipe", "pipe", "inherit"] }));
 }
 
 async function started(child: ChildProcess): Promise<OwnProcess> {

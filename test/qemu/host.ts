@@ -1,11 +1,12 @@
 /// <reference lib="esnext.disposable" />
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { openHarness, type Harness, type HarnessEvent } from "./harness.ts";
 import { installed, killDaemon, privateFolder, type Exit, type Qemu } from "./machine.ts";
 
@@ -133,7 +134,7 @@ export class Host implements AsyncDisposable {
 
   /** Starts a command of the built command line. */
   start(words: readonly string[], { env = this.env, uid, cwd = "/", fault, under = [] }: Session = {}): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
-    const node = [process.execPath, ...(fault === undefined ? [] : ["--import", INJECT]), MAIN, ...words];
+    const node = [process.execPath, ...(fault === undefined ? [] : ["--import", INJECT]), mainFor(uid), ...words];
     const [program = "", ...rest] = [...under, ...(uid === undefined ? [] : as(uid)), ...node];
     const child = spawn(program, rest, { cwd, env: { ...env, ...(fault === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(fault) }) }, stdio: ["ignore", "pipe", "pipe"] });
     return { child, ended: endOf(child) };
@@ -270,6 +271,22 @@ export class Host implements AsyncDisposable {
     await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))));
     await this.#own[Symbol.asyncDispose]();
   }
+}
+
+let readable: string | undefined;
+
+/** The built command line; for another user a copy that he can read, wherever this checkout is. */
+export function mainFor(uid: number | undefined): string {
+  if (uid === undefined) return MAIN;
+  if (readable !== undefined) return readable;
+  const folder = mkdtempSync(join(tmpdir(), "qm-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  chmodSync(folder, 0o755);
+  const cli = join(folder, "dist", "cli");
+  mkdirSync(cli, { recursive: true });
+  for (const name of ["main.js", "program.js", "package.json"]) copyFileSync(join(dirname(MAIN), name), join(cli, name));
+  copyFileSync(new URL("../../package.json", import.meta.url).pathname, join(folder, "package.json"));
+  return (readable = join(cli, "main.js"));
 }
 
 /** The words that run a program as another user. */

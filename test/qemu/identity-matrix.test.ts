@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { as, type Ended, type Host, isRoot, NOBODY, openHost } from "./host.ts";
+import { mainFor, as, type Ended, type Host, isRoot, NOBODY, openHost } from "./host.ts";
 
 // Whose machine it is, in every combination: how it was started x how it is addressed x which session asks x what it asks for. In each cell the right machine does it, or its one lock is waited
 // for, or it is refused and told why; there is never a second QEMU, and a bystander of another name, of the same emulator and in the same folders, is never touched.
@@ -99,8 +99,7 @@ class Typist implements AsyncDisposable {
 
   #fork(): ChildProcess {
     const [program = process.execPath, ...words] = [...(this.#uid === undefined ? [] : as(this.#uid)), process.execPath];
-    const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
-    return fork(main, [], { execPath: program, execArgv: [...words, "-e", TYPIST], env: this.#env as Record<string, string>, cwd: "/", stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    return fork(mainFor(this.#uid), [], { execPath: program, execArgv: [...words, "-e", TYPIST], env: this.#env as Record<string, string>, cwd: "/", stdio: ["ignore", "ignore", "inherit", "ipc"] });
   }
 
   async type(words: readonly string[]): Promise<Ended> {

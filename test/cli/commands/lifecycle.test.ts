@@ -27,7 +27,7 @@ describe("start and restart", () => {
     let given: unknown;
     const start = async (options: unknown) => ((given = options), begun);
     await play(["start", "web1", "--paused", "--timeout", "5"], { machine: { start } });
-    expect(given).toEqual({ paused: true, timeout: 5000, signal: expect.any(AbortSignal) as AbortSignal, onAsked: expect.any(Function) as () => void });
+    expect(given).toEqual({ paused: true, timeout: 5000, signal: expect.any(AbortSignal) as AbortSignal, onAsked: expect.any(Function) as () => void, onStopped: expect.any(Function) as () => void });
   });
 });
 
