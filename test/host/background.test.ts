@@ -42,9 +42,11 @@ describe("a program in the background", () => {
 
   test("is known by what it has started, in whatever session, and by nothing else", async () => {
     const { program, folder } = await started("setsid sh -c 'echo $$ > far; exec sleep 60' & wait");
-    await expect.poll(() => readFile(join(folder, "far"), "utf8").catch(() => "")).toMatch(/\d+/);
+    await expect.poll(() => readFile(join(folder, "far"), "utf8").catch(() => "")).toMatch(/\d+\n/);
     const far = Number(await readFile(join(folder, "far"), "utf8"));
-    onTestFinished(() => void process.kill(far, "SIGKILL"));
+    onTestFinished(() => {
+      process.kill(far, "SIGKILL");
+    });
     const { program: other } = await started("exec sleep 60");
     expect([program.pid, far, other.pid, process.pid].map(program.started)).toEqual([true, true, false, false]);
   });
@@ -72,9 +74,9 @@ describe("a program in the background", () => {
       import { mkdtempSync } from "node:fs";
       const folder = mkdtempSync("${await ownFolder()}/x");
       const { pid } = await startInBackground("sleep", ["60"], { cwd: "/", output: folder + "/output" });
-      process.once("exit", () => process.kill(-pid, "SIGKILL"));
-      process.once("beforeExit", () => console.log("ends by itself"));`);
-    expect(said).toBe("ends by itself");
+      process.once("beforeExit", () => console.log("ends by itself, and leaves " + pid));`);
+    expect(said).toMatch(/^ends by itself, and leaves \d+$/);
+    process.kill(-Number(said.split(" ").at(-1)), "SIGKILL");
   });
 });
 
