@@ -75,7 +75,7 @@ async function searched(place: Place, stored: Stored, id: string): Promise<Where
   // Where /proc does not show it, as in another container, it still listens where a start would put its sockets.
   // Another machine that listens there is not in the way: a start takes another folder then.
   const own = await atMonitor(place, stored, id, all, runtimePaths(place.folders, place.config?.key ?? place.name).control);
-  if (own.machine !== null) return own;
+  if (own.machine !== null && !own.hungUp) return own;
   return config.monitor === undefined ? { machine: null, hindrance: null, key: id } : atMonitor(place, stored, id, all, config.monitor);
 }
 
@@ -159,8 +159,9 @@ async function hasSocket(path: string): Promise<boolean> {
 const LOOK = 1000;
 
 /** Nobody on this host runs it, as far as /proc shows: whoever listens at the config's own monitor is it, or is in the way. */
-async function atMonitor({ folders: _, timeout }: Place, { config }: Stored, id: string, all: readonly Found[], path: string): Promise<Whereabouts> {
+async function atMonitor({ folders: _, timeout }: Place, { config }: Stored, id: string, all: readonly Found[], path: string): Promise<Whereabouts & { readonly hungUp?: boolean }> {
   const stopped = (hindrance: string | null): Whereabouts => ({ machine: null, hindrance, key: id });
+  const begun = performance.now();
   const stat = await lstat(path).catch(() => undefined);
   if (stat === undefined) return stopped(null);
   if (!stat.isSocket()) return stopped(`there is something else at its monitor ${path}`);
@@ -176,6 +177,8 @@ async function atMonitor({ folders: _, timeout }: Place, { config }: Stored, id:
     if (error instanceof StrangerError) return stopped(error.message.replace(`${config.name}: `, ""));
     // Nobody listens: stopped. Somebody listens and is busy: there.
     if (isErrorCode(error, "connect") && !isQueueFull(error)) return stopped(null);
+    // A QEMU that is busy says nothing; who hangs up at once is a proxy whose QEMU is gone, or no QEMU.
+    return { machine, hindrance: null, key: id, hungUp: isErrorCode(error, "greeting", "closed") && performance.now() - begun < LOOK / 2 };
   }
   return { machine, hindrance: null, key: id };
 }
