@@ -7,6 +7,7 @@ import { type ActionRecord, isAbout, isMachineThere, isUnderWay, type Journal, r
 import type { Held } from "./machine/lock.ts";
 import { machineIdOf } from "./machine/machine-id.ts";
 import type { Place } from "./machine/place.ts";
+import { readProcessRecord } from "./machine/process-record.ts";
 import { openFor, readFacts } from "./opened.ts";
 import { deadlineIn } from "./model/deadline.ts";
 import type { Facts } from "./resource.ts";
@@ -19,9 +20,16 @@ export async function unresolved(place: Pick<Place, "name" | "folders">, books: 
   for (const each of await whereRecordsAre(place, books, stored)) {
     const record = await readRecord(each, place.name);
     if (record === null || (await isUnderWay(record)) || !(await isAbout(record, stored))) continue;
-    if (!("action" in record) || !(await isOver(record, facts))) return record;
+    if (!("action" in record) || !(await isOver(record, facts, await startedLast(place, books, stored)))) return record;
   }
   return null;
+}
+
+/** When the machine was last started by us, as it was written down; null where nobody did. ISO 8601. */
+async function startedLast(place: Pick<Place, "folders">, books: StatePaths, stored: Stored | null): Promise<string | null> {
+  const all = await whereRecordsAre(place, books, stored);
+  const record = await readProcessRecord(all.at(-1) ?? books);
+  return record?.how === "started" ? record.since : null;
 }
 
 /** With the machine's lock; and with its config, where that one has another key: while a QEMU without a mark runs it, the lock is the process's. */
@@ -31,7 +39,7 @@ async function whereRecordsAre({ folders }: Pick<Place, "folders">, books: State
 }
 
 /** Whether an action came to its end all the same, or nothing is left of it: then there is nothing to resolve. */
-async function isOver(record: ActionRecord, { state, live }: Facts): Promise<boolean> {
+async function isOver(record: ActionRecord, { state, live }: Facts, started: string | null): Promise<boolean> {
   const isUp = live !== null && live.status !== "prelaunch";
   const old = record.machine !== null && (await isMachineThere(record)) === true;
   switch (record.action) {
@@ -41,7 +49,8 @@ async function isOver(record: ActionRecord, { state, live }: Facts): Promise<boo
     case "shutdown":
       return !old;
     case "restart":
-      return !old && isUp && !record.paused;
+      // Started again, and ended since: there is nothing left to do either.
+      return !old && ((isUp && !record.paused) || (state === "stopped" && started !== null && started > record.since));
   }
 }
 
@@ -56,7 +65,7 @@ export async function recordToResolve(place: Place, held: Held): Promise<{ reado
     if (record === null) continue;
     if (await isUnderWay(record)) throw new LockedError(books.lock, 0, { pid: record.writer, command: await commandOf(record.writer), since: record.since });
     const facts = await look(place, held);
-    if (await isAbout(record, held.stored)) if (!("action" in record) || !(await isOver(record, facts))) return { record, facts };
+    if (await isAbout(record, held.stored)) if (!("action" in record) || !(await isOver(record, facts, await startedLast(place, held.books, held.stored)))) return { record, facts };
     await removeRecord(books);
   }
   return null;

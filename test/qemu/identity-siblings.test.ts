@@ -187,6 +187,24 @@ describe("what /proc does not show", () => {
 });
 
 describe("what is said of it", () => {
+  test("a restart that was killed when all was done is over, also when the machine has ended since; one that was killed before its start is not", async () => {
+    await using host = await openHost();
+    await writeFile(host.path("button.bin"), OBEYS_BUTTON);
+    await host.define("a", { args: ["-bios", host.path("button.bin")] });
+    await host.ok("start", "a");
+    const killed = async (path: string): Promise<void> => expect((await host.cli(["restart", "a"], { fault: { call: path === "journal$" ? "rm" : "open", path, when: "before", nth: 1, act: "kill" } })).code).toBeNull();
+    await killed("journal$");
+    expect(await host.info("a")).not.toHaveProperty("interrupted");
+    await host.ok("destroy", "a");
+    expect(await host.info("a")).not.toHaveProperty("interrupted");
+    await host.ok("start", "a");
+    await killed("output$");
+    expect([host.pids(), await host.info("a")]).toMatchObject([[], { state: "stopped", interrupted: expect.stringContaining("a restart was interrupted") }]);
+    expect(await host.cli(["start", "a"])).toMatchObject({ code: 3 });
+    await host.ok("recover", "a", "--finish");
+    expect(await host.info("a")).toMatchObject({ state: "running" });
+  });
+
   test("a restart whose start fails says that the machine was ended for it, and how to start it", async () => {
     await using host = await openHost();
     await writeFile(host.path("button.bin"), OBEYS_BUTTON);
