@@ -4,7 +4,7 @@ import type { Session } from "../qmp/session.ts";
 import type { Change, ChangeOptions, Report } from "./change.ts";
 import type { DefineOptions, DefineSource } from "./lifecycle/define.ts";
 import type { DiffRow } from "./diff.ts";
-import { StateError } from "./errors.ts";
+import { notRunning, StateError } from "./errors.ts";
 import type { WantedAllocation } from "./allocation.ts";
 import type { Interrupted } from "./interrupted.ts";
 import type { Recovery, RecoveryReport } from "./recover.ts";
@@ -216,7 +216,7 @@ export class Domain {
   async connect(options: MonitorOptions = {}): Promise<Session> {
     const { findMachine, openSession, readStored } = await import("./machine/connect.ts");
     const { machine, hindrance } = await findMachine(this.#place, await readStored(this.#place));
-    if (machine === null) throw new StateError(`${this.name}: it does not run${hindrance === null ? "" : `; ${hindrance}`}`, "stopped");
+    if (machine === null) throw notRunning(this.name, hindrance);
     const { watch } = machine.known;
     return openSession(machine, { timeout: options.timeout ?? this.#place.timeout, signal: options.signal }, options.monitor === "watch" && watch !== null ? watch : undefined);
   }

@@ -41,6 +41,11 @@ export class StateError extends QmpctlError {
   }
 }
 
+/** What takes a machine that runs was asked of one that does not. `hindrance` is what stands in the way of its start, if anything does. */
+export function notRunning(name: string, hindrance: string | null): StateError {
+  return new StateError(`${name}: it does not run${hindrance === null ? "" : `; ${hindrance}`}`, "stopped");
+}
+
 /** QEMU ended while we worked with it. `lastWords` is what it wrote on stderr at its end, where that is kept. */
 export class DiedError extends QmpctlError {
   readonly pid: number | null;

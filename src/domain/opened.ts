@@ -1,9 +1,8 @@
 import { messageOf } from "../errors.ts";
 import type { ChangeOptions } from "./change.ts";
 import { factsOf, factsWithout } from "./facts.ts";
-import { lastWords } from "./machine/last-words.ts";
 import type { Held } from "./machine/lock.ts";
-import { type AskOptions, Monitor } from "./machine/monitor.ts";
+import { type AskOptions, type Monitor, openMonitor } from "./machine/monitor.ts";
 import type { Place } from "./machine/place.ts";
 import { whyStopped } from "./pulse.ts";
 import type { Facts } from "./resource.ts";
@@ -22,8 +21,7 @@ export async function openFor(place: Place, { machine }: Pick<Held, "machine">, 
   const nothing = { open: null, [Symbol.asyncDispose]: () => Promise.resolve() };
   if (machine === null) return nothing;
   try {
-    const target = { name: place.name, machine, lastWords: () => lastWords(machine.known.folder) };
-    const open = await Monitor.open(target, { timeout: Math.min(place.timeout, timeout ?? place.timeout), signal });
+    const open = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, timeout ?? place.timeout), signal });
     return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
   } catch (error) {
     signal?.throwIfAborted();

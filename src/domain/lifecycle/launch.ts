@@ -14,7 +14,7 @@ import { isInUse } from "../machine/find-address.ts";
 import { Identity } from "../machine/identity.ts";
 import { lastWords, OUTPUT } from "../machine/last-words.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
-import { Monitor } from "../machine/monitor.ts";
+import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import type { Deadline } from "../model/deadline.ts";
 
@@ -136,7 +136,7 @@ async function answering(work: SetUp, signal: AbortSignal): Promise<{ readonly m
     signal.throwIfAborted();
     try {
       const machine = await identityOf(work);
-      const monitor = await Monitor.open({ name: work.place.name, machine, lastWords: () => lastWords(work.runtime.folder) }, { timeout: work.deadline.left(), signal });
+      const monitor = await openMonitor(work.place.name, machine, { timeout: work.deadline.left(), signal });
       if (machine.process !== null) return { machine, monitor };
       if (++unwritten === TRIES) throw new HostError(`QEMU answers, and has written no pidfile at ${work.runtime.pidfile}: does its program add a -pidfile of its own?`);
       // Its pidfile came after the look for it, and before it answered.

@@ -1,8 +1,7 @@
 import { isErrorCode, QmpctlError } from "../../errors.ts";
 import { StateError } from "../errors.ts";
 import type { Identity } from "../machine/identity.ts";
-import { lastWords } from "../machine/last-words.ts";
-import { Monitor } from "../machine/monitor.ts";
+import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import type { Deadline } from "../model/deadline.ts";
 import { causeOf } from "./ended.ts";
@@ -20,8 +19,7 @@ const END = 1000;
  * @throws StateError when the guest does not run; QmpctlError `timeout` when it ignores the button
  */
 export async function powerOff(place: Place, machine: Identity, deadline: Deadline, options: StopOptions): Promise<string> {
-  const target = { name: place.name, machine, lastWords: () => lastWords(machine.known.folder) };
-  await using monitor = await Monitor.open(target, { timeout: Math.min(place.timeout, Math.max(1, deadline.left())), signal: options.signal });
+  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, Math.max(1, deadline.left())), signal: options.signal });
   const { status } = await monitor.session.execute("query-status", undefined, { signal: options.signal });
   if (status === "paused" || status === "prelaunch") {
     throw new StateError(`${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`, "paused");

@@ -1,9 +1,8 @@
 import { QmpctlError } from "../../errors.ts";
-import { StateError } from "../errors.ts";
+import { notRunning } from "../errors.ts";
 import type { ReadOptions } from "../inspect.ts";
-import { lastWords } from "../machine/last-words.ts";
 import { lockMachine } from "../machine/lock.ts";
-import { Monitor } from "../machine/monitor.ts";
+import { openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { refuseUnresolved } from "../unresolved.ts";
 
@@ -27,9 +26,8 @@ async function command(place: Place, options: ReadOptions, name: "stop" | "cont"
   // One whose start was interrupted would run without its pins and its memory target.
   await refuseUnresolved(place, held);
   const { machine, hindrance } = held;
-  if (machine === null) throw new StateError(`${place.name}: it does not run${hindrance === null ? "" : `; ${hindrance}`}`, "stopped");
-  const target = { name: place.name, machine, lastWords: () => lastWords(machine.known.folder) };
-  await using monitor = await Monitor.open(target, { timeout: Math.min(place.timeout, options.timeout ?? place.timeout), signal: options.signal });
+  if (machine === null) throw notRunning(place.name, hindrance);
+  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, options.timeout ?? place.timeout), signal: options.signal });
   // Each may be sent twice, and a QEMU that dies of it (7.2 under TCG can, at a reset after an unplug) is told as dead.
   await monitor.ask((session) => session.execute(name));
   const { status, running } = await monitor.ask((session) => session.execute("query-status"));

@@ -4,7 +4,7 @@ import { type ActionRecord, isMachineThere, removeRecord } from "../journal.ts";
 import { findMachine } from "../machine/find.ts";
 import { lastWords } from "../machine/last-words.ts";
 import type { Held } from "../machine/lock.ts";
-import { Monitor } from "../machine/monitor.ts";
+import { openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { deadlineIn } from "../model/deadline.ts";
 import { letGo } from "./let-go.ts";
@@ -49,9 +49,8 @@ async function finish(place: Place, held: Held, record: ActionRecord, old: boole
 /** Makes a machine that was launched, and left stopped, what its config says, and lets it go. */
 async function goOn(place: Place, { machine, stored, books }: Held, paused: boolean, timeout: number, signal: AbortSignal | undefined): Promise<void> {
   if (machine === null || stored === null) throw new StateError(`${place.name}: it has no config to go by`, "unreachable");
-  const target = { name: place.name, machine, lastWords: () => lastWords(machine.known.folder) };
   // It may still be setting its machine up.
-  await using monitor = await Monitor.open(target, { timeout, signal });
+  await using monitor = await openMonitor(place.name, machine, { timeout, signal });
   await prepareMachine(place, { books, stored }, monitor);
   await noteProcess(books, stored, machine);
   if (!paused) await letGo({ monitor, machine, howItEnded: async () => (await lastWords(machine.known.folder)) ?? "nobody knows why" }, place.name);

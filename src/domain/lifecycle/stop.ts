@@ -3,15 +3,14 @@ import { acquireLock } from "../../host/lock.ts";
 import { type StatePaths, statePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
 import type { Progress } from "../change.ts";
-import { StateError } from "../errors.ts";
+import { notRunning } from "../errors.ts";
 import { forgetNotes } from "../facts/notes.ts";
 import { readRecord, removeRecord, writeRecord } from "../journal.ts";
 import { findMachine } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
-import { lastWords } from "../machine/last-words.ts";
 import { type Held, lockMachine, openBooks, readStored } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
-import { Monitor } from "../machine/monitor.ts";
+import { openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
@@ -51,7 +50,7 @@ const END_TIMEOUT = 5000;
 export async function shutdownMachine(place: Place, options: StopOptions): Promise<StopReport> {
   const deadline = deadlineIn(options.timeout ?? SHUTDOWN_TIMEOUT);
   await using held = await lockMachine(place, { ...options, timeout: deadline.timeout });
-  if (held.machine === null) throw notRunning(place, held.hindrance);
+  if (held.machine === null) throw notRunning(place.name, held.hindrance);
   // A change that was interrupted stays to be resolved: its config half outlives the machine.
   const mayRecord = (await readRecord(held.books, place.name).catch(() => "damaged")) === null;
   if (mayRecord) await writeRecord(held.books, { action: "shutdown", paused: false }, held.stored, held.machine?.process ?? null);
@@ -64,7 +63,7 @@ export async function shutdownMachine(place: Place, options: StopOptions): Promi
 
 /** The shutdown itself, under a lock that is held; the record of it is the caller's. */
 export async function shutdownLocked(place: Place, { machine, books, stored, hindrance }: Held, deadline: Deadline, options: StopOptions): Promise<StopReport> {
-  if (machine === null) throw notRunning(place, hindrance);
+  if (machine === null) throw notRunning(place.name, hindrance);
   const how = await powerOff(place, machine, deadline, options);
   if (!(await machine.hasEnded({ timeout: END_TIMEOUT }))) throw new QmpctlError("timeout", `${place.name}: ${how}, and its process ${machine.pid} does not end`);
   await noteEnd(place, { books, stored }, machine, how);
@@ -83,7 +82,7 @@ export async function destroyMachine(place: Place, options: StopOptions): Promis
   pulse.enter("QEMU is ending", deadline);
   const stored = await readStored(place);
   const { machine, hindrance, key } = await findMachine(place, stored);
-  if (machine === null) throw notRunning(place, hindrance);
+  if (machine === null) throw notRunning(place.name, hindrance);
   const how = machine.process === null ? await quit(place, machine, options) : await end(place, machine, deadline, options);
   await afterwards(place, { books: statePaths(place.folders, key), stored }, machine, how);
   return { name: place.name, how, elapsed: deadline.elapsed() };
@@ -104,18 +103,13 @@ async function end(place: Place, machine: Identity, deadline: Deadline, { signal
 
 /** One whose process is not on this host is told to quit. */
 async function quit(place: Place, machine: Identity, options: StopOptions): Promise<string> {
-  const target = { name: place.name, machine, lastWords: () => lastWords(null) };
-  await using monitor = await Monitor.open(target, { timeout: Math.min(place.timeout, options.timeout ?? END_TIMEOUT), signal: options.signal });
+  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, options.timeout ?? END_TIMEOUT), signal: options.signal });
   await monitor.session.execute("quit", undefined, { timeout: options.timeout ?? END_TIMEOUT, signal: options.signal }).catch((error: unknown) => {
     // The end of the connection is the success of quit (R38).
     if (!isErrorCode(error, "closed")) throw error;
   });
   await monitor.session.closed;
   return "destroyed";
-}
-
-function notRunning({ name }: Place, hindrance: string | null): StateError {
-  return new StateError(`${name}: it does not run${hindrance === null ? "" : `; ${hindrance}`}`, "stopped");
 }
 
 /** Writes down that it has ended, unless somebody has the lock at this moment: then the machine is theirs to clean up after. */

@@ -6,7 +6,8 @@ import type { Session } from "../../qmp/session.ts";
 import { DiedError } from "../errors.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { type Identity, StrangerError } from "./identity.ts";
-import { openSession } from "./open.ts";
+import { lastWords } from "./last-words.ts";
+import { type OpenOptions, openSession } from "./open.ts";
 import { withDeadline } from "./with-deadline.ts";
 
 /** The machine that a monitor is of, and how to learn of its end. */
@@ -24,6 +25,11 @@ export interface AskOptions {
 
 /** How long a broken connection may take to come back before the machine counts as unreachable. */
 const REVIVAL = 5000;
+
+/** Opens the control monitor of a machine; its last words are in its run-time folder, where it was started by us. @throws as `Monitor.open` does */
+export function openMonitor(name: string, machine: Identity, options: OpenOptions): Promise<Monitor> {
+  return Monitor.open({ name, machine, lastWords: () => lastWords(machine.known.folder) }, options);
+}
 
 /** The control monitor of one machine for the length of one piece of work; outlives a connection that breaks. */
 export class Monitor implements AsyncDisposable {
