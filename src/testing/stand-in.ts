@@ -4,9 +4,10 @@ import { existsSync, watch } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { execPath, kill, pid } from "node:process";
+import { execPath, pid } from "node:process";
 import { fileURLToPath } from "node:url";
 import { HostError } from "../errors.ts";
+import { identify, sendSignal, waitForEnd } from "../host/signal.ts";
 import { DAEMON, READY } from "./daemon.ts";
 import { DepartureError } from "./departure.ts";
 import { listLives, type Note, readNotes } from "./lives.ts";
@@ -120,7 +121,8 @@ class Machine implements StandIn {
 
   async close(): Promise<void> {
     if (!existsSync(this.folder)) return;
-    for (const note of running(this.#notes())) await end(note.pid);
+    // Also one that has noted its end: it may not be gone yet.
+    for (const { note, pid: machine } of this.#notes()) if (note === "start") await end(machine, this.folder);
     if (this.#lives === undefined) await this.#untilWritten();
     const notes = this.#notes();
     await rm(this.folder, { recursive: true, force: true });
@@ -163,8 +165,17 @@ function running(notes: readonly Note[]): readonly Note[] {
   return notes.filter((note) => note.note === "start" && !notes.some((it) => it.note === "end" && it.life === note.life));
 }
 
-/** Ends a machine of ours; a process that has got its id since is let be. */
-async function end(machine: number): Promise<void> {
+/**
+ * Ends a machine of ours, and waits until it is gone: one that is still there when the next test starts a machine of the same words is taken for that one.
+ * A process that has got its id since is let be.
+ */
+async function end(machine: number, folder: string): Promise<void> {
+  const found = await identify(machine);
   const words = await readFile(`/proc/${machine}/cmdline`, "utf8").catch(() => "");
-  if (/fake-emulator|qemu-system/.test(words)) kill(machine, "SIGKILL");
+  if (found === undefined || !words.includes(folder)) return;
+  await sendSignal(found, "SIGKILL");
+  await waitForEnd(found, { timeout: END });
 }
+
+/** How long the system may take to end a process that was killed, in milliseconds. */
+const END = 5000;

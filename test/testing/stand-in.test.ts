@@ -51,6 +51,15 @@ async function refusal(machine: StandIn, args: readonly string[]): Promise<{ rea
 }
 
 describe("the fake emulator", () => {
+  it("is gone when its machine is closed: one that was still dying would be taken for the next test's machine", async () => {
+    const machine = await fakeMachine({ lives: [files["second"] ?? ""] });
+    const { args, pidfile } = places(machine);
+    await start(machine, args);
+    const pid = Number(readFileSync(pidfile, "utf8"));
+    await machine.close();
+    expect(existsSync(`/proc/${pid}/cmdline`) && (await commandLineOf(pid))).toBeFalsy();
+  });
+
   it("starts as QEMU does: when it returns, monitors listen and the pidfile is written", async () => {
     await using machine = await fakeMachine({ lives: [files["second"] ?? ""] });
     const { args, control, watch, pidfile } = places(machine);

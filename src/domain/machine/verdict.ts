@@ -93,12 +93,22 @@ export async function isItsPidfile({ pid }: Process, { options, monitors }: Qemu
   return monitors.some((each) => (each.kind === "unix" ? unixSocketsOf(pid)?.includes(each.path) : tcpPortsOf(pid)?.includes(each.port)) ?? true);
 }
 
-/** Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. */
-export function innermost(found: readonly Found[]): readonly Found[] {
+/**
+ * Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. Not so a child with the very same words: QEMU has forked, and that
+ * child has not become another program yet (a network script, a helper of a block device). Where QEMU was told to fork into the background, the child is it.
+ */
+export function innermost(all: readonly Found[]): readonly Found[] {
+  const found = all.filter((each) => !isFork(each, all));
   const parents = new Set(found.map(({ process }) => process.parent));
   const inner = found.filter(({ process }) => !parents.has(process.pid));
   // The outer ones come last: they know where the monitors are, where they put others in front of QEMU's own.
   return [...inner, ...found.filter((each) => !inner.includes(each))];
+}
+
+function isFork({ process, words }: Found, all: readonly Found[]): boolean {
+  if (words.options.some(({ name }) => name === "daemonize")) return false;
+  const parent = all.find((other) => other.process.pid === process.parent)?.process;
+  return parent !== undefined && parent.argv.length === process.argv.length && parent.argv.every((word, position) => word === process.argv[position]);
 }
 
 /** Ourselves, and root: those who could do everything to the machine anyway. */

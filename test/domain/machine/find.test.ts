@@ -8,7 +8,7 @@ import { toCommandLine } from "../../../src/config/argv.ts";
 import { openFolder, runtimePaths } from "../../../src/config/runtime.ts";
 import { readConfig, type Stored } from "../../../src/config/store.ts";
 import { Domain } from "../../../src/domain/domain.ts";
-import { findMachine, type Whereabouts } from "../../../src/domain/machine/find.ts";
+import { findMachine, othersOf, type Whereabouts } from "../../../src/domain/machine/find.ts";
 import { openBooks } from "../../../src/domain/machine/lock.ts";
 import { placeOf } from "../../../src/domain/machine/place.ts";
 import { type ProcessRecord, writeProcessRecord } from "../../../src/domain/machine/process-record.ts";
@@ -128,6 +128,20 @@ describe("the machine of a domain", () => {
     // It shows its own command line a moment after it is there.
     await expect.poll(async () => (await readFile(`/proc/${pid}/cmdline`, "utf8")).startsWith("qemu-system")).toBe(true);
     expect(await find(scene)).toMatchObject({ machine: { pid, known: { obstacle: expect.stringContaining("its monitor") as string, ours: true } } });
+  });
+
+  test("is not the child that QEMU has just forked, before that becomes another program", async () => {
+    const scene = await definedDomain();
+    const fork = `const { env, execPath, stdin } = process; const [argv0, ...words] = require("node:fs").readFileSync("/proc/self/cmdline", "utf8").replace(/\\0$/, "").split("\\0");
+      if (env.FORKED) stdin.resume(); else console.log(require("node:child_process").spawn(execPath, words, { argv0, env: { ...env, FORKED: "1" }, stdio: ["pipe", "ignore", "inherit"] }).pid);`;
+    const outer = await runStandIn(await argvOf(scene), { does: fork });
+    const pid = Number(outer.said);
+    onTestFinished(() => void kill(pid, "SIGKILL"));
+    await expect.poll(async () => (await readFile(`/proc/${pid}/cmdline`, "utf8")).startsWith("qemu-system")).toBe(true);
+    expect(await find(scene)).toMatchObject({ machine: { pid: outer.pid, known: { ours: true } } });
+    expect(await othersOf(await storedOf(scene), outer.pid)).toEqual([]);
+    // Who starts it at this moment sees both.
+    expect(await othersOf(await storedOf(scene), 0)).toMatchObject([{ pid: outer.pid }]);
   });
 
   test.runIf(isRoot)("that somebody else runs is told, and nothing is done to it", async () => {
