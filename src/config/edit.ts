@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.ts";
 import { type JsonDocument, type JsonPiece, type MemberPiece, type ObjectPiece, orderOf, pieceOf, putTogether, takeApart } from "./json-pieces.ts";
 
-/** One change of a JSON text: the keys that lead to a value, and the value it is to have; `undefined` takes the key out. */
+/** One change of a JSON text: the keys that lead to a value (in a list, the number of one that is there), and the value it is to have; `undefined` takes a key out. */
 export interface Edit {
   readonly path: readonly string[];
   readonly value: unknown;
@@ -25,7 +25,12 @@ function applyEdit(document: JsonDocument, { path, value }: Edit): void {
   let holder: { value: JsonPiece } = document;
   for (const [depth, key] of path.entries()) {
     const object = holder.value;
-    if (typeof object === "string") throw pathError(path.slice(0, depth), path);
+    const item = typeof object !== "string" && "items" in object ? object.items[orderOf(key)] : undefined;
+    if (item !== undefined && value !== undefined) {
+      holder = item;
+      continue;
+    }
+    if (typeof object === "string" || "items" in object) throw pathError(path.slice(0, depth), path);
     const position = object.members.findIndex((each) => each.key === key);
     const member = object.members[position];
     if (member === undefined) return value === undefined ? undefined : addMember(object, key, nest(path.slice(depth + 1), value), spacious);
@@ -74,7 +79,7 @@ function removeMember(object: ObjectPiece, position: number): void {
 
 /** Whether the text has blanks after its colons, as people write it, or none, as JSON.stringify does. */
 function isSpacious({ value }: JsonDocument): boolean {
-  const first = typeof value === "string" ? undefined : value.members[0];
+  const first = typeof value === "string" || "items" in value ? undefined : value.members[0];
   return first === undefined || /\s$/.test(first.name);
 }
 

@@ -8,13 +8,25 @@ export interface JsonDocument {
   readonly after: string;
 }
 
-/** An object, which can be changed from within, or the text of any other value. */
-export type JsonPiece = string | ObjectPiece;
+/** An object or a list, which can be changed from within, or the text of any other value. */
+export type JsonPiece = string | ObjectPiece | ListPiece;
 
 /** An object; `tail` stands between its last value, or its opening brace, and its closing one. */
 export interface ObjectPiece {
   readonly members: MemberPiece[];
   tail: string;
+}
+
+/** A list; `tail` stands between its last value, or its opening bracket, and its closing one. */
+export interface ListPiece {
+  readonly items: ItemPiece[];
+  readonly tail: string;
+}
+
+/** One value of a list; `lead` is from the end of the value before it, or the opening bracket, to it. */
+export interface ItemPiece {
+  readonly lead: string;
+  value: JsonPiece;
 }
 
 /** One key of an object with its value. */
@@ -37,7 +49,7 @@ export function takeApart(text: string): JsonDocument {
 
 /** The piece of a value that is a text of its own. */
 export function pieceOf(text: string): JsonPiece {
-  return text.startsWith("{") ? pieceIn(text, parseJson(text)) : text;
+  return /^[{[]/.test(text) ? pieceIn(text, parseJson(text)) : text;
 }
 
 /** The text of all pieces, in their order. */
@@ -51,8 +63,16 @@ export function orderOf(key: string): number {
 }
 
 function pieceIn(text: string, node: JsonNode): JsonPiece {
-  if (node.kind !== "object") return text.slice(node.start, node.end);
+  if (node.kind === "scalar") return text.slice(node.start, node.end);
   let at = node.start + 1;
+  if (node.kind === "array") {
+    const items = node.items.map((item): ItemPiece => {
+      const lead = text.slice(at, item.start);
+      at = item.end;
+      return { lead, value: pieceIn(text, item) };
+    });
+    return { items, tail: text.slice(at, node.end - 1) };
+  }
   const members = node.members.map(({ key, start, value }): MemberPiece => {
     const lead = text.slice(at, start);
     at = value.end;
@@ -63,5 +83,6 @@ function pieceIn(text: string, node: JsonNode): JsonPiece {
 
 function written(piece: JsonPiece): string {
   if (typeof piece === "string") return piece;
+  if ("items" in piece) return `[${piece.items.map(({ lead, value }) => `${lead}${written(value)}`).join("")}${piece.tail}]`;
   return `{${piece.members.map(({ lead, name, value }) => `${lead}${name}${written(value)}`).join("")}${piece.tail}}`;
 }

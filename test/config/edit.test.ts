@@ -44,6 +44,13 @@ describe("editJson", () => {
     expect(emptied).toBe(CONFIG.replace(/"pin": \{.*\}/, '"pin": {}'));
   });
 
+  test("changes one word of a list, as it is laid out, and one of a list that it has just written", () => {
+    const text = CONFIG.replace('["-machine", "q35"]', '[\n    "-machine", "q35",\n    "-S"\n  ]');
+    expect(editJson(text, [{ path: ["args", "1"], value: "pc" }])).toBe(text.replace("q35", "pc"));
+    expect(editJson(CONFIG, [{ path: ["args"], value: ["-m", "1"] }, { path: ["args", "1"], value: "2" }])).toBe(CONFIG.replace('["-machine", "q35"]', '["-m", "2"]'));
+    expect(editJson("[[1], { }]", [{ path: ["0", "0"], value: 2 }, { path: ["1", "a"], value: 3 }])).toBe("[[2], { \"a\": 3 }]");
+  });
+
   test("taking out what is not there changes nothing", () => {
     expect(editJson(CONFIG, [{ path: ["memory", "min"], value: undefined }, { path: ["no", "such"], value: undefined }])).toBe(CONFIG);
   });
@@ -57,7 +64,7 @@ describe("editJson", () => {
 
   test("refuses a path through what is no object", () => {
     expect(() => editJson(CONFIG, [{ path: ["name", "first"], value: 1 }])).toThrow(UsageError);
-    expect(() => editJson(CONFIG, [{ path: ["args", "0"], value: 1 }])).toThrow("args.0: args is no object that can be changed so");
+    for (const key of ["2", "-1", "", "first"]) expect(() => editJson(CONFIG, [{ path: ["args", key], value: 1 }])).toThrow(`args.${key}: args is no object that can be changed so`);
     expect(() => editJson(CONFIG, [{ path: [], value: undefined }])).toThrow(UsageError);
   });
 
@@ -114,7 +121,8 @@ function editValue(value: unknown, { path, value: next }: Edit): unknown {
   const [key, ...rest] = path;
   if (value === REFUSED) return REFUSED;
   if (key === undefined) return next;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return REFUSED;
+  if (Array.isArray(value)) return editItem(value, key, rest, next);
+  if (typeof value !== "object" || value === null) return REFUSED;
   const entries = new Map(Object.entries(value));
   if (!entries.has(key) && next === undefined) return value;
   const inner = rest.length === 0 ? next : editValue(entries.has(key) ? entries.get(key) : {}, { path: rest, value: next });
@@ -122,4 +130,10 @@ function editValue(value: unknown, { path, value: next }: Edit): unknown {
   if (inner === undefined) entries.delete(key);
   else entries.set(key, inner);
   return Object.fromEntries(entries);
+}
+
+function editItem(list: readonly unknown[], key: string, rest: readonly string[], next: unknown): unknown {
+  if (next === undefined || !/^\d+$/.test(key) || Number(key) >= list.length) return REFUSED;
+  const inner = rest.length === 0 ? next : editValue(list[Number(key)], { path: rest, value: next });
+  return inner === REFUSED ? REFUSED : list.with(Number(key), inner);
 }
