@@ -1,6 +1,7 @@
 import type { Report } from "../domain/change.ts";
 import { type ErrorCode, messageOf, QmpctlError, UsageError } from "../errors.ts";
-import { toJson } from "./output.ts";
+import { oneLine } from "./harmless.ts";
+import { flow, toJson } from "./output.ts";
 import { exitCodeOf, showReport } from "./report.ts";
 import type { Io } from "./verb.ts";
 
@@ -42,16 +43,16 @@ export function showFailure(error: unknown, io: Io, json: boolean): void {
   const report = reportOf(error);
   if (json) io.stdout.write(`${toJson(report ?? { error: evidenceOf(error) })}\n`);
   else if (report !== undefined && report.outcome !== "refused") io.stdout.write(showReport(report, io));
-  io.stderr.write(message(error, report, io.signal));
+  for (const line of message(error, report, io.signal)) io.stderr.write(flow(line, io.stderr.columns));
 }
 
-function message(error: unknown, report: Report | undefined, signal: AbortSignal): string {
+function message(error: unknown, report: Report | undefined, signal: AbortSignal): readonly string[] {
   if (report?.outcome === "refused" && report.refusals.length > 0) {
-    const reasons = report.refusals.map(({ leg, reason, instead }) => `  ${leg}: ${printable(reason)}${instead === undefined ? "" : `\n    instead: ${printable(instead)}`}\n`);
-    return `qmpctl: ${printable(report.domain)}: refused, nothing was touched\n${reasons.join("")}`;
+    const reasons = report.refusals.flatMap(({ leg, reason, instead }) => [`  ${leg}: ${printable(reason)}`, ...(instead === undefined ? [] : [`    instead: ${printable(instead)}`])]);
+    return [`qmpctl: ${printable(report.domain)}: refused, nothing was touched`, ...reasons];
   }
-  if (signal.aborted && (report === undefined || error === signal.reason)) return `qmpctl: ${messageOf(signal.reason)}\n`;
-  return `qmpctl: ${wording(error)}\n`;
+  if (signal.aborted && (report === undefined || error === signal.reason)) return [`qmpctl: ${messageOf(signal.reason)}`];
+  return `qmpctl: ${wording(error)}`.split("\n");
 }
 
 /** An error for people, on one line: what it says, what would be right, and QEMU's class of it. One that is none of ours is our mistake, and shows where. */
@@ -69,11 +70,9 @@ function wantedBy(error: QmpctlError): string {
 /** The longest word that is shown whole: a path can be longer than a page. */
 const LONGEST_WORD = 300;
 
-/** A text as one line that does not move the terminal's cursor: what is in it may have come from anywhere. */
+/** A text as part of one line, without words that fill a page: what is in it may have come from anywhere. */
 function printable(text: string): string {
-  return text
-    .replace(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .replace(/\S{301,}/g, (word) => `${word.slice(0, LONGEST_WORD / 3)}… (${word.length} characters)`);
+  return oneLine(text).replace(/\S{301,}/g, (word) => `${word.slice(0, LONGEST_WORD / 3)}… (${word.length} characters)`);
 }
 
 // QEMU's class of an error is what its documents speak of; the generic one says nothing.

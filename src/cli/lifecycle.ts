@@ -1,9 +1,10 @@
 import { timeoutOf } from "./duration.ts";
 import type { StartReport } from "../domain/lifecycle/start.ts";
 import type { StopOptions } from "../domain/lifecycle/stop.ts";
+import { commandLine } from "../domain/wording.ts";
 import type { Machine } from "./facade.ts";
 import type { Option } from "./options.ts";
-import { showSize, toJson } from "./output.ts";
+import { flow, showSize, toJson } from "./output.ts";
 import { progressLine } from "./progress.ts";
 import type { Call } from "./verb.ts";
 
@@ -31,12 +32,12 @@ export async function lifecycle(call: Call, work: (machine: Machine, options: St
   const answer = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress }).catch((error: unknown) => {
     line[Symbol.dispose]();
     // The power button can't be released again.
-    if (come === "asked" && io.signal.aborted) io.stderr.write(`note: the guest of ${machine.name} stays asked to shut down, and may still do it\n`);
-    if (come === "stopped" && io.signal.aborted) io.stderr.write(`note: ${machine.name} had shut down for the restart, and is stopped now: qmpctl start ${machine.name}\n`);
+    if (come === "asked" && io.signal.aborted) io.stderr.write(flow(`note: the guest of ${machine.name} stays asked to shut down, and may still do it`, io.stderr.columns));
+    if (come === "stopped" && io.signal.aborted) io.stderr.write(flow(`note: ${machine.name} had shut down for the restart, and is stopped now: ${commandLine("start", machine.name)}`, io.stderr.columns));
     throw error;
   });
   line[Symbol.dispose]();
-  io.stdout.write(args.flag("json") ? `${toJson(answer.json)}\n` : answer.lines.map((each) => `${each}\n`).join(""));
+  io.stdout.write(args.flag("json") ? `${toJson(answer.json)}\n` : answer.lines.map((each) => flow(each, io.stdout.columns)).join(""));
   return 0;
 }
 

@@ -1,8 +1,14 @@
 import { endChildren, killChildren } from "../wire/children.ts";
+import { harmless } from "./harmless.ts";
 import type { Sink } from "./verb.ts";
 
 const interrupted = new AbortController();
 const readerGone = new Error("nobody reads the output any more");
+// Node would show it as it is, with whatever is in its message.
+process.on("uncaughtException", (error) => {
+  sinkOf(process.stderr).write(`qmpctl: internal error: ${error.stack ?? error.message}\n`);
+  process.exit(1);
+});
 void main().then((code) => process.exit(code));
 
 async function main(): Promise<number> {
@@ -59,7 +65,7 @@ function sinkOf(stream: NodeJS.WriteStream): Sink & { written(): Promise<Error |
   const unread = (): boolean => failure === undefined && !interrupted.signal.aborted && stream.writableNeedDrain;
   return {
     drained: () => (unread() ? untilDrained(stream) : Promise.resolve()),
-    write: (text) => void (failure === undefined && interrupted.signal.reason !== readerGone && stream.write(text)),
+    write: (text) => void (failure === undefined && interrupted.signal.reason !== readerGone && stream.write(harmless(text))),
     written: async () => {
       if (failure === undefined) await written(stream);
       return failure === undefined || isGone(failure) ? undefined : failure;

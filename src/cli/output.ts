@@ -1,4 +1,5 @@
 import { formatSize } from "../config/size.ts";
+import { control, oneLine } from "./harmless.ts";
 import type { Io, Sink } from "./verb.ts";
 
 /** How a cell or a line is drawn on a terminal. */
@@ -18,7 +19,7 @@ export type Paint = (text: string, style: Style) => string;
 /** Colours only where they can be seen and are wanted: a terminal that is not dumb, and no NO_COLOR (no-color.org). */
 export function painter(sink: Sink, env: Io["env"]): Paint {
   const plain = !sink.isTTY || env["TERM"] === "dumb" || (env["NO_COLOR"] ?? "") !== "";
-  return plain ? (text) => text : (text, style) => `\u001b[${codes[style][0]}m${text}\u001b[${codes[style][1]}m`;
+  return plain ? (text) => text : (text, style) => `${control(`\u001b[${codes[style][0]}m`)}${text}${control(`\u001b[${codes[style][1]}m`)}`;
 }
 
 /** One cell of a table: its text, and how it is drawn. */
@@ -38,7 +39,10 @@ const gap = "  ";
 const narrowest = 40;
 const indent = " ".repeat(4);
 
-/** Aligned columns, one line a row, each ended by a newline; no trailing blanks, so that pipes and diffs stay clean. */
+/**
+ * Aligned columns, one line a row, each ended by a newline; no trailing blanks, so that pipes and diffs stay clean.
+ * On a terminal that is too narrow for the columns each row is a paragraph of its own.
+ */
 export function table(rows: readonly (readonly Cell[])[], options: TableOptions = {}): string {
   const { header, right = [], paint = (text) => text } = options;
   const all = header === undefined ? rows : [header.map((text) => ({ text, style: "bold" as const })), ...rows];
@@ -46,6 +50,9 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
   for (const row of all) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, textOf(cell).length)));
   const used = widths.slice(0, -1).reduce((sum, width) => sum + width + gap.length, 0);
   const room = options.columns === undefined ? Infinity : options.columns - used;
+  const last = widths.at(-1) ?? 0;
+  // What is short has no use of a line of its own below the others.
+  if (header !== undefined && (room <= 0 || (last > room && last <= narrowest))) return paragraphs(rows, header, { ...options, paint });
   const lines = all.map((row) => {
     const cells = row.map((cell, i) => {
       const text = textOf(cell);
@@ -58,6 +65,16 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
   return lines.join("");
 }
 
+/** Each row as its first cell, and below it what the others are and say. */
+function paragraphs(rows: readonly (readonly Cell[])[], header: readonly string[], { paint, columns }: TableOptions & { readonly paint: Paint }): string {
+  return rows
+    .map(([first = "", ...others]) => {
+      const facts = others.flatMap((cell, i): Cell[][] => (textOf(cell) === "" ? [] : [[`${gap}${header[i + 1] ?? ""}`, cell]]));
+      return `${textOf(first) === "" ? "" : `${styled(textOf(first), typeof first === "string" ? { text: first, style: "bold" } : first, paint)}\n`}${table(facts, { paint, columns })}`;
+    })
+    .join("");
+}
+
 /** The lines of a row's last cell, the first one without what stands before it. */
 function lastCell(text: string, room: number, used: number): string[] {
   if (text.length <= room) return [text];
@@ -67,7 +84,7 @@ function lastCell(text: string, room: number, used: number): string[] {
 }
 
 function textOf(cell: Cell): string {
-  return typeof cell === "string" ? cell : cell.text;
+  return oneLine(typeof cell === "string" ? cell : cell.text);
 }
 
 function styled(text: string, cell: Cell, paint: Paint): string {
@@ -87,6 +104,12 @@ export function wrap(text: string, room: number): string[] {
     }
   }
   return [...lines, line];
+}
+
+/** A text from outside as one line, ended; on a terminal it goes on below where it began, so that no word is cut. */
+export function flow(text: string, columns: number = Infinity): string {
+  const begin = /^ */.exec(text)?.[0] ?? "";
+  return wrap(oneLine(text.slice(begin.length)), columns - begin.length).map((line) => `${begin}${line}\n`).join("");
 }
 
 const mebi = 2 ** 20;

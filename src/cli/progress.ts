@@ -1,10 +1,11 @@
 import type { Progress } from "../domain/change.ts";
 import { showDuration } from "./duration.ts";
+import { control, oneLine } from "./harmless.ts";
 import { showSize } from "./output.ts";
 import type { Io } from "./verb.ts";
 
 /** Back to the start of the line, and wipe it. */
-export const erase: string = "\r\u001b[K";
+export const erase: string = control("\r\u001b[K");
 
 /** A line on the terminal that says how far a long wait has come. Disposing wipes it. */
 export interface ProgressLine extends Disposable {
@@ -22,7 +23,7 @@ export function progressLine(io: Io): ProgressLine {
       // What is being undone does not go there any more.
       if (io.signal.aborted && progress.undoing !== true) return;
       // One column stays free: a line that fills the terminal wraps, and \r would leave its first row behind.
-      stderr.write(erase + describeProgress(progress).slice(0, (stderr.columns ?? 80) - 1));
+      stderr.write(erase + oneLine(describeProgress(progress)).slice(0, (stderr.columns ?? 80) - 1));
       drawn = true;
     },
     [Symbol.dispose]() {

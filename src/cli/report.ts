@@ -1,5 +1,6 @@
 import type { ChangeReport, Leg, LegOutcome, Outcome, Report, StepReport, Value } from "../domain/change.ts";
-import { type Cell, type Paint, painter, type Style, showSize, table, wrap } from "./output.ts";
+import { type Cell, type Paint, flow, painter, type Style, showSize, table } from "./output.ts";
+import { oneLine } from "./harmless.ts";
 import { lineDiff } from "./line-diff.ts";
 import type { Io } from "./verb.ts";
 
@@ -31,14 +32,14 @@ export function exitCodeOf(report: Report): number {
 export function showReport(report: Report, io: Io): string {
   const paint = painter(io.stdout, io.env);
   const parts = [halves(report, io, paint)];
-  if (report.outcome === "planned") parts.push(plan(report, paint));
-  parts.push(report.notes.map((note) => noteLine(note, io.stdout.columns)).join(""), next(report));
+  if (report.outcome === "planned") parts.push(plan(report, io, paint));
+  parts.push(report.notes.map((note) => noteLine(note, io.stdout.columns)).join(""), next(report, io.stdout.columns));
   return parts.filter((part) => part !== "").join("\n");
 }
 
 /** A note, within the terminal's width. */
 export function noteLine(note: string, columns: number = Infinity): string {
-  return `${wrap(`note: ${note}`, columns).join("\n")}\n`;
+  return flow(`note: ${note}`, columns);
 }
 
 function halves(report: Report, io: Io, paint: Paint): string {
@@ -85,25 +86,25 @@ export function showValue(resource: string, value: Value): string {
   return typeof value === "number" && resource.endsWith("memory") ? showSize(value) : String(value);
 }
 
-function plan(report: Report, paint: Paint): string {
+function plan(report: Report, { stdout: { columns } }: Io, paint: Paint): string {
   const lines = ["dry run: nothing was touched\n"];
-  if (report.steps.length > 0) lines.push("would do on the running machine, in this order:\n", ...report.steps.map(step));
+  if (report.steps.length > 0) lines.push(flow("would do on the running machine, in this order:", columns), ...report.steps.map((it, index) => step(it, index, columns)));
   const { config } = report;
   if (config !== undefined && config.before !== config.after) {
-    lines.push(`would write ${config.path}:\n`);
-    for (const line of lineDiff(config.before, config.after)) lines.push(`  ${paint(line, line.startsWith("-") ? "red" : "green")}\n`);
+    lines.push(flow(`would write ${config.path}:`, columns));
+    for (const line of lineDiff(config.before, config.after)) lines.push(`  ${paint(oneLine(line), line.startsWith("-") ? "red" : "green")}\n`);
   }
   return lines.join("");
 }
 
-function step({ what, sends, undo, noUndo }: StepReport, index: number): string {
+function step({ what, sends, undo, noUndo }: StepReport, index: number, columns?: number): string {
   const back = undo === undefined ? `can't be taken back${noUndo === undefined ? "" : `: ${noUndo}`}` : `undo: ${undo}`;
-  return `  ${index + 1}. ${what}\n     ${sends}\n     ${back}\n`;
+  return flow(`  ${index + 1}. ${what}`, columns) + flow(`     ${sends}`, columns) + flow(`     ${back}`, columns);
 }
 
-function next({ finish, takeBack }: Report): string {
+function next({ finish, takeBack }: Report, columns: number | undefined): string {
   const commands: string[][] = [];
   if (finish !== undefined) commands.push(["to finish it:", finish]);
   if (takeBack !== undefined) commands.push(["to take it back:", takeBack]);
-  return table(commands);
+  return table(commands, { columns });
 }

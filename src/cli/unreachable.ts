@@ -1,5 +1,6 @@
 import type { ReadOptions } from "../domain/inspect.ts";
 import type { Machine } from "./facade.ts";
+import { flow } from "./output.ts";
 import type { Io } from "./verb.ts";
 
 /**
@@ -9,6 +10,6 @@ import type { Io } from "./verb.ts";
 export async function sayUnreachable(machine: Machine, io: Io, options: ReadOptions): Promise<number> {
   const { state, reason } = await machine.info(options);
   if (state !== "unreachable") return 0;
-  io.stderr.write(`qmpctl: ${machine.name}: unreachable${reason === undefined ? "" : `: ${reason}`}\n`);
+  io.stderr.write(flow(`qmpctl: ${machine.name}: unreachable${reason === undefined ? "" : `: ${reason}`}`, io.stderr.columns));
   return 1;
 }

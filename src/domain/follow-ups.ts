@@ -6,6 +6,7 @@ import { type PlannedChange, plan } from "./plan.ts";
 import type { Ending } from "./report.ts";
 import type { Facts, LiveFacts } from "./resource.ts";
 import { kindOf, withValue } from "./resources.ts";
+import { shellWord } from "./wording.ts";
 
 interface Legs {
   readonly static: boolean;
@@ -25,7 +26,7 @@ export function followUps(outcome: Outcome, ending: Ending): Pick<Report, "finis
 function afterDeath({ plan, name, committed, facts }: Ending): Pick<Report, "finish"> {
   if (facts.config === null) return {};
   const fixed = plan.changes.flatMap(({ change, static: leg }) => commandFor(change, name, { static: leg?.needed === true && !committed, dynamic: false }));
-  return { finish: [...fixed, `qmpctl start ${name}`].join(" && ") };
+  return { finish: [...fixed, `qmpctl start ${shellWord(name)}`].join(" && ") };
 }
 
 function recordsAt(position: number, { records }: Ending): readonly StepRecord[] {

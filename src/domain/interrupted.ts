@@ -3,7 +3,7 @@ import type { Change, Scope, Value } from "./change.ts";
 import { type ActionRecord, isMachineThere, type Journal } from "./journal.ts";
 import type { Facts } from "./resource.ts";
 import { kindOf, nameOf } from "./resources.ts";
-import { formatValue } from "./wording.ts";
+import { formatValue, shellWord } from "./wording.ts";
 
 /** A change whose writer died in the middle, and how both halves stand now. */
 export interface Interrupted {
@@ -34,7 +34,7 @@ export class InterruptedError extends QmpctlError {
 
   constructor(interrupted: Interrupted) {
     const { domain } = interrupted;
-    super("refused", `${domain}: ${describe(interrupted)}; resolve it first: qmpctl recover ${domain} --finish, or --undo, or --forget`);
+    super("refused", `${domain}: ${describe(interrupted)}; resolve it first: qmpctl recover ${shellWord(domain)} --finish, or --undo, or --forget`);
     this.interrupted = interrupted;
   }
 }
@@ -44,7 +44,7 @@ export class InterruptedActionError extends QmpctlError {
   readonly action: ActionRecord["action"];
 
   constructor(domain: string, record: ActionRecord) {
-    super("refused", `${domain}: ${describeAction(record)}; resolve it first: qmpctl recover ${domain} --finish, or --undo, or --forget`);
+    super("refused", `${domain}: ${describeAction(record)}; resolve it first: qmpctl recover ${shellWord(domain)} --finish, or --undo, or --forget`);
     this.action = record.action;
   }
 }

@@ -13,6 +13,7 @@ import { idIn, isSameFile } from "./machine/machine-id.ts";
 import type { Plan } from "./plan.ts";
 import type { Facts } from "./resource.ts";
 import { kindOf } from "./resources.ts";
+import { shellWord } from "./wording.ts";
 
 /** What every record says: who wrote it, and which machine it is about. */
 export interface RecordHead {
@@ -66,7 +67,7 @@ export class DamagedRecordError extends QmpctlError {
   readonly path: string;
 
   constructor(path: string, domain: string, options?: { readonly cause?: unknown }) {
-    super("config", `${path}: not a record of a change that this program wrote; look at both halves (qmpctl diff ${domain}), then qmpctl recover ${domain} --forget`, options);
+    super("config", `${path}: not a record of a change that this program wrote; look at both halves (qmpctl diff ${shellWord(domain)}), then qmpctl recover ${shellWord(domain)} --forget`, options);
     this.path = path;
   }
 }

@@ -3,6 +3,7 @@ import { formatSize } from "../config/size.ts";
 import type { Change } from "./change.ts";
 import { checkSize, hasBalloon } from "./memory.ts";
 import { type ResourceKind, when } from "./resource.ts";
+import { shellWord } from "./wording.ts";
 
 type MaxMemoryChange = Extract<Change, { resource: "max-memory" }>;
 
@@ -23,13 +24,13 @@ export const maxMemory: ResourceKind<MaxMemoryChange> = {
   applied: ({ size }, config) => ({ ...config, memory: { ...config.memory, max: size, ...(follows(config) ? { current: size } : {}) } }),
   inLive: (_change, live) => live.memory.size,
   needed: (change, { live }) => live.memory.size !== change.size,
-  command: (change, name) => `setmaxmem ${name} ${formatSize(change.size)}`,
+  command: (change, name) => `setmaxmem ${shellWord(name)} ${formatSize(change.size)}`,
   steps: () => [],
 
   staticReasons: ({ size }, { after }, { name }) => [
     ...when(after.memory.current > size, () => ({
       reason: `maximum memory ${formatSize(size)} is below memory.current ${formatSize(after.memory.current)} of the config`,
-      instead: `qmpctl setmem ${name} ${formatSize(size)} --static first`,
+      instead: `qmpctl setmem ${shellWord(name)} ${formatSize(size)} --static first`,
     })),
     ...when(after.memory.hotplug !== undefined && after.memory.hotplug.limit <= size, () => ({
       reason: `maximum memory ${formatSize(size)} is not below memory.hotplug.limit ${formatSize(after.memory.hotplug?.limit ?? 0)} of the config`,
@@ -40,6 +41,6 @@ export const maxMemory: ResourceKind<MaxMemoryChange> = {
   liveReasons: ({ size }, { live }, { name }) =>
     when(live.memory.size !== size, () => ({
       reason: `QEMU fixes the maximum memory at start (${formatSize(live.memory.size)})`,
-      instead: `qmpctl setmaxmem ${name} ${formatSize(size)} --static, then qmpctl restart ${name}`,
+      instead: `qmpctl setmaxmem ${shellWord(name)} ${formatSize(size)} --static, then qmpctl restart ${shellWord(name)}`,
     })),
 };

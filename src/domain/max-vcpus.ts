@@ -2,6 +2,7 @@ import type { LaunchConfig } from "../config/launch.ts";
 import { UsageError } from "../errors.ts";
 import type { Change } from "./change.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
+import { shellWord } from "./wording.ts";
 
 type MaxVcpusChange = Extract<Change, { resource: "max-vcpus" }>;
 
@@ -20,13 +21,13 @@ export const maxVcpus: ResourceKind<MaxVcpusChange> = {
   applied: (change, config) => ({ ...config, vcpus: { ...config.vcpus, max: change.count } }),
   inLive: (_change, live) => live.maxVcpus,
   needed: (change, { live }) => live.maxVcpus !== change.count,
-  command: (change, name) => `setvcpus ${name} ${change.count} --maximum`,
+  command: (change, name) => `setvcpus ${shellWord(name)} ${change.count} --maximum`,
   steps: () => [],
 
   staticReasons: ({ count }, { after }, { name }) => [
     ...when(after.vcpus.current > count, () => ({
       reason: `maximum vCPUs ${count} is below vcpus.current ${after.vcpus.current} of the config`,
-      instead: `qmpctl setvcpus ${name} ${count} --static first`,
+      instead: `qmpctl setvcpus ${shellWord(name)} ${count} --static first`,
     })),
     ...strayPins(after, count, name),
     ...topology(after, count),
@@ -35,7 +36,7 @@ export const maxVcpus: ResourceKind<MaxVcpusChange> = {
   liveReasons: ({ count }, { live }, { name }) =>
     when(live.maxVcpus !== count, () => ({
       reason: `QEMU fixes the maximum number of vCPUs at start (${live.maxVcpus})`,
-      instead: `qmpctl setvcpus ${name} ${count} --maximum --static, then qmpctl restart ${name}`,
+      instead: `qmpctl setvcpus ${shellWord(name)} ${count} --maximum --static, then qmpctl restart ${shellWord(name)}`,
     })),
 };
 
@@ -44,7 +45,7 @@ function strayPins(after: LaunchConfig, count: number, name: string): readonly R
   const stray = Object.keys(after.vcpus.pin).filter((vcpu) => Number(vcpu) >= count);
   return when(stray.length > 0, () => ({
     reason: `the config pins vCPU ${stray.join(", ")}, which a maximum of ${count} has no room for`,
-    instead: `qmpctl vcpupin ${name} ${stray[0]} all --static first`,
+    instead: `qmpctl vcpupin ${shellWord(name)} ${stray[0]} all --static first`,
   }));
 }
 

@@ -4,6 +4,7 @@ import { UsageError } from "../errors.ts";
 import type { Change } from "./change.ts";
 import type { GuestMemory } from "./live-memory.ts";
 import { type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
+import { shellWord } from "./wording.ts";
 
 type MemoryChange = Extract<Change, { resource: "memory" }>;
 
@@ -35,12 +36,12 @@ export const memory: ResourceKind<MemoryChange> = {
   inLive: (_change, live) => live.memory.actual ?? live.memory.size,
   needed: (change, { live, asked }) =>
     (live.memory.actual ?? live.memory.size) !== change.size || (asked.balloon !== undefined && asked.balloon !== change.size) || asked.balloonOr !== undefined,
-  command: (change, name) => `setmem ${name} ${formatSize(change.size)}`,
+  command: (change, name) => `setmem ${shellWord(name)} ${formatSize(change.size)}`,
 
   staticReasons: ({ size }, { after }, { name }) => [
     ...when(size > after.memory.max, () => ({
       reason: `memory ${formatSize(size)} is above memory.max ${formatSize(after.memory.max)} of the config`,
-      instead: `qmpctl setmaxmem ${name} ${formatSize(size)} --static, then set the memory`,
+      instead: `qmpctl setmaxmem ${shellWord(name)} ${formatSize(size)} --static, then set the memory`,
     })),
     ...when(after.memory.min !== undefined && size < after.memory.min, () => ({
       reason: `memory ${formatSize(size)} is below memory.min ${formatSize(after.memory.min ?? 0)} of the config`,

@@ -1,5 +1,5 @@
 import type { DomainState, Refusal, Scope } from "./change.ts";
-import { formatReason } from "./wording.ts";
+import { formatReason, shellWord } from "./wording.ts";
 
 /** Which halves a change touches. */
 export interface Legs {
@@ -32,7 +32,7 @@ export function missingSides({ name, state, why, transient }: ScopeFacts): reado
   if (state === "running" || state === "paused") return config;
   const live: Refusal =
     state === "stopped"
-      ? { leg: "dynamic", reason: formatReason("the machine is not running", why), instead: `qmpctl start ${name}` }
+      ? { leg: "dynamic", reason: formatReason("the machine is not running", why), instead: `qmpctl start ${shellWord(name)}` }
       : { leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead: "try again when its monitor answers" };
   return [...config, live];
 }
@@ -40,7 +40,7 @@ export function missingSides({ name, state, why, transient }: ScopeFacts): reado
 function refuseLive(dynamic: boolean, scope: Scope, { name, state, why, transient }: ScopeFacts): readonly Refusal[] {
   if (!dynamic || state === "running" || state === "paused") return [];
   if (state === "stopped") {
-    const instead = scope === "both" ? "--static alone changes what the next start uses" : `qmpctl start ${name}, or --static`;
+    const instead = scope === "both" ? "--static alone changes what the next start uses" : `qmpctl start ${shellWord(name)}, or --static`;
     return [{ leg: "dynamic", reason: formatReason("the machine is not running", why), instead }];
   }
   const instead = scope === "dynamic" || transient ? "try again when its monitor answers" : "--static alone changes what the next start uses";

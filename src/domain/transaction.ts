@@ -22,6 +22,7 @@ import type { ProcessIdentity } from "../host/signal.ts";
 import { type Deadline, deadlineIn } from "./model/deadline.ts";
 import type { Work } from "./step.ts";
 import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
+import { shellWord } from "./wording.ts";
 
 /** How long the live half may take, in milliseconds, unless told otherwise. */
 export const CHANGE_TIMEOUT = 30_000;
@@ -154,7 +155,7 @@ class Transaction {
   async #dropJournal(): Promise<void> {
     if (this.#options.settling === true) return;
     // What is done is done: a record that stays must not turn it into a failure.
-    await removeRecord(this.#held.books).catch((error: unknown) => this.#notes.push(`the record of this change stays, see qmpctl recover ${this.#place.name}: ${messageOf(error)}`));
+    await removeRecord(this.#held.books).catch((error: unknown) => this.#notes.push(`the record of this change stays, see qmpctl recover ${shellWord(this.#place.name)}: ${messageOf(error)}`));
   }
 
   async #doLive(): Promise<void> {

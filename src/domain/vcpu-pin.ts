@@ -5,6 +5,7 @@ import type { Change, Value } from "./change.ts";
 import { shareThread } from "./live.ts";
 import { type Facts, type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
 import type { PinStep } from "./step.ts";
+import { shellWord } from "./wording.ts";
 
 type PinChange = Extract<Change, { resource: "vcpu-pin" }>;
 
@@ -39,7 +40,7 @@ export const vcpuPin: ResourceKind<PinChange> = {
   },
   inLive: ({ vcpu }, live) => live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null,
   needed: ({ vcpu, cpus }, { live, online }) => affinityOf(vcpu, live) !== formatCpuList(meant(cpus, online)),
-  command: ({ vcpu, cpus }, name) => `vcpupin ${name} ${vcpu} ${cpus}`,
+  command: ({ vcpu, cpus }, name) => `vcpupin ${shellWord(name)} ${vcpu} ${shellWord(cpus)}`,
 
   staticReasons: ({ vcpu, cpus }, facts) => [
     // A pin that goes away needs no room.

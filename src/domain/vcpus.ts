@@ -5,6 +5,7 @@ import { checkCount } from "./max-vcpus.ts";
 import { type CheckOptions, type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
 import { replugRisk } from "./replug.ts";
 import type { PinStep, PlugStep, Step } from "./step.ts";
+import { shellWord } from "./wording.ts";
 
 type VcpusChange = Extract<Change, { resource: "vcpus" }>;
 
@@ -17,12 +18,12 @@ export const vcpus: ResourceKind<VcpusChange> = {
   applied: (change, config) => ({ ...config, vcpus: { ...config.vcpus, current: change.count } }),
   inLive: (_change, live) => live.vcpus.length,
   needed: (change, facts) => facts.live.vcpus.length !== change.count || pendingUnplug(facts).length > 0,
-  command: (change, name) => `setvcpus ${name} ${change.count}`,
+  command: (change, name) => `setvcpus ${shellWord(name)} ${change.count}`,
 
   staticReasons: ({ count }, { after }, { name }) => [
     ...when(count > after.vcpus.max, () => ({
       reason: `${count} vCPUs are more than vcpus.max ${after.vcpus.max} of the config`,
-      instead: `qmpctl setvcpus ${name} ${count} --maximum --static first`,
+      instead: `qmpctl setvcpus ${shellWord(name)} ${count} --maximum --static first`,
     })),
     ...brokenCores(count, after),
   ],
@@ -50,14 +51,14 @@ function pendingReasons({ count }: VcpusChange, facts: LiveFacts, { name, force 
   const heading = facts.live.vcpus.length - pending.length;
   return when(pending.length > 0 && count !== heading && !force, () => ({
     reason: `the guest was asked to let go of vCPU ${pending.join(", ")} and has not done it yet; QEMU can't take that back`,
-    instead: `wait until it has (qmpctl diff ${name}), or ask for ${heading} again, or --force`,
+    instead: `wait until it has (qmpctl diff ${shellWord(name)}), or ask for ${heading} again, or --force`,
   }));
 }
 
 function countReasons(count: number, { live, asked }: LiveFacts, { name, force }: CheckOptions): readonly Reason[] {
   const now = live.vcpus.length;
   if (count === now) return [];
-  if (live.slots.length === 0) return [{ reason: "this machine can't plug vCPUs while it runs", instead: `qmpctl setvcpus ${name} ${count} --static, then restart` }];
+  if (live.slots.length === 0) return [{ reason: "this machine can't plug vCPUs while it runs", instead: `qmpctl setvcpus ${shellWord(name)} ${count} --static, then restart` }];
   if (count > live.maxVcpus) {
     return [{
       reason: `${count} vCPUs are more than the ${live.maxVcpus} that the running machine has room for`,
@@ -74,7 +75,7 @@ function countReasons(count: number, { live, asked }: LiveFacts, { name, force }
 function notStarted(name: string, count: number): Reason {
   return {
     reason: "the guest has not started yet, so it can't let go of a vCPU",
-    instead: `qmpctl resume ${name} and wait until it is up, or qmpctl setvcpus ${name} ${count} --static`,
+    instead: `qmpctl resume ${shellWord(name)} and wait until it is up, or qmpctl setvcpus ${shellWord(name)} ${count} --static`,
   };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { harmless } from "../../src/cli/harmless.ts";
 import { painter, showSize, table, toJson, wrap } from "../../src/cli/output.ts";
 import { Paper } from "./scene.ts";
 
@@ -11,7 +12,7 @@ describe("table", () => {
 
   test("colours do not count for the width", () => {
     const paint = painter(new Paper(80), {});
-    expect(table([[{ text: "ok", style: "green" }, "x"], ["wrong", "y"]], { paint })).toBe("\u001b[32mok\u001b[39m     x\nwrong  y\n");
+    expect(harmless(table([[{ text: "ok", style: "green" }, "x"], ["wrong", "y"]], { paint }))).toBe("\u001b[32mok\u001b[39m     x\nwrong  y\n");
   });
 
   test("the last column wraps under itself within the terminal", () => {
@@ -37,8 +38,8 @@ test.each([
 
 describe("colours", () => {
   const coloured = "\u001b[31mx\u001b[39m";
-  test("on a terminal", () => expect(painter(new Paper(80), {})("x", "red")).toBe(coloured));
-  test("NO_COLOR that is empty does not count", () => expect(painter(new Paper(80), { NO_COLOR: "" })("x", "red")).toBe(coloured));
+  test("on a terminal", () => expect(harmless(painter(new Paper(80), {})("x", "red"))).toBe(coloured));
+  test("NO_COLOR that is empty does not count", () => expect(harmless(painter(new Paper(80), { NO_COLOR: "" })("x", "red"))).toBe(coloured));
   test.each([{ NO_COLOR: "1" }, { TERM: "dumb" }])("none with %j", (env) => expect(painter(new Paper(80), env)("x", "red")).toBe("x"));
   test("none in a pipe", () => expect(painter(new Paper(), {})("x", "red")).toBe("x"));
 });

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import type { Report } from "../../src/domain/change.ts";
 import { run } from "../../src/cli/command.ts";
 import type { Facade, Machine, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
+import { harmless } from "../../src/cli/harmless.ts";
 import type { Io, Sink } from "../../src/cli/verb.ts";
 
 /** A sink that keeps what is written to it. */
@@ -15,8 +16,9 @@ export class Paper implements Sink {
     this.columns = columns;
   }
 
+  // As the sinks of main.ts do.
   write(text: string): void {
-    this.text += text;
+    this.text += harmless(text);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { DefineSource } from "../../domain/lifecycle/define.ts";
 import { type Arguments, misuse } from "../options.ts";
-import { toJson } from "../output.ts";
+import { flow, toJson } from "../output.ts";
 import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
@@ -21,7 +21,7 @@ export const verb: Verb = {
     const { domain, notes } = await facade.define(source, { ...(name === undefined ? {} : { name }), replace: args.flag("replace") });
     const path = domain.configPath ?? null;
     if (args.flag("json")) io.stdout.write(`${toJson({ name: domain.name, path, notes })}\n`);
-    else io.stdout.write(`${domain.name}: defined${path === null ? "" : ` in ${path}`}\n${notes.map((note) => `note: ${note}\n`).join("")}`);
+    else for (const line of [`${domain.name}: defined${path === null ? "" : ` in ${path}`}`, ...notes.map((note) => `note: ${note}`)]) io.stdout.write(flow(line, io.stdout.columns));
     return 0;
   },
 };

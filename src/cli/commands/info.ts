@@ -1,4 +1,5 @@
 import type { DomainInfo } from "../../domain/inspect.ts";
+import { commandLine } from "../../domain/wording.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, showSize, table, toJson } from "../output.ts";
@@ -26,14 +27,14 @@ function show(info: DomainInfo, io: Io): string {
     ["state", { text: info.state, style: stateStyles[info.state] }],
   ];
   if (info.reason !== undefined) facts.push(["why", info.reason]);
-  if (info.interrupted !== undefined) facts.push(["resolve", `${info.interrupted}: qmpctl recover ${info.name} --finish, or --undo, or --forget`]);
+  if (info.interrupted !== undefined) facts.push(["resolve", `${info.interrupted}: ${commandLine("recover", info.name)} --finish, or --undo, or --forget`]);
   if (info.ended !== undefined) facts.push(["ended", `${info.ended.at === null ? "" : `${info.ended.at}: `}${info.ended.why}`]);
   if (info.pid !== undefined) facts.push(["pid", String(info.pid)]);
   if (info.uptime !== undefined) facts.push(["up for", showDuration(info.uptime)]);
   const emulator = [info.emulator, info.version === undefined ? undefined : `QEMU ${info.version}`].filter((part) => part !== undefined);
   if (emulator.length > 0) facts.push(["emulator", emulator.join(", ")]);
   facts.push(["config", info.configPath ?? (info.transient ? "none: the domain is transient" : "-")]);
-  return `${table(facts, { paint, columns: io.stdout.columns })}\n${table(allocation(info), { header: ["", "config", "live"], right: [1, 2], paint })}`;
+  return `${table(facts, { paint, columns: io.stdout.columns })}\n${table(allocation(info), { header: ["", "config", "live"], right: [1, 2], paint, columns: io.stdout.columns })}`;
 }
 
 function allocation({ config, live }: DomainInfo): string[][] {

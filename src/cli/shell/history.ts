@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { isOneLine } from "../harmless.ts";
 import { ownUid } from "../../config/own-user.ts";
 
 /** How many lines a new shell remembers. */
@@ -27,7 +28,7 @@ export class History {
     try {
       const { uid, mode } = await stat(this.#path);
       if (uid !== ownUid() || (mode & 0o022) !== 0) return [];
-      const lines = (await readFile(this.#path, "utf8")).split("\n").filter((line) => line !== "");
+      const lines = (await readFile(this.#path, "utf8")).split("\n").filter((line) => line !== "" && isOneLine(line));
       const kept = lines.slice(-KEPT);
       if (lines.length > 2 * KEPT) await this.#rewrite(kept);
       this.#last = kept.at(-1);

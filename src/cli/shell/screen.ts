@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
+import { control, harmless, isOneLine } from "../harmless.ts";
 import type { Io, Sink } from "../verb.ts";
 import type { Completion } from "./complete.ts";
 import { Search } from "./search.ts";
@@ -37,7 +38,8 @@ export class Screen {
       historySize: 1000,
       completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
         keyboard.complete(line).then(
-          ([hits, word]) => done(null, [[...hits], word]),
+          // What QEMU calls a thing may be what no keyboard types: readline would draw it as it is.
+          ([hits, word]) => done(null, [hits.filter(isOneLine), word]),
           () => done(null, [[], line]),
         );
       },
@@ -58,7 +60,7 @@ export class Screen {
   print(text: string): void {
     if (this.#closed) return this.#io.stdout.write(text);
     const { rows } = this.#editor.getCursorPos();
-    this.#io.stdout.write(`${rows > 0 ? `\u001b[${rows}A` : ""}\r\u001b[J${text}${"\n".repeat(this.#believedRows())}`);
+    this.#io.stdout.write(`${control(`${rows > 0 ? `\u001b[${rows}A` : ""}\r\u001b[J`)}${text}${"\n".repeat(this.#believedRows())}`);
     this.#editor.prompt(true);
   }
 
@@ -66,7 +68,7 @@ export class Screen {
   prompt(prompt: string): void {
     if (this.#closed) return;
     this.#open = true;
-    this.#editor.setPrompt(prompt);
+    this.#editor.setPrompt(harmless(prompt));
     this.#editor.prompt(true);
   }
 
@@ -80,7 +82,7 @@ export class Screen {
   drop(said: string, prompt: string): void {
     this.#editor.write(null, { ctrl: true, name: "e" });
     this.#io.stdout.write(`${said}${"\n".repeat(this.#believedRows())}`);
-    this.#editor.setPrompt(prompt);
+    this.#editor.setPrompt(harmless(prompt));
     this.#editor.write(null, { ctrl: true, name: "u" });
   }
 
@@ -98,7 +100,7 @@ export class Screen {
     if (this.#closed) return;
     if (key?.ctrl !== true || key.name !== "r") return this.#search.forget();
     const found = this.#search.back(this.#editor.line, this.remembered);
-    if (found === undefined) return this.#io.stdout.write("\u0007");
+    if (found === undefined) return this.#io.stdout.write(control("\u0007"));
     this.#editor.write(null, { ctrl: true, name: "e" });
     this.#editor.write(null, { ctrl: true, name: "u" });
     this.#editor.write(found);
@@ -110,12 +112,15 @@ export class Screen {
   }
 }
 
+/** What readline draws with: moves of the cursor, wiping, the prompt's colours. Any other command to the terminal is none of its own. */
+const DRAWING = /\u001b\[[\d;]*[A-HJKm]|\r|\u0007/g;
+
 /** A sink as the stream that readline draws on. */
 function asStream(sink: Sink): Writable {
   const stream = new Writable({
     decodeStrings: false,
     write(text: string, _encoding, done) {
-      sink.write(text);
+      sink.write(text.replace(DRAWING, control));
       done();
     },
   });

@@ -6,6 +6,7 @@ import type { Place } from "../machine/place.ts";
 import type { Deadline } from "../model/deadline.ts";
 import { causeOf } from "./ended.ts";
 import type { StopOptions } from "./stop.ts";
+import { shellWord } from "../wording.ts";
 
 /** A guest that is still booting misses the power button: it is pressed again this often, in milliseconds. */
 const PRESS_AGAIN = 5000;
@@ -34,7 +35,7 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
     if (reason === undefined) continue;
     return await finish(monitor, machine, reason === null ? "the guest powered off" : reason.startsWith("guest-shutdown") || reason === "" ? "the guest powered off" : causeOf(reason));
   }
-  throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${deadline.timeout} ms; it may ignore the power button, and \`qmpctl destroy ${place.name}\` ends it all the same`);
+  throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${deadline.timeout} ms; it may ignore the power button, and \`qmpctl destroy ${shellWord(place.name)}\` ends it all the same`);
 }
 
 /** The reason of the first SHUTDOWN; null when the connection ended without one. */

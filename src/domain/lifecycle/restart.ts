@@ -9,6 +9,7 @@ import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { refuseUnresolved } from "../unresolved.ts";
 import { launchAndLetGo, mayStart, START_TIMEOUT, type StartOptions, type StartReport, startMachine } from "./start.ts";
 import { SHUTDOWN_TIMEOUT, shutdownLocked, type StopOptions } from "./stop.ts";
+import { shellWord } from "../wording.ts";
 
 /**
  * A shutdown and a start, under one lock and one deadline: what the config says now is so afterwards. What can be checked of the start is checked before the
@@ -42,6 +43,6 @@ async function startAgain(place: Place, held: Pick<Held, "books">, stored: Store
     return await launchAndLetGo(place, held, stored, deadline, options);
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw new QmpctlError("partial", `${messageOf(error)}; it had shut down for this restart, and is stopped now: qmpctl start ${place.name}`, { cause: error });
+    throw new QmpctlError("partial", `${messageOf(error)}; it had shut down for this restart, and is stopped now: qmpctl start ${shellWord(place.name)}`, { cause: error });
   }
 }

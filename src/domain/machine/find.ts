@@ -16,6 +16,7 @@ import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
 import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "./process-record.ts";
 import { type Found, innermost, isItsPidfile, isTrusted, read, type Verdict, verdictOn, verdictOnMark } from "./verdict.ts";
+import { shellWord } from "../wording.ts";
 
 /** Whether a domain's machine runs, and what else there is to know about that. */
 export interface Whereabouts {
@@ -83,7 +84,7 @@ async function searched(place: Place, stored: Stored, id: string): Promise<Where
 const HINDRANCES: readonly (readonly [Verdict, (found: Found, name: string) => string])[] = [
   ["has its id", ({ process, words: { name, mark } }) => `its config has the id of ${name ?? "a machine without a name"} (${mark?.path ?? ""}), which process ${process.pid} runs: a config that is copied has to lose its key "id"`],
   ["had another id", ({ process, words: { mark } }) => `process ${process.pid} runs, which was started from this config when its id was ${mark?.id ?? ""}: put that id back to go on with it, or end it (kill ${process.pid})`],
-  ["is like it", ({ process }, name) => `process ${process.pid} may be it: it has no such name, and the same words; qmpctl define --pid ${process.pid} --name ${name} --replace makes it this machine, kill ${process.pid} ends it`],
+  ["is like it", ({ process }, name) => `process ${process.pid} may be it: it has no such name, and the same words; qmpctl define --pid ${process.pid} --name ${shellWord(name)} --replace makes it this machine, kill ${process.pid} ends it`],
 ];
 
 async function identityOf({ config }: Stored, found: readonly Found[], record: ProcessRecord | null): Promise<Identity> {

@@ -1,7 +1,7 @@
 import { merge, type Merged, type MergedType, type Source } from "./merge.ts";
 import { nameTypes, rootsOf, type Named, type Root } from "./names.ts";
 import { notes, type Marked } from "./presence.ts";
-import { LINK, OWN_TYPES, Renderer } from "./render.ts";
+import { keyOf, LINK, OWN_TYPES, Renderer } from "./render.ts";
 import { isEmpty } from "./shapes.ts";
 
 /** Generated text, by the name of the file that it belongs into. */
@@ -63,7 +63,7 @@ function textOf(sources: readonly Source[]): Text {
       const head = noted(notes(sources, marksOf(root, merged, "commands")));
       return `${head}  ${JSON.stringify(root.name)}: { arguments: ${rename(written.get(root) ?? "")}; returns: ${returns.get(root.name) ?? ""} };`;
     }),
-    events: of("data").map((root) => `${noted(notes(sources, marksOf(root, merged, "events")))}  ${root.name}: ${rename(written.get(root) ?? "")};`),
+    events: of("data").map((root) => `${noted(notes(sources, marksOf(root, merged, "events")))}  ${keyOf(root.name)}: ${rename(written.get(root) ?? "")};`),
     commandSources: new Map(of("arguments").map((root) => [root.name, sourcesOf(root, sources)])),
     eventSources: new Map(of("data").map((root) => [root.name, sourcesOf(root, sources)])),
   };

@@ -27,15 +27,19 @@ export interface Named {
   readonly way: string;
 }
 
+/** Names of types that are in the same file and not QEMU's: a second one would add to them. */
+const OURS: readonly string[] = ["Integer", "Other", "Nothing", "QemuCommands", "QemuEvents"];
+
 /**
  * A name for each type: QEMU does not tell its own, so it is made of the shortest way from a command or an event to the type, and
  * stays while that way is there. A type met on several ways of one length has the alphabetically first.
  */
 export function nameTypes(merged: Merged, roots: readonly Root[]): ReadonlyMap<MergedType, Named> {
   const names = new Map<MergedType, Named>();
-  const taken = new Set<string>();
+  const taken = new Set(OURS);
   const queue: { place: Place; name: string; below: string; way: string }[] = roots.map(({ kind, name, place }) => {
-    return { place, name: pascal(name) + pascal(kind), below: pascal(name), way: `${name}: ${kind}` };
+    const below = pascal(name).replace(/^(?=\d)/, "_");
+    return { place, name: below + pascal(kind), below, way: `${name}: ${kind}` };
   });
   // Grows while it is read: the nearest come first.
   for (const { place, name, below, way } of queue) {

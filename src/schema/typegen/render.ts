@@ -100,14 +100,14 @@ export class Renderer {
   }
 
   #member({ name, place, optional, notes }: Member): string {
-    const key = /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);
+    const key = keyOf(name);
     const text = this.place(place);
     return `${notes === "" ? "" : `/** ${notes} */ `}readonly ${key}${optional ? "?" : ""}: ${text}${optional && text !== "unknown" ? " | undefined" : ""}`;
   }
 
   /** A branch for each set of further members; values of the tag that have the same ones share theirs. */
   #cases(tag: string, cases: readonly Case[]): string {
-    const key = /^[A-Za-z_]\w*$/.test(tag) ? tag : JSON.stringify(tag);
+    const key = keyOf(tag);
     const branches = new Map<string, string[]>();
     for (const { value, place, notes } of cases) {
       const rest = isEmpty(place) ? "" : this.place(place);
@@ -115,6 +115,11 @@ export class Renderer {
     }
     return [...branches].map(([rest, values]) => `\n  | { readonly ${key}: ${values.join(" | ")}${rest === "" ? " }" : rest.startsWith("{ ") ? `; ${rest.slice(2)}` : ` } & ${wrapped(rest)}`}`).join("");
   }
+}
+
+/** A name as the key of a member. */
+export function keyOf(name: string): string {
+  return /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);
 }
 
 /** A union in which nothing is twice. */
