@@ -1,14 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { UsageError } from "../errors.ts";
 import type { EventName, QmpEvent } from "../schema/events.ts";
-import type { KnownEvent } from "../schema/vocabulary.ts";
 import { OverflowError } from "./errors.ts";
 
 /** Which events are wanted: one name, some names, or whatever a function says yes to. Nothing: all. */
-export type EventFilter<Name extends EventName = KnownEvent> = Name | readonly Name[] | ((event: QmpEvent) => boolean);
+export type EventFilter<Name extends EventName = EventName> = Name | readonly Name[] | ((event: QmpEvent) => boolean);
 
 /** How a stream behaves. */
-export interface EventOptions<Name extends EventName = KnownEvent> {
+export interface EventOptions<Name extends EventName = EventName> {
   /** The most events that may wait to be read; 10000 unless told. */
   readonly bound?: number | undefined;
   /** Of the events that the filter lets through, those that are wanted. */
@@ -21,7 +20,7 @@ type Item<Name extends string> = IteratorResult<QmpEvent<Name>, undefined>;
  * One subscriber's events, from the moment it was made. It holds what is not read yet, up to its bound; one more ends it with an
  * OverflowError after what it holds. It never ends silently: when the connection ends, it throws why, unless it was closed by us.
  */
-export class EventStream<Name extends string = KnownEvent> implements AsyncIterableIterator<QmpEvent<Name>>, Disposable {
+export class EventStream<Name extends string = string> implements AsyncIterableIterator<QmpEvent<Name>>, Disposable {
   readonly #wants: (event: QmpEvent) => boolean;
   readonly #bound: number;
   readonly #leave: (stream: EventStream<Name>) => void;

@@ -144,7 +144,7 @@ export class Session implements AsyncDisposable {
   }
 
   /** Subscribes from now on: subscribe, then act. Use it with `using`, or in a `for await`. */
-  events<Name extends EventName = KnownEvent>(filter?: EventFilter<Name>, options: EventOptions<Name> = {}): EventStream<Name> {
+  events<Name extends EventName = EventName>(filter?: EventFilter<Name>, options: EventOptions<Name> = {}): EventStream<Name> {
     const stream = new EventStream<Name>(filter, options, (leaving) => this.#streams.delete(leaving));
     if (this.#reason === undefined) this.#streams.add(stream);
     else stream.end(failureOf(this.#reason));
@@ -157,7 +157,7 @@ export class Session implements AsyncDisposable {
    *
    * @throws TimeoutError, ClosedError, ProtocolError; the signal's reason as it is
    */
-  waitFor<Name extends EventName = KnownEvent>(filter: EventFilter<Name>, options: EventOptions<Name> & CallOptions = {}): Promise<QmpEvent<Name>> {
+  waitFor<Name extends EventName = EventName>(filter: EventFilter<Name>, options: EventOptions<Name> & CallOptions = {}): Promise<QmpEvent<Name>> {
     const what = typeof filter === "function" ? "event" : [filter].flat().join(" or ");
     const first = firstOf(this.events(filter, options), options, what);
     first.catch(() => {});
