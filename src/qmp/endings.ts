@@ -1,5 +1,5 @@
 import { QmpctlError } from "../errors.ts";
-import type { EventName, QmpEvent, Shutdown } from "../schema/events.ts";
+import type { QmpEvent, Shutdown } from "../schema/events.ts";
 import { ClosedError, CommandError, TimeoutError } from "./errors.ts";
 import { Patience } from "./patience.ts";
 import type { CallOptions, Session } from "./session.ts";
@@ -50,7 +50,7 @@ export async function powerDown(session: Session, options: CallOptions = {}): Pr
 /** How an unplug ended. `refused`: the guest said no. `pending`: it stays asked for, and QEMU has no way to take it back. */
 export type Unplugged = { readonly outcome: "gone" } | { readonly outcome: "refused" | "pending"; readonly said: QmpEvent | undefined };
 
-const HINTS: readonly EventName[] = ["DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR", "MEM_UNPLUG_ERROR", "ACPI_DEVICE_OST", "RESUME"];
+const HINTS = ["DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR", "MEM_UNPLUG_ERROR", "ACPI_DEVICE_OST", "RESUME"] as const;
 
 /** How often the state is read without any event: the event for a vCPU does not always come. */
 const LOOK_AGAIN = 200;
@@ -111,6 +111,5 @@ function concerns(event: QmpEvent, device: string, path: string): boolean {
 /** _OST of ACPI 6: source 3 is an ejection; 0 is done, 132 under way, 131 is pending, all else is a refusal. */
 function isRefusal(event: QmpEvent): boolean {
   if (event.event === "DEVICE_UNPLUG_GUEST_ERROR" || event.event === "MEM_UNPLUG_ERROR") return true;
-  const info = (event.data as { readonly info?: { readonly source?: number; readonly status?: number } } | undefined)?.info;
-  return event.event === "ACPI_DEVICE_OST" && info?.source === 3 && ![0, 131, 132].includes(info.status ?? 0);
+  return event.event === "ACPI_DEVICE_OST" && event.data.info.source === 3 && ![0, 131, 132].includes(event.data.info.status);
 }

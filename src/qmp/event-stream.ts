@@ -1,13 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { UsageError } from "../errors.ts";
 import type { EventName, QmpEvent } from "../schema/events.ts";
+import type { KnownEvent } from "../schema/vocabulary.ts";
 import { OverflowError } from "./errors.ts";
 
 /** Which events are wanted: one name, some names, or whatever a function says yes to. Nothing: all. */
-export type EventFilter<Name extends EventName = EventName> = Name | readonly Name[] | ((event: QmpEvent) => boolean);
+export type EventFilter<Name extends EventName = KnownEvent> = Name | readonly Name[] | ((event: QmpEvent) => boolean);
 
 /** How a stream behaves. */
-export interface EventOptions<Name extends EventName = EventName> {
+export interface EventOptions<Name extends EventName = KnownEvent> {
   /** The most events that may wait to be read; 10000 unless told. */
   readonly bound?: number | undefined;
   /** Of the events that the filter lets through, those that are wanted. */
@@ -20,10 +21,10 @@ type Item<Name extends string> = IteratorResult<QmpEvent<Name>, undefined>;
  * One subscriber's events, from the moment it was made. It holds what is not read yet, up to its bound; one more ends it with an
  * OverflowError after what it holds. It never ends silently: when the connection ends, it throws why, unless it was closed by us.
  */
-export class EventStream<Name extends string = string> implements AsyncIterableIterator<QmpEvent<Name>>, Disposable {
+export class EventStream<Name extends string = KnownEvent> implements AsyncIterableIterator<QmpEvent<Name>>, Disposable {
   readonly #wants: (event: QmpEvent) => boolean;
   readonly #bound: number;
-  readonly #leave: (stream: EventStream<Name>) => void;
+  readonly #leave: () => void;
   #queue: QmpEvent<Name>[] = [];
   /** How many of the queue are read: shifting an array costs its length. */
   #read = 0;
@@ -31,7 +32,7 @@ export class EventStream<Name extends string = string> implements AsyncIterableI
   #ended = false;
   #failure: unknown;
 
-  constructor(filter: EventFilter<Name> | undefined, options: EventOptions<Name>, leave: (stream: EventStream<Name>) => void) {
+  constructor(filter: EventFilter<Name> | undefined, options: EventOptions<Name>, leave: () => void) {
     this.#wants = toPredicate(filter, options.where as ((event: QmpEvent) => boolean) | undefined);
     this.#bound = options.bound ?? 10_000;
     this.#leave = leave;
@@ -46,7 +47,7 @@ export class EventStream<Name extends string = string> implements AsyncIterableI
       if (fault !== undefined) throw fault;
     } catch (mistake) {
       // Also what the subscriber's own predicate throws: its stream tells it, the others go on.
-      this.#leave(this);
+      this.#leave();
       this.end(mistake);
       return;
     }
@@ -54,7 +55,7 @@ export class EventStream<Name extends string = string> implements AsyncIterableI
     if (waiting !== undefined) waiting.resolve({ value: event as QmpEvent<Name>, done: false });
     else if (this.#queue.length - this.#read < this.#bound) this.#queue.push(event as QmpEvent<Name>);
     else {
-      this.#leave(this);
+      this.#leave();
       this.end(new OverflowError(this.#bound));
     }
   }
@@ -79,7 +80,7 @@ export class EventStream<Name extends string = string> implements AsyncIterableI
 
   /** Leaves: nothing more is taken, what is queued is dropped. `break` in a `for await` does so too. */
   return(): Promise<Item<Name>> {
-    this.#leave(this);
+    this.#leave();
     this.#queue = [];
     this.#read = 0;
     this.#failure = undefined;

@@ -143,9 +143,12 @@ export class Session implements AsyncDisposable {
     this.#mistake = argumentCheck(schema);
   }
 
-  /** Subscribes from now on: subscribe, then act. Use it with `using`, or in a `for await`. */
-  events<Name extends EventName = EventName>(filter?: EventFilter<Name>, options: EventOptions<Name> = {}): EventStream<Name> {
-    const stream = new EventStream<Name>(filter, options, (leaving) => this.#streams.delete(leaving));
+  /** Subscribes from now on: subscribe, then act. Use it with `using`, or in a `for await`; `event.event` tells what `event.data` is. */
+  events<Name extends EventName>(filter: Name | readonly Name[], options?: EventOptions<Name>): EventStream<Name>;
+  events(filter?: ((event: QmpEvent) => boolean) | undefined, options?: EventOptions): EventStream;
+  events<Name extends EventName>(filter?: EventFilter<Name> | undefined, options?: EventOptions<Name>): EventStream<Name>;
+  events<Name extends EventName>(filter?: EventFilter<Name>, options: EventOptions<Name> = {}): EventStream<Name> {
+    const stream: EventStream<Name> = new EventStream<Name>(filter, options, () => void this.#streams.delete(stream));
     if (this.#reason === undefined) this.#streams.add(stream);
     else stream.end(failureOf(this.#reason));
     return stream;
@@ -157,7 +160,9 @@ export class Session implements AsyncDisposable {
    *
    * @throws TimeoutError, ClosedError, ProtocolError; the signal's reason as it is
    */
-  waitFor<Name extends EventName = EventName>(filter: EventFilter<Name>, options: EventOptions<Name> & CallOptions = {}): Promise<QmpEvent<Name>> {
+  waitFor<Name extends EventName>(filter: Name | readonly Name[], options?: EventOptions<Name> & CallOptions): Promise<QmpEvent<Name>>;
+  waitFor(filter: (event: QmpEvent) => boolean, options?: EventOptions & CallOptions): Promise<QmpEvent>;
+  waitFor<Name extends EventName>(filter: EventFilter<Name>, options: EventOptions<Name> & CallOptions = {}): Promise<QmpEvent<Name>> {
     const what = typeof filter === "function" ? "event" : [filter].flat().join(" or ");
     const first = firstOf(this.events(filter, options), options, what);
     first.catch(() => {});

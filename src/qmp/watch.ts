@@ -2,6 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { isErrorCode, QmpctlError, UsageError } from "../errors.ts";
 import type { EventName, QmpEvent } from "../schema/events.ts";
+import type { KnownEvent } from "../schema/vocabulary.ts";
 import { onAbort } from "../wire/abort.ts";
 import type { Target } from "../wire/address.ts";
 import { TimeoutError } from "./errors.ts";
@@ -24,13 +25,13 @@ export interface Gap {
  * - `event`: one event
  * - `down`: the connection ended, or an attempt failed; the next is made in `retryIn` milliseconds
  */
-export type Sight<State, Name extends string = string> =
+export type Sight<State, Name extends string = KnownEvent> =
   | { readonly kind: "up"; readonly session: Session; readonly state: State; readonly gap: Gap | undefined }
   | { readonly kind: "event"; readonly event: QmpEvent<Name> }
   | { readonly kind: "down"; readonly error: unknown; readonly attempt: number; readonly retryIn: number };
 
 /** How to watch. */
-export interface WatchOptions<State, Name extends EventName = EventName> extends ConnectOptions, EventOptions<Name> {
+export interface WatchOptions<State, Name extends EventName = KnownEvent> extends ConnectOptions, EventOptions<Name> {
   readonly events?: EventFilter<Name> | undefined;
   /** Reads what events alone can't tell, after each gap. */
   readonly read?: ((session: Session) => Promise<State>) | undefined;
@@ -48,12 +49,12 @@ export interface WatchOptions<State, Name extends EventName = EventName> extends
  * reads the state anew there. One client of the monitor: give watchers a monitor of their own.
  * Ends when it is left (`break`, `return()`, disposal); throws the signal's reason as it is, and what is our own mistake (code `usage`).
  */
-export function watch<State = undefined, Name extends EventName = EventName>(address: string | Target, options: WatchOptions<State, Name> = {}): Watcher<State, Name> {
+export function watch<State = undefined, Name extends EventName = KnownEvent>(address: string | Target, options: WatchOptions<State, Name> = {}): Watcher<State, Name> {
   return new Watcher(address, options);
 }
 
 /** What {@link watch} gives: an async iterable that lets go of its connection when it is left. */
-export class Watcher<State, Name extends string = string> implements AsyncIterableIterator<Sight<State, Name>>, AsyncDisposable {
+export class Watcher<State, Name extends string = KnownEvent> implements AsyncIterableIterator<Sight<State, Name>>, AsyncDisposable {
   readonly #address: string | Target;
   readonly #options: WatchOptions<State, Name>;
   readonly #stop = new AbortController();

@@ -47,8 +47,13 @@ export interface Events {
 /** Names that are typed; any other string is an event too. */
 export type EventName = KnownEvent | (string & {});
 
-/** One event. `data` is absent for events that have none. */
-export interface QmpEvent<Name extends string = string> {
+/**
+ * One event; `data` is absent for events that have none. Of several names it is one of them: comparing `event` says which, and so what `data` is. Without a name, any of those that are
+ * known: a QEMU may also send one that no recorded QEMU has, whose name is none of these. `QmpEvent<string>` is one of which nothing is known.
+ */
+export type QmpEvent<Name extends string = KnownEvent> = Name extends string ? OneEvent<Name> : never;
+
+interface OneEvent<Name extends string> {
   readonly event: Name;
   readonly data: DataOf<Name>;
   readonly timestamp: Timestamp;

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import type { StatusInfo } from "../../src/schema/replies.ts";
 import type { QmpEvent } from "../../src/schema/events.ts";
+import type { SessionOf } from "../../src/qmp/session-of.ts";
 import type { Session } from "../../src/qmp/session.ts";
+import { watch } from "../../src/qmp/watch.ts";
+import type { QemuCommands } from "../../src/schema/generated/commands.ts";
+import type { QemuEvents } from "../../src/schema/generated/events.ts";
 import { conversation } from "./peer.ts";
 
 /** The compiler is the test: it fails where an expected error does not come. */
@@ -25,6 +29,44 @@ export async function typed(session: Session, anyName: string, parameters: { rea
   // @ts-expect-error: an event's data is of its own type
   const size: number = (await session.waitFor("SHUTDOWN")).data.reason;
   return [status, names, wrong, other, unknown, event, path, size];
+}
+
+/** Comparing an event's name says what its data is: of some events, of all, in predicates, of a watcher, and of a session that has the types of one QEMU. */
+export async function narrowed(session: Session, own: SessionOf<QemuCommands, QemuEvents>, anyName: string): Promise<readonly unknown[]> {
+  const said: unknown[] = [];
+  for await (const event of session.events(["STOP", "SHUTDOWN"])) {
+    if (event.event === "SHUTDOWN") said.push(event.data.reason satisfies string);
+    // @ts-expect-error: STOP has no data
+    else said.push(event.data.reason);
+  }
+  for await (const { event, data } of session.events(undefined, { bound: 3 })) if (event === "BALLOON_CHANGE") said.push(data.actual satisfies number);
+  for await (const event of session.events()) {
+    switch (event.event) {
+      case "RESET":
+        said.push(event.data.guest satisfies boolean);
+        break;
+      case "JOB_STATUS_CHANGE":
+        said.push(event.data.id satisfies string);
+        break;
+      default:
+        said.push(event.event satisfies string);
+    }
+    // @ts-expect-error: before that it may be any
+    said.push(event.data.reason);
+  }
+  said.push(await session.waitFor((event) => event.event === "SHUTDOWN" && event.data.reason === "guest-shutdown"));
+  using gone = session.events(["DEVICE_DELETED", "RESET"], { where: (event) => event.event === "RESET" || event.data.device === "x" });
+  const some: AsyncIterable<QmpEvent<string>> = gone;
+  for await (const event of session.events(anyName)) {
+    // @ts-expect-error: of an event that is not known nothing is known
+    said.push(event.data.reason);
+  }
+  for await (const sight of watch("unix:/x", { events: ["STOP", "SHUTDOWN"] })) if (sight.kind === "event" && sight.event.event === "SHUTDOWN") said.push(sight.event.data.reason satisfies string);
+  for await (const sight of watch("unix:/x")) if (sight.kind === "event" && sight.event.event === "SHUTDOWN") said.push(sight.event.data.reason satisfies string);
+  for await (const event of own.events(["STOP", "SHUTDOWN"], { where: (each) => each.event !== "SHUTDOWN" || each.data.guest })) if (event.event === "SHUTDOWN") said.push(event.data.reason satisfies string);
+  for await (const event of own.events()) if (event.event === "RESET") said.push(event.data.guest satisfies boolean);
+  said.push((await own.waitFor("SHUTDOWN")).data.reason satisfies string, some);
+  return said;
 }
 
 test("R16, R17: whatever the arguments, a request is strict JSON that says each member once", async () => {
