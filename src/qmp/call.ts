@@ -21,7 +21,7 @@ export interface SlowNotice {
   readonly where: "queued" | "unanswered";
 }
 
-/** A reply that came after its call was given up: the command ran after all (R35). */
+/** A reply that came after its call was given up: the command ran after all. */
 export interface LateReply {
   readonly command: string;
   /** Milliseconds since the call. */

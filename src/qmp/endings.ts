@@ -6,7 +6,7 @@ import type { CallOptions, Session } from "./session.ts";
 
 /**
  * Ends QEMU and settles when it has gone: when the connection ends. The reply to `quit` may be lost on the way, so that a broken
- * connection is the success here (R38).
+ * connection is the success here.
  *
  * @throws CommandError, TimeoutError (it is still there), ClosedError when we closed the session; the signal's reason as it is
  */

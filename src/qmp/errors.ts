@@ -1,6 +1,6 @@
 import { QmpctlError } from "../errors.ts";
 
-/** Connected, and no QMP greeting came, or something else did. The usual cause: another client holds the monitor (R1). */
+/** Connected, and no QMP greeting came, or something else did. The usual cause: another client holds the monitor. */
 export class GreetingError extends QmpctlError {
   readonly address: string;
 
@@ -39,7 +39,7 @@ export class CommandError extends QmpctlError {
  * Where a command was when its time was up.
  *
  * - `queued`: still on our side, behind others; it was never sent, so it is safe to ask again
- * - `unanswered`: sent. QEMU has no way to take it back: it may still run, and change things (R35)
+ * - `unanswered`: sent. QEMU has no way to take it back: it may still run, and change things
  * - `busy`: as `unanswered`, and the monitor is known to be alive: the command itself is slow, or waits behind a slow one
  * - `wedged`: as `unanswered`, and the monitor did not answer a probe either
  * - `awaited`: no command, but an event that did not come

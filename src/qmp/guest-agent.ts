@@ -53,7 +53,7 @@ export async function connectAgent(address: string | Target, options: AgentOptio
 }
 
 /**
- * A guest agent (R45): no greeting, no capabilities, no events, one command at a time, and answers that say whose they are in new
+ * A guest agent: no greeting, no capabilities, no events, one command at a time, and answers that say whose they are in new
  * versions only. So each command goes out behind a `guest-sync-delimited`: what comes before the answer to that was there before the
  * command, and is nobody's. What comes between two commands is read and dropped.
  */

@@ -13,7 +13,7 @@ export interface Opened {
   readonly greeting: Greeting;
   /** Whether commands can be sent out of band. */
   readonly oob: boolean;
-  /** Events that came before anybody could ask for them. Before command mode QMP promises none, and QEMU sends some (R4, R11). */
+  /** Events that came before anybody could ask for them. Before command mode QMP promises none, and QEMU sends some. */
   readonly early: readonly QmpEvent[];
   /** What came after the last reply of the handshake, in the same read. */
   readonly rest: readonly Message[];

@@ -1,7 +1,7 @@
 import { CommandError, TimeoutError } from "./errors.ts";
 import type { CallOptions, Session } from "./session.ts";
 
-/** The commands that this QEMU takes out of band, by its own schema (R33). Costs one `query-qmp-schema`, about 200 KB. */
+/** The commands that this QEMU takes out of band, by its own schema. Costs one `query-qmp-schema`, about 200 KB. */
 export async function oobCommands(session: Session, options: CallOptions = {}): Promise<ReadonlySet<string>> {
   const schema = await session.execute("query-qmp-schema", {}, options);
   return new Set(schema.filter((entry) => entry["allow-oob"] === true).map((entry) => entry.name));
@@ -11,7 +11,7 @@ export async function oobCommands(session: Session, options: CallOptions = {}): 
  * How a monitor is.
  *
  * - `ready`: it answers commands
- * - `busy`: it is alive, and another command occupies it, perhaps on another monitor (R34)
+ * - `busy`: it is alive, and another command occupies it, perhaps on another monitor
  * - `dead`: it answers nothing, out of band either: QEMU is stopped, or stuck
  * - `silent`: busy or dead; without out-of-band commands nobody can tell
  */

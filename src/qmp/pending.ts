@@ -20,7 +20,7 @@ export interface CallHooks {
 
 /**
  * In-band commands that a QEMU of this major version may have before it: with one more it would stop reading, out-of-band commands
- * too (R31). Before 7.0 it stops with the eighth already, when that one comes before the first is taken up.
+ * too. Before 7.0 it stops with the eighth already, when that one comes before the first is taken up.
  */
 export function windowOf(major: number): number {
   return major < 7 ? 7 : 8;
@@ -40,7 +40,7 @@ export class PendingCalls {
   readonly #hooks: CallHooks;
   /**
    * The first two digits of our ids, for whoever reads along. What an earlier client's commands are answered comes before the reply
-   * to qmp_capabilities, as QEMU answers in order, and that one has a long random id (R28): so these need not be long.
+   * to qmp_capabilities, as QEMU answers in order, and that one has a long random id: so these need not be long.
    */
   readonly #prefix = 10 + Math.floor(Math.random() * 90);
   /** Calls that have an id: those that were sent, in that order, and raw ones that brought theirs. */
@@ -97,7 +97,7 @@ export class PendingCalls {
     this.#heard++;
   }
 
-  /** Takes a reply. One that nobody waits for is dropped (R27); an error without an id is the oldest call's (R21). */
+  /** Takes a reply. One that nobody waits for is dropped; an error without an id is the oldest call's. */
   answer(reply: Message): void {
     const id = reply["id"];
     const call = id !== undefined ? this.#called(id) : reply["error"] === undefined ? undefined : this.#oldest();
@@ -234,7 +234,7 @@ export class PendingCalls {
     if (call.sent) this.#probe();
   }
 
-  /** Any command out of band is answered at once, be it with an error, unless the monitor itself hangs (R33). */
+  /** Any command out of band is answered at once, be it with an error, unless the monitor itself hangs. */
   #probe(): void {
     if (!this.#oob || this.#probing) return;
     this.#probing = true;

@@ -155,7 +155,7 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * The first such event from now on: call it before the command that causes the event, and await it after (R39). A rejection
+   * The first such event from now on: call it before the command that causes the event, and await it after. A rejection
    * that nobody gets to hear, as when that command fails, is no unhandled one.
    *
    * @throws TimeoutError, ClosedError, ProtocolError; the signal's reason as it is
@@ -171,7 +171,7 @@ export class Session implements AsyncDisposable {
 
   /**
    * Ends the session: calls that wait fail, streams end. Settles when the connection is gone. Any number of calls. QEMU drops what it
-   * has not begun when its client leaves, so a command that matters is awaited first (R28).
+   * has not begun when its client leaves, so a command that matters is awaited first.
    */
   async close(): Promise<void> {
     this.#finish({ by: "us" });

@@ -7,7 +7,7 @@ import { open, type ConnectOptions, type Session } from "./session.ts";
 export interface SpawnOptions extends ConnectOptions {
   /**
    * Open descriptors of ours, which QEMU gets as 4, 5, …: name them in its options, as in `-add-fd fd=4,set=1` or `-netdev tap,id=n,fd=4`.
-   * They stay ours to close. No other way leads there from Node, which can't send a descriptor over a socket (R36).
+   * They stay ours to close. No other way leads there from Node, which can't send a descriptor over a socket.
    */
   readonly descriptors?: readonly number[] | undefined;
 }

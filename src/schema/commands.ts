@@ -40,7 +40,7 @@ export interface Commands {
   system_reset: { arguments: NoArguments; returns: replies.Empty };
   system_powerdown: { arguments: NoArguments; returns: replies.Empty };
   quit: { arguments: NoArguments; returns: replies.Empty };
-  /** Errors of the human monitor come back as text, in a reply that counts as a success (R30). */
+  /** Errors of the human monitor come back as text, in a reply that counts as a success. */
   "human-monitor-command": { arguments: { readonly "command-line": string; readonly "cpu-index"?: number }; returns: string };
 }
 

@@ -25,7 +25,7 @@ export interface Events {
   POWERDOWN: undefined;
   STOP: undefined;
   RESUME: undefined;
-  /** Bytes that the guest is left with. At most one in a second, the last one always (R41). */
+  /** Bytes that the guest is left with. At most one in a second, the last one always. */
   BALLOON_CHANGE: { readonly actual: number };
   DEVICE_DELETED: DeviceGone;
   DEVICE_UNPLUG_GUEST_ERROR: DeviceGone;

@@ -4,7 +4,7 @@ export interface VersionInfo {
   readonly package: string;
 }
 
-/** What a monitor says first, of itself (QEMU's docs/interop/qmp-spec). Capabilities are open: unknown ones mean nothing to us (R2). */
+/** What a monitor says first, of itself (QEMU's docs/interop/qmp-spec). Capabilities are open: unknown ones mean nothing to us. */
 export interface Greeting {
   readonly version: VersionInfo;
   readonly capabilities: readonly unknown[];

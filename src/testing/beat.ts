@@ -24,7 +24,7 @@ export interface Exchange {
   readonly during: readonly Happening[];
   /** The reply as recorded; undefined where none came. */
   readonly reply: string | undefined;
-  /** The reply came when its asker had left: it goes to the next client (R28). */
+  /** The reply came when its asker had left: it goes to the next client. */
   readonly late: boolean;
   readonly modifiers: readonly Modifier[];
 }

@@ -21,7 +21,7 @@ export interface Setting {
   readonly major: number;
 }
 
-/** How many requests wait while one is executed, before reading stops: with out-of-band enabled, and without (R31). */
+/** How many requests wait while one is executed, before reading stops: with out-of-band enabled, and without. */
 const QUEUE_OOB = 8;
 
 /** One connection, from the server's side: reads requests as far as the queue allows, and remembers what was negotiated. */

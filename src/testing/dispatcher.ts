@@ -12,7 +12,7 @@ export interface Turn {
   readonly monitor: FakeMonitor;
 }
 
-/** QEMU's one dispatcher for all monitors (R34): one request after the other, whoever asked. What is out of band does not wait for it (R32). */
+/** QEMU's one dispatcher for all monitors: one request after the other, whoever asked. What is out of band does not wait for it. */
 export class Dispatcher {
   readonly #answer: (turn: Turn) => Promise<void>;
   readonly #turns: Turn[] = [];
@@ -32,7 +32,7 @@ export class Dispatcher {
     } else void this.#overtake(turn);
   }
 
-  /** A client that will say no more gets all its replies, then the end (R37). */
+  /** A client that will say no more gets all its replies, then the end. */
   farewell(client: Client): void {
     if (!client.left) return;
     if (!client.executing && client.queue.length === 0) return client.outlet.end();

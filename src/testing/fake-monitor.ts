@@ -4,7 +4,7 @@ import type { Modifier } from "./beat.ts";
 import type { Client } from "./client.ts";
 import { listenAt, type Place } from "./listening.ts";
 
-/** One monitor: a listening socket that serves one client at a time. Others connect, and wait unseen until that one leaves (R1). */
+/** One monitor: a listening socket that serves one client at a time. Others connect, and wait unseen until that one leaves. */
 export class FakeMonitor {
   readonly name: string;
   readonly #server: Server;

@@ -5,7 +5,7 @@ import type { Json } from "./json-value.ts";
 /** What a monitor reads next: a value, or what it complains about. */
 export type Input = { readonly value: Json } | { readonly error: string };
 
-/** QEMU's own limits on one message, rule R18. */
+/** QEMU's own limits on one message. */
 const TOKEN_BYTES = 64 << 20;
 const TOKEN_COUNT = 2 << 20;
 const NESTING = 1024;

@@ -24,7 +24,7 @@ const DIGIT = /[0-9]/;
 
 /**
  * Bytes to tokens as QEMU's own lexer does it, mistakes included: after a stray character everything is skipped up to a structural or a
- * control character, so that one bad line can give several errors or swallow a good request. Rules R14 to R24, measured on 7.2.
+ * control character, so that one bad line can give several errors or swallow a good request. Source: QEMU's json-lexer, measured on 7.2.
  */
 export class JsonLexer {
   #state: State = "start";

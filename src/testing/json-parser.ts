@@ -135,7 +135,7 @@ function isNoncharacter(text: string): boolean {
   return (code & 0xfffe) === 0xfffe || (code >= 0xfdd0 && code <= 0xfdef);
 }
 
-/** UTF-8 as QEMU has it: a NUL may come as two bytes, so that its strings need not have one within (R15). */
+/** UTF-8 as QEMU has it: a NUL may come as two bytes, so that its strings need not have one within. */
 function decode(bytes: string): string {
   try {
     const text = bytes.split("\xc0\x80").map(decodeStrictly).join("\0");

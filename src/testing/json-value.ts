@@ -21,7 +21,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
 
 /**
  * Members in the order in which QEMU keeps and prints them: by a hash of the name into 512 buckets, the newest first in each. So `return` comes
- * before `id`, `id` before `error`, and an id that is an object comes back otherwise than it was sent (R25, R32). `names` in order of arrival.
+ * before `id`, `id` before `error`, and an id that is an object comes back otherwise than it was sent. `names` in order of arrival.
  */
 export function qemuOrder(names: readonly string[]): readonly string[] {
   const placed = names.map((name, index) => ({ name, index, bucket: bucketOf(name) }));
@@ -92,7 +92,7 @@ export function toPlain(value: Json): unknown {
   return isNumber(value) ? Number(value.digits) : value;
 }
 
-/** A plain value (as handlers return it) as ours, `inf` and `nan` too: QEMU prints them (R19). Members that are undefined are left out; bigints are kept exactly. */
+/** A plain value (as handlers return it) as ours, `inf` and `nan` too: QEMU prints them. Members that are undefined are left out; bigints are kept exactly. */
 export function fromPlain(value: unknown): Json {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "bigint") return { digits: value.toString() };
@@ -116,7 +116,7 @@ export function canonical(value: Json): string {
 
 /**
  * As QEMU prints it: ASCII with upper-case `\u` escapes (DEL too), a blank after `:` and `,`; with `pretty`, one member a line, four blanks a level.
- * Source: rules R19 and R29, measured on 7.2.
+ * Source: measured on 7.2.
  */
 export function formatJson(value: Json, pretty = false): string {
   return pretty ? spread(format(value)) : format(value);

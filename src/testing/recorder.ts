@@ -28,7 +28,7 @@ export interface RecorderOptions {
   readonly replace?: readonly (readonly [string, string])[];
   /** Keeps the clients' own ids; otherwise they are numbered from 1, so that two recordings can be compared. */
   readonly keepIds?: boolean;
-  /** A client that ends its half of a connection wants the rest of its replies (R37). Otherwise it has left, and QEMU is told so: the two look the same to a proxy. */
+  /** A client that ends its half of a connection wants the rest of its replies. Otherwise it has left, and QEMU is told so: the two look the same to a proxy. */
   readonly halfClose?: boolean;
 }
 

@@ -98,7 +98,7 @@ export class Recording {
     return number === undefined ? value : new Map([...value].map(([key, member]) => [key, key === "id" ? { digits: String(number) } : member]));
   }
 
-  /** The number of what this answers; if its client has not asked it, one who had left did (R28). */
+  /** The number of what this answers; if its client has not asked it, one who had left did. */
   #answered(own: string, id: string): number | undefined {
     const key = this.#ids.has(own) ? own : [...this.#ids.keys()].findLast((it) => it.endsWith(` ${id}`));
     const number = this.#ids.get(key ?? own);

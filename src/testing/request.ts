@@ -28,7 +28,7 @@ export function asksOutOfBand(value: Json): boolean {
   return isObject(value) && value.has("exec-oob") && !value.has("execute");
 }
 
-/** A parsed message as a request, or why QEMU would not take it. `oob`: negotiated on this connection. Source: R9, R12, measured on 7.2. */
+/** A parsed message as a request, or why QEMU would not take it. `oob`: negotiated on this connection. Source: measured on 7.2. */
 export function toRequest(value: Json, oob: boolean): Request | Refusal {
   if (!isObject(value)) return generic("QMP input must be a JSON object", undefined);
   const id = value.get("id");
@@ -63,7 +63,7 @@ export function successReply(value: Json, id: Json | undefined): Json {
   return new Map<string, Json>([["return", value], ...(id === undefined ? [] : [["id", id] as const])]);
 }
 
-/** What QEMU says to qmp_capabilities on a connection that still negotiates: what is enabled, or why not. Source: R8, measured on 5.2 to 11.1. */
+/** What QEMU says to qmp_capabilities on a connection that still negotiates: what is enabled, or why not. Source: measured on 5.2 to 11.1. */
 export function negotiate(request: Request, major: number, offered: readonly string[]): readonly string[] | Refusal {
   const mistake = wrongCapabilities(request, major);
   if (mistake !== undefined) return mistake;

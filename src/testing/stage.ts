@@ -94,7 +94,7 @@ export class Stage {
     }
   }
 
-  /** QEMU ends as it was told to: it says so, answers, and closes (R38); 5.2 answers first. */
+  /** QEMU ends as it was told to: it says so, answers, and closes; 5.2 answers first. */
   quit(): void {
     const late = this.#options.vocabulary.major < 6;
     const tell = (): void => this.broadcast(eventNow("SHUTDOWN", { guest: false, reason: "host-qmp-quit" }));

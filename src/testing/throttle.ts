@@ -3,7 +3,7 @@ import { isObject, type Json } from "./json-value.ts";
 /** How long QEMU keeps an event back after one like it, in milliseconds. */
 const INTERVAL = 1000;
 
-/** The events that QEMU sends at most once a second, and the member of their data that makes two of them unlike each other. Source: R41. */
+/** The events that QEMU sends at most once a second, and the member of their data that makes two of them unlike each other. */
 const THROTTLED: Readonly<Record<string, string | undefined>> = {
   RTC_CHANGE: undefined,
   BLOCK_IO_ERROR: "qom-path",

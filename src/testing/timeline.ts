@@ -167,7 +167,7 @@ class Builder {
     else this.#scenes.push({ change: exchange, beats: [] });
   }
 
-  /** An event is broadcast: the same text on several connections is one event. Who was not negotiated saw it out of turn (R4). */
+  /** An event is broadcast: the same text on several connections is one event. Who was not negotiated saw it out of turn. */
   #event(connection: Connection, event: Happening & { readonly kind: "event" }): void {
     const nth = (connection.heard.get(event.text) ?? 0) + 1;
     connection.heard.set(event.text, nth);

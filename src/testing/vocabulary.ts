@@ -9,7 +9,7 @@ export interface SchemaEntry {
   readonly "meta-type": string;
 }
 
-/** The commands that may overtake others, in all versions from 5.2 to 11.1. Source: `allow-oob` of query-qmp-schema (R33). */
+/** The commands that may overtake others, in all versions from 5.2 to 11.1. Source: `allow-oob` of query-qmp-schema. */
 const OUT_OF_BAND: readonly string[] = ["migrate-recover", "migrate-pause", "yank", "query-yank"];
 
 /** What a QEMU understands, by its own schema where there is one: then it refuses what it does not know, and arguments that it would not take. */
@@ -36,7 +36,7 @@ export class Vocabulary {
     return mistake === undefined ? undefined : { class: "GenericError", desc: mistake, id };
   }
 
-  /** Whether the command may overtake others (R33). */
+  /** Whether the command may overtake others. */
   overtakes(command: string): boolean {
     const schema = this.#known();
     if (schema === undefined) return OUT_OF_BAND.includes(command);

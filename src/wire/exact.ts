@@ -17,7 +17,7 @@ interface Cursor {
 
 /**
  * JSON text to a value, integers exact: a number where a number holds it, else a bigint. The caller has bounded the nesting.
- * `inf` and `nan`, which QEMU writes for what C calls so (R19), read as NaN and are told as a fault: the rest still shows whose it is.
+ * `inf` and `nan`, which QEMU writes for what C calls so, read as NaN and are told as a fault: the rest still shows whose it is.
  */
 export function readExact(peer: string, text: string): { readonly value: unknown; readonly fault: ProtocolError | undefined } {
   const cursor: Cursor = { peer, text, at: 0, fault: undefined };

@@ -73,7 +73,7 @@ export class Framer {
   #fault: ProtocolError | undefined;
 
   /**
-   * A `delimiter` is a byte that no message has in it, before which all is to be forgotten (R45): what comes before the first one
+   * A `delimiter` is a byte that no message has in it, before which all is to be forgotten: what comes before the first one
    * is for somebody who was here before us, and may begin in the middle. Throws a UsageError for a limit that is none.
    */
   constructor(peer: string, { messageLimit = MESSAGE_LIMIT }: FramingOptions = {}, delimiter?: number) {

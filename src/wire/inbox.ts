@@ -1,6 +1,6 @@
 import type { Message } from "./transport.ts";
 
-/** Batches of messages on their way from a source that pushes to the one reader that pulls. Unbounded: the reader always reads (R42). */
+/** Batches of messages on their way from a source that pushes to the one reader that pulls. Unbounded: the reader always reads. */
 export class Inbox implements AsyncIterableIterator<readonly Message[]> {
   #batches: (readonly Message[])[] = [];
   /** How many of them are read: shifting a long array costs its length. */

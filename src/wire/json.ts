@@ -69,14 +69,14 @@ function readMessage(peer: string, text: string): Message {
   return fault === undefined ? (value as Message) : { ...(value as Message), [FAULT]: fault };
 }
 
-/** Nesting that QEMU reads; a deeper message is answered with about one error for each level, none with an id (R18). */
+/** Nesting that QEMU reads; a deeper message is answered with about one error for each level, none with an id. */
 const DEEPEST = 1024;
 const LARGEST = 64 * 1024 * 1024;
 
 /**
  * A value as the shortest JSON text. Bigints are written as integers, and numbers beyond 2^53 by their exact digits.
  * Refuses, with the path, what QEMU would answer with an error that nobody could match to the call, or would misread:
- * numbers that are not finite, integers beyond 64 bits, lone surrogates, nesting of more than so many levels (R15, R18, R19).
+ * numbers that are not finite, integers beyond 64 bits, lone surrogates, nesting of more than so many levels.
  */
 export function writeJson(value: unknown, what: string, levels: number = DEEPEST): string {
   let text: string | undefined;

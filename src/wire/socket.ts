@@ -9,7 +9,7 @@ import type { Transport } from "./transport.ts";
 
 /**
  * Connects to an address. Rejects with a ConnectError that says why, or with the signal's reason.
- * QEMU serves one client at a time, so being connected does not mean being heard (R1). `framer` is for those who want another limit
+ * QEMU serves one client at a time, so being connected does not mean being heard. `framer` is for those who want another limit
  * than the usual, and for peers that frame in a way of their own.
  */
 export async function dial(address: Target, signal?: AbortSignal, framer: Framer = new Framer(formatAddress(address))): Promise<Transport> {

@@ -1,7 +1,7 @@
 import type { ProtocolError } from "./errors.ts";
 
 /**
- * Under this key a message carries its own fault: it could be taken apart, but not all of it could be read (R19). Between the framer
+ * Under this key a message carries its own fault: it could be taken apart, but not all of it could be read. Between the framer
  * and the session only, and no public name: a transport of somebody else's gives messages that are read, or throws.
  */
 export const FAULT: unique symbol = Symbol("fault");
