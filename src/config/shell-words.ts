@@ -1,117 +1,179 @@
 import { UsageError } from "../errors.ts";
+import { fromFolder } from "./anchor.ts";
+import { isSurelyQemu } from "./emulator.ts";
+import { type ScriptPlace, ShellLexer } from "./shell-lexer.ts";
+
+export type { ScriptPlace } from "./shell-lexer.ts";
+
+/** The one command of a script: its words, the folder that it runs in, and what is to be told. */
+export interface ScriptCommand {
+  readonly words: readonly string[];
+  readonly folder: string;
+  readonly notes: readonly string[];
+}
 
 /**
  * Reads the one command in a shell script as words, without running anything: comments, `#!`, quotes, backslashes, and lines that go
- * on after a backslash are understood. What only a shell could tell (`$x`, `$(…)`, `*`, pipes, `&&`, a second command) is refused with
- * the line it is on. A trailing `&` and a leading `exec` are let go. Source: POSIX Shell Command Language, 2.2 and 2.3.
+ * on after a backslash are understood; so are variables and arrays that it sets to words itself, `cd`, and the folder of the script. What only a shell could tell
+ * (`$x` from outside, `$(…)`, `*`, pipes, a second command) is refused with the line it is on. A trailing `&` and a leading `exec` are let go.
+ * `folder` is the one that it is run in. Source: POSIX Shell Command Language, 2.2, 2.3, 2.6, and bash for arrays.
+ *
+ * @throws UsageError
  */
-export function readShellWords(text: string): string[] {
-  const commands = new WordReader(text).commands().filter((words) => words.length > 0 && !isHarmless(words));
-  const [command, second] = commands;
-  if (command === undefined) throw refusal("no command is in it", 1, text);
-  if (second !== undefined) throw refusal(`a second command, ${JSON.stringify(shorten(second.join(" ")))}, is in it`, 1, text);
-  return command[0] === "exec" ? command.slice(1) : command;
+export function readScript(text: string, folder: string, place?: ScriptPlace): ScriptCommand {
+  return new ScriptReader(new ShellLexer(text, place), folder).read();
 }
 
-/** `set -e` and its like change nothing about the command. */
-function isHarmless(words: readonly string[]): boolean {
-  return words[0] === "set" && words.slice(1).every((word) => /^[-+][a-z]*$|^pipefail$/.test(word));
+/** The words of the one command in a text. See `readScript`. */
+export function readShellWords(text: string): readonly string[] {
+  return readScript(text, "/").words;
 }
 
-class WordReader {
-  readonly #text: string;
-  #at = 0;
-  /** Undefined between words; an empty quote makes an empty word. */
-  #word: string | undefined;
-  #words: string[] = [];
-  readonly #commands: string[][] = [];
+interface Command {
+  readonly line: number;
+  readonly words: readonly string[];
+}
 
-  constructor(text: string) {
-    this.#text = text.replaceAll("\r\n", "\n");
+/** Words that begin what only a shell can follow. */
+const KEYWORDS: ReadonlySet<string> = new Set("if then else elif fi for while until do done case esac select function { } ! [[ [ test eval source . trap read local declare typeset unset return shift alias".split(" "));
+/** Commands that change nothing about another one. */
+const HARMLESS = /^(set( [-+][a-z]+( pipefail| errexit| nounset| xtrace)?)*|shopt( -[su])?( \w+)*|:( .*)?|true|wait|exit( \d+)?)$/s;
+
+class ScriptReader {
+  readonly #lexer: ShellLexer;
+  readonly #commands: Command[] = [];
+  readonly #notes: string[] = [];
+  #folder: string;
+  /** The folder at the time of the command. */
+  #where: string;
+
+  constructor(lexer: ShellLexer, folder: string) {
+    this.#lexer = lexer;
+    this.#folder = this.#where = folder;
+    lexer.variables.set("PWD", folder);
   }
 
-  commands(): readonly string[][] {
-    while (this.#at < this.#text.length) this.#step(this.#text[this.#at++] ?? "");
-    this.#endCommand();
-    return this.#commands;
-  }
-
-  #step(char: string): void {
-    if (char === "\\") this.#escape();
-    else if (char === "'") this.#singleQuotes();
-    else if (char === '"') this.#doubleQuotes();
-    else if (char === " " || char === "\t") this.#endWord();
-    else if (char === "\n" || char === ";") this.#endCommand();
-    else if (char === "#" && this.#word === undefined) this.#comment();
-    else if (char === "&" && /^[ \t]*(\n|$)/.test(this.#text.slice(this.#at))) this.#endCommand();
-    else if ("$`".includes(char)) throw this.#refuse(`${char} needs a shell: write out what it stands for`);
-    else if ("|&<>()".includes(char)) throw this.#refuse(`${char} needs a shell: only one plain command is read`);
-    else if ("*?[".includes(char)) throw this.#refuse(`${char} stands for file names in a shell: quote it, or write them out`);
-    else if (char === "~" && this.#word === undefined) throw this.#refuse("~ needs a shell: write out the folder");
-    else if (char === "{" && /^[^\s]*(,|\.\.)[^\s]*\}/.test(this.#text.slice(this.#at))) throw this.#refuse("{…} needs a shell: quote it, or write it out");
-    else this.#word = (this.#word ?? "") + char;
-  }
-
-  #escape(): void {
-    const next = this.#text[this.#at++];
-    if (next === undefined) throw this.#refuse("the text ends in a backslash");
-    if (next !== "\n") this.#word = (this.#word ?? "") + next;
-  }
-
-  #singleQuotes(): void {
-    const end = this.#text.indexOf("'", this.#at);
-    if (end < 0) throw this.#refuse("a single quote is never closed");
-    this.#word = (this.#word ?? "") + this.#text.slice(this.#at, end);
-    this.#at = end + 1;
-  }
-
-  #doubleQuotes(): void {
-    const start = this.#at;
-    let word = this.#word ?? "";
+  read(): ScriptCommand {
+    const lexer = this.#lexer;
     for (;;) {
-      const char = this.#text[this.#at++];
-      if (char === undefined) {
-        this.#at = start;
-        throw this.#refuse("a double quote is never closed");
-      }
-      if (char === '"') break;
-      if ("$`".includes(char)) throw this.#refuse(`${char} needs a shell: write out what it stands for`);
-      word += char === "\\" ? this.#escapeInQuotes() : char;
+      lexer.skipBlanks();
+      if (lexer.isAtEnd) break;
+      if (lexer.take(/[\n;]/) !== undefined) continue;
+      const isHarmless = this.#command();
+      lexer.skipBlanks();
+      // What changes nothing works, or the script would not come to its command.
+      if (isHarmless && lexer.take(/&&|\|\|[ \t]*(exit|return)([ \t]+\d+)?(?=[ \t]*[\n;]|[ \t]*$)/) !== undefined) continue;
+      if (lexer.take(/&[ \t]*(?=\n|$)/) !== undefined) continue;
+      this.#refuseOperator();
     }
-    this.#word = word;
+    return { words: this.#theOne(), folder: this.#where, notes: this.#notes };
   }
 
-  /** Inside double quotes a backslash is itself, unless one of these follows. */
-  #escapeInQuotes(): string {
-    const next = this.#text[this.#at] ?? "";
-    if (next === "" || !'$`"\\\n'.includes(next)) return "\\";
-    this.#at++;
-    return next === "\n" ? "" : next;
+  #refuseOperator(): void {
+    const operator = this.#lexer.take(/[|&<>()]/);
+    if (operator === undefined) return;
+    this.#lexer.at--;
+    const kept = "<>".includes(operator) ? "; start keeps what QEMU writes" : "";
+    throw this.#lexer.refuse(`${operator} needs a shell: only one plain command is read${kept}`);
   }
 
-  #comment(): void {
-    const end = this.#text.indexOf("\n", this.#at);
-    this.#at = end < 0 ? this.#text.length : end;
+  /** Reads one command up to its end. True when it changes nothing about another one. */
+  #command(): boolean {
+    const lexer = this.#lexer;
+    const { line } = lexer;
+    const isAssigned = this.#assignments();
+    const words: string[] = [];
+    let isKeyword = false;
+    for (let first = true; ; first = false) {
+      lexer.skipBlanks();
+      const word = lexer.word();
+      if (word === undefined) break;
+      words.push(...word.fields);
+      if (first && word.plain && KEYWORDS.has(words[0] ?? "")) isKeyword = true;
+      if (first && word.plain && /^(export|readonly)$/.test(words[0] ?? "")) return this.#exported(words[0] ?? "", line);
+    }
+    if (words.length === 0) return true;
+    if (isKeyword) throw lexer.refuse(`${words[0]} needs a shell: only one plain command is read`, line);
+    if (isAssigned.length > 0) {
+      throw lexer.refuse(`${isAssigned.join(", ")} is set for ${JSON.stringify(words[0])} alone, and a launch config has no environment: take it out, and set it where qmpctl start is called`, line);
+    }
+    if (words[0] === "cd") return this.#changesFolder(words.slice(1), line);
+    if (HARMLESS.test(words.join(" "))) return true;
+    this.#commands.push({ line, words });
+    if (this.#commands.length === 1 || isSurelyQemu(words[words[0] === "exec" ? 1 : 0] ?? "")) this.#where = this.#folder;
+    return false;
   }
 
-  #endWord(): void {
-    if (this.#word !== undefined) this.#words.push(this.#word);
-    this.#word = undefined;
+  /** Reads `NAME=value`, `NAME+=value` and `NAME=(words)`; gives the names. They count from here on. */
+  #assignments(): readonly string[] {
+    const lexer = this.#lexer;
+    const names: string[] = [];
+    for (;;) {
+      lexer.skipBlanks();
+      const { line } = lexer;
+      const found = lexer.assignment();
+      if (found === undefined) return names;
+      if (["PATH", "IFS", "PWD"].includes(found.name)) throw lexer.refuse(`${found.name} is set, which decides how the rest is read: write out what follows from it`, line);
+      names.push(found.name);
+      const old = lexer.variables.get(found.name);
+      if (lexer.take(/\(/) !== undefined) lexer.variables.set(found.name, [...(found.adds && old !== undefined ? [old].flat() : []), ...this.#list()]);
+      else if (typeof old === "object") throw lexer.refuse(`${found.name} is a list: add to it as ${found.name}+=(…)`, line);
+      else lexer.variables.set(found.name, (found.adds ? (old ?? "") : "") + (lexer.word(true)?.fields[0] ?? ""));
+    }
   }
 
-  #endCommand(): void {
-    this.#endWord();
-    this.#commands.push(this.#words);
-    this.#words = [];
+  /** The words of an array, up to its closing bracket. */
+  #list(): readonly string[] {
+    const lexer = this.#lexer;
+    const { line } = lexer;
+    const words: string[] = [];
+    for (;;) {
+      lexer.skipBlanks();
+      if (lexer.take(/\n/) !== undefined) continue;
+      if (lexer.take(/\)/) !== undefined) return words;
+      const word = lexer.word();
+      if (lexer.isAtEnd && word === undefined) throw lexer.refuse("a list is never closed", line);
+      if (word === undefined) this.#refuseOperator();
+      if (word === undefined) throw lexer.refuse("; is in a list", line);
+      words.push(...word.fields);
+    }
   }
 
-  #refuse(why: string): UsageError {
-    return refusal(why, this.#text.slice(0, this.#at).split("\n").length, this.#text);
+  /** `export NAME…`: a launch config has no environment. */
+  #exported(verb: string, line: number): boolean {
+    const lexer = this.#lexer;
+    for (;;) {
+      const names = this.#assignments();
+      const word = names.length > 0 ? undefined : lexer.word();
+      const told = [...names, ...(word?.fields ?? [])];
+      if (told.length === 0) return true;
+      if (!told.every((name) => /^[A-Za-z_]\w*$/.test(name))) throw lexer.refuse(`${verb} ${told.join(" ")}: can't be read`, line);
+      if (verb === "export") this.#notes.push(`line ${line}, export ${told.join(" ")}: a launch config has no environment; set it where qmpctl start is called, where QEMU needs it`);
+    }
   }
-}
 
-function refusal(why: string, line: number, text: string): UsageError {
-  return new UsageError(`command line, line ${line}: ${why}`, { value: text, expected: "one QEMU command, as a script has it" });
+  #changesFolder(words: readonly string[], line: number): boolean {
+    const [folder, more] = words.filter((word) => word !== "--" && word !== "-P");
+    if (folder === undefined || more !== undefined || folder.startsWith("-") || folder === "") throw this.#lexer.refuse(`cd ${words.join(" ")} needs a shell: write out the folder`, line);
+    this.#folder = folder.startsWith("/") ? folder : fromFolder(this.#folder, folder);
+    this.#lexer.variables.set("PWD", this.#folder);
+    return true;
+  }
+
+  #theOne(): readonly string[] {
+    const [first, second] = this.#commands;
+    if (first === undefined) throw this.#lexer.refuse("no command is in it", 1);
+    if (second !== undefined) throw this.#refuseMore(second);
+    return first.words[0] === "exec" || first.words[0] === "command" ? first.words.slice(1) : first.words;
+  }
+
+  #refuseMore(second: Command): UsageError {
+    const programs = this.#commands.map(({ words }) => words[["exec", "command"].includes(words[0] ?? "") ? 1 : 0] ?? "");
+    const other = this.#commands[programs.findIndex((program) => !isSurelyQemu(program))];
+    const [{ line, words }, which] = other === undefined || !programs.some(isSurelyQemu) ? [second, "a second"] : [other, other === second ? "a second" : "another"];
+    const isRest = words[0]?.startsWith("-") === true ? ": the line before it does not go on (a backslash has to be its very last character, and a comment ends it)" : "";
+    return this.#lexer.refuse(`${which} command, ${JSON.stringify(shorten(words.join(" ")))}, is in it${isRest}`, line);
+  }
 }
 
 function shorten(text: string): string {

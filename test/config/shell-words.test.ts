@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { readShellWords } from "../../src/config/shell-words.ts";
+import { readScript, readShellWords } from "../../src/config/shell-words.ts";
 import { UsageError } from "../../src/errors.ts";
 import { randomFrom } from "./random.ts";
 import { pick } from "./random-json.ts";
@@ -51,21 +51,87 @@ describe("readShellWords", () => {
   });
 
   test("reads as the shell itself does, whatever it does not refuse", () => {
-    let read = 0;
-    for (let seed = 0; seed < 400; seed++) {
-      const random = randomFrom(seed);
-      const line = `x${Array.from({ length: 12 }, () => pick(random, [" ", "a", "'", '"', "\\", "\\\n", "\t", "#", "é", "{", "}", "=", "~", "''"])).join("")}`;
-      let words: readonly string[];
-      try {
-        words = readShellWords(line);
-      } catch {
-        continue;
-      }
-      const program = "for word; do printf '%s\\0' \"$word\"; done";
-      const shells = execFileSync("sh", ["-c", `set -- ${line}\n${program}`]).toString().split("\0").slice(0, -1);
-      expect(words, `seed ${seed}: ${JSON.stringify(line)}`).toEqual(shells);
-      read++;
+    expect(compared("sh", (random) => `show x${Array.from({ length: 12 }, () => pick(random, [" ", "a", "'", '"', "\\", "\\\n", "\t", "#", "é", "{", "}", "=", "~", "''"])).join("")}`)).toBeGreaterThan(50);
+  });
+
+  test("reads what a script sets itself as bash does", () => {
+    const pieces = ["$A", '"$A"', "${A}x", '"${A} y"', '"${L[@]}"', "${L[@]}", 'p"${L[@]}"q', "$L", "'$A'", "w", "\\\n ", "$B$A", '"$@"', "\\$A", 'a"$B"'];
+    const lines = ["A=1", "A='a b'", "A=' c '", 'A="$A d"', "A=", "A+=z", "B=$A", "L=(x 'y z' \"$A\")", "L+=($A # why\n 'last')", "L=()", "set -e", "# nothing", "true && A=t", "export A"];
+    const script = (random: () => number): string => ["A=0 B=b L=(l)", ...Array.from({ length: 4 }, () => pick(random, lines)), `show ${Array.from({ length: 5 }, () => pick(random, pieces)).join(" ")}`].join("\n");
+    expect(compared("bash", script)).toBeGreaterThan(300);
+  });
+});
+
+/** Reads random texts and lets a shell run them: both have to come to the same words. Gives how many were not refused. */
+function compared(shell: string, write: (random: () => number) => string): number {
+  let read = 0;
+  for (let seed = 0; seed < 400; seed++) {
+    const text = write(randomFrom(seed));
+    let words: readonly string[];
+    try {
+      words = readShellWords(text);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UsageError);
+      continue;
     }
-    expect(read).toBeGreaterThan(50);
+    const shells = execFileSync(shell, ["-c", `show() { printf '%s\\0' show "$@"; }\n${text}`]).toString().split("\0").slice(0, -1);
+    expect(words, `seed ${seed}: ${JSON.stringify(text)}`).toEqual(shells);
+    read++;
+  }
+  return read;
+}
+
+describe("a script", () => {
+  const place = { own: "/s", real: "/r" };
+  const read = (text: string) => readScript(text, "/w", place);
+
+  test.each([
+    ["DISK=d.img\nqemu -hda $DISK", ["qemu", "-hda", "d.img"], "/w"],
+    ['ARGS=(-m 1G\n  -hda "a b" # the disk\n)\nARGS+=(-smp 2)\nexec qemu "${ARGS[@]}" "$@"', ["qemu", "-m", "1G", "-hda", "a b", "-smp", "2"], "/w"],
+    ['OPTS="-m 1G -smp 2"\nqemu $OPTS', ["qemu", "-m", "1G", "-smp", "2"], "/w"],
+    ["cd images\nqemu", ["qemu"], "/w/images"],
+    ["cd /x && exec qemu", ["qemu"], "/x"],
+    ["cd .. || exit 1\nqemu", ["qemu"], "/"],
+    ['cd "$(dirname "$0")"\nqemu', ["qemu"], "/s"],
+    ['cd -- "$(dirname -- "${BASH_SOURCE[0]}")" || exit\nqemu', ["qemu"], "/s"],
+    ['HERE="$(cd "$(dirname "$0")" >/dev/null 2>&1 && pwd)"\nqemu -hda "$HERE/d"', ["qemu", "-hda", "/s/d"], "/w"],
+    ['HERE=$(dirname "$(readlink -f "$0")")\nqemu -hda $HERE/d', ["qemu", "-hda", "/r/d"], "/w"],
+    ["qemu -hda ${0%/*}/d", ["qemu", "-hda", "/s/d"], "/w"],
+    ["cd b\nqemu -hda $PWD/d\ncd c\nexit 0", ["qemu", "-hda", "/w/b/d"], "/w/b"],
+  ])("%j is read", (text, words, folder) => {
+    expect(read(text)).toEqual({ words, folder, notes: [] });
+  });
+
+  test.each([
+    ["a=1\n\nmkdir -p x\nqemu-system-x86_64", 'line 3: another command, "mkdir -p x", is in it'],
+    ["qemu-system-x86_64\nrm x\n", 'line 2: a second command, "rm x", is in it'],
+    ["qemu -m 1G \\ # memory\n  -smp 2", 'line 2: a second command, "-smp 2", is in it: the line before it does not go on'],
+    ["\nf() {\nqemu\n}", "line 2: ( needs a shell"],
+    ["qemu\nif true; then x; fi", "line 2: if needs a shell"],
+    ["for x in a b; do qemu; done", "line 1: for needs a shell"],
+    ["cat > f <<EOF\nx\nEOF\nqemu", "line 1: > needs a shell"],
+    ["A=1\nqemu -m $B", "line 2: $B: $ needs a shell, and no line before says what it stands for"],
+    ["A=${B:-1}\nqemu", "line 1: $ needs a shell"],
+    ["A=$(nproc)\nqemu -smp $A", "line 1: $ needs a shell"],
+    ["A='*.img'\nqemu -hda $A", "line 2: \"*.img\" stands for file names"],
+    ["PATH=/opt:/bin\nqemu", "line 1: PATH is set"],
+    ["IFS=,\nqemu", "line 1: IFS is set"],
+    ["qemu -drive file=~/d", "line 1: ~ needs a shell"],
+    ["qemu ~user/d", "line 1: ~ needs a shell"],
+    ["A=x:~/y\nqemu", "line 1: ~ needs a shell"],
+    ["SDL=1 qemu", 'line 1: SDL is set for "qemu" alone'],
+    ["cd \"$HOME\"\nqemu", "line 1: $HOME"],
+    ["cd\nqemu", "line 1: cd  needs a shell"],
+    ["A=(x\nqemu", "line 1: a list is never closed"],
+    ["qemu 2> log", "line 1: > needs a shell: only one plain command is read; start keeps what QEMU writes"],
+    ["qemu &\nsleep 1", 'line 2: a second command, "sleep 1", is in it'],
+    ["false || qemu", "line 1: | needs a shell"],
+  ])("%j is refused, with its line and the way out", (text, message) => {
+    expect(() => read(text)).toThrow(message);
+    expect(() => read(text)).toThrow("or run it, then adopt what it starts: qmpctl define --pid PID");
+  });
+
+  test("says that it has no environment where one is exported", () => {
+    expect(read("export A=1\nexport A B\nqemu $A")).toMatchObject({ words: ["qemu", "1"], notes: [expect.stringContaining("line 1, export A:"), expect.stringContaining("line 2, export A:"), expect.stringContaining("line 2, export B:")] });
   });
 });

@@ -1,18 +1,15 @@
 import { lstat, rm } from "node:fs/promises";
 import { fromCommandLine } from "../../config/command-line.ts";
 import { editJson } from "../../config/edit.ts";
-import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
 import type { Mark } from "../../config/mark.ts";
 import { runtimePaths, type StatePaths, statePaths } from "../../config/runtime.ts";
-import { readSafely } from "../../config/safe-file.ts";
-import { readShellWords } from "../../config/shell-words.ts";
 import { createConfig, listNames, readConfig, removeConfig, type Stored } from "../../config/store.ts";
 import { randomUuid } from "../../digest.ts";
-import { HostError, isErrorCode, UsageError } from "../../errors.ts";
+import { isErrorCode, UsageError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
-import { type Process, processAt } from "../../host/processes.ts";
+import type { Process } from "../../host/processes.ts";
 import { StateError } from "../errors.ts";
-import { isQemu, readWords } from "../machine/command-line.ts";
+import { readWords } from "../machine/command-line.ts";
 import { findMachine } from "../machine/find.ts";
 import { isInUse } from "../machine/find-address.ts";
 import { forgetMachine, LOCK_TIMEOUT, lockMachine, openBooks } from "../machine/lock.ts";
@@ -20,33 +17,21 @@ import { isSameFile, isSamePlace, machineIdOf } from "../machine/machine-id.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { refuseUnresolved, sweep } from "../unresolved.ts";
+import { type Definition, type DefineSource, readSource } from "./source.ts";
 
-/**
- * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words,
- * or the command line of a process that runs.
- */
-export type DefineSource = { readonly file: string } | { readonly argv: readonly string[] } | { readonly pid: number };
+export type { DefineSource } from "./source.ts";
 
 /** Options of `define`. */
 export interface DefineOptions extends DomainOptions {
   /** The domain's name, where the source has none or another. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Put it in the place of a config that is there already. */
-  readonly replace?: boolean;
-}
-
-/** A config read from a source, and what was taken out or moved on the way. */
-interface Definition {
-  readonly text: string;
-  readonly config: LaunchConfig;
-  readonly notes: readonly string[];
-  /** The process that it is the command line of, which it adopts. */
-  readonly process?: Process;
+  readonly replace?: boolean | undefined;
 }
 
 /** Defines a domain: its config is checked, and written into the config folder under its name. Gives the name and what is to be told. */
 export async function defineDomain(source: DefineSource, options: DefineOptions): Promise<{ readonly place: Place; readonly notes: readonly string[] }> {
-  const drafted = await withOwnMonitor(await read(source, options.name), options);
+  const drafted = await withOwnMonitor(await readSource(source, options.name), options);
   const place = await placeOf(drafted.config.name, options);
   const { config } = place;
   if (config === null) throw new UsageError(`name ${JSON.stringify(drafted.config.name)}: reads as a monitor's address`, { value: drafted.config.name, expected: "a name" });
@@ -77,31 +62,6 @@ async function lockFor(place: Place, old: Stored | undefined, books: StatePaths)
     await held[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-async function read(source: DefineSource, name: string | undefined): Promise<Definition> {
-  if ("argv" in source) return fromCommandLine(source.argv, named(name));
-  if ("pid" in source) return ofProcess(source.pid, name);
-  const { text } = await readSafely(source.file);
-  if (!text.trimStart().startsWith("{")) return fromCommandLine(readShellWords(text), named(name));
-  const config = parseLaunchConfig(text, source.file);
-  if (name !== undefined && name !== config.name) {
-    throw new UsageError(`name ${JSON.stringify(name)}: the config in ${source.file} names itself ${JSON.stringify(config.name)}`, { value: name, expected: "the same name, or none" });
-  }
-  return { text, config, notes: [] };
-}
-
-function named(name: string | undefined): { readonly name?: string } {
-  return name === undefined ? {} : { name };
-}
-
-async function ofProcess(pid: number, name: string | undefined): Promise<Definition> {
-  const process = await processAt(pid);
-  if (process === undefined) throw new HostError(`process ${pid}: there is none, or its command line can't be read`);
-  if (!isQemu(process.argv) && readWords(process.argv).monitors.length === 0) {
-    throw new UsageError(`process ${pid}: it is ${JSON.stringify(process.argv[0] ?? "")}, not a QEMU`, { value: pid, expected: "the pid of a QEMU: pgrep -a qemu lists them" });
-  }
-  return { ...fromCommandLine(process.argv, named(name)), process };
 }
 
 /**

@@ -42,6 +42,11 @@ function programAt(argv: readonly string[], emulator?: string): number | undefin
   return undefined;
 }
 
+/** The words of a QEMU from its own program on: what an interpreter, or the dynamic linker, is called with stands before it. */
+export function qemuWords(argv: readonly string[]): readonly string[] {
+  return argv.slice(programAt(argv) ?? 0);
+}
+
 /** Options of such programs whose value is the next word. */
 const WITH_VALUE = /^(--[^=]+|-[rIoOCWX])$/;
 

@@ -1,0 +1,233 @@
+import { UsageError } from "../errors.ts";
+
+/** What is known of a script beside its text. */
+export interface ScriptPlace {
+  /** The folder that it is in, and the one that it really is in, where a link leads to it; absolute. */
+  readonly own: string;
+  readonly real: string;
+}
+
+/** What a script has set so far: a list of words is an array. */
+export type Variables = Map<string, string | readonly string[]>;
+
+/** The words that one word of a script stands for: none, one or several. `plain`: nothing in it was quoted or expanded. */
+export interface Fields {
+  readonly fields: readonly string[];
+  readonly plain: boolean;
+}
+
+const S0 = String.raw`"?(?:\$0|\$\{0\}|\$BASH_SOURCE|\$\{BASH_SOURCE(?:\[0\])?\})"?`;
+const DIRNAME = String.raw`(?:\$\([ \t]*dirname[ \t]+(?:--[ \t]+)?${S0}[ \t]*\)|\$\{0%/\*\})`;
+const QUIET = String.raw`(?:[ \t]*(?:>|&>)[ \t]*/dev/null)?(?:[ \t]*2>(?:&1|[ \t]*/dev/null))?`;
+/** How scripts ask for the folder that they are in. */
+const OWN_FOLDER: readonly (readonly [RegExp, keyof ScriptPlace])[] = [
+  [new RegExp(String.raw`\$\([ \t]*cd[ \t]+(?:-P[ \t]+|--[ \t]+)*"?${DIRNAME}"?${QUIET}[ \t]*(?:&&|;)[ \t]*pwd(?:[ \t]+-P)?[ \t]*\)`, "y"), "own"],
+  [new RegExp(String.raw`\$\([ \t]*dirname[ \t]+(?:--[ \t]+)?"?\$\([ \t]*(?:readlink[ \t]+-f|realpath)[ \t]+(?:--[ \t]+)?${S0}[ \t]*\)"?[ \t]*\)`, "y"), "real"],
+  [new RegExp(DIRNAME, "y"), "own"],
+];
+
+/** Reads the words of a shell's text one after another. What takes a shell to be known is refused, with its line. */
+export class ShellLexer {
+  readonly #text: string;
+  readonly #place: ScriptPlace | undefined;
+  readonly variables: Variables = new Map();
+  at = 0;
+
+  constructor(text: string, place: ScriptPlace | undefined) {
+    this.#text = text.replaceAll("\r\n", "\n");
+    this.#place = place;
+  }
+
+  get line(): number {
+    return this.#text.slice(0, this.at).split("\n").length;
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.#text.length;
+  }
+
+  /** What comes next, where it fits; it is passed over. */
+  take(form: RegExp): string | undefined {
+    const sticky = new RegExp(form.source, "y");
+    sticky.lastIndex = this.at;
+    const [found] = sticky.exec(this.#text) ?? [];
+    if (found !== undefined) this.at += found.length;
+    return found;
+  }
+
+  /** Passes over blanks, lines that go on, and a comment. */
+  skipBlanks(): void {
+    while (this.take(/[ \t]+|\\\n/) !== undefined);
+    if (this.#text[this.at] === "#") this.take(/[^\n]*/);
+  }
+
+  /** `NAME=` or `NAME+=` in front of a value. */
+  assignment(): { readonly name: string; readonly adds: boolean } | undefined {
+    const found = this.take(/[A-Za-z_]\w*\+?=/);
+    return found === undefined ? undefined : { name: found.replace(/\+?=$/, ""), adds: found.endsWith("+=") };
+  }
+
+  /** The next word, up to a blank or an operator. A value, behind `NAME=`, is never split. */
+  word(isValue = false): Fields | undefined {
+    const word = new WordBuilder(isValue);
+    const start = this.at;
+    for (;;) {
+      const char = this.#text[this.at];
+      if (char === undefined || " \t\n;&|<>()".includes(char)) break;
+      this.at++;
+      if (char === "\\") this.#escape(word);
+      else if (char === "'") this.#singleQuotes(word);
+      else if (char === '"') this.#doubleQuotes(word);
+      else if (char === "$" || char === "`") this.#expansion(char, word, false);
+      else word.addPlain(this.#literal(char, word, isValue));
+    }
+    return this.at === start ? undefined : { fields: word.end(), plain: word.isPlain };
+  }
+
+  refuse(why: string, line: number = this.line): UsageError {
+    return new UsageError(`command line, line ${line}: ${why}; or run it, then adopt what it starts: qmpctl define --pid PID`, { value: this.#text, expected: "one QEMU command, as a script has it" });
+  }
+
+  #literal(char: string, word: WordBuilder, isValue: boolean): string {
+    if ("*?[".includes(char) && !isValue) throw this.refuse(`${char} stands for file names in a shell: quote it, or write them out`);
+    // Some shells expand it behind `NAME=` and `:` too.
+    const isFolder = word.isEmpty || (word.isPlain && /^([A-Za-z_]\w*=|[A-Za-z_]\w*=.*:)$/s.test(word.text)) || (isValue && /:$/.test(word.text));
+    if (char === "~" && isFolder) throw this.refuse("~ needs a shell: write out the folder");
+    if (char === "{" && !isValue && /^[^\s]*(,|\.\.)[^\s]*\}/.test(this.#text.slice(this.at))) throw this.refuse("{…} needs a shell: quote it, or write it out");
+    return char;
+  }
+
+  #escape(word: WordBuilder): void {
+    const next = this.#text[this.at++];
+    if (next === undefined) throw this.refuse("the text ends in a backslash");
+    if (next !== "\n") word.addQuoted(next);
+  }
+
+  #singleQuotes(word: WordBuilder): void {
+    const end = this.#text.indexOf("'", this.at);
+    if (end < 0) throw this.refuse("a single quote is never closed");
+    word.addQuoted(this.#text.slice(this.at, end));
+    this.at = end + 1;
+  }
+
+  #doubleQuotes(word: WordBuilder): void {
+    const start = this.at;
+    const lists = word.lists;
+    let isEmpty = true;
+    for (;;) {
+      const char = this.#text[this.at++];
+      if (char === undefined) {
+        this.at = start;
+        throw this.refuse("a double quote is never closed");
+      }
+      if (char === '"') break;
+      if (char === "$" || char === "`") this.#expansion(char, word, true);
+      else word.addQuoted(char === "\\" ? this.#escapeInQuotes() : char);
+      isEmpty = false;
+    }
+    // An empty pair of quotes is an empty word; "$@" of nothing is none.
+    if (isEmpty || lists === word.lists) word.addQuoted("");
+  }
+
+  /** Inside double quotes a backslash is itself, unless one of these follows. */
+  #escapeInQuotes(): string {
+    const next = this.#text[this.at] ?? "";
+    if (next === "" || !'$`"\\\n'.includes(next)) return "\\";
+    this.at++;
+    return next === "\n" ? "" : next;
+  }
+
+  #expansion(char: string, word: WordBuilder, isQuoted: boolean): void {
+    const value = char === "`" ? undefined : this.#known();
+    if (value === undefined) throw this.refuse(`${char} needs a shell: write out what it stands for`);
+    if (typeof value !== "string") word.addList(value, isQuoted);
+    else if (isQuoted) word.addQuoted(value);
+    else if (/[*?[]/.test(value)) throw this.refuse(`${JSON.stringify(value)} stands for file names in a shell where it is not quoted: put "…" around it`);
+    else word.addSplit(value);
+  }
+
+  /** What stands behind a `$`, where it is known for certain. */
+  #known(): string | readonly string[] | undefined {
+    const dollar = this.at - 1;
+    for (const [form, which] of this.#place === undefined ? [] : OWN_FOLDER) {
+      form.lastIndex = dollar;
+      const [found] = form.exec(this.#text) ?? [];
+      if (found === undefined) continue;
+      this.at = dollar + found.length;
+      return this.#place?.[which];
+    }
+    // Run without arguments, it has none.
+    if (this.take(/[@*]|\{[@*]\}/) !== undefined) return [];
+    const all = this.take(/\{[A-Za-z_]\w*\[[@*]\]\}/);
+    const name = (all ?? this.take(/[A-Za-z_]\w*|\{[A-Za-z_]\w*\}/))?.replace(/[{}]|\[.*/g, "");
+    if (name === undefined) return undefined;
+    const value = this.variables.get(name);
+    if (value === undefined) throw this.refuse(`$${name}: $ needs a shell, and no line before says what it stands for: write it out`);
+    if (all !== undefined) return typeof value === "string" ? [value] : value;
+    return typeof value === "string" ? value : value[0];
+  }
+}
+
+/** One word as it comes together from plain, quoted and expanded text. */
+class WordBuilder {
+  readonly #isValue: boolean;
+  readonly #fields: string[] = [];
+  #current: string | undefined;
+  isPlain = true;
+  /** How many lists were put in. */
+  lists = 0;
+
+  constructor(isValue: boolean) {
+    this.#isValue = isValue;
+  }
+
+  get isEmpty(): boolean {
+    return this.#current === undefined && this.#fields.length === 0;
+  }
+
+  get text(): string {
+    return this.#current ?? "";
+  }
+
+  addPlain(text: string): void {
+    this.#current = this.text + text;
+  }
+
+  addQuoted(text: string): void {
+    this.isPlain = false;
+    this.#current = this.text + text;
+  }
+
+  /** Unquoted, so it is split where blanks are. */
+  addSplit(text: string): void {
+    if (this.#isValue) return this.addQuoted(text);
+    this.isPlain = false;
+    const [first = "", ...more] = text.split(/[ \t\n]+/);
+    if (first !== "") this.#current = this.text + first;
+    for (const each of more) {
+      this.#close();
+      if (each !== "") this.#current = each;
+    }
+  }
+
+  addList(list: readonly string[], isQuoted: boolean): void {
+    this.isPlain = false;
+    this.lists++;
+    const items = isQuoted && this.#isValue ? [list.join(" ")] : list;
+    for (const [position, item] of items.entries()) {
+      if (position > 0) this.#close();
+      if (isQuoted) this.addQuoted(item);
+      else this.addSplit(item);
+    }
+  }
+
+  end(): readonly string[] {
+    this.#close();
+    return this.#fields;
+  }
+
+  #close(): void {
+    if (this.#current !== undefined) this.#fields.push(this.#current);
+    this.#current = undefined;
+  }
+}

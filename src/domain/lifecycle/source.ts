@@ -1,0 +1,162 @@
+import { readFile, realpath } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { type Anchored, anchor } from "../../config/anchor.ts";
+import { fromCommandLine } from "../../config/command-line.ts";
+import { ConfigError } from "../../config/config-error.ts";
+import { isQemuVersion, isSurelyQemu, nameOf, whyNoEmulator } from "../../config/emulator.ts";
+import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
+import { readSafely } from "../../config/safe-file.ts";
+import { readScript } from "../../config/shell-words.ts";
+import { HostError, messageOf, UsageError } from "../../errors.ts";
+import { findProcesses, folderOfProcess, type Process, processAt, programOf } from "../../host/processes.ts";
+import { findProgram } from "../../host/programs.ts";
+import { versionOf } from "../../host/version.ts";
+import { isQemu, qemuWords, readWords } from "../machine/command-line.ts";
+
+/**
+ * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words,
+ * or the command line of a process that runs. Relative paths of a script or of words are meant from `folder`, as a shell would that runs them: the working folder, where
+ * nothing is said; those of a process from its own.
+ */
+export type DefineSource = { readonly file: string; readonly folder?: string } | { readonly argv: readonly string[]; readonly folder?: string } | { readonly pid: number };
+
+/** A config read from a source, and what was taken out or moved on the way. */
+export interface Definition {
+  readonly text: string;
+  readonly config: LaunchConfig;
+  readonly notes: readonly string[];
+  /** The process that it is the command line of, which it adopts, and its words as they were read. */
+  readonly process?: Process;
+}
+
+/**
+ * Reads a source. Nothing of it is run, but a program whose name is not one of QEMU's, for its `--version`.
+ *
+ * @throws UsageError for what is no QEMU's command line; ConfigError; HostError where there is no such process
+ */
+export async function readSource(source: DefineSource, name: string | undefined): Promise<Definition> {
+  const called = name === undefined ? {} : { name };
+  if ("pid" in source) return ofProcess(source.pid, called);
+  const folder = await realpath(source.folder ?? ".");
+  if ("argv" in source) return fromWords(source.argv, folder, called);
+  const { text } = await readSafely(source.file).catch((error: unknown) => {
+    if (error instanceof ConfigError && error.problem === "missing") throw new ConfigError(source.file, "missing", "there is no such file; give a launch config, or a script with one QEMU command in it", { cause: error });
+    throw error;
+  });
+  if (!text.trimStart().startsWith("{")) return fromScript(text, source.file, folder, called);
+  const config = parseLaunchConfig(text, source.file);
+  if (name !== undefined && name !== config.name) {
+    throw new UsageError(`name ${JSON.stringify(name)}: the config in ${source.file} names itself ${JSON.stringify(config.name)}`, { value: name, expected: "the same name, or none" });
+  }
+  return { text, config, notes: [] };
+}
+
+interface Called {
+  readonly name?: string;
+}
+
+async function fromScript(text: string, file: string, folder: string, called: Called): Promise<Definition> {
+  const own = resolve(dirname(file));
+  const { words, notes, folder: where } = readScript(text, folder, { own, real: dirname(await realpath(file)) });
+  const made = await fromWords(words, where, called);
+  return { ...made, notes: [...notes, ...made.notes] };
+}
+
+/** Words as they are typed: nothing of them has to be running. */
+async function fromWords(argv: readonly string[], folder: string, called: Called): Promise<Definition> {
+  const damaged = argv.find((word) => word.includes("\ufffd"));
+  if (damaged !== undefined) throw notUtf8(`command line: ${JSON.stringify(damaged)}`);
+  const anchored = anchor(argv, folder);
+  await mustBeQemu(anchored.argv);
+  return noted(fromCommandLine(anchored.argv, called), anchored, folder);
+}
+
+/** @throws UsageError where a command line begins with something else than a QEMU */
+async function mustBeQemu(argv: readonly string[]): Promise<void> {
+  const [emulator = ""] = argv;
+  const expected = "a command line that begins with QEMU's own program, as qemu-system-x86_64";
+  const why = whyNoEmulator(argv);
+  if (why !== undefined) throw new UsageError(`command line: ${why}`, { value: emulator, expected });
+  if (isSurelyQemu(emulator)) return;
+  const program = findProgram(emulator);
+  const said = "path" in program ? await versionOf(program.path) : null;
+  if (said !== null && isQemuVersion(said)) return;
+  const reason = "why" in program ? program.why : `its --version does not say "QEMU emulator version"`;
+  throw new UsageError(`command line: it begins with ${JSON.stringify(emulator)}, which is not known as a QEMU by its name, and ${reason}`, { value: emulator, expected });
+}
+
+function noted(made: Definition, { relative }: Anchored, folder: string): Definition {
+  if (relative.length === 0) return made;
+  return { ...made, notes: [...made.notes, `relative paths are meant from ${folder}, and are absolute now: ${[...new Set(relative)].join(", ")}`] };
+}
+
+async function ofProcess(pid: number, called: Called): Promise<Definition> {
+  const process = await processAt(pid);
+  if (process === undefined) throw new HostError(`process ${pid}: there is none, or its command line can't be read`);
+  if (!(await runsQemu(process))) throw await notQemu(process);
+  await mustBeText(pid);
+  const words = qemuWords(process.argv);
+  const folder = await folderOfProcess(pid);
+  const program = await emulatorOf(process, words[0] ?? "", folder ?? "/");
+  const anchored = anchor([program, ...words.slice(1)], folder ?? "/");
+  if (anchored.relative.length > 0) mustBeThere(process, folder, anchored.relative);
+  return { ...noted(fromCommandLine(anchored.argv, called), anchored, folder ?? "/"), process: { ...process, argv: anchored.argv } };
+}
+
+/** What relative paths are meant from. @throws HostError where that is not known */
+function mustBeThere({ pid, uid }: Process, folder: string | undefined, relative: readonly string[]): void {
+  const why = folder === undefined ? `can't be read; run this as user ${uid}, whom it belongs to` : folder.endsWith(" (deleted)") ? "is gone" : undefined;
+  if (why !== undefined) throw new HostError(`process ${pid}: relative paths are on its command line (${relative.join(", ")}), and the folder that they are meant from (/proc/${pid}/cwd) ${why}`);
+}
+
+/** By its name, or else by what its program says of itself. */
+async function runsQemu({ pid, argv }: Process): Promise<boolean> {
+  const program = await programOf(pid);
+  if (isSurelyQemu(qemuWords(argv)[0] ?? "") || (program !== undefined && isSurelyQemu(program))) return true;
+  // What has nothing of QEMU about it is not even asked.
+  if (!isQemu(argv) && readWords(argv).monitors.length === 0) return false;
+  const said = program === undefined ? null : await versionOf(program);
+  return program === undefined ? isQemu(argv) : (said !== null && isQemuVersion(said)) || isScript(program);
+}
+
+/** A program that runs what somebody wrote: the emulator is then the script, whose name is what there is to go by. */
+function isScript(program: string): boolean {
+  return /^(node|(ba|da|z|k)?sh|python[\d.]*|perl)$/.test(nameOf(program));
+}
+
+async function notQemu({ pid, argv }: Process): Promise<UsageError> {
+  const [child] = (await findProcesses((text) => /qemu|kvm/i.test(text))).filter((other) => other.parent === pid && isQemu(other.argv));
+  const meant = child === undefined ? "" : `; it runs one: qmpctl define --pid ${child.pid}`;
+  return new UsageError(`process ${pid}: it is ${JSON.stringify(argv[0] ?? "")}, not a QEMU${meant}`, { value: pid, expected: "the pid of a QEMU: pgrep -a qemu lists them" });
+}
+
+/** A config is UTF-8, a command line any bytes. @throws UsageError that names the word */
+async function mustBeText(pid: number): Promise<void> {
+  const bytes = await readFile(`/proc/${pid}/cmdline`).catch((cause: unknown) => {
+    throw new HostError(`process ${pid}: its command line can't be read: ${messageOf(cause)}`, {}, { cause });
+  });
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let start = 0;
+  for (let end = bytes.indexOf(0); end >= 0; start = end + 1, end = bytes.indexOf(0, start)) {
+    const word = bytes.subarray(start, end);
+    try {
+      decoder.decode(word);
+    } catch {
+      throw notUtf8(`process ${pid}: ${JSON.stringify(word.toString("latin1")).replace(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`)} of its command line`);
+    }
+  }
+}
+
+function notUtf8(what: string): UsageError {
+  return new UsageError(`${what} is no UTF-8 text, which a launch config is: give that file a name that is`, { value: what, expected: "words in UTF-8" });
+}
+
+/** The program as a config can name it: as it was called where that leads to the program that runs, since QEMU goes by the name it was called by (kvm); else that program. */
+async function emulatorOf({ pid }: Process, called: string, folder: string): Promise<string> {
+  const program = await programOf(pid);
+  const place = called.includes("/") ? resolve(folder, called) : findProgram(called);
+  const path = typeof place === "string" ? place : "path" in place ? place.path : undefined;
+  const real = path === undefined ? undefined : await realpath(path).catch(() => undefined);
+  const isIt = program === undefined || real === program || !isSurelyQemu(program);
+  return isIt ? called : program;
+}
