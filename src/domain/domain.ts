@@ -17,7 +17,7 @@ import type { Wanted } from "./transaction.ts";
 /** Options of a raw connection to a domain's monitor. */
 export interface MonitorOptions extends ReadOptions {
   /** The monitor for changes, or the second one, for those who only watch. A monitor serves one client at a time. */
-  readonly monitor?: "control" | "watch";
+  readonly monitor?: "control" | "watch" | undefined;
 }
 
 /**

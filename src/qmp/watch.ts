@@ -36,7 +36,7 @@ export interface WatchOptions<State, Name extends EventName = KnownEvent> extend
   /** Reads what events alone can't tell, after each gap. */
   readonly read?: ((session: Session) => Promise<State>) | undefined;
   /** The first and the longest pause between attempts, in milliseconds: 100 and 10000 unless told; each is twice the one before. */
-  readonly backoff?: { readonly first?: number; readonly longest?: number } | undefined;
+  readonly backoff?: { readonly first?: number | undefined; readonly longest?: number | undefined } | undefined;
   /**
    * How often the monitor is asked whether it is alive, in milliseconds: 15000 unless told, Infinity for never. A machine that stands
    * still says nothing, and so does one that has nothing to say. Needs out-of-band commands; one that is only busy is not taken for dead.

@@ -22,7 +22,7 @@ export interface Commands {
   "query-memory-devices": { arguments: NoArguments; returns: readonly replies.MemoryDevice[] };
   "query-migrate": { arguments: NoArguments; returns: replies.MigrationInfo };
   "query-acpi-ospm-status": { arguments: NoArguments; returns: readonly replies.AcpiOstInfo[] };
-  device_add: { arguments: { readonly driver: string; readonly id?: string; readonly bus?: string; readonly [option: string]: unknown }; returns: replies.Empty };
+  device_add: { arguments: { readonly driver: string; readonly id?: string | undefined; readonly bus?: string | undefined; readonly [option: string]: unknown }; returns: replies.Empty };
   /** `id`: the device's id or its QOM path. The reply says that unplugging was asked for, not that it is done. */
   device_del: { arguments: { readonly id: string }; returns: replies.Empty };
   "qom-list": { arguments: { readonly path: string }; returns: readonly replies.ObjectProperty[] };
@@ -41,7 +41,7 @@ export interface Commands {
   system_powerdown: { arguments: NoArguments; returns: replies.Empty };
   quit: { arguments: NoArguments; returns: replies.Empty };
   /** Errors of the human monitor come back as text, in a reply that counts as a success. */
-  "human-monitor-command": { arguments: { readonly "command-line": string; readonly "cpu-index"?: number }; returns: string };
+  "human-monitor-command": { arguments: { readonly "command-line": string; readonly "cpu-index"?: number | undefined }; returns: string };
 }
 
 /** Names that are typed; any other string is a command too. */

@@ -15,12 +15,12 @@ import { generic, type Refusal, refusalReply, type Request, type Said, successRe
 /** How an agent is to behave. */
 export interface AgentOptions {
   /** Commands that it knows besides `guest-ping`, `guest-sync` and `guest-sync-delimited`: gets the arguments, gives the return value, throws QmpFailure for an error. */
-  readonly answers?: Readonly<Record<string, (args: unknown) => unknown>>;
+  readonly answers?: Readonly<Record<string, (args: unknown) => unknown>> | undefined;
   /** `unix:/path` or `tcp:127.0.0.1:0`; default: a socket in a private folder. */
-  readonly address?: string;
-  readonly weather?: Pick<Weather, "chunk" | "delay" | "before" | "readRate" | "deaf">;
+  readonly address?: string | undefined;
+  readonly weather?: Pick<Weather, "chunk" | "delay" | "before" | "readRate" | "deaf"> | undefined;
   /** Whether ids come back; old agents do not know them. Default true. */
-  readonly echoIds?: boolean;
+  readonly echoIds?: boolean | undefined;
 }
 
 /** A guest agent that is none. */

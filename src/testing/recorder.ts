@@ -11,7 +11,7 @@ import type { Transcript } from "./transcript.ts";
 export interface RecordedMonitor {
   readonly name: string;
   readonly upstream: string;
-  readonly listen?: string;
+  readonly listen?: string | undefined;
 }
 
 /** What to record, and where to. */
@@ -19,17 +19,17 @@ export interface RecorderOptions {
   /** All monitors of one QEMU. */
   readonly monitors: readonly RecordedMonitor[];
   /** The file that `finish()` writes; nothing is written without one. */
-  readonly write?: string;
+  readonly write?: string | undefined;
   /** The `# key: value` lines at the top: `qemu`, `arch`, `command`, `recorded`. */
-  readonly provenance?: Readonly<Record<string, string>>;
+  readonly provenance?: Readonly<Record<string, string>> | undefined;
   /** What QEMU wrote on stderr as it started. */
-  readonly stderr?: string;
+  readonly stderr?: string | undefined;
   /** Texts in messages that are private, and what to write instead: folders, mostly. */
-  readonly replace?: readonly (readonly [string, string])[];
+  readonly replace?: readonly (readonly [string, string])[] | undefined;
   /** Keeps the clients' own ids; otherwise they are numbered from 1, so that two recordings can be compared. */
-  readonly keepIds?: boolean;
+  readonly keepIds?: boolean | undefined;
   /** A client that ends its half of a connection wants the rest of its replies. Otherwise it has left, and QEMU is told so: the two look the same to a proxy. */
-  readonly halfClose?: boolean;
+  readonly halfClose?: boolean | undefined;
 }
 
 /** A proxy between clients and a QEMU that writes down what they say. */
@@ -38,7 +38,7 @@ export interface Recorder extends AsyncDisposable {
   readonly address: string;
   readonly addresses: Readonly<Record<string, string>>;
   /** Stops, writes the file and gives what was recorded. `exit`: how QEMU ended; without it the transcript says that only the recording did, unless QEMU hung up by itself. */
-  finish(exit?: { readonly status?: string; readonly stderr?: string }): Promise<Transcript>;
+  finish(exit?: { readonly status?: string | undefined; readonly stderr?: string | undefined }): Promise<Transcript>;
 }
 
 /** Starts to record; resolves when it listens. Any number of clients may come, one after the other or at once: QEMU treats them as it does. */
@@ -79,7 +79,7 @@ class Proxy implements Recorder {
     return Object.fromEntries(this.#posts.map((it) => [it.name, it.address]));
   }
 
-  finish(exit?: { readonly status?: string; readonly stderr?: string }): Promise<Transcript> {
+  finish(exit?: { readonly status?: string | undefined; readonly stderr?: string | undefined }): Promise<Transcript> {
     this.#finished ??= this.#finish(exit);
     return this.#finished;
   }
@@ -88,7 +88,7 @@ class Proxy implements Recorder {
     await this.finish();
   }
 
-  async #finish(exit: { readonly status?: string; readonly stderr?: string } | undefined): Promise<Transcript> {
+  async #finish(exit: { readonly status?: string | undefined; readonly stderr?: string | undefined } | undefined): Promise<Transcript> {
     await Promise.all(this.#posts.map((it) => it.close(exit !== undefined)));
     if (exit?.stderr !== undefined && exit.stderr !== "") this.#recording.stderr(exit.stderr);
     if (exit !== undefined || this.#posts.some((it) => it.hungUp)) this.#recording.exit(exit?.status ?? "");

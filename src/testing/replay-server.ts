@@ -18,50 +18,50 @@ import { parseTranscript, placeOf, readTranscript, type Transcript } from "./tra
 /** Bad weather on every connection. A transcript's directives can do the same at one point of it. */
 export interface Weather {
   /** Bytes a write: 1 is bytewise. */
-  readonly chunk?: number;
+  readonly chunk?: number | undefined;
   /** CR and LF in two writes. */
-  readonly splitLineEnd?: boolean;
+  readonly splitLineEnd?: boolean | undefined;
   /** Messages over many lines, as `pretty=on` writes them. */
-  readonly pretty?: boolean;
+  readonly pretty?: boolean | undefined;
   /** Milliseconds before each message. */
-  readonly delay?: number;
+  readonly delay?: number | undefined;
   /** No greeting at all, or after so many milliseconds. */
-  readonly greeting?: "never" | number;
+  readonly greeting?: "never" | number | undefined;
   /** Bytes before the greeting, one a character: an event, garbage. */
-  readonly before?: string;
+  readonly before?: string | undefined;
   /** Bytes a millisecond that the server reads. */
-  readonly readRate?: number;
+  readonly readRate?: number | undefined;
   /** Bytes a millisecond that it writes. */
-  readonly writeRate?: number;
+  readonly writeRate?: number | undefined;
   /** The server reads nothing. */
-  readonly deaf?: boolean;
+  readonly deaf?: boolean | undefined;
 }
 
 /** Where one monitor is to listen: `unix:/path`, `tcp:127.0.0.1:0`; without an address in a private folder. */
 export interface MonitorPlace {
   readonly name: string;
-  readonly address?: string;
+  readonly address?: string | undefined;
 }
 
 /** What to replay, where, and how. */
 export interface ReplayOptions {
   /** A transcript, or its file's path. Without one the server greets and negotiates, and every command is a departure. */
-  readonly transcript?: Transcript | string;
+  readonly transcript?: Transcript | string | undefined;
   /** Default: `control` and `watch`, as a QEMU that qmpctl starts has them. */
-  readonly monitors?: readonly MonitorPlace[];
-  readonly weather?: Weather;
+  readonly monitors?: readonly MonitorPlace[] | undefined;
+  readonly weather?: Weather | undefined;
   /** Whether out-of-band is offered; default: as recorded. */
-  readonly oob?: boolean;
+  readonly oob?: boolean | undefined;
   /** When nobody asked for so many milliseconds, the scene's next recorded event comes. Default 250. */
-  readonly idle?: number;
+  readonly idle?: number | undefined;
   /**
    * What QEMU understands: a release that comes with this package (`"7.2"`), or a reply to query-qmp-schema, or its file's path; false for none. What
    * the transcript does not have is refused in QEMU's own words where QEMU would refuse it (an unknown command, arguments that are missing or
    * wrong), and is no departure. Default: the release that the transcript names, where it is one of those.
    */
-  readonly schema?: string | readonly SchemaEntry[] | false;
+  readonly schema?: string | readonly SchemaEntry[] | false | undefined;
   /** Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error. Without a recording `quit` is answered as QEMU does. */
-  readonly answers?: Readonly<Record<string, (args: unknown) => unknown>>;
+  readonly answers?: Readonly<Record<string, (args: unknown) => unknown>> | undefined;
 }
 
 /** A QEMU that is none: real sockets, QMP's rules, recorded answers. */
@@ -91,7 +91,7 @@ export interface ReplayServer extends AsyncDisposable {
   /** Recorded thread id to the real one that stands for it, for those that were asked for. */
   threads(): Promise<ReadonlyMap<number, number>>;
   /** Throws DepartureError if anybody left the recording; with `finished`, also if a recorded changing command was never asked. */
-  verify(options?: { readonly finished?: boolean }): void;
+  verify(options?: { readonly finished?: boolean | undefined }): void;
   /** Ends everything, then rejects as `verify()` throws, unless that has been told already. Idempotent. */
   close(): Promise<void>;
 }
@@ -192,7 +192,7 @@ class Replay implements ReplayServer {
     return this.#stage.threads.known();
   }
 
-  verify(options: { readonly finished?: boolean } = {}): void {
+  verify(options: { readonly finished?: boolean | undefined } = {}): void {
     const unplayed = options.finished === true ? this.#stage.playhead.unplayed : undefined;
     const missing = unplayed === undefined ? [] : [{ message: unfinished(this.#transcript, unplayed), line: unplayed.line, command: unplayed.command }];
     const found = [...this.#stage.departures.slice(this.#told), ...missing];

@@ -24,7 +24,7 @@ export interface StandIn extends AsyncDisposable {
   /** QMPCTL_CONFIG_DIR, QMPCTL_RUNTIME_DIR and QMPCTL_STATE_DIR, all inside `folder`. */
   readonly env: Readonly<Record<"QMPCTL_CONFIG_DIR" | "QMPCTL_RUNTIME_DIR" | "QMPCTL_STATE_DIR", string>>;
   /** Rejects with DepartureError if any life left its recording; with `finished`, also if one was not played to its end. */
-  verify(options?: { readonly finished?: boolean }): Promise<void>;
+  verify(options?: { readonly finished?: boolean | undefined }): Promise<void>;
   /** Ends machines that still run, removes the folder, then rejects as `verify()`, unless that has been told already. Idempotent. */
   close(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface StandIn extends AsyncDisposable {
  * An emulator that replays one life a start, so that start, restart and shutdown run whole without QEMU. `lives` are transcripts in order, or
  * a folder of them (`1.qmp`, `2.qmp`, …); one start more fails. `schema`: as for `startReplay`, by its release or file. Throws TranscriptError for a damaged one, HostError where the package is not built.
  */
-export async function fakeMachine(options: { readonly lives: string | readonly string[]; readonly schema?: string | false }): Promise<StandIn> {
+export async function fakeMachine(options: { readonly lives: string | readonly string[]; readonly schema?: string | false | undefined }): Promise<StandIn> {
   const named = typeof options.lives === "string" ? [options.lives] : options.lives;
   const lives = listLives(named.map((it) => resolve(it)).join(":"));
   const transcripts = await Promise.all(lives.map(readTranscript));
@@ -115,7 +115,7 @@ class Machine implements StandIn {
     return { QMPCTL_CONFIG_DIR: join(this.folder, "config"), QMPCTL_RUNTIME_DIR: join(this.folder, "run"), QMPCTL_STATE_DIR: join(this.folder, "machines") };
   }
 
-  async verify(options: { readonly finished?: boolean } = {}): Promise<void> {
+  async verify(options: { readonly finished?: boolean | undefined } = {}): Promise<void> {
     this.#check(this.#notes(), options.finished === true);
   }
 
