@@ -4,6 +4,7 @@ export type { EventStream } from "./qmp/event-stream.ts";
 export { watch, type Gap, type Sight, type Watcher, type WatchOptions } from "./qmp/watch.ts";
 export { powerDown, quit, unplug, type Unplugged } from "./qmp/endings.ts";
 export { oobCommands, probe, type Liveness } from "./qmp/oob.ts";
+export type { AgentArguments, AgentCommands, AgentReturns } from "./schema/agent-commands.ts";
 export { connectAgent, type AgentOptions, type GuestAgent } from "./qmp/guest-agent.ts";
 export { spawnQemu, type SpawnedQemu, type SpawnOptions } from "./qmp/spawn.ts";
 export { listen, type Listener } from "./wire/listen.ts";

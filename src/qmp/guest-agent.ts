@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { messageOf } from "../errors.ts";
 import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
+import type { AgentArguments, AgentCommands, AgentReturns } from "../schema/agent-commands.ts";
 import { ConnectError, ProtocolError } from "../wire/errors.ts";
 import { Framer, type FramingOptions } from "../wire/framing.ts";
 import { showJson, writeJson } from "../wire/json.ts";
@@ -18,6 +19,10 @@ const SILENT: ReadonlySet<string> = new Set(["guest-shutdown", "guest-suspend-di
 
 /** How long such a command has to report an error, in milliseconds. */
 const SILENCE = 1000;
+
+/** What comes after a command's name: its arguments, which may be left out where none is needed, and how to call it. */
+type AgentCall<Name extends string> =
+  Readonly<Record<string, never>> extends AgentArguments<Name> ? [parameters?: AgentArguments<Name> | undefined, options?: CallOptions] : [parameters: AgentArguments<Name>, options?: CallOptions];
 
 /** How to reach a guest agent. */
 export interface AgentOptions extends FramingOptions {
@@ -84,6 +89,7 @@ export class GuestAgent implements AsyncDisposable {
    *
    * @throws CommandError, TimeoutError (`queued`: it was not sent), ClosedError, UsageError; the signal's reason as it is
    */
+  execute<Name extends keyof AgentCommands | (string & {})>(command: Name, ...rest: AgentCall<Name>): Promise<AgentReturns<Name>>;
   async execute(command: string, parameters?: object, options: CallOptions = {}): Promise<unknown> {
     const { timeout = 30_000, signal } = options;
     const text = writeJson({ execute: command, arguments: parameters }, command);

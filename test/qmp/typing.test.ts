@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { StatusInfo } from "../../src/schema/replies.ts";
 import type { QmpEvent } from "../../src/schema/events.ts";
+import type { GuestAgent } from "../../src/qmp/guest-agent.ts";
 import type { SessionOf } from "../../src/qmp/session-of.ts";
 import type { Session } from "../../src/qmp/session.ts";
 import { watch } from "../../src/qmp/watch.ts";
@@ -67,6 +68,20 @@ export async function narrowed(session: Session, own: SessionOf<QemuCommands, Qe
   for await (const event of own.events()) if (event.event === "RESET") said.push(event.data.guest satisfies boolean);
   said.push((await own.waitFor("SHUTDOWN")).data.reason satisfies string, some);
   return said;
+}
+
+/** The guest agent's commands are typed by hand; what is not in the table is sent by its name all the same. */
+export async function typedAgent(agent: GuestAgent, anyName: string): Promise<readonly unknown[]> {
+  const [first] = await agent.execute("guest-get-vcpus");
+  const online: boolean | undefined = first?.online;
+  const { pid } = await agent.execute("guest-exec", { path: "/bin/true", "capture-output": true }, { timeout: 5 });
+  // @ts-expect-error: which program?
+  await agent.execute("guest-exec");
+  // @ts-expect-error: no such mode
+  const nothing: undefined = await agent.execute("guest-shutdown", { mode: "hibernate" });
+  const other: unknown = await agent.execute("guest-x-other", { some: 1 });
+  const any: unknown = await agent.execute(anyName, { some: 1 });
+  return [online, pid, nothing, other, any];
 }
 
 test("R16, R17: whatever the arguments, a request is strict JSON that says each member once", async () => {
