@@ -31,6 +31,8 @@ const common = {
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: "inline",
+  // With the sources in them: a debugger, and `node --enable-source-maps`, show what was written, and the package needs no src/ for it.
+  sourcemap: "linked",
   logLevel: "warning",
 };
 await Promise.all([

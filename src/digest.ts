@@ -1,11 +1,11 @@
-import { getBuiltinModule } from "node:process";
+import { builtinModule } from "./builtin-module.ts";
 
 /**
  * SHA-256 of a text, in hex. `node:crypto` is loaded when it is first called: with it come forty modules of Node,
  * and a command line that needs no digest should not pay for them.
  */
 export function sha256(text: string): string {
-  return getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("hex");
+  return builtinModule("node:crypto").createHash("sha256").update(text).digest("hex");
 }
 
 const HEX = "0123456789abcdef";

@@ -9,6 +9,7 @@ import module, { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { Script } from "node:vm";
+import { nodeProblem } from "../node-version.ts";
 
 const PROGRAM = join(__dirname, "program.js");
 declare const __dirname: string;
@@ -16,7 +17,12 @@ declare const __dirname: string;
 const folder = join(cacheRoot(), "qmpctl");
 const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown };
 
-if (enableCompileCache === undefined) runCached();
+const problem = nodeProblem(process.version);
+if (problem !== undefined) {
+  // Before anything else: what is missing in an old Node shows later, as a machine that can't be reached.
+  process.stderr.write(`${problem}\n`);
+  process.exitCode = 3;
+} else if (enableCompileCache === undefined) runCached();
 else {
   enableCompileCache(folder);
   createRequire(PROGRAM)(PROGRAM);

@@ -1,10 +1,11 @@
-import { env, getBuiltinModule } from "node:process";
+import { env } from "node:process";
+import { builtinModule } from "../builtin-module.ts";
 
 type ChildProcesses = typeof import("node:child_process");
 
 /** Node's own way to run programs, loaded when needed: most of those who import us never run one. */
 export function childProcesses(): ChildProcesses {
-  return getBuiltinModule("node:child_process");
+  return builtinModule("node:child_process");
 }
 
 /** The environment for the host's tools: ours, in the C locale. To load another takes them longer than all that they do, and we read their words. */
@@ -20,7 +21,7 @@ export function environmentWith(variable: string): Readonly<Record<string, strin
 
 /** Where a program is, as `execvp` finds it: a path as it is, a name by PATH. A string that is no path says why there is none. */
 export function findProgram(program: string): { readonly path: string } | { readonly why: string } {
-  const fs = getBuiltinModule("node:fs");
+  const fs = builtinModule("node:fs");
   const places = program.includes("/") ? [program] : (env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(":").map((folder) => `${folder || "."}/${program}`);
   let why = "there is no such program";
   for (const path of places) {

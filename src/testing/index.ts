@@ -1,3 +1,4 @@
+import "../node-supported.ts";
 /**
  * QEMU without QEMU: record what a real one says on its monitors, and replay it on a real socket.
  *
