@@ -16,21 +16,30 @@ export const effortOptions: Readonly<Record<string, Option>> = {
   "on-failure": { about: "what becomes of what was done when a step fails: undo (unless given) or keep", value: "undo|keep" },
 };
 
+/** SIZE as older habits have it: in KiB, the number alone. */
+export const sizeOptions: Readonly<Record<string, Option>> = {
+  kilobytes: { about: "", value: "NUMBER", fills: "SIZE", unit: "KiB", hidden: true },
+};
+
 /** Options that every change takes. */
 export const changeOptions: Readonly<Record<string, Option>> = {
   static: { about: "change the launch config: what the next start uses" },
   config: { about: "", alias: "static" },
   dynamic: { about: "change the running machine; with --static: both" },
   live: { about: "", alias: "dynamic" },
+  both: { about: "change both: as --static and --dynamic together" },
+  perm: { about: "", alias: "both" },
+  permanent: { about: "", alias: "both", hidden: true },
   current: { about: "change the running machine, or the config of a stopped one (what happens without these)" },
   ...effortOptions,
 };
 
 /** Which halves the options ask for. */
 export function scopeOf(args: Arguments): Scope {
-  const [fixed, running] = [args.flag("static"), args.flag("dynamic")];
+  const both = args.flag("both");
+  const [fixed, running] = [both || args.flag("static"), both || args.flag("dynamic")];
   if (args.flag("current") && (fixed || running)) {
-    const other = fixed ? "--static" : "--dynamic";
+    const other = both ? "--both" : fixed ? "--static" : "--dynamic";
     throw misuse(`--current and ${other}: give one of them`, other, "--current alone, or --static and --dynamic");
   }
   if (fixed && running) return "both";

@@ -1,6 +1,6 @@
-import { isErrorCode, UsageError } from "../errors.ts";
+import { isErrorCode } from "../errors.ts";
 import type { Facade } from "./facade.ts";
-import { misuse, parseArguments } from "./options.ts";
+import { ElsewhereError, misuse, parseArguments } from "./options.ts";
 import type { Io, Verb } from "./verb.ts";
 
 type Loader = () => Promise<{ readonly verb: Verb }>;
@@ -35,25 +35,6 @@ export const verbs: Readonly<Record<string, Loader>> = {
   types: () => import("./commands/types.ts"),
 };
 
-/** Verbs of virsh that mean the same here. */
-const aliases: Readonly<Record<string, string>> = { dominfo: "info" };
-
-/** What a command line of virsh would be here. */
-const virshVerbs: Readonly<Record<string, string>> = {
-  create: "define, then start",
-  domstate: "info",
-  domstats: "info",
-  dommemstat: "info",
-  vcpucount: "info",
-  dumpxml: "config",
-  edit: "config (it is a file: edit it)",
-  reboot: "restart",
-  setvcpu: "setvcpus",
-  event: "events",
-  "qemu-monitor-command": "qmp",
-  "qemu-monitor-event": "events",
-};
-
 /** What a command line needs of the world around it. */
 export interface World {
   readonly io: Io;
@@ -64,56 +45,80 @@ export interface World {
 /** Runs one command line (without the program's own name) and resolves with the exit code; never rejects. */
 export async function run(argv: readonly string[], world: World): Promise<number> {
   const { io } = world;
-  const [first = "", ...rest] = argv;
   let loaded: { name: string; verb: Verb } | undefined;
   try {
-    if (first === "--version" || first === "-V") return print(io, `qmpctl ${await world.version()}\n`);
-    if (first === "help" || first === "--help" || first === "-h") return print(io, await helpOn(rest, io));
-    const name = canonical(first);
+    if (argv.length === 0) return print(io, await firstSteps(io));
+    const [first = "", ...rest] = await verbInFront(argv);
+    if (VERSION.has(first)) return print(io, `qmpctl ${await world.version()}\n`);
+    if (HELP.has(first)) return print(io, await helpOn(rest, io));
+    const { name, words } = await meant(first, rest);
     loaded = { name, verb: await load(name) };
-    const args = parseArguments(rest, loaded.verb);
+    const args = await parseArguments(words, loaded.verb, async (option) => (await import("./habits.ts")).wayOfOption(name, option, rest[0]));
     if (args.flag("help")) return print(io, await helpOn([name], io));
     return await loaded.verb.run({ args, io, facade: world.facade });
   } catch (error) {
     const { exitCodeOfError, showFailure } = await import("./failure.ts");
     showFailure(error, io, wantsJson(argv));
-    if (isErrorCode(error, "usage")) io.stderr.write(await usageAfter(loaded));
+    if (isErrorCode(error, "usage") && !(error instanceof ElsewhereError)) io.stderr.write(await usageAfter(loaded));
     return exitCodeOfError(error, io.signal);
   }
 }
 
-function canonical(name: string): string {
-  return Object.hasOwn(aliases, name) ? (aliases[name] ?? name) : name;
+const HELP: ReadonlySet<string> = new Set(["help", "--help", "-h"]);
+const VERSION: ReadonlySet<string> = new Set(["version", "--version", "-V", "-v"]);
+
+/** The words with the verb in front of the options that stand before it. */
+async function verbInFront(argv: readonly string[]): Promise<readonly string[]> {
+  const [first = ""] = argv;
+  if (!first.startsWith("-") || HELP.has(first) || VERSION.has(first)) return argv;
+  const [{ verbFirst }, { aliases, wayOfOption }, all] = await Promise.all([import("./verb-first.ts"), import("./habits.ts"), loadAll()]);
+  const isVerb = (word: string): boolean => Object.hasOwn(verbs, word) || Object.hasOwn(aliases, word);
+  return verbFirst(argv, all.map(([, verb]) => verb), isVerb, async (option) => wayOfOption("", option));
+}
+
+/** The verb that is meant by a name of ours or of another program, and its words. @throws UsageError for what is none, with the way */
+async function meant(name: string, rest: readonly string[]): Promise<{ readonly name: string; readonly words: readonly string[] }> {
+  if (Object.hasOwn(verbs, name)) return { name, words: rest };
+  const { aliases, wayOfVerb } = await import("./habits.ts");
+  const alias = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
+  if (alias !== undefined) {
+    const dropped = new Set(alias.drops?.map((flag) => `--${flag}`));
+    return { name: alias.verb, words: [...(alias.adds ?? []), ...rest.filter((word) => !dropped.has(word))] };
+  }
+  const way = wayOfVerb(name, rest.find((word) => !word.startsWith("-")));
+  if (way !== undefined) throw new ElsewhereError(name, "verb", way);
+  const { nearest } = await import("./nearest.ts");
+  const near = nearest(name, [...Object.keys(verbs), "help", "version", ...Object.keys(aliases)]);
+  throw misuse(`${name}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`, name, near ?? "verb");
 }
 
 async function load(name: string): Promise<Verb> {
-  const loader = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
-  if (loader === undefined) throw await unknownVerb(name);
+  const loader = verbs[name];
+  if (loader === undefined) throw new RangeError(`${name}: not a verb`);
   return (await loader()).verb;
 }
 
-async function unknownVerb(name: string): Promise<UsageError> {
-  const expected = "verb";
-  if (name === "") return misuse("a verb is missing", name, expected);
-  if (name.startsWith("-")) return misuse(`${name}: the verb comes first, options follow it`, name, expected);
-  if (Object.hasOwn(virshVerbs, name)) return misuse(`${name}: that verb of virsh is here: ${virshVerbs[name] ?? ""}`, name, expected);
-  const { nearest } = await import("./nearest.ts");
-  const meant = nearest(name, [...Object.keys(verbs), "help"]);
-  return misuse(`${name}: there is no such verb${meant === undefined ? "" : `, did you mean ${meant}?`}`, name, meant ?? expected);
+function loadAll(): Promise<readonly (readonly [string, Verb])[]> {
+  return Promise.all(Object.keys(verbs).map(async (name) => [name, await load(name)] as const));
 }
 
 // Wider lines are hard to read, however wide the terminal.
 const longestLine = 100;
 
-async function helpOn(names: readonly string[], { stdout }: Io): Promise<string> {
+function widthOf({ stdout }: Io): number {
+  return Math.min(stdout.columns ?? longestLine, longestLine);
+}
+
+async function firstSteps(io: Io): Promise<string> {
+  return (await import("./help.ts")).firstSteps(widthOf(io));
+}
+
+async function helpOn(words: readonly string[], io: Io): Promise<string> {
   const help = await import("./help.ts");
-  const width = Math.min(stdout.columns ?? longestLine, longestLine);
-  const [name] = names;
-  if (name !== undefined) {
-    return help.verbHelp(canonical(name), await load(canonical(name)), width);
-  }
-  const all = await Promise.all(Object.keys(verbs).map(async (each) => [each, await load(each)] as const));
-  return help.overview(all, width);
+  const typed = words.find((word) => !word.startsWith("-"));
+  if (typed === undefined || HELP.has(typed) || VERSION.has(typed)) return help.overview(await loadAll(), widthOf(io));
+  const { name } = await meant(typed, words.slice(words.indexOf(typed) + 1));
+  return help.verbHelp(name, await load(name), widthOf(io));
 }
 
 async function usageAfter(loaded: { name: string; verb: Verb } | undefined): Promise<string> {
@@ -126,7 +131,8 @@ async function usageAfter(loaded: { name: string; verb: Verb } | undefined): Pro
 // Asked of the raw words, since it also has to be known of a line that can't be parsed.
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
-  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
+  const words = end < 0 ? argv : argv.slice(0, end);
+  return words.some((word, at) => /^(--json|-o=?json|--output=json)$/.test(word) || (word === "json" && /^(-o|--output)$/.test(words[at - 1] ?? "")));
 }
 
 function print(io: Io, text: string): number {

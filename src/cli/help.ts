@@ -28,14 +28,29 @@ function paragraph(text: string, width: number): string {
 
 function optionRows(options: Readonly<Record<string, Option>>): string[][] {
   return Object.entries(options)
-    .filter(([, option]) => option.alias === undefined)
+    .filter(([, option]) => option.alias === undefined && option.hidden !== true)
     .map(([name, option]) => {
-      const others = Object.entries(options).filter(([, other]) => other.alias === name);
-      const short = option.short === undefined ? "" : `-${option.short}, `;
-      const names = [name, ...others.map(([other]) => other)].map((each) => `--${each}`).join(", ");
-      return [`  ${short}${names}${option.value === undefined ? "" : ` ${option.value}`}`, option.about];
+      const others = Object.entries(options).filter(([, other]) => other.alias === name && other.hidden !== true);
+      const names = others.map(([other, { value, short }]) => (value === undefined ? `--${other}` : `-${short ?? other} ${value}`));
+      const first = `${option.short === undefined ? "" : `-${option.short}, `}--${name}`;
+      return [`  ${[first, ...names].join(", ")}${option.value === undefined ? "" : ` ${option.value}`}`, option.about];
     });
 }
+
+/** What `qmpctl` alone prints: what somebody new does first, within `width` characters. */
+export function firstSteps(width: number): string {
+  const steps = [
+    ["  qmpctl define -- QEMU-COMMAND...", "make a domain of a QEMU command line,"],
+    ["  qmpctl define --pid PID", "or of a QEMU that runs"],
+    ["  qmpctl list --all", "what there is, and how it is"],
+    ["  qmpctl start web1", "start it"],
+    ["  qmpctl setmem web1 500M --both", "its memory, now and at the next start"],
+    ["  qmpctl diff web1", "config, machine and guest side by side"],
+  ];
+  return [paragraph(ABOUT, width), `to begin with:\n${table(steps, { columns: width })}`, "qmpctl help: all verbs\nqmpctl VERB --help: all about one\n"].join("\n");
+}
+
+const ABOUT = "qmpctl changes a QEMU machine's memory, vCPUs and pinning now, at the next start, or both.";
 
 /** Verbs by what they are about; one that is not here stands under the last of these. */
 const groups: readonly (readonly [string, readonly string[]])[] = [
@@ -62,10 +77,11 @@ export function overview(verbs: readonly (readonly [string, Verb])[], width: num
   const prose = [
     "DOMAIN is a name, the path of a launch config, or the address of a monitor (unix:/run/x.sock, tcp:127.0.0.1:4444, tls:HOST:PORT?ca=FILE, 'exec:ssh HOST socat - UNIX-CONNECT:/run/x.sock'). SIZE has a unit (300M, 2GiB; binary), TIME may have one (30s, 500ms, 2m; else seconds).",
     "A change is for the running machine, or for the config of a stopped one; --static (the config) and --dynamic (the running machine), alone or together, say it.",
+    "Options stand before the verb or after it. Operands can be given by name, as virsh takes them: setmem --domain web1 --size 1G.",
   ];
   return [
     "usage: qmpctl VERB DOMAIN [OPERAND...] [--OPTION...]\n",
-    paragraph("qmpctl changes a QEMU machine's memory, vCPUs and pinning now, at the next start, or both.", width),
+    paragraph(ABOUT, width),
     ...sections,
     ...prose.map((text) => paragraph(text, width)),
     `exit codes:\n${table(codes, { right: [0], columns: width })}`,

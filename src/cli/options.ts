@@ -8,8 +8,13 @@ export interface Option {
   /** What stands for its value in the help, as `TIME`; absent: the option is a flag. */
   readonly value?: string;
   readonly short?: string;
-  /** The option that this one is another name of. */
+  /** The option that this one is another name of; with a `value`, when that is its value. */
   readonly alias?: string;
+  /** The operand that its value is, and what has to be added to a bare number. */
+  readonly fills?: string;
+  readonly unit?: string;
+  /** A habit from elsewhere, which the help need not teach. */
+  readonly hidden?: boolean;
 }
 
 /** How a verb may be written. */
@@ -62,15 +67,27 @@ export class Arguments {
 /** Options that every verb takes. */
 export const commonOptions: Readonly<Record<string, Option>> = {
   json: { about: "print the answer as one JSON value" },
+  output: { about: "", value: "json", short: "o", alias: "json" },
   help: { about: "show this help", short: "h" },
 };
+
+/** All options that a verb takes: its own, those of every verb, and its operands by their names, as virsh takes them (`--domain web1`). */
+export function optionsOf(grammar: Grammar): Readonly<Record<string, Option>> {
+  const { names, many } = grammar.operands;
+  const single = many === true ? names.slice(0, -1) : names;
+  const byName = single.map((name): [string, Option] => [name.toLowerCase(), { about: "", value: name, fills: name, hidden: true }]);
+  return { ...Object.fromEntries(byName), ...grammar.options, ...commonOptions };
+}
+
+/** Says what to do in place of an option that the verb does not have, by its name without dashes, if anybody knows. */
+export type WayOf = (option: string) => Promise<string | undefined>;
 
 /**
  * Reads what follows the verb.
  * @throws UsageError that names the option or operand and, where one is near, what was meant
  */
-export function parseArguments(argv: readonly string[], grammar: Grammar): Arguments {
-  const table: Readonly<Record<string, Option>> = { ...grammar.options, ...commonOptions };
+export async function parseArguments(argv: readonly string[], grammar: Grammar, wayOf: WayOf = () => Promise.resolve(undefined)): Promise<Arguments> {
+  const table = optionsOf(grammar);
   const { tokens } = parseArgs({
     args: [...argv],
     options: Object.fromEntries(Object.entries(table).map(([name, option]) => [name, describe(option)])),
@@ -79,21 +96,40 @@ export function parseArguments(argv: readonly string[], grammar: Grammar): Argum
     tokens: true,
   });
   const values = new Map<string, string | true>();
-  const operands: string[] = [];
+  const named = new Map<string, string>();
+  const positional: string[] = [];
   let verbatim: string[] | undefined;
   for (const token of tokens) {
     if (token.kind === "option-terminator") {
       if (grammar.operands.verbatim === true) verbatim = [];
     } else if (token.kind === "positional") {
-      (verbatim ?? operands).push(token.value);
+      (verbatim ?? positional).push(token.value);
     } else {
       const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-      if (option === undefined) throw unknownOption(token.rawName, table);
-      values.set(option.alias ?? token.name, valueOf(token, option));
+      if (option === undefined) throw await unknownOption(token.rawName, table, wayOf);
+      const value = valueOf(token, option);
+      if (option.fills !== undefined) named.set(option.fills, withUnit(String(value), option));
+      else values.set(option.alias ?? token.name, option.alias === undefined ? value : true);
     }
   }
+  const operands = inPlace(positional, named, grammar, !values.has("help"));
   if (!values.has("help")) countOperands(operands, verbatim, grammar);
   return new Arguments(operands, verbatim, values);
+}
+
+function withUnit(value: string, { unit }: Option): string {
+  return unit !== undefined && /^\d+$/.test(value) ? value + unit : value;
+}
+
+/** The operands in their order: those that were named where they belong, the others in the places that are left. */
+function inPlace(positional: readonly string[], named: ReadonlyMap<string, string>, { operands: { names } }: Grammar, checks: boolean): readonly string[] {
+  if (named.size === 0) return positional;
+  const left = [...positional];
+  const placed = names.map((name) => named.get(name) ?? left.shift());
+  const filled = placed.findLastIndex((operand) => operand !== undefined) + 1;
+  const gap = placed.slice(0, filled).indexOf(undefined);
+  if (gap >= 0 && checks) throw misuse(`${names[gap]}: missing`, undefined, names[gap] ?? "");
+  return [...placed.slice(0, filled).filter((operand) => operand !== undefined), ...left];
 }
 
 function describe(option: Option): { type: "string" | "boolean"; short?: string } {
@@ -115,6 +151,8 @@ function valueOf(token: OptionToken, option: Option): string | true {
   // Not strict, the parser takes the next option for a value; a value that begins with a dash has to be written --x=-1.
   if (token.value === undefined || (token.inlineValue !== true && token.value.startsWith("-")))
     throw misuse(`${token.rawName}: a value is missing`, token.value, `${token.rawName} ${option.value}`);
+  if (option.alias !== undefined && token.value !== option.value)
+    throw misuse(`${token.rawName} ${token.value}: an answer is text, or ${option.value}`, token.value, `${token.rawName} ${option.value}`);
   return token.value;
 }
 
@@ -126,11 +164,21 @@ function countOperands(operands: readonly string[], verbatim: readonly string[] 
   if (extra !== undefined && many !== true) throw misuse(`${JSON.stringify(extra)}: one operand too many`, extra, names.join(" "));
 }
 
-function unknownOption(rawName: string, table: Readonly<Record<string, Option>>): UsageError {
+async function unknownOption(rawName: string, table: Readonly<Record<string, Option>>, wayOf: WayOf): Promise<UsageError> {
   if (/^-\d/.test(rawName)) return misuse(`${rawName}: no number here can be below 0`, rawName, "a number from 0, or an option of this verb");
-  const meant = nearest(rawName.replace(/^-+/, ""), Object.keys(table));
+  const name = rawName.replace(/^-+/, "");
+  const way = await wayOf(name);
+  if (way !== undefined) return new ElsewhereError(rawName, "option", way);
+  const meant = nearest(name, Object.keys(table));
   const hint = meant === undefined ? "there is no such option" : `there is no such option, did you mean --${meant}?`;
   return misuse(`${rawName}: ${hint}`, rawName, meant === undefined ? "an option of this verb" : `--${meant}`);
+}
+
+/** A word of another program, with the way that there is here: it needs no usage line besides. */
+export class ElsewhereError extends UsageError {
+  constructor(word: string, kind: "verb" | "option", way: string) {
+    super(`${word}: there is no such ${kind} here: ${way}`, { value: word, expected: way });
+  }
 }
 
 /** A usage error of the command line itself. */

@@ -6,12 +6,14 @@ const general = "usage: qmpctl VERB DOMAIN [OPERAND...] [--OPTION...]\nqmpctl he
 
 describe("a wrong line says what was meant, on stderr, and ends with 2", () => {
   test.each([
-    [[], `qmpctl: a verb is missing\n${general}`],
+    [["--force"], `qmpctl: --force: a verb is missing; expected VERB\n${general}`],
+    [["--timeout", "setmem", "web1", "1G"], `qmpctl: --timeout: a value is missing; expected --timeout TIME\n${general}`],
+    [["--", "list"], `qmpctl: --: a verb has to come before it; expected VERB\n${general}`],
     [["setmen"], `qmpctl: setmen: there is no such verb, did you mean setmem?\n${general}`],
     [["frobnicate"], `qmpctl: frobnicate: there is no such verb\n${general}`],
     [["constructor"], `qmpctl: constructor: there is no such verb\n${general}`],
-    [["--all", "list"], `qmpctl: --all: the verb comes first, options follow it\n${general}`],
-    [["dumpxml", "web1"], `qmpctl: dumpxml: that verb of virsh is here: config\n${general}`],
+    [["--lvie", "setmem", "web1", "300M"], "qmpctl: --lvie: there is no such option, did you mean --live?\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n"],
+    [["--static", "list"], "qmpctl: --static: there is no such option; expected an option of this verb\nusage: qmpctl list [OPTION...]\nqmpctl list --help says more\n"],
     [["setmem", "web1"], "qmpctl: SIZE: missing\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n"],
     [["setmem", "web1", "300M", "--lvie"], "qmpctl: --lvie: there is no such option, did you mean --live?\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n"],
     [
@@ -36,7 +38,18 @@ describe("a wrong line says what was meant, on stderr, and ends with 2", () => {
 });
 
 describe("help", () => {
-  test("--version", async () => expect(await play(["--version"])).toMatchObject({ code: 0, stdout: "qmpctl 1.2.3\n" }));
+  test("without a word: what somebody new does first, in few lines that fit a terminal", async () => {
+    for (const columns of [40, 80, 200]) {
+      const { code, stdout, stderr } = await play([], { columns, env: { NO_COLOR: "1" } });
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toContain("qmpctl start web1");
+      const lines = stdout.split("\n");
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(Math.max(columns, 48));
+      if (columns >= 80) expect(lines.length).toBeLessThan(15);
+    }
+  });
+
+  test.each(["--version", "-V", "-v", "version"])("%s", async (word) => expect(await play([word])).toMatchObject({ code: 0, stdout: "qmpctl 1.2.3\n" }));
 
   test.each([["help"], ["--help"], ["-h"]])("%s lists every verb and the exit codes", async (word) => {
     const { code, stdout, stderr } = await play([word]);

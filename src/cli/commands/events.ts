@@ -17,6 +17,8 @@ export const verb: Verb = {
   options: {
     count: { about: "end after so many events", value: "N" },
     timeout: { about: "end after this time", value: "TIME" },
+    // What virsh has to be told, and happens here anyway.
+    loop: { about: "", hidden: true },
   },
   operands: { names: ["DOMAIN", "NAME"], required: 1, many: true },
   async run({ args, io, facade }: Call): Promise<number> {

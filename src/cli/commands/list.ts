@@ -12,7 +12,7 @@ export const verb: Verb = {
   summary: "list the machines that run; --all: also those that are stopped",
   details: ["A machine whose monitor does not answer is listed as unreachable, with the reason."],
   options: {
-    all: { about: "also list what is stopped" },
+    all: { about: "also list what is stopped", short: "a" },
     timeout: { about: "how long each machine may take to answer (all are asked at the same time)", value: "TIME" },
   },
   operands: { names: [], required: 0 },

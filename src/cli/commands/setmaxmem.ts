@@ -1,12 +1,12 @@
 import { parseSize } from "../../config/size.ts";
-import { change, changeOptions } from "../change.ts";
+import { change, changeOptions, sizeOptions } from "../change.ts";
 import type { Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["setmaxmem DOMAIN SIZE"],
   summary: "change how much memory the guest can have at most",
   details: ["QEMU fixes it at the start, so on a running machine this takes --static, and waits for the next start."],
-  options: changeOptions,
+  options: { ...changeOptions, ...sizeOptions },
   operands: { names: ["DOMAIN", "SIZE"], required: 2 },
   run(call) {
     const size = parseSize(call.args.operand(1));

@@ -1,0 +1,160 @@
+import { describe, expect, test } from "vitest";
+import { verbs as loaders } from "../../src/cli/command.ts";
+import { aliases, wayOfOption, wayOfVerb } from "../../src/cli/habits.ts";
+import { optionsOf } from "../../src/cli/options.ts";
+import { verbFirst } from "../../src/cli/verb-first.ts";
+import type { Verb } from "../../src/cli/verb.ts";
+import type { Change, ChangeOptions } from "../../src/domain/change.ts";
+import { type Played, play, reportOf } from "./scene.ts";
+
+const verbs: readonly (readonly [string, Verb])[] = await Promise.all(Object.entries(loaders).map(async ([name, load]) => [name, (await load()).verb] as const));
+const named = new Map(verbs);
+
+/** A command line with a change in it, and what it asks of the library. */
+async function asked(...argv: readonly string[]): Promise<Played & { readonly change: Change | undefined; readonly options: Partial<ChangeOptions> }> {
+  let [change, options]: [Change | undefined, Partial<ChangeOptions>] = [undefined, {}];
+  const played = await play(argv, {
+    machine: {
+      change: async (...given) => {
+        [change, options] = given as [Change, ChangeOptions];
+        return reportOf();
+      },
+    },
+  });
+  return { ...played, change, options };
+}
+
+describe("the lines of 2007", () => {
+  const memory = { resource: "memory", size: 500 * 2 ** 20 };
+  test.each<[string, string]>([
+    ["--static setmem web1 500M", "static"],
+    ["--static --dynamic setmem web1 500M", "both"],
+    ["--dynamic setmem web1 500M", "dynamic"],
+    ["setmem web1 500M --perm", "both"],
+    ["setmem web1 500M --permanent", "both"],
+    ["--perm setmem web1 500M", "both"],
+    ["setmem web1 500M --both", "both"],
+    ["setmem web1 500M", "current"],
+    ["--config setmem --live web1 500M", "both"],
+    ["--current setmem web1 500M", "current"],
+    ["setmem --domain web1 --size 500M --config --live", "both"],
+    ["--domain web1 --size 500M setmem --static", "static"],
+    ["setmem web1 --kilobytes 512000 --config", "static"],
+  ])("%s", async (line, scope) => {
+    expect(await asked(...line.split(" "))).toMatchObject({ code: 0, opened: ["web1"], change: memory, options: { scope } });
+  });
+
+  test("options with values, before the verb as after it", async () => {
+    const { options } = await asked(..."--timeout 5s --on-failure keep --undo-timeout=2s setmem --dry-run web1 500M".split(" "));
+    expect(options).toMatchObject({ timeout: 5000, undoTimeout: 2000, onFailure: "keep", dryRun: true });
+  });
+
+  test("--perm beside --current is refused", async () => expect(await asked("--perm", "setmem", "web1", "500M", "--current")).toMatchObject({ code: 2, opened: [] }));
+});
+
+describe("options before the verb", () => {
+  const isVerb = (word: string): boolean => named.has(word);
+  const inFront = (...argv: readonly string[]): Promise<readonly string[]> => verbFirst(argv, [...named.values()], isVerb, async (name) => wayOfOption("", name));
+  const all = verbs.flatMap(([name, verb]) => Object.entries(optionsOf(verb)).map(([option, { value, short }]) => ({ name, option, value, short })));
+
+  test.each(all)("--$option of $name", async ({ name, option, value, short }) => {
+    const words = value === undefined ? [] : ["5s"];
+    for (const spelled of [`--${option}`, ...(short === undefined ? [] : [`-${short}`])]) {
+      expect(await inFront(spelled, ...words, name, "web1", "--json")).toEqual([name, spelled, ...words, "web1", "--json"]);
+      if (value !== undefined) await expect(inFront(spelled, name, "web1")).rejects.toThrow(`${spelled}: a value is missing`);
+    }
+    expect(await inFront("--json", `--${option}=x`, name)).toEqual([name, "--json", `--${option}=x`]);
+  });
+
+  test("no option is a flag of one verb and takes a value of another: which word is the verb could not be told", () => {
+    const kinds = new Map<string, Set<boolean>>();
+    for (const { option, value } of all) kinds.set(option, (kinds.get(option) ?? new Set()).add(value !== undefined));
+    expect([...kinds].filter(([, kind]) => kind.size > 1)).toEqual([]);
+  });
+});
+
+/** Verbs and what they are given, as people type them elsewhere. */
+const READING = ["dominfo", "domstate --reason", "domid", "domuuid", "domname", "dommemstat", "domstats --balloon --vcpu", "vcpucount --maximum --live", "status", "describe", "inspect", "show"];
+
+describe("verbs of others", () => {
+  test.each(READING)("%s WEB1 shows what info shows", async (line) => {
+    const [verb = "", ...flags] = line.split(" ");
+    const machine = { info: async () => ({ name: "web1", state: "stopped", configPath: "/p/web1.json", transient: false }) as never };
+    const info = await play(["info", "web1"], { machine });
+    expect(await play([verb, "web1", ...flags], { machine })).toEqual(info);
+    expect(await play([verb, "--domain", "web1", ...flags], { machine })).toEqual(info);
+    expect(info.code).toBe(0);
+  });
+
+  test("dumpxml prints the config, ls and ps list", async () => {
+    expect(await play(["dumpxml", "web1", "--inactive"], { machine: { config: async () => "{}" } })).toMatchObject({ code: 0, stdout: "{}\n" });
+    for (const verb of ["ls", "ps"]) {
+      const asked: unknown[] = [];
+      expect(await play([verb, "-a"], { facade: { list: async ({ all }) => (asked.push(all), []) } })).toMatchObject({ code: 0 });
+      expect(asked).toEqual([true]);
+    }
+  });
+
+  test("an alias is of a verb that there is, and ends, starts or deletes nothing", () => {
+    for (const [name, { verb, adds = [] }] of Object.entries(aliases)) {
+      expect(named.has(name), name).toBe(false);
+      expect(["info", "config", "list", "diff", "suspend", "resume", "qmp"]).toContain(verb);
+      for (const option of adds) expect(Object.keys(named.get(verb)?.options ?? {})).toContain(option.slice(2));
+    }
+  });
+
+  const ELSEWHERE = "stop reboot poweroff halt kill create run delete rm get edit set logs console terminal autostart enable disable top domblklist domiflist domifaddr nodeinfo nodememstats attach-disk detach-device migrate snapshot-create sendkey send-key screenshot qemu-agent-command setvcpu emulatorpin event qemu-monitor-event net-list uri connect".split(" ");
+
+  test.each(ELSEWHERE)("%s is answered by one line with the way, and the domain in it", async (verb) => {
+    const { code, stdout, stderr, opened } = await play([verb, "a b"]);
+    expect([code, stdout, opened]).toEqual([2, "", []]);
+    expect(stderr).toMatch(new RegExp(`^qmpctl: ${verb}: there is no such verb here: [^\\n]+\\n$`));
+    if (stderr.includes("a b")) expect(stderr).toContain("'a b'");
+    if (stderr.includes("`")) expect(stderr).not.toContain("DOMAIN");
+  });
+
+  test("reboot does not mean restart", () => expect(wayOfVerb("reboot", "web1")).toMatch(/inside of it.*reset web1.*restart web1.*from its config/));
+
+  test("what a way tells to type is there", () => {
+    for (const verb of ELSEWHERE) {
+      for (const [, name = "", rest = ""] of (wayOfVerb(verb, undefined) ?? "").matchAll(/`?qmpctl ([a-z]+)([^`;),]*)/g)) {
+        expect(named.has(name), `${verb}: ${name}`).toBe(true);
+        for (const [, option = ""] of rest.matchAll(/ --([a-z-]+)/g)) expect(Object.keys(optionsOf(named.get(name) as Verb)), `${verb}: ${name}`).toContain(option);
+      }
+    }
+  });
+
+  test("a name that begins like one of ours, or like one of an object's, is none", () => {
+    for (const name of ["setmemx", "constructor", "__proto__", "toString", ""]) expect(wayOfVerb(name, undefined)).toBeUndefined();
+  });
+});
+
+describe("options of others", () => {
+  test("-o json is --json, of every verb, and its errors are JSON too", async () => {
+    for (const words of [["-o", "json"], ["-ojson"], ["--output=json"], ["--output", "json"]]) {
+      expect((await play(["list", ...words], { facade: { list: async () => [] } })).stdout).toBe("[]\n");
+      expect(JSON.parse((await play(["setmem", "web1", "300", ...words])).stdout)).toMatchObject({ error: { code: "usage" } });
+    }
+    expect(await play(["list", "-o", "yaml"])).toMatchObject({ code: 2, stderr: expect.stringContaining("-o yaml: an answer is text, or json") as string });
+  });
+
+  test.each([
+    ["-c qemu:///system list", "there is no libvirt here"],
+    ["--connect=qemu:///system list --all", "there is no libvirt here"],
+    ["list --connect qemu:///system", "there is no libvirt here"],
+    ["setvcpus web1 2 --guest", "guest's agent is not asked"],
+    ["undefine web1 --remove-all-storage", "disks and other files stay"],
+    ["shutdown web1 --mode acpi", "presses the power button"],
+    ["shutdown web1 --force", "`qmpctl destroy web1` ends it"],
+    ["destroy web1 --force", "leave it out"],
+    ["list --inactive", "--all lists those that are stopped"],
+    ["list -q", "stdout has the answer"],
+    ["start web1 --console", "socat"],
+    ["apply web1 -f x.json", "a file is an operand here"],
+  ])("%s: one line with the way", async (line, way) => {
+    const { code, stdout, stderr, opened } = await play(line.split(" "));
+    expect([code, stdout, opened]).toEqual([2, "", []]);
+    expect(stderr).toMatch(/^qmpctl: --?[\w-]+: there is no such option here: [^\n]+\n$/);
+    expect(stderr).toContain(way);
+  });
+});
