@@ -159,7 +159,7 @@ async function attempt(path: string, action: () => Promise<unknown>): Promise<vo
   try {
     await action();
   } catch (cause) {
-    if ((cause as { readonly code?: string }).code === "EEXIST") throw new ConfigError(path, "exists", "there is such a config already", { cause });
+    if ((cause as { readonly code?: string }).code === "EEXIST") throw new ConfigError(path, "exists", "there is such a config already; define --replace puts the new one in its place", { cause });
     throw new ConfigError(path, "io", messageOf(cause), { cause });
   }
 }

@@ -40,7 +40,7 @@ describe("a config that is defined", () => {
 
   test("is not written over, unless that is asked for", async () => {
     const { place } = await defined(await ownFolders());
-    expect(await refused(createConfig(place, NEW), "exists")).toBe(`${place.path}: there is such a config already`);
+    expect(await refused(createConfig(place, NEW), "exists")).toBe(`${place.path}: there is such a config already; define --replace puts the new one in its place`);
     expect((await readConfig(place)).text).toBe(OLD);
     await createConfig(place, NEW, { replace: true });
     expect((await readConfig(place)).text).toBe(NEW);

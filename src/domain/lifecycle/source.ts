@@ -67,18 +67,18 @@ async function fromWords(argv: readonly string[], folder: string, called: Called
   const damaged = argv.find((word) => word.includes("\ufffd"));
   if (damaged !== undefined) throw notUtf8(`command line: ${JSON.stringify(damaged)}`);
   const anchored = anchor(argv, folder);
-  await mustBeQemu(anchored.argv);
+  await mustBeQemu(argv, anchored.argv[0] ?? "");
   return noted(fromCommandLine(anchored.argv, called), anchored, folder);
 }
 
-/** @throws UsageError where a command line begins with something else than a QEMU */
-async function mustBeQemu(argv: readonly string[]): Promise<void> {
+/** `path`: the emulator, as it can be found. @throws UsageError where a command line begins with something else than a QEMU */
+async function mustBeQemu(argv: readonly string[], path: string): Promise<void> {
   const [emulator = ""] = argv;
   const expected = "a command line that begins with QEMU's own program, as qemu-system-x86_64";
   const why = whyNoEmulator(argv);
   if (why !== undefined) throw new UsageError(`command line: ${why}`, { value: emulator, expected });
   if (isSurelyQemu(emulator)) return;
-  const program = findProgram(emulator);
+  const program = findProgram(path);
   const said = "path" in program ? await versionOf(program.path) : null;
   if (said !== null && isQemuVersion(said)) return;
   const reason = "why" in program ? program.why : `its --version does not say "QEMU emulator version"`;
@@ -113,10 +113,12 @@ function mustBeThere({ pid, uid }: Process, folder: string | undefined, relative
 async function runsQemu({ pid, argv }: Process): Promise<boolean> {
   const program = await programOf(pid);
   if (isSurelyQemu(qemuWords(argv)[0] ?? "") || (program !== undefined && isSurelyQemu(program))) return true;
+  // Something of that name that a script runs, or that can't be seen, is told by the name alone.
+  const isCalledSo = isQemu(argv);
+  if (isCalledSo && (program === undefined || isScript(program))) return true;
   // What has nothing of QEMU about it is not even asked.
-  if (!isQemu(argv) && readWords(argv).monitors.length === 0) return false;
-  const said = program === undefined ? null : await versionOf(program);
-  return program === undefined ? isQemu(argv) : (said !== null && isQemuVersion(said)) || isScript(program);
+  if (program === undefined || (!isCalledSo && readWords(argv).monitors.length === 0)) return false;
+  return isQemuVersion((await versionOf(program)) ?? "");
 }
 
 /** A program that runs what somebody wrote: the emulator is then the script, whose name is what there is to go by. */
