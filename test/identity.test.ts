@@ -17,7 +17,7 @@ const KEPT: readonly { readonly of: RegExp; readonly names: RegExp; readonly by:
   { of: /^qmp\/session\.ts$/, names: /^(connect|open)$/, by: /^domain\/machine\/(identity|open|find|monitor)\.ts$/ },
   { of: /^qmp\/(dial|handshake|guest-agent|session-of)\.ts$/, names: /./, by: /^$/ },
   // A QEMU of its own, without a machine, that is asked what it can do.
-  { of: /^qmp\/spawn\.ts$/, names: /./, by: /^cli\/commands\/types\.ts$/ },
+  { of: /^qmp\/spawn\.ts$/, names: /./, by: /^(cli\/commands\/types|domain\/lifecycle\/board)\.ts$/ },
   { of: /^wire\/(?!(address|errors|json|children)\.ts$)/, names: /./, by: /^$/ },
   { of: /^node:(net|tls|dgram|http|https)$/, names: /./, by: /^$/ },
   // The program itself once more, as another user.

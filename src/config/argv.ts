@@ -1,6 +1,8 @@
 import type { LaunchConfig } from "./launch.ts";
 import { type Mark, markWords } from "./mark.ts";
 import { escapeCommas, splitOptions } from "./options.ts";
+import { pluggedByArgs } from "./plugged.ts";
+import { LEVELS } from "./topology.ts";
 
 /** Where a machine's run-time files go; absolute paths. */
 export interface RuntimeFiles {
@@ -12,7 +14,7 @@ export interface RuntimeFiles {
 }
 
 /** Options that decide what the guest's screen is shown on. Without any of them QEMU would look for a desktop. */
-const DISPLAYS = ["display", "vnc", "spice", "sdl", "gtk"];
+const DISPLAYS = ["display", "nographic", "vnc", "spice", "sdl", "gtk"];
 
 /**
  * The command line that starts a machine, in words, the emulator first: nothing of it is for a shell. The machine starts stopped, with
@@ -25,7 +27,7 @@ export function toCommandLine(config: LaunchConfig, files: RuntimeFiles, mark: M
     config.emulator,
     ...["-name", `guest=${config.name},debug-threads=on`],
     ...["-m", memory(config.memory)],
-    ...["-smp", vcpus(config.vcpus)],
+    ...["-smp", vcpus(config)],
     ...monitor(files.control),
     ...monitor(files.watch),
     ...(config.monitor === undefined ? [] : monitor(config.monitor)),
@@ -40,21 +42,19 @@ export function toCommandLine(config: LaunchConfig, files: RuntimeFiles, mark: M
 }
 
 function memory({ max, hotplug }: LaunchConfig["memory"]): string {
-  const size = `size=${inMegabytes(max)}`;
+  const size = `size=${inUnits(max)}`;
   if (hotplug === undefined) return size;
-  return `${size}${hotplug.slots === 0 ? "" : `,slots=${hotplug.slots}`},maxmem=${inMegabytes(hotplug.limit)}`;
+  return `${size}${hotplug.slots === 0 ? "" : `,slots=${hotplug.slots}`},maxmem=${inUnits(hotplug.limit)}`;
 }
 
-function inMegabytes(bytes: number): string {
-  return `${bytes / 1024 ** 2}M`;
+function inUnits(bytes: number): string {
+  return bytes % 1024 ** 2 === 0 ? `${bytes / 1024 ** 2}M` : `${bytes / 1024}K`;
 }
 
-function vcpus({ current, max, topology }: LaunchConfig["vcpus"]): string {
-  const counts = `cpus=${current},maxcpus=${max}`;
-  if (topology === undefined) return counts;
-  const { sockets = 1, dies = 1, cores = 1, threads = 1 } = topology;
-  // Most machine types know no dies and refuse the word; the others take 1 for granted.
-  return `${counts},sockets=${sockets}${dies === 1 ? "" : `,dies=${dies}`},cores=${cores},threads=${threads}`;
+/** Only the levels that are given: machine types complete the others each in their way, and refuse to hear of some. */
+function vcpus({ vcpus: { current, max, topology = {} }, args }: LaunchConfig): string {
+  const levels = LEVELS.flatMap((level) => (topology[level] === undefined ? [] : [`,${level}=${topology[level]}`]));
+  return `cpus=${current - pluggedByArgs(args, topology.threads)},maxcpus=${max}${levels.join("")}`;
 }
 
 /** `-qmp` rather than `-chardev` with `-mon`: that is deprecated since QEMU 11, this is the same in all of them. */

@@ -6,16 +6,12 @@ import { isName, NAME_RULE } from "./names.ts";
 import { ownedOptions } from "./owned.ts";
 import { brokenRules } from "./rules.ts";
 import { isSize, parseSize } from "./size.ts";
+import { LEVELS } from "./topology.ts";
 
 export { formatSize, parseSize } from "./size.ts";
 
-/** How vCPUs are arranged; what is absent is 1, and the product is `vcpus.max`. */
-export interface Topology {
-  readonly sockets?: number | undefined;
-  readonly dies?: number | undefined;
-  readonly cores?: number | undefined;
-  readonly threads?: number | undefined;
-}
+/** How vCPUs are arranged, as far as it is given; the machine type completes the rest, so that the product is `vcpus.max`. */
+export type Topology = { readonly [Level in (typeof LEVELS)[number]]?: number | undefined };
 
 /** What a machine is started with. Sizes are bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
 export interface LaunchConfig {
@@ -25,7 +21,7 @@ export interface LaunchConfig {
   /** The program: a name that PATH knows, or an absolute path. */
   readonly emulator: string;
   readonly memory: {
-    /** The RAM the machine starts with: the most that its balloon can give back. */
+    /** The RAM the machine starts with: the most that its balloon can give back. DIMMs in `args` come on top. */
     readonly max: number;
     /** The balloon's target. */
     readonly current: number;
@@ -36,6 +32,7 @@ export interface LaunchConfig {
   };
   readonly vcpus: {
     readonly max: number;
+    /** How many it starts with, those that `args` plug (`-device …-cpu`) among them. */
     readonly current: number;
     readonly topology?: Topology;
     readonly pin: Readonly<Record<string, string>>;
@@ -55,6 +52,7 @@ const SOCKET_PATH = 107;
 
 const size = z.string().refine(isSize);
 const count = z.number().int().min(1).max(8192);
+const level = count.optional();
 const word = z.string().refine((text) => !text.includes("\0"));
 // A path that would move a terminal's cursor, or that the system would cut short, is nobody's intention.
 const plain = z.string().refine((text) => !/[\x00-\x1f\x7f-\x9f]/.test(text));
@@ -69,7 +67,7 @@ const launchConfig = z.object({
   vcpus: z.object({
     max: count,
     current: count,
-    topology: z.object({ sockets: count.optional(), dies: count.optional(), cores: count.optional(), threads: count.optional() }).optional(),
+    topology: z.object({ drawers: level, books: level, sockets: level, dies: level, clusters: level, modules: level, cores: level, threads: level }).optional(),
     pin: z.record(z.string()).default({}),
   }),
   args: z.array(word).default([]),

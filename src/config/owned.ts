@@ -1,6 +1,9 @@
 import type { ConfigIssue } from "./config-error.ts";
 import { markOf } from "./mark.ts";
+import { isMachine, itemsOf, keyOf } from "./option-values.ts";
 import { type Option, splitOptions } from "./options.ts";
+import { needsTerminal } from "./stdio.ts";
+import { obstaclesIn } from "./unstarted.ts";
 
 /** What to write instead of an option that the config's structure owns. */
 const OWNED: ReadonlyMap<string, string> = new Map([
@@ -14,20 +17,30 @@ const OWNED: ReadonlyMap<string, string> = new Map([
   ["S", "nothing: start launches the machine stopped and lets it go itself"],
 ]);
 
-/** Every option of `args` that the structure owns, or that a machine in the background can't have, with what to write instead. */
+/** What to write instead of a screen in a terminal. */
+export const WITHOUT_TERMINAL = "-display none or -vnc instead: a machine in the background has no terminal";
+
+/** Every option of `args` that the structure owns, or that a machine which is started from a config can't have, with what to write instead. */
 export function ownedOptions(args: readonly string[]): readonly ConfigIssue[] {
-  return splitOptions(args).flatMap((option) => {
-    const hint = withoutTerminal(option);
-    const expected = (markOf([option]) === undefined ? OWNED.get(option.name) : 'the key "id" instead') ?? (hint === undefined ? undefined : `${hint} instead: a machine in the background has no terminal`);
-    return expected === undefined ? [] : [{ path: "args", value: option.words.join(" "), expected }];
+  const options = splitOptions(args);
+  const issue = ({ words }: Option, expected: string): ConfigIssue => ({ path: "args", value: words.join(" "), expected });
+  const owned = options.flatMap((option) => {
+    const expected = ownerOf(option);
+    return expected === undefined ? [] : [issue(option, expected)];
   });
+  return [...owned, ...obstaclesIn(options).map(({ option, why }) => issue(option, `no such option: ${why}`))];
 }
 
-/** What to write instead of an option that needs a terminal. QEMU refuses those together with -daemonize, and only when it starts: better said when the config is read. */
-export function withoutTerminal({ name, value = "" }: Option): string | undefined {
-  if (name === "nographic") return "-display none, and -serial file:PATH for the console,";
-  if (name === "curses" || (name === "display" && /^curses\b/.test(value))) return "-display none or -vnc";
-  if (["serial", "monitor", "parallel", "debugcon"].includes(name) && /^(mon:)?stdio$/.test(value)) return `-${name} file:PATH or unix:PATH,server=on,wait=off`;
-  if (name === "chardev" && /^(backend=)?stdio(,|$)/.test(value)) return "-chardev with null, file or socket";
-  return undefined;
+function ownerOf(option: Option): string | undefined {
+  if (markOf([option]) !== undefined) return 'the key "id" instead';
+  if (needsTerminal(option)) return WITHOUT_TERMINAL;
+  const key = sizeKeyOf(option);
+  return key === undefined ? OWNED.get(option.name) : OWNED.get(key);
+}
+
+/** The option that says the same as a property of `-machine` does: `smp` for smp.cpus, `m` for memory.size. */
+function sizeKeyOf(option: Option): "smp" | "m" | undefined {
+  if (!isMachine(option)) return undefined;
+  const keys = itemsOf(option.value ?? "").map(keyOf);
+  return keys.some((key) => key.startsWith("smp.")) ? "smp" : keys.some((key) => key.startsWith("memory.")) ? "m" : undefined;
 }

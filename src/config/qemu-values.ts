@@ -1,6 +1,7 @@
 import { UsageError } from "../errors.ts";
-import type { LaunchConfig, Topology } from "./launch.ts";
+import type { Topology } from "./launch.ts";
 import { formatSize } from "./size.ts";
+import { LEVELS } from "./topology.ts";
 
 /** What `-m` says, sizes as a config has them. */
 export interface MemoryText {
@@ -9,50 +10,72 @@ export interface MemoryText {
   readonly hotplug?: { readonly slots: number; readonly limit: string };
 }
 
-const MIB = 1024 ** 2;
-/** What QEMU gives a machine without `-m`, and with `-m 0`. */
-const DEFAULT_MEMORY = 128 * MIB;
+/** What a board has where nobody says it: bytes of RAM, and vCPUs. */
+export interface BoardDefaults {
+  readonly memory: number;
+  readonly vcpus: number;
+}
 
-/** Reads the values of `-m`: a bare `size` is MiB and a bare `maxmem` is bytes, as QEMU counts (measured, 5.2 to 11.1). */
-export function readMemory(values: ReadonlyMap<string, string>): MemoryText {
-  const max = readSize("-m size", values.get("size") ?? "0", MIB) || DEFAULT_MEMORY;
+const MIB = 1024 ** 2;
+/** QEMU rounds the RAM up to whole pages of 8 KiB, on every board (measured, 5.2 to 11.1). */
+const RAM_UNIT = 8192;
+
+/** What `-m` gives at start, in bytes; undefined where it says nothing of that (no `size`, or 0), which leaves it to the board. */
+export function ramOf(values: ReadonlyMap<string, string>): number | undefined {
+  const size = readSize("-m size", values.get("size") ?? "0", MIB);
+  return size === 0 ? undefined : Math.ceil(size / RAM_UNIT) * RAM_UNIT;
+}
+
+/** Reads the values of `-m` for a machine with `max` bytes of RAM: a bare `size` is MiB and a bare `maxmem` is bytes, as QEMU counts (measured, 5.2 to 11.1). */
+export function readMemory(values: ReadonlyMap<string, string>, max: number): MemoryText {
   const limit = readSize("-m maxmem", values.get("maxmem") ?? "0", 1);
   const slots = readCount("-m slots", values.get("slots") ?? "0");
+  if (limit === 0 && slots > 0) throw refusal("-m slots", String(slots), "a maxmem beside it, as QEMU wants");
+  if (limit !== 0 && limit < max) throw refusal("-m maxmem", values.get("maxmem") ?? "", `at least the size, ${formatSize(max)}`);
   const size = formatSize(max);
   return { max: size, current: size, ...(limit > max ? { hotplug: { slots, limit: formatSize(limit) } } : {}) };
 }
 
-/** Reads the values of `-smp`. What a topology leaves open goes to the cores first, as in QEMU since 6.2. */
-export function readVcpus(values: ReadonlyMap<string, string>): Pick<LaunchConfig["vcpus"], "max" | "current" | "topology"> {
-  const at = (key: string): number => readCount(`-smp ${key}`, values.get(key) ?? "0");
-  for (const key of ["clusters", "modules", "drawers", "books"]) {
-    if (at(key) > 1) throw refusal(`-smp ${key}`, String(at(key)), "sockets, dies, cores and threads only: a launch config knows no others");
-  }
-  const given = { sockets: at("sockets"), dies: at("dies"), cores: at("cores"), threads: at("threads") };
-  const product = Object.values(given).reduce((so_far, each) => so_far * (each || 1), 1);
-  const max = at("maxcpus") || Math.max(at("cpus"), at("cpus") === 0 ? product : 0);
-  const hasTopology = Object.values(given).some((each) => each > 0);
-  return { max, current: at("cpus") || max, ...(hasTopology ? { topology: completed(given, max) } : {}) };
+/** How many vCPUs `-smp` gives and has room for; undefined where it says nothing of that, which leaves it to the board. */
+export function countsOf(values: ReadonlyMap<string, string>): { readonly max: number; readonly current: number } | undefined {
+  const cpus = countAt(values, "cpus");
+  const product = LEVELS.reduce((so_far, level) => so_far * (countAt(values, level) || 1), 1);
+  const isGiven = LEVELS.some((level) => countAt(values, level) > 0);
+  const max = countAt(values, "maxcpus") || cpus || (isGiven ? product : 0);
+  return max === 0 ? undefined : { max, current: cpus || max };
 }
 
-type Counts = Required<{ readonly [Key in keyof Topology]: number }>;
-
-function completed({ sockets, dies, cores, threads }: Counts, max: number): Topology {
-  const rest = (...factors: readonly number[]): number => Math.max(1, Math.floor(max / factors.reduce((a, b) => a * (b || 1), 1)));
-  const known = { sockets: sockets || (cores === 0 ? 1 : rest(dies, cores, threads)), cores: cores || rest(sockets, dies, threads) };
-  return { sockets: known.sockets, ...(dies > 1 ? { dies } : {}), cores: known.cores, threads: threads || rest(known.sockets, dies, known.cores) };
+/** The levels of a topology that `-smp` names. What it leaves open stays open: machine types complete it each in their way. */
+export function readTopology(values: ReadonlyMap<string, string>): Topology | undefined {
+  const given = LEVELS.filter((level) => countAt(values, level) > 0).map((level) => [level, countAt(values, level)]);
+  return given.length === 0 ? undefined : (Object.fromEntries(given) as Topology);
 }
 
-function readSize(option: string, text: string, bareUnit: number): number {
-  const match = /^(\d{1,15}(?:\.\d{1,15})?)([bkmgtp])?$/i.exec(text);
-  if (match === null) throw refusal(option, text, "a size as QEMU takes it, as 512M or 2G");
-  const [, number = "", unit] = match;
-  return Math.round(Number(number) * (unit === undefined ? bareUnit : 1024 ** "bkmgtp".indexOf(unit.toLowerCase())));
+function countAt(values: ReadonlyMap<string, string>, key: string): number {
+  return readCount(`-smp ${key}`, values.get(key) ?? "0");
 }
 
+/**
+ * A size as QEMU reads it: decimal, with a fraction where a unit follows, or hexadecimal; `bareUnit` counts where it ends in a digit and has no unit. The units are binary, and
+ * the hexadecimal digits b and e are no units.
+ *
+ * @throws UsageError for anything else
+ */
+export function readSize(option: string, text: string, bareUnit: number): number {
+  const [, hex, decimal, unit] = /^ *\+?(?:0x([0-9a-f]{1,13})|(\d{1,15}\.?\d{0,15}|\.\d{1,15}))([bkmgtpe])?$/i.exec(text) ?? [];
+  const isWhole = hex !== undefined || /^\d+\.?$/.test(decimal ?? ".");
+  if ((hex ?? decimal) === undefined || (!isWhole && (unit === undefined || /b/i.test(unit)))) throw refusal(option, text, "a size as QEMU takes it, as 512M or 2G");
+  const number = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+  const bytes = Math.round(number * (unit !== undefined ? 1024 ** "bkmgtpe".indexOf(unit.toLowerCase()) : /\d$/.test(text) ? bareUnit : 1));
+  if (bytes > Number.MAX_SAFE_INTEGER) throw refusal(option, text, "less than a machine can have");
+  return bytes;
+}
+
+/** A number as QEMU reads it: decimal, hexadecimal, or octal where it begins with 0. */
 function readCount(option: string, text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw refusal(option, text, "a whole number");
-  return Number(text);
+  const [, hex, octal, decimal] = /^ *\+?(?:0x([0-9a-f]{1,5})|0([0-7]{1,6})|(0|[1-9]\d{0,5}))$/i.exec(text) ?? [];
+  if ((hex ?? octal ?? decimal) === undefined) throw refusal(option, text, "a whole number");
+  return hex !== undefined ? Number.parseInt(hex, 16) : octal !== undefined ? Number.parseInt(octal, 8) : Number(decimal);
 }
 
 function refusal(option: string, text: string, expected: string): UsageError {

@@ -1,5 +1,7 @@
 import type { ConfigIssue } from "./config-error.ts";
+import { pluggedByArgs } from "./plugged.ts";
 import { formatSize, isSize, parseSize } from "./size.ts";
+import { misfit } from "./topology.ts";
 
 /**
  * What the values of a launch config must be to each other. Works on a config that is not checked yet and looks only at the
@@ -8,12 +10,13 @@ import { formatSize, isSize, parseSize } from "./size.ts";
 export function brokenRules(raw: unknown): readonly ConfigIssue[] {
   const memory = objectAt(raw, "memory");
   const vcpus = objectAt(raw, "vcpus");
-  return [...memoryRules(memory), ...vcpuRules(vcpus), ...pinRules(objectAt(vcpus, "pin"), countAt(vcpus, "max"))];
+  return [...memoryRules(memory), ...vcpuRules(vcpus), ...pluggedRules(vcpus, wordsOf(raw)), ...pinRules(objectAt(vcpus, "pin"), countAt(vcpus, "max"))];
 }
 
 type Values = Readonly<Record<string, unknown>>;
 
-const MIB = 1024 ** 2;
+/** QEMU rounds the RAM up to whole pages of 8 KiB. */
+const RAM_UNIT = 8192;
 /** A page: the balloon's unit. */
 const PAGE = 4096;
 
@@ -24,11 +27,11 @@ function memoryRules(memory: Values): readonly ConfigIssue[] {
   const limit = sizeAt(objectAt(memory, "hotplug"), "limit");
   const issue = (key: string, expected: string): ConfigIssue => ({ path: `memory.${key}`, value: key === "hotplug.limit" ? objectAt(memory, "hotplug")["limit"] : memory[key], expected });
   return [
-    ...(max !== undefined && max % MIB !== 0 ? [issue("max", "whole MiB")] : []),
+    ...(max !== undefined && max % RAM_UNIT !== 0 ? [issue("max", "a multiple of 8KiB")] : []),
     ...(current !== undefined && current % PAGE !== 0 ? [issue("current", "a multiple of 4KiB")] : []),
     ...(current !== undefined && max !== undefined && current > max ? [issue("current", `at most memory.max, ${formatSize(max)}`)] : []),
     ...(min !== undefined && current !== undefined && min > current ? [issue("min", `at most memory.current, ${formatSize(current)}`)] : []),
-    ...(limit !== undefined && limit % MIB !== 0 ? [issue("hotplug.limit", "whole MiB")] : []),
+    ...(limit !== undefined && limit % PAGE !== 0 ? [issue("hotplug.limit", "a multiple of 4KiB")] : []),
     ...(limit !== undefined && max !== undefined && limit <= max ? [issue("hotplug.limit", `more than memory.max, ${formatSize(max)}`)] : []),
   ];
 }
@@ -36,13 +39,23 @@ function memoryRules(memory: Values): readonly ConfigIssue[] {
 function vcpuRules(vcpus: Values): readonly ConfigIssue[] {
   const max = countAt(vcpus, "max");
   const current = countAt(vcpus, "current");
-  const topology = objectAt(vcpus, "topology");
-  const product = ["sockets", "dies", "cores", "threads"].reduce((so_far, key) => so_far * (countAt(topology, key) ?? 1), 1);
-  const given = vcpus["topology"] !== undefined;
+  const wrong = max === undefined || vcpus["topology"] === undefined ? undefined : misfit(objectAt(vcpus, "topology"), max);
   return [
     ...(max !== undefined && current !== undefined && current > max ? [{ path: "vcpus.current", value: current, expected: `at most vcpus.max, ${max}` }] : []),
-    ...(given && max !== undefined && product !== max ? [{ path: "vcpus.topology", value: topology, expected: `a product of ${max}, as vcpus.max is, not ${product}` }] : []),
+    ...(wrong === undefined ? [] : [{ path: "vcpus.topology", value: vcpus["topology"], expected: wrong }]),
   ];
+}
+
+/** `-smp` gives at least one besides those that args plug. */
+function pluggedRules(vcpus: Values, args: readonly string[]): readonly ConfigIssue[] {
+  const current = countAt(vcpus, "current");
+  const plugged = pluggedByArgs(args, countAt(objectAt(vcpus, "topology"), "threads"));
+  return current === undefined || current > plugged ? [] : [{ path: "vcpus.current", value: current, expected: `more than the ${plugged} that args plug (-device)` }];
+}
+
+function wordsOf(raw: unknown): readonly string[] {
+  const args = typeof raw === "object" && raw !== null ? (raw as Values)["args"] : undefined;
+  return Array.isArray(args) ? args.filter((each) => typeof each === "string") : [];
 }
 
 function pinRules(pin: Values, max: number | undefined): readonly ConfigIssue[] {

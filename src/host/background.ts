@@ -1,10 +1,10 @@
 import { open } from "node:fs/promises";
 import { kill, umask } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
-import { messageOf } from "../errors.ts";
+import { HostError, messageOf } from "../errors.ts";
 import { randomHex } from "../digest.ts";
 import { kernelFileIfThere } from "./kernel-file.ts";
-import { childProcesses, environmentWith } from "./programs.ts";
+import { childProcesses, environmentWith, toolEnvironment } from "./programs.ts";
 
 /** How a program ended. */
 export interface ProgramEnd {
@@ -23,6 +23,19 @@ export interface Background {
   end(): Promise<void>;
 }
 
+/** Where a program reads and writes what would be on its terminal: `input` is made as a pipe with a name, which never comes to its end. */
+export interface ProgramConsole {
+  readonly input: string;
+  readonly output: string;
+}
+
+/** Where a program runs, and where what it says goes. Without a console its stdin is empty, and `output` has its stdout too. */
+export interface BackgroundOptions {
+  readonly cwd: string;
+  readonly output: string;
+  readonly console?: ProgramConsole | undefined;
+}
+
 /** How long a program may take to end when it was asked to, in milliseconds. */
 const GRACE = 2000;
 
@@ -35,14 +48,15 @@ const UMASK = 0o027;
  *
  * @throws Error of the system where it can't be run, with its code: ENOENT, EACCES
  */
-export async function startInBackground(program: string, words: readonly string[], { cwd, output }: { readonly cwd: string; readonly output: string }): Promise<Background> {
+export async function startInBackground(program: string, words: readonly string[], { cwd, output, console }: BackgroundOptions): Promise<Background> {
   await using file = await open(output, "ax", 0o600);
+  await using terminal = console === undefined ? undefined : await openConsole(console);
   // What it starts has this in its environment too, also in a session of its own.
   const token = `QMPCTL_START=${randomHex(24)}`;
   const before = umask(UMASK);
   let child: ReturnType<ReturnType<typeof childProcesses>["spawn"]>;
   try {
-    child = childProcesses().spawn(program, words, { cwd, detached: true, stdio: ["ignore", file.fd, file.fd], env: environmentWith(token) });
+    child = childProcesses().spawn(program, words, { cwd, detached: true, stdio: [terminal?.input ?? "ignore", terminal?.output ?? file.fd, file.fd], env: environmentWith(token) });
   } finally {
     umask(before);
   }
@@ -61,6 +75,26 @@ export async function startInBackground(program: string, words: readonly string[
   };
   const started = (other: number): boolean => (kernelFileIfThere(`/proc/${other}/environ`) ?? "").split("\0").includes(token);
   return { pid, started, ended, end };
+}
+
+async function openConsole({ input, output }: ProgramConsole): Promise<{ readonly input: number; readonly output: number } & AsyncDisposable> {
+  await makePipe(input);
+  // For reading and writing: who has both ends in one hand waits for nobody, and never reads an end.
+  const pipe = await open(input, "r+");
+  try {
+    const file = await open(output, "ax", 0o600);
+    return { input: pipe.fd, output: file.fd, [Symbol.asyncDispose]: async () => void (await Promise.all([pipe.close(), file.close()])) };
+  } catch (error) {
+    await pipe.close();
+    throw error;
+  }
+}
+
+/** Node can make none. */
+function makePipe(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    childProcesses().execFile("mkfifo", ["-m", "600", path], { env: toolEnvironment() }, (error, _stdout, stderr) => (error === null ? resolve() : reject(new HostError(`${path}: ${stderr.trim() || error.message}`))));
+  });
 }
 
 async function isOver(ended: Promise<ProgramEnd>, timeout: number): Promise<boolean> {

@@ -38,10 +38,11 @@ describe("toCommandLine", () => {
   });
 
   test.each([
-    [{ sockets: 2, cores: 2 }, "cpus=2,maxcpus=4,sockets=2,cores=2,threads=1"],
-    [{ dies: 2, threads: 2 }, "cpus=2,maxcpus=4,sockets=1,dies=2,cores=1,threads=2"],
-    [{ dies: 1, cores: 4 }, "cpus=2,maxcpus=4,sockets=1,cores=4,threads=1"],
-  ])("writes a topology whole, and dies only where there are several: %j", (topology, value) => {
+    [{ sockets: 2, cores: 2 }, "cpus=2,maxcpus=4,sockets=2,cores=2"],
+    [{ threads: 2 }, "cpus=2,maxcpus=4,threads=2"],
+    [{ threads: 1, cores: 1, dies: 1, sockets: 4 }, "cpus=2,maxcpus=4,sockets=4,dies=1,cores=1,threads=1"],
+    [{ drawers: 1, books: 1, clusters: 2, modules: 1 }, "cpus=2,maxcpus=4,drawers=1,books=1,clusters=2,modules=1"],
+  ])("writes as much of a topology as is given, from the outside in: %j", (topology, value) => {
     expect(toCommandLine(config({ vcpus: { max: 4, current: 2, pin: {}, topology } }), FILES, MARK)).toContain(value);
   });
 
@@ -52,7 +53,16 @@ describe("toCommandLine", () => {
     expect(line).toContain(`authz-simple,id=qmpctl-${MARK.id},identity=/etc/a,,b/web1.json`);
   });
 
-  test.each([["-display", "gtk"], ["--vnc", ":1"], ["-spice", "port=1"]])("leaves the screen to the config where it has %s", (...args) => {
+  test("gives by -smp what args do not plug themselves", () => {
+    const args = ["-device", "max-x86_64-cpu,id=c1,socket-id=0,core-id=3,thread-id=0"];
+    expect(toCommandLine(config({ args, vcpus: { max: 4, current: 3, pin: {} } }), FILES, MARK)).toContain("cpus=2,maxcpus=4");
+  });
+
+  test("counts in KiB where memory is no whole MiB", () => {
+    expect(toCommandLine(config({ memory: { max: 3_000_000 * 1024, current: 4096, hotplug: { slots: 1, limit: 3_000_004 * 1024 } } }), FILES, MARK)).toContain("size=3000000K,slots=1,maxmem=3000004K");
+  });
+
+  test.each([["-display", "gtk"], ["--vnc", ":1"], ["-spice", "port=1"], ["-nographic"]])("leaves the screen to the config where it has %s", (...args) => {
     expect(toCommandLine(config({ args }), FILES, MARK)).not.toContain("none");
   });
 
@@ -68,7 +78,7 @@ describe("toCommandLine", () => {
 
 describe("there and back", () => {
   test("a started machine's command line defines the same machine again", () => {
-    const first = config({ memory: { max: 2048 * MIB, current: 2048 * MIB, hotplug: { slots: 2, limit: 4096 * MIB } }, vcpus: { max: 4, current: 2, pin: {}, topology: { sockets: 2, cores: 2, threads: 1 } } });
+    const first = config({ memory: { max: 2048 * MIB, current: 2048 * MIB, hotplug: { slots: 2, limit: 4096 * MIB } }, vcpus: { max: 4, current: 2, pin: {}, topology: { sockets: 2, cores: 2 } } });
     const again = fromCommandLine(toCommandLine(first, FILES, MARK));
     expect(again.config).toEqual({ ...first, args: ["-display", "none", ...first.args] });
     expect(parseLaunchConfig(again.text, "web1.json")).toEqual(again.config);

@@ -1,19 +1,11 @@
 import { toCommandLine } from "../../src/config/argv.ts";
 import { describe, expect, test } from "vitest";
 import { fromCommandLine } from "../../src/config/command-line.ts";
-import { readShellWords } from "../../src/config/shell-words.ts";
 import { UsageError } from "../../src/errors.ts";
-import { fixture, fixturesIn } from "./fixtures.ts";
 
 const QEMU = ["qemu-system-x86_64", "-name", "web1"];
 
 describe("fromCommandLine", () => {
-  test.each(fixturesIn("command-lines", ".sh"))("makes a config of command-lines/%s.sh", (name) => {
-    const { text, notes } = fromCommandLine(readShellWords(fixture(`command-lines/${name}.sh`)));
-    expect(text).toBe(fixture(`command-lines/${name}.json`));
-    expect(notes.map((note) => `${note}\n`).join("")).toBe(fixture(`command-lines/${name}.txt`));
-  });
-
   // What QEMU 7.2, 10.0 and 11.1 make of each, as query-memory-size-summary showed it.
   test.each([
     ["512", 512],
@@ -23,6 +15,18 @@ describe("fromCommandLine", () => {
     ["0", 128],
     ["2g,size=3G", 3072],
     ["1048576K", 1024],
+    ["0x200", 512],
+    ["0x2000000b", 512 + 8 / 1024],
+    ["0x100M", 256],
+    ["size=0x100", 256],
+    [".5G", 512],
+    ["1.G", 1024],
+    ["+256", 256],
+    ["0100", 100],
+    ["1.3G", 1_395_867_648 / 1024 ** 2],
+    ["3000000K", 3_000_000 / 1024],
+    ["536870912b", 512],
+    ["100000001B", 95.375],
   ])("reads -m %s as %d MiB", (value, mebibytes) => {
     expect(fromCommandLine([...QEMU, "-m", value]).config.memory.max).toBe(mebibytes * 1024 ** 2);
   });
@@ -30,17 +34,23 @@ describe("fromCommandLine", () => {
   test("reads a bare maxmem as bytes, as QEMU does", () => {
     const memory = fromCommandLine([...QEMU, "-m", "64,slots=1,maxmem=134217728"]).config.memory;
     expect(memory.hotplug).toEqual({ slots: 1, limit: 128 * 1024 ** 2 });
+    expect(fromCommandLine([...QEMU, "-m", "64,slots=0x2,maxmem=0x40000000"]).config.memory.hotplug).toEqual({ slots: 2, limit: 1024 ** 3 });
+    expect(fromCommandLine([...QEMU, "-m", "64,maxmem=64M"]).config.memory).not.toHaveProperty("hotplug");
   });
 
-  // What QEMU 7.2, 10.0 and 11.1 make of each, as query-hotpluggable-cpus showed it: sockets, cores, threads.
   test.each([
-    ["cores=2", 2, 2, [1, 2, 1]],
-    ["sockets=2,cores=2", 4, 4, [2, 2, 1]],
-    ["2,cores=2,maxcpus=8", 8, 2, [4, 2, 1]],
-    ["threads=2,maxcpus=8,cpus=2", 8, 2, [1, 4, 2]],
-    ["sockets=2,maxcpus=6,cpus=1", 6, 1, [2, 3, 1]],
-  ])("completes -smp %s", (value, max, current, [sockets, cores, threads]) => {
-    expect(fromCommandLine([...QEMU, "-smp", value]).config.vcpus).toEqual({ max, current, pin: {}, topology: { sockets, cores, threads } });
+    ["cores=2", 2, 2, { cores: 2 }],
+    ["sockets=2,cores=2", 4, 4, { sockets: 2, cores: 2 }],
+    ["2,cores=2,maxcpus=8", 8, 2, { cores: 2 }],
+    ["threads=2,maxcpus=8,cpus=2", 8, 2, { threads: 2 }],
+    ["sockets=2,maxcpus=6,cpus=1", 6, 1, { sockets: 2 }],
+    ["8,threads=2,sockets=0", 8, 8, { threads: 2 }],
+    ["8,dies=2,modules=2", 8, 8, { dies: 2, modules: 2 }],
+    ["clusters=1,cores=2,threads=2", 4, 4, { clusters: 1, cores: 2, threads: 2 }],
+    ["4,drawers=2,books=1", 4, 4, { drawers: 2, books: 1 }],
+    ["0x8,threads=+2", 8, 8, { threads: 2 }],
+  ])("keeps of -smp %s what it gives, as machine types complete it each in their way", (value, max, current, topology) => {
+    expect(fromCommandLine([...QEMU, "-smp", value]).config.vcpus).toEqual({ max, current, pin: {}, topology });
   });
 
   test.each([
@@ -48,6 +58,9 @@ describe("fromCommandLine", () => {
     ["4,maxcpus=8", 8, 4],
     ["maxcpus=4", 4, 4],
     ["cpus=1", 1, 1],
+    ["0x4", 4, 4],
+    ["010", 8, 8],
+    ["0", 1, 1],
   ])("leaves the topology of -smp %s to QEMU", (value, max, current) => {
     expect(fromCommandLine([...QEMU, "-smp", value]).config.vcpus).toEqual({ max, current, pin: {} });
   });
@@ -84,7 +97,10 @@ describe("fromCommandLine", () => {
     [[], "command line: it is empty, not with the emulator"],
     [[...QEMU, "-m", "lots"], '-m size: "lots" can\'t be read, expected a size as QEMU takes it, as 512M or 2G'],
     [[...QEMU, "-smp", "-1"], '-smp cpus: "-1" can\'t be read, expected a whole number'],
-    [[...QEMU, "-smp", "8,clusters=2"], '-smp clusters: "2" can\'t be read, expected sockets, dies, cores and threads only: a launch config knows no others'],
+    ...["512MiB", "300.7", "0.5", "1e2", "256 ", "1.5b", "0x", "-1"].map((size) => [[...QEMU, "-m", size], `-m size: ${JSON.stringify(size)} can't be read`] as const),
+    [[...QEMU, "-m", "256,maxmem=128M"], '-m maxmem: "128M" can\'t be read, expected at least the size, 256MiB'],
+    [[...QEMU, "-m", "256,slots=2"], '-m slots: "2" can\'t be read, expected a maxmem beside it, as QEMU wants'],
+    [[...QEMU, "-smp", "09"], '-smp cpus: "09" can\'t be read'],
     [["qemu-system-x86_64", "-name", "my web"], 'name "my web": not a domain\'s name'],
   ])("refuses %j", (argv, message) => {
     expect(() => fromCommandLine(argv)).toThrow(UsageError);

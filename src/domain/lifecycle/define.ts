@@ -1,5 +1,4 @@
 import { lstat, rm } from "node:fs/promises";
-import { fromCommandLine } from "../../config/command-line.ts";
 import { editJson } from "../../config/edit.ts";
 import type { Mark } from "../../config/mark.ts";
 import { runtimePaths, type StatePaths, statePaths } from "../../config/runtime.ts";
@@ -17,6 +16,7 @@ import { isSameFile, isSamePlace, machineIdOf } from "../machine/machine-id.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { refuseUnresolved, sweep } from "../unresolved.ts";
+import { defineFrom } from "./board.ts";
 import { type Definition, type DefineSource, readSource } from "./source.ts";
 
 export type { DefineSource } from "./source.ts";
@@ -126,7 +126,7 @@ async function withOwnMonitor(made: Definition, options: DomainOptions): Promise
   if (other === undefined) return made;
   const why = `its monitor ${monitor} is that of ${other.config.name} already (${other.path})`;
   if (made.process === undefined) throw new StateError(`${name}: ${why}: give it a path of its own, or none`, "settled");
-  const without = fromCommandLine(made.process.argv, { name, monitor: false });
+  const without = await defineFrom(made.process.argv, { name, monitor: false, running: true });
   return { ...without, process: made.process, notes: [...without.notes, `${why}: from its next start on it has none there`] };
 }
 

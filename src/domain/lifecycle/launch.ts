@@ -5,9 +5,10 @@ import { toCommandLine } from "../../config/argv.ts";
 import { ownUid } from "../../config/own-user.ts";
 import { openFolder, type RuntimePaths, runtimePaths, type StatePaths } from "../../config/runtime.ts";
 import { readTail } from "../../config/safe-file.ts";
+import { usesStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
 import { HostError, isErrorCode, messageOf } from "../../errors.ts";
-import { type Background, startInBackground } from "../../host/background.ts";
+import { type Background, type ProgramConsole, startInBackground } from "../../host/background.ts";
 import { identify } from "../../host/signal.ts";
 import { othersOf } from "../machine/find.ts";
 import { isInUse } from "../machine/find-address.ts";
@@ -48,7 +49,8 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
   await symlink(books.lock, join(runtime.folder, "lock")).catch(() => undefined);
   const id = await machineIdOf(stored);
   const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: stored.path });
-  const program = await startInBackground(emulator, words, { cwd: dirname(stored.path), output: runtime.output }).catch((cause: unknown) => {
+  const console = usesStdio(stored.config.args) ? consoleIn(runtime.folder) : undefined;
+  const program = await startInBackground(emulator, words, { cwd: dirname(stored.path), output: runtime.output, console }).catch((cause: unknown) => {
     throw new HostError(`${place.name}: ${emulator}: ${notRun(cause)}`, { command: [emulator, ...words] }, { cause });
   });
   const howItEnded = async (): Promise<string> => {
@@ -155,9 +157,14 @@ async function identityOf({ place, runtime, id }: SetUp): Promise<Identity> {
   return new Identity({ domain: place.name, name: null, id, process: process ?? null, key: id, control: `unix:${runtime.control}`, watch: `unix:${runtime.watch}`, folder: runtime.folder, obstacle: null, ours: true });
 }
 
+/** What a machine with a console on stdio reads, a named pipe, and what it writes. */
+export function consoleIn(folder: string): ProgramConsole {
+  return { input: join(folder, "console.in"), output: join(folder, "console") };
+}
+
 /** Removes what a machine that is gone has left: sockets, pidfile, words. Call it under the lock, when nothing runs. */
 export async function cleanUp(folder: string, options: { readonly keepWords?: boolean } = {}): Promise<void> {
-  const names = ["control.sock", "watch.sock", "pid", "lock", ...(options.keepWords === true ? [] : [OUTPUT, "stderr", "log", "asked.json"])];
+  const names = ["control.sock", "watch.sock", "pid", "lock", "console.in", ...(options.keepWords === true ? [] : [OUTPUT, "console", "stderr", "log", "asked.json"])];
   await Promise.all(names.map((name) => remove(join(folder, name))));
 }
 

@@ -1,7 +1,6 @@
 import { readFile, realpath } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Anchored, anchor } from "../../config/anchor.ts";
-import { fromCommandLine } from "../../config/command-line.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import { isQemuVersion, isSurelyQemu, nameOf, whyNoEmulator } from "../../config/emulator.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
@@ -12,6 +11,7 @@ import { findProcesses, folderOfProcess, type Process, processAt, programOf } fr
 import { findProgram } from "../../host/programs.ts";
 import { versionOf } from "../../host/version.ts";
 import { isQemu, qemuWords, readWords } from "../machine/command-line.ts";
+import { defineFrom } from "./board.ts";
 
 /**
  * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words,
@@ -68,7 +68,7 @@ async function fromWords(argv: readonly string[], folder: string, called: Called
   if (damaged !== undefined) throw notUtf8(`command line: ${JSON.stringify(damaged)}`);
   const anchored = anchor(argv, folder);
   await mustBeQemu(argv, anchored.argv[0] ?? "");
-  return noted(fromCommandLine(anchored.argv, called), anchored, folder);
+  return noted(await defineFrom(anchored.argv, called), anchored, folder);
 }
 
 /** `path`: the emulator, as it can be found. @throws UsageError where a command line begins with something else than a QEMU */
@@ -100,7 +100,7 @@ async function ofProcess(pid: number, called: Called): Promise<Definition> {
   const program = await emulatorOf(process, words[0] ?? "", folder ?? "/");
   const anchored = anchor([program, ...words.slice(1)], folder ?? "/");
   if (anchored.relative.length > 0) mustBeThere(process, folder, anchored.relative);
-  return { ...noted(fromCommandLine(anchored.argv, called), anchored, folder ?? "/"), process: { ...process, argv: anchored.argv } };
+  return { ...noted(await defineFrom(anchored.argv, { ...called, running: true }), anchored, folder ?? "/"), process: { ...process, argv: anchored.argv } };
 }
 
 /** What relative paths are meant from. @throws HostError where that is not known */

@@ -1,0 +1,27 @@
+import { valuesOf } from "./option-values.ts";
+import { type Option, splitOptions } from "./options.ts";
+
+/** Options whose argument is a character device in short: `stdio`, `mon:stdio`, `chardev:ID`, … */
+const SHORT: ReadonlySet<string> = new Set(["serial", "monitor", "parallel", "debugcon", "gdb", "qmp", "qmp-pretty"]);
+
+/**
+ * Whether a machine uses the stdin and stdout of its QEMU, as a console or a monitor. What a file of `-readconfig` has is not looked at: it may.
+ */
+export function usesStdio(args: readonly string[]): boolean {
+  return splitOptions(args).some(isStdio);
+}
+
+/** Whether an option ties something to stdin and stdout. */
+export function isStdio(option: Option): boolean {
+  const { name, value = "" } = option;
+  if (name === "nographic" || name === "readconfig") return true;
+  if (SHORT.has(name)) return /^(mon:)?stdio(,|$)/.test(value);
+  if (name !== "chardev") return false;
+  const values = valuesOf(option, "backend");
+  return [values.get("backend"), values.get("backend.type")].includes("stdio");
+}
+
+/** Whether an option draws the guest's screen in a terminal, which a machine in the background has not. */
+export function needsTerminal({ name, value = "" }: Option): boolean {
+  return name === "curses" || (name === "display" && /^(type=)?curses(,|$)/.test(value));
+}

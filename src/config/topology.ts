@@ -1,0 +1,15 @@
+/** The levels of a machine's vCPUs from the outermost in, as `-smp` names them in QEMU 5.2 to 11.1. A machine type knows some of them. */
+export const LEVELS = ["drawers", "books", "sockets", "dies", "clusters", "modules", "cores", "threads"] as const;
+
+/** Levels that every machine type knows: a topology that has all of them leaves nothing open. */
+const EVERYWHERE = ["sockets", "cores", "threads"] as const;
+
+/**
+ * What is wrong with a topology for this many vCPUs; undefined where it fits: what it names has to divide them, as QEMU completes the rest. Its values need not be checked yet.
+ */
+export function misfit(topology: Readonly<Record<string, unknown>>, max: number): string | undefined {
+  const at = (level: string): number | undefined => (Number.isInteger(topology[level]) ? Number(topology[level]) : undefined);
+  const product = LEVELS.reduce((so_far, level) => so_far * (at(level) ?? 1), 1);
+  if (EVERYWHERE.every((level) => at(level) !== undefined)) return product === max ? undefined : `a product of ${max}, as vcpus.max is, not ${product}`;
+  return max % product === 0 ? undefined : `a product that divides ${max}, as vcpus.max is, not ${product}`;
+}

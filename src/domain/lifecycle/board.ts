@@ -1,0 +1,50 @@
+import { boardOf, type BoardQuestion, type CommandLineOptions, type Definition, fromCommandLine, mustBeMachine } from "../../config/command-line.ts";
+import { escapeCommas, splitOptions } from "../../config/options.ts";
+import type { BoardDefaults } from "../../config/qemu-values.ts";
+import { sectionsInTheWay } from "../../config/readconfig.ts";
+import { readBoundedText } from "../../config/safe-file.ts";
+import { messageOf, UsageError } from "../../errors.ts";
+import { findProgram } from "../../host/programs.ts";
+
+/** How long an emulator may take to answer, in milliseconds. */
+const TIMEOUT = 10_000;
+
+/**
+ * Makes a launch config from a QEMU command line whose paths are absolute. What it leaves to the board, the emulator is asked; files of `-readconfig` are looked into.
+ *
+ * @throws UsageError as `fromCommandLine` does, and where the emulator does not say, or such a file has what the config has
+ */
+export async function defineFrom(argv: readonly string[], options: CommandLineOptions): Promise<Definition> {
+  mustBeMachine(argv, options);
+  const wrong = await refusedSections(argv.slice(1));
+  if (wrong.length > 0) throw new UsageError(`command line: ${wrong.join("; ")}`, { value: argv, expected: "the file without that, and the command line with it (-m, -smp, -name)" });
+  const question = boardOf(argv);
+  return fromCommandLine(argv, question === undefined ? options : { ...options, board: await askBoard(question) });
+}
+
+/** What the files that a command line reads with `-readconfig` have in the way, with their names; those that can't be read are QEMU's to complain of. */
+export async function refusedSections(args: readonly string[]): Promise<readonly string[]> {
+  const files = splitOptions(args).filter(({ name }) => name === "readconfig");
+  const found = await Promise.all(files.map(async ({ value = "" }) => sectionsInTheWay(await readBoundedText(value).catch(() => "")).map((what) => `${value}: ${what}`)));
+  return found.flat();
+}
+
+/** Starts the board without anything that the command line gives it, stopped, and looks: nothing of it runs, and no file is opened for it. */
+async function askBoard({ emulator, machine }: BoardQuestion): Promise<BoardDefaults> {
+  const program = findProgram(emulator);
+  if ("why" in program) throw unknown(machine, `${emulator}: ${program.why}`);
+  const type = machine === undefined ? "" : `type=${escapeCommas(machine)},`;
+  const { spawnQemu } = await import("../../qmp/spawn.ts");
+  try {
+    await using qemu = await spawnQemu(program.path, ["-machine", `${type}accel=tcg:kvm`, "-nodefaults", "-no-user-config", "-display", "none", "-S"], { timeout: TIMEOUT });
+    const [memory, vcpus] = await Promise.all([qemu.session.execute("query-memory-size-summary"), qemu.session.execute("query-cpus-fast")]);
+    return { memory: memory["base-memory"], vcpus: vcpus.length };
+  } catch (error) {
+    throw unknown(machine, messageOf(error), error);
+  }
+}
+
+function unknown(machine: string | undefined, why: string, cause?: unknown): UsageError {
+  const message = `command line: it leaves its memory (-m) or its vCPUs (-smp) to ${machine ?? "the machine"}, which could not be asked what it has: ${why}`;
+  return new UsageError(message, { value: machine, expected: "-m SIZE and -smp N on the command line" }, { cause });
+}
