@@ -4,12 +4,20 @@ export const LEVELS = ["drawers", "books", "sockets", "dies", "clusters", "modul
 /** Levels that every machine type knows: a topology that has all of them leaves nothing open. */
 const EVERYWHERE = ["sockets", "cores", "threads"] as const;
 
+/** How many vCPUs the levels make that a topology names. Its values need not be checked yet. */
+export function productOf(topology: Readonly<Record<string, unknown>>): number {
+  return LEVELS.reduce((so_far, level) => so_far * (countOf(topology, level) ?? 1), 1);
+}
+
+function countOf(topology: Readonly<Record<string, unknown>>, level: string): number | undefined {
+  return Number.isInteger(topology[level]) ? Number(topology[level]) : undefined;
+}
+
 /**
  * What is wrong with a topology for this many vCPUs; undefined where it fits: what it names has to divide them, as QEMU completes the rest. Its values need not be checked yet.
  */
 export function misfit(topology: Readonly<Record<string, unknown>>, max: number): string | undefined {
-  const at = (level: string): number | undefined => (Number.isInteger(topology[level]) ? Number(topology[level]) : undefined);
-  const product = LEVELS.reduce((so_far, level) => so_far * (at(level) ?? 1), 1);
-  if (EVERYWHERE.every((level) => at(level) !== undefined)) return product === max ? undefined : `a product of ${max}, as vcpus.max is, not ${product}`;
+  const product = productOf(topology);
+  if (EVERYWHERE.every((level) => countOf(topology, level) !== undefined)) return product === max ? undefined : `a product of ${max}, as vcpus.max is, not ${product}`;
   return max % product === 0 ? undefined : `a product that divides ${max}, as vcpus.max is, not ${product}`;
 }

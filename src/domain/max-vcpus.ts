@@ -1,7 +1,10 @@
+import { type Resizing, resizeVcpus } from "../config/fixed-sizes.ts";
 import type { LaunchConfig } from "../config/launch.ts";
+import { misfit, productOf } from "../config/topology.ts";
 import { UsageError } from "../errors.ts";
 import type { Change } from "./change.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
+import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";
 import { shellWord } from "./wording.ts";
 
 type MaxVcpusChange = Extract<Change, { resource: "max-vcpus" }>;
@@ -17,20 +20,21 @@ export const maxVcpus: ResourceKind<MaxVcpusChange> = {
   check: (change) => checkCount("maximum vCPUs", change.count),
   wanted: (change) => change.count,
   inConfig: (_change, config) => config.vcpus.max,
-  edits: (change) => [{ path: ["vcpus", "max"], value: change.count }],
-  applied: (change, config) => ({ ...config, vcpus: { ...config.vcpus, max: change.count } }),
+  edits: (change, config) => [{ path: ["vcpus", "max"], value: change.count }, ...wordEdits(resizing(config, change))],
+  applied: (change, config) => ({ ...config, vcpus: { ...config.vcpus, max: change.count }, args: resizedArgs(config.args, resizing(config, change)) }),
   inLive: (_change, live) => live.maxVcpus,
   needed: (change, { live }) => live.maxVcpus !== change.count,
   command: (change, name) => `setvcpus ${shellWord(name)} ${change.count} --maximum`,
   steps: () => [],
 
-  staticReasons: ({ count }, { after }, { name }) => [
+  staticReasons: ({ count }, { after, config }, { name }) => [
     ...when(after.vcpus.current > count, () => ({
       reason: `maximum vCPUs ${count} is below vcpus.current ${after.vcpus.current} of the config`,
       instead: `qmpctl setvcpus ${shellWord(name)} ${count} --static first`,
     })),
     ...strayPins(after, count, name),
     ...topology(after, count),
+    ...(config === null ? [] : unclear(`maximum vCPUs ${count}`, resizing(config, { count }), "vcpus.max")),
   ],
 
   liveReasons: ({ count }, { live }, { name }) =>
@@ -49,12 +53,13 @@ function strayPins(after: LaunchConfig, count: number, name: string): readonly R
   }));
 }
 
-function topology({ vcpus }: LaunchConfig, count: number): readonly Reason[] {
-  const { topology: shape } = vcpus;
-  if (shape === undefined) return [];
-  const product = (shape.sockets ?? 1) * (shape.dies ?? 1) * (shape.cores ?? 1) * (shape.threads ?? 1);
-  return when(product !== count, () => ({
-    reason: `vcpus.topology of the config describes ${product} vCPUs, not ${count}`,
+function topology({ vcpus: { topology: shape = {} } }: LaunchConfig, count: number): readonly Reason[] {
+  return when(misfit(shape, count) !== undefined, () => ({
+    reason: `vcpus.topology of the config describes ${productOf(shape)} vCPUs, not ${count}`,
     instead: "change vcpus.topology and vcpus.max together in the config",
   }));
+}
+
+function resizing({ args, vcpus }: LaunchConfig, { count }: Pick<MaxVcpusChange, "count">): Resizing {
+  return resizeVcpus(args, vcpus.max, count);
 }

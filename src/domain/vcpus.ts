@@ -1,4 +1,5 @@
 import type { LaunchConfig } from "../config/launch.ts";
+import { pluggingOptions } from "../config/plugged.ts";
 import type { Change } from "./change.ts";
 import type { Live, Slot } from "./live.ts";
 import { checkCount } from "./max-vcpus.ts";
@@ -26,6 +27,7 @@ export const vcpus: ResourceKind<VcpusChange> = {
       instead: `qmpctl setvcpus ${shellWord(name)} ${count} --maximum --static first`,
     })),
     ...brokenCores(count, after),
+    ...pluggedReasons(after),
   ],
 
   liveReasons: (change, facts, options) => {
@@ -39,6 +41,15 @@ export const vcpus: ResourceKind<VcpusChange> = {
     return count < live.vcpus.length ? shrinkSteps(count, facts) : [];
   },
 };
+
+/** vCPUs that args plug have places of their own, which QEMU would give to others where there are more of them, or leave behind where there are fewer. */
+function pluggedReasons({ args }: LaunchConfig): readonly Reason[] {
+  const plugging = pluggingOptions(args);
+  return when(plugging.length > 0, () => ({
+    reason: `args plug vCPUs themselves, in places of their own: ${plugging.map(({ words }) => words.join(" ")).join(", ")}`,
+    instead: "take those words out of args, and vcpus.current says how many there are",
+  }));
+}
 
 /** vCPUs that the guest was asked to let go of and still has. */
 export function pendingUnplug({ asked, live }: LiveFacts): readonly number[] {

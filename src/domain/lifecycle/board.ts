@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { boardOf, type BoardQuestion, type CommandLineOptions, type Definition, fromCommandLine, mustBeMachine } from "../../config/command-line.ts";
 import { escapeCommas, splitOptions } from "../../config/options.ts";
 import type { BoardDefaults } from "../../config/qemu-values.ts";
@@ -23,9 +24,9 @@ export async function defineFrom(argv: readonly string[], options: CommandLineOp
 }
 
 /** What the files that a command line reads with `-readconfig` have in the way, with their names; those that can't be read are QEMU's to complain of. */
-export async function refusedSections(args: readonly string[]): Promise<readonly string[]> {
-  const files = splitOptions(args).filter(({ name }) => name === "readconfig");
-  const found = await Promise.all(files.map(async ({ value = "" }) => sectionsInTheWay(await readBoundedText(value).catch(() => "")).map((what) => `${value}: ${what}`)));
+export async function refusedSections(args: readonly string[], folder: string = "/"): Promise<readonly string[]> {
+  const files = splitOptions(args).filter(({ name }) => name === "readconfig").map(({ value = "" }) => resolve(folder, value));
+  const found = await Promise.all(files.map(async (file) => sectionsInTheWay(await readBoundedText(file).catch(() => "")).map((what) => `${file}: ${what}`)));
   return found.flat();
 }
 

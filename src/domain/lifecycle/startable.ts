@@ -8,6 +8,7 @@ import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { findProgram } from "../../host/programs.ts";
 import { onlineCpus } from "../../host/taskset.ts";
 import { StateError } from "../errors.ts";
+import { refusedSections } from "./board.ts";
 
 /** Options whose whole argument is a file that has to be there; "" is a bare word, a disk image. */
 const FILE_OPTIONS: ReadonlySet<string> = new Set(["", "kernel", "initrd", "dtb", "hda", "hdb", "hdc", "hdd", "cdrom", "fda", "fdb", "sd", "mtdblock", "readconfig"]);
@@ -33,7 +34,7 @@ export async function mustBeStartable({ config, path }: Stored): Promise<void> {
   const folder = dirname(path);
   const files = filesOf(config.args);
   const there = await Promise.all(files.map((file) => access(resolve(folder, file)).then(() => true, () => false)));
-  const missing = [...files.filter((_, position) => there[position] !== true).map((file) => `${resolve(folder, file)}: there is no such file`), ...(await absentCpus(config))];
+  const missing = [...files.filter((_, position) => there[position] !== true).map((file) => `${resolve(folder, file)}: there is no such file`), ...(await absentCpus(config)), ...(await refusedSections(config.args, folder))];
   if (missing.length > 0) throw new StateError(`${config.name}: it can't start, and nothing was touched: ${missing.join("; ")}`, "unstartable");
 }
 
