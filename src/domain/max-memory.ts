@@ -1,8 +1,10 @@
+import { resizeMemory } from "../config/fixed-sizes.ts";
 import type { LaunchConfig } from "../config/launch.ts";
 import { formatSize } from "../config/size.ts";
 import type { Change } from "./change.ts";
 import { checkSize, hasBalloon } from "./memory.ts";
 import { type ResourceKind, when } from "./resource.ts";
+import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";
 import { shellWord } from "./wording.ts";
 
 type MaxMemoryChange = Extract<Change, { resource: "max-memory" }>;
@@ -14,14 +16,18 @@ function follows(config: LaunchConfig): boolean {
 
 /** `setmaxmem`: the RAM that QEMU gives the machine at start. */
 export const maxMemory: ResourceKind<MaxMemoryChange> = {
-  check: (change) => checkSize("maximum memory", change.size, 2 ** 20, "a positive multiple of 1 MiB"),
+  check: (change) => checkSize("maximum memory", change.size, 8192, "a positive multiple of 8 KiB"),
   wanted: (change) => change.size,
   inConfig: (_change, config) => config.memory.max,
   edits: (change, config) => {
     const value = formatSize(change.size);
-    return [{ path: ["memory", "max"], value }, ...(follows(config) ? [{ path: ["memory", "current"], value }] : [])];
+    return [{ path: ["memory", "max"], value }, ...(follows(config) ? [{ path: ["memory", "current"], value }] : []), ...wordEdits(resizeMemory(config.args, change.size))];
   },
-  applied: ({ size }, config) => ({ ...config, memory: { ...config.memory, max: size, ...(follows(config) ? { current: size } : {}) } }),
+  applied: ({ size }, config) => ({
+    ...config,
+    memory: { ...config.memory, max: size, ...(follows(config) ? { current: size } : {}) },
+    args: resizedArgs(config.args, resizeMemory(config.args, size)),
+  }),
   inLive: (_change, live) => live.memory.size,
   needed: (change, { live }) => live.memory.size !== change.size,
   command: (change, name) => `setmaxmem ${shellWord(name)} ${formatSize(change.size)}`,
@@ -36,6 +42,7 @@ export const maxMemory: ResourceKind<MaxMemoryChange> = {
       reason: `maximum memory ${formatSize(size)} is not below memory.hotplug.limit ${formatSize(after.memory.hotplug?.limit ?? 0)} of the config`,
       instead: "raise memory.hotplug.limit in the config first",
     })),
+    ...unclear(`maximum memory ${formatSize(size)}`, resizeMemory(after.args, size), "memory.max"),
   ],
 
   liveReasons: ({ size }, { live }, { name }) =>
