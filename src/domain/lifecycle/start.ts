@@ -1,5 +1,7 @@
 import type { StatePaths } from "../../config/runtime.ts";
+import { readTail } from "../../config/safe-file.ts";
 import { formatSize } from "../../config/size.ts";
+import { usesStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
 import { HostError, messageOf } from "../../errors.ts";
 import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
@@ -21,7 +23,7 @@ import { readProcessRecord, writeProcessRecord } from "../machine/process-record
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { Pulse } from "../pulse.ts";
 import { refuseUnresolved } from "../unresolved.ts";
-import { cleanUp, launch, type Launched } from "./launch.ts";
+import { cleanUp, consoleIn, launch, type Launched } from "./launch.ts";
 import { letGo } from "./let-go.ts";
 import { mustBeStartable } from "./startable.ts";
 
@@ -166,13 +168,20 @@ async function applyMemory(place: Place, { config }: Stored, { memory }: Live, s
 
 /** What QEMU said at a start that worked (warnings, the terminal of `-serial pty`), and what else there is to know. */
 async function notesOf({ config }: Stored, folder: string, options: StartOptions): Promise<readonly string[]> {
-  const said = (await outputOf(folder)).slice(0, MOST_LINES);
+  const console = usesStdio(config.args) ? consoleIn(folder) : null;
+  const said = [...(await outputOf(folder)), ...(console === null ? [] : await terminalsIn(console.output))].slice(0, MOST_LINES);
   return [
     ...said.map((line) => `QEMU says: ${line}`),
+    ...(console === null ? [] : [`what it writes on stdio is in ${console.output}, and what is written to ${console.input} it reads from there`]),
     ...(options.paused === true ? ["it is paused, as asked"] : []),
     ...(config.memory.current < config.memory.max ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`] : []),
     ...((await sessionEndsProcesses()) ? ["it ends with this login session, as this host kills what a session leaves behind (KillUserProcesses=yes); systemd-run --user --scope, with lingering enabled, starts it outside"] : []),
   ];
+}
+
+/** QEMU tells on stdout which terminal `-serial pty` has got. */
+async function terminalsIn(output: string): Promise<readonly string[]> {
+  return (await readTail(output)).split("\n").map((line) => line.trimEnd()).filter((line) => line.startsWith("char device redirected to "));
 }
 
 /** More is a console, not a warning. */
