@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 
 const SOURCES = new URL("../src/", import.meta.url).pathname;
 const FLOORS: ReadonlyMap<string, number> = new Map(
-  [["node-version.ts", "builtin-module.ts"], ["errors.ts", "digest.ts", "node-supported.ts"], ["wire", "schema", "host", "config"], ["qmp"], ["domain"], ["cli", "testing", "index.ts"]].flatMap((names, floor) =>
+  [["node-version.ts", "builtin-module.ts"], ["errors.ts", "digest.ts", "nearest.ts", "node-supported.ts"], ["wire", "schema", "host", "config"], ["qmp"], ["domain"], ["cli", "testing", "index.ts"]].flatMap((names, floor) =>
     names.map((name) => [name, floor + 1] as const),
   ),
 );

@@ -87,7 +87,7 @@ async function meant(name: string, rest: readonly string[]): Promise<{ readonly 
   }
   const way = wayOfVerb(name, rest.find((word) => !word.startsWith("-")));
   if (way !== undefined) throw new ElsewhereError(name, "verb", way);
-  const { nearest } = await import("./nearest.ts");
+  const { nearest } = await import("../nearest.ts");
   const near = nearest(name, [...Object.keys(verbs), "help", "version", ...Object.keys(aliases)]);
   throw misuse(`${name}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`, name, near ?? "verb");
 }

@@ -63,7 +63,7 @@ export function wording(error: unknown): string {
 
 // Many messages say it themselves.
 function wantedBy(error: QmpctlError): string {
-  if (!(error instanceof UsageError) || error.message.includes(error.expected) || /\bgive\b|did you mean/.test(error.message)) return "";
+  if (!(error instanceof UsageError) || error.message.includes(error.expected) || /\b(give|write)\b|did you mean/.test(error.message)) return "";
   return `; expected ${error.expected}`;
 }
 

@@ -2,10 +2,11 @@ import { z } from "zod/v3";
 import { ConfigError, type ConfigIssue } from "./config-error.ts";
 import { JsonTextError, parseJson, valueOf } from "./json.ts";
 import { isMachineId } from "./mark.ts";
+import { misspelledKeys } from "./misspelled.ts";
 import { isName, NAME_RULE } from "./names.ts";
 import { ownedOptions } from "./owned.ts";
 import { brokenRules } from "./rules.ts";
-import { isSize, parseSize } from "./size.ts";
+import { isSize, parseSize, sizeMeant } from "./size.ts";
 import { LEVELS } from "./topology.ts";
 
 export { formatSize, parseSize } from "./size.ts";
@@ -99,7 +100,7 @@ export function parseLaunchConfig(text: string, path: string): LaunchConfig {
   const raw = readValue(text, path);
   const parsed = launchConfig.safeParse(raw);
   const shape = parsed.success ? [] : parsed.error.issues.map((issue) => issueAt(issue.path, raw));
-  const issues = onePerPlace([...shape, ...brokenRules(raw), ...ownedOptions(wordsOf(raw)), ...prototypes(raw)]);
+  const issues = onePerPlace([...misspelledKeys(raw, launchConfig), ...shape, ...brokenRules(raw), ...ownedOptions(wordsOf(raw)), ...prototypes(raw)]);
   if (!parsed.success || issues.length > 0) throw new ConfigError(path, "invalid", issues);
   return inBytes(parsed.data);
 }
@@ -138,7 +139,7 @@ function issueAt(keys: readonly (string | number)[], raw: unknown): ConfigIssue 
 function expectedAt(path: string, value: unknown): string {
   if (EXPECTED[path] !== undefined) return EXPECTED[path];
   if (path.startsWith("memory.") && /^\d{1,15}$/.test(String(value))) return `a unit, as "${String(value)}KiB" (as virsh counts) or "${String(value)}MiB" (as QEMU counts)`;
-  if (path.startsWith("memory.")) return SIZE_EXPECTED;
+  if (path.startsWith("memory.")) return sizeMeant(value) ?? SIZE_EXPECTED;
   if (path.startsWith("vcpus.pin.")) return "a Linux CPU list as text, as 0-3,8";
   return path.startsWith("args.") ? "a text without a NUL" : "a whole number from 1 to 8192";
 }

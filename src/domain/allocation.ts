@@ -2,6 +2,7 @@ import { z } from "zod/v3";
 import { JsonTextError, parseJson, valueOf } from "../config/json.ts";
 import { parseSize } from "../config/size.ts";
 import { UsageError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import type { Change } from "./change.ts";
 import { ALL } from "./vcpu-pin.ts";
 
@@ -35,20 +36,44 @@ const MOST_VCPUS = 4096;
 /** The changes that a wanted allocation asks for: what is so already is found out when they are planned. @throws UsageError */
 export function changesOf(allocation: WantedAllocation): readonly Change[] {
   const read = wanted.safeParse(allocation);
-  if (!read.success) {
-    const [issue] = read.error.issues;
-    throw new UsageError(`allocation: ${issue?.path.join(".") || "the whole"}: ${issue?.message}`, { value: allocation, expected: SHAPE });
-  }
+  if (!read.success) throw new UsageError(`allocation: ${read.error.issues.map((issue) => describe(issue, allocation)).join("; ")}`, { value: allocation, expected: SHAPE });
   const { memory, vcpus } = read.data;
   const changes: Change[] = [];
-  if (memory?.max !== undefined) changes.push({ resource: "max-memory", size: parseSize(memory.max) });
+  if (memory?.max !== undefined) changes.push({ resource: "max-memory", size: sizeAt("memory.max", memory.max) });
   if (vcpus?.max !== undefined) changes.push({ resource: "max-vcpus", count: vcpus.max });
-  if (memory?.current !== undefined) changes.push({ resource: "memory", size: parseSize(memory.current) });
+  if (memory?.current !== undefined) changes.push({ resource: "memory", size: sizeAt("memory.current", memory.current) });
   if (vcpus?.current !== undefined) changes.push({ resource: "vcpus", count: vcpus.current });
   // As it was given: what reads it drops a key that can't be meant, and that is to be told.
   for (const [vcpu, cpus] of Object.entries(allocation.vcpus?.pin ?? {})) changes.push({ resource: "vcpu-pin", vcpu: indexOf(vcpu), cpus: cpus ?? ALL });
   if (changes.length === 0) throw new UsageError("allocation: it asks for nothing", { value: allocation, expected: SHAPE });
   return changes;
+}
+
+function sizeAt(place: string, text: string): number {
+  try {
+    return parseSize(text);
+  } catch (cause) {
+    if (!(cause instanceof UsageError)) throw cause;
+    throw new UsageError(`allocation: ${place}: ${cause.message}`, { value: text, expected: cause.expected }, { cause });
+  }
+}
+
+/** What may stand at each place, by its path without the vCPU's number. */
+const KEYS: Readonly<Record<string, readonly string[]>> = { "": ["memory", "vcpus"], memory: ["max", "current"], vcpus: ["max", "current", "pin"] };
+const VALUES: Readonly<Record<string, string>> = { "": "an object", memory: "an object, as {\"current\": \"512M\"}", vcpus: "an object, as {\"current\": 2}", "vcpus.pin": "an object, as {\"0\": \"0-3\"}" };
+
+/** One thing that is wrong: where, what stands there, and what would be right. */
+function describe(issue: z.ZodIssue, allocation: unknown): string {
+  const path = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => {
+      const meant = nearest(key, KEYS[path] ?? []);
+      return `${JSON.stringify(key.slice(0, 60))}${path === "" ? "" : ` of ${path}`}: no such key${meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`}`;
+    }).join("; ");
+  }
+  const value = issue.path.reduce<unknown>((from, key) => (from as Readonly<Record<string, unknown>> | undefined)?.[key], allocation);
+  const right = VALUES[path] ?? (path.startsWith("memory.") ? 'a text with a unit, as "512M"' : path.startsWith("vcpus.pin.") ? 'a text, as "0-3", or null' : "a number");
+  return `${path === "" ? "the whole" : path} is ${JSON.stringify(value)?.slice(0, 60) ?? "absent"}, not ${right}`;
 }
 
 function indexOf(key: string): number {

@@ -1,3 +1,4 @@
+import { ConfigError } from "../config/config-error.ts";
 import type { LaunchConfig } from "../config/launch.ts";
 import { type StatePaths, statePaths } from "../config/runtime.ts";
 import { usageOf } from "../host/thread-usage.ts";
@@ -37,7 +38,8 @@ export interface Allocation {
 /** What there is to say of a domain in short. */
 export interface DomainInfo {
   readonly name: string;
-  readonly state: DomainState;
+  /** `damaged`, `unsafe`: nothing can be said of it, since its config can't be read, or is not to be trusted. */
+  readonly state: DomainState | "damaged" | "unsafe";
   /** Known by its monitor only, without a config. */
   readonly transient: boolean;
   readonly pid?: number;
@@ -163,5 +165,6 @@ async function inspectVcpu(vcpu: number, { live, config }: Facts): Promise<VcpuI
 
 /** A domain that could not even be looked at, for lists: one broken config does not hide the others. */
 export function unreadable(name: string, error: unknown): DomainInfo {
-  return { name, state: "unreachable", transient: false, reason: messageOf(error) };
+  const problem = error instanceof ConfigError ? error.problem : undefined;
+  return { name, state: problem === "invalid" ? "damaged" : problem === "unsafe" ? "unsafe" : "unreachable", transient: false, reason: messageOf(error) };
 }

@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { readIntrospection, typeNamed, valuesOf, type AlternateType, type CommandEntry, type EnumType, type Introspection, type ObjectType, type SchemaMember, type SchemaType } from "./introspection.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 
 /** One thing that a QEMU would not take. */
 export interface ArgumentIssue {

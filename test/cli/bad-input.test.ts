@@ -97,7 +97,7 @@ const badCounts = ["", "1.5", "999999999999", "two", " 2", long("9", 400), "0x2"
 const badLists = ["9-1", ",", "0-99999999999", "^0", "1,,2", "all,1", "", "a", "0-", "0x1", "99999", long("9", 100_000), "0;touch x", "1.5", "ALL", "*", "0-8:2"];
 const badTimes = ["-1", "abc", "0", "", "1x", "1e9", "99999h", "Infinity", "0ms", " 1"];
 const numbers: readonly Attempt[] = [
-  ...["setmem", "setmaxmem"].flatMap((verb) => values(badSizes, (size) => [verb, "web1", size], /expected a whole number with a unit, as 300M|could be 0KiB/)),
+  ...["setmem", "setmaxmem"].flatMap((verb) => values(badSizes, (size) => [verb, "web1", size], /expected a whole number with a unit, as 300M|could be 0KiB|: write \d+/)),
   ...values(["1K", "5K"], (size) => ["setmem", "web1", size], /not a positive multiple of 4 KiB/).map((each) => ({ ...each, says: each.says.slice(1) })),
   ...values([...badCounts, "0", "8193"], (count) => ["setvcpus", "web1", count], /expected a whole number/),
   ...values([...badCounts, "0"], (count) => ["setvcpus", "web1", count, "--maximum"], /expected a whole number/),

@@ -35,7 +35,7 @@ describe("the list of domains", () => {
     const scene = await definedDomain();
     await writeFile(join(scene.options.configDir, "broken.json"), "{", { mode: 0o600 });
     const found = await listDomains({ ...scene.options, all: true });
-    expect(found).toMatchObject([{ name: "broken", state: "unreachable", reason: expect.stringContaining("broken.json") as string }, { name: "web1", state: "stopped" }]);
+    expect(found).toMatchObject([{ name: "broken", state: "damaged", reason: expect.stringContaining("broken.json") as string }, { name: "web1", state: "stopped" }]);
   });
 
   test("is empty where there is no folder, and where it holds something else", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readIntrospection } from "../../src/schema/introspection.ts";
-import { nearest } from "../../src/schema/nearest.ts";
+import { nearest } from "../../src/nearest.ts";
 import { recorded } from "./recorded.ts";
 
 test("what QEMUs said of themselves is far below the bounds", () => {

@@ -1,16 +1,15 @@
-import type { DomainState } from "../../domain/change.ts";
 import type { DomainInfo } from "../../domain/inspect.ts";
 import { timeoutOf } from "../duration.ts";
-import { type Cell, painter, type Style, showSize, table, toJson } from "../output.ts";
+import { type Cell, flow, painter, type Style, showSize, table, toJson } from "../output.ts";
 import type { Call, Io, Verb } from "../verb.ts";
 
 /** How a state is drawn on a terminal. */
-export const stateStyles: Readonly<Record<DomainState, Style>> = { running: "green", paused: "yellow", stopped: "dim", unreachable: "red" };
+export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = { running: "green", paused: "yellow", stopped: "dim", unreachable: "red", damaged: "red", unsafe: "red" };
 
 export const verb: Verb = {
   usage: ["list"],
   summary: "list the machines that run; --all: also those that are stopped",
-  details: ["A machine whose monitor does not answer is listed as unreachable, with the reason."],
+  details: ["A machine whose monitor does not answer is listed as unreachable, one whose config can't be read as damaged, one whose config others could have written as unsafe, with the reason."],
   options: {
     all: { about: "also list what is stopped", short: "a" },
     timeout: { about: "how long each machine may take to answer (all are asked at the same time)", value: "TIME" },
@@ -20,7 +19,7 @@ export const verb: Verb = {
     const domains = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
     if (args.flag("json")) io.stdout.write(`${toJson(domains)}\n`);
     else if (domains.length > 0) io.stdout.write(show(domains, io));
-    else if (io.stderr.isTTY) io.stderr.write(args.flag("all") ? "no domains are defined\n" : "no domain runs; --all lists those that are stopped\n");
+    else io.stderr.write(flow(args.flag("all") ? "no domains are defined: `qmpctl define` makes one" : "no domain runs: `qmpctl list --all` lists those that are stopped", io.stderr.columns));
     return 0;
   },
 };

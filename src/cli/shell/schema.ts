@@ -1,5 +1,5 @@
 import { type Introspection, readIntrospection, type SchemaMember, type SchemaType, valuesOf } from "../../schema/introspection.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../nearest.ts";
 
 /** What a value may be. `of` names types of the same schema. */
 export type Type =

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { distance, nearest } from "../../src/cli/nearest.ts";
+import { distance, nearest } from "../src/nearest.ts";
 
 test.each([
   ["", "", 0],
