@@ -1,14 +1,29 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const root = new URL("..", import.meta.url).pathname;
 
 /** A test that forgets to say where its domains are must not come upon this host's: nothing can be made there, not even by root. */
 const NOWHERE = { QMPCTL_CONFIG_DIR: "/proc/config-of-a-test", QMPCTL_RUNTIME_DIR: "/proc/runtime-of-a-test", QMPCTL_STATE_DIR: "/proc/state-of-a-test" };
 
+/** Files on real QEMU that take a minute and more, the longest first: one that begins last is waited for by all. */
+const LONG = ["faults", "domain-scopes", "domain-memory", "domain-cases", "domain-lifecycle", "domain-vcpus", "start-cases", "notes-cases", "domain-safety", "identity-matrix", "identity-cases", "guest"];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const found = LONG.findIndex((name) => moduleId.endsWith(`/qemu/${name}.test.ts`));
+      return found === -1 ? LONG.length : found;
+    };
+    return (await super.sort(files)).toSorted((one, other) => place(one) - place(other));
+  }
+}
+
 export default defineConfig({
   root,
   test: {
     reporters: ["default"],
+    sequence: { sequencer: LongestFirst },
     projects: [
       // Patient, for machines that do much else meanwhile: a test that hangs is still found. Some files only wait, for deadlines to pass: more of them at a time.
       // Files that follow each other share a process and the modules in it: to load them anew for each took a third of the time. So what a file changes in its process, it puts back.
