@@ -46,6 +46,7 @@ export interface World {
 export async function run(argv: readonly string[], world: World): Promise<number> {
   const { io } = world;
   let loaded: { name: string; verb: Verb } | undefined;
+  let domain: string | undefined;
   try {
     if (argv.length === 0) return print(io, await firstSteps(io));
     const [first = "", ...rest] = await verbInFront(argv);
@@ -54,11 +55,12 @@ export async function run(argv: readonly string[], world: World): Promise<number
     const { name, words } = await meant(first, rest);
     loaded = { name, verb: await load(name) };
     const args = await parseArguments(words, loaded.verb, async (option) => (await import("./habits.ts")).wayOfOption(name, option, rest[0]));
+    if (loaded.verb.operands.names[0] === "DOMAIN") domain = args.operands[0];
     if (args.flag("help")) return print(io, await helpOn([name], io));
     return await loaded.verb.run({ args, io, facade: world.facade });
   } catch (error) {
-    const { exitCodeOfError, showFailure } = await import("./failure.ts");
-    showFailure(error, io, wantsJson(argv));
+    const [{ exitCodeOfError, showFailure }, { adviceOn }] = await Promise.all([import("./failure.ts"), import("./advice.ts")]);
+    showFailure(error, io, wantsJson(argv), await adviceOn(error, { verb: loaded?.name, domain }));
     if (isErrorCode(error, "usage") && !(error instanceof ElsewhereError)) io.stderr.write(await usageAfter(loaded));
     return exitCodeOfError(error, io.signal);
   }

@@ -38,21 +38,21 @@ export function reportOf(error: unknown): Report | undefined {
   return error instanceof QmpctlError && "report" in error ? (error.report as Report) : undefined;
 }
 
-/** Says on stdout (the report or the error, as JSON or table) and on stderr (the message) why a command failed. */
-export function showFailure(error: unknown, io: Io, json: boolean): void {
+/** `advice` goes to the end of the message. Says on stdout (the report or the error, as JSON or table) and on stderr (the message) why a command failed. */
+export function showFailure(error: unknown, io: Io, json: boolean, advice?: string): void {
   const report = reportOf(error);
   if (json) io.stdout.write(`${toJson(report ?? { error: evidenceOf(error) })}\n`);
   else if (report !== undefined && report.outcome !== "refused") io.stdout.write(showReport(report, io));
-  for (const line of message(error, report, io.signal)) io.stderr.write(flow(line, io.stderr.columns));
+  for (const line of message(error, report, io.signal, advice)) io.stderr.write(flow(line, io.stderr.columns));
 }
 
-function message(error: unknown, report: Report | undefined, signal: AbortSignal): readonly string[] {
+function message(error: unknown, report: Report | undefined, signal: AbortSignal, advice: string | undefined): readonly string[] {
   if (report?.outcome === "refused" && report.refusals.length > 0) {
     const reasons = report.refusals.flatMap(({ leg, reason, instead }) => [`  ${leg}: ${printable(reason)}`, ...(instead === undefined ? [] : [`    instead: ${printable(instead)}`])]);
     return [`qmpctl: ${printable(report.domain)}: refused, nothing was touched`, ...reasons];
   }
   if (signal.aborted && (report === undefined || error === signal.reason)) return [`qmpctl: ${messageOf(signal.reason)}`];
-  return `qmpctl: ${wording(error)}`.split("\n");
+  return `qmpctl: ${wording(error)}${advice === undefined ? "" : `; ${printable(advice)}`}`.split("\n");
 }
 
 /** An error for people, on one line: what it says, what would be right, and QEMU's class of it. One that is none of ours is our mistake, and shows where. */

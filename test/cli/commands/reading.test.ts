@@ -43,11 +43,11 @@ describe("list", () => {
     expect((await play(["list", "--json"], { facade: { list: async () => [] } })).stdout).toBe("[]\n");
   });
 
-  test("nothing is nothing in a pipe, and a word on a terminal", async () => {
-    const facade = { list: async () => [] };
-    expect(await play(["list"], { facade })).toMatchObject({ code: 0, stdout: "", stderr: "" });
-    expect(await play(["list"], { facade, columns: 80 })).toMatchObject({ code: 0, stdout: "", stderr: "no domain runs; --all lists those that are stopped\n" });
-    expect(await play(["list", "--all"], { facade, columns: 80 })).toMatchObject({ stderr: "no domains are defined\n" });
+  test.each([undefined, 80])("of nothing says so on stderr, with what to do, and stdout stays empty (columns: %s)", async (columns) => {
+    const stage = { facade: { list: async () => [] }, ...(columns === undefined ? {} : { columns }) };
+    expect(await play(["list"], stage)).toMatchObject({ code: 0, stdout: "", stderr: "no domain runs: `qmpctl list --all` lists those that are stopped\n" });
+    expect(await play(["list", "--all"], stage)).toMatchObject({ code: 0, stdout: "", stderr: "no domains are defined: `qmpctl define` makes one\n" });
+    expect(await play(["list", "--json"], stage)).toMatchObject({ code: 0, stdout: "[]\n", stderr: "" });
   });
 });
 
