@@ -20,7 +20,7 @@ export function describe(topic: string | undefined, schema: Schema, columns: num
 function overview(schema: Schema, columns: number): string {
   const list = wrap(schema.commands.join(" "), columns - 2).map((line) => `  ${line}\n`);
   const own = Object.values(builtins).map((line) => `  ${line}\n`);
-  return `COMMAND [JSON | KEY=VALUE...], or a whole {"execute": ...}; !LINE is for the human monitor\nTAB completes; ^R looks back for a line that has in it what is typed, and further with each ^R\n\nthe shell's own:\n${own.join("")}\ncommands of this QEMU:\n${list.join("")}`;
+  return `COMMAND [JSON | KEY=VALUE...], or a whole {"execute": ...}; !LINE is for the human monitor\nTAB completes; ^R looks back for a line with what is typed, before it or after, and further with each ^R\n\nthe shell's own:\n${own.join("")}\ncommands of this QEMU:\n${list.join("")}`;
 }
 
 function entry(kind: "command" | "event", name: string, schema: Schema, columns: number): string {

@@ -15,13 +15,25 @@ export interface Keyboard {
   close(): void;
 }
 
+type Key = { readonly ctrl?: boolean; readonly meta?: boolean; readonly name?: string };
+
+/** Of readline's interface what Node's own REPL searches with. */
+interface Editor {
+  line: string;
+  cursor: number;
+  _ttyWrite(typed: string | undefined, key: Key): void;
+}
+
 /** A terminal with a line that is being typed at its end, and everything else above it. */
 export class Screen {
   /** The lines typed before, newest first: readline's own list, to be changed in place. */
   remembered: string[];
   readonly #io: Io;
   readonly #editor: Interface;
-  readonly #search = new Search();
+  #search: { readonly search: Search; readonly line: string; readonly cursor: number } | undefined;
+  #searched = "";
+  /** What stands before the line when nothing is searched. */
+  #prompt = "";
   #closed = false;
   /** Whether the line stands there to be typed on. */
   #open = false;
@@ -48,7 +60,15 @@ export class Screen {
     this.#editor.on("line", (line) => keyboard.line(line));
     this.#editor.on("SIGINT", () => keyboard.interrupt());
     this.#editor.on("close", () => keyboard.close());
-    io.stdin.on("keypress", this.#keyPressed);
+    const editor = this.#hooks;
+    const { _ttyWrite: write } = editor;
+    editor._ttyWrite = (typed, key) => {
+      if (!this.#searchKey(typed, key)) write.call(editor, typed, key);
+    };
+  }
+
+  get #hooks(): Editor {
+    return this.#editor as unknown as Editor;
   }
 
   /** What is typed of the line so far. */
@@ -68,43 +88,81 @@ export class Screen {
   prompt(prompt: string): void {
     if (this.#closed) return;
     this.#open = true;
-    this.#editor.setPrompt(harmless(prompt));
+    this.#show(prompt);
     this.#editor.prompt(true);
+  }
+
+  #show(prompt: string): void {
+    this.#prompt = prompt;
+    if (this.#search === undefined) this.#editor.setPrompt(harmless(prompt));
   }
 
   /** While a command runs, what is typed ahead has nothing before it. */
   hidePrompt(): void {
     this.#open = false;
-    this.#editor.setPrompt("");
+    this.#show("");
   }
 
   /** Leaves the typed line where it is, says something below it, and begins a new one. */
   drop(said: string, prompt: string): void {
     this.#editor.write(null, { ctrl: true, name: "e" });
     this.#io.stdout.write(`${said}${"\n".repeat(this.#believedRows())}`);
-    this.#editor.setPrompt(harmless(prompt));
+    this.#show(prompt);
     this.#editor.write(null, { ctrl: true, name: "u" });
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#io.stdin.off("keypress", this.#keyPressed);
     // Whatever comes next begins on a line of its own.
     if (this.#open || this.#editor.line !== "") this.#io.stdout.write("\n");
     this.#editor.close();
   }
 
-  /** ^R, which readline does not know. */
-  readonly #keyPressed = (_: unknown, key: { readonly ctrl?: boolean; readonly name?: string } | undefined): void => {
-    if (this.#closed) return;
-    if (key?.ctrl !== true || key.name !== "r") return this.#search.forget();
-    const found = this.#search.back(this.#editor.line, this.remembered);
-    if (found === undefined) return this.#io.stdout.write(control("\u0007"));
-    this.#editor.write(null, { ctrl: true, name: "e" });
-    this.#editor.write(null, { ctrl: true, name: "u" });
-    this.#editor.write(found);
-  };
+  /** ^R, which readline does not know, and what is typed after it. Whether the key is done with. */
+  #searchKey(typed: string | undefined, key: Key): boolean {
+    if (this.#closed) return false;
+    const isSearch = key.ctrl === true && key.name === "r";
+    if (this.#search === undefined) {
+      if (!isSearch) return false;
+      const { line, cursor } = this.#hooks;
+      this.#search = { search: new Search(this.remembered, line, this.#searched), line, cursor };
+      this.#drawSearch();
+      return true;
+    }
+    const { search } = this.#search;
+    if (isSearch) search.older();
+    else if (key.name === "backspace") search.shorten();
+    else if (key.ctrl !== true && key.meta !== true && key.name !== "return" && key.name !== "enter" && typed !== undefined && typed !== "" && isOneLine(typed)) search.add(typed);
+    else return this.#endSearch(key);
+    this.#drawSearch();
+    return true;
+  }
+
+  /** Enter runs what was found, ^G and ^C give back what was there before; any other key edits what was found. */
+  #endSearch(key: Key): boolean {
+    const { search, line, cursor } = this.#search ?? { search: new Search([], ""), line: "", cursor: 0 };
+    const isBack = key.ctrl === true && (key.name === "g" || key.name === "c");
+    this.#searched = search.text === "" ? this.#searched : search.text;
+    this.#search = undefined;
+    this.#editor.setPrompt(harmless(this.#prompt));
+    this.#put(isBack ? line : (search.found ?? line), isBack ? cursor : Infinity);
+    return isBack || key.name === "escape" || (key.ctrl === true && key.name === "j");
+  }
+
+  #drawSearch(): void {
+    const { search, line } = this.#search ?? { search: new Search([], ""), line: "" };
+    if (search.failed) this.#io.stdout.write(control("\u0007"));
+    this.#editor.setPrompt(`(${search.failed ? "failed " : ""}reverse-i-search)\`${search.text}': `);
+    const shown = search.found ?? line;
+    this.#put(shown, Math.max(0, shown.indexOf(search.text)));
+  }
+
+  #put(line: string, cursor: number): void {
+    this.#hooks.line = line;
+    this.#hooks.cursor = Math.min(cursor, line.length);
+    this.#editor.prompt(true);
+  }
 
   /** Readline goes up by so many rows before it draws, so that they have to be there; it is not always right about them. */
   #believedRows(): number {

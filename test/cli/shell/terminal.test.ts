@@ -250,20 +250,59 @@ describe("the history", () => {
     expect(await readFile(it.history, "utf8")).toBe("query-status\nexit\n");
   });
 
-  test("is searched with ^R for what is typed, further back each time", async () => {
-    await using it = await shell({ device_del: () => ({}), object: () => ({}) });
-    for (const id of ["one", "two"]) {
-      await it.run(`device_del id=${id}`, "{}");
-    }
+  const withHistory = async (): Promise<Shell> => {
+    const it = await shell({ device_del: () => ({}), "query-status": () => ({ status: "running" }) });
+    for (const id of ["one", "two"]) await it.run(`device_del id=${id}`, "{}");
     await it.run("query-status", '"running"');
-    it.type("del", "\u0012");
+    return it;
+  };
+
+  test("is searched with ^R for what is typed after it, further back each time, and Enter runs what is found", async () => {
+    await using it = await withHistory();
+    it.type("\u0012");
+    await it.screen.says("(reverse-i-search)`': ");
+    it.type("d", "e", "l");
+    await it.screen.says("(reverse-i-search)`del': device_del id=two");
+    it.type("\u0012");
+    await it.screen.says("(reverse-i-search)`del': device_del id=one");
+    it.type("\u0012");
+    await it.screen.says(/\u0007.*\(failed reverse-i-search\)`del': device_del id=one/s);
+    await it.run("", "{}");
+    expect(it.monitor.sent.at(-1)).toEqual(["device_del", { id: "one" }]);
+  });
+
+  test("is searched for what was typed before ^R too, and taken back by letters", async () => {
+    await using it = await withHistory();
+    it.type("query", "\u0012");
+    await it.screen.says("(reverse-i-search)`query': query-status");
+    it.type(..."\u007f\u007f\u007f\u007f\u007f");
+    it.type("o");
+    await it.screen.says("(reverse-i-search)`o': device_del id=two");
+    it.type("n");
+    await it.screen.says("(reverse-i-search)`on': device_del id=one");
+  });
+
+  test("what was found can be edited after an arrow or Escape, and ^G gives back what was typed", async () => {
+    await using it = await withHistory();
+    it.type("que", "\u0012", "x", "\u0007");
+    await it.screen.says(/web1> que$/);
+    it.type("\u0015", "\u0012", "two", "\u001b[C");
     await it.screen.says("web1> device_del id=two");
-    it.type("\u0012");
-    await it.screen.says("web1> device_del id=one");
-    it.type("\u0012");
-    await it.screen.says("\u0007");
     await it.run("x", "{}");
-    expect(it.monitor.sent.at(-1)).toEqual(["device_del", { id: "onex" }]);
+    expect(it.monitor.sent.at(-1)).toEqual(["device_del", { id: "twox" }]);
+    // Nothing typed: the search before.
+    it.type("\u0012", "\u0012");
+    await it.screen.says("(reverse-i-search)`two': device_del id=twox");
+  });
+
+  test("an event in the middle of a search is shown above it", async () => {
+    await using it = await withHistory();
+    it.type("\u0012", "one");
+    await it.screen.says("(reverse-i-search)`one': device_del id=one");
+    it.monitor.emit("STOP");
+    await it.screen.says(/STOP[^]*\(reverse-i-search\)`one': device_del id=one/);
+    await it.run("", "{}");
+    expect(it.monitor.sent.at(-1)).toEqual(["device_del", { id: "one" }]);
   });
 
   test("is there for the next shell, which goes back by arrow, over whole statements", async () => {
