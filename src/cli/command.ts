@@ -49,6 +49,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
   let domain: string | undefined;
   try {
     if (argv.length === 0) return print(io, await firstSteps(io));
+    if (argv[0] === "__complete") return print(io, await completed(argv.slice(1), io));
     const [first = "", ...rest] = await verbInFront(argv);
     if (VERSION.has(first)) return print(io, `qmpctl ${await world.version()}\n`);
     if (HELP.has(first)) return print(io, await helpOn(rest, io));
@@ -76,6 +77,13 @@ async function verbInFront(argv: readonly string[]): Promise<readonly string[]> 
   const [{ verbFirst }, { aliases, wayOfOption }, all] = await Promise.all([import("./verb-first.ts"), import("./habits.ts"), loadAll()]);
   const isVerb = (word: string): boolean => Object.hasOwn(verbs, word) || Object.hasOwn(aliases, word);
   return verbFirst(argv, all.map(([, verb]) => verb), isVerb, async (option) => wayOfOption("", option));
+}
+
+/** What the scripts of `completion` ask for: the ways to go on, one a line. */
+async function completed(words: readonly string[], { env }: Io): Promise<string> {
+  const [{ candidates }, { aliases }, all] = await Promise.all([import("./candidates.ts"), import("./habits.ts"), loadAll()]);
+  const verbOf = (word: string): string | undefined => (Object.hasOwn(verbs, word) ? word : Object.hasOwn(aliases, word) ? aliases[word]?.verb : undefined);
+  return (await candidates(words, { verbs: new Map(all), verbOf, env })).map((each) => `${each}\n`).join("");
 }
 
 /** The verb that is meant by a name of ours or of another program, and its words. @throws UsageError for what is none, with the way */

@@ -2,39 +2,66 @@ import { misuse } from "../options.ts";
 import type { Verb } from "../verb.ts";
 
 /**
- * The script asks the program itself for verbs and options, so that it is never out of date; names of domains are those of
- * the configs, since asking each machine would take its time at every TAB.
+ * Each asks the program itself how the line can go on (`qmpctl __complete WORD...`), so that it is never out of date. Names of domains
+ * are those of the configs.
  */
-const bash = `_qmpctl() {
-  local word=\${COMP_WORDS[COMP_CWORD]} verb=\${COMP_WORDS[1]} folder=\${QMPCTL_CONFIG_DIR:-}
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "$(qmpctl help 2>/dev/null | sed -n '/^DOMAIN/q; s/^  \\(-*[a-z]*\\) .*/\\1/p')" -- "$word"))
-  elif [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W "$(qmpctl "$verb" --help 2>/dev/null | grep -o -- '--[a-z-]*' | sort -u)" -- "$word"))
-  elif [ "$COMP_CWORD" -eq 2 ] && [ "$verb" = help ]; then
-    COMPREPLY=($(compgen -W "$(qmpctl help 2>/dev/null | sed -n '/^DOMAIN/q; s/^  \\([a-z]*\\) .*/\\1/p')" -- "$word"))
-  elif [ "$COMP_CWORD" -eq 2 ] && [ "$verb" != define ]; then
-    if [ -z "$folder" ]; then
-      if [ "$(id -u)" -eq 0 ]; then folder=/etc/qmpctl; else folder=\${XDG_CONFIG_HOME:-$HOME/.config}/qmpctl; fi
+const scripts: Readonly<Record<string, string>> = {
+  bash: `_qmpctl() {
+  local line word=\${COMP_WORDS[COMP_CWORD]}
+  COMPREPLY=()
+  while IFS= read -r line; do
+    if [ "$line" = :files ]; then
+      compopt -o filenames 2>/dev/null
+      while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$word")
+    else
+      COMPREPLY+=("$line")
     fi
-    COMPREPLY=($(compgen -W "$(cd "$folder" 2>/dev/null && ls -- *.json 2>/dev/null | sed 's/\\.json$//')" -- "$word"))
-  else
-    COMPREPLY=($(compgen -f -- "$word"))
-  fi
+  done < <(qmpctl __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
-complete -o filenames -F _qmpctl qmpctl
-`;
+complete -F _qmpctl qmpctl
+`,
+  zsh: `#compdef qmpctl
+_qmpctl() {
+  local line files
+  local -a found
+  while IFS= read -r line; do
+    if [[ $line == :files ]]; then files=1; else found+=("$line"); fi
+  done < <(qmpctl __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)
+  (( \${#found} )) && compadd -- "\${found[@]}"
+  [[ -n $files ]] && _files
+}
+if [[ \${funcstack[1]-} == _qmpctl ]]; then _qmpctl "$@"; else compdef _qmpctl qmpctl; fi
+`,
+  fish: `function __qmpctl_complete
+  set -l words (commandline -opc)
+  set -l word (commandline -ct)
+  for line in (command qmpctl __complete $words[2..-1] "$word" 2>/dev/null)
+    if test "$line" = :files
+      __fish_complete_path "$word"
+    else
+      echo $line
+    end
+  end
+end
+complete -c qmpctl -f -a '(__qmpctl_complete)'
+`,
+};
 
 export const verb: Verb = {
-  usage: ["completion bash"],
-  summary: "print a script that has bash complete verbs, options, domains",
-  details: ["For this shell: source <(qmpctl completion bash). For every shell: qmpctl completion bash > ~/.local/share/bash-completion/completions/qmpctl"],
+  usage: ["completion bash", "completion zsh", "completion fish"],
+  summary: "print a script that has a shell complete verbs, options, domains",
+  details: [
+    "bash, for this shell: source <(qmpctl completion bash). For every shell: qmpctl completion bash > ~/.local/share/bash-completion/completions/qmpctl",
+    "zsh: source <(qmpctl completion zsh), after compinit; or qmpctl completion zsh > DIR/_qmpctl, with DIR in fpath.",
+    "fish: qmpctl completion fish > ~/.config/fish/completions/qmpctl.fish",
+  ],
   options: {},
   operands: { names: ["SHELL"], required: 1 },
   async run({ args, io }) {
     const shell = args.operand(0);
-    if (shell !== "bash") throw misuse(`${shell}: there is a script for bash only`, shell, "bash");
-    io.stdout.write(bash);
+    const script = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined;
+    if (script === undefined) throw misuse(`${shell}: there is no script for it, only for bash, zsh and fish`, shell, "bash, zsh or fish");
+    io.stdout.write(script);
     return 0;
   },
 };

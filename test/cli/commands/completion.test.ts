@@ -1,31 +1,110 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { configText } from "../../config/fixtures.ts";
 import { program } from "../program.ts";
 import { play } from "../scene.ts";
 
-test("bash completes verbs, options and domains with the program's own words", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "qmpctl-"));
-  try {
-    await symlink(program, join(folder, "qmpctl"));
-    await writeFile(join(folder, "web1.json"), "{}");
-    await writeFile(join(folder, "web2.json"), "{}");
-    const { stdout } = await play(["completion", "bash"]);
-    const env = { PATH: `${folder}:${process.env["PATH"] ?? ""}`, QMPCTL_CONFIG_DIR: folder, NODE_DISABLE_COMPILE_CACHE: "1" };
-    const completed = (...words: string[]): string[] => {
-      const script = `${stdout}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _qmpctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      return spawnSync("bash", ["-c", script, "bash", ...words], { env, encoding: "utf8" }).stdout.trim().split("\n");
-    };
-    expect(completed("qmpctl", "setm").toSorted()).toEqual(["setmaxmem", "setmem"]);
-    expect(completed("qmpctl", "--v")).toEqual(["--version"]);
-    expect(completed("qmpctl", "info", "we")).toEqual(["web1", "web2"]);
-    expect(completed("qmpctl", "setmem", "web1", "--dr")).toEqual(["--dry-run"]);
-    expect(completed("qmpctl", "help", "vcpui")).toEqual(["vcpuinfo"]);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "qmpctl-"));
+  await chmod(folder, 0o700);
+  await symlink(program, join(folder, "qmpctl"));
+  for (const name of ["web1", "web2"]) await writeFile(join(folder, `${name}.json`), configText({ name, vcpus: { max: 3, current: 1 } }), { mode: 0o600 });
+  await writeFile(join(folder, "torn.json"), "{", { mode: 0o600 });
+  await writeFile(join(folder, "a file"), "");
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** What can follow: the last word is the one that is being typed. */
+async function next(...words: readonly string[]): Promise<readonly string[]> {
+  const { code, stdout, stderr } = await play(["__complete", ...words], { env: { QMPCTL_CONFIG_DIR: folder } });
+  expect([code, stderr]).toEqual([0, ""]);
+  return stdout.split("\n").slice(0, -1);
+}
+
+describe("a line goes on with", () => {
+  const cpus = ["all", ...Array.from({ length: availableParallelism() }, (_, cpu) => String(cpu))];
+  test.each<[string, readonly string[]]>([
+    ["setm", ["setmem", "setmaxmem"]],
+    ["--vers", ["--version"]],
+    ["info ", ["torn", "web1", "web2"]],
+    ["info we", ["web1", "web2"]],
+    ["dominfo we", ["web1", "web2"]],
+    ["status we", ["web1", "web2"]],
+    ["info ./", [":files"]],
+    ["setmem web1 ", []],
+    ["setmem web1 --dr", ["--dry-run"]],
+    ["setvcpus web1 ", ["1", "2", "3"]],
+    ["setvcpus torn ", []],
+    ["setvcpus nobody ", []],
+    ["vcpupin web1 ", ["0", "1", "2"]],
+    ["vcpupin web1 0 ", cpus],
+    ["vcpupin web1 0 1 ", []],
+    ["vcpupin --domain web1 --vcpu ", ["0", "1", "2"]],
+    ["vcpupin --cpulist ", cpus],
+    ["setvcpus --domain web1 ", ["1", "2", "3"]],
+    ["setvcpus --count 2 ", ["torn", "web1", "web2"]],
+    ["--timeout ", []],
+    ["--timeout 5s setv", ["setvcpus"]],
+    ["--timeout = 5s info we", ["web1", "web2"]],
+    ["setmem web1 1G --on-failure ", ["undo", "keep"]],
+    ["setmem --on-failure k", ["keep"]],
+    ["qmp web1 --monitor w", ["watch"]],
+    ["list -o ", ["json"]],
+    ["list ", []],
+    ["define ", [":files"]],
+    ["define --pid ", []],
+    ["define -- ", [":files"]],
+    ["apply web1 ", [":files"]],
+    ["completion ", ["bash", "fish", "zsh"]],
+    ["help vcpui", ["vcpuinfo"]],
+    ["help info ", []],
+    ["reboot ", []],
+    ["constructor ", []],
+  ])("%j", async (line, words) => expect(await next(...line.split(" "))).toEqual(words));
+
+  test("an option of each verb, and no word that is there for habits only", async () => {
+    const options = await next("setmem", "--");
+    expect(options).toEqual(expect.arrayContaining(["--static", "--live", "--json", "--help", "--timeout"]));
+    expect(options).not.toContain("--kilobytes");
+    expect(await next("")).toEqual(expect.arrayContaining(["setmem", "help", "version"]));
+  });
 });
 
-test("another shell is a usage mistake", async () => expect(await play(["completion", "fish"])).toMatchObject({ code: 2, stderr: expect.stringContaining("bash only") as string }));
+/** How each shell is asked what it would offer for words, as a user's own TAB would. */
+const SHELLS: Readonly<Record<string, (script: string, words: readonly string[]) => readonly string[]>> = {
+  bash: (script, words) => ["-c", `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _qmpctl; printf '%s\\n' "\${COMPREPLY[@]}"`, "bash", ...words],
+  zsh: (script, words) => ["-fc", `compdef() { :; }\n_files() { print -l -- *(N); }\ncompadd() { shift; print -l -- "$@"; }\n${script}\nwords=("$@"); CURRENT=$#; _qmpctl`, "zsh", ...words],
+  fish: (script, words) => ["-Nc", `${script}\ncomplete -C ${JSON.stringify(words.join(" "))} | string replace -r '\\t.*' ''`],
+};
+
+const installed = Object.keys(SHELLS).filter((shell) => spawnSync(shell, ["-c", "true"]).status === 0);
+
+test("bash is there to be asked", () => expect(installed).toContain("bash"));
+
+describe.each(installed)("%s", (shell) => {
+  const offered = async (...words: readonly string[]): Promise<readonly string[]> => {
+    const { stdout: script } = await play(["completion", shell]);
+    const env = { PATH: `${folder}:${process.env["PATH"] ?? ""}`, HOME: folder, QMPCTL_CONFIG_DIR: folder, NODE_DISABLE_COMPILE_CACHE: "1" };
+    const argv = SHELLS[shell]?.(script, ["qmpctl", ...words]) ?? [];
+    return spawnSync(shell, argv, { env, cwd: folder, encoding: "utf8" }).stdout.split("\n").filter(Boolean).toSorted();
+  };
+
+  test("offers verbs, domains, options and numbers", async () => {
+    expect(await offered("setm")).toEqual(["setmaxmem", "setmem"]);
+    expect(await offered("info", "we")).toEqual(["web1", "web2"]);
+    expect(await offered("setmem", "web1", "--dr")).toEqual(["--dry-run"]);
+    expect(await offered("vcpupin", "web1", "")).toEqual(["0", "1", "2"]);
+  });
+
+  test("offers files where a file belongs, and nowhere else", async () => {
+    expect((await offered("apply", "web1", "")).map((each) => each.replaceAll("\\", ""))).toEqual(expect.arrayContaining(["a file", "web1.json"]));
+    expect(await offered("setmem", "web1", "")).toEqual([]);
+    expect(await offered("info", "a")).toEqual([]);
+  });
+});
+
+test("another shell is a usage mistake", async () => expect(await play(["completion", "tcsh"])).toMatchObject({ code: 2, stderr: expect.stringContaining("only for bash, zsh and fish") as string }));

@@ -1,0 +1,127 @@
+import { availableParallelism } from "node:os";
+import { locate } from "../config/locate.ts";
+import { listNames, readConfig } from "../config/store.ts";
+import { domainFolders } from "../domain/machine/place.ts";
+import { type Option, optionsOf } from "./options.ts";
+import type { Io, Verb } from "./verb.ts";
+
+/** What a shell is told to add the names of files for. No verb, option or domain is called so. */
+export const FILES = ":files";
+
+/** What there is to complete with. */
+export interface Vocabulary {
+  readonly verbs: ReadonlyMap<string, Verb>;
+  /** The verb behind a word: its own name, or that of an alias. */
+  readonly verbOf: (word: string) => string | undefined;
+  readonly env: Io["env"];
+}
+
+/**
+ * How the last of the words of a command line (without the program) can go on; `FILES` among them where files fit as well.
+ * Machines are not asked: each would take its time at every TAB.
+ */
+export async function candidates(words: readonly string[], vocabulary: Vocabulary): Promise<readonly string[]> {
+  const typed = words.at(-1) ?? "";
+  const all = await fitting(rejoined(words.slice(0, -1)), typed, vocabulary);
+  return [...new Set(all)].filter((each) => each === FILES || each.startsWith(typed));
+}
+
+/** Bash takes `--timeout=5s` for three words. */
+function rejoined(words: readonly string[]): readonly string[] {
+  const joined: string[] = [];
+  for (const word of words) {
+    if ((word === "=" || joined.at(-1)?.endsWith("=") === true) && joined.at(-1)?.startsWith("--") === true) joined.push(`${joined.pop() ?? ""}${word}`);
+    else joined.push(word);
+  }
+  return joined;
+}
+
+async function fitting(before: readonly string[], typed: string, { verbs, verbOf, env }: Vocabulary): Promise<readonly string[]> {
+  const { verb: name, operands, open, named, ended } = read(before, verbs, verbOf);
+  const verb = name === undefined ? undefined : verbs.get(name);
+  if (ended) return verb?.operands.verbatim === true ? [FILES] : [];
+  const domain = named.get("DOMAIN") ?? operands[0];
+  if (open !== undefined) return open.fills === undefined ? valuesOf(open, domain, env) : operandsLike(open.fills, domain, env);
+  if (name === "help") return operands.length > 0 ? [] : [...verbs.keys()];
+  if (typed.startsWith("-")) return spellings(verb === undefined ? [...verbs.values()] : [verb], verb === undefined);
+  if (verb === undefined) return name === undefined ? [...verbs.keys(), "help", "version"] : [];
+  const { names, many } = verb.operands;
+  const left = names.filter((each) => !named.has(each));
+  const next = left[operands.length] ?? (many === true ? names.at(-1) : undefined);
+  return next === undefined ? [] : operandsLike(next, domain, env, typed);
+}
+
+interface Read {
+  readonly verb: string | undefined;
+  readonly operands: readonly string[];
+  /** The option whose value comes next. */
+  readonly open: Option | undefined;
+  readonly named: ReadonlyMap<string, string>;
+  /** Whether `--` was there. */
+  readonly ended: boolean;
+}
+
+function read(before: readonly string[], verbs: ReadonlyMap<string, Verb>, verbOf: Vocabulary["verbOf"]): Read {
+  const options = new Map<string, Option>();
+  for (const each of verbs.values()) for (const [name, option] of Object.entries(optionsOf(each))) for (const spelled of spelledOf(name, option)) options.set(spelled, option);
+  let [verb, open]: [string | undefined, Option | undefined] = [undefined, undefined];
+  const [operands, named] = [[] as string[], new Map<string, string>()];
+  for (const word of before) {
+    if (open?.fills !== undefined) named.set(open.fills, word);
+    if (open !== undefined) open = undefined;
+    else if (word === "--") return { verb, operands, open, named, ended: true };
+    else if (word.startsWith("-")) open = word.includes("=") || options.get(word)?.value === undefined ? undefined : options.get(word);
+    else if (verb === undefined) verb = word === "help" ? word : (verbOf(word) ?? word);
+    else operands.push(word);
+  }
+  return { verb, operands, open, named, ended: false };
+}
+
+function spelledOf(name: string, { short }: Option): readonly string[] {
+  return short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`];
+}
+
+function spellings(verbs: readonly Verb[], withVersion: boolean): readonly string[] {
+  const options = verbs.flatMap((verb) => Object.entries(optionsOf(verb)).flatMap(([name, option]) => (option.hidden === true ? [] : [`--${name}`])));
+  return withVersion ? [...options, "--version"] : options;
+}
+
+/** `undo|keep` of the help are the values themselves; others are any text, or a file. */
+function valuesOf({ value = "" }: Option, domain: string | undefined, env: Io["env"]): readonly string[] | Promise<readonly string[]> {
+  if (/^[a-z]+(\|[a-z]+)*$/.test(value)) return value.split("|");
+  if (value === "PROGRAM") return [FILES];
+  return value === "NAME" ? operandsLike("DOMAIN", domain, env) : [];
+}
+
+async function operandsLike(name: string, domain: string | undefined, env: Io["env"], typed = ""): Promise<readonly string[]> {
+  switch (name) {
+    case "DOMAIN":
+      return typed.includes("/") ? [FILES] : listNames(domainFolders({ env }));
+    case "FILE":
+      return [FILES];
+    case "SHELL":
+      return ["bash", "fish", "zsh"];
+    case "CPULIST":
+      return ["all", ...numbers(0, availableParallelism() - 1)];
+    case "VCPU":
+      return numbers(0, (await mostVcpus(domain, env)) - 1);
+    case "COUNT":
+      return numbers(1, await mostVcpus(domain, env));
+    default:
+      return [];
+  }
+}
+
+function numbers(first: number, last: number): readonly string[] {
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => String(first + index));
+}
+
+/** What the config has room for; 0 where there is none that can be read. */
+async function mostVcpus(domain: string | undefined, env: Io["env"]): Promise<number> {
+  if (domain === undefined) return 0;
+  try {
+    return (await readConfig(await locate(domain, domainFolders({ env })))).config.vcpus.max;
+  } catch {
+    return 0;
+  }
+}
