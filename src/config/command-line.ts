@@ -5,6 +5,7 @@ import { checkName } from "./names.ts";
 import { type Option, splitOptions } from "./options.ts";
 import { type BoardDefaults, countsOf, type MemoryText, ramOf, readMemory, readTopology } from "./qemu-values.ts";
 import { backendSize } from "./fixed-sizes.ts";
+import { defaultMonitor } from "./default-monitor.ts";
 import { whyNoEmulator } from "./emulator.ts";
 import { machineTypeOf } from "./option-values.ts";
 import { pluggedByArgs } from "./plugged.ts";
@@ -41,15 +42,19 @@ export interface CommandLineOptions {
 export function fromCommandLine(argv: readonly string[], options: CommandLineOptions = {}): Definition {
   mustBeMachine(argv, options);
   const [emulator = "", ...words] = argv;
-  const taken = takeOut(splitOptions(words), { keepsMonitor: options.monitor ?? true, running: options.running ?? false });
+  const given = splitOptions(words);
+  const taken = takeOut(given, { keepsMonitor: options.monitor ?? true, running: options.running ?? false });
   const name = checkName(options.name ?? taken.name.get("guest") ?? missingName(emulator));
   const { ram, counts } = sizesOf(emulator, taken, options.board);
   const memory = readMemory(taken.memory, ram);
   const topology = readTopology(taken.smp);
   const plugged = pluggedByArgs(taken.rest.flatMap((option) => option.words), topology?.threads);
   const vcpus = { max: counts.max, current: counts.current + plugged, ...(topology === undefined ? {} : { topology }) };
-  const text = write({ name, id: options.id, emulator, memory, vcpus, args: taken.rest, monitor: taken.monitor });
-  return { text, config: parseLaunchConfig(text, `the command line of ${name}`), notes: [...taken.notes, ...laterNotes(taken.rest)] };
+  const added = defaultMonitor(given);
+  const args = [...taken.rest, ...added];
+  const text = write({ name, id: options.id, emulator, memory, vcpus, args, monitor: taken.monitor });
+  const notes = [...taken.notes, ...added.map((option) => `${option.words.join(" ")}: added, QEMU has it by itself only where there is no other monitor`), ...laterNotes(args)];
+  return { text, config: parseLaunchConfig(text, `the command line of ${name}`), notes };
 }
 
 /** What PC machines of every type have (measured, 5.2 to 11.1). Others differ from board to board. */
@@ -96,7 +101,7 @@ function unknownBoard(options: readonly Option[], missing: string): never {
 export function sharedArgs(words: readonly string[], monitors: "kept" | "dropped"): readonly string[] {
   const options = splitOptions(words);
   const kept = monitors === "kept" ? new Set(controlMonitors(options).keys()) : undefined;
-  return takeOut(options, { kept, running: true }).rest.flatMap((option) => option.words);
+  return [...takeOut(options, { kept, running: true }).rest, ...defaultMonitor(options)].flatMap((option) => option.words);
 }
 
 /** What can be said of a command line before its sizes are known. @throws UsageError where it does not begin with an emulator, or starts no machine */

@@ -1,8 +1,10 @@
 import { anchor } from "../../src/config/anchor.ts";
 import { boardOf, type Definition, fromCommandLine } from "../../src/config/command-line.ts";
+import { whyNoEmulator } from "../../src/config/emulator.ts";
 import { parseSize } from "../../src/config/launch.ts";
 import type { BoardDefaults } from "../../src/config/qemu-values.ts";
 import { readScript } from "../../src/config/shell-words.ts";
+import { UsageError } from "../../src/errors.ts";
 import { fixture, fixturesIn } from "./fixtures.ts";
 
 /** The folder that the scripts of the corpus lie in, and are run in. */
@@ -20,8 +22,9 @@ export interface Sample {
   readonly board: BoardDefaults | undefined;
   /** Why real QEMU can't be asked about it. */
   readonly notStarted: string | undefined;
-  /** The oldest QEMU that has all of it. */
-  readonly since: number;
+  /** The oldest QEMU that has all of it, and the first that has not any more, as `9.1`; undefined for all of them. */
+  readonly since: string | undefined;
+  readonly until: string | undefined;
 }
 
 /** All of them. */
@@ -38,13 +41,16 @@ function read(name: string): Sample {
     text: has(".txt") ? fixture(`command-lines/${name}.txt`) : "",
     board: memory === undefined ? undefined : { memory: parseSize(memory), vcpus: Number(vcpus) },
     notStarted: /^# not started: (.*)$/m.exec(script)?.[1],
-    since: Number(/^# since: ([\d.]+)$/m.exec(script)?.[1] ?? "0"),
+    since: /^# since: ([\d.]+)$/m.exec(script)?.[1],
+    until: /^# until: ([\d.]+)$/m.exec(script)?.[1],
   };
 }
 
-/** The words of a sample, as its shell would run them: paths are absolute. */
+/** The words of a sample, as its shell would run them: paths are absolute. @throws UsageError where they are no QEMU's */
 export function wordsOf({ script }: Sample): { readonly argv: readonly string[]; readonly notes: readonly string[]; readonly relative: readonly string[] } {
   const { words, notes, folder } = readScript(script, FOLDER, { own: FOLDER, real: FOLDER });
+  const why = whyNoEmulator(words);
+  if (why !== undefined) throw new UsageError(`command line: ${why}`, { value: words[0], expected: "a command line that begins with QEMU's own program, as qemu-system-x86_64" });
   return { ...anchor(words, folder), notes };
 }
 

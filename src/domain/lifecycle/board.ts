@@ -41,7 +41,7 @@ async function askBoard({ emulator, machine }: BoardQuestion): Promise<BoardDefa
     const [memory, vcpus] = await Promise.all([qemu.session.execute("query-memory-size-summary"), qemu.session.execute("query-cpus-fast")]);
     return { memory: memory["base-memory"], vcpus: vcpus.length };
   } catch (error) {
-    throw unknown(machine, messageOf(error), error);
+    throw unknown(machine, messageOf(error).replaceAll(/\s*\n\s*/g, " / "), error);
   }
 }
 

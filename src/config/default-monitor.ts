@@ -1,0 +1,31 @@
+import { valuesOf } from "./option-values.ts";
+import type { Option } from "./options.ts";
+
+/** Options of which any takes away the human monitor that QEMU opens by itself; a start has one of them, as it adds QMP monitors. */
+const IN_ITS_PLACE: ReadonlySet<string> = new Set(["nodefaults", "monitor", "mon", "qmp", "qmp-pretty"]);
+
+/** Options with a port that a monitor can be behind: `-serial mon:stdio`. */
+const PORTS: ReadonlySet<string> = new Set(["serial", "parallel"]);
+
+/**
+ * What opens the human monitor that a command line has without asking for one, where somebody can reach it: behind the serial console of `-nographic` (Ctrl-A c), or as a text screen of a
+ * display (Ctrl-Alt-2). Measured, 5.2 to 11.1.
+ */
+export function defaultMonitor(options: readonly Option[]): readonly Option[] {
+  if (options.some(({ name, value = "" }) => IN_ITS_PLACE.has(name) || (PORTS.has(name) && value.startsWith("mon:")))) return [];
+  if (options.some(({ name }) => name === "nographic")) return [hasSerial(options) ? optionOf("monitor", "stdio") : optionOf("serial", "mon:stdio")];
+  return options.some(hasTextScreens) ? [optionOf("monitor", "vc:80Cx24C")] : [];
+}
+
+function hasSerial(options: readonly Option[]): boolean {
+  return options.some((option) => option.name === "serial" || (option.name === "device" && valuesOf(option, "driver").get("driver") === "isa-serial"));
+}
+
+function hasTextScreens({ name, value = "" }: Option): boolean {
+  if (name === "display") return !/^(type=)?(none|curses|egl-headless)(,|$)/.test(value);
+  return name === "sdl" || name === "gtk" || (name === "vnc" && value !== "none");
+}
+
+function optionOf(name: string, value: string): Option {
+  return { name, words: [`-${name}`, value], value };
+}
