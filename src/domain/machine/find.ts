@@ -65,8 +65,7 @@ async function searched(place: Place, stored: Stored, id: string): Promise<Where
   const emulator = basename(config.emulator);
   const wanted = (text: string): boolean => text.includes(MARK_PREFIX) || /qemu|kvm/i.test(text) || text.includes(emulator);
   const processes = place.processes === undefined ? await findProcesses(wanted) : (await place.processes()).filter(({ argv }) => wanted(argv.join("\0")));
-  const all = await Promise.all(processes.map(read));
-  const verdicts = await Promise.all(all.map((each) => verdictOn(each, stored, id)));
+  const { all, verdicts } = await judged(await Promise.all(processes.map(read)), stored, id);
   const mine = innermost(all.filter((_, position) => verdicts[position] === "runs it"));
   if (mine.length > 0) return there(await identityOf(stored, mine, null));
   for (const [verdict, words] of HINDRANCES) {
@@ -78,6 +77,16 @@ async function searched(place: Place, stored: Stored, id: string): Promise<Where
   const own = await atMonitor(place, stored, id, all, runtimePaths(place.folders, place.config?.key ?? place.name).control);
   if (own.machine !== null && !own.hungUp) return own;
   return config.monitor === undefined ? { machine: null, hindrance: null, key: id } : atMonitor(place, stored, id, all, config.monitor);
+}
+
+/**
+ * Verdicts on processes that are still there after them: files have been looked at meanwhile, and a machine that ended with its folder between the two looks
+ * would pass for one whose config has moved.
+ */
+async function judged(found: readonly Found[], stored: Stored, id: string): Promise<{ readonly all: readonly Found[]; readonly verdicts: readonly Verdict[] }> {
+  const verdicts = await Promise.all(found.map((each) => verdictOn(each, stored, id)));
+  const there = await Promise.all(found.map(async ({ process }, position) => verdicts[position] === "another" || (await isStillThere(process))));
+  return { all: found.filter((_, position) => there[position]), verdicts: verdicts.filter((_, position) => there[position]) };
 }
 
 /** What stands in the way of a start though nothing is known to run it for sure. */
@@ -192,8 +201,7 @@ function inTheWay(path: string, { process, words: { name, mark } }: Found): stri
 /** Other processes than `pid` that run the machine of a config, whoever they belong to. */
 export async function othersOf(stored: Stored, pid: number): Promise<readonly Process[]> {
   const id = await machineIdOf(stored);
-  const all = await Promise.all((await findProcesses((text) => text.includes(MARK_PREFIX))).map(read));
-  const verdicts = await Promise.all(all.map((each) => verdictOn(each, stored, id)));
+  const { all, verdicts } = await judged(await Promise.all((await findProcesses((text) => text.includes(MARK_PREFIX))).map(read)), stored, id);
   const mine = innermost(all.filter((_, position) => verdicts[position] === "runs it"));
   const parents = new Set(mine.map(({ process }) => process.parent));
   return mine.map(({ process }) => process).filter((process) => process.pid !== pid && !parents.has(process.pid));

@@ -144,6 +144,18 @@ describe("the machine of a domain", () => {
     expect(await othersOf(await storedOf(scene), 0)).toMatchObject([{ pid: outer.pid }]);
   });
 
+  test("is not one that ended between the look at its process and the look for its config", async () => {
+    const scene = await definedDomain();
+    const argv = await argvOf(scene, { id: OTHER, path: "/nowhere/web1.json" });
+    const pid = await runs(scene, argv);
+    const seen = { ...((await identify(pid)) ?? { pid, started: 1 }), parent: 1, uid: userInfo().uid, argv };
+    // Still there: a config that was moved.
+    expect(await find(scene)).toMatchObject({ machine: { pid } });
+    kill(pid, "SIGKILL");
+    await expect.poll(() => identify(pid)).toBeUndefined();
+    expect(await findMachine({ ...scene.place, processes: () => Promise.resolve([seen]) }, await storedOf(scene))).toMatchObject({ machine: null, hindrance: null });
+  });
+
   test.runIf(isRoot)("that somebody else runs is told, and nothing is done to it", async () => {
     const scene = await definedDomain();
     const pid = await runs(scene, undefined, { uid: NOBODY });
