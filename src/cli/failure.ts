@@ -41,9 +41,10 @@ export function reportOf(error: unknown): Report | undefined {
 /** `advice` goes to the end of the message. Says on stdout (the report or the error, as JSON or table) and on stderr (the message) why a command failed. */
 export function showFailure(error: unknown, io: Io, json: boolean, advice?: string): void {
   const report = reportOf(error);
+  const lines = message(error, report, io.signal, advice);
   if (json) io.stdout.write(`${toJson(report ?? { error: evidenceOf(error) })}\n`);
-  else if (report !== undefined && report.outcome !== "refused") io.stdout.write(showReport(report, io));
-  for (const line of message(error, report, io.signal, advice)) io.stderr.write(flow(line, io.stderr.columns));
+  else if (report !== undefined && report.outcome !== "refused") io.stdout.write(showReport(report, io, lines.join("\n")));
+  for (const line of lines) io.stderr.write(flow(line, io.stderr.columns));
 }
 
 function message(error: unknown, report: Report | undefined, signal: AbortSignal, advice: string | undefined): readonly string[] {

@@ -28,10 +28,13 @@ export function exitCodeOf(report: Report): number {
   return codes[report.outcome];
 }
 
-/** A report for people: a table of both halves of each change, what a dry run would do, notes, and what to do next. */
-export function showReport(report: Report, io: Io): string {
+/**
+ * A report for people: a table of both halves of each change, what a dry run would do, notes, and what to do next. Each reason stands
+ * there once, and not at all where it is `said` besides.
+ */
+export function showReport(report: Report, io: Io, said = ""): string {
   const paint = painter(io.stdout, io.env);
-  const parts = [halves(report, io, paint)];
+  const parts = [halves(report, io, paint, said)];
   if (report.outcome === "planned") parts.push(plan(report, io, paint));
   parts.push(report.notes.map((note) => noteLine(note, io.stdout.columns)).join(""), next(report, io.stdout.columns));
   return parts.filter((part) => part !== "").join("\n");
@@ -42,10 +45,16 @@ export function noteLine(note: string, columns: number = Infinity): string {
   return flow(`note: ${note}`, columns);
 }
 
-function halves(report: Report, io: Io, paint: Paint): string {
+function halves(report: Report, io: Io, paint: Paint, said: string): string {
   const planned = report.outcome === "planned";
   const { touched, untouched } = sorted(report.changes);
-  const rows = touched.flatMap((change) => [row(change, "static", planned), row(change, "dynamic", planned)]).filter((cells) => cells !== undefined);
+  const told = new Set<string>();
+  const once = (reason: string | undefined): string => {
+    if (reason === undefined || told.has(reason) || said.includes(reason)) return "";
+    told.add(reason);
+    return reason;
+  };
+  const rows = touched.flatMap((change) => [row(change, "static", planned, once), row(change, "dynamic", planned, once)]).filter((cells) => cells !== undefined);
   if (rows.length === 0) return report.outcome === "unchanged" ? "nothing to change\n" : "";
   const header = ["resource", "half", "before -> wanted", "actual", "outcome", "why"];
   const why = rows.some((cells) => cells[5] !== "");
@@ -66,13 +75,13 @@ function nameOf(change: ChangeReport["change"]): string {
 }
 
 /** `undefined` for a half that is out of scope and has nothing to show, as the live one of a stopped domain. */
-function row({ change, ...legs }: ChangeReport, half: "static" | "dynamic", planned: boolean): readonly Cell[] | undefined {
+function row({ change, ...legs }: ChangeReport, half: "static" | "dynamic", planned: boolean, once: (reason: string | undefined) => string): readonly Cell[] | undefined {
   const leg = legs[half];
   if (leg.outcome === "skipped" && leg.reason === undefined && leg.actual === null) return undefined;
   const name = nameOf(change);
   const show = (value: Value): string => showValue(change.resource, value);
   const outcome: Cell = planned && isWanted(leg) ? { text: "planned", style: "bold" } : { text: leg.outcome, style: colours[leg.outcome] };
-  return [name, half, isWanted(leg) ? `${show(leg.before)} -> ${show(leg.wanted)}` : show(leg.before), show(leg.actual), outcome, leg.reason ?? ""];
+  return [name, half, isWanted(leg) ? `${show(leg.before)} -> ${show(leg.wanted)}` : show(leg.before), show(leg.actual), outcome, once(leg.reason)];
 }
 
 // A half out of scope has nothing that is wanted of it.

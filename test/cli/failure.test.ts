@@ -122,3 +122,24 @@ test.each([
 ] satisfies [ErrorCode, number][])("an error with code %s ends with %i", (code, exit) => {
   expect(exitCodeOfError(new QmpctlError(code, "x"), new AbortController().signal)).toBe(exit);
 });
+
+describe("a refusal by the guest", () => {
+  const why = "unplug: the guest refused to let go of vCPU 1 (the device is in use by an application, _OST status 128)";
+  const leg = { before: 2, wanted: 1, actual: 2 } as const;
+  const vcpu = { change: { resource: "vcpus", count: 1 }, static: { ...leg, outcome: "rolled-back", reason: why }, dynamic: { ...leg, outcome: "rolled-back", reason: why } } as const;
+  const memory = { ...vcpu, change: { resource: "memory", size: 2 ** 28 } } as const;
+
+  test.each([undefined, 40, 80, 200])("is told once, on whichever stream (columns: %s)", async (columns) => {
+    const report = reportOf({ outcome: "rolled-back", changes: [vcpu, memory] });
+    const fail = async (): Promise<never> => { throw new ChangeError(report, why, { cause: undefined }); };
+    const { code, stdout, stderr } = await play(["setvcpus", "web1", "1"], { machine: { change: fail }, ...(columns === undefined ? {} : { columns, env: { NO_COLOR: "1" } }) });
+    expect(code).toBe(1);
+    expect((stdout + stderr).replace(/\s+/g, " ").split("the guest refused to let go").length - 1).toBe(1);
+    expect(stderr.replace(/\s+/g, " ")).toContain(why);
+  });
+
+  test("that no message tells stands in the table, once", async () => {
+    const { stdout } = await play(["setvcpus", "web1", "1"], { machine: { change: async () => reportOf({ outcome: "pending", changes: [vcpu, memory] }) } });
+    expect(stdout.split(why).length - 1).toBe(1);
+  });
+});
