@@ -32,7 +32,7 @@ async function confirmed(noted: Asked, { memory: { actual, size } }: Live, sessi
   return target === null ? noted : { ...sure, balloon: target };
 }
 
-async function hostFacts(): Promise<Pick<Facts, "online" | "present" | "now">> {
+async function hostFacts(): Promise<Pick<Facts, "online" | "present">> {
   const [online, present] = await Promise.all([onlineCpus(), presentCpus()]);
-  return { online, present, now: Date.now() / 1000 };
+  return { online, present };
 }

@@ -3,17 +3,23 @@ import { orNull } from "./live.ts";
 
 /** What the guest says of its memory, in bytes. From virtio-balloon's statistics. */
 export interface GuestMemory {
+  /** What its kernel counts as its own: without what the balloon took, and without what the kernel keeps for itself. */
   readonly total: number;
+  /** What programs could still be given, of the guest's count. What the balloon takes comes out of this. */
   readonly available: number;
-  /** Seconds since 1970, by the host's clock, when the guest last said so. */
+  /** Seconds since 1970, by the clock of QEMU's host when the guest said so: tells one word from the next, and no age. */
   readonly at: number;
 }
 
 /** The running machine's memory, in bytes. */
 export interface LiveMemory {
-  /** What it was given: RAM at start and what was plugged since. */
+  /** What the balloon works in: RAM at start, and DIMMs. What virtio-mem gives is beside it, and no balloon touches it. */
   readonly size: number;
-  /** What the balloon leaves the guest; null without a balloon device. */
+  /** How much of `size` is DIMMs, whether they came with the start or later. */
+  readonly dimms?: number;
+  /** What virtio-mem devices give the guest besides. */
+  readonly virtioMem?: number;
+  /** What the balloon leaves the guest of `size`; null without a balloon device. */
   readonly actual: number | null;
   /** QOM path of the balloon device. */
   readonly balloon: string | null;
@@ -21,15 +27,34 @@ export interface LiveMemory {
   readonly guest: GuestMemory | null;
 }
 
-/** Reads sizes, the balloon and the guest's own statistics. */
+/** What QEMU was started with (its -m): the one size that a config's memory.max can be compared with. */
+export function startMemory({ size, dimms = 0 }: LiveMemory): number {
+  return size - dimms;
+}
+
+/** What the guest has as its memory, as `setmem` counts. */
+export function memoryNow({ actual, size }: LiveMemory): number {
+  return actual ?? size;
+}
+
+/**
+ * Reads sizes, the balloon and the guest's own statistics. QEMU has three counts: query-memory-size-summary's plugged memory has virtio-mem in it, query-balloon's has DIMMs and no
+ * virtio-mem, -m has neither (measured on 5.2, 7.2, 10.0 and 11.1).
+ */
 export async function readMemory(session: Session): Promise<LiveMemory> {
   const [size, balloon, path] = await Promise.all([
     session.execute("query-memory-size-summary"),
     orNull(session.execute("query-balloon")),
     balloonPath(session),
   ]);
+  const plugged = size["plugged-memory"] ?? 0;
+  const devices = plugged === 0 ? [] : await orNull(session.execute("query-memory-devices"));
+  const virtioMem = (devices ?? []).reduce((sum, { type, data }) => sum + (type === "virtio-mem" ? Number(data["size"]) : 0), 0);
+  const dimms = Math.max(0, plugged - virtioMem);
   return {
-    size: size["base-memory"] + (size["plugged-memory"] ?? 0),
+    size: size["base-memory"] + dimms,
+    ...(dimms > 0 ? { dimms } : {}),
+    ...(virtioMem > 0 ? { virtioMem } : {}),
     actual: balloon === null ? null : balloon.actual,
     balloon: balloon === null ? null : path,
     guest: balloon === null || path === null ? null : await guestMemory(session, path),
@@ -46,14 +71,19 @@ async function balloonPath(session: Session): Promise<string | null> {
   return null;
 }
 
+async function guestMemory(session: Session, path: string): Promise<GuestMemory | null> {
+  return figuresOf(await orNull(session.execute("qom-get", { path, property: "guest-stats" })));
+}
+
 /** QEMU gives 2^64-1 for what the guest never told it. */
 const UNTOLD = 2 ** 60;
 
-async function guestMemory(session: Session, path: string): Promise<GuestMemory | null> {
-  const answer = (await orNull(session.execute("qom-get", { path, property: "guest-stats" }))) as GuestStats | null;
-  const at = Number(answer?.["last-update"] ?? 0);
-  const total = Number(answer?.stats?.["stat-total-memory"] ?? UNTOLD);
-  const available = Number(answer?.stats?.["stat-available-memory"] ?? UNTOLD);
+/** What a balloon device's `guest-stats` say; null where the guest has said nothing. */
+export function figuresOf(answer: unknown): GuestMemory | null {
+  const { "last-update": last, stats } = (answer ?? {}) as GuestStats;
+  const at = Number(last ?? 0);
+  const total = Number(stats?.["stat-total-memory"] ?? UNTOLD);
+  const available = Number(stats?.["stat-available-memory"] ?? UNTOLD);
   return at === 0 || total >= UNTOLD || available >= UNTOLD ? null : { total, available, at };
 }
 

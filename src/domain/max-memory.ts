@@ -2,6 +2,7 @@ import { resizeMemory } from "../config/fixed-sizes.ts";
 import type { LaunchConfig } from "../config/launch.ts";
 import { formatSize } from "../config/size.ts";
 import type { Change } from "./change.ts";
+import { startMemory } from "./live-memory.ts";
 import { checkSize, hasBalloon } from "./memory.ts";
 import { type ResourceKind, when } from "./resource.ts";
 import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";
@@ -28,8 +29,8 @@ export const maxMemory: ResourceKind<MaxMemoryChange> = {
     memory: { ...config.memory, max: size, ...(follows(config) ? { current: size } : {}) },
     args: resizedArgs(config.args, resizeMemory(config.args, size)),
   }),
-  inLive: (_change, live) => live.memory.size,
-  needed: (change, { live }) => live.memory.size !== change.size,
+  inLive: (_change, live) => startMemory(live.memory),
+  needed: (change, { live }) => startMemory(live.memory) !== change.size,
   command: (change, name) => `setmaxmem ${shellWord(name)} ${formatSize(change.size)}`,
   steps: () => [],
 
@@ -46,8 +47,8 @@ export const maxMemory: ResourceKind<MaxMemoryChange> = {
   ],
 
   liveReasons: ({ size }, { live }, { name }) =>
-    when(live.memory.size !== size, () => ({
-      reason: `QEMU fixes the maximum memory at start (${formatSize(live.memory.size)})`,
+    when(startMemory(live.memory) !== size, () => ({
+      reason: `QEMU fixes the maximum memory at start (${formatSize(startMemory(live.memory))})`,
       instead: `qmpctl setmaxmem ${shellWord(name)} ${formatSize(size)} --static, then qmpctl restart ${shellWord(name)}`,
     })),
 };

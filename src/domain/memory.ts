@@ -2,7 +2,8 @@ import type { LaunchConfig } from "../config/launch.ts";
 import { formatSize } from "../config/size.ts";
 import { UsageError } from "../errors.ts";
 import type { Change } from "./change.ts";
-import type { GuestMemory } from "./live-memory.ts";
+import { memoryNow } from "./live-memory.ts";
+import { isShrink, needReasons } from "./memory-need.ts";
 import { type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
 import { shellWord } from "./wording.ts";
 
@@ -10,8 +11,6 @@ type MemoryChange = Extract<Change, { resource: "memory" }>;
 
 /** The balloon moves whole pages of 4 KiB. */
 const PAGE = 4096;
-/** The guest's word on its memory counts as fresh for this many seconds; at start it is asked to speak every 5. */
-const FRESH = 15;
 /** What to add to a config whose guest is to give memory back. */
 const BALLOON_ARGS = `"-device", "virtio-balloon-pci,id=balloon0"`;
 
@@ -33,9 +32,9 @@ export const memory: ResourceKind<MemoryChange> = {
   inConfig: (_change, config) => config.memory.current,
   edits: (change) => [{ path: ["memory", "current"], value: formatSize(change.size) }],
   applied: (change, config) => ({ ...config, memory: { ...config.memory, current: change.size } }),
-  inLive: (_change, live) => live.memory.actual ?? live.memory.size,
+  inLive: (_change, live) => memoryNow(live.memory),
   needed: (change, { live, asked }) =>
-    (live.memory.actual ?? live.memory.size) !== change.size || (asked.balloon !== undefined && asked.balloon !== change.size) || asked.balloonOr !== undefined,
+    memoryNow(live.memory) !== change.size || (asked.balloon !== undefined && asked.balloon !== change.size) || asked.balloonOr !== undefined,
   command: (change, name) => `setmem ${shellWord(name)} ${formatSize(change.size)}`,
 
   staticReasons: ({ size }, { after }, { name }) => [
@@ -56,7 +55,7 @@ export const memory: ResourceKind<MemoryChange> = {
   liveReasons: (change, facts, { force }) => (facts.live.memory.actual === null ? [noBalloon()] : liveLimits(change.size, facts, force)),
 
   steps: ({ size }, { live, asked }) => {
-    const actual = live.memory.actual ?? live.memory.size;
+    const actual = memoryNow(live.memory);
     return [{ kind: "balloon", target: size, before: asked.balloon ?? actual, actual }];
   },
 };
@@ -68,14 +67,6 @@ function noBalloon(): Reason {
   };
 }
 
-/**
- * What the guest can't give back: what is not available of its own count, or, as the kernel leaves itself out of that count,
- * of what the balloon leaves it.
- */
-function usedBy({ total, available }: GuestMemory, actual: number): number {
-  return Math.max(total, actual) - available;
-}
-
 /** A balloon that moves while the guest is letting go of memory can make it panic (measured). From the guest's first word on, QMP shows that it is at it. */
 function leavingReasons({ live: { leavingMemory = [] } }: LiveFacts, force: boolean): readonly Reason[] {
   return when(!force && leavingMemory.length > 0, () => ({
@@ -85,20 +76,12 @@ function leavingReasons({ live: { leavingMemory = [] } }: LiveFacts, force: bool
 }
 
 function liveLimits(size: number, facts: LiveFacts, force: boolean): readonly Reason[] {
-  const { live, config, now } = facts;
-  const { guest } = live.memory;
-  const used = guest !== null && now - guest.at <= FRESH ? usedBy(guest, live.memory.actual ?? live.memory.size) : 0;
+  const { live, config } = facts;
   const least = config?.memory.min ?? 0;
   return [
     ...leavingReasons(facts, force),
-    ...when(size > live.memory.size, () => ({
-      reason: `memory ${formatSize(size)} is above the ${formatSize(live.memory.size)} that the machine was started with`,
-      instead: "raise it with setmaxmem --static, and restart it",
-    })),
-    ...when(!force && size < used, () => ({
-      reason: `memory ${formatSize(size)} is below the ${formatSize(wholeMegabytes(used))} that the guest says it uses, and could kill it`,
-      instead: `at least ${formatSize(wholeMegabytes(used))}, or --force`,
-    })),
+    ...when(size > live.memory.size, () => aboveAll(size, facts)),
+    ...(force || !isShrink(size, facts) ? [] : needReasons(size, facts)),
     ...when(!force && size < least, () => ({
       reason: `memory ${formatSize(size)} is below memory.min ${formatSize(least)} of the config`,
       instead: `at least ${formatSize(least)}, or --force`,
@@ -106,6 +89,9 @@ function liveLimits(size: number, facts: LiveFacts, force: boolean): readonly Re
   ];
 }
 
-function wholeMegabytes(bytes: number): number {
-  return Math.ceil(bytes / 2 ** 20) * 2 ** 20;
+/** The balloon gives back what it took, and no more. */
+function aboveAll(size: number, { live: { memory: { size: all, dimms = 0, virtioMem = 0 } } }: LiveFacts): Reason {
+  const plugged = dimms > 0 ? `, DIMMs of ${formatSize(dimms)} among it` : "";
+  const beside = virtioMem > 0 ? ` (the ${formatSize(virtioMem)} of virtio-mem are beside it, and change by its requested-size)` : "";
+  return { reason: `memory ${formatSize(size)} is above the ${formatSize(all)} that the machine was started with${plugged}${beside}`, instead: "raise it with setmaxmem --static, and restart it" };
 }

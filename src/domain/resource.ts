@@ -1,6 +1,7 @@
 import type { Edit } from "../config/edit.ts";
 import type { LaunchConfig } from "../config/launch.ts";
 import type { CpuSet } from "../host/cpulist.ts";
+import type { GuestNeed } from "./facts/guest-need.ts";
 import type { Asked } from "./facts/notes.ts";
 import type { Change, DomainState, Value } from "./change.ts";
 import type { Live } from "./live.ts";
@@ -20,8 +21,8 @@ export interface Facts {
   /** The CPUs of this host. */
   readonly online: CpuSet;
   readonly present: CpuSet;
-  /** Seconds since 1970: tells how fresh the guest's own word is. */
-  readonly now: number;
+  /** What the guest said when it was asked for this change; absent where it was not. */
+  readonly need?: GuestNeed;
 }
 
 /** Facts of a machine that runs. */

@@ -3,7 +3,7 @@ import { messageOf } from "../errors.ts";
 import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
 import { type Going, writeNotes } from "./facts/notes.ts";
 import { askedAfter } from "./asked-after.ts";
-import type { Change, ChangeOptions, Report, Scope } from "./change.ts";
+import type { ChangeOptions, Report, Scope } from "./change.ts";
 import { ChangeError, DiedError, RefusedError } from "./errors.ts";
 import { recordOf, removeRecord, writeRecord } from "./journal.ts";
 import { openFor, readFacts } from "./opened.ts";
@@ -11,10 +11,10 @@ import { type Live, readLive } from "./live.ts";
 import { type Held, lockMachine, readStored } from "./machine/lock.ts";
 import type { Monitor } from "./machine/monitor.ts";
 import { type Place } from "./machine/place.ts";
-import { type Plan, type PlanInput, plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import { planAsking, type Wanted } from "./plan-asking.ts";
 import { type Ending, reportOf } from "./report.ts";
 import type { Facts, LiveFacts } from "./resource.ts";
-import { missingSides } from "./scope.ts";
 import { Pulse, whyStopped } from "./pulse.ts";
 import { refuseUnresolved, sweep } from "./unresolved.ts";
 import { indices } from "./vcpus.ts";
@@ -24,14 +24,13 @@ import type { Work } from "./step.ts";
 import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
 import { shellWord } from "./wording.ts";
 
+export type { Wanted } from "./plan-asking.ts";
+
 /** How long the live half may take, in milliseconds, unless told otherwise. */
 export const CHANGE_TIMEOUT = 30_000;
 
 /** How long the machine may take to say how it stands at the end, in milliseconds. */
 const LAST_LOOK = 5000;
-
-/** What is to be changed: given, or worked out from the facts once they are read (revert, persist). */
-export type Wanted = readonly Change[] | ((facts: Facts) => readonly Change[]);
 
 /**
  * One change of a domain, from the lock to the report. See SCOPES: lock, read, plan, prepare, live steps, commit, report;
@@ -59,21 +58,12 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   using pulse = new Pulse(options.onProgress);
   pulse.enter("waiting for QEMU", deadline);
   const { stored } = held;
-  await using monitor = await openFor(place, held, options);
-  const facts = await readFacts(place, held, monitor, { by: deadline, signal: options.signal });
+  await using monitor = await openFor(place, held, { ...options, deadline, onHeld: (what) => pulse.enter(what, deadline) });
+  const read = await readFacts(place, held, monitor, { by: deadline, signal: options.signal });
   const scope = options.scope ?? "current";
-  const planned = planFor(place, wanted, { scope, force: options.force ?? false, facts, stored });
+  const { facts, planned } = await planAsking(place.name, wanted, { scope, force: options.force ?? false, facts: read, stored }, monitor.open, { by: deadline, signal: options.signal });
   // A monitor that did not answer is not asked again.
   return await new Transaction(place, held, facts, planned, scope, options, facts.live === null ? null : monitor.open, deadline, pulse).run();
-}
-
-function planFor(place: Place, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">): Plan {
-  const { facts } = input;
-  if (typeof wanted !== "function") return plan({ ...input, name: place.name, changes: wanted });
-  const planned = plan({ ...input, name: place.name, changes: wanted(facts) });
-  // To make one side equal the other takes both.
-  const missing = missingSides({ name: place.name, state: facts.state, why: facts.why, transient: facts.config === null });
-  return missing.length > 0 ? { ...planned, refusals: missing } : planned;
 }
 
 /** One change from its plan to its report. */

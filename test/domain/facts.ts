@@ -87,7 +87,7 @@ export function factsOf(changes: Partial<Facts> = {}): LiveFacts {
 }
 
 function runningFacts(changes: Partial<Facts>): Facts {
-  return { state: "running", config: configOf(), live: liveOf(), asked: {}, online: cpus(0, 1, 2, 3), present: cpus(0, 1, 2, 3, 4), now: 1_800_000_000, ...changes };
+  return { state: "running", config: configOf(), live: liveOf(), asked: {}, online: cpus(0, 1, 2, 3), present: cpus(0, 1, 2, 3, 4), ...changes };
 }
 
 /** Facts of a domain that does not run. */

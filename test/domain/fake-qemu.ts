@@ -14,6 +14,11 @@ export class FakeQemu {
   target: number = GIB;
   /** Whether the guest does what it is asked for, at once. */
   guestObeys = true;
+  /** Whether the guest says what it uses when it is asked, how often it has, and how many bytes that is. */
+  guestSpeaks = true;
+  words = 1;
+  used: number = GIB / 16;
+  polling = 5;
   /** vCPU to the id it was plugged with. */
   readonly plugged = new Map<number, string>([[0, ""], [1, ""]]);
   /** What answers each command; a test may put its own in front. */
@@ -41,13 +46,18 @@ export class FakeQemu {
       "query-memory-size-summary": () => ({ "base-memory": this.size, "plugged-memory": 0 }),
       "query-balloon": () => ({ actual: this.actual }),
       "qom-list": ({ path }: { path: string }) => (path === "/machine/peripheral" ? this.#devices() : path === "/objects" ? this.objects.map((name) => ({ name, type: "child<object>" })) : []),
-      "qom-get": () => ({ "last-update": 0 }),
+      "qom-set": ({ property, value }: { property: string; value: number }) => {
+        if (property !== "guest-stats-polling-interval") return;
+        this.polling = value;
+        if (value > 0 && this.guestSpeaks && this.status === "running") this.words += 1;
+      },
+      "qom-get": ({ property }: { property: string }) => (property === "guest-stats-polling-interval" ? this.polling : property === "guest-stats" ? this.#figures() : {}),
       balloon: ({ value }: { value: number }) => {
         this.target = value;
         if (this.guestObeys) this.actual = value;
       },
       "query-pci": () => [{ bus: 0, devices: [BALLOON] }],
-      "human-monitor-command": ({ "command-line": line }: { "command-line": string }) => `${line.split(" 0x")[1]?.padStart(16, "0")}: 0x${((this.size - this.target) / 4096).toString(16).padStart(8, "0")}\r\n`,
+      "human-monitor-command": ({ "command-line": line }: { "command-line": string }) => `${line.split(" 0x")[1]?.padStart(16, "0")}: 0x${this.#register(line).toString(16).padStart(8, "0")}\r\n`,
       device_add: (args: { id: string; "core-id": number }) => void this.plugged.set(args["core-id"], args.id),
       device_del: ({ id }: { id: string }) => void (this.guestObeys && this.letGo(id)),
     };
@@ -89,6 +99,17 @@ export class FakeQemu {
   #slot(vcpu: number): object {
     const props = { "core-id": vcpu, "thread-id": 0, "socket-id": 0 };
     return { type: "max-x86_64-cpu", "vcpus-count": 1, props, ...(this.plugged.has(vcpu) ? { "qom-path": this.#path(vcpu) } : {}) };
+  }
+
+  /** The status of the balloon's driver, which is up, or the balloon's target in pages. */
+  #register(line: string): number {
+    return line.endsWith("14") ? 0x0f : (this.size - this.target) / 4096;
+  }
+
+  /** What the guest said last: a running one says it of now, a paused one said it when it had all of its memory. */
+  #figures(): object {
+    const available = (this.status === "running" ? this.actual : this.size) - this.used;
+    return { "last-update": this.words + 1_800_000_000, stats: { "stat-total-memory": this.actual - GIB / 32, "stat-available-memory": available } };
   }
 
   #devices(): readonly object[] {

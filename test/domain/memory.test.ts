@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Change } from "../../src/domain/change.ts";
+import type { GuestNeed } from "../../src/domain/facts/guest-need.ts";
+import type { LiveMemory } from "../../src/domain/live-memory.ts";
+import { isShrink } from "../../src/domain/memory-need.ts";
+import type { Facts, LiveFacts } from "../../src/domain/resource.ts";
 import { UsageError } from "../../src/errors.ts";
 import { changedLines, configOf, factsOf, GIB, liveOf, MIB, planOf, reasonsOf, stoppedFacts, textOf } from "./facts.ts";
 
@@ -86,24 +90,69 @@ describe("memory of the running machine", () => {
     expect(planOf(to(300), "dynamic", facts, true).refusals).toEqual([]);
   });
 
-  describe("below what the guest uses", () => {
-    // Of 1 GiB it counts 1000 MiB: its kernel has the rest.
-    const saying = (secondsAgo: number) => {
-      const guest = { total: 1000 * MIB, available: 600 * MIB - 1, at: 1_800_000_000 - secondsAgo };
-      return factsOf({ live: liveOf({ memory: { size: 2 * GIB, actual: GIB, balloon: "/b", guest } }) });
-    };
+  describe("below what the guest needs", () => {
+    const saying = (need: GuestNeed, asked: Facts["asked"] = {}): LiveFacts => factsOf({ live: liveOf({ memory: { size: 2 * GIB, actual: GIB, balloon: "/b", guest: null } }), asked, need });
+    const uses = (mib: number, more: { readonly frozen?: true } = {}): LiveFacts => saying({ uses: mib * MIB - 1, ...more });
 
     test("is refused without force, with what would do", () => {
-      expect(planOf(to(300), "dynamic", saying(1)).refusals).toMatchObject([
-        { reason: "memory 300MiB is below the 425MiB that the guest says it uses, and could kill it", instead: "at least 425MiB, or --force" },
+      expect(planOf(to(300), "dynamic", uses(424)).refusals).toEqual([
+        { leg: "dynamic", reason: "memory 300MiB is below the 424MiB that the guest says it uses, and could kill it", instead: "at least 453MiB, or --force" },
       ]);
-      expect(planOf(to(300), "dynamic", saying(1), true).refusals).toEqual([]);
-      expect(planOf(to(425), "dynamic", saying(1)).refusals).toEqual([]);
+      expect(planOf(to(300), "dynamic", uses(424), true).refusals).toEqual([]);
+      expect(planOf(to(453), "dynamic", uses(424)).refusals).toEqual([]);
     });
 
-    test("counts while the guest's word is fresh", () => {
-      expect(planOf(to(300), "dynamic", saying(15)).refusals).toHaveLength(1);
-      expect(planOf(to(300), "dynamic", saying(16)).refusals).toEqual([]);
+    test.each([[134, 149, 150], [16, 31, 32], [424, 450, 451], [512, 543, 544]])("%i MiB: with %i MiB there is too little left to live on, %i MiB do", (used, little, enough) => {
+      expect(reasonsOf(planOf(to(little), "dynamic", uses(used)))).toEqual([`dynamic: memory ${little}MiB leaves the guest next to nothing besides the ${used}MiB that it says it uses, and could kill it`]);
+      expect(planOf(to(enough), "dynamic", uses(used)).refusals).toEqual([]);
+    });
+
+    test("counts as the most that it can be while the guest is paused", () => {
+      expect(planOf(to(300), "dynamic", uses(424, { frozen: true })).refusals).toMatchObject([
+        { reason: "memory 300MiB is below the 451MiB that the guest may need: it is paused, and can't be asked what it uses now", instead: "resume it first, so that it can be asked, or at least 453MiB, or --force" },
+      ]);
+    });
+
+    test.each([
+      ["no-answer", 1000, /does not say how much memory it uses, though it was asked just now, and 1000MiB could kill it/, /ask again/],
+      ["frozen", 1000, /paused and has never said how much memory it uses/, /resume it first/],
+      ["no-driver", 1000, /balloon driver is not up, so the guest can't say how much memory it uses, and 1000MiB could kill it as soon as the driver is/, /at least 1GiB/],
+    ] as const)("is not known of a guest that is silent (%s): refused, unless forced", (silent, size, reason, instead) => {
+      expect(planOf(to(size), "dynamic", saying({ silent })).refusals).toEqual([{ leg: "dynamic", reason: expect.stringMatching(reason), instead: expect.stringMatching(instead) }]);
+      expect(planOf(to(size), "dynamic", saying({ silent }), true).refusals).toEqual([]);
+    });
+
+    test("half of it is safe while the driver is not up; of a small machine nothing less than all", () => {
+      const half = factsOf({ live: liveOf({ memory: { size: GIB, actual: GIB, balloon: "/b", guest: null } }), need: { silent: "no-driver" } });
+      expect(planOf(to(512), "dynamic", half).refusals).toEqual([]);
+      expect(planOf(to(511), "dynamic", half).refusals).toHaveLength(1);
+      const small = factsOf({ live: liveOf({ memory: { size: 128 * MIB, actual: 128 * MIB, balloon: "/b", guest: null } }), need: { silent: "no-driver" } });
+      expect(planOf(to(120), "dynamic", small).refusals).toHaveLength(1);
+    });
+
+    test("does not stop what leaves the guest more than it is headed for", () => {
+      expect(planOf(to(200), "dynamic", saying({ uses: 424 * MIB }, { balloon: 150 * MIB })).refusals).toEqual([]);
+      expect(planOf(to(100), "dynamic", saying({ uses: 424 * MIB }, { balloon: 150 * MIB })).refusals).toHaveLength(1);
+      // On its way up: less than where it goes is less, though more than it has by now.
+      expect(isShrink(1100 * MIB, saying({ uses: 0 }, { balloon: 2 * GIB }))).toBe(true);
+      expect([isShrink(GIB, saying({ uses: 0 })), isShrink(GIB - MIB, saying({ uses: 0 }))]).toEqual([false, true]);
+    });
+  });
+
+  describe("with memory beside what the machine was started with", () => {
+    const beside = (memory: Partial<LiveMemory>): LiveFacts => factsOf({ config: configOf({ memory: { max: GIB, current: GIB } }), live: liveOf({ memory: { size: GIB, actual: GIB, balloon: "/b", guest: null, ...memory } }) });
+
+    test("is bounded by what the balloon works in: DIMMs are in it, virtio-mem is not", () => {
+      expect(planOf(to(1025), "dynamic", beside({ virtioMem: GIB })).refusals).toEqual([
+        { leg: "dynamic", reason: "memory 1025MiB is above the 1GiB that the machine was started with (the 1GiB of virtio-mem are beside it, and change by its requested-size)", instead: "raise it with setmaxmem --static, and restart it" },
+      ]);
+      expect(planOf(to(1500), "dynamic", beside({ size: 2 * GIB, dimms: GIB, actual: 2 * GIB })).refusals).toEqual([]);
+      expect(reasonsOf(planOf(to(3000), "dynamic", beside({ size: 2 * GIB, dimms: GIB })))).toEqual(["dynamic: memory 3000MiB is above the 2GiB that the machine was started with, DIMMs of 1GiB among it"]);
+    });
+
+    test.each([["DIMMs", { size: 2 * GIB, dimms: GIB, actual: 2 * GIB }], ["virtio-mem", { virtioMem: GIB }]])("has the maximum that it was started with (%s)", (_, memory) => {
+      expect(planOf(toMax(1024), "dynamic", beside(memory)).refusals).toEqual([]);
+      expect(reasonsOf(planOf(toMax(2048), "dynamic", beside(memory)))).toEqual(["dynamic: QEMU fixes the maximum memory at start (1GiB)"]);
     });
   });
 });

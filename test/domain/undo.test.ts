@@ -125,6 +125,9 @@ describe("a balloon that goes back on a paused guest", () => {
   async function paused(): Promise<RunningScene> {
     const scene = await runningDomain();
     scene.qemu.guestObeys = false;
+    // With an empty balloon, so that what it said before it was paused still holds.
+    scene.qemu.actual = scene.qemu.size;
+    scene.qemu.target = scene.qemu.size;
     scene.qemu.status = "paused";
     expect(await scene.domain.setMemory(GIB / 2)).toMatchObject({ outcome: "pending" });
     return scene;

@@ -5,26 +5,55 @@ import type { QueryPciDevices } from "../../schema/generated/types.ts";
 /** PCI ids of virtio-balloon, as a legacy and as a modern device. Source: the virtio specification. */
 const VENDOR = 0x1af4;
 const DEVICES: ReadonlySet<number> = new Set([0x1002, 0x1045]);
-/** Where QEMU has a modern virtio device's own registers in its fourth region: hw/virtio/virtio-pci.c. */
+/** Where QEMU has a modern virtio device's registers in its fourth region (hw/virtio/virtio-pci.c): those that all devices have, and the balloon's own. */
 const REGION = 4;
-const OFFSET = 0x2000;
+const STATUS = 0x14;
+const OWN = 0x2000;
 const PAGE = 4096;
+/** The bit of a virtio device's status by which its driver says that it works. */
+const DRIVER_OK = 4;
 
 /**
- * The balloon's target as the device itself has it, in bytes, for a machine of `size`: QMP has no question for it, and the device's registers show it as soon as it is set. After a snapshot
- * was loaded it is the snapshot's. Null where they can't be read: before the firmware has placed them, on a device that is not on PCI. Measured on QEMU 5.2, 7.2, 10.0 and 11.1, q35 and pc.
+ * The balloon's target as the device itself has it, in bytes, for a balloon that works in `size`: QMP has no question for it, and the device's registers show it as soon as it is set. After a
+ * snapshot was loaded it is the snapshot's. Null where they can't be read: before the firmware has placed them, on a device that is not on PCI. Measured on QEMU 5.2, 7.2, 10.0 and 11.1, q35 and pc.
  *
  * @throws the session's errors
  */
 export async function readBalloonTarget(session: Session, size: number): Promise<number | null> {
+  const address = await registersOf(session);
+  const pages = typeof address === "number" ? await readWord(session, address + OWN) : null;
+  return pages === null ? null : size - pages * PAGE;
+}
+
+/** Whether a driver in the guest works the balloon; null where that can't be seen: on a device that is not on PCI. @throws the session's errors */
+export async function hasDriver(session: Session): Promise<boolean | null> {
+  const address = await registersOf(session);
+  // Nothing can drive a device that the firmware has not placed yet.
+  if (address === "unplaced") return false;
+  const status = address === null ? null : await readWord(session, address + STATUS);
+  return status === null ? null : (status & DRIVER_OK) !== 0;
+}
+
+/** Where the balloon's registers are in the guest's memory; null without a modern one on PCI. */
+async function registersOf(session: Session): Promise<number | "unplaced" | null> {
   try {
     const buses = await session.execute("query-pci");
     const device = buses.flatMap((bus) => allOf(bus.devices as readonly QueryPciDevices[])).find(({ id }) => Number(id.vendor) === VENDOR && DEVICES.has(Number(id.device)));
-    const address = Number(device?.regions.find(({ bar }) => bar === REGION)?.address ?? -1);
-    if (address < 0 || !Number.isSafeInteger(address)) return null;
-    const text = await session.execute("human-monitor-command", { "command-line": `xp /1wx 0x${(address + OFFSET).toString(16)}` });
-    const pages = /:\s*0x([0-9a-f]{8})\s*$/.exec(text.trim())?.[1];
-    return pages === undefined ? null : size - Number.parseInt(pages, 16) * PAGE;
+    const region = device?.regions.find(({ bar }) => bar === REGION);
+    if (region === undefined) return device !== undefined && device.regions.length === 0 ? "unplaced" : null;
+    const address = Number(region.address);
+    return address < 0 || !Number.isSafeInteger(address) ? "unplaced" : address;
+  } catch (error) {
+    if (error instanceof CommandError) return null;
+    throw error;
+  }
+}
+
+async function readWord(session: Session, address: number): Promise<number | null> {
+  try {
+    const text = await session.execute("human-monitor-command", { "command-line": `xp /1wx 0x${address.toString(16)}` });
+    const word = /:\s*0x([0-9a-f]{8})\s*$/.exec(text.trim())?.[1];
+    return word === undefined ? null : Number.parseInt(word, 16);
   } catch (error) {
     if (error instanceof CommandError) return null;
     throw error;

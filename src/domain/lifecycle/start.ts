@@ -10,9 +10,11 @@ import { setAffinity } from "../../host/taskset.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { Progress } from "../change.ts";
 import { StateError } from "../errors.ts";
+import { STATS_INTERVAL } from "../facts/guest-need.ts";
 import { writeNotes } from "../facts/notes.ts";
 import { removeRecord, writeRecord } from "../journal.ts";
 import { type Live, readLive } from "../live.ts";
+import { startMemory } from "../live-memory.ts";
 import { othersOf } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
 import { outputOf } from "../machine/last-words.ts";
@@ -26,9 +28,6 @@ import { refuseUnresolved } from "../unresolved.ts";
 import { cleanUp, consoleIn, launch, type Launched } from "./launch.ts";
 import { letGo } from "./let-go.ts";
 import { mustBeStartable } from "./startable.ts";
-
-/** How long the guest's memory statistics may be old, in seconds: they guard it against too small a balloon target. */
-const STATS_INTERVAL = 5;
 
 /** How long a start may take, in milliseconds, unless told otherwise: QEMU may have memory to fill, devices to take over, someone to wait for. */
 export const START_TIMEOUT = 60_000;
@@ -130,7 +129,7 @@ export async function prepareMachine(place: Place, { books, stored }: { readonly
   const { config } = stored;
   const live = await readLive(monitor.session, monitor.pid);
   check(place, "vCPUs", live.vcpus.length, config.vcpus.current);
-  check(place, "maximum memory", formatSize(live.memory.size), formatSize(config.memory.max));
+  check(place, "maximum memory", formatSize(startMemory(live.memory)), formatSize(config.memory.max));
   await applyPins(place, stored, live);
   await applyMemory(place, stored, live, monitor.session);
   await writeNotes(books, monitor.target.machine.process, {
