@@ -146,7 +146,7 @@ describe("the machine of a domain", () => {
 
   test("is not one that ended between the look at its process and the look for its config", async () => {
     const scene = await definedDomain();
-    const argv = await argvOf(scene, { id: OTHER, path: "/nowhere/web1.json" });
+    const argv = await argvOf(scene, { path: "/nowhere/web1.json" });
     const pid = await runs(scene, argv);
     const seen = { ...((await identify(pid)) ?? { pid, started: 1 }), parent: 1, uid: userInfo().uid, argv };
     // Still there: a config that was moved.
