@@ -2,7 +2,7 @@ import { effortOf, effortOptions } from "../change.ts";
 import { progressLine } from "../progress.ts";
 import { domainOnly } from "../lifecycle.ts";
 import { misuse, type Arguments } from "../options.ts";
-import { toJson } from "../output.ts";
+import { flow, toJson } from "../output.ts";
 import { exitCodeOf, showReport } from "../report.ts";
 import type { Recovery, RecoveryReport } from "../../domain/recover.ts";
 import type { Io, Verb } from "../verb.ts";
@@ -40,8 +40,12 @@ const DONE: Readonly<Record<Recovery, string>> = { finish: "finished", undo: "un
 
 function show(recovery: RecoveryReport, io: Io): string {
   const { domain, reports, restoredConfig, lost, dryRun } = recovery;
-  const config = restoredConfig ? `config: ${dryRun ? "would be" : "is"} as it was before, byte for byte\n` : "";
-  return `${reports.map((report) => showReport(report, io)).join("")}${config}${domain}: ${lineOf(recovery)}\n${lost === undefined ? "" : `lost: ${lost}\n`}`;
+  const lines = [
+    ...(restoredConfig ? [`config: ${dryRun ? "would be" : "is"} as it was before, byte for byte`] : []),
+    `${domain}: ${lineOf(recovery)}`,
+    ...(lost === undefined ? [] : [`lost: ${lost}`]),
+  ];
+  return [...reports.map((report) => showReport(report, io)), ...lines.map((line) => flow(line, io.stdout.columns))].join("");
 }
 
 /** What was really done: of a QEMU that is gone there is no live half. */
