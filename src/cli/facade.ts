@@ -22,6 +22,8 @@ export interface MonitorEvent {
 
 /** What the verbs `qmp` (its shell too) and `events` need of a QMP session. */
 export interface Monitor extends AsyncDisposable {
+  /** Which monitor it is, as `unix:/run/qmpctl/web1/watch.sock`. */
+  readonly address?: string;
   execute(command: string, args: Record<string, unknown> | undefined, options: ReadOptions): Promise<unknown>;
   /** Sends a request as it stands and gives the whole reply. */
   exchange(request: Readonly<Record<string, unknown>>, options: ReadOptions): Promise<Readonly<Record<string, unknown>>>;
@@ -48,7 +50,7 @@ export interface Machine extends AsyncDisposable {
   suspend(options: ReadOptions): Promise<void>;
   resume(options: ReadOptions): Promise<void>;
   undefine(): Promise<void>;
-  connect(options: ReadOptions & { readonly monitor?: "control" | "watch" }): Promise<Monitor>;
+  connect(options: ReadOptions & { readonly monitor?: "control" | "watch" | "any" }): Promise<Monitor>;
 }
 
 /** The library as the verbs see it. */

@@ -16,8 +16,11 @@ import type { Wanted } from "./transaction.ts";
 
 /** Options of a raw connection to a domain's monitor. */
 export interface MonitorOptions extends ReadOptions {
-  /** The monitor for changes, or the second one, for those who only watch. A monitor serves one client at a time. */
-  readonly monitor?: "control" | "watch" | undefined;
+  /**
+   * The monitor for changes, as it is without this; the second one, for those who only watch; or whichever of them answers first, the second one rather. Where there is only one, that. A monitor
+   * serves one client at a time.
+   */
+  readonly monitor?: "control" | "watch" | "any" | undefined;
 }
 
 /**
@@ -214,11 +217,13 @@ export class Domain {
 
   /** A session on one of its monitors, for QMP of your own. @throws StateError when it does not run */
   async connect(options: MonitorOptions = {}): Promise<Session> {
-    const { findMachine, openSession, readStored } = await import("./machine/connect.ts");
+    const { findMachine, openReader, openSession, readStored } = await import("./machine/connect.ts");
     const { machine, hindrance } = await findMachine(this.#place, await readStored(this.#place));
     if (machine === null) throw notRunning(this.name, hindrance);
     const { watch } = machine.known;
-    return openSession(machine, { timeout: options.timeout ?? this.#place.timeout, signal: options.signal }, options.monitor === "watch" && watch !== null ? watch : undefined);
+    const opening = { timeout: options.timeout ?? this.#place.timeout, signal: options.signal };
+    if (options.monitor === "any") return openReader(machine, opening, "watch");
+    return openSession(machine, opening, options.monitor === "watch" && watch !== null ? watch : undefined);
   }
 
   /** Nothing is held between calls; here so that a domain can stand in an `await using`. */

@@ -4,6 +4,7 @@ import { factsOf, factsWithout } from "./facts.ts";
 import type { Held } from "./machine/lock.ts";
 import { type AskOptions, type Monitor, openMonitor } from "./machine/monitor.ts";
 import type { Place } from "./machine/place.ts";
+import type { Deadline } from "./model/deadline.ts";
 import { whyStopped } from "./pulse.ts";
 import type { Facts } from "./resource.ts";
 
@@ -13,15 +14,21 @@ export interface Opened extends AsyncDisposable {
   readonly why?: unknown;
 }
 
+/** How long a machine may take to answer; `deadline` is for one whose monitor another client holds, of which `onHeld` is told. */
+export interface OpenForOptions extends Pick<ChangeOptions, "signal" | "timeout"> {
+  readonly deadline?: Deadline | undefined;
+  readonly onHeld?: ((what: string) => void) | undefined;
+}
+
 /**
  * Opens the control monitor for a change, which may take no longer than the change itself. A machine that does not answer is
  * no error here: it is refused with the other reasons.
  */
-export async function openFor(place: Place, { machine }: Pick<Held, "machine">, { signal, timeout }: Pick<ChangeOptions, "signal" | "timeout">): Promise<Opened> {
+export async function openFor(place: Place, { machine }: Pick<Held, "machine">, { signal, timeout, deadline, onHeld }: OpenForOptions): Promise<Opened> {
   const nothing = { open: null, [Symbol.asyncDispose]: () => Promise.resolve() };
   if (machine === null) return nothing;
   try {
-    const open = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, timeout ?? place.timeout), signal });
+    const open = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, timeout ?? place.timeout), signal, heldTimeout: place.isTimeoutOwn === true ? undefined : deadline?.left(), onHeld });
     return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
   } catch (error) {
     signal?.throwIfAborted();

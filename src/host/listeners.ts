@@ -49,7 +49,8 @@ function tcpListeners(): readonly { readonly port: number; readonly inode: strin
   });
 }
 
-async function holdersOf(inodes: ReadonlySet<string>): Promise<readonly number[]> {
+/** The processes that have one of these sockets open, ascending. Only our own are seen, unless we are root. Source: /proc/PID/fd. */
+export async function holdersOf(inodes: ReadonlySet<string>): Promise<readonly number[]> {
   if (inodes.size === 0) return [];
   const links = [...inodes].map((inode) => `socket:[${inode}]`);
   const holders: number[] = [];

@@ -127,7 +127,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "no permission",
   EPERM: "no permission",
   ECONNRESET: "the peer took the connection and dropped it",
-  EAGAIN: "other clients hold this monitor and its queue is full: it serves one at a time",
+  EAGAIN: "its queue of clients is full: another one holds this monitor, which serves one at a time, or QEMU is stopped",
   ENOTFOUND: "no such host",
 };
 

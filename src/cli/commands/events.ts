@@ -3,6 +3,7 @@ import { parseCount } from "../count.ts";
 import { parseDuration } from "../duration.ts";
 import { eventLine } from "../event-line.ts";
 import type { Monitor, MonitorEvent } from "../facade.ts";
+import { whatIsHeld } from "../held.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { painter, toJson } from "../output.ts";
 import type { Call, Verb } from "../verb.ts";
@@ -22,20 +23,28 @@ export const verb: Verb = {
   },
   operands: { names: ["DOMAIN", "NAME"], required: 1, many: true },
   async run({ args, io, facade }: Call): Promise<number> {
+    const start = performance.now();
     const limits = limitsOf(args);
+    const { timeout = Infinity } = limits;
     await using machine = await facade.open(args.operand(0));
-    await using monitor = await machine.connect({ monitor: "watch", signal: io.signal });
+    // To the greeting too; more time than usual is for events, not for a QEMU that says nothing.
+    await using monitor = await machine.connect({ monitor: "any", signal: io.signal, ...(timeout < USUAL ? { timeout: Math.max(1, timeout) } : {}) });
+    const held = whatIsHeld(machine, monitor);
+    if (held !== undefined && io.stderr.isTTY) io.stderr.write(`${held}\n`);
     const draw = args.flag("json") || !io.stdout.isTTY ? (event: MonitorEvent): string => toJson(event) : (event: MonitorEvent): string => eventLine(event, painter(io.stdout, io.env));
     const print: Print = async (event) => {
       io.stdout.write(`${draw(event)}\n`);
       await io.stdout.drained?.();
     };
-    const left = await watch(monitor, args.operands.slice(1), { ...limits, signal: io.signal }, print);
+    const left = await watch(monitor, args.operands.slice(1), { ...limits, timeout: timeout === Infinity ? undefined : Math.max(0, timeout - (performance.now() - start)), signal: io.signal }, print);
     // ^C is how a watcher ends: nothing to complain about.
     if (io.signal.aborted) return 130;
     return left > 0 && limits.count !== undefined ? 5 : 0;
   },
 };
+
+/** How long a machine has to greet where nothing is said, in milliseconds. */
+const USUAL = 5000;
 
 interface Limits {
   readonly count: number | undefined;

@@ -13,11 +13,11 @@ export const verb: Verb = {
     "Arguments are one JSON object, or KEY=VALUE: a dot in a key nests (props.core-id=2 is {\"props\":{\"core-id\":2}}), a value that is JSON (a number, true, null, [..], {..}) is taken as such, anything else is a string ('\"0\"' is the string 0).",
     "Without a command it is a shell: in a terminal with completion (commands, arguments, values, and what lives in this QEMU), events as they come, `help COMMAND`, and a history of its own. There, values get the type that QEMU's schema says, so that serial=123 is a string and value=512M is a number of bytes; `!LINE` goes to the human monitor.",
     "Anything but a terminal on stdin is a script: a command a line (or several lines, until brackets close), # comments, one line of JSON for each result. It stops at the first error unless told to keep going, and ends with that error's code.",
-    "It holds the control monitor while it works, and other commands on the machine wait for it; --monitor watch takes the other one, which QEMU serves as well.",
+    "It takes the machine's second monitor where there is one that is free, which leaves the first one to changes. A monitor serves one client: where a shell or a script has to take the only one, it says so, and changes wait for it as long as their --timeout. --monitor takes the one that is named.",
   ],
   options: {
     hmp: { about: "speak to the human monitor (its answers are text, and its errors too)" },
-    monitor: { about: "which monitor of the machine to use", value: "control|watch" },
+    monitor: { about: "which monitor of the machine to use, and no other", value: "control|watch" },
     "keep-going": { about: "of a script: go on after an error" },
     ...waitOption("how long QEMU may take to answer each command"),
   },
@@ -63,8 +63,9 @@ async function exchange(whole: Readonly<Record<string, unknown>>, { args, io }: 
   return new Conversation(monitor, timeoutOf(args)).send({ kind: "request", request: whole }, io.signal);
 }
 
-function monitorOf(args: Arguments): "control" | "watch" {
-  const name = args.text("monitor") ?? "control";
+function monitorOf(args: Arguments): "control" | "watch" | "any" {
+  const name = args.text("monitor");
+  if (name === undefined) return "any";
   if (name === "control" || name === "watch") return name;
   throw misuse(`--monitor ${name}: give control or watch`, name, "control or watch");
 }

@@ -33,7 +33,7 @@ export const verb: Verb = {
 async function ofMachine({ args, io, facade }: Call, domain: string): Promise<string> {
   const options = { ...timeoutOf(args), signal: io.signal };
   await using machine = await facade.open(domain);
-  await using monitor = await machine.connect({ ...options, monitor: "control" });
+  await using monitor = await machine.connect({ ...options, monitor: "any" });
   return await written((command) => monitor.execute(command, undefined, options));
 }
 

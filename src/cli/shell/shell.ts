@@ -2,6 +2,7 @@ import { timeoutOf } from "../duration.ts";
 import { misuse } from "../options.ts";
 import { wrap } from "../output.ts";
 import type { Machine, Monitor } from "../facade.ts";
+import { whatIsHeld } from "../held.ts";
 import type { Call } from "../verb.ts";
 import { Conversation } from "./conversation.ts";
 import type { Mode } from "./statement.ts";
@@ -19,8 +20,7 @@ export async function runShell({ args, io }: Call, machine: Machine, monitor: Mo
   const isAddress = machine.name.includes(":");
   const width = io.stdout.columns ?? 80;
   const greeting = [`QMP of ${machine.name}: TAB completes, help [COMMAND] explains, ^D leaves.`];
-  // The machine of an address is not ours: nobody else of us waits for it.
-  if (!isAddress && args.text("monitor") !== "watch")
-    greeting.push(...wrap("Changes of this machine wait while the shell holds its control monitor; --monitor watch leaves that one free.", width));
+  const held = whatIsHeld(machine, monitor);
+  if (held !== undefined) greeting.push(...wrap(held, width));
   return runTerminal(conversation, io, { mode, name: isAddress ? "qmp" : machine.name, greeting: greeting.join("\n") });
 }

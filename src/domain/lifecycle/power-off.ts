@@ -20,7 +20,7 @@ const END = 1000;
  * @throws StateError when the guest does not run; QmpctlError `timeout` when it ignores the button
  */
 export async function powerOff(place: Place, machine: Identity, deadline: Deadline, options: StopOptions): Promise<string> {
-  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, Math.max(1, deadline.left())), signal: options.signal });
+  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, Math.max(1, deadline.left())), signal: options.signal, heldTimeout: deadline.left() });
   const { status } = await monitor.session.execute("query-status", undefined, { signal: options.signal });
   if (status === "paused" || status === "prelaunch") {
     throw new StateError(`${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`, "paused");

@@ -27,7 +27,7 @@ async function command(place: Place, options: ReadOptions, name: "stop" | "cont"
   await refuseUnresolved(place, held);
   const { machine, hindrance } = held;
   if (machine === null) throw notRunning(place.name, hindrance);
-  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, options.timeout ?? place.timeout), signal: options.signal });
+  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, options.timeout ?? place.timeout), signal: options.signal, heldTimeout: options.timeout });
   // Each may be sent twice, and a QEMU that dies of it (7.2 under TCG can, at a reset after an unplug) is told as dead.
   await monitor.ask((session) => session.execute(name));
   const { status, running } = await monitor.ask((session) => session.execute("query-status"));

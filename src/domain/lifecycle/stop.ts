@@ -103,7 +103,7 @@ async function end(place: Place, machine: Identity, deadline: Deadline, { signal
 
 /** One whose process is not on this host is told to quit. */
 async function quit(place: Place, machine: Identity, options: StopOptions): Promise<string> {
-  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, options.timeout ?? END_TIMEOUT), signal: options.signal });
+  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, options.timeout ?? END_TIMEOUT), signal: options.signal, heldTimeout: options.timeout });
   await monitor.session.execute("quit", undefined, { timeout: options.timeout ?? END_TIMEOUT, signal: options.signal }).catch((error: unknown) => {
     // The end of the connection is the success of quit (R38).
     if (!isErrorCode(error, "closed")) throw error;

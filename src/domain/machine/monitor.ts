@@ -48,7 +48,7 @@ export class Monitor implements AsyncDisposable {
    *
    * @throws StrangerError when another QEMU answers; the session's errors: connect, greeting, negotiation
    */
-  static async open(target: MonitorTarget, options: { readonly timeout: number; readonly signal?: AbortSignal | undefined }): Promise<Monitor> {
+  static async open(target: MonitorTarget, options: OpenOptions): Promise<Monitor> {
     return new Monitor(target, await openSession(target.machine, options));
   }
 

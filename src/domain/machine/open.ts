@@ -1,7 +1,10 @@
-import { isErrorCode, QmpctlError } from "../../errors.ts";
+/// <reference lib="esnext.disposable" preserve="true" />
+import { isErrorCode } from "../../errors.ts";
+import { GreetingError } from "../../qmp/errors.ts";
 import { connect, type Session } from "../../qmp/session.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { whyStopped } from "../pulse.ts";
+import { describeWait, explained, holdersOf } from "./holders.ts";
 import { type Identity, StrangerError } from "./identity.ts";
 import { withDeadline } from "./with-deadline.ts";
 
@@ -9,31 +12,80 @@ import { withDeadline } from "./with-deadline.ts";
 export interface OpenOptions {
   readonly timeout: number;
   readonly signal?: AbortSignal | undefined;
+  /** How long to wait where another client holds the monitor, in milliseconds; as `timeout` unless told. A machine that nobody holds has only that to answer. */
+  readonly heldTimeout?: number | undefined;
+  /** Told what it waits for, while another client holds the monitor. */
+  readonly onHeld?: ((what: string) => void) | undefined;
 }
 
 /**
  * A session with a machine, by one of its monitors, the control one unless told: the only way to one. The QEMU that answers has been asked who it is. A connection that
  * breaks meanwhile is no answer: it is asked once more on a new one.
  *
- * @throws StrangerError when it is another, or can't be reached as it is; the session's errors: connect, greeting, negotiation; TimeoutError
+ * @throws StrangerError when it is another, or can't be reached as it is; HeldError when another client holds the monitor; the session's errors: connect, greeting, negotiation; TimeoutError
  */
 export async function openSession(machine: Identity, options: OpenOptions, address: string | null = machine.known.control): Promise<Session> {
   const { domain, obstacle } = machine.known;
   if (obstacle !== null || address === null) throw new StrangerError(`${domain}: ${obstacle ?? "it has no monitor"}`);
-  const deadline = deadlineIn(Math.max(1, options.timeout));
+  const timeout = Math.max(1, options.timeout);
+  const deadline = deadlineIn(Math.max(timeout, options.heldTimeout ?? 0));
+  using waiting = new Waiting(machine, address, { ...options, timeout }, deadline);
   try {
-    return await openOnce(machine, address, deadline, options.signal);
+    return await openOnce(machine, address, deadline, waiting.signal);
   } catch (error) {
-    if (isErrorCode(error, "connect", "greeting", "timeout")) throw (await stopped(machine, error)) ?? error;
-    if (!isErrorCode(error, "closed") || deadline.left() === 0 || !(await machine.isThere())) throw error;
-    return await openOnce(machine, address, deadline, options.signal);
+    options.signal?.throwIfAborted();
+    const cause = waiting.givenUp ?? error;
+    const why = await explained(machine, address, cause, deadline.elapsed());
+    if (why !== cause || !isErrorCode(cause, "closed") || deadline.left() === 0 || !(await machine.isThere())) throw why;
+    return await openOnce(machine, address, deadline, waiting.signal);
   }
 }
 
-/** A QEMU that a signal has stopped answers nothing, whoever holds its monitors. */
-async function stopped({ pid, known }: Identity, cause: unknown): Promise<QmpctlError | null> {
-  const why = await whyStopped(pid);
-  return why === null ? null : new QmpctlError("connect", `${known.domain}: ${why}`, { cause });
+/** How long to be quiet about a monitor that has not greeted, and how often to look again who holds it, in milliseconds. */
+const LOOK = 1000;
+
+/** Gives up on a machine that does not answer when its time is over, unless another client holds the monitor: then there is more. */
+class Waiting implements Disposable {
+  readonly #machine: Identity;
+  readonly #address: string;
+  readonly #options: OpenOptions;
+  readonly #deadline: Deadline;
+  readonly #over = new AbortController();
+  readonly #timer: NodeJS.Timeout | undefined;
+  /** Says why, where it was given up. */
+  givenUp: GreetingError | undefined;
+
+  constructor(machine: Identity, address: string, options: OpenOptions, deadline: Deadline) {
+    this.#machine = machine;
+    this.#address = address;
+    this.#options = options;
+    this.#deadline = deadline;
+    // Where there is no more time for one that is held, the deadline says all.
+    if (deadline.timeout > options.timeout) this.#timer = setInterval(() => void this.#look(), Math.min(LOOK, options.timeout));
+  }
+
+  get signal(): AbortSignal {
+    const { signal } = this.#options;
+    return signal === undefined ? this.#over.signal : AbortSignal.any([this.#over.signal, signal]);
+  }
+
+  async #look(): Promise<void> {
+    const stopped = (await whyStopped(this.#machine.pid)) !== null;
+    const clients = stopped ? null : await holdersOf(this.#machine, this.#address);
+    // On another host nobody can be seen: there it may be held.
+    const mayBeHeld = !stopped && clients?.isHeld !== false;
+    if (mayBeHeld) this.#options.onHeld?.(describeWait(this.#address, clients));
+    else if (this.#deadline.elapsed() >= this.#options.timeout) this.#giveUp();
+  }
+
+  #giveUp(): void {
+    this.givenUp ??= new GreetingError(this.#address, `connected, and no QMP greeting came within ${this.#deadline.elapsed()} ms: nobody else holds this monitor, so QEMU is busy, or stuck`);
+    this.#over.abort(this.givenUp);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
 }
 
 async function openOnce(machine: Identity, address: string, deadline: Deadline, signal: AbortSignal | undefined): Promise<Session> {
@@ -47,26 +99,32 @@ async function openOnce(machine: Identity, address: string, deadline: Deadline, 
   }
 }
 
-/** When the control monitor has not greeted by then, it is probably held by a change under way. */
+/** When the first monitor has not greeted by then, it is probably held. */
 const PATIENCE = 250;
 
 /**
  * A session to read from: by the control monitor, or, when that is held by a change that waits for its guest, by the
- * watchers' one. The first that answers is taken.
+ * watchers' one. The first that answers is taken. `first`: the one to begin with.
  */
-export async function openReader(machine: Identity, options: OpenOptions): Promise<Session> {
-  const { watch } = machine.known;
+export async function openReader(machine: Identity, options: OpenOptions, first: "control" | "watch" = "control"): Promise<Session> {
+  const { control, watch } = machine.known;
+  const [one, other] = watch === null || first === "control" ? [control, watch] : [watch, control];
   const enough = new AbortController();
   const signal = options.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, options.signal]);
-  const control = openSession(machine, { ...options, signal });
-  const others = watch === null ? [] : [later(control, () => openSession(machine, { ...options, signal }, watch))];
-  const tries = [control, ...others];
+  const attempt = openSession(machine, { ...options, signal }, one);
+  const second = async (): Promise<Session> => {
+    // Who begins with the watchers' monitor leaves the other one to changes, unless somebody is in the way: a QEMU that is slow is slow at both.
+    const isFree = first === "watch" && watch !== null && (await holdersOf(machine, watch))?.isHeld === false;
+    return isFree ? attempt : openSession(machine, { ...options, signal }, other);
+  };
+  const others = other === null ? [] : [later(attempt, second)];
+  const tries = [attempt, ...others];
   try {
     const session = await Promise.any(tries);
-    for (const attempt of tries) void attempt.then((it) => (it === session ? undefined : it.close()), () => undefined);
+    for (const each of tries) void each.then((it) => (it === session ? undefined : it.close()), () => undefined);
     return session;
   } catch (error) {
-    // The control monitor's own error says most: who may hold it, why it can't be reached.
+    // The first monitor's own error says most: who holds it, why it can't be reached.
     throw error instanceof AggregateError ? error.errors[0] : error;
   } finally {
     enough.abort();

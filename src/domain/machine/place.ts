@@ -14,7 +14,7 @@ export interface DomainOptions {
   readonly runtimeDir?: string | undefined;
   /** Folder of locks and records; else QMPCTL_STATE_DIR, else as the one before. It has to be the same for all who change a machine. */
   readonly stateDir?: string | undefined;
-  /** Milliseconds for connecting to a monitor, its greeting and the negotiation; 5000 by default. */
+  /** Milliseconds for connecting to a monitor, its greeting and the negotiation; 5000 by default, and as long as a change may take where another client holds the monitor. */
   readonly timeout?: number | undefined;
   /** The environment that names the folders; the process's own by default. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -32,6 +32,8 @@ export interface Place {
   readonly address: string | null;
   readonly folders: Folders;
   readonly timeout: number;
+  /** Whether that was said by the caller: then it holds for a monitor that another client holds, too. */
+  readonly isTimeoutOwn?: boolean;
   /** The processes of this host, for those who look for many domains at once. */
   readonly processes?: (() => Promise<readonly Process[]>) | undefined;
 }
@@ -43,15 +45,16 @@ export interface Place {
  */
 export async function placeOf(name: string, options: DomainOptions = {}): Promise<Place> {
   const folders = domainFolders(options);
-  const timeout = options.timeout ?? MONITOR_TIMEOUT;
+  const { timeout = MONITOR_TIMEOUT } = options;
+  const isTimeoutOwn = options.timeout !== undefined;
   if (/^[a-z-]+:/.test(name)) {
     const address = parseTarget(name);
     // The same words would mean another machine in another folder.
     if (address.kind === "unix" && !address.path.startsWith("/")) throw new UsageError(`${name}: a relative path means another socket in another folder`, { value: name, expected: `an absolute one, as unix:${resolve(address.path)}` });
-    return { name, config: null, address: formatAddress(address), folders, timeout };
+    return { name, config: null, address: formatAddress(address), folders, timeout, isTimeoutOwn };
   }
   const config = await locate(name, folders);
-  return { name: config.named ? config.name : name, config, address: null, folders, timeout };
+  return { name: config.named ? config.name : name, config, address: null, folders, timeout, isTimeoutOwn };
 }
 
 /** The folders that the options, or the environment, name. */

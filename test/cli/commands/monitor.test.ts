@@ -12,12 +12,12 @@ describe("qmp", () => {
     return { sent, machine: { connect: async (options) => (sent.push(options), { ...monitorOf([]), execute }) } };
   }
 
-  test("sends the command to the control monitor and prints what it returns", async () => {
+  test("sends the command to whichever monitor is free and prints what it returns", async () => {
     const { machine, sent } = quoting({ status: "running" });
     const { code, stdout } = await play(["qmp", "web1", "query-status", "--timeout", "2"], { machine });
     expect([code, stdout]).toEqual([0, '{"status":"running"}\n']);
     const signal = expect.any(AbortSignal) as AbortSignal;
-    expect(sent).toEqual([{ monitor: "control", timeout: 2000, signal }, "query-status", undefined, { timeout: 2000, signal }]);
+    expect(sent).toEqual([{ monitor: "any", timeout: 2000, signal }, "query-status", undefined, { timeout: 2000, signal }]);
   });
 
   test("with arguments", async () => {
@@ -128,6 +128,22 @@ describe("events", () => {
     expect((await play(["events", "web1", "--timeout", "20ms"], { ...watching(monitorOf(stream)), stdout: new SlowPaper() })).code).toBe(0);
     const signal = AbortSignal.timeout(20);
     expect((await play(["events", "web1"], { ...watching(monitorOf(stream)), stdout: new SlowPaper(), signal })).code).toBe(130);
+  });
+
+  test("--timeout is for all of it, the greeting too; where there is more of it the greeting has what it has without", async () => {
+    const asked: unknown[] = [];
+    const slow = async (options: { readonly timeout?: number }): Promise<Monitor> => {
+      asked.push(options.timeout);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return monitorOf([]);
+    };
+    const start = performance.now();
+    expect((await play(["events", "web1", "--timeout", "600ms"], { machine: { connect: slow } })).code).toBe(0);
+    expect(performance.now() - start).toBeLessThan(1000);
+    const interrupt = new AbortController();
+    interrupt.abort(new Error("interrupted by SIGINT"));
+    await play(["events", "web1", "--timeout", "1h"], { machine: { connect: slow }, signal: interrupt.signal });
+    expect(asked).toEqual([600, undefined]);
   });
 
   test("an interrupt ends it with 130, and without a word", async () => {

@@ -90,9 +90,17 @@ async function stuck(signal?: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason as Error)));
 }
 
+test.each([
+  ["unix:/run/qmpctl/web1/watch.sock", ""],
+  ["unix:/run/qmpctl/web1/control.sock", "Changes of this machine wait while this holds unix:/run/qmpctl/web1/control.sock: its only free monitor.\n"],
+])("at %s it says what waits for it: %j", async (address, said) => {
+  await using it = await shell({}, [], undefined, () => ({ address }));
+  expect(it.stderr().replace(/^.*\n/, "").replace(/ *\n(?=.)/g, " ")).toBe(said);
+});
+
 test("says where it is, runs a command, shows what it returns, and ends at ^D with 0", async () => {
   await using it = await shell();
-  expect(it.stderr()).toMatch(/^QMP of web1: TAB completes, .*\n.*control monitor/);
+  expect(it.stderr()).toBe("QMP of web1: TAB completes, help [COMMAND] explains, ^D leaves.\n");
   expect(await it.run("query-status", "web1> ")).toContain("query-status");
   it.type("\u0004");
   expect(await it.ended).toBe(0);

@@ -1,0 +1,57 @@
+import { isErrorCode, QmpctlError } from "../../errors.ts";
+import { type Client, type Clients, clientsOnTcp, clientsOnUnix } from "../../host/clients.ts";
+import { isLoopback, parseTarget } from "../../wire/address.ts";
+import { isQueueFull } from "../../wire/errors.ts";
+import { whyStopped } from "../pulse.ts";
+import type { Identity } from "./identity.ts";
+
+/** A monitor is held by another client. QEMU serves one at a time, so that nobody else is heard meanwhile. */
+export class HeldError extends QmpctlError {
+  readonly address: string;
+  /** The processes that hold it, as far as they can be seen here. */
+  readonly holders: readonly Client[];
+
+  constructor(machine: Identity, address: string, holders: readonly Client[], waited: number, options: { readonly cause: unknown }) {
+    super("greeting", `${machine.known.domain}: ${describeHolders(address, holders)}, and serves one client at a time; waited ${waited} ms`, options);
+    this.address = address;
+    this.holders = holders;
+  }
+}
+
+/** In few words: which monitor, and who holds it. */
+export function describeHolders(address: string, holders: readonly Client[]): string {
+  const certain = holders.filter(({ isCertain }) => isCertain);
+  const [shown, how] = certain.length > 0 ? [certain, "is held by"] : [holders, "is held by another client, possibly"];
+  const who = shown.map(({ pid, command }) => `process ${pid}${command === undefined ? "" : ` (${command})`}`).join(" or ");
+  return `its monitor ${address} ${who === "" ? "is held by another client, of whom this user can't be told more" : `${how} ${who}`}`;
+}
+
+/** The same in the words of progress, which is one line of a terminal. */
+export function describeWait(address: string, clients: Clients | null): string {
+  const [first] = clients?.who ?? [];
+  if (first === undefined) return clients === null ? `waiting for ${address} to greet` : "waiting for the monitor, which another client holds";
+  const { pid, command, isCertain } = first;
+  return `waiting for the monitor, which process ${pid}${command === undefined ? "" : ` (${command})`} ${isCertain ? "holds" : "may hold"}`;
+}
+
+/** Who holds a monitor; null where that can't be seen from here, as it is on another host. */
+export async function holdersOf(machine: Identity, address: string): Promise<Clients | null> {
+  const target = parseTarget(address);
+  if (target.kind === "tcp" && isLoopback(target.host)) return clientsOnTcp(target.port);
+  if (target.kind !== "unix") return null;
+  return clientsOnUnix(target.path, [target.path, machine.known.domain]);
+}
+
+/**
+ * Why a monitor gave no session, said better where this host shows more: QEMU is stopped by a signal, whoever holds its monitors; or another client holds this one. Else the
+ * error as it is.
+ */
+export async function explained(machine: Identity, address: string, error: unknown, waited: number): Promise<unknown> {
+  if (!isErrorCode(error, "connect", "greeting", "negotiation", "timeout")) return error;
+  const why = await whyStopped(machine.pid);
+  if (why !== null) return new QmpctlError("connect", `${machine.known.domain}: ${why}`, { cause: error });
+  // Nobody listens there at all.
+  if (error.code === "connect" && "errno" in error && error.errno !== undefined && !isQueueFull(error)) return error;
+  const clients = await holdersOf(machine, address);
+  return clients?.isHeld === true ? new HeldError(machine, address, clients.who, waited, { cause: error }) : error;
+}

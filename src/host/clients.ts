@@ -1,0 +1,116 @@
+import { pid } from "node:process";
+import { kernelFileIfThere } from "./kernel-file.ts";
+import { holdersOf } from "./listeners.ts";
+import { findProcesses } from "./processes.ts";
+import { childProcesses, toolEnvironment } from "./programs.ts";
+import { commandOf } from "./threads.ts";
+
+/** A process that is connected to a listening socket. */
+export interface Client {
+  readonly pid: number;
+  /** What it was asked to do, in one line; undefined where it has ended since. */
+  readonly command: string | undefined;
+  /** False where only its words speak for it: the kernel shows who holds the other end of a Unix socket to `ss` alone. */
+  readonly isCertain: boolean;
+}
+
+/** Who else than we is connected to a socket, as far as this host shows. */
+export interface Clients {
+  /** Whether anybody is whom the listener has accepted. */
+  readonly isHeld: boolean;
+  readonly who: readonly Client[];
+}
+
+const self = pid;
+const NOBODY: Clients = { isHeld: false, who: [] };
+
+/**
+ * Who is connected to a Unix socket that was bound to a path. `hints`: words on the command line of somebody who may be, for where there is no `ss` (iproute2), which is the only
+ * tool that asks the kernel for both ends. Source: /proc/net/unix, where what is accepted has an inode.
+ */
+export async function clientsOnUnix(path: string, hints: readonly string[]): Promise<Clients> {
+  const accepted = acceptedOn(path);
+  if (accepted.size === 0) return NOBODY;
+  const pairs = await socketPairs();
+  if (pairs === null) return { isHeld: true, who: await suspects(hints) };
+  const peers = pairs.filter(({ inode }) => accepted.has(inode)).map(({ peer }) => peer);
+  const all = peers.flatMap((peer) => pairs.find(({ inode }) => inode === peer)?.pids ?? []);
+  const others = await clients(all);
+  // We are told of as well, where the listener has taken us and says nothing.
+  return { isHeld: accepted.size > 1 || !all.includes(self), who: others };
+}
+
+/** Who is connected to a TCP port of this host from this host. Source: /proc/net/tcp and tcp6. */
+export async function clientsOnTcp(port: number): Promise<Clients> {
+  const lines = [...linesOf("/proc/net/tcp"), ...linesOf("/proc/net/tcp6")].map((line) => line.trim().split(/ +/)).filter(([, , , state]) => state === ESTABLISHED);
+  const accepted = lines.filter(([, local, , , , , , , , inode]) => portOf(local) === port && inode !== "0");
+  if (accepted.length === 0) return NOBODY;
+  const far = new Set(accepted.map(([, , remote]) => portOf(remote)));
+  const inodes = new Set(lines.filter(([, local, remote]) => portOf(remote) === port && far.has(portOf(local))).map((fields) => fields[9] ?? ""));
+  const all = await holdersOf(inodes);
+  return { isHeld: accepted.length > 1 || !all.includes(self), who: await clients(all) };
+}
+
+/** The kernel's TCP_ESTABLISHED, and SS_CONNECTED of a Unix socket. */
+const ESTABLISHED = "01";
+const CONNECTED = "03";
+
+/** The inodes of the sockets that were accepted on a path; one that was bound to a relative path shows that. */
+function acceptedOn(path: string): ReadonlySet<string> {
+  const found = linesOf("/proc/net/unix").flatMap((line) => {
+    const [, , , , , state, inode, ...rest] = line.trim().split(/ +/);
+    const bound = rest.join(" ");
+    const isIt = bound === path || (bound !== "" && !bound.startsWith("/") && path.endsWith(`/${bound.replace(/^(\.\/)+/, "")}`));
+    return state === CONNECTED && inode !== undefined && inode !== "0" && isIt ? [inode] : [];
+  });
+  return new Set(found);
+}
+
+interface Pair {
+  readonly inode: string;
+  readonly peer: string;
+  readonly pids: readonly number[];
+}
+
+/** How long `ss` may take, in milliseconds. */
+const TIMEOUT = 2000;
+
+/** Both ends of all Unix sockets, with the processes that we may see; null without `ss`. */
+function socketPairs(): Promise<readonly Pair[] | null> {
+  return new Promise((resolve) => {
+    childProcesses().execFile("ss", ["-xpnH"], { env: toolEnvironment(), timeout: TIMEOUT, maxBuffer: 64 * 1024 * 1024, encoding: "utf8" }, (error, text) => resolve(error === null ? text.split("\n").flatMap(pairIn) : null));
+  });
+}
+
+/** A line of `ss`: `u_str ESTAB 0 0 PATH INODE * PEER users:(("name",pid=1,fd=2))`. A path may have blanks in it. */
+function pairIn(line: string): readonly Pair[] {
+  const [, inode, peer, users = ""] = /^\S+\s+\S+\s+\d+\s+\d+\s+.* (\d+)\s+\S.* (\d+)\s*(users:.*)?$/.exec(line.trimEnd()) ?? [];
+  if (inode === undefined || peer === undefined) return [];
+  return [{ inode, peer, pids: [...users.matchAll(/,pid=(\d+),/g)].map(([, pid]) => Number(pid)) }];
+}
+
+async function clients(pids: readonly number[]): Promise<readonly Client[]> {
+  const others = [...new Set(pids)].filter((pid) => pid !== self);
+  return Promise.all(others.map(async (pid) => ({ pid, command: oneLine(await commandOf(pid)), isCertain: true })));
+}
+
+/** Those whose words name what the socket is of: no more than a guess. The listener itself does too. */
+async function suspects(hints: readonly string[]): Promise<readonly Client[]> {
+  const found = await findProcesses((text) => hints.some((hint) => text.includes(hint)));
+  const likely = found.filter(({ pid, argv }) => pid !== self && argv.slice(1).some((word) => hints.some((hint) => word === hint || word.endsWith(`:${hint}`))));
+  return Promise.all(likely.map(async ({ pid }) => ({ pid, command: oneLine(await commandOf(pid)), isCertain: false })));
+}
+
+/** A command line can be a whole script. */
+function oneLine(text: string | undefined): string | undefined {
+  const line = text?.replace(/[\s\x00-\x1f\x7f]+/g, " ").trim();
+  return line !== undefined && line.length > 100 ? `${line.slice(0, 100)}…` : line;
+}
+
+function portOf(address: string | undefined): number {
+  return Number.parseInt(address?.split(":").at(-1) ?? "", 16);
+}
+
+function linesOf(file: string): readonly string[] {
+  return (kernelFileIfThere(file) ?? "").split("\n").slice(1);
+}
