@@ -11,6 +11,8 @@ export interface SafeText {
   readonly text: string;
   readonly uid: number;
   readonly gid: number;
+  /** Who may read and write it. */
+  readonly mode: number;
   readonly links: number;
 }
 
@@ -25,7 +27,7 @@ export async function readSafely(path: string, limit: number = TEXT_LIMIT): Prom
     const danger = whyUnsafe(found);
     if (danger !== undefined) throw new ConfigError(path, "unsafe", danger);
     await checkFolder(path);
-    return { text: decode(await readBounded(file, path, limit), path), uid: found.uid, gid: found.gid, links: found.nlink };
+    return { text: decode(await readBounded(file, path, limit), path), uid: found.uid, gid: found.gid, mode: found.mode & 0o777, links: found.nlink };
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     throw new ConfigError(path, "io", messageOf(cause), { cause });
@@ -119,24 +121,38 @@ export async function readTail(path: string): Promise<string> {
 const TAIL = 64 * 1024;
 
 /**
- * Writes a new file, flushed to disk, that nobody else can read; it must not exist. `owner` is kept where given. Throws ConfigError
- * (`io`), which names the config it is for, and leaves nothing.
+ * Writes a new file, flushed to disk, that nobody else can read; it must not exist. `owner` is kept where given; of a group that this user is not in it is told that it could not be. Throws
+ * ConfigError (`io`), which names the config it is for, and leaves nothing.
  */
-export async function writeNew(path: string, text: string, config: string, owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
+export async function writeNew(path: string, text: string, config: string, owner?: { readonly uid: number; readonly gid: number }): Promise<{ readonly hasGroup: boolean }> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   let file: FileHandle | undefined;
   try {
     file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    const stat = await file.stat();
-    if (owner !== undefined && (owner.uid !== stat.uid || owner.gid !== stat.gid)) await file.chown(owner.uid, owner.gid);
+    const hasGroup = owner === undefined || (await giveTo(file, owner));
     await file.writeFile(text);
     await file.sync();
     await file.close();
+    return { hasGroup };
   } catch (cause) {
     await file?.close().catch(() => undefined);
     if (file !== undefined) await removeQuietly(path);
     const why = messageOf(cause).replace(/, \w+( '.*')?$/, ""); // the temporary file's name says nothing to anybody
     throw new ConfigError(config, "io", `its new text can't be written: ${why}`, { cause });
+  }
+}
+
+/** Gives a new file the owner of another one. False where only its group can't be given: it takes membership to do that. */
+async function giveTo(file: FileHandle, owner: { readonly uid: number; readonly gid: number }): Promise<boolean> {
+  const stat = await file.stat();
+  if (owner.uid === stat.uid && owner.gid === stat.gid) return true;
+  try {
+    await file.chown(owner.uid, owner.gid);
+    return true;
+  } catch (cause) {
+    if ((cause as { readonly code?: string }).code !== "EPERM") throw cause;
+    if (owner.uid === stat.uid) return false;
+    throw new Error(`it belongs to user ${owner.uid}, and only root could leave it so`, { cause });
   }
 }
 

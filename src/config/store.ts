@@ -1,4 +1,4 @@
-import { link, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pid as ownPid } from "node:process";
 import { randomHex, sha256 } from "../digest.ts";
@@ -8,7 +8,7 @@ import type { Folders } from "./folders.ts";
 import { type LaunchConfig, parseLaunchConfig } from "./launch.ts";
 import type { ConfigPlace } from "./locate.ts";
 import { isName } from "./names.ts";
-import { flushFolder, readSafely, removeQuietly, writeNew } from "./safe-file.ts";
+import { flushFolder, readSafely, removeQuietly, type SafeText, writeNew } from "./safe-file.ts";
 
 /** A config as it was read: `digest` (SHA-256, hex) tells whether the file still is what was read. */
 export interface Stored {
@@ -25,6 +25,8 @@ export interface Stored {
 export interface Prepared {
   /** The file that holds the new text until it is committed or dropped. */
   readonly temporary: string;
+  /** What of the old file the new one can't have, in words that can be told; null where it has all. */
+  readonly note: string | null;
   /** Puts it in force, all of it or nothing. ConfigError `changed` where the file is no longer what was read, `io` where the system refuses. */
   commit(): Promise<Stored>;
   /** Forgets it. Harmless after a commit, and when done twice. */
@@ -47,13 +49,14 @@ export async function prepareConfig(stored: Stored, newText: string): Promise<Pr
   const next = asStored(stored.place, newText);
   const owner = await unchanged(stored);
   const temporary = temporaryOf(stored.path);
-  await writeNew(temporary, newText, stored.path, owner);
+  const { hasGroup } = await writeNew(temporary, newText, stored.path, owner);
   let state: "prepared" | "committed" | "dropped" = "prepared";
   return {
     temporary,
+    note: hasGroup ? null : `the config had group ${owner.gid}, which this user is not in: it has his own now, and the group may not read it any more`,
     commit: async () => {
       if (state === "dropped") throw new ConfigError(stored.path, "io", "the prepared text was dropped already");
-      if (state === "prepared") await replace(stored, temporary);
+      if (state === "prepared") await replace(stored, temporary, hasGroup ? owner.mode : narrowed(owner.mode));
       state = "committed";
       return next;
     },
@@ -139,7 +142,7 @@ function temporaryOf(path: string): string {
 }
 
 /** Makes sure that the file is what was read, and tells whose it is. */
-async function unchanged(stored: Stored): Promise<{ readonly uid: number; readonly gid: number }> {
+async function unchanged(stored: Stored): Promise<SafeText> {
   const now = await readSafely(stored.path).catch((cause: unknown) => {
     if (cause instanceof ConfigError && cause.problem === "missing") throw new ConfigError(stored.path, "changed", "somebody removed it since it was read", { cause });
     throw cause;
@@ -148,11 +151,17 @@ async function unchanged(stored: Stored): Promise<{ readonly uid: number; readon
   return now;
 }
 
-async function replace(stored: Stored, temporary: string): Promise<void> {
+async function replace(stored: Stored, temporary: string, mode: number): Promise<void> {
   await unchanged(stored);
+  await attempt(stored.path, () => chmod(temporary, mode));
   await attempt(stored.path, () => rename(temporary, stored.path));
   // From here on everybody reads the new text, so nothing that follows may turn the commit into a failure.
   await flushFolder(dirname(stored.path));
+}
+
+/** Another group may do no more than everybody. */
+function narrowed(mode: number): number {
+  return (mode & 0o707) | (mode & 0o070 & ((mode & 0o007) << 3));
 }
 
 async function attempt(path: string, action: () => Promise<unknown>): Promise<void> {

@@ -111,6 +111,7 @@ class Transaction {
       await this.#doLive();
       this.#options.signal?.throwIfAborted();
       this.#committed = (await prepared?.commit()) ?? null;
+      if (prepared !== null && prepared.note !== null) this.#notes.push(prepared.note);
     } catch (error) {
       await prepared?.drop();
       throw await this.#failed(error);

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmod, chown, link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ConfigError, type ConfigProblem } from "../../src/config/config-error.ts";
 import type { Folders } from "../../src/config/folders.ts";
@@ -9,10 +9,11 @@ import { locate } from "../../src/config/locate.ts";
 import { writeNew } from "../../src/config/safe-file.ts";
 import { createConfig, listNames, prepareConfig, readConfig, removeConfig, type Stored, sweepLeftovers } from "../../src/config/store.ts";
 import { isAlive } from "../../src/host/threads.ts";
-import { runProgram } from "../host/processes.ts";
+import { runModule, runProgram } from "../host/processes.ts";
 import { configText } from "./fixtures.ts";
 import { ownFolder, ownFolders } from "./folder.ts";
 
+const [STORE, LOCATE] = ["store", "locate"].map((name) => new URL(`../../src/config/${name}.ts`, import.meta.url).pathname);
 const OLD = configText();
 const NEW = configText({ vcpus: { max: 2, current: 2 } });
 
@@ -146,6 +147,34 @@ describe("a change of a config", () => {
     if (uid === 0) await chown(stored.path, 0, 12);
     await (await prepareConfig(await readConfig(stored.place), NEW)).commit();
     expect(await stat(stored.path)).toMatchObject({ uid, gid: uid === 0 ? 12 : gid });
+  });
+
+  test("keeps who may read it", async () => {
+    const stored = await defined(await ownFolders());
+    await chmod(stored.path, 0o640);
+    const prepared = await prepareConfig(await readConfig(stored.place), NEW);
+    expect([prepared.note, (await stat(prepared.temporary)).mode & 0o777]).toEqual([null, 0o600]);
+    await prepared.commit();
+    expect((await stat(stored.path)).mode & 0o777).toBe(0o640);
+  });
+
+  // To have a file of a group that one is not in takes root, who then becomes that user.
+  test.runIf(userInfo().uid === 0)("whose group this user is not in is made all the same: the group is told of, and gets no rights of it", async () => {
+    const folders = await ownFolders();
+    const { path } = await defined(folders);
+    for (const folder of [dirname(folders.config), folders.config, path]) await chown(folder, 1234, 12);
+    await chmod(path, 0o664);
+    const { said } = await runModule(
+      `import { prepareConfig, readConfig } from ${JSON.stringify(STORE)}; import { locate } from ${JSON.stringify(LOCATE)};
+      process.setgroups([]), process.setgid(1234), process.setuid(1234);
+      const stored = await readConfig(await locate("web1", ${JSON.stringify(folders)}));
+      const prepared = await prepareConfig(stored, ${JSON.stringify(NEW)});
+      await prepared.commit();
+      console.log(prepared.note);`,
+    );
+    expect(said).toMatch(/^the config had group 12, which this user is not in/);
+    expect(await stat(path)).toMatchObject({ uid: 1234, gid: 1234 });
+    expect([await readFile(path, "utf8"), (await stat(path)).mode & 0o777]).toEqual([NEW, 0o644]);
   });
 
   test("of a writer that died is swept away, and nothing else", async () => {
