@@ -62,7 +62,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
   } catch (error) {
     const [{ exitCodeOfError, showFailure }, { adviceOn }] = await Promise.all([import("./failure.ts"), import("./advice.ts")]);
     showFailure(error, io, wantsJson(argv), await adviceOn(error, { verb: loaded?.name, domain }));
-    if (isErrorCode(error, "usage") && !(error instanceof ElsewhereError)) io.stderr.write(await usageAfter(loaded));
+    if (isErrorCode(error, "usage") && !(error instanceof ElsewhereError)) io.stderr.write(await usageAfter(loaded, io));
     return exitCodeOfError(error, io.signal);
   }
 }
@@ -131,11 +131,9 @@ async function helpOn(words: readonly string[], io: Io): Promise<string> {
   return help.verbHelp(name, await load(name), widthOf(io));
 }
 
-async function usageAfter(loaded: { name: string; verb: Verb } | undefined): Promise<string> {
+async function usageAfter(loaded: { name: string; verb: Verb } | undefined, { stderr }: Io): Promise<string> {
   const { usageLines } = await import("./help.ts");
-  return loaded === undefined
-    ? "usage: qmpctl VERB DOMAIN [OPERAND...] [--OPTION...]\nqmpctl help lists the verbs\n"
-    : `${usageLines(loaded.verb)}qmpctl ${loaded.name} --help says more\n`;
+  return `${usageLines(loaded?.verb, stderr.columns)}${loaded === undefined ? "qmpctl help lists the verbs" : `qmpctl ${loaded.name} --help says more`}\n`;
 }
 
 // Asked of the raw words, since it also has to be known of a line that can't be parsed.

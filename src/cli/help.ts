@@ -3,10 +3,15 @@ import { commonOptions, type Option } from "./options.ts";
 import { table, wrap } from "./output.ts";
 import type { Verb } from "./verb.ts";
 
-/** The verb's usage, one line for each way of writing it. */
-export function usageLines(verb: Verb): string {
+/** The verb's usage, one line for each way of writing it, within the terminal's width; without a verb that of all. */
+export function usageLines(verb?: Verb, columns: number = Infinity): string {
+  if (verb === undefined) return usageLine("usage:", "qmpctl VERB DOMAIN [OPERAND...] [--OPTION...]", columns);
   const options = Object.keys(verb.options).length > 0 ? " [OPTION...]" : "";
-  return verb.usage.map((usage, i) => `${i === 0 ? "usage:" : "   or:"} qmpctl ${withOptions(usage, options)}\n`).join("");
+  return verb.usage.map((usage, i) => usageLine(i === 0 ? "usage:" : "   or:", `qmpctl ${withOptions(usage, options)}`, columns)).join("");
+}
+
+function usageLine(before: string, usage: string, columns: number): string {
+  return `${before} ${wrap(usage, columns - before.length - 1).join(`\n${" ".repeat(before.length + 1)}`)}\n`;
 }
 
 // What follows -- is somebody else's command line, so our options stand before it.
@@ -19,7 +24,7 @@ function withOptions(usage: string, options: string): string {
 export function verbHelp(name: string, verb: Verb, width: number): string {
   const options = { ...verb.options, ...commonOptions };
   const paragraphs = [`${name}: ${verb.summary}`, ...(verb.details ?? [])].map((text) => paragraph(text, width));
-  return [usageLines(verb), ...paragraphs, `options:\n${table(optionRows(options), { columns: width })}`, "qmpctl help lists the exit codes\n"].join("\n");
+  return [usageLines(verb, width), ...paragraphs, `options:\n${table(optionRows(options), { columns: width })}`, "qmpctl help lists the exit codes\n"].join("\n");
 }
 
 function paragraph(text: string, width: number): string {
@@ -80,7 +85,7 @@ export function overview(verbs: readonly (readonly [string, Verb])[], width: num
     "Options stand before the verb or after it. Operands can be given by name, as virsh takes them: setmem --domain web1 --size 1G.",
   ];
   return [
-    "usage: qmpctl VERB DOMAIN [OPERAND...] [--OPTION...]\n",
+    usageLines(undefined, width),
     paragraph(ABOUT, width),
     ...sections,
     ...prose.map((text) => paragraph(text, width)),

@@ -31,12 +31,17 @@ export interface TableOptions {
   /** Columns (from 0) that hold numbers. */
   readonly right?: readonly number[];
   readonly paint?: Paint;
+  /** How many of the first columns say what a row is about: 1 unless given. */
+  readonly titles?: number;
   /** The terminal's width: the last column wraps to stay within it, or stands on lines of its own where there is too little room. */
   readonly columns?: number | undefined;
 }
 
 const gap = "  ";
-const narrowest = 40;
+/** What is no longer than this has no use of a line of its own below its row. */
+const SHORT = 40;
+/** A text in less room than this reads badly. */
+const narrowest = (columns: number): number => Math.min(40, Math.floor(columns / 2));
 const indent = " ".repeat(4);
 
 /**
@@ -51,12 +56,11 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
   const used = widths.slice(0, -1).reduce((sum, width) => sum + width + gap.length, 0);
   const room = options.columns === undefined ? Infinity : options.columns - used;
   const last = widths.at(-1) ?? 0;
-  // What is short has no use of a line of its own below the others.
-  if (header !== undefined && (room <= 0 || (last > room && last <= narrowest))) return paragraphs(rows, header, { ...options, paint });
+  if (header !== undefined && options.columns !== undefined && (room <= 0 || (last > room && last <= SHORT && room < narrowest(options.columns)))) return paragraphs(rows, header, { ...options, paint });
   const lines = all.map((row) => {
     const cells = row.map((cell, i) => {
       const text = textOf(cell);
-      if (i === widths.length - 1 && !right.includes(i)) return lastCell(text, room, used).map((line) => styled(line, cell, paint)).join("\n");
+      if (i === widths.length - 1 && !right.includes(i)) return lastCell(text, options.columns ?? Infinity, used).map((line) => styled(line, cell, paint)).join("\n");
       const blank = " ".repeat((widths[i] ?? 0) - text.length);
       return right.includes(i) ? blank + styled(text, cell, paint) : styled(text, cell, paint) + blank;
     });
@@ -65,21 +69,24 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
   return lines.join("");
 }
 
-/** Each row as its first cell, and below it what the others are and say. */
-function paragraphs(rows: readonly (readonly Cell[])[], header: readonly string[], { paint, columns }: TableOptions & { readonly paint: Paint }): string {
+/** Each row as a title, and below it what it says besides. */
+function paragraphs(rows: readonly (readonly Cell[])[], header: readonly string[], { paint, columns, right = [], titles = 1 }: TableOptions & { readonly paint: Paint }): string {
   return rows
-    .map(([first = "", ...others]) => {
-      const facts = others.flatMap((cell, i): Cell[][] => (textOf(cell) === "" ? [] : [[`${gap}${header[i + 1] ?? ""}`, cell]]));
-      return `${textOf(first) === "" ? "" : `${styled(textOf(first), typeof first === "string" ? { text: first, style: "bold" } : first, paint)}\n`}${table(facts, { paint, columns })}`;
+    .map((row) => {
+      const facts = row.slice(titles).flatMap((cell, i): Cell[][] => (textOf(cell) === "" ? [] : [[`${gap}${header[titles + i] ?? ""}`, cell]]));
+      // A number says nothing without its name.
+      const title = row.slice(0, titles).map((cell, i) => (right.includes(i) ? `${header[i] ?? ""} ${textOf(cell)}` : textOf(cell))).join(" ").trim();
+      return `${title === "" ? "" : `${paint(title, "bold")}\n`}${table(facts, { paint, columns })}`;
     })
     .join("");
 }
 
 /** The lines of a row's last cell, the first one without what stands before it. */
-function lastCell(text: string, room: number, used: number): string[] {
+function lastCell(text: string, columns: number, used: number): string[] {
+  const room = columns - used;
   if (text.length <= room) return [text];
-  const below = room < narrowest;
-  const lines = wrap(text, below ? used + room - indent.length : room);
+  const below = room < narrowest(columns);
+  const lines = wrap(text, below ? columns - indent.length : room);
   return below ? ["", ...lines.map((line) => indent + line)] : lines.map((line, i) => (i === 0 ? line : " ".repeat(used) + line));
 }
 

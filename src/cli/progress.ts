@@ -1,7 +1,7 @@
 import type { Progress } from "../domain/change.ts";
 import { showDuration } from "./duration.ts";
 import { control, oneLine } from "./harmless.ts";
-import { showSize } from "./output.ts";
+import { showSize, wrap } from "./output.ts";
 import type { Io } from "./verb.ts";
 
 /** Back to the start of the line, and wipe it. */
@@ -23,7 +23,7 @@ export function progressLine(io: Io): ProgressLine {
       // What is being undone does not go there any more.
       if (io.signal.aborted && progress.undoing !== true) return;
       // One column stays free: a line that fills the terminal wraps, and \r would leave its first row behind.
-      stderr.write(erase + oneLine(describeProgress(progress)).slice(0, (stderr.columns ?? 80) - 1));
+      stderr.write(erase + fitting(oneLine(describeProgress(progress)), (stderr.columns ?? 80) - 1));
       drawn = true;
     },
     [Symbol.dispose]() {
@@ -37,6 +37,11 @@ export function progressLine(io: Io): ProgressLine {
 export function describeProgress({ what, actual, wanted, elapsed, timeout }: Progress): string {
   const where = actual === null ? "" : wanted === null ? `: ${show(what, actual)}` : `: ${show(what, actual)}, going to ${show(what, wanted)}`;
   return `${what}${where} (${showDuration(elapsed)} of ${showDuration(timeout)})`;
+}
+
+/** As much of a line as there is room for: without its last words, rather than with half a word. */
+function fitting(line: string, room: number): string {
+  return line.length <= room ? line : (wrap(line.replace(/ \([^()]*\)$/, ""), room)[0] ?? "").slice(0, room);
 }
 
 function show(what: string, value: number | string): string {

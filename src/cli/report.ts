@@ -59,7 +59,7 @@ function halves(report: Report, io: Io, paint: Paint, said: string): string {
   const header = ["resource", "half", "before -> wanted", "actual", "outcome", "why"];
   const why = rows.some((cells) => cells[5] !== "");
   const shown = why ? rows : rows.map((cells) => cells.slice(0, 5));
-  return table(shown, { header: why ? header : header.slice(0, 5), paint, columns: io.stdout.columns }) + untouched;
+  return table(shown, { header: why ? header : header.slice(0, 5), titles: 2, paint, columns: io.stdout.columns }) + untouched;
 }
 
 /** Of many changes, those that something is to be said of in a row, and the others in one line; of none or all, rows for all. */

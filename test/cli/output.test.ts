@@ -21,7 +21,14 @@ describe("table", () => {
   });
 
   test("where there is little room, it stands below its row", () => {
-    expect(table([["memory", "x", "one two three four five six seven"]], { columns: 34 })).toBe("memory  x\n    one two three four five six\n    seven\n");
+    expect(table([["max-memory", "xxxxx", "one two three four five six seven"]], { columns: 34 })).toBe("max-memory  xxxxx\n    one two three four five six\n    seven\n");
+  });
+
+  test("where there is no room for its columns, each row is a paragraph", () => {
+    const rows = [["memory", "static", "1GiB", "applied"], ["memory", "dynamic", "2GiB", "the guest is on its way"]];
+    const header = ["resource", "half", "actual", "outcome"];
+    expect(table(rows, { header, titles: 2, columns: 30 })).toBe("memory static\n  actual   1GiB\n  outcome  applied\nmemory dynamic\n  actual   2GiB\n  outcome  the guest is on its\n           way\n");
+    expect(table([["0", "a-long-word", "another-word"]], { header: ["vCPU", "thread", "name"], right: [0], columns: 20 })).toBe("vCPU 0\n  thread  a-long-word\n  name    another-word\n");
   });
 
   test("without a terminal nothing wraps", () => {
