@@ -18,13 +18,20 @@ const TOOLS: ReadonlyMap<string, string> = new Map([
   ["qemu-ga", "qemu-guest-agent"],
 ]);
 
+/** Emulators of other architectures: only test/qemu/corpus.test.ts starts them, and skips what is not here. */
+const OTHERS: ReadonlyMap<string, string> = new Map([
+  ["qemu-system-aarch64", "qemu-system-arm"],
+  ["qemu-system-ppc64", "qemu-system-ppc"],
+  ["qemu-system-riscv64", "qemu-system-misc"],
+]);
+
 const HELP = `usage: npm run testbed -- [options] [SUITE...]
 
 Fetches the QEMU of each Debian release (default: ${SUITES.join(" ")}) and builds the Linux guest for the tests.
 
   --dir DIR      where to (default: $QMPCTL_TESTBED, else .testbed in the project)
   --mirror URL   the Debian mirror (default: the one in this machine's apt sources)
-  --install      first install with apt what the tests need here: ${[...TOOLS.values()].join(" ")}
+  --install      first install with apt what the tests need here: ${[...TOOLS.values(), ...OTHERS.values()].join(" ")}
   --no-guest     only the QEMUs
   --help
 
@@ -65,7 +72,7 @@ function readOptions(args: readonly string[]): Options | undefined {
 async function installTools(): Promise<void> {
   const environment = ["DEBIAN_FRONTEND=noninteractive"];
   await run("env", [...environment, "apt-get", "-qq", "update"]);
-  const packages = [...new Set(TOOLS.values()), "debian-archive-keyring"];
+  const packages = [...new Set([...TOOLS.values(), ...OTHERS.values()]), "debian-archive-keyring"];
   await run("env", [...environment, "apt-get", "-qq", "-y", "--no-install-recommends", "install", ...packages]);
 }
 
@@ -88,6 +95,7 @@ async function toolOnPath(tool: string, from: string): Promise<string> {
 async function main(options: Options): Promise<boolean> {
   if (options.install) await installTools();
   await mkdir(options.folder, { recursive: true });
+  for (const [tool, from] of OTHERS) if (!(await isOnPath(tool))) console.log(`${tool}: not here; what needs it is skipped (apt-get install --no-install-recommends ${from}, or use --install)`);
   const tools = await Promise.all([...TOOLS].map(([tool, from]) => piece(tool, () => toolOnPath(tool, from))));
   await access(KEYRING).catch(() => {
     throw new Error(`${KEYRING} is missing: install debian-archive-keyring, or use --install`);
