@@ -24,7 +24,7 @@ export { Domain, type MonitorOptions } from "./domain/domain.ts";
 export { listDomains, type ListOptions } from "./domain/list.ts";
 export type * from "./domain/change.ts";
 export { ChangeError, DiedError, RefusedError, StateError } from "./domain/errors.ts";
-export type { DefineOptions, DefineSource } from "./domain/lifecycle/define.ts";
+export type { DefineOptions, DefineSource, UndefineReport } from "./domain/lifecycle/define.ts";
 export type { WantedAllocation } from "./domain/allocation.ts";
 export { InterruptedError, type Interrupted, type InterruptedChange } from "./domain/interrupted.ts";
 export type { Recovery, RecoveryReport } from "./domain/recover.ts";

@@ -1,7 +1,7 @@
 import type { WantedAllocation } from "../domain/allocation.ts";
 import type { Recovery, RecoveryReport } from "../domain/recover.ts";
 import type { Change, ChangeOptions, Report } from "../domain/change.ts";
-import type { DefineSource } from "../domain/lifecycle/define.ts";
+import type { DefineSource, UndefineReport } from "../domain/lifecycle/define.ts";
 import type { DiffRow } from "../domain/diff.ts";
 import type { DomainInfo, ReadOptions, VcpuInfo } from "../domain/inspect.ts";
 import type { StartOptions, StartReport } from "../domain/lifecycle/start.ts";
@@ -49,7 +49,7 @@ export interface Machine extends AsyncDisposable {
   reset(options: ReadOptions): Promise<void>;
   suspend(options: ReadOptions): Promise<void>;
   resume(options: ReadOptions): Promise<void>;
-  undefine(): Promise<void>;
+  undefine(): Promise<UndefineReport | void>;
   connect(options: ReadOptions & { readonly monitor?: "control" | "watch" | "any" }): Promise<Monitor>;
 }
 

@@ -16,6 +16,8 @@ export interface ConfigPlace {
   readonly named: boolean;
   /** The name of its run-time folder, no two places have the same. */
   readonly key: string;
+  /** The link that it was found by, where it was: a second name of it. */
+  readonly alias?: string;
 }
 
 /** What Linux takes: PATH_MAX and NAME_MAX of limits.h, the first without the closing NUL. */
@@ -31,26 +33,27 @@ export async function locate(nameOrPath: string, folders: Folders): Promise<Conf
   const tooLong = nameOrPath.length > LONGEST_PATH || nameOrPath.split("/").some((part) => part.length > LONGEST_PART);
   const isPath = nameOrPath.includes("/") || nameOrPath.endsWith(".json");
   if (isPath && tooLong) throw new UsageError(`path ${JSON.stringify(nameOrPath.slice(0, 60))}… (${nameOrPath.length} characters): too long`, { value: nameOrPath, expected: `at most ${LONGEST_PATH} bytes, and ${LONGEST_PART} between two slashes` });
-  const path = await follow(isPath ? resolve(nameOrPath) : join(folders.config, `${checkName(nameOrPath)}.json`));
+  const { path, link } = await follow(isPath ? resolve(nameOrPath) : join(folders.config, `${checkName(nameOrPath)}.json`));
   const named = dirname(path) === (await realFolder(folders.config));
   const name = basename(path).replace(/\.json$/, "");
-  if (named) return { path, name: checkName(name), named, key: name };
-  return { path, name, named, key: keyOf(path, name) };
+  const alias = link === undefined ? {} : { alias: link };
+  if (named) return { path, name: checkName(name), named, key: name, ...alias };
+  return { path, name, named, key: keyOf(path, name), ...alias };
 }
 
 /** The real path of a config. A link may lead to a neighbour, not out of the folder: somebody else could be writing there. */
-async function follow(path: string): Promise<string> {
+async function follow(path: string): Promise<{ readonly path: string; readonly link?: string }> {
   const folder = await realFolder(dirname(path));
   const inside = join(folder, basename(path));
   try {
-    if (!(await lstat(inside)).isSymbolicLink()) return inside;
+    if (!(await lstat(inside)).isSymbolicLink()) return { path: inside };
     const target = await realpath(inside);
     if (dirname(target) !== folder) throw new ConfigError(path, "unsafe", `a link that leads out of its folder, to ${target}`);
-    return target;
+    return { path: target, link: inside };
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const code = (cause as { readonly code?: string }).code;
-    if (code === "ENOENT" && (await lstat(inside).catch(() => undefined)) === undefined) return inside;
+    if (code === "ENOENT" && (await lstat(inside).catch(() => undefined)) === undefined) return { path: inside };
     const why = { ENOENT: "a link that leads nowhere", ELOOP: "a link that leads back to itself", ENOTDIR: "what should be its folder is a file" }[code ?? ""];
     throw new ConfigError(path, code === "ENOENT" || code === "ELOOP" ? "unsafe" : "io", why ?? messageOf(cause), { cause });
   }

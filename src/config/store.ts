@@ -1,4 +1,4 @@
-import { chmod, link, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pid as ownPid } from "node:process";
 import { randomHex, sha256 } from "../digest.ts";
@@ -86,17 +86,44 @@ export async function createConfig(place: ConfigPlace, text: string, options: { 
   return stored;
 }
 
-/** Removes a config that still is what was read. ConfigError: `changed`, `io`. */
-export async function removeConfig(stored: Stored): Promise<void> {
+/** Removes a config that still is what was read, and the links beside it that lead to it: they would lead nowhere. Gives those. ConfigError: `changed`, `io`. */
+export async function removeConfig(stored: Stored): Promise<readonly string[]> {
   await unchanged(stored);
+  const folder = dirname(stored.path);
+  const links = (await linksIn(folder)).filter(({ target }) => target === stored.path).map(({ link }) => link);
   await attempt(stored.path, () => rm(stored.path));
-  await flushFolder(dirname(stored.path));
+  for (const link of links) await removeQuietly(link);
+  await flushFolder(folder);
+  return links;
 }
 
-/** The names of all domains of the config folder, sorted. Whether each can be read is for `readConfig` to say. */
+/** Removes a second name of a config, and nothing of what it leads to. ConfigError: `io`. */
+export async function removeAlias(link: string): Promise<void> {
+  await attempt(link, async () => {
+    if ((await lstat(link)).isSymbolicLink()) await rm(link);
+  });
+  await flushFolder(dirname(link));
+}
+
+/** The names of all domains of the config folder, sorted; a link to another of them is no second one. Whether each can be read is for `readConfig` to say. */
 export async function listNames(folders: Folders): Promise<readonly string[]> {
   const files = await entriesOf(folders.config);
-  return files.filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length)).filter(isName).sort();
+  const names = files.filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length)).filter(isName).sort();
+  const links = await linksIn(folders.config);
+  const isSecond = (name: string): boolean => links.some(({ link, target }) => basename(link) === `${name}.json` && names.includes(basename(target).replace(/\.json$/, "")) && dirname(target) === dirname(link));
+  return names.filter((name) => !isSecond(name));
+}
+
+/** The links of a folder that lead somewhere, by real paths. */
+async function linksIn(folder: string): Promise<readonly { readonly link: string; readonly target: string }[]> {
+  const real = await realpath(folder).catch(() => folder);
+  const entries = await readdir(real, { withFileTypes: true }).catch(() => []);
+  const links = entries.filter((entry) => entry.isSymbolicLink() && entry.name.endsWith(".json")).map(({ name }) => join(real, name));
+  const targets = await Promise.all(links.map((link) => realpath(link).catch(() => null)));
+  return links.flatMap((link, position) => {
+    const target = targets[position];
+    return target === null || target === undefined ? [] : [{ link, target }];
+  });
 }
 
 /** Removes what writers that died left beside a config: what names a living one as its writer (`isAlive`) is left. Only under the domain's lock. */

@@ -2,7 +2,7 @@
 import { mustExist } from "../config/store.ts";
 import type { Session } from "../qmp/session.ts";
 import type { Change, ChangeOptions, Report } from "./change.ts";
-import type { DefineOptions, DefineSource } from "./lifecycle/define.ts";
+import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { DiffRow } from "./diff.ts";
 import { notRunning, StateError } from "./errors.ts";
 import type { WantedAllocation } from "./allocation.ts";
@@ -169,8 +169,8 @@ export class Domain {
     return stored.text;
   }
 
-  /** Removes the config. @throws StateError while the machine runs */
-  async undefine(): Promise<void> {
+  /** Removes the config; opened by a link to it, only that second name. @throws StateError while the machine runs */
+  async undefine(): Promise<UndefineReport> {
     const { undefineDomain } = await import("./lifecycle/define.ts");
     return undefineDomain(this.#place);
   }

@@ -2,7 +2,7 @@ import { lstat, rm } from "node:fs/promises";
 import { editJson } from "../../config/edit.ts";
 import type { Mark } from "../../config/mark.ts";
 import { runtimePaths, type StatePaths, statePaths } from "../../config/runtime.ts";
-import { createConfig, listNames, readConfig, removeConfig, type Stored } from "../../config/store.ts";
+import { createConfig, listNames, readConfig, removeAlias, removeConfig, type Stored } from "../../config/store.ts";
 import { randomUuid } from "../../digest.ts";
 import { isErrorCode, UsageError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
@@ -145,23 +145,38 @@ async function adopt(stored: Stored, books: StatePaths, { pid, started, argv }: 
   await writeProcessRecord(books, { process: { pid, started }, how: "adopted", config: stored.path, folder: readWords(argv).folder, since: new Date().toISOString() });
 }
 
-/** Removes a domain's config, and what was kept of its machine. @throws StateError while it runs: its config is what the next start uses */
-export async function undefineDomain(place: Place): Promise<void> {
+/** What was removed: a second name of a domain, which stays; else the domain, with its second names. */
+export interface UndefineReport {
+  readonly alias: string | null;
+  readonly links: readonly string[];
+}
+
+/**
+ * Removes a domain's config, and what was kept of its machine. By a second name, a link to its config, only that is removed.
+ *
+ * @throws StateError while it runs: its config is what the next start uses
+ */
+export async function undefineDomain(place: Place): Promise<UndefineReport> {
   if (place.config === null) throw new StateError(`${place.name}: a transient machine has no config`, "unreachable");
+  if (place.config.alias !== undefined) {
+    await removeAlias(place.config.alias);
+    return { alias: place.config.alias, links: [] };
+  }
   await using held = await lockMachine(place);
   await refuseUnresolved(place, held);
   const { stored, machine, books, hindrance } = held;
   if (machine !== null) throw new StateError(`${place.name}: it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}; shut it down or destroy it first`, "running");
-  if (stored === null) return;
+  if (stored === null) return { alias: null, links: [] };
   await sweep(stored);
   const id = stored.config.id;
   // What is kept of a machine is not a copy's: the config that it is a copy of may still have it.
   const isCopy = hindrance !== null || (id !== undefined && (await ownerOf(id, place, stored.config.name)) !== undefined);
   const folder = (await readProcessRecord(books))?.folder ?? null;
-  await removeConfig(stored);
-  if (isCopy) return;
+  const report = { alias: null, links: await removeConfig(stored) };
+  if (isCopy) return report;
   const usual = runtimePaths(place.folders, place.config.key);
   if (!(await isInUse(usual))) await rm(usual.folder, { recursive: true, force: true }).catch(() => undefined);
   if (folder !== null && folder !== usual.folder) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   await forgetMachine(books);
+  return report;
 }

@@ -1,7 +1,8 @@
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Domain } from "../../../src/domain/domain.ts";
+import { listDomains } from "../../../src/domain/list.ts";
 import type { DomainOptions } from "../../../src/domain/machine/place.ts";
 import { configText } from "../../config/fixtures.ts";
 import { ownFolder, ownFolders } from "../../config/folder.ts";
@@ -96,6 +97,39 @@ describe("defining a domain", () => {
     const scene = await runningDomain();
     const { config } = await ownFolders();
     expect(await refusal(Domain.define({ pid: scene.process.pid }, { ...scene.options, configDir: config, name: "again" }))).toMatchObject({ code: "refused", message: `process ${scene.process.pid}: it is the machine of ${scene.domain.configPath}, which has a config already` });
+  });
+});
+
+describe("a second name of a domain, a link to its config,", () => {
+  const linked = async () => {
+    const scene = await definedDomain();
+    const link = join(scene.options.configDir, "alias.json");
+    await symlink("web1.json", link);
+    return { ...scene, link };
+  };
+
+  test("is no second domain in a list", async () => {
+    const { options } = await linked();
+    expect((await listDomains({ ...options, all: true })).map(({ name }) => name)).toEqual(["web1"]);
+    // One that leads nowhere is told.
+    await symlink("gone.json", join(options.configDir, "lost.json"));
+    expect((await listDomains({ ...options, all: true })).map(({ name }) => name)).toEqual(["lost", "web1"]);
+  });
+
+  test("is all that goes when it is undefined by that name; also while the machine runs", async () => {
+    const { options, link, text, files } = await linked();
+    const before = await text();
+    expect(await (await Domain.open("alias", options)).undefine()).toEqual({ alias: link, links: [] });
+    expect([await files(), await text()]).toEqual([["web1.json"], before]);
+  });
+
+  test("goes with the config that it leads to, as it would lead nowhere; others stay", async () => {
+    const { domain, options, link, files } = await linked();
+    await symlink("gone.json", join(options.configDir, "lost.json"));
+    await writeFile(join(options.configDir, "db.json"), configText({ name: "db" }), { mode: 0o600 });
+    await symlink("db.json", join(options.configDir, "other.json"));
+    expect(await domain.undefine()).toEqual({ alias: null, links: [link] });
+    expect((await files()).toSorted()).toEqual(["db.json", "lost.json", "other.json"]);
   });
 });
 
