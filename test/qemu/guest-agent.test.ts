@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { connectAgent } from "../../src/qmp/guest-agent.ts";
@@ -44,4 +45,24 @@ it("each command gets its own answer from qemu-ga, errors too, also after one th
     given.abort(new Error("enough"));
     expect(await gone).toBe("given up");
   }
+});
+
+it("the commands that are typed are those of a real agent, and say what the types say they do", async () => {
+  await using real = await realAgent();
+  await using agent = await connectAgent(`unix:${real.path}`);
+  const table = (await readFile(new URL("../../src/schema/agent-commands.ts", import.meta.url), "utf8")).split("export interface AgentCommands {")[1]?.split("\n}\n")[0] ?? "";
+  const typed = [...table.matchAll(/^ {2}"(guest-[\w-]+)": \{/gm)].map(([, name = ""]) => name);
+  const { supported_commands: known, version } = await agent.execute("guest-info");
+  expect(version).toMatch(/^\d+\.\d+/);
+  expect(typed.length).toBeGreaterThan(30);
+  // Later releases add some.
+  expect(typed.filter((name) => !known.some((command) => command.name === name))).toEqual([]);
+  expect(known.filter((command) => !command["success-response"]).map(({ name }) => name).toSorted()).toEqual(["guest-shutdown", "guest-suspend-disk", "guest-suspend-hybrid", "guest-suspend-ram"]);
+  const [first] = await agent.execute("guest-get-vcpus");
+  expect([typeof first?.["logical-id"], typeof first?.online]).toEqual(["number", "boolean"]);
+  expect((await agent.execute("guest-get-osinfo")).id).toEqual(expect.any(String));
+  expect((await agent.execute("guest-get-host-name"))["host-name"]).toEqual(expect.any(String));
+  expect((await agent.execute("guest-network-get-interfaces")).map(({ name }) => name)).toContain("lo");
+  const { pid } = await agent.execute("guest-exec", { path: "/bin/echo", arg: ["hello"], "capture-output": true });
+  await expect.poll(async () => (await agent.execute("guest-exec-status", { pid }))["out-data"]).toBe(Buffer.from("hello\n").toString("base64"));
 });
