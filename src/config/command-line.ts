@@ -126,7 +126,7 @@ function laterNotes(rest: readonly Option[]): readonly string[] {
 function noteLater(option: Option): readonly string[] {
   const { name, words, value = "" } = option;
   return [
-    ...(isStdio(option) && name !== "readconfig" ? [`${words.join(" ")}: what it writes goes to the file console of the run-time folder, what it reads comes from console.in there`] : []),
+    ...(isStdio(option) ? [`${words.join(" ")}: what it writes goes to the file console of the run-time folder, what it reads comes from console.in there`] : []),
     ...(name === "loadvm" ? [`${words.join(" ")}: every start goes back to this snapshot`] : []),
     ...(/(^|,)(fds?|vhostfds?)=\d/.test(value) ? [`${words.join(" ")}: names a descriptor of that process, which a new one won't have`] : []),
   ];

@@ -4,17 +4,20 @@ import { type Option, splitOptions } from "./options.ts";
 /** Options whose argument is a character device in short: `stdio`, `mon:stdio`, `chardev:ID`, … */
 const SHORT: ReadonlySet<string> = new Set(["serial", "monitor", "parallel", "debugcon", "gdb", "qmp", "qmp-pretty"]);
 
-/**
- * Whether a machine uses the stdin and stdout of its QEMU, as a console or a monitor. What a file of `-readconfig` has is not looked at: it may.
- */
+/** Whether a machine uses the stdin and stdout of its QEMU, as a console or a monitor. */
 export function usesStdio(args: readonly string[]): boolean {
   return splitOptions(args).some(isStdio);
+}
+
+/** Whether it may: what a file of `-readconfig` has is not looked at. */
+export function mayUseStdio(args: readonly string[]): boolean {
+  return splitOptions(args).some((option) => option.name === "readconfig" || isStdio(option));
 }
 
 /** Whether an option ties something to stdin and stdout. */
 export function isStdio(option: Option): boolean {
   const { name, value = "" } = option;
-  if (name === "nographic" || name === "readconfig") return true;
+  if (name === "nographic") return true;
   if (SHORT.has(name)) return /^(mon:)?stdio(,|$)/.test(value);
   if (name !== "chardev") return false;
   const values = valuesOf(option, "backend");

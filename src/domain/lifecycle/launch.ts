@@ -5,7 +5,7 @@ import { toCommandLine } from "../../config/argv.ts";
 import { ownUid } from "../../config/own-user.ts";
 import { openFolder, type RuntimePaths, runtimePaths, type StatePaths } from "../../config/runtime.ts";
 import { readTail } from "../../config/safe-file.ts";
-import { usesStdio } from "../../config/stdio.ts";
+import { mayUseStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
 import { HostError, isErrorCode, messageOf } from "../../errors.ts";
 import { type Background, type ProgramConsole, startInBackground } from "../../host/background.ts";
@@ -49,7 +49,7 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
   await symlink(books.lock, join(runtime.folder, "lock")).catch(() => undefined);
   const id = await machineIdOf(stored);
   const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: stored.path });
-  const console = usesStdio(stored.config.args) ? consoleIn(runtime.folder) : undefined;
+  const console = mayUseStdio(stored.config.args) ? consoleIn(runtime.folder) : undefined;
   const program = await startInBackground(emulator, words, { cwd: dirname(stored.path), output: runtime.output, console }).catch((cause: unknown) => {
     throw new HostError(`${place.name}: ${emulator}: ${notRun(cause)}`, { command: [emulator, ...words] }, { cause });
   });

@@ -167,11 +167,11 @@ async function applyMemory(place: Place, { config }: Stored, { memory }: Live, s
 
 /** What QEMU said at a start that worked (warnings, the terminal of `-serial pty`), and what else there is to know. */
 async function notesOf({ config }: Stored, folder: string, options: StartOptions): Promise<readonly string[]> {
-  const console = usesStdio(config.args) ? consoleIn(folder) : null;
-  const said = [...(await outputOf(folder)), ...(console === null ? [] : await terminalsIn(console.output))].slice(0, MOST_LINES);
+  const console = consoleIn(folder);
+  const said = [...(await outputOf(folder)), ...(await terminalsIn(console.output))].slice(0, MOST_LINES);
   return [
     ...said.map((line) => `QEMU says: ${line}`),
-    ...(console === null ? [] : [`what it writes on stdio is in ${console.output}, and what is written to ${console.input} it reads from there`]),
+    ...(usesStdio(config.args) ? [`what it writes on stdio is in ${console.output}, and what is written to ${console.input} it reads from there`] : []),
     ...(options.paused === true ? ["it is paused, as asked"] : []),
     ...(config.memory.current < config.memory.max ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`] : []),
     ...((await sessionEndsProcesses()) ? ["it ends with this login session, as this host kills what a session leaves behind (KillUserProcesses=yes); systemd-run --user --scope, with lingering enabled, starts it outside"] : []),
