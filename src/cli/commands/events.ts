@@ -36,7 +36,11 @@ export const verb: Verb = {
       io.stdout.write(`${draw(event)}\n`);
       await io.stdout.drained?.();
     };
-    const left = await watch(monitor, args.operands.slice(1), { ...limits, timeout: timeout === Infinity ? undefined : Math.max(0, timeout - (performance.now() - start)), signal: io.signal }, print);
+    // Before anything else is asked, so that nothing is missed.
+    using events = monitor.events();
+    const names = args.operands.slice(1);
+    if (names.length > 0) await checkNames(monitor, names, io.signal);
+    const left = await watch(events, names, { ...limits, timeout: timeout === Infinity ? undefined : Math.max(0, timeout - (performance.now() - start)), signal: io.signal }, print);
     // ^C is how a watcher ends: nothing to complain about.
     if (io.signal.aborted) return 130;
     return left > 0 && limits.count !== undefined ? 5 : 0;
@@ -45,6 +49,16 @@ export const verb: Verb = {
 
 /** How long a machine has to greet where nothing is said, in milliseconds. */
 const USUAL = 5000;
+
+/** A name that no event of this QEMU has would be waited for without an end. One that does not describe itself is believed. @throws UsageError */
+async function checkNames(monitor: Monitor, names: readonly string[], signal: AbortSignal): Promise<void> {
+  const { Schema } = await import("../shell/schema.ts");
+  const reply = await monitor.execute("query-qmp-schema", undefined, { timeout: USUAL, signal }).catch((error: unknown) => {
+    if (isErrorCode(error, "command", "timeout")) return undefined;
+    throw error;
+  });
+  if (Array.isArray(reply)) new Schema(reply as ConstructorParameters<typeof Schema>[0]).checkEvents(names);
+}
 
 interface Limits {
   readonly count: number | undefined;
@@ -61,8 +75,7 @@ function limitsOf(args: Arguments): Limits {
 type Print = (event: MonitorEvent) => Promise<void>;
 
 /** Resolves with how many of `count` did not come by the deadline, the interrupt or the machine's end; rejects with why the machine is gone otherwise. */
-async function watch(monitor: Monitor, names: readonly string[], limits: Limits & { readonly signal: AbortSignal }, print: Print): Promise<number> {
-  using events = monitor.events();
+async function watch(events: AsyncIterable<MonitorEvent>, names: readonly string[], limits: Limits & { readonly signal: AbortSignal }, print: Print): Promise<number> {
   const over = new AbortController();
   const end = (): void => over.abort();
   const timer = limits.timeout === undefined ? undefined : setTimeout(end, limits.timeout);

@@ -2,7 +2,8 @@ import { timeoutOf } from "../duration.ts";
 import { waitOption } from "../lifecycle.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";
-import { parseQmpArguments } from "../qmp-arguments.ts";
+import { pairsToType, parseQmpArguments } from "../qmp-arguments.ts";
+import type { Sent } from "../shell/conversation.ts";
 import type { Monitor } from "../facade.ts";
 import type { Call, Verb } from "../verb.ts";
 
@@ -10,8 +11,8 @@ export const verb: Verb = {
   usage: ["qmp DOMAIN COMMAND [JSON | KEY=VALUE...]", "qmp DOMAIN '{\"execute\": ...}'", "qmp DOMAIN --hmp LINE...", "qmp DOMAIN"],
   summary: "send a QMP command and print what it returns; without one: a shell",
   details: [
-    "Arguments are one JSON object, or KEY=VALUE: a dot in a key nests (props.core-id=2 is {\"props\":{\"core-id\":2}}), a value that is JSON (a number, true, null, [..], {..}) is taken as such, anything else is a string ('\"0\"' is the string 0).",
-    "Without a command it is a shell: in a terminal with completion (commands, arguments, values, and what lives in this QEMU), events as they come, `help COMMAND`, and a history of its own. There, values get the type that QEMU's schema says, so that serial=123 is a string and value=512M is a number of bytes; `!LINE` goes to the human monitor.",
+    "Arguments are one JSON object, or KEY=VALUE: a dot in a key nests (props.core-id=2 is {\"props\":{\"core-id\":2}}). A value gets the type that QEMU's schema says, so that serial=123 is a string, value=512M a number of bytes and on=off a switch; [..] and {..} are JSON, and '\"0\"' is the string 0.",
+    "Without a command it is a shell: in a terminal with completion (commands, arguments, values, and what lives in this QEMU), events as they come, `help COMMAND`, and a history of its own. `!LINE` goes to the human monitor.",
     "Anything but a terminal on stdin is a script: a command a line (or several lines, until brackets close), # comments, one line of JSON for each result. It stops at the first error unless told to keep going, and ends with that error's code.",
     "It takes the machine's second monitor where there is one that is free, which leaves the first one to changes. A monitor serves one client: where a shell or a script has to take the only one, it says so, and changes wait for it as long as their --timeout. --monitor takes the one that is named.",
   ],
@@ -26,15 +27,14 @@ export const verb: Verb = {
     const { args, io, facade } = call;
     const words = args.operands.slice(1);
     const request = words.length === 0 ? undefined : await requestOf(words, args);
-    const options = { ...timeoutOf(args), signal: io.signal };
     const monitorName = monitorOf(args);
     await using machine = await facade.open(args.operand(0));
-    await using monitor = await machine.connect({ ...options, monitor: monitorName });
+    await using monitor = await machine.connect({ ...timeoutOf(args), signal: io.signal, monitor: monitorName });
     if (request === undefined) {
       const { runShell } = await import("../shell/shell.ts");
       return await runShell(call, machine, monitor);
     }
-    const returned = request.whole !== undefined ? await exchange(request.whole, call, monitor) : await monitor.execute(request.name, request.members, options);
+    const returned = await answerTo(request, call, monitor);
     const isText = args.flag("hmp") && !args.flag("json");
     if (isText) io.stdout.write(String(returned).replaceAll("\r\n", "\n"));
     else io.stdout.write(`${toJson(returned, io.stdout.isTTY && !args.flag("json") ? 2 : undefined)}\n`);
@@ -42,25 +42,27 @@ export const verb: Verb = {
   },
 };
 
-interface Wanted {
-  readonly name: string;
-  readonly members: Record<string, unknown> | undefined;
-  /** The whole request, where that is what was given. */
-  readonly whole?: Readonly<Record<string, unknown>>;
-}
-
-async function requestOf(words: readonly string[], args: Arguments): Promise<Wanted> {
-  if (args.flag("hmp")) return { name: "human-monitor-command", members: { "command-line": words.join(" ") } };
+async function requestOf(words: readonly string[], args: Arguments): Promise<Sent> {
+  if (args.flag("hmp")) return { kind: "hmp", line: words.join(" ") };
   const [name = "", ...rest] = words;
-  if (!name.startsWith("{")) return { name, members: parseQmpArguments(rest) };
-  const { parseRequest } = await import("../shell/statement.ts");
-  return { name, members: undefined, whole: parseRequest(words.join(" ")) };
+  if (name.startsWith("{")) {
+    const { parseRequest } = await import("../shell/statement.ts");
+    return { kind: "request", request: parseRequest(words.join(" ")) };
+  }
+  const members = parseQmpArguments(rest);
+  const pairs = rest[0]?.trimStart().startsWith("{") === true ? undefined : pairsToType(rest);
+  return { kind: "command", name, ...(pairs === undefined ? { members, pairs: [] } : { members: undefined, pairs }) };
 }
 
-/** Sends a whole request, as the shell does. */
-async function exchange(whole: Readonly<Record<string, unknown>>, { args, io }: Call, monitor: Monitor): Promise<unknown> {
+/** What QEMU returns, as in the shell: values are typed by its schema where that matters, and a slip gets a guess. */
+async function answerTo(request: Sent, { args, io }: Call, monitor: Monitor): Promise<unknown> {
   const { Conversation } = await import("../shell/conversation.ts");
-  return new Conversation(monitor, timeoutOf(args)).send({ kind: "request", request: whole }, io.signal);
+  const conversation = new Conversation(monitor, timeoutOf(args));
+  try {
+    return await conversation.send(request, io.signal);
+  } catch (error) {
+    throw await conversation.explained(error);
+  }
 }
 
 function monitorOf(args: Arguments): "control" | "watch" | "any" {

@@ -1,4 +1,5 @@
 import { isErrorCode } from "../../errors.ts";
+import { nearest } from "../../nearest.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import type { Monitor } from "../facade.ts";
 import { type Ask, Knowledge } from "./knowledge.ts";
@@ -49,6 +50,26 @@ export class Conversation {
       if (name === "quit" && isErrorCode(error, "closed")) return {};
       throw error;
     }
+  }
+
+  /** An error with what was probably meant, where QEMU does not know a command or an argument by that name. */
+  async explained(error: unknown): Promise<unknown> {
+    if (!(error instanceof CommandError)) return error;
+    const meant = await this.#meant(error);
+    if (meant === undefined) return error;
+    const { command, class: kind, desc } = error;
+    return Object.assign(new CommandError(command, { class: kind, desc }), { message: `${error.message}, did you mean ${meant}?` });
+  }
+
+  async #meant({ command, class: kind, desc }: CommandError): Promise<string | undefined> {
+    if (kind === "CommandNotFound") return (await this.knowledge.schema())?.meant(command);
+    // QEMU's words for an argument that a command does not take, a dot before each step inwards.
+    const argument = /^Parameter '([^']+)' is unexpected$/.exec(desc)?.[1]?.split(".");
+    if (argument === undefined) return undefined;
+    const path = argument.slice(0, -1);
+    const members = await this.knowledge.members(command, path, () => undefined);
+    const near = nearest(argument.at(-1) ?? "", members.map(({ name }) => name));
+    return near === undefined ? undefined : [...path, near].join(".");
   }
 
   async #exchange(request: Readonly<Record<string, unknown>>, options: { readonly timeout?: number; readonly signal: AbortSignal }): Promise<unknown> {

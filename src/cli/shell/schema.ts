@@ -1,5 +1,6 @@
 import { type Introspection, readIntrospection, type SchemaMember, type SchemaType, valuesOf } from "../../schema/introspection.ts";
 import { nearest } from "../../nearest.ts";
+import { misuse } from "../options.ts";
 
 /** What a value may be. `of` names types of the same schema. */
 export type Type =
@@ -58,6 +59,15 @@ export class Schema {
   /** The command that was probably meant. */
   meant(command: string): string | undefined {
     return nearest(command, this.commands);
+  }
+
+  /** Checks the names of events, in any case. @throws UsageError for one that this QEMU does not have */
+  checkEvents(names: readonly string[]): void {
+    for (const name of names) {
+      if (this.has("event", name.toUpperCase())) continue;
+      const meant = nearest(name, this.events.map((each) => each.toLowerCase()))?.toUpperCase();
+      throw misuse(`${name}: this QEMU has no such event, ${meant === undefined ? "so it would never come; without a name all are shown" : `did you mean ${meant}?`}`, name, meant ?? "an event of this QEMU");
+    }
   }
 
   /** What QEMU says of a command or event besides its types: `deprecated`, `unstable`, and whether it may go out of band. */

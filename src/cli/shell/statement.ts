@@ -1,17 +1,8 @@
 import { messageOf } from "../../errors.ts";
 import { parseJson } from "../../wire/json.ts";
 import { misuse } from "../options.ts";
+import type { Pair } from "../qmp-arguments.ts";
 import { piecesOf } from "./pieces.ts";
-
-/** What stands after a key's `=`: as it is, in quotes (a string then, whatever is in it), or JSON. */
-export type Given = { readonly kind: "plain" | "quoted"; readonly text: string } | { readonly kind: "json"; readonly value: unknown };
-
-/** One `key=value`. */
-export interface Pair {
-  readonly word: string;
-  readonly key: string;
-  readonly value: Given;
-}
 
 /** One line (or several, while brackets are open) as it is meant. */
 export type Statement =
@@ -75,7 +66,7 @@ function parsePair(word: string): Pair {
   return { word, key, value: parseValue(word.slice(end + 1)) };
 }
 
-function parseValue(text: string): Given {
+function parseValue(text: string): Pair["value"] {
   if (text.startsWith("'") && text.endsWith("'") && text.length > 1) return { kind: "quoted", text: text.slice(1, -1) };
   if (text.startsWith('"')) return { kind: "quoted", text: String(parse(text)) };
   return text.startsWith("{") || text.startsWith("[") ? { kind: "json", value: parse(text) } : { kind: "plain", text };

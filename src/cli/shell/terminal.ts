@@ -1,7 +1,6 @@
 import { isErrorCode, messageOf } from "../../errors.ts";
 import { eventLine } from "../event-line.ts";
 import { wording } from "../failure.ts";
-import { CommandError } from "../../qmp/errors.ts";
 import { type Paint, painter, toJson } from "../output.ts";
 import type { Io } from "../verb.ts";
 import { complete } from "./complete.ts";
@@ -145,9 +144,7 @@ class Terminal {
 
   async #wordsOf(error: unknown, signal: AbortSignal): Promise<string> {
     if (error === signal.reason) return messageOf(error);
-    const isUnknown = error instanceof CommandError && error.class === "CommandNotFound";
-    const meant = isUnknown ? (await this.#conversation.knowledge.schema())?.meant(error.command) : undefined;
-    return `error: ${wording(error)}${meant === undefined ? "" : `, did you mean ${meant}?`}`;
+    return `error: ${wording(await this.#conversation.explained(error))}`;
   }
 
   async #run(statement: Statement, signal: AbortSignal): Promise<void> {
@@ -181,8 +178,9 @@ class Terminal {
     if (text !== "") this.#print(text.endsWith("\n") ? text : `${text}\n`);
   }
 
-  #choose(names: readonly string[]): void {
+  async #choose(names: readonly string[]): Promise<void> {
     const [first] = names;
+    if (first !== undefined && first !== "on" && first !== "off") (await this.#conversation.knowledge.schema())?.checkEvents(names);
     if (first !== undefined) this.#shown = first === "on" ? "all" : first === "off" ? "none" : new Set(names.map((name) => name.toUpperCase()));
     const shown = this.#shown === "all" ? "all" : this.#shown === "none" ? "none" : [...this.#shown].join(" ");
     this.#print(`events shown: ${shown}\n`);

@@ -1,9 +1,9 @@
-import { isSize, parseSize } from "../../config/size.ts";
+import { parseSize } from "../../config/size.ts";
+import { messageOf } from "../../errors.ts";
 import { parseJson } from "../../wire/json.ts";
 import { misuse } from "../options.ts";
-import { emptyMembers, jsonOrText, type Members, setMember } from "../qmp-arguments.ts";
+import { emptyMembers, jsonOrText, type Members, type Pair, setMember } from "../qmp-arguments.ts";
 import type { Type } from "./schema.ts";
-import type { Pair } from "./statement.ts";
 
 /** What is known of an argument's type, by its path. */
 export interface Types {
@@ -40,7 +40,7 @@ function read(text: string, type: Type, word: string, types: Types): unknown {
       throw misuse(`${word}: ${JSON.stringify(text)} is not one of ${shorten(type.values)}`, text, shorten(type.values));
     case "integer":
       // Nothing else than a number of bytes could be meant.
-      if (/^\d+[a-z]/i.test(text) && isSize(text)) return parseSize(text);
+      if (/^\d+(\.\d+)?([kmgtpe](i|i?b)?|b|bytes)$/i.test(text)) return sizeOf(text, word);
       return numberOf(text, word, /^-?\d+$/, "an integer, nor a size as 512M");
     case "number":
       return numberOf(text, word, /^-?\d/, "a number");
@@ -55,6 +55,15 @@ function read(text: string, type: Type, word: string, types: Types): unknown {
       throw misuse(`${word}: takes ${type.kind === "array" ? "a list, as [..]" : "an object, as {..}, or KEY.MEMBER=VALUE"}`, text, "JSON");
     default:
       return jsonOrText(text);
+  }
+}
+
+/** What is wrong with a size is told by who reads sizes. */
+function sizeOf(text: string, word: string): number {
+  try {
+    return parseSize(text);
+  } catch (error) {
+    throw misuse(`${word}: ${messageOf(error)}`, text, "an integer, or a size as 512M");
   }
 }
 
