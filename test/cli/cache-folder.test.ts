@@ -48,6 +48,16 @@ describe("the folder for compiled code", () => {
     expect(cacheFolder(folder, SELF)).toBeUndefined();
   });
 
+  test("in which Node's own folder is for the group to write is used where only we can enter it", () => {
+    const folder = join(ownFolder(), "qmpctl");
+    mkdirSync(join(folder, "v22"), { recursive: true });
+    chmodSync(join(folder, "v22"), 0o775);
+    for (const [mode, wanted] of [[0o700, folder], [0o710, undefined], [0o755, undefined]] as const) {
+      chmodSync(folder, mode);
+      expect(cacheFolder(folder, SELF), mode.toString(8)).toBe(wanted);
+    }
+  });
+
   test("of somebody else is not used, though only he can write it; nor is a link, or a file", () => {
     const [folder, link, file] = [ownFolder(), join(ownFolder(), "link"), join(ownFolder(), "file")];
     expect(cacheFolder(folder, OTHER)).toBeUndefined();

@@ -13,7 +13,7 @@ import { identify } from "../../host/signal.ts";
 import { othersOf } from "../machine/find.ts";
 import { isInUse } from "../machine/find-address.ts";
 import { Identity } from "../machine/identity.ts";
-import { lastWords, OUTPUT } from "../machine/last-words.ts";
+import { lastWords, OUTPUT, whyNotKept } from "../machine/last-words.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
@@ -55,7 +55,7 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
   });
   const howItEnded = async (): Promise<string> => {
     const { code, signal: killed } = await program.ended;
-    return (await lastWords(runtime.folder)) ?? (killed === null ? `it ended with status ${code}` : `it was ended by ${killed}`);
+    return (await lastWords(runtime.folder)) ?? `${killed === null ? `it ended with status ${code}` : `it was ended by ${killed}`}${await whyNotKept(runtime.folder)}`;
   };
   try {
     const { machine, monitor } = await setUp({ place, runtime, id, program, deadline, signal });

@@ -1,5 +1,7 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readTail } from "../../config/safe-file.ts";
+import { readTail, removeQuietly } from "../../config/safe-file.ts";
+import { messageOf } from "../../errors.ts";
 
 /** The file in a run-time folder that QEMU's stdout and stderr go to. */
 export const OUTPUT = "output";
@@ -26,4 +28,24 @@ export function isTrace(line: string): boolean {
 export async function lastWords(folder: string | null, told: number = 0): Promise<string | null> {
   const lines = (await outputOf(folder)).slice(told).slice(-3).join(" / ");
   return lines === "" ? null : lines;
+}
+
+/** More than one block of any file system. */
+const PROBE = 64 * 1024;
+
+/**
+ * Why what QEMU says can't be kept in its run-time folder, in words that can stand behind others: a disk that is full swallows them, and QEMU itself ends without its pidfile. Empty where
+ * there is room.
+ */
+export async function whyNotKept(folder: string): Promise<string> {
+  const path = join(folder, "probe");
+  try {
+    await writeFile(path, "x".repeat(PROBE), { mode: 0o600, flag: "wx" });
+    return "";
+  } catch (cause) {
+    const code = (cause as { readonly code?: string }).code ?? "";
+    return ["ENOSPC", "EDQUOT", "EROFS", "EIO"].includes(code) ? `, and its words could not be kept: ${folder}: ${messageOf(cause).replace(/, \w+( '.*')?$/, "")}` : "";
+  } finally {
+    await removeQuietly(path);
+  }
 }
