@@ -58,6 +58,10 @@ describe("a slip gets a guess", () => {
 
   test("of an argument, also of one inside of another", async () => {
     expect((await qmp(["balloon", "valeu=1"], { balloon: refuse("Parameter 'valeu' is unexpected") })).stderr).toBe("qmpctl: balloon: Parameter 'valeu' is unexpected, did you mean value?\n");
+    // What QEMU says to a slip in the name of an argument that has to be there.
+    expect((await qmp(["balloon", "valeu=1"], { balloon: refuse("Parameter 'value' is missing") })).stderr).toBe("qmpctl: balloon: Parameter 'value' is missing, did you mean value?\n");
+    expect((await qmp(["balloon", '{"valeu":1}'], { balloon: refuse("Parameter 'value' is missing") })).stderr).toContain("did you mean value?");
+    expect((await qmp(["balloon"], { balloon: refuse("Parameter 'value' is missing") })).stderr).toBe("qmpctl: balloon: Parameter 'value' is missing\n");
     expect((await qmp(["balloon", "zzz=1"], { balloon: refuse("Parameter 'zzz' is unexpected") })).stderr).toBe("qmpctl: balloon: Parameter 'zzz' is unexpected\n");
   });
 

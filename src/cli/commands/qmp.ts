@@ -57,12 +57,7 @@ async function requestOf(words: readonly string[], args: Arguments): Promise<Sen
 /** What QEMU returns, as in the shell: values are typed by its schema where that matters, and a slip gets a guess. */
 async function answerTo(request: Sent, { args, io }: Call, monitor: Monitor): Promise<unknown> {
   const { Conversation } = await import("../shell/conversation.ts");
-  const conversation = new Conversation(monitor, timeoutOf(args));
-  try {
-    return await conversation.send(request, io.signal);
-  } catch (error) {
-    throw await conversation.explained(error);
-  }
+  return new Conversation(monitor, timeoutOf(args)).send(request, io.signal);
 }
 
 function monitorOf(args: Arguments): "control" | "watch" | "any" {

@@ -40,11 +40,11 @@ export class Conversation {
   async send(statement: Sent, signal: AbortSignal): Promise<unknown> {
     const options = { ...this.#timeout, signal };
     if (statement.kind === "hmp") return this.monitor.execute("human-monitor-command", { "command-line": statement.line }, options);
-    if (statement.kind === "request") return this.#exchange(statement.request, options);
+    if (statement.kind === "request") return this.#guessing(statement.request["arguments"], () => this.#exchange(statement.request, options));
     const { name } = statement;
     const args = statement.members ?? (await this.#typed(statement));
     try {
-      return await this.monitor.execute(name, args, options);
+      return await this.#guessing(args, () => this.monitor.execute(name, args, options));
     } catch (error) {
       // QEMU may be gone before its answer is out: that is what was wanted.
       if (name === "quit" && isErrorCode(error, "closed")) return {};
@@ -52,23 +52,29 @@ export class Conversation {
     }
   }
 
-  /** An error with what was probably meant, where QEMU does not know a command or an argument by that name. */
-  async explained(error: unknown): Promise<unknown> {
-    if (!(error instanceof CommandError)) return error;
-    const meant = await this.#meant(error);
-    if (meant === undefined) return error;
-    const { command, class: kind, desc } = error;
-    return Object.assign(new CommandError(command, { class: kind, desc }), { message: `${error.message}, did you mean ${meant}?` });
+  /** Adds to an error what was probably meant, where QEMU does not know a command or an argument by that name. */
+  async #guessing(args: unknown, work: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await work();
+    } catch (error) {
+      const meant = error instanceof CommandError ? await this.#meant(error, args) : undefined;
+      if (meant === undefined || !(error instanceof CommandError)) throw error;
+      const { command, class: kind, desc } = error;
+      throw Object.assign(new CommandError(command, { class: kind, desc }), { message: `${error.message}, did you mean ${meant}?` });
+    }
   }
 
-  async #meant({ command, class: kind, desc }: CommandError): Promise<string | undefined> {
+  async #meant({ command, class: kind, desc }: CommandError, args: unknown): Promise<string | undefined> {
     if (kind === "CommandNotFound") return (await this.knowledge.schema())?.meant(command);
-    // QEMU's words for an argument that a command does not take, a dot before each step inwards.
-    const argument = /^Parameter '([^']+)' is unexpected$/.exec(desc)?.[1]?.split(".");
-    if (argument === undefined) return undefined;
-    const path = argument.slice(0, -1);
-    const members = await this.knowledge.members(command, path, () => undefined);
-    const near = nearest(argument.at(-1) ?? "", members.map(({ name }) => name));
+    // QEMU's words, with a dot before each step inwards; of a slip, it is told first what is missing.
+    const argument = /^Parameter '([^']+)' is (unexpected|missing)$/.exec(desc);
+    if (argument === null) return undefined;
+    const [, name = "", how] = argument;
+    const path = name.split(".").slice(0, -1);
+    const given = keysAt(args, path);
+    const known = (await this.knowledge.members(command, path, () => undefined)).map((member) => member.name);
+    const wrong = how === "unexpected" ? [name.split(".").at(-1) ?? ""] : given.filter((key) => !known.includes(key));
+    const near = wrong.map((key) => nearest(key, known.filter((each) => !given.includes(each)))).find((each) => each !== undefined);
     return near === undefined ? undefined : [...path, near].join(".");
   }
 
@@ -85,4 +91,9 @@ export class Conversation {
     const types = await this.knowledge.types(name, (key) => texts.get(key));
     return membersOf(pairs, types ?? untyped);
   }
+}
+
+function keysAt(args: unknown, path: readonly string[]): readonly string[] {
+  const inner = path.reduce<unknown>((from, key) => (typeof from === "object" && from !== null ? (from as Readonly<Record<string, unknown>>)[key] : undefined), args);
+  return typeof inner === "object" && inner !== null ? Object.keys(inner) : [];
 }

@@ -76,9 +76,8 @@ class Script {
       if (statement.kind === "qmp-mode" || statement.kind === "hmp-mode") this.#mode = statement.kind === "qmp-mode" ? "qmp" : "hmp";
       else await this.#say(text, { return: await this.#conversation.send(sendable(statement), this.#io.signal) });
       return true;
-    } catch (thrown) {
-      if (this.#io.signal.aborted) throw thrown;
-      const error = await this.#conversation.explained(thrown);
+    } catch (error) {
+      if (this.#io.signal.aborted) throw error;
       await this.#failed(text, error);
       // Without a connection every other line would fail as well.
       return this.#options.keepGoing && !isErrorCode(error, "closed");

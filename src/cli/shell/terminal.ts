@@ -135,16 +135,11 @@ class Terminal {
         await this.#run(parseStatement(line, this.#mode), this.#running.signal);
       } catch (error) {
         // The end of the connection is told where the events end.
-        if (!this.#left && !isErrorCode(error, "closed")) this.#print(`${this.#paint(await this.#wordsOf(error, this.#running.signal), "red")}\n`);
+        if (!this.#left && !isErrorCode(error, "closed")) this.#print(`${this.#paint(error === this.#running.signal.reason ? messageOf(error) : `error: ${wording(error)}`, "red")}\n`);
       }
       this.#running = undefined;
     }
     this.#screen?.prompt(this.#promptText());
-  }
-
-  async #wordsOf(error: unknown, signal: AbortSignal): Promise<string> {
-    if (error === signal.reason) return messageOf(error);
-    return `error: ${wording(await this.#conversation.explained(error))}`;
   }
 
   async #run(statement: Statement, signal: AbortSignal): Promise<void> {
