@@ -67,7 +67,9 @@ export class DamagedRecordError extends QmpctlError {
   readonly path: string;
 
   constructor(path: string, domain: string, options?: { readonly cause?: unknown }) {
-    super("config", `${path}: not a record of a change that this program wrote; look at both halves (qmpctl diff ${shellWord(domain)}), then qmpctl recover ${shellWord(domain)} --forget`, options);
+    const { cause } = options ?? {};
+    const why = cause instanceof ConfigError && cause.problem === "unsafe" ? ` (${cause.message.replace(`${path}: `, "")})` : "";
+    super("config", `${path}: not a record of a change that this program wrote${why}; look at both halves (qmpctl diff ${shellWord(domain)}), then qmpctl recover ${shellWord(domain)} --forget`, options);
     this.path = path;
   }
 }
@@ -82,8 +84,8 @@ export async function readRecord({ journal: path }: Pick<StatePaths, "journal">,
     ({ text } = await readSafely(path, LIMIT));
   } catch (error) {
     if (error instanceof ConfigError && error.problem === "missing") return null;
-    // Ours, and no text, or too much of it.
-    if (error instanceof ConfigError && error.problem === "invalid") throw new DamagedRecordError(path, domain, { cause: error });
+    // Something is there that is none of ours: no text, too much of it, a link, a folder, somebody else's file. The folder is ours alone, so it can be put away.
+    if (error instanceof ConfigError && (error.problem === "invalid" || error.problem === "unsafe")) throw new DamagedRecordError(path, domain, { cause: error });
     throw error;
   }
   try {
@@ -148,7 +150,7 @@ export async function isAbout({ of }: RecordHead, stored: Stored | null): Promis
   return (await isSameFile(of.path, stored.path)) || (await idIn(of.path)) !== id;
 }
 
-/** The change is over, one way or the other. */
+/** The change is over, one way or the other. Where a folder lies in its place, all of that goes; a link goes, and not what it leads to. */
 export async function removeRecord({ journal: path }: Pick<StatePaths, "journal">): Promise<void> {
-  await rm(path, { force: true });
+  await rm(path, { force: true, recursive: true });
 }

@@ -9,13 +9,13 @@ import { commandOf } from "./threads.ts";
 
 export type { LockHolder } from "./lock-holder.ts";
 
-/** The lock was not free by the deadline: who holds it, what for, and since when. */
+/** The lock was not free by the deadline: who holds it, what for, and since when. Where there was no time to wait, nothing is said of that. */
 export class LockedError extends QmpctlError {
   readonly path: string;
   readonly holder: LockHolder;
 
   constructor(path: string, waited: number, holder: LockHolder) {
-    super("locked", `${path}: locked by ${describe(holder)}, waited ${waited} ms`);
+    super("locked", `${path}: locked by ${describe(holder)}${waited < 1 ? "" : `, waited ${Math.round(waited)} ms`}`);
     this.path = path;
     this.holder = holder;
   }

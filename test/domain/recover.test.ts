@@ -1,5 +1,5 @@
 import { watch } from "node:fs";
-import { readFile, readlink, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Change, ChangeOptions } from "../../src/domain/change.ts";
@@ -274,14 +274,20 @@ describe("a record that is damaged", () => {
     expect(await domain.setVcpus(3)).toMatchObject({ outcome: "applied" });
   });
 
-  test("that somebody else put there is not forgotten either: it is left alone", async () => {
+  test.each([
+    ["a link", (path: string, victim: string) => symlink(victim, path)],
+    ["a folder with something in it", (path: string) => mkdir(join(path, "in"), { recursive: true })],
+    ["for everybody to write", (path: string) => writeFile(path, "{").then(() => chmod(path, 0o666))],
+  ])("as it is %s, stops changes, and can be forgotten; what a link leads to is not touched", async (_what, plant) => {
     const { domain, books, options } = await definedDomain();
     await openBooks(books);
     const victim = join(options.configDir, "victim");
     await writeFile(victim, "{", { mode: 0o600 });
-    await symlink(victim, books.journal);
-    expect(await failure(domain.recover("forget"))).toMatchObject({ code: "config", message: `${books.journal}: a symbolic link` });
-    expect([await readFile(victim, "utf8"), await readlink(books.journal)]).toEqual(["{", victim]);
+    await plant(books.journal, victim);
+    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo")]) expect(await failure(work())).toMatchObject({ code: "config", message: expect.stringMatching(/^\S+journal: not a record .* then qmpctl recover web1 --forget$/) as string });
+    expect(await domain.recover("forget")).toMatchObject({ how: "forget", lost: expect.any(String) as string });
+    expect([await readFile(victim, "utf8"), (await readdir(books.folder)).includes("journal")]).toEqual(["{", false]);
+    expect(await domain.setVcpus(3)).toMatchObject({ outcome: "applied" });
   });
 });
 
