@@ -2,7 +2,7 @@ import type { ChangeOptions, Report, Scope } from "../domain/change.ts";
 import { parseDuration, timeoutOf } from "./duration.ts";
 import type { Machine } from "./facade.ts";
 import { type Arguments, misuse, type Option } from "./options.ts";
-import { toJson } from "./output.ts";
+import { flow, toJson } from "./output.ts";
 import { erase, progressLine } from "./progress.ts";
 import { exitCodeOf, showReport } from "./report.ts";
 import type { Call } from "./verb.ts";
@@ -73,7 +73,7 @@ export function effortOf(args: Arguments): ChangeOptions {
 
 // Undoing takes time too: without a word the user would take it for a hang and kill it halfway.
 function interruptNotice({ io }: Call): Disposable {
-  const say = (): void => io.stderr.write(`${erase}qmpctl: interrupted: taking back what is half done; once more to quit at once\n`);
+  const say = (): void => io.stderr.write(erase + flow("qmpctl: interrupted: taking back what is half done; once more to quit at once", io.stderr.columns));
   if (io.stderr.isTTY) io.signal.addEventListener("abort", say, { once: true });
   return { [Symbol.dispose]: () => io.signal.removeEventListener("abort", say) };
 }

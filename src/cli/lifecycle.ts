@@ -32,7 +32,7 @@ export async function lifecycle(call: Call, work: (machine: Machine, options: St
   const answer = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress }).catch((error: unknown) => {
     line[Symbol.dispose]();
     // The power button can't be released again.
-    if (come === "asked" && io.signal.aborted) io.stderr.write(flow(`note: the guest of ${machine.name} stays asked to shut down, and may still do it`, io.stderr.columns));
+    if (come === "asked" && io.signal.aborted) io.stderr.write(flow(`note: the guest of ${machine.name} stays asked to shut down, and may still do it: ${commandLine("info", machine.name)} tells, ${commandLine("destroy", machine.name)} ends it`, io.stderr.columns));
     if (come === "stopped" && io.signal.aborted) io.stderr.write(flow(`note: ${machine.name} had shut down for the restart, and is stopped now: ${commandLine("start", machine.name)}`, io.stderr.columns));
     throw error;
   });

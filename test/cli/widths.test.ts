@@ -71,3 +71,13 @@ describe.each(LINES)("%j %s", (...line) => {
     }
   });
 });
+
+test.each([40, 60, 80])("what the shell says of itself stays within %i columns", async (columns) => {
+  const { describe: describeTopic } = await import("../../src/cli/shell/describe.ts");
+  const { Schema } = await import("../../src/cli/shell/schema.ts");
+  const { recorded } = await import("./shell/schemas.ts");
+  const schema = new Schema(await recorded("10.0.13"));
+  for (const topic of [undefined, "help", "events", "hmp", "exit"]) {
+    for (const line of describeTopic(topic, schema, columns).split("\n")) if (line.length > columns) expect(line.trim(), line).not.toContain(" ");
+  }
+});

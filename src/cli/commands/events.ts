@@ -5,7 +5,7 @@ import { eventLine } from "../event-line.ts";
 import type { Monitor, MonitorEvent } from "../facade.ts";
 import { whatIsHeld } from "../held.ts";
 import { type Arguments, misuse } from "../options.ts";
-import { painter, toJson } from "../output.ts";
+import { flow, painter, toJson } from "../output.ts";
 import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
@@ -30,7 +30,7 @@ export const verb: Verb = {
     // To the greeting too; more time than usual is for events, not for a QEMU that says nothing.
     await using monitor = await machine.connect({ monitor: "any", signal: io.signal, ...(timeout < USUAL ? { timeout: Math.max(1, timeout) } : {}) });
     const held = whatIsHeld(machine, monitor);
-    if (held !== undefined && io.stderr.isTTY) io.stderr.write(`${held}\n`);
+    if (held !== undefined && io.stderr.isTTY) io.stderr.write(flow(held, io.stderr.columns));
     const draw = args.flag("json") || !io.stdout.isTTY ? (event: MonitorEvent): string => toJson(event) : (event: MonitorEvent): string => eventLine(event, painter(io.stdout, io.env));
     const print: Print = async (event) => {
       io.stdout.write(`${draw(event)}\n`);

@@ -1,5 +1,5 @@
 import { misuse } from "../options.ts";
-import { table, wrap } from "../output.ts";
+import { flow, table, wrap } from "../output.ts";
 import type { Member, Schema, Type } from "./schema.ts";
 import { builtins } from "./statement.ts";
 
@@ -7,7 +7,7 @@ import { builtins } from "./statement.ts";
 export function describe(topic: string | undefined, schema: Schema, columns: number): string {
   if (topic === undefined) return overview(schema, columns);
   const builtin = Object.hasOwn(builtins, topic) ? builtins[topic] : undefined;
-  if (builtin !== undefined) return `${builtin}\n`;
+  if (builtin !== undefined) return flow(builtin, columns);
   const kind = schema.has("command", topic) ? "command" : "event";
   const name = kind === "command" ? topic : topic.toUpperCase();
   if (!schema.has(kind, name)) {
@@ -19,8 +19,12 @@ export function describe(topic: string | undefined, schema: Schema, columns: num
 
 function overview(schema: Schema, columns: number): string {
   const list = wrap(schema.commands.join(" "), columns - 2).map((line) => `  ${line}\n`);
-  const own = Object.values(builtins).map((line) => `  ${line}\n`);
-  return `COMMAND [JSON | KEY=VALUE...], or a whole {"execute": ...}; !LINE is for the human monitor\nTAB completes; ^R looks back for a line with what is typed, before it or after, and further with each ^R\n\nthe shell's own:\n${own.join("")}\ncommands of this QEMU:\n${list.join("")}`;
+  const own = Object.values(builtins).map((line) => flow(`  ${line}`, columns));
+  const head = [
+    'COMMAND [JSON | KEY=VALUE...], or a whole {"execute": ...}; !LINE is for the human monitor',
+    "TAB completes; ^R looks back for a line with what is typed, before it or after, and further with each ^R",
+  ];
+  return `${head.map((line) => flow(line, columns)).join("")}\nthe shell's own:\n${own.join("")}\ncommands of this QEMU:\n${list.join("")}`;
 }
 
 function entry(kind: "command" | "event", name: string, schema: Schema, columns: number): string {

@@ -1,7 +1,7 @@
 import { isErrorCode, messageOf } from "../../errors.ts";
 import { eventLine } from "../event-line.ts";
 import { wording } from "../failure.ts";
-import { type Paint, painter, toJson } from "../output.ts";
+import { flow, type Paint, painter, toJson } from "../output.ts";
 import type { Io } from "../verb.ts";
 import { complete } from "./complete.ts";
 import type { Conversation } from "./conversation.ts";
@@ -63,7 +63,7 @@ class Terminal {
     });
     const onSignal = (): void => this.#end(130);
     this.#io.signal.addEventListener("abort", onSignal, { once: true });
-    this.#io.stderr.write(`${this.#options.greeting}\n`);
+    for (const line of this.#options.greeting.split("\n")) this.#io.stderr.write(flow(line, this.#io.stderr.columns));
     this.#screen.prompt(this.#promptText());
     void this.#watch();
     const code = await left;
@@ -83,7 +83,7 @@ class Terminal {
       // Who said quit twice wanted just that.
       const wanted = this.#wantsQuit;
       this.#end(wanted ? 0 : 1);
-      this.#io.stderr.write(`qmpctl: ${messageOf(error)}\n`);
+      this.#io.stderr.write(flow(`qmpctl: ${messageOf(error)}`, this.#io.stderr.columns));
     }
   }
 
@@ -135,7 +135,7 @@ class Terminal {
         await this.#run(parseStatement(line, this.#mode), this.#running.signal);
       } catch (error) {
         // The end of the connection is told where the events end.
-        if (!this.#left && !isErrorCode(error, "closed")) this.#print(`${this.#paint(error === this.#running.signal.reason ? messageOf(error) : `error: ${wording(error)}`, "red")}\n`);
+        if (!this.#left && !isErrorCode(error, "closed")) this.#print(`${this.#paint(flow(error === this.#running.signal.reason ? messageOf(error) : `error: ${wording(error)}`, this.#io.stdout.columns).trimEnd(), "red")}\n`);
       }
       this.#running = undefined;
     }
@@ -161,7 +161,7 @@ class Terminal {
       default:
         if (isQuit(statement)) {
           this.#wantsQuit = true;
-          if (!again) return this.#print("quit ends QEMU and its guest; say it once more to do that, exit or ^D to leave this shell\n");
+          if (!again) return this.#print(flow("quit ends QEMU and its guest; say it once more to do that, exit or ^D to leave this shell", this.#io.stdout.columns));
         }
         this.#show(statement, await this.#conversation.send(statement, signal));
     }
