@@ -1,3 +1,5 @@
+import { realpathSync } from "node:fs";
+import { basename } from "node:path";
 import { pid } from "node:process";
 import { kernelFileIfThere } from "./kernel-file.ts";
 import { holdersOf } from "./listeners.ts";
@@ -26,10 +28,12 @@ const NOBODY: Clients = { isHeld: false, who: [] };
 
 /**
  * Who is connected to a Unix socket that was bound to a path. `hints`: words on the command line of somebody who may be, for where there is no `ss` (iproute2), which is the only
- * tool that asks the kernel for both ends. Source: /proc/net/unix, where what is accepted has an inode.
+ * tool that asks the kernel for both ends. Null where its listener can't be seen: it is in another network namespace. Source: /proc/net/unix, where what is accepted has an inode.
  */
-export async function clientsOnUnix(path: string, hints: readonly string[]): Promise<Clients> {
-  const accepted = acceptedOn(path);
+export async function clientsOnUnix(path: string, hints: readonly string[]): Promise<Clients | null> {
+  const sockets = socketsOn(path);
+  if (!sockets.some(({ flags }) => (flags & ACCEPTS) !== 0)) return null;
+  const accepted = new Set(sockets.filter(({ state, inode }) => state === CONNECTED && inode !== "0").map(({ inode }) => inode));
   if (accepted.size === 0) return NOBODY;
   const pairs = await socketPairs();
   if (pairs === null) return { isHeld: true, who: await suspects(hints) };
@@ -40,9 +44,11 @@ export async function clientsOnUnix(path: string, hints: readonly string[]): Pro
   return { isHeld: accepted.size > 1 || !all.includes(self), who: others };
 }
 
-/** Who is connected to a TCP port of this host from this host. Source: /proc/net/tcp and tcp6. */
-export async function clientsOnTcp(port: number): Promise<Clients> {
-  const lines = [...linesOf("/proc/net/tcp"), ...linesOf("/proc/net/tcp6")].map((line) => line.trim().split(/ +/)).filter(([, , , state]) => state === ESTABLISHED);
+/** Who is connected to a TCP port of this host from this host. Null where nobody is seen to listen there. Source: /proc/net/tcp and tcp6. */
+export async function clientsOnTcp(port: number): Promise<Clients | null> {
+  const known = [...linesOf("/proc/net/tcp"), ...linesOf("/proc/net/tcp6")].map((line) => line.trim().split(/ +/));
+  if (!known.some(([, local, , state]) => state === LISTEN && portOf(local) === port)) return null;
+  const lines = known.filter(([, , , state]) => state === ESTABLISHED);
   const accepted = lines.filter(([, local, , , , , , , , inode]) => portOf(local) === port && inode !== "0");
   if (accepted.length === 0) return NOBODY;
   const far = new Set(accepted.map(([, , remote]) => portOf(remote)));
@@ -51,19 +57,41 @@ export async function clientsOnTcp(port: number): Promise<Clients> {
   return { isHeld: accepted.length > 1 || !all.includes(self), who: await clients(all) };
 }
 
-/** The kernel's TCP_ESTABLISHED, and SS_CONNECTED of a Unix socket. */
+/** The kernel's TCP_ESTABLISHED and TCP_LISTEN; SS_CONNECTED and __SO_ACCEPTCON of a Unix socket. */
 const ESTABLISHED = "01";
+const LISTEN = "0A";
 const CONNECTED = "03";
+const ACCEPTS = 0x10000;
 
-/** The inodes of the sockets that were accepted on a path; one that was bound to a relative path shows that. */
-function acceptedOn(path: string): ReadonlySet<string> {
-  const found = linesOf("/proc/net/unix").flatMap((line) => {
-    const [, , , , , state, inode, ...rest] = line.trim().split(/ +/);
+interface UnixSocket {
+  readonly flags: number;
+  readonly state: string;
+  readonly inode: string;
+}
+
+/** The sockets that were bound to a path, and accepted on it, however it was spelled; one that was bound to a relative path shows just that. */
+function socketsOn(path: string): readonly UnixSocket[] {
+  const real = realPath(path);
+  const known = new Map<string, boolean>();
+  const isIt = (bound: string): boolean => {
+    if (bound === path || bound === real) return true;
+    if (basename(bound) !== basename(path) && basename(bound) !== basename(real)) return false;
+    return bound.startsWith("/") ? realPath(bound) === real : real.endsWith(`/${bound.replace(/^(\.\/)+/, "")}`);
+  };
+  return linesOf("/proc/net/unix").flatMap((line) => {
+    const [, , , flags = "", , state = "", inode = "", ...rest] = line.trim().split(/ +/);
     const bound = rest.join(" ");
-    const isIt = bound === path || (bound !== "" && !bound.startsWith("/") && path.endsWith(`/${bound.replace(/^(\.\/)+/, "")}`));
-    return state === CONNECTED && inode !== undefined && inode !== "0" && isIt ? [inode] : [];
+    if (bound === "" || !(known.get(bound) ?? known.set(bound, isIt(bound)).get(bound))) return [];
+    return [{ flags: Number.parseInt(flags, 16), state, inode }];
   });
-  return new Set(found);
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 interface Pair {

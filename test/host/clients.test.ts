@@ -1,8 +1,8 @@
 import { on } from "node:events";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { clientsOnTcp, clientsOnUnix } from "../../src/host/clients.ts";
 import { runModule } from "./processes.ts";
@@ -39,8 +39,12 @@ describe("who is connected", () => {
     const { pid, kill } = await runModule(dials({ path }));
     await taken();
     expect(await clientsOnUnix(path, [])).toEqual({ isHeld: true, who: [{ pid, command: expect.stringContaining("module.mjs"), isCertain: true }] });
+    await symlink(path, `${path}.link`);
+    for (const spelled of [`${path}.link`, path.replace(/\/([^/]*)$/, "/../$1").replace("/../", `/../${basename(dirname(path))}/`)]) expect((await clientsOnUnix(spelled, []))?.isHeld, spelled).toBe(true);
+    // Whose listener can't be seen.
+    expect(await clientsOnUnix(`${path}x`, [])).toBeNull();
     await kill();
-    expect(await clientsOnUnix(`${path}x`, [])).toEqual({ isHeld: false, who: [] });
+    expect(await clientsOnUnix(path, [])).toMatchObject({ who: [] });
   });
 
   test("to a Unix socket, where there is no ss: that somebody is, and whom their words make likely", async () => {
@@ -59,6 +63,7 @@ describe("who is connected", () => {
   test("to a TCP port: another process, not ourselves", async () => {
     const { server, taken } = await serverOn(0);
     const { port } = server.address() as AddressInfo;
+    expect(await clientsOnTcp(0)).toBeNull();
     expect(await clientsOnTcp(port)).toEqual({ isHeld: false, who: [] });
     const own = connect(port, "127.0.0.1");
     onTestFinished(() => void own.destroy());

@@ -21,6 +21,20 @@ describe("C7: relative paths are meant from where the QEMU was started, and the 
     await readFile(host.path("serial.log"));
   });
 
+  test("also of one that went into the background by itself, and so to another folder: its monitor is found where it is", async () => {
+    await using host = await openHost();
+    const words = [...(await host.words("d")), "-m", "64", "-smp", "1", "-display", "none", "-daemonize", "-pidfile", "d.pid", "-serial", "file:serial.log", "-qmp", "unix:q.sock,server=on,wait=off"];
+    host.spawn([host.qemu.binary, "-name", "d", ...words], { env: { PATH: process.env["PATH"], PWD: host.folder } });
+    await host.dialled("d", 1);
+    const pid = (await readFile(host.path("d.pid"), "utf8")).trim();
+    await host.ok("define", "--pid", pid);
+    expect(JSON.parse(await host.text("d"))).toMatchObject({ monitor: host.path("q.sock"), args: expect.arrayContaining([`file:${host.path("serial.log")}`]) });
+    expect(JSON.parse(await host.ok("qmp", "d", "query-name"))).toEqual({ name: "d" });
+    await host.ok("destroy", "d");
+    await host.ok("restart", "d");
+    expect((await host.info("d")).state).toBe("running");
+  });
+
   test("of words and of a script: from the working folder; and what is no emulator is not defined", async () => {
     await using host = await openHost();
     await writeFile(host.path("disk.img"), Buffer.alloc(1024 ** 2, 7));

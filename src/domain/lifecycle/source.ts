@@ -1,9 +1,10 @@
-import { readFile, realpath } from "node:fs/promises";
+import { access, readFile, realpath } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { type Anchored, anchor } from "../../config/anchor.ts";
+import { type Anchored, anchor, fromFolder } from "../../config/anchor.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import { isQemuVersion, isSurelyQemu, nameOf, whyNoEmulator } from "../../config/emulator.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
+import { splitOptions } from "../../config/options.ts";
 import { readSafely } from "../../config/safe-file.ts";
 import { readScript } from "../../config/shell-words.ts";
 import { HostError, messageOf, UsageError } from "../../errors.ts";
@@ -37,7 +38,9 @@ export interface Definition {
 export async function readSource(source: DefineSource, name: string | undefined): Promise<Definition> {
   const called = name === undefined ? {} : { name };
   if ("pid" in source) return ofProcess(source.pid, called);
-  const folder = await realpath(source.folder ?? ".");
+  const folder = await realpath(source.folder ?? ".").catch((cause: unknown) => {
+    throw new HostError(`the working folder can't be read: ${messageOf(cause)}`, {}, { cause });
+  });
   if ("argv" in source) return fromWords(source.argv, folder, called);
   const { text } = await readSafely(source.file).catch((error: unknown) => {
     if (error instanceof ConfigError && error.problem === "missing") throw new ConfigError(source.file, "missing", "there is no such file; give a launch config, or a script with one QEMU command in it", { cause: error });
@@ -96,16 +99,32 @@ async function ofProcess(pid: number, called: Called): Promise<Definition> {
   if (!(await runsQemu(process))) throw await notQemu(process);
   await mustBeText(pid);
   const words = qemuWords(process.argv);
-  const folder = await folderOfProcess(pid);
+  const folder = await startedIn(pid, words);
   const program = await emulatorOf(process, words[0] ?? "", folder ?? "/");
   const anchored = anchor([program, ...words.slice(1)], folder ?? "/");
   if (anchored.relative.length > 0) mustBeThere(process, folder, anchored.relative);
   return { ...noted(await defineFrom(anchored.argv, { ...called, running: true }), anchored, folder ?? "/"), process: { ...process, argv: anchored.argv } };
 }
 
+/**
+ * The folder that a process was started in. One that goes into the background by itself, or into another root, has left it: the shell that started it tells where it was (PWD), which is
+ * believed where the files are there. "" where it is not known.
+ */
+async function startedIn(pid: number, words: readonly string[]): Promise<string | undefined> {
+  const folder = await folderOfProcess(pid);
+  const hasLeft = splitOptions(words.slice(1)).some(({ name, value = "" }) => name === "daemonize" || name === "chroot" || (name === "run-with" && /(^|,)chroot=/.test(value)));
+  if (!hasLeft || folder === undefined) return folder;
+  const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+  const before = environment.split("\0").find((variable) => variable.startsWith("PWD=/"))?.slice("PWD=".length);
+  if (before === undefined) return "";
+  const { relative } = anchor(words, before);
+  const there = await Promise.all(relative.map((path) => access(fromFolder(before, path)).then(() => true, () => false)));
+  return there.every(Boolean) ? before : "";
+}
+
 /** What relative paths are meant from. @throws HostError where that is not known */
 function mustBeThere({ pid, uid }: Process, folder: string | undefined, relative: readonly string[]): void {
-  const why = folder === undefined ? `can't be read; run this as user ${uid}, whom it belongs to` : folder.endsWith(" (deleted)") ? "is gone" : undefined;
+  const why = folder === undefined ? `can't be read; run this as user ${uid}, whom it belongs to` : folder === "" ? "was left when it was started (-daemonize, chroot); define it by its words, in the folder that it was started in" : folder.endsWith(" (deleted)") ? "is gone" : undefined;
   if (why !== undefined) throw new HostError(`process ${pid}: relative paths are on its command line (${relative.join(", ")}), and the folder that they are meant from (/proc/${pid}/cwd) ${why}`);
 }
 

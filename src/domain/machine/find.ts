@@ -141,7 +141,9 @@ async function socketsOf(own: string | undefined, { folder: said, monitors }: Qe
   const paths = monitors.flatMap((each) => (each.kind === "unix" ? [each.path] : []));
   const tcp = monitors.flatMap((each) => (each.kind === "tcp" ? [`tcp:${["", "0.0.0.0", "*"].includes(each.host) ? "127.0.0.1" : each.host === "::" ? "[::1]" : each.host}:${each.port}`] : []));
   const [ours, watchers] = folder === null ? [] : [`${folder}/control.sock`, `${folder}/watch.sock`];
-  const wanted = [...new Set([...(ours === undefined ? [] : [ours]), ...(own !== undefined && paths.includes(own) ? [own] : []), ...paths])].filter((path) => path !== watchers);
+  // Relative paths of a QEMU that went into the background by itself are no longer meant from where it is: who answers there is asked all the same.
+  const isLikely = own !== undefined && paths.some((path) => basename(path) === basename(own));
+  const wanted = [...new Set([...(ours === undefined ? [] : [ours]), ...(own !== undefined && paths.includes(own) ? [own] : []), ...paths, ...(isLikely ? [own] : [])])].filter((path) => path !== watchers);
   for (const path of wanted) {
     if (!(await hasSocket(path))) continue;
     return { control: `unix:${path}`, watch: watchers !== undefined && (await hasSocket(watchers)) ? `unix:${watchers}` : null, folder, obstacle: null };

@@ -79,7 +79,7 @@ class Waiting implements Disposable {
   }
 
   #giveUp(): void {
-    this.givenUp ??= new GreetingError(this.#address, `connected, and no QMP greeting came within ${this.#deadline.elapsed()} ms: nobody else holds this monitor, so QEMU is busy, or stuck`);
+    this.givenUp ??= new GreetingError(this.#address, `connected, and no QMP greeting came within ${this.#deadline.elapsed()} ms: no other process holds this monitor: another session of this one does, or QEMU is busy, or stuck`);
     this.#over.abort(this.givenUp);
   }
 

@@ -1,6 +1,6 @@
 import { mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { LaunchConfig } from "../../../src/config/launch.ts";
 import { readSource } from "../../../src/domain/lifecycle/source.ts";
 import { ownFolder } from "../../config/folder.ts";
@@ -63,6 +63,17 @@ describe("a process", () => {
     const { pid } = await runStandIn(["./build/qemu-system-x86_64", "-name", "p", "-kernel", "vmlinuz", "-blockdev", '{"driver":"file","filename":"d.img","node-name":"d"}'], { cwd: folder });
     const { emulator, args } = await config({ pid }, undefined);
     expect([emulator, args.slice(-4)]).toEqual([`${folder}/build/qemu-system-x86_64`, ["-kernel", `${folder}/vmlinuz`, "-blockdev", `{"driver":"file","filename":"${folder}/d.img","node-name":"d"}`]]);
+  });
+
+  test("that has gone into the background, and so to /, has them from where its shell was, if the files are there; else it is refused", async () => {
+    const folder = await own();
+    for (const file of ["vmlinuz", "stand-in.img"]) await writeFile(join(folder, file), "");
+    vi.stubEnv("PWD", folder);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const started = (kernel: string) => runStandIn([QEMU, "-name", "p", ...SIZE, "-daemonize", "-kernel", kernel], { cwd: "/" });
+    expect((await config({ pid: (await started("vmlinuz")).pid }, undefined)).args).toContain(`${folder}/vmlinuz`);
+    await expect(config({ pid: (await started("other")).pid }, undefined)).rejects.toMatchObject({ code: "host", message: expect.stringMatching(/relative paths are on its command line \(.*other\).*was left when it was started/) });
+    expect((await config({ pid: (await started("/boot/other")).pid }, undefined)).args).toContain("/boot/other");
   });
 
   test("that is no QEMU is refused, whatever it has on its command line; a QEMU that it runs is named", async () => {
