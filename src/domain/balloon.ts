@@ -1,5 +1,6 @@
 import { formatSize } from "../config/size.ts";
 import { CommandError } from "../qmp/errors.ts";
+import { runStateOf } from "./model/run-state.ts";
 import type { StepKind } from "./step-kind.ts";
 import { settle } from "./settle.ts";
 import type { BalloonStep, StepEnd, Work } from "./step.ts";
@@ -32,11 +33,12 @@ async function wait(step: BalloonStep, work: Work): Promise<StepEnd> {
     work.signal,
   );
   if (seen === step.target) return { outcome: "done" };
-  return { outcome: "pending", reason: stillAt(step, seen, done) };
+  return { outcome: "pending", reason: stillAt(step, seen, done ? runStateOf(work.live.status).is : null) };
 }
 
-function stillAt(step: BalloonStep, actual: number, paused: boolean): string {
-  if (paused) return `the guest is paused; it goes to ${formatSize(step.target)} when it runs again`;
+/** `why` it does not run, where it does not. */
+function stillAt(step: BalloonStep, actual: number, why: string | null): string {
+  if (why !== null) return `the guest ${why}; it goes to ${formatSize(step.target)} when it runs again`;
   if (actual === step.actual) return `the guest has not moved from ${formatSize(actual)}: it may have no balloon driver, or be still booting`;
   return `the guest is at ${formatSize(actual)} on its way to ${formatSize(step.target)}`;
 }

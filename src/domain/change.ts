@@ -6,8 +6,9 @@
 /** Which description of the domain a change is for. `current` is the live one of a running domain, else the config. */
 export type Scope = "current" | "static" | "dynamic" | "both";
 
-/** `unreachable`: a QEMU is there and does not answer; it is never taken for `stopped`. */
-export type DomainState = "running" | "paused" | "stopped" | "unreachable";
+/** `unreachable`: a QEMU is there and does not answer; it is never taken for `stopped`. The others are QEMU's own words, see `RunState` of its documentation. */
+export type { DomainState } from "./model/run-state.ts";
+import type { DomainState } from "./model/run-state.ts";
 
 /** One wanted change of allocation. */
 export type Change =

@@ -7,6 +7,7 @@ import { readBalloonTarget } from "./facts/balloon-target.ts";
 import { type Asked, readNotes } from "./facts/notes.ts";
 import { type Live, readLive } from "./live.ts";
 import type { Identity } from "./machine/identity.ts";
+import { domainStateOf } from "./model/run-state.ts";
 import type { Place } from "./machine/place.ts";
 import type { Facts } from "./resource.ts";
 
@@ -21,7 +22,7 @@ export async function factsOf(place: Place, stored: Stored | null, session: Sess
   const live = await readLive(session, machine.pid);
   const [noted, host] = await Promise.all([readNotes(statePaths(place.folders, machine.known.key), machine.process, live, machine.known.folder), hostFacts()]);
   const asked = await confirmed(noted, live, session);
-  return { config: stored?.config ?? null, live, asked, state: live.running ? "running" : "paused", ...host };
+  return { config: stored?.config ?? null, live, asked, state: domainStateOf(live.status), ...host };
 }
 
 /** A target that the guest has not reached is read from the device: the one that was noted may be void, or have never been set. */

@@ -2,6 +2,7 @@ import type { StepRecord } from "./apply.ts";
 import { askedAfter } from "./asked-after.ts";
 import type { Change, Outcome, Report, Value } from "./change.ts";
 import { DiedError } from "./errors.ts";
+import { domainStateOf } from "./model/run-state.ts";
 import { type PlannedChange, plan } from "./plan.ts";
 import type { Ending } from "./report.ts";
 import type { Facts, LiveFacts } from "./resource.ts";
@@ -57,7 +58,7 @@ function takingBack({ change, static: fixed, dynamic: live }: PlannedChange, rec
 function wouldBeRefused(change: Change, legs: Legs, { name, facts, records, after, plan: { text }, config }: Ending): boolean {
   const asked = facts.live === null ? facts.asked : askedAfter(facts as LiveFacts, records);
   const { why: _, ...known } = facts;
-  const state = after.live === null ? "unreachable" : after.live.running ? "running" : "paused";
+  const state = after.live === null ? "unreachable" : domainStateOf(after.live.status);
   const now: Facts = { ...known, config: after.config, live: after.live, asked, ...(legs.dynamic ? { state } : {}) };
   const stored = config === null ? null : { path: config.path, text: text ?? config.before };
   return plan({ name, changes: [change], scope: legs.static ? "static" : "dynamic", force: false, facts: now, stored }).refusals.length > 0;

@@ -19,7 +19,9 @@ import type { Place } from "./machine/place.ts";
 import { whyStopped } from "./pulse.ts";
 import type { Facts } from "./resource.ts";
 import type { Stored } from "../config/store.ts";
+import { remarkOn } from "./model/run-state.ts";
 import { unresolved } from "./unresolved.ts";
+import { shellWord } from "./wording.ts";
 
 /** Options of everything that only looks. `timeout` is for reaching the monitor, in milliseconds. */
 export interface ReadOptions {
@@ -40,10 +42,12 @@ export interface DomainInfo {
   readonly name: string;
   /** `damaged`, `unsafe`: nothing can be said of it, since its config can't be read, or is not to be trusted. */
   readonly state: DomainState | "damaged" | "unsafe";
+  /** QEMU's own word for the state of its machine, as `prelaunch`; absent where no QEMU answers. */
+  readonly status?: string;
   /** Known by its monitor only, without a config. */
   readonly transient: boolean;
   readonly pid?: number;
-  /** Why it is unreachable, or its config can't be read. */
+  /** Why it is unreachable, or its config can't be read; of a machine that neither runs nor is simply paused, what it does and what leads on. */
   readonly reason?: string;
   readonly emulator?: string;
   /** QEMU's version, as `10.0.13`. */
@@ -111,14 +115,16 @@ export async function inspectDomain(place: Place, options: ReadOptions = {}): Pr
   const { stored, machine, books, facts } = await readBoth(place, options);
   const { live } = facts;
   const pid = live?.pid ?? machine?.pid ?? null;
+  const why = facts.why ?? (live === null ? null : remarkOn(live.status, shellWord(place.name)));
   const interrupted = await interruptionOf(place, books, facts, stored);
   const ended = machine === null && place.config !== null ? await endOf(books) : null;
   return {
     name: place.name,
     state: facts.state,
+    ...(live === null ? {} : { status: live.status }),
     transient: stored === null,
     ...(pid === null ? {} : { pid, uptime: await uptimeOf(pid) }),
-    ...(facts.why === undefined ? {} : { reason: facts.why }),
+    ...(why === null ? {} : { reason: why }),
     ...(interrupted === null ? {} : { interrupted }),
     ...(ended === null ? {} : { ended }),
     ...(stored === null ? {} : { emulator: stored.config.emulator, config: ofConfig(stored.config), configPath: stored.path }),

@@ -1,6 +1,7 @@
 import { formatSize } from "../config/size.ts";
 import type { GuestNeed } from "./facts/guest-need.ts";
 import { memoryNow } from "./live-memory.ts";
+import { runStateOf } from "./model/run-state.ts";
 import { type LiveFacts, type Reason, when } from "./resource.ts";
 
 const MIB = 2 ** 20;
@@ -30,14 +31,14 @@ export function leastFor(uses: number): number {
 }
 
 /** Why a balloon of this size could kill the guest. `need` is what it has said when it was asked for this change; nothing is known to be wrong before it was. */
-export function needReasons(size: number, { need, live: { memory } }: LiveFacts): readonly Reason[] {
+export function needReasons(size: number, { need, live: { memory, status } }: LiveFacts): readonly Reason[] {
   if (need === undefined) return [];
-  if ("uses" in need) return tooNear(size, need);
+  if ("uses" in need) return tooNear(size, need, runStateOf(status).is);
   const floor = Math.max(memory.size * UNKNOWN_SHARE, Math.min(memory.size, LEAST_UNKNOWN));
-  return SILENT[need.silent](size, floor);
+  return SILENT[need.silent](size, floor, runStateOf(status).is);
 }
 
-function tooNear(size: number, { uses, frozen }: Extract<GuestNeed, { uses: number }>): readonly Reason[] {
+function tooNear(size: number, { uses, frozen }: Extract<GuestNeed, { uses: number }>, state: string): readonly Reason[] {
   const least = leastFor(uses);
   if (size >= least) return [];
   const used = formatSize(Math.ceil(uses / MIB) * MIB);
@@ -45,7 +46,7 @@ function tooNear(size: number, { uses, frozen }: Extract<GuestNeed, { uses: numb
   const asked = formatSize(size);
   if (frozen === true) {
     return [{
-      reason: `memory ${asked} is below the ${formatSize(least)} that the guest may need: it is paused, and can't be asked what it uses now`,
+      reason: `memory ${asked} is below the ${formatSize(least)} that the guest may need: it ${state}, and can't be asked what it uses now`,
       instead: `resume it first, so that it can be asked, or at least ${enough}, or --force`,
     }];
   }
@@ -55,7 +56,7 @@ function tooNear(size: number, { uses, frozen }: Extract<GuestNeed, { uses: numb
   return [{ reason, instead: `at least ${enough}, or --force` }];
 }
 
-const SILENT: Readonly<Record<Extract<GuestNeed, { silent: unknown }>["silent"], (size: number, floor: number) => readonly Reason[]>> = {
+const SILENT: Readonly<Record<Extract<GuestNeed, { silent: unknown }>["silent"], (size: number, floor: number, state: string) => readonly Reason[]>> = {
   "no-driver": (size, floor) => when(size < floor, () => ({
     reason: `the guest's balloon driver is not up, so the guest can't say how much memory it uses, and ${formatSize(size)} could kill it as soon as the driver is`,
     instead: `at least ${formatSize(Math.ceil(floor / MIB) * MIB)}, or again when the guest has booted, or --force`,
@@ -64,8 +65,8 @@ const SILENT: Readonly<Record<Extract<GuestNeed, { silent: unknown }>["silent"],
     reason: `the guest does not say how much memory it uses, though it was asked just now, and ${formatSize(size)} could kill it`,
     instead: "ask again when it answers, or --force",
   }],
-  frozen: (size) => [{
-    reason: `the guest is paused and has never said how much memory it uses, so ${formatSize(size)} could kill it`,
+  frozen: (size, _floor, state) => [{
+    reason: `the guest ${state} and has never said how much memory it uses, so ${formatSize(size)} could kill it`,
     instead: "resume it first, so that it can be asked, or --force",
   }],
 };

@@ -3,11 +3,13 @@ import { type Edit, editJson } from "../config/edit.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../config/launch.ts";
 import { UsageError } from "../errors.ts";
 import type { Change, Refusal, Scope, Value } from "./change.ts";
+import { runStateOf } from "./model/run-state.ts";
 import type { Facts, LiveFacts, Reason } from "./resource.ts";
 import { kindOf, nameOf } from "./resources.ts";
 import { type Legs, legsOf } from "./scope.ts";
 import type { Step } from "./step.ts";
 import { indices } from "./vcpus.ts";
+import { shellWord } from "./wording.ts";
 
 /** What one change means for one half. */
 export interface PlannedLeg {
@@ -145,8 +147,8 @@ function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LiveP
   const refusals = changes.flatMap((change, position) =>
     legs[position]?.needed ? refuse("dynamic", kindOf(change).liveReasons(change, facts, { name, force })) : [],
   );
-  const needed = legs.some((leg) => leg.needed);
-  const all = [...(needed ? busy(facts) : []), ...refusals];
+  const needed = changes.filter((_, position) => legs[position]?.needed);
+  const all = [...(needed.length > 0 ? busy(facts) : []), ...outOfReach(needed, facts, name), ...refusals];
   const steps = all.length > 0 ? [] : changes.flatMap((change, position) =>
     legs[position]?.needed ? kindOf(change).steps(change, facts).map((step) => ({ step, change: position })) : [],
   );
@@ -162,6 +164,13 @@ function comingVcpus(changes: readonly Change[], facts: LiveFacts): ReadonlySet<
 function busy({ live }: LiveFacts): readonly Refusal[] {
   if (live.migration === null) return [];
   return [{ leg: "dynamic", reason: `a migration is under way (${live.migration})`, instead: "wait for its end, or migrate_cancel" }];
+}
+
+/** A guest that has powered off or crashed, or is elsewhere, does nothing more of what it is asked; its threads can still be pinned. */
+function outOfReach(needed: readonly Change[], { live: { status } }: LiveFacts, name: string): readonly Refusal[] {
+  const { canWait, is, next } = runStateOf(status);
+  if (canWait || needed.every(({ resource }) => resource === "vcpu-pin")) return [];
+  return [{ leg: "dynamic", reason: `the guest ${is}, so nothing can be changed with it`, instead: next(shellWord(name)) }];
 }
 
 /** What only asks the guest comes last, so that its waits run side by side; vCPUs are there before they are pinned. */

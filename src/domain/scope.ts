@@ -1,4 +1,5 @@
 import type { DomainState, Refusal, Scope } from "./change.ts";
+import { isThere } from "./model/run-state.ts";
 import { formatReason, shellWord } from "./wording.ts";
 
 /** Which halves a change touches. */
@@ -29,7 +30,7 @@ export function legsOf(scope: Scope, facts: ScopeFacts): Legs {
 /** Why one side can't be made equal the other: there is only one. */
 export function missingSides({ name, state, why, transient }: ScopeFacts): readonly Refusal[] {
   const config: readonly Refusal[] = transient ? [{ leg: "static", reason: "a transient machine has no config", instead: "`qmpctl define` it first" }] : [];
-  if (state === "running" || state === "paused") return config;
+  if (isThere(state)) return config;
   const live: Refusal =
     state === "stopped"
       ? { leg: "dynamic", reason: formatReason("the machine is not running", why), instead: `qmpctl start ${shellWord(name)}` }
@@ -38,7 +39,7 @@ export function missingSides({ name, state, why, transient }: ScopeFacts): reado
 }
 
 function refuseLive(dynamic: boolean, scope: Scope, { name, state, why, transient }: ScopeFacts): readonly Refusal[] {
-  if (!dynamic || state === "running" || state === "paused") return [];
+  if (!dynamic || isThere(state)) return [];
   if (state === "stopped") {
     const instead = scope === "both" ? "--static alone changes what the next start uses" : `qmpctl start ${shellWord(name)}, or --static`;
     return [{ leg: "dynamic", reason: formatReason("the machine is not running", why), instead }];

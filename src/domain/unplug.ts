@@ -2,6 +2,7 @@ import { CommandError, TimeoutError } from "../qmp/errors.ts";
 import type { Session } from "../qmp/session.ts";
 import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
 import type { Live } from "./live.ts";
+import { runStateOf } from "./model/run-state.ts";
 import { settle } from "./settle.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step, StepEnd, UnplugStep, Work } from "./step.ts";
@@ -89,7 +90,7 @@ function end(step: UnplugStep, stuck: readonly number[], refusals: GuestRefusals
   if (stuck.length === 0) return { outcome: "done" };
   const refused = stuck.filter((vcpu) => refusals.has(vcpu));
   if (refused.length > 0) throw refusals.error(refused);
-  const why = work.live.running ? "the guest has not let go of it yet" : "the guest is paused, and lets go of it when it runs again";
+  const why = work.live.running ? "the guest has not let go of it yet" : `the guest ${runStateOf(work.live.status).is}, and lets go of it when it runs again`;
   return { outcome: "pending", reason: `unplug of vCPU ${stuck.join(", ")} is accepted; ${why} (${formatVcpus(step.from - (leaving(step).length - stuck.length))} now)` };
 }
 

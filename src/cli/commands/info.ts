@@ -24,7 +24,7 @@ function show(info: DomainInfo, io: Io): string {
   const paint = painter(io.stdout, io.env);
   const facts: Cell[][] = [
     ["name", info.name],
-    ["state", { text: info.state, style: stateStyles[info.state] }],
+    ["state", { text: info.status === undefined || info.status === info.state ? info.state : `${info.state} (${info.status})`, style: stateStyles[info.state] }],
   ];
   if (info.reason !== undefined) facts.push(["why", info.reason]);
   if (info.interrupted !== undefined) facts.push(["resolve", `${info.interrupted}: ${commandLine("recover", info.name)} --finish, or --undo, or --forget`]);

@@ -4,7 +4,11 @@ import { type Cell, flow, painter, type Style, showSize, table, toJson } from ".
 import type { Call, Io, Verb } from "../verb.ts";
 
 /** How a state is drawn on a terminal. */
-export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = { running: "green", paused: "yellow", stopped: "dim", unreachable: "red", damaged: "red", unsafe: "red" };
+export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = {
+  ...{ running: "green", paused: "yellow", stopped: "dim", unreachable: "red", damaged: "red", unsafe: "red" },
+  ...{ suspended: "yellow", shutdown: "yellow", "guest-panicked": "red", "internal-error": "red", "io-error": "red", watchdog: "red", debug: "yellow", inmigrate: "yellow", postmigrate: "yellow" },
+  ...{ "finish-migrate": "yellow", "save-vm": "yellow", "restore-vm": "yellow", colo: "yellow", preconfig: "yellow" },
+};
 
 export const verb: Verb = {
   usage: ["list"],

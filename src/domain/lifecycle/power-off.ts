@@ -5,6 +5,7 @@ import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import type { Deadline } from "../model/deadline.ts";
 import { causeOf } from "./ended.ts";
+import { refused } from "./power.ts";
 import type { StopOptions } from "./stop.ts";
 import { shellWord } from "../wording.ts";
 
@@ -27,6 +28,7 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
   }
   // With -no-shutdown QEMU stays when the guest has powered off.
   if (status === "shutdown") return await quitNow(monitor, machine, "the guest had powered off");
+  if (status !== "running") throw refused(place.name, status, "and can't shut down so");
   using events = monitor.session.events(["SHUTDOWN"]);
   const ending = firstShutdown(events);
   while (deadline.left() > 0) {
@@ -35,6 +37,9 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
     if (reason === undefined) continue;
     return await finish(monitor, machine, reason === null ? "the guest powered off" : reason.startsWith("guest-shutdown") || reason === "" ? "the guest powered off" : causeOf(reason));
   }
+  // It may have stopped meanwhile: then the button is not what failed.
+  const { status: now } = await monitor.session.execute("query-status", undefined, { timeout: END, signal: options.signal });
+  if (now !== "running") throw refused(place.name, now, "and has not shut down");
   throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${deadline.timeout} ms; it may ignore the power button, and \`qmpctl destroy ${shellWord(place.name)}\` ends it all the same`);
 }
 

@@ -1,35 +1,91 @@
 import { QmpctlError } from "../../errors.ts";
-import { notRunning } from "../errors.ts";
+import { CommandError } from "../../qmp/errors.ts";
+import { notRunning, StateError } from "../errors.ts";
 import type { ReadOptions } from "../inspect.ts";
 import { lockMachine } from "../machine/lock.ts";
-import { openMonitor } from "../machine/monitor.ts";
+import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
+import { deadlineIn } from "../model/deadline.ts";
+import { domainStateOf, runStateOf } from "../model/run-state.ts";
+import { settle } from "../settle.ts";
 import { refuseUnresolved } from "../unresolved.ts";
+import { shellWord } from "../wording.ts";
 
-/** Freezes the guest (`stop`), and reads back that it is. Frozen already counts as done. */
+/** How long QEMU may take to show the state that it was told to be in, in milliseconds. */
+const SHOWN = 5000;
+
+/** Freezes the guest (`stop`), and reads back that it is. Frozen already counts as done. @throws StateError in a state that is no pause */
 export function suspendMachine(place: Place, options: ReadOptions): Promise<void> {
-  return command(place, options, "stop", (running) => !running);
+  return command(place, options, async (monitor, status) => {
+    if (!["running", "paused", "prelaunch"].includes(status)) throw refused(place.name, status, "so there is nothing to suspend");
+    // Each may be sent twice, and a QEMU that dies of it is told as dead.
+    await monitor.ask((session) => session.execute("stop"));
+    await mustShow(place.name, monitor, "stop", (now) => now !== "running");
+  });
 }
 
-/** Lets a frozen guest go on (`cont`), and reads back that it does. */
+/** Lets a frozen guest go on, or wakes up one that sleeps, and reads back that it runs. @throws StateError in a state that neither ends */
 export function resumeMachine(place: Place, options: ReadOptions): Promise<void> {
-  return command(place, options, "cont", (running) => running);
+  return command(place, options, (monitor, status) => resume(place.name, monitor, status));
 }
 
-/** Resets the machine, as its reset button would: the same QEMU goes on, with what it was given. */
+async function resume(name: string, monitor: Monitor, status: string): Promise<void> {
+  const { resumes } = runStateOf(status);
+  if (resumes === null) throw refused(name, status, "so it can't be resumed");
+  if (resumes === "cont") await monitor.ask((session) => session.execute("cont"));
+  // A guest that slept when it was paused sleeps again after `cont` (10.0, 11.1).
+  const now = resumes === "cont" ? await statusOf(monitor) : status;
+  if (now === "suspended") await monitor.ask(wakeUp);
+  await mustShow(name, monitor, now === "suspended" ? "system_wakeup" : "cont", (seen) => seen === "running");
+}
+
+/** A second one, after a connection that broke, may find it awake. */
+async function wakeUp(session: Monitor["session"]): Promise<void> {
+  await session.execute("system_wakeup").catch(async (error: unknown) => {
+    if (!(error instanceof CommandError) || !(await session.execute("query-status")).running) throw error;
+  });
+}
+
+/**
+ * Resets the machine, as its reset button would: the same QEMU goes on, with what it was given. One that has powered off, crashed or slept boots again; one that was paused stays so.
+ *
+ * @throws StateError while it is set up, migrated or saved
+ */
 export function resetMachine(place: Place, options: ReadOptions): Promise<void> {
-  return command(place, options, "system_reset", () => true);
+  return command(place, options, async (monitor, status) => {
+    const state = runStateOf(status);
+    if (state.resumes === null && !state.resetStops) throw refused(place.name, status, "so it can't be reset");
+    // A QEMU that dies of it (7.2 under TCG can, after an unplug) is told as dead.
+    await monitor.ask((session) => session.execute("system_reset"));
+    if (!state.resetStops) return void (await statusOf(monitor));
+    await mustShow(place.name, monitor, "system_reset", (now) => now === "prelaunch" || now === "paused" || now === "running");
+    await resume(place.name, monitor, await statusOf(monitor));
+  });
 }
 
-async function command(place: Place, options: ReadOptions, name: "stop" | "cont" | "system_reset", reached: (running: boolean) => boolean): Promise<void> {
+async function command(place: Place, options: ReadOptions, act: (monitor: Monitor, status: string) => Promise<void>): Promise<void> {
   await using held = await lockMachine(place, options);
   // One whose start was interrupted would run without its pins and its memory target.
   await refuseUnresolved(place, held);
   const { machine, hindrance } = held;
   if (machine === null) throw notRunning(place.name, hindrance);
   await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, options.timeout ?? place.timeout), signal: options.signal, heldTimeout: options.timeout });
-  // Each may be sent twice, and a QEMU that dies of it (7.2 under TCG can, at a reset after an unplug) is told as dead.
-  await monitor.ask((session) => session.execute(name));
-  const { status, running } = await monitor.ask((session) => session.execute("query-status"));
-  if (!reached(running)) throw new QmpctlError("command", `${place.name}: QEMU took ${name}, and the machine is ${status}`);
+  await act(monitor, await statusOf(monitor));
+}
+
+async function statusOf(monitor: Monitor): Promise<string> {
+  return (await monitor.ask((session) => session.execute("query-status"))).status;
+}
+
+/** A reset, and a wake-up, are done a moment after QEMU has taken them. */
+async function mustShow(name: string, monitor: Monitor, sent: string, reached: (status: string) => boolean): Promise<void> {
+  const look = async (session: Monitor["session"]): Promise<string> => (await session.execute("query-status")).status;
+  const { seen, done } = await settle(monitor, { hints: ["RESET", "WAKEUP", "RESUME", "STOP"], look, done: reached }, deadlineIn(SHOWN));
+  if (!done) throw new QmpctlError("command", `${name}: QEMU took ${sent}, and the guest ${runStateOf(seen).is}; ${runStateOf(seen).next(shellWord(name))}`);
+}
+
+/** What a state does not allow, and what leads on from it. */
+export function refused(name: string, status: string, what: string): StateError {
+  const { is, next } = runStateOf(status);
+  return new StateError(`${name}: the guest ${is}, ${what}; ${next(shellWord(name))}`, domainStateOf(status));
 }

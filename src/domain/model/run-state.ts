@@ -1,0 +1,70 @@
+/** What QEMU says a machine does, as far as this table has it; QEMU's qapi/run-state.json, RunState. */
+export interface RunState {
+  /** What that is, for people: `the guest IS`. */
+  readonly is: string;
+  /** How `resume` lets it go on; null where that can't be done, and `next` says what can. */
+  readonly resumes: "cont" | "system_wakeup" | null;
+  /** Whether a guest in it will do later what it is asked now, when the machine goes on; else a change that takes the guest is refused. */
+  readonly canWait: boolean;
+  /** Whether `reset` has to let the machine go afterwards: QEMU leaves it stopped. */
+  readonly resetStops: boolean;
+  /** The command that leads on, by the domain's name as a shell takes it. */
+  readonly next: (name: string) => string;
+}
+
+/** The state of a domain, as its `state` says it: QEMU's own word, but `paused` for what waits for nothing but a resume, and what is no state of a running QEMU. */
+export type DomainState = "running" | "paused" | "stopped" | "unreachable" | "suspended" | "shutdown" | "guest-panicked" | "internal-error" | "io-error" | "watchdog" | "debug" | "inmigrate"
+  | "postmigrate" | "finish-migrate" | "save-vm" | "restore-vm" | "colo" | "preconfig";
+
+const resume = (name: string): string => `qmpctl resume ${name}`;
+const reset = (name: string): string => `qmpctl reset ${name}, or qmpctl destroy ${name}`;
+const wait = (): string => "wait until it is over";
+const FROZEN = { resumes: "cont", canWait: true, resetStops: false, next: resume } as const;
+const OVER = { resumes: null, canWait: false, resetStops: true, next: reset } as const;
+const BUSY = { resumes: null, canWait: false, resetStops: false, next: wait } as const;
+
+const STATES: Readonly<Record<string, RunState>> = {
+  running: { ...FROZEN, is: "runs", next: (name) => `qmpctl info ${name}` },
+  paused: { ...FROZEN, is: "is paused" },
+  prelaunch: { ...FROZEN, is: "is paused" },
+  suspended: { resumes: "system_wakeup", canWait: true, resetStops: true, is: "sleeps (ACPI S3)", next: (name) => `qmpctl resume ${name} wakes it up` },
+  shutdown: { ...OVER, is: "has powered off, and -no-shutdown keeps its QEMU", next: (name) => `qmpctl reset ${name} boots it again, qmpctl shutdown ${name} ends its QEMU` },
+  "guest-panicked": { ...OVER, is: "has panicked", resumes: "cont", next: (name) => `qmpctl reset ${name} boots it again, qmpctl destroy ${name} ends it; qmpctl resume ${name} lets it go on, where it writes a dump` },
+  "internal-error": { ...OVER, is: "was stopped by an error inside QEMU or KVM" },
+  "io-error": { ...FROZEN, is: "was stopped by an I/O error of a disk", next: (name) => `mend what the disk lacks (space, access), then qmpctl resume ${name}` },
+  watchdog: { ...FROZEN, is: "was stopped by its watchdog", resetStops: true, next: (name) => `qmpctl reset ${name} boots it again, qmpctl resume ${name} lets it go on` },
+  debug: { ...FROZEN, is: "was stopped by a debugger", next: (name) => `let it go on in the debugger, or qmpctl resume ${name}` },
+  postmigrate: { ...FROZEN, is: "was migrated to another QEMU", canWait: false, next: (name) => `qmpctl destroy ${name} ends what is left here; qmpctl resume ${name} would run it twice` },
+  inmigrate: { ...BUSY, is: "waits for a migration to come in", next: (name) => `migrate it here, or qmpctl destroy ${name}` },
+  "finish-migrate": { ...BUSY, is: "is stopped by a migration at its end" },
+  "save-vm": { ...BUSY, is: "is being saved" },
+  "restore-vm": { ...BUSY, is: "is being restored from a snapshot" },
+  colo: { ...BUSY, is: "is held by COLO" },
+  preconfig: { ...BUSY, is: "is not set up yet (--preconfig)", next: (name) => `qmpctl qmp ${name} x-exit-preconfig` },
+};
+
+/** What a state of QEMU's means. One that a newer QEMU has is taken for a pause. */
+export function runStateOf(status: string): RunState {
+  return Object.hasOwn(STATES, status) ? (STATES[status] ?? unknown(status)) : unknown(status);
+}
+
+function unknown(status: string): RunState {
+  return { ...FROZEN, is: `is in a state that qmpctl does not know (${status})` };
+}
+
+/** The state of a domain whose QEMU says this. */
+export function domainStateOf(status: string): DomainState {
+  return Object.hasOwn(STATES, status) && status !== "prelaunch" ? (status as DomainState) : "paused";
+}
+
+/** Whether a domain in this state has a QEMU that answers. */
+export function isThere(state: DomainState): boolean {
+  return state !== "stopped" && state !== "unreachable";
+}
+
+/** What there is to say of a machine that is not simply running or paused; null of those. */
+export function remarkOn(status: string, name: string): string | null {
+  if (["running", "paused", "prelaunch"].includes(status)) return null;
+  const { is, next } = runStateOf(status);
+  return `the guest ${is}; ${next(name)}`;
+}
