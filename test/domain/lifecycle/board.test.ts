@@ -1,0 +1,49 @@
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { defineFrom, refusedSections } from "../../../src/domain/lifecycle/board.ts";
+import { ownFolder } from "../../config/folder.ts";
+
+// What real emulators say of their boards is in test/qemu/corpus.test.ts.
+
+/** A program that takes note that it was run, and ends as a QEMU does that can't start. */
+async function emulator(): Promise<{ readonly path: string; readonly folder: string; readonly ran: string }> {
+  const folder = await ownFolder();
+  const path = join(folder, "qemu-system-aarch64");
+  await writeFile(path, `#!/bin/sh\necho "$@" > ${folder}/ran\necho "qemu-system-aarch64: unsupported machine type" >&2\necho "Use -machine help" >&2\nexit 1\n`);
+  await chmod(path, 0o755);
+  return { path, folder, ran: join(folder, "ran") };
+}
+
+describe("what is left to the board", () => {
+  test("is asked of the emulator, without anything else of the command line", async () => {
+    const { readFile } = await import("node:fs/promises");
+    const { path, ran } = await emulator();
+    await expect(defineFrom([path, "-name", "a", "-M", "virt,gic-version=3", "-m", "1G", "-drive", "file=/x"], {})).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringMatching(/^command line: it leaves its memory \(-m\) or its vCPUs \(-smp\) to virt, which could not be asked what it has: .*unsupported machine type \/ Use -machine help$/) as string,
+      expected: "-m SIZE and -smp N on the command line",
+    });
+    expect(await readFile(ran, "utf8")).toMatch(/^-machine type=virt,accel=tcg:kvm -nodefaults -no-user-config -display none -S /);
+  });
+
+  test("is not asked where the command line says all, starts no machine, or the board is a PC", async () => {
+    const { readFile } = await import("node:fs/promises");
+    const { path, ran } = await emulator();
+    const words = [path, "-name", "a", "-M", "virt"];
+    expect((await defineFrom([...words, "-m", "1G", "-smp", "2"], {})).config).toMatchObject({ memory: { max: 2 ** 30 }, vcpus: { max: 2 } });
+    await expect(defineFrom([...words, "-device", "help"], {})).rejects.toMatchObject({ code: "usage", message: expect.stringContaining("QEMU prints and ends") as string });
+    expect((await defineFrom(["/no/such/qemu-system-x86_64", "-name", "a"], {})).config).toMatchObject({ memory: { max: 128 * 2 ** 20 }, vcpus: { max: 1 } });
+    await expect(readFile(ran)).rejects.toThrow("ENOENT");
+  });
+
+  test("can't be asked of an emulator that is not there", async () => {
+    await expect(defineFrom(["/no/such/qemu-system-riscv64", "-name", "a"], {})).rejects.toMatchObject({ code: "usage", message: expect.stringContaining("to the machine, which could not be asked what it has: /no/such/qemu-system-riscv64: there is no such program") as string });
+  });
+});
+
+test("files of -readconfig are looked into from the folder that they are meant from; what is not there is not", async () => {
+  const folder = await ownFolder();
+  await writeFile(join(folder, "own.cfg"), "[memory]\nsize = 1\n");
+  expect(await refusedSections(["-readconfig", "own.cfg", "-readconfig", "none.cfg", "-append", "-readconfig"], folder)).toEqual([`${folder}/own.cfg: its section [memory] is the key "memory", as -m`]);
+});
