@@ -18,7 +18,6 @@ export async function adviceOn(error: unknown, { verb, domain }: { readonly verb
   if (isErrorCode(error, "usage") && domain !== undefined && /^(\[[\da-f:]+\]|[\w.-]+):\d+$/i.test(domain)) return `a monitor's address is written tcp:${domain}, or tls:${domain}`;
   // QEMU's words for a guest that has not set ACPI up.
   if (error instanceof Error && /unplug request for not supported device/.test(error.message)) return "the guest is still booting, or its firmware can't do it: try again when it is up";
-  if (isErrorCode(error, "locked")) return "try again when it is done";
   return undefined;
 }
 

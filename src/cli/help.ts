@@ -80,7 +80,7 @@ export function overview(verbs: readonly (readonly [string, Verb])[], width: num
   });
   const codes = exitCodes.map(([code, meaning]) => [`  ${code}`, meaning]);
   const prose = [
-    "DOMAIN is a name, the path of a launch config, or the address of a monitor (unix:/run/x.sock, tcp:127.0.0.1:4444, tls:HOST:PORT?ca=FILE, 'exec:ssh HOST socat - UNIX-CONNECT:/run/x.sock'). SIZE has a unit (300M, 2GiB; binary), TIME may have one (30s, 500ms, 2m; else seconds).",
+    "DOMAIN is a name, the path of a launch config, or the address of a monitor (unix:/run/x.sock, tcp:127.0.0.1:4444, tls:HOST:PORT?ca=FILE, 'exec:ssh HOST socat - UNIX-CONNECT:/run/x.sock'). SIZE has a unit and is binary (300M, 2GiB, 4096B; not KB, MB, GB, which virsh counts in thousands), TIME may have one (30s, 500ms, 2m; else seconds).",
     "A change is for the running machine, or for the config of a stopped one; --static (the config) and --dynamic (the running machine), alone or together, say it.",
     "Options stand before the verb or after it. Operands can be given by name, as virsh takes them: setmem --domain web1 --size 1G.",
   ];

@@ -72,10 +72,14 @@ function sinkOf(stream: NodeJS.WriteStream): Sink & { written(): Promise<Error |
     },
     isTTY: stream.isTTY === true,
     get columns() {
-      // A terminal that nobody told its size says 0.
-      return stream.isTTY ? stream.columns || 80 : undefined;
+      // A terminal that nobody told its size says 0; whoever started us in it may know.
+      return stream.isTTY ? stream.columns || columnsIn(process.env["COLUMNS"]) || 80 : undefined;
     },
   };
+}
+
+function columnsIn(text = ""): number {
+  return /^[1-9]\d{1,3}$/.test(text) ? Number(text) : 0;
 }
 
 /** Settles when a stream takes more, or never will, or an interrupt means that nothing more is to be written. */

@@ -33,20 +33,20 @@ export interface Pair {
   readonly value: { readonly kind: "plain" | "quoted"; readonly text: string } | { readonly kind: "json"; readonly value: unknown };
 }
 
-/**
- * `key=value` words whose meaning the command's types decide, as `value=300M` or `serial=123`; `undefined` where every QEMU
- * reads them alike, so that it need not be asked. The words were read by `parseQmpArguments` already.
- */
-export function pairsToType(words: readonly string[]): readonly Pair[] | undefined {
-  const pairs = words.map((word): Pair => {
+/** `key=value` words that `parseQmpArguments` has read already, for a reader that knows what the command takes. */
+export function pairsOf(words: readonly string[]): readonly Pair[] {
+  return words.map((word): Pair => {
     const end = word.indexOf("=");
     const [key, text] = [word.slice(0, end), word.slice(end + 1)];
     const value = /^["[{]/.test(text) ? jsonOrText(text) : undefined;
     if (typeof value === "object" && value !== null) return { word, key, value: { kind: "json", value } };
     return { word, key, value: typeof value === "string" && value !== text ? { kind: "quoted", text: value } : { kind: "plain", text } };
   });
-  const depends = pairs.some(({ key, value }) => /(^|\.)\d+(\.|$)/.test(key) || (value.kind === "plain" && /^-?\d|^(true|false|null|on|off)$/.test(value.text)));
-  return depends ? pairs : undefined;
+}
+
+/** Whether only the command's types tell what is meant: `value=300M`, `up=on`, and members of a list by their number. */
+export function needTypes(pairs: readonly Pair[]): boolean {
+  return pairs.some(({ key, value }) => /(^|\.)\d+(\.|$)/.test(key) || (value.kind === "plain" && /^(\d[\d.]*[a-z]+|on|off)$/i.test(value.text)));
 }
 
 function parseObject(text: string): Members {

@@ -47,7 +47,7 @@ describe("for people", () => {
   });
 
   test("an error of the library is its message and no stack", async () => {
-    expect(await play(setmem, failing(new QmpctlError("locked", "web1: locked by process 12")))).toMatchObject({ code: 3, stdout: "", stderr: "qmpctl: web1: locked by process 12; try again when it is done\n" });
+    expect(await play(setmem, failing(new QmpctlError("locked", "web1: locked by process 12")))).toMatchObject({ code: 3, stdout: "", stderr: "qmpctl: web1: locked by process 12\n" });
   });
 
   test("a mistake of ours says so, with the stack", async () => {

@@ -36,7 +36,7 @@ describe("the sources", async () => {
   const texts = new Map(await Promise.all(paths.map(async (path) => [path, await readFile(join(SOURCES, path), "utf8")] as const)));
 
   /** What writes to a terminal, or to a file that is one. */
-  const WAYS_OUT = /\bprocess\s*\??\.?\s*(stdout|stderr)|\bprocess\s*\??\.?\s*\[|\{[^}]*\bstd(out|err)\b[^}]*\} = process\b|\bconsole\b\s*[.[]|Sync\("\/dev\/|open\("\/dev\/|"inherit"|\b(writeSync|writevSync|createWriteStream)\(|from "node:(tty|console)"|\.emitWarning\(/;
+  const WAYS_OUT = /\bprocess\s*\??\.?\s*(stdout|stderr)|\bprocess\s*\??\.?\s*\[|\{[^}]*\bstd(out|err)\b[^}]*\} = process\b|\bconsole\s*(\.\s*(assert|debug|dir\w*|error|group\w*|info|log|table|time\w*|trace|warn|write\w*)\b|\[)|Sync\("\/dev\/|open\("\/dev\/|"inherit"|\b(writeSync|writevSync|createWriteStream)\(|from "node:(tty|console)"|\.emitWarning\(/;
 
   test("nothing but main.ts has a way to stdout and stderr", () => {
     expect([...texts].filter(([path, text]) => path !== "cli/main.ts" && path !== "cli/launcher.ts" && WAYS_OUT.test(text.replace(/^\s*(\/\/|\*|\/\*\*).*$/gm, ""))).map(([path]) => path)).toEqual([]);

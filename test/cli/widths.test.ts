@@ -1,7 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { verbs } from "../../src/cli/command.ts";
 import type { Machine } from "../../src/cli/facade.ts";
 import { ChangeError, RefusedError } from "../../src/domain/errors.ts";
+import { program } from "./program.ts";
 import { play, reportOf, type Stage } from "./scene.ts";
 
 const WHY = "unplug: the guest refused to let go of vCPU 1 (the device is in use by an application, _OST status 128)";
@@ -80,4 +82,13 @@ test.each([40, 60, 80])("what the shell says of itself stays within %i columns",
   for (const topic of [undefined, "help", "events", "hmp", "exit"]) {
     for (const line of describeTopic(topic, schema, columns).split("\n")) if (line.length > columns) expect(line.trim(), line).not.toContain(" ");
   }
+});
+
+test.each([["40", 40], ["0", 80], ["wide", 80]])("a terminal without a size is as wide as COLUMNS=%s says", (value, columns) => {
+  const command = `'${process.execPath}' '${program}' help`;
+  const env = { PATH: process.env["PATH"], TERM: "dumb", SHELL: "/bin/sh", COLUMNS: value, NODE_DISABLE_COMPILE_CACHE: "1" };
+  const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], { env, encoding: "utf8", input: "" });
+  const longest = Math.max(...stdout.split(/\r?\n/).map((line) => line.trimEnd().length));
+  expect(longest).toBeLessThanOrEqual(columns);
+  expect(longest).toBeGreaterThan(columns * 0.9);
 });

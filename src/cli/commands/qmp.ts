@@ -1,8 +1,9 @@
+import { isErrorCode } from "../../errors.ts";
 import { timeoutOf } from "../duration.ts";
 import { waitOption } from "../lifecycle.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";
-import { pairsToType, parseQmpArguments } from "../qmp-arguments.ts";
+import { needTypes, pairsOf, parseQmpArguments } from "../qmp-arguments.ts";
 import type { Sent } from "../shell/conversation.ts";
 import type { Monitor } from "../facade.ts";
 import type { Call, Verb } from "../verb.ts";
@@ -42,22 +43,38 @@ export const verb: Verb = {
   },
 };
 
-async function requestOf(words: readonly string[], args: Arguments): Promise<Sent> {
-  if (args.flag("hmp")) return { kind: "hmp", line: words.join(" ") };
+/** One request, and the same one in the words of its command's types, where it was given in words. */
+interface Request {
+  readonly plain: Sent;
+  readonly typed?: Sent;
+}
+
+async function requestOf(words: readonly string[], args: Arguments): Promise<Request> {
+  if (args.flag("hmp")) return { plain: { kind: "hmp", line: words.join(" ") } };
   const [name = "", ...rest] = words;
   if (name.startsWith("{")) {
     const { parseRequest } = await import("../shell/statement.ts");
-    return { kind: "request", request: parseRequest(words.join(" ")) };
+    return { plain: { kind: "request", request: parseRequest(words.join(" ")) } };
   }
-  const members = parseQmpArguments(rest);
-  const pairs = rest[0]?.trimStart().startsWith("{") === true ? undefined : pairsToType(rest);
-  return { kind: "command", name, ...(pairs === undefined ? { members, pairs: [] } : { members: undefined, pairs }) };
+  const plain: Sent = { kind: "command", name, members: parseQmpArguments(rest) ?? {}, pairs: [] };
+  if (rest.length === 0) return { plain: { ...plain, members: undefined } };
+  if (rest[0]?.trimStart().startsWith("{") === true) return { plain };
+  const pairs = pairsOf(rest);
+  const typed: Sent = { kind: "command", name, members: undefined, pairs };
+  return needTypes(pairs) ? { plain: typed } : { plain, typed };
 }
 
-/** What QEMU returns, as in the shell: values are typed by its schema where that matters, and a slip gets a guess. */
-async function answerTo(request: Sent, { args, io }: Call, monitor: Monitor): Promise<unknown> {
+/** What QEMU returns. Its schema is asked where the types matter: it is large, and most commands are right without. */
+async function answerTo({ plain, typed }: Request, { args, io }: Call, monitor: Monitor): Promise<unknown> {
   const { Conversation } = await import("../shell/conversation.ts");
-  return new Conversation(monitor, timeoutOf(args)).send(request, io.signal);
+  const conversation = new Conversation(monitor, timeoutOf(args));
+  try {
+    return await conversation.send(plain, io.signal);
+  } catch (error) {
+    // Nothing was done: QEMU looks at the types first.
+    if (typed === undefined || !isErrorCode(error, "command") || !/Invalid parameter type for /.test(error.message)) throw error;
+    return conversation.send(typed, io.signal);
+  }
 }
 
 function monitorOf(args: Arguments): "control" | "watch" | "any" {
