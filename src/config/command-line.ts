@@ -65,7 +65,11 @@ export interface BoardQuestion {
   readonly emulator: string;
   /** Undefined where it is left to the emulator as well. */
   readonly machine: string | undefined;
+  /** What it is booted from, in words: some boards are not set up without. */
+  readonly boot: readonly string[];
 }
+
+const BOOT: ReadonlySet<string> = new Set(["kernel", "bios", "pflash", "dtb", "initrd"]);
 
 /** What has to be asked of the emulator before a command line can be read; undefined where it says all. */
 export function boardOf(argv: readonly string[]): BoardQuestion | undefined {
@@ -73,7 +77,7 @@ export function boardOf(argv: readonly string[]): BoardQuestion | undefined {
   const options = splitOptions(words);
   const taken = takeOut(options);
   const isSaid = countsOf(taken.smp) !== undefined && (ramOf(taken.memory) ?? backendSize(options)) !== undefined;
-  return isSaid || isPc(emulator) ? undefined : { emulator, machine: machineTypeOf(options) };
+  return isSaid || isPc(emulator) ? undefined : { emulator, machine: machineTypeOf(options), boot: options.filter(({ name }) => BOOT.has(name)).flatMap((option) => option.words) };
 }
 
 function isPc(emulator: string): boolean {

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { spawnMonitored, type ChildExit } from "../wire/child.ts";
+import { isErrorCode } from "../errors.ts";
 import { GreetingError } from "./errors.ts";
 import { open, type ConnectOptions, type Session } from "./session.ts";
 
@@ -39,7 +40,9 @@ export async function spawnQemu(emulator: string, options: readonly string[], co
     const { code, signal, lastWords } = await child.end();
     // One that ended as we asked it to did start, whatever it warned of.
     const failed = code !== 0 && signal !== "SIGTERM" && signal !== "SIGKILL";
-    if (!failed || lastWords === "" || !(cause instanceof GreetingError)) throw cause;
+    // One that can't set its machine up has greeted by then, and answers nothing.
+    const isEnd = cause instanceof GreetingError || isErrorCode(cause, "closed") || isErrorCode(cause, "negotiation");
+    if (!failed || lastWords === "" || !isEnd) throw cause;
     throw new GreetingError(emulator, `it did not start: ${lastWords}`, { cause });
   }
 }

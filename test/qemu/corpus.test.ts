@@ -49,6 +49,11 @@ for (const emulator of emulators) {
       expect(other).toEqual(one);
     });
 
+    if (called === "qemu-system-aarch64") test("a board that can't be asked is told in QEMU's own words", async () => {
+      const words = [called, "-name", "camera", "-M", "canon-a1100"];
+      await expect(defineFrom(words, {})).rejects.toMatchObject({ code: "usage", message: expect.stringContaining("Couldn't find rom image 'canon-a1100-rom1.bin'") as string });
+    });
+
     const asked = SAMPLES.filter((sample) => sample.board !== undefined && sample.script.includes(`${called} `));
     if (binary === called) test.each(asked)("$name has what its emulator says of its board", async (sample) => {
       expect((await defineFrom(wordsOf(sample).argv, {})).text).toBe(sample.json);

@@ -30,19 +30,28 @@ export async function refusedSections(args: readonly string[], folder: string = 
   return found.flat();
 }
 
-/** Starts the board without anything that the command line gives it, stopped, and looks: nothing of it runs, and no file is opened for it. */
-async function askBoard({ emulator, machine }: BoardQuestion): Promise<BoardDefaults> {
+/** First without anything that the command line gives the board, then with what it is booted from. */
+async function askBoard({ emulator, machine, boot }: BoardQuestion): Promise<BoardDefaults> {
   const program = findProgram(emulator);
   if ("why" in program) throw unknown(machine, `${emulator}: ${program.why}`);
   const type = machine === undefined ? "" : `type=${escapeCommas(machine)},`;
-  const { spawnQemu } = await import("../../qmp/spawn.ts");
+  const words = ["-machine", `${type}accel=tcg:kvm`, "-nodefaults", "-no-user-config", "-display", "none", "-S"];
   try {
-    await using qemu = await spawnQemu(program.path, ["-machine", `${type}accel=tcg:kvm`, "-nodefaults", "-no-user-config", "-display", "none", "-S"], { timeout: TIMEOUT });
-    const [memory, vcpus] = await Promise.all([qemu.session.execute("query-memory-size-summary"), qemu.session.execute("query-cpus-fast")]);
-    return { memory: memory["base-memory"], vcpus: vcpus.length };
+    return await look(program.path, words).catch((error: unknown) => {
+      if (boot.length === 0) throw error;
+      return look(program.path, [...words, ...boot]);
+    });
   } catch (error) {
     throw unknown(machine, messageOf(error).replaceAll(/\s*\n\s*/g, " / "), error);
   }
+}
+
+/** Starts a QEMU, stopped, and looks what it has: nothing of it runs. */
+async function look(program: string, words: readonly string[]): Promise<BoardDefaults> {
+  const { spawnQemu } = await import("../../qmp/spawn.ts");
+  await using qemu = await spawnQemu(program, words, { timeout: TIMEOUT });
+  const [memory, vcpus] = await Promise.all([qemu.session.execute("query-memory-size-summary"), qemu.session.execute("query-cpus-fast")]);
+  return { memory: memory["base-memory"], vcpus: vcpus.length };
 }
 
 function unknown(machine: string | undefined, why: string, cause?: unknown): UsageError {

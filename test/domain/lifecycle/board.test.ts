@@ -1,4 +1,4 @@
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { defineFrom, refusedSections } from "../../../src/domain/lifecycle/board.ts";
@@ -10,14 +10,13 @@ import { ownFolder } from "../../config/folder.ts";
 async function emulator(): Promise<{ readonly path: string; readonly folder: string; readonly ran: string }> {
   const folder = await ownFolder();
   const path = join(folder, "qemu-system-aarch64");
-  await writeFile(path, `#!/bin/sh\necho "$@" > ${folder}/ran\necho "qemu-system-aarch64: unsupported machine type" >&2\necho "Use -machine help" >&2\nexit 1\n`);
+  await writeFile(path, `#!/bin/sh\necho "$@" >> ${folder}/ran\necho "qemu-system-aarch64: unsupported machine type" >&2\necho "Use -machine help" >&2\nexit 1\n`);
   await chmod(path, 0o755);
   return { path, folder, ran: join(folder, "ran") };
 }
 
 describe("what is left to the board", () => {
   test("is asked of the emulator, without anything else of the command line", async () => {
-    const { readFile } = await import("node:fs/promises");
     const { path, ran } = await emulator();
     await expect(defineFrom([path, "-name", "a", "-M", "virt,gic-version=3", "-m", "1G", "-drive", "file=/x"], {})).rejects.toMatchObject({
       code: "usage",
@@ -27,8 +26,17 @@ describe("what is left to the board", () => {
     expect(await readFile(ran, "utf8")).toMatch(/^-machine type=virt,accel=tcg:kvm -nodefaults -no-user-config -display none -S /);
   });
 
+  test("is asked again with what the board is booted from, where that is on the command line", async () => {
+    const { path, ran } = await emulator();
+    await expect(defineFrom([path, "-name", "a", "-M", "cheetah", "-m", "1G", "-kernel", "/k", "-append", "x"], {})).rejects.toMatchObject({ code: "usage" });
+    expect((await readFile(ran, "utf8")).split("\n").map((line) => line.replace(/ -(chardev|add-fd|qmp|mon) .*$/, ""))).toEqual([
+      "-machine type=cheetah,accel=tcg:kvm -nodefaults -no-user-config -display none -S",
+      "-machine type=cheetah,accel=tcg:kvm -nodefaults -no-user-config -display none -S -kernel /k",
+      "",
+    ]);
+  });
+
   test("is not asked where the command line says all, starts no machine, or the board is a PC", async () => {
-    const { readFile } = await import("node:fs/promises");
     const { path, ran } = await emulator();
     const words = [path, "-name", "a", "-M", "virt"];
     expect((await defineFrom([...words, "-m", "1G", "-smp", "2"], {})).config).toMatchObject({ memory: { max: 2 ** 30 }, vcpus: { max: 2 } });
