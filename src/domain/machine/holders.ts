@@ -26,12 +26,15 @@ export function describeHolders(address: string, holders: readonly Client[]): st
   return `its monitor ${address} ${who === "" ? "is held by another client, of whom this user can't be told more" : `${how} ${who}`}`;
 }
 
+/** How much of a command fits into a line of progress, which has times behind it. */
+const SHOWN = 20;
+
 /** The same in the words of progress, which is one line of a terminal. */
 export function describeWait(address: string, clients: Clients | null): string {
   const [first] = clients?.who ?? [];
   if (first === undefined) return clients === null ? `waiting for ${address} to greet` : "waiting for the monitor, which another client holds";
   const { pid, command, isCertain } = first;
-  return `waiting for the monitor, which process ${pid}${command === undefined ? "" : ` (${command})`} ${isCertain ? "holds" : "may hold"}`;
+  return `waiting for the monitor, which process ${pid}${command === undefined ? "" : ` (${command.length > SHOWN ? `${command.slice(0, SHOWN)}…` : command})`} ${isCertain ? "holds" : "may hold"}`;
 }
 
 /** Who holds a monitor; null where that can't be seen from here, as it is on another host. */

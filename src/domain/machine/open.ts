@@ -60,8 +60,8 @@ class Waiting implements Disposable {
     this.#address = address;
     this.#options = options;
     this.#deadline = deadline;
-    // Where there is no more time for one that is held, the deadline says all.
-    if (deadline.timeout > options.timeout) this.#timer = setInterval(() => void this.#look(), Math.min(LOOK, options.timeout));
+    // Where there is no more time for one that is held, and nobody to tell, the deadline says all.
+    if (deadline.timeout > options.timeout || options.onHeld !== undefined) this.#timer = setInterval(() => void this.#look(), Math.min(LOOK, options.timeout));
   }
 
   get signal(): AbortSignal {
