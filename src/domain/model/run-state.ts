@@ -9,38 +9,38 @@ export interface RunState {
   /** Whether `reset` has to let the machine go afterwards: QEMU leaves it stopped. */
   readonly resetStops: boolean;
   /** The command that leads on, by the domain's name as a shell takes it. */
-  readonly next: (name: string) => string;
+  readonly next: (quoted: string) => string;
 }
 
 /** The state of a domain, as its `state` says it: QEMU's own word, but `paused` for what waits for nothing but a resume, and what is no state of a running QEMU. */
 export type DomainState = "running" | "paused" | "stopped" | "unreachable" | "suspended" | "shutdown" | "guest-panicked" | "internal-error" | "io-error" | "watchdog" | "debug" | "inmigrate"
   | "postmigrate" | "finish-migrate" | "save-vm" | "restore-vm" | "colo" | "preconfig";
 
-const resume = (name: string): string => `qmpctl resume ${name}`;
-const reset = (name: string): string => `qmpctl reset ${name}, or qmpctl destroy ${name}`;
+const resume = (quoted: string): string => `qmpctl resume ${quoted}`;
+const reset = (quoted: string): string => `qmpctl reset ${quoted}, or qmpctl destroy ${quoted}`;
 const wait = (): string => "wait until it is over";
 const FROZEN = { resumes: "cont", canWait: true, resetStops: false, next: resume } as const;
 const OVER = { resumes: null, canWait: false, resetStops: true, next: reset } as const;
 const BUSY = { resumes: null, canWait: false, resetStops: false, next: wait } as const;
 
 const STATES: Readonly<Record<string, RunState>> = {
-  running: { ...FROZEN, is: "runs", next: (name) => `qmpctl info ${name}` },
+  running: { ...FROZEN, is: "runs", next: (quoted) => `qmpctl info ${quoted}` },
   paused: { ...FROZEN, is: "is paused" },
   prelaunch: { ...FROZEN, is: "is paused" },
-  suspended: { resumes: "system_wakeup", canWait: true, resetStops: true, is: "sleeps (ACPI S3)", next: (name) => `qmpctl resume ${name} wakes it up` },
-  shutdown: { ...OVER, is: "has powered off, and -no-shutdown keeps its QEMU", next: (name) => `qmpctl reset ${name} boots it again, qmpctl shutdown ${name} ends its QEMU` },
-  "guest-panicked": { ...OVER, is: "has panicked", resumes: "cont", next: (name) => `qmpctl reset ${name} boots it again, qmpctl destroy ${name} ends it; qmpctl resume ${name} lets it go on, where it writes a dump` },
+  suspended: { resumes: "system_wakeup", canWait: true, resetStops: true, is: "sleeps (ACPI S3)", next: (quoted) => `qmpctl resume ${quoted} wakes it up` },
+  shutdown: { ...OVER, is: "has powered off, and -no-shutdown keeps its QEMU", next: (quoted) => `qmpctl reset ${quoted} boots it again, qmpctl shutdown ${quoted} ends its QEMU` },
+  "guest-panicked": { ...OVER, is: "has panicked", resumes: "cont", next: (quoted) => `qmpctl reset ${quoted} boots it again, qmpctl destroy ${quoted} ends it; qmpctl resume ${quoted} lets it go on, where it writes a dump` },
   "internal-error": { ...OVER, is: "was stopped by an error inside QEMU or KVM" },
-  "io-error": { ...FROZEN, is: "was stopped by an I/O error of a disk", next: (name) => `mend what the disk lacks (space, access), then qmpctl resume ${name}` },
-  watchdog: { ...FROZEN, is: "was stopped by its watchdog", resetStops: true, next: (name) => `qmpctl reset ${name} boots it again, qmpctl resume ${name} lets it go on` },
-  debug: { ...FROZEN, is: "was stopped by a debugger", next: (name) => `let it go on in the debugger, or qmpctl resume ${name}` },
-  postmigrate: { ...FROZEN, is: "was migrated to another QEMU", canWait: false, next: (name) => `qmpctl destroy ${name} ends what is left here; qmpctl resume ${name} would run it twice` },
-  inmigrate: { ...BUSY, is: "waits for a migration to come in", next: (name) => `migrate it here, or qmpctl destroy ${name}` },
+  "io-error": { ...FROZEN, is: "was stopped by an I/O error of a disk", next: (quoted) => `mend what the disk lacks (space, access), then qmpctl resume ${quoted}` },
+  watchdog: { ...FROZEN, is: "was stopped by its watchdog", resetStops: true, next: (quoted) => `qmpctl reset ${quoted} boots it again, qmpctl resume ${quoted} lets it go on` },
+  debug: { ...FROZEN, is: "was stopped by a debugger", next: (quoted) => `let it go on in the debugger, or qmpctl resume ${quoted}` },
+  postmigrate: { ...FROZEN, is: "was migrated to another QEMU", canWait: false, next: (quoted) => `qmpctl destroy ${quoted} ends what is left here; qmpctl resume ${quoted} would run it twice` },
+  inmigrate: { ...BUSY, is: "waits for a migration to come in", next: (quoted) => `migrate it here, or qmpctl destroy ${quoted}` },
   "finish-migrate": { ...BUSY, is: "is stopped by a migration at its end" },
   "save-vm": { ...BUSY, is: "is being saved" },
   "restore-vm": { ...BUSY, is: "is being restored from a snapshot" },
   colo: { ...BUSY, is: "is held by COLO" },
-  preconfig: { ...BUSY, is: "is not set up yet (--preconfig)", next: (name) => `qmpctl qmp ${name} x-exit-preconfig` },
+  preconfig: { ...BUSY, is: "is not set up yet (--preconfig)", next: (quoted) => `qmpctl qmp ${quoted} x-exit-preconfig` },
 };
 
 /** What a state of QEMU's means. One that a newer QEMU has is taken for a pause. */
