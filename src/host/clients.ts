@@ -37,11 +37,11 @@ export async function clientsOnUnix(path: string, hints: readonly string[]): Pro
   if (accepted.size === 0) return NOBODY;
   const pairs = await socketPairs();
   if (pairs === null) return { isHeld: true, who: await suspects(hints) };
-  const peers = pairs.filter(({ inode }) => accepted.has(inode)).map(({ peer }) => peer);
-  const all = peers.flatMap((peer) => pairs.find(({ inode }) => inode === peer)?.pids ?? []);
-  const others = await clients(all);
+  // The other end of one that its client has left, and its listener has not noticed, has no inode any more.
+  const peers = pairs.filter(({ inode, peer }) => accepted.has(inode) && peer !== "0").map(({ peer }) => peer);
+  const holders = peers.map((peer) => pairs.find(({ inode }) => inode === peer)?.pids ?? []);
   // We are told of as well, where the listener has taken us and says nothing.
-  return { isHeld: accepted.size > 1 || !all.includes(self), who: others };
+  return { isHeld: holders.some((pids) => !pids.includes(self)), who: await clients(holders.flat()) };
 }
 
 /** Who is connected to a TCP port of this host from this host. Null where nobody is seen to listen there. Source: /proc/net/tcp and tcp6. */

@@ -47,6 +47,16 @@ describe("who is connected", () => {
     expect(await clientsOnUnix(path, [])).toMatchObject({ who: [] });
   });
 
+  test("to a Unix socket: nobody, where a client has left and its listener has not noticed", async () => {
+    const path = join(await ownFolder(), "m.sock");
+    // Takes its clients, and never reads again.
+    await runModule(`const server = (await import("node:net")).createServer({ pauseOnConnect: true }, () => console.log("taken")); server.listen(${JSON.stringify(path)}, () => console.log("up"))`);
+    const client = await runModule(`${dials({ path })}.on("data", () => {})`);
+    while ((await clientsOnUnix(path, []))?.who[0]?.pid !== client.pid) await new Promise((resolve) => setImmediate(resolve));
+    await client.kill();
+    expect(await clientsOnUnix(path, [])).toEqual({ isHeld: false, who: [] });
+  });
+
   test("to a Unix socket, where there is no ss: that somebody is, and whom their words make likely", async () => {
     const folder = await ownFolder();
     const path = join(folder, "m.sock");
