@@ -53,7 +53,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
     const [first = "", ...rest] = await verbInFront(argv);
     if (VERSION.has(first)) return print(io, `qmpctl ${await world.version()}\n`);
     if (HELP.has(first)) return print(io, await helpOn(rest, io));
-    const { name, words } = await meant(first, rest);
+    const { name, words } = await meant(first, rest, io.env);
     loaded = { name, verb: await load(name) };
     const args = await parseArguments(words, loaded.verb, async (option) => (await import("./habits.ts")).wayOfOption(name, option, rest[0]));
     if (loaded.verb.operands.names[0] === "DOMAIN") domain = args.operands[0];
@@ -87,7 +87,7 @@ async function completed(words: readonly string[], { env }: Io): Promise<string>
 }
 
 /** The verb that is meant by a name of ours or of another program, and its words. @throws UsageError for what is none, with the way */
-async function meant(name: string, rest: readonly string[]): Promise<{ readonly name: string; readonly words: readonly string[] }> {
+async function meant(name: string, rest: readonly string[], env: Io["env"]): Promise<{ readonly name: string; readonly words: readonly string[] }> {
   if (Object.hasOwn(verbs, name)) return { name, words: rest };
   const { aliases, wayOfVerb } = await import("./habits.ts");
   const alias = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
@@ -95,11 +95,19 @@ async function meant(name: string, rest: readonly string[]): Promise<{ readonly 
     const dropped = new Set(alias.drops?.map((flag) => `--${flag}`));
     return { name: alias.verb, words: [...(alias.adds ?? []), ...rest.filter((word) => !dropped.has(word))] };
   }
-  const way = wayOfVerb(name, rest.find((word) => !word.startsWith("-")));
-  if (way !== undefined) throw new ElsewhereError(name, "verb", way);
+  const domain = rest.find((word) => !word.startsWith("-"));
+  const way = wayOfVerb(name, domain);
+  if (way !== undefined) throw new ElsewhereError(name, "verb", way.includes("CONFIG") ? way.replace("CONFIG", await configOf(domain, env)) : way);
   const { nearest } = await import("../nearest.ts");
   const near = nearest(name, [...Object.keys(verbs), "help", "version", ...Object.keys(aliases)]);
   throw misuse(`${name}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`, name, near ?? "verb");
+}
+
+/** Where a domain's config is, as a word of a shell. */
+async function configOf(domain: string | undefined, env: Io["env"]): Promise<string> {
+  if (domain === undefined) return "that file";
+  const [{ locate }, { domainFolders }, { shellWord }] = await Promise.all([import("../config/locate.ts"), import("../domain/machine/place.ts"), import("../domain/wording.ts")]);
+  return locate(domain, domainFolders({ env })).then(({ path }) => shellWord(path), () => "that file");
 }
 
 async function load(name: string): Promise<Verb> {
@@ -127,7 +135,7 @@ async function helpOn(words: readonly string[], io: Io): Promise<string> {
   const help = await import("./help.ts");
   const typed = words.find((word) => !word.startsWith("-"));
   if (typed === undefined || HELP.has(typed) || VERSION.has(typed)) return help.overview(await loadAll(), widthOf(io));
-  const { name } = await meant(typed, words.slice(words.indexOf(typed) + 1));
+  const { name } = await meant(typed, words.slice(words.indexOf(typed) + 1), io.env);
   return help.verbHelp(name, await load(name), widthOf(io));
 }
 

@@ -69,7 +69,7 @@ const verbWays: Readonly<Record<string, string>> = {
   rm: GONE,
   purge: GONE,
   get: "`qmpctl list --all` lists the domains, `qmpctl info DOMAIN` tells of one, `qmpctl config DOMAIN` prints its config",
-  edit: "a config is a file: `qmpctl info DOMAIN` tells its path, and any editor will do; the next start reads it",
+  edit: "a config is a file: edit CONFIG with any editor; the next start reads it, and `qmpctl diff DOMAIN` shows what waits for it",
   set: SET,
   balloon: "`qmpctl setmem DOMAIN SIZE` changes what the guest has",
   setvcpu: "`qmpctl setvcpus DOMAIN COUNT` says how many there are; which of them, `qmpctl qmp DOMAIN device_add` and `device_del` do",

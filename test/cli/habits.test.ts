@@ -113,6 +113,13 @@ describe("verbs of others", () => {
     if (stderr.includes("`")) expect(stderr).not.toContain("DOMAIN");
   });
 
+  test("edit names the file", async () => {
+    const env = { QMPCTL_CONFIG_DIR: "/proc/con fig" };
+    expect((await play(["edit", "web1"], { env })).stderr).toContain("edit '/proc/con fig/web1.json' with any editor");
+    expect((await play(["edit", "/p/x.json"], { env })).stderr).toContain("edit /p/x.json with any editor");
+    expect((await play(["edit"], { env })).stderr).toContain("edit that file with any editor");
+  });
+
   test("reboot does not mean restart", () => expect(wayOfVerb("reboot", "web1")).toMatch(/inside of it.*reset web1.*restart web1.*from its config/));
 
   test("what a way tells to type is there", () => {
