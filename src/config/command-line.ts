@@ -37,7 +37,8 @@ export interface CommandLineOptions {
  * Makes a launch config from a whole QEMU command line (the emulator first), as typed, out of a script, or of a running process. What
  * the config's structure owns is taken out of it, the rest stays word for word in its order.
  *
- * @throws UsageError where a value can't be read, there is no name, it starts no machine, or a size is left to the board and not given; ConfigError where the whole is no valid config
+ * @throws UsageError where a value can't be read, there is no name, it starts no machine, or a size is left to the board and not given;
+ * ConfigError where the whole is no valid config
  */
 export function fromCommandLine(argv: readonly string[], options: CommandLineOptions = {}): Definition {
   mustBeMachine(argv, options);
@@ -53,7 +54,8 @@ export function fromCommandLine(argv: readonly string[], options: CommandLineOpt
   const added = defaultMonitor(given);
   const args = [...taken.rest, ...added];
   const text = write({ name, id: options.id, emulator, memory, vcpus, args, monitor: taken.monitor });
-  const notes = [...taken.notes, ...added.map((option) => `${option.words.join(" ")}: added, QEMU has it by itself only where there is no other monitor`), ...laterNotes(args)];
+  const why = "added, QEMU has it by itself only where there is no other monitor";
+  const notes = [...taken.notes, ...added.map((option) => `${option.words.join(" ")}: ${why}`), ...args.flatMap(noteLater)];
   return { text, config: parseLaunchConfig(text, `the command line of ${name}`), notes };
 }
 
@@ -77,30 +79,43 @@ export function boardOf(argv: readonly string[]): BoardQuestion | undefined {
   const options = splitOptions(words);
   const taken = takeOut(options);
   const isSaid = countsOf(taken.smp) !== undefined && (ramOf(taken.memory) ?? backendSize(options)) !== undefined;
-  return isSaid || isPc(emulator) ? undefined : { emulator, machine: machineTypeOf(options), boot: options.filter(({ name }) => BOOT.has(name)).flatMap((option) => option.words) };
+  if (isSaid || isPc(emulator)) return undefined;
+  const boot = options.filter(({ name }) => BOOT.has(name)).flatMap((option) => option.words);
+  return { emulator, machine: machineTypeOf(options), boot };
 }
 
 function isPc(emulator: string): boolean {
   return /(x86_64|i386)[^/]*$/.test(emulator);
 }
 
-function sizesOf(emulator: string, { memory, smp, rest }: Taken, asked: BoardDefaults | undefined): { readonly ram: number; readonly counts: { readonly max: number; readonly current: number } } {
+interface Sizes {
+  readonly ram: number;
+  readonly counts: { readonly max: number; readonly current: number };
+}
+
+function sizesOf(emulator: string, { memory, smp, rest }: Taken, asked: BoardDefaults | undefined): Sizes {
   const board = asked ?? (isPc(emulator) ? PC : undefined);
   const ram = ramOf(memory) ?? backendSize(rest) ?? board?.memory;
   const counts = countsOf(smp) ?? (board === undefined ? undefined : { max: board.vcpus, current: board.vcpus });
   if (ram === undefined || counts === undefined) unknownBoard(rest, ram === undefined ? "-m" : "-smp");
-  if (ram === 0) throw new UsageError("command line: this board has no memory that could be given to it", { value: emulator, expected: "a machine with RAM of its own (-m)" });
+  if (ram === 0) {
+    const expected = "a machine with RAM of its own (-m)";
+    throw new UsageError("command line: this board has no memory that could be given to it", { value: emulator, expected });
+  }
   return { ram, counts };
 }
 
 function unknownBoard(options: readonly Option[], missing: string): never {
   const machine = machineTypeOf(options) ?? "this machine";
-  throw new UsageError(`command line: it has no ${missing}, and what ${machine} has without it is not known here`, { value: machine, expected: "-m SIZE and -smp N on the command line" });
+  const expected = "-m SIZE and -smp N on the command line";
+  const why = `it has no ${missing}, and what ${machine} has without it is not known here`;
+  throw new UsageError(`command line: ${why}`, { value: machine, expected });
 }
 
 /**
  * The words of a command line (without the emulator) that a config would have in its `args`: two command lines that agree in them are
- * those of one machine, whatever it was given otherwise. Monitors by `-mon` can be in a config's `args` too, where somebody wrote them there.
+ * those of one machine, whatever it was given otherwise. Monitors by `-mon` can be in a config's `args` too, where somebody wrote them
+ * there.
  */
 export function sharedArgs(words: readonly string[], monitors: "kept" | "dropped"): readonly string[] {
   const options = splitOptions(words);
@@ -108,31 +123,36 @@ export function sharedArgs(words: readonly string[], monitors: "kept" | "dropped
   return [...takeOut(options, { kept, running: true }).rest, ...defaultMonitor(options)].flatMap((option) => option.words);
 }
 
-/** What can be said of a command line before its sizes are known. @throws UsageError where it does not begin with an emulator, or starts no machine */
+/**
+ * What can be said of a command line before its sizes are known. @throws UsageError where it does not begin with an emulator, or starts no
+ * machine
+ */
 export function mustBeMachine(argv: readonly string[], { running = false }: CommandLineOptions = {}): void {
   const why = whyNoEmulator(argv);
-  if (why !== undefined) throw new UsageError(`command line: ${why}`, { value: argv[0] ?? "", expected: "a command line that begins with QEMU's own program, as qemu-system-x86_64" });
+  const emulator = "a command line that begins with QEMU's own program, as qemu-system-x86_64";
+  if (why !== undefined) throw new UsageError(`command line: ${why}`, { value: argv[0] ?? "", expected: emulator });
   for (const obstacle of obstaclesIn(splitOptions(argv.slice(1)))) {
     const words = obstacle.option.words.join(" ");
-    if (!obstacle.once || !running) throw new UsageError(`command line: ${words}: ${obstacle.why}`, { value: words, expected: obstacle.expected });
+    if (obstacle.once && running) continue;
+    throw new UsageError(`command line: ${words}: ${obstacle.why}`, { value: words, expected: obstacle.expected });
   }
 }
 
 function missingName(emulator: string): never {
-  throw new UsageError("command line: it has no -name", { value: emulator, expected: "-name NAME on the command line, or a name given with it" });
+  const expected = "-name NAME on the command line, or a name given with it";
+  throw new UsageError("command line: it has no -name", { value: emulator, expected });
 }
 
-/** What stays as it is and may not work at the next start. */
-function laterNotes(rest: readonly Option[]): readonly string[] {
-  return rest.flatMap(noteLater);
-}
+const CONSOLE = "what it writes goes to the file console of the run-time folder, what it reads comes from console.in there";
 
+/** What there is to know of an option that stays as it is: it does not work as before, or not at the next start. */
 function noteLater(option: Option): readonly string[] {
   const { name, words, value = "" } = option;
+  const given = words.join(" ");
   return [
-    ...(isStdio(option) ? [`${words.join(" ")}: what it writes goes to the file console of the run-time folder, what it reads comes from console.in there`] : []),
-    ...(name === "loadvm" ? [`${words.join(" ")}: every start goes back to this snapshot`] : []),
-    ...(/(^|,)(fds?|vhostfds?)=\d/.test(value) ? [`${words.join(" ")}: names a descriptor of that process, which a new one won't have`] : []),
+    ...(isStdio(option) ? [`${given}: ${CONSOLE}`] : []),
+    ...(name === "loadvm" ? [`${given}: every start goes back to this snapshot`] : []),
+    ...(/(^|,)(fds?|vhostfds?)=\d/.test(value) ? [`${given}: names a descriptor of that process, which a new one won't have`] : []),
   ];
 }
 

@@ -8,17 +8,20 @@ const IN_ITS_PLACE: ReadonlySet<string> = new Set(["nodefaults", "monitor", "mon
 const PORTS: ReadonlySet<string> = new Set(["serial", "parallel"]);
 
 /**
- * What opens the human monitor that a command line has without asking for one, where somebody can reach it: behind the serial console of `-nographic` (Ctrl-A c), or as a text screen of a
+ * What opens the human monitor that a command line has without asking for one, where somebody can reach it: behind the serial console of
+ * `-nographic` (Ctrl-A c), or as a text screen of a
  * display (Ctrl-Alt-2). Measured, 5.2 to 11.1.
  */
 export function defaultMonitor(options: readonly Option[]): readonly Option[] {
-  if (options.some(({ name, value = "" }) => IN_ITS_PLACE.has(name) || (PORTS.has(name) && value.startsWith("mon:")))) return [];
-  if (options.some(({ name }) => name === "nographic")) return [hasSerial(options) ? optionOf("monitor", "stdio") : optionOf("serial", "mon:stdio")];
+  const isInItsPlace = ({ name, value = "" }: Option): boolean => IN_ITS_PLACE.has(name) || (PORTS.has(name) && value.startsWith("mon:"));
+  if (options.some(isInItsPlace)) return [];
+  const isText = options.some(({ name }) => name === "nographic");
+  if (isText) return [options.some(isSerial) ? optionOf("monitor", "stdio") : optionOf("serial", "mon:stdio")];
   return options.some(hasTextScreens) ? [optionOf("monitor", "vc:80Cx24C")] : [];
 }
 
-function hasSerial(options: readonly Option[]): boolean {
-  return options.some((option) => option.name === "serial" || (option.name === "device" && valuesOf(option, "driver").get("driver") === "isa-serial"));
+function isSerial(option: Option): boolean {
+  return option.name === "serial" || (option.name === "device" && valuesOf(option, "driver").get("driver") === "isa-serial");
 }
 
 function hasTextScreens({ name, value = "" }: Option): boolean {

@@ -19,7 +19,8 @@ interface Placed {
 }
 
 /**
- * What a RAM of `size` bytes asks of `args`: the backend that is all of it (`-machine memory-backend=`, one `-numa node,memdev=`), or the one node that has it (`-numa node,mem=`), has to
+ * What a RAM of `size` bytes asks of `args`: the backend that is all of it (`-machine memory-backend=`, one `-numa node,memdev=`), or the
+ * one node that has it (`-numa node,mem=`), has to
  * be as large. Where it is spread over several, only a person knows which is meant.
  */
 export function resizeMemory(args: readonly string[], size: number): Resizing {
@@ -31,10 +32,15 @@ export function resizeMemory(args: readonly string[], size: number): Resizing {
   const id = backendOf(part.option);
   if (id === undefined) return rewritten(part, "mem", inUnits(size));
   const backend = placed.find(({ option }) => option.name === "object" && valuesOf(option, "qom-type").get("id") === id);
-  return backend === undefined ? { obstacle: `${inWords(part)}: a backend that is not in args` } : rewritten(backend, "size", /[a-z]$/i.test(valuesOf(backend.option, "qom-type").get("size") ?? "") ? inUnits(size) : String(size));
+  if (backend === undefined) return { obstacle: `${inWords(part)}: a backend that is not in args` };
+  const hasUnit = /[a-z]$/i.test(valuesOf(backend.option, "qom-type").get("size") ?? "");
+  return rewritten(backend, "size", hasUnit ? inUnits(size) : String(size));
 }
 
-/** What room for `max` vCPUs instead of `before` asks of `args`: one NUMA node that has all of them goes with it; where they are spread over several, only a person knows how. */
+/**
+ * What room for `max` vCPUs instead of `before` asks of `args`: one NUMA node that has all of them goes with it; where they are spread
+ * over several, only a person knows how.
+ */
 export function resizeVcpus(args: readonly string[], before: number, max: number): Resizing {
   const placed = placedIn(args).filter(({ option }) => option.name === "numa");
   const single = placed.filter(({ option }) => itemsOf(option.value ?? "")[0] === "cpu");
@@ -42,14 +48,16 @@ export function resizeVcpus(args: readonly string[], before: number, max: number
   const [node, ...others] = nodes;
   if (single.length === 0 && node === undefined) return { edits: [] };
   const all = (count: number): string => (count === 1 ? "0" : `0-${count - 1}`);
-  const isAll = node !== undefined && others.length + single.length === 0 && cpusOf(node).length === 1 && [all(before), `0-${before - 1}`].includes(cpusOf(node)[0] ?? "");
-  return isAll ? rewritten(node, "cpus", all(max)) : { obstacle: `args say which node each of them is in: ${[...nodes, ...single].map(inWords).join(", ")}` };
+  const isAll = node !== undefined && others.length + single.length === 0 && [all(before), `0-${before - 1}`].includes(cpusOf(node).join());
+  if (isAll) return rewritten(node, "cpus", all(max));
+  return { obstacle: `args say which node each of them is in: ${[...nodes, ...single].map(inWords).join(", ")}` };
 }
 
 /** The size that the backend of the whole RAM has, where args name one and it is theirs: what a machine without `-m` gets. */
 export function backendSize(options: readonly Option[]): number | undefined {
   const id = backendOf(machineBackends(options.map((option) => ({ option, word: 0 })))[0]?.option);
-  const backend = id === undefined ? undefined : options.find((option) => option.name === "object" && valuesOf(option, "qom-type").get("id") === id);
+  const isIt = (option: Option): boolean => option.name === "object" && valuesOf(option, "qom-type").get("id") === id;
+  const backend = id === undefined ? undefined : options.find(isIt);
   const size = backend === undefined ? undefined : valuesOf(backend, "qom-type").get("size");
   return size === undefined ? undefined : readSize("-object size", size, 1);
 }
@@ -96,7 +104,8 @@ function cpusOf({ option }: Placed): readonly string[] {
 
 function rewritten({ option, word }: Placed, key: string, value: string): Resizing {
   const text = option.value ?? "";
-  if (!isJson(text)) return { edits: [{ word, text: itemsOf(text).map((item) => (keyOf(item) === key ? `${key}=${value}` : item)).join(",") }] };
+  const items = itemsOf(text).map((item) => (keyOf(item) === key ? `${key}=${value}` : item));
+  if (!isJson(text)) return { edits: [{ word, text: items.join(",") }] };
   try {
     return { edits: [{ word, text: editJson(text, [{ path: [key], value: readSize(key, value, 1) }]) }] };
   } catch {

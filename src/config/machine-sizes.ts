@@ -14,7 +14,8 @@ export interface MachineSizes {
 const MEMORY_KEYS: Readonly<Record<string, string>> = { "memory.size": "size", "memory.max-size": "maxmem", "memory.slots": "slots" };
 
 /**
- * Takes the sizes out of `-machine`, where QEMU since 7.0 has them as properties. A bare memory.size is bytes there (measured), not MiB as with -m.
+ * Takes the sizes out of `-machine`, where QEMU since 7.0 has them as properties. A bare memory.size is bytes there (measured), not MiB as
+ * with -m.
  *
  * @throws UsageError where one can't be read
  */

@@ -1,7 +1,8 @@
 import { type Option, parseKeyValues } from "./options.ts";
 
 /**
- * The values of an option's argument, in either of QEMU's notations: `key=value,…`, or a JSON object, whose inner keys are joined with dots. Of JSON that can't be read there are none:
+ * The values of an option's argument, in either of QEMU's notations: `key=value,…`, or a JSON object, whose inner keys are joined with
+ * dots. Of JSON that can't be read there are none:
  * QEMU says what is wrong with it. `first` is the key that the first item may leave out.
  */
 export function valuesOf({ value = "" }: Pick<Option, "value">, first: string): ReadonlyMap<string, string> {
@@ -19,15 +20,19 @@ const TEXTS = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'/g;
 function flattened(json: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   const add = (path: string, value: unknown): void => {
-    if (typeof value === "object" && value !== null) for (const [key, each] of Object.entries(value)) add(path === "" ? key : `${path}.${key}`, each);
-    else values.set(path, typeof value === "boolean" ? (value ? "on" : "off") : String(value));
+    if (typeof value !== "object" || value === null) values.set(path, typeof value === "boolean" ? (value ? "on" : "off") : String(value));
+    else for (const [key, each] of Object.entries(value)) add(path === "" ? key : `${path}.${key}`, each);
   };
   try {
-    add("", JSON.parse(json.replace(TEXTS, (text, single?: string) => (single === undefined ? text : `"${single.replaceAll('\\"', '"').replaceAll("\\'", "'").replaceAll('"', '\\"')}"`))));
+    add("", JSON.parse(json.replace(TEXTS, (text, single?: string) => (single === undefined ? text : inDoubleQuotes(single)))));
   } catch {
     values.clear();
   }
   return values;
+}
+
+function inDoubleQuotes(text: string): string {
+  return `"${text.replaceAll('\\"', '"').replaceAll("\\'", "'").replaceAll('"', '\\"')}"`;
 }
 
 /** The items of `key=value,…` as they are written, commas that are doubled among them. */

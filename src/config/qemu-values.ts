@@ -26,7 +26,10 @@ export function ramOf(values: ReadonlyMap<string, string>): number | undefined {
   return size === 0 ? undefined : Math.ceil(size / RAM_UNIT) * RAM_UNIT;
 }
 
-/** Reads the values of `-m` for a machine with `max` bytes of RAM: a bare `size` is MiB and a bare `maxmem` is bytes, as QEMU counts (measured, 5.2 to 11.1). */
+/**
+ * Reads the values of `-m` for a machine with `max` bytes of RAM: a bare `size` is MiB and a bare `maxmem` is bytes, as QEMU counts
+ * (measured, 5.2 to 11.1).
+ */
 export function readMemory(values: ReadonlyMap<string, string>, max: number): MemoryText {
   const limit = readSize("-m maxmem", values.get("maxmem") ?? "0", 1);
   const slots = readCount("-m slots", values.get("slots") ?? "0");
@@ -56,7 +59,8 @@ function countAt(values: ReadonlyMap<string, string>, key: string): number {
 }
 
 /**
- * A size as QEMU reads it: decimal, with a fraction where a unit follows, or hexadecimal; `bareUnit` counts where it ends in a digit and has no unit. The units are binary, and
+ * A size as QEMU reads it: decimal, with a fraction where a unit follows, or hexadecimal; `bareUnit` counts where it ends in a digit and
+ * has no unit. The units are binary, and
  * the hexadecimal digits b and e are no units.
  *
  * @throws UsageError for anything else
@@ -64,7 +68,8 @@ function countAt(values: ReadonlyMap<string, string>, key: string): number {
 export function readSize(option: string, text: string, bareUnit: number): number {
   const [, hex, decimal, unit] = /^ *\+?(?:0x([0-9a-f]{1,13})|(\d{1,15}\.?\d{0,15}|\.\d{1,15}))([bkmgtpe])?$/i.exec(text) ?? [];
   const isWhole = hex !== undefined || /^\d+\.?$/.test(decimal ?? ".");
-  if ((hex ?? decimal) === undefined || (!isWhole && (unit === undefined || /b/i.test(unit)))) throw refusal(option, text, "a size as QEMU takes it, as 512M or 2G");
+  const isBytes = unit === undefined || /b/i.test(unit);
+  if ((hex ?? decimal) === undefined || (!isWhole && isBytes)) throw refusal(option, text, "a size as QEMU takes it, as 512M or 2G");
   const number = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
   const bytes = Math.round(number * (unit !== undefined ? 1024 ** "bkmgtpe".indexOf(unit.toLowerCase()) : /\d$/.test(text) ? bareUnit : 1));
   if (bytes > Number.MAX_SAFE_INTEGER) throw refusal(option, text, "less than a machine can have");

@@ -5,7 +5,10 @@ const OWNED: ReadonlyMap<string, string> = new Map([
   ["name", 'the key "name", as -name'],
 ]);
 
-/** What is wrong with a `-readconfig` file for a launch config: each section that says what the config says. One of both would be read, and not the other. */
+/**
+ * What is wrong with a `-readconfig` file for a launch config: each section that says what the config says. One of both would be read, and
+ * not the other.
+ */
 export function sectionsInTheWay(text: string): readonly string[] {
   const wrong: string[] = [];
   let section = "";
@@ -14,7 +17,8 @@ export function sectionsInTheWay(text: string): readonly string[] {
     section = head ?? section;
     const key = /^\s*([\w.-]+)\s*=/.exec(line)?.[1] ?? "";
     const instead = head !== undefined ? OWNED.get(head) : section === "machine" ? propertyOf(key) : undefined;
-    if (instead !== undefined) wrong.push(head === undefined ? `"${key}" in its section [machine] is ${instead}` : `its section [${section}] is ${instead}`);
+    const what = head === undefined ? `"${key}" in its section [machine]` : `its section [${section}]`;
+    if (instead !== undefined) wrong.push(`${what} is ${instead}`);
   }
   return wrong;
 }

@@ -31,9 +31,13 @@ interface Work extends Taken {
   readonly ours: string | undefined;
 }
 
-/** Takes out of a command line (without the emulator) what the config's structure owns, and what start does itself. @throws UsageError where a size of `-machine` can't be read */
+/**
+ * Takes out of a command line (without the emulator) what the config's structure owns, and what start does itself. @throws UsageError
+ * where a size of `-machine` can't be read
+ */
 export function takeOut(options: readonly Option[], { keepsMonitor = true, kept = new Set(), running = false }: TakeOptions = {}): Taken {
-  const work: Work = { name: new Map(), memory: new Map(), smp: new Map(), rest: [], notes: [], monitor: undefined, keepsMonitor, ours: ourFolder(options) };
+  const taken: Taken = { name: new Map(), memory: new Map(), smp: new Map(), rest: [], notes: [], monitor: undefined };
+  const work: Work = { ...taken, keepsMonitor, ours: ourFolder(options) };
   const monitors = controlMonitors(options);
   const over = new Set(running ? obstaclesIn(options).filter(({ once }) => once).map(({ option }) => option) : []);
   for (const option of options) {
@@ -49,6 +53,8 @@ export function takeOut(options: readonly Option[], { keepsMonitor = true, kept 
   }
   return work;
 }
+
+const NO_TERMINAL = "a machine in the background has no terminal; -vnc unix:PATH shows its screen elsewhere";
 
 function merge(values: Map<string, string>, text: string, first: string): void {
   for (const [key, value] of parseKeyValues(text, first)) values.set(key, value);
@@ -83,7 +89,7 @@ function takeOther(work: Work, option: Option): void {
   else if (name === "pidfile") note(work, option, "dropped, start keeps the pidfile in the run-time folder");
   else if (name === "D" && isOurs(`${work.ours}/log`)) note(work, option, "dropped, start keeps the log in the run-time folder");
   else if (name === "trace" && isOurs("qemu_system_shutdown_request")) note(work, option, "dropped, start asks for it itself");
-  else if (needsTerminal(option)) note(work, option, "dropped, a machine in the background has no terminal; -vnc unix:PATH shows its screen elsewhere");
+  else if (needsTerminal(option)) note(work, option, `dropped, ${NO_TERMINAL}`);
   else takeRest(work, option);
 }
 

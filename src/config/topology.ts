@@ -14,10 +14,12 @@ function countOf(topology: Readonly<Record<string, unknown>>, level: string): nu
 }
 
 /**
- * What is wrong with a topology for this many vCPUs; undefined where it fits: what it names has to divide them, as QEMU completes the rest. Its values need not be checked yet.
+ * What is wrong with a topology for this many vCPUs; undefined where it fits: what it names has to divide them, as QEMU completes the
+ * rest. Its values need not be checked yet.
  */
 export function misfit(topology: Readonly<Record<string, unknown>>, max: number): string | undefined {
   const product = productOf(topology);
-  if (EVERYWHERE.every((level) => countOf(topology, level) !== undefined)) return product === max ? undefined : `a product of ${max}, as vcpus.max is, not ${product}`;
+  const isWhole = EVERYWHERE.every((level) => countOf(topology, level) !== undefined);
+  if (isWhole) return product === max ? undefined : `a product of ${max}, as vcpus.max is, not ${product}`;
   return max % product === 0 ? undefined : `a product that divides ${max}, as vcpus.max is, not ${product}`;
 }

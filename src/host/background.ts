@@ -43,12 +43,14 @@ const GRACE = 2000;
 const UMASK = 0o027;
 
 /**
- * Starts a program in the background, in the folder `cwd`. What it writes on stdout and stderr goes to a new file `output`: it keeps that when we are gone. Without QEMU's
+ * Starts a program in the background, in the folder `cwd`. What it writes on stdout and stderr goes to a new file `output`: it keeps that
+ * when we are gone. Without QEMU's
  * `-daemonize`, which its sandbox forbids, and which keeps its words and its exit status from us.
  *
  * @throws Error of the system where it can't be run, with its code: ENOENT, EACCES
  */
-export async function startInBackground(program: string, words: readonly string[], { cwd, output, console }: BackgroundOptions): Promise<Background> {
+export async function startInBackground(program: string, words: readonly string[], options: BackgroundOptions): Promise<Background> {
+  const { cwd, output, console } = options;
   await using file = await open(output, "ax", 0o600);
   await using terminal = console === undefined ? undefined : await openConsole(console);
   // What it starts has this in its environment too, also in a session of its own.
@@ -56,7 +58,8 @@ export async function startInBackground(program: string, words: readonly string[
   const before = umask(UMASK);
   let child: ReturnType<ReturnType<typeof childProcesses>["spawn"]>;
   try {
-    child = childProcesses().spawn(program, words, { cwd, detached: true, stdio: [terminal?.input ?? "ignore", terminal?.output ?? file.fd, file.fd], env: environmentWith(token) });
+    const stdio = [terminal?.input ?? "ignore", terminal?.output ?? file.fd, file.fd] as const;
+    child = childProcesses().spawn(program, words, { cwd, detached: true, stdio: [...stdio], env: environmentWith(token) });
   } finally {
     umask(before);
   }
@@ -77,7 +80,12 @@ export async function startInBackground(program: string, words: readonly string[
   return { pid, started, ended, end };
 }
 
-async function openConsole({ input, output }: ProgramConsole): Promise<{ readonly input: number; readonly output: number } & AsyncDisposable> {
+interface OpenConsole extends AsyncDisposable {
+  readonly input: number;
+  readonly output: number;
+}
+
+async function openConsole({ input, output }: ProgramConsole): Promise<OpenConsole> {
   await makePipe(input);
   // For reading and writing: who has both ends in one hand waits for nobody, and never reads an end.
   const pipe = await open(input, "r+");
@@ -93,7 +101,10 @@ async function openConsole({ input, output }: ProgramConsole): Promise<{ readonl
 /** Node can make none. */
 function makePipe(path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    childProcesses().execFile("mkfifo", ["-m", "600", path], { env: toolEnvironment() }, (error, _stdout, stderr) => (error === null ? resolve() : reject(new HostError(`${path}: ${stderr.trim() || error.message}`))));
+    childProcesses().execFile("mkfifo", ["-m", "600", path], { env: toolEnvironment() }, (error, _stdout, stderr) => {
+      if (error === null) resolve();
+      else reject(new HostError(`${path}: ${stderr.trim() || error.message}`));
+    });
   });
 }
 

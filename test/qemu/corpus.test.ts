@@ -28,7 +28,10 @@ const pcs = (await qemus()).map(({ binary, version }): Emulator => ({ called: "q
 const others = await Promise.all(Object.keys(ARCHITECTURES).map(async (binary) => ({ called: binary, binary, version: await versionOf(binary) })));
 const emulators = [...pcs, ...others];
 
-/** The installed one is asked all that it can be; those of other releases what only they take, and what is read differently from release to release. */
+/**
+ * The installed one is asked all that it can be; those of other releases what only they take, and what is read differently from release to
+ * release.
+ */
 const EVERYWHERE = /topology|nographic|screen-by-vnc|console-|dies|monitors|two-nodes|backend-says/;
 
 function samplesOf({ called, binary, version }: Emulator): readonly Sample[] {

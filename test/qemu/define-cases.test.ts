@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import { openHost, type Host } from "./host.ts";
 import { installed } from "./machine.ts";
 
-// The cases of group C of CASES.md, with siblings, on the built command line and a real QEMU: what was defined has to start, and be what it was. See corpus.test.ts for many more, without the command line.
+// The cases of group C of CASES.md, with siblings, on the built command line and a real QEMU: what was defined has to start, and be what
+// it was. See corpus.test.ts for many more, without the command line.
 
 const qemu = await installed();
 const BOARD: readonly string[] = ["-machine", "q35,accel=tcg", "-nodefaults", "-display", "none"];

@@ -30,7 +30,8 @@ export function here(words: readonly string[], folder: string): readonly string[
 }
 
 /**
- * Starts a QEMU by these words, stopped, and has it say what it is. It is asked over a monitor out of a file: one on the command line would take away the human monitor
+ * Starts a QEMU by these words, stopped, and has it say what it is. It is asked over a monitor out of a file: one on the command line
+ * would take away the human monitor
  * that QEMU has by itself.
  */
 export async function portray(emulator: string, words: readonly string[], folder: string): Promise<Portrait> {
@@ -93,8 +94,10 @@ interface CharDevice {
 }
 
 /**
- * What a start by qmpctl has besides, and what it has not; all else has to be equal. Its QMP monitors take the place of those of the command line (`sockets` are either's). The human monitor that
- * QEMU opens by itself is missing where nobody could reach it: on a text screen that no display shows. A board's own number of vCPUs is said, where the command line leaves it to the board:
+ * What a start by qmpctl has besides, and what it has not; all else has to be equal. Its QMP monitors take the place of those of the
+ * command line (`sockets` are either's). The human monitor that
+ * QEMU opens by itself is missing where nobody could reach it: on a text screen that no display shows. A board's own number of vCPUs is
+ * said, where the command line leaves it to the board:
  * then they are the cores of one socket, and not a number without a topology.
  */
 export function comparable(portrait: Portrait, sockets: readonly string[], { ofBoard, textScreens }: { readonly ofBoard: boolean; readonly textScreens: boolean }): Portrait {

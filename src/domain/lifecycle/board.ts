@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { boardOf, type BoardQuestion, type CommandLineOptions, type Definition, fromCommandLine, mustBeMachine } from "../../config/command-line.ts";
+import { boardOf, type BoardQuestion, type CommandLineOptions, type Definition } from "../../config/command-line.ts";
+import { fromCommandLine, mustBeMachine } from "../../config/command-line.ts";
 import { escapeCommas, splitOptions } from "../../config/options.ts";
 import type { BoardDefaults } from "../../config/qemu-values.ts";
 import { sectionsInTheWay } from "../../config/readconfig.ts";
@@ -11,23 +12,33 @@ import { findProgram } from "../../host/programs.ts";
 const TIMEOUT = 10_000;
 
 /**
- * Makes a launch config from a QEMU command line whose paths are absolute. What it leaves to the board, the emulator is asked; files of `-readconfig` are looked into.
+ * Makes a launch config from a QEMU command line whose paths are absolute. What it leaves to the board, the emulator is asked; files of
+ * `-readconfig` are looked into.
  *
  * @throws UsageError as `fromCommandLine` does, and where the emulator does not say, or such a file has what the config has
  */
 export async function defineFrom(argv: readonly string[], options: CommandLineOptions): Promise<Definition> {
   mustBeMachine(argv, options);
   const wrong = await refusedSections(argv.slice(1));
-  if (wrong.length > 0) throw new UsageError(`command line: ${wrong.join("; ")}`, { value: argv, expected: "the file without that, and the command line with it (-m, -smp, -name)" });
+  if (wrong.length > 0) {
+    const expected = "the file without that, and the command line with it (-m, -smp, -name)";
+    throw new UsageError(`command line: ${wrong.join("; ")}`, { value: argv, expected });
+  }
   const question = boardOf(argv);
   return fromCommandLine(argv, question === undefined ? options : { ...options, board: await askBoard(question) });
 }
 
-/** What the files that a command line reads with `-readconfig` have in the way, with their names; those that can't be read are QEMU's to complain of. */
+/**
+ * What the files that a command line reads with `-readconfig` have in the way, with their names; those that can't be read are QEMU's to
+ * complain of.
+ */
 export async function refusedSections(args: readonly string[], folder: string = "/"): Promise<readonly string[]> {
   const files = splitOptions(args).filter(({ name }) => name === "readconfig").map(({ value = "" }) => resolve(folder, value));
-  const found = await Promise.all(files.map(async (file) => sectionsInTheWay(await readBoundedText(file).catch(() => "")).map((what) => `${file}: ${what}`)));
-  return found.flat();
+  const found = files.map(async (file) => {
+    const text = await readBoundedText(file).catch(() => "");
+    return sectionsInTheWay(text).map((what) => `${file}: ${what}`);
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** First without anything that the command line gives the board, then with what it is booted from. */
@@ -55,6 +66,7 @@ async function look(program: string, words: readonly string[]): Promise<BoardDef
 }
 
 function unknown(machine: string | undefined, why: string, cause?: unknown): UsageError {
-  const message = `command line: it leaves its memory (-m) or its vCPUs (-smp) to ${machine ?? "the machine"}, which could not be asked what it has: ${why}`;
+  const board = machine ?? "the machine";
+  const message = `command line: it leaves its memory (-m) or its vCPUs (-smp) to ${board}, which could not be asked what it has: ${why}`;
   return new UsageError(message, { value: machine, expected: "-m SIZE and -smp N on the command line" }, { cause });
 }
