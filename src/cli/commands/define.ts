@@ -9,7 +9,7 @@ export const verb: Verb = {
   details: [
     "FILE is a launch config (JSON), or a shell script with one QEMU command in it. A QEMU command line is given as it would be typed, after --; options that the launch config has a place for (-m, -smp, -name, monitors) move there, and notes say so.",
     "A script is read, never run: quotes, continued lines, variables and lists that it sets itself, cd, and $(dirname \"$0\") are understood. What only a shell could tell is refused with its line; then run the script, and define --pid the QEMU that it starts.",
-    "Relative paths become absolute: those of a command line and of a script are meant from the working folder, as they would be if it were run from here; those of --pid from the folder of that process.",
+    "Relative paths become absolute: those of a command line and of a script are meant from the working folder, as they would be if it were run from here; those of a launch config from its own folder, those of --pid from the folder of that process.",
     "What runs QEMU (sudo, taskset, ip netns exec, ...) is not a part of a config: put it in front of qmpctl start, or see what the refusal says.",
   ],
   options: {

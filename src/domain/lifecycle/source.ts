@@ -2,6 +2,7 @@ import { access, readFile, realpath } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Anchored, anchor, fromFolder } from "../../config/anchor.ts";
 import { ConfigError } from "../../config/config-error.ts";
+import { editJson } from "../../config/edit.ts";
 import { isQemuVersion, isSurelyQemu, nameOf, whyNoEmulator } from "../../config/emulator.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
 import { splitOptions } from "../../config/options.ts";
@@ -17,7 +18,7 @@ import { defineFrom } from "./board.ts";
 /**
  * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words,
  * or the command line of a process that runs. Relative paths of a script or of words are meant from `folder`, as a shell would that runs them: the working folder, where
- * nothing is said; those of a process from its own.
+ * nothing is said; those of a process, and of a config, from its own.
  */
 export type DefineSource = { readonly file: string; readonly folder?: string } | { readonly argv: readonly string[]; readonly folder?: string } | { readonly pid: number };
 
@@ -51,7 +52,15 @@ export async function readSource(source: DefineSource, name: string | undefined)
   if (name !== undefined && name !== config.name) {
     throw new UsageError(`name ${JSON.stringify(name)}: the config in ${source.file} names itself ${JSON.stringify(config.name)}`, { value: name, expected: "the same name, or none" });
   }
-  return { text, config, notes: [] };
+  return fromConfig(text, config, dirname(await realpath(source.file)));
+}
+
+/** A config is kept to the letter but for relative paths: they are meant from its own folder, which `define` puts it out of. */
+function fromConfig(text: string, config: LaunchConfig, folder: string): Definition {
+  const anchored = anchor([config.emulator, ...config.args], folder);
+  const args = anchored.argv.slice(1);
+  const edits = args.flatMap((word, position) => (word === config.args[position] ? [] : [{ path: ["args", String(position)], value: word }]));
+  return noted({ text: editJson(text, edits), config: { ...config, args }, notes: [] }, anchored, folder);
 }
 
 interface Called {

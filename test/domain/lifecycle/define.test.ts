@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -134,7 +135,8 @@ describe("a second name of a domain, a link to its config,", () => {
 });
 
 describe("the id of a domain", () => {
-  const ID = "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b";
+  // Not one that a process of another test may carry at the same time.
+  const ID = randomUUID();
   const idIn = async (domain: Domain): Promise<unknown> => (JSON.parse(await domain.config()) as { readonly id?: unknown }).id;
 
   async function define(folder: string, options: DomainOptions & { readonly replace?: boolean }, changes: Readonly<Record<string, unknown>>) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { LaunchConfig } from "../../../src/config/launch.ts";
 import { readSource } from "../../../src/domain/lifecycle/source.ts";
+import { configText } from "../../config/fixtures.ts";
 import { ownFolder } from "../../config/folder.ts";
 import { runProgram, runStandIn } from "../../host/processes.ts";
 
@@ -54,6 +55,16 @@ describe("a script", () => {
 
   test("that is not there is called neither a script nor a config", async () => {
     await expect(config({ file: "nosuch.sh" }, "x")).rejects.toMatchObject({ code: "config", problem: "missing", message: expect.stringMatching(/^nosuch\.sh: there is no such file; give a launch config, or a script/) });
+  });
+});
+
+describe("a config", () => {
+  test("has its relative paths made absolute from its own folder; all the rest is kept to the letter", async () => {
+    const folder = await own();
+    const text = configText({ args: ["-kernel", "vmlinuz", "-append", "a/b", "-drive", "file=/d,if=none"], "x-note": "ours" });
+    await writeFile(join(folder, "mine.json"), text, { mode: 0o600 });
+    const made = await readSource({ file: join(folder, "mine.json"), folder: "/" }, undefined);
+    expect([made.text, made.config.args[1], made.notes]).toEqual([text.replace('"vmlinuz"', `"${folder}/vmlinuz"`), `${folder}/vmlinuz`, [`relative paths are meant from ${folder}, and are absolute now: vmlinuz`]]);
   });
 });
 
