@@ -14,7 +14,7 @@ import { ConnectError } from "../wire/errors.ts";
 export async function adviceOn(error: unknown, { verb, domain }: { readonly verb: string | undefined; readonly domain: string | undefined }): Promise<string | undefined> {
   if (error instanceof ConfigError) return domain === undefined ? undefined : aboutConfig(error, domain);
   if (error instanceof StateError && error.state === "stopped" && domain !== undefined && !ENDS.has(verb ?? "")) return `${commandLine("start", domain)} starts it`;
-  if (error instanceof ConnectError && error.errno === "ENOENT") return "is the machine running, and is that its monitor's path?";
+  if (error instanceof ConnectError && (error.errno === "ENOENT" || error.errno === "ECONNREFUSED")) return "is the machine running, and is that its monitor?";
   if (isErrorCode(error, "usage") && domain !== undefined && /^(\[[\da-f:]+\]|[\w.-]+):\d+$/i.test(domain)) return `a monitor's address is written tcp:${domain}, or tls:${domain}`;
   // QEMU's words for a guest that has not set ACPI up.
   if (error instanceof Error && /unplug request for not supported device/.test(error.message)) return "the guest is still booting, or its firmware can't do it: try again when it is up";
