@@ -1,4 +1,4 @@
-import { access, readFile, realpath } from "node:fs/promises";
+import { access, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Anchored, anchor, fromFolder } from "../../config/anchor.ts";
 import { ConfigError } from "../../config/config-error.ts";
@@ -112,7 +112,15 @@ async function ofProcess(pid: number, called: Called): Promise<Definition> {
   const program = await emulatorOf(process, words[0] ?? "", folder ?? "/");
   const anchored = anchor([program, ...words.slice(1)], folder ?? "/");
   if (anchored.relative.length > 0) mustBeThere(process, folder, anchored.relative);
-  return { ...noted(await defineFrom(anchored.argv, { ...called, running: true }), anchored, folder ?? "/"), process: { ...process, argv: anchored.argv } };
+  const made = noted(await defineFrom(anchored.argv, { ...called, running: true }), anchored, folder ?? "/");
+  return { ...made, notes: [...made.notes, ...(await otherRoot(pid))], process: { ...process, argv: anchored.argv } };
+}
+
+/** What is to be told of a process that sees other files than we do. */
+async function otherRoot(pid: number): Promise<readonly string[]> {
+  const [its, ours] = await Promise.all([`/proc/${pid}/root/`, "/"].map((path) => stat(path, { bigint: true }).catch(() => undefined)));
+  const isSame = its === undefined || (its.ino === ours?.ino && its.dev === ours.dev);
+  return isSame ? [] : [`process ${pid} has another root folder (a container, or chroot): its paths are meant from there, and start looks for them here`];
 }
 
 /**

@@ -94,6 +94,12 @@ describe("a process", () => {
     await expect(config({ pid: parent.pid }, "x")).rejects.toMatchObject({ message: expect.stringMatching(/it is "bash", not a QEMU; it runs one: qmpctl define --pid \d+$/) });
   });
 
+  test.runIf(process.geteuid?.() === 0)("in another root folder has paths that mean others there, and that is told", async () => {
+    const script = `mkdir "$0/usr" && mount --bind /usr "$0/usr" && for each in bin lib lib64; do ln -s "usr/$each" "$0/$each"; done && exec chroot "$0" bash -c 'exec -a ${QEMU} sh -c "echo up; read -r end" -name p ${SIZE.join(" ")} -kernel /k'`;
+    const { pid } = await runProgram("unshare", "--mount", "sh", "-c", script, await own());
+    expect((await readSource({ pid }, "x")).notes.at(-1)).toBe(`process ${pid} has another root folder (a container, or chroot): its paths are meant from there, and start looks for them here`);
+  });
+
   test("with bytes that are no UTF-8 is refused, and the word is named", async () => {
     const { pid } = await runProgram("bash", "-c", `exec -a ${QEMU} sh -c 'echo up; read -r end' -hda $'caf\\xe9.img'`);
     await expect(config({ pid }, "x")).rejects.toMatchObject({ code: "usage", message: expect.stringContaining('"caf\\xe9.img" of its command line is no UTF-8') });
