@@ -17,8 +17,8 @@ export async function dialWithin(target: Target, patience: Patience, framer: Fra
   }
 }
 
-/** How long to wait before a full queue is tried again, in milliseconds: the system does not tell when there is room. */
-const PAUSE = 25;
+/** How long to wait before a full queue is tried again, in milliseconds, at first and at most: the system does not tell when there is room. */
+const [PAUSE, LONGEST_PAUSE] = [25, 100];
 
 /**
  * Connects within the time there is. A monitor serves one client and queues two more; the next is turned away at once, and tries
@@ -28,13 +28,13 @@ export async function dialInTurn(target: Target, patience: Patience, framing: Fr
   const peer = formatAddress(target);
   let full: ConnectError | undefined;
   const late = (): Error => full ?? new ConnectError(peer, `not connected within ${patience.timeout} ms`);
-  for (;;) {
+  for (let pause = PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 1.25)) {
     try {
       return await dialWithin(target, patience, new Framer(peer, framing), late);
     } catch (error) {
       if (!isQueueFull(error) || patience.signal.aborted) throw error;
       full = error;
     }
-    await patience.within(wait(PAUSE, undefined, { signal: patience.signal }), late);
+    await patience.within(wait(pause, undefined, { signal: patience.signal }), late);
   }
 }
