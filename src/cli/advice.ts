@@ -7,17 +7,28 @@ import { isErrorCode } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { ConnectError } from "../wire/errors.ts";
 
+/** What the command line asked for, as far as it is known. */
+interface Asked {
+  readonly verb: string | undefined;
+  readonly domain: string | undefined;
+}
+
 /**
  * What to do about an error that does not say it itself, as the end of its line; `undefined` where there is nothing to add.
- * `verb` and `domain` are those of the command line, as far as they are known.
  */
-export async function adviceOn(error: unknown, { verb, domain }: { readonly verb: string | undefined; readonly domain: string | undefined }): Promise<string | undefined> {
+export async function adviceOn(error: unknown, { verb = "", domain }: Asked): Promise<string | undefined> {
   if (error instanceof ConfigError) return domain === undefined ? undefined : aboutConfig(error, domain);
-  if (error instanceof StateError && error.state === "stopped" && domain !== undefined && !ENDS.has(verb ?? "")) return `${commandLine("start", domain)} starts it`;
-  if (error instanceof ConnectError && (error.errno === "ENOENT" || error.errno === "ECONNREFUSED")) return "is the machine running, and is that its monitor?";
-  if (isErrorCode(error, "usage") && domain !== undefined && /^(\[[\da-f:]+\]|[\w.-]+):\d+$/i.test(domain)) return `a monitor's address is written tcp:${domain}, or tls:${domain}`;
+  if (error instanceof StateError && error.state === "stopped" && domain !== undefined && !ENDS.has(verb)) {
+    return `${commandLine("start", domain)} starts it`;
+  }
+  if (error instanceof ConnectError && ["ENOENT", "ECONNREFUSED"].includes(error.errno ?? "")) return "is the machine running, and is that its monitor?";
+  if (isErrorCode(error, "usage") && domain !== undefined && /^(\[[\da-f:]+\]|[\w.-]+):\d+$/i.test(domain)) {
+    return `a monitor's address is written tcp:${domain}, or tls:${domain}`;
+  }
   // QEMU's words for a guest that has not set ACPI up.
-  if (error instanceof Error && /unplug request for not supported device/.test(error.message)) return "the guest is still booting, or its firmware can't do it: try again when it is up";
+  if (error instanceof Error && /unplug request for not supported device/.test(error.message)) {
+    return "the guest is still booting, or its firmware can't do it: try again when it is up";
+  }
   return undefined;
 }
 

@@ -30,7 +30,8 @@ export async function candidates(words: readonly string[], vocabulary: Vocabular
 function rejoined(words: readonly string[]): readonly string[] {
   const joined: string[] = [];
   for (const word of words) {
-    if ((word === "=" || joined.at(-1)?.endsWith("=") === true) && joined.at(-1)?.startsWith("--") === true) joined.push(`${joined.pop() ?? ""}${word}`);
+    const last = joined.at(-1) ?? "";
+    if (last.startsWith("--") && (word === "=" || last.endsWith("="))) joined.splice(-1, 1, last + word);
     else joined.push(word);
   }
   return joined;
@@ -63,7 +64,9 @@ interface Read {
 
 function read(before: readonly string[], verbs: ReadonlyMap<string, Verb>, verbOf: Vocabulary["verbOf"]): Read {
   const options = new Map<string, Option>();
-  for (const each of verbs.values()) for (const [name, option] of Object.entries(optionsOf(each))) for (const spelled of spelledOf(name, option)) options.set(spelled, option);
+  for (const [name, option] of [...verbs.values()].flatMap((each) => Object.entries(optionsOf(each)))) {
+    for (const spelled of spelledOf(name, option)) options.set(spelled, option);
+  }
   let [verb, open]: [string | undefined, Option | undefined] = [undefined, undefined];
   const [operands, named] = [[] as string[], new Map<string, string>()];
   for (const word of before) {
@@ -82,7 +85,8 @@ function spelledOf(name: string, { short }: Option): readonly string[] {
 }
 
 function spellings(verbs: readonly Verb[], withVersion: boolean): readonly string[] {
-  const options = verbs.flatMap((verb) => Object.entries(optionsOf(verb)).flatMap(([name, option]) => (option.hidden === true ? [] : [`--${name}`])));
+  const all = verbs.flatMap((verb) => Object.entries(optionsOf(verb)));
+  const options = all.flatMap(([name, { hidden }]) => (hidden === true ? [] : [`--${name}`]));
   return withVersion ? [...options, "--version"] : options;
 }
 

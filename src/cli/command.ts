@@ -86,8 +86,14 @@ async function completed(words: readonly string[], { env }: Io): Promise<string>
   return (await candidates(words, { verbs: new Map(all), verbOf, env })).map((each) => `${each}\n`).join("");
 }
 
+/** A verb of ours, and the words that it is given. */
+interface Meant {
+  readonly name: string;
+  readonly words: readonly string[];
+}
+
 /** The verb that is meant by a name of ours or of another program, and its words. @throws UsageError for what is none, with the way */
-async function meant(name: string, rest: readonly string[], env: Io["env"]): Promise<{ readonly name: string; readonly words: readonly string[] }> {
+async function meant(name: string, rest: readonly string[], env: Io["env"]): Promise<Meant> {
   if (Object.hasOwn(verbs, name)) return { name, words: rest };
   const { aliases, wayOfVerb } = await import("./habits.ts");
   const alias = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
@@ -97,7 +103,10 @@ async function meant(name: string, rest: readonly string[], env: Io["env"]): Pro
   }
   const domain = rest.find((word) => !word.startsWith("-"));
   const way = wayOfVerb(name, domain);
-  if (way !== undefined) throw new ElsewhereError(name, "verb", way.includes("CONFIG") ? way.replace("CONFIG", await configOf(domain, env)) : way);
+  if (way !== undefined) {
+    const path = way.includes("CONFIG") ? await configOf(domain, env) : "";
+    throw new ElsewhereError(name, "verb", way.replace("CONFIG", () => path));
+  }
   const { nearest } = await import("../nearest.ts");
   const near = nearest(name, [...Object.keys(verbs), "help", "version", ...Object.keys(aliases)]);
   throw misuse(`${name}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`, name, near ?? "verb");
@@ -106,7 +115,8 @@ async function meant(name: string, rest: readonly string[], env: Io["env"]): Pro
 /** Where a domain's config is, as a word of a shell. */
 async function configOf(domain: string | undefined, env: Io["env"]): Promise<string> {
   if (domain === undefined) return "that file";
-  const [{ locate }, { domainFolders }, { shellWord }] = await Promise.all([import("../config/locate.ts"), import("../domain/machine/place.ts"), import("../domain/wording.ts")]);
+  const [{ locate }, { domainFolders }] = await Promise.all([import("../config/locate.ts"), import("../domain/machine/place.ts")]);
+  const { shellWord } = await import("../domain/wording.ts");
   return locate(domain, domainFolders({ env })).then(({ path }) => shellWord(path), () => "that file");
 }
 

@@ -106,7 +106,9 @@ export async function parseArguments(argv: readonly string[], grammar: Grammar, 
       (verbatim ?? positional).push(token.value);
     } else {
       const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-      if (option === undefined) throw await unknownOption(/^-\d/.test(token.rawName) ? (argv[token.index] ?? token.rawName) : token.rawName, table, wayOf);
+      // Of -5M the parser makes the options -5 and -M.
+      const typed = /^-\d/.test(token.rawName) ? (argv[token.index] ?? token.rawName) : token.rawName;
+      if (option === undefined) throw await unknownOption(typed, table, wayOf);
       const value = valueOf(token, option);
       if (option.fills !== undefined) named.set(option.fills, withUnit(String(value), option));
       else values.set(option.alias ?? token.name, option.alias === undefined ? value : true);

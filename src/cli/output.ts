@@ -56,7 +56,8 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
   const used = widths.slice(0, -1).reduce((sum, width) => sum + width + gap.length, 0);
   const room = options.columns === undefined ? Infinity : options.columns - used;
   const last = widths.at(-1) ?? 0;
-  if (header !== undefined && options.columns !== undefined && (room <= 0 || (last > room && last <= SHORT && room < narrowest(options.columns)))) return paragraphs(rows, header, { ...options, paint });
+  const isTooWide = room <= 0 || (last > room && last <= SHORT && room < narrowest(options.columns ?? Infinity));
+  if (header !== undefined && isTooWide) return paragraphs(rows, header, { ...options, paint });
   const lines = all.map((row) => {
     const cells = row.map((cell, i) => {
       const text = textOf(cell);
@@ -70,7 +71,8 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
 }
 
 /** Each row as a title, and below it what it says besides. */
-function paragraphs(rows: readonly (readonly Cell[])[], header: readonly string[], { paint, columns, right = [], titles = 1 }: TableOptions & { readonly paint: Paint }): string {
+function paragraphs(rows: readonly (readonly Cell[])[], header: readonly string[], options: TableOptions & { readonly paint: Paint }): string {
+  const { paint, columns, right = [], titles = 1 } = options;
   return rows
     .map((row) => {
       const facts = row.slice(titles).flatMap((cell, i): Cell[][] => (textOf(cell) === "" ? [] : [[`${gap}${header[titles + i] ?? ""}`, cell]]));

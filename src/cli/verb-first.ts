@@ -6,7 +6,12 @@ import type { Verb } from "./verb.ts";
  * an option's value, is known from the options of all verbs; `isVerb` knows also those of other programs.
  * @throws UsageError where an option's value is missing, for an option of another program, and where no verb is there
  */
-export async function verbFirst(argv: readonly string[], verbs: readonly Verb[], isVerb: (word: string) => boolean, wayOf: WayOf): Promise<readonly string[]> {
+export async function verbFirst(
+  argv: readonly string[],
+  verbs: readonly Verb[],
+  isVerb: (word: string) => boolean,
+  wayOf: WayOf,
+): Promise<readonly string[]> {
   const options = spelled(verbs);
   let at = 0;
   for (let word = argv[at]; word !== undefined && word.startsWith("-"); word = argv[at]) {
@@ -27,6 +32,10 @@ export async function verbFirst(argv: readonly string[], verbs: readonly Verb[],
 
 /** All options by how they are written, with their dashes. */
 function spelled(verbs: readonly Verb[]): ReadonlyMap<string, Option> {
-  const all = verbs.flatMap((verb) => Object.entries(optionsOf(verb)));
-  return new Map(all.flatMap(([name, option]): [string, Option][] => [[`--${name}`, option], ...(option.short === undefined ? [] : [[`-${option.short}`, option] as [string, Option]])]));
+  const options = new Map<string, Option>();
+  for (const [name, option] of verbs.flatMap((verb) => Object.entries(optionsOf(verb)))) {
+    options.set(`--${name}`, option);
+    if (option.short !== undefined) options.set(`-${option.short}`, option);
+  }
+  return options;
 }

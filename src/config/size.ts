@@ -22,7 +22,10 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
-/** Writes a number of bytes in the largest binary unit that keeps it whole: `300MiB`, `1GiB`; bytes that fill no KiB as `1000B`, which no reader of ours takes. */
+/**
+ * Writes a number of bytes in the largest binary unit that keeps it whole: `300MiB`, `1GiB`; bytes that fill no KiB as `1000B`, which no
+ * reader of ours takes.
+ */
 export function formatSize(bytes: number): string {
   let size = bytes;
   let power = 0;
@@ -49,7 +52,9 @@ function whatElse(text: string): readonly [why: string, expected?: string] {
   const broken = /^(\d{1,12}\.\d{1,6})([KMGTP])(?:i|iB)?$/i.exec(text);
   const [, number = "", letter = ""] = broken ?? [];
   const bytes = Number(number) * 1024 ** UNITS.indexOf(letter.toUpperCase() as "K");
-  if (broken !== null && Number.isSafeInteger(bytes) && bytes > 0 && bytes % 1024 === 0) return [`not a whole number: write ${formatSize(bytes)}`, `a text with a whole number and its unit, as ${formatSize(bytes)}`];
+  if (broken !== null && Number.isSafeInteger(bytes) && bytes > 0 && bytes % 1024 === 0) {
+    return [`not a whole number: write ${formatSize(bytes)}`, `a text with a whole number and its unit, as ${formatSize(bytes)}`];
+  }
   return ["not a whole number with a unit"];
 }
 

@@ -133,7 +133,7 @@ export class Screen {
     const { search } = this.#search;
     if (isSearch) search.older();
     else if (key.name === "backspace") search.shorten();
-    else if (key.ctrl !== true && key.meta !== true && key.name !== "return" && key.name !== "enter" && typed !== undefined && typed !== "" && isOneLine(typed)) search.add(typed);
+    else if (isText(typed, key)) search.add(typed);
     else return this.#endSearch(key);
     this.#drawSearch();
     return true;
@@ -168,6 +168,11 @@ export class Screen {
   #believedRows(): number {
     return (this.#editor as unknown as { readonly prevRows?: number }).prevRows ?? this.#editor.getCursorPos().rows;
   }
+}
+
+/** Whether a key is a part of a text. */
+function isText(typed: string | undefined, { ctrl, meta, name }: Key): typed is string {
+  return ctrl !== true && meta !== true && name !== "return" && name !== "enter" && typed !== undefined && typed !== "" && isOneLine(typed);
 }
 
 /** What readline draws with: moves of the cursor, wiping, the prompt's colours. Any other command to the terminal is none of its own. */

@@ -5,7 +5,8 @@ import { generateFile } from "./files.ts";
 
 /**
  * The types of a running QEMU as one file of TypeScript, made of its own `query-qmp-schema`. `ask` runs a command without arguments.
- * What a QEMU calls its things becomes part of a program here, so it has to be a name. A program that emulates nothing, as qemu-storage-daemon, is said to be of no architecture.
+ * What a QEMU calls its things becomes part of a program here, so it has to be a name. A program that emulates nothing, as
+ * qemu-storage-daemon, is said to be of no architecture.
  *
  * @throws QmpctlError (`protocol`) when something has a name that QAPI does not allow; and what `ask` rejects with
  */
@@ -16,7 +17,9 @@ export async function typesOf(ask: (command: string) => Promise<unknown>): Promi
   const arch = schema.commands.has("query-target") ? ((await ask("query-target")) as { readonly arch: string }).arch : "any";
   for (const number of [qemu.major, qemu.minor, qemu.micro]) requireName("query-version", String(number));
   requireName("query-target", arch);
-  const from = `QEMU ${qemu.major}.${qemu.minor}.${qemu.micro}${builder === "" ? "" : ` (${builder.replace(/[^\x20-\x7e]+/g, " ").trim()})`}, ${arch},`;
+  // The rest of a line of comment.
+  const packaged = builder === "" ? "" : ` (${builder.replace(/[^\x20-\x7e]+/g, " ").trim()})`;
+  const from = `QEMU ${qemu.major}.${qemu.minor}.${qemu.micro}${packaged}, ${arch},`;
   return generateFile({ version: `${qemu.major}.${qemu.minor}`, arch, schema }, from);
 }
 
@@ -34,5 +37,6 @@ function namesIn({ commands, events, types }: Introspection): readonly string[] 
 
 /** Letters, digits, and what QAPI puts between them (docs/devel/qapi-code-gen, "Naming rules"; a dot in names of vendors). */
 function requireName(command: string, name: string): void {
-  if (!/^[\w.+-]{1,200}$/.test(name)) throw new QmpctlError("protocol", `${command}: ${JSON.stringify(name.slice(0, 200))} is not a name that QEMU's schema can have`);
+  if (/^[\w.+-]{1,200}$/.test(name)) return;
+  throw new QmpctlError("protocol", `${command}: ${JSON.stringify(name.slice(0, 200))} is not a name that QEMU's schema can have`);
 }
