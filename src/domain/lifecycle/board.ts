@@ -5,6 +5,7 @@ import { escapeCommas, splitOptions } from "../../config/options.ts";
 import type { BoardDefaults } from "../../config/qemu-values.ts";
 import { sectionsInTheWay } from "../../config/readconfig.ts";
 import { readBoundedText } from "../../config/safe-file.ts";
+import { formatSize } from "../../config/size.ts";
 import { messageOf, UsageError } from "../../errors.ts";
 import { findProgram } from "../../host/programs.ts";
 
@@ -25,8 +26,18 @@ export async function defineFrom(argv: readonly string[], options: CommandLineOp
     throw new UsageError(`command line: ${wrong.join("; ")}`, { value: argv, expected });
   }
   const question = boardOf(argv);
-  return fromCommandLine(argv, question === undefined ? options : { ...options, board: await askBoard(question) });
+  if (question === undefined) return fromCommandLine(argv, options);
+  const program = findProgram(question.emulator);
+  if ("path" in program) return fromCommandLine(argv, { ...options, board: await askBoard(question, program.path) });
+  if (question.machine !== undefined) throw unknown(question.machine, `${question.emulator}: ${program.why}`);
+  const made = fromCommandLine(argv, { ...options, board: USUAL });
+  const why = `${program.why}, so what its machine has by itself can't be asked`;
+  const taken = `taken for ${formatSize(USUAL.memory)} and ${USUAL.vcpus} vCPU, as most have; -m and -smp say others`;
+  return { ...made, notes: [...made.notes, `${question.emulator}: ${why}: ${taken}`] };
 }
+
+/** What QEMU gives a machine whose board has nothing of its own. */
+const USUAL: BoardDefaults = { memory: 128 * 2 ** 20, vcpus: 1 };
 
 /**
  * What the files that a command line reads with `-readconfig` have in the way, with their names; those that can't be read are QEMU's to
@@ -42,15 +53,13 @@ export async function refusedSections(args: readonly string[], folder: string = 
 }
 
 /** First without anything that the command line gives the board, then with what it is booted from. */
-async function askBoard({ emulator, machine, boot }: BoardQuestion): Promise<BoardDefaults> {
-  const program = findProgram(emulator);
-  if ("why" in program) throw unknown(machine, `${emulator}: ${program.why}`);
+async function askBoard({ machine, boot }: BoardQuestion, program: string): Promise<BoardDefaults> {
   const type = machine === undefined ? "" : `type=${escapeCommas(machine)},`;
   const words = ["-machine", `${type}accel=tcg:kvm`, "-nodefaults", "-no-user-config", "-display", "none", "-S"];
   try {
-    return await look(program.path, words).catch((error: unknown) => {
+    return await look(program, words).catch((error: unknown) => {
       if (boot.length === 0) throw error;
-      return look(program.path, [...words, ...boot]);
+      return look(program, [...words, ...boot]);
     });
   } catch (error) {
     throw unknown(machine, messageOf(error).replaceAll(/\s*\n\s*/g, " / "), error);

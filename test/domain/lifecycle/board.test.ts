@@ -46,7 +46,13 @@ describe("what is left to the board", () => {
   });
 
   test("can't be asked of an emulator that is not there", async () => {
-    await expect(defineFrom(["/no/such/qemu-system-riscv64", "-name", "a"], {})).rejects.toMatchObject({ code: "usage", message: expect.stringContaining("to the machine, which could not be asked what it has: /no/such/qemu-system-riscv64: there is no such program") as string });
+    const words = ["/no/such/qemu-system-riscv64", "-name", "a"];
+    await expect(defineFrom([...words, "-M", "sifive_u"], {})).rejects.toMatchObject({ code: "usage", message: expect.stringContaining("to sifive_u, which could not be asked what it has: /no/such/qemu-system-riscv64: there is no such program") as string });
+    // Where no board is named it has most likely nothing of its own: told, as nobody can know.
+    expect(await defineFrom([...words, "-m", "1G"], {})).toMatchObject({
+      config: { memory: { max: 2 ** 30 }, vcpus: { max: 1, current: 1 } },
+      notes: ["/no/such/qemu-system-riscv64: there is no such program, so what its machine has by itself can't be asked: taken for 128MiB and 1 vCPU, as most have; -m and -smp say others"],
+    });
   });
 });
 
