@@ -189,7 +189,7 @@ describe("B3: siblings", () => {
 
   test("B3: sibling: what needs a terminal or daemonises is refused before anything is started, naming what to write instead", async () => {
     await using host = await openHost();
-    for (const [args, why] of [[["-daemonize"], /daemonize.*start puts the machine in the background/], [["-nographic"], /-display none/], [["-pidfile", "/x"], /pidfile/]] as const) {
+    for (const [args, why] of [[["-daemonize"], /daemonize.*start puts the machine in the background/], [["-curses"], /-display none/], [["-pidfile", "/x"], /pidfile/]] as const) {
       await host.write("x", { args });
       const { code, stderr } = await host.cli(["start", "x"]);
       expect([code, stderr]).toEqual([3, expect.stringMatching(why)]);
