@@ -83,17 +83,16 @@ class ScriptReader {
     const { line } = lexer;
     const isAssigned = this.#assignments();
     const words: string[] = [];
-    let isKeyword = false;
     for (let first = true; ; first = false) {
       lexer.skipBlanks();
       const word = lexer.word();
       if (word === undefined) break;
       words.push(...word.fields);
-      if (first && word.plain && KEYWORDS.has(words[0] ?? "")) isKeyword = true;
+      // Before what follows it is found to be wrong for a reason of its own.
+      if (first && word.plain && KEYWORDS.has(words[0] ?? "")) throw lexer.refuse(`${words[0]} needs a shell: only one plain command is read`, line);
       if (first && word.plain && /^(export|readonly)$/.test(words[0] ?? "")) return this.#exported(words[0] ?? "", line);
     }
     if (words.length === 0) return true;
-    if (isKeyword) throw lexer.refuse(`${words[0]} needs a shell: only one plain command is read`, line);
     if (isAssigned.length > 0) {
       throw lexer.refuse(`${isAssigned.join(", ")} is set for ${JSON.stringify(words[0])} alone, and a launch config has no environment: take it out, and set it where qmpctl start is called`, line);
     }

@@ -108,6 +108,7 @@ describe("a script", () => {
     ["qemu -m 1G \\ # memory\n  -smp 2", 'line 2: a second command, "-smp 2", is in it: the line before it does not go on'],
     ["\nf() {\nqemu\n}", "line 2: ( needs a shell"],
     ["qemu\nif true; then x; fi", "line 2: if needs a shell"],
+    ["if [ -e x ]; then\n qemu\nfi", "line 1: if needs a shell"],
     ["for x in a b; do qemu; done", "line 1: for needs a shell"],
     ["cat > f <<EOF\nx\nEOF\nqemu", "line 1: > needs a shell"],
     ["A=1\nqemu -m $B", "line 2: $B: $ needs a shell, and no line before says what it stands for"],
