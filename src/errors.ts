@@ -92,3 +92,10 @@ export function isErrorCode(error: unknown, ...codes: readonly ErrorCode[]): err
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Milliseconds as people read them in messages: `250 ms`, `3.7 s`, `90 s`. */
+export function formatTime(time: number): string {
+  const whole = Math.round(time);
+  if (whole <= 1000) return `${whole} ms`;
+  return `${whole >= 60_000 ? Math.round(whole / 1000) : Math.round(whole / 100) / 10} s`;
+}

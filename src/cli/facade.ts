@@ -1,6 +1,6 @@
 import type { WantedAllocation } from "../domain/allocation.ts";
 import type { Recovery, RecoveryReport } from "../domain/recover.ts";
-import type { Change, ChangeOptions, Report } from "../domain/change.ts";
+import type { Change, ChangeOptions, Report, Resource } from "../domain/change.ts";
 import type { DefineSource, UndefineReport } from "../domain/lifecycle/define.ts";
 import type { DiffRow } from "../domain/diff.ts";
 import type { DomainInfo, ReadOptions, VcpuInfo } from "../domain/inspect.ts";
@@ -34,8 +34,8 @@ export interface Monitor extends AsyncDisposable {
 export interface Machine extends AsyncDisposable {
   readonly name: string;
   change(change: Change, options: ChangeOptions): Promise<Report>;
-  revert(options: ChangeOptions): Promise<Report>;
-  persist(options: ChangeOptions): Promise<Report>;
+  revert(options: ChangeOptions & { readonly resource?: Resource }): Promise<Report>;
+  persist(options: ChangeOptions & { readonly resource?: Resource }): Promise<Report>;
   apply(wanted: WantedAllocation, options: ChangeOptions): Promise<Report>;
   recover(how: Recovery, options: ChangeOptions): Promise<RecoveryReport>;
   info(options: ReadOptions): Promise<DomainInfo>;

@@ -80,7 +80,7 @@ function row({ change, ...legs }: ChangeReport, half: "static" | "dynamic", plan
   if (leg.outcome === "skipped" && leg.reason === undefined && leg.actual === null) return undefined;
   const name = nameOf(change);
   const show = (value: Value): string => showValue(change.resource, value);
-  const outcome: Cell = planned && isWanted(leg) ? { text: "planned", style: "bold" } : { text: leg.outcome, style: colours[leg.outcome] };
+  const outcome: Cell = planned && isWanted(leg) && leg.reason === undefined ? { text: "planned", style: "bold" } : { text: leg.outcome, style: colours[leg.outcome] };
   return [name, half, isWanted(leg) ? `${show(leg.before)} -> ${show(leg.wanted)}` : show(leg.before), show(leg.actual), outcome, once(leg.reason)];
 }
 

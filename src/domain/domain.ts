@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mustExist } from "../config/store.ts";
 import type { Session } from "../qmp/session.ts";
-import type { Change, ChangeOptions, Report } from "./change.ts";
+import type { Change, ChangeOptions, Report, Resource } from "./change.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { DiffRow } from "./diff.ts";
 import { notRunning, StateError } from "./errors.ts";
@@ -98,16 +98,20 @@ export class Domain {
     return this.change({ resource: "vcpu-pin", vcpu, cpus }, options);
   }
 
-  /** Makes the running machine equal its config, as far as a running machine can be changed. See `change`. */
-  async revert(options: ChangeOptions = {}): Promise<Report> {
-    const { changesToRevert } = await import("./diff.ts");
-    return this.#change(changesToRevert, { ...options, scope: "dynamic" });
+  /**
+   * Makes the running machine equal its config, as far as a running machine can be changed: all of it, or one `resource`. What can be reverted is, though something else of it can't. See `change`.
+   *
+   * @throws ChangeError `partial` when some of it is reverted and the rest can't be; else as `change` does
+   */
+  async revert({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
+    const { changesOf, changesToRevert } = await import("./diff.ts");
+    return this.#change(Object.assign(changesOf((facts) => changesToRevert(facts), resource), { inPart: true }), { ...options, scope: "dynamic" });
   }
 
-  /** Makes the config equal the running machine. See `change`. */
-  async persist(options: ChangeOptions = {}): Promise<Report> {
-    const { changesToPersist } = await import("./diff.ts");
-    return this.#change(changesToPersist, { ...options, scope: "static" });
+  /** Makes the config equal the running machine, in all or in one `resource`. See `change`. */
+  async persist({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
+    const { changesOf, changesToPersist } = await import("./diff.ts");
+    return this.#change(changesOf((facts) => changesToPersist(facts), resource), { ...options, scope: "static" });
   }
 
   /**

@@ -7,7 +7,9 @@ import type { DomainState } from "./change.ts";
 import { factsOf, factsWithout } from "./facts.ts";
 import { describe, describeAction, interruptedFrom } from "./interrupted.ts";
 import { type Ended, endOf } from "./lifecycle/ended.ts";
-import type { Live } from "./live.ts";
+import { type Live, roomForVcpus } from "./live.ts";
+import { memoryNow } from "./live-memory.ts";
+import type { Session } from "../qmp/session.ts";
 import { findMachine } from "./machine/find.ts";
 import type { Identity } from "./machine/identity.ts";
 import { readStored } from "./machine/lock.ts";
@@ -34,7 +36,11 @@ export interface Allocation {
   readonly memory: number | null;
   readonly maxMemory: number | null;
   readonly vcpus: number | null;
+  /** Null also of a running machine that can't plug vCPUs: it does not show what it was started with. */
   readonly maxVcpus: number | null;
+  /** Of the running machine, where there are some: DIMMs, which `memory` and `maxMemory` have in them, and what virtio-mem gives besides. */
+  readonly dimms?: number;
+  readonly virtioMem?: number;
 }
 
 /** What there is to say of a domain in short. */
@@ -90,8 +96,8 @@ export interface Both {
 /** How long reading may take, in milliseconds, where nothing else is said. */
 const READ_TIMEOUT = 10_000;
 
-/** Reads both sides of a domain without locking it. The deadline is for all of it. @throws ConfigError */
-export async function readBoth(place: Place, { signal, timeout }: ReadOptions = {}): Promise<Both> {
+/** Reads both sides of a domain without locking it. The deadline is for all of it, with what is `also` asked. @throws ConfigError */
+export async function readBoth(place: Place, { signal, timeout }: ReadOptions = {}, also?: (session: Session, live: Live) => Promise<void>): Promise<Both> {
   const by = deadlineIn(timeout ?? Math.max(READ_TIMEOUT, 2 * place.timeout));
   const stored = await readStored(place);
   const { machine, hindrance, key } = await findMachine(place, stored);
@@ -100,7 +106,11 @@ export async function readBoth(place: Place, { signal, timeout }: ReadOptions = 
   if (machine === null) return stopped(hindrance);
   try {
     await using session = await openReader(machine, { timeout: Math.min(timeout ?? place.timeout, by.left()), signal });
-    const facts = await withDeadline(() => factsOf(place, stored, session, machine), `${place.name}: the monitor`, { by, signal, least: 0 });
+    const facts = await withDeadline(async () => {
+      const read = await factsOf(place, stored, session, machine);
+      await also?.(session, read.live);
+      return read;
+    }, `${place.name}: the monitor`, { by, signal, least: 0 });
     return { stored, machine, books, facts };
   } catch (error) {
     signal?.throwIfAborted();
@@ -143,8 +153,9 @@ function ofConfig({ memory, vcpus }: LaunchConfig): Allocation {
   return { memory: memory.current, maxMemory: memory.max, vcpus: vcpus.current, maxVcpus: vcpus.max };
 }
 
-function ofLive({ memory, vcpus, maxVcpus }: Live): Allocation {
-  return { memory: memory.actual ?? memory.size, maxMemory: memory.size, vcpus: vcpus.length, maxVcpus };
+function ofLive(live: Live): Allocation {
+  const { memory, vcpus } = live;
+  return { memory: memoryNow(memory), maxMemory: memory.size, vcpus: vcpus.length, maxVcpus: roomForVcpus(live), ...(memory.virtioMem === undefined ? {} : { virtioMem: memory.virtioMem }), ...(memory.dimms === undefined ? {} : { dimms: memory.dimms }) };
 }
 
 /** Every vCPU that either side knows of, in order. */

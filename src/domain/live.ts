@@ -1,4 +1,5 @@
 import { formatCpuList, type CpuSet } from "../host/cpulist.ts";
+import { cpusetOf } from "../host/cpuset.ts";
 import { readAffinity } from "../host/taskset.ts";
 import { CommandError } from "../qmp/errors.ts";
 import type { Session } from "../qmp/session.ts";
@@ -45,7 +46,7 @@ export interface Live {
   readonly memory: LiveMemory;
   readonly vcpus: readonly Vcpu[];
   readonly slots: readonly Slot[];
-  /** All vCPUs that there is room for. */
+  /** All vCPUs that there is room for, as far as QEMU shows it: see `roomForVcpus`. */
   readonly maxVcpus: number;
   /** Ids that devices have: `device_add` refuses to use one twice. */
   readonly ids: ReadonlySet<string>;
@@ -55,6 +56,13 @@ export interface Live {
   readonly migration: string | null;
   /** The mask of the emulator's main thread, which new vCPU threads inherit; null where it is not on this host. */
   readonly mainAffinity: CpuSet | null;
+  /** The CPUs that its cpuset leaves the emulator; null where that can't be seen. */
+  readonly mayUse?: CpuSet | null;
+}
+
+/** How many vCPUs there is room for; null of a machine that can't plug any (aarch64's virt, microvm, isapc): it does not show what it was started with. */
+export function roomForVcpus({ slots, maxVcpus }: Live): number | null {
+  return slots.length === 0 ? null : maxVcpus;
 }
 
 const QUIET_MIGRATION: ReadonlySet<string> = new Set(["none", "completed", "failed", "cancelled"]);
@@ -103,6 +111,7 @@ export async function readLive(session: Session, known: number | null): Promise<
     ids: new Set((devices ?? []).map((device) => device.name)),
     migration: migrate.status === undefined || QUIET_MIGRATION.has(migrate.status) ? null : migrate.status,
     mainAffinity: behind.pid === null ? null : await readAffinity(behind.pid).catch(() => null),
+    mayUse: behind.pid === null ? null : await cpusetOf(behind.pid),
   };
 }
 

@@ -7,7 +7,13 @@ import type { Facts, LiveFacts } from "./resource.ts";
 import { missingSides } from "./scope.ts";
 
 /** What is to be changed: given, or worked out from the facts once they are read (revert, persist). */
-export type Wanted = readonly Change[] | ((facts: Facts) => readonly Change[]);
+export type Wanted = readonly Change[] | WorkedOut;
+
+/** Works the changes out. `inPart`: those that can be made are made though others of them can't. */
+export interface WorkedOut {
+  (facts: Facts): readonly Change[];
+  readonly inPart?: boolean;
+}
 
 /** A plan, and the facts it was made from. */
 export interface AskedPlan {
@@ -21,11 +27,22 @@ export interface AskedPlan {
  * @throws the monitor's errors; the signal's reason; UsageError as `plan` does
  */
 export async function planAsking(name: string, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">, monitor: Monitor | null, options: AskOptions): Promise<AskedPlan> {
-  const planned = planFor(name, wanted, input);
-  const need = input.force ? undefined : await needFor(planned, input.facts, monitor, options);
-  if (need === undefined) return { facts: input.facts, planned };
-  const facts = { ...input.facts, need };
-  return { facts, planned: planFor(name, wanted, { ...input, facts }) };
+  const first = planFor(name, wanted, input);
+  const need = input.force ? undefined : await needFor(first, input.facts, monitor, options);
+  const facts = need === undefined ? input.facts : { ...input.facts, need };
+  const planned = need === undefined ? first : planFor(name, wanted, { ...input, facts });
+  return { facts, planned: typeof wanted === "function" && wanted.inPart === true ? inPart(name, planned, { ...input, facts }) : planned };
+}
+
+/** Of a plan that is refused, the part that each by itself would not be, where something of it is to be done; what is left stands with its reasons. */
+function inPart(name: string, planned: Plan, input: Omit<PlanInput, "name" | "changes">): Plan {
+  if (planned.refusals.length === 0) return planned;
+  const each = planned.changes.map(({ change }) => ({ change, refusals: plan({ ...input, name, changes: [change] }).refusals }));
+  const able = each.filter(({ refusals }) => refusals.length === 0).map(({ change }) => change);
+  if (able.length === 0 || able.length === each.length) return planned;
+  const rest = plan({ ...input, name, changes: able });
+  const isWorth = rest.refusals.length === 0 && (rest.steps.length > 0 || rest.text !== null);
+  return isWorth ? { ...rest, left: each.filter(({ refusals }) => refusals.length > 0) } : planned;
 }
 
 async function needFor({ changes }: Plan, facts: Facts, monitor: Monitor | null, options: AskOptions): Promise<GuestNeed | undefined> {

@@ -9,7 +9,7 @@ import { kindOf, nameOf } from "./resources.ts";
 import { type Legs, legsOf } from "./scope.ts";
 import type { Step } from "./step.ts";
 import { indices } from "./vcpus.ts";
-import { shellWord } from "./wording.ts";
+import { foldVcpus, shellWord } from "./wording.ts";
 
 /** What one change means for one half. */
 export interface PlannedLeg {
@@ -38,6 +38,8 @@ export interface Plan {
   /** The config's text after; null when it stays as it is. */
   readonly text: string | null;
   readonly refusals: readonly Refusal[];
+  /** What can't be made of a set that is made in part, and why. */
+  readonly left?: readonly { readonly change: Change; readonly refusals: readonly Refusal[] }[];
 }
 
 /** What is planned from: the facts, and the config as it stands in its file. */
@@ -70,8 +72,18 @@ export function plan(input: PlanInput): Plan {
     })),
     steps: live?.steps ?? [],
     text: fixed?.text ?? null,
-    refusals: [...legs.refusals, ...(fixed?.refusals ?? []), ...(live?.refusals ?? [])],
+    refusals: folded([...legs.refusals, ...(fixed?.refusals ?? []), ...(live?.refusals ?? [])]),
   };
+}
+
+/** What stands in the way of several vCPUs in the same words is said once. */
+function folded(refusals: readonly Refusal[]): readonly Refusal[] {
+  const same = (one: Refusal, other: Refusal): boolean => one.leg === other.leg && foldVcpus([one.reason, other.reason]).length === 1;
+  const first = refusals.filter((refusal, position) => refusals.findIndex((each) => same(each, refusal)) === position);
+  return first.map((refusal) => {
+    const reasons = refusals.filter((each) => same(each, refusal)).map(({ reason }) => reason);
+    return { ...refusal, reason: new Set(reasons).size === 1 ? refusal.reason : (foldVcpus(reasons)[0] ?? refusal.reason) };
+  });
 }
 
 /** What is wrong in the changes themselves, whatever the domain is like. @throws UsageError */

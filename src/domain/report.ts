@@ -4,8 +4,10 @@ import type { LaunchConfig } from "../config/launch.ts";
 import type { Live } from "./live.ts";
 import { followUps } from "./follow-ups.ts";
 import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
+import { remarksOf } from "./remarks.ts";
 import type { Facts } from "./resource.ts";
 import { kindOf, nameOf } from "./resources.ts";
+import { foldVcpus } from "./wording.ts";
 
 /** What is known at the end of a change. */
 export interface Ending {
@@ -35,15 +37,23 @@ export function reportOf(ending: Ending): Report {
     scope: ending.scope,
     state: facts.state,
     outcome,
-    changes,
+    changes: [...changes, ...(plan.left ?? []).map((left) => leftOver(left, ending))],
     steps: ending.records.map((record) => reportStep(record, facts)),
     refusals: plan.refusals,
-    notes: [...ending.notes, ...meddled(changes)],
+    notes: foldVcpus([...ending.notes, ...meddled(changes), ...remarksOf(ending)]),
     ...followUps(outcome, ending),
     // A text that was never written and never will be is no news.
     ...(ending.config !== null && (ending.committed || ending.dryRun) ? { config: ending.config } : {}),
     elapsed: ending.elapsed,
   };
+}
+
+/** A change that could not be made while the others of its set were. */
+function leftOver({ change, refusals }: NonNullable<Plan["left"]>[number], { facts, after }: Ending): ChangeReport {
+  const read = (live: Live | null): Value => (live === null ? null : kindOf(change).inLive(change, live));
+  const now: Value = after.config === null ? null : kindOf(change).inConfig(change, after.config);
+  const reason = refusals.map((refusal) => refusal.reason).join("; ");
+  return { change, static: { outcome: "skipped", before: now, wanted: null, actual: now }, dynamic: { outcome: "skipped", before: read(facts.live), wanted: kindOf(change).wanted(change), actual: read(after.live), reason } };
 }
 
 /** What is taken back and still not as it was, though nobody but the guest has a say in memory. */

@@ -15,6 +15,7 @@ import type { Plan } from "./plan.ts";
 import { planAsking, type Wanted } from "./plan-asking.ts";
 import { type Ending, reportOf } from "./report.ts";
 import type { Facts, LiveFacts } from "./resource.ts";
+import { nameOf } from "./resources.ts";
 import { Pulse, whyStopped } from "./pulse.ts";
 import { refuseUnresolved, sweep } from "./unresolved.ts";
 import { indices } from "./vcpus.ts";
@@ -122,10 +123,18 @@ class Transaction {
     const untouched = this.#records.length === 0 && this.#committed === null;
     if (untouched) return this.#report(null, this.#facts);
     const after = await this.#after();
+    const { left = [] } = this.#plan;
+    if (this.#died === null && left.length > 0) throw this.#inPart(left, after);
     if (this.#died === null || this.#records.length === 0) return this.#report(null, after);
     // All was done and read back, and is gone with the machine.
     for (const record of this.#records) Object.assign(record, { outcome: "failed", reason: this.#died.message, cause: this.#died });
     throw new ChangeError(this.#report(this.#died.message, after), this.#died.message, { cause: this.#died });
+  }
+
+  /** What could be made is, and the rest is left as it is. */
+  #inPart(left: NonNullable<Plan["left"]>, after: Ending["after"]): ChangeError {
+    const why = `${left.map(({ change }) => nameOf(change)).join(", ")} could not be changed, the rest is done: ${left.flatMap(({ refusals }) => refusals.map(({ reason }) => reason)).join("; ")}`;
+    return new ChangeError(this.#report(why, after), why, { cause: new Error(why) });
   }
 
   async #prepare(): Promise<Prepared | null> {

@@ -15,7 +15,7 @@ import { formatVcpus } from "./wording.ts";
  */
 export const unplug: StepKind<UnplugStep> = {
   asksGuest: true,
-  what: (step) => `unplug vCPU ${leaving(step).join(", ")}`,
+  what: (step) => `unplug vCPU ${leavingOf(step).join(", ")}`,
   sends: (step) => step.slots.map(({ device }) => `device_del {"id":"${device}"}`).join("; "),
   undoing: (step) => (step.noReturn === null ? step.slots.map(({ slot }) => `device_add vCPU ${slot.first}`).join("; ") : undefined),
   noUndo: (step) => step.noReturn ?? undefined,
@@ -70,12 +70,13 @@ function maskAgain(vcpu: number, before: Live): readonly Step[] {
   return cpus === null || before.noThreads !== null ? [] : [{ kind: "pin", vcpu, cpus, before: null, upTo: false }];
 }
 
-function leaving(step: UnplugStep): readonly number[] {
+/** The vCPUs that a step asks the guest to let go of. */
+export function leavingOf(step: UnplugStep): readonly number[] {
   return step.slots.flatMap(({ slot }) => [...indices(slot)]);
 }
 
 function left(step: UnplugStep, present: ReadonlySet<number>): readonly number[] {
-  return leaving(step).filter((vcpu) => present.has(vcpu));
+  return leavingOf(step).filter((vcpu) => present.has(vcpu));
 }
 
 async function presentVcpus(session: Session): Promise<ReadonlySet<number>> {
@@ -91,11 +92,14 @@ function end(step: UnplugStep, stuck: readonly number[], refusals: GuestRefusals
   const refused = stuck.filter((vcpu) => refusals.has(vcpu));
   if (refused.length > 0) throw refusals.error(refused);
   const why = work.live.running ? "the guest has not let go of it yet" : `the guest ${runStateOf(work.live.status).is}, and lets go of it when it runs again`;
-  return { outcome: "pending", reason: `unplug of vCPU ${stuck.join(", ")} is accepted; ${why} (${formatVcpus(step.from - (leaving(step).length - stuck.length))} now)` };
+  return { outcome: "pending", reason: `unplug of vCPU ${stuck.join(", ")} is accepted; ${why} (${formatVcpus(step.from - (leavingOf(step).length - stuck.length))} now)` };
 }
+
+/** What QEMU says before the guest has set ACPI up; 5.2 says it always. */
+const NOT_READY = /acpi: device unplug request for not supported device type/;
 
 /** `unasked`: the vCPUs that QEMU was not told to let go of when it says no. */
 function ignoreGone(error: unknown, unasked: readonly number[]): void {
   if (!(error instanceof CommandError)) throw error;
-  if (error.class !== "DeviceNotFound") throw new StayError(error.message, unasked, { cause: error });
+  if (error.class !== "DeviceNotFound") throw new StayError(NOT_READY.test(error.message) ? `${error.message}: the guest is still booting, or has no CPU hotplug on this QEMU` : error.message, unasked, { cause: error });
 }

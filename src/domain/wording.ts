@@ -17,6 +17,34 @@ export function formatVcpus(count: number): string {
   return `${count} vCPU${count === 1 ? "" : "s"}`;
 }
 
+/** `vCPU 2`, `vCPUs 1 and 3`, `vCPUs 1 to 3`: runs of three or more by their ends. */
+export function listVcpus(vcpus: readonly number[]): string {
+  const sorted = [...new Set(vcpus)].sort((one, other) => one - other);
+  const runs: number[][] = [];
+  for (const vcpu of sorted) {
+    const run = runs.at(-1);
+    if (run !== undefined && run.at(-1) === vcpu - 1) run.push(vcpu);
+    else runs.push([vcpu]);
+  }
+  const parts = runs.flatMap((run) => (run.length < 3 ? run.map(String) : [`${run[0]} to ${run.at(-1)}`]));
+  const [last, ...others] = parts.toReversed();
+  return `vCPU${sorted.length === 1 ? "" : "s"} ${others.length === 0 ? last : `${others.toReversed().join(", ")} and ${last}`}`;
+}
+
+/** Texts that are equal but for the vCPU that they name, as one that names them all; texts that are equal, as one with their number. */
+export function foldVcpus(texts: readonly string[]): readonly string[] {
+  const groups = new Map<string, string[]>();
+  const keyOf = (text: string): string => text.replace(VCPU, "vCPU #");
+  for (const text of texts) groups.set(keyOf(text), [...(groups.get(keyOf(text)) ?? []), text]);
+  return [...groups].map(([key, [first = "", ...more]]) => {
+    if (more.length === 0) return first;
+    if (!key.includes("vCPU #")) return `${first} (${more.length + 1} times)`;
+    return first.replace(VCPU, listVcpus([first, ...more].map((text) => Number(VCPU.exec(text)?.[1]))));
+  });
+}
+
+const VCPU = /\bvCPU (\d+)\b(?!,)/;
+
 /** A word as a shell takes it back: as it is where it is plain, else quoted. */
 export function shellWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { FileHandle } from "node:fs/promises";
 import { pid } from "node:process";
-import { QmpctlError } from "../errors.ts";
+import { formatTime, QmpctlError } from "../errors.ts";
 import { runFlock } from "./flock.ts";
 import { isStillThere, openLockFile, readHolder, writeHolder } from "./lock-file.ts";
 import type { LockHolder } from "./lock-holder.ts";
@@ -15,7 +15,7 @@ export class LockedError extends QmpctlError {
   readonly holder: LockHolder;
 
   constructor(path: string, waited: number, holder: LockHolder) {
-    super("locked", `${path}: locked by ${describe(holder)}${waited < 1 ? "" : `, waited ${Math.round(waited)} ms`}`);
+    super("locked", `${path}: locked by ${describe(holder)}${waited < 1 ? "" : `, waited ${formatTime(waited)}`}`);
     this.path = path;
     this.holder = holder;
   }

@@ -1,4 +1,4 @@
-import { HostError } from "../errors.ts";
+import { formatTime, HostError } from "../errors.ts";
 import { type CpuSet, formatCpuList, parseCpuList } from "./cpulist.ts";
 import { readKernelFile } from "./kernel-file.ts";
 import { childProcesses, toolEnvironment } from "./programs.ts";
@@ -65,7 +65,7 @@ async function run(tool: string, args: readonly string[], { signal, timeout = 50
 
 function whyItFailed(cause: Error & { readonly code?: unknown; readonly killed?: boolean }, stderr: string, tool: string, timeout: number): string {
   if (cause.code === "ENOENT") return `there is no ${tool} on this machine, it comes with util-linux`;
-  if (cause.killed === true) return `no end after ${timeout} ms`;
+  if (cause.killed === true) return `no end after ${formatTime(timeout)}`;
   const words = stderr.trim().split("\n").at(-1) ?? "";
   return words.replace(`${tool}: `, "") || `it ended with status ${String(cause.code)}`;
 }

@@ -5,6 +5,7 @@ import { Framer, type FramingOptions } from "../wire/framing.ts";
 import { dial } from "../wire/socket.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { Patience } from "./patience.ts";
+import { formatTime } from "../errors.ts";
 
 /** Connects within the time there is; a connection that comes when nobody waits for it any more is closed. `late` says why, out of time. */
 export async function dialWithin(target: Target, patience: Patience, framer: Framer, late: () => Error): Promise<Transport> {
@@ -27,7 +28,7 @@ const [PAUSE, LONGEST_PAUSE] = [25, 100];
 export async function dialInTurn(target: Target, patience: Patience, framing: FramingOptions): Promise<Transport> {
   const peer = formatAddress(target);
   let full: ConnectError | undefined;
-  const late = (): Error => full ?? new ConnectError(peer, `not connected within ${patience.timeout} ms`);
+  const late = (): Error => full ?? new ConnectError(peer, `not connected within ${formatTime(patience.timeout)}`);
   for (let pause = PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 1.25)) {
     try {
       return await dialWithin(target, patience, new Framer(peer, framing), late);

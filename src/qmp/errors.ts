@@ -1,4 +1,4 @@
-import { QmpctlError } from "../errors.ts";
+import { formatTime, QmpctlError } from "../errors.ts";
 
 /** Connected, and no QMP greeting came, or something else did. The usual cause: another client holds the monitor. */
 export class GreetingError extends QmpctlError {
@@ -62,7 +62,7 @@ export class TimeoutError extends QmpctlError {
   readonly where: Whereabouts;
 
   constructor(command: string, timeout: number, where: Whereabouts) {
-    super("timeout", `${command}: no answer within ${timeout} ms: ${WHERE[where]}`);
+    super("timeout", `${command}: no answer within ${formatTime(timeout)}: ${WHERE[where]}`);
     this.command = command;
     this.timeout = timeout;
     this.where = where;

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { messageOf } from "../errors.ts";
+import { formatTime, messageOf } from "../errors.ts";
 import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
 import type { AgentArguments, AgentCommands, AgentReturns } from "../schema/agent-commands.ts";
 import { ConnectError, ProtocolError } from "../wire/errors.ts";
@@ -41,11 +41,11 @@ export async function connectAgent(address: string | Target, options: AgentOptio
   const peer = formatAddress(at);
   const patience = new Patience(options.timeout ?? 5000, options.signal);
   try {
-    const late = (): Error => new ConnectError(peer, `not connected within ${patience.timeout} ms`);
+    const late = (): Error => new ConnectError(peer, `not connected within ${formatTime(patience.timeout)}`);
     const transport = await dialWithin(at, patience, new Framer(peer, options, DELIMITER), late);
     const agent = new GuestAgent(transport);
     try {
-      const nobody = `the guest agent does not answer within ${patience.timeout} ms: it may not run in the guest, or the guest is stuck`;
+      const nobody = `the guest agent does not answer within ${formatTime(patience.timeout)}: it may not run in the guest, or the guest is stuck`;
       await agent.synchronise(patience, () => new GreetingError(peer, nobody), (why, cause) => new GreetingError(peer, why, { cause }));
       return agent;
     } catch (cause) {

@@ -4,7 +4,7 @@ import type { Greeting } from "../schema/message.ts";
 import type { QmpEvent } from "../schema/events.ts";
 import { showJson } from "../wire/json.ts";
 import type { Message, Transport } from "../wire/transport.ts";
-import { messageOf } from "../errors.ts";
+import { formatTime, messageOf } from "../errors.ts";
 import { GreetingError, NegotiationError } from "./errors.ts";
 import type { Patience } from "./patience.ts";
 
@@ -41,9 +41,9 @@ export async function handshake(transport: Transport, patience: Patience): Promi
 }
 
 const GREETING_LATE =
-  "connected, and no QMP greeting came within {} ms: most likely another client holds this monitor, which serves one at a time; or QEMU is stopped, or stuck";
+  "connected, and no QMP greeting came within {}: most likely another client holds this monitor, which serves one at a time; or QEMU is stopped, or stuck";
 const NEGOTIATION_LATE =
-  "greeted, and qmp_capabilities was not answered within {} ms: a command of an earlier client may still run, or QEMU is stuck";
+  "greeted, and qmp_capabilities was not answered within {}: a command of an earlier client may still run, or QEMU is stuck";
 
 /** Where events come by the thousand, nobody misses those from before it asked for any. */
 const MOST_EARLY = 1000;
@@ -95,7 +95,7 @@ class Reader {
         // What is not QMP has the peer's name in it already.
         throw complain(messageOf(cause).replace(`${this.#peer}: `, ""), cause);
       }),
-      () => complain(late.replace("{}", String(this.#patience.timeout))),
+      () => complain(late.replace("{}", formatTime(this.#patience.timeout))),
     );
     if (turn.done === true) throw complain("the peer closed the connection at once: QEMU is on its way out, or this is not a monitor");
     return turn.value;

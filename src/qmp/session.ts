@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { messageOf, QmpctlError } from "../errors.ts";
+import { formatTime, messageOf, QmpctlError } from "../errors.ts";
 import type { CommandName } from "../schema/commands.ts";
 import { eventCheck, type EventName, type QmpEvent } from "../schema/events.ts";
 import type { Greeting } from "../schema/message.ts";
@@ -59,7 +59,7 @@ async function greet(transport: Transport, patience: Patience, options: OpenOpti
   try {
     const session = new Session(transport, await handshake(transport, patience), options);
     if (options.checkArguments === true) {
-      const late = (): Error => new NegotiationError(transport.peer, `no schema within ${patience.timeout} ms`);
+      const late = (): Error => new NegotiationError(transport.peer, `no schema within ${formatTime(patience.timeout)}`);
       await patience.within(session.checkArguments({ signal: patience.signal, timeout: Infinity }), late);
     }
     return session;

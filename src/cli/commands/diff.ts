@@ -23,10 +23,10 @@ export const verb: Verb = {
   },
 };
 
-function row({ resource, config, live, guest, why }: DiffRow): Cell[] {
+function row({ resource, config, live, guest, why, guestAge }: DiffRow): Cell[] {
   const differs = why !== null;
-  const cells = [config, live, guest].map((value): Cell => {
-    const text = showValue(resource, value);
+  const cells = [config, live, guest].map((value, column): Cell => {
+    const text = `${showValue(resource, value)}${column === 2 && guestAge !== undefined ? ` (${guestAge})` : ""}`;
     return differs ? { text, style: "yellow" } : text;
   });
   return [resource, ...cells, why ?? ""];

@@ -43,6 +43,8 @@ function allocation({ config, live }: DomainInfo): string[][] {
   return [
     ["memory", size(config?.memory), size(live?.memory)],
     ["max memory", size(config?.maxMemory), size(live?.maxMemory)],
+    ...(live?.dimms === undefined ? [] : [["of it DIMMs", "-", size(live.dimms)]]),
+    ...(live?.virtioMem === undefined ? [] : [["virtio-mem", "-", size(live.virtioMem)]]),
     ["vCPUs", count(config?.vcpus), count(live?.vcpus)],
     ["max vCPUs", count(config?.maxVcpus), count(live?.maxVcpus)],
   ];

@@ -1,11 +1,15 @@
 import { change, effortOptions } from "../change.ts";
-import { domainOnly } from "../lifecycle.ts";
+import { resourceOf } from "../resource.ts";
 import type { Verb } from "../verb.ts";
 
 export const verb: Verb = {
-  usage: ["revert DOMAIN"],
+  usage: ["revert DOMAIN [RESOURCE]"],
   summary: "make the running machine equal to its config, without a restart",
+  details: ["Of one RESOURCE where one is named: memory, vcpus or vcpu-pin. What can be reverted is, though something else of it can't: then it says what is left, and ends with 4."],
   options: effortOptions,
-  operands: domainOnly,
-  run: (call) => change(call, (machine, { scope: _, ...options }) => machine.revert(options)),
+  operands: { names: ["DOMAIN", "RESOURCE"], required: 1 },
+  run(call) {
+    const resource = resourceOf(call.args, ["memory", "vcpus", "vcpu-pin"]);
+    return change(call, (machine, { scope: _, ...options }) => machine.revert({ ...options, ...(resource === undefined ? {} : { resource }) }));
+  },
 };

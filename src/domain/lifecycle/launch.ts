@@ -7,7 +7,7 @@ import { openFolder, type RuntimePaths, runtimePaths, type StatePaths } from "..
 import { readTail } from "../../config/safe-file.ts";
 import { mayUseStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
-import { HostError, isErrorCode, messageOf } from "../../errors.ts";
+import { formatTime, HostError, isErrorCode, messageOf } from "../../errors.ts";
 import { type Background, type ProgramConsole, startInBackground } from "../../host/background.ts";
 import { identify } from "../../host/signal.ts";
 import { othersOf } from "../machine/find.ts";
@@ -67,7 +67,7 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
     await cleanUp(runtime.folder, { keepWords: true });
     signal?.throwIfAborted();
     const late = deadline.left() === 0;
-    const why = late ? `QEMU has not set the machine up within ${deadline.timeout} ms, and was ended${said === null ? "" : `; it says: ${said}`}` : `${emulator} could not start the machine: ${said ?? messageOf(error)}`;
+    const why = late ? `QEMU has not set the machine up within ${formatTime(deadline.timeout)}, and was ended${said === null ? "" : `; it says: ${said}`}` : `${emulator} could not start the machine: ${said ?? messageOf(error)}`;
     throw new HostError(`${place.name}: ${why}`, { command: [emulator, ...words], ...(said === null ? {} : { stderr: said }) }, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { isErrorCode, QmpctlError } from "../../errors.ts";
+import { formatTime, isErrorCode, QmpctlError } from "../../errors.ts";
 import { StateError } from "../errors.ts";
 import type { Identity } from "../machine/identity.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
@@ -40,7 +40,7 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
   // It may have stopped meanwhile: then the button is not what failed.
   const { status: now } = await monitor.session.execute("query-status", undefined, { timeout: END, signal: options.signal });
   if (now !== "running") throw refused(place.name, now, "and has not shut down");
-  throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${deadline.timeout} ms; it may ignore the power button, and \`qmpctl destroy ${shellWord(place.name)}\` ends it all the same`);
+  throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${formatTime(deadline.timeout)}; it may ignore the power button, and \`qmpctl destroy ${shellWord(place.name)}\` ends it all the same`);
 }
 
 /** The reason of the first SHUTDOWN; null when the connection ended without one. */

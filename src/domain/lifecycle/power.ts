@@ -2,11 +2,13 @@ import { QmpctlError } from "../../errors.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import { notRunning, StateError } from "../errors.ts";
 import type { ReadOptions } from "../inspect.ts";
+import { readLive } from "../live.ts";
 import { lockMachine } from "../machine/lock.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { deadlineIn } from "../model/deadline.ts";
 import { domainStateOf, runStateOf } from "../model/run-state.ts";
+import { resetRisk } from "../replug.ts";
 import { settle } from "../settle.ts";
 import { refuseUnresolved } from "../unresolved.ts";
 import { shellWord } from "../wording.ts";
@@ -55,7 +57,8 @@ export function resetMachine(place: Place, options: ReadOptions): Promise<void> 
   return command(place, options, async (monitor, status) => {
     const state = runStateOf(status);
     if (state.resumes === null && !state.resetStops) throw refused(place.name, status, "so it can't be reset");
-    // A QEMU that dies of it (7.2 under TCG can, after an unplug) is told as dead.
+    const risk = resetRisk(await monitor.ask((session) => readLive(session, monitor.pid)));
+    if (risk !== null) throw new StateError(`${place.name}: ${risk}; qmpctl restart ${shellWord(place.name)} shuts it down and starts it anew`, domainStateOf(status));
     await monitor.ask((session) => session.execute("system_reset"));
     if (!state.resetStops) return void (await statusOf(monitor));
     await mustShow(place.name, monitor, "system_reset", (now) => now === "prelaunch" || now === "paused" || now === "running");

@@ -3,7 +3,7 @@ import { readTail } from "../../config/safe-file.ts";
 import { formatSize } from "../../config/size.ts";
 import { usesStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
-import { HostError, messageOf } from "../../errors.ts";
+import { formatTime, HostError, messageOf } from "../../errors.ts";
 import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { sessionEndsProcesses } from "../../host/login.ts";
 import { setAffinity } from "../../host/taskset.ts";
@@ -28,6 +28,7 @@ import { refuseUnresolved } from "../unresolved.ts";
 import { cleanUp, consoleIn, launch, type Launched } from "./launch.ts";
 import { letGo } from "./let-go.ts";
 import { mustBeStartable } from "./startable.ts";
+import { foldVcpus } from "../wording.ts";
 
 /** How long a start may take, in milliseconds, unless told otherwise: QEMU may have memory to fill, devices to take over, someone to wait for. */
 export const START_TIMEOUT = 60_000;
@@ -101,7 +102,7 @@ export async function launchAndLetGo(place: Place, { books }: Pick<Held, "books"
     pulse.enter("QEMU is being asked", deadline, { pid: process.pid });
     const live = await prepareMachine(place, { books, stored }, monitor);
     options.signal?.throwIfAborted();
-    if (deadline.left() === 0) throw new HostError(`${place.name}: QEMU did not answer within ${deadline.timeout} ms`);
+    if (deadline.left() === 0) throw new HostError(`${place.name}: QEMU did not answer within ${formatTime(deadline.timeout)}`);
     await noteProcess(books, stored, machine);
     if (options.paused !== true) await letGo(launched, place.name);
     const notes = await notesOf(stored, folder, options);
@@ -170,7 +171,7 @@ async function notesOf({ config }: Stored, folder: string, options: StartOptions
   const console = consoleIn(folder);
   const said = [...(await outputOf(folder)), ...(await terminalsIn(console.output))].slice(0, MOST_LINES);
   return [
-    ...said.map((line) => `QEMU says: ${line}`),
+    ...foldVcpus(said.map((line) => `QEMU says: ${line}`)),
     ...(usesStdio(config.args) ? [`what it writes on stdio is in ${console.output}, and what is written to ${console.input} it reads from there`] : []),
     ...(options.paused === true ? ["it is paused, as asked"] : []),
     ...(config.memory.current < config.memory.max ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`] : []),

@@ -1,4 +1,4 @@
-import { isErrorCode, QmpctlError } from "../../errors.ts";
+import { formatTime, isErrorCode, QmpctlError } from "../../errors.ts";
 import { type Client, type Clients, clientsOnTcp, clientsOnUnix } from "../../host/clients.ts";
 import { isLoopback, parseTarget } from "../../wire/address.ts";
 import { isQueueFull } from "../../wire/errors.ts";
@@ -12,7 +12,7 @@ export class HeldError extends QmpctlError {
   readonly holders: readonly Client[];
 
   constructor(machine: Identity, address: string, holders: readonly Client[], waited: number, options: { readonly cause: unknown }) {
-    super("greeting", `${machine.known.domain}: ${describeHolders(address, holders)}, and serves one client at a time; waited ${waited} ms`, options);
+    super("greeting", `${machine.known.domain}: ${describeHolders(address, holders)}, and serves one client at a time; waited ${formatTime(waited)}`, options);
     this.address = address;
     this.holders = holders;
   }

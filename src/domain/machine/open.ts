@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { isErrorCode } from "../../errors.ts";
+import { formatTime, isErrorCode } from "../../errors.ts";
 import { GreetingError } from "../../qmp/errors.ts";
 import { connect, type Session } from "../../qmp/session.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
@@ -79,7 +79,7 @@ class Waiting implements Disposable {
   }
 
   #giveUp(): void {
-    this.givenUp ??= new GreetingError(this.#address, `connected, and no QMP greeting came within ${this.#deadline.elapsed()} ms: no other process holds this monitor: another session of this one does, or QEMU is busy, or stuck`);
+    this.givenUp ??= new GreetingError(this.#address, `connected, and no QMP greeting came within ${formatTime(this.#deadline.elapsed())}: no other process holds this monitor: another session of this one does, or QEMU is busy, or stuck`);
     this.#over.abort(this.givenUp);
   }
 

@@ -1,0 +1,13 @@
+import type { Resource } from "../domain/change.ts";
+import { nearest } from "../nearest.ts";
+import { type Arguments, misuse } from "./options.ts";
+
+/** The resource that the second operand names, if there is one. @throws UsageError for another one than these */
+export function resourceOf(args: Arguments, names: readonly Resource[]): Resource | undefined {
+  const word = args.operands[1];
+  if (word === undefined) return undefined;
+  const found = names.find((name) => name === word);
+  if (found !== undefined) return found;
+  const near = nearest(word, names);
+  throw misuse(`${word}: ${near === undefined ? `give one of ${names.join(", ")}` : `did you mean ${near}?`}`, word, names.join(", "));
+}

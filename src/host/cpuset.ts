@@ -1,0 +1,29 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type CpuSet, parseCpuList } from "./cpulist.ts";
+
+/** Where cgroups are, by the kernel's convention, and what they say of CPUs, in both versions. */
+const CGROUPS = "/sys/fs/cgroup";
+
+/**
+ * The CPUs that the cpuset of a process leaves it, whatever its own mask is. Null where that can't be seen: without cgroups, or from inside a container that shows none. Sources: /proc/PID/cgroup,
+ * the kernel's cgroup-v2 and cgroup-v1/cpusets documents.
+ */
+export async function cpusetOf(pid: number): Promise<CpuSet | null> {
+  const lines = (await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "")).split("\n").map((line) => /^\d+:([^:]*):(\/.*)$/.exec(line));
+  const first = lines.find((line) => line?.[1]?.split(",").includes("cpuset") === true);
+  if (first?.[2] !== undefined) return nearest(join(CGROUPS, "cpuset"), first[2], ["cpuset.effective_cpus", "cpuset.cpus"]);
+  const second = lines.find((line) => line?.[1] === "");
+  return second?.[2] === undefined ? null : nearest(CGROUPS, second[2], ["cpuset.cpus.effective"]);
+}
+
+/** A group without the controller has what the next one above it has. */
+async function nearest(root: string, path: string, files: readonly string[]): Promise<CpuSet | null> {
+  for (let folder = path; ; folder = join(folder, "..")) {
+    for (const file of files) {
+      const list = (await readFile(join(root, folder, file), "utf8").catch(() => "")).trim();
+      if (list !== "") return parseCpuList(list);
+    }
+    if (folder === "/") return null;
+  }
+}
