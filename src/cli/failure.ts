@@ -58,7 +58,7 @@ function message(error: unknown, report: Report | undefined, signal: AbortSignal
 
 /** An error for people, on one line: what it says, what would be right, and QEMU's class of it. One that is none of ours is our mistake, and shows where. */
 export function wording(error: unknown): string {
-  if (error instanceof QmpctlError) return printable(error.message + wantedBy(error) + classOf(error));
+  if (error instanceof QmpctlError) return printable(error.message + wantedBy(error) + classOf(error) + guessOf(error));
   return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 
@@ -79,6 +79,11 @@ function printable(text: string): string {
 // QEMU's class of an error is what its documents speak of; the generic one says nothing.
 function classOf(error: QmpctlError): string {
   return "class" in error && error.class !== "GenericError" ? ` (${String(error.class)})` : "";
+}
+
+// What a shell or a script knows of a slip.
+function guessOf(error: QmpctlError): string {
+  return "meant" in error ? `, did you mean ${String(error.meant)}?` : "";
 }
 
 /** An error as a program reads it: its code, its message, every field of evidence, and what caused it. */

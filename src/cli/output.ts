@@ -100,11 +100,14 @@ function styled(text: string, cell: Cell, paint: Paint): string {
   return typeof cell === "string" || text === "" ? text : paint(text, cell.style);
 }
 
+/** Where a line may break: a guess stays in one piece with what is guessed. */
+const BREAK = /(?<!\bdid|\bdid you|\bdid you mean) /;
+
 /** Breaks at blanks so that no line is longer than `room`; a longer word stays whole. */
 export function wrap(text: string, room: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  for (const word of text.split(BREAK)) {
     if (line === "") line = word;
     else if (line.length + 1 + word.length <= room) line += ` ${word}`;
     else {

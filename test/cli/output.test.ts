@@ -41,6 +41,7 @@ test.each([
   ["a b c", 3, ["a b", "c"]],
   ["longerthanroom x", 5, ["longerthanroom", "x"]],
   ["", 5, [""]],
+  ["no such verb, did you mean setmem? or not", 26, ["no such verb,", "did you mean setmem? or", "not"]],
 ])("%j within %i", (text, room, lines) => expect(wrap(text, room)).toEqual(lines));
 
 describe("colours", () => {

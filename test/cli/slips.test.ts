@@ -67,7 +67,7 @@ describe("a value has the type that the command takes, with one command as in th
 
 describe("a slip gets a guess", () => {
   test("of a command, with one command, in a script, and in a whole request", async () => {
-    const guess = "qmpctl: query-statu: The command query-statu has not been found, did you mean query-status? (CommandNotFound)\n";
+    const guess = "qmpctl: query-statu: The command query-statu has not been found (CommandNotFound), did you mean query-status?\n";
     expect(await qmp(["query-statu"])).toMatchObject({ code: 1, stdout: "", stderr: guess });
     expect(await qmp([], {}, "query-statu\n")).toMatchObject({ code: 1, stderr: guess.replace("qmpctl:", "qmpctl: line 1:") });
     expect((await qmp(["frobnicate"])).stderr).toBe("qmpctl: frobnicate: The command frobnicate has not been found (CommandNotFound)\n");
@@ -82,9 +82,9 @@ describe("a slip gets a guess", () => {
     expect((await qmp(["balloon", "zzz=1"], { balloon: refuse("Parameter 'zzz' is unexpected") })).stderr).toBe("qmpctl: balloon: Parameter 'zzz' is unexpected\n");
   });
 
-  test("in JSON the error keeps QEMU's own words as evidence", async () => {
+  test("in JSON the guess is a field, and QEMU's own words are as they were", async () => {
     expect(JSON.parse((await qmp(["query-statu", "--json"])).stdout)).toEqual({
-      error: { code: "command", command: "query-statu", class: "CommandNotFound", desc: "The command query-statu has not been found", message: "query-statu: The command query-statu has not been found, did you mean query-status?" },
+      error: { code: "command", command: "query-statu", class: "CommandNotFound", desc: "The command query-statu has not been found", message: "query-statu: The command query-statu has not been found", meant: "query-status" },
     });
   });
 

@@ -52,15 +52,13 @@ export class Conversation {
     }
   }
 
-  /** Adds to an error what was probably meant, where QEMU does not know a command or an argument by that name. */
+  /** Adds to an error what was probably `meant`, where QEMU does not know a command or an argument by that name. */
   async #guessing(args: unknown, work: () => Promise<unknown>): Promise<unknown> {
     try {
       return await work();
     } catch (error) {
       const meant = error instanceof CommandError ? await this.#meant(error, args) : undefined;
-      if (meant === undefined || !(error instanceof CommandError)) throw error;
-      const { command, class: kind, desc } = error;
-      throw Object.assign(new CommandError(command, { class: kind, desc }), { message: `${error.message}, did you mean ${meant}?` });
+      throw meant === undefined ? error : Object.assign(error as CommandError, { meant });
     }
   }
 

@@ -175,7 +175,7 @@ test("brackets that are open take further lines; ^C drops them", async () => {
 describe("errors", () => {
   test("have QEMU's class and description, and what was probably meant", async () => {
     await using it = await shell();
-    await it.run("query-statu", /error: query-statu: The command query-statu has not been found, did you mean\s+query-status\? \(CommandNotFound\)/);
+    await it.run("query-statu", /error: query-statu: The command query-statu has not been found\s+\(CommandNotFound\), did you mean query-status\?/);
     await it.run("balloon value=x", 'error: value=x: "x" is not an integer');
   });
 });
