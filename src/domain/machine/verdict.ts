@@ -76,7 +76,7 @@ function listensAtMonitor({ monitors }: QemuWords, { monitor }: LaunchConfig): b
 /** Whether a command line gives its machine the memory and the vCPUs that the config gives it. */
 function hasSizesOf(argv: readonly string[], { name, memory, vcpus }: LaunchConfig): boolean {
   try {
-    const { config } = fromCommandLine(argv, { name });
+    const { config } = fromCommandLine(argv, { name, running: true });
     return config.memory.max === memory.max && config.vcpus.max === vcpus.max;
   } catch {
     return true; // what can't be read is no reason to call it another
