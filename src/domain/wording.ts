@@ -39,7 +39,9 @@ export function foldVcpus(texts: readonly string[]): readonly string[] {
   return [...groups].map(([key, [first = "", ...more]]) => {
     if (more.length === 0) return first;
     if (!key.includes("vCPU #")) return `${first} (${more.length + 1} times)`;
-    return first.replace(VCPU, listVcpus([first, ...more].map((text) => Number(VCPU.exec(text)?.[1]))));
+    const all = listVcpus([first, ...more].map((text) => Number(VCPU.exec(text)?.[1])));
+    // A sentence about one stays one about each.
+    return /^vCPU \d+ [a-z]/.test(first) ? first.replace(VCPU, `${all}: each`) : first.replace(VCPU, all);
   });
 }
 

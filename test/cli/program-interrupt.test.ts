@@ -7,6 +7,9 @@ import { startInTerminal } from "./pty.ts";
 
 const GIB = 2 ** 30;
 
+/** How often the guest was asked what it uses. */
+let words = 0;
+
 /** A machine whose guest never gives memory up. */
 const answers = {
   "query-name": () => ({ name: "guest" }),
@@ -21,7 +24,9 @@ const answers = {
   "query-memory-size-summary": () => ({ "base-memory": GIB }),
   "query-balloon": () => ({ actual: GIB }),
   "qom-list": (args: unknown) => ((args as { path: string }).path === "/machine/peripheral" ? [{ name: "balloon0", type: "child<virtio-balloon-pci>" }] : []),
-  "qom-get": () => ({ "last-update": 0, stats: {} }),
+  "query-pci": () => [],
+  "qom-get": () => ({ "last-update": ++words, stats: { "stat-total-memory": GIB, "stat-available-memory": GIB / 8 * 7 } }),
+  "qom-set": () => ({}),
   balloon: () => ({}),
 };
 

@@ -91,7 +91,7 @@ describe("memory of the running machine", () => {
   });
 
   describe("below what the guest needs", () => {
-    const saying = (need: GuestNeed, asked: Facts["asked"] = {}): LiveFacts => factsOf({ live: liveOf({ memory: { size: 2 * GIB, actual: GIB, balloon: "/b", guest: null } }), asked, need });
+    const saying = (need: GuestNeed, asked: Facts["asked"] = {}): LiveFacts => factsOf({ live: liveOf({ ...("frozen" in need || ("silent" in need && need.silent === "frozen") ? { status: "paused", running: false } : {}), memory: { size: 2 * GIB, actual: GIB, balloon: "/b", guest: null } }), asked, need });
     const uses = (mib: number, more: { readonly frozen?: true } = {}): LiveFacts => saying({ uses: mib * MIB - 1, ...more });
 
     test("is refused without force, with what would do", () => {

@@ -32,6 +32,9 @@ const NOT_RECORDED: readonly Sent[] = [
   ["qom-list-types", { implements: "device", abstract: false }],
   ["device-list-properties", { typename: "e1000" }],
   ["human-monitor-command", { "command-line": "info status" }],
+  ["system_wakeup"],
+  // Where there is some that was plugged.
+  ["query-memory-devices"],
 ].map(([command, parameters]) => ({ command: command as string, parameters: parameters as object | undefined }));
 
 /** Sources that speak to another program than QEMU. */

@@ -37,10 +37,11 @@ export async function askGuest(monitor: Monitor, { running, status, memory }: Li
     if (guest !== null) return { uses: Math.max(0, size - guest.available), frozen: true };
     return { silent: isUp === null && (status === "prelaunch" || status === "preconfig") ? "no-driver" : "frozen" };
   }
+  const unheard: GuestNeed = { silent: isUp === null && guest === null ? "no-driver" : "no-answer" };
   try {
-    return (await hear(monitor, path, deadlineIn(Math.min(PATIENCE, Math.max(LEAST, by?.left() ?? PATIENCE))), signal)) ?? { silent: isUp === null && guest === null ? "no-driver" : "no-answer" };
+    return (await hear(monitor, path, deadlineIn(Math.min(PATIENCE, Math.max(LEAST, by?.left() ?? PATIENCE))), signal)) ?? unheard;
   } catch (error) {
-    if (error instanceof CommandError) return { silent: "no-answer" };
+    if (error instanceof CommandError) return unheard;
     throw error;
   }
 }
