@@ -1,10 +1,14 @@
+import { formatSize } from "../config/size.ts";
 import { messageOf } from "../errors.ts";
 import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
 import { TimeoutError } from "../qmp/errors.ts";
 import { DiedError } from "./errors.ts";
+import { askGuest } from "./facts/guest-need.ts";
 import { type Live, readLive } from "./live.ts";
+import { memoryNow } from "./live-memory.ts";
+import { leastFor } from "./memory-need.ts";
 import { deadlineIn } from "./model/deadline.ts";
-import type { Work } from "./step.ts";
+import type { Step, Work } from "./step.ts";
 
 /** How long the way back may take, whatever the change was given. */
 export const UNDO_TIMEOUT = 15_000;
@@ -61,6 +65,8 @@ async function takeBack(record: StepRecord, work: Work): Promise<string | null> 
   const now = await readNow(work);
   const inverse = kind.inverse(step, now, work.live, cause);
   if (typeof inverse === "string") return inverse;
+  const lethal = await tooLittle(inverse, now, work);
+  if (lethal !== null) return lethal;
   record.back = inverse;
   const records = recordsOf(inverse.map((each) => ({ step: each, change: 0 })));
   await applySteps(records, { ...work, live: now });
@@ -69,6 +75,15 @@ async function takeBack(record: StepRecord, work: Work): Promise<string | null> 
   if (pending?.step.kind === "balloon" && !now.running) record.reason = [record.reason, pending.reason].filter(Boolean).join("; ");
   else if (pending !== undefined) return pending.reason ?? "not done in time";
   return kind.irrevocable?.(step, now, cause) ?? null;
+}
+
+/** A guest that was given more may use it by now: taking it back must not kill it. One that says nothing goes back to where it lived. */
+async function tooLittle(steps: readonly Step[], now: Live, { monitor, deadline }: Work): Promise<string | null> {
+  const less = steps.find((step) => step.kind === "balloon" && step.target < memoryNow(now.memory));
+  if (less?.kind !== "balloon" || !now.running) return null;
+  const need = await askGuest(monitor, now, { by: deadline }).catch(() => null);
+  if (need === null || "silent" in need || less.target >= leastFor(need.uses)) return null;
+  return `the guest uses ${formatSize(Math.ceil(need.uses / 2 ** 20) * 2 ** 20)} by now, and ${formatSize(less.target)}, as before, could kill it`;
 }
 
 function readNow({ monitor, deadline }: Work): Promise<Live> {

@@ -134,6 +134,17 @@ describe("a balloon that goes back on a paused guest", () => {
   }
 });
 
+describe("a balloon that was given more, and has to go back", () => {
+  test.each([[GIB / 16, "rolled-back", GIB], [GIB + GIB / 2, "partial", 2 * GIB]])("to less than it has: with %d bytes in use by then it ends as %s", async (used, code, actual) => {
+    const scene = await runningDomain();
+    scene.qemu.refuses("device_del", "no");
+    scene.qemu.after("balloon", () => void (scene.qemu.used = used));
+    const error = await failure(scene.domain.change([vcpus(1), { resource: "memory", size: 2 * GIB }], { scope: "dynamic" }));
+    expect([error.code, scene.qemu.actual]).toEqual([code, actual]);
+    if (code === "partial") expect(error.report.steps.find(({ what }) => what.startsWith("balloon"))).toMatchObject({ outcome: "undo-failed", reason: expect.stringMatching(/the guest uses 1536MiB by now, and 1GiB, as before, could kill it/) as string });
+  });
+});
+
 describe("a pin of a vCPU that the same set plugs", () => {
   test("is made when its thread is there, and written", async () => {
     const scene = await runningDomain();
