@@ -49,7 +49,7 @@ export interface RunningScene extends Scene {
 /** A domain `web1` that is defined and does not run. */
 export async function definedDomain(config: LaunchConfig = configOf(), name = "web1", folders?: Scene["options"]): Promise<Scene> {
   const own = folders === undefined ? await ownFolders() : undefined;
-  const options = folders ?? { configDir: own?.config ?? "", runtimeDir: own?.runtime ?? "", stateDir: own?.state ?? "", timeout: 15_000 };
+  const options = folders ?? { configDir: own?.config ?? "", runtimeDir: own?.runtime ?? "", stateDir: own?.state ?? "", timeout: 5000 };
   const place = await placeOf(name, options);
   if (place.config === null) throw new Error(`${name}: has no place for a config`);
   const { path, key } = place.config;
