@@ -70,7 +70,7 @@ function pathThrough(first: unknown, pairs: readonly (readonly [unknown, unknown
 
 const MIB = 2 ** 20;
 const count = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
-const HELD_BY = /^qmpctl: [^\n]*\/lock: locked by process (\d+) \(([^)]+)\) since \d{4}-\d\d-\d\dT[\d:.]+Z, waited [\d.]+ m?s\n$/;
+const HELD_BY = /^qmpctl: [^\n]*\/lock: locked by process (\d+) \(([^)]+)\) since \d{4}-\d\d-\d\dT[\d:.]+Z, waited [\d.]+ m?s(?:; [^\n]*)?\n$/;
 
 test("50 processes and 5 editors at once, on one stopped domain: what said 0 is in the result, in some order, and nothing is lost", async () => {
   const scene = await definedDomain(configOf({ vcpus: { max: 64, current: 2, pin: {} } }));
