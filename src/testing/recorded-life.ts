@@ -44,6 +44,8 @@ export async function recordLife(binary: string, args: readonly string[], option
   const replace = [...marks, ...foldersIn([...args, join(folder, "x")]).map((it) => [it, "DIR/"] as const)];
   const moved = options.monitors.map((it, index) => ({ ...it, upstream: `unix:${join(folder, `${index}.sock`)}` }));
   const qemu = launch(binary, moveMonitors(args, moved), options.daemonize);
+  // Who finds us by the sockets means the QEMU behind them. From the start on: whoever sees the sockets may send one at once.
+  if (!options.daemonize) for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => qemu.end(signal));
   const status = options.daemonize ? (await qemu.started).status : await Promise.race([qemu.started.then(({ status: it }) => it), isSetUp(folder, moved.map((it) => it.upstream))]);
   if (status !== 0) {
     rmSync(folder, { recursive: true, force: true });
@@ -57,8 +59,6 @@ export async function recordLife(binary: string, args: readonly string[], option
   const recorder = await startRecorder({ monitors, write: file, provenance, replace, stderr: lastWords(qemu.stderr(), { ...options, log: undefined }) });
   const note = noteOf(options);
   note("start");
-  // Who finds us by the sockets means the QEMU behind them.
-  if (!options.daemonize) for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => qemu.end(signal));
   const before = qemu.stderr().length;
   const ended = qemu.ended.then(async (end) => {
     const crashed = options.pidfile !== undefined && existsSync(options.pidfile);

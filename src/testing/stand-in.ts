@@ -4,7 +4,7 @@ import { existsSync, watch } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { execPath, pid } from "node:process";
+import { env, execPath, pid } from "node:process";
 import { fileURLToPath } from "node:url";
 import { HostError } from "../errors.ts";
 import { identify, sendSignal, waitForEnd } from "../host/signal.ts";
@@ -48,8 +48,15 @@ export async function fakeMachine(options: { readonly lives: string | readonly s
  * `1.qmp`, `2.qmp`, …, or one file. `close()` returns when all is written.
  */
 export async function recordingMachine(options: { readonly emulator: string; readonly into: string }): Promise<StandIn> {
-  const settings = (state: string) => ({ QMPCTL_RECORD_EMULATOR: options.emulator, QMPCTL_RECORD: resolve(options.into), QMPCTL_REPLAY_STATE: state });
+  const emulator = onPath(options.emulator);
+  const settings = (state: string) => ({ QMPCTL_RECORD_EMULATOR: emulator, QMPCTL_RECORD: resolve(options.into), QMPCTL_REPLAY_STATE: state });
   return new Machine(await prepare("recording-emulator", settings), undefined);
+}
+
+/** Where a program is, found now: later the PATH may lead to the stand-in, which has its name, and would start itself for ever. */
+function onPath(program: string): string {
+  if (program.includes("/")) return resolve(program);
+  return (env["PATH"] ?? "").split(":").map((folder) => resolve(folder, program)).find((path) => existsSync(path)) ?? program;
 }
 
 async function prepare(program: string, settings: (state: string) => Readonly<Record<string, string>>): Promise<string> {
