@@ -18,7 +18,8 @@ export async function openRealStage(setting: Setting, machine: Cast["machine"], 
   });
   const console = await openConsole(machine.folder);
   const args = [...bootArgs(setting.guest), ...console.args];
-  const stage = await openStage(setting, { machine, major, args, guest: new RealGuest(console) });
+  const file = (name: string): string => join(testbedFolder(), "guest", name);
+  const stage = await openStage(setting, { machine, major, args, guest: new RealGuest(console), guestFiles: { vmlinuz: file("vmlinuz"), "initrd.gz": file("initrd.gz") } });
   return { ...stage, [Symbol.asyncDispose]: () => console[Symbol.asyncDispose]() };
 }
 

@@ -44,6 +44,12 @@ export interface Stage {
   readonly major: number;
   readonly guest: GuestVoice;
   readonly options: DomainOptions;
+  /** The emulator, the private folder that all is in, and the environment's names for what is in it. */
+  readonly emulator: string;
+  readonly folder: string;
+  readonly variables: Readonly<Record<string, string>>;
+  /** The guest's files, for those who start one with words of their own; null where it was recorded. */
+  readonly guestFiles: Readonly<Record<"vmlinuz" | "initrd.gz", string | null>>;
   /** Runs the built command line on this domain's folders. `variables` are added to its environment. */
   cli(words: readonly string[], variables?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Ended>;
   /** The config as it stands in its file. */
@@ -65,12 +71,13 @@ export interface Cast {
   readonly major: number;
   readonly args?: readonly string[];
   readonly guest?: GuestVoice;
+  readonly guestFiles?: Stage["guestFiles"];
 }
 
 const SILENT: GuestVoice = { booted: () => Promise.resolve(), until: () => Promise.resolve() };
 
 /** Defines the domain of a setting in the stand-in's folders; nothing is started. */
-export async function openStage(setting: Setting, { machine, major, args = argsOf(setting), guest = SILENT }: Cast): Promise<Stage> {
+export async function openStage(setting: Setting, { machine, major, args = argsOf(setting), guest = SILENT, guestFiles = { vmlinuz: null, "initrd.gz": null } }: Cast): Promise<Stage> {
   const name = setting.name ?? "web1";
   const options = { configDir: machine.env.QMPCTL_CONFIG_DIR, runtimeDir: machine.env.QMPCTL_RUNTIME_DIR, stateDir: machine.env.QMPCTL_STATE_DIR };
   const path = join(options.configDir, `${name}.json`);
@@ -90,6 +97,10 @@ export async function openStage(setting: Setting, { machine, major, args = argsO
     major,
     guest,
     options,
+    emulator: machine.emulator,
+    folder: machine.folder,
+    variables: machine.env,
+    guestFiles,
     cli: (words, variables = {}, signal) => runProgram(words, { ...machine.env, ...variables }, signal),
     config: read,
     edit: async (change) => {

@@ -2,6 +2,7 @@ import { lifecycle } from "./lifecycle.ts";
 import { memory } from "./memory.ts";
 import { monitor } from "./monitor.ts";
 import { pins } from "./pins.ts";
+import { readme } from "./readme.ts";
 import type { Scenarios } from "./scenario.ts";
 import { oneHalfFails, threeCases } from "./stories.ts";
 import { scenarioOf } from "./story.ts";
@@ -14,6 +15,7 @@ export const scenarios: Scenarios = {
   ...pins,
   ...lifecycle,
   ...monitor,
+  ...readme,
   "three-cases": scenarioOf(threeCases(10)),
   "one-half-fails": scenarioOf(oneHalfFails),
 };

@@ -1,0 +1,109 @@
+import { strictEqual as equal } from "node:assert";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { env, execPath } from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { Scenarios } from "./scenario.ts";
+import type { Stage } from "./stage.ts";
+
+/** What the README shows at a terminal: a command, and what came of it on both streams. */
+export interface Shown {
+  readonly command: string;
+  readonly said: string;
+}
+
+/** The page whose session is run as it is written. */
+export const README: string = fileURLToPath(new URL("../../README.md", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** Where the README's reader is: the session's own folders are shown as these. */
+const SHOWN_WORK = "/srv/web1";
+
+/** How long the guest may take until it is up, in milliseconds. */
+const BOOT = 60_000;
+
+/** The session of a page: all its blocks of `console` from top to bottom. A block that shows again what a longer one has is no part of it. */
+export function sessionOf(page: string): readonly Shown[] {
+  const blocks = [...page.matchAll(/^```console\n(.*?)^```$/gms)].map(([, text = ""]) => shownIn(text));
+  const isIn = (shown: Shown, block: readonly Shown[]): boolean => block.some(({ command, said }) => command === shown.command && said === shown.said);
+  return blocks.filter((block) => !blocks.some((other) => other.length > block.length && block.every((shown) => isIn(shown, other)))).flat();
+}
+
+function shownIn(block: string): readonly Shown[] {
+  return block.split(/^\$ /m).slice(1).map((text) => {
+    const [command = "", ...said] = text.trimEnd().split("\n");
+    return { command, said: said.join("\n").trimEnd() };
+  });
+}
+
+/** Runs a session on a stage's machine, and tells what each of its commands really said. */
+export async function play(stage: Stage, session: readonly Shown[]): Promise<readonly Shown[]> {
+  const work = join(stage.folder, "work");
+  const programs = join(stage.folder, "bin");
+  await Promise.all([work, programs].map((path) => mkdir(path, { recursive: true })));
+  await writeFile(join(programs, "qmpctl"), `#!/bin/sh\nexec '${execPath}' '${PROGRAM}' "$@"\n`, { mode: 0o755 });
+  // What `cat` shows is there to be shown.
+  for (const { command, said } of session) {
+    const name = /^cat (\S+)$/.exec(command)?.[1];
+    if (name !== undefined) await writeFile(join(work, name), `${said}\n`);
+  }
+  for (const [name, path] of Object.entries(stage.guestFiles)) await (path === null ? writeFile(join(work, name), "") : copyFile(path, join(work, name)));
+  // The stage's own machine is not that of the session.
+  await rm(join(stage.options.configDir ?? "", `${stage.domain.name}.json`));
+  const variables = { ...env, ...stage.variables, PATH: `${programs}:${dirname(stage.emulator)}:${env["PATH"] ?? ""}` };
+  const told: Shown[] = [];
+  for (const { command } of session) {
+    const child = spawn("sh", ["-c", `${command}\n`], { cwd: work, env: variables, stdio: ["ignore", "pipe", "pipe"] });
+    const pieces: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => pieces.push(text));
+    await once(child, "close");
+    told.push({ command, said: asShown(pieces.join(""), stage, work).trimEnd() });
+    if (/\bqmpctl start\b/.test(command)) await booted(join(work, "web1.log"), stage);
+  }
+  return told;
+}
+
+/** Reads what the guest says on its serial line until it is up. A guest that was recorded has said it. */
+async function booted(log: string, { guestFiles }: Stage): Promise<void> {
+  if (Object.values(guestFiles).includes(null)) return;
+  for (const end = performance.now() + BOOT; !(existsSync(log) && (await readFile(log, "utf8")).includes("GUEST-READY")); await wait(100)) {
+    if (performance.now() > end) throw new Error(`the guest was not up after ${BOOT / 1000} s`);
+  }
+  // Its balloon reports every few seconds from then on.
+  await wait(2000);
+}
+
+function asShown(text: string, { options, folder }: Stage, work: string): string {
+  return text.replaceAll(work, SHOWN_WORK).replaceAll(options.configDir ?? "", "/etc/qmpctl").replaceAll(join(folder, "run"), "/run/qmpctl").replaceAll(folder, "/run/qmpctl");
+}
+
+/** What is another one each time, and on each host: ids, processes, times, what the guest uses, how many CPUs there are. */
+export function alike(text: string): string {
+  return text
+    .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "ID")
+    .replaceAll(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+    .replaceAll(/\b(pid|process) \d+/g, "$1 N")
+    .replaceAll(/\b\d+(\.\d+)? (m?s)\b/g, "N s")
+    .replaceAll(/\b\d+\.\d+([KMG]iB)\b/g, "N$1")
+    .replaceAll(/\b0(-\d+)?(?= -> )|(?<= -> all +)0(-\d+)?(?= )/g, "CPUS")
+    .replaceAll(/ {2,}/g, "  ")
+    .replaceAll(/ +$/gm, "");
+}
+
+/** The README's session: the page is the scenario. */
+export const readme: Scenarios = {
+  "readme": {
+    tells: "the README's session says what the README shows",
+    through: "program",
+    play: async (stage) => {
+      const wanted = sessionOf(await readFile(README, "utf8"));
+      const told = await play(stage, wanted);
+      const text = (session: readonly Shown[]): string => session.map(({ command, said }) => alike(`$ ${command}\n${said}\n`)).join("\n");
+      equal(text(told), text(wanted));
+    },
+  },
+};
