@@ -146,12 +146,12 @@ describe.each(found)("a fault on QEMU $version", (qemu) => {
   });
 
   test("does not hurt, when it is our process that is killed at random moments", async () => {
-    const outcomes = await randomKills(8, 20_26, () => openReal(qemu));
+    const outcomes = await randomKills(4, 20_26, () => openReal(qemu));
     expect(outcomes.filter(({ result }) => result === "broken")).toEqual([]);
   });
 
   test("random sequences of changes, with mishaps, end as the model has it", async () => {
     const replugs = qemu.major >= 10;
-    expect(await runSequences(5, 20_26, () => openReal(qemu), { reopen: 5, length: 6, choices: replugs ? REAL_CHOICES : OLD_CHOICES, lanes: 1 })).toBe(true);
+    expect(await runSequences(3, 20_26, () => openReal(qemu), { reopen: 3, length: 6, choices: replugs ? REAL_CHOICES : OLD_CHOICES, lanes: 1 })).toBe(true);
   });
 });

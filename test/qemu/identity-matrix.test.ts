@@ -53,7 +53,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
 
 /** What is asked in the usual session, and in all others: whoever asks is told apart by what is found, locked, changed and refused, not by each verb anew. */
 const ALL: readonly string[] = Object.keys(VERBS);
-const SOME: readonly string[] = ["info", "start", "vcpupin, no flags", "suspend", "resume"];
+const SOME: readonly string[] = ["info", "start", "vcpupin, no flags"];
 
 /** The command line, many times in one process: a session in which much is typed. It is the built program, loaded anew for each command. */
 const TYPIST = `
