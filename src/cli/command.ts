@@ -74,14 +74,14 @@ const VERSION: ReadonlySet<string> = new Set(["version", "--version", "-V", "-v"
 async function verbInFront(argv: readonly string[]): Promise<readonly string[]> {
   const [first = ""] = argv;
   if (!first.startsWith("-") || HELP.has(first) || VERSION.has(first)) return argv;
-  const [{ verbFirst }, { aliases, wayOfOption }, all] = await Promise.all([import("./verb-first.ts"), import("./habits.ts"), loadAll()]);
+  const [{ verbFirst }, { aliases }, { wayOfOption }, all] = await Promise.all([import("./verb-first.ts"), import("./aliases.ts"), import("./habits.ts"), loadAll()]);
   const isVerb = (word: string): boolean => Object.hasOwn(verbs, word) || Object.hasOwn(aliases, word);
   return verbFirst(argv, all.map(([, verb]) => verb), isVerb, async (option) => wayOfOption("", option));
 }
 
 /** What the scripts of `completion` ask for: the ways to go on, one a line. */
 async function completed(words: readonly string[], { env }: Io): Promise<string> {
-  const [{ candidates }, { aliases }, all] = await Promise.all([import("./candidates.ts"), import("./habits.ts"), loadAll()]);
+  const [{ candidates }, { aliases }, all] = await Promise.all([import("./candidates.ts"), import("./aliases.ts"), loadAll()]);
   const verbOf = (word: string): string | undefined => (Object.hasOwn(verbs, word) ? word : Object.hasOwn(aliases, word) ? aliases[word]?.verb : undefined);
   return (await candidates(words, { verbs: new Map(all), verbOf, env })).map((each) => `${each}\n`).join("");
 }
@@ -95,21 +95,22 @@ interface Meant {
 /** The verb that is meant by a name of ours or of another program, and its words. @throws UsageError for what is none, with the way */
 async function meant(name: string, rest: readonly string[], env: Io["env"]): Promise<Meant> {
   if (Object.hasOwn(verbs, name)) return { name, words: rest };
-  const { aliases, wayOfVerb } = await import("./habits.ts");
+  const { aliases, domainIn, withoutKind } = await import("./aliases.ts");
   const alias = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
   if (alias !== undefined) {
     const dropped = new Set(alias.drops?.map((flag) => `--${flag}`));
-    return { name: alias.verb, words: [...(alias.adds ?? []), ...rest.filter((word) => !dropped.has(word))] };
+    const given = alias.kinds === true ? withoutKind(rest) : rest;
+    return { name: alias.verb, words: [...(alias.adds ?? []), ...given.filter((word) => !dropped.has(word))] };
   }
-  const domain = rest.find((word) => !word.startsWith("-"));
-  const way = wayOfVerb(name, domain);
+  const domain = domainIn(rest);
+  const way = (await import("./habits.ts")).wayOfVerb(name, domain);
   if (way !== undefined) {
     const path = way.includes("CONFIG") ? await configOf(domain, env) : "";
     throw new ElsewhereError(name, "verb", way.replace("CONFIG", () => path));
   }
   const { nearest } = await import("../nearest.ts");
   const near = nearest(name, [...Object.keys(verbs), "help", "version", ...Object.keys(aliases)]);
-  throw misuse(`${name}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`, name, near ?? "verb");
+  throw misuse(`${name === "" ? '""' : name}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`, name, near ?? "verb");
 }
 
 /** Where a domain's config is, as a word of a shell. */

@@ -1,42 +1,5 @@
 import { shellWord } from "../domain/wording.ts";
 
-/** A verb of another program that means just what one of ours does. */
-export interface Alias {
-  readonly verb: string;
-  /** Options of ours that are part of its meaning. */
-  readonly adds?: readonly string[];
-  /** Its own flags that only choose what is shown: ours shows it all. */
-  readonly drops?: readonly string[];
-}
-
-const toInfo = (...drops: readonly string[]): Alias => ({ verb: "info", drops });
-
-/** Verbs of virsh, qm, docker, kubectl and systemctl with one meaning here. None of them ends a machine or deletes anything. */
-export const aliases: Readonly<Record<string, Alias>> = {
-  dominfo: toInfo(),
-  domstate: toInfo("reason"),
-  domstats: toInfo("state", "cpu-total", "balloon", "vcpu", "interface", "block", "perf", "iothread", "memory", "raw", "enforce", "nowait"),
-  domcontrol: toInfo(),
-  domid: toInfo(),
-  domname: toInfo(),
-  domuuid: toInfo(),
-  dommemstat: toInfo("human"),
-  vcpucount: toInfo("maximum", "active", "live", "config", "current", "guest"),
-  status: toInfo(),
-  show: toInfo(),
-  describe: toInfo(),
-  inspect: toInfo(),
-  dumpxml: { verb: "config", drops: ["inactive", "security-info", "update-cpu", "migratable"] },
-  ls: { verb: "list" },
-  ps: { verb: "list" },
-  pending: { verb: "diff" },
-  pause: { verb: "suspend" },
-  unpause: { verb: "resume" },
-  cont: { verb: "resume" },
-  monitor: { verb: "qmp", adds: ["--hmp"] },
-  "qemu-monitor-command": { verb: "qmp", drops: ["pretty", "return-value"] },
-};
-
 const OFF = "`qmpctl shutdown DOMAIN` asks the guest and waits, `qmpctl destroy DOMAIN` ends it at once";
 const MAKE = "`qmpctl define` makes a domain of a file, a command line or a running QEMU; `qmpctl start DOMAIN` starts it";
 const GONE = "`qmpctl undefine DOMAIN` deletes the config of a stopped domain and nothing else; `qmpctl destroy DOMAIN` ends a running one";
@@ -48,6 +11,9 @@ const AGENT = "that takes the guest's agent, which no verb speaks to: connectAge
 const RAW = "`qmpctl qmp DOMAIN` opens a shell with all that QEMU can do, and TAB shows it";
 const PINS = "only vCPUs are bound here (qmpctl vcpupin DOMAIN); taskset -pc CPULIST TID binds other threads";
 const NO_LIBVIRT = "there is no libvirt here, only domains: DOMAIN is a name, the path of a config, or the address of a monitor, as unix:/run/x.sock";
+const LOG = "`qmpctl info DOMAIN` tells how a machine ended; what QEMU wrote is in the file output of the machine's folder; `qmpctl events DOMAIN` prints what comes";
+const SNAPSHOT = "`qmpctl qmp DOMAIN --hmp info snapshots` lists them; `qmpctl qmp DOMAIN` opens a shell with snapshot-save, snapshot-load and snapshot-delete";
+const MEDIUM = "`qmpctl qmp DOMAIN blockdev-change-medium id=… filename=…` changes what is in a drive, `eject id=…` empties it";
 const EVENTS = "`qmpctl events DOMAIN` prints QEMU's events as they come";
 const SET = "`qmpctl setmem DOMAIN SIZE`, `setmaxmem`, `setvcpus DOMAIN COUNT`, `vcpupin DOMAIN VCPU CPULIST` change one thing each; `qmpctl apply DOMAIN FILE` several at once";
 
@@ -55,6 +21,7 @@ const SET = "`qmpctl setmem DOMAIN SIZE`, `setmaxmem`, `setvcpus DOMAIN COUNT`, 
 const verbWays: Readonly<Record<string, string>> = {
   stop: `${OFF}, \`qmpctl suspend DOMAIN\` halts its vCPUs`,
   poweroff: OFF,
+  "power-off": OFF,
   halt: OFF,
   kill: OFF,
   reboot: "a reboot is for the guest to do, inside of it; `qmpctl reset DOMAIN` turns the machine off and on at once, and `qmpctl restart DOMAIN` shuts it down and starts it anew from its config as it is now",
@@ -71,15 +38,22 @@ const verbWays: Readonly<Record<string, string>> = {
   get: "`qmpctl list --all` lists the domains, `qmpctl info DOMAIN` tells of one, `qmpctl config DOMAIN` prints its config",
   edit: "a config is a file: edit CONFIG with any editor; the next start reads it, and `qmpctl diff DOMAIN` shows what waits for it",
   set: SET,
+  mem: SET,
+  memory: SET,
+  vcpus: SET,
+  cpus: SET,
+  scale: SET,
   balloon: "`qmpctl setmem DOMAIN SIZE` changes what the guest has",
   setvcpu: "`qmpctl setvcpus DOMAIN COUNT` says how many there are; which of them, `qmpctl qmp DOMAIN device_add` and `device_del` do",
   rename: "`qmpctl config DOMAIN` prints the config: define that under another --name, and undefine the first",
   domrename: "`qmpctl config DOMAIN` prints the config: define that under another --name, and undefine the first",
   clone: "`qmpctl config DOMAIN` prints the config: define that under another --name, without its id and with disks of its own",
-  logs: "`qmpctl info DOMAIN` tells how a machine ended; what QEMU wrote is in the file output of the machine's folder; `qmpctl events DOMAIN` prints what comes",
-  log: "`qmpctl info DOMAIN` tells how a machine ended; what QEMU wrote is in the file output of the machine's folder; `qmpctl events DOMAIN` prints what comes",
+  logs: LOG,
+  log: LOG,
+  journalctl: LOG,
   console: CONSOLE,
   terminal: CONSOLE,
+  ttyconsole: CONSOLE,
   attach: CONSOLE,
   ssh: CONSOLE,
   exec: AGENT,
@@ -87,10 +61,15 @@ const verbWays: Readonly<Record<string, string>> = {
   autostart: BOOT,
   enable: BOOT,
   disable: BOOT,
+  mask: BOOT,
+  "is-enabled": BOOT,
+  "is-active": "`qmpctl info DOMAIN` shows its state; `qmpctl list` lists those that run",
+  "try-restart": "`qmpctl restart DOMAIN` shuts it down and starts it from its config, also where it is stopped; `qmpctl list` lists those that run",
   reload: "nothing is kept in memory: a config is read whenever it is used",
   "daemon-reload": "nothing is kept in memory: a config is read whenever it is used",
   event: EVENTS,
   watch: EVENTS,
+  wait: EVENTS,
   "qemu-monitor-event": EVENTS,
   "domblk*": "`qmpctl qmp DOMAIN query-block` shows the disks, `query-blockstats` what went through them",
   "domif*": "`qmpctl qmp DOMAIN --hmp info network` shows the network cards as QEMU has them",
@@ -104,6 +83,14 @@ const verbWays: Readonly<Record<string, string>> = {
   "attach-*": DEVICE,
   "detach-*": DEVICE,
   "migrate*": "`qmpctl qmp DOMAIN migrate uri=…` begins a migration, `query-migrate` tells how far it is",
+  rollback: SNAPSHOT,
+  listsnapshot: SNAPSHOT,
+  delsnapshot: SNAPSHOT,
+  "update-device": MEDIUM,
+  "change-media": MEDIUM,
+  resize: "`qmpctl qmp DOMAIN block_resize device=… size=…` resizes a disk; " + SET,
+  unlock: "a lock goes with the process that holds it, and is never to be broken; `qmpctl recover DOMAIN` resolves what was killed in the middle",
+  iothreadinfo: "`qmpctl qmp DOMAIN query-iothreads` shows them",
   "snapshot*": "`qmpctl qmp DOMAIN snapshot-save job-id=… tag=… vmstate=… devices=[…]` makes one",
   screenshot: "`qmpctl qmp DOMAIN screendump filename=PATH` makes one",
   sendkey: "`qmpctl qmp DOMAIN --hmp sendkey ctrl-alt-delete` presses keys",
@@ -111,7 +98,7 @@ const verbWays: Readonly<Record<string, string>> = {
   "inject-nmi": "`qmpctl qmp DOMAIN inject-nmi` does it",
   dump: "`qmpctl qmp DOMAIN dump-guest-memory paging=false protocol=file:PATH` writes it",
   save: RAW,
-  restore: RAW,
+  restore: "a saved state is read by QEMU's own -incoming, or by `loadvm` of the human monitor (qmpctl qmp --hmp)",
   managedsave: RAW,
   "block*": RAW,
   "set-*": RAW,
@@ -163,6 +150,15 @@ const optionWays: Readonly<Record<string, string>> = {
   verbose: QUIET,
   d: QUIET,
   debug: QUIET,
+  "shutdown r": "`qmpctl restart DOMAIN` shuts it down and starts it again",
+  "shutdown now": "that is what it does: leave --now out; `qmpctl destroy DOMAIN` does not ask the guest",
+  now: "nothing is put off: leave it out",
+  wait: "it waits by itself, as long as --timeout says: leave it out",
+  persistent: "--config is what stays, --live is now, --both is both",
+  scope: "--config, --live or --both says it",
+  hard: "`qmpctl destroy DOMAIN` ends it without asking the guest",
+  m: SET,
+  "events event": "names stand after the domain, as in `qmpctl events DOMAIN SHUTDOWN`; without one all are shown",
   y: "nothing is asked back: leave it out",
   yes: "nothing is asked back: leave it out",
   n: NAMESPACE,

@@ -151,7 +151,7 @@ function valueOf(token: OptionToken, option: Option): string | true {
     return true;
   }
   // Not strict, the parser takes the next option for a value; a value that begins with a dash has to be written --x=-1.
-  if (token.value === undefined || (token.inlineValue !== true && token.value.startsWith("-")))
+  if (token.value === undefined || (token.inlineValue !== true && /^-\D/.test(token.value)))
     throw misuse(`${token.rawName}: a value is missing`, token.value, `${token.rawName} ${option.value}`);
   if (option.alias !== undefined && token.value !== option.value)
     throw misuse(`${token.rawName} ${token.value}: an answer is text, or ${option.value}`, token.value, `${token.rawName} ${option.value}`);
@@ -163,7 +163,10 @@ function countOperands(operands: readonly string[], verbatim: readonly string[] 
   const missing = names[operands.length];
   if (operands.length < required && verbatim === undefined && missing !== undefined) throw misuse(`${missing}: missing`, undefined, missing);
   const extra = operands[names.length];
-  if (extra !== undefined && many !== true) throw misuse(`${JSON.stringify(extra)}: one operand too many`, extra, names.join(" "));
+  if (extra === undefined || many === true) return;
+  const number = operands[names.length - 1] ?? "";
+  const torn = /^\d+$/.test(number) && /^[KMGTP](i?B)?$/i.test(extra) ? `, write ${number}${extra} as one word` : "";
+  throw misuse(`${JSON.stringify(extra)}: one operand too many${torn}`, extra, names.join(" "));
 }
 
 async function unknownOption(rawName: string, table: Readonly<Record<string, Option>>, wayOf: WayOf): Promise<UsageError> {

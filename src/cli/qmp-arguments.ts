@@ -85,3 +85,11 @@ export function jsonOrText(text: string): unknown {
     return text;
   }
 }
+
+/** Commands that people know from the human monitor, and that no QMP has. */
+const HUMAN: ReadonlySet<string> = new Set(["info", "savevm", "loadvm", "delvm", "sendkey", "commit", "drive_add", "hostfwd_add", "hostfwd_remove", "print", "x", "xp", "sum", "gdbserver", "boot_set", "nmi"]);
+
+/** Whether a command and its arguments are a line for the human monitor. */
+export function isForHuman(command: string, words: readonly string[]): boolean {
+  return HUMAN.has(command) && words.every((word) => !word.includes("=") && !word.startsWith("{"));
+}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { aliases } from "../../src/cli/aliases.ts";
 import { verbs as loaders } from "../../src/cli/command.ts";
-import { aliases, wayOfOption, wayOfVerb } from "../../src/cli/habits.ts";
+import { wayOfOption, wayOfVerb } from "../../src/cli/habits.ts";
 import { optionsOf } from "../../src/cli/options.ts";
 import { verbFirst } from "../../src/cli/verb-first.ts";
 import type { Verb } from "../../src/cli/verb.ts";
@@ -103,7 +104,7 @@ describe("verbs of others", () => {
     }
   });
 
-  const ELSEWHERE = "stop reboot poweroff halt kill create run delete rm get edit set logs console terminal autostart enable disable top domblklist domiflist domifaddr nodeinfo nodememstats attach-disk detach-device migrate snapshot-create sendkey send-key screenshot qemu-agent-command setvcpu emulatorpin event qemu-monitor-event net-list uri connect".split(" ");
+  const ELSEWHERE = "stop reboot poweroff halt kill create run delete rm get edit set logs console terminal autostart enable disable top domblklist domiflist domifaddr nodeinfo nodememstats attach-disk detach-device migrate snapshot-create sendkey send-key screenshot qemu-agent-command setvcpu emulatorpin event qemu-monitor-event net-list uri connect power-off mem memory scale ttyconsole journalctl mask is-active try-restart wait rollback update-device change-media resize unlock iothreadinfo restore".split(" ");
 
   test.each(ELSEWHERE)("%s is answered by one line with the way, and the domain in it", async (verb) => {
     const { code, stdout, stderr, opened } = await play([verb, "a b"]);
@@ -112,6 +113,18 @@ describe("verbs of others", () => {
     if (stderr.includes("a b")) expect(stderr).toContain("'a b'");
     if (stderr.includes("`")) expect(stderr).not.toContain("DOMAIN");
   });
+
+  test("a word for the kind of thing before the name, as kubectl has it, is not the domain", async () => {
+    expect((await play(["get", "domains"])).stderr).toContain("`qmpctl info DOMAIN`");
+    for (const kind of ["vm", "domain", "pods"]) expect((await play(["get", kind, "web1"])).stderr).toContain("`qmpctl info web1`");
+    expect((await play(["delete", "vm"])).stderr).not.toContain("undefine vm");
+    const machine = { info: async () => ({ name: "web1", state: "stopped", configPath: "/p/web1.json", transient: false }) as never };
+    expect(await play(["describe", "vm", "web1"], { machine })).toEqual(await play(["info", "web1"], { machine }));
+    expect((await play(["describe", "vm"], { machine })).opened).toEqual(["vm"]);
+    expect((await play(["describe", "vm", "vm"], { machine })).opened).toEqual(["vm"]);
+  });
+
+  test("what is restored from is a file, and not taken for a domain", () => expect(wayOfVerb("restore", "/tmp/x")).not.toContain("/tmp/x"));
 
   test("edit names the file", async () => {
     const env = { QMPCTL_CONFIG_DIR: "/proc/con fig" };
@@ -157,6 +170,14 @@ describe("options of others", () => {
     ["list --inactive", "--all lists those that are stopped"],
     ["list -q", "stdout has the answer"],
     ["start web1 --console", "socat"],
+    ["setmem web1 400M --persistent", "--config is what stays"],
+    ["setmem web1 400M --scope live", "--config, --live or --both"],
+    ["setmem web1 400M --now", "leave it out"],
+    ["shutdown web1 --now", "`qmpctl destroy web1`"],
+    ["shutdown -r web1", "restart"],
+    ["restart web1 --hard", "`qmpctl destroy web1`"],
+    ["setmem web1 -m 400M", "`qmpctl setmem web1 SIZE`"],
+    ["events web1 --event STOP", "`qmpctl events web1 SHUTDOWN`"],
     ["apply web1 -f x.json", "a file is an operand here"],
   ])("%s: one line with the way", async (line, way) => {
     const { code, stdout, stderr, opened } = await play(line.split(" "));
@@ -164,4 +185,25 @@ describe("options of others", () => {
     expect(stderr).toMatch(/^qmpctl: --?[\w-]+: there is no such option here: [^\n]+\n$/);
     expect(stderr).toContain(way);
   });
+});
+
+describe("slips", () => {
+  test.each([
+    ["setmem web1 400 M", '"M": one operand too many, write 400M as one word'],
+    ["setmem web1 400 GiB", "write 400GiB as one word"],
+    ["qmp web1 info status", "write --hmp info status"],
+    ["setmem web1 +100M", "not a difference"],
+    ["setmem web1 50%", "not a part"],
+    ["setmem web1 400M --timeout -1", '"-1": not a time'],
+  ])("%s", async (line, way) => {
+    const { code, stderr, opened } = await play(line.split(" "));
+    expect([code, opened]).toEqual([2, []]);
+    expect(stderr.split("\n")[0]).toContain(way);
+  });
+
+  test("a line for the human monitor in one word, too", async () => {
+    expect(await play(["qmp", "web1", "info block"])).toMatchObject({ code: 2, opened: [], stderr: expect.stringContaining("write --hmp info block") as string });
+  });
+
+  test("a verb of no letters is shown", async () => expect((await play([""])).stderr).toContain('qmpctl: "": there is no such verb'));
 });

@@ -3,7 +3,7 @@ import { timeoutOf } from "../duration.ts";
 import { waitOption } from "../lifecycle.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";
-import { needTypes, pairsOf, parseQmpArguments } from "../qmp-arguments.ts";
+import { isForHuman, needTypes, pairsOf, parseQmpArguments } from "../qmp-arguments.ts";
 import type { Sent } from "../shell/conversation.ts";
 import type { Monitor } from "../facade.ts";
 import type { Call, Verb } from "../verb.ts";
@@ -56,6 +56,8 @@ async function requestOf(words: readonly string[], args: Arguments): Promise<Req
     const { parseRequest } = await import("../shell/statement.ts");
     return { plain: { kind: "request", request: parseRequest(words.join(" ")) } };
   }
+  const [command = "", ...others] = [...name.split(/\s+/), ...rest];
+  if (isForHuman(command, others)) throw misuse(`${words.join(" ")}: that is for the human monitor: write --hmp ${words.join(" ")}`, name, "a command of QMP, or --hmp");
   const plain: Sent = { kind: "command", name, members: parseQmpArguments(rest) ?? {}, pairs: [] };
   if (rest.length === 0) return { plain: { ...plain, members: undefined } };
   if (rest[0]?.trimStart().startsWith("{") === true) return { plain };

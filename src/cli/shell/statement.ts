@@ -1,7 +1,7 @@
 import { messageOf } from "../../errors.ts";
 import { parseJson } from "../../wire/json.ts";
 import { misuse } from "../options.ts";
-import type { Pair } from "../qmp-arguments.ts";
+import { isForHuman, type Pair } from "../qmp-arguments.ts";
 import { piecesOf } from "./pieces.ts";
 
 /** One line (or several, while brackets are open) as it is meant. */
@@ -47,6 +47,7 @@ function parseQmp(line: string): Statement {
   if (first === "events") return { kind: "events", names: words };
   if (!/^[\w.-]+$/.test(first)) throw misuse(`${first}: not the name of a command`, first, expected);
   const [object, extra] = words;
+  if (isForHuman(first, words)) throw misuse(`${first}: that is for the human monitor: write !${[first, ...words].join(" ")}`, first, expected);
   if (object?.startsWith("{") !== true) return { kind: "command", name: first, members: undefined, pairs: words.map(parsePair) };
   if (extra !== undefined) throw misuse(`${extra}: nothing may follow the JSON object`, extra, expected);
   return { kind: "command", name: first, members: parse(object) as Record<string, unknown>, pairs: [] };

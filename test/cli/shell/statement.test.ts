@@ -31,6 +31,8 @@ test("a line for the human monitor is taken as it is, save the shell's own words
 describe("what can't be meant is named", () => {
   test.each([
     ["a b", "b: not KEY=VALUE"],
+    ["info status", "info: that is for the human monitor: write !info status"],
+    ["savevm", "write !savevm"],
     ["a =1", "=1: not KEY=VALUE"],
     ["a b..c=1", "b..c=1: not KEY=VALUE"],
     ["a {} b=1", "b=1: nothing may follow the JSON object"],

@@ -1,0 +1,54 @@
+/** A verb of another program that means just what one of ours does. */
+export interface Alias {
+  readonly verb: string;
+  /** Options of ours that are part of its meaning. */
+  readonly adds?: readonly string[];
+  /** Its own flags that only choose what is shown: ours shows it all. */
+  readonly drops?: readonly string[];
+  /** Whether a word for the kind of thing may stand before the name, as kubectl has it. */
+  readonly kinds?: boolean;
+}
+
+const toInfo = (...drops: readonly string[]): Alias => ({ verb: "info", drops });
+
+/** Verbs of virsh, qm, docker, kubectl and systemctl with one meaning here. None of them ends a machine or deletes anything. */
+export const aliases: Readonly<Record<string, Alias>> = {
+  dominfo: toInfo(),
+  domstate: toInfo("reason"),
+  domstats: toInfo("state", "cpu-total", "balloon", "vcpu", "interface", "block", "perf", "iothread", "memory", "raw", "enforce", "nowait"),
+  domcontrol: toInfo(),
+  domid: toInfo(),
+  domname: toInfo(),
+  domuuid: toInfo(),
+  dommemstat: toInfo("human"),
+  vcpucount: toInfo("maximum", "active", "live", "config", "current", "guest"),
+  status: toInfo(),
+  show: toInfo(),
+  describe: { verb: "info", kinds: true },
+  inspect: toInfo(),
+  dumpxml: { verb: "config", drops: ["inactive", "security-info", "update-cpu", "migratable"] },
+  ls: { verb: "list" },
+  ps: { verb: "list" },
+  "list-units": { verb: "list" },
+  cat: { verb: "config" },
+  pending: { verb: "diff" },
+  pause: { verb: "suspend" },
+  unpause: { verb: "resume" },
+  cont: { verb: "resume" },
+  monitor: { verb: "qmp", adds: ["--hmp"] },
+  "qemu-monitor-command": { verb: "qmp", drops: ["pretty", "return-value"] },
+};
+
+const KINDS = /^(domains?|doms?|vms?|vmis?|virtualmachines?|machines?|guests?|pods?|all)$/i;
+
+/** The words without one for the kind of thing before a name, as in `get vm web1`. */
+export function withoutKind(words: readonly string[]): readonly string[] {
+  const [kind, name] = words.filter((word) => !word.startsWith("-"));
+  return kind !== undefined && name !== undefined && KINDS.test(kind) ? words.toSpliced(words.indexOf(kind), 1) : words;
+}
+
+/** The domain that is named by the words after a verb of others; `undefined` where they only say which kind of thing. */
+export function domainIn(words: readonly string[]): string | undefined {
+  const name = withoutKind(words).find((word) => !word.startsWith("-"));
+  return name === undefined || KINDS.test(name) ? undefined : name;
+}
