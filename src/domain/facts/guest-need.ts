@@ -6,7 +6,7 @@ import type { AskOptions, Monitor } from "../machine/monitor.ts";
 import { LEAST } from "../machine/with-deadline.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { settle } from "../settle.ts";
-import { hasDriver } from "./balloon-target.ts";
+import { hasDriver, readBalloonTarget } from "./balloon-target.ts";
 
 /** How much memory the guest needs, in bytes of what the balloon leaves it: asked for one change, and good for that one only. */
 export type GuestNeed =
@@ -39,14 +39,14 @@ export async function askGuest(monitor: Monitor, { running, status, memory }: Li
   }
   const unheard: GuestNeed = { silent: isUp === null && guest === null ? "no-driver" : "no-answer" };
   try {
-    return (await hear(monitor, path, deadlineIn(Math.min(PATIENCE, Math.max(LEAST, by?.left() ?? PATIENCE))), signal)) ?? unheard;
+    return (await hear(monitor, { path, size }, deadlineIn(Math.min(PATIENCE, Math.max(LEAST, by?.left() ?? PATIENCE))), signal)) ?? unheard;
   } catch (error) {
     if (error instanceof CommandError) return unheard;
     throw error;
   }
 }
 
-async function hear(monitor: Monitor, path: string, deadline: Deadline, signal: AbortSignal | undefined): Promise<GuestNeed | null> {
+async function hear(monitor: Monitor, { path, size }: { readonly path: string; readonly size: number }, deadline: Deadline, signal: AbortSignal | undefined): Promise<GuestNeed | null> {
   const ask = <T>(question: (session: Session) => Promise<T>): Promise<T> => monitor.ask(question, { by: deadline, signal });
   const look = async (session: Session): Promise<{ readonly said: unknown; readonly actual: number }> => {
     // In this order: what is read of the balloon is from after the guest's word, or the balloon moved as little as that word takes.
@@ -60,12 +60,22 @@ async function hear(monitor: Monitor, path: string, deadline: Deadline, signal: 
     await ask((session) => poll(session, path, 1));
     const { seen, done } = await settle(monitor, { hints: [], look, done: ({ said }) => wordOf(said) !== old && figuresOf(said) !== null }, deadline, signal);
     const figures = figuresOf(seen.said);
-    return !done || figures === null ? null : { uses: Math.max(0, Math.max(before.actual, seen.actual) - figures.available) };
+    if (!done || figures === null) return null;
+    const most = before.actual === seen.actual ? await ask((session) => atRest(session, seen.actual, size)) : Math.max(before.actual, seen.actual);
+    return { uses: Math.max(0, most - figures.available) };
   } finally {
     // 0 is also what another client leaves for a moment while it asks, and one of ours that was killed then, for good.
     const usual = monitor.target.machine.id !== null && every === 0 ? STATS_INTERVAL : Number(every);
     await monitor.ask((session) => session.execute("qom-set", { path, property: POLLING, value: usual }), { by: deadline }).catch(() => undefined);
   }
+}
+
+/**
+ * The most that a balloon which stands still can leave the guest. QEMU's figure is the last that a driver wrote: one that finds nothing to do writes none, so after a guest has rebooted into a balloon
+ * that is to be empty, it is that of the boot before, for good (measured on 7.2, 10.0 and 11.1).
+ */
+async function atRest(session: Session, actual: number, size: number): Promise<number> {
+  return Math.max(actual, (await readBalloonTarget(session, size)) ?? actual);
 }
 
 const POLLING = "guest-stats-polling-interval";

@@ -53,3 +53,15 @@ test("a dry run asks too, and says what the change itself would say", async () =
   await expect(scene.domain.setMemory(300 * MIB, { dryRun: true })).rejects.toThrow(/below the 500MiB/);
   expect(await scene.domain.setMemory(600 * MIB, { dryRun: true })).toMatchObject({ outcome: "planned" });
 });
+
+test("a balloon whose figure is of the boot before is taken for what it is to be: a guest that finds it empty never says so", async () => {
+  const scene = await runningDomain();
+  // It was made smaller, its guest rebooted, and before its driver was up it was given all again.
+  scene.qemu.guestObeys = false;
+  scene.qemu.actual = 600 * MIB;
+  scene.qemu.target = GIB;
+  const fresh = scene.qemu.answers["qom-get"];
+  scene.qemu.answers["qom-get"] = (args: never) =>
+    (args as { property: string }).property === "guest-stats" ? { "last-update": 1_800_000_000 + scene.qemu.words, stats: { "stat-total-memory": GIB - 50 * MIB, "stat-available-memory": GIB - 500 * MIB } } : fresh?.(args);
+  expect(await refusal(scene, 400)).toMatch(/memory 400MiB is below the 500MiB that the guest says it uses/);
+});
