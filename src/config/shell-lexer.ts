@@ -138,16 +138,17 @@ export class ShellLexer {
   }
 
   #expansion(char: string, word: WordBuilder, isQuoted: boolean): void {
-    const value = char === "`" ? undefined : this.#known();
+    const value = char === "`" ? undefined : this.#known(isQuoted);
     if (value === undefined) throw this.refuse(`${char} needs a shell: write out what it stands for`);
+    const names = isQuoted ? undefined : [value].flat().find((each) => /[*?[]/.test(each));
+    if (names !== undefined) throw this.refuse(`${JSON.stringify(names)} stands for file names in a shell where it is not quoted: put "…" around it`);
     if (typeof value !== "string") word.addList(value, isQuoted);
     else if (isQuoted) word.addQuoted(value);
-    else if (/[*?[]/.test(value)) throw this.refuse(`${JSON.stringify(value)} stands for file names in a shell where it is not quoted: put "…" around it`);
     else word.addSplit(value);
   }
 
-  /** What stands behind a `$`, where it is known for certain. */
-  #known(): string | readonly string[] | undefined {
+  /** What stands behind a `$`, where it is known for certain. Inside quotes a list by `*` is one text, by `@` it is its words. */
+  #known(isQuoted: boolean): string | readonly string[] | undefined {
     const dollar = this.at - 1;
     for (const [form, which] of this.#place === undefined ? [] : OWN_FOLDER) {
       form.lastIndex = dollar;
@@ -157,13 +158,17 @@ export class ShellLexer {
       return this.#place?.[which];
     }
     // Run without arguments, it has none.
-    if (this.take(/[@*]|\{[@*]\}/) !== undefined) return [];
+    const none = this.take(/[@*]|\{[@*]\}/);
+    if (none !== undefined) return isQuoted && none.includes("*") ? "" : [];
     const all = this.take(/\{[A-Za-z_]\w*\[[@*]\]\}/);
     const name = (all ?? this.take(/[A-Za-z_]\w*|\{[A-Za-z_]\w*\}/))?.replace(/[{}]|\[.*/g, "");
     if (name === undefined) return undefined;
     const value = this.variables.get(name);
     if (value === undefined) throw this.refuse(`$${name}: $ needs a shell, and no line before says what it stands for: write it out`);
-    if (all !== undefined) return typeof value === "string" ? [value] : value;
+    if (all !== undefined) {
+      const list = typeof value === "string" ? [value] : value;
+      return isQuoted && all.includes("*") ? list.join(" ") : list;
+    }
     return typeof value === "string" ? value : value[0];
   }
 }
@@ -213,7 +218,7 @@ class WordBuilder {
   addList(list: readonly string[], isQuoted: boolean): void {
     this.isPlain = false;
     this.lists++;
-    const items = isQuoted && this.#isValue ? [list.join(" ")] : list;
+    const items = this.#isValue ? [list.join(" ")] : list;
     for (const [position, item] of items.entries()) {
       if (position > 0) this.#close();
       if (isQuoted) this.addQuoted(item);

@@ -55,8 +55,8 @@ describe("readShellWords", () => {
   });
 
   test("reads what a script sets itself as bash does", () => {
-    const pieces = ["$A", '"$A"', "${A}x", '"${A} y"', '"${L[@]}"', "${L[@]}", 'p"${L[@]}"q', "$L", "'$A'", "w", "\\\n ", "$B$A", '"$@"', "\\$A", 'a"$B"'];
-    const lines = ["A=1", "A='a b'", "A=' c '", 'A="$A d"', "A=", "A+=z", "B=$A", "L=(x 'y z' \"$A\")", "L+=($A # why\n 'last')", "L=()", "set -e", "# nothing", "true && A=t", "export A"];
+    const pieces = ["$A", '"$A"', "${A}x", '"${A} y"', '"${L[@]}"', "${L[@]}", 'p"${L[@]}"q', '"${L[*]}"', "${L[*]}", 'p"${L[*]}"q', '"$*"', "$L", "'$A'", "w", "\\\n ", "$B$A", '"$@"', "\\$A", 'a"$B"'];
+    const lines = ["A=1", "A='a b'", "A=' c '", 'A="$A d"', "A=", "A+=z", "B=$A", 'B="${L[*]}"', "B=${L[@]}", "L=(x 'y z' \"$A\")", "L+=($A # why\n 'last')", "L=()", "set -e", "# nothing", "true && A=t", "export A"];
     const script = (random: () => number): string => ["A=0 B=b L=(l)", ...Array.from({ length: 4 }, () => pick(random, lines)), `show ${Array.from({ length: 5 }, () => pick(random, pieces)).join(" ")}`].join("\n");
     expect(compared("bash", script)).toBeGreaterThan(300);
   });
@@ -115,6 +115,7 @@ describe("a script", () => {
     ["A=${B:-1}\nqemu", "line 1: $ needs a shell"],
     ["A=$(nproc)\nqemu -smp $A", "line 1: $ needs a shell"],
     ["A='*.img'\nqemu -hda $A", "line 2: \"*.img\" stands for file names"],
+    ["A=(-hda '*.img')\nqemu ${A[@]}", "line 2: \"*.img\" stands for file names"],
     ["PATH=/opt:/bin\nqemu", "line 1: PATH is set"],
     ["IFS=,\nqemu", "line 1: IFS is set"],
     ["qemu -drive file=~/d", "line 1: ~ needs a shell"],
