@@ -44,6 +44,8 @@ function anchored({ name, words, value }: Option, absolute: Absolute): readonly 
   const [word = ""] = words;
   if (name === "") return [turned("image", word, absolute)];
   if (value === undefined) return words;
+  // To QEMU's own stdout.
+  if (name === "writeconfig" && value === "-") return words;
   const whole = wholeKind(name);
   if (whole !== undefined) return [word, turned(whole, value, absolute)];
   if (value.trimStart().startsWith("{")) return [word, inJson(name, value, absolute)];

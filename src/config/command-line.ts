@@ -7,7 +7,7 @@ import { type BoardDefaults, countsOf, type MemoryText, ramOf, readMemory, readT
 import { backendSize } from "./fixed-sizes.ts";
 import { defaultMonitor } from "./default-monitor.ts";
 import { whyNoEmulator } from "./emulator.ts";
-import { machineTypeOf } from "./option-values.ts";
+import { machineTypeOf, valuesOf } from "./option-values.ts";
 import { pluggedByArgs } from "./plugged.ts";
 import { isStdio } from "./stdio.ts";
 import { type Taken, takeOut } from "./taken.ts";
@@ -147,13 +147,21 @@ const CONSOLE = "what it writes goes to the file console of the run-time folder,
 
 /** What there is to know of an option that stays as it is: it does not work as before, or not at the next start. */
 function noteLater(option: Option): readonly string[] {
-  const { name, words, value = "" } = option;
+  const { name, words } = option;
   const given = words.join(" ");
   return [
     ...(isStdio(option) ? [`${given}: ${CONSOLE}`] : []),
     ...(name === "loadvm" ? [`${given}: every start goes back to this snapshot`] : []),
-    ...(/(^|,)(fds?|vhostfds?)=\d/.test(value) ? [`${given}: names a descriptor of that process, which a new one won't have`] : []),
+    ...(namesDescriptor(option) ? [`${given}: names a descriptor of that process, which a new one won't have`] : []),
   ];
+}
+
+/** Whether an option needs a descriptor of QEMU's own process: in either notation, as an address (`addr.type=fd`), or by a set that `-add-fd` made. */
+function namesDescriptor(option: Option): boolean {
+  const { name, value = "" } = option;
+  if (name === "append") return false;
+  if (/(^|[=:,"'])\/dev\/fdset\/\d/.test(value)) return true;
+  return [...valuesOf(option, "")].some(([key, text]) => /(^|\.)(fds?|vhostfds?)$/.test(key) || (/(^|\.)type$/.test(key) && text === "fd"));
 }
 
 interface Draft {

@@ -1,19 +1,28 @@
 import { type Option, parseKeyValues } from "./options.ts";
 
-/** The `-mon …,mode=control` options and the character devices that only they use, each with its socket's path where it is a Unix one. */
+/**
+ * The QMP monitors on a character device of their own words (`-mon …,mode=control`, `-qmp chardev:ID`) and the devices that only they use, each with its socket's path where it is
+ * a Unix one. A device that something else uses stays, and so does its socket.
+ */
 export function controlMonitors(options: readonly Option[]): ReadonlyMap<Option, string | undefined> {
   const found = new Map<Option, string | undefined>();
-  for (const monitor of options.filter(({ name }) => name === "mon")) {
-    const values = parseKeyValues(monitor.value ?? "", "chardev");
-    const id = values.get("chardev");
-    if (values.get("mode") !== "control") continue;
+  for (const monitor of options) {
+    const id = controlledDevice(monitor);
+    if (id === undefined) continue;
     const device = options.find(({ name, value = "" }) => name === "chardev" && parseKeyValues(value, "backend").get("id") === id);
-    const socket = device === undefined ? undefined : readSocket(device.value ?? "");
+    const isShared = options.some((each) => each !== monitor && each !== device && new RegExp(`chardev["']?\\s*[:=]\\s*["']?${escapeRegExp(id)}(["',]|$)`).test(each.value ?? ""));
+    const socket = device === undefined || isShared ? undefined : readSocket(device.value ?? "");
     found.set(monitor, socket);
-    const isShared = options.some((each) => each !== monitor && each !== device && new RegExp(`chardev[:=]${escapeRegExp(id ?? "")}(,|$)`).test(each.value ?? ""));
     if (device !== undefined && !isShared) found.set(device, socket);
   }
   return found;
+}
+
+/** The id of the character device that an option puts a QMP monitor on. */
+function controlledDevice({ name, value = "" }: Option): string | undefined {
+  if (name === "qmp" || name === "qmp-pretty") return /^chardev:(.+)$/s.exec(value)?.[1];
+  const values = name === "mon" ? parseKeyValues(value, "chardev") : undefined;
+  return values?.get("mode") === "control" ? values.get("chardev") : undefined;
 }
 
 /** The path of a Unix socket that QEMU listens on, from `unix:PATH,server=on` or `socket,path=PATH,server=on`. */

@@ -45,7 +45,7 @@ export function takeOut(options: readonly Option[], { keepsMonitor = true, kept 
     if (name === "m") merge(work.memory, value, "size");
     else if (name === "smp") merge(work.smp, value, "cpus");
     else if (name === "name") takeName(work, value);
-    else if (name === "qmp" || name === "qmp-pretty") takeMonitor(work, option, readSocket(value));
+    else if (name === "qmp" || name === "qmp-pretty") takeMonitor(work, option, monitors.get(option) ?? readSocket(value));
     else if (kept.has(option)) work.rest.push(option);
     else if (monitors.has(option)) takeMonitor(work, option, monitors.get(option));
     else if (over.has(option)) note(work, option, "dropped, it is how this machine came to be, and not how it is started");

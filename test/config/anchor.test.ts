@@ -12,6 +12,8 @@ describe("paths of a command line are meant from a folder", () => {
     ["--initrd", "boot/rd", "/w/boot/rd"],
     ["-L", "pc-bios", "/w/pc-bios"],
     ["-D", "log,txt", "/w/log,txt"],
+    ["-writeconfig", "out.cfg", "/w/out.cfg"],
+    ["-writeconfig", "-", "-"],
     ["-hda", "d.img", "/w/d.img"],
     ["-hda", "nbd:host:10809", "nbd:host:10809"],
     ["-cdrom", "fat:rw:dir", "fat:rw:/w/dir"],

@@ -94,6 +94,42 @@ describe("fromCommandLine", () => {
   });
 
   test.each([
+    ["-netdev", '{"type":"tap","fd":"34","vhost":true,"vhostfd":"36","id":"n"}'],
+    ["-netdev", "tap,fds=33:34,id=n"],
+    ["-netdev", "dgram,id=n,local.type=fd,local.str=33"],
+    ["-netdev", '{"type":"stream","id":"n","addr":{"type":"fd","str":"33"}}'],
+    ["-device", '{"driver":"vhost-vsock-pci","guest-cid":3,"vhostfd":"28"}'],
+    ["-blockdev", '{"driver":"file","filename":"/dev/fdset/3","node-name":"x"}'],
+    ["-drive", "file=/dev/fdset/2,if=none"],
+    ["-serial", "file:/dev/fdset/2"],
+  ])("tells of %s %s that no new process has this descriptor", (...words) => {
+    expect(fromCommandLine([...QEMU, ...words]).notes).toEqual([`${words.join(" ")}: names a descriptor of that process, which a new one won't have`]);
+  });
+
+  test.each([
+    ["-netdev", "tap,id=fd,ifname=fds0"],
+    ["-append", "root=/dev/fdset/1 x,fd=3"],
+    ["-device", '{"driver":"vhost-user-fs-pci","chardev":"fd"}'],
+  ])("finds no descriptor in %s %s", (...words) => {
+    expect(fromCommandLine([...QEMU, ...words]).notes).toEqual([]);
+  });
+
+  const SOCKET = ["-chardev", "socket,id=c,path=/run/q.sock,server=on,wait=off"];
+
+  test.each([["-mon", "c,mode=control"], ["-qmp", "chardev:c"], ["-qmp-pretty", "chardev:c"]])("makes the key monitor of a device that only %s %s uses", (...words) => {
+    const { config } = fromCommandLine([...QEMU, ...SOCKET, ...words]);
+    expect(config).toMatchObject({ monitor: "/run/q.sock", args: [] });
+  });
+
+  test.each([["-serial", "chardev:c"], ["-device", "isa-serial,chardev=c"], ["-device", '{"driver":"isa-serial", "chardev": "c"}']])("leaves a socket to %s %s, which shares it with a monitor", (...words) => {
+    const shared = [SOCKET[0] ?? "", `${SOCKET[1]},mux=on`];
+    const { config, notes } = fromCommandLine([...QEMU, ...shared, "-mon", "chardev=c,mode=control", ...words]);
+    expect(config).not.toHaveProperty("monitor");
+    expect(config.args).toEqual([...shared, ...words]);
+    expect(notes).toEqual(["-mon chardev=c,mode=control: dropped, a started machine has monitors of its own"]);
+  });
+
+  test.each([
     [["qemu-system-x86_64"], "command line: it has no -name"],
     [["sudo", ...QEMU], "command line: it begins with sudo, not with the emulator"],
     [["/usr/bin/taskset", "-c", "0", ...QEMU], "command line: it begins with taskset, not with the emulator"],
