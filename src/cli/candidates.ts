@@ -49,7 +49,8 @@ async function fitting(before: readonly string[], typed: string, { verbs, verbOf
   const { names, many } = verb.operands;
   const left = names.filter((each) => !named.has(each));
   const next = left[operands.length] ?? (many === true ? names.at(-1) : undefined);
-  return next === undefined ? [] : operandsLike(next, domain, env, typed);
+  if (next === undefined) return demanded(verb);
+  return next === names.at(-1) && verb.operands.words !== undefined ? verb.operands.words : operandsLike(next, domain, env, typed);
 }
 
 interface Read {
@@ -88,6 +89,12 @@ function spellings(verbs: readonly Verb[], withVersion: boolean): readonly strin
   const all = verbs.flatMap((verb) => Object.entries(optionsOf(verb)));
   const options = all.flatMap(([name, { hidden }]) => (hidden === true ? [] : [`--${name}`]));
   return withVersion ? [...options, "--version"] : options;
+}
+
+/** The options of which a verb has to be given one, as each of its usages has it. */
+function demanded({ usage }: Verb): readonly string[] {
+  const options = usage.map((line) => / (--[a-z]+)$/.exec(line)?.[1]);
+  return options.every((option) => option !== undefined) ? options : [];
 }
 
 /** `undo|keep` of the help are the values themselves; others are any text, or a file. */

@@ -27,6 +27,8 @@ export interface Grammar {
     readonly required: number;
     /** Whether the last may be there several times. */
     readonly many?: boolean;
+    /** What the last one can be, where it is one of a few words. */
+    readonly words?: readonly string[];
     /** Whether what follows `--` is kept apart, in `Arguments.verbatim`. */
     readonly verbatim?: boolean;
   };

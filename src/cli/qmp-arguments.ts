@@ -87,7 +87,7 @@ export function jsonOrText(text: string): unknown {
 }
 
 /** Commands that people know from the human monitor, and that no QMP has. */
-const HUMAN: ReadonlySet<string> = new Set(["info", "savevm", "loadvm", "delvm", "sendkey", "commit", "drive_add", "hostfwd_add", "hostfwd_remove", "print", "x", "xp", "sum", "gdbserver", "boot_set", "nmi"]);
+const HUMAN: ReadonlySet<string> = new Set(["info", "savevm", "loadvm", "delvm", "sendkey", "drive_add", "hostfwd_add", "hostfwd_remove", "gdbserver", "boot_set"]);
 
 /** Whether a command and its arguments are a line for the human monitor. */
 export function isForHuman(command: string, words: readonly string[]): boolean {

@@ -2,14 +2,16 @@ import { change, effortOptions } from "../change.ts";
 import { resourceOf } from "../resource.ts";
 import type { Verb } from "../verb.ts";
 
+const resources = ["memory", "vcpus", "vcpu-pin"] as const;
+
 export const verb: Verb = {
   usage: ["revert DOMAIN [RESOURCE]"],
   summary: "make the running machine equal to its config, without a restart",
   details: ["Of one RESOURCE where one is named: memory, vcpus or vcpu-pin. What can be reverted is, though something else of it can't: then it says what is left, and ends with 4."],
   options: effortOptions,
-  operands: { names: ["DOMAIN", "RESOURCE"], required: 1 },
+  operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {
-    const resource = resourceOf(call.args, ["memory", "vcpus", "vcpu-pin"]);
+    const resource = resourceOf(call.args, resources);
     return change(call, (machine, { scope: _, ...options }) => machine.revert({ ...options, ...(resource === undefined ? {} : { resource }) }));
   },
 };
