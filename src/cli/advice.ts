@@ -27,7 +27,7 @@ export async function adviceOn(error: unknown, { verb = "", domain }: Asked): Pr
   }
   // QEMU's words for a guest that has not set ACPI up.
   if (error instanceof Error && /unplug request for not supported device/.test(error.message)) {
-    return "the guest is still booting, or its firmware can't do it: try again when it is up";
+    return /still booting/.test(error.message) ? "try again when it is up" : "the guest is still booting, or its firmware can't do it: try again when it is up";
   }
   return undefined;
 }
