@@ -15,6 +15,12 @@ export interface Process extends ProcessIdentity {
 /** The kernel's PF_KTHREAD: it has no command line. */
 const KERNEL_THREAD = 0x0020_0000;
 
+/**
+ * What QEMU calls the process that outlives it to give its memory back (`-run-with async-teardown=on`), with its own command line: without files, and of one
+ * thread, where a machine has several. The machine is over, though that one goes on for as long as much memory takes.
+ */
+const GIVES_BACK_MEMORY = /^cleanup\/\d+$/;
+
 /** How long one process's memory may keep us, in milliseconds: its command line is read from there, and one that sleeps for good may hold it. */
 const BUSY = 1000;
 
@@ -28,7 +34,7 @@ export async function findProcesses(wanted: (commandLine: string) => boolean): P
   return found.filter((each) => each !== undefined).sort((a, b) => a.pid - b.pid);
 }
 
-/** One process; undefined where it is gone, a zombie, or the kernel's own. */
+/** One process; undefined where it is gone, a zombie, the kernel's own, or only what a QEMU left to give its memory back. */
 export async function processAt(pid: number): Promise<Process | undefined> {
   return processIf(pid, () => true);
 }
@@ -38,6 +44,7 @@ function processIf(pid: number, wanted: (commandLine: string) => boolean): Promi
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
   const state = fields?.[0];
   if (fields === undefined || state === "Z" || state === "X" || (Number(fields[6]) & KERNEL_THREAD) !== 0) return undefined;
+  if (GIVES_BACK_MEMORY.test(stat?.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")) ?? "") && fields[17] === "1") return undefined;
   const made = (text: string): Process | undefined => (text !== "" && wanted(text) ? withOwner({ pid, started: Number(fields[19]), parent: Number(fields[1]), argv: text.replace(/\0$/, "").split("\0") }) : undefined);
   // Hundreds of reads at once through Node's threads would take ten times as long; only one that may block is worth it.
   return state === "D" ? slowCommandLine(pid).then(made) : made(kernelFileIfThere(`/proc/${pid}/cmdline`) ?? "");

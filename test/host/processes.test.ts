@@ -40,6 +40,16 @@ describe("a process", () => {
     }
   });
 
+  test("that a QEMU leaves to give its memory back is no machine, whatever its words are", async () => {
+    const named = (name: string) => runProgram("sh", "-c", `printf ${name} > /proc/$$/comm; echo up; read line`, "qemu-system-x86_64");
+    const helper = await named("cleanup/4711");
+    const other = await named("cleanup/x");
+    expect(await processAt(helper.pid)).toBeUndefined();
+    expect(await processAt(other.pid)).toMatchObject({ pid: other.pid });
+    const found = await findProcesses((text) => text.includes("qemu-system-x86_64"));
+    expect(found.map(({ pid }) => pid).filter((pid) => [helper.pid, other.pid].includes(pid))).toEqual([other.pid]);
+  });
+
   test.runIf(userInfo().uid === 0)("has the user that it runs as, not the one who started it", async () => {
     const child = await runStandIn(["qemu"], { uid: 1234 });
     expect(await processAt(child.pid)).toMatchObject({ uid: 1234 });
