@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { QmpctlError } from "../errors.ts";
+import { messageOf, QmpctlError } from "../errors.ts";
 import { type Directive, DirectiveError, formatDirective, parseDirective } from "./directive.ts";
 
 /** One line of a transcript. `line` counts from 1. A comment's text is the whole line (a blank line is an empty one), a message's its JSON. */
@@ -36,7 +36,7 @@ export async function readTranscript(path: string): Promise<Transcript> {
     return parseTranscript(await readFile(path, "utf8"), path);
   } catch (error) {
     if (error instanceof TranscriptError) throw error;
-    throw new TranscriptError(path, 0, "can't be read", { cause: error });
+    throw new TranscriptError(path, 0, (error as { readonly code?: string }).code === "ENOENT" ? "there is no such file" : `can't be read: ${messageOf(error)}`, { cause: error });
   }
 }
 

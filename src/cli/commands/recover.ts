@@ -19,8 +19,11 @@ export const verb: Verb = {
   },
   operands: domainOnly,
   async run({ args, io, facade }) {
-    const how = howOf(args);
+    const chosen = howOf(args);
     await using machine = await facade.open(args.operand(0));
+    // Who does not say which way hears first whether there is anything to resolve.
+    if (chosen === undefined) await machine.recover("undo", { ...effortOf(args), dryRun: true, signal: io.signal });
+    const how = chosen ?? ask();
     using line = progressLine(io);
     const recovery = await machine.recover(how, { ...effortOf(args), signal: io.signal, ...(line.onProgress === undefined ? {} : { onProgress: line.onProgress }) });
     line[Symbol.dispose]();
@@ -29,11 +32,15 @@ export const verb: Verb = {
   },
 };
 
-function howOf(args: Arguments): Recovery {
+function howOf(args: Arguments): Recovery | undefined {
   const chosen = (["finish", "undo", "forget"] as const).filter((how) => args.flag(how));
   const [how] = chosen;
-  if (how !== undefined && chosen.length === 1) return how;
-  throw misuse(chosen.length === 0 ? "how: missing; give --finish, --undo or --forget" : `--${chosen.join(" and --")}: give one of them`, chosen, "--finish, --undo or --forget");
+  if (chosen.length > 1) throw misuse(`--${chosen.join(" and --")}: give one of them`, chosen, "--finish, --undo or --forget");
+  return how;
+}
+
+function ask(): never {
+  throw misuse("which way is it to be resolved? --finish makes both halves what was wanted, --undo what they were before, --forget leaves them as they are", [], "--finish, --undo or --forget");
 }
 
 const DONE: Readonly<Record<Recovery, string>> = { finish: "finished", undo: "undone", forget: "forgotten: both halves are left as they are" };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { StateError } from "../../../src/domain/errors.ts";
 import type { RecoveryReport } from "../../../src/domain/recover.ts";
 import { play } from "../scene.ts";
 
@@ -34,5 +35,20 @@ describe("recover says what was done:", () => {
   test("what is lost with a damaged record", async () => {
     expect(await said({ how: "forget", interrupted: null, settled: [], lost: "all of it" })).toBe("web1: the interrupted change is forgotten: both halves are left as they are\nlost: all of it\n");
     expect(JSON.parse(await said({ how: "forget", interrupted: null, lost: "all of it" }, "--json"))).toMatchObject({ how: "forget", interrupted: null, lost: "all of it" });
+  });
+});
+
+describe("recover that is not told which way", () => {
+  test("asks which, of a change that was interrupted, and looks at it only", async () => {
+    const asked: unknown[] = [];
+    const recover = async (how: string, options?: { readonly dryRun?: boolean | undefined }) => (asked.push([how, options?.dryRun]), {} as RecoveryReport);
+    const { code, stderr } = await play(["recover", "web1"], { machine: { recover } });
+    expect([code, asked]).toEqual([2, [["undo", true]]]);
+    expect(stderr).toContain("which way is it to be resolved? --finish makes both halves what was wanted, --undo what they were before, --forget leaves them as they are");
+  });
+
+  test("says first that there is nothing, where there is nothing", async () => {
+    const recover = async (): Promise<RecoveryReport> => Promise.reject(new StateError("web1: no change of it was interrupted, there is nothing to recover", "settled"));
+    expect(await play(["recover", "web1"], { machine: { recover } })).toMatchObject({ code: 3, stderr: "qmpctl: web1: no change of it was interrupted, there is nothing to recover\n" });
   });
 });
