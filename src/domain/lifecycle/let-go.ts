@@ -1,6 +1,7 @@
 import { HostError, isErrorCode } from "../../errors.ts";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Launched } from "./launch.ts";
+import { runStateOf } from "../model/run-state.ts";
 import { causeOf } from "./ended.ts";
 
 /** How long a guest has to live to count as started, in milliseconds: one that powers off at once takes less. */
@@ -27,7 +28,13 @@ export async function letGo(launched: Pick<Launched, "monitor" | "machine" | "ho
   await Promise.race([seen.end, wait(ALIVE, undefined, { signal: late.signal }).catch(() => undefined)]);
   late.abort();
   if (seen.shutdown !== null || seen.closed) throw new HostError(`${name}: it ended right after its start: ${await endOf(launched, seen.shutdown)}`);
-  if (seen.stopped) throw new HostError(`${name}: it was let go, and has stopped again at once`);
+  if (seen.stopped) throw new HostError(`${name}: it was let go, and has stopped again at once${await whyStopped(launched)}`);
+}
+
+/** What has stopped it, of a machine that is about to be ended: a question can do no harm any more. */
+async function whyStopped({ monitor }: Pick<Launched, "monitor">): Promise<string> {
+  const answer = await monitor.session.execute("query-status", {}, { timeout: END }).catch(() => null);
+  return answer === null ? "" : `: the guest ${runStateOf(answer.status).is}`;
 }
 
 interface Seen {
