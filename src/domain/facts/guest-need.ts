@@ -75,7 +75,7 @@ async function hear(monitor: Monitor, { path, size }: { readonly path: string; r
  * that is to be empty, it is that of the boot before, for good (measured on 7.2, 10.0 and 11.1).
  */
 async function atRest(session: Session, actual: number, size: number): Promise<number> {
-  return Math.max(actual, (await readBalloonTarget(session, size)) ?? actual);
+  return actual >= size ? actual : Math.max(actual, (await readBalloonTarget(session, size)) ?? actual);
 }
 
 const POLLING = "guest-stats-polling-interval";
