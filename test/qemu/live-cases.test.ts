@@ -48,7 +48,7 @@ describe.each(versions.filter(({ major }) => major === 7 || major >= 11))("D1: m
     expect(await domain.setMemory(200 * MIB, { scope: "dynamic" })).toMatchObject({ outcome: "applied" });
     expect(await domain.persist()).toMatchObject({ outcome: "applied" });
     expect(await scene.config()).toMatchObject({ memory: { max: "256MiB", current: "200MiB" } });
-    expect(await rows(scene)).toMatchObject({ memory: { live: 200 * MIB, why: null, guestAge: "up to 5 s old" } });
+    expect(await rows(scene)).toMatchObject({ memory: { live: 200 * MIB, why: null, guestAge: "asked every 5 s" } });
     expect(near(Number((await rows(scene))["memory"]?.live), 200 * MIB)).toBe(true);
   });
 });
