@@ -30,7 +30,8 @@ async function killedChange(rig: Rig): Promise<string> {
   return path;
 }
 
-describe.each(found)("a change on QEMU $version whose process was killed", (qemu) => {
+// What is kept of a change, and what recover makes of it, is no matter of the release: on the one of this host and the newest. A kill at each step is on all of them, below.
+describe.each(found.filter((qemu) => qemu.suite === "installed" || qemu === found.at(-1)))("a change on QEMU $version whose process was killed", (qemu) => {
   test("is named by the next command, which touches nothing, and by info; reading goes on; each way resolves it", async () => {
     await using rig = await openReal(qemu);
     const before = { text: await textOf(rig), look: await rig.look() };
