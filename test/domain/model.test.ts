@@ -5,7 +5,7 @@ import { movesOf } from "../../scripts/faults/sequences.ts";
 
 // More of them: npm run faults -- --sequences N [--seed N].
 const SEED = 20_26;
-const SEQUENCES = 10;
+const SEQUENCES = 6;
 
 test(`${SEQUENCES} random sequences of changes, with mishaps, end as the model has it after every step`, async () => {
   const failures: string[] = [];
