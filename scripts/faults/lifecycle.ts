@@ -126,7 +126,7 @@ export async function lifecycleKills(count: number, seed: number, qemu: Qemu): P
 /** More writing calls than any action makes. */
 const MOST = 60;
 /** The bounded run takes one call of so many. */
-const STRIDE = 8;
+const STRIDE = 12;
 /** So many calls in a row that were not the last: the action makes no more. One that fails by itself (a folder that is there) is none to die after. */
 const MISSES = 4;
 
