@@ -18,7 +18,7 @@ const OWNED: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** What to write instead of a screen in a terminal. */
-export const WITHOUT_TERMINAL = "-display none or -vnc instead: a machine in the background has no terminal";
+const WITHOUT_TERMINAL = "-display none or -vnc instead: a machine in the background has no terminal";
 
 /**
  * Every option of `args` that the structure owns, or that a machine which is started from a config can't have, with what to write instead.

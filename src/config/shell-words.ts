@@ -24,11 +24,6 @@ export function readScript(text: string, folder: string, place?: ScriptPlace): S
   return new ScriptReader(new ShellLexer(text, place), folder).read();
 }
 
-/** The words of the one command in a text. See `readScript`. */
-export function readShellWords(text: string): readonly string[] {
-  return readScript(text, "/").words;
-}
-
 interface Command {
   readonly line: number;
   readonly words: readonly string[];

@@ -10,7 +10,7 @@ import { ChangeError, RefusedError, StateError } from "../../src/domain/errors.t
 import { ConfigError } from "../../src/config/config-error.ts";
 import { HostError, QmpctlError } from "../../src/errors.ts";
 import { CommandError } from "../../src/qmp/errors.ts";
-import { ioOf, monitorOf, reportOf } from "./scene.ts";
+import { ioOf, livesOf, monitorOf, reportOf } from "./scene.ts";
 
 /** What somebody else can call his things: a title, a cleared screen, 8-bit commands, turned text, and lines that pass for ours. */
 const EVIL = "a\u001b]0;title\u0007\u001b[2J\u009b2J\u009d0;t\u009c\r\u0008\n@FAKE done\n\u2028@FAKE\u202eb\u2066\u200f\ufeff\u007f\u0000z";
@@ -53,14 +53,7 @@ function machines(): readonly Partial<Machine>[] {
     vcpus: async () => [{ vcpu: 0, online: true, tid: 1, name: EVIL, cpu: 0, cpuTime: 1, affinity: EVIL, pin: EVIL }],
     diff: async () => [{ resource: "vcpu-pin 0", config: EVIL, live: EVIL, guest: EVIL, why: EVIL }] as never,
     config: async () => config,
-    start: async () => started,
-    restart: async () => started,
-    shutdown: async () => started,
-    destroy: async () => started,
-    reset: async () => {},
-    suspend: async () => {},
-    resume: async () => {},
-    undefine: async () => {},
+    ...livesOf(started),
     connect: async () => monitor({ [EVIL]: EVIL }),
   };
   const errors = [error, refused, rolledBack, new StateError(EVIL, "stopped"), new ConfigError(EVIL, "missing", EVIL), new CommandError(EVIL, { class: EVIL, desc: EVIL }), new HostError(EVIL, { stderr: EVIL }), new TypeError(EVIL.replaceAll("\n", ""))];

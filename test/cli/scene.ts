@@ -129,3 +129,10 @@ export function monitorOf(events: readonly MonitorEvent[], end?: Error): Monitor
     }),
   };
 }
+
+/** A machine that starts and ends as it is asked, each time with the same to tell. */
+export function livesOf(told: never): Pick<Machine, "start" | "restart" | "shutdown" | "destroy" | "reset" | "suspend" | "resume" | "undefine"> {
+  const tells = async (): Promise<never> => told;
+  const done = async (): Promise<never> => undefined as never;
+  return { start: tells, restart: tells, shutdown: tells, destroy: tells, reset: done, suspend: done, resume: done, undefine: done };
+}

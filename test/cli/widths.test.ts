@@ -4,7 +4,7 @@ import { verbs } from "../../src/cli/command.ts";
 import type { Machine } from "../../src/cli/facade.ts";
 import { ChangeError, RefusedError } from "../../src/domain/errors.ts";
 import { program } from "./program.ts";
-import { play, reportOf, type Stage } from "./scene.ts";
+import { livesOf, play, reportOf, type Stage } from "./scene.ts";
 
 const WHY = "unplug: the guest refused to let go of vCPU 1 (the device is in use by an application, _OST status 128)";
 const leg = { before: 2, wanted: 1, actual: 2, outcome: "rolled-back", reason: WHY } as const;
@@ -30,14 +30,7 @@ const machine: Partial<Machine> = {
   info: async () => info,
   vcpus: async () => [0, 1].map((vcpu) => ({ vcpu, online: true, tid: 424242, name: `CPU ${vcpu}/KVM`, cpu: 0, cpuTime: 123456, affinity: "0-3,8-11", pin: "0-3,8-11" })),
   diff: async () => [{ resource: "max-memory", config: 2 ** 30, live: 2 ** 29, guest: 2 ** 28, why: "changed on one side only: `revert` makes live equal the config" }] as never,
-  start: async () => started,
-  restart: async () => started,
-  shutdown: async () => started,
-  destroy: async () => started,
-  reset: async () => {},
-  suspend: async () => {},
-  resume: async () => {},
-  undefine: async () => {},
+  ...livesOf(started),
 };
 const failing = [
   new RefusedError({ ...report, outcome: "refused", refusals: [{ leg: "static", reason: "9 vCPUs are more than vcpus.max 4 of the config", instead: "qmpctl setvcpus web1 9 --maximum --static first" }] }),

@@ -1,11 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { readScript, readShellWords } from "../../src/config/shell-words.ts";
+import { readScript } from "../../src/config/shell-words.ts";
 import { UsageError } from "../../src/errors.ts";
 import { randomFrom } from "./random.ts";
 import { pick } from "./random-json.ts";
 
-describe("readShellWords", () => {
+/** The words of the one command in a text. */
+function wordsOf(text: string): readonly string[] {
+  return readScript(text, "/").words;
+}
+
+describe("the words of a script", () => {
   test.each([
     ["a b", ["a", "b"]],
     ["  a\tb  ", ["a", "b"]],
@@ -24,7 +29,7 @@ describe("readShellWords", () => {
     ["a '$x `y` * ~ | {b,c}'", ["a", "$x `y` * ~ | {b,c}"]],
     ["a b~c {} {x}", ["a", "b~c", "{}", "{x}"]],
   ])("reads %j", (text, words) => {
-    expect(readShellWords(text)).toEqual(words);
+    expect(wordsOf(text)).toEqual(words);
   });
 
   test.each([
@@ -46,8 +51,8 @@ describe("readShellWords", () => {
     ['a "b\n\n', "line 1: a double quote is never closed"],
     ["a \\", "the text ends in a backslash"],
   ])("refuses %j", (text, message) => {
-    expect(() => readShellWords(text)).toThrow(UsageError);
-    expect(() => readShellWords(text)).toThrow(message);
+    expect(() => wordsOf(text)).toThrow(UsageError);
+    expect(() => wordsOf(text)).toThrow(message);
   });
 
   test("reads as the shell itself does, whatever it does not refuse", () => {
@@ -69,7 +74,7 @@ function compared(shell: string, write: (random: () => number) => string): numbe
     const text = write(randomFrom(seed));
     let words: readonly string[];
     try {
-      words = readShellWords(text);
+      words = wordsOf(text);
     } catch (error) {
       expect(error).toBeInstanceOf(UsageError);
       continue;

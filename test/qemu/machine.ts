@@ -112,7 +112,8 @@ function start(binary: string, args: readonly string[]): ChildProcess {
   return spawn("setpriv", ["--pdeathsig", "KILL", "--", binary, ...args], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
 }
 
-function exitOf(child: ChildProcess): Promise<Exit> {
+/** How a child ends, with all that it said on stderr. Never rejects: one that could not be started has ended, too. */
+export function exitOf(child: ChildProcess): Promise<Exit> {
   let stderr = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   return new Promise((resolve) => {

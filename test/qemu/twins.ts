@@ -1,11 +1,11 @@
 /// <reference lib="esnext.disposable" />
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdir, truncate, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { basename, join } from "node:path";
 import { FOLDER } from "../config/corpus.ts";
 import { openHarness, type Harness } from "./harness.ts";
-import type { Exit } from "./machine.ts";
+import { exitOf } from "./machine.ts";
 
 /** Everything that a machine says of itself, in a form that two starts of one machine agree in. */
 export type Portrait = Readonly<Record<string, unknown>>;
@@ -45,15 +45,6 @@ export async function portray(emulator: string, words: readonly string[], folder
     child.kill("SIGKILL");
     await exited;
   }
-}
-
-function exitOf(child: ChildProcess): Promise<Exit> {
-  let stderr = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  return new Promise((resolve) => {
-    child.once("error", (error) => resolve({ code: null, signal: null, stderr: error.message }));
-    child.once("close", (code, signal) => resolve({ code, signal, stderr: stderr.trim() }));
-  });
 }
 
 const QUESTIONS = ["query-cpus-fast", "query-hotpluggable-cpus", "query-memory-size-summary", "query-memory-devices", "query-memdev", "query-chardev", "query-block", "query-name", "query-uuid", "query-status", "query-iothreads"];

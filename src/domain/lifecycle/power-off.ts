@@ -4,6 +4,7 @@ import type { Identity } from "../machine/identity.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import type { Deadline } from "../model/deadline.ts";
+import { isPaused } from "../model/run-state.ts";
 import { causeOf } from "./ended.ts";
 import { refused } from "./power.ts";
 import type { StopOptions } from "./stop.ts";
@@ -23,7 +24,7 @@ const END = 1000;
 export async function powerOff(place: Place, machine: Identity, deadline: Deadline, options: StopOptions): Promise<string> {
   await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, Math.max(1, deadline.left())), signal: options.signal, heldTimeout: deadline.left() });
   const { status } = await monitor.session.execute("query-status", undefined, { signal: options.signal });
-  if (status === "paused" || status === "prelaunch") {
+  if (isPaused(status)) {
     throw new StateError(`${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`, "paused");
   }
   // With -no-shutdown QEMU stays when the guest has powered off.

@@ -7,7 +7,7 @@ import { lockMachine } from "../machine/lock.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { deadlineIn } from "../model/deadline.ts";
-import { domainStateOf, runStateOf } from "../model/run-state.ts";
+import { domainStateOf, isOrdinary, runStateOf } from "../model/run-state.ts";
 import { resetRisk } from "../replug.ts";
 import { settle } from "../settle.ts";
 import { refuseUnresolved } from "../unresolved.ts";
@@ -19,7 +19,7 @@ const SHOWN = 5000;
 /** Freezes the guest (`stop`), and reads back that it is. Frozen already counts as done. @throws StateError in a state that is no pause */
 export function suspendMachine(place: Place, options: ReadOptions): Promise<void> {
   return command(place, options, async (monitor, status) => {
-    if (!["running", "paused", "prelaunch"].includes(status)) throw refused(place.name, status, "so there is nothing to suspend");
+    if (!isOrdinary(status)) throw refused(place.name, status, "so there is nothing to suspend");
     // Each may be sent twice, and a QEMU that dies of it is told as dead.
     await monitor.ask((session) => session.execute("stop"));
     await mustShow(place.name, monitor, "stop", (now) => now !== "running");
@@ -61,7 +61,7 @@ export function resetMachine(place: Place, options: ReadOptions): Promise<void> 
     if (risk !== null) throw new StateError(`${place.name}: ${risk}; qmpctl restart ${shellWord(place.name)} shuts it down and starts it anew`, domainStateOf(status));
     await monitor.ask((session) => session.execute("system_reset"));
     if (!state.resetStops) return void (await statusOf(monitor));
-    await mustShow(place.name, monitor, "system_reset", (now) => now === "prelaunch" || now === "paused" || now === "running");
+    await mustShow(place.name, monitor, "system_reset", isOrdinary);
     await resume(place.name, monitor, await statusOf(monitor));
   });
 }

@@ -65,8 +65,7 @@ class Waiting implements Disposable {
   }
 
   get signal(): AbortSignal {
-    const { signal } = this.#options;
-    return signal === undefined ? this.#over.signal : AbortSignal.any([this.#over.signal, signal]);
+    return eitherOf(this.#over.signal, this.#options.signal);
   }
 
   async #look(): Promise<void> {
@@ -86,6 +85,10 @@ class Waiting implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }
+}
+
+function eitherOf(own: AbortSignal, others: AbortSignal | undefined): AbortSignal {
+  return others === undefined ? own : AbortSignal.any([own, others]);
 }
 
 async function openOnce(machine: Identity, address: string, deadline: Deadline, signal: AbortSignal | undefined): Promise<Session> {
@@ -110,7 +113,7 @@ export async function openReader(machine: Identity, options: OpenOptions, first:
   const { control, watch } = machine.known;
   const [one, other] = watch === null || first === "control" ? [control, watch] : [watch, control];
   const enough = new AbortController();
-  const signal = options.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, options.signal]);
+  const signal = eitherOf(enough.signal, options.signal);
   const attempt = openSession(machine, { ...options, signal }, one);
   const second = async (): Promise<Session> => {
     // Who begins with the watchers' monitor leaves the other one to changes, unless somebody is in the way: a QEMU that is slow is slow at both.

@@ -62,9 +62,19 @@ export function isThere(state: DomainState): boolean {
   return state !== "stopped" && state !== "unreachable";
 }
 
+/** Whether a machine simply runs, or simply waits for a resume: there is nothing more to say of it. */
+export function isOrdinary(status: string): boolean {
+  return status === "running" || isPaused(status);
+}
+
+/** Whether it was stopped by a person or not let go yet, and by nothing that happened to it. */
+export function isPaused(status: string): boolean {
+  return status === "paused" || status === "prelaunch";
+}
+
 /** What there is to say of a machine that is not simply running or paused; null of those. */
 export function remarkOn(status: string, name: string): string | null {
-  if (["running", "paused", "prelaunch"].includes(status)) return null;
+  if (isOrdinary(status)) return null;
   const { is, next } = runStateOf(status);
   return `the guest ${is}; ${next(name)}`;
 }
