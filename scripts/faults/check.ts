@@ -131,7 +131,7 @@ async function goBack(rig: Rig, alive: boolean): Promise<Value> {
 /** Software emulation before QEMU 10 dies of a vCPU that comes back: the way back is refused, and says why. */
 async function mustBeRefused(work: () => Promise<unknown>): Promise<void> {
   const error = await work().then(() => undefined, (reason: unknown) => reason);
-  if (!(error instanceof RefusedError && /unplugged before, is plugged again/.test(error.message))) throw new Broken(`a way back that kills the machine was not refused: ${messageOf(error)}`);
+  if (!(error instanceof RefusedError && /unplugged before, (is|are) plugged again/.test(error.message))) throw new Broken(`a way back that kills the machine was not refused: ${messageOf(error)}`);
 }
 
 async function checkRecovery(rig: Rig, before: Before, how: "finish" | "undo", alive: boolean): Promise<void> {

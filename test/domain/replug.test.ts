@@ -21,6 +21,11 @@ describe("plugging a vCPU again", () => {
     expect(replugRisk([slotOf(2)], live, {})).toEqual([]);
   });
 
+  test("kills it with two as well, in one sentence", () => {
+    const live = emulated(7, [plugged(0), plugged(1), ejected(2), ejected(3)]);
+    expect(replugRisk([ejected(2), ejected(3)], live, {})).toMatchObject([{ reason: expect.stringContaining("vCPUs 2 and 3, unplugged before, are plugged again") as string }]);
+  });
+
   test("uses up threads in a later one: there are as many as it has room for", () => {
     const live = emulated(10, [plugged(0), plugged(1), ejected(2), slotOf(3)]);
     expect(replugRisk([ejected(2)], live, {})).toEqual([]);
