@@ -2,7 +2,7 @@
 /** Measures what the project promises of its speed, each figure against something bare in the same run. */
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { installed, qemus, type Qemu } from "../test/qemu/machine.ts";
+import { installed, qemus, type Qemu } from "./lab/machine.ts";
 import { conversationRows } from "./bench/conversation.ts";
 import { crowdRows } from "./bench/crowd.ts";
 import { engineRows } from "./bench/engine.ts";

@@ -38,7 +38,7 @@ const common = {
 await Promise.all([
   build({
     ...common,
-    entryPoints: ["src/index.ts", "src/testing/index.ts", "src/testing/fake-emulator.ts", "src/testing/recording-emulator.ts"],
+    entryPoints: ["src/index.ts", "src/testing/index.ts", "src/testing/emulator/fake-emulator.ts", "src/testing/emulator/recording-emulator.ts"],
     outdir: fresh,
     outbase: "src",
     chunkNames: "parts/[name]-[hash]",

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process, { argv, env, exit, stderr, stdout } from "node:process";
 import { parseArgs, promisify } from "node:util";
 import { fakeMachine } from "../src/testing/index.ts";
-import { killDaemon } from "../test/qemu/machine.ts";
+import { killDaemon } from "./lab/machine.ts";
 import { Page } from "./demo/page.ts";
 import { openRealStage } from "./scenarios/real.ts";
 import { listRecordings, RECORDINGS } from "./scenarios/replay.ts";

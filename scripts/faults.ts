@@ -1,7 +1,7 @@
 #!/usr/bin/env -S npx tsx
 /** Injects faults into changes, one at each step, on a fake and on real QEMUs, and checks what is promised of them. */
 import { parseArgs } from "node:util";
-import { qemus, type Qemu } from "../test/qemu/machine.ts";
+import { qemus, type Qemu } from "./lab/machine.ts";
 import { openFake } from "./faults/fake-rig.ts";
 import { randomKills } from "./faults/kills.ts";
 import { lifecycleKills, lifecycleSteps } from "./faults/lifecycle.ts";

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { argv, exit, stderr, stdout } from "node:process";
 import { parseArgs } from "node:util";
-import { installed, killDaemon, testbedFolder } from "../test/qemu/machine.ts";
+import { installed, killDaemon, testbedFolder } from "./lab/machine.ts";
 import { alike, play, README, sessionOf, type Shown } from "./scenarios/readme.ts";
 import { openRealStage } from "./scenarios/real.ts";
 

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { argv, stdout } from "node:process";
 import { promisify } from "node:util";
 import { formatTranscript, type Recorder, startRecorder } from "../src/testing/index.ts";
-import { type WireClient, wireClient } from "../test/testing/wire-client.ts";
+import { type WireClient, wireClient } from "./lab/wire-client.ts";
 
 /** The smallest client that can hold a conversation. */
 interface Talk {

@@ -10,7 +10,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import process, { argv, exit, stderr, stdout } from "node:process";
 import { parseArgs, promisify } from "node:util";
 import { recordingMachine, type StandIn } from "../src/testing/index.ts";
-import { testbedFolder } from "../test/qemu/machine.ts";
+import { testbedFolder } from "./lab/machine.ts";
 import { openRealStage } from "./scenarios/real.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { scenarios } from "./scenarios/table.ts";

@@ -9,7 +9,7 @@ import { closing, codeOf, opening } from "./code-text.ts";
  */
 const ROOT = new URL("../", import.meta.url).pathname;
 
-/** Places that are to be mended still, without their lines: `src/domain/launch.ts: return start(…)`. To be emptied. */
+/** Places that are to be mended still, without their lines: `src/domain/lifecycle/launch.ts: return start(…)`. To be emptied. */
 const TO_BE_MENDED: readonly string[] = [];
 
 /** The name before a place, without its type parameters. */

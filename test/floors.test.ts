@@ -21,7 +21,7 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   // The environment's names for folders, where the caller gives none.
   [/^domain\/machine\/place\.ts$/, /^env( as \w+)?$/],
   // Who writes a record of a change, or a config's next text.
-  [/^(domain\/journal|config\/store)\.ts$/, /^pid( as \w+)?$/],
+  [/^(domain\/change\/journal|config\/store)\.ts$/, /^pid( as \w+)?$/],
   // What QEMU's own -daemonize sets for it: a child has it from us, and we put it back.
   [/^host\/background\.ts$/, /^umask$/],
   // Whether this Node will do.

@@ -136,10 +136,10 @@ function comesTo(world: World, path: string, piece: string, wanted: ReadonlySet<
 function verbFaults(world: World): readonly string[] {
   const path = "domain/domain.ts";
   const verbs = [...functionsIn(world.get(path) ?? "", "  ")].filter(([name]) => /^\w+$/.test(name));
-  const listed = functionsIn(world.get("domain/list.ts") ?? "", "").get("listDomains") ?? "";
+  const listed = functionsIn(world.get("domain/views/list.ts") ?? "", "").get("listDomains") ?? "";
   return [
     ...verbs.flatMap(([name, body]) => verbFault(world, path, name, body)),
-    ...verbFault(world, "domain/list.ts", "list", listed),
+    ...verbFault(world, "domain/views/list.ts", "list", listed),
     ...["Machine", "Facade"].flatMap((name) => membersOf(world.get("cli/facade.ts") ?? "", name)).filter((name) => !(name in VERBS)).map((name) => `the command line's ${name}: nobody has said how it comes to its machine`),
   ];
 }
@@ -206,7 +206,7 @@ function withVerb(name: string, body: string, parameters = ""): World {
 
 describe("the check catches", () => {
   test.each<readonly [string, World, RegExp]>([
-    ["a connection of one's own", withFile("domain/inspect.ts", `${WORLD.get("domain/inspect.ts")}\nimport { connect } from "../qmp/session.ts";\n`), /^domain\/inspect\.ts: takes connect of qmp\/session\.ts$/],
+    ["a connection of one's own", withFile("domain/views/inspect.ts", `${WORLD.get("domain/views/inspect.ts")}\nimport { connect } from "../../qmp/session.ts";\n`), /^domain\/views\/inspect\.ts: takes connect of qmp\/session\.ts$/],
     ["one by another name", withFile("domain/new.ts", 'import { connect as dial, type Session } from "../qmp/session.ts";'), /^domain\/new\.ts: takes connect of/],
     ["one over several lines", withFile("domain/new.ts", 'import {\n  type Session,\n  open,\n} from "../qmp/session.ts";'), /^domain\/new\.ts: takes open of/],
     ["one among all the rest", withFile("domain/new.ts", 'import * as qmp from "../qmp/session.ts";'), /^domain\/new\.ts: takes \* of/],
@@ -217,7 +217,7 @@ describe("the check catches", () => {
     ["one of Node's own", withFile("domain/new.ts", 'import { createConnection } from "node:net";'), /^domain\/new\.ts: takes createConnection of node:net$/],
     ["a signal of one's own", withFile("domain/lifecycle/new.ts", 'import { isStillThere, sendSignal } from "../../host/signal.ts";'), /^domain\/lifecycle\/new\.ts: takes sendSignal of/],
     ["a process known by its id alone", withFile("domain/lifecycle/new.ts", 'import { identify } from "../../host/signal.ts";'), /takes identify of/],
-    ["a look at who listens", withFile("domain/live.ts", `${WORLD.get("domain/live.ts")}\nimport { listenersOnUnix } from "../host/listeners.ts";\n`), /^domain\/live\.ts: takes listenersOnUnix of/],
+    ["a look at who listens", withFile("domain/facts/live.ts", `${WORLD.get("domain/facts/live.ts")}\nimport { listenersOnUnix } from "../../host/listeners.ts";\n`), /^domain\/facts\/live\.ts: takes listenersOnUnix of/],
     ["an identity of one's own", withFile("domain/new.ts", 'import { Identity } from "./machine/identity.ts";\nconst machine = new Identity({ pid: 1 });'), /^domain\/new\.ts: (takes Identity of|makes an identity)/],
     ["a connection of the command line's", withFile("cli/commands/new.ts", 'import { connect } from "../../qmp/session.ts";'), /^cli\/commands\/new\.ts: takes connect of/],
     ["a signal of the command line's", withFile("cli/new.ts", 'const { sendSignal } = await import("../host/signal.ts");'), /^cli\/new\.ts: takes \* of host\/signal\.ts$/],

@@ -1,5 +1,5 @@
 import { connect, type Session } from "../../src/qmp/session.ts";
-import { launch, NO_GUEST, type Qemu } from "../../test/qemu/machine.ts";
+import { launch, NO_GUEST, type Qemu } from "../lab/machine.ts";
 import { BareLoop } from "./bare.ts";
 import { compare, milliseconds, perSecond, timed, times, type Row } from "./measure.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { connect, type Session } from "../../src/qmp/session.ts";
-import { launch, NO_GUEST, privateFolder, type Machine, type Qemu } from "../../test/qemu/machine.ts";
+import { launch, NO_GUEST, privateFolder, type Machine, type Qemu } from "../lab/machine.ts";
 import { BareLoop } from "./bare.ts";
 import { milliseconds, timed, type Row } from "./measure.ts";
 

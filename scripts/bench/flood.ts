@@ -1,7 +1,7 @@
 import { connect } from "../../src/qmp/session.ts";
 import { OverflowError } from "../../src/qmp/errors.ts";
 import type { EventStream } from "../../src/qmp/event-stream.ts";
-import { launch, NO_GUEST, type Machine, type Qemu } from "../../test/qemu/machine.ts";
+import { launch, NO_GUEST, type Machine, type Qemu } from "../lab/machine.ts";
 import { BareLoop } from "./bare.ts";
 import { compare, perSecond, times, type Row } from "./measure.ts";
 

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { connect } from "../../src/qmp/session.ts";
-import { launch, NO_GUEST, type Qemu } from "../../test/qemu/machine.ts";
+import { launch, NO_GUEST, type Qemu } from "../lab/machine.ts";
 import { compare, milliseconds, perSecond, timed, times, type Row } from "./measure.ts";
 
 const ROUNDS = 5;

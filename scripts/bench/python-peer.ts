@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { connect, type Session } from "../../src/qmp/session.ts";
-import { launch, NO_GUEST, type Qemu } from "../../test/qemu/machine.ts";
+import { launch, NO_GUEST, type Qemu } from "../lab/machine.ts";
 import { compare, milliseconds, perSecond, timed, times, type Row } from "./measure.ts";
 
 const ROUNDS = 3;

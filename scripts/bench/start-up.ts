@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { launch, privateFolder, type Qemu } from "../../test/qemu/machine.ts";
+import { launch, privateFolder, type Qemu } from "../lab/machine.ts";
 import { compare, milliseconds, timed, times, type Row } from "./measure.ts";
 
 const DIST = new URL("../../dist/", import.meta.url).pathname;

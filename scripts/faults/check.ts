@@ -1,8 +1,8 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import type { ChangeReport, Report, Scope, Value } from "../../src/domain/change.ts";
-import { RefusedError } from "../../src/domain/errors.ts";
-import { InterruptedError } from "../../src/domain/interrupted.ts";
+import type { ChangeReport, Report, Scope, Value } from "../../src/domain/model/change.ts";
+import { RefusedError } from "../../src/domain/model/errors.ts";
+import { InterruptedError } from "../../src/domain/change/interrupted.ts";
 import { messageOf } from "../../src/errors.ts";
 import { baseOf, bytesOf, type ConfigValues, type Ended, leftoversOf, type Look, type Rig, textOf, unpinned, valuesIn, wantedOf } from "./rig.ts";
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Change, ChangeReport, LegOutcome, Report } from "../../src/domain/change.ts";
+import type { Change, ChangeReport, LegOutcome, Report } from "../../src/domain/model/change.ts";
 import { inConfig, inLive, legsOf, predict, type State, wantedOf } from "./model.ts";
 import type { Move } from "./sequences.ts";
 

@@ -13,9 +13,9 @@ import { parseCpuList } from "../../src/host/cpulist.ts";
 import { setAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
-import { configOf, GIB, textOf } from "../../test/domain/facts.ts";
-import { FakeQemu } from "../../test/domain/fake-qemu.ts";
-import { privateFolder } from "../../test/qemu/machine.ts";
+import { configOf, GIB, textOf } from "../lab/facts.ts";
+import { FakeQemu } from "../lab/fake-qemu.ts";
+import { privateFolder } from "../lab/machine.ts";
 import { Proxy } from "./proxy.ts";
 import { type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 

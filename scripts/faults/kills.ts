@@ -1,12 +1,12 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { randomFrom } from "../../test/config/random.ts";
+import { fractionsFrom } from "../lab/fractions.ts";
 import type { Fault } from "./faults.ts";
 import type { Rig } from "./rig.ts";
 import { type Outcome, tryFault } from "./run.ts";
 
 /** Kills changes at random moments, and settles each in one way or the other. Prints the seed, and what did not hold. */
 export async function randomKills(count: number, seed: number, open: () => Promise<Rig>): Promise<readonly Outcome[]> {
-  const random = randomFrom(seed);
+  const random = fractionsFrom(seed);
   const outcomes: Outcome[] = [];
   let rig: Rig | undefined;
   let longest = 600;

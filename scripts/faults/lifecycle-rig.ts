@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { privateFolder, type Qemu } from "../../test/qemu/machine.ts";
+import { privateFolder, type Qemu } from "../lab/machine.ts";
 import { OBEYS_BUTTON } from "./power-button.ts";
 import type { DiskFault } from "./rig.ts";
 import { maskOf } from "./rig.ts";

@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { randomFrom } from "../../test/config/random.ts";
-import type { Qemu } from "../../test/qemu/machine.ts";
+import { fractionsFrom } from "../lab/fractions.ts";
+import type { Qemu } from "../lab/machine.ts";
 import { definedText, type LifecycleRig, openLifecycle } from "./lifecycle-rig.ts";
 import type { DiskFault } from "./rig.ts";
 import type { Course } from "./matrix.ts";
@@ -93,7 +93,7 @@ async function worksOn(rig: LifecycleRig): Promise<void> {
 
 /** Kills or interrupts actions at random moments. Prints what did not hold. */
 export async function lifecycleKills(count: number, seed: number, qemu: Qemu): Promise<readonly Outcome[]> {
-  const random = randomFrom(seed);
+  const random = fractionsFrom(seed);
   const outcomes: Outcome[] = [];
   const longest = new Map(ACTIONS.map(({ name }) => [name, 500]));
   await using rig = await openLifecycle(qemu);

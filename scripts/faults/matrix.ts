@@ -1,5 +1,5 @@
 import { messageOf } from "../../src/errors.ts";
-import type { Qemu } from "../../test/qemu/machine.ts";
+import type { Qemu } from "../lab/machine.ts";
 import { FAKE_FAULTS } from "./fake-faults.ts";
 import { openFake } from "./fake-rig.ts";
 import { type Fault, FAULTS } from "./faults.ts";

@@ -1,4 +1,4 @@
-import type { Change, Scope } from "../../src/domain/change.ts";
+import type { Change, Scope } from "../../src/domain/model/change.ts";
 
 /** A domain as the model knows it: sizes in MiB, masks as lists. Nothing here is the product's. */
 export interface State {

@@ -2,9 +2,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
-import type { GuestOptions } from "../../test/qemu/guest.ts";
-import type { Qemu } from "../../test/qemu/machine.ts";
-import { openScene, type Scene } from "../../test/qemu/scene.ts";
+import type { GuestOptions } from "../lab/guest.ts";
+import type { Qemu } from "../lab/machine.ts";
+import { openScene, type Scene } from "../lab/scene.ts";
 import { Proxy } from "./proxy.ts";
 import { type Ends, type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 

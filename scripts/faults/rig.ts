@@ -3,9 +3,9 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFile, readdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Report } from "../../src/domain/change.ts";
+import type { Report } from "../../src/domain/model/change.ts";
 import { Domain } from "../../src/domain/domain.ts";
-import type { WantedAllocation } from "../../src/domain/allocation.ts";
+import type { WantedAllocation } from "../../src/domain/resources/allocation.ts";
 import type { Proxy } from "./proxy.ts";
 
 /** What an independent look finds: QEMU asked behind the product's back, the kernel's masks. */

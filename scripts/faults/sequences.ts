@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { Change, ChangeOptions, Report, Scope } from "../../src/domain/change.ts";
-import { ChangeError, RefusedError } from "../../src/domain/errors.ts";
+import type { Change, ChangeOptions, Report, Scope } from "../../src/domain/model/change.ts";
+import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
 import { messageOf } from "../../src/errors.ts";
-import { randomFrom } from "../../test/config/random.ts";
+import { fractionsFrom } from "../lab/fractions.ts";
 import type { FakeRig } from "./fake-rig.ts";
 import { differences, type Seen } from "./compare.ts";
 import { MIB } from "./model.ts";
@@ -36,7 +36,7 @@ export interface Choices {
 
 /** A sequence out of a seed. */
 export function movesOf(seed: number, length: number, choices: Choices): readonly Move[] {
-  const random = randomFrom(seed);
+  const random = fractionsFrom(seed);
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const kinds: readonly (() => Change)[] = [
     () => ({ resource: "memory", size: pick(choices.sizes) * MIB }),

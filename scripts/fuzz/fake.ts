@@ -1,8 +1,8 @@
 import { connect } from "../../src/qmp/session.ts";
 import { type ReplayServer, startReplay, type Weather } from "../../src/testing/index.ts";
-import { conversationFrom, type Step } from "../../test/testing/conversation.ts";
-import type { Random } from "../../test/testing/random.ts";
-import { type WireClient, wireClient } from "../../test/testing/wire-client.ts";
+import { conversationFrom, type Step } from "../lab/conversation.ts";
+import type { Random } from "../lab/random.ts";
+import { type WireClient, wireClient } from "../lab/wire-client.ts";
 import { insist, soon, type Target } from "./target.ts";
 import { cut, spoilt } from "./words.ts";
 

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { JsonInput } from "../../src/testing/json-input.ts";
-import { formatJson } from "../../src/testing/json-value.ts";
+import { JsonInput } from "../../src/testing/json/json-input.ts";
+import { formatJson } from "../../src/testing/json/json-value.ts";
 import { Framer } from "../../src/wire/framing.ts";
 import type { Message } from "../../src/wire/transport.ts";
-import type { Random } from "../../test/testing/random.ts";
+import type { Random } from "../lab/random.ts";
 import { insist, type Target } from "./target.ts";
 import { anyObject, cut, spoilt, written } from "./words.ts";
 

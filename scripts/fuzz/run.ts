@@ -1,4 +1,4 @@
-import { randomFrom } from "../../test/testing/random.ts";
+import { randomFrom } from "../lab/random.ts";
 import { fake } from "./fake.ts";
 import { framing } from "./framing.ts";
 import { session } from "./session.ts";

@@ -3,7 +3,7 @@ import { open, type Session } from "../../src/qmp/session.ts";
 import { Framer } from "../../src/wire/framing.ts";
 import { Inbox } from "../../src/wire/inbox.ts";
 import type { Transport } from "../../src/wire/transport.ts";
-import type { Random } from "../../test/testing/random.ts";
+import type { Random } from "../lab/random.ts";
 import { insist, soon, type Target } from "./target.ts";
 import { anything, cut, spoilt, written } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import type { Random } from "../../test/testing/random.ts";
+import type { Random } from "../lab/random.ts";
 
 /** Something to be fuzzed. */
 export interface Target {

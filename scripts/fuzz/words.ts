@@ -1,4 +1,4 @@
-import type { Random } from "../../test/testing/random.ts";
+import type { Random } from "../lab/random.ts";
 
 const TEXTS: readonly string[] = ["", "x", "\u0000", "\t\n\"\\/", "\u00e9\u20ac\u{1f5a5}", "{}[]:,", "\u2028", "\u007f", "id", "return"];
 const NUMBERS: readonly (number | bigint)[] = [0, -1, 1.5, 1e21, 2 ** 53, 2n ** 63n - 1n, 2n ** 64n - 1n, -(2n ** 63n), 1e-7];

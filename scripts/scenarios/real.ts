@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" />
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import { bootArgs, type GuestConsole, type GuestReport, openConsole } from "../../test/qemu/guest.ts";
-import { testbedFolder } from "../../test/qemu/machine.ts";
+import { bootArgs, type GuestConsole, type GuestReport, openConsole } from "../lab/guest.ts";
+import { testbedFolder } from "../lab/machine.ts";
 import { type Cast, type GuestVoice, MIB, openStage, type Setting, type Stage } from "./stage.ts";
 
 /** What the guest's kernel keeps to itself at most, of the sizes that scenarios use. */

@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { env, execPath } from "node:process";
 import { fileURLToPath } from "node:url";
-import type { GuestWord } from "../../test/qemu/guest.ts";
+import type { GuestWord } from "../lab/guest.ts";
 import { Domain, type DomainOptions } from "../../src/index.ts";
 import type { StandIn } from "../../src/testing/index.ts";
 

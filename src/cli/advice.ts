@@ -1,8 +1,8 @@
 import { lstat, readdir } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { ConfigError } from "../config/config-error.ts";
-import { StateError } from "../domain/errors.ts";
-import { commandLine, shellWord } from "../domain/wording.ts";
+import { StateError } from "../domain/model/errors.ts";
+import { commandLine, shellWord } from "../domain/model/format.ts";
 import { isErrorCode } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { ConnectError } from "../wire/errors.ts";

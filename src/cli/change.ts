@@ -1,4 +1,4 @@
-import type { ChangeOptions, Report, Scope } from "../domain/change.ts";
+import type { ChangeOptions, Report, Scope } from "../domain/model/change.ts";
 import { parseDuration, timeoutOf } from "./duration.ts";
 import type { Machine } from "./facade.ts";
 import { type Arguments, misuse, type Option } from "./options.ts";

@@ -117,7 +117,7 @@ async function meant(name: string, rest: readonly string[], env: Io["env"]): Pro
 async function configOf(domain: string | undefined, env: Io["env"]): Promise<string> {
   if (domain === undefined) return "that file";
   const [{ locate }, { domainFolders }] = await Promise.all([import("../config/locate.ts"), import("../domain/machine/place.ts")]);
-  const { shellWord } = await import("../domain/wording.ts");
+  const { shellWord } = await import("../domain/model/format.ts");
   return locate(domain, domainFolders({ env })).then(({ path }) => shellWord(path), () => "that file");
 }
 

@@ -1,9 +1,9 @@
-import type { WantedAllocation } from "../domain/allocation.ts";
-import type { Recovery, RecoveryReport } from "../domain/recover.ts";
-import type { Change, ChangeOptions, Report, Resource } from "../domain/change.ts";
+import type { WantedAllocation } from "../domain/resources/allocation.ts";
+import type { Recovery, RecoveryReport } from "../domain/lifecycle/recover.ts";
+import type { Change, ChangeOptions, Report, Resource } from "../domain/model/change.ts";
 import type { DefineSource, UndefineReport } from "../domain/lifecycle/define.ts";
-import type { DiffRow } from "../domain/diff.ts";
-import type { DomainInfo, ReadOptions, VcpuInfo } from "../domain/inspect.ts";
+import type { DiffRow } from "../domain/views/diff.ts";
+import type { DomainInfo, ReadOptions, VcpuInfo } from "../domain/views/inspect.ts";
 import type { StartOptions, StartReport } from "../domain/lifecycle/start.ts";
 import type { StopOptions, StopReport } from "../domain/lifecycle/stop.ts";
 

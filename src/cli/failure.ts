@@ -1,4 +1,4 @@
-import type { Report } from "../domain/change.ts";
+import type { Report } from "../domain/model/change.ts";
 import { type ErrorCode, messageOf, QmpctlError, UsageError } from "../errors.ts";
 import { oneLine } from "./harmless.ts";
 import { flow, toJson } from "./output.ts";

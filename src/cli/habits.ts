@@ -1,4 +1,4 @@
-import { shellWord } from "../domain/wording.ts";
+import { shellWord } from "../domain/model/format.ts";
 
 const OFF = "`qmpctl shutdown DOMAIN` asks the guest and waits, `qmpctl destroy DOMAIN` ends it at once";
 const MAKE = "`qmpctl define` makes a domain of a file, a command line or a running QEMU; `qmpctl start DOMAIN` starts it";

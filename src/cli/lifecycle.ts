@@ -1,7 +1,7 @@
 import { timeoutOf } from "./duration.ts";
 import type { StartReport } from "../domain/lifecycle/start.ts";
 import type { StopOptions } from "../domain/lifecycle/stop.ts";
-import { commandLine } from "../domain/wording.ts";
+import { commandLine } from "../domain/model/format.ts";
 import type { Machine } from "./facade.ts";
 import type { Option } from "./options.ts";
 import { flow, showSize, toJson } from "./output.ts";

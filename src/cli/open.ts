@@ -25,7 +25,7 @@ export function openFacade(env: Readonly<Record<string, string | undefined>>, be
     },
     async list(options) {
       await asOwner();
-      const { listDomains } = await import("../domain/list.ts");
+      const { listDomains } = await import("../domain/views/list.ts");
       return listDomains({ ...options, env });
     },
   };

@@ -1,4 +1,4 @@
-import type { Progress } from "../domain/change.ts";
+import type { Progress } from "../domain/model/change.ts";
 import { showDuration } from "./duration.ts";
 import { control, oneLine } from "./harmless.ts";
 import { showSize, wrap } from "./output.ts";

@@ -1,4 +1,4 @@
-import type { ChangeReport, Leg, LegOutcome, Outcome, Report, StepReport, Value } from "../domain/change.ts";
+import type { ChangeReport, Leg, LegOutcome, Outcome, Report, StepReport, Value } from "../domain/model/change.ts";
 import { type Cell, type Paint, flow, painter, type Style, showSize, table } from "./output.ts";
 import { oneLine } from "./harmless.ts";
 import { lineDiff } from "./line-diff.ts";

@@ -1,18 +1,18 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mustExist } from "../config/store.ts";
 import type { Session } from "../qmp/session.ts";
-import type { Change, ChangeOptions, Report, Resource } from "./change.ts";
+import type { Change, ChangeOptions, Report, Resource } from "./model/change.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
-import type { DiffRow } from "./diff.ts";
-import { notRunning, StateError } from "./errors.ts";
-import type { WantedAllocation } from "./allocation.ts";
-import type { Interrupted } from "./interrupted.ts";
-import type { Recovery, RecoveryReport } from "./recover.ts";
-import type { DomainInfo, ReadOptions, VcpuInfo } from "./inspect.ts";
+import type { DiffRow } from "./views/diff.ts";
+import { notRunning, StateError } from "./model/errors.ts";
+import type { WantedAllocation } from "./resources/allocation.ts";
+import type { Interrupted } from "./change/interrupted.ts";
+import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
+import type { DomainInfo, ReadOptions, VcpuInfo } from "./views/inspect.ts";
 import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
 import type { StartOptions, StartReport } from "./lifecycle/start.ts";
 import type { StopOptions, StopReport } from "./lifecycle/stop.ts";
-import type { Wanted } from "./transaction.ts";
+import type { Wanted } from "./change/transaction.ts";
 
 /** Options of a raw connection to a domain's monitor. */
 export interface MonitorOptions extends ReadOptions {
@@ -104,13 +104,13 @@ export class Domain {
    * @throws ChangeError `partial` when some of it is reverted and the rest can't be; else as `change` does
    */
   async revert({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
-    const { changesOf, changesToRevert } = await import("./diff.ts");
+    const { changesOf, changesToRevert } = await import("./views/diff.ts");
     return this.#change(Object.assign(changesOf((facts) => changesToRevert(facts), resource), { inPart: true }), { ...options, scope: "dynamic" });
   }
 
   /** Makes the config equal the running machine, in all or in one `resource`. See `change`. */
   async persist({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
-    const { changesOf, changesToPersist } = await import("./diff.ts");
+    const { changesOf, changesToPersist } = await import("./views/diff.ts");
     return this.#change(changesOf((facts) => changesToPersist(facts), resource), { ...options, scope: "static" });
   }
 
@@ -120,13 +120,13 @@ export class Domain {
    * @throws UsageError where the allocation is none
    */
   async apply(wanted: WantedAllocation, options: ChangeOptions = {}): Promise<Report> {
-    const { changesOf } = await import("./allocation.ts");
+    const { changesOf } = await import("./resources/allocation.ts");
     return this.#change(changesOf(wanted), options);
   }
 
   /** The change that a dead writer left half done, and how both halves stand; null when there is none. Waits for the lock. */
   async interrupted(options: ReadOptions = {}): Promise<Interrupted | null> {
-    const { findInterrupted } = await import("./recover.ts");
+    const { findInterrupted } = await import("./lifecycle/recover.ts");
     return findInterrupted(this.#place, options);
   }
 
@@ -136,12 +136,12 @@ export class Domain {
    * @throws StateError when there is none; as `change` for what can't be done: then it stays to be settled
    */
   async recover(how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
-    const { recoverDomain } = await import("./recover.ts");
+    const { recoverDomain } = await import("./lifecycle/recover.ts");
     return recoverDomain(this.#place, how, options);
   }
 
   async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
-    const [{ changeDomain }, { checkChanges }] = await Promise.all([import("./transaction.ts"), import("./plan.ts")]);
+    const [{ changeDomain }, { checkChanges }] = await Promise.all([import("./change/transaction.ts"), import("./change/plan.ts")]);
     // Before the lock: what no machine could have leaves nothing behind.
     if (typeof wanted !== "function") checkChanges(wanted);
     return changeDomain(this.#place, wanted, options);
@@ -149,19 +149,19 @@ export class Domain {
 
   /** State, sizes and counts of both sides. A machine that does not answer is told as `unreachable`, with the reason. */
   async info(options?: ReadOptions): Promise<DomainInfo> {
-    const { inspectDomain } = await import("./inspect.ts");
+    const { inspectDomain } = await import("./views/inspect.ts");
     return inspectDomain(this.#place, options);
   }
 
   /** Every vCPU: thread, mask, pin, use. */
   async vcpus(options?: ReadOptions): Promise<readonly VcpuInfo[]> {
-    const { inspectVcpus } = await import("./inspect.ts");
+    const { inspectVcpus } = await import("./views/inspect.ts");
     return inspectVcpus(this.#place, options);
   }
 
   /** Config, live and guest side by side, and why they differ. */
   async diff(options?: ReadOptions): Promise<readonly DiffRow[]> {
-    const { diffDomain } = await import("./diff.ts");
+    const { diffDomain } = await import("./views/diff.ts");
     return diffDomain(this.#place, options);
   }
 

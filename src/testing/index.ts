@@ -7,12 +7,12 @@ import "../node-supported.ts";
  * await using session = await connect(server.address);
  * ```
  */
-export { type AgentOptions, type FakeAgent, startAgent } from "./agent-server.ts";
-export { type Departure, DepartureError, QmpFailure } from "./departure.ts";
-export type { Directive } from "./directive.ts";
-export { type RecordedMonitor, type Recorder, type RecorderOptions, startRecorder } from "./recorder.ts";
-export { type MonitorPlace, type ReplayOptions, type ReplayServer, startReplay, type Weather } from "./replay-server.ts";
-export type { Said } from "./request.ts";
-export { fakeMachine, recordingMachine, type StandIn } from "./stand-in.ts";
-export { type Entry, formatTranscript, parseTranscript, readTranscript, type Transcript, TranscriptError } from "./transcript.ts";
-export type { SchemaEntry } from "./vocabulary.ts";
+export { type AgentOptions, type FakeAgent, startAgent } from "./server/agent-server.ts";
+export { type Departure, DepartureError, QmpFailure } from "./protocol/mismatch.ts";
+export type { Directive } from "./transcript/directive.ts";
+export { type RecordedMonitor, type Recorder, type RecorderOptions, startRecorder } from "./record/recorder.ts";
+export { type MonitorPlace, type ReplayOptions, type ReplayServer, startReplay, type Weather } from "./server/replay-server.ts";
+export type { Said } from "./protocol/request.ts";
+export { fakeMachine, recordingMachine, type StandIn } from "./emulator/stand-in.ts";
+export { type Entry, formatTranscript, parseTranscript, readTranscript, type Transcript, TranscriptError } from "./transcript/transcript.ts";
+export type { SchemaEntry } from "./protocol/vocabulary.ts";

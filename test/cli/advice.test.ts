@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { StateError } from "../../src/domain/errors.ts";
+import { StateError } from "../../src/domain/model/errors.ts";
 import { run } from "../../src/cli/command.ts";
 import { openFacade } from "../../src/cli/open.ts";
 import { envOf, openShop, type Shop } from "./attempts.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type ErrorCode, HostError, QmpctlError } from "../../src/errors.ts";
-import { ChangeError, RefusedError } from "../../src/domain/errors.ts";
+import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
 import { exitCodeOfError } from "../../src/cli/failure.ts";
 import { play, reportOf } from "./scene.ts";
 

@@ -5,7 +5,7 @@ import { wayOfOption, wayOfVerb } from "../../src/cli/habits.ts";
 import { optionsOf } from "../../src/cli/options.ts";
 import { verbFirst } from "../../src/cli/verb-first.ts";
 import type { Verb } from "../../src/cli/verb.ts";
-import type { Change, ChangeOptions } from "../../src/domain/change.ts";
+import type { Change, ChangeOptions } from "../../src/domain/model/change.ts";
 import { type Played, play, reportOf } from "./scene.ts";
 
 const verbs: readonly (readonly [string, Verb])[] = await Promise.all(Object.entries(loaders).map(async ([name, load]) => [name, (await load()).verb] as const));

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { commandLine, shellWord } from "../../src/domain/wording.ts";
+import { commandLine, shellWord } from "../../src/domain/model/format.ts";
 import { control, harmless, oneLine } from "../../src/cli/harmless.ts";
 
 const SOURCES = new URL("../../src/", import.meta.url).pathname;

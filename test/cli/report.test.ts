@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Leg } from "../../src/domain/change.ts";
+import type { Leg } from "../../src/domain/model/change.ts";
 import { exitCodeOf, showReport, showValue, noteLine } from "../../src/cli/report.ts";
 import { ioOf, reportOf } from "./scene.ts";
 

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { Report } from "../../src/domain/change.ts";
+import type { Report } from "../../src/domain/model/change.ts";
 import { run } from "../../src/cli/command.ts";
 import type { Facade, Machine, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
 import { harmless } from "../../src/cli/harmless.ts";

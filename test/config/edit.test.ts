@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Edit, editJson } from "../../src/config/edit.ts";
 import { UsageError } from "../../src/errors.ts";
-import { randomFrom } from "./random.ts";
+import { fractionsFrom } from "../../scripts/lab/fractions.ts";
 import { pick, randomObject, randomText, randomValue } from "./random-json.ts";
 
 const CONFIG = `{
@@ -70,7 +70,7 @@ describe("editJson", () => {
 
   test("any edits of any text give what the same edits of the value give", () => {
     for (let seed = 0; seed < 3000; seed++) {
-      const random = randomFrom(seed);
+      const random = fractionsFrom(seed);
       const object = randomObject(random, 4);
       const text = randomText(random, object);
       const edits = Array.from({ length: 1 + Math.floor(random() * 3) }, () => randomEdit(random));
@@ -83,7 +83,7 @@ describe("editJson", () => {
 
   test("many edits at once give, byte for byte, what they give one after the other", () => {
     for (let seed = 0; seed < 2000; seed++) {
-      const random = randomFrom(seed);
+      const random = fractionsFrom(seed);
       const text = randomText(random, randomObject(random, 4));
       const edits = Array.from({ length: 2 + Math.floor(random() * 8) }, () => randomEdit(random));
       const tell = (act: () => string): string => {
@@ -100,7 +100,7 @@ describe("editJson", () => {
 
   test("an edit that sets what is there already keeps every byte around it", () => {
     for (let seed = 0; seed < 1000; seed++) {
-      const random = randomFrom(seed);
+      const random = fractionsFrom(seed);
       const object = { ...randomObject(random, 3), zone: "a", tail: randomValue(random, 2) };
       const text = randomText(random, object);
       expect(editJson(text, [{ path: ["zone"], value: "b" }]), `seed ${seed}`).toBe(text.replace(/("zone"\s*:\s*)"a"/, '$1"b"'));

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { type JsonNode, JsonTextError, parseJson, valueOf } from "../../src/config/json.ts";
-import { randomFrom } from "./random.ts";
+import { fractionsFrom } from "../../scripts/lab/fractions.ts";
 import { randomText, randomValue } from "./random-json.ts";
 
 describe("parseJson", () => {
   test("reads what JSON.parse reads, to the same value", () => {
     for (let seed = 0; seed < 2000; seed++) {
-      const random = randomFrom(seed);
+      const random = fractionsFrom(seed);
       const text = randomText(random, randomValue(random, 4));
       expect(valueOf(parseJson(text)), `seed ${seed}: ${text}`).toStrictEqual(JSON.parse(text));
     }
@@ -14,7 +14,7 @@ describe("parseJson", () => {
 
   test("refuses what JSON.parse refuses, when one character of a text is changed", () => {
     for (let seed = 0; seed < 3000; seed++) {
-      const random = randomFrom(seed);
+      const random = fractionsFrom(seed);
       const text = randomText(random, randomValue(random, 3));
       const at = Math.floor(random() * text.length);
       const damaged = text.slice(0, at) + ('{}[]",:x0\\\u0001-. '[Math.floor(random() * 15)] ?? "") + text.slice(at + 1);

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { readScript } from "../../src/config/shell-words.ts";
 import { UsageError } from "../../src/errors.ts";
-import { randomFrom } from "./random.ts";
+import { fractionsFrom } from "../../scripts/lab/fractions.ts";
 import { pick } from "./random-json.ts";
 
 /** The words of the one command in a text. */
@@ -71,7 +71,7 @@ describe("the words of a script", () => {
 function compared(shell: string, write: (random: () => number) => string): number {
   let read = 0;
   for (let seed = 0; seed < 400; seed++) {
-    const text = write(randomFrom(seed));
+    const text = write(fractionsFrom(seed));
     let words: readonly string[];
     try {
       words = wordsOf(text);

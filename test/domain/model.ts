@@ -1,12 +1,12 @@
 import { parseLaunchConfig } from "../../src/config/launch.ts";
-import type { Plan } from "../../src/domain/plan.ts";
-import type { LiveFacts } from "../../src/domain/resource.ts";
-import type { Step } from "../../src/domain/step.ts";
-import { meant } from "../../src/domain/vcpu-pin.ts";
-import { indices } from "../../src/domain/vcpus.ts";
+import type { Plan } from "../../src/domain/change/plan.ts";
+import type { LiveFacts } from "../../src/domain/resources/resource.ts";
+import type { Step } from "../../src/domain/resources/step.ts";
+import { meant } from "../../src/domain/resources/vcpu-pin.ts";
+import { indices } from "../../src/domain/resources/vcpus.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
-import type { Live } from "../../src/domain/live.ts";
-import { vcpuOf } from "./facts.ts";
+import type { Live } from "../../src/domain/facts/live.ts";
+import { vcpuOf } from "../../scripts/lab/facts.ts";
 
 /** The facts once a machine and its guest have done all that a plan asks of them. */
 export function afterRevert(facts: LiveFacts, plan: Plan): LiveFacts {

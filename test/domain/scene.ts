@@ -6,7 +6,7 @@ import { type LaunchConfig, parseLaunchConfig } from "../../src/config/launch.ts
 import { openFolder, type RuntimePaths, runtimePaths, type StatePaths, statePaths } from "../../src/config/runtime.ts";
 import { readConfig } from "../../src/config/store.ts";
 import { Domain } from "../../src/domain/domain.ts";
-import { ChangeError } from "../../src/domain/errors.ts";
+import { ChangeError } from "../../src/domain/model/errors.ts";
 import { openBooks } from "../../src/domain/machine/lock.ts";
 import { machineIdOf } from "../../src/domain/machine/machine-id.ts";
 import { type Place, placeOf } from "../../src/domain/machine/place.ts";
@@ -16,8 +16,8 @@ import { threadsOf } from "../../src/host/threads.ts";
 import { type ReplayServer, startReplay, type Weather } from "../../src/testing/index.ts";
 import { ownFolders } from "../config/folder.ts";
 import { type OwnProcess, runStandIn } from "../host/processes.ts";
-import { configOf, textOf } from "./facts.ts";
-import { FakeQemu } from "./fake-qemu.ts";
+import { configOf, textOf } from "../../scripts/lab/facts.ts";
+import { FakeQemu } from "../../scripts/lab/fake-qemu.ts";
 
 /** A domain on real files, with or without a machine. */
 export interface Scene {

@@ -4,11 +4,11 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { parseLaunchConfig } from "../../src/config/launch.ts";
-import type { Report } from "../../src/domain/change.ts";
+import type { Report } from "../../src/domain/model/change.ts";
 import { openBooks } from "../../src/domain/machine/lock.ts";
 import { acquireLock } from "../../src/host/lock.ts";
 import { start } from "../cli/program.ts";
-import { configOf } from "./facts.ts";
+import { configOf } from "../../scripts/lab/facts.ts";
 import { definedDomain, runningDomain, type Scene } from "./scene.ts";
 
 /** How one of many processes ended. */

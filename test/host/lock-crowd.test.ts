@@ -11,8 +11,8 @@ const [PROCESSES, ROUNDS] = process.env["QMPCTL_THOROUGH"] === "1" ? [50, 20] : 
 const WRITER = (path: string, seed: number): string => `
   import { readFileSync, rmSync, writeFileSync } from "node:fs";
   import { acquireLock, LockedError } from "../../src/host/lock.ts";
-  import { randomFrom } from "../config/random.ts";
-  const random = randomFrom(${seed});
+  import { fractionsFrom } from "../../scripts/lab/fractions.ts";
+  const random = fractionsFrom(${seed});
   const path = ${JSON.stringify(path)};
   const came = { taken: 0, wrong: [] };
   for (let round = 0; round < ${ROUNDS}; round++) {

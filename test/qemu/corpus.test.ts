@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { toCommandLine } from "../../src/config/argv.ts";
 import { defineFrom } from "../../src/domain/lifecycle/board.ts";
 import { define, SAMPLES, type Sample, wordsOf } from "../config/corpus.ts";
-import { privateFolder, qemus } from "./machine.ts";
+import { privateFolder, qemus } from "../../scripts/lab/machine.ts";
 import { comparable, furnish, here, isBetween, monitorsIn, nameOf, type Portrait, portray } from "./twins.ts";
 
 // A machine that is started from its config has to be the one that its command line was: both are started, stopped, and say what they are.

@@ -3,7 +3,7 @@ import { readFile, watch, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { openHost, type Host } from "./host.ts";
-import { installed } from "./machine.ts";
+import { installed } from "../../scripts/lab/machine.ts";
 
 // The cases of group C of CASES.md, with siblings, on the built command line and a real QEMU: what was defined has to start, and be what
 // it was. See corpus.test.ts for many more, without the command line.

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { beginsAlike, converse, type Heard } from "../testing/converse.ts";
-import { conversationFrom, shrink, type Step, tellSteps } from "../testing/conversation.ts";
+import { conversationFrom, shrink, type Step, tellSteps } from "../../scripts/lab/conversation.ts";
 import { type Likeness, likenessOf, startLike } from "../testing/machine-model.ts";
-import { randomFrom } from "../testing/random.ts";
-import { launch, NO_GUEST, type Qemu, qemus } from "./machine.ts";
+import { randomFrom } from "../../scripts/lab/random.ts";
+import { launch, NO_GUEST, type Qemu, qemus } from "../../scripts/lab/machine.ts";
 
 /** Conversations in a usual run on each QEMU; QMPCTL_DIFFERENTIAL asks for more, QMPCTL_SEED for one. */
 const CASES = Number(process.env["QMPCTL_DIFFERENTIAL"] ?? 20);

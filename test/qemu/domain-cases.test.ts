@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { onlineCpus } from "../../src/host/taskset.ts";
-import { qemus } from "./machine.ts";
-import { MIB, near, openScene } from "./scene.ts";
+import { qemus } from "../../scripts/lab/machine.ts";
+import { MIB, near, openScene } from "../../scripts/lab/scene.ts";
 
 // The three cases of 2007, each seen by the guest itself: what a change does now, and what is there after a restart.
 describe.each(await qemus())("cases A, B and C on QEMU $version", (qemu) => {

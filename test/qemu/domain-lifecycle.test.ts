@@ -4,8 +4,8 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isAlive } from "../../src/host/threads.ts";
-import { qemus } from "./machine.ts";
-import { openScene } from "./scene.ts";
+import { qemus } from "../../scripts/lab/machine.ts";
+import { openScene } from "../../scripts/lab/scene.ts";
 
 describe.each(await qemus())("the life of a machine on QEMU $version", (qemu) => {
   test("start, suspend, resume, reset, shutdown and start again, by the command line", async () => {

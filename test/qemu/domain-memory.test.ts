@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { GuestReport } from "./guest.ts";
-import { type Qemu, qemus } from "./machine.ts";
-import { MIB, near, openScene, type Scene } from "./scene.ts";
+import type { GuestReport } from "../../scripts/lab/guest.ts";
+import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { MIB, near, openScene, type Scene } from "../../scripts/lab/scene.ts";
 
 describe.each(await qemus())("memory on QEMU $version", (qemu) => {
   test("of a guest without a balloon driver: pending, with target and actual, and the config has it", async () => {

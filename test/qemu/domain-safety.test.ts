@@ -5,12 +5,12 @@ import { readdir, writeFile } from "node:fs/promises";
 import { connect as dial } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { ChangeOptions } from "../../src/domain/change.ts";
+import type { ChangeOptions } from "../../src/domain/model/change.ts";
 import { Domain } from "../../src/domain/domain.ts";
-import { ChangeError, DiedError } from "../../src/domain/errors.ts";
-import { listDomains } from "../../src/domain/list.ts";
-import { qemus } from "./machine.ts";
-import { MIB, openScene, type Scene } from "./scene.ts";
+import { ChangeError, DiedError } from "../../src/domain/model/errors.ts";
+import { listDomains } from "../../src/domain/views/list.ts";
+import { qemus } from "../../scripts/lab/machine.ts";
+import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
 
 const found = await qemus();
 /** QEMU 5.2 under TCG lets go of no vCPU. */

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { Change, Resource, Scope } from "../../src/domain/change.ts";
+import type { Change, Resource, Scope } from "../../src/domain/model/change.ts";
 import { Domain } from "../../src/domain/domain.ts";
-import { RefusedError } from "../../src/domain/errors.ts";
+import { RefusedError } from "../../src/domain/model/errors.ts";
 import { formatAddress } from "../../src/wire/address.ts";
-import { guestArgs } from "./guest.ts";
-import { carrier, launch, privateFolder, qemus } from "./machine.ts";
-import { MIB, near, openScene } from "./scene.ts";
+import { guestArgs } from "../../scripts/lab/guest.ts";
+import { carrier, launch, privateFolder, qemus } from "../../scripts/lab/machine.ts";
+import { MIB, near, openScene } from "../../scripts/lab/scene.ts";
 
 const SCOPES: readonly Scope[] = ["current", "static", "dynamic", "both"];
 /** Three masks that differ, on any host with two CPUs. */

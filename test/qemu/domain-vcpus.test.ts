@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { ChangeError, RefusedError } from "../../src/domain/errors.ts";
+import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { onlineCpus } from "../../src/host/taskset.ts";
-import { qemus, type Qemu } from "./machine.ts";
-import { openScene, type Scene } from "./scene.ts";
+import { qemus, type Qemu } from "../../scripts/lab/machine.ts";
+import { openScene, type Scene } from "../../scripts/lab/scene.ts";
 
 const found = await qemus();
 /** QEMU 5.2 under TCG lets go of no vCPU, see the tests for it below. */

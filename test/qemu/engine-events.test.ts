@@ -5,7 +5,7 @@ import { probe } from "../../src/qmp/oob.ts";
 import { connect } from "../../src/qmp/session.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
-import { launch, NO_GUEST, qemus } from "./machine.ts";
+import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 
 describe.each(await qemus())("QEMU $version", ({ binary }) => {
   test("R38: quit is done when the connection has ended, and SHUTDOWN tells why", async () => {

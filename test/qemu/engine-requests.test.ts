@@ -5,7 +5,7 @@ import { dial } from "../../src/wire/socket.ts";
 import { FAULT, type Message } from "../../src/wire/transport.ts";
 import { rejection } from "../qmp/peer.ts";
 import { between } from "./between.ts";
-import { launch, NO_GUEST, qemus } from "./machine.ts";
+import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 
 /** A chain of `levels` lists. */
 function nested(levels: number): unknown {

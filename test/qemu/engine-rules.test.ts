@@ -12,7 +12,7 @@ import type { Message } from "../../src/wire/transport.ts";
 import { rejection } from "../qmp/peer.ts";
 import { between, namelessError, standing } from "./between.ts";
 import { block } from "./fifo.ts";
-import { launch, NO_GUEST, privateFolder, qemus } from "./machine.ts";
+import { launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 
 const BARE = ["-display", "none", "-nodefaults", "-no-user-config", ...NO_GUEST];
 

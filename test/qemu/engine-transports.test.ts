@@ -13,7 +13,7 @@ import { watch } from "../../src/qmp/watch.ts";
 import { listen } from "../../src/wire/listen.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
-import { carrier, installed, launch, NO_GUEST, privateFolder, qemus } from "./machine.ts";
+import { carrier, installed, launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 
 const run = promisify(execFile);
 const BARE = ["-display", "none", "-nodefaults", "-no-user-config", ...NO_GUEST];

@@ -7,7 +7,7 @@ import { dial } from "../../src/wire/socket.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
 import { freeze } from "./freeze.ts";
-import { launch, NO_GUEST, privateFolder, qemus } from "./machine.ts";
+import { launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 
 describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
   test("R1: a second client of a monitor gets no greeting, is told who may hold it, and is served when the first leaves", async () => {

@@ -9,7 +9,7 @@ import { openReal, replugs } from "../../scripts/faults/real-rig.ts";
 import { Command, leftoversOf, type Rig, textOf, wantedOf } from "../../scripts/faults/rig.ts";
 import { tryFault } from "../../scripts/faults/run.ts";
 import { at, diskFault } from "../../scripts/faults/steps.ts";
-import { qemus } from "./machine.ts";
+import { qemus } from "../../scripts/lab/machine.ts";
 
 const found = await qemus();
 

@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { connectAgent } from "../../src/qmp/guest-agent.ts";
 import { startAgent } from "../../src/testing/index.ts";
 import { sayToAgent } from "../testing/agent-words.ts";
-import { privateFolder } from "./machine.ts";
+import { privateFolder } from "../../scripts/lab/machine.ts";
 
 /** A real agent, on a socket of its own. */
 async function realAgent(): Promise<AsyncDisposable & { readonly path: string }> {

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" />
 import { describe, expect, test } from "vitest";
 import { runProgram } from "../cli/program.ts";
-import { installed, launch, qemus } from "./machine.ts";
-import { openScene } from "./scene.ts";
+import { installed, launch, qemus } from "../../scripts/lab/machine.ts";
+import { openScene } from "../../scripts/lab/scene.ts";
 
 /** What a terminal would obey, or turn around. */
 const OBEYED = /[\u0000-\u0008\u000b-\u000c\u000e-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|\r(?!\n)/u;

@@ -7,8 +7,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { openHarness, type Harness, type HarnessEvent } from "./harness.ts";
-import { installed, killDaemon, privateFolder, type Exit, type Qemu } from "./machine.ts";
+import { openHarness, type Harness, type HarnessEvent } from "../../scripts/lab/harness.ts";
+import { installed, killDaemon, privateFolder, type Exit, type Qemu } from "../../scripts/lab/machine.ts";
 
 /** A user who is nobody here: to be another one than ourselves takes root. */
 export const NOBODY = 65534;

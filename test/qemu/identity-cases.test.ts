@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type Host, isRoot, lives, NOBODY, openHost, type Session } from "./host.ts";
-import { qemus } from "./machine.ts";
+import { qemus } from "../../scripts/lab/machine.ts";
 
 const versions = await qemus();
 

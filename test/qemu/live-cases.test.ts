@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { openHost } from "./host.ts";
-import { type Qemu, qemus } from "./machine.ts";
-import { MIB, near, openScene, type Scene } from "./scene.ts";
+import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { MIB, near, openScene, type Scene } from "../../scripts/lab/scene.ts";
 
 // Cases D1, D3, D4 and D5 of CASES.md: what is said of the live machine, and that `diff`, `persist`, `setmem --live` and `restart` agree on it.
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type Host, isRoot, NOBODY, openHost } from "./host.ts";
-import { qemus } from "./machine.ts";
-import { openScene, type Scene } from "./scene.ts";
+import { qemus } from "../../scripts/lab/machine.ts";
+import { openScene, type Scene } from "../../scripts/lab/scene.ts";
 
 // Case D7 of CASES.md and its siblings: the note of what was asked of a QEMU, which it can't be asked for. Writers are killed between their note and their command, and after it; what QEMU was
 // told is asked of QEMU.

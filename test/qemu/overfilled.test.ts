@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
-import { wireClient, type WireClient } from "../testing/wire-client.ts";
+import { wireClient, type WireClient } from "../../scripts/lab/wire-client.ts";
 import { block } from "./fifo.ts";
-import { launch, type Machine, NO_GUEST, qemus } from "./machine.ts";
+import { launch, type Machine, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 
 /** How many requests a QEMU queues behind the one it is in, when out-of-band is enabled. */
 const QUEUE = 8;

@@ -10,7 +10,7 @@ import { Intake, socketTransport } from "../../src/wire/socket.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
 import { freeze } from "./freeze.ts";
-import { launch, NO_GUEST, privateFolder, qemus } from "./machine.ts";
+import { launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 
 /** Every read is one byte long. */
 class Dripping extends Framer {

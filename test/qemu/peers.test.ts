@@ -12,7 +12,7 @@ import { rejection } from "../qmp/peer.ts";
 import { recorded } from "../schema/recorded.ts";
 import { between } from "./between.ts";
 import { block } from "./fifo.ts";
-import { launch, NO_GUEST, qemus } from "./machine.ts";
+import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 
 const PRESENCE = new URL("../../src/schema/generated/presence.ts", import.meta.url);
 

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { fakeMachine, readTranscript, recordingMachine, type StandIn } from "../../src/testing/index.ts";
-import { wireClient } from "../testing/wire-client.ts";
-import { privateFolder, qemus } from "./machine.ts";
+import { wireClient } from "../../scripts/lab/wire-client.ts";
+import { privateFolder, qemus } from "../../scripts/lab/machine.ts";
 
 const found = await qemus();
 

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" />
 import { describe, expect, test } from "vitest";
 import { startInTerminal } from "../cli/pty.ts";
-import { launch, type Machine, privateFolder, qemus } from "./machine.ts";
+import { launch, type Machine, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 
 const MACHINE = [
   ...["-machine", "q35", "-S", "-m", "64", "-smp", "cpus=1,maxcpus=4"],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type Host, isRoot, lives, NOBODY, openHost } from "./host.ts";
-import { qemus } from "./machine.ts";
+import { qemus } from "../../scripts/lab/machine.ts";
 
 // The cases of group B of CASES.md, each with its siblings: a start is a transaction. What is asked of the product is asked of the built command line, and what is left of a start that did not
 // work is looked for in /proc and in its folders.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Host, openHost } from "./host.ts";
-import { qemus } from "./machine.ts";
+import { qemus } from "../../scripts/lab/machine.ts";
 
 // Case D2 of CASES.md: what state a machine is in, and what leads on from it. No guest: the firmware is there, and what a guest would write to ports is written from outside.
 

@@ -4,8 +4,8 @@ import { mkdir, truncate, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { basename, join } from "node:path";
 import { FOLDER } from "../config/corpus.ts";
-import { openHarness, type Harness } from "./harness.ts";
-import { exitOf } from "./machine.ts";
+import { openHarness, type Harness } from "../../scripts/lab/harness.ts";
+import { exitOf } from "../../scripts/lab/machine.ts";
 
 /** Everything that a machine says of itself, in a form that two starts of one machine agree in. */
 export type Portrait = Readonly<Record<string, unknown>>;

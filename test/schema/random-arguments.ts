@@ -1,5 +1,5 @@
 import { typeNamed, valuesOf, type Introspection, type ObjectType, type SchemaMember, type SchemaType } from "../../src/schema/introspection.ts";
-import type { Random } from "../testing/random.ts";
+import type { Random } from "../../scripts/lab/random.ts";
 
 type Members = Record<string, unknown>;
 

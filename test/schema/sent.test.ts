@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkArguments } from "../../src/schema/validate.ts";
-import { readTranscript } from "../../src/testing/transcript.ts";
+import { readTranscript } from "../../src/testing/transcript/transcript.ts";
 import { recorded } from "./recorded.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname;

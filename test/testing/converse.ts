@@ -1,5 +1,5 @@
-import type { Step } from "./conversation.ts";
-import { type WireClient, wireClient } from "./wire-client.ts";
+import type { Step } from "../../scripts/lab/conversation.ts";
+import { type WireClient, wireClient } from "../../scripts/lab/wire-client.ts";
 
 /**
  * What each client heard, in order: `monitor 0, client 1: {"return": {}}`. Out-of-band replies keep their own order, and come last: how many

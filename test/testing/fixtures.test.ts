@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Entry, formatTranscript, parseTranscript, startRecorder, startReplay } from "../../src/testing/index.ts";
-import { formatJson } from "../../src/testing/json-value.ts";
-import { parseJson } from "../../src/testing/json-input.ts";
-import { type WireClient, wireClient } from "./wire-client.ts";
+import { formatJson } from "../../src/testing/json/json-value.ts";
+import { parseJson } from "../../src/testing/json/json-input.ts";
+import { type WireClient, wireClient } from "../../scripts/lab/wire-client.ts";
 
 const ROOT = new URL("../../fixtures/qmp/", import.meta.url).pathname;
 /** What is being recorded at this moment is in hidden folders. */

@@ -1,5 +1,5 @@
 import { parseTranscript, QmpFailure, type ReplayOptions, type ReplayServer, type SchemaEntry, startReplay } from "../../src/testing/index.ts";
-import { formatJson, fromPlain } from "../../src/testing/json-value.ts";
+import { formatJson, fromPlain } from "../../src/testing/json/json-value.ts";
 
 /** What a real QEMU without a guest said of itself: enough for a fake to pass for it in any conversation that only asks, stops and continues it. */
 export interface Likeness {

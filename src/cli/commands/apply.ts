@@ -12,7 +12,7 @@ export const verb: Verb = {
   options: changeOptions,
   operands: { names: ["DOMAIN", "FILE"], required: 2 },
   async run(call) {
-    const [{ readBoundedText }, { readAllocation }] = await Promise.all([import("../../config/safe-file.ts"), import("../../domain/allocation.ts")]);
+    const [{ readBoundedText }, { readAllocation }] = await Promise.all([import("../../config/safe-file.ts"), import("../../domain/resources/allocation.ts")]);
     const path = call.args.operand(1);
     const wanted = readAllocation(path === "-" ? await readInput(call.io.stdin) : await readBoundedText(path), path === "-" ? "standard input" : path);
     return change(call, (machine, options) => machine.apply(wanted, options));

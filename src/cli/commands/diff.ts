@@ -1,4 +1,4 @@
-import type { DiffRow } from "../../domain/diff.ts";
+import type { DiffRow } from "../../domain/views/diff.ts";
 import { timeoutOf } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table, toJson } from "../output.ts";

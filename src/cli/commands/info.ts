@@ -1,5 +1,5 @@
-import type { DomainInfo } from "../../domain/inspect.ts";
-import { commandLine } from "../../domain/wording.ts";
+import type { DomainInfo } from "../../domain/views/inspect.ts";
+import { commandLine } from "../../domain/model/format.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, showSize, table, toJson } from "../output.ts";

@@ -1,4 +1,4 @@
-import type { DomainInfo } from "../../domain/inspect.ts";
+import type { DomainInfo } from "../../domain/views/inspect.ts";
 import { timeoutOf } from "../duration.ts";
 import { type Cell, flow, painter, type Style, showSize, table, toJson } from "../output.ts";
 import type { Call, Io, Verb } from "../verb.ts";

@@ -4,7 +4,7 @@ import { domainOnly } from "../lifecycle.ts";
 import { misuse, type Arguments } from "../options.ts";
 import { flow, toJson } from "../output.ts";
 import { exitCodeOf, showReport } from "../report.ts";
-import type { Recovery, RecoveryReport } from "../../domain/recover.ts";
+import type { Recovery, RecoveryReport } from "../../domain/lifecycle/recover.ts";
 import type { Io, Verb } from "../verb.ts";
 
 export const verb: Verb = {

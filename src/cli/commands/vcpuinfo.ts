@@ -1,4 +1,4 @@
-import type { VcpuInfo } from "../../domain/inspect.ts";
+import type { VcpuInfo } from "../../domain/views/inspect.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table, toJson } from "../output.ts";

@@ -1,4 +1,4 @@
-import type { VcpuInfo } from "../../domain/inspect.ts";
+import type { VcpuInfo } from "../../domain/views/inspect.ts";
 import { change, changeOptions } from "../change.ts";
 import { parseCount } from "../count.ts";
 import { timeoutOf } from "../duration.ts";

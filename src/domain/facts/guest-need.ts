@@ -1,11 +1,11 @@
 import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
-import type { Live } from "../live.ts";
-import { figuresOf } from "../live-memory.ts";
+import type { Live } from "./live.ts";
+import { figuresOf } from "./live-memory.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
 import { LEAST } from "../machine/with-deadline.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
-import { settle } from "../settle.ts";
+import { settle } from "../machine/poll-until.ts";
 import { hasDriver, readBalloonTarget } from "./balloon-target.ts";
 
 /** How much memory the guest needs, in bytes of what the balloon leaves it: asked for one change, and good for that one only. */

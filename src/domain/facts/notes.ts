@@ -4,7 +4,7 @@ import type { StatePaths } from "../../config/runtime.ts";
 import { readTail, replaceFile } from "../../config/safe-file.ts";
 import { bootId } from "../../host/processes.ts";
 import type { ProcessIdentity } from "../../host/signal.ts";
-import type { Live } from "../live.ts";
+import type { Live } from "./live.ts";
 
 /**
  * What was asked of a running machine and QMP has no way to ask back: the balloon's target, vCPUs that the guest is to

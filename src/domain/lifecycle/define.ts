@@ -7,7 +7,7 @@ import { randomUuid } from "../../digest.ts";
 import { isErrorCode, UsageError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import type { Process } from "../../host/processes.ts";
-import { StateError } from "../errors.ts";
+import { StateError } from "../model/errors.ts";
 import { readWords } from "../machine/command-line.ts";
 import { findMachine } from "../machine/find.ts";
 import { isInUse } from "../machine/find-address.ts";
@@ -15,7 +15,7 @@ import { forgetMachine, LOCK_TIMEOUT, lockMachine, openBooks } from "../machine/
 import { isSameFile, isSamePlace, machineIdOf } from "../machine/machine-id.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
-import { refuseUnresolved, sweep } from "../unresolved.ts";
+import { refuseUnresolved, sweep } from "../change/unresolved.ts";
 import { defineFrom } from "./board.ts";
 import { type Definition, type DefineSource, readSource } from "./source.ts";
 

@@ -1,5 +1,5 @@
 import { formatTime, isErrorCode, QmpctlError } from "../../errors.ts";
-import { StateError } from "../errors.ts";
+import { StateError } from "../model/errors.ts";
 import type { Identity } from "../machine/identity.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
@@ -8,7 +8,7 @@ import { isPaused } from "../model/run-state.ts";
 import { causeOf } from "./ended.ts";
 import { refused } from "./power.ts";
 import type { StopOptions } from "./stop.ts";
-import { shellWord } from "../wording.ts";
+import { shellWord } from "../model/format.ts";
 
 /** A guest that is still booting misses the power button: it is pressed again this often, in milliseconds. */
 const PRESS_AGAIN = 5000;

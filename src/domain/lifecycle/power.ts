@@ -1,17 +1,17 @@
 import { QmpctlError } from "../../errors.ts";
 import { CommandError } from "../../qmp/errors.ts";
-import { notRunning, StateError } from "../errors.ts";
-import type { ReadOptions } from "../inspect.ts";
-import { readLive } from "../live.ts";
+import { notRunning, StateError } from "../model/errors.ts";
+import type { ReadOptions } from "../views/inspect.ts";
+import { readLive } from "../facts/live.ts";
 import { lockMachine } from "../machine/lock.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { deadlineIn } from "../model/deadline.ts";
 import { domainStateOf, isOrdinary, runStateOf } from "../model/run-state.ts";
-import { resetRisk } from "../replug.ts";
-import { settle } from "../settle.ts";
-import { refuseUnresolved } from "../unresolved.ts";
-import { shellWord } from "../wording.ts";
+import { resetRisk } from "../resources/replug.ts";
+import { settle } from "../machine/poll-until.ts";
+import { refuseUnresolved } from "../change/unresolved.ts";
+import { shellWord } from "../model/format.ts";
 
 /** How long QEMU may take to show the state that it was told to be in, in milliseconds. */
 const SHOWN = 5000;

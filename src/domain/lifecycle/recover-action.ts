@@ -1,6 +1,6 @@
-import type { ChangeOptions } from "../change.ts";
-import { StateError } from "../errors.ts";
-import { type ActionRecord, isMachineThere, removeRecord } from "../journal.ts";
+import type { ChangeOptions } from "../model/change.ts";
+import { StateError } from "../model/errors.ts";
+import { type ActionRecord, isMachineThere, removeRecord } from "../change/journal.ts";
 import { findMachine } from "../machine/find.ts";
 import { lastWords } from "../machine/last-words.ts";
 import type { Held } from "../machine/lock.ts";

@@ -1,15 +1,15 @@
 import { statePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
 import { messageOf, QmpctlError } from "../../errors.ts";
-import { removeRecord, writeRecord } from "../journal.ts";
+import { removeRecord, writeRecord } from "../change/journal.ts";
 import { type Held, lockBooks, lockMachine } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
-import { refuseUnresolved } from "../unresolved.ts";
+import { refuseUnresolved } from "../change/unresolved.ts";
 import { launchAndLetGo, mayStart, START_TIMEOUT, type StartOptions, type StartReport, startMachine } from "./start.ts";
 import { SHUTDOWN_TIMEOUT, shutdownLocked, type StopOptions } from "./stop.ts";
-import { shellWord } from "../wording.ts";
+import { shellWord } from "../model/format.ts";
 
 /**
  * A shutdown and a start, under one lock and one deadline: what the config says now is so afterwards. What can be checked of the start is checked before the

@@ -7,7 +7,7 @@ import { HostError } from "../../errors.ts";
 import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { findProgram } from "../../host/programs.ts";
 import { onlineCpus } from "../../host/taskset.ts";
-import { StateError } from "../errors.ts";
+import { StateError } from "../model/errors.ts";
 import { refusedSections } from "./board.ts";
 
 /** Options whose whole argument is a file that has to be there; "" is a bare word, a disk image. */

@@ -16,7 +16,7 @@ import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
 import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "./process-record.ts";
 import { type Found, innermost, isItsPidfile, isTrusted, read, type Verdict, verdictOn, verdictOnMark } from "./verdict.ts";
-import { shellWord } from "../wording.ts";
+import { shellWord } from "../model/format.ts";
 
 /** Whether a domain's machine runs, and what else there is to know about that. */
 export interface Whereabouts {

@@ -2,7 +2,7 @@ import { formatTime, isErrorCode, QmpctlError } from "../../errors.ts";
 import { type Client, type Clients, clientsOnTcp, clientsOnUnix } from "../../host/clients.ts";
 import { isLoopback, parseTarget } from "../../wire/address.ts";
 import { isQueueFull } from "../../wire/errors.ts";
-import { whyStopped } from "../pulse.ts";
+import { whyStopped } from "./wait-notice.ts";
 import type { Identity } from "./identity.ts";
 
 /** A monitor is held by another client. QEMU serves one at a time, so that nobody else is heard meanwhile. */

@@ -5,10 +5,10 @@ import { hasFolder, openFolder, type StatePaths, statePaths } from "../../config
 import { readConfig, type Stored } from "../../config/store.ts";
 import { HostError, isErrorCode } from "../../errors.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
-import type { Progress } from "../change.ts";
+import type { Progress } from "../model/change.ts";
 import { isStillThere } from "../../host/signal.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
-import { Pulse } from "../pulse.ts";
+import { Pulse } from "./wait-notice.ts";
 import { findMachine } from "./find.ts";
 import type { Identity } from "./identity.ts";
 import { machineIdOf } from "./machine-id.ts";

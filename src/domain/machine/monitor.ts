@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { isErrorCode, messageOf } from "../../errors.ts";
 import { isAlive } from "../../host/threads.ts";
 import type { Session } from "../../qmp/session.ts";
-import { DiedError } from "../errors.ts";
+import { DiedError } from "../model/errors.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { type Identity, StrangerError } from "./identity.ts";
 import { lastWords } from "./last-words.ts";

@@ -3,7 +3,7 @@ import { formatTime, isErrorCode } from "../../errors.ts";
 import { GreetingError } from "../../qmp/errors.ts";
 import { connect, type Session } from "../../qmp/session.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
-import { whyStopped } from "../pulse.ts";
+import { whyStopped } from "./wait-notice.ts";
 import { describeWait, explained, holdersOf } from "./holders.ts";
 import { type Identity, StrangerError } from "./identity.ts";
 import { withDeadline } from "./with-deadline.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Change, ChangeOptions } from "../../../src/domain/change.ts";
+import type { Change, ChangeOptions } from "../../../src/domain/model/change.ts";
 import { QmpctlError } from "../../../src/errors.ts";
 import { play, reportOf } from "../scene.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { DiffRow } from "../../../src/domain/diff.ts";
-import type { DomainInfo, VcpuInfo } from "../../../src/domain/inspect.ts";
+import type { DiffRow } from "../../../src/domain/views/diff.ts";
+import type { DomainInfo, VcpuInfo } from "../../../src/domain/views/inspect.ts";
 import { play } from "../scene.ts";
 
 const mebi = 2 ** 20;

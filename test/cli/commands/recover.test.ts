@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { StateError } from "../../../src/domain/errors.ts";
-import type { RecoveryReport } from "../../../src/domain/recover.ts";
+import { StateError } from "../../../src/domain/model/errors.ts";
+import type { RecoveryReport } from "../../../src/domain/lifecycle/recover.ts";
 import { play } from "../scene.ts";
 
 const interrupted = { domain: "web1", writer: 7, since: "2026-01-01T00:00:00.000Z", scope: "both", sameMachine: true, committed: false, changes: [] } as const;

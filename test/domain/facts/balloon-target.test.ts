@@ -3,7 +3,7 @@ import { readBalloonTarget } from "../../../src/domain/facts/balloon-target.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
 import type { Session } from "../../../src/qmp/session.ts";
 import { runningDomain } from "../scene.ts";
-import { GIB, MIB } from "../facts.ts";
+import { GIB, MIB } from "../../../scripts/lab/facts.ts";
 
 const device = (changes: object = {}): object => ({ id: { vendor: 0x1af4, device: 0x1045 }, regions: [{ bar: 0, address: 0x1000 }, { bar: 4, address: 0xfe000000 }], ...changes });
 const bridge = (...devices: readonly object[]): object => ({ id: { vendor: 0x1b36, device: 12 }, regions: [], pci_bridge: { devices } });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { failure, runningDomain, type RunningScene } from "../scene.ts";
-import { RefusedError } from "../../../src/domain/errors.ts";
-import { GIB, MIB } from "../facts.ts";
+import { RefusedError } from "../../../src/domain/model/errors.ts";
+import { GIB, MIB } from "../../../scripts/lab/facts.ts";
 
 /** Why a change is refused. */
 async function refusal(scene: RunningScene, mib: number): Promise<string> {

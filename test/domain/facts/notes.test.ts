@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openFolder, type StatePaths, statePaths } from "../../../src/config/runtime.ts";
 import { type Asked, forgetNotes, type Going, readNotes, writeNotes } from "../../../src/domain/facts/notes.ts";
-import type { Live } from "../../../src/domain/live.ts";
+import type { Live } from "../../../src/domain/facts/live.ts";
 import { bootId } from "../../../src/host/processes.ts";
 import { ownFolders } from "../../config/folder.ts";
-import { GIB, liveOf, MIB, slotOf, slotsOf } from "../facts.ts";
+import { GIB, liveOf, MIB, slotOf, slotsOf } from "../../../scripts/lab/facts.ts";
 
 const QEMU = { pid: 4711, started: 123_456 };
 

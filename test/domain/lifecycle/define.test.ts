@@ -3,11 +3,11 @@ import { readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Domain } from "../../../src/domain/domain.ts";
-import { listDomains } from "../../../src/domain/list.ts";
+import { listDomains } from "../../../src/domain/views/list.ts";
 import type { DomainOptions } from "../../../src/domain/machine/place.ts";
 import { configText } from "../../config/fixtures.ts";
 import { ownFolder, ownFolders } from "../../config/folder.ts";
-import { configOf, GIB, MIB } from "../facts.ts";
+import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { runStandIn } from "../../host/processes.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { configOf } from "../facts.ts";
+import { configOf } from "../../../scripts/lab/facts.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
 
 test("a restart of a machine that is stopped is a start, and asks nobody to shut down", async () => {

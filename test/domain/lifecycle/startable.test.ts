@@ -5,7 +5,7 @@ import { filesOf, mustBeStartable } from "../../../src/domain/lifecycle/startabl
 import type { LaunchConfig } from "../../../src/config/launch.ts";
 import { onlineCpus } from "../../../src/host/taskset.ts";
 import { ownFolder } from "../../config/folder.ts";
-import { configOf } from "../facts.ts";
+import { configOf } from "../../../scripts/lab/facts.ts";
 import { definedDomain, failure } from "../scene.ts";
 
 describe("the files of a command line", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { toCommandLine } from "../../../src/config/argv.ts";
 import type { LaunchConfig } from "../../../src/config/launch.ts";
 import { isQemu, readWords, runsConfig } from "../../../src/domain/machine/command-line.ts";
-import { configOf } from "../facts.ts";
+import { configOf } from "../../../scripts/lab/facts.ts";
 
 const ID = "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b";
 const FILES = { control: "/run/q/web1/control.sock", watch: "/run/q/web1/watch.sock", pidfile: "/run/q/web1/pid" };

@@ -16,8 +16,8 @@ import { identify } from "../../../src/host/signal.ts";
 import { startReplay } from "../../../src/testing/index.ts";
 import { ownFolder } from "../../config/folder.ts";
 import { runProgram, runStandIn, type StandInOptions } from "../../host/processes.ts";
-import { configOf, textOf } from "../facts.ts";
-import { FakeQemu } from "../fake-qemu.ts";
+import { configOf, textOf } from "../../../scripts/lab/facts.ts";
+import { FakeQemu } from "../../../scripts/lab/fake-qemu.ts";
 import { definedDomain, failure, type Scene, takeLock } from "../scene.ts";
 
 const OTHER = "ffffffff-2b3c-4f57-9d7c-0d4b5e6f7a8b";

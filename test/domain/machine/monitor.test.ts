@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { DiedError } from "../../../src/domain/errors.ts";
+import { DiedError } from "../../../src/domain/model/errors.ts";
 import { Identity } from "../../../src/domain/machine/identity.ts";
 import { Monitor, type MonitorTarget } from "../../../src/domain/machine/monitor.ts";
 import { identify } from "../../../src/host/signal.ts";

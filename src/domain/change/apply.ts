@@ -1,0 +1,98 @@
+import { messageOf } from "../../errors.ts";
+import { balloon } from "../resources/balloon.ts";
+import type { StepReport } from "../model/change.ts";
+import { GuestRefusals } from "../resources/guest-refusals.ts";
+import { pinning } from "../resources/pinning.ts";
+import type { PlannedStep } from "./plan.ts";
+import { plug } from "../resources/plug.ts";
+import type { Facts } from "../resources/resource.ts";
+import type { StepKind } from "../resources/step-kind.ts";
+import type { Step, Work } from "../resources/step.ts";
+import { unplug } from "../resources/unplug.ts";
+
+type Kinds = { readonly [K in Step["kind"]]: StepKind<Extract<Step, { kind: K }>> };
+
+const KINDS: Kinds = { balloon, plug, unplug, pin: pinning };
+
+/** How a step of this kind is done. */
+export function stepKindOf(step: Step): StepKind<Step> {
+  // The key picks the kind that takes exactly this member of the union; TypeScript can't follow that.
+  return KINDS[step.kind] as unknown as StepKind<Step>;
+}
+
+/** A step and how far it has come. */
+export interface StepRecord extends PlannedStep {
+  outcome: StepReport["outcome"];
+  reason?: string;
+  /** What was thrown, where it failed. */
+  cause?: unknown;
+  /** The steps that were sent to take it back; empty where nothing had come of it. */
+  back?: readonly Step[];
+}
+
+/** Starts the books of a plan's steps. */
+export function recordsOf(steps: readonly PlannedStep[]): readonly StepRecord[] {
+  return steps.map((planned) => ({ ...planned, outcome: "planned" }));
+}
+
+/** A record as the report shows it. */
+export function reportStep({ step, outcome, reason }: StepRecord, facts: Facts): StepReport {
+  const kind = stepKindOf(step);
+  const [undo, noUndo] = [kind.undoing(step, facts), kind.noUndo?.(step)];
+  const back = undo !== undefined ? { undo } : noUndo !== undefined ? { noUndo } : {};
+  return { what: kind.what(step), sends: kind.sends(step, facts), outcome, ...back, ...(reason === undefined ? {} : { reason }) };
+}
+
+/**
+ * Does the steps in order and writes down how each one ended. What only asks the guest is begun in order and waited for
+ * together. The first failure ends it: it is thrown, and the records tell what was done by then.
+ */
+export async function applySteps(records: readonly StepRecord[], given: Work): Promise<void> {
+  const asked: StepRecord[] = [];
+  // Subscribe, then act: a guest may say no before the next step is begun.
+  using said = given.monitor.session.events(["ACPI_DEVICE_OST", "DEVICE_UNPLUG_GUEST_ERROR"]);
+  const work: Work = { ...given, refusals: new GuestRefusals() };
+  void work.refusals?.follow(said);
+  for (const record of records) {
+    work.signal?.throwIfAborted();
+    await noting(record, async () => {
+      record.outcome = "pending";
+      await stepKindOf(record.step).begin(record.step, work);
+      await work.onBegun?.();
+      if (stepKindOf(record.step).asksGuest) asked.push(record);
+      else await settled(record, work);
+    });
+  }
+  await settleAll(asked, work);
+}
+
+/** One guest that says no is the end of the whole change: the other waits are cut short, to be undone. */
+async function settleAll(asked: readonly StepRecord[], work: Work): Promise<void> {
+  const failed = new AbortController();
+  const signal = work.signal === undefined ? failed.signal : AbortSignal.any([work.signal, failed.signal]);
+  const waits = asked.map((record) =>
+    noting(record, () => settled(record, { ...work, signal })).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+  );
+  await Promise.allSettled(waits);
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+async function settled(record: StepRecord, work: Work): Promise<void> {
+  const end = await stepKindOf(record.step).settle(record.step, work);
+  record.outcome = end.outcome;
+  if (end.reason !== undefined) record.reason = end.reason;
+}
+
+async function noting(record: StepRecord, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    record.outcome = "failed";
+    record.reason = messageOf(error);
+    record.cause = error;
+    throw error;
+  }
+}

@@ -1,0 +1,91 @@
+import { QmpctlError } from "../../errors.ts";
+import type { Change, Scope, Value } from "../model/change.ts";
+import { type ActionRecord, isMachineThere, type Journal } from "./journal.ts";
+import type { Facts } from "../resources/resource.ts";
+import { kindOf, nameOf } from "../resources/registry.ts";
+import { formatValue, shellWord } from "../model/format.ts";
+
+/** A change whose writer died in the middle, and how both halves stand now. */
+export interface Interrupted {
+  readonly domain: string;
+  /** The process that was at it. */
+  readonly writer: number;
+  /** When it began; ISO 8601. */
+  readonly since: string;
+  readonly scope: Scope;
+  /** The QEMU that it was at still runs. */
+  readonly sameMachine: boolean;
+  /** The new config is in force already. */
+  readonly committed: boolean;
+  readonly changes: readonly InterruptedChange[];
+}
+
+/** One change of it: what was wanted, what was before, what is now. */
+export interface InterruptedChange {
+  readonly change: Change;
+  readonly wanted: Value;
+  readonly before: { readonly config: Value; readonly live: Value };
+  readonly now: { readonly config: Value; readonly live: Value };
+}
+
+/** A change is refused because another one was interrupted, and has to be settled first. `interrupted` says how things stand. */
+export class InterruptedError extends QmpctlError {
+  readonly interrupted: Interrupted;
+
+  constructor(interrupted: Interrupted) {
+    const { domain } = interrupted;
+    super("refused", `${domain}: ${describe(interrupted)}; resolve it first: qmpctl recover ${shellWord(domain)} --finish, or --undo, or --forget`);
+    this.interrupted = interrupted;
+  }
+}
+
+/** A start, a restart or a shutdown was interrupted, and what is left of it has to be resolved first. */
+export class InterruptedActionError extends QmpctlError {
+  readonly action: ActionRecord["action"];
+
+  constructor(domain: string, record: ActionRecord) {
+    super("refused", `${domain}: ${describeAction(record)}; resolve it first: qmpctl recover ${shellWord(domain)} --finish, or --undo, or --forget`);
+    this.action = record.action;
+  }
+}
+
+const LEFT: Readonly<Record<ActionRecord["action"], string>> = {
+  start: "its QEMU is there, paused, and may lack its pins and its memory target",
+  restart: "it may have been asked to shut down, or have ended and not been started again",
+  shutdown: "the guest may have been asked to shut down, and may still do it",
+};
+
+/** In one line: which action, of whom, and what may be left of it. */
+export function describeAction({ action, writer, since }: ActionRecord): string {
+  return `a ${action} was interrupted, as process ${writer} died at it (since ${since}): ${LEFT[action]}`;
+}
+
+/** How an interrupted change stands, from its record and what is read now. */
+export async function interruptedFrom(name: string, journal: Journal, facts: Facts, text: string | null): Promise<Interrupted> {
+  return {
+    domain: name,
+    writer: journal.writer,
+    since: journal.since,
+    scope: journal.scope,
+    sameMachine: (await isMachineThere(journal)) ?? facts.live !== null,
+    committed: journal.config !== null && text === journal.config.after,
+    changes: journal.changes.map(({ change, config, live }) => ({
+      change,
+      wanted: kindOf(change).wanted(change),
+      before: { config, live },
+      now: {
+        config: facts.config === null ? null : kindOf(change).inConfig(change, facts.config),
+        live: facts.live === null ? null : kindOf(change).inLive(change, facts.live),
+      },
+    })),
+  };
+}
+
+/** In one line: which change, of whom, and how both halves stand. */
+export function describe({ writer, since, changes }: Interrupted): string {
+  const what = changes.map(({ change, wanted, before, now }) => {
+    const show = (value: Value): string => formatValue(change.resource, value);
+    return `${nameOf(change)} to ${show(wanted)} (live ${show(before.live)} before, ${show(now.live)} now; config ${show(before.config)} before, ${show(now.config)} now)`;
+  });
+  return `a change was interrupted, as process ${writer} died at it (since ${since}): ${what.join(", ")}`;
+}

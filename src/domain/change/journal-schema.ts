@@ -1,0 +1,28 @@
+import { z } from "zod/v3";
+import type { Change } from "../model/change.ts";
+import type { ActionRecord, Journal } from "./journal.ts";
+
+const value = z.union([z.number(), z.string(), z.null()]);
+const change: z.ZodType<Change> = z.union([
+  z.object({ resource: z.enum(["memory", "max-memory"]), size: z.number() }),
+  z.object({ resource: z.enum(["vcpus", "max-vcpus"]), count: z.number() }),
+  z.object({ resource: z.literal("vcpu-pin"), vcpu: z.number(), cpus: z.string() }),
+]) as z.ZodType<Change>;
+const head = {
+  writer: z.number(),
+  started: z.number().nullable(),
+  boot: z.string(),
+  since: z.string(),
+  of: z.object({ path: z.string(), id: z.string().nullable(), name: z.string() }).nullable(),
+  machine: z.object({ pid: z.number(), started: z.number() }).nullable(),
+};
+const journal = z.object({
+  ...head,
+  scope: z.enum(["current", "static", "dynamic", "both"]),
+  changes: z.array(z.object({ change, config: value, live: value, back: value })),
+  masks: z.record(z.string()),
+  config: z.object({ before: z.string(), after: z.string() }).nullable(),
+});
+const action = z.object({ ...head, action: z.enum(["start", "restart", "shutdown"]), paused: z.boolean() });
+/** What a record has to look like to be believed. */
+export const record: z.ZodType<Journal | ActionRecord> = z.union([journal, action]);

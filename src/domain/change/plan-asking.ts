@@ -1,0 +1,62 @@
+import type { Change } from "../model/change.ts";
+import { askGuest, type GuestNeed } from "../facts/guest-need.ts";
+import type { AskOptions, Monitor } from "../machine/monitor.ts";
+import { isShrink } from "../resources/memory-need.ts";
+import { type Plan, type PlanInput, plan } from "./plan.ts";
+import type { Facts, LiveFacts } from "../resources/resource.ts";
+import { missingSides } from "./scope.ts";
+
+/** What is to be changed: given, or worked out from the facts once they are read (revert, persist). */
+export type Wanted = readonly Change[] | WorkedOut;
+
+/** Works the changes out. `inPart`: those that can be made are made though others of them can't. */
+export interface WorkedOut {
+  (facts: Facts): readonly Change[];
+  readonly inPart?: boolean;
+}
+
+/** A plan, and the facts it was made from. */
+export interface AskedPlan {
+  readonly facts: Facts;
+  readonly planned: Plan;
+}
+
+/**
+ * Plans the changes. Where the plan would leave the guest less memory, the guest is asked what it needs, and it is planned once more with what it said.
+ *
+ * @throws the monitor's errors; the signal's reason; UsageError as `plan` does
+ */
+export async function planAsking(name: string, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">, monitor: Monitor | null, options: AskOptions): Promise<AskedPlan> {
+  const first = planFor(name, wanted, input);
+  const need = input.force ? undefined : await needFor(first, input.facts, monitor, options);
+  const facts = need === undefined ? input.facts : { ...input.facts, need };
+  const planned = need === undefined ? first : planFor(name, wanted, { ...input, facts });
+  return { facts, planned: typeof wanted === "function" && wanted.inPart === true ? inPart(name, planned, { ...input, facts }) : planned };
+}
+
+/** Of a plan that is refused, the part that each by itself would not be, where something of it is to be done; what is left stands with its reasons. */
+function inPart(name: string, planned: Plan, input: Omit<PlanInput, "name" | "changes">): Plan {
+  if (planned.refusals.length === 0) return planned;
+  const each = planned.changes.map(({ change }) => ({ change, refusals: plan({ ...input, name, changes: [change] }).refusals }));
+  const able = each.filter(({ refusals }) => refusals.length === 0).map(({ change }) => change);
+  if (able.length === 0 || able.length === each.length) return planned;
+  const rest = plan({ ...input, name, changes: able });
+  const isWorth = rest.refusals.length === 0 && (rest.steps.length > 0 || rest.text !== null);
+  return isWorth ? { ...rest, left: each.filter(({ refusals }) => refusals.length > 0) } : planned;
+}
+
+async function needFor({ changes }: Plan, facts: Facts, monitor: Monitor | null, options: AskOptions): Promise<GuestNeed | undefined> {
+  if (facts.live === null || monitor === null) return undefined;
+  const running = facts as LiveFacts;
+  const shrinks = changes.some(({ change, dynamic }) => change.resource === "memory" && dynamic?.needed === true && isShrink(change.size, running));
+  return shrinks ? askGuest(monitor, facts.live, options) : undefined;
+}
+
+function planFor(name: string, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">): Plan {
+  const { facts } = input;
+  if (typeof wanted !== "function") return plan({ ...input, name, changes: wanted });
+  const planned = plan({ ...input, name, changes: wanted(facts) });
+  // To make one side equal the other takes both.
+  const missing = missingSides({ name, state: facts.state, why: facts.why, transient: facts.config === null });
+  return missing.length > 0 ? { ...planned, refusals: missing } : planned;
+}

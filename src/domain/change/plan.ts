@@ -1,0 +1,199 @@
+import { ConfigError } from "../../config/config-error.ts";
+import { type Edit, editJson } from "../../config/edit.ts";
+import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
+import { UsageError } from "../../errors.ts";
+import type { Change, Refusal, Scope, Value } from "../model/change.ts";
+import { runStateOf } from "../model/run-state.ts";
+import type { Facts, LiveFacts, Reason } from "../resources/resource.ts";
+import { kindOf, nameOf } from "../resources/registry.ts";
+import { type Legs, legsOf } from "./scope.ts";
+import type { Step } from "../resources/step.ts";
+import { indices } from "../resources/vcpus.ts";
+import { foldVcpus, shellWord } from "../model/format.ts";
+
+/** What one change means for one half. */
+export interface PlannedLeg {
+  readonly before: Value;
+  readonly needed: boolean;
+}
+
+/** One change and what it means for both halves; null for a half that is not in its scope, or that there is nothing known of. */
+export interface PlannedChange {
+  readonly change: Change;
+  readonly static: PlannedLeg | null;
+  readonly dynamic: PlannedLeg | null;
+}
+
+/** A step and the change it belongs to. */
+export interface PlannedStep {
+  readonly step: Step;
+  readonly change: number;
+}
+
+/** Everything that will be done, as data; or every reason why nothing will. */
+export interface Plan {
+  readonly legs: Legs;
+  readonly changes: readonly PlannedChange[];
+  readonly steps: readonly PlannedStep[];
+  /** The config's text after; null when it stays as it is. */
+  readonly text: string | null;
+  readonly refusals: readonly Refusal[];
+  /** What can't be made of a set that is made in part, and why. */
+  readonly left?: readonly { readonly change: Change; readonly refusals: readonly Refusal[] }[];
+}
+
+/** What is planned from: the facts, and the config as it stands in its file. */
+export interface PlanInput {
+  readonly name: string;
+  readonly changes: readonly Change[];
+  readonly scope: Scope;
+  readonly force: boolean;
+  readonly facts: Facts;
+  readonly stored: { readonly path: string; readonly text: string; readonly links?: number } | null;
+}
+
+/**
+ * Plans a set of changes: pure. Every half is checked before any is touched, and all reasons come at once.
+ *
+ * @throws UsageError for a value that no machine could have
+ */
+export function plan(input: PlanInput): Plan {
+  const { name, changes, scope, facts } = input;
+  checkChanges(changes);
+  const legs = legsOf(scope, { name, state: facts.state, why: facts.why, transient: facts.config === null });
+  const fixed = legs.static && facts.config !== null ? planStatic(input, facts.config) : null;
+  const live = legs.dynamic && facts.live !== null ? planLive(input, { ...facts, live: facts.live }) : null;
+  return {
+    legs,
+    changes: changes.map((change, position) => ({
+      change,
+      static: legs.static ? (fixed?.legs[position] ?? null) : null,
+      dynamic: legs.dynamic ? (live?.legs[position] ?? null) : null,
+    })),
+    steps: live?.steps ?? [],
+    text: fixed?.text ?? null,
+    refusals: folded([...legs.refusals, ...(fixed?.refusals ?? []), ...(live?.refusals ?? [])]),
+  };
+}
+
+/** What stands in the way of several vCPUs in the same words is said once. */
+function folded(refusals: readonly Refusal[]): readonly Refusal[] {
+  const same = (one: Refusal, other: Refusal): boolean => one.leg === other.leg && foldVcpus([one.reason, other.reason]).length === 1;
+  const first = refusals.filter((refusal, position) => refusals.findIndex((each) => same(each, refusal)) === position);
+  return first.map((refusal) => {
+    const reasons = refusals.filter((each) => same(each, refusal)).map(({ reason }) => reason);
+    return { ...refusal, reason: new Set(reasons).size === 1 ? refusal.reason : (foldVcpus(reasons)[0] ?? refusal.reason) };
+  });
+}
+
+/** What is wrong in the changes themselves, whatever the domain is like. @throws UsageError */
+export function checkChanges(changes: readonly Change[]): void {
+  for (const change of changes) kindOf(change).check(change);
+  refuseTwice(changes);
+}
+
+/** One thing asked for twice can't be so both times. */
+function refuseTwice(changes: readonly Change[]): void {
+  const seen = new Set<string>();
+  for (const name of changes.map(nameOf)) {
+    if (seen.has(name)) throw new UsageError(`${name}: asked for twice in one set of changes`, { value: name, expected: "each resource once" });
+    seen.add(name);
+  }
+}
+
+interface StaticPlan {
+  readonly legs: readonly PlannedLeg[];
+  readonly text: string | null;
+  readonly refusals: readonly Refusal[];
+}
+
+function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
+  const { changes, facts, force, name, stored } = input;
+  let after = config;
+  const wanted: Change[] = [];
+  for (const change of maximaFirst(changes)) {
+    if (kindOf(change).inConfig(change, after) === kindOf(change).wanted(change)) continue;
+    wanted.push(change);
+    after = kindOf(change).applied(change, after);
+  }
+  const legs = changes.map((change) => ({ before: kindOf(change).inConfig(change, config), needed: wanted.includes(change) }));
+  const refusals = [
+    ...wanted.flatMap((change) => refuse("static", kindOf(change).staticReasons(change, { ...facts, after }, { name, force }))),
+    ...(wanted.length > 0 && stored !== null && (stored.links ?? 1) > 1 ? [otherNames(stored.path)] : []),
+  ];
+  if (wanted.length === 0 || refusals.length > 0 || stored === null) return { legs, text: null, refusals };
+  return { legs, ...editText(stored, wanted.flatMap((change) => kindOf(change).edits(change, config))) };
+}
+
+/** A config is replaced, not written in place: its other names would go on with the old text, unnoticed. */
+function otherNames(path: string): Refusal {
+  return { leg: "static", reason: `the config has another name besides ${path} (a hard link), which a change would leave with the old text`, instead: "remove the other name, or make it a symbolic link in the same folder" };
+}
+
+/** A value may follow its maximum: what is asked for by name comes after that, and counts. */
+function maximaFirst(changes: readonly Change[]): readonly Change[] {
+  const isMaximum = ({ resource }: Change): boolean => resource === "max-memory" || resource === "max-vcpus";
+  return [...changes.filter(isMaximum), ...changes.filter((change) => !isMaximum(change))];
+}
+
+function editText(stored: { path: string; text: string }, edits: readonly Edit[]): { text: string | null; refusals: readonly Refusal[] } {
+  const text = editJson(stored.text, edits);
+  try {
+    parseLaunchConfig(text, stored.path);
+    return { text, refusals: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { text: null, refusals: [{ leg: "static", reason: `the config would no longer be valid: ${error.message}` }] };
+  }
+}
+
+interface LivePlan {
+  readonly legs: readonly PlannedLeg[];
+  readonly steps: readonly PlannedStep[];
+  readonly refusals: readonly Refusal[];
+}
+
+function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LivePlan {
+  const facts: LiveFacts = { ...before, coming: comingVcpus(changes, before) };
+  const legs = changes.map((change) => ({ before: kindOf(change).inLive(change, facts.live), needed: kindOf(change).needed(change, facts) }));
+  const refusals = changes.flatMap((change, position) =>
+    legs[position]?.needed ? refuse("dynamic", kindOf(change).liveReasons(change, facts, { name, force })) : [],
+  );
+  const needed = changes.filter((_, position) => legs[position]?.needed);
+  const all = [...(needed.length > 0 ? busy(facts) : []), ...outOfReach(needed, facts, name), ...refusals];
+  const steps = all.length > 0 ? [] : changes.flatMap((change, position) =>
+    legs[position]?.needed ? kindOf(change).steps(change, facts).map((step) => ({ step, change: position })) : [],
+  );
+  return { legs, refusals: all, steps: inOrder(steps, changes) };
+}
+
+/** vCPUs that the set plugs: their threads are there when it comes to pinning them. */
+function comingVcpus(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number> {
+  const steps = changes.filter(({ resource }) => resource === "vcpus").flatMap((change) => kindOf(change).steps(change, facts));
+  return new Set(steps.flatMap((step) => (step.kind === "plug" ? [...indices(step.slot)] : [])));
+}
+
+function busy({ live }: LiveFacts): readonly Refusal[] {
+  if (live.migration === null) return [];
+  return [{ leg: "dynamic", reason: `a migration is under way (${live.migration})`, instead: "wait for its end, or migrate_cancel" }];
+}
+
+/** A guest that has powered off or crashed, or is elsewhere, does nothing more of what it is asked; its threads can still be pinned. */
+function outOfReach(needed: readonly Change[], { live: { status } }: LiveFacts, name: string): readonly Refusal[] {
+  const { canWait, is, next } = runStateOf(status);
+  if (canWait || needed.every(({ resource }) => resource === "vcpu-pin")) return [];
+  return [{ leg: "dynamic", reason: `the guest ${is}, so nothing can be changed with it`, instead: next(shellWord(name)) }];
+}
+
+/** What only asks the guest comes last, so that its waits run side by side; vCPUs are there before they are pinned. */
+const ORDER: Readonly<Record<Step["kind"], number>> = { plug: 0, pin: 1, balloon: 2, unplug: 3 };
+
+function inOrder(steps: readonly PlannedStep[], changes: readonly Change[]): readonly PlannedStep[] {
+  // A new thread's own mask belongs to its plugging.
+  const rank = ({ step, change }: PlannedStep): number => (changes[change]?.resource === "vcpus" && step.kind === "pin" ? ORDER.plug : ORDER[step.kind]);
+  return steps.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function refuse(leg: "static" | "dynamic", reasons: readonly Reason[]): readonly Refusal[] {
+  return reasons.map((reason) => ({ leg, ...reason }));
+}

@@ -1,0 +1,122 @@
+import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Scope, Value } from "../model/change.ts";
+import { reportStep, type StepRecord } from "./apply.ts";
+import type { LaunchConfig } from "../../config/launch.ts";
+import type { Live } from "../facts/live.ts";
+import { followUps } from "./next-commands.ts";
+import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
+import { remarksOf } from "./remarks.ts";
+import type { Facts } from "../resources/resource.ts";
+import { kindOf, nameOf } from "../resources/registry.ts";
+import { foldVcpus } from "../model/format.ts";
+
+/** What is known at the end of a change. */
+export interface Ending {
+  readonly name: string;
+  readonly scope: Scope;
+  readonly facts: Facts;
+  readonly plan: Plan;
+  readonly records: readonly StepRecord[];
+  /** Read again after the work; null where that is not possible any more, or there is none. */
+  readonly after: { readonly config: LaunchConfig | null; readonly live: Live | null };
+  readonly committed: boolean;
+  /** What made it fail, if it did. */
+  readonly failure: string | null;
+  readonly dryRun: boolean;
+  readonly notes: readonly string[];
+  readonly config: { readonly path: string; readonly before: string; readonly after: string } | null;
+  readonly elapsed: number;
+}
+
+/** Puts the answer together from what was planned, done and read back. */
+export function reportOf(ending: Ending): Report {
+  const { plan, facts } = ending;
+  const changes = plan.changes.map((planned, position) => changeReport(planned, position, ending));
+  const outcome = overall(changes, ending);
+  return {
+    domain: ending.name,
+    scope: ending.scope,
+    state: facts.state,
+    outcome,
+    changes: [...changes, ...(plan.left ?? []).map((left) => leftOver(left, ending))],
+    steps: ending.records.map((record) => reportStep(record, facts)),
+    refusals: plan.refusals,
+    notes: foldVcpus([...ending.notes, ...meddled(changes), ...remarksOf(ending)]),
+    ...followUps(outcome, ending),
+    // A text that was never written and never will be is no news.
+    ...(ending.config !== null && (ending.committed || ending.dryRun) ? { config: ending.config } : {}),
+    elapsed: ending.elapsed,
+  };
+}
+
+/** A change that could not be made while the others of its set were. */
+function leftOver({ change, refusals }: NonNullable<Plan["left"]>[number], { facts, after }: Ending): ChangeReport {
+  const read = (live: Live | null): Value => (live === null ? null : kindOf(change).inLive(change, live));
+  const now: Value = after.config === null ? null : kindOf(change).inConfig(change, after.config);
+  const reason = refusals.map((refusal) => refusal.reason).join("; ");
+  return { change, static: { outcome: "skipped", before: now, wanted: null, actual: now }, dynamic: { outcome: "skipped", before: read(facts.live), wanted: kindOf(change).wanted(change), actual: read(after.live), reason } };
+}
+
+/** What is taken back and still not as it was, though nobody but the guest has a say in memory. */
+function meddled(changes: readonly ChangeReport[]): readonly string[] {
+  return changes.flatMap(({ change, dynamic: { outcome, before, actual } }) => {
+    const other = outcome === "rolled-back" && change.resource !== "memory" && before !== null && actual !== null && actual !== before;
+    return other ? [`${nameOf(change)}: ${before} before, ${actual} now: our part is taken back, somebody else changed it meanwhile`] : [];
+  });
+}
+
+function overall(changes: readonly ChangeReport[], { plan, dryRun, failure }: Ending): Outcome {
+  if (plan.refusals.length > 0) return "refused";
+  if (dryRun) return "planned";
+  const legs = changes.flatMap((change) => [change.static.outcome, change.dynamic.outcome]);
+  const has = (...outcomes: readonly LegOutcome[]): boolean => legs.some((outcome) => outcomes.includes(outcome));
+  // What was done and kept while the rest failed is not as it was.
+  if (has("failed") || (failure !== null && has("pending", "applied"))) return "failed";
+  if (failure !== null) return "rolled-back";
+  return has("pending") ? "pending" : has("applied") ? "applied" : "unchanged";
+}
+
+function changeReport(planned: PlannedChange, position: number, ending: Ending): ChangeReport {
+  const { change } = planned;
+  return { change, static: staticLeg(planned, ending), dynamic: dynamicLeg(planned, position, ending) };
+}
+
+function staticLeg({ change, static: leg }: PlannedChange, ending: Ending): Leg {
+  const read = (config: LaunchConfig | null): Value => (config === null ? null : kindOf(change).inConfig(change, config));
+  const base = { before: read(ending.facts.config), wanted: kindOf(change).wanted(change), actual: read(ending.after.config) };
+  if (leg === null) return { ...base, outcome: "skipped", wanted: null };
+  return { ...base, ...staticEnd(leg, ending) };
+}
+
+function staticEnd(leg: PlannedLeg, { plan, committed, failure, dryRun }: Ending): Pick<Leg, "outcome" | "reason"> {
+  if (!leg.needed) return { outcome: "unchanged" };
+  if (plan.refusals.length > 0 || dryRun) return { outcome: "skipped" };
+  if (committed) return { outcome: "applied" };
+  return { outcome: "rolled-back", reason: failure ?? "never reached" };
+}
+
+function dynamicLeg({ change, dynamic: leg }: PlannedChange, position: number, ending: Ending): Leg {
+  const read = (live: Live | null): Value => (live === null ? null : kindOf(change).inLive(change, live));
+  const base = { before: read(ending.facts.live), wanted: kindOf(change).wanted(change), actual: read(ending.after.live) };
+  if (leg === null) return { ...base, outcome: "skipped", wanted: null };
+  if (!leg.needed) return { ...base, outcome: "unchanged" };
+  if (ending.plan.refusals.length > 0 || ending.dryRun) return { ...base, outcome: "skipped" };
+  return { ...base, ...dynamicEnd(ending.records.filter((record) => record.change === position)) };
+}
+
+/** The worst of a change's steps decides; nothing begun means never reached. */
+function dynamicEnd(records: readonly StepRecord[]): Pick<Leg, "outcome" | "reason"> {
+  const order: readonly (readonly [StepRecord["outcome"], LegOutcome])[] = [
+    ["undo-failed", "failed"],
+    ["failed", "failed"],
+    ["undone", "rolled-back"],
+    ["pending", "pending"],
+    ["skipped", "skipped"],
+    ["planned", "skipped"],
+    ["done", "applied"],
+  ];
+  for (const [step, outcome] of order) {
+    const record = records.find((it) => it.outcome === step);
+    if (record !== undefined) return record.reason === undefined ? { outcome } : { outcome, reason: record.reason };
+  }
+  return { outcome: "applied" };
+}

@@ -1,0 +1,54 @@
+import type { DomainState, Refusal, Scope } from "../model/change.ts";
+import { isThere } from "../model/run-state.ts";
+import { formatReason, shellWord } from "../model/format.ts";
+
+/** Which halves a change touches. */
+export interface Legs {
+  readonly static: boolean;
+  readonly dynamic: boolean;
+  readonly refusals: readonly Refusal[];
+}
+
+/** What of the domain decides on the halves. */
+export interface ScopeFacts {
+  readonly name: string;
+  readonly state: DomainState;
+  readonly why?: string | undefined;
+  readonly transient: boolean;
+}
+
+/**
+ * The table of the four scopes. A machine that does not answer is never taken for a stopped one:
+ * a busy monitor must not turn a live change into a change of the config.
+ */
+export function legsOf(scope: Scope, facts: ScopeFacts): Legs {
+  const dynamic = scope === "dynamic" || scope === "both" || (scope === "current" && facts.state !== "stopped");
+  const fixed = scope === "static" || scope === "both" || (scope === "current" && facts.state === "stopped");
+  return { static: fixed, dynamic, refusals: [...refuseLive(dynamic, scope, facts), ...refuseStatic(fixed, facts)] };
+}
+
+/** Why one side can't be made equal the other: there is only one. */
+export function missingSides({ name, state, why, transient }: ScopeFacts): readonly Refusal[] {
+  const config: readonly Refusal[] = transient ? [{ leg: "static", reason: "a transient machine has no config", instead: "`qmpctl define` it first" }] : [];
+  if (isThere(state)) return config;
+  const live: Refusal =
+    state === "stopped"
+      ? { leg: "dynamic", reason: formatReason("the machine is not running", why), instead: `qmpctl start ${shellWord(name)}` }
+      : { leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead: "try again when its monitor answers" };
+  return [...config, live];
+}
+
+function refuseLive(dynamic: boolean, scope: Scope, { name, state, why, transient }: ScopeFacts): readonly Refusal[] {
+  if (!dynamic || isThere(state)) return [];
+  if (state === "stopped") {
+    const instead = scope === "both" ? "--static alone changes what the next start uses" : `qmpctl start ${shellWord(name)}, or --static`;
+    return [{ leg: "dynamic", reason: formatReason("the machine is not running", why), instead }];
+  }
+  const instead = scope === "dynamic" || transient ? "try again when its monitor answers" : "--static alone changes what the next start uses";
+  return [{ leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead }];
+}
+
+function refuseStatic(fixed: boolean, { transient }: ScopeFacts): readonly Refusal[] {
+  if (!fixed || !transient) return [];
+  return [{ leg: "static", reason: "a transient machine has no config to change", instead: "--dynamic, or `qmpctl define` it first" }];
+}

@@ -1,0 +1,95 @@
+import { formatSize } from "../../config/size.ts";
+import { messageOf } from "../../errors.ts";
+import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
+import { TimeoutError } from "../../qmp/errors.ts";
+import { DiedError } from "../model/errors.ts";
+import { askGuest } from "../facts/guest-need.ts";
+import { type Live, readLive } from "../facts/live.ts";
+import { memoryNow } from "../facts/live-memory.ts";
+import { leastFor } from "../resources/memory-need.ts";
+import { deadlineIn } from "../model/deadline.ts";
+import type { Step, Work } from "../resources/step.ts";
+
+/** How long the way back may take, whatever the change was given. */
+export const UNDO_TIMEOUT = 15_000;
+
+/** How long a connection may be quiet before it is changed for a new one. */
+const PROBE = 3000;
+
+/**
+ * Takes back what was begun, last first, each from the machine's state as it then is and each read back.
+ * Never throws: the records say what could not be restored. Gives what the monitor ended with where it answers nothing any more.
+ */
+export async function undoSteps(records: readonly StepRecord[], work: Work, timeout: number = UNDO_TIMEOUT): Promise<unknown> {
+  // An interrupt has led here; it must not cut the way back short as well.
+  const back: Work = { ...work, signal: undefined, deadline: deadlineIn(timeout), onProgress: undefined, onBegun: undefined };
+  let silent = await reach(back).then(() => undefined, (error: unknown) => error);
+  for (const record of records.toReversed()) {
+    if (record.outcome === "planned") record.outcome = "skipped";
+    // A monitor that did not answer in all that time is not asked for each step anew.
+    else if (record.outcome !== "skipped") silent = await undoOne(record, back, silent);
+  }
+  return silent;
+}
+
+/** Makes sure that the monitor answers: a connection that has gone quiet is changed for a new one. */
+async function reach({ monitor, deadline }: Work): Promise<void> {
+  try {
+    await monitor.ask((session) => session.execute("query-status"), { by: deadlineIn(Math.min(PROBE, deadline.timeout / 3)) });
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) return;
+    await monitor.renew(deadline.left());
+  }
+}
+
+/** Gives the error when the monitor answers nothing any more. */
+async function undoOne(record: StepRecord, work: Work, silent: unknown): Promise<unknown> {
+  try {
+    if (silent !== undefined) throw silent;
+    const obstacle = await takeBack(record, work);
+    record.outcome = obstacle === null ? "undone" : "undo-failed";
+    if (obstacle !== null) record.reason = because(record, obstacle);
+  } catch (error) {
+    record.outcome = "undo-failed";
+    record.reason = because(record, messageOf(error));
+    if (error instanceof DiedError) record.cause = error;
+    if (error === silent || error instanceof TimeoutError) return error;
+  }
+  return undefined;
+}
+
+/** Undoes one step; what stands in the way, or null when it is as before. */
+async function takeBack(record: StepRecord, work: Work): Promise<string | null> {
+  const { step, cause } = record;
+  const kind = stepKindOf(step);
+  const now = await readNow(work);
+  const inverse = kind.inverse(step, now, work.live, cause);
+  if (typeof inverse === "string") return inverse;
+  const lethal = await tooLittle(inverse, now, work);
+  if (lethal !== null) return lethal;
+  record.back = inverse;
+  const records = recordsOf(inverse.map((each) => ({ step: each, change: 0 })));
+  await applySteps(records, { ...work, live: now });
+  const pending = records.find((record) => record.outcome === "pending");
+  // The target is back where it was: a guest that does not run can't follow it now, and will.
+  if (pending?.step.kind === "balloon" && !now.running) record.reason = [record.reason, pending.reason].filter(Boolean).join("; ");
+  else if (pending !== undefined) return pending.reason ?? "not done in time";
+  return kind.irrevocable?.(step, now, cause) ?? null;
+}
+
+/** A guest that was given more may use it by now: taking it back must not kill it. One that says nothing goes back to where it lived. */
+async function tooLittle(steps: readonly Step[], now: Live, { monitor, deadline }: Work): Promise<string | null> {
+  const less = steps.find((step) => step.kind === "balloon" && step.target < memoryNow(now.memory));
+  if (less?.kind !== "balloon" || !now.running) return null;
+  const need = await askGuest(monitor, now, { by: deadline }).catch(() => null);
+  if (need === null || "silent" in need || less.target >= leastFor(need.uses)) return null;
+  return `the guest uses ${formatSize(Math.ceil(need.uses / 2 ** 20) * 2 ** 20)} by now, and ${formatSize(less.target)}, as before, could kill it`;
+}
+
+function readNow({ monitor, deadline }: Work): Promise<Live> {
+  return monitor.ask((session) => readLive(session, monitor.pid), { by: deadline });
+}
+
+function because({ reason }: StepRecord, obstacle: string): string {
+  return reason === undefined || reason === obstacle ? obstacle : `${reason}; not taken back: ${obstacle}`;
+}

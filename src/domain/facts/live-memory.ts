@@ -1,0 +1,94 @@
+import type { Session } from "../../qmp/session.ts";
+import { orNull } from "./live.ts";
+
+/** What the guest says of its memory, in bytes. From virtio-balloon's statistics. */
+export interface GuestMemory {
+  /** What its kernel counts as its own: without what the balloon took, and without what the kernel keeps for itself. */
+  readonly total: number;
+  /** What programs could still be given, of the guest's count. What the balloon takes comes out of this. */
+  readonly available: number;
+  /** Seconds since 1970, by the clock of QEMU's host when the guest said so: tells one word from the next, and no age. */
+  readonly at: number;
+}
+
+/** The running machine's memory, in bytes. */
+export interface LiveMemory {
+  /** What the balloon works in: RAM at start, and DIMMs. What virtio-mem gives is beside it, and no balloon touches it. */
+  readonly size: number;
+  /** How much of `size` is DIMMs, whether they came with the start or later. */
+  readonly dimms?: number;
+  /** What virtio-mem devices give the guest besides. */
+  readonly virtioMem?: number;
+  /** What the balloon leaves the guest of `size`; null without a balloon device. */
+  readonly actual: number | null;
+  /** QOM path of the balloon device. */
+  readonly balloon: string | null;
+  /** Null when the guest has said nothing yet, or nobody asked it to. */
+  readonly guest: GuestMemory | null;
+}
+
+/** What QEMU was started with (its -m): the one size that a config's memory.max can be compared with. */
+export function startMemory({ size, dimms = 0 }: LiveMemory): number {
+  return size - dimms;
+}
+
+/** What the guest has as its memory, as `setmem` counts. */
+export function memoryNow({ actual, size }: LiveMemory): number {
+  return actual ?? size;
+}
+
+/**
+ * Reads sizes, the balloon and the guest's own statistics. QEMU has three counts: query-memory-size-summary's plugged memory has virtio-mem in it, query-balloon's has DIMMs and no
+ * virtio-mem, -m has neither (measured on 5.2, 7.2, 10.0 and 11.1).
+ */
+export async function readMemory(session: Session): Promise<LiveMemory> {
+  const [size, balloon, path] = await Promise.all([
+    session.execute("query-memory-size-summary"),
+    orNull(session.execute("query-balloon")),
+    balloonPath(session),
+  ]);
+  const plugged = size["plugged-memory"] ?? 0;
+  const devices = plugged === 0 ? [] : await orNull(session.execute("query-memory-devices"));
+  const virtioMem = (devices ?? []).reduce((sum, { type, data }) => sum + (type === "virtio-mem" ? Number(data["size"]) : 0), 0);
+  const dimms = Math.max(0, plugged - virtioMem);
+  return {
+    size: size["base-memory"] + dimms,
+    ...(dimms > 0 ? { dimms } : {}),
+    ...(virtioMem > 0 ? { virtioMem } : {}),
+    actual: balloon === null ? null : balloon.actual,
+    balloon: balloon === null ? null : path,
+    guest: balloon === null || path === null ? null : await guestMemory(session, path),
+  };
+}
+
+async function balloonPath(session: Session): Promise<string | null> {
+  const folders = ["/machine/peripheral", "/machine/peripheral-anon"];
+  const lists = await Promise.all(folders.map((path) => orNull(session.execute("qom-list", { path }))));
+  for (const [position, list] of lists.entries()) {
+    const device = list?.find((child) => child.type.startsWith("child<virtio-balloon"));
+    if (device !== undefined) return `${folders[position]}/${device.name}`;
+  }
+  return null;
+}
+
+async function guestMemory(session: Session, path: string): Promise<GuestMemory | null> {
+  return figuresOf(await orNull(session.execute("qom-get", { path, property: "guest-stats" })));
+}
+
+/** QEMU gives 2^64-1 for what the guest never told it. */
+const UNTOLD = 2 ** 60;
+
+/** What a balloon device's `guest-stats` say; null where the guest has said nothing. */
+export function figuresOf(answer: unknown): GuestMemory | null {
+  const { "last-update": last, stats } = (answer ?? {}) as GuestStats;
+  const at = Number(last ?? 0);
+  const total = Number(stats?.["stat-total-memory"] ?? UNTOLD);
+  const available = Number(stats?.["stat-available-memory"] ?? UNTOLD);
+  return at === 0 || total >= UNTOLD || available >= UNTOLD ? null : { total, available, at };
+}
+
+/** As virtio-balloon's property `guest-stats` is described in QEMU's docs/interop/virtio-balloon-stats. */
+interface GuestStats {
+  readonly "last-update"?: number | bigint;
+  readonly stats?: Readonly<Record<string, number | bigint>>;
+}

@@ -1,0 +1,196 @@
+import { formatCpuList, type CpuSet } from "../../host/cpulist.ts";
+import { cpusetOf } from "../../host/cpuset.ts";
+import { readAffinity } from "../../host/taskset.ts";
+import { CommandError } from "../../qmp/errors.ts";
+import type { Session } from "../../qmp/session.ts";
+import { readMemory, type LiveMemory } from "./live-memory.ts";
+import { processBehind } from "../machine/process.ts";
+
+/** One vCPU that is plugged. */
+export interface Vcpu {
+  readonly index: number;
+  /** Its thread on the host that QEMU runs on. */
+  readonly tid: number;
+  readonly qomPath: string;
+  /** The thread's affinity as a Linux CPU list; null where the thread is not on this host. */
+  readonly affinity: string | null;
+}
+
+/** A place for vCPUs: one on x86 and ARM, a whole core on ppc64. In index order. */
+export interface Slot {
+  /** Index of its first vCPU. */
+  readonly first: number;
+  readonly count: number;
+  readonly type: string;
+  readonly props: Readonly<Record<string, unknown>>;
+  readonly plugged: boolean;
+  /** What `device_del` takes: the id it was plugged with, else its QOM path. Null when nothing is plugged. */
+  readonly device: string | null;
+  /** The guest ejected a vCPU from here before (last _OST of the slot: source 3, status 0). */
+  readonly ejected: boolean;
+  /** The guest is letting go of what is plugged here at this moment (last _OST of the slot: source 3, in progress). */
+  readonly leaving?: boolean;
+}
+
+/** The running machine, as read over QMP and /proc at one moment. */
+export interface Live {
+  /** QEMU's run state, as `running`, `paused`, `prelaunch`, `inmigrate`. */
+  readonly status: string;
+  readonly running: boolean;
+  readonly version: { readonly major: number; readonly text: string };
+  /** Software emulation: vCPU threads are used up when unplugged, see `replugRisk` in vcpus.ts. */
+  readonly tcg: boolean;
+  readonly pid: number | null;
+  /** Why threads can't be pinned from here; null when they can. */
+  readonly noThreads: string | null;
+  readonly memory: LiveMemory;
+  readonly vcpus: readonly Vcpu[];
+  readonly slots: readonly Slot[];
+  /** All vCPUs that there is room for, as far as QEMU shows it: see `roomForVcpus`. */
+  readonly maxVcpus: number;
+  /** Ids that devices have: `device_add` refuses to use one twice. */
+  readonly ids: ReadonlySet<string>;
+  /** Slots whose memory the guest is letting go of at this moment (last _OST of the slot: source 3, in progress). */
+  readonly leavingMemory?: readonly string[];
+  /** State of a migration that is under way, else null. */
+  readonly migration: string | null;
+  /** The mask of the emulator's main thread, which new vCPU threads inherit; null where it is not on this host. */
+  readonly mainAffinity: CpuSet | null;
+  /** The CPUs that its cpuset leaves the emulator; null where that can't be seen. */
+  readonly mayUse?: CpuSet | null;
+}
+
+/** How many vCPUs there is room for; null of a machine that can't plug any (aarch64's virt, microvm, isapc): it does not show what it was started with. */
+export function roomForVcpus({ slots, maxVcpus }: Live): number | null {
+  return slots.length === 0 ? null : maxVcpus;
+}
+
+const QUIET_MIGRATION: ReadonlySet<string> = new Set(["none", "completed", "failed", "cancelled"]);
+
+/**
+ * Reads the running machine. All questions go out at once; those that a machine may have no answer to
+ * (no hotpluggable vCPUs, no balloon) come back as empty. `known` is the pid of a QEMU we started ourselves.
+ *
+ * @throws the session's errors: a monitor that breaks in the middle gives no half-read facts
+ */
+export async function readLive(session: Session, known: number | null): Promise<Live> {
+  const [status, kvm, cpus, hotpluggable, ospm, migrate, devices, memory] = await Promise.all([
+    session.execute("query-status"),
+    session.execute("query-kvm"),
+    session.execute("query-cpus-fast"),
+    orNull(session.execute("query-hotpluggable-cpus")),
+    orNull(session.execute("query-acpi-ospm-status")),
+    session.execute("query-migrate"),
+    orNull(session.execute("qom-list", { path: "/machine/peripheral" })),
+    readMemory(session),
+  ]);
+  const tids = cpus.map((cpu) => cpu["thread-id"]);
+  const behind = await processBehind(session.address, tids, known);
+  const vcpus = await Promise.all(
+    cpus.map(async (cpu) => ({
+      index: cpu["cpu-index"],
+      tid: cpu["thread-id"],
+      qomPath: cpu["qom-path"],
+      affinity: behind.pid === null ? null : await affinityOf(cpu["thread-id"]),
+    })),
+  );
+  const slots = toSlots(hotpluggable ?? [], ospm ?? []);
+  const version = session.greeting.version.qemu;
+  return {
+    status: status.status,
+    running: status.running,
+    version: { major: version.major, text: `${version.major}.${version.minor}.${version.micro}` },
+    tcg: !kvm.enabled,
+    pid: behind.pid,
+    noThreads: behind.why ?? sharedThread(tids),
+    memory,
+    vcpus,
+    slots,
+    maxVcpus: slots.length > 0 ? slots.reduce((sum, slot) => sum + slot.count, 0) : vcpus.length,
+    leavingMemory: (ospm ?? []).filter(isLeavingMemory).map(({ slot, device }) => device ?? `in slot ${slot}`),
+    ids: new Set((devices ?? []).map((device) => device.name)),
+    migration: migrate.status === undefined || QUIET_MIGRATION.has(migrate.status) ? null : migrate.status,
+    mainAffinity: behind.pid === null ? null : await readAffinity(behind.pid).catch(() => null),
+    mayUse: behind.pid === null ? null : await cpusetOf(behind.pid),
+  };
+}
+
+/** A question that this machine may not know, or may have no answer to. */
+export async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof CommandError) return null;
+    throw error;
+  }
+}
+
+async function affinityOf(tid: number): Promise<string | null> {
+  // A vCPU may leave between QEMU's answer and our look.
+  return readAffinity(tid).then(formatCpuList, () => null);
+}
+
+/** Whether vCPUs share a thread (tcg,thread=single), so that none has one of its own; `tids` has one for each. */
+export function shareThread(tids: readonly number[]): boolean {
+  return new Set(tids).size < tids.length;
+}
+
+function sharedThread(tids: readonly number[]): string | null {
+  return shareThread(tids) ? "all vCPUs share one thread (tcg,thread=single), so none can be pinned by itself" : null;
+}
+
+interface HotpluggableCpu {
+  readonly type: string;
+  readonly "vcpus-count": number;
+  readonly props: Readonly<Record<string, unknown>>;
+  readonly "qom-path"?: string | undefined;
+}
+interface OspmStatus {
+  readonly "slot-type": string;
+  readonly slot: string;
+  readonly source: number;
+  readonly status: number;
+  readonly device?: string | undefined;
+}
+
+/** _OST of an eject, and its status while the guest is at it. Source: ACPI 6, section _OST. */
+const EJECT = 3;
+const UNDER_WAY: ReadonlySet<number> = new Set([131, 132]);
+
+function isLeavingMemory(entry: OspmStatus): boolean {
+  return entry["slot-type"] === "DIMM" && entry.source === EJECT && UNDER_WAY.has(entry.status);
+}
+
+const TOPOLOGY = ["drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "module-id", "core-id", "thread-id"];
+
+/** Puts QEMU's list, which comes in an order of its own, into index order and counts the vCPUs through. */
+function toSlots(cpus: readonly HotpluggableCpu[], ospm: readonly OspmStatus[]): Slot[] {
+  const ejects = ospm.filter((entry) => entry["slot-type"] === "CPU" && entry.source === EJECT);
+  const ejected = new Set(ejects.filter(({ status }) => status === 0).map(({ slot }) => Number(slot)));
+  const leaving = new Set(ejects.filter(({ status }) => UNDER_WAY.has(status)).map(({ slot }) => Number(slot)));
+  const sorted = cpus.toSorted((a, b) => {
+    const level = TOPOLOGY.find((key) => a.props[key] !== b.props[key]);
+    return level === undefined ? 0 : Number(a.props[level] ?? 0) - Number(b.props[level] ?? 0);
+  });
+  let first = 0;
+  return sorted.map((cpu, position) => {
+    const slot: Slot = {
+      first,
+      count: cpu["vcpus-count"],
+      type: cpu.type,
+      props: cpu.props,
+      plugged: cpu["qom-path"] !== undefined,
+      device: deviceName(cpu["qom-path"]),
+      ejected: ejected.has(position) && cpu["qom-path"] === undefined,
+      ...(leaving.has(position) ? { leaving: true } : {}),
+    };
+    first += slot.count;
+    return slot;
+  });
+}
+
+function deviceName(qomPath: string | undefined): string | null {
+  if (qomPath === undefined) return null;
+  const peripheral = "/machine/peripheral/";
+  return qomPath.startsWith(peripheral) ? qomPath.slice(peripheral.length) : qomPath;
+}

@@ -1,0 +1,52 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { isStopped } from "../../host/threads.ts";
+import type { Progress } from "../model/change.ts";
+import type { Deadline } from "../model/deadline.ts";
+
+/** How long a change may have nothing to tell before it is told what it waits for, in milliseconds. */
+const QUIET = 1000;
+
+/** Tells, while a change has nothing to tell of itself, what it waits for and until when: a QEMU that is silent must not look like a hang of ours. */
+export class Pulse implements Disposable {
+  readonly #tell: ((progress: Progress) => void) | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #last: number = performance.now();
+  #phase: { readonly what: string; readonly deadline: Deadline; readonly undoing?: true; readonly pid?: number | null } | undefined;
+
+  constructor(tell: ((progress: Progress) => void) | undefined) {
+    this.#tell = tell;
+    if (tell !== undefined) this.#timer = setInterval(() => void this.#beat(), QUIET / 2);
+  }
+
+  /** Begins to wait for something else. `pid`: the process that it is up to. */
+  enter(what: string, deadline: Deadline, more: { readonly undoing?: true; readonly pid?: number | null } = {}): void {
+    this.#phase = { what, deadline, ...more };
+  }
+
+  /** What the steps tell of themselves goes through here. */
+  readonly onProgress = (progress: Progress): void => {
+    this.#last = performance.now();
+    this.#tell?.(progress);
+  };
+
+  async #beat(): Promise<void> {
+    const phase = this.#phase;
+    if (phase === undefined || performance.now() - this.#last < QUIET) return;
+    const { deadline, undoing, pid = null } = phase;
+    const stopped = pid !== null && (await isStopped(pid));
+    if (this.#phase !== phase) return;
+    // In few words: it is to fit into a line of a terminal.
+    const what = stopped ? `${undoing === true ? "taking back: " : ""}QEMU (process ${pid}) is stopped, kill -CONT ${pid}` : phase.what;
+    this.#tell?.({ what, actual: null, wanted: null, elapsed: deadline.elapsed(), timeout: deadline.timeout, ...(undoing === true ? { undoing } : {}) });
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#phase = undefined;
+  }
+}
+
+/** Says that a process stands still by a signal (as `kill -STOP` sends), and what lets it go on; null where it does not. */
+export async function whyStopped(pid: number | null): Promise<string | null> {
+  return pid !== null && (await isStopped(pid)) ? `QEMU (process ${pid}) is stopped by a signal and answers nothing; kill -CONT ${pid} lets it go on` : null;
+}

@@ -1,0 +1,79 @@
+import { HostError } from "../../errors.ts";
+import type { Hint } from "../machine/poll-until.ts";
+
+/** _OST source of an eject that the firmware asked for, and its status codes. Source: ACPI 6, section _OST. */
+const EJECT = 3;
+const UNDERWAY: ReadonlySet<number> = new Set([0, 131, 132]);
+const WORDS: Readonly<Record<number, string>> = {
+  1: "failure",
+  128: "the device is in use by an application",
+  129: "the device is busy",
+  130: "a device it depends on is busy",
+};
+
+/** A refusal that gives no status. */
+const UNSAID = -1;
+
+/** Somebody said no to letting go of vCPUs: these stay, and won't leave later either. */
+export class StayError extends HostError {
+  readonly staying: ReadonlySet<number>;
+
+  constructor(message: string, staying: readonly number[], options?: { readonly cause?: unknown }) {
+    super(message, {}, options);
+    this.staying = new Set(staying);
+  }
+}
+
+/** The vCPUs that are known to stay, by what an unplug failed with. */
+export function stayingAfter(cause: unknown): ReadonlySet<number> {
+  return cause instanceof StayError ? cause.staying : new Set();
+}
+
+/** What the guest says about vCPUs it is to let go of, by ACPI_DEVICE_OST, or by QEMU in its name. */
+export class GuestRefusals {
+  readonly #status = new Map<number, number>();
+  /** The vCPUs behind the names of devices: some firmware's refusals come by name (DEVICE_UNPLUG_GUEST_ERROR, as on POWER). */
+  readonly #behind = new Map<string, readonly number[]>();
+
+  /** What is about to be asked for by this name or QOM path. */
+  expect(device: string, vcpus: readonly number[]): void {
+    this.#behind.set(device, vcpus);
+  }
+
+  /** Hears all that comes. Ends with the stream, in whatever way: a broken connection is for others to mend. */
+  async follow(stream: AsyncIterable<Hint>): Promise<void> {
+    try {
+      for await (const event of stream) this.hear(event);
+    } catch {
+      // See above.
+    }
+  }
+
+  hear(event: Hint): void {
+    if (event.event === "DEVICE_UNPLUG_GUEST_ERROR") this.#hearName(event.data as { device?: string; path: string });
+    if (event.event === "ACPI_DEVICE_OST") this.#hearStatus(event.data);
+  }
+
+  #hearName({ device, path }: { readonly device?: string; readonly path: string }): void {
+    for (const vcpu of this.#behind.get(device ?? path) ?? this.#behind.get(path) ?? []) this.#status.set(vcpu, UNSAID);
+  }
+
+  #hearStatus(data: unknown): void {
+    const { info } = data as { info: { slot: string; "slot-type": string; source: number; status: number } };
+    if (info["slot-type"] !== "CPU" || info.source !== EJECT || UNDERWAY.has(info.status)) return;
+    this.#status.set(Number(info.slot), info.status);
+  }
+
+  has(vcpu: number): boolean {
+    return this.#status.has(vcpu);
+  }
+
+  error(vcpus: readonly number[]): StayError {
+    const said = vcpus.map((vcpu) => {
+      const status = this.#status.get(vcpu) ?? 1;
+      if (status === UNSAID) return `vCPU ${vcpu}`;
+      return `vCPU ${vcpu} (${WORDS[status] ?? "no reason given"}, _OST status ${status})`;
+    });
+    return new StayError(`unplug: the guest refused to let go of ${said.join(", ")}`, vcpus);
+  }
+}

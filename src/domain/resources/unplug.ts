@@ -1,0 +1,105 @@
+import { CommandError, TimeoutError } from "../../qmp/errors.ts";
+import type { Session } from "../../qmp/session.ts";
+import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
+import type { Live } from "../facts/live.ts";
+import { runStateOf } from "../model/run-state.ts";
+import { settle } from "../machine/poll-until.ts";
+import type { StepKind } from "./step-kind.ts";
+import type { Step, StepEnd, UnplugStep, Work } from "./step.ts";
+import { indices, plugStep } from "./vcpus.ts";
+import { formatVcpus } from "../model/format.ts";
+
+/**
+ * Unplugging vCPUs: all are asked for at once, then the *state* is watched. DEVICE_DELETED does not come for a vCPU under TCG
+ * (QEMU 7.2, 10.0), so events are hints only; ACPI_DEVICE_OST tells when the guest refuses.
+ */
+export const unplug: StepKind<UnplugStep> = {
+  asksGuest: true,
+  what: (step) => `unplug vCPU ${leavingOf(step).join(", ")}`,
+  sends: (step) => step.slots.map(({ device }) => `device_del {"id":"${device}"}`).join("; "),
+  undoing: (step) => (step.noReturn === null ? step.slots.map(({ slot }) => `device_add vCPU ${slot.first}`).join("; ") : undefined),
+  noUndo: (step) => step.noReturn ?? undefined,
+
+  begin: async (step, { monitor, deadline, refusals }) => {
+    for (const { device, slot } of step.slots) refusals?.expect(device, indices(slot));
+    for (const [position, { device }] of step.slots.entries()) {
+      // Asking twice is harmless, and one that is gone already is what is wanted.
+      // An interrupt waits for the answer: what QEMU has accepted is asked for, and has to be known.
+      await monitor.ask((session) => session.execute("device_del", { id: device }), { by: deadline }).catch((error: unknown) => {
+        const from = (first: number): readonly number[] => step.slots.slice(first).flatMap(({ slot }) => [...indices(slot)]);
+        if (error instanceof TimeoutError) throw new StayError(error.message, from(position + 1), { cause: error });
+        ignoreGone(error, from(position));
+      });
+    }
+  },
+
+  settle: async (step, work) => {
+    const refusals = work.refusals ?? new GuestRefusals();
+    const { seen } = await settle(
+      work.monitor,
+      {
+        hints: ["ACPI_DEVICE_OST", "DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR"],
+        onEvent: (event) => refusals.hear(event),
+        look: presentVcpus,
+        // A guest that does not run lets go of nothing: no use in waiting for it.
+        done: (present) => left(step, present).every((vcpu) => refusals.has(vcpu)) || !work.live.running,
+        onLook: (present) => report(step, present, work),
+      },
+      work.deadline,
+      work.signal,
+    );
+    return end(step, left(step, seen), refusals, work);
+  },
+
+  inverse: (step, now, before) => {
+    const gone = now.slots.filter((slot) => !slot.plugged && step.slots.some((it) => it.slot.first === slot.first));
+    if (gone.length > 0 && step.noReturn !== null) return step.noReturn;
+    return gone.flatMap((slot): Step[] => [plugStep(slot, now), ...indices(slot).flatMap((vcpu) => maskAgain(vcpu, before))]);
+  },
+
+  irrevocable: (step, now, cause) => {
+    const staying = stayingAfter(cause);
+    const stuck = step.slots.filter(({ slot }) => !staying.has(slot.first) && now.slots.some((it) => it.plugged && it.first === slot.first));
+    return stuck.length === 0 ? null : `QEMU has accepted the unplug of vCPU ${stuck.map(({ slot }) => slot.first).join(", ")} and can't take it back: the guest may still do it`;
+  },
+};
+
+/** A thread that comes back gets the mask that the one before it had. */
+function maskAgain(vcpu: number, before: Live): readonly Step[] {
+  const cpus = before.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
+  return cpus === null || before.noThreads !== null ? [] : [{ kind: "pin", vcpu, cpus, before: null, upTo: false }];
+}
+
+/** The vCPUs that a step asks the guest to let go of. */
+export function leavingOf(step: UnplugStep): readonly number[] {
+  return step.slots.flatMap(({ slot }) => [...indices(slot)]);
+}
+
+function left(step: UnplugStep, present: ReadonlySet<number>): readonly number[] {
+  return leavingOf(step).filter((vcpu) => present.has(vcpu));
+}
+
+async function presentVcpus(session: Session): Promise<ReadonlySet<number>> {
+  return new Set((await session.execute("query-cpus-fast")).map((cpu) => cpu["cpu-index"]));
+}
+
+function report(step: UnplugStep, present: ReadonlySet<number>, { onProgress, deadline }: Work): void {
+  onProgress?.({ what: "vCPUs", actual: present.size, wanted: step.to, elapsed: deadline.elapsed(), timeout: deadline.timeout });
+}
+
+function end(step: UnplugStep, stuck: readonly number[], refusals: GuestRefusals, work: Work): StepEnd {
+  if (stuck.length === 0) return { outcome: "done" };
+  const refused = stuck.filter((vcpu) => refusals.has(vcpu));
+  if (refused.length > 0) throw refusals.error(refused);
+  const why = work.live.running ? "the guest has not let go of it yet" : `the guest ${runStateOf(work.live.status).is}, and lets go of it when it runs again`;
+  return { outcome: "pending", reason: `unplug of vCPU ${stuck.join(", ")} is accepted; ${why} (${formatVcpus(step.from - (leavingOf(step).length - stuck.length))} now)` };
+}
+
+/** What QEMU says before the guest has set ACPI up; 5.2 says it always. */
+const NOT_READY = /acpi: device unplug request for not supported device type/;
+
+/** `unasked`: the vCPUs that QEMU was not told to let go of when it says no. */
+function ignoreGone(error: unknown, unasked: readonly number[]): void {
+  if (!(error instanceof CommandError)) throw error;
+  if (error.class !== "DeviceNotFound") throw new StayError(NOT_READY.test(error.message) ? `${error.message}: the guest is still booting, or has no CPU hotplug on this QEMU` : error.message, unasked, { cause: error });
+}

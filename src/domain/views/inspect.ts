@@ -1,0 +1,187 @@
+import { ConfigError } from "../../config/config-error.ts";
+import type { LaunchConfig } from "../../config/launch.ts";
+import { type StatePaths, statePaths } from "../../config/runtime.ts";
+import { usageOf } from "../../host/thread-usage.ts";
+import { messageOf } from "../../errors.ts";
+import type { DomainState } from "../model/change.ts";
+import { factsOf, factsWithout } from "../facts/read.ts";
+import { describe, describeAction, interruptedFrom } from "../change/interrupted.ts";
+import { type Ended, endOf } from "../lifecycle/ended.ts";
+import { type Live, roomForVcpus } from "../facts/live.ts";
+import { memoryNow } from "../facts/live-memory.ts";
+import type { Session } from "../../qmp/session.ts";
+import { findMachine } from "../machine/find.ts";
+import type { Identity } from "../machine/identity.ts";
+import { readStored } from "../machine/lock.ts";
+import { openReader } from "../machine/open.ts";
+import { withDeadline } from "../machine/with-deadline.ts";
+import { deadlineIn } from "../model/deadline.ts";
+import { uptimeOf } from "../../host/uptime.ts";
+import type { Place } from "../machine/place.ts";
+import { whyStopped } from "../machine/wait-notice.ts";
+import type { Facts } from "../resources/resource.ts";
+import type { Stored } from "../../config/store.ts";
+import { remarkOn } from "../model/run-state.ts";
+import { unresolved } from "../change/unresolved.ts";
+import { shellWord } from "../model/format.ts";
+
+/** Options of everything that only looks. `timeout` is for reaching the monitor, in milliseconds. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeout?: number | undefined;
+}
+
+/** What a domain has, on one side. Bytes and counts; null where it is not known. */
+export interface Allocation {
+  readonly memory: number | null;
+  readonly maxMemory: number | null;
+  readonly vcpus: number | null;
+  /** Null also of a running machine that can't plug vCPUs: it does not show what it was started with. */
+  readonly maxVcpus: number | null;
+  /** Of the running machine, where there are some: DIMMs, which `memory` and `maxMemory` have in them, and what virtio-mem gives besides. */
+  readonly dimms?: number;
+  readonly virtioMem?: number;
+}
+
+/** What there is to say of a domain in short. */
+export interface DomainInfo {
+  readonly name: string;
+  /** `damaged`, `unsafe`: nothing can be said of it, since its config can't be read, or is not to be trusted. */
+  readonly state: DomainState | "damaged" | "unsafe";
+  /** QEMU's own word for the state of its machine, as `prelaunch`; absent where no QEMU answers. */
+  readonly status?: string;
+  /** Known by its monitor only, without a config. */
+  readonly transient: boolean;
+  readonly pid?: number;
+  /** Why it is unreachable, or its config can't be read; of a machine that neither runs nor is simply paused, what it does and what leads on. */
+  readonly reason?: string;
+  readonly emulator?: string;
+  /** QEMU's version, as `10.0.13`. */
+  readonly version?: string;
+  readonly config?: Allocation;
+  readonly live?: Allocation;
+  readonly configPath?: string;
+  /** When and why its last QEMU ended, as far as anybody can know. `at` is ISO 8601. */
+  readonly ended?: Ended;
+  /** A change of it was interrupted, and waits to be settled by `recover`: which, and how both halves stand. */
+  readonly interrupted?: string;
+  /** Milliseconds since its process was started. */
+  readonly uptime?: number;
+}
+
+/** One vCPU that the domain has or could have. */
+export interface VcpuInfo {
+  readonly vcpu: number;
+  readonly online: boolean;
+  readonly tid: number | null;
+  /** Its thread's name, as `CPU 1/KVM`. */
+  readonly name: string | null;
+  /** The host CPU that it last ran on. */
+  readonly cpu: number | null;
+  /** Milliseconds of CPU time used. */
+  readonly cpuTime: number | null;
+  /** The live mask, and the config's pin: Linux CPU lists. */
+  readonly affinity: string | null;
+  readonly pin: string | null;
+}
+
+/** Both sides of a domain, read once. A machine that does not answer is a state, not an error. */
+export interface Both {
+  readonly stored: Stored | null;
+  readonly machine: Identity | null;
+  readonly books: StatePaths;
+  readonly facts: Facts;
+}
+
+/** How long reading may take, in milliseconds, where nothing else is said. */
+const READ_TIMEOUT = 10_000;
+
+/** Reads both sides of a domain without locking it. The deadline is for all of it, with what is `also` asked. @throws ConfigError */
+export async function readBoth(place: Place, { signal, timeout }: ReadOptions = {}, also?: (session: Session, live: Live) => Promise<void>): Promise<Both> {
+  const by = deadlineIn(timeout ?? Math.max(READ_TIMEOUT, 2 * place.timeout));
+  const stored = await readStored(place);
+  const { machine, hindrance, key } = await findMachine(place, stored);
+  const books = statePaths(place.folders, key);
+  const stopped = async (why: string | null): Promise<Both> => ({ stored, machine: null, books, facts: { ...(await factsWithout(stored)), ...(why === null ? {} : { why }) } });
+  if (machine === null) return stopped(hindrance);
+  try {
+    await using session = await openReader(machine, { timeout: Math.min(timeout ?? place.timeout, by.left()), signal });
+    const facts = await withDeadline(async () => {
+      const read = await factsOf(place, stored, session, machine);
+      await also?.(session, read.live);
+      return read;
+    }, `${place.name}: the monitor`, { by, signal, least: 0 });
+    return { stored, machine, books, facts };
+  } catch (error) {
+    signal?.throwIfAborted();
+    // It may have ended while we asked: then it is stopped, not unreachable.
+    if (place.address === null && !(await machine.isThere())) return stopped(null);
+    return { stored, machine, books, facts: await factsWithout(stored, (await whyStopped(machine.pid)) ?? messageOf(error).replace(`${place.name}: `, "")) };
+  }
+}
+
+/** A domain in short. A config that can't be read is told as the reason. */
+export async function inspectDomain(place: Place, options: ReadOptions = {}): Promise<DomainInfo> {
+  const { stored, machine, books, facts } = await readBoth(place, options);
+  const { live } = facts;
+  const pid = live?.pid ?? machine?.pid ?? null;
+  const why = facts.why ?? (live === null ? null : remarkOn(live.status, shellWord(place.name)));
+  const interrupted = await interruptionOf(place, books, facts, stored);
+  const ended = machine === null && place.config !== null ? await endOf(books) : null;
+  return {
+    name: place.name,
+    state: facts.state,
+    ...(live === null ? {} : { status: live.status }),
+    transient: stored === null,
+    ...(pid === null ? {} : { pid, uptime: await uptimeOf(pid) }),
+    ...(why === null ? {} : { reason: why }),
+    ...(interrupted === null ? {} : { interrupted }),
+    ...(ended === null ? {} : { ended }),
+    ...(stored === null ? {} : { emulator: stored.config.emulator, config: ofConfig(stored.config), configPath: stored.path }),
+    ...(live === null ? {} : { version: live.version.text, live: ofLive(live) }),
+  };
+}
+
+/** Told without the lock: a record whose writer lives is of a change that is under way. */
+async function interruptionOf(place: Place, books: StatePaths, facts: Facts, stored: Stored | null): Promise<string | null> {
+  const found = await unresolved(place, books, stored, facts).catch(messageOf);
+  if (found === null || typeof found === "string") return found;
+  return "action" in found ? describeAction(found) : describe(await interruptedFrom(place.name, found, facts, stored?.text ?? null));
+}
+
+function ofConfig({ memory, vcpus }: LaunchConfig): Allocation {
+  return { memory: memory.current, maxMemory: memory.max, vcpus: vcpus.current, maxVcpus: vcpus.max };
+}
+
+function ofLive(live: Live): Allocation {
+  const { memory, vcpus } = live;
+  return { memory: memoryNow(memory), maxMemory: memory.size, vcpus: vcpus.length, maxVcpus: roomForVcpus(live), ...(memory.virtioMem === undefined ? {} : { virtioMem: memory.virtioMem }), ...(memory.dimms === undefined ? {} : { dimms: memory.dimms }) };
+}
+
+/** Every vCPU that either side knows of, in order. */
+export async function inspectVcpus(place: Place, options: ReadOptions = {}): Promise<readonly VcpuInfo[]> {
+  const { stored, facts } = await readBoth(place, options);
+  const count = Math.max(stored?.config.vcpus.max ?? 0, facts.live?.maxVcpus ?? 0);
+  return Promise.all(Array.from({ length: count }, (_, vcpu) => inspectVcpu(vcpu, facts)));
+}
+
+async function inspectVcpu(vcpu: number, { live, config }: Facts): Promise<VcpuInfo> {
+  const plugged = live?.vcpus.find((it) => it.index === vcpu);
+  const usage = plugged === undefined || live?.pid === null ? undefined : await usageOf(plugged.tid);
+  return {
+    vcpu,
+    online: plugged !== undefined,
+    tid: plugged?.tid ?? null,
+    name: usage?.name ?? null,
+    cpu: usage?.cpu ?? null,
+    cpuTime: usage?.cpuTime ?? null,
+    affinity: plugged?.affinity ?? null,
+    pin: config?.vcpus.pin[String(vcpu)] ?? null,
+  };
+}
+
+/** A domain that could not even be looked at, for lists: one broken config does not hide the others. */
+export function unreadable(name: string, error: unknown): DomainInfo {
+  const problem = error instanceof ConfigError ? error.problem : undefined;
+  return { name, state: problem === "invalid" ? "damaged" : problem === "unsafe" ? "unsafe" : "unreachable", transient: false, reason: messageOf(error) };
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+/*
+ * A QEMU that replays: takes QEMU's command line, writes the pidfile, opens the monitors, and answers from a transcript.
+ * A launch config names it as its `emulator`, by a script of stand-in.ts, which is what puts it in the background where `-daemonize` asks for that.
+ */
+import { writeFileSync } from "node:fs";
+import { argv, env, exit, stdout } from "node:process";
+import { couldNotStart, daemonReady } from "./daemon.ts";
+import { type EmulatorOptions, EmulatorRefusal, readEmulatorOptions } from "./emulator-options.ts";
+import { listLives } from "./runs.ts";
+
+const [, , ...args] = argv;
+
+async function main(): Promise<number> {
+  const options = readEmulatorOptions(args);
+  const transcripts = listLives(options.replay ?? env["QMPCTL_REPLAY"] ?? "");
+  if (transcripts.length === 0) throw new EmulatorRefusal("nothing to replay: name a transcript in QMPCTL_REPLAY, or with -replay");
+  if (options.version) return printVersion(transcripts[0] ?? "");
+  return play(options, transcripts);
+}
+
+async function printVersion(transcript: string): Promise<number> {
+  const { readTranscript } = await import("../transcript/transcript.ts");
+  const { provenance } = await readTranscript(transcript);
+  stdout.write(`QEMU emulator version ${provenance["qemu"] ?? "unknown"}\n`);
+  return 0;
+}
+
+async function play(options: EmulatorOptions, transcripts: readonly string[]): Promise<number> {
+  const { playLife } = await import("./replayed-life.ts");
+  const life = await playLife(options, transcripts);
+  if (options.log !== undefined) openLog(options.log);
+  daemonReady();
+  const status = Number.parseInt(await life.ended, 10);
+  return Number.isNaN(status) ? 0 : status;
+}
+
+function openLog(path: string): void {
+  try {
+    writeFileSync(path, "");
+  } catch {
+    throw new EmulatorRefusal(`Error opening logfile ${path}: No such file or directory`);
+  }
+}
+
+try {
+  exit(await main());
+} catch (error) {
+  couldNotStart(`qemu-system: ${error instanceof EmulatorRefusal ? error.message : String(error)}`.replace(/^qemu-system: (qemu-system[-\w]*: )/, "$1"));
+  exit(1);
+}

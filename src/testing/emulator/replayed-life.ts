@@ -1,0 +1,188 @@
+import { existsSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import process, { env, kill, pid } from "node:process";
+import { splitOptions } from "../../config/options.ts";
+import { type EmulatorOptions, EmulatorRefusal, markIn } from "./emulator-options.ts";
+import { eventNow } from "../protocol/event.ts";
+import { majorOf } from "../protocol/greeting.ts";
+import { parsePlace } from "../server/listening.ts";
+import { takeLife, writeNote } from "./runs.ts";
+import { type SchemaChoice, schemaFor } from "../protocol/recorded-schema.ts";
+import { splitWords } from "./shell-words.ts";
+import { IDLE, Stage } from "../server/stage.ts";
+import { timelineOf } from "../transcript/timeline.ts";
+import { Vocabulary } from "../protocol/vocabulary.ts";
+import { placeOf, readTranscript, type Transcript } from "../transcript/transcript.ts";
+
+/** What became of a start: the life runs until `ended`; its status is what the process has to end with. */
+export interface ReplayedLife {
+  readonly ended: Promise<string>;
+}
+
+/**
+ * Plays one life of a recorded QEMU in this process: monitors listening and pidfile written when it resolves. Rejects with EmulatorRefusal
+ * where QEMU could not start, be it recorded so or the case here.
+ */
+export async function playLife(options: EmulatorOptions, transcripts: readonly string[]): Promise<ReplayedLife> {
+  const state = env["QMPCTL_REPLAY_STATE"];
+  const life = state === undefined ? 1 : takeLife(state);
+  const path = transcripts[life - 1];
+  if (path === undefined) throw new EmulatorRefusal(`no life left: ${transcripts.length} recorded, this would be number ${life}`);
+  const transcript = await readTranscript(path);
+  const timeline = timelineOf(transcript);
+  const notes = new Notes(state, life, transcript);
+  refuseAsRecorded(transcript, notes);
+  const stage = new Stage({
+    timeline,
+    monitors: options.monitors.map((it) => it.name),
+    weather: {},
+    oob: undefined,
+    idle: IDLE,
+    answers: {},
+    vocabulary: new Vocabulary(await schemaFor(schemaSetting(), transcript.provenance), majorOf(timeline)),
+    replace: ownMark(options, transcript),
+    onDeparture: (departure) => notes.departure(departure),
+    onChange: () => notes.unplayed(stage),
+    onStderr: (text) => writeSync(2, text),
+  });
+  compareMachine(options, transcript, notes);
+  let listening: Promise<void> = Promise.resolve();
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void listening.then(() => endBySignal(stage), () => undefined));
+  // Before its sockets, as QEMU does.
+  if (options.pidfile !== undefined) writePidfile(options.pidfile);
+  listening = listen(stage, options);
+  await listening.catch((error: unknown) => {
+    if (options.pidfile !== undefined) rmSync(options.pidfile, { force: true });
+    throw error;
+  });
+  if (state !== undefined) endWithOwner(state);
+  notes.unplayed(stage);
+  return { ended: stage.exited.then((status) => finish(status, options, notes)) };
+}
+
+/** As `fakeMachine` was told. */
+function schemaSetting(): SchemaChoice {
+  const told = env["QMPCTL_REPLAY_SCHEMA"];
+  return told === "" ? false : told;
+}
+
+/** A machine says whose it is by what its own command line has, as QEMU does. */
+function ownMark({ mark }: EmulatorOptions, { provenance }: Transcript): readonly (readonly [string, string])[] {
+  const recorded = markIn(splitOptions(splitWords(provenance["command"] ?? "").slice(1)));
+  return mark === undefined || recorded === undefined ? [] : [[recorded, mark]];
+}
+
+/** A life that begins with stderr and a status is one that never began. */
+function refuseAsRecorded({ entries }: Transcript, notes: Notes): void {
+  const [first, second] = entries.flatMap((entry) => (entry.kind === "directive" ? [entry.directive] : entry.kind === "comment" ? [] : [undefined]));
+  if (first?.name !== "stderr" || second?.name !== "exit" || !/^[1-9]/.test(second.status)) return;
+  notes.ended();
+  throw new EmulatorRefusal(first.text);
+}
+
+async function listen(stage: Stage, options: EmulatorOptions): Promise<void> {
+  for (const [index, { address, words }] of options.monitors.entries()) {
+    try {
+      await stage.monitors[index]?.listen(parsePlace(address));
+    } catch (error) {
+      const code = (error as { readonly code?: string }).code;
+      // Node reports a missing folder as EACCES.
+      const missing = address.startsWith("unix:") && !existsSync(dirname(address.slice(5)));
+      const why = missing ? "No such file or directory" : code === "EADDRINUSE" ? "Address already in use" : code === "EACCES" ? "Permission denied" : String(error);
+      throw new EmulatorRefusal(`${words}: Failed to bind socket to ${address.replace(/^unix:/, "")}: ${why}`);
+    }
+  }
+}
+
+/** QEMU locks its pidfile; two machines with the same one can't be. */
+function writePidfile(path: string): void {
+  const other = Number(readIfThere(path).trim());
+  if (Number.isInteger(other) && other > 1 && readIfThere(`/proc/${other}/cmdline`).split("\0").includes(path)) {
+    throw new EmulatorRefusal(`cannot create PID file: Cannot lock pid file: Resource temporarily unavailable`);
+  }
+  try {
+    writeFileSync(path, `${pid}\n`, { mode: 0o644 });
+  } catch (error) {
+    const why = (error as { readonly code?: string }).code === "ENOENT" ? "No such file or directory" : String(error);
+    throw new EmulatorRefusal(`cannot create PID file: Could not create '${path}': ${why}`);
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Another size of machine than the recorded one can't be replayed truly. */
+function compareMachine(options: EmulatorOptions, transcript: Transcript, notes: Notes): void {
+  const command = transcript.provenance["command"];
+  if (command === undefined) return;
+  const recorded = splitOptions(splitWords(command).slice(1));
+  const line = transcript.entries.find((it) => it.kind === "comment" && it.text.startsWith("# command: "))?.line ?? 1;
+  for (const [name, value] of Object.entries(options.machine)) {
+    const was = recorded.findLast((it) => `-${it.name}` === name)?.value;
+    if (was === undefined || was === value) continue;
+    notes.departure({ message: `not as recorded (${placeOf(transcript, line)}): started with ${name} ${value}, recorded with ${name} ${was}`, line, command: "start" });
+  }
+}
+
+/** A test that was killed leaves nobody behind: its machines end when it is gone, or when its folder is. */
+function endWithOwner(state: string): void {
+  const owner = env["QMPCTL_REPLAY_OWNER"];
+  const look = (): void => {
+    if (!existsSync(state) || (owner !== undefined && !existsSync(`/proc/${owner}`))) kill(pid, "SIGKILL");
+  };
+  setInterval(look, 1000).unref();
+}
+
+/** QEMU ends itself on a signal: it says so first, then closes. */
+async function endBySignal(stage: Stage): Promise<void> {
+  const rest = stage.playhead.rest();
+  const told = rest.some((it) => it.kind === "event" && it.text.includes('"SHUTDOWN"'));
+  if (!told) stage.broadcast(eventNow("SHUTDOWN", { guest: false, reason: "host-signal" }));
+  stage.happen(rest);
+  await stage.exit("0");
+}
+
+/** A crash leaves its files behind, an orderly end doesn't. */
+function finish(status: string, options: EmulatorOptions, notes: Notes): string {
+  notes.ended();
+  if (/^(crashed|SIG)/.test(status)) kill(pid, "SIGKILL");
+  if (options.pidfile !== undefined) rmSync(options.pidfile, { force: true });
+  return status;
+}
+
+/** What the test that started us wants to know. */
+class Notes {
+  readonly #state: string | undefined;
+  readonly #life: number;
+  readonly #transcript: Transcript;
+
+  constructor(state: string | undefined, life: number, transcript: Transcript) {
+    this.#state = state;
+    this.#life = life;
+    this.#transcript = transcript;
+    this.#write({ note: "start" });
+  }
+
+  departure(departure: { readonly message: string; readonly line: number; readonly command: string }): void {
+    this.#write({ note: "departure", ...departure });
+  }
+
+  unplayed(stage: Stage): void {
+    const next = stage.playhead.unplayed;
+    const message = next === undefined ? "" : `transcript not finished (${placeOf(this.#transcript, next.line)}): ${next.command} was never asked`;
+    this.#write({ note: "unplayed", message, line: next?.line ?? 0, command: next?.command ?? "" });
+  }
+
+  ended(): void {
+    this.#write({ note: "end" });
+  }
+
+  #write(note: { readonly note: "start" | "end" } | { readonly note: "departure" | "unplayed"; readonly message: string; readonly line: number; readonly command: string }): void {
+    if (this.#state !== undefined) writeNote(this.#state, { life: this.#life, pid, ...note });
+  }
+}

@@ -1,8 +1,0 @@
-import { fromPlain, type Json } from "./json-value.ts";
-
-/** An event as QEMU writes it, with the time stamp (now) first. */
-export function eventNow(event: string, data: Readonly<Record<string, unknown>> | undefined): Json {
-  const now = Date.now();
-  const stamp = { seconds: Math.floor(now / 1000), microseconds: (now % 1000) * 1000 };
-  return fromPlain({ timestamp: stamp, event, data });
-}

@@ -1,0 +1,30 @@
+import { QmpctlError } from "../../errors.ts";
+
+/** Where a client left the recording. */
+export interface Departure {
+  /** What happened, with the transcript's file and line. */
+  readonly message: string;
+  /** The line of the transcript that was to come, or is nearest. */
+  readonly line: number;
+  readonly command: string;
+}
+
+/** A conversation was not as recorded. `departures` has each place; the message has them all. */
+export class DepartureError extends QmpctlError {
+  readonly departures: readonly Departure[];
+
+  constructor(departures: readonly Departure[]) {
+    super("protocol", departures.map((it) => it.message).join("\n"));
+    this.departures = departures;
+  }
+}
+
+/** An error that a handler of `answers` throws to have the command fail, with QEMU's class and words. */
+export class QmpFailure extends Error {
+  readonly class: string;
+
+  constructor(errorClass: string, desc: string) {
+    super(desc);
+    this.class = errorClass;
+  }
+}

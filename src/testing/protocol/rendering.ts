@@ -1,0 +1,59 @@
+import { formatJson, isNumber, isObject, type Json, type JsonObject } from "../json/json-value.ts";
+import { parseJson } from "../json/json-input.ts";
+
+const FIRST_ID = /^\{"id": (?:-?\d+|"(?:[^"\\]|\\.)*"), (?="error")/;
+const LAST_ID = /, "id": (?:-?\d+|"(?:[^"\\]|\\.)*")\}$/;
+
+/** A recorded reply with the id that this client gave, in the place where QEMU puts it. Without re-reading it, as replies can be huge. */
+export function withId(recorded: string, id: Json | undefined): string {
+  const text = /^\{"(return|id|error)": /.test(recorded) ? recorded : tidy(recorded);
+  const bare = text.replace(FIRST_ID, "{").replace(LAST_ID, "}");
+  if (id === undefined) return bare;
+  return bare.startsWith('{"error"') ? `{"id": ${formatJson(id)}, ${bare.slice(1)}` : `${bare.slice(0, -1)}, "id": ${formatJson(id)}}`;
+}
+
+/** A reply that no QEMU wrote, in QEMU's spacing and order of members. */
+function tidy(text: string): string {
+  const value = parseJson(text);
+  if (!isObject(value)) return text;
+  const order = value.has("error") ? ["id", "error"] : ["return", "id"];
+  return formatJson(new Map(order.flatMap((key) => (value.has(key) ? [[key, value.get(key) ?? null] as const] : []))));
+}
+
+/** Commands whose answers name threads of the host. Elsewhere `thread-id` is a place in the guest's topology. */
+const NAMING_THREADS: readonly string[] = ["query-cpus-fast", "query-cpus", "query-iothreads"];
+
+/** The thread ids in a reply, with what the thread is called: `CPU 1` for a vCPU, `IO iothread0` for an iothread. */
+export function threadsIn(command: string, reply: string): ReadonlyMap<number, string> {
+  if (!NAMING_THREADS.includes(command)) return new Map();
+  const named = itemsOf(parseJson(reply)).flatMap((item) => {
+    const tid = item.get("thread-id");
+    return isNumber(tid) ? [[Number(tid.digits), nameOf(item.get("cpu-index"), item.get("id"))] as const] : [];
+  });
+  return new Map(named);
+}
+
+function itemsOf(reply: Json): readonly JsonObject[] {
+  const items = isObject(reply) ? reply.get("return") : undefined;
+  return Array.isArray(items) ? items.filter(isObject) : [];
+}
+
+function nameOf(index: Json | undefined, id: Json | undefined): string {
+  if (isNumber(index)) return `CPU ${index.digits}`;
+  return typeof id === "string" ? `IO ${id}` : "worker";
+}
+
+/** A reply with its thread ids exchanged. */
+export function withThreads(reply: string, threads: ReadonlyMap<number, number>): string {
+  const value = parseJson(reply);
+  if (!isObject(value)) return reply;
+  const items = itemsOf(value).map((item) => new Map([...item].map(([key, member]) => [key, key === "thread-id" && isNumber(member) ? { digits: String(threads.get(Number(member.digits)) ?? member.digits) } : member])));
+  return formatJson(new Map([...value].map(([key, member]) => [key, key === "return" ? items : member])));
+}
+
+/** A reply with the time of the guest's last word as long ago as it was then. `at`: the recorded present, in seconds since 1970. */
+export function withPresent(reply: string, at: number | undefined): string {
+  if (at === undefined || !reply.includes('"last-update"')) return reply;
+  const shift = Math.floor(Date.now() / 1000) - at;
+  return reply.replace(/("last-update": )([1-9]\d*)/g, (_all, key: string, time: string) => `${key}${Number(time) + shift}`);
+}

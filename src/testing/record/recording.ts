@@ -1,0 +1,116 @@
+import { formatDirective, type Directive } from "../transcript/directive.ts";
+import { JsonInput } from "../json/json-input.ts";
+import { canonical, formatJson, isObject, type Json } from "../json/json-value.ts";
+import { parseTranscript, type Transcript } from "../transcript/transcript.ts";
+
+/** One listening post on a connection: bytes of each side as they pass. */
+export interface Tap {
+  client(bytes: Uint8Array): void;
+  server(bytes: Uint8Array): void;
+  /** The client has left. */
+  close(): void;
+}
+
+/** What is written down of one QEMU life: all its connections, in the order in which things passed. */
+export class Recording {
+  readonly #lines: string[];
+  readonly #replace: readonly (readonly [string, string])[];
+  readonly #keepIds: boolean;
+  /** Unanswered: connection and id to number. */
+  readonly #ids = new Map<string, number>();
+  #asked = 0;
+  #connections = 0;
+  #open = 0;
+  #speaking = 0;
+  #shutdown = false;
+
+  /** `provenance` becomes the head; `replace` what is private in messages (folders) by what may be read; ids are numbered unless kept. */
+  constructor(provenance: Readonly<Record<string, string>>, replace: readonly (readonly [string, string])[], keepIds: boolean) {
+    this.#lines = Object.entries(provenance).map(([key, value]) => `# ${key}: ${value.replaceAll("\n", " ")}`);
+    this.#replace = replace;
+    this.#keepIds = keepIds;
+  }
+
+  /** A client came. */
+  connect(monitor: string): Tap {
+    const connection = ++this.#connections;
+    this.#open += 1;
+    this.#direct({ name: "connect", connection, monitor, at: Math.floor(Date.now() / 1000) });
+    this.#speaking = connection;
+    const [said, answered] = [new JsonInput(), new JsonInput()];
+    return {
+      client: (bytes) => this.#pass("->", said, bytes, connection),
+      server: (bytes) => this.#pass("<-", answered, bytes, connection),
+      close: () => {
+        this.#open -= 1;
+        this.#direct({ name: "close", connection });
+      },
+    };
+  }
+
+  /** QEMU wrote this on stderr. */
+  stderr(text: string): void {
+    this.#direct({ name: "stderr", text: this.#scrub(text) });
+  }
+
+  /** QEMU ended. With nobody there and no word of it, somebody ended it from outside. */
+  exit(status: string): void {
+    this.#direct({ name: "exit", status: this.#open === 0 && !this.#shutdown ? "outside" : status });
+  }
+
+  /** The recording ended, QEMU didn't. */
+  end(): void {
+    this.#direct({ name: "end" });
+  }
+
+  /** What was written, checked by being read again. */
+  transcript(name: string): Transcript {
+    return parseTranscript(this.text, name);
+  }
+
+  get text(): string {
+    return `${this.#lines.join("\n")}\n`;
+  }
+
+  #pass(arrow: "->" | "<-", input: JsonInput, bytes: Uint8Array, connection: number): void {
+    input.feed(bytes);
+    for (let found = input.next(); found !== undefined; found = input.next()) {
+      if (this.#speaking !== connection) this.#direct({ name: "on", connection });
+      this.#speaking = connection;
+      if ("error" in found) this.#lines.push(`# unreadable from ${arrow === "->" ? "the client" : "QEMU"}: ${found.error}`);
+      else this.#message(arrow, found.value, connection);
+    }
+  }
+
+  #message(arrow: "->" | "<-", value: Json, connection: number): void {
+    if (isObject(value) && value.get("event") === "SHUTDOWN") this.#shutdown = true;
+    this.#lines.push(`${arrow} ${this.#scrub(formatJson(this.#keepIds ? value : this.#numbered(value, connection)))}`);
+  }
+
+  /** Ids are random, so that no earlier client can have used them; in a file they would only make every recording differ. */
+  #numbered(value: Json, connection: number): Json {
+    const id = isObject(value) ? value.get("id") : undefined;
+    if (!isObject(value) || id === undefined) return value;
+    const own = `${connection} ${canonical(id)}`;
+    const asked = value.has("execute") || value.has("exec-oob");
+    const number = asked ? ++this.#asked : this.#answered(own, canonical(id));
+    if (asked) this.#ids.set(own, this.#asked);
+    return number === undefined ? value : new Map([...value].map(([key, member]) => [key, key === "id" ? { digits: String(number) } : member]));
+  }
+
+  /** The number of what this answers; if its client has not asked it, one who had left did. */
+  #answered(own: string, id: string): number | undefined {
+    const key = this.#ids.has(own) ? own : [...this.#ids.keys()].findLast((it) => it.endsWith(` ${id}`));
+    const number = this.#ids.get(key ?? own);
+    this.#ids.delete(key ?? own);
+    return number;
+  }
+
+  #direct(directive: Directive): void {
+    this.#lines.push(`#! ${formatDirective(directive)}`);
+  }
+
+  #scrub(text: string): string {
+    return this.#replace.reduce((so_far, [from, to]) => so_far.replaceAll(from, to), text);
+  }
+}

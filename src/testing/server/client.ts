@@ -1,0 +1,126 @@
+import type { Socket } from "node:net";
+import type { Prologue } from "../transcript/timeline-entry.ts";
+import type { Directive } from "../transcript/directive.ts";
+import { type Input, JsonInput } from "../json/json-input.ts";
+import { Outlet, type OutletWeather } from "./socket-writer.ts";
+import { asksOutOfBand } from "../protocol/request.ts";
+
+/** How the server's side of one connection behaves. */
+export interface ClientWeather extends OutletWeather {
+  /** Bytes a millisecond that the server reads; undefined reads at once. */
+  readRate?: number | undefined;
+  /** Nothing is read at all. */
+  deaf?: boolean | undefined;
+}
+
+/** What a connection is set in. */
+export interface Setting {
+  readonly prologue: Prologue | undefined;
+  readonly weather: ClientWeather;
+  /** The major version of the QEMU that is played. */
+  readonly major: number;
+}
+
+/** How many requests wait while one is executed, before reading stops: with out-of-band enabled, and without. */
+const QUEUE_OOB = 8;
+
+/** One connection, from the server's side: reads requests as far as the queue allows, and remembers what was negotiated. */
+export class Client {
+  readonly socket: Socket;
+  readonly outlet: Outlet;
+  readonly prologue: Prologue | undefined;
+  readonly queue: Input[] = [];
+  /** Resolved when the client has left, or closed its sending half. */
+  readonly gone: Promise<void>;
+  negotiated = false;
+  oob = false;
+  left = false;
+  /** One of its requests is being executed. */
+  executing = false;
+  /** An out-of-band request is being executed. */
+  overtaking = false;
+  readonly #input: JsonInput;
+  readonly #weather: ClientWeather;
+  #deaf = false;
+  readonly #wake: (input: Input, client: Client) => void;
+
+  /** `wake` is called with each message that came: out-of-band ones are not in the queue, all others are. */
+  constructor(socket: Socket, setting: Setting, wake: (input: Input, client: Client) => void) {
+    const { prologue, weather, major } = setting;
+    this.#input = new JsonInput(major);
+    this.socket = socket;
+    this.prologue = prologue;
+    this.outlet = new Outlet(socket, weather);
+    this.#weather = weather;
+    this.#wake = wake;
+    this.gone = new Promise((resolve) => {
+      const leave = (): void => {
+        this.left = true;
+        resolve();
+      };
+      socket.once("end", leave).once("close", leave);
+    });
+    socket.on("error", () => {});
+  }
+
+  /** Begins to read. */
+  read(): void {
+    this.socket.on("data", (bytes) => this.#receive(bytes));
+    this.socket.resume();
+  }
+
+  /** What a transcript's directive does to this connection. */
+  suffer(directive: Directive): void {
+    switch (directive.name) {
+      case "split":
+      case "bytewise":
+      case "whole":
+        this.outlet.weather.chunk = "count" in directive ? directive.count : directive.name === "bytewise" ? 1 : undefined;
+        return;
+      case "pretty":
+      case "compact":
+        this.outlet.weather.pretty = directive.name === "pretty";
+        return;
+      case "reset":
+        return this.outlet.reset();
+      case "hang":
+        return this.outlet.mute();
+      case "garbage":
+        return this.outlet.raw(directive.text);
+      case "deaf":
+        this.#deaf = true;
+        this.socket.pause();
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Reads on where it had to stop: a request was taken from the queue, or answered. */
+  proceed(): void {
+    if (this.#deaf) return;
+    while (!this.#suspended) {
+      const input = this.#input.next();
+      if (input === undefined) break;
+      if (!("value" in input && this.oob && asksOutOfBand(input.value))) this.queue.push(input);
+      this.#wake(input, this);
+    }
+    if (this.#suspended && this.#input.unread > 65536) this.socket.pause();
+    else if (this.#weather.readRate === undefined) this.socket.resume();
+  }
+
+  /** Without out-of-band one request at a time is read; with it, eight may wait, and then nothing is read, not even out-of-band. */
+  get #suspended(): boolean {
+    return this.overtaking || (this.oob ? this.queue.length >= QUEUE_OOB : this.queue.length > 0 || this.executing);
+  }
+
+  #receive(bytes: Uint8Array): void {
+    this.#input.feed(bytes);
+    const rate = this.#weather.readRate;
+    if (rate !== undefined) {
+      this.socket.pause();
+      setTimeout(() => this.socket.resume(), bytes.length / rate).unref();
+    }
+    this.proceed();
+  }
+}

@@ -1,0 +1,85 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { rm } from "node:fs/promises";
+import type { Modifier } from "../transcript/timeline-entry.ts";
+import type { Client } from "./client.ts";
+import { listenAt, type Place } from "./listening.ts";
+
+/** One monitor: a listening socket that serves one client at a time. Others connect, and wait unseen until that one leaves. */
+export class FakeMonitor {
+  readonly name: string;
+  readonly #server: Server;
+  readonly #parked: Socket[] = [];
+  readonly #admit: (socket: Socket, nth: number, monitor: FakeMonitor) => Client;
+  #waiters: ((client: Client) => void)[] = [];
+  #served = 0;
+  #client: Client | undefined;
+  #address = "";
+
+  constructor(name: string, admit: (socket: Socket, nth: number, monitor: FakeMonitor) => Client) {
+    this.name = name;
+    this.#admit = admit;
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#arrive(socket));
+  }
+
+  /** The client that is served now. */
+  get client(): Client | undefined {
+    return this.#client;
+  }
+
+  /** Where it listens, once it does. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** One message, given as QEMU's text, to whoever is served now. */
+  say(text: string, modifiers: readonly Modifier[] = []): void {
+    this.#client?.outlet.message(text, modifiers);
+  }
+
+  /** The next client to be served after the present one has left. */
+  nextClient(): Promise<Client> {
+    return new Promise((resolve) => void this.#waiters.push(resolve));
+  }
+
+  /** Listens; a socket file that was left behind is replaced, as QEMU does. Port 0 takes a free one. Rejects with the system's error. */
+  async listen(place: Place): Promise<void> {
+    if (place.kind === "unix") await rm(place.path, { force: true });
+    this.#address = await listenAt(this.#server, place);
+  }
+
+  /** Stops listening and ends all connections, after what is written has gone out; `abrupt`: at once. */
+  async close(abrupt = false): Promise<void> {
+    const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
+    for (const socket of this.#parked.splice(0)) socket.destroy();
+    const client = this.#client;
+    if (client !== undefined && abrupt) client.socket.destroy();
+    else if (client !== undefined) {
+      client.outlet.end();
+      client.socket.once("finish", () => client.socket.destroy());
+    }
+    await closed;
+  }
+
+  #arrive(socket: Socket): void {
+    if (this.#client === undefined) return this.#serve(socket);
+    this.#parked.push(socket);
+    // What a parked client has sent stays in its socket, and is read when its turn comes.
+    socket.on("error", () => {}).once("close", () => this.#forget(socket));
+  }
+
+  #forget(socket: Socket): void {
+    const place = this.#parked.indexOf(socket);
+    if (place >= 0) this.#parked.splice(place, 1);
+  }
+
+  #serve(socket: Socket): void {
+    const client = this.#admit(socket, this.#served++, this);
+    this.#client = client;
+    socket.once("close", () => {
+      this.#client = undefined;
+      const next = this.#parked.shift();
+      if (next !== undefined) this.#serve(next);
+    });
+    for (const waiter of this.#waiters.splice(0)) waiter(client);
+  }
+}

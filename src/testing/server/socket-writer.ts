@@ -1,0 +1,114 @@
+import type { Socket } from "node:net";
+import type { Modifier } from "../transcript/timeline-entry.ts";
+import { formatJson, type Json, spread } from "../json/json-value.ts";
+
+/** How a monitor writes. */
+export interface OutletWeather {
+  /** Bytes a write; undefined writes whole messages. */
+  chunk?: number | undefined;
+  /** CR and LF in two writes. */
+  splitLineEnd?: boolean | undefined;
+  /** Messages over many lines, as `pretty=on` writes them. */
+  pretty?: boolean | undefined;
+  /** Milliseconds before each message. */
+  delay?: number | undefined;
+  /** Bytes a millisecond that are written; undefined writes at once. */
+  writeRate?: number | undefined;
+}
+
+/** The writing half of one connection: everything in order, in whatever pieces the weather asks for. */
+export class Outlet {
+  readonly #socket: Socket;
+  readonly weather: OutletWeather;
+  /** The greeting that was said here, empty before. */
+  greeted = "";
+  #muted = false;
+  #pending: Promise<void> | undefined;
+
+  constructor(socket: Socket, weather: OutletWeather) {
+    this.#socket = socket;
+    this.weather = { ...weather };
+  }
+
+  /** One message, given as QEMU's one-line text. */
+  message(text: string, modifiers: readonly Modifier[] = []): void {
+    const whole = this.weather.pretty === true ? spread(text).replaceAll("\n", "\r\n") : text;
+    this.#enqueue(Buffer.from(`${whole}\r\n`, "latin1"), modifiers);
+  }
+
+  /** The greeting; `delay`: milliseconds before it. */
+  greet(text: string, modifiers: readonly Modifier[], delay: number | undefined): void {
+    this.greeted = text;
+    this.message(text, delay === undefined ? modifiers : [{ name: "delay", count: delay }, ...modifiers]);
+  }
+
+  /** One message, given as a value. */
+  value(value: Json): void {
+    this.message(formatJson(value));
+  }
+
+  /** Bytes that need not be a message; each character is one byte. */
+  raw(bytes: string): void {
+    this.#enqueue(Buffer.from(bytes, "latin1"), []);
+  }
+
+  /** From now on nothing is said, and nothing is closed. */
+  mute(): void {
+    this.#muted = true;
+  }
+
+  /** Ends the connection when all is written. */
+  end(): void {
+    this.#then(() => void this.#socket.end());
+  }
+
+  /** Breaks the connection at once (TCP: with RST; a Unix socket only knows an end). */
+  reset(): void {
+    this.#muted = true;
+    if (this.#socket.remoteAddress === undefined) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  #enqueue(bytes: Buffer, modifiers: readonly Modifier[]): void {
+    if (this.#muted) return;
+    const delay = modifiers.find((it) => it.name === "delay")?.count ?? this.weather.delay;
+    const cut = modifiers.find((it) => it.name === "truncate")?.count;
+    const pieces = piecesOf(cut === undefined ? bytes : bytes.subarray(0, cut), this.weather);
+    if (delay === undefined && pieces.length === 1 && this.#pending === undefined) this.#write(pieces[0] ?? bytes);
+    else this.#then(() => this.#trickle(pieces, delay));
+    if (cut === undefined) return;
+    this.end();
+    this.mute();
+  }
+
+  async #trickle(pieces: readonly Buffer[], delay: number | undefined): Promise<void> {
+    if (delay !== undefined) await new Promise((resolve) => setTimeout(resolve, delay));
+    for (const piece of pieces) {
+      if (this.#socket.destroyed) return;
+      this.#write(piece);
+      const { writeRate } = this.weather;
+      await new Promise((resolve) => (writeRate === undefined ? setImmediate(resolve) : setTimeout(resolve, piece.length / writeRate)));
+    }
+  }
+
+  #write(bytes: Buffer): void {
+    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  #then(action: () => void | Promise<void>): void {
+    const turn: Promise<void> = (this.#pending ?? Promise.resolve()).then(action).finally(() => {
+      if (this.#pending === turn) this.#pending = undefined;
+    });
+    this.#pending = turn;
+  }
+}
+
+function piecesOf(bytes: Buffer, weather: OutletWeather): readonly Buffer[] {
+  const chunk = weather.chunk ?? weather.writeRate;
+  if (chunk !== undefined) {
+    const size = Math.max(1, Math.floor(chunk));
+    return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
+  }
+  if (weather.splitLineEnd === true && bytes.at(-2) === 13) return [bytes.subarray(0, -1), bytes.subarray(-1)];
+  return [bytes];
+}

@@ -1,0 +1,186 @@
+import { type Beat, type Exchange, type Happening, isConstant, isQuery, type Scene } from "./timeline-entry.ts";
+import { placeOf } from "./transcript.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** What one command makes happen, in this order. A departure has only words. */
+export type Play =
+  | { readonly before: readonly Happening[]; readonly exchange: Exchange; readonly after: readonly Happening[] }
+  | { readonly departure: string; readonly line: number };
+
+/**
+ * Where a replay stands in its timeline. Pure: it says what is to be sent, and sends nothing.
+ *
+ * Changing commands move it from scene to scene, in recorded order only. Inside a scene the n-th ask gets the n-th answer and the last one
+ * stays; a happening outdates the answers that were recorded before it. So a replay depends neither on how often a client polls, nor on time.
+ */
+export class Playhead {
+  readonly #timeline: Timeline;
+  #scene = 0;
+  /** Beats of the scene below this index have happened or are outdated. */
+  #now = 0;
+  #given = new Set<Beat>();
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline;
+  }
+
+  /** A client's command; `args` in canonical form, `plain` as JSON.parse gives them. */
+  ask(command: string, args: string, plain: unknown): Play {
+    return isQuery(command, plain) ? this.#query(command, args) : this.#change(command, args);
+  }
+
+  /** A client came where none was: what was recorded after the earlier ones had left may be told from now on. */
+  visit(): readonly Happening[] {
+    const next = this.#scenes[this.#scene + 1];
+    if (next === undefined || next.change !== undefined) return [];
+    const rest = this.#happenings(this.#beats.length);
+    this.#enter(this.#scene + 1);
+    return [...rest, ...this.#following()];
+  }
+
+  /** Time passes with nobody asking: the next happening of this scene, with all that directly follows it. */
+  idle(): readonly Happening[] {
+    const next = this.#beats.findIndex((beat, index) => index >= this.#now && beat.kind !== "exchange");
+    const beat = this.#beats[next];
+    if (beat === undefined || beat.kind === "exchange" || isForced(beat)) return [];
+    const found = this.#happenings(next + 1);
+    return [...found, ...this.#following()];
+  }
+
+  /** All that is left to happen in this scene; for a QEMU that is ended from outside. */
+  rest(): readonly Happening[] {
+    return this.#happenings(this.#beats.length);
+  }
+
+  /** What happens before anybody asked anything. */
+  opening(): readonly Happening[] {
+    return this.#following();
+  }
+
+  /** The first changing command that was recorded and not asked, if any. */
+  get unplayed(): Exchange | undefined {
+    return this.#upcoming()?.change;
+  }
+
+  get #scenes(): readonly Scene[] {
+    return this.#timeline.scenes;
+  }
+
+  get #beats(): readonly Beat[] {
+    return this.#scenes[this.#scene]?.beats ?? [];
+  }
+
+  #enter(scene: number): void {
+    this.#scene = scene;
+    this.#now = 0;
+    this.#given = new Set();
+  }
+
+  #change(command: string, args: string): Play {
+    const upcoming = this.#upcoming();
+    if (upcoming === undefined) return this.#depart(command, args, undefined);
+    const { change, index } = upcoming;
+    if (change.command !== command || change.arguments !== args) return this.#depart(command, args, change);
+    const before = [...this.#happenings(this.#beats.length), ...this.#scenes.slice(this.#scene + 1, index).flatMap((it) => it.beats.filter(isHappening))];
+    this.#enter(index);
+    return { before: [...before, ...change.during], exchange: change, after: this.#following() };
+  }
+
+  #upcoming(): { readonly change: Exchange; readonly index: number } | undefined {
+    for (let index = this.#scene + 1; index < this.#scenes.length; index += 1) {
+      const change = this.#scenes[index]?.change;
+      if (change !== undefined) return { change, index };
+    }
+    return undefined;
+  }
+
+  #query(command: string, args: string): Play {
+    const same = (beat: Beat): beat is Exchange => beat.kind === "exchange" && beat.command === command && beat.arguments === args;
+    const fresh = this.#beats.findIndex((beat, index) => index >= this.#now && same(beat) && !this.#given.has(beat));
+    if (fresh >= 0) return this.#give(fresh);
+    const stays = this.#beats.findLast(same) ?? this.#earlier(same) ?? this.#later(same);
+    if (stays !== undefined) return { before: [], exchange: stays, after: this.#following() };
+    return this.#depart(command, args, undefined);
+  }
+
+  /** Successive equal answers count as one: how often a recorded client polled is no fact about QEMU. */
+  #give(index: number): Play {
+    const exchange = this.#beats[index] as Exchange;
+    const before = this.#happenings(index);
+    for (const beat of this.#beats.slice(index)) {
+      if (beat.kind !== "exchange") break;
+      if (beat.command !== exchange.command || beat.arguments !== exchange.arguments) continue;
+      if (substance(beat) !== substance(exchange)) break;
+      this.#given.add(beat);
+    }
+    return { before: [...before, ...exchange.during], exchange, after: this.#following() };
+  }
+
+  #earlier(same: (beat: Beat) => beat is Exchange): Exchange | undefined {
+    for (let index = this.#scene - 1; index >= 0; index -= 1) {
+      const found = this.#scenes[index]?.beats.findLast(same);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #later(same: (beat: Beat) => beat is Exchange): Exchange | undefined {
+    for (let index = this.#scene + 1; index < this.#scenes.length; index += 1) {
+      const scene = this.#scenes[index];
+      const found = scene?.beats.find(same);
+      const reachable = this.#scenes.slice(this.#scene + 1, index + 1).every((it) => it.change === undefined);
+      if (found !== undefined && (reachable || isConstant(found.command))) return found;
+    }
+    return undefined;
+  }
+
+  /** The happenings up to an index that have not happened, which then have. */
+  #happenings(end: number): readonly Happening[] {
+    const found = this.#beats.slice(this.#now, end).filter(isHappening);
+    if (found.length > 0) this.#now = this.#beats.findLastIndex((beat, index) => index < end && isHappening(beat)) + 1;
+    return found;
+  }
+
+  /** What directly follows the answers given so far: it comes by itself, before anybody asks again. */
+  #following(): readonly Happening[] {
+    let end = this.#now;
+    for (let index = this.#now; index < this.#beats.length; index += 1) {
+      const beat = this.#beats[index];
+      if (beat === undefined || (beat.kind === "exchange" ? !this.#given.has(beat) : isForced(beat))) break;
+      end = index + 1;
+    }
+    return this.#happenings(end);
+  }
+
+  #depart(command: string, args: string, expected: Exchange | undefined): Play {
+    const asked = args === "{}" ? command : `${command} ${args}`;
+    if (expected !== undefined) {
+      const wanted = expected.arguments === "{}" ? expected.command : `${expected.command} ${expected.arguments}`;
+      return this.#departure(expected.line, `${asked} was asked where ${wanted} comes next`);
+    }
+    const later = this.#scenes.flatMap((it) => it.beats).find((it) => it.kind === "exchange" && it.command === command && it.arguments === args);
+    if (later !== undefined) return this.#departure(later.line, `${asked} was asked too early: it is recorded after ${this.#upcoming()?.change.command ?? "the end"}`);
+    const other = this.#scenes.flatMap((it) => [...(it.change === undefined ? [] : [it.change]), ...it.beats]).find((it) => it.kind === "exchange" && it.command === command);
+    const why = other === undefined ? "never recorded" : "recorded only elsewhere or with other arguments";
+    return this.#departure(other?.line ?? this.#timeline.transcript.entries.at(-1)?.line ?? 1, `${asked} was asked and is ${why}`);
+  }
+
+  #departure(line: number, why: string): Play {
+    return { departure: `not as recorded (${placeOf(this.#timeline.transcript, line)}): ${why}`, line };
+  }
+}
+
+function isHappening(beat: Beat): beat is Happening {
+  return beat.kind !== "exchange";
+}
+
+/** What only happens when somebody from outside does it: a signal to QEMU. Time alone does not bring it. */
+function isForced(beat: Happening): boolean {
+  if (beat.kind === "event") return beat.text.includes('"host-signal"');
+  return beat.directive.name === "exit" && /^(outside|SIGKILL)\b/.test(beat.directive.status);
+}
+
+/** An answer without its id. */
+function substance(exchange: Exchange): string | undefined {
+  return exchange.reply?.replace(/, "id": \d+\}$|^\{"id": \d+, /, "");
+}

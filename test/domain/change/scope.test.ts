@@ -1,0 +1,84 @@
+import { describe, expect, test } from "vitest";
+import type { DomainState, Scope } from "../../../src/domain/model/change.ts";
+import { legsOf, missingSides } from "../../../src/domain/change/scope.ts";
+
+/** What becomes of a half: touched, left alone, or refused. */
+type Half = "yes" | "-" | "refused";
+
+/** The halves (static, dynamic) of each scope, for a domain with a config and for a transient one. Source: SCOPES, the table. */
+const TABLE: readonly (readonly [Scope, DomainState, { readonly defined: readonly [Half, Half]; readonly transient: readonly [Half, Half] }])[] = [
+  ["current", "running", { defined: ["-", "yes"], transient: ["-", "yes"] }],
+  ["current", "paused", { defined: ["-", "yes"], transient: ["-", "yes"] }],
+  ["current", "stopped", { defined: ["yes", "-"], transient: ["refused", "-"] }],
+  ["current", "unreachable", { defined: ["-", "refused"], transient: ["-", "refused"] }],
+  ["static", "running", { defined: ["yes", "-"], transient: ["refused", "-"] }],
+  ["static", "paused", { defined: ["yes", "-"], transient: ["refused", "-"] }],
+  ["static", "stopped", { defined: ["yes", "-"], transient: ["refused", "-"] }],
+  ["static", "unreachable", { defined: ["yes", "-"], transient: ["refused", "-"] }],
+  ["dynamic", "running", { defined: ["-", "yes"], transient: ["-", "yes"] }],
+  ["dynamic", "paused", { defined: ["-", "yes"], transient: ["-", "yes"] }],
+  ["dynamic", "stopped", { defined: ["-", "refused"], transient: ["-", "refused"] }],
+  ["dynamic", "unreachable", { defined: ["-", "refused"], transient: ["-", "refused"] }],
+  ["both", "running", { defined: ["yes", "yes"], transient: ["refused", "yes"] }],
+  ["both", "paused", { defined: ["yes", "yes"], transient: ["refused", "yes"] }],
+  ["both", "stopped", { defined: ["yes", "refused"], transient: ["refused", "refused"] }],
+  ["both", "unreachable", { defined: ["yes", "refused"], transient: ["refused", "refused"] }],
+];
+
+function halves(scope: Scope, state: DomainState, transient: boolean): readonly [Half, Half] {
+  const legs = legsOf(scope, { name: "web1", state, transient });
+  const half = (leg: "static" | "dynamic"): Half => (!legs[leg] ? "-" : legs.refusals.some((it) => it.leg === leg) ? "refused" : "yes");
+  return [half("static"), half("dynamic")];
+}
+
+describe("the table of scopes", () => {
+  test.each(TABLE)("%s on a %s domain", (scope, state, expected) => {
+    expect({ defined: halves(scope, state, false), transient: halves(scope, state, true) }).toEqual(expected);
+  });
+
+  test("is whole: each scope with each state, once", () => {
+    expect(new Set(TABLE.map(([scope, state]) => `${scope} ${state}`)).size).toBe(16);
+  });
+
+  test("leaves no half to chance: a change touches a half or is refused", () => {
+    for (const [scope, state] of TABLE) {
+      for (const transient of [false, true]) expect(halves(scope, state, transient)).not.toEqual(["-", "-"]);
+    }
+  });
+});
+
+describe("a refusal says what would work", () => {
+  const insteadOf = (scope: Scope, state: DomainState, transient = false): readonly (string | undefined)[] =>
+    legsOf(scope, { name: "web1", state, transient, why: "another client may hold it" }).refusals.map(({ instead }) => instead);
+
+  test("start, or the config, where it does not run", () => {
+    expect(insteadOf("dynamic", "stopped")).toEqual(["qmpctl start web1, or --static"]);
+    expect(insteadOf("both", "stopped")).toEqual(["--static alone changes what the next start uses"]);
+  });
+
+  test("the config, where the monitor is busy", () => {
+    expect(insteadOf("current", "unreachable")).toEqual(["--static alone changes what the next start uses"]);
+    expect(insteadOf("dynamic", "unreachable")).toEqual(["try again when its monitor answers"]);
+  });
+
+  test("no config, where there is none", () => {
+    expect(insteadOf("static", "running", true)).toEqual(["--dynamic, or `qmpctl define` it first"]);
+    expect(insteadOf("current", "unreachable", true)).toEqual(["try again when its monitor answers"]);
+  });
+
+  test("and why a monitor does not answer", () => {
+    const { refusals } = legsOf("current", { name: "web1", state: "unreachable", transient: false, why: "another client may hold it" });
+    expect(refusals[0]?.reason).toBe("the machine is unreachable, which is not stopped: another client may hold it");
+  });
+});
+
+describe("making one side equal the other", () => {
+  const missing = (state: DomainState, transient: boolean): readonly string[] => missingSides({ name: "web1", state, transient }).map(({ leg }) => leg);
+
+  test("takes both", () => {
+    expect([missing("running", false), missing("paused", false)]).toEqual([[], []]);
+    expect(missing("running", true)).toEqual(["static"]);
+    expect(missing("stopped", false)).toEqual(["dynamic"]);
+    expect(missing("unreachable", true)).toEqual(["static", "dynamic"]);
+  });
+});
