@@ -29,7 +29,7 @@ const MEASURED: readonly (readonly [string, readonly string[]])[] = [
   ['"\\u\xf8\x88\x80\x80" \n', ["! \\u\ufffd is not a valid Unicode character"]],
   ['"\\q" \n', ["! invalid escape sequence in string"]],
   ['"a\x01b" \n', ["! stray '\"a\x01'"]],
-  ["01 \n", ["! stray '.'"]],
+  ["01 \n", ["! stray '01'"]],
   ["1. \n", ["! stray '1. '"]],
   ["1.e \n", ["! stray '1.e'"]],
   ["1e \n", ["! stray '1e '"]],
