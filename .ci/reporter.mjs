@@ -24,7 +24,8 @@ export default class Counter {
         }
       }
       // What failed around the tests of a group, as its beforeAll.
-      for (const suite of module.children.allSuites()) for (const error of suite.errors()) fail(`${module.relativeModuleId}: ${suite.fullName}`, error);
+      for (const suite of module.children.allSuites())
+        for (const error of suite.errors()) fail(`${module.relativeModuleId}: ${suite.fullName}`, error);
     }
     for (const error of unhandled) fail("outside of any test", error);
     writeFileSync(env.QMPCTL_CI_REPORT, JSON.stringify(report));

@@ -2,7 +2,6 @@
 /** Measures what the project promises of its speed, each figure against something bare in the same run. */
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { installed, qemus, type Qemu } from "./lab/machine.ts";
 import { conversationRows } from "./bench/conversation.ts";
 import { crowdRows } from "./bench/crowd.ts";
 import { engineRows } from "./bench/engine.ts";
@@ -11,6 +10,7 @@ import type { Row } from "./bench/measure.ts";
 import { peerRows } from "./bench/peers.ts";
 import { pythonRows } from "./bench/python-peer.ts";
 import { startUpRows } from "./bench/start-up.ts";
+import { installed, type Qemu, qemus } from "./lab/machine.ts";
 
 const GROUPS: ReadonlyMap<string, (qemu: Qemu) => Promise<readonly Row[]>> = new Map([
   ["start-up", startUpRows],
@@ -33,15 +33,23 @@ Prints a table of measured figures; every ratio is taken within this run. Groups
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { qemu: { type: "string" }, peer: { type: "string" }, python: { type: "string" }, check: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    options: {
+      qemu: { type: "string" },
+      peer: { type: "string" },
+      python: { type: "string" },
+      check: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
   });
-  if (values.help) return console.log(HELP), 0;
+  if (values.help) return (console.log(HELP), 0);
   const unknown = positionals.filter((name) => !GROUPS.has(name));
-  if (unknown.length > 0) return console.error(`no such group: ${unknown.join(" ")}\n${HELP}`), 2;
+  if (unknown.length > 0) return (console.error(`no such group: ${unknown.join(" ")}\n${HELP}`), 2);
   const qemu = values.qemu === undefined ? await installed() : (await qemus()).find(({ suite }) => suite === values.qemu);
-  if (qemu === undefined) return console.error(`no QEMU of ${values.qemu} here: npm run testbed`), 2;
+  if (qemu === undefined) return (console.error(`no QEMU of ${values.qemu} here: npm run testbed`), 2);
 
-  console.log(`${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, QEMU ${qemu.version}\n`);
+  console.log(
+    `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, QEMU ${qemu.version}\n`,
+  );
   const rows: Row[] = [];
   for (const [name, measure] of GROUPS) if (positionals.length === 0 || positionals.includes(name)) rows.push(...(await measure(qemu)));
   if (values.peer !== undefined) rows.push(...(await peerRows(qemu, values.peer)));
@@ -52,9 +60,18 @@ async function main(): Promise<number> {
 
 function printTable(rows: readonly Row[]): void {
   const head = ["work", "ours", "against", "ratio", "goal", ""];
-  const lines = [head, ...rows.map((row) => [row.work, row.ours, row.against, row.ratio, row.goal, row.goal && (row.reached ? "reached" : "MISSED")])];
+  const lines = [
+    head,
+    ...rows.map((row) => [row.work, row.ours, row.against, row.ratio, row.goal, row.goal && (row.reached ? "reached" : "MISSED")]),
+  ];
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  for (const line of lines) console.log(line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+  for (const line of lines)
+    console.log(
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
 }
 
 try {

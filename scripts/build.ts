@@ -22,7 +22,11 @@ const { build } = ofTsx("esbuild") as Bundler;
 // Built beside the old one and put in its place when whole: whoever runs dist/ meanwhile sees one or the other.
 const fresh = mkdtempSync("dist.");
 process.on("exit", () => rmSync(fresh, { recursive: true, force: true }));
-execFileSync(process.execPath, [here.resolve("typescript/package.json").replace("package.json", "bin/tsc"), "--emitDeclarationOnly", "--outDir", fresh], { stdio: "inherit" });
+execFileSync(
+  process.execPath,
+  [here.resolve("typescript/package.json").replace("package.json", "bin/tsc"), "--emitDeclarationOnly", "--outDir", fresh],
+  { stdio: "inherit" },
+);
 const common = {
   bundle: true,
   platform: "node",
@@ -38,7 +42,12 @@ const common = {
 await Promise.all([
   build({
     ...common,
-    entryPoints: ["src/index.ts", "src/testing/index.ts", "src/testing/emulator/fake-emulator.ts", "src/testing/emulator/recording-emulator.ts"],
+    entryPoints: [
+      "src/index.ts",
+      "src/testing/index.ts",
+      "src/testing/emulator/fake-emulator.ts",
+      "src/testing/emulator/recording-emulator.ts",
+    ],
     outdir: fresh,
     outbase: "src",
     chunkNames: "parts/[name]-[hash]",

@@ -10,8 +10,8 @@ import { join } from "node:path";
 import process, { argv, env, exit, stderr, stdout } from "node:process";
 import { parseArgs, promisify } from "node:util";
 import { fakeMachine } from "../src/testing/index.ts";
-import { killDaemon } from "./lab/machine.ts";
 import { Page } from "./demo/page.ts";
+import { killDaemon } from "./lab/machine.ts";
 import { openRealStage } from "./scenarios/real.ts";
 import { listRecordings, RECORDINGS } from "./scenarios/replay.ts";
 import { openStage, type Stage } from "./scenarios/stage.ts";
@@ -43,7 +43,12 @@ type Stages = (name: string, story: Story) => Promise<Stage & AsyncDisposable>;
 async function main(signal: AbortSignal): Promise<number> {
   const { values } = parseArgs({
     args: argv.slice(2),
-    options: { recorded: { type: "string", default: "10.0.13_x86_64" }, qemu: { type: "boolean" }, emulator: { type: "string" }, help: { type: "boolean", short: "h" } },
+    options: {
+      recorded: { type: "string", default: "10.0.13_x86_64" },
+      qemu: { type: "boolean" },
+      emulator: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
   });
   if (values.help === true) {
     stdout.write(HELP);
@@ -54,7 +59,11 @@ async function main(signal: AbortSignal): Promise<number> {
   const stages = emulator === undefined ? recorded(version) : real(emulator, version);
   const page = new Page(stdout, env);
   page.heading("qmpctl: a change now, at the next start, or both");
-  page.say(emulator === undefined ? `QEMU ${version.replace("_", ", ")}, as recorded: real conversations, replayed on a real socket.` : `QEMU ${version} with a Linux guest; \`✓\` means that the guest says so too.`);
+  page.say(
+    emulator === undefined
+      ? `QEMU ${version.replace("_", ", ")}, as recorded: real conversations, replayed on a real socket.`
+      : `QEMU ${version} with a Linux guest; \`✓\` means that the guest says so too.`,
+  );
   // What was recorded went well, whatever that QEMU may do at other times.
   return tellAll(page, storiesFor(emulator === undefined ? 10 : Number.parseInt(version, 10)), stages, signal);
 }
@@ -72,7 +81,14 @@ async function tellAll(page: Page, stories: ReturnType<typeof storiesFor>, stage
     page.wrong(error instanceof Error ? error.message : String(error));
     return 1;
   }
-  page.say("", "               now    after a restart", "  A  dynamic   yes    no", "  B  static    no     yes", "  C  both      yes    yes", "     both, and the live half fails: as it was, now and then");
+  page.say(
+    "",
+    "               now    after a restart",
+    "  A  dynamic   yes    no",
+    "  B  static    no     yes",
+    "  C  both      yes    yes",
+    "     both, and the live half fails: as it was, now and then",
+  );
   page.say("", `All as told: ${page.commands} commands in ${((performance.now() - start) / 1000).toFixed(1)} s.`);
   return 0;
 }
@@ -91,7 +107,15 @@ function recorded(qemu: string): Stages {
 function real(emulator: string, version: string): Stages {
   return async (_name, { setting }) => {
     const folder = await mkdtemp(join(tmpdir(), "qmp-"));
-    const machine = { emulator, folder, env: { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run"), QMPCTL_STATE_DIR: join(folder, "machines") } };
+    const machine = {
+      emulator,
+      folder,
+      env: {
+        QMPCTL_CONFIG_DIR: join(folder, "config"),
+        QMPCTL_RUNTIME_DIR: join(folder, "run"),
+        QMPCTL_STATE_DIR: join(folder, "machines"),
+      },
+    };
     const tidy = async (): Promise<void> => {
       await killDaemon(join(machine.env.QMPCTL_RUNTIME_DIR, setting.name ?? "web1", "pid"));
       await rm(folder, { recursive: true, force: true });

@@ -1,16 +1,16 @@
 #!/usr/bin/env -S npx tsx
 /** Injects faults into changes, one at each step, on a fake and on real QEMUs, and checks what is promised of them. */
 import { parseArgs } from "node:util";
-import { qemus, type Qemu } from "./lab/machine.ts";
 import { openFake } from "./faults/fake-rig.ts";
 import { randomKills } from "./faults/kills.ts";
 import { lifecycleKills, lifecycleSteps } from "./faults/lifecycle.ts";
 import { type Course, onFake, onReal } from "./faults/matrix.ts";
-import { openReal } from "./faults/real-rig.ts";
-import type { Outcome } from "./faults/run.ts";
 import { runOnFakes } from "./faults/model-fakes.ts";
 import { OLD_CHOICES, REAL_CHOICES, runSequences } from "./faults/model-run.ts";
+import { openReal } from "./faults/real-rig.ts";
+import type { Outcome } from "./faults/run.ts";
 import { printTable } from "./faults/table.ts";
+import { type Qemu, qemus } from "./lab/machine.ts";
 
 const HELP = `usage: npm run faults -- [options]
 
@@ -39,27 +39,58 @@ interface Options {
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
-      fake: { type: "boolean", default: false }, qemu: { type: "string" }, only: { type: "string", default: "" }, step: { type: "string", default: "" },
-      all: { type: "boolean", default: false }, kills: { type: "string" }, lifecycle: { type: "string" }, sequences: { type: "string" }, seed: { type: "string" }, help: { type: "boolean", short: "h" },
+      fake: { type: "boolean", default: false },
+      qemu: { type: "string" },
+      only: { type: "string", default: "" },
+      step: { type: "string", default: "" },
+      all: { type: "boolean", default: false },
+      kills: { type: "string" },
+      lifecycle: { type: "string" },
+      sequences: { type: "string" },
+      seed: { type: "string" },
+      help: { type: "boolean", short: "h" },
     },
   });
-  if (values.help) return console.log(HELP), 0;
+  if (values.help) return (console.log(HELP), 0);
   const found = values.fake ? [] : await qemus();
   const real = found.filter(({ suite }) => values.qemu === undefined || values.qemu === "all" || suite === values.qemu);
-  if (values.qemu !== undefined && real.length === 0) return console.error(`faults: no QEMU of ${values.qemu} here: npm run testbed`), 2;
+  if (values.qemu !== undefined && real.length === 0) return (console.error(`faults: no QEMU of ${values.qemu} here: npm run testbed`), 2);
   const fake = values.fake || values.qemu === undefined;
-  if (values.kills !== undefined) return killAtRandom(Number(values.kills), Number(values.seed ?? Date.now() % 2 ** 31), values.fake ? undefined : real.at(-1));
-  if (values.lifecycle !== undefined) return killLifecycles(Number(values.lifecycle), Number(values.seed ?? Date.now() % 2 ** 31), values.qemu === undefined ? real.slice(-1) : real);
-  if (values.sequences !== undefined) return sequences(Number(values.sequences), Number(values.seed ?? Date.now() % 2 ** 31), values.fake || values.qemu === undefined ? undefined : real.at(-1));
+  if (values.kills !== undefined)
+    return killAtRandom(Number(values.kills), Number(values.seed ?? Date.now() % 2 ** 31), values.fake ? undefined : real.at(-1));
+  if (values.lifecycle !== undefined)
+    return killLifecycles(
+      Number(values.lifecycle),
+      Number(values.seed ?? Date.now() % 2 ** 31),
+      values.qemu === undefined ? real.slice(-1) : real,
+    );
+  if (values.sequences !== undefined)
+    return sequences(
+      Number(values.sequences),
+      Number(values.seed ?? Date.now() % 2 ** 31),
+      values.fake || values.qemu === undefined ? undefined : real.at(-1),
+    );
   // The bounded run takes the oldest whose unplugs can be undone and the newest.
   const chosen = values.qemu === undefined && !values.all ? real.slice(-1) : real;
-  return matrix({ real: chosen, fake, all: values.all, wanted: (fault, step) => fault.includes(values.only) && (values.step === "" || step === values.step) });
+  return matrix({
+    real: chosen,
+    fake,
+    all: values.all,
+    wanted: (fault, step) => fault.includes(values.only) && (values.step === "" || step === values.step),
+  });
 }
 
 async function sequences(count: number, seed: number, qemu: Qemu | undefined): Promise<number> {
   if (qemu === undefined) return (await runOnFakes(count, seed)) ? 0 : 1;
   const replugs = qemu.major >= 10;
-  return (await runSequences(count, seed, () => openReal(qemu), { reopen: replugs ? 6 : 20, length: 6, choices: replugs ? REAL_CHOICES : OLD_CHOICES, lanes: 1 })) ? 0 : 1;
+  return (await runSequences(count, seed, () => openReal(qemu), {
+    reopen: replugs ? 6 : 20,
+    length: 6,
+    choices: replugs ? REAL_CHOICES : OLD_CHOICES,
+    lanes: 1,
+  }))
+    ? 0
+    : 1;
 }
 
 async function killAtRandom(count: number, seed: number, qemu: Qemu | undefined): Promise<number> {
@@ -72,7 +103,9 @@ async function killLifecycles(count: number, seed: number, real: readonly Qemu[]
   for (const qemu of real) {
     const outcomes = await lifecycleKills(count, seed, qemu);
     const by = (result: Outcome["result"]): number => outcomes.filter((outcome) => outcome.result === result).length;
-    console.log(`QEMU ${qemu.version}: ${count} lifecycles (seed ${seed}): ${by("held")} struck and held, ${by("not reached")} done before, ${by("broken")} not held`);
+    console.log(
+      `QEMU ${qemu.version}: ${count} lifecycles (seed ${seed}): ${by("held")} struck and held, ${by("not reached")} done before, ${by("broken")} not held`,
+    );
     broken += by("broken");
   }
   return broken === 0 ? 0 : 1;
@@ -94,7 +127,9 @@ async function matrix({ real, fake, all, wanted }: Options): Promise<number> {
   const broken = outcomes.filter(({ result }) => result === "broken").length;
   const lost = outcomes.reduce((sum, outcome) => sum + (outcome.lost ?? 0), 0);
   if (lost > 0) console.log(`\n${lost} machines were lost by a fault of QEMU's own, and the fault tried on another one`);
-  console.log(`\n${outcomes.length} faults tried, ${held} held, ${broken} not held, ${outcomes.length - held - broken} at steps that the change does not have there; ${Math.round((performance.now() - start) / 1000)} s`);
+  console.log(
+    `\n${outcomes.length} faults tried, ${held} held, ${broken} not held, ${outcomes.length - held - broken} at steps that the change does not have there; ${Math.round((performance.now() - start) / 1000)} s`,
+  );
   return broken === 0 && held > 0 ? 0 : 1;
 }
 

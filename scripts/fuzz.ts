@@ -17,10 +17,15 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: { seconds: { type: "string" }, seed: { type: "string" }, cases: { type: "string" }, help: { type: "boolean", short: "h" } },
   });
-  if (values.help) return console.log(HELP), 0;
-  const [seconds, seed, cases] = [number(values.seconds, 30), number(values.seed, Math.floor(Math.random() * 2 ** 30)), number(values.cases, 0)];
+  if (values.help) return (console.log(HELP), 0);
+  const [seconds, seed, cases] = [
+    number(values.seconds, 30),
+    number(values.seed, Math.floor(Math.random() * 2 ** 30)),
+    number(values.cases, 0),
+  ];
   const wrong = positionals.find((name) => !TARGETS.some((it) => it.name === name));
-  if (wrong !== undefined || [seconds, seed, cases].includes(Number.NaN)) return console.error(`${wrong === undefined ? "not a whole number" : `no such target: ${wrong}`}\n${HELP}`), 2;
+  if (wrong !== undefined || [seconds, seed, cases].includes(Number.NaN))
+    return (console.error(`${wrong === undefined ? "not a whole number" : `no such target: ${wrong}`}\n${HELP}`), 2);
   const targets = TARGETS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   let failed = 0;
   for (const target of targets) {

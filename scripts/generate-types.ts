@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { connect } from "../src/qmp/session.ts";
 import { spawnQemu } from "../src/qmp/spawn.ts";
-import { generateFiles, type Files } from "../src/schema/typegen/files.ts";
+import { type Files, generateFiles } from "../src/schema/typegen/files.ts";
 import { typesOf } from "../src/schema/typegen/own.ts";
 import { readRecordings, releaseOf } from "./schema/recording.ts";
 
@@ -44,7 +44,13 @@ async function write(files: Files, folder: string): Promise<void> {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const options = { check: { type: "boolean" }, into: { type: "string" }, from: { type: "string" }, out: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
+  const options = {
+    check: { type: "boolean" },
+    into: { type: "string" },
+    from: { type: "string" },
+    out: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  } as const;
   const { values } = parseArgs({ args: [...args], options });
   if (values.help) {
     console.log(HELP);

@@ -1,9 +1,10 @@
 #!/usr/bin/env -S npx tsx
 /**
- * Runs the session that the README shows, on real QEMU with the testbed's Linux guest, and writes into the README what really came. `npm run record -- readme` records it then,
+ * Runs the session that the README shows, on real QEMU with the testbed's Linux guest, and writes into the README what really came. `npm
+ * run record -- readme` records it then,
  * and the tests replay that: a README that tells of another program is red.
  */
-import { mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { argv, exit, stderr, stdout } from "node:process";
@@ -21,7 +22,11 @@ Exit code: 0 as shown, 1 not, 2 usage.
 async function run(emulator: string, session: readonly Shown[]): Promise<readonly Shown[]> {
   const folder = await mkdtemp(join(tmpdir(), "qmp-"));
   const at = (name: string): string => join(folder, name);
-  const machine = { emulator, folder, env: { QMPCTL_CONFIG_DIR: at("config"), QMPCTL_RUNTIME_DIR: at("run"), QMPCTL_STATE_DIR: at("machines") } };
+  const machine = {
+    emulator,
+    folder,
+    env: { QMPCTL_CONFIG_DIR: at("config"), QMPCTL_RUNTIME_DIR: at("run"), QMPCTL_STATE_DIR: at("machines") },
+  };
   try {
     await mkdir(machine.env.QMPCTL_CONFIG_DIR, { mode: 0o700 });
     await mkdir(at("emulator"));
@@ -36,7 +41,10 @@ async function run(emulator: string, session: readonly Shown[]): Promise<readonl
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ args: argv.slice(2), options: { write: { type: "boolean" }, emulator: { type: "string" }, help: { type: "boolean", short: "h" } } });
+  const { values } = parseArgs({
+    args: argv.slice(2),
+    options: { write: { type: "boolean" }, emulator: { type: "string" }, help: { type: "boolean", short: "h" } },
+  });
   if (values.help === true) {
     stdout.write(HELP);
     return 0;
@@ -62,7 +70,10 @@ async function main(): Promise<number> {
 
 async function newest(): Promise<string> {
   const path = join(testbedFolder(), "qemu", "bin", "qemu-system-x86_64-trixie");
-  return readFile(path).then(() => path, async () => (await installed()).binary);
+  return readFile(path).then(
+    () => path,
+    async () => (await installed()).binary,
+  );
 }
 
 try {

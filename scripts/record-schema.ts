@@ -32,7 +32,9 @@ async function recordedEmulators(testbed: string, mirror: string | undefined): P
 
 /** Records one emulator; returns the file's name. */
 async function record(emulator: string, folder: string): Promise<string> {
-  await using qemu = await spawnQemu(emulator, ["-machine", "none", "-display", "none", "-nodefaults", "-no-user-config", "-S"], { timeout: 20_000 });
+  await using qemu = await spawnQemu(emulator, ["-machine", "none", "-display", "none", "-nodefaults", "-no-user-config", "-S"], {
+    timeout: 20_000,
+  });
   const { version } = qemu.session.greeting;
   const { major, minor, micro } = version.qemu;
   const { arch } = await qemu.session.execute("query-target");
@@ -47,7 +49,12 @@ async function record(emulator: string, folder: string): Promise<string> {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const options = { dir: { type: "string" }, out: { type: "string" }, mirror: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
+  const options = {
+    dir: { type: "string" },
+    out: { type: "string" },
+    mirror: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  } as const;
   const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options });
   if (values.help) return console.log(HELP);
   const testbed = resolve(values.dir ?? process.env["QMPCTL_TESTBED"] ?? new URL("../.testbed", import.meta.url).pathname);

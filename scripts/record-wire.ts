@@ -77,7 +77,10 @@ const scenes: Readonly<Record<string, Scene>> = {
     const [one, watcher] = [await talk(), await talk("watch")];
     await one.negotiate();
     await watcher.negotiate(true);
-    one.send({ execute: "blockdev-add", arguments: { driver: "blkdebug", "node-name": "slow0", config: fifo, image: { driver: "null-co" } } });
+    one.send({
+      execute: "blockdev-add",
+      arguments: { driver: "blkdebug", "node-name": "slow0", config: fifo, image: { driver: "null-co" } },
+    });
     // Opened when QEMU has opened it: from here on the command is being executed.
     const other = await open(fifo, "w");
     await watcher.ask("query-yank", undefined, true);
@@ -210,7 +213,9 @@ async function record(binary: string): Promise<void> {
 
 const [, , ...binaries] = argv;
 if (binaries.some((it) => it === "--help" || it === "-h")) {
-  stdout.write("usage: npx tsx scripts/record-wire.ts [QEMU-BINARY…]\n\nRecords what QEMU's monitors do on the wire, with no guest, to fixtures/qmp/VERSION_x86_64/wire-*.qmp.\n");
+  stdout.write(
+    "usage: npx tsx scripts/record-wire.ts [QEMU-BINARY…]\n\nRecords what QEMU's monitors do on the wire, with no guest, to fixtures/qmp/VERSION_x86_64/wire-*.qmp.\n",
+  );
 } else {
   for (const binary of binaries.length === 0 ? ["qemu-system-x86_64"] : binaries) await record(binary);
 }

@@ -39,7 +39,12 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     args: argv.slice(2),
     allowPositionals: true,
-    options: { qemu: { type: "string", multiple: true }, into: { type: "string" }, list: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    options: {
+      qemu: { type: "string", multiple: true },
+      into: { type: "string" },
+      list: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
   });
   const unknown = positionals.filter((name) => scenarios[name] === undefined);
   if (values.help === true) stdout.write(HELP);
@@ -114,7 +119,10 @@ async function tidy(folder: string, name: string): Promise<void> {
     // A short host name is a word of QEMU's too, as `vm`.
     const host = hostname().length > 3 ? hostname().replaceAll(".", "\\.") : "^$";
     const found = new RegExp(`/(tmp|home|root|work|var|run|usr)/\\S*|(?<![\\w-])${host}(?![\\w-])`).exec(text);
-    if (found !== null) throw new Error(`${file} tells of this machine: ${found[0]}, in ${JSON.stringify(text.slice(Math.max(0, found.index - 60), found.index + 60))}`);
+    if (found !== null)
+      throw new Error(
+        `${file} tells of this machine: ${found[0]}, in ${JSON.stringify(text.slice(Math.max(0, found.index - 60), found.index + 60))}`,
+      );
     await writeFile(path, text);
   }
 }
@@ -126,7 +134,8 @@ async function versionOf(binary: string): Promise<string> {
   return version;
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void Promise.resolve(underway?.close()).finally(() => exit(130)));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => void Promise.resolve(underway?.close()).finally(() => exit(130)));
 try {
   exit(await main());
 } catch (error) {

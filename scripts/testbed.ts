@@ -95,7 +95,9 @@ async function toolOnPath(tool: string, from: string): Promise<string> {
 async function main(options: Options): Promise<boolean> {
   if (options.install) await installTools();
   await mkdir(options.folder, { recursive: true });
-  for (const [tool, from] of OTHERS) if (!(await isOnPath(tool))) console.log(`${tool}: not here; what needs it is skipped (apt-get install --no-install-recommends ${from}, or use --install)`);
+  for (const [tool, from] of OTHERS)
+    if (!(await isOnPath(tool)))
+      console.log(`${tool}: not here; what needs it is skipped (apt-get install --no-install-recommends ${from}, or use --install)`);
   const tools = await Promise.all([...TOOLS].map(([tool, from]) => piece(tool, () => toolOnPath(tool, from))));
   await access(KEYRING).catch(() => {
     throw new Error(`${KEYRING} is missing: install debian-archive-keyring, or use --install`);

@@ -17,5 +17,7 @@ export function randomHex(length: number): string {
 
 /** A random UUID, of version 4. */
 export function randomUuid(): string {
-  return [randomHex(8), randomHex(4), `4${randomHex(3)}`, `${"89ab"[Math.floor(Math.random() * 4)]}${randomHex(3)}`, randomHex(12)].join("-");
+  return [randomHex(8), randomHex(4), `4${randomHex(3)}`, `${"89ab"[Math.floor(Math.random() * 4)]}${randomHex(3)}`, randomHex(12)].join(
+    "-",
+  );
 }

@@ -1,6 +1,18 @@
 import "./node-supported.ts";
 export { QmpctlError, UsageError, HostError, UnsafeError, isErrorCode, type ErrorCode } from "./errors.ts";
-export { connect, open, type CallOptions, type CloseReason, type ConnectOptions, type EventFilter, type EventOptions, type LateReply, type OpenOptions, type Session, type SlowNotice } from "./qmp/session.ts";
+export {
+  connect,
+  open,
+  type CallOptions,
+  type CloseReason,
+  type ConnectOptions,
+  type EventFilter,
+  type EventOptions,
+  type LateReply,
+  type OpenOptions,
+  type Session,
+  type SlowNotice,
+} from "./qmp/session.ts";
 export type { EventStream } from "./qmp/event-stream.ts";
 export { watch, type Gap, type Sight, type Watcher, type WatchOptions } from "./qmp/watch.ts";
 export { powerDown, quit, unplug, type Unplugged } from "./qmp/endings.ts";

@@ -19,7 +19,11 @@ function nameBefore(code: string, at: number): string {
 
 /** Functions and methods that give promises, by their names; members that are promises, with a dot before theirs. */
 function promiseNames(code: string): readonly string[] {
-  const functions = [...code.matchAll(/\basync\s+(?:function\s*)?\*?\s*([#\w$]+)\s*[(<]|\b([\w$]+)\s*(?::|=)\s*async\b|([#\w$]+)\??\s*:\s*\([^()]*\)\s*=>\s*Promise</g)].map((found) => found[1] ?? found[2] ?? found[3] ?? "");
+  const functions = [
+    ...code.matchAll(
+      /\basync\s+(?:function\s*)?\*?\s*([#\w$]+)\s*[(<]|\b([\w$]+)\s*(?::|=)\s*async\b|([#\w$]+)\??\s*:\s*\([^()]*\)\s*=>\s*Promise</g,
+    ),
+  ].map((found) => found[1] ?? found[2] ?? found[3] ?? "");
   const typed = [...code.matchAll(/\)\s*(?::|=>)\s*Promise</g)].map(({ index }) => nameBefore(code, opening(code, index)));
   const members = [...code.matchAll(/([#\w$]+)\??\s*:\s*Promise</g)].map(([, name = ""]) => `.${name}`);
   return [...[...functions, ...typed].filter((name) => name !== "" && !KEYWORDS.has(name)), ...members];
@@ -27,7 +31,9 @@ function promiseNames(code: string): readonly string[] {
 
 /** Functions and members that are known for plain ones. */
 function plainNames(code: string): readonly string[] {
-  const functions = [...code.matchAll(/(?<!async\s)\bfunction\s+(\w+)|(\w+)\s*:\s*\([^()]*\)\s*=>\s*(?!Promise)/g)].map((found) => found[1] ?? found[2] ?? "");
+  const functions = [...code.matchAll(/(?<!async\s)\bfunction\s+(\w+)|(\w+)\s*:\s*\([^()]*\)\s*=>\s*(?!Promise)/g)].map(
+    (found) => found[1] ?? found[2] ?? "",
+  );
   return [...functions, ...[...code.matchAll(/([#\w$]+)\??\s*:\s*(?!Promise\b)[\w"]/g)].map(([, name = ""]) => `.${name}`)];
 }
 
@@ -53,10 +59,12 @@ function valuesOf(expression: string): readonly string[] {
 
 function isPromise(value: string, names: ReadonlySet<string>): boolean {
   if (/^(?:(?:await|yield\*?|async|void|typeof)(?!\w)|!|[\w$]+\s*=>|\([^()]*\)\s*=>)/.test(value)) return false;
-  if (value.startsWith("(") && closing(value, 0) === value.length - 1) return valuesOf(value.slice(1, -1)).some((part) => isPromise(part, names));
+  if (value.startsWith("(") && closing(value, 0) === value.length - 1)
+    return valuesOf(value.slice(1, -1)).some((part) => isPromise(part, names));
   if (/^(new\s+Promise\b|Promise\.\w+|import)\s*[(<]/.test(value)) return true;
   // A name by itself is one of a promise only where this file says so; see `own` below.
-  if (!value.endsWith(")")) return /^[\w$.#?]+$/.test(value) && names.has(value.includes(".") ? `.${nameBefore(value, value.length)}` : `own ${value}`);
+  if (!value.endsWith(")"))
+    return /^[\w$.#?]+$/.test(value) && names.has(value.includes(".") ? `.${nameBefore(value, value.length)}` : `own ${value}`);
   const name = nameBefore(value, opening(value, value.length - 1));
   return names.has(name) || /\.(then|finally)\s*\($/.test(value.slice(0, opening(value, value.length - 1) + 1));
 }
@@ -100,7 +108,12 @@ function unawaited(text: string, known: ReadonlySet<string>): readonly string[] 
       const around = blocks.slice(blocks.findLastIndex(({ kind }) => kind === "function"));
       const expression = returned(code, index + token.length);
       if (!around.some(({ guards }) => guards) || !valuesOf(expression).some((value) => isPromise(value, names))) continue;
-      found.push(`${code.slice(0, index).split("\n").length}: return${text.slice(index + token.length, index + token.length + expression.length).replace(/\s+/g, " ").slice(0, 80)}`);
+      found.push(
+        `${code.slice(0, index).split("\n").length}: return${text
+          .slice(index + token.length, index + token.length + expression.length)
+          .replace(/\s+/g, " ")
+          .slice(0, 80)}`,
+      );
     }
   }
   return found;
@@ -131,7 +144,8 @@ test.each(sources)("%s awaits what it returns where something ends with the bloc
 });
 
 describe("the check of what is awaited catches", () => {
-  const work = "async function work(): Promise<void> {}\nfunction plan(a: string): Promise<{ readonly b: string }> { return work(); }\nfunction plain(): number { return 1; }\n";
+  const work =
+    "async function work(): Promise<void> {}\nfunction plan(a: string): Promise<{ readonly b: string }> { return work(); }\nfunction plain(): number { return 1; }\n";
   const faults = (body: string): readonly string[] => unawaited(`${work}${body}`, new Set(promiseNames(codeOf(work))));
 
   test.each([
@@ -158,7 +172,10 @@ describe("the check of what is awaited catches", () => {
     ["what is awaited", "async function f() { await using a = await open(); return await work(); }"],
     ["what is no promise", "async function f() { using a = open(); return plain(); }"],
     ["what is disposed of in another block", "async function f() { { using a = open(); } return work(); }"],
-    ["what is disposed of in another function", "async function f() { using a = open(); g(() => { return work(); }); const h = async (): Promise<void> => { return work(); }; }"],
+    [
+      "what is disposed of in another function",
+      "async function f() { using a = open(); g(() => { return work(); }); const h = async (): Promise<void> => { return work(); }; }",
+    ],
     ["what is returned before", "async function f() { if (a) return work(); using a = open(); }"],
     ["a catch that nothing follows", "async function f() { try { await work(); } catch (error) { return work(); } }"],
     ["a function that is returned", "async function f() { using a = open(); return () => work(); }"],

@@ -3,7 +3,7 @@
 /** The text with strings, templates, regular expressions and comments blanked out, each character in its place. */
 export function codeOf(text: string): string {
   let code = "";
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const end = Math.max(at + 1, literalEnd(text, at, code));
     const piece = text.slice(at, end);
     const isComment = piece.startsWith("//") || piece.startsWith("/*");
@@ -52,7 +52,7 @@ function templateEnd(text: string, from: number): number {
 
 function placeholderEnd(text: string, from: number): number {
   let depth = 1;
-  for (let at = from; at < text.length; ) {
+  for (let at = from; at < text.length;) {
     const end = literalEnd(text, at, text.slice(Math.max(0, at - 40), at));
     if (end === at && text[at] === "{") depth++;
     if (end === at && text[at] === "}" && --depth === 0) return at + 1;

@@ -4,9 +4,14 @@ import { describe, expect, test } from "vitest";
 
 const SOURCES = new URL("../src/", import.meta.url).pathname;
 const FLOORS: ReadonlyMap<string, number> = new Map(
-  [["node-version.ts", "builtin-module.ts"], ["errors.ts", "digest.ts", "nearest.ts", "node-supported.ts"], ["wire", "schema", "host", "config"], ["qmp"], ["domain"], ["cli", "testing", "index.ts"]].flatMap((names, floor) =>
-    names.map((name) => [name, floor + 1] as const),
-  ),
+  [
+    ["node-version.ts", "builtin-module.ts"],
+    ["errors.ts", "digest.ts", "nearest.ts", "node-supported.ts"],
+    ["wire", "schema", "host", "config"],
+    ["qmp"],
+    ["domain"],
+    ["cli", "testing", "index.ts"],
+  ].flatMap((names, floor) => names.map((name) => [name, floor + 1] as const)),
 );
 const PACKAGES: ReadonlySet<string> = new Set(["zod/v3"]);
 const MOST_LINES = 250;
@@ -51,7 +56,10 @@ function importsOf(text: string): readonly Import[] {
 function listed(names: string): readonly string[] {
   if (names.startsWith("*")) return [names];
   const inBraces = /\{([^}]*)\}/.exec(names)?.[1] ?? "";
-  return inBraces.split(",").map((name) => name.trim()).filter(Boolean);
+  return inBraces
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
 }
 
 /** Every way in which a source file breaks the rules of the house. `path` is relative to src/. */
@@ -63,7 +71,13 @@ function faultsOf(path: string, text: string): readonly string[] {
     ...(/(^|[/-])(utils?|helpers?|common|misc)([.-]|\/|$)/.test(path) ? ["is named for nothing"] : []),
     ...(text.trimEnd().split("\n").length > MOST_LINES && !text.startsWith("// generated") ? [`has more than ${MOST_LINES} lines`] : []),
     ...(!["cli/main.ts", "cli/launcher.ts"].includes(path) && touchesProcess(code) ? ["touches `process`"] : []),
-    ...(path === "index.ts" && code.replace(/^import "\.\/node-supported\.ts";$/m, "").replace(/export\s+(type\s+)?(\*|\{[^}]*\})\s+from\s+"[^"]+";/g, "").trim() ? ["has logic: only names belong here"] : []),
+    ...(path === "index.ts" &&
+    code
+      .replace(/^import "\.\/node-supported\.ts";$/m, "")
+      .replace(/export\s+(type\s+)?(\*|\{[^}]*\})\s+from\s+"[^"]+";/g, "")
+      .trim()
+      ? ["has logic: only names belong here"]
+      : []),
     // A verb documents itself, to the user.
     ...(path.startsWith("cli/commands/") ? [] : undocumented(text)).map((name) => `exports ${name} without a docstring`),
   ];
@@ -134,7 +148,12 @@ describe("the floors of src/", async () => {
 describe("the check of the floors catches", () => {
   test.each([
     ["a climb", "wire/socket.ts", 'import { connect } from "../qmp/session.ts";', /qmp\/session\.ts, which is not beneath it/],
-    ["siblings that meet", "wire/socket.ts", 'import type { Message } from "../schema/message.ts";', /schema\/message\.ts, which is not beneath it/],
+    [
+      "siblings that meet",
+      "wire/socket.ts",
+      'import type { Message } from "../schema/message.ts";',
+      /schema\/message\.ts, which is not beneath it/,
+    ],
     ["siblings that meet in passing", "config/store.ts", 'const { acquireLock } = await import("../host/lock.ts");', /host\/lock\.ts/],
     ["an import over several lines", "host/lock.ts", 'import {\n  type Plan,\n  plan,\n} from "../domain/plan.ts";', /domain\/plan\.ts/],
     ["a re-export from above", "errors.ts", 'export { run } from "./cli/command.ts";', /cli\/command\.ts/],
@@ -147,9 +166,19 @@ describe("the check of the floors catches", () => {
     ["a file that is too long", "domain/plan.ts", "\n;".repeat(251), /more than 250 lines/],
     ["the process, touched", "domain/start.ts", "const home = process.env.HOME;", /touches `process`/],
     ["the process's words, touched", "domain/start.ts", "const [, script] = process.argv;", /touches `process`/],
-    ["the process, touched where another is called so", "domain/start.ts", "const run = ({ process }: Found) => process.kill(process.pid);", /touches `process`/],
+    [
+      "the process, touched where another is called so",
+      "domain/start.ts",
+      "const run = ({ process }: Found) => process.kill(process.pid);",
+      /touches `process`/,
+    ],
     ["the mask of new files, out of its place", "host/lock.ts", 'import { umask } from "node:process";', /takes umask from node:process/],
-    ["who we are, out of its place", "config/locate.ts", 'import { pid as ownPid } from "node:process";', /takes pid as ownPid from node:process/],
+    [
+      "who we are, out of its place",
+      "config/locate.ts",
+      'import { pid as ownPid } from "node:process";',
+      /takes pid as ownPid from node:process/,
+    ],
     ["the process, imported", "qmp/session.ts", 'import { exit } from "node:process";', /takes exit from node:process/],
     ["the process, imported whole", "host/lock.ts", 'import process from "node:process";', /takes all of it/],
     ["logic among the public names", "index.ts", 'export { connect } from "./qmp/session.ts";\nconst started = Date.now();', /has logic/],
@@ -159,11 +188,18 @@ describe("the check of the floors catches", () => {
   });
 
   test("nothing in a file that has a process of its own", () => {
-    for (const text of ["const words = ({ process }: Found) => process.argv;", "function read(process: Process) { return process.argv; }", "const { process, words } = found; read(process.argv);", "const process = await processAt(pid); read(process.argv);"]) expect(faultsOf("domain/start.ts", text)).toEqual([]);
+    for (const text of [
+      "const words = ({ process }: Found) => process.argv;",
+      "function read(process: Process) { return process.argv; }",
+      "const { process, words } = found; read(process.argv);",
+      "const process = await processAt(pid); read(process.argv);",
+    ])
+      expect(faultsOf("domain/start.ts", text)).toEqual([]);
   });
 
   test("nothing in a file that keeps them", () => {
-    const text = '// import { x } from "../cli/main.ts"\nimport { z } from "zod/v3";\nimport { QmpctlError } from "../errors.ts";\n/** A name. */\nexport const name: string = "process.env";\n';
+    const text =
+      '// import { x } from "../cli/main.ts"\nimport { z } from "zod/v3";\nimport { QmpctlError } from "../errors.ts";\n/** A name. */\nexport const name: string = "process.env";\n';
     expect(faultsOf("schema/message.ts", text)).toEqual([]);
   });
 });

@@ -62,15 +62,25 @@ describe("the package, installed in an empty project", () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test("holds what is meant for others, and nothing else", () => {
-    expect(packed).toEqual(expect.arrayContaining(["package.json", "LICENSE", "dist/index.js", "dist/index.d.ts", "dist/testing/index.js", "dist/cli/main.js"]));
-    const strays = packed.filter((path) => !/^(package\.json|LICENSE|README\.md|CHANGELOG\.md|dist\/cli\/package\.json|dist\/.*\.(js|js\.map|d\.ts)|src\/testing\/README\.md|test\/qemu\/README\.md|fixtures\/README\.md|fixtures\/qmp\/.*\.qmp|fixtures\/schema\/.*\.json)$/.test(path));
+    expect(packed).toEqual(
+      expect.arrayContaining(["package.json", "LICENSE", "dist/index.js", "dist/index.d.ts", "dist/testing/index.js", "dist/cli/main.js"]),
+    );
+    const strays = packed.filter(
+      (path) =>
+        !/^(package\.json|LICENSE|README\.md|CHANGELOG\.md|dist\/cli\/package\.json|dist\/.*\.(js|js\.map|d\.ts)|src\/testing\/README\.md|test\/qemu\/README\.md|fixtures\/README\.md|fixtures\/qmp\/.*\.qmp|fixtures\/schema\/.*\.json)$/.test(
+          path,
+        ),
+    );
     expect(strays).toEqual([]);
   });
 
   test("has every file that its README, and what that leads to, links to", async () => {
     const linked = async (page: string): Promise<readonly string[]> => {
       const text = await readFile(join(PROJECT, page), "utf8");
-      return [...text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, to = ""]) => to).filter((to) => !/^\w+:/.test(to)).map((to) => join(page, "..", to).replace(/\/$/, ""));
+      return [...text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)]
+        .map(([, to = ""]) => to)
+        .filter((to) => !/^\w+:/.test(to))
+        .map((to) => join(page, "..", to).replace(/\/$/, ""));
     };
     const pages = ["README.md", ...(await linked("README.md")).filter((path) => path.endsWith(".md"))];
     const wanted = new Set((await Promise.all([...new Set(pages)].map(linked))).flat());
@@ -79,28 +89,49 @@ describe("the package, installed in an empty project", () => {
   });
 
   test("tells in an editor nothing that needs papers of ours: no numbers of rules", async () => {
-    const texts = await Promise.all(packed.filter((path) => path.endsWith(".d.ts")).map(async (path) => [path, await readFile(join(PROJECT, path), "utf8")] as const));
+    const texts = await Promise.all(
+      packed.filter((path) => path.endsWith(".d.ts")).map(async (path) => [path, await readFile(join(PROJECT, path), "utf8")] as const),
+    );
     expect(texts.length).toBeGreaterThan(100);
     expect(texts.flatMap(([path, text]) => (text.match(/.*\bR\d+\b.*/g) ?? []).map((line) => `${path}: ${line.trim()}`))).toEqual([]);
   });
 
   test("has maps to what was written, so that a stack trace can be read", async () => {
-    await writeFile(join(folder, "fails.mjs"), 'import { parseSize } from "qmpctl";\ntry {\n  parseSize("x");\n} catch (error) {\n  console.log(error.stack);\n}\n');
+    await writeFile(
+      join(folder, "fails.mjs"),
+      'import { parseSize } from "qmpctl";\ntry {\n  parseSize("x");\n} catch (error) {\n  console.log(error.stack);\n}\n',
+    );
     const { stdout } = await run(process.execPath, ["--enable-source-maps", "fails.mjs"], { cwd: folder });
     expect(stdout).toMatch(/parseSize .*src\/config\/size\.ts:\d+/);
   });
 
   test("is told at once where Node is too old for it", async () => {
-    await writeFile(join(folder, "old.cjs"), 'Object.defineProperty(process.versions, "node", { value: "18.20.4" });\nObject.defineProperty(process, "version", { value: "v18.20.4" });\n');
+    await writeFile(
+      join(folder, "old.cjs"),
+      'Object.defineProperty(process.versions, "node", { value: "18.20.4" });\nObject.defineProperty(process, "version", { value: "v18.20.4" });\n',
+    );
     const old = join(folder, "old.cjs");
-    const command = await run(process.execPath, ["--require", old, join(PROJECT, "dist/cli/main.js"), "list"], { cwd: folder }).catch((error: { stdout: string; stderr: string; code: number }) => error);
+    const command = await run(process.execPath, ["--require", old, join(PROJECT, "dist/cli/main.js"), "list"], { cwd: folder }).catch(
+      (error: { stdout: string; stderr: string; code: number }) => error,
+    );
     expect(command).toMatchObject({ code: 3, stdout: "", stderr: "qmpctl: Node v18.20.4 is too old: it needs 20.19 or newer\n" });
-    const library = await run(process.execPath, ["--require", old, "--input-type=module", "--eval", 'await import("qmpctl").catch((error) => console.log(error.message))'], { cwd: folder });
+    const library = await run(
+      process.execPath,
+      ["--require", old, "--input-type=module", "--eval", 'await import("qmpctl").catch((error) => console.log(error.message))'],
+      { cwd: folder },
+    );
     expect(library.stdout).toBe("qmpctl: Node v18.20.4 is too old: it needs 20.19 or newer\n");
   });
 
   test("can be required, too", async () => {
-    const { stdout } = await run(process.execPath, ["--eval", 'const { Domain } = require("qmpctl"); const { startReplay } = require("qmpctl/testing"); console.log(typeof Domain.open, typeof startReplay)'], { cwd: folder });
+    const { stdout } = await run(
+      process.execPath,
+      [
+        "--eval",
+        'const { Domain } = require("qmpctl"); const { startReplay } = require("qmpctl/testing"); console.log(typeof Domain.open, typeof startReplay)',
+      ],
+      { cwd: folder },
+    );
     expect(stdout).toBe("function function\n");
   });
 
@@ -110,7 +141,8 @@ describe("the package, installed in an empty project", () => {
   });
 
   test("is imported under both its names", async () => {
-    const script = 'const [one, two] = await Promise.all([import("qmpctl"), import("qmpctl/testing")]); console.log(JSON.stringify([typeof one.connect, typeof one.Domain.open, Object.keys(two).length > 0]))';
+    const script =
+      'const [one, two] = await Promise.all([import("qmpctl"), import("qmpctl/testing")]); console.log(JSON.stringify([typeof one.connect, typeof one.Domain.open, Object.keys(two).length > 0]))';
     const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { cwd: folder });
     expect(JSON.parse(stdout)).toEqual(["function", "function", true]);
   });

@@ -29,7 +29,7 @@ test("each rule of QMP has a test named after it that runs on real QEMU, and no 
 test("what others get wrong is told with a test of ours that is really there", async () => {
   const readme = await readFile(join(REAL, "README.md"), "utf8");
   const [, section = ""] = readme.split("\n## What others get wrong, and where it is tested\n");
-  const rows = [...section.split("\n## ")[0]?.matchAll(/^\| ([^|]+) \| `([\w-]+)`: (.+) \|$/gm) ?? []];
+  const rows = [...(section.split("\n## ")[0]?.matchAll(/^\| ([^|]+) \| `([\w-]+)`: (.+) \|$/gm) ?? [])];
   const sources = await sourcesIn(REAL);
   // The rows and the complaints that PEERS.md counts.
   expect(rows.length).toBeGreaterThanOrEqual(22);

@@ -1,7 +1,7 @@
 import { connect, type Session } from "../../src/qmp/session.ts";
 import { launch, NO_GUEST, type Qemu } from "../lab/machine.ts";
 import { BareLoop } from "./bare.ts";
-import { compare, milliseconds, perSecond, timed, times, type Row } from "./measure.ts";
+import { compare, milliseconds, perSecond, type Row, timed, times } from "./measure.ts";
 
 const ROUNDS = 9;
 const COMMANDS = 5_000;
@@ -21,10 +21,26 @@ export async function conversationRows(qemu: Qemu): Promise<readonly Row[]> {
     return await timed(() => work(loop));
   };
   // A monitor with out-of-band commands reads in one thread and runs in another; both sides pay for that, or neither.
-  const sequential = await compare(ROUNDS, ours(inSequence), bare(true, (loop) => loop.run("query-status", COMMANDS, 1)));
-  const plain = await compare(ROUNDS, bare(true, (loop) => loop.run("query-status", COMMANDS, 1)), bare(false, (loop) => loop.run("query-status", COMMANDS, 1)));
-  const parallel = await compare(ROUNDS, ours(inParallel), bare(true, (loop) => loop.run("query-status", COMMANDS, DEPTH)));
-  const schema = await compare(ROUNDS, ours(readSchema), bare(true, (loop) => loop.run("query-qmp-schema", SCHEMAS, 1)));
+  const sequential = await compare(
+    ROUNDS,
+    ours(inSequence),
+    bare(true, (loop) => loop.run("query-status", COMMANDS, 1)),
+  );
+  const plain = await compare(
+    ROUNDS,
+    bare(true, (loop) => loop.run("query-status", COMMANDS, 1)),
+    bare(false, (loop) => loop.run("query-status", COMMANDS, 1)),
+  );
+  const parallel = await compare(
+    ROUNDS,
+    ours(inParallel),
+    bare(true, (loop) => loop.run("query-status", COMMANDS, DEPTH)),
+  );
+  const schema = await compare(
+    ROUNDS,
+    ours(readSchema),
+    bare(true, (loop) => loop.run("query-qmp-schema", SCHEMAS, 1)),
+  );
   const gain = sequential.ours / parallel.ours;
   return [
     rateRow("commands one after the other", sequential),

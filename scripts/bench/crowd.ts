@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { connect, type Session } from "../../src/qmp/session.ts";
-import { launch, NO_GUEST, privateFolder, type Machine, type Qemu } from "../lab/machine.ts";
+import { launch, type Machine, NO_GUEST, privateFolder, type Qemu } from "../lab/machine.ts";
 import { BareLoop } from "./bare.ts";
-import { milliseconds, timed, type Row } from "./measure.ts";
+import { milliseconds, type Row, timed } from "./measure.ts";
 
 const MACHINES = 200;
 const AT_ONCE = 8;

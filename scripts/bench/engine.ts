@@ -2,7 +2,7 @@ import { open } from "../../src/qmp/session.ts";
 import { Framer } from "../../src/wire/framing.ts";
 import { Inbox } from "../../src/wire/inbox.ts";
 import type { Message, Transport } from "../../src/wire/transport.ts";
-import { compare, perSecond, timed, times, type Row } from "./measure.ts";
+import { compare, perSecond, type Row, timed, times } from "./measure.ts";
 
 const ROUNDS = 9;
 const COMMANDS = 200_000;
@@ -22,8 +22,22 @@ export async function engineRows(): Promise<readonly Row[]> {
   const bytesRate = (COMMANDS / bytes.ours) * 1000;
   const json = `JSON alone: ${perSecond((COMMANDS / alone.against) * 1000)}`;
   return [
-    { work: "the engine alone, time", ours: perSecond(rate), against: json, ratio: times(alone.ratio), goal: "at most 2", reached: alone.ratio <= 2 },
-    { work: "the engine and its framing, rate", ours: perSecond(bytesRate), against: json, ratio: times(bytes.ratio), goal: "over 150,000/s", reached: bytesRate > 150_000 },
+    {
+      work: "the engine alone, time",
+      ours: perSecond(rate),
+      against: json,
+      ratio: times(alone.ratio),
+      goal: "at most 2",
+      reached: alone.ratio <= 2,
+    },
+    {
+      work: "the engine and its framing, rate",
+      ours: perSecond(bytesRate),
+      against: json,
+      ratio: times(bytes.ratio),
+      goal: "over 150,000/s",
+      reached: bytesRate > 150_000,
+    },
   ];
 }
 
@@ -80,7 +94,12 @@ class Echo implements Transport {
 
 /** A peer without a wire. */
 function echo(): Transport {
-  return new Echo((text) => text.trimEnd().split("\r\n").map((line) => JSON.parse(line) as Message));
+  return new Echo((text) =>
+    text
+      .trimEnd()
+      .split("\r\n")
+      .map((line) => JSON.parse(line) as Message),
+  );
 }
 
 /** A peer whose words come as bytes. */

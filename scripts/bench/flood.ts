@@ -1,9 +1,9 @@
-import { connect } from "../../src/qmp/session.ts";
 import { OverflowError } from "../../src/qmp/errors.ts";
 import type { EventStream } from "../../src/qmp/event-stream.ts";
-import { launch, NO_GUEST, type Machine, type Qemu } from "../lab/machine.ts";
+import { connect } from "../../src/qmp/session.ts";
+import { launch, type Machine, NO_GUEST, type Qemu } from "../lab/machine.ts";
 import { BareLoop } from "./bare.ts";
-import { compare, perSecond, times, type Row } from "./measure.ts";
+import { compare, perSecond, type Row, times } from "./measure.ts";
 
 const ROUNDS = 5;
 /** A backup of nothing to nowhere is done at once, and tells so in nine events. */
@@ -14,7 +14,8 @@ const BOUND = 1_000;
 /** All events that QEMU can send, with a subscriber that does not keep up beside two that do. */
 export async function floodRows(qemu: Qemu): Promise<readonly Row[]> {
   await using machine = await launch(qemu.binary, NO_GUEST, { monitors: 2 });
-  for (const name of ["from", "to"]) await machine.ask("blockdev-add", { driver: "null-co", "node-name": name, size: 0, "read-zeroes": true });
+  for (const name of ["from", "to"])
+    await machine.ask("blockdev-add", { driver: "null-co", "node-name": name, size: 0, "read-zeroes": true });
   const outcome = { lost: 0, slowEnded: true, heldAtMost: 0 };
   const ours = async (): Promise<number> => {
     await using session = await connect(machine.address);
@@ -36,8 +37,22 @@ export async function floodRows(qemu: Qemu): Promise<readonly Row[]> {
   const { ours: time, against, ratio } = await compare(ROUNDS, ours, bare);
   const rate = (value: number): string => perSecond((JOBS * EVENTS_EACH * 1000) / value);
   return [
-    { work: "event flood, two quick and one slow", ours: rate(time), against: `bare loop: ${rate(against)}`, ratio: times(1 / ratio), goal: "at least 0.95", reached: 1 / ratio >= 0.95 },
-    { work: "event flood, lost for the quick ones", ours: String(outcome.lost), against: "", ratio: "", goal: "0", reached: outcome.lost === 0 },
+    {
+      work: "event flood, two quick and one slow",
+      ours: rate(time),
+      against: `bare loop: ${rate(against)}`,
+      ratio: times(1 / ratio),
+      goal: "at least 0.95",
+      reached: 1 / ratio >= 0.95,
+    },
+    {
+      work: "event flood, lost for the quick ones",
+      ours: String(outcome.lost),
+      against: "",
+      ratio: "",
+      goal: "0",
+      reached: outcome.lost === 0,
+    },
     {
       work: `event flood, the slow one (bound ${BOUND})`,
       ours: outcome.slowEnded ? "ended, and told why" : "went on",

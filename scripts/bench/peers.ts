@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { connect } from "../../src/qmp/session.ts";
 import { launch, NO_GUEST, type Qemu } from "../lab/machine.ts";
-import { compare, milliseconds, perSecond, timed, times, type Row } from "./measure.ts";
+import { compare, milliseconds, perSecond, type Row, timed, times } from "./measure.ts";
 
 const ROUNDS = 5;
 const COMMANDS = 3_000;
@@ -17,7 +17,11 @@ interface Client extends AsyncDisposable {
 type Dial = (path: string) => Promise<Client>;
 
 interface NodeQemu {
-  readonly QMPClient: new (options: { readonly socketPath: string }) => { connect(): Promise<void>; execute(command: string): Promise<unknown>; close(): Promise<void> };
+  readonly QMPClient: new (options: { readonly socketPath: string }) => {
+    connect(): Promise<void>;
+    execute(command: string): Promise<unknown>;
+    close(): Promise<void>;
+  };
 }
 
 /** The npm package `node-qemu`, installed in a folder of its own. */
@@ -50,7 +54,14 @@ export async function peerRows(qemu: Qemu, folder: string): Promise<readonly Row
   const rows: Row[] = [];
   for (const [what, work, tell] of works) {
     const result = await compare(ROUNDS, side(ours, work), side(theirs, work));
-    rows.push({ work: `node-qemu: ${what}`, ours: tell(result.ours), against: `theirs: ${tell(result.against)}`, ratio: times(1 / result.ratio), goal: "", reached: true });
+    rows.push({
+      work: `node-qemu: ${what}`,
+      ours: tell(result.ours),
+      against: `theirs: ${tell(result.against)}`,
+      ratio: times(1 / result.ratio),
+      goal: "",
+      reached: true,
+    });
   }
   return rows;
 }

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { connect, type Session } from "../../src/qmp/session.ts";
 import { launch, NO_GUEST, type Qemu } from "../lab/machine.ts";
-import { compare, milliseconds, perSecond, timed, times, type Row } from "./measure.ts";
+import { compare, milliseconds, perSecond, type Row, timed, times } from "./measure.ts";
 
 const ROUNDS = 3;
 const COMMANDS = 2_000;
@@ -38,9 +38,27 @@ interface Work {
 }
 
 const WORKS: readonly Work[] = [
-  { name: "sequential", told: "commands one after the other", count: COMMANDS, ours: (session) => oneByOne(session, "query-status", COMMANDS), tell: rate },
-  { name: "parallel", told: "commands in parallel", count: COMMANDS, ours: (session) => Promise.all(Array.from({ length: COMMANDS }, () => session.execute("query-status"))), tell: rate },
-  { name: "schema", told: "query-qmp-schema", count: SCHEMAS, ours: (session) => oneByOne(session, "query-qmp-schema", SCHEMAS), tell: (time) => milliseconds(time / SCHEMAS) },
+  {
+    name: "sequential",
+    told: "commands one after the other",
+    count: COMMANDS,
+    ours: (session) => oneByOne(session, "query-status", COMMANDS),
+    tell: rate,
+  },
+  {
+    name: "parallel",
+    told: "commands in parallel",
+    count: COMMANDS,
+    ours: (session) => Promise.all(Array.from({ length: COMMANDS }, () => session.execute("query-status"))),
+    tell: rate,
+  },
+  {
+    name: "schema",
+    told: "query-qmp-schema",
+    count: SCHEMAS,
+    ours: (session) => oneByOne(session, "query-qmp-schema", SCHEMAS),
+    tell: (time) => milliseconds(time / SCHEMAS),
+  },
 ];
 
 /** The same work, ours against QEMU's own Python client. `folder` is the one that holds its package `qemu` (QEMU's source: python/). */
@@ -49,8 +67,19 @@ export async function pythonRows(qemu: Qemu, folder: string): Promise<readonly R
   const path = machine.monitors[0] ?? "";
   const rows: Row[] = [];
   for (const work of WORKS) {
-    const result = await compare(ROUNDS, () => ours(path, work), () => theirs(folder, path, work));
-    rows.push({ work: `QEMU's Python client: ${work.told}`, ours: work.tell(result.ours), against: `theirs: ${work.tell(result.against)}`, ratio: times(1 / result.ratio), goal: "", reached: true });
+    const result = await compare(
+      ROUNDS,
+      () => ours(path, work),
+      () => theirs(folder, path, work),
+    );
+    rows.push({
+      work: `QEMU's Python client: ${work.told}`,
+      ours: work.tell(result.ours),
+      against: `theirs: ${work.tell(result.against)}`,
+      ratio: times(1 / result.ratio),
+      goal: "",
+      reached: true,
+    });
   }
   return rows;
 }
@@ -61,7 +90,9 @@ async function ours(path: string, work: Work): Promise<number> {
 }
 
 async function theirs(folder: string, path: string, { name, count }: Work): Promise<number> {
-  const { stdout } = await promisify(execFile)("python3", ["-c", PROGRAM, path, name, String(count)], { env: { ...process.env, PYTHONPATH: resolve(folder) } });
+  const { stdout } = await promisify(execFile)("python3", ["-c", PROGRAM, path, name, String(count)], {
+    env: { ...process.env, PYTHONPATH: resolve(folder) },
+  });
   return Number(stdout);
 }
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { launch, privateFolder, type Qemu } from "../lab/machine.ts";
-import { compare, milliseconds, timed, times, type Row } from "./measure.ts";
+import { compare, milliseconds, type Row, timed, times } from "./measure.ts";
 
 const DIST = new URL("../../dist/", import.meta.url).pathname;
 const ROUNDS = 15;
@@ -13,9 +13,19 @@ export async function startUpRows(qemu: Qemu): Promise<readonly Row[]> {
   await using machine = await launch(qemu.binary, ["-machine", "q35,accel=tcg", "-m", "256M", "-device", "virtio-balloon-pci", "-S"]);
   await using folder = await privateFolder();
   const env = { ...process.env, QMPCTL_RUNTIME_DIR: join(folder.path, "run"), QMPCTL_CONFIG_DIR: join(folder.path, "config") };
-  for (const verb of [["info", machine.address], ["vcpupin", machine.address, "0", "0"]]) {
+  for (const verb of [
+    ["info", machine.address],
+    ["vcpupin", machine.address, "0", "0"],
+  ]) {
     const { ours, against, ratio } = await compare(ROUNDS, node([join(DIST, "cli/main.js"), ...verb], env), node(["-e", "0"], env));
-    rows.push({ work: `qmpctl ${verb[0]} on a running domain`, ours: milliseconds(ours), against: `node -e 0: ${milliseconds(against)}`, ratio: times(ratio), goal: "below 2", reached: ratio < 2 });
+    rows.push({
+      work: `qmpctl ${verb[0]} on a running domain`,
+      ours: milliseconds(ours),
+      against: `node -e 0: ${milliseconds(against)}`,
+      ratio: times(ratio),
+      goal: "below 2",
+      reached: ratio < 2,
+    });
   }
   rows.push(await importRow(folder.path));
   return rows;

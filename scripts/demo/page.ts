@@ -39,7 +39,10 @@ export class Page implements Teller {
 
   told({ so, code = 0 }: Line, ended: Ended): void {
     this.#commands += 1;
-    this.say(...this.#output(ended), `  ${this.#paint("✓", "green")} ${so}${code === 0 || /exit code/.test(so) ? "" : ` (exit code ${code})`}`);
+    this.say(
+      ...this.#output(ended),
+      `  ${this.#paint("✓", "green")} ${so}${code === 0 || /exit code/.test(so) ? "" : ` (exit code ${code})`}`,
+    );
   }
 
   /** The story is not as told. */
@@ -57,7 +60,9 @@ export class Page implements Teller {
 
   #output({ stdout, stderr }: Ended): readonly string[] {
     const lines = `${stdout}${stderr}`.trimEnd().split("\n");
-    return lines.flatMap((line) => wrap(line, Math.min(this.#paper.columns ?? WIDTH, WIDTH) - 4)).map((line) => (line === "" ? "" : `    ${line}`));
+    return lines
+      .flatMap((line) => wrap(line, Math.min(this.#paper.columns ?? WIDTH, WIDTH) - 4))
+      .map((line) => (line === "" ? "" : `    ${line}`));
   }
 
   #paint(text: string, style: keyof typeof CODES): string {

@@ -1,10 +1,22 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { InterruptedError } from "../../src/domain/change/interrupted.ts";
 import type { ChangeReport, Report, Scope, Value } from "../../src/domain/model/change.ts";
 import { RefusedError } from "../../src/domain/model/errors.ts";
-import { InterruptedError } from "../../src/domain/change/interrupted.ts";
 import { messageOf } from "../../src/errors.ts";
-import { baseOf, bytesOf, type ConfigValues, type Ended, leftoversOf, type Look, type Rig, textOf, unpinned, valuesIn, wantedOf } from "./rig.ts";
+import {
+  baseOf,
+  bytesOf,
+  type ConfigValues,
+  type Ended,
+  leftoversOf,
+  type Look,
+  type Rig,
+  textOf,
+  unpinned,
+  valuesIn,
+  wantedOf,
+} from "./rig.ts";
 
 /** A promise that did not hold. */
 export class Broken extends Error {}
@@ -43,14 +55,17 @@ export async function checkEnd(rig: Rig, before: Before, ended: Ended, allowed: 
   const { code, report } = ended;
   const known = [before.text, before.after, allowed.edited];
   if (text !== null && !known.includes(text)) throw new Broken(`the config is neither the old one nor the new one:\n${text}`);
-  if (allowed.codes !== undefined && !allowed.codes.includes(code) && !isLostUnplug(rig, ended)) throw new Broken(`exit ${code} instead of ${allowed.codes.join(" or ")}: ${ended.stderr}${ended.stdout}`);
+  if (allowed.codes !== undefined && !allowed.codes.includes(code) && !isLostUnplug(rig, ended))
+    throw new Broken(`exit ${code} instead of ${allowed.codes.join(" or ")}: ${ended.stderr}${ended.stdout}`);
   if (code !== null && !/^(0|1|3|4|5|130)$/.test(String(code))) throw new Broken(`exit ${code}: ${ended.stderr}`);
   if (ended.stderr.includes("internal error")) throw new Broken(ended.stderr);
-  for (const change of report?.changes ?? []) checkChange(change, { text, look, before, deaf: allowed.deaf === true, notes: report?.notes.join("; ") ?? "" });
+  for (const change of report?.changes ?? [])
+    checkChange(change, { text, look, before, deaf: allowed.deaf === true, notes: report?.notes.join("; ") ?? "" });
   if (code === 0 && !(text === before.after && isWanted(rig, look))) throw new Broken(`exit 0, and it is ${show(look)} with\n${text}`);
   const base = allowed.base ?? before.look;
   const touched = look !== null && base !== null && show(look) !== show(base);
-  if ((code === 1 || code === 3 || code === 130) && (touched || text === before.after)) throw new Broken(`exit ${code}, and it is ${show(look)}, not ${show(base)}, with\n${text}\n${ended.stderr}`);
+  if ((code === 1 || code === 3 || code === 130) && (touched || text === before.after))
+    throw new Broken(`exit ${code}, and it is ${show(look)}, not ${show(base)}, with\n${text}\n${ended.stderr}`);
   if ((code === 4 || code === 5) && report === undefined) throw new Broken(`exit ${code} without a report: ${ended.stdout}${ended.stderr}`);
   const left = await leftoversOf(rig);
   if (code !== null && left.length > 0 && allowed.leftovers !== true) throw new Broken(`left beside the config: ${left.join(", ")}`);
@@ -58,24 +73,41 @@ export async function checkEnd(rig: Rig, before: Before, ended: Ended, allowed: 
 
 /** An old guest that loses the unplug of a vCPU which it was just bringing up: the way back has no end, and that is told. */
 function isLostUnplug(rig: Rig, { code, report }: Ended): boolean {
-  return !rig.replugs && code === 4 && report?.steps.some(({ outcome, reason }) => outcome === "undo-failed" && /is accepted; the guest has not let go of it yet/.test(reason ?? "")) === true;
+  return (
+    !rig.replugs &&
+    code === 4 &&
+    report?.steps.some(
+      ({ outcome, reason }) => outcome === "undo-failed" && /is accepted; the guest has not let go of it yet/.test(reason ?? ""),
+    ) === true
+  );
 }
 
-function checkChange({ change, static: fixed, dynamic }: ChangeReport, { text, look, before, deaf, notes }: { notes: string; text: string | null; look: Look | null; before: Before; deaf: boolean }): void {
+function checkChange(
+  { change, static: fixed, dynamic }: ChangeReport,
+  { text, look, before, deaf, notes }: { notes: string; text: string | null; look: Look | null; before: Before; deaf: boolean },
+): void {
   const name = change.resource;
   const vcpu = "vcpu" in change ? change.vcpu : 0;
-  const pick = (values: ConfigValues): Value => (name === "memory" ? values.memory : name === "vcpus" ? values.vcpus : (values.pins[vcpu] ?? "all"));
+  const pick = (values: ConfigValues): Value =>
+    name === "memory" ? values.memory : name === "vcpus" ? values.vcpus : (values.pins[vcpu] ?? "all");
   const readable = text !== null && [before.text, before.after].includes(text);
-  if (readable && fixed.actual !== pick(valuesIn(text))) throw new Broken(`${name}: the report says that the config has ${fixed.actual}, it has ${pick(valuesIn(text))}`);
+  if (readable && fixed.actual !== pick(valuesIn(text)))
+    throw new Broken(`${name}: the report says that the config has ${fixed.actual}, it has ${pick(valuesIn(text))}`);
   const live = look === null ? null : name === "memory" ? look.memory : name === "vcpus" ? look.vcpus : (look.masks[vcpu] ?? null);
   // A guest on its way is elsewhere at the next look.
   const moving = name === "memory" && dynamic.outcome === "pending";
-  if (!moving && dynamic.actual !== live && !(deaf && dynamic.actual === null)) throw new Broken(`${name}: the report says that the machine has ${dynamic.actual}, it has ${live} (${notes})`);
+  if (!moving && dynamic.actual !== live && !(deaf && dynamic.actual === null))
+    throw new Broken(`${name}: the report says that the machine has ${dynamic.actual}, it has ${live} (${notes})`);
 }
 
 /** Whether both halves of the machine are as wanted. */
 export function isWanted({ ends: { pinned, wanted } }: Rig, look: Look | null): boolean {
-  return look !== null && look.memory === bytesOf(wanted.memory) && look.vcpus === wanted.vcpus && pinned.every((vcpu) => look.masks[vcpu] === wanted.mask);
+  return (
+    look !== null &&
+    look.memory === bytesOf(wanted.memory) &&
+    look.vcpus === wanted.vcpus &&
+    pinned.every((vcpu) => look.masks[vcpu] === wanted.mask)
+  );
 }
 
 /** An allocation in short. */
@@ -95,7 +127,10 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
   const halfDone = killed && alive && !done && (show(start) !== show(before.look) || now === before.after);
   let pending: Value = null;
   const next = async (): Promise<unknown> => (pending = await goBack(rig, alive));
-  const error = await next().then(() => undefined, (reason: unknown) => reason);
+  const error = await next().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   if (error === undefined && halfDone) throw new Broken(`nobody says that a change was interrupted: ${show(start)} with\n${now}`);
   if (error !== undefined) {
     if (!(error instanceof InterruptedError)) throw new Broken(`the next command: ${messageOf(error)}`);
@@ -130,8 +165,12 @@ async function goBack(rig: Rig, alive: boolean): Promise<Value> {
 
 /** Software emulation before QEMU 10 dies of a vCPU that comes back: the way back is refused, and says why. */
 async function mustBeRefused(work: () => Promise<unknown>): Promise<void> {
-  const error = await work().then(() => undefined, (reason: unknown) => reason);
-  if (!(error instanceof RefusedError && /unplugged before, (is|are) plugged again/.test(error.message))) throw new Broken(`a way back that kills the machine was not refused: ${messageOf(error)}`);
+  const error = await work().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof RefusedError && /unplugged before, (is|are) plugged again/.test(error.message)))
+    throw new Broken(`a way back that kills the machine was not refused: ${messageOf(error)}`);
 }
 
 async function checkRecovery(rig: Rig, before: Before, how: "finish" | "undo", alive: boolean): Promise<void> {
@@ -139,10 +178,14 @@ async function checkRecovery(rig: Rig, before: Before, how: "finish" | "undo", a
   const [text, look] = await Promise.all([textOf(rig), rig.look()]);
   const right = how === "finish" ? before.after : before.text;
   if (text !== right) throw new Broken(`after recover --${how} the config is\n${text}`);
-  if (alive && (how === "finish" ? !isWanted(rig, look) : show(look) !== show(before.look))) throw new Broken(`after recover --${how} the machine has ${show(look)}`);
+  if (alive && (how === "finish" ? !isWanted(rig, look) : show(look) !== show(before.look)))
+    throw new Broken(`after recover --${how} the machine has ${show(look)}`);
   if ((await rig.domain.interrupted()) !== null) throw new Broken(`recover --${how} left the change to be settled`);
 }
 
 function exists(path: string): Promise<boolean> {
-  return access(path).then(() => true, () => false);
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

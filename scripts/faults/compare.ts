@@ -50,7 +50,10 @@ function endOf({ before: { state }, move, hit, all }: Moved): End {
 /** Somebody's edit stays, whatever becomes of the change; of a text that was written all that the model does not know is as it was. */
 function inText({ before, now, move, report, hit }: Moved, { written }: End): string | null {
   const edited = hit && move.mishap?.kind === "edit" ? `${before.text}\n` : before.text;
-  if (!written) return now.text === edited ? null : `the config should be, byte for byte, ${JSON.stringify(edited)}, and is ${JSON.stringify(now.text)}`;
+  if (!written)
+    return now.text === edited
+      ? null
+      : `the config should be, byte for byte, ${JSON.stringify(edited)}, and is ${JSON.stringify(now.text)}`;
   if (withoutKnown(now.text) !== withoutKnown(before.text)) return `the config has lost or changed what nobody asked for: ${now.text}`;
   const told = report.config;
   return told?.before === before.text && told.after === now.text ? null : "the report tells of other texts of the config";
@@ -84,12 +87,20 @@ function inChange({ change, static: fixed, dynamic: live }: ChangeReport, { befo
 /** Each half of each change, alone: what was so already is `unchanged`, what is not in the scope `skipped`. */
 function inOutcomes({ change, static: fixed, dynamic: live }: ChangeReport, { before, move, report }: Moved, all: string): string | null {
   const legs = legsOf(move.scope, before.state.live !== null);
-  const right = (outcome: LegOutcome, asked: boolean, needed: boolean, others: readonly LegOutcome[]): boolean => (!asked ? outcome === "skipped" : !needed ? outcome === "unchanged" : others.includes(outcome));
-  const done: Partial<Record<Report["outcome"], readonly LegOutcome[]>> = { applied: ["applied"], refused: ["skipped"], "rolled-back": ["rolled-back", "skipped"], failed: ["failed", "skipped", "rolled-back"] };
+  const right = (outcome: LegOutcome, asked: boolean, needed: boolean, others: readonly LegOutcome[]): boolean =>
+    !asked ? outcome === "skipped" : !needed ? outcome === "unchanged" : others.includes(outcome);
+  const done: Partial<Record<Report["outcome"], readonly LegOutcome[]>> = {
+    applied: ["applied"],
+    refused: ["skipped"],
+    "rolled-back": ["rolled-back", "skipped"],
+    failed: ["failed", "skipped", "rolled-back"],
+  };
   const expected = done[report.outcome] ?? [];
   if (report.outcome === "refused") return null;
   const wanted = (it: Change, mask: string): unknown => (it.resource === "vcpu-pin" && it.cpus === "all" ? mask : wantedOf(it));
-  if (!right(fixed.outcome, legs.fixed, inConfig(change, before.state) !== wanted(change, "all"), expected)) return `the config's half of ${change.resource} is told as ${fixed.outcome}`;
-  if (!right(live.outcome, legs.running, inLive(change, before.state) !== wanted(change, all), expected)) return `the live half of ${change.resource} is told as ${live.outcome}`;
+  if (!right(fixed.outcome, legs.fixed, inConfig(change, before.state) !== wanted(change, "all"), expected))
+    return `the config's half of ${change.resource} is told as ${fixed.outcome}`;
+  if (!right(live.outcome, legs.running, inLive(change, before.state) !== wanted(change, all), expected))
+    return `the live half of ${change.resource} is told as ${live.outcome}`;
   return null;
 }

@@ -23,41 +23,64 @@ function answering(rig: FakeRig, command: string, otherwise: (args: any, usual: 
   return () => void (rig.qemu.answers[command] = usual as (args: never) => unknown);
 }
 
-const thirdPlug: Fault["run"] = misbehaving((rig) => {
-  const usual = rig.qemu.answers["device_add"];
-  rig.qemu.refuses("device_add", "no room for it", (args: { id: string }) => args.id === "vcpu3");
-  return () => void (rig.qemu.answers["device_add"] = usual as (args: never) => unknown);
-}, { codes: [1] });
+const thirdPlug: Fault["run"] = misbehaving(
+  (rig) => {
+    const usual = rig.qemu.answers["device_add"];
+    rig.qemu.refuses("device_add", "no room for it", (args: { id: string }) => args.id === "vcpu3");
+    return () => void (rig.qemu.answers["device_add"] = usual as (args: never) => unknown);
+  },
+  { codes: [1] },
+);
 
 /** A balloon that stops on its way down, and moves on when it is asked again. */
-const halfWay: Fault["run"] = misbehaving((rig) => {
-  const repair = answering(rig, "balloon", ({ value }: { value: number }) => void (rig.qemu.actual = (rig.qemu.actual + value) / 2));
-  return () => (repair(), undefined);
-}, { codes: [5] }, "--timeout", "500ms");
+const halfWay: Fault["run"] = misbehaving(
+  (rig) => {
+    const repair = answering(rig, "balloon", ({ value }: { value: number }) => void (rig.qemu.actual = (rig.qemu.actual + value) / 2));
+    return () => (repair(), undefined);
+  },
+  { codes: [5] },
+  "--timeout",
+  "500ms",
+);
 
-const threadGone: Fault["run"] = misbehaving((rig) => {
-  let asked = 0;
-  const repair = answering(rig, "query-cpus-fast", (args, usual) => {
-    // Asked who it is, read for the facts, and asked once more just before it is touched: gone in between.
-    const cpus = usual(args) as readonly { readonly "cpu-index": number }[];
-    return ++asked === 3 ? cpus.filter((cpu) => cpu["cpu-index"] !== 0) : cpus;
-  });
-  return repair;
-}, { codes: [1] });
+const threadGone: Fault["run"] = misbehaving(
+  (rig) => {
+    let asked = 0;
+    const repair = answering(rig, "query-cpus-fast", (args, usual) => {
+      // Asked who it is, read for the facts, and asked once more just before it is touched: gone in between.
+      const cpus = usual(args) as readonly { readonly "cpu-index": number }[];
+      return ++asked === 3 ? cpus.filter((cpu) => cpu["cpu-index"] !== 0) : cpus;
+    });
+    return repair;
+  },
+  { codes: [1] },
+);
 
 /** A guest that is to let go of vCPUs, and does what this says instead. */
-function shrinking(answer: (rig: FakeRig, id: string) => unknown, allowed: Allowed, after: (rig: FakeRig) => unknown = () => undefined): Fault["run"] {
-  return misbehaving((rig) => {
-    const repair = answering(rig, "device_del", ({ id }: { id: string }) => answer(rig, id));
-    return () => (repair(), after(rig));
-  }, allowed, "--timeout", "700ms");
+function shrinking(
+  answer: (rig: FakeRig, id: string) => unknown,
+  allowed: Allowed,
+  after: (rig: FakeRig) => unknown = () => undefined,
+): Fault["run"] {
+  return misbehaving(
+    (rig) => {
+      const repair = answering(rig, "device_del", ({ id }: { id: string }) => answer(rig, id));
+      return () => (repair(), after(rig));
+    },
+    allowed,
+    "--timeout",
+    "700ms",
+  );
 }
 
 /** It refuses vCPU 3, and gives the others. */
-const refused = shrinking((rig, id) => {
-  if (id !== "vcpu3") rig.qemu.letGo(id);
-  else rig.monitor.emit("ACPI_DEVICE_OST", { info: { device: id, slot: "3", "slot-type": "CPU", source: 3, status: 1 } });
-}, { codes: [1] });
+const refused = shrinking(
+  (rig, id) => {
+    if (id !== "vcpu3") rig.qemu.letGo(id);
+    else rig.monitor.emit("ACPI_DEVICE_OST", { info: { device: id, slot: "3", "slot-type": "CPU", source: 3, status: 1 } });
+  },
+  { codes: [1] },
+);
 
 /** Faults that a fake can have at will. */
 export const FAKE_FAULTS: readonly Fault[] = [
@@ -65,6 +88,20 @@ export const FAKE_FAULTS: readonly Fault[] = [
   { name: "balloon stuck half-way", steps: ["wait"], run: halfWay },
   { name: "vCPU gone before its pin", steps: ["pin"], run: threadGone },
   { name: "unplug refused by the guest", steps: ["unplug"], kind: "shrink", run: refused },
-  { name: "unplug pending", steps: ["unplug"], kind: "shrink", run: shrinking(() => undefined, { codes: [5] }, (rig) => ["vcpu2", "vcpu3"].forEach((id) => rig.qemu.letGo(id))) },
-  { name: "unplug done without an event", steps: ["unplug"], kind: "shrink", run: shrinking((rig, id) => void setTimeout(() => rig.qemu.letGo(id), 100), { codes: [0] }) },
+  {
+    name: "unplug pending",
+    steps: ["unplug"],
+    kind: "shrink",
+    run: shrinking(
+      () => undefined,
+      { codes: [5] },
+      (rig) => ["vcpu2", "vcpu3"].forEach((id) => rig.qemu.letGo(id)),
+    ),
+  },
+  {
+    name: "unplug done without an event",
+    steps: ["unplug"],
+    kind: "shrink",
+    run: shrinking((rig, id) => void setTimeout(() => rig.qemu.letGo(id), 100), { codes: [0] }),
+  },
 ];

@@ -43,7 +43,16 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   for (const each of [runtime.folder, books]) await openFolder(each);
   // Found by its command line, as QEMU is; it ends with us. Node takes words of its own, up to the first that is no option.
   const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: configPath });
-  const named = ["bash", "-c", 'exec -a "$0" "$@"', emulator, process.execPath, "-e", "console.log('up'); process.stdin.resume()", "stand-in.img"];
+  const named = [
+    "bash",
+    "-c",
+    'exec -a "$0" "$@"',
+    emulator,
+    process.execPath,
+    "-e",
+    "console.log('up'); process.stdin.resume()",
+    "stand-in.img",
+  ];
   const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...named, ...words], { stdio: ["pipe", "pipe", "inherit"] });
   await once(child.stdout, "data");
   const pid = child.pid ?? 0;
@@ -61,7 +70,10 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   });
   const monitor = await startReplay({
     answers: qemu.answers as Record<string, (args: unknown) => unknown>,
-    monitors: [{ name: "control", address: `unix:${runtime.control}` }, { name: "watch", address: `unix:${runtime.watch}` }],
+    monitors: [
+      { name: "control", address: `unix:${runtime.control}` },
+      { name: "watch", address: `unix:${runtime.watch}` },
+    ],
   });
   const proxy = await Proxy.before(runtime.control);
   let gone = false;

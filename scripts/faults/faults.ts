@@ -1,6 +1,6 @@
-import { setTimeout as wait } from "node:timers/promises";
 import { rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Allowed } from "./check.ts";
 import type { Verdict } from "./proxy.ts";
 import { type Command, type Ended, type Kind, type Oddity, type Rig, textOf } from "./rig.ts";
@@ -49,25 +49,37 @@ export function atMessage(act: Act, allowed: Allowed = {}, oddity: Oddity = {}, 
 }
 
 const killed: Fault["run"] = async (trial, step) => {
-  if (!(DISK_STEPS as readonly string[]).includes(step)) return atMessage((_, command) => (command.kill("SIGKILL"), "break"), { codes: [null] })(trial, step);
+  if (!(DISK_STEPS as readonly string[]).includes(step))
+    return atMessage((_, command) => (command.kill("SIGKILL"), "break"), { codes: [null] })(trial, step);
   const ended = await trial.start({ disk: diskFault(step as DiskStep, "kill") }).ended;
   return { ended, allowed: { codes: [null] }, reached: ended.code === null };
 };
 
-const failsOnDisk = (code: string): Fault["run"] => async (trial, step) => {
-  const ended = await trial.start({ disk: diskFault(step as DiskStep, code) }).ended;
-  // What can't be noted of the guest, or removed in the end, is no reason to fail.
-  const harmless = step === "asked" || step === "closing";
-  return { ended, allowed: { codes: harmless ? [0] : [1] }, reached: harmless || ended.stderr.includes(code) || (ended.report !== undefined && ended.code === 1) };
-};
+const failsOnDisk =
+  (code: string): Fault["run"] =>
+  async (trial, step) => {
+    const ended = await trial.start({ disk: diskFault(step as DiskStep, code) }).ended;
+    // What can't be noted of the guest, or removed in the end, is no reason to fail.
+    const harmless = step === "asked" || step === "closing";
+    return {
+      ended,
+      allowed: { codes: harmless ? [0] : [1] },
+      reached: harmless || ended.stderr.includes(code) || (ended.report !== undefined && ended.code === 1),
+    };
+  };
 
 /** Somebody else's work on the config, at a step of the change. */
-const meddled = (edit: (text: string) => string): Fault["run"] => async (trial, step) => {
-  const before = (await textOf(trial.rig)) ?? "";
-  const edited = edit(before);
-  const tried = await atMessage(async ({ rig }) => (await writeFile(rig.configPath, edited), undefined), { edited, codes: [1] })(trial, step);
-  return { ...tried, repair: () => writeFile(trial.rig.configPath, before) };
-};
+const meddled =
+  (edit: (text: string) => string): Fault["run"] =>
+  async (trial, step) => {
+    const before = (await textOf(trial.rig)) ?? "";
+    const edited = edit(before);
+    const tried = await atMessage(async ({ rig }) => (await writeFile(rig.configPath, edited), undefined), { edited, codes: [1] })(
+      trial,
+      step,
+    );
+    return { ...tried, repair: () => writeFile(trial.rig.configPath, before) };
+  };
 
 const folderGone: Fault["run"] = async (trial, step) => {
   const folder = dirname(trial.rig.configPath);
@@ -82,15 +94,24 @@ const folderGone: Fault["run"] = async (trial, step) => {
 };
 
 const stoppedAndContinued: Fault["run"] = (trial, step) =>
-  atMessage(({ rig }) => {
-    process.kill(rig.pid, "SIGSTOP");
-    void wait(300).then(() => process.kill(rig.pid, "SIGCONT"));
-    return undefined;
-  }, { codes: [0] })(trial, step);
+  atMessage(
+    ({ rig }) => {
+      process.kill(rig.pid, "SIGSTOP");
+      void wait(300).then(() => process.kill(rig.pid, "SIGCONT"));
+      return undefined;
+    },
+    { codes: [0] },
+  )(trial, step);
 
 /** QEMU stands still until the command has ended. */
 const stoppedForGood: Fault["run"] = async (trial, step) => {
-  const tried = await atMessage(({ rig }) => (process.kill(rig.pid, "SIGSTOP"), undefined), { codes: step === "read" ? [3] : [1, 4], deaf: true }, {}, "--timeout", "500ms")(trial, step);
+  const tried = await atMessage(
+    ({ rig }) => (process.kill(rig.pid, "SIGSTOP"), undefined),
+    { codes: step === "read" ? [3] : [1, 4], deaf: true },
+    {},
+    "--timeout",
+    "500ms",
+  )(trial, step);
   process.kill(trial.rig.pid, "SIGCONT");
   // It first does what it had taken in before it stood still.
   await trial.rig.look();
@@ -98,29 +119,33 @@ const stoppedForGood: Fault["run"] = async (trial, step) => {
 };
 
 /** Fails the change by an edit before its end, and breaks its way back at its first command. */
-const atUndo = (act: Act, allowed: Allowed): Fault["run"] => async (trial) => {
-  const before = (await textOf(trial.rig)) ?? "";
-  const edited = `${before}\n`;
-  let command: Command | undefined;
-  let reached = false;
-  trial.rig.proxy.arm(async ({ from, command: name, nth }) => {
-    if (from === "qemu" && name === "balloon" && nth === 1) await writeFile(trial.rig.configPath, edited);
-    if (from !== "client" || name !== "balloon" || nth !== 2) return undefined;
-    reached = true;
-    return act(trial, command as Command);
-  });
-  command = trial.start();
-  const ended = await command.ended;
-  trial.rig.proxy.arm(undefined);
-  return { ended, allowed: { ...allowed, edited }, reached, repair: () => writeFile(trial.rig.configPath, before) };
-};
+const atUndo =
+  (act: Act, allowed: Allowed): Fault["run"] =>
+  async (trial) => {
+    const before = (await textOf(trial.rig)) ?? "";
+    const edited = `${before}\n`;
+    let command: Command | undefined;
+    let reached = false;
+    trial.rig.proxy.arm(async ({ from, command: name, nth }) => {
+      if (from === "qemu" && name === "balloon" && nth === 1) await writeFile(trial.rig.configPath, edited);
+      if (from !== "client" || name !== "balloon" || nth !== 2) return undefined;
+      reached = true;
+      return act(trial, command as Command);
+    });
+    command = trial.start();
+    const ended = await command.ended;
+    trial.rig.proxy.arm(undefined);
+    return { ended, allowed: { ...allowed, edited }, reached, repair: () => writeFile(trial.rig.configPath, before) };
+  };
 
 /** The message goes on a little later than the signal. */
-const signalling = (signal: NodeJS.Signals): Act => async (_, command) => {
-  command.kill(signal);
-  await wait(50);
-  return undefined;
-};
+const signalling =
+  (signal: NodeJS.Signals): Act =>
+  async (_, command) => {
+    command.kill(signal);
+    await wait(50);
+    return undefined;
+  };
 
 /** A reply to nobody's call, then the true one: QMP's clients go by the id. */
 const forAnotherCall: Fault["run"] = async (trial, step) => {
@@ -141,22 +166,65 @@ const BEFORE_END: readonly MonitorStep[] = ["connect", "read", "plug", "plugged"
 /** Every fault that strikes a change of both halves, on a fake and on a real QEMU alike. */
 export const FAULTS: readonly Fault[] = [
   { name: "our process killed", steps: [...MONITOR_STEPS, ...DISK_STEPS], run: killed },
-  { name: "our process killed, undoing", steps: ["undo"], run: atUndo((_, command) => (command.kill("SIGKILL"), "break"), { codes: [null] }) },
-  { name: "QEMU killed", steps: MONITOR_STEPS.filter((step) => step !== "connect"), onReal: ["balloon"], run: atMessage(async ({ rig }) => (await rig.killQemu(), "break" as const)) },
+  {
+    name: "our process killed, undoing",
+    steps: ["undo"],
+    run: atUndo((_, command) => (command.kill("SIGKILL"), "break"), { codes: [null] }),
+  },
+  {
+    name: "QEMU killed",
+    steps: MONITOR_STEPS.filter((step) => step !== "connect"),
+    onReal: ["balloon"],
+    run: atMessage(async ({ rig }) => (await rig.killQemu(), "break" as const)),
+  },
   { name: "QEMU stopped and continued", steps: ["read", "plug", "balloon", "wait"], onReal: ["plug", "balloon"], run: stoppedAndContinued },
   { name: "QEMU stopped for good", steps: ["read", "balloon"], onReal: [], run: stoppedForGood },
-  { name: "socket reset", steps: BEFORE_END.filter((step) => step !== "read" && step !== "connect"), onReal: ["plug", "ballooned", "wait"], run: atMessage(() => "break", { codes: [0] }) },
-  { name: "socket reset", steps: ["connect", "read"], run: atMessage(({ rig }) => (rig.proxy.reset(), "break"), { codes: [0, 3], deaf: true }) },
+  {
+    name: "socket reset",
+    steps: BEFORE_END.filter((step) => step !== "read" && step !== "connect"),
+    onReal: ["plug", "ballooned", "wait"],
+    run: atMessage(() => "break", { codes: [0] }),
+  },
+  {
+    name: "socket reset",
+    steps: ["connect", "read"],
+    run: atMessage(({ rig }) => (rig.proxy.reset(), "break"), { codes: [0, 3], deaf: true }),
+  },
   { name: "socket reset", steps: ["undo"], run: atUndo(() => "break", { codes: [1] }) },
-  { name: "reply late", steps: ["plugged", "ballooned"], onReal: ["ballooned"], run: atMessage(async () => (await wait(300), undefined), { codes: [0] }) },
-  { name: "reply never", steps: ["plugged", "ballooned"], onReal: ["plugged"], run: atMessage(() => "drop", { codes: [0, 1] }, {}, "--timeout", "500ms") },
+  {
+    name: "reply late",
+    steps: ["plugged", "ballooned"],
+    onReal: ["ballooned"],
+    run: atMessage(async () => (await wait(300), undefined), { codes: [0] }),
+  },
+  {
+    name: "reply never",
+    steps: ["plugged", "ballooned"],
+    onReal: ["plugged"],
+    run: atMessage(() => "drop", { codes: [0, 1] }, {}, "--timeout", "500ms"),
+  },
   { name: "reply for another call", steps: ["plugged", "ballooned"], onReal: ["ballooned"], run: forAnotherCall },
-  { name: "SIGINT", steps: BEFORE_END, onReal: ["read", "plugged", "balloon", "wait"], run: atMessage(signalling("SIGINT"), { codes: [130] }) },
+  {
+    name: "SIGINT",
+    steps: BEFORE_END,
+    onReal: ["read", "plugged", "balloon", "wait"],
+    run: atMessage(signalling("SIGINT"), { codes: [130] }),
+  },
   { name: "SIGTERM", steps: BEFORE_END, onReal: ["wait"], run: atMessage(signalling("SIGTERM"), { codes: [130] }) },
-  { name: "config replaced by another", steps: ["plug", "balloon", "ballooned"], onReal: ["ballooned"], run: meddled((text) => `${text}\n`) },
+  {
+    name: "config replaced by another",
+    steps: ["plug", "balloon", "ballooned"],
+    onReal: ["ballooned"],
+    run: meddled((text) => `${text}\n`),
+  },
   { name: "config damaged", steps: ["plug", "balloon"], onReal: ["balloon"], run: meddled(() => "{ not JSON") },
   { name: "config folder gone", steps: ["plug", "balloon"], onReal: ["balloon"], run: folderGone },
-  { name: "no space (ENOSPC)", steps: DISK_STEPS.filter((step) => step !== "committed"), onReal: ["prepare", "commit"], run: failsOnDisk("ENOSPC") },
+  {
+    name: "no space (ENOSPC)",
+    steps: DISK_STEPS.filter((step) => step !== "committed"),
+    onReal: ["prepare", "commit"],
+    run: failsOnDisk("ENOSPC"),
+  },
   { name: "permission taken (EACCES)", steps: ["prepare", "journal", "commit"], onReal: ["commit"], run: failsOnDisk("EACCES") },
   { name: "read-only (EROFS)", steps: ["prepare", "journal", "commit", "closing"], onReal: ["commit"], run: failsOnDisk("EROFS") },
 ];

@@ -18,7 +18,10 @@ function taskset(script: string, allowed: Allowed): Fault["run"] {
     await mkdir(folder);
     const count = join(folder, "count");
     await writeFile(count, "");
-    await writeFile(join(folder, "taskset"), `#!/bin/sh\necho >>${count}; n=$(wc -l <${count})\n${script}\nPATH=\${PATH#*:}; exec taskset "$@"\n`);
+    await writeFile(
+      join(folder, "taskset"),
+      `#!/bin/sh\necho >>${count}; n=$(wc -l <${count})\n${script}\nPATH=\${PATH#*:}; exec taskset "$@"\n`,
+    );
     await chmod(join(folder, "taskset"), 0o755);
     const ended = await trial.start({ path: folder }).ended;
     return { ended, allowed, reached: (await readFile(count, "utf8")).length > 1 };
@@ -52,7 +55,8 @@ const modeTaken: Fault["run"] = async (trial, step) => {
   const repair = (): Promise<void> => chmod(folder, 0o700);
   // What was prepared can't be removed either, until the next command.
   const allowed = { codes: [1], leftovers: true };
-  if (step !== "prepare") return { ...(await atMessage(async () => (await shut(), undefined), allowed, { under: OBEYING })(trial, step)), repair };
+  if (step !== "prepare")
+    return { ...(await atMessage(async () => (await shut(), undefined), allowed, { under: OBEYING })(trial, step)), repair };
   await shut();
   return { ended: await trial.start({ under: OBEYING }).ended, allowed, reached: true, repair };
 };
@@ -65,7 +69,9 @@ const anotherUser: Fault["run"] = async (trial) => {
 };
 
 const heldByLiving: Fault["run"] = async (trial) => {
-  const holder = spawn("flock", [join(trial.rig.books, "lock"), "sh", "-c", "echo held; read -r _"], { stdio: ["pipe", "pipe", "inherit"] });
+  const holder = spawn("flock", [join(trial.rig.books, "lock"), "sh", "-c", "echo held; read -r _"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   await once(holder.stdout, "data");
   const ended = await trial.start({}, "--timeout", "300ms").ended;
   const said = ended.stderr.includes(`locked by process ${holder.pid} `);
@@ -75,7 +81,9 @@ const heldByLiving: Fault["run"] = async (trial) => {
 };
 
 const heldByDead: Fault["run"] = async (trial) => {
-  const holder = spawn("flock", ["-o", join(trial.rig.books, "lock"), "sh", "-c", "echo held; read -r _"], { stdio: ["pipe", "pipe", "inherit"] });
+  const holder = spawn("flock", ["-o", join(trial.rig.books, "lock"), "sh", "-c", "echo held; read -r _"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   await once(holder.stdout, "data");
   const ended = once(holder, "close");
   holder.kill("SIGKILL");
@@ -119,7 +127,12 @@ const rootOnly = (): Promise<string | null> => Promise.resolve(geteuid?.() === 0
 
 /** What the host, its files and its users can do to a change, of a fake or a real machine alike. */
 export const HOST_FAULTS: readonly Fault[] = [
-  { name: "taskset fails on the 2nd of 3 threads", steps: ["pin"], kind: "grow", run: taskset('[ "$n" = 2 ] && { echo "taskset: failed to set affinity: No such process" >&2; exit 1; }', { codes: [1] }) },
+  {
+    name: "taskset fails on the 2nd of 3 threads",
+    steps: ["pin"],
+    kind: "grow",
+    run: taskset('[ "$n" = 2 ] && { echo "taskset: failed to set affinity: No such process" >&2; exit 1; }', { codes: [1] }),
+  },
   { name: "taskset kills its caller", steps: ["pin"], kind: "grow", run: taskset('[ "$n" = 2 ] && kill -KILL $PPID', { codes: [null] }) },
   { name: "taskset does nothing (mask narrowed)", steps: ["pin"], kind: "grow", run: taskset('[ "$n" = 2 ] && exit 0', { codes: [1] }) },
   { name: "lock held by the living", steps: ["lock"], run: heldByLiving },

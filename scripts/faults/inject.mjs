@@ -12,14 +12,23 @@ function act(path) {
 }
 
 /** Only writing calls are steps of a change. */
-const writes = { open: (args) => /[wax+]/.test(String(args[1] ?? "r")) || Number(args[1]) & 3, writeFile: () => true, rename: () => true, rm: () => true, mkdir: () => true, link: () => true, unlink: () => true };
+const writes = {
+  open: (args) => /[wax+]/.test(String(args[1] ?? "r")) || Number(args[1]) & 3,
+  writeFile: () => true,
+  rename: () => true,
+  rm: () => true,
+  mkdir: () => true,
+  link: () => true,
+  unlink: () => true,
+};
 
 if (fault !== null) {
   for (const [call, isWrite] of Object.entries(writes)) {
     const original = fs.promises[call];
     fs.promises[call] = async (...args) => {
       const path = String(call === "rename" || call === "link" ? args[1] : args[0]);
-      const hit = isWrite(args) && (fault.call === "any" || fault.call === call) && new RegExp(fault.path).test(path) && ++seen === fault.nth;
+      const hit =
+        isWrite(args) && (fault.call === "any" || fault.call === call) && new RegExp(fault.path).test(path) && ++seen === fault.nth;
       if (hit && fault.when === "before") act(path);
       const result = await original(...args);
       if (hit && fault.when === "after") act(path);

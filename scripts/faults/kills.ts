@@ -15,18 +15,22 @@ export async function randomKills(count: number, seed: number, open: () => Promi
       // A machine under software emulation has only so many vCPU threads in it.
       if (outcomes.length % 40 === 0) rig = void (await rig?.[Symbol.asyncDispose]());
       rig ??= await open();
-      const fault: Fault = { name: "killed at a random moment", steps: [], run: async ({ start }) => {
-        const begun = performance.now();
-        const command = start();
-        const moment = random() * longest;
-        await Promise.race([wait(moment), command.ended]);
-        command.kill("SIGKILL");
-        const ended = await command.ended;
-        // The moments follow the machine's speed: from before the first step until after the last.
-        if (ended.code !== null) longest = (longest + (performance.now() - begun) * 1.1) / 2;
-        else if (moment > 0.9 * longest) longest *= 1.1;
-        return { ended, reached: ended.code === null };
-      } };
+      const fault: Fault = {
+        name: "killed at a random moment",
+        steps: [],
+        run: async ({ start }) => {
+          const begun = performance.now();
+          const command = start();
+          const moment = random() * longest;
+          await Promise.race([wait(moment), command.ended]);
+          command.kill("SIGKILL");
+          const ended = await command.ended;
+          // The moments follow the machine's speed: from before the first step until after the last.
+          if (ended.code !== null) longest = (longest + (performance.now() - begun) * 1.1) / 2;
+          else if (moment > 0.9 * longest) longest *= 1.1;
+          return { ended, reached: ended.code === null };
+        },
+      };
       const outcome = await tryFault(rig, fault, "random", outcomes.length % 2 === 0 ? "finish" : "undo");
       outcomes.push(outcome);
       if (outcome.result === "broken") {
@@ -38,6 +42,8 @@ export async function randomKills(count: number, seed: number, open: () => Promi
     await rig?.[Symbol.asyncDispose]();
   }
   const by = (result: Outcome["result"]): number => outcomes.filter((outcome) => outcome.result === result).length;
-  console.log(`${outcomes[0]?.machine ?? "nothing"}: ${count} changes (seed ${seed}): ${by("held")} killed and held, ${by("not reached")} done before the kill, ${by("broken")} not held`);
+  console.log(
+    `${outcomes[0]?.machine ?? "nothing"}: ${count} changes (seed ${seed}): ${by("held")} killed and held, ${by("not reached")} done before the kill, ${by("broken")} not held`,
+  );
   return outcomes;
 }

@@ -42,15 +42,37 @@ export async function openLifecycle(qemu: Qemu): Promise<LifecycleRig> {
   const at = (name: string): string => join(folder.path, name);
   await Promise.all(["etc", "run", "state"].map((name) => mkdir(at(name), { mode: 0o700 })));
   await writeFile(at("button.bin"), OBEYS_BUTTON);
-  const text = (max: number): string => `${JSON.stringify({
-    name: "web", emulator: qemu.binary, memory: { max: "64MiB", current: "48MiB" }, vcpus: { max, current: 2, pin: { 0: "0" } }, monitor: at("own.sock"),
-    args: ["-machine", "q35,accel=tcg", "-nodefaults", "-no-user-config", "-bios", at("button.bin"), "-device", "virtio-balloon-pci,id=balloon0"],
-  }, null, 2)}\n`;
+  const text = (max: number): string =>
+    `${JSON.stringify(
+      {
+        name: "web",
+        emulator: qemu.binary,
+        memory: { max: "64MiB", current: "48MiB" },
+        vcpus: { max, current: 2, pin: { 0: "0" } },
+        monitor: at("own.sock"),
+        args: [
+          "-machine",
+          "q35,accel=tcg",
+          "-nodefaults",
+          "-no-user-config",
+          "-bios",
+          at("button.bin"),
+          "-device",
+          "virtio-balloon-pci,id=balloon0",
+        ],
+      },
+      null,
+      2,
+    )}\n`;
   const drafts = [at("four.json"), at("six.json")] as const;
   await Promise.all([writeFile(drafts[0], text(4), { mode: 0o600 }), writeFile(drafts[1], text(6), { mode: 0o600 })]);
   const env = { ...process.env, QMPCTL_CONFIG_DIR: at("etc"), QMPCTL_RUNTIME_DIR: at("run"), QMPCTL_STATE_DIR: at("state") };
   const config = at("etc/web.json");
-  const processes = (): readonly number[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => commandLineOf(pid).includes(`identity=${config}`));
+  const processes = (): readonly number[] =>
+    readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => commandLineOf(pid).includes(`identity=${config}`));
   return {
     name: `QEMU ${qemu.version}`,
     folder: folder.path,
@@ -58,9 +80,13 @@ export async function openLifecycle(qemu: Qemu): Promise<LifecycleRig> {
     texts: [text(4), text(6)],
     drafts,
     command: (words, fault) => {
-      const child = spawn(process.execPath, [...(fault === undefined ? [] : ["--import", INJECT]), MAIN, ...words], { env: { ...env, ...(fault === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(fault) }) }, stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn(process.execPath, [...(fault === undefined ? [] : ["--import", INJECT]), MAIN, ...words], {
+        env: { ...env, ...(fault === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(fault) }) },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
       const texts = { stdout: "", stderr: "" };
-      for (const stream of ["stdout", "stderr"] as const) child[stream].setEncoding("utf8").on("data", (piece: string) => (texts[stream] += piece));
+      for (const stream of ["stdout", "stderr"] as const)
+        child[stream].setEncoding("utf8").on("data", (piece: string) => (texts[stream] += piece));
       const ended = once(child, "close").then(([code]) => ({ code: code as number | null, ...texts }));
       return { ended, kill: (signal) => void child.kill(signal) };
     },
@@ -118,10 +144,11 @@ class Lines {
       this.#text += text;
       this.#wake?.();
     });
-    for (const event of ["error", "close"]) socket.on(event, () => {
-      this.#over = true;
-      this.#wake?.();
-    });
+    for (const event of ["error", "close"])
+      socket.on(event, () => {
+        this.#over = true;
+        this.#wake?.();
+      });
   }
 
   async next(): Promise<any> {
@@ -140,5 +167,8 @@ class Lines {
 
 /** The config's text but for the id that `define` gives it; null where there is none. */
 export async function definedText(rig: LifecycleRig): Promise<string | null> {
-  return readFile(rig.config, "utf8").then((text) => text.replace(/\n\s*"id": "[^"]*",/, ""), () => null);
+  return readFile(rig.config, "utf8").then(
+    (text) => text.replace(/\n\s*"id": "[^"]*",/, ""),
+    () => null,
+  );
 }

@@ -1,13 +1,13 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { messageOf } from "../../src/errors.ts";
 import { fractionsFrom } from "../lab/fractions.ts";
 import type { Qemu } from "../lab/machine.ts";
 import { definedText, type LifecycleRig, openLifecycle } from "./lifecycle-rig.ts";
-import type { DiskFault } from "./rig.ts";
 import type { Course } from "./matrix.ts";
+import type { DiskFault } from "./rig.ts";
 import type { Outcome } from "./run.ts";
-import { messageOf } from "../../src/errors.ts";
 
 /** What is done to a whole machine, the state that it needs, and its words. */
 interface Action {
@@ -64,8 +64,10 @@ async function check(rig: LifecycleRig, action: Action, struck: Struck, how: "fi
   const isLeft = look?.status === "prelaunch";
   if (isLeft && info.interrupted === undefined) throw new Error("a paused QEMU was left, and nothing says so");
   if (look?.status === "running" && look.mask !== "0") throw new Error(`it runs without its pin: ${look.mask}`);
-  if (struck.signal === "SIGINT" && struck.code === 130 && info.interrupted !== undefined) throw new Error(`interrupted, and not undone: ${info.interrupted}`);
-  if (struck.signal === "SIGINT" && struck.code === 130 && action.name === "start" && found.length > 0) throw new Error("the start was interrupted, and its QEMU was left");
+  if (struck.signal === "SIGINT" && struck.code === 130 && info.interrupted !== undefined)
+    throw new Error(`interrupted, and not undone: ${info.interrupted}`);
+  if (struck.signal === "SIGINT" && struck.code === 130 && action.name === "start" && found.length > 0)
+    throw new Error("the start was interrupted, and its QEMU was left");
   if (info.interrupted !== undefined) await resolve(rig, how);
   await worksOn(rig);
 }
@@ -127,16 +129,29 @@ export async function lifecycleKills(count: number, seed: number, qemu: Qemu): P
 const MOST = 60;
 /** The bounded run takes one call of so many. */
 const STRIDE = 12;
-/** So many calls in a row that were not the last: the action makes no more. One that fails by itself (a folder that is there) is none to die after. */
+/**
+ * So many calls in a row that were not the last: the action makes no more. One that fails by itself (a folder that is there) is none to die
+ * after.
+ */
 const MISSES = 4;
 
 /** Kills each action at each of its writing calls to the file system, one after the other. */
 export async function lifecycleSteps(qemu: Qemu, { all, wanted, note }: Course): Promise<void> {
   await using rig = await openLifecycle(qemu);
   for (const [turn, action] of ACTIONS.entries()) {
-    for (let nth = 1, misses = 0; nth <= MOST && misses < MISSES && wanted("killed in the file system", action.name); nth += all ? 1 : STRIDE) {
+    for (
+      let nth = 1, misses = 0;
+      nth <= MOST && misses < MISSES && wanted("killed in the file system", action.name);
+      nth += all ? 1 : STRIDE
+    ) {
       const about = { machine: rig.name, fault: "killed in the file system", step: `${action.name} ${nth}` };
-      const fault: DiskFault = { call: "any", path: join(rig.folder, "(etc|run|state)/").replaceAll("/", "\\/"), when: "after", nth, act: "kill" };
+      const fault: DiskFault = {
+        call: "any",
+        path: join(rig.folder, "(etc|run|state)/").replaceAll("/", "\\/"),
+        when: "after",
+        nth,
+        act: "kill",
+      };
       let reached = false;
       try {
         await bring(rig, action.from);

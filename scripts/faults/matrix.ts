@@ -26,7 +26,9 @@ interface Case {
 /** A fake is cheap: each fault has its own. */
 export async function onFake({ wanted, note }: Course): Promise<void> {
   // Nothing can stop a fake that is in our own process.
-  const faults = [...FAULTS, ...FAKE_FAULTS, ...HOST_FAULTS].filter(({ name }) => name !== "QEMU stopped and continued" && name !== "QEMU stopped for good");
+  const faults = [...FAULTS, ...FAKE_FAULTS, ...HOST_FAULTS].filter(
+    ({ name }) => name !== "QEMU stopped and continued" && name !== "QEMU stopped for good",
+  );
   for (const [turn, { fault, step, kind }] of (await possible(faults, wanted)).entries()) {
     await using rig = await openFake(kind);
     note(await tryFault(rig, fault, step, howOf(turn)));
@@ -37,7 +39,9 @@ export async function onFake({ wanted, note }: Course): Promise<void> {
 export async function onReal(qemu: Qemu, { all, wanted, note }: Course): Promise<void> {
   const few = (fault: Fault, step: string): boolean => all || (fault.onReal ?? fault.steps).includes(step);
   const cases = await possible([...FAULTS, ...HOST_FAULTS, ...REAL_FAULTS], (name, step, fault) => wanted(name, step) && few(fault, step));
-  const settled = cases.map((each) => (isPlug(each.step) && !replugs(qemu) && each.kind === "usual" ? { ...each, kind: "grow" as const } : each));
+  const settled = cases.map((each) =>
+    isPlug(each.step) && !replugs(qemu) && each.kind === "usual" ? { ...each, kind: "grow" as const } : each,
+  );
   await using machines = new Machines(qemu);
   for (const [turn, { fault, step, kind }] of settled.toSorted((one, other) => orderOf(one) - orderOf(other)).entries()) {
     let outcome = await tryFault(await machines.ready(kind), fault, step, howOf(turn));

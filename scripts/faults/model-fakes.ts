@@ -12,7 +12,9 @@ export const FAKE_COURSE: Course = { reopen: 20, length: 6, choices: FAKE_CHOICE
 export async function runOnFakes(count: number, first: number): Promise<boolean> {
   const start = performance.now();
   const workers = Math.min(availableParallelism(), count);
-  const parts = Array.from({ length: workers }, (_, part) => Array.from({ length: count }, (_seed, position) => first + position).filter((seed) => (seed - first) % workers === part));
+  const parts = Array.from({ length: workers }, (_, part) =>
+    Array.from({ length: count }, (_seed, position) => first + position).filter((seed) => (seed - first) % workers === part),
+  );
   const failed = await Promise.all(parts.map(runPart));
   const sum = failed.reduce((total, each) => total + each, 0);
   tellEnd(count, first, FAKE_COURSE, sum, start);
@@ -22,7 +24,9 @@ export async function runOnFakes(count: number, first: number): Promise<boolean>
 /** A process of its own for these seeds, which ends with us. */
 async function runPart(seeds: readonly number[]): Promise<number> {
   const child: ChildProcess = fork(fileURLToPath(import.meta.url), { execArgv: ["--import", import.meta.resolve("tsx")] });
-  const ended = once(child, "exit").then(([code, signal]) => Promise.reject(new Error(`a process that ran sequences ended with ${String(signal ?? code)}`)));
+  const ended = once(child, "exit").then(([code, signal]) =>
+    Promise.reject(new Error(`a process that ran sequences ended with ${String(signal ?? code)}`)),
+  );
   child.send(seeds);
   const [failed] = (await Promise.race([once(child, "message"), ended])) as [number];
   ended.catch(() => undefined);

@@ -4,14 +4,33 @@ import { type Choices, type Move, movesOf, play } from "./sequences.ts";
 import { shortest } from "./shrink.ts";
 
 /** Values for a machine of 2 GiB and four vCPUs: right ones, and some that have to be refused. */
-export const FAKE_CHOICES: Choices = { sizes: [256, 512, 1024, 1536, 2048, 3072], maxSizes: [512, 2048, 4096], counts: [1, 2, 3, 4, 5], maxCounts: [2, 4, 8], masks: ["0", "1", "0-1", "all"], kills: true };
+export const FAKE_CHOICES: Choices = {
+  sizes: [256, 512, 1024, 1536, 2048, 3072],
+  maxSizes: [512, 2048, 4096],
+  counts: [1, 2, 3, 4, 5],
+  maxCounts: [2, 4, 8],
+  masks: ["0", "1", "0-1", "all"],
+  kills: true,
+};
 /** For one of 512 MiB with a Linux in it. */
-export const REAL_CHOICES: Choices = { sizes: [400, 448, 512, 600], maxSizes: [512, 1024], counts: [1, 2, 3], maxCounts: [64, 128], masks: ["0", "1", "all"], kills: false };
+export const REAL_CHOICES: Choices = {
+  sizes: [400, 448, 512, 600],
+  maxSizes: [512, 1024],
+  counts: [1, 2, 3],
+  maxCounts: [64, 128],
+  masks: ["0", "1", "all"],
+  kills: false,
+};
 /** Without vCPUs that come and go: software emulation before QEMU 10 can't have them back. */
 export const OLD_CHOICES: Choices = { ...REAL_CHOICES, counts: [1], maxCounts: [4, 8] };
 
 /** Plays one sequence on a machine of its own; why it failed, with its seed and the shortest sequence that does so too, or null. */
-export async function tellFailure(open: () => Promise<Rig>, seed: number, moves: readonly Move[], { stopped = false } = {}): Promise<string | null> {
+export async function tellFailure(
+  open: () => Promise<Rig>,
+  seed: number,
+  moves: readonly Move[],
+  { stopped = false } = {},
+): Promise<string | null> {
   const why = await failureOf(open, moves, stopped);
   if (why === null) return null;
   const short = await shortest(moves, async (fewer) => (await failureOf(open, fewer, stopped)) !== null);
@@ -37,7 +56,10 @@ export interface Course {
   readonly lanes: number;
 }
 
-/** Many sequences, several on the same machine one after the other, as a real one takes long to start. True when all went as the model has it. */
+/**
+ * Many sequences, several on the same machine one after the other, as a real one takes long to start. True when all went as the model has
+ * it.
+ */
 export async function runSequences(count: number, first: number, open: () => Promise<Rig>, course: Course): Promise<boolean> {
   const start = performance.now();
   const seeds = Array.from({ length: count }, (_, position) => first + position);
@@ -48,12 +70,16 @@ export async function runSequences(count: number, first: number, open: () => Pro
 
 /** The last line: what was run, and how it went. */
 export function tellEnd(count: number, first: number, { length }: Course, failed: number, start: number): void {
-  console.log(`${count} sequences (seeds ${first} to ${first + count - 1}), ${count * length} changes, ${failed} not as the model; ${Math.round((performance.now() - start) / 1000)} s`);
+  console.log(
+    `${count} sequences (seeds ${first} to ${first + count - 1}), ${count * length} changes, ${failed} not as the model; ${Math.round((performance.now() - start) / 1000)} s`,
+  );
 }
 
 /** Runs the sequences of these seeds; how many did not go as the model has it. Each of those is told on stderr. */
 export async function runSeeds(seeds: readonly number[], open: () => Promise<Rig>, course: Course): Promise<number> {
-  const lanes = Array.from({ length: course.lanes }, (_, lane) => new Lane(open, course).run(seeds.filter((_seed, position) => position % course.lanes === lane)));
+  const lanes = Array.from({ length: course.lanes }, (_, lane) =>
+    new Lane(open, course).run(seeds.filter((_seed, position) => position % course.lanes === lane)),
+  );
   return (await Promise.all(lanes)).reduce((sum, each) => sum + each, 0);
 }
 
@@ -103,7 +129,9 @@ class Lane {
     this.#failed += 1;
     const again = (all: readonly Move[]): Promise<string | null> => tellFailure(this.#open, seed, all, { stopped: this.#stopped });
     const found = (await again(moves)) ?? (past.length === 0 ? null : await again([...past, ...moves]));
-    console.error(`NOT AS THE MODEL: ${found ?? `seed ${seed}: ${why}\n(not once more, neither alone nor after the ${past.length} moves before it on the same machine)`}`);
+    console.error(
+      `NOT AS THE MODEL: ${found ?? `seed ${seed}: ${why}\n(not once more, neither alone nor after the ${past.length} moves before it on the same machine)`}`,
+    );
   }
 
   async #enter(stopped: boolean): Promise<Rig> {

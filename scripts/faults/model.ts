@@ -2,9 +2,20 @@ import type { Change, Scope } from "../../src/domain/model/change.ts";
 
 /** A domain as the model knows it: sizes in MiB, masks as lists. Nothing here is the product's. */
 export interface State {
-  readonly config: { readonly memory: number; readonly maxMemory: number; readonly vcpus: number; readonly maxVcpus: number; readonly pins: Readonly<Record<string, string>> };
+  readonly config: {
+    readonly memory: number;
+    readonly maxMemory: number;
+    readonly vcpus: number;
+    readonly maxVcpus: number;
+    readonly pins: Readonly<Record<string, string>>;
+  };
   /** Null where it does not run. A vCPU's place in `masks` is its number. */
-  readonly live: { readonly memory: number; readonly maxMemory: number; readonly maxVcpus: number; readonly masks: readonly string[] } | null;
+  readonly live: {
+    readonly memory: number;
+    readonly maxMemory: number;
+    readonly maxVcpus: number;
+    readonly masks: readonly string[];
+  } | null;
 }
 
 /** What a set of changes leads to; null where it has to be refused. */
@@ -20,7 +31,10 @@ export const MIB: number = 2 ** 20;
 
 /** Which halves a scope is about. */
 export function legsOf(scope: Scope, runs: boolean): { readonly fixed: boolean; readonly running: boolean } {
-  return { fixed: scope === "static" || scope === "both" || (scope === "current" && !runs), running: scope === "dynamic" || scope === "both" || (scope === "current" && runs) };
+  return {
+    fixed: scope === "static" || scope === "both" || (scope === "current" && !runs),
+    running: scope === "dynamic" || scope === "both" || (scope === "current" && runs),
+  };
 }
 
 /** What a change wants, in the units of reports. */
@@ -32,14 +46,18 @@ export function wantedOf(change: Change): number | string {
 /** What the config has of it, in the units of reports. */
 export function inConfig(change: Change, { config }: State): number | string {
   if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
-  return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus, "max-vcpus": config.maxVcpus }[change.resource];
+  return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus, "max-vcpus": config.maxVcpus }[
+    change.resource
+  ];
 }
 
 /** What the running machine has of it; null where it does not run, or has no such vCPU. */
 export function inLive(change: Change, { live }: State): number | string | null {
   if (live === null) return null;
   if (change.resource === "vcpu-pin") return live.masks[change.vcpu] ?? null;
-  return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: live.masks.length, "max-vcpus": live.maxVcpus }[change.resource];
+  return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: live.masks.length, "max-vcpus": live.maxVcpus }[
+    change.resource
+  ];
 }
 
 /** Predicts a set of changes in a scope. `all`: the mask of a thread that is not pinned. */
@@ -71,7 +89,12 @@ function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string,
   return Object.fromEntries(Object.entries(pins).sort());
 }
 
-function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[], all: string, pins: Readonly<Record<string, string>>): State["live"] {
+function liveAfter(
+  before: NonNullable<State["live"]>,
+  changes: readonly Change[],
+  all: string,
+  pins: Readonly<Record<string, string>>,
+): State["live"] {
   let { memory, maxMemory, maxVcpus } = before;
   let masks = [...before.masks];
   const wanted = changes.find((change) => change.resource === "vcpus");

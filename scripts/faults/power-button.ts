@@ -9,7 +9,13 @@ const out32 = (port: number, value: number): readonly number[] => [0xba, ...word
 const out16 = (port: number, value: number): readonly number[] => [0xba, ...word(port), 0xb8, ...word(value), 0xef];
 
 /** ICH9's ACPI registers at port 0x600, switched on; see its datasheet: PMBASE and ACPI_CNTL of the LPC bridge. */
-const ACPI_ON: readonly number[] = [0xfa, ...out32(0xcf8, 0x8000_f840), ...out32(0xcfc, 0x601), ...out32(0xcf8, 0x8000_f844), ...out32(0xcfc, 0x80)];
+const ACPI_ON: readonly number[] = [
+  0xfa,
+  ...out32(0xcf8, 0x8000_f840),
+  ...out32(0xcfc, 0x601),
+  ...out32(0xcf8, 0x8000_f844),
+  ...out32(0xcfc, 0x80),
+];
 /** SLP_EN with the sleep type of S5, to PM1_CNT. */
 const POWER_OFF: readonly number[] = out16(0x604, 0x2000);
 /** hlt, and again. */
@@ -27,4 +33,18 @@ function image(code: readonly number[]): Buffer {
 export const POWERS_OFF: Buffer = image([...ACPI_ON, ...POWER_OFF, ...HALT]);
 
 /** Waits for the power button (PM1_STS, bit 8), and powers itself off: `shutdown` takes a few milliseconds. */
-export const OBEYS_BUTTON: Buffer = image([...ACPI_ON, ...out16(0x602, 0x100), 0xba, ...word(0x600), 0xf3, 0x90, 0xed, 0xa9, ...word(0x100), 0x74, 0xf8, ...POWER_OFF, ...HALT]);
+export const OBEYS_BUTTON: Buffer = image([
+  ...ACPI_ON,
+  ...out16(0x602, 0x100),
+  0xba,
+  ...word(0x600),
+  0xf3,
+  0x90,
+  0xed,
+  0xa9,
+  ...word(0x100),
+  0x74,
+  0xf8,
+  ...POWER_OFF,
+  ...HALT,
+]);

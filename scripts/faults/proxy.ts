@@ -1,5 +1,5 @@
 import { chmod, rename, rm } from "node:fs/promises";
-import { createServer, connect as dial, type Server, type Socket } from "node:net";
+import { connect as dial, createServer, type Server, type Socket } from "node:net";
 
 /** A message on its way: who sent it, and what it says. */
 export interface Passing {
@@ -88,7 +88,11 @@ export class Proxy implements AsyncDisposable {
 
   #nameOf(from: Passing["from"], text: string, asked: Map<string, string>): string {
     // The last one: a device's own id comes before it.
-    const id = text.match(/"id":\s*("[^"]*"|\d+)/g)?.at(-1)?.replace(/\s/g, "") ?? "";
+    const id =
+      text
+        .match(/"id":\s*("[^"]*"|\d+)/g)
+        ?.at(-1)
+        ?.replace(/\s/g, "") ?? "";
     if (from === "qemu") return /"(return|error)":/.test(text) ? (asked.get(id) ?? "") : "";
     const command = /"execute":\s*"([\w-]+)"/.exec(text)?.[1] ?? "";
     asked.set(id, command);

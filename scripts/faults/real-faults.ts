@@ -23,7 +23,12 @@ async function until(rig: RealRig, wanted: (look: Look) => boolean): Promise<Loo
 }
 
 /** Does something when the first message comes that is meant. */
-async function atFirst(trial: Trial, meant: (passing: Passing) => boolean, act: (rig: RealRig, passing: Passing) => Promise<unknown>, ...words: readonly string[]): Promise<Omit<Tried, "allowed">> {
+async function atFirst(
+  trial: Trial,
+  meant: (passing: Passing) => boolean,
+  act: (rig: RealRig, passing: Passing) => Promise<unknown>,
+  ...words: readonly string[]
+): Promise<Omit<Tried, "allowed">> {
   const rig = realOf(trial);
   let reached = false;
   rig.proxy.arm(async (passing) => {
@@ -41,10 +46,14 @@ async function atFirst(trial: Trial, meant: (passing: Passing) => boolean, act: 
 const thirdPlug: Fault["run"] = async (trial) => {
   const rig = realOf(trial);
   const before = await rig.look();
-  const tried = await atFirst(trial, ({ from, command, nth }) => from === "client" && command === "device_add" && nth === 3, async (_, { text }) => {
-    const { arguments: args } = JSON.parse(text) as { arguments: object };
-    await rig.scene.ask("device_add", { ...args, id: "theirs" });
-  });
+  const tried = await atFirst(
+    trial,
+    ({ from, command, nth }) => from === "client" && command === "device_add" && nth === 3,
+    async (_, { text }) => {
+      const { arguments: args } = JSON.parse(text) as { arguments: object };
+      await rig.scene.ask("device_add", { ...args, id: "theirs" });
+    },
+  );
   const base = before === null ? null : { ...before, vcpus: before.vcpus + 1 };
   const repair = async (): Promise<void> => {
     await rig.scene.ask("device_del", { id: "theirs" });
@@ -101,7 +110,9 @@ const cpuset: Fault["run"] = async (trial) => {
   const last = trial.rig.ends.base.mask.split(/[-,]/).at(-1) ?? "";
   await writeFile(join(folder, "cpuset.mems"), "0");
   await writeFile(join(folder, "cpuset.cpus"), last);
-  const tried = await atFirst(trial, beforeSecondPin(), async (rig) => writeFile(join(folder, "tasks"), String(await rig.threadOf(secondPinned(rig)))));
+  const tried = await atFirst(trial, beforeSecondPin(), async (rig) =>
+    writeFile(join(folder, "tasks"), String(await rig.threadOf(secondPinned(rig)))),
+  );
   return { ...tried, allowed: { codes: [1] }, repair: () => emptied(folder) };
 };
 
@@ -126,13 +137,24 @@ const refused: Fault["run"] = async (trial) => {
   const { scene } = realOf(trial);
   await scene.console.tell("unplug refuse");
   const ended = await trial.start().ended;
-  return { ended, allowed: { codes: [1] }, reached: /the guest refused to let go of/.test(ended.stderr), repair: () => scene.console.tell("unplug allow") };
+  return {
+    ended,
+    allowed: { codes: [1] },
+    reached: /the guest refused to let go of/.test(ended.stderr),
+    repair: () => scene.console.tell("unplug allow"),
+  };
 };
 
 /** The guest stands still from the moment in which it is asked, until it is over. */
 const pending: Fault["run"] = async (trial) => {
   const rig = realOf(trial);
-  const tried = await atFirst(trial, ({ from, command }) => from === "client" && command === "device_del", () => rig.scene.ask("stop"), "--timeout", "700ms");
+  const tried = await atFirst(
+    trial,
+    ({ from, command }) => from === "client" && command === "device_del",
+    () => rig.scene.ask("stop"),
+    "--timeout",
+    "700ms",
+  );
   const repair = async (): Promise<void> => {
     await rig.scene.ask("cont");
     await until(rig, ({ vcpus }) => vcpus === rig.ends.wanted.vcpus);

@@ -34,7 +34,10 @@ export interface RealRig extends Rig {
 const PATIENT = "no_timer_check";
 
 /** A balloon that gives way before its guest dies of it: only such a guest can be filled to the brim. */
-const FULL: { readonly guest: GuestOptions; readonly args: readonly string[] } = { guest: { balloonDevice: false, append: PATIENT }, args: ["-device", "virtio-balloon-pci,id=balloon0,deflate-on-oom=on"] };
+const FULL: { readonly guest: GuestOptions; readonly args: readonly string[] } = {
+  guest: { balloonDevice: false, append: PATIENT },
+  args: ["-device", "virtio-balloon-pci,id=balloon0,deflate-on-oom=on"],
+};
 
 /** Whether this QEMU can have a vCPU back. */
 export function replugs({ major }: Qemu): boolean {
@@ -44,14 +47,26 @@ export function replugs({ major }: Qemu): boolean {
 /** Starts a real QEMU with its guest: 512 MiB, one vCPU, no pins; four of them, to shrink. */
 export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRig> {
   const maxVcpus = replugs(qemu) ? ROOM : 4;
-  const scene = await openScene(qemu, { name: "web", vcpus: { max: maxVcpus, current: 1 }, ...(kind === "full" ? FULL : { guest: { append: PATIENT } }) });
+  const scene = await openScene(qemu, {
+    name: "web",
+    vcpus: { max: maxVcpus, current: 1 },
+    ...(kind === "full" ? FULL : { guest: { append: PATIENT } }),
+  });
   try {
     await scene.start();
     if (kind === "shrink") await scene.domain.setVcpus(4, { scope: "both" });
     const runtime = join(scene.folder, "run", "web");
     const proxy = await Proxy.before(join(runtime, "control.sock"));
     const [books = ""] = await readdir(join(scene.folder, "state"));
-    return rigOf(qemu, scene, { kind, maxVcpus, runtime, books: join(scene.folder, "state", books), proxy, pid: await scene.pid(), mask: (await scene.mask(0)) ?? "" });
+    return rigOf(qemu, scene, {
+      kind,
+      maxVcpus,
+      runtime,
+      books: join(scene.folder, "state", books),
+      proxy,
+      pid: await scene.pid(),
+      mask: (await scene.mask(0)) ?? "",
+    });
   } catch (error) {
     await scene[Symbol.asyncDispose]();
     throw error;
@@ -95,9 +110,20 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
     scene,
     look,
     // See test/qemu/README.md: 5.2 hangs in a device_add that comes meanwhile.
-    ...(replugs(qemu) ? {} : { calm: async () => void (await look().then((now) => scene.console.until(({ cpus: up }) => up === now?.vcpus, { timeout: PATIENCE })).catch(() => undefined)) }),
+    ...(replugs(qemu)
+      ? {}
+      : {
+          calm: async () =>
+            void (await look()
+              .then((now) => scene.console.until(({ cpus: up }) => up === now?.vcpus, { timeout: PATIENCE }))
+              .catch(() => undefined)),
+        }),
     threadOf: async (vcpu) => (await cpus()).find((cpu) => cpu["cpu-index"] === vcpu)?.["thread-id"] ?? 0,
-    whyLost: () => Promise.all([ask("query-status"), scene.console.next({ timeout: PATIENCE })]).then(() => null, (error: unknown) => messageOf(error).split("\n")[0] ?? ""),
+    whyLost: () =>
+      Promise.all([ask("query-status"), scene.console.next({ timeout: PATIENCE })]).then(
+        () => null,
+        (error: unknown) => messageOf(error).split("\n")[0] ?? "",
+      ),
     killQemu: async () => {
       gone = true;
       await scene.kill();
@@ -116,10 +142,15 @@ function inTime<T>(work: Promise<T>, why: string): Promise<T> {
 }
 
 function endsOf(kind: Kind, back: boolean, mask: string): Ends {
-  const [base, wanted] = [{ memory: "512MiB", vcpus: 1, mask }, { memory: "400MiB", vcpus: 4, mask: "0" }];
+  const [base, wanted] = [
+    { memory: "512MiB", vcpus: 1, mask },
+    { memory: "400MiB", vcpus: 4, mask: "0" },
+  ];
   if (kind === "shrink") return { pinned: [], base: { ...base, vcpus: 4 }, wanted: { ...base, vcpus: 2 } };
   if (kind === "grow") return { pinned: [0, 1, 2], base, wanted };
   // All CPUs there are: what a cpuset can take something from.
   if (kind === "wide") return { pinned: [0, 1, 2], base, wanted: { ...wanted, mask } };
-  return back && kind === "usual" ? { pinned: [0, 1], base, wanted: { ...wanted, vcpus: 2 } } : { pinned: [0], base, wanted: { ...wanted, vcpus: 1 } };
+  return back && kind === "usual"
+    ? { pinned: [0, 1], base, wanted: { ...wanted, vcpus: 2 } }
+    : { pinned: [0], base, wanted: { ...wanted, vcpus: 1 } };
 }

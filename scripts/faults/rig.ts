@@ -1,10 +1,10 @@
 /// <reference lib="esnext.disposable" />
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Report } from "../../src/domain/model/change.ts";
 import { Domain } from "../../src/domain/domain.ts";
+import type { Report } from "../../src/domain/model/change.ts";
 import type { WantedAllocation } from "../../src/domain/resources/allocation.ts";
 import type { Proxy } from "./proxy.ts";
 
@@ -24,7 +24,9 @@ export interface Ends {
   readonly wanted: { readonly memory: string; readonly vcpus: number; readonly mask: string };
 }
 
-/** What a case needs of its machine: vCPUs that come, that go, that come with more than one CPU to be pinned to; a guest that can be filled. */
+/**
+ * What a case needs of its machine: vCPUs that come, that go, that come with more than one CPU to be pinned to; a guest that can be filled.
+ */
 export type Kind = "usual" | "grow" | "wide" | "shrink" | "full";
 
 /** A domain that runs behind a proxy, with what a fault needs to get at. */
@@ -89,12 +91,21 @@ export class Command {
   readonly ended: Promise<Ended>;
 
   constructor(rig: Rig, words: readonly string[], { disk, path, under = [], uid }: Oddity = {}) {
-    const env = { ...process.env, QMPCTL_CONFIG_DIR: rig.options.configDir, QMPCTL_RUNTIME_DIR: rig.options.runtimeDir, QMPCTL_STATE_DIR: rig.options.stateDir };
+    const env = {
+      ...process.env,
+      QMPCTL_CONFIG_DIR: rig.options.configDir,
+      QMPCTL_RUNTIME_DIR: rig.options.runtimeDir,
+      QMPCTL_STATE_DIR: rig.options.stateDir,
+    };
     const node = disk === undefined ? [] : ["--import", INJECT];
     const [program = "", ...rest] = [...under, process.execPath, ...node, MAIN, ...words];
     this.process = spawn(program, rest, {
       ...(uid === undefined ? {} : { uid, gid: uid }),
-      env: { ...env, ...(disk === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(disk) }), ...(path === undefined ? {} : { PATH: `${path}:${process.env["PATH"] ?? ""}` }) },
+      env: {
+        ...env,
+        ...(disk === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(disk) }),
+        ...(path === undefined ? {} : { PATH: `${path}:${process.env["PATH"] ?? ""}` }),
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.ended = endOf(this.process);

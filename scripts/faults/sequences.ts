@@ -3,12 +3,15 @@ import type { Change, ChangeOptions, Report, Scope } from "../../src/domain/mode
 import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
 import { messageOf } from "../../src/errors.ts";
 import { fractionsFrom } from "../lab/fractions.ts";
-import type { FakeRig } from "./fake-rig.ts";
 import { differences, type Seen } from "./compare.ts";
+import type { FakeRig } from "./fake-rig.ts";
 import { MIB } from "./model.ts";
 import { type Rig, textOf } from "./rig.ts";
 
-/** What goes wrong at a command of QEMU's: it is refused, its connection breaks, we are interrupted, somebody edits the config, QEMU is killed. */
+/**
+ * What goes wrong at a command of QEMU's: it is refused, its connection breaks, we are interrupted, somebody edits the config, QEMU is
+ * killed.
+ */
 interface Mishap {
   readonly kind: "refuse" | "break" | "interrupt" | "edit" | "kill";
   readonly command: "balloon" | "device_add" | "device_del" | "query-cpus-fast";
@@ -50,7 +53,13 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     const changes = kinds.filter((_kind, nth) => random() < (nth < 3 ? 0.45 : 0.1)).map((make) => make());
     const scope = pick<Scope>(["current", "static", "dynamic", "both", "both"]);
     const wanted = changes.length > 0 ? changes : [kinds[0]?.() as Change];
-    const mishaps: readonly Mishap["kind"][] = ["refuse", "break", "interrupt", "edit", ...(choices.kills && position === length - 1 ? (["kill"] as const) : [])];
+    const mishaps: readonly Mishap["kind"][] = [
+      "refuse",
+      "break",
+      "interrupt",
+      "edit",
+      ...(choices.kills && position === length - 1 ? (["kill"] as const) : []),
+    ];
     const mishap = random() < 0.4 ? mishapAt(pick(mishaps), wanted, pick) : null;
     return { changes: wanted, scope, mishap, paused: random() < 0.2 };
   });
@@ -58,7 +67,9 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
 
 /** A mishap at a command that these changes may send, or at the first question, where nothing has been touched yet. */
 function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(items: readonly T[]) => T): Mishap {
-  const sent = changes.flatMap(({ resource }): Mishap["command"][] => (resource === "memory" ? ["balloon"] : resource === "vcpus" ? ["device_add", "device_del"] : []));
+  const sent = changes.flatMap(({ resource }): Mishap["command"][] =>
+    resource === "memory" ? ["balloon"] : resource === "vcpus" ? ["device_add", "device_del"] : [],
+  );
   const asked: readonly Mishap["command"][] = kind === "break" || kind === "edit" ? ["query-cpus-fast"] : [];
   return { kind, command: pick([...sent, ...asked, ...(sent.length + asked.length > 0 ? [] : (["balloon"] as const))]) };
 }
@@ -71,7 +82,10 @@ export async function play(rig: Rig, moves: readonly Move[], all: string): Promi
     const { report, hit } = await makeMove(rig, move);
     now = await see(rig);
     const wrong = differences({ before, now, move: rig.real ? { ...move, paused: false } : move, report, hit, all });
-    if (wrong !== null) throw new Error(`step ${position + 1}: ${wrong}\n  ${JSON.stringify(move)}\n  before ${JSON.stringify(before.state)}\n  after  ${JSON.stringify(now.state)}\n  report ${JSON.stringify({ outcome: report.outcome, changes: report.changes, steps: report.steps, refusals: report.refusals })}`);
+    if (wrong !== null)
+      throw new Error(
+        `step ${position + 1}: ${wrong}\n  ${JSON.stringify(move)}\n  before ${JSON.stringify(before.state)}\n  after  ${JSON.stringify(now.state)}\n  report ${JSON.stringify({ outcome: report.outcome, changes: report.changes, steps: report.steps, refusals: report.refusals })}`,
+      );
   }
 }
 
@@ -85,8 +99,9 @@ async function makeMove(rig: Rig, { changes, scope, mishap, paused }: Move): Pro
     if (mishap === null || from !== "client" || command !== mishap.command || hit) return undefined;
     hit = true;
     if (mishap.kind === "break") return "break";
-    if (mishap.kind === "refuse") return { lines: [text.replace(`"${command}"`, '"no-such-command"').replace(/"arguments":\{.*\},"id"/, '"arguments":{},"id"')] };
-    if (mishap.kind === "kill") return await rig.killQemu(), "break";
+    if (mishap.kind === "refuse")
+      return { lines: [text.replace(`"${command}"`, '"no-such-command"').replace(/"arguments":\{.*\},"id"/, '"arguments":{},"id"')] };
+    if (mishap.kind === "kill") return (await rig.killQemu(), "break");
     if (mishap.kind === "interrupt") stop.abort(new Error("interrupted"));
     else await writeFile(rig.configPath, `${await readFile(rig.configPath, "utf8")}\n`);
     return undefined;
@@ -105,11 +120,29 @@ async function makeMove(rig: Rig, { changes, scope, mishap, paused }: Move): Pro
 /** Reads both halves without the product. */
 async function see(rig: Rig): Promise<Seen> {
   const text = (await textOf(rig)) ?? "";
-  const { memory, vcpus } = JSON.parse(text) as { memory: { current: string; max: string }; vcpus: { current: number; max: number; pin?: Record<string, string> } };
+  const { memory, vcpus } = JSON.parse(text) as {
+    memory: { current: string; max: string };
+    vcpus: { current: number; max: number; pin?: Record<string, string> };
+  };
   const look = await rig.look();
   const state = {
-    config: { memory: mib(memory.current), maxMemory: mib(memory.max), vcpus: vcpus.current, maxVcpus: vcpus.max, pins: Object.fromEntries(Object.entries(vcpus.pin ?? {}).sort()) },
-    live: look === null ? null : { memory: look.memory / MIB, ...rig.limits, masks: Object.keys(look.masks).sort().map((vcpu) => look.masks[vcpu] ?? "") },
+    config: {
+      memory: mib(memory.current),
+      maxMemory: mib(memory.max),
+      vcpus: vcpus.current,
+      maxVcpus: vcpus.max,
+      pins: Object.fromEntries(Object.entries(vcpus.pin ?? {}).sort()),
+    },
+    live:
+      look === null
+        ? null
+        : {
+            memory: look.memory / MIB,
+            ...rig.limits,
+            masks: Object.keys(look.masks)
+              .sort()
+              .map((vcpu) => look.masks[vcpu] ?? ""),
+          },
   };
   return { text, state };
 }

@@ -6,9 +6,10 @@ import type { Move } from "./sequences.ts";
  */
 export async function shortest(moves: readonly Move[], fails: (moves: readonly Move[]) => Promise<boolean>): Promise<readonly Move[]> {
   let best = moves;
-  for (let before = 0; before !== sizeOf(best); ) {
+  for (let before = 0; before !== sizeOf(best);) {
     before = sizeOf(best);
-    for (let size = Math.ceil(best.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) best = await without(best, size, fails);
+    for (let size = Math.ceil(best.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2))
+      best = await without(best, size, fails);
     best = await simpler(best, fails);
   }
   return best;
@@ -19,7 +20,11 @@ function sizeOf(moves: readonly Move[]): number {
 }
 
 /** Leaves out runs of so many moves, from the end on: what comes late is seldom needed. */
-async function without(moves: readonly Move[], size: number, fails: (moves: readonly Move[]) => Promise<boolean>): Promise<readonly Move[]> {
+async function without(
+  moves: readonly Move[],
+  size: number,
+  fails: (moves: readonly Move[]) => Promise<boolean>,
+): Promise<readonly Move[]> {
   let best = moves;
   for (let end = best.length; end > 0; end -= size) {
     const fewer = best.toSpliced(Math.max(0, end - size), Math.min(size, end));
@@ -35,7 +40,8 @@ async function simpler(moves: readonly Move[], fails: (moves: readonly Move[]) =
     const attempt = async (next: Move): Promise<void> => {
       if (await fails(best.with(position, next))) best = best.with(position, next);
     };
-    for (const change of move().changes) if (move().changes.length > 1) await attempt({ ...move(), changes: move().changes.filter((it) => it !== change) });
+    for (const change of move().changes)
+      if (move().changes.length > 1) await attempt({ ...move(), changes: move().changes.filter((it) => it !== change) });
     if (move().mishap !== null) await attempt({ ...move(), mishap: null });
     if (move().paused) await attempt({ ...move(), paused: false });
   }

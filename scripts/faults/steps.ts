@@ -32,7 +32,11 @@ function standsAt(step: MonitorStep, { from, command, nth }: Passing, seen: { ba
 }
 
 /** Does something, once, when the change comes to this step; the message waits for it. */
-export function at(rig: Rig, step: MonitorStep, act: (passing: Passing | null) => Verdict | Promise<Verdict>): { readonly reached: boolean } {
+export function at(
+  rig: Rig,
+  step: MonitorStep,
+  act: (passing: Passing | null) => Verdict | Promise<Verdict>,
+): { readonly reached: boolean } {
   const state = { reached: false };
   const seen = { balloon: false, waited: false };
   const once = async (passing: Passing | null): Promise<Verdict> => {

@@ -5,12 +5,16 @@ export function printTable(outcomes: readonly Outcome[]): void {
   const steps = [...new Set(outcomes.map(({ step }) => step))];
   for (const machine of new Set(outcomes.map((outcome) => outcome.machine))) {
     const own = outcomes.filter((outcome) => outcome.machine === machine);
-    const rows = [...new Set(own.map(({ fault }) => fault))].map((fault) => [fault, ...steps.map((step) => cell(own.filter((it) => it.fault === fault && it.step === step)))]);
+    const rows = [...new Set(own.map(({ fault }) => fault))].map((fault) => [
+      fault,
+      ...steps.map((step) => cell(own.filter((it) => it.fault === fault && it.step === step))),
+    ]);
     const lines = [[machine, ...steps], ...rows];
     const widths = steps.map((_, column) => Math.max(...lines.map((line) => line[column + 1]?.length ?? 0)));
     const first = Math.max(...lines.map(([name = ""]) => name.length));
     console.log("");
-    for (const [name = "", ...cells] of lines) console.log([name.padEnd(first), ...cells.map((text, column) => text.padEnd(widths[column] ?? 0))].join("  ").trimEnd());
+    for (const [name = "", ...cells] of lines)
+      console.log([name.padEnd(first), ...cells.map((text, column) => text.padEnd(widths[column] ?? 0))].join("  ").trimEnd());
   }
 }
 

@@ -11,15 +11,28 @@ export const fake: Target = {
   name: "fake",
   async run(random) {
     const slow = (): Promise<object> => new Promise((resolve) => setImmediate(() => resolve({})));
-    const server = await startReplay({ weather: weather(random), answers: { "query-name": () => ({}), "query-status": slow, stop: () => server.emit("STOP"), cont: () => server.emit("RESUME") } });
+    const server = await startReplay({
+      weather: weather(random),
+      answers: { "query-name": () => ({}), "query-status": slow, stop: () => server.emit("STOP"), cont: () => server.emit("RESUME") },
+    });
     await soon(Promise.all(Array.from({ length: 1 + random.below(4) }, () => trouble(server, random))), "clients");
     await soon(behave(server), "one who behaves");
-    await soon(server.close().catch(() => {}), "the end");
+    await soon(
+      server.close().catch(() => {}),
+      "the end",
+    );
   },
 };
 
 function weather(random: Random): Weather {
-  return random.pick<Weather>([{}, {}, { chunk: 1 + random.below(9) }, { splitLineEnd: true }, { pretty: true }, { before: random.pick(["", "\r\n", '{"event":"X","timestamp":{"seconds":1,"microseconds":2}}\n']) }]);
+  return random.pick<Weather>([
+    {},
+    {},
+    { chunk: 1 + random.below(9) },
+    { splitLineEnd: true },
+    { pretty: true },
+    { before: random.pick(["", "\r\n", '{"event":"X","timestamp":{"seconds":1,"microseconds":2}}\n']) },
+  ]);
 }
 
 async function trouble(server: ReplayServer, random: Random): Promise<void> {

@@ -8,7 +8,8 @@ import { insist, type Target } from "./target.ts";
 import { anyObject, cut, spoilt, written } from "./words.ts";
 
 /**
- * Bytes to messages, on both sides: what was written is read, however it is cut; of what was spoilt, the cuts make no difference, nothing is
+ * Bytes to messages, on both sides: what was written is read, however it is cut; of what was spoilt, the cuts make no difference, nothing
+ * is
  * thrown, and nothing is held that was not given.
  */
 export const framing: Target = {
@@ -31,7 +32,11 @@ function compareCuts(bytes: Uint8Array, random: Random): void {
   insist(heard([bytes]).join("\n") === heard(cut(bytes, random)).join("\n"), "the fake's reader depends on how the bytes are cut");
 }
 
-function framed(pieces: readonly Uint8Array[]): { readonly messages: readonly Message[]; readonly fault: boolean; readonly pending: number } {
+function framed(pieces: readonly Uint8Array[]): {
+  readonly messages: readonly Message[];
+  readonly fault: boolean;
+  readonly pending: number;
+} {
   const framer = new Framer("fuzz");
   const messages: Message[] = [];
   for (const piece of pieces) {
@@ -47,7 +52,8 @@ function heard(pieces: readonly Uint8Array[]): readonly string[] {
   const found: string[] = [];
   for (const piece of pieces) {
     input.feed(piece);
-    for (let next = input.next(); next !== undefined; next = input.next()) found.push("error" in next ? next.error : formatJson(next.value));
+    for (let next = input.next(); next !== undefined; next = input.next())
+      found.push("error" in next ? next.error : formatJson(next.value));
   }
   return found;
 }
@@ -55,7 +61,8 @@ function heard(pieces: readonly Uint8Array[]): readonly string[] {
 /** As a reader gives it: integers within 2^53 are numbers. */
 function plain(value: unknown): unknown {
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21 ? BigInt(value) : value;
+  if (typeof value === "number")
+    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21 ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));

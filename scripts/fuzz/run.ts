@@ -16,7 +16,11 @@ export interface Outcome {
 }
 
 /** Runs a target's cases from a seed on, each with the next number as its own seed, until one fails, or time or `cases` are up. */
-export async function fuzz(target: Target, seed: number, limit: { readonly milliseconds?: number; readonly cases?: number }): Promise<Outcome> {
+export async function fuzz(
+  target: Target,
+  seed: number,
+  limit: { readonly milliseconds?: number; readonly cases?: number },
+): Promise<Outcome> {
   const { milliseconds = Infinity, cases: most = Infinity } = limit;
   const end = performance.now() + milliseconds;
   let stray: unknown;

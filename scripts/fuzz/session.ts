@@ -12,7 +12,10 @@ export const session: Target = {
   name: "session",
   async run(random) {
     const peer = new Peer(random);
-    const opened = await soon(open(peer, { timeout: 40 }).catch((error: unknown) => error), "opening");
+    const opened = await soon(
+      open(peer, { timeout: 40 }).catch((error: unknown) => error),
+      "opening",
+    );
     insist(isSession(opened) || isErrorCode(opened, "greeting", "negotiation"), `opening failed otherwise: ${String(opened)}`);
     if (isSession(opened)) await converse(opened, random);
     insist(peer.closed, "the transport was not closed");
@@ -92,7 +95,8 @@ class Peer implements Transport {
   }
 
   send(text: string | Uint8Array): void {
-    for (const line of String(text).split("\n").filter(Boolean)) this.#hear(JSON.parse(line) as { readonly execute?: string; readonly id: unknown });
+    for (const line of String(text).split("\n").filter(Boolean))
+      this.#hear(JSON.parse(line) as { readonly execute?: string; readonly id: unknown });
     setImmediate(() => this.#turn());
   }
 
@@ -110,7 +114,19 @@ class Peer implements Transport {
     if (execute === "qmp_capabilities" && random.below(30) > 0) return this.#say(`{"return": {}, "id": ${JSON.stringify(id)}}\r\n`);
     const good = `${written({ return: anything(random), id }, random)}\r\n`;
     const refused = `${written({ id, error: { class: "GenericError", desc: "no" } }, random)}\r\n`;
-    const answers = [good, good, good, refused, good + good, refused + good, `${this.#event()}${good}`, `${good}${this.#event()}`, '{"error": {"class": "GenericError", "desc": "x"}}\n', `${written({ return: 1, id: anything(random) }, random)}\n`, ""];
+    const answers = [
+      good,
+      good,
+      good,
+      refused,
+      good + good,
+      refused + good,
+      `${this.#event()}${good}`,
+      `${good}${this.#event()}`,
+      '{"error": {"class": "GenericError", "desc": "x"}}\n',
+      `${written({ return: 1, id: anything(random) }, random)}\n`,
+      "",
+    ];
     this.#due.splice(random.below(this.#due.length + 1), 0, random.pick(answers));
   }
 

@@ -36,8 +36,12 @@ export function heldOpen(): number {
   return process.getActiveResourcesInfo().filter((it) => /^(Timeout|Immediate|TCP|Pipe)/.test(it)).length;
 }
 
-/** Waits until no more is open than was: a socket takes some turns to close, and whoever runs us has timers too. A finding if it stays for two seconds. */
+/**
+ * Waits until no more is open than was: a socket takes some turns to close, and whoever runs us has timers too. A finding if it stays for
+ * two seconds.
+ */
 export async function allGone(before: number): Promise<void> {
-  for (const end = performance.now() + 2000; performance.now() < end && heldOpen() > before; ) await new Promise((resolve) => setImmediate(resolve));
+  for (const end = performance.now() + 2000; performance.now() < end && heldOpen() > before;)
+    await new Promise((resolve) => setImmediate(resolve));
   insist(heldOpen() <= before, `left open: ${process.getActiveResourcesInfo().join(" ")}`);
 }

@@ -1,6 +1,6 @@
 import type { Random } from "../lab/random.ts";
 
-const TEXTS: readonly string[] = ["", "x", "\u0000", "\t\n\"\\/", "\u00e9\u20ac\u{1f5a5}", "{}[]:,", "\u2028", "\u007f", "id", "return"];
+const TEXTS: readonly string[] = ["", "x", "\u0000", '\t\n"\\/', "\u00e9\u20ac\u{1f5a5}", "{}[]:,", "\u2028", "\u007f", "id", "return"];
 const NUMBERS: readonly (number | bigint)[] = [0, -1, 1.5, 1e21, 2 ** 53, 2n ** 63n - 1n, 2n ** 64n - 1n, -(2n ** 63n), 1e-7];
 
 /** Anything that JSON can say; bigints where a number can't hold it. */
@@ -25,13 +25,18 @@ export function anything(random: Random, depth = 0): unknown {
 
 /** Any object. */
 export function anyObject(random: Random, depth = 0): Record<string, unknown> {
-  return Object.fromEntries(Array.from({ length: random.below(5) }, (_, index) => [`${random.pick(TEXTS)}${index}`, anything(random, depth + 1)]));
+  return Object.fromEntries(
+    Array.from({ length: random.below(5) }, (_, index) => [`${random.pick(TEXTS)}${index}`, anything(random, depth + 1)]),
+  );
 }
 
 /** A value as JSON text, bigints as integers, in any of the ways in which JSON may be written. */
 export function written(value: unknown, random: Random): string {
   if (typeof value === "bigint") return String(value);
-  if (typeof value === "string") return random.below(2) === 0 ? JSON.stringify(value) : JSON.stringify(value).replace(/[\u0080-\uffff]/g, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  if (typeof value === "string")
+    return random.below(2) === 0
+      ? JSON.stringify(value)
+      : JSON.stringify(value).replace(/[\u0080-\uffff]/g, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, "0")}`);
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const blank = (): string => random.pick(["", "", "", " ", "\r\n    ", "\t"]);
   if (Array.isArray(value)) return `[${blank()}${value.map((item) => written(item, random)).join(`${blank()},${blank()}`)}${blank()}]`;
@@ -43,7 +48,7 @@ export function written(value: unknown, random: Random): string {
 export function cut(bytes: Uint8Array, random: Random): readonly Uint8Array[] {
   const most = random.pick([1, 3, 40, 1000]);
   const pieces: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = Math.min(bytes.length, at + 1 + random.below(most));
     pieces.push(bytes.subarray(at, end));
     at = end;
@@ -61,7 +66,11 @@ export function spoilt(bytes: Uint8Array, random: Random): Uint8Array {
     case 1:
       return Uint8Array.from([...copy.subarray(0, at), ...copy.subarray(at + 1 + random.below(4))]);
     case 2:
-      return Uint8Array.from([...copy.subarray(0, at), ...Array.from({ length: 1 + random.below(6) }, () => random.below(256)), ...copy.subarray(at)]);
+      return Uint8Array.from([
+        ...copy.subarray(0, at),
+        ...Array.from({ length: 1 + random.below(6) }, () => random.below(256)),
+        ...copy.subarray(at),
+      ]);
     default:
       for (let times = 1 + random.below(3); times > 0 && copy.length > 0; times -= 1) copy[random.below(copy.length)] = random.below(256);
       return copy;

@@ -63,7 +63,8 @@ export class GuestConsole implements AsyncDisposable {
   /** The first line of this boot, or from now on, that matches. */
   says(pattern: RegExp, options: Patience & { readonly since?: "boot" | "now" } = {}): Promise<RegExpMatchArray> {
     const from = options.since === "now" ? this.#lines.length : undefined;
-    const look = (): RegExpMatchArray | undefined => firstOf(this.#lines.slice(from ?? this.#start), (line) => line.match(pattern) ?? undefined);
+    const look = (): RegExpMatchArray | undefined =>
+      firstOf(this.#lines.slice(from ?? this.#start), (line) => line.match(pattern) ?? undefined);
     return this.#wait(look, `the guest to say ${pattern}`, options);
   }
 
@@ -89,7 +90,8 @@ export class GuestConsole implements AsyncDisposable {
 
   /** Resolves when the nth QEMU that dialled in has its guest up. */
   async booted(count: number, options: Patience = {}): Promise<void> {
-    const look = (): true | undefined => (this.#boots > count || (this.#boots === count && this.lines.includes("GUEST-READY")) ? true : undefined);
+    const look = (): true | undefined =>
+      this.#boots > count || (this.#boots === count && this.lines.includes("GUEST-READY")) ? true : undefined;
     await this.#wait(look, `boot ${count} (there were ${this.#boots})`, options);
   }
 
@@ -134,7 +136,11 @@ export class GuestConsole implements AsyncDisposable {
       const timer = setTimeout(() => {
         finish();
         const connection = this.#open.size > 0 ? "" : " (no QEMU is connected)";
-        reject(new Error(`waited ${timeout} ms for ${what}${connection}; its last lines:\n${this.#lines.slice(-20).join("\n")}\n${lastWords(dirname(this.#path))}`));
+        reject(
+          new Error(
+            `waited ${timeout} ms for ${what}${connection}; its last lines:\n${this.#lines.slice(-20).join("\n")}\n${lastWords(dirname(this.#path))}`,
+          ),
+        );
       }, timeout);
       this.#listeners.add(listener);
     });

@@ -1,9 +1,14 @@
 import type { Random } from "./random.ts";
 import { brokenText, oddRequest, plainRequest } from "./utterances.ts";
 
-/** One thing that clients do. Every step stands by itself: any part of a conversation is a conversation too, so a failing one can be shrunk. */
+/**
+ * One thing that clients do. Every step stands by itself: any part of a conversation is a conversation too, so a failing one can be shrunk.
+ */
 export type Step =
-  /** The monitor's client (a new one, if there is none) says this, in these pieces, and waits until all of it is answered. One character is one byte. */
+  /**
+   * The monitor's client (a new one, if there is none) says this, in these pieces, and waits until all of it is answered. One character is
+   * one byte.
+   */
   | { readonly kind: "say"; readonly monitor: number; readonly pieces: readonly string[]; readonly resync: boolean }
   /** Another client comes to the same monitor, says this, and is served when the first one leaves: with the next `leave`. */
   | { readonly kind: "queue"; readonly monitor: number; readonly pieces: readonly string[]; readonly resync: boolean }
@@ -54,7 +59,7 @@ function utterance(random: Random): string {
 function split(random: Random, text: string): readonly string[] {
   if (random.below(3) > 0) return [text];
   const pieces: string[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const length = 1 + random.below(random.below(2) === 0 ? 4 : 80);
     pieces.push(text.slice(at, at + length));
     at += length;
@@ -63,13 +68,18 @@ function split(random: Random, text: string): readonly string[] {
 }
 
 /**
- * The shortest conversation that still fails, as far as leaving out steps and pieces of speech goes; `fails` is asked at most `tries` times.
+ * The shortest conversation that still fails, as far as leaving out steps and pieces of speech goes; `fails` is asked at most `tries`
+ * times.
  */
-export async function shrink(steps: readonly Step[], fails: (steps: readonly Step[]) => Promise<boolean>, tries = 60): Promise<readonly Step[]> {
+export async function shrink(
+  steps: readonly Step[],
+  fails: (steps: readonly Step[]) => Promise<boolean>,
+  tries = 60,
+): Promise<readonly Step[]> {
   let best = steps;
   let left = tries;
   for (let length = Math.ceil(best.length / 2); length >= 1; length = length === 1 ? 0 : Math.ceil(length / 2)) {
-    for (let at = 0; at < best.length && left > 0; ) {
+    for (let at = 0; at < best.length && left > 0;) {
       const shorter = [...best.slice(0, at), ...best.slice(at + length)];
       left -= 1;
       if (shorter.length > 0 && (await fails(shorter))) best = shorter;
@@ -81,5 +91,7 @@ export async function shrink(steps: readonly Step[], fails: (steps: readonly Ste
 
 /** A conversation, a step a line, to be read in a test's failure. */
 export function tellSteps(steps: readonly Step[]): string {
-  return steps.map((it) => JSON.stringify("pieces" in it ? { ...it, pieces: undefined, text: it.pieces.join(""), cuts: it.pieces.length - 1 } : it)).join("\n");
+  return steps
+    .map((it) => JSON.stringify("pieces" in it ? { ...it, pieces: undefined, text: it.pieces.join(""), cuts: it.pieces.length - 1 } : it))
+    .join("\n");
 }

@@ -1,7 +1,7 @@
 import type { LaunchConfig } from "../../src/config/launch.ts";
-import type { Change, Scope } from "../../src/domain/model/change.ts";
-import type { Live, Slot, Vcpu } from "../../src/domain/facts/live.ts";
 import { plan, type Plan } from "../../src/domain/change/plan.ts";
+import type { Live, Slot, Vcpu } from "../../src/domain/facts/live.ts";
+import type { Change, Scope } from "../../src/domain/model/change.ts";
 import type { Facts, LiveFacts } from "../../src/domain/resources/resource.ts";
 
 export const MIB: number = 2 ** 20;
@@ -32,24 +32,36 @@ export function configOf({ memory, vcpus, args }: ConfigChanges = {}): LaunchCon
 export function textOf(config: LaunchConfig): string {
   const mib = (bytes: number): string => `${bytes / MIB}MiB`;
   const { max, current, min, hotplug } = config.memory;
-  const memory = { max: mib(max), current: mib(current), ...(min === undefined ? {} : { min: mib(min) }), ...(hotplug === undefined ? {} : { hotplug: { ...hotplug, limit: mib(hotplug.limit) } }) };
+  const memory = {
+    max: mib(max),
+    current: mib(current),
+    ...(min === undefined ? {} : { min: mib(min) }),
+    ...(hotplug === undefined ? {} : { hotplug: { ...hotplug, limit: mib(hotplug.limit) } }),
+  };
   return `${JSON.stringify({ ...config, memory }, null, 2)}\n`;
 }
 
 /** The slots of a machine: `plugged` of them from the lowest on, each of `size` vCPUs. */
 export function slotsOf(total: number, plugged: number, size = 1): readonly Slot[] {
-  return Array.from({ length: total / size }, (_, position) => slotOf(position * size, { plugged: position * size < plugged, count: size }));
+  return Array.from({ length: total / size }, (_, position) =>
+    slotOf(position * size, { plugged: position * size < plugged, count: size }),
+  );
 }
 
 /** One slot; a plugged one has the id that we give, vCPU 0 is QEMU's own. */
-export function slotOf(first: number, { plugged = false, count = 1, ejected = false }: { plugged?: boolean; count?: number; ejected?: boolean } = {}): Slot {
+export function slotOf(
+  first: number,
+  { plugged = false, count = 1, ejected = false }: { plugged?: boolean; count?: number; ejected?: boolean } = {},
+): Slot {
   const device = !plugged ? null : first === 0 ? "/machine/unattached/device[0]" : `vcpu${first}`;
   return { first, count, type: "max-x86_64-cpu", props: { "core-id": first / count, "thread-id": 0 }, plugged, device, ejected };
 }
 
 /** The vCPUs that stand in these slots, each with a thread of its own and all CPUs of the host. */
 export function vcpusIn(slots: readonly Slot[], affinity: string | null = "0-3"): readonly Vcpu[] {
-  return slots.filter((slot) => slot.plugged).flatMap(({ first, count }) => Array.from({ length: count }, (_, offset) => vcpuOf(first + offset, affinity)));
+  return slots
+    .filter((slot) => slot.plugged)
+    .flatMap(({ first, count }) => Array.from({ length: count }, (_, offset) => vcpuOf(first + offset, affinity)));
 }
 
 export function vcpuOf(index: number, affinity: string | null): Vcpu {
@@ -87,7 +99,15 @@ export function factsOf(changes: Partial<Facts> = {}): LiveFacts {
 }
 
 function runningFacts(changes: Partial<Facts>): Facts {
-  return { state: "running", config: configOf(), live: liveOf(), asked: {}, online: cpus(0, 1, 2, 3), present: cpus(0, 1, 2, 3, 4), ...changes };
+  return {
+    state: "running",
+    config: configOf(),
+    live: liveOf(),
+    asked: {},
+    online: cpus(0, 1, 2, 3),
+    present: cpus(0, 1, 2, 3, 4),
+    ...changes,
+  };
 }
 
 /** Facts of a domain that does not run. */
@@ -97,7 +117,8 @@ export function stoppedFacts(changes: Partial<Facts> = {}): Facts {
 
 /** A plan from facts: the config stands in its file, which has so many names, as `textOf` writes it. */
 export function planOf(changes: Change | readonly Change[], scope: Scope, facts: Facts = factsOf(), force = false, links?: number): Plan {
-  const stored = facts.config === null ? null : { path: "/etc/qmpctl/web1.json", text: textOf(facts.config), ...(links === undefined ? {} : { links }) };
+  const stored =
+    facts.config === null ? null : { path: "/etc/qmpctl/web1.json", text: textOf(facts.config), ...(links === undefined ? {} : { links }) };
   return plan({ name: "web1", changes: "resource" in changes ? [changes] : changes, scope, force, facts, stored });
 }
 
@@ -109,5 +130,8 @@ export function reasonsOf({ refusals }: Plan): readonly string[] {
 /** The lines of a text that another one has otherwise. */
 export function changedLines(before: string, after: string | null): readonly string[] {
   const old = new Set(before.split("\n"));
-  return (after ?? "").split("\n").filter((line) => !old.has(line)).map((line) => line.trim());
+  return (after ?? "")
+    .split("\n")
+    .filter((line) => !old.has(line))
+    .map((line) => line.trim());
 }

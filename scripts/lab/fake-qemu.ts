@@ -3,7 +3,16 @@ import { QmpFailure } from "../../src/testing/index.ts";
 import { GIB } from "./facts.ts";
 
 /** A modern virtio-balloon, with its registers in its fourth region. */
-const BALLOON = { bus: 0, slot: 3, function: 0, class_info: { class: 255 }, id: { vendor: 0x1af4, device: 0x1045 }, irq_pin: 1, qdev_id: "balloon0", regions: [{ bar: 4, type: "memory", address: 0xfe000000, size: 0x4000 }] };
+const BALLOON = {
+  bus: 0,
+  slot: 3,
+  function: 0,
+  class_info: { class: 255 },
+  id: { vendor: 0x1af4, device: 0x1045 },
+  irq_pin: 1,
+  qdev_id: "balloon0",
+  regions: [{ bar: 4, type: "memory", address: 0xfe000000, size: 0x4000 }],
+};
 
 /** A QEMU as far as its monitor shows it: 2 GiB with a balloon, room for 4 vCPUs. Its state is there for the test to read and to bend. */
 export class FakeQemu {
@@ -20,7 +29,10 @@ export class FakeQemu {
   used: number = GIB / 16;
   polling = 5;
   /** vCPU to the id it was plugged with. */
-  readonly plugged = new Map<number, string>([[0, ""], [1, ""]]);
+  readonly plugged = new Map<number, string>([
+    [0, ""],
+    [1, ""],
+  ]);
   /** What answers each command; a test may put its own in front. */
   readonly answers: Record<string, (args: never) => unknown>;
   /** What it says of itself: its mark's object among others, its -name, its UUID. */
@@ -45,19 +57,26 @@ export class FakeQemu {
       "query-migrate": () => ({}),
       "query-memory-size-summary": () => ({ "base-memory": this.size, "plugged-memory": 0 }),
       "query-balloon": () => ({ actual: this.actual }),
-      "qom-list": ({ path }: { path: string }) => (path === "/machine/peripheral" ? this.#devices() : path === "/objects" ? this.objects.map((name) => ({ name, type: "child<object>" })) : []),
+      "qom-list": ({ path }: { path: string }) =>
+        path === "/machine/peripheral"
+          ? this.#devices()
+          : path === "/objects"
+            ? this.objects.map((name) => ({ name, type: "child<object>" }))
+            : [],
       "qom-set": ({ property, value }: { property: string; value: number }) => {
         if (property !== "guest-stats-polling-interval") return;
         this.polling = value;
         if (value > 0 && this.guestSpeaks && this.status === "running") this.words += 1;
       },
-      "qom-get": ({ property }: { property: string }) => (property === "guest-stats-polling-interval" ? this.polling : property === "guest-stats" ? this.#figures() : {}),
+      "qom-get": ({ property }: { property: string }) =>
+        property === "guest-stats-polling-interval" ? this.polling : property === "guest-stats" ? this.#figures() : {},
       balloon: ({ value }: { value: number }) => {
         this.target = value;
         if (this.guestObeys) this.actual = value;
       },
       "query-pci": () => [{ bus: 0, devices: [BALLOON] }],
-      "human-monitor-command": ({ "command-line": line }: { "command-line": string }) => `${line.split(" 0x")[1]?.padStart(16, "0")}: 0x${this.#register(line).toString(16).padStart(8, "0")}\r\n`,
+      "human-monitor-command": ({ "command-line": line }: { "command-line": string }) =>
+        `${line.split(" 0x")[1]?.padStart(16, "0")}: 0x${this.#register(line).toString(16).padStart(8, "0")}\r\n`,
       device_add: (args: { id: string; "core-id": number }) => void this.plugged.set(args["core-id"], args.id),
       device_del: ({ id }: { id: string }) => void (this.guestObeys && this.letGo(id)),
     };
@@ -93,7 +112,9 @@ export class FakeQemu {
   }
 
   #cpus(): readonly object[] {
-    return [...this.plugged.keys()].sort().map((vcpu) => ({ "cpu-index": vcpu, "qom-path": this.#path(vcpu), "thread-id": this.#tids[vcpu], target: "x86_64" }));
+    return [...this.plugged.keys()]
+      .sort()
+      .map((vcpu) => ({ "cpu-index": vcpu, "qom-path": this.#path(vcpu), "thread-id": this.#tids[vcpu], target: "x86_64" }));
   }
 
   #slot(vcpu: number): object {
@@ -109,7 +130,10 @@ export class FakeQemu {
   /** What the guest said last: a running one says it of now, a paused one said it when it had all of its memory. */
   #figures(): object {
     const available = (this.status === "running" ? this.actual : this.size) - this.used;
-    return { "last-update": this.words + 1_800_000_000, stats: { "stat-total-memory": this.actual - GIB / 32, "stat-available-memory": available } };
+    return {
+      "last-update": this.words + 1_800_000_000,
+      stats: { "stat-total-memory": this.actual - GIB / 32, "stat-available-memory": available },
+    };
   }
 
   #devices(): readonly object[] {

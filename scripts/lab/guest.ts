@@ -1,16 +1,12 @@
 /// <reference lib="esnext.disposable" />
 import { join } from "node:path";
-import { openConsole, type GuestConsole } from "./console.ts";
-import { launch, privateFolder, testbedFolder, type Machine, type Qemu } from "./machine.ts";
+import { type GuestConsole, openConsole } from "./console.ts";
+import { launch, type Machine, privateFolder, type Qemu, testbedFolder } from "./machine.ts";
 
 export { openConsole, type GuestConsole, type GuestReport } from "./console.ts";
 
 /** Makes the guest behave badly; see scripts/testbed/init.sh. */
-export type GuestWord =
-  | "qmpctl.balloon=off"
-  | "qmpctl.powerbutton=ignore"
-  | "qmpctl.online=off"
-  | "qmpctl.unplug=refuse";
+export type GuestWord = "qmpctl.balloon=off" | "qmpctl.powerbutton=ignore" | "qmpctl.online=off" | "qmpctl.unplug=refuse";
 
 /** What differs from the standard guest. */
 export interface GuestOptions {
@@ -74,7 +70,12 @@ export async function bootGuest(
       await tidy();
     };
     const guest = { ...machine, console, ...voiceOf(console), [Symbol.asyncDispose]: dispose };
-    if (options.wait !== false) await Promise.race([console.next(), failureOf(machine)]).catch((error) => dispose().finally(() => { throw error; }));
+    if (options.wait !== false)
+      await Promise.race([console.next(), failureOf(machine)]).catch((error) =>
+        dispose().finally(() => {
+          throw error;
+        }),
+      );
     return guest;
   } catch (error) {
     await tidy();

@@ -1,12 +1,12 @@
 /// <reference lib="esnext.disposable" />
-import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { openHarness, type Harness } from "./harness.ts";
+import { type Harness, openHarness } from "./harness.ts";
 
 /** One QEMU binary that is really there. `suite` is the Debian release it comes from, or `installed`. */
 export interface Qemu {
@@ -48,7 +48,10 @@ export function testbedFolder(): string {
 /** Every real QEMU of this machine, oldest first. Having none is an error: a test that meets no QEMU must not pass. */
 export async function qemus(): Promise<readonly Qemu[]> {
   const folder = join(testbedFolder(), "qemu", "bin");
-  const fetched = (await readdir(folder).catch(() => [])).map((name) => ({ suite: name.split("-").at(-1) ?? name, binary: join(folder, name) }));
+  const fetched = (await readdir(folder).catch(() => [])).map((name) => ({
+    suite: name.split("-").at(-1) ?? name,
+    binary: join(folder, name),
+  }));
   const found = await Promise.all([{ suite: "installed", binary: "qemu-system-x86_64" }, ...fetched].map(identify));
   const real = found.filter((qemu) => qemu !== undefined).toSorted((one, other) => one.major - other.major);
   if (real.length === 0) throw new Error("no QEMU found: npm run testbed -- --install");
@@ -100,7 +103,16 @@ export async function launch(
   try {
     const harness = await openHarness(child.stdio[3] as Socket, exited, options.timeout ?? 15_000);
     if (child.pid === undefined) throw new Error(`${binary} was not started`);
-    return { pid: child.pid, folder, monitors, address: `unix:${monitors[0] ?? ""}`, ...harness, exited, kill, [Symbol.asyncDispose]: dispose };
+    return {
+      pid: child.pid,
+      folder,
+      monitors,
+      address: `unix:${monitors[0] ?? ""}`,
+      ...harness,
+      exited,
+      kill,
+      [Symbol.asyncDispose]: dispose,
+    };
   } catch (error) {
     await dispose();
     throw error;
@@ -150,6 +162,7 @@ async function isRunning(pid: number): Promise<boolean> {
 
 /** A program that carries bytes between its stdin and stdout and a Unix socket, as socat does at the end of an ssh. */
 export function carrier(path: string): readonly string[] {
-  const program = 'const s = require("node:net").connect(process.argv[1]); process.stdin.pipe(s).pipe(process.stdout); s.on("close", () => process.exit(0));';
+  const program =
+    'const s = require("node:net").connect(process.argv[1]); process.stdin.pipe(s).pipe(process.stdout); s.on("close", () => process.exit(0));';
   return [process.execPath, "-e", program, path];
 }

@@ -1,16 +1,16 @@
 /// <reference lib="esnext.disposable" />
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { watch } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { connect as dial, type Socket } from "node:net";
 import { join } from "node:path";
 import { Domain } from "../../src/domain/domain.ts";
-import type { DomainOptions } from "../../src/domain/machine/place.ts";
 import type { StartOptions, StartReport } from "../../src/domain/lifecycle/start.ts";
-import { bootArgs, chooseModernCpuHotplug, openConsole, type GuestConsole, type GuestOptions } from "./guest.ts";
-import { openHarness, type Harness } from "./harness.ts";
-import { killDaemon, privateFolder, type Exit, type Qemu } from "./machine.ts";
+import type { DomainOptions } from "../../src/domain/machine/place.ts";
+import { bootArgs, chooseModernCpuHotplug, type GuestConsole, type GuestOptions, openConsole } from "./guest.ts";
+import { type Harness, openHarness } from "./harness.ts";
+import { type Exit, killDaemon, privateFolder, type Qemu } from "./machine.ts";
 
 export const MIB: number = 2 ** 20;
 
@@ -51,7 +51,11 @@ export async function openScene(qemu: Qemu, options: SceneOptions = {}): Promise
   };
   await mkdir(join(folder.path, "config"), { mode: 0o700 });
   await writeFile(join(folder.path, "config", `${name}.json`), `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
-  const options_: DomainOptions = { configDir: join(folder.path, "config"), runtimeDir: join(folder.path, "run"), stateDir: join(folder.path, "state") };
+  const options_: DomainOptions = {
+    configDir: join(folder.path, "config"),
+    runtimeDir: join(folder.path, "run"),
+    stateDir: join(folder.path, "state"),
+  };
   return new Scene(qemu, folder, console, await Domain.open(name, options_), options_);
 }
 
@@ -66,7 +70,13 @@ export class Scene implements AsyncDisposable {
   #harness: Promise<Harness> | undefined;
   #socket: Socket | undefined;
 
-  constructor(qemu: Qemu, folder: { readonly path: string } & AsyncDisposable, console: GuestConsole, domain: Domain, options: DomainOptions) {
+  constructor(
+    qemu: Qemu,
+    folder: { readonly path: string } & AsyncDisposable,
+    console: GuestConsole,
+    domain: Domain,
+    options: DomainOptions,
+  ) {
     this.#qemu = qemu;
     this.#own = folder;
     this.folder = folder.path;
@@ -94,7 +104,9 @@ export class Scene implements AsyncDisposable {
     if (this.#qemu.major < 6) await chooseModernCpuHotplug(this.ask);
   }
 
-  /** QEMU's third monitor, by a client that shares nothing with the product's. One connection for each start, so that `seen` misses nothing. */
+  /**
+   * QEMU's third monitor, by a client that shares nothing with the product's. One connection for each start, so that `seen` misses nothing.
+   */
   harness(): Promise<Harness> {
     this.#harness ??= this.#dial();
     return this.#harness;

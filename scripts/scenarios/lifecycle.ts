@@ -5,7 +5,7 @@ import { MIB } from "./stage.ts";
 
 /** From start to end. */
 export const lifecycle: Scenarios = {
-  "start": {
+  start: {
     tells: "a start applies pins and the balloon's target before the guest runs",
     through: "library",
     setting: { memory: { current: "300MiB" }, vcpus: { current: 2 } },
@@ -49,7 +49,7 @@ export const lifecycle: Scenarios = {
     },
   },
 
-  "shutdown": {
+  shutdown: {
     tells: "the guest hears the power button and goes",
     through: "program",
     play: async ({ cli, domain, guest }) => {

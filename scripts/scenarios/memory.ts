@@ -4,7 +4,7 @@ import { MIB } from "./stage.ts";
 
 /** The balloon and what is in its way. */
 export const memory: Scenarios = {
-  "setmem": {
+  setmem: {
     tells: "memory goes down and up, now, and in both halves",
     through: "library",
     play: async ({ domain, guest, config }) => {
@@ -18,7 +18,10 @@ export const memory: Scenarios = {
       has(await config(), { memory: { current: "512MiB" } });
       has(await domain.setMemory(300 * MIB, { scope: "dynamic" }), { outcome: "unchanged" });
       has(await domain.setMemory(512 * MIB), { outcome: "applied", changes: [{ dynamic: { actual: 512 * MIB } }] });
-      has(await domain.setMemory(400 * MIB, { scope: "both" }), { outcome: "applied", changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "applied", actual: 400 * MIB } }] });
+      has(await domain.setMemory(400 * MIB, { scope: "both" }), {
+        outcome: "applied",
+        changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "applied", actual: 400 * MIB } }],
+      });
       await guest.until({ memory: 400 * MIB });
       has(await config(), { memory: { max: "512MiB", current: "400MiB" } });
       has(await domain.info(), { state: "running", live: { memory: 400 * MIB }, config: { memory: 400 * MIB } });
@@ -34,7 +37,12 @@ export const memory: Scenarios = {
       await guest.booted();
       has(await domain.setMemory(300 * MIB, { scope: "both", timeout: 500 }), {
         outcome: "pending",
-        changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", wanted: 300 * MIB, actual: 512 * MIB, reason: /balloon driver/ } }],
+        changes: [
+          {
+            static: { outcome: "applied" },
+            dynamic: { outcome: "pending", wanted: 300 * MIB, actual: 512 * MIB, reason: /balloon driver/ },
+          },
+        ],
       });
       has(await config(), { memory: { current: "300MiB" } });
       has(await domain.diff(), { 0: { resource: "memory", config: 300 * MIB, live: 512 * MIB, why: /^waits for the guest/ } });
@@ -55,7 +63,7 @@ export const memory: Scenarios = {
     },
   },
 
-  "setmaxmem": {
+  setmaxmem: {
     tells: "maximum memory is the next start's: refused now, and there after a restart",
     through: "library",
     play: async ({ domain, guest, config }) => {
@@ -86,7 +94,13 @@ export const memory: Scenarios = {
         killed = true;
       };
       const error = await failure(domain.setMemory(300 * MIB, { scope: "both", timeout: 10_000, onProgress }), "partial");
-      has(error, { message: /is gone/, report: { outcome: "failed", changes: [{ static: { outcome: "rolled-back", actual: 512 * MIB }, dynamic: { outcome: "failed", actual: null } }] } });
+      has(error, {
+        message: /is gone/,
+        report: {
+          outcome: "failed",
+          changes: [{ static: { outcome: "rolled-back", actual: 512 * MIB }, dynamic: { outcome: "failed", actual: null } }],
+        },
+      });
       has(await config(), { memory: { current: "512MiB" } });
       has(await domain.info(), { state: "stopped" });
     },

@@ -14,7 +14,9 @@ export const monitor: Scenarios = {
       {
         await using _holder = await domain.connect();
         has(await impatient.info(), { state: "paused", live: { vcpus: 1 } });
-        has(await failure(impatient.setVcpus(2, { scope: "both" }), "refused"), { report: { state: "unreachable", refusals: [{ leg: "dynamic" }] } });
+        has(await failure(impatient.setVcpus(2, { scope: "both" }), "refused"), {
+          report: { state: "unreachable", refusals: [{ leg: "dynamic" }] },
+        });
         has(await failure(impatient.setVcpus(2), "refused"), { report: { state: "unreachable" } });
         has(await config(), { vcpus: { current: 1 } });
       }
@@ -22,7 +24,7 @@ export const monitor: Scenarios = {
     },
   },
 
-  "transient": {
+  transient: {
     tells: "somebody else's QEMU, known by its monitor only: live changes work, static ones are refused",
     through: "library",
     play: async ({ domain, options }) => {
@@ -36,7 +38,7 @@ export const monitor: Scenarios = {
     },
   },
 
-  "errors": {
+  errors: {
     tells: "QEMU's own refusals, each in its words",
     through: "library",
     play: async ({ domain, cli }) => {

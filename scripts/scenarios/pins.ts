@@ -7,7 +7,7 @@ import { MIB } from "./stage.ts";
 
 /** Pins: QEMU hears nothing of them. The threads are real ones everywhere, and so is taskset. */
 export const pins: Scenarios = {
-  "vcpupin": {
+  vcpupin: {
     tells: "a vCPU's thread is bound to host CPUs, in both halves, and let go again",
     through: "library",
     setting: { vcpus: { current: 2 } },
@@ -20,7 +20,9 @@ export const pins: Scenarios = {
       has(await config(), { vcpus: { pin: { 0: one } } });
       has(await domain.pinVcpu(0, "all", { scope: "both" }), { outcome: /^(applied|unchanged)$/ });
       has(await maskOf(domain.vcpus(), 0), all);
-      has(await failure(domain.pinVcpu(0, "4000", { scope: "both" }), "refused"), { report: { refusals: [{ reason: /no CPU 4000/ }, { reason: /no CPU 4000/ }] } });
+      has(await failure(domain.pinVcpu(0, "4000", { scope: "both" }), "refused"), {
+        report: { refusals: [{ reason: /no CPU 4000/ }, { reason: /no CPU 4000/ }] },
+      });
       has(await failure(domain.pinVcpu(2, one), "refused"), { message: /not plugged/ });
     },
   },
@@ -32,7 +34,11 @@ export const pins: Scenarios = {
       await domain.start();
       await guest.booted();
       const [one] = await hostCpus();
-      const wanted = [{ resource: "memory", size: 400 * MIB }, { resource: "vcpus", count: 2 }, { resource: "vcpu-pin", vcpu: 0, cpus: one }] as const;
+      const wanted = [
+        { resource: "memory", size: 400 * MIB },
+        { resource: "vcpus", count: 2 },
+        { resource: "vcpu-pin", vcpu: 0, cpus: one },
+      ] as const;
       has(await domain.change(wanted, { scope: "both" }), { outcome: "applied", changes: { length: 3 } });
       await guest.until({ cpus: 2, memory: 400 * MIB });
       has(await config(), { memory: { current: "400MiB" }, vcpus: { current: 2, pin: { 0: one } } });
@@ -51,6 +57,9 @@ export async function hostCpus(): Promise<readonly [string, string]> {
 }
 
 /** The mask of a vCPU's thread, as a Linux CPU list. */
-export async function maskOf(vcpus: Promise<readonly { readonly vcpu: number; readonly affinity: string | null }[]>, vcpu: number): Promise<string | null | undefined> {
+export async function maskOf(
+  vcpus: Promise<readonly { readonly vcpu: number; readonly affinity: string | null }[]>,
+  vcpu: number,
+): Promise<string | null | undefined> {
   return (await vcpus).find((it) => it.vcpu === vcpu)?.affinity;
 }

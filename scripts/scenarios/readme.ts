@@ -26,18 +26,26 @@ const SHOWN_WORK = "/srv/web1";
 /** How long the guest may take until it is up, in milliseconds. */
 const BOOT = 60_000;
 
-/** The session of a page: all its blocks of `console` from top to bottom. A block that shows again what a longer one has is no part of it. */
+/**
+ * The session of a page: all its blocks of `console` from top to bottom. A block that shows again what a longer one has is no part of it.
+ */
 export function sessionOf(page: string): readonly Shown[] {
   const blocks = [...page.matchAll(/^```console\n(.*?)^```$/gms)].map(([, text = ""]) => shownIn(text));
-  const isIn = (shown: Shown, block: readonly Shown[]): boolean => block.some(({ command, said }) => command === shown.command && said === shown.said);
-  return blocks.filter((block) => !blocks.some((other) => other.length > block.length && block.every((shown) => isIn(shown, other)))).flat();
+  const isIn = (shown: Shown, block: readonly Shown[]): boolean =>
+    block.some(({ command, said }) => command === shown.command && said === shown.said);
+  return blocks
+    .filter((block) => !blocks.some((other) => other.length > block.length && block.every((shown) => isIn(shown, other))))
+    .flat();
 }
 
 function shownIn(block: string): readonly Shown[] {
-  return block.split(/^\$ /m).slice(1).map((text) => {
-    const [command = "", ...said] = text.trimEnd().split("\n");
-    return { command, said: said.join("\n").trimEnd() };
-  });
+  return block
+    .split(/^\$ /m)
+    .slice(1)
+    .map((text) => {
+      const [command = "", ...said] = text.trimEnd().split("\n");
+      return { command, said: said.join("\n").trimEnd() };
+    });
 }
 
 /** Runs a session on a stage's machine, and tells what each of its commands really said. */
@@ -51,7 +59,8 @@ export async function play(stage: Stage, session: readonly Shown[]): Promise<rea
     const name = /^cat (\S+)$/.exec(command)?.[1];
     if (name !== undefined) await writeFile(join(work, name), `${said}\n`);
   }
-  for (const [name, path] of Object.entries(stage.guestFiles)) await (path === null ? writeFile(join(work, name), "") : copyFile(path, join(work, name)));
+  for (const [name, path] of Object.entries(stage.guestFiles))
+    await (path === null ? writeFile(join(work, name), "") : copyFile(path, join(work, name)));
   // The stage's own machine is not that of the session.
   await rm(join(stage.options.configDir ?? "", `${stage.domain.name}.json`));
   const variables = { ...env, ...stage.variables, PATH: `${programs}:${dirname(stage.emulator)}:${env["PATH"] ?? ""}` };
@@ -78,7 +87,11 @@ async function booted(log: string, { guestFiles }: Stage): Promise<void> {
 }
 
 function asShown(text: string, { options, folder }: Stage, work: string): string {
-  return text.replaceAll(work, SHOWN_WORK).replaceAll(options.configDir ?? "", "/etc/qmpctl").replaceAll(join(folder, "run"), "/run/qmpctl").replaceAll(folder, "/run/qmpctl");
+  return text
+    .replaceAll(work, SHOWN_WORK)
+    .replaceAll(options.configDir ?? "", "/etc/qmpctl")
+    .replaceAll(join(folder, "run"), "/run/qmpctl")
+    .replaceAll(folder, "/run/qmpctl");
 }
 
 /** What is another one each time, and on each host: ids, processes, times, what the guest uses, how many CPUs there are. */
@@ -96,7 +109,7 @@ export function alike(text: string): string {
 
 /** The README's session: the page is the scenario. */
 export const readme: Scenarios = {
-  "readme": {
+  readme: {
     tells: "the README's session says what the README shows",
     through: "program",
     play: async (stage) => {

@@ -19,7 +19,13 @@ export async function openRealStage(setting: Setting, machine: Cast["machine"], 
   const console = await openConsole(machine.folder);
   const args = [...bootArgs(setting.guest), ...console.args];
   const file = (name: string): string => join(testbedFolder(), "guest", name);
-  const stage = await openStage(setting, { machine, major, args, guest: new RealGuest(console), guestFiles: { vmlinuz: file("vmlinuz"), "initrd.gz": file("initrd.gz") } });
+  const stage = await openStage(setting, {
+    machine,
+    major,
+    args,
+    guest: new RealGuest(console),
+    guestFiles: { vmlinuz: file("vmlinuz"), "initrd.gz": file("initrd.gz") },
+  });
   return { ...stage, [Symbol.asyncDispose]: () => console[Symbol.asyncDispose]() };
 }
 
@@ -38,14 +44,18 @@ class RealGuest implements GuestVoice {
   }
 
   async until({ cpus, memory }: { readonly cpus?: number; readonly memory?: number }): Promise<void> {
-    const wanted = (it: GuestReport): boolean => (cpus === undefined || it.cpus === cpus) && (memory === undefined || sees(it.memTotal, memory));
+    const wanted = (it: GuestReport): boolean =>
+      (cpus === undefined || it.cpus === cpus) && (memory === undefined || sees(it.memTotal, memory));
     let report = await this.#console.until(wanted, { timeout: PATIENCE });
     // A balloon on its way passes by what is wanted: it is there when it stays.
-    for (let before: GuestReport | undefined; memory !== undefined && before?.memTotal !== report.memTotal; ) {
+    for (let before: GuestReport | undefined; memory !== undefined && before?.memTotal !== report.memTotal;) {
       before = report;
       report = await this.#console.next();
     }
-    if (!wanted(report)) throw new Error(`the guest reports ${report.cpus} CPUs and ${report.memTotal} bytes where ${cpus ?? "any"} and ${memory ?? "any"} are wanted`);
+    if (!wanted(report))
+      throw new Error(
+        `the guest reports ${report.cpus} CPUs and ${report.memTotal} bytes where ${cpus ?? "any"} and ${memory ?? "any"} are wanted`,
+      );
   }
 }
 

@@ -19,7 +19,11 @@ export interface Recording {
 
 /** Every recording there is, by listing. A folder without a scenario is an error: nothing would replay it. */
 export function listRecordings(root: string = RECORDINGS): readonly Recording[] {
-  const folders = (path: string): readonly string[] => readdirSync(path, { withFileTypes: true }).filter((it) => it.isDirectory() && !it.name.startsWith(".")).map((it) => it.name).sort();
+  const folders = (path: string): readonly string[] =>
+    readdirSync(path, { withFileTypes: true })
+      .filter((it) => it.isDirectory() && !it.name.startsWith("."))
+      .map((it) => it.name)
+      .sort();
   return folders(root).flatMap((qemu) =>
     folders(join(root, qemu)).map((name) => {
       const scenario = scenarios[name];

@@ -4,7 +4,9 @@ import type { Setting, Stage } from "./stage.ts";
 export interface Scenario {
   /** What it shows, in a line. */
   readonly tells: string;
-  /** `library`: inside this process; `program`: by the built command line. Both may be used by either; it says where the replay is tested. */
+  /**
+   * `library`: inside this process; `program`: by the built command line. Both may be used by either; it says where the replay is tested.
+   */
   readonly through: "library" | "program";
   readonly setting?: Setting;
   /** Does it, and throws where something is not as it has to be. */

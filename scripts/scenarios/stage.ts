@@ -5,9 +5,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { env, execPath } from "node:process";
 import { fileURLToPath } from "node:url";
-import type { GuestWord } from "../lab/guest.ts";
 import { Domain, type DomainOptions } from "../../src/index.ts";
 import type { StandIn } from "../../src/testing/index.ts";
+import type { GuestWord } from "../lab/guest.ts";
 
 /** Bytes in a MiB. */
 export const MIB: number = 2 ** 20;
@@ -77,9 +77,16 @@ export interface Cast {
 const SILENT: GuestVoice = { booted: () => Promise.resolve(), until: () => Promise.resolve() };
 
 /** Defines the domain of a setting in the stand-in's folders; nothing is started. */
-export async function openStage(setting: Setting, { machine, major, args = argsOf(setting), guest = SILENT, guestFiles = { vmlinuz: null, "initrd.gz": null } }: Cast): Promise<Stage> {
+export async function openStage(
+  setting: Setting,
+  { machine, major, args = argsOf(setting), guest = SILENT, guestFiles = { vmlinuz: null, "initrd.gz": null } }: Cast,
+): Promise<Stage> {
   const name = setting.name ?? "web1";
-  const options = { configDir: machine.env.QMPCTL_CONFIG_DIR, runtimeDir: machine.env.QMPCTL_RUNTIME_DIR, stateDir: machine.env.QMPCTL_STATE_DIR };
+  const options = {
+    configDir: machine.env.QMPCTL_CONFIG_DIR,
+    runtimeDir: machine.env.QMPCTL_RUNTIME_DIR,
+    stateDir: machine.env.QMPCTL_STATE_DIR,
+  };
   const path = join(options.configDir, `${name}.json`);
   const config = {
     name,
@@ -120,12 +127,17 @@ const PROGRAM = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url)
 
 async function runProgram(words: readonly string[], variables: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Ended> {
   // In a group of its own where we pass interrupts on: a terminal's ^C would come twice, and twice means at once.
-  const child = spawn(execPath, [PROGRAM, ...words], { env: { ...env, ...variables }, stdio: ["ignore", "pipe", "pipe"], detached: signal !== undefined });
+  const child = spawn(execPath, [PROGRAM, ...words], {
+    env: { ...env, ...variables },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: signal !== undefined,
+  });
   // It takes back what is half done, and is waited for: what it may have started is there to be found then.
   const interrupt = (): void => void child.kill("SIGINT");
   signal?.addEventListener("abort", interrupt, { once: true });
   const texts = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"] as const) child[stream].setEncoding("utf8").on("data", (text: string) => (texts[stream] += text));
+  for (const stream of ["stdout", "stderr"] as const)
+    child[stream].setEncoding("utf8").on("data", (text: string) => (texts[stream] += text));
   const [code] = (await once(child, "close")) as [number | null];
   signal?.removeEventListener("abort", interrupt);
   return { code, ...texts };

@@ -23,7 +23,8 @@ const FEWER: Shift = { day: 3, night: 1, needs: "Night. Others need the memory a
 const MORE: Shift = { day: 1, night: 3, needs: "Night. Others need the memory; the CPUs are free.", gave: "the guest has two vCPUs more" };
 
 /**
- * The three cases of 2007 (libvir-list, "Life-cycle Management of the domain"). Before QEMU 10 a machine under software emulation may die or
+ * The three cases of 2007 (libvir-list, "Life-cycle Management of the domain"). Before QEMU 10 a machine under software emulation may die
+ * or
  * hang when a vCPU leaves it, so there the night has more of them.
  */
 export function threeCases(major: number): Story {
@@ -38,31 +39,93 @@ function casesWith({ day, night, needs, gave }: Shift): Story {
       {
         title: "A. For the night only: a dynamic change",
         lines: [
-          { say: `A machine with ${day === 1 ? "one vCPU" : `${day} vCPUs`} and 512 MiB.`, run: ["start", "web1"], shows: [/^web1: started/m], so: "it runs", boots: true, guest: { cpus: day } },
-          { say: needs, run: ["setmem", "web1", "300MiB", "--dynamic"], shows: halves("memory", "skipped", "applied"), so: "the guest gave 212 MiB back", guest: { memory: 300 * MIB } },
-          { run: ["setvcpus", "web1", String(night), "--dynamic"], shows: halves("vcpus", "skipped", "applied"), so: gave, guest: { cpus: night } },
+          {
+            say: `A machine with ${day === 1 ? "one vCPU" : `${day} vCPUs`} and 512 MiB.`,
+            run: ["start", "web1"],
+            shows: [/^web1: started/m],
+            so: "it runs",
+            boots: true,
+            guest: { cpus: day },
+          },
+          {
+            say: needs,
+            run: ["setmem", "web1", "300MiB", "--dynamic"],
+            shows: halves("memory", "skipped", "applied"),
+            so: "the guest gave 212 MiB back",
+            guest: { memory: 300 * MIB },
+          },
+          {
+            run: ["setvcpus", "web1", String(night), "--dynamic"],
+            shows: halves("vcpus", "skipped", "applied"),
+            so: gave,
+            guest: { cpus: night },
+          },
           { run: ["info", "web1"], shows: sides(["512MiB", "300MiB"], [day, night]), so: "live has moved, the config has not" },
-          { say: "Morning. A restart, and all is back.", run: ["restart", "web1"], shows: [/web1/], so: "a new QEMU, from the config", boots: true },
-          { run: ["info", "web1"], shows: sides(["512MiB", "512MiB"], [day, day]), so: "case A: the change is gone with the night", guest: { cpus: day, memory: 512 * MIB } },
+          {
+            say: "Morning. A restart, and all is back.",
+            run: ["restart", "web1"],
+            shows: [/web1/],
+            so: "a new QEMU, from the config",
+            boots: true,
+          },
+          {
+            run: ["info", "web1"],
+            shows: sides(["512MiB", "512MiB"], [day, day]),
+            so: "case A: the change is gone with the night",
+            guest: { cpus: day, memory: 512 * MIB },
+          },
         ],
       },
       {
         title: "B. From the next start on: a static change",
         lines: [
-          { say: "The machine is to be another, but not in the middle of the day.", run: ["setmem", "web1", "400MiB", "--static"], shows: halves("memory", "applied", "skipped"), so: "written to the config" },
+          {
+            say: "The machine is to be another, but not in the middle of the day.",
+            run: ["setmem", "web1", "400MiB", "--static"],
+            shows: halves("memory", "applied", "skipped"),
+            so: "written to the config",
+          },
           { run: ["setvcpus", "web1", "2", "--static"], shows: halves("vcpus", "applied", "skipped"), so: "written to the config" },
-          { say: "Nothing happens now.", run: ["info", "web1"], shows: sides(["400MiB", "512MiB"], [2, day]), so: "the config is ahead of the live machine", guest: { cpus: day, memory: 512 * MIB } },
-          { run: ["restart", "web1"], shows: [/web1/], so: "a new QEMU, from the new config", boots: true, guest: { cpus: 2, memory: 400 * MIB } },
+          {
+            say: "Nothing happens now.",
+            run: ["info", "web1"],
+            shows: sides(["400MiB", "512MiB"], [2, day]),
+            so: "the config is ahead of the live machine",
+            guest: { cpus: day, memory: 512 * MIB },
+          },
+          {
+            run: ["restart", "web1"],
+            shows: [/web1/],
+            so: "a new QEMU, from the new config",
+            boots: true,
+            guest: { cpus: 2, memory: 400 * MIB },
+          },
           { run: ["info", "web1"], shows: sides(["400MiB", "400MiB"], [2, 2]), so: "case B: it is there after the restart" },
         ],
       },
       {
         title: "C. Now and from now on: both",
         lines: [
-          { run: ["setmem", "web1", "300MiB", "--dynamic", "--static"], shows: halves("memory", "applied", "applied"), so: "live and config moved together", guest: { memory: 300 * MIB } },
-          { run: ["setvcpus", "web1", String(night), "--dynamic", "--static"], shows: halves("vcpus", "applied", "applied"), so: "live and config moved together", guest: { cpus: night } },
+          {
+            run: ["setmem", "web1", "300MiB", "--dynamic", "--static"],
+            shows: halves("memory", "applied", "applied"),
+            so: "live and config moved together",
+            guest: { memory: 300 * MIB },
+          },
+          {
+            run: ["setvcpus", "web1", String(night), "--dynamic", "--static"],
+            shows: halves("vcpus", "applied", "applied"),
+            so: "live and config moved together",
+            guest: { cpus: night },
+          },
           { run: ["info", "web1"], shows: sides(["300MiB", "300MiB"], [night, night]), so: "it is so now" },
-          { run: ["restart", "web1"], shows: [/web1/], so: "a new QEMU, from the config", boots: true, guest: { cpus: night, memory: 300 * MIB } },
+          {
+            run: ["restart", "web1"],
+            shows: [/web1/],
+            so: "a new QEMU, from the config",
+            boots: true,
+            guest: { cpus: night, memory: 300 * MIB },
+          },
           { run: ["info", "web1"], shows: sides(["300MiB", "300MiB"], [night, night]), so: "case C: and so it is after the restart" },
           { run: ["shutdown", "web1"], shows: [/the guest powered off/], so: "good night" },
         ],
@@ -79,9 +142,26 @@ export const oneHalfFails: Story = {
     {
       title: "And when one half fails?",
       lines: [
-        { say: "A guest that lets go of no vCPU.", run: ["start", "db1"], shows: [/^db1: started/m], so: "it runs", boots: true, guest: { cpus: 3 } },
-        { run: ["setvcpus", "db1", "1", "--dynamic", "--static"], code: 1, shows: [/the guest refused to let go of vCPU/, /everything is as it was/, ...halves("vcpus", "rolled-back", "rolled-back")], so: "refused by the guest: exit code 1, both halves rolled back" },
-        { run: ["info", "db1"], shows: sides(["512MiB", "512MiB"], [3, 3]), so: "the config was not touched, the machine is whole", guest: { cpus: 3 } },
+        {
+          say: "A guest that lets go of no vCPU.",
+          run: ["start", "db1"],
+          shows: [/^db1: started/m],
+          so: "it runs",
+          boots: true,
+          guest: { cpus: 3 },
+        },
+        {
+          run: ["setvcpus", "db1", "1", "--dynamic", "--static"],
+          code: 1,
+          shows: [/the guest refused to let go of vCPU/, /everything is as it was/, ...halves("vcpus", "rolled-back", "rolled-back")],
+          so: "refused by the guest: exit code 1, both halves rolled back",
+        },
+        {
+          run: ["info", "db1"],
+          shows: sides(["512MiB", "512MiB"], [3, 3]),
+          so: "the config was not touched, the machine is whole",
+          guest: { cpus: 3 },
+        },
         { run: ["destroy", "db1"], shows: [/db1/], so: "the end" },
       ],
     },

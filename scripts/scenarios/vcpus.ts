@@ -4,15 +4,23 @@ import { MIB } from "./stage.ts";
 
 /** vCPUs that come and go, and what is in their way. */
 export const vcpus: Scenarios = {
-  "setvcpus": {
+  setvcpus: {
     tells: "vCPUs come and go by what the state shows: no DEVICE_DELETED comes for them under TCG",
     through: "library",
     play: async ({ domain, guest, config }) => {
       await domain.start();
       await guest.booted();
-      has(await domain.setVcpus(3, { scope: "dynamic" }), { outcome: "applied", changes: [{ dynamic: { before: 1, actual: 3 } }], steps: [{ sends: /^device_add/ }, { sends: /^device_add/ }] });
+      has(await domain.setVcpus(3, { scope: "dynamic" }), {
+        outcome: "applied",
+        changes: [{ dynamic: { before: 1, actual: 3 } }],
+        steps: [{ sends: /^device_add/ }, { sends: /^device_add/ }],
+      });
       await guest.until({ cpus: 3 });
-      has(await domain.setVcpus(2, { scope: "dynamic" }), { outcome: "applied", changes: [{ dynamic: { before: 3, actual: 2 } }], steps: [{ sends: 'device_del {"id":"vcpu2"}' }] });
+      has(await domain.setVcpus(2, { scope: "dynamic" }), {
+        outcome: "applied",
+        changes: [{ dynamic: { before: 3, actual: 2 } }],
+        steps: [{ sends: 'device_del {"id":"vcpu2"}' }],
+      });
       await guest.until({ cpus: 2 });
       has(await config(), { vcpus: { current: 1 } });
       has(await domain.diff(), { 2: { resource: "vcpus", config: 1, live: 2, why: /^changed on one side only/ } });
@@ -42,7 +50,16 @@ export const vcpus: Scenarios = {
       await domain.start();
       await guest.booted();
       const before = await domain.config();
-      const error = await failure(domain.change([{ resource: "memory", size: 400 * MIB }, { resource: "vcpus", count: 1 }], { scope: "both" }), "rolled-back");
+      const error = await failure(
+        domain.change(
+          [
+            { resource: "memory", size: 400 * MIB },
+            { resource: "vcpus", count: 1 },
+          ],
+          { scope: "both" },
+        ),
+        "rolled-back",
+      );
       const back = { static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back" } };
       has(error, { message: /the guest refused to let go of vCPU/, report: { outcome: "rolled-back", changes: [back, back] } });
       has([before, await config()], [await domain.config(), { vcpus: { current: 3 }, memory: { current: "512MiB" } }]);
@@ -58,7 +75,10 @@ export const vcpus: Scenarios = {
       await domain.start();
       await guest.booted();
       await domain.suspend();
-      has(await domain.setVcpus(1), { outcome: "pending", changes: [{ dynamic: { outcome: "pending", actual: 2, reason: /the guest is paused/ } }] });
+      has(await domain.setVcpus(1), {
+        outcome: "pending",
+        changes: [{ dynamic: { outcome: "pending", actual: 2, reason: /the guest is paused/ } }],
+      });
       has(await domain.diff(), { 2: { live: 2, why: /^waits for the guest: asked to let go of vCPU 1/ } });
       await failure(domain.setVcpus(3), "refused");
       await domain.resume();
@@ -74,7 +94,13 @@ export const vcpus: Scenarios = {
       await domain.start({ paused: true });
       await edit((config) => void (config.vcpus.max = 6));
       has(await failure(domain.setVcpus(7, { scope: "both" }), "refused"), {
-        report: { outcome: "refused", refusals: [{ leg: "static", reason: /vcpus.max 6/ }, { leg: "dynamic", reason: /the 4 that the running machine has room for/ }] },
+        report: {
+          outcome: "refused",
+          refusals: [
+            { leg: "static", reason: /vcpus.max 6/ },
+            { leg: "dynamic", reason: /the 4 that the running machine has room for/ },
+          ],
+        },
       });
       await failure(domain.setMaxVcpus(8, { scope: "both" }), "refused");
       has(await domain.info(), { live: { vcpus: 1, maxVcpus: 4 } });
@@ -102,16 +128,25 @@ export const vcpus: Scenarios = {
       await guest.booted();
       has(await domain.setVcpus(1, { scope: "both" }), { outcome: "applied" });
       await guest.until({ cpus: 1 });
-      if (major >= 10) return has(await domain.setVcpus(2, { scope: "both" }), { outcome: "applied", changes: [{ dynamic: { actual: 2 } }] });
-      has(await failure(domain.setVcpus(2, { scope: "both" }), "refused"), { report: { refusals: [{ leg: "dynamic", reason: /dies when vCPU 1/, instead: /--force/ }] } });
+      if (major >= 10)
+        return has(await domain.setVcpus(2, { scope: "both" }), { outcome: "applied", changes: [{ dynamic: { actual: 2 } }] });
+      has(await failure(domain.setVcpus(2, { scope: "both" }), "refused"), {
+        report: { refusals: [{ leg: "dynamic", reason: /dies when vCPU 1/, instead: /--force/ }] },
+      });
       const error = await failure(domain.setVcpus(2, { scope: "both", force: true }), "partial");
-      has(error, { message: /is gone/, report: { outcome: "failed", changes: [{ static: { outcome: "rolled-back", actual: 1 }, dynamic: { outcome: "failed", actual: null } }] } });
+      has(error, {
+        message: /is gone/,
+        report: {
+          outcome: "failed",
+          changes: [{ static: { outcome: "rolled-back", actual: 1 }, dynamic: { outcome: "failed", actual: null } }],
+        },
+      });
       has(await config(), { vcpus: { current: 1 } });
       has(await domain.info(), { state: "stopped" });
     },
   },
 
-  "setmaxvcpus": {
+  setmaxvcpus: {
     tells: "maximum vCPUs is the next start's: refused now, there after a restart",
     through: "program",
     play: async ({ domain, guest, cli }) => {

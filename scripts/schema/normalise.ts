@@ -1,4 +1,4 @@
-import { readIntrospection, typeNamed, valuesOf, type Introspection, type SchemaType } from "../../src/schema/introspection.ts";
+import { type Introspection, readIntrospection, type SchemaType, typeNamed, valuesOf } from "../../src/schema/introspection.ts";
 
 type Entry = { readonly name: string; readonly "meta-type": string };
 
@@ -16,7 +16,12 @@ export function normalise(reply: readonly Entry[]): readonly Entry[] {
   const names = nameAll(schema);
   const named = (name: string): string => names.get(name) ?? name;
   const types = [...names.keys()].map((name) => rename(typeNamed(schema, name), named)).toSorted(byName);
-  const commands = [...schema.commands.values()].map((it) => ({ ...head(it), "arg-type": named(it["arg-type"]), "ret-type": named(it["ret-type"]), ...marks(it) }));
+  const commands = [...schema.commands.values()].map((it) => ({
+    ...head(it),
+    "arg-type": named(it["arg-type"]),
+    "ret-type": named(it["ret-type"]),
+    ...marks(it),
+  }));
   const events = [...schema.events.values()].map((it) => ({ ...head(it), "arg-type": named(it["arg-type"]), ...marks(it) }));
   return [...commands.toSorted(byName), ...events.toSorted(byName), ...types];
 }
@@ -24,7 +29,8 @@ export function normalise(reply: readonly Entry[]): readonly Entry[] {
 function nameAll(schema: Introspection): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   const queue: (readonly [type: string, name: string])[] = [];
-  for (const { name, "arg-type": taken, "ret-type": given } of [...schema.commands.values()].toSorted(byName)) queue.push([taken, `>${name}`], [given, `<${name}`]);
+  for (const { name, "arg-type": taken, "ret-type": given } of [...schema.commands.values()].toSorted(byName))
+    queue.push([taken, `>${name}`], [given, `<${name}`]);
   for (const { name, "arg-type": data } of [...schema.events.values()].toSorted(byName)) queue.push([data, `!${name}`]);
   // Grows while it is read: the nearest come first.
   for (const [type, name] of queue) {
@@ -33,7 +39,8 @@ function nameAll(schema: Introspection): ReadonlyMap<string, string> {
     names.set(type, nameOf(described, name));
     queue.push(...partsOf(described, name));
   }
-  for (const [type, described] of schema.types) if (described["meta-type"] === "array" && names.has(type)) names.set(type, `[${names.get(described["element-type"])}]`);
+  for (const [type, described] of schema.types)
+    if (described["meta-type"] === "array" && names.has(type)) names.set(type, `[${names.get(described["element-type"])}]`);
   return names;
 }
 
@@ -65,13 +72,18 @@ function rename(type: SchemaType, named: (name: string) => string): Entry {
       return { ...type, ...first, "element-type": named(type["element-type"]) } as Entry;
     case "object": {
       const members = type.members.map((member) => ({ ...member, type: named(member.type) }));
-      const variants = type.variants?.map((variant) => ({ ...variant, type: named(variant.type) })).toSorted((a, b) => order(a.case, b.case));
+      const variants = type.variants
+        ?.map((variant) => ({ ...variant, type: named(variant.type) }))
+        .toSorted((a, b) => order(a.case, b.case));
       return { ...first, members, ...(variants === undefined ? {} : { tag: type.tag, variants }), ...marks(type) } as Entry;
     }
     case "alternate":
       return { ...first, members: type.members.map((branch) => ({ type: named(branch.type) })) } as Entry;
     case "enum":
-      return { ...first, ...(type.members?.some(({ features }) => features !== undefined) ? { members: type.members } : { values: valuesOf(type) }) } as Entry;
+      return {
+        ...first,
+        ...(type.members?.some(({ features }) => features !== undefined) ? { members: type.members } : { values: valuesOf(type) }),
+      } as Entry;
     default:
       return type;
   }

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readIntrospection, type Introspection } from "../../src/schema/introspection.ts";
+import { type Introspection, readIntrospection } from "../../src/schema/introspection.ts";
 
 /** One recorded schema, as its file has it. */
 export interface Recording {
@@ -24,7 +24,9 @@ export function writeRecording(recording: Recording): string {
 }
 
 /** All recordings, by version and architecture. */
-export async function readRecordings(folder: string = RECORDINGS): Promise<readonly (Recording & { readonly introspection: Introspection })[]> {
+export async function readRecordings(
+  folder: string = RECORDINGS,
+): Promise<readonly (Recording & { readonly introspection: Introspection })[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
   const recordings = await Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8")) as Recording));
   return recordings

@@ -21,13 +21,16 @@ export async function adviceOn(error: unknown, { verb = "", domain }: Asked): Pr
   if (error instanceof StateError && error.state === "stopped" && domain !== undefined && !ENDS.has(verb)) {
     return `${commandLine("start", domain)} starts it`;
   }
-  if (error instanceof ConnectError && ["ENOENT", "ECONNREFUSED"].includes(error.errno ?? "")) return "is the machine running, and is that its monitor?";
+  if (error instanceof ConnectError && ["ENOENT", "ECONNREFUSED"].includes(error.errno ?? ""))
+    return "is the machine running, and is that its monitor?";
   if (isErrorCode(error, "usage") && domain !== undefined && /^(\[[\da-f:]+\]|[\w.-]+):\d+$/i.test(domain)) {
     return `a monitor's address is written tcp:${domain}, or tls:${domain}`;
   }
   // QEMU's words for a guest that has not set ACPI up.
   if (error instanceof Error && /unplug request for not supported device/.test(error.message)) {
-    return /still booting/.test(error.message) ? "try again when it is up" : "the guest is still booting, or its firmware can't do it: try again when it is up";
+    return /still booting/.test(error.message)
+      ? "try again when it is up"
+      : "the guest is still booting, or its firmware can't do it: try again when it is up";
   }
   return undefined;
 }

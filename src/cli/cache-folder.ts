@@ -1,4 +1,16 @@
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 /** What decides whether a file, or a folder, is somebody's alone. */
@@ -12,13 +24,17 @@ export function isPrivate({ uid, mode }: Owned, self: number): boolean {
   return uid === self && (mode & 0o022) === 0;
 }
 
-/** Whether only this user can have written what is in a folder of his. Node makes its own with the usual umask, which often lets the group write; in a folder that only he can enter that is nothing. */
+/**
+ * Whether only this user can have written what is in a folder of his. Node makes its own with the usual umask, which often lets the group
+ * write; in a folder that only he can enter that is nothing.
+ */
 function isOurs({ uid, mode }: Owned, folder: Owned, self: number): boolean {
   return isPrivate({ uid, mode: (folder.mode & 0o077) === 0 ? mode & ~0o020 : mode }, self);
 }
 
 /**
- * The folder for compiled code, made where missing; undefined where somebody else could have put something there: whoever can write there can make us run his code. What Node
+ * The folder for compiled code, made where missing; undefined where somebody else could have put something there: whoever can write there
+ * can make us run his code. What Node
  * has made in it is looked at as well, since it may be from a time when others could.
  */
 export function cacheFolder(folder: string, self: number): string | undefined {
@@ -26,7 +42,8 @@ export function cacheFolder(folder: string, self: number): string | undefined {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const found = lstatSync(folder);
     const parent = statSync(dirname(folder));
-    // In a folder that everybody can write, ours can be put away and another one in its place, unless names stay with their owners there (the sticky bit).
+    // In a folder that everybody can write, ours can be put away and another one in its place, unless names stay with their owners there
+    // (the sticky bit).
     const isSafe = (parent.uid === self || parent.uid === 0) && ((parent.mode & 0o002) === 0 || (parent.mode & 0o1000) !== 0);
     if (!found.isDirectory() || !isPrivate(found, self) || !isSafe) return undefined;
     return readdirSync(folder).every((name) => isOurs(lstatSync(join(folder, name)), found, self)) ? folder : undefined;

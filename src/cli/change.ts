@@ -68,12 +68,19 @@ export function effortOf(args: Arguments): ChangeOptions {
   if (onFailure !== undefined && onFailure !== "undo" && onFailure !== "keep")
     throw misuse(`--on-failure ${onFailure}: give undo or keep`, onFailure, "undo or keep");
   const undo = args.text("undo-timeout");
-  return { ...timeoutOf(args), ...(undo === undefined ? {} : { undoTimeout: parseDuration(undo) }), dryRun: args.flag("dry-run"), force: args.flag("force"), ...(onFailure === undefined ? {} : { onFailure }) };
+  return {
+    ...timeoutOf(args),
+    ...(undo === undefined ? {} : { undoTimeout: parseDuration(undo) }),
+    dryRun: args.flag("dry-run"),
+    force: args.flag("force"),
+    ...(onFailure === undefined ? {} : { onFailure }),
+  };
 }
 
 // Undoing takes time too: without a word the user would take it for a hang and kill it halfway.
 function interruptNotice({ io }: Call): Disposable {
-  const say = (): void => io.stderr.write(erase + flow("qmpctl: interrupted: taking back what is half done; once more to quit at once", io.stderr.columns));
+  const say = (): void =>
+    io.stderr.write(erase + flow("qmpctl: interrupted: taking back what is half done; once more to quit at once", io.stderr.columns));
   if (io.stderr.isTTY) io.signal.addEventListener("abort", say, { once: true });
   return { [Symbol.dispose]: () => io.signal.removeEventListener("abort", say) };
 }

@@ -55,7 +55,9 @@ export async function run(argv: readonly string[], world: World): Promise<number
     if (HELP.has(first)) return print(io, await helpOn(rest, io));
     const { name, words } = await meant(first, rest, io.env);
     loaded = { name, verb: await load(name) };
-    const args = await parseArguments(words, loaded.verb, async (option) => (await import("./habits.ts")).wayOfOption(name, option, rest[0]));
+    const args = await parseArguments(words, loaded.verb, async (option) =>
+      (await import("./habits.ts")).wayOfOption(name, option, rest[0]),
+    );
     if (loaded.verb.operands.names[0] === "DOMAIN") domain = args.operands[0];
     if (args.flag("help")) return print(io, await helpOn([name], io));
     return await loaded.verb.run({ args, io, facade: world.facade });
@@ -74,15 +76,26 @@ const VERSION: ReadonlySet<string> = new Set(["version", "--version", "-V", "-v"
 async function verbInFront(argv: readonly string[]): Promise<readonly string[]> {
   const [first = ""] = argv;
   if (!first.startsWith("-") || HELP.has(first) || VERSION.has(first)) return argv;
-  const [{ verbFirst }, { aliases }, { wayOfOption }, all] = await Promise.all([import("./verb-first.ts"), import("./aliases.ts"), import("./habits.ts"), loadAll()]);
+  const [{ verbFirst }, { aliases }, { wayOfOption }, all] = await Promise.all([
+    import("./verb-first.ts"),
+    import("./aliases.ts"),
+    import("./habits.ts"),
+    loadAll(),
+  ]);
   const isVerb = (word: string): boolean => Object.hasOwn(verbs, word) || Object.hasOwn(aliases, word);
-  return verbFirst(argv, all.map(([, verb]) => verb), isVerb, async (option) => wayOfOption("", option));
+  return verbFirst(
+    argv,
+    all.map(([, verb]) => verb),
+    isVerb,
+    async (option) => wayOfOption("", option),
+  );
 }
 
 /** What the scripts of `completion` ask for: the ways to go on, one a line. */
 async function completed(words: readonly string[], { env }: Io): Promise<string> {
   const [{ candidates }, { aliases }, all] = await Promise.all([import("./candidates.ts"), import("./aliases.ts"), loadAll()]);
-  const verbOf = (word: string): string | undefined => (Object.hasOwn(verbs, word) ? word : Object.hasOwn(aliases, word) ? aliases[word]?.verb : undefined);
+  const verbOf = (word: string): string | undefined =>
+    Object.hasOwn(verbs, word) ? word : Object.hasOwn(aliases, word) ? aliases[word]?.verb : undefined;
   return (await candidates(words, { verbs: new Map(all), verbOf, env })).map((each) => `${each}\n`).join("");
 }
 
@@ -106,11 +119,19 @@ async function meant(name: string, rest: readonly string[], env: Io["env"]): Pro
   const way = (await import("./habits.ts")).wayOfVerb(name, domain);
   if (way !== undefined) {
     const path = way.includes("CONFIG") ? await configOf(domain, env) : "";
-    throw new ElsewhereError(name, "verb", way.replace("CONFIG", () => path));
+    throw new ElsewhereError(
+      name,
+      "verb",
+      way.replace("CONFIG", () => path),
+    );
   }
   const { nearest } = await import("../nearest.ts");
   const near = nearest(name, [...Object.keys(verbs), "help", "version", ...Object.keys(aliases)]);
-  throw misuse(`${name === "" ? '""' : name}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`, name, near ?? "verb");
+  throw misuse(
+    `${name === "" ? '""' : name}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`,
+    name,
+    near ?? "verb",
+  );
 }
 
 /** Where a domain's config is, as a word of a shell. */
@@ -118,7 +139,10 @@ async function configOf(domain: string | undefined, env: Io["env"]): Promise<str
   if (domain === undefined) return "that file";
   const [{ locate }, { domainFolders }] = await Promise.all([import("../config/locate.ts"), import("../domain/machine/place.ts")]);
   const { shellWord } = await import("../domain/model/format.ts");
-  return locate(domain, domainFolders({ env })).then(({ path }) => shellWord(path), () => "that file");
+  return locate(domain, domainFolders({ env })).then(
+    ({ path }) => shellWord(path),
+    () => "that file",
+  );
 }
 
 async function load(name: string): Promise<Verb> {
@@ -159,7 +183,9 @@ async function usageAfter(loaded: { name: string; verb: Verb } | undefined, { st
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   const words = end < 0 ? argv : argv.slice(0, end);
-  return words.some((word, at) => /^(--json|-o=?json|--output=json)$/.test(word) || (word === "json" && /^(-o|--output)$/.test(words[at - 1] ?? "")));
+  return words.some(
+    (word, at) => /^(--json|-o=?json|--output=json)$/.test(word) || (word === "json" && /^(-o|--output)$/.test(words[at - 1] ?? "")),
+  );
 }
 
 function print(io: Io, text: string): number {

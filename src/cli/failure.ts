@@ -38,7 +38,10 @@ export function reportOf(error: unknown): Report | undefined {
   return error instanceof QmpctlError && "report" in error ? (error.report as Report) : undefined;
 }
 
-/** `advice` goes to the end of the message. Says on stdout (the report or the error, as JSON or table) and on stderr (the message) why a command failed. */
+/**
+ * `advice` goes to the end of the message. Says on stdout (the report or the error, as JSON or table) and on stderr (the message) why a
+ * command failed.
+ */
 export function showFailure(error: unknown, io: Io, json: boolean, advice?: string): void {
   const report = reportOf(error);
   const lines = message(error, report, io.signal, advice);
@@ -49,14 +52,20 @@ export function showFailure(error: unknown, io: Io, json: boolean, advice?: stri
 
 function message(error: unknown, report: Report | undefined, signal: AbortSignal, advice: string | undefined): readonly string[] {
   if (report?.outcome === "refused" && report.refusals.length > 0) {
-    const reasons = report.refusals.flatMap(({ leg, reason, instead }) => [`  ${leg}: ${printable(reason)}`, ...(instead === undefined ? [] : [`    instead: ${printable(instead)}`])]);
+    const reasons = report.refusals.flatMap(({ leg, reason, instead }) => [
+      `  ${leg}: ${printable(reason)}`,
+      ...(instead === undefined ? [] : [`    instead: ${printable(instead)}`]),
+    ]);
     return [`qmpctl: ${printable(report.domain)}: refused, nothing was touched`, ...reasons];
   }
   if (signal.aborted && (report === undefined || error === signal.reason)) return [`qmpctl: ${messageOf(signal.reason)}`];
   return `qmpctl: ${wording(error)}${advice === undefined ? "" : `; ${printable(advice)}`}`.split("\n");
 }
 
-/** An error for people, on one line: what it says, what would be right, and QEMU's class of it. One that is none of ours is our mistake, and shows where. */
+/**
+ * An error for people, on one line: what it says, what would be right, and QEMU's class of it. One that is none of ours is our mistake, and
+ * shows where.
+ */
 export function wording(error: unknown): string {
   if (error instanceof QmpctlError) return printable(error.message + wantedBy(error) + classOf(error) + guessOf(error));
   return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
@@ -64,7 +73,8 @@ export function wording(error: unknown): string {
 
 // Many messages say it themselves.
 function wantedBy(error: QmpctlError): string {
-  if (!(error instanceof UsageError) || error.message.includes(error.expected) || /\b(give|write)\b|did you mean/.test(error.message)) return "";
+  if (!(error instanceof UsageError) || error.message.includes(error.expected) || /\b(give|write)\b|did you mean/.test(error.message))
+    return "";
   return `; expected ${error.expected}`;
 }
 

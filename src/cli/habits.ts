@@ -3,19 +3,26 @@ import { shellWord } from "../domain/model/format.ts";
 const OFF = "`qmpctl shutdown DOMAIN` asks the guest and waits, `qmpctl destroy DOMAIN` ends it at once";
 const MAKE = "`qmpctl define` makes a domain of a file, a command line or a running QEMU; `qmpctl start DOMAIN` starts it";
 const GONE = "`qmpctl undefine DOMAIN` deletes the config of a stopped domain and nothing else; `qmpctl destroy DOMAIN` ends a running one";
-const BOOT = "nothing is started at boot by itself: have a unit of systemd (Type=oneshot, RemainAfterExit=yes) run qmpctl start DOMAIN, and qmpctl shutdown DOMAIN at its stop";
-const CONSOLE = "where the guest's console is, the config's args say (qmpctl config DOMAIN): with -serial unix:PATH,server=on,wait=off it is socat -,raw,echo=0 UNIX-CONNECT:PATH";
+const BOOT =
+  "nothing is started at boot by itself: have a unit of systemd (Type=oneshot, RemainAfterExit=yes) run qmpctl start DOMAIN, and qmpctl shutdown DOMAIN at its stop";
+const CONSOLE =
+  "where the guest's console is, the config's args say (qmpctl config DOMAIN): with -serial unix:PATH,server=on,wait=off it is socat -,raw,echo=0 UNIX-CONNECT:PATH";
 const HOST = "that is about the host, not about a machine: lscpu, free -h, numactl -H";
-const DEVICE = "`qmpctl qmp DOMAIN device_add driver=… id=…` plugs a device into the running machine, `device_del id=…` unplugs it; for the next start it goes into the args of the config";
+const DEVICE =
+  "`qmpctl qmp DOMAIN device_add driver=… id=…` plugs a device into the running machine, `device_del id=…` unplugs it; for the next start it goes into the args of the config";
 const AGENT = "that takes the guest's agent, which no verb speaks to: connectAgent of the library does";
 const RAW = "`qmpctl qmp DOMAIN` opens a shell with all that QEMU can do, and TAB shows it";
 const PINS = "only vCPUs are bound here (qmpctl vcpupin DOMAIN); taskset -pc CPULIST TID binds other threads";
-const NO_LIBVIRT = "there is no libvirt here, only domains: DOMAIN is a name, the path of a config, or the address of a monitor, as unix:/run/x.sock";
-const LOG = "`qmpctl info DOMAIN` tells how a machine ended; what QEMU wrote is in the file output of the machine's folder; `qmpctl events DOMAIN` prints what comes";
-const SNAPSHOT = "`qmpctl qmp DOMAIN --hmp info snapshots` lists them; `qmpctl qmp DOMAIN` opens a shell with snapshot-save, snapshot-load and snapshot-delete";
+const NO_LIBVIRT =
+  "there is no libvirt here, only domains: DOMAIN is a name, the path of a config, or the address of a monitor, as unix:/run/x.sock";
+const LOG =
+  "`qmpctl info DOMAIN` tells how a machine ended; what QEMU wrote is in the file output of the machine's folder; `qmpctl events DOMAIN` prints what comes";
+const SNAPSHOT =
+  "`qmpctl qmp DOMAIN --hmp info snapshots` lists them; `qmpctl qmp DOMAIN` opens a shell with snapshot-save, snapshot-load and snapshot-delete";
 const MEDIUM = "`qmpctl qmp DOMAIN blockdev-change-medium id=… filename=…` changes what is in a drive, `eject id=…` empties it";
 const EVENTS = "`qmpctl events DOMAIN` prints QEMU's events as they come";
-const SET = "`qmpctl setmem DOMAIN SIZE`, `setmaxmem`, `setvcpus DOMAIN COUNT`, `vcpupin DOMAIN VCPU CPULIST` change one thing each; `qmpctl apply DOMAIN FILE` several at once";
+const SET =
+  "`qmpctl setmem DOMAIN SIZE`, `setmaxmem`, `setvcpus DOMAIN COUNT`, `vcpupin DOMAIN VCPU CPULIST` change one thing each; `qmpctl apply DOMAIN FILE` several at once";
 
 /** Verbs of others that mean several things here, or nothing: the way, in a line. A name that ends in * stands for all that begin so. */
 const verbWays: Readonly<Record<string, string>> = {
@@ -24,7 +31,8 @@ const verbWays: Readonly<Record<string, string>> = {
   "power-off": OFF,
   halt: OFF,
   kill: OFF,
-  reboot: "a reboot is for the guest to do, inside of it; `qmpctl reset DOMAIN` turns the machine off and on at once, and `qmpctl restart DOMAIN` shuts it down and starts it anew from its config as it is now",
+  reboot:
+    "a reboot is for the guest to do, inside of it; `qmpctl reset DOMAIN` turns the machine off and on at once, and `qmpctl restart DOMAIN` shuts it down and starts it anew from its config as it is now",
   create: MAKE,
   run: MAKE,
   new: MAKE,
@@ -64,7 +72,8 @@ const verbWays: Readonly<Record<string, string>> = {
   mask: BOOT,
   "is-enabled": BOOT,
   "is-active": "`qmpctl info DOMAIN` shows its state; `qmpctl list` lists those that run",
-  "try-restart": "`qmpctl restart DOMAIN` shuts it down and starts it from its config, also where it is stopped; `qmpctl list` lists those that run",
+  "try-restart":
+    "`qmpctl restart DOMAIN` shuts it down and starts it from its config, also where it is stopped; `qmpctl list` lists those that run",
   reload: "nothing is kept in memory: a config is read whenever it is used",
   "daemon-reload": "nothing is kept in memory: a config is read whenever it is used",
   event: EVENTS,
@@ -89,7 +98,8 @@ const verbWays: Readonly<Record<string, string>> = {
   "update-device": MEDIUM,
   "change-media": MEDIUM,
   resize: "`qmpctl qmp DOMAIN block_resize device=… size=…` resizes a disk; " + SET,
-  unlock: "a lock goes with the process that holds it, and is never to be broken; `qmpctl recover DOMAIN` resolves what was killed in the middle",
+  unlock:
+    "a lock goes with the process that holds it, and is never to be broken; `qmpctl recover DOMAIN` resolves what was killed in the middle",
   iothreadinfo: "`qmpctl qmp DOMAIN query-iothreads` shows them",
   "snapshot*": "`qmpctl qmp DOMAIN snapshot-save job-id=… tag=… vmstate=… devices=[…]` makes one",
   screenshot: "`qmpctl qmp DOMAIN screendump filename=PATH` makes one",

@@ -6,7 +6,9 @@
 
 const KEY: string = `\u0000${Math.random().toString(36).slice(2)}${Math.random().toString(36).slice(2)}`;
 
-/** What a terminal takes for a command, and what does not show or turns the order of what does; a line feed, a tab and CR LF are no harm. */
+/**
+ * What a terminal takes for a command, and what does not show or turns the order of what does; a line feed, a tab and CR LF are no harm.
+ */
 const HARM = "\\r(?!\\n)|[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}]";
 const HARM_OR_OURS: RegExp = new RegExp(`${KEY}([^\\u0000]*)\\u0000|${HARM}`, "gu");
 /** Nearly all that is written is plain, and to see that takes no time. */
@@ -37,5 +39,8 @@ export function isOneLine(text: string): boolean {
 }
 
 function escaped(found: string): string {
-  return found.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+  return found
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("");
 }

@@ -24,7 +24,12 @@ function withOptions(usage: string, options: string): string {
 export function verbHelp(name: string, verb: Verb, width: number): string {
   const options = { ...verb.options, ...commonOptions };
   const paragraphs = [`${name}: ${verb.summary}`, ...(verb.details ?? [])].map((text) => paragraph(text, width));
-  return [usageLines(verb, width), ...paragraphs, `options:\n${table(optionRows(options), { columns: width })}`, "qmpctl help lists the exit codes\n"].join("\n");
+  return [
+    usageLines(verb, width),
+    ...paragraphs,
+    `options:\n${table(optionRows(options), { columns: width })}`,
+    "qmpctl help lists the exit codes\n",
+  ].join("\n");
 }
 
 function paragraph(text: string, width: number): string {
@@ -52,7 +57,11 @@ export function firstSteps(width: number): string {
     ["  qmpctl setmem web1 500M --both", "its memory, now and at the next start"],
     ["  qmpctl diff web1", "config, machine and guest side by side"],
   ];
-  return [paragraph(ABOUT, width), `to begin with:\n${table(steps, { columns: width })}`, "qmpctl help: all verbs\nqmpctl VERB --help: all about one\n"].join("\n");
+  return [
+    paragraph(ABOUT, width),
+    `to begin with:\n${table(steps, { columns: width })}`,
+    "qmpctl help: all verbs\nqmpctl VERB --help: all about one\n",
+  ].join("\n");
 }
 
 const ABOUT = "qmpctl changes a QEMU machine's memory, vCPUs and pinning now, at the next start, or both.";
@@ -76,7 +85,10 @@ export function overview(verbs: readonly (readonly [string, Verb])[], width: num
     const members = names.length > 0 ? verbs.filter(([name]) => names.includes(name)) : verbs.filter(([name]) => !named.has(name));
     const rows = [...members.map(([name, { summary }]) => [name, summary] as const), ...(names.length > 0 ? [] : own)];
     // One width for all, so that the sections stand below each other.
-    return `${title}:\n${table(rows.map(([name, about]) => [`  ${name.padEnd(9)}`, about]), { columns: width })}`;
+    return `${title}:\n${table(
+      rows.map(([name, about]) => [`  ${name.padEnd(9)}`, about]),
+      { columns: width },
+    )}`;
   });
   const codes = exitCodes.map(([code, meaning]) => [`  ${code}`, meaning]);
   const prose = [

@@ -54,5 +54,6 @@ function runCached(folder: string | undefined): void {
   const body = script.runInThisContext() as (...values: readonly unknown[]) => void;
   body(held.exports, createRequire(PROGRAM), held, PROGRAM, dirname(PROGRAM));
   // At the end, when what was used is compiled.
-  if (kept !== undefined && (cachedData === undefined || script.cachedDataRejected === true)) process.once("exit", () => writePrivate(kept, script.createCachedData(), process.pid));
+  if (kept !== undefined && (cachedData === undefined || script.cachedDataRejected === true))
+    process.once("exit", () => writePrivate(kept, script.createCachedData(), process.pid));
 }

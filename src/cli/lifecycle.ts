@@ -1,7 +1,7 @@
-import { timeoutOf } from "./duration.ts";
 import type { StartReport } from "../domain/lifecycle/start.ts";
 import type { StopOptions } from "../domain/lifecycle/stop.ts";
 import { commandLine } from "../domain/model/format.ts";
+import { timeoutOf } from "./duration.ts";
 import type { Machine } from "./facade.ts";
 import type { Option } from "./options.ts";
 import { flow, showSize, toJson } from "./output.ts";
@@ -26,16 +26,35 @@ export interface Answer {
 export async function lifecycle(call: Call, work: (machine: Machine, options: StopOptions) => Promise<Answer>): Promise<number> {
   const { args, io, facade } = call;
   let come: "asked" | "stopped" | undefined;
-  const options = { ...timeoutOf(args), signal: io.signal, onAsked: () => void (come ??= "asked"), onStopped: () => void (come = "stopped") };
+  const options = {
+    ...timeoutOf(args),
+    signal: io.signal,
+    onAsked: () => void (come ??= "asked"),
+    onStopped: () => void (come = "stopped"),
+  };
   await using machine = await facade.open(args.operand(0));
   using line = progressLine(io);
-  const answer = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress }).catch((error: unknown) => {
-    line[Symbol.dispose]();
-    // The power button can't be released again.
-    if (come === "asked" && io.signal.aborted) io.stderr.write(flow(`note: the guest of ${machine.name} stays asked to shut down, and may still do it: ${commandLine("info", machine.name)} tells, ${commandLine("destroy", machine.name)} ends it`, io.stderr.columns));
-    if (come === "stopped" && io.signal.aborted) io.stderr.write(flow(`note: ${machine.name} had shut down for the restart, and is stopped now: ${commandLine("start", machine.name)}`, io.stderr.columns));
-    throw error;
-  });
+  const answer = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress }).catch(
+    (error: unknown) => {
+      line[Symbol.dispose]();
+      // The power button can't be released again.
+      if (come === "asked" && io.signal.aborted)
+        io.stderr.write(
+          flow(
+            `note: the guest of ${machine.name} stays asked to shut down, and may still do it: ${commandLine("info", machine.name)} tells, ${commandLine("destroy", machine.name)} ends it`,
+            io.stderr.columns,
+          ),
+        );
+      if (come === "stopped" && io.signal.aborted)
+        io.stderr.write(
+          flow(
+            `note: ${machine.name} had shut down for the restart, and is stopped now: ${commandLine("start", machine.name)}`,
+            io.stderr.columns,
+          ),
+        );
+      throw error;
+    },
+  );
   line[Symbol.dispose]();
   io.stdout.write(args.flag("json") ? `${toJson(answer.json)}\n` : answer.lines.map((each) => flow(each, io.stdout.columns)).join(""));
   return 0;
@@ -49,6 +68,9 @@ export function done(name: string, what: string): Answer {
 /** What a start has to say. */
 export function started(report: StartReport): Answer {
   const vcpus = `${report.vcpus} vCPU${report.vcpus === 1 ? "" : "s"}`;
-  const lines = [`${report.name}: started, pid ${report.pid}, ${vcpus}, ${showSize(report.memory)}`, ...report.notes.map((note) => `note: ${note}`)];
+  const lines = [
+    `${report.name}: started, pid ${report.pid}, ${vcpus}, ${showSize(report.memory)}`,
+    ...report.notes.map((note) => `note: ${note}`),
+  ];
   return { json: report, lines };
 }

@@ -24,14 +24,21 @@ async function main(): Promise<number> {
     env: process.env,
     signal: interrupted.signal,
   };
-  const code = await run(process.argv.slice(2), { io, facade: openFacade(process.env, process.geteuid?.() === 0 ? become : undefined), version });
+  const code = await run(process.argv.slice(2), {
+    io,
+    facade: openFacade(process.env, process.geteuid?.() === 0 ? become : undefined),
+    version,
+  });
   const [lost] = await Promise.all([stdout.written(), endChildren()]);
   if (lost === undefined) return code;
   io.stderr.write(`qmpctl: the answer could not be written: ${lost.message}\n`);
   return code === 0 ? 1 : code;
 }
 
-/** Goes on as another user, for good: whose machine it is decides on its lock, and on what its config may do. A user that no list knows is left to be refused. */
+/**
+ * Goes on as another user, for good: whose machine it is decides on its lock, and on what its config may do. A user that no list knows is
+ * left to be refused.
+ */
 async function become(uid: number): Promise<void> {
   if (process.geteuid?.() !== 0) return;
   const { execFile } = await import("node:child_process");

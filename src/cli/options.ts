@@ -88,7 +88,11 @@ export type WayOf = (option: string) => Promise<string | undefined>;
  * Reads what follows the verb.
  * @throws UsageError that names the option or operand and, where one is near, what was meant
  */
-export async function parseArguments(argv: readonly string[], grammar: Grammar, wayOf: WayOf = () => Promise.resolve(undefined)): Promise<Arguments> {
+export async function parseArguments(
+  argv: readonly string[],
+  grammar: Grammar,
+  wayOf: WayOf = () => Promise.resolve(undefined),
+): Promise<Arguments> {
   const table = optionsOf(grammar);
   const { tokens } = parseArgs({
     args: [...argv],
@@ -126,7 +130,12 @@ function withUnit(value: string, { unit }: Option): string {
 }
 
 /** The operands in their order: those that were named where they belong, the others in the places that are left. */
-function inPlace(positional: readonly string[], named: ReadonlyMap<string, string>, { operands: { names } }: Grammar, checks: boolean): readonly string[] {
+function inPlace(
+  positional: readonly string[],
+  named: ReadonlyMap<string, string>,
+  { operands: { names } }: Grammar,
+  checks: boolean,
+): readonly string[] {
   if (named.size === 0) return positional;
   const left = [...positional];
   const placed = names.map((name) => named.get(name) ?? left.shift());
@@ -149,7 +158,8 @@ interface OptionToken {
 
 function valueOf(token: OptionToken, option: Option): string | true {
   if (option.value === undefined) {
-    if (token.value !== undefined) throw misuse(`${token.rawName}=${token.value}: ${token.rawName} takes no value`, token.value, token.rawName);
+    if (token.value !== undefined)
+      throw misuse(`${token.rawName}=${token.value}: ${token.rawName} takes no value`, token.value, token.rawName);
     return true;
   }
   // Not strict, the parser takes the next option for a value; a value that begins with a dash has to be written --x=-1.
@@ -163,7 +173,8 @@ function valueOf(token: OptionToken, option: Option): string | true {
 function countOperands(operands: readonly string[], verbatim: readonly string[] | undefined, grammar: Grammar): void {
   const { names, required, many } = grammar.operands;
   const missing = names[operands.length];
-  if (operands.length < required && verbatim === undefined && missing !== undefined) throw misuse(`${missing}: missing`, undefined, missing);
+  if (operands.length < required && verbatim === undefined && missing !== undefined)
+    throw misuse(`${missing}: missing`, undefined, missing);
   const extra = operands[names.length];
   if (extra === undefined || many === true) return;
   const number = operands[names.length - 1] ?? "";
@@ -172,7 +183,8 @@ function countOperands(operands: readonly string[], verbatim: readonly string[] 
 }
 
 async function unknownOption(rawName: string, table: Readonly<Record<string, Option>>, wayOf: WayOf): Promise<UsageError> {
-  if (/^-\d/.test(rawName)) return misuse(`${rawName}: no number here can be below 0`, rawName, "a number from 0, or an option of this verb");
+  if (/^-\d/.test(rawName))
+    return misuse(`${rawName}: no number here can be below 0`, rawName, "a number from 0, or an option of this verb");
   const name = rawName.replace(/^-+/, "");
   const way = await wayOf(name);
   if (way !== undefined) return new ElsewhereError(rawName, "option", way);

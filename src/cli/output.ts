@@ -19,7 +19,9 @@ export type Paint = (text: string, style: Style) => string;
 /** Colours only where they can be seen and are wanted: a terminal that is not dumb, and no NO_COLOR (no-color.org). */
 export function painter(sink: Sink, env: Io["env"]): Paint {
   const plain = !sink.isTTY || env["TERM"] === "dumb" || (env["NO_COLOR"] ?? "") !== "";
-  return plain ? (text) => text : (text, style) => `${control(`\u001b[${codes[style][0]}m`)}${text}${control(`\u001b[${codes[style][1]}m`)}`;
+  return plain
+    ? (text) => text
+    : (text, style) => `${control(`\u001b[${codes[style][0]}m`)}${text}${control(`\u001b[${codes[style][1]}m`)}`;
 }
 
 /** One cell of a table: its text, and how it is drawn. */
@@ -61,7 +63,10 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
   const lines = all.map((row) => {
     const cells = row.map((cell, i) => {
       const text = textOf(cell);
-      if (i === widths.length - 1 && !right.includes(i)) return lastCell(text, options.columns ?? Infinity, used).map((line) => styled(line, cell, paint)).join("\n");
+      if (i === widths.length - 1 && !right.includes(i))
+        return lastCell(text, options.columns ?? Infinity, used)
+          .map((line) => styled(line, cell, paint))
+          .join("\n");
       const blank = " ".repeat((widths[i] ?? 0) - text.length);
       return right.includes(i) ? blank + styled(text, cell, paint) : styled(text, cell, paint) + blank;
     });
@@ -71,13 +76,23 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
 }
 
 /** Each row as a title, and below it what it says besides. */
-function paragraphs(rows: readonly (readonly Cell[])[], header: readonly string[], options: TableOptions & { readonly paint: Paint }): string {
+function paragraphs(
+  rows: readonly (readonly Cell[])[],
+  header: readonly string[],
+  options: TableOptions & { readonly paint: Paint },
+): string {
   const { paint, columns, right = [], titles = 1 } = options;
   return rows
     .map((row) => {
-      const facts = row.slice(titles).flatMap((cell, i): Cell[][] => (textOf(cell) === "" ? [] : [[`${gap}${header[titles + i] ?? ""}`, cell]]));
+      const facts = row
+        .slice(titles)
+        .flatMap((cell, i): Cell[][] => (textOf(cell) === "" ? [] : [[`${gap}${header[titles + i] ?? ""}`, cell]]));
       // A number says nothing without its name.
-      const title = row.slice(0, titles).map((cell, i) => (right.includes(i) ? `${header[i] ?? ""} ${textOf(cell)}` : textOf(cell))).join(" ").trim();
+      const title = row
+        .slice(0, titles)
+        .map((cell, i) => (right.includes(i) ? `${header[i] ?? ""} ${textOf(cell)}` : textOf(cell)))
+        .join(" ")
+        .trim();
       return `${title === "" ? "" : `${paint(title, "bold")}\n`}${table(facts, { paint, columns })}`;
     })
     .join("");
@@ -121,7 +136,9 @@ export function wrap(text: string, room: number): string[] {
 /** A text from outside as one line, ended; on a terminal it goes on below where it began, so that no word is cut. */
 export function flow(text: string, columns: number = Infinity): string {
   const begin = /^ */.exec(text)?.[0] ?? "";
-  return wrap(oneLine(text.slice(begin.length)), columns - begin.length).map((line) => `${begin}${line}\n`).join("");
+  return wrap(oneLine(text.slice(begin.length)), columns - begin.length)
+    .map((line) => `${begin}${line}\n`)
+    .join("");
 }
 
 const mebi = 2 ** 20;

@@ -35,7 +35,8 @@ export function progressLine(io: Io): ProgressLine {
 
 /** `memory: 400MiB, going to 300MiB (1.2 s of 30 s)`. */
 export function describeProgress({ what, actual, wanted, elapsed, timeout }: Progress): string {
-  const where = actual === null ? "" : wanted === null ? `: ${show(what, actual)}` : `: ${show(what, actual)}, going to ${show(what, wanted)}`;
+  const where =
+    actual === null ? "" : wanted === null ? `: ${show(what, actual)}` : `: ${show(what, actual)}, going to ${show(what, wanted)}`;
   return `${what}${where} (${showDuration(elapsed)} of ${showDuration(timeout)})`;
 }
 

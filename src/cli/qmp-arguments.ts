@@ -46,7 +46,9 @@ export function pairsOf(words: readonly string[]): readonly Pair[] {
 
 /** Whether only the command's types tell what is meant: `value=300M`, `up=on`, and members of a list by their number. */
 export function needTypes(pairs: readonly Pair[]): boolean {
-  return pairs.some(({ key, value }) => /(^|\.)\d+(\.|$)/.test(key) || (value.kind === "plain" && /^(\d[\d.]*[a-z]+|on|off)$/i.test(value.text)));
+  return pairs.some(
+    ({ key, value }) => /(^|\.)\d+(\.|$)/.test(key) || (value.kind === "plain" && /^(\d[\d.]*[a-z]+|on|off)$/i.test(value.text)),
+  );
 }
 
 function parseObject(text: string): Members {
@@ -65,7 +67,8 @@ export function setMember(members: Members, { word, key }: { readonly word: stri
   let inner = members;
   for (const each of keys) {
     const next = (inner[each] ??= emptyMembers());
-    if (typeof next !== "object" || next === null || Array.isArray(next)) throw misuse(`${word}: ${each} has a value already`, word, expected);
+    if (typeof next !== "object" || next === null || Array.isArray(next))
+      throw misuse(`${word}: ${each} has a value already`, word, expected);
     inner = next as Members;
   }
   if (last in inner) throw misuse(`${word}: ${last} has a value already`, word, expected);
@@ -87,7 +90,18 @@ export function jsonOrText(text: string): unknown {
 }
 
 /** Commands that people know from the human monitor, and that no QMP has. */
-const HUMAN: ReadonlySet<string> = new Set(["info", "savevm", "loadvm", "delvm", "sendkey", "drive_add", "hostfwd_add", "hostfwd_remove", "gdbserver", "boot_set"]);
+const HUMAN: ReadonlySet<string> = new Set([
+  "info",
+  "savevm",
+  "loadvm",
+  "delvm",
+  "sendkey",
+  "drive_add",
+  "hostfwd_add",
+  "hostfwd_remove",
+  "gdbserver",
+  "boot_set",
+]);
 
 /** Whether a command and its arguments are a line for the human monitor. */
 export function isForHuman(command: string, words: readonly string[]): boolean {

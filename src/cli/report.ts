@@ -1,7 +1,7 @@
 import type { ChangeReport, Leg, LegOutcome, Outcome, Report, StepReport, Value } from "../domain/model/change.ts";
-import { type Cell, type Paint, flow, painter, type Style, showSize, table } from "./output.ts";
 import { oneLine } from "./harmless.ts";
 import { lineDiff } from "./line-diff.ts";
+import { type Cell, flow, type Paint, painter, showSize, type Style, table } from "./output.ts";
 import type { Io } from "./verb.ts";
 
 const colours: Readonly<Record<LegOutcome, Style>> = {
@@ -54,7 +54,9 @@ function halves(report: Report, io: Io, paint: Paint, said: string): string {
     told.add(reason);
     return reason;
   };
-  const rows = touched.flatMap((change) => [row(change, "static", planned, once), row(change, "dynamic", planned, once)]).filter((cells) => cells !== undefined);
+  const rows = touched
+    .flatMap((change) => [row(change, "static", planned, once), row(change, "dynamic", planned, once)])
+    .filter((cells) => cells !== undefined);
   if (rows.length === 0) return report.outcome === "unchanged" ? "nothing to change\n" : "";
   const header = ["resource", "half", "before -> wanted", "actual", "outcome", "why"];
   const why = rows.some((cells) => cells[5] !== "");
@@ -64,7 +66,9 @@ function halves(report: Report, io: Io, paint: Paint, said: string): string {
 
 /** Of many changes, those that something is to be said of in a row, and the others in one line; of none or all, rows for all. */
 function sorted(changes: readonly ChangeReport[]): { readonly touched: readonly ChangeReport[]; readonly untouched: string } {
-  const touched = changes.filter((it) => [it.static, it.dynamic].some((leg) => isWanted(leg) || !["unchanged", "skipped"].includes(leg.outcome)));
+  const touched = changes.filter((it) =>
+    [it.static, it.dynamic].some((leg) => isWanted(leg) || !["unchanged", "skipped"].includes(leg.outcome)),
+  );
   if (touched.length === 0 || touched.length === changes.length) return { touched: changes, untouched: "" };
   const others = changes.filter((it) => !touched.includes(it)).map(({ change }) => nameOf(change));
   return { touched, untouched: `unchanged: ${others.join(", ")}\n` };
@@ -75,13 +79,28 @@ function nameOf(change: ChangeReport["change"]): string {
 }
 
 /** `undefined` for a half that is out of scope and has nothing to show, as the live one of a stopped domain. */
-function row({ change, ...legs }: ChangeReport, half: "static" | "dynamic", planned: boolean, once: (reason: string | undefined) => string): readonly Cell[] | undefined {
+function row(
+  { change, ...legs }: ChangeReport,
+  half: "static" | "dynamic",
+  planned: boolean,
+  once: (reason: string | undefined) => string,
+): readonly Cell[] | undefined {
   const leg = legs[half];
   if (leg.outcome === "skipped" && leg.reason === undefined && leg.actual === null) return undefined;
   const name = nameOf(change);
   const show = (value: Value): string => showValue(change.resource, value);
-  const outcome: Cell = planned && isWanted(leg) && leg.reason === undefined ? { text: "planned", style: "bold" } : { text: leg.outcome, style: colours[leg.outcome] };
-  return [name, half, isWanted(leg) ? `${show(leg.before)} -> ${show(leg.wanted)}` : show(leg.before), show(leg.actual), outcome, once(leg.reason)];
+  const outcome: Cell =
+    planned && isWanted(leg) && leg.reason === undefined
+      ? { text: "planned", style: "bold" }
+      : { text: leg.outcome, style: colours[leg.outcome] };
+  return [
+    name,
+    half,
+    isWanted(leg) ? `${show(leg.before)} -> ${show(leg.wanted)}` : show(leg.before),
+    show(leg.actual),
+    outcome,
+    once(leg.reason),
+  ];
 }
 
 // A half out of scope has nothing that is wanted of it.
@@ -97,11 +116,16 @@ export function showValue(resource: string, value: Value): string {
 
 function plan(report: Report, { stdout: { columns } }: Io, paint: Paint): string {
   const lines = ["dry run: nothing was touched\n"];
-  if (report.steps.length > 0) lines.push(flow("would do on the running machine, in this order:", columns), ...report.steps.map((it, index) => step(it, index, columns)));
+  if (report.steps.length > 0)
+    lines.push(
+      flow("would do on the running machine, in this order:", columns),
+      ...report.steps.map((it, index) => step(it, index, columns)),
+    );
   const { config } = report;
   if (config !== undefined && config.before !== config.after) {
     lines.push(flow(`would write ${config.path}:`, columns));
-    for (const line of lineDiff(config.before, config.after)) lines.push(`  ${paint(oneLine(line), line.startsWith("-") ? "red" : "green")}\n`);
+    for (const line of lineDiff(config.before, config.after))
+      lines.push(`  ${paint(oneLine(line), line.startsWith("-") ? "red" : "green")}\n`);
   }
   return lines.join("");
 }

@@ -11,7 +11,8 @@ export interface Anchored {
 }
 
 /**
- * Makes the paths of a QEMU command line (its emulator first) absolute, as they are meant from a folder: a launch config is used from anywhere. All the rest stays word for
+ * Makes the paths of a QEMU command line (its emulator first) absolute, as they are meant from a folder: a launch config is used from
+ * anywhere. All the rest stays word for
  * word. `folder` has to be a real path, as the kernel gives them.
  */
 export function anchor(argv: readonly string[], folder: string): Anchored {
@@ -28,7 +29,10 @@ export function anchor(argv: readonly string[], folder: string): Anchored {
   return { argv: [program, ...options], relative };
 }
 
-/** A path that is meant from a folder, as the kernel follows it: what stands behind a link and then goes up is left to it, so only what goes up at the beginning is worked out here. */
+/**
+ * A path that is meant from a folder, as the kernel follows it: what stands behind a link and then goes up is left to it, so only what goes
+ * up at the beginning is worked out here.
+ */
 export function fromFolder(folder: string, path: string): string {
   const [, up = "", rest = ""] = /^((?:\.\.?(?:\/+|$))*)(.*)$/s.exec(path) ?? [];
   const base = up.split("/").reduce((at, part) => (part === ".." ? dirname(at) : at), folder);
@@ -55,7 +59,8 @@ function anchored({ name, words, value }: Option, absolute: Absolute): readonly 
 
 /** `-set GROUP.ID.KEY=VALUE` and `-global DRIVER.KEY=VALUE`: the value is not escaped. */
 function inAssignment(option: string, text: string, absolute: Absolute): string {
-  const [, head = "", group = "", key = "", value = ""] = (option === "set" ? /^(([^.=]+)\.[^.=]+\.([^=]+)=)(.*)$/s : /^(([^.=,]+)\.([^=,]+)=)(.*)$/s).exec(text) ?? [];
+  const [, head = "", group = "", key = "", value = ""] =
+    (option === "set" ? /^(([^.=]+)\.[^.=]+\.([^=]+)=)(.*)$/s : /^(([^.=,]+)\.([^=,]+)=)(.*)$/s).exec(text) ?? [];
   const kind = option === "set" ? keyKind(group, key, new Map()) : keyKind("device", key, new Map([["driver", group]]));
   return head === "" || kind === undefined ? text : head + turned(kind, value, absolute);
 }
@@ -125,7 +130,12 @@ const KINDS: Readonly<Record<PathKind, (value: string, absolute: Absolute) => st
 };
 
 /** Protocols that have a path in them: what stands before it, and the path; a third part stays. Others name nothing on this host. */
-const PROTOCOLS: readonly RegExp[] = [/^(file:)(.*)$/s, /^(fat:(?:.*:)?)([^:]*)$/s, /^(nbd:unix:)([^:]*)(.*)$/s, /^(nbd\+unix:.*[?&]socket=)([^&]*)(.*)$/s];
+const PROTOCOLS: readonly RegExp[] = [
+  /^(file:)(.*)$/s,
+  /^(fat:(?:.*:)?)([^:]*)$/s,
+  /^(nbd:unix:)([^:]*)(.*)$/s,
+  /^(nbd\+unix:.*[?&]socket=)([^&]*)(.*)$/s,
+];
 
 /** QEMU takes a colon before the first slash for the end of a protocol's name. */
 function imagePath(value: string, absolute: Absolute): string {

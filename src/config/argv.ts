@@ -18,7 +18,8 @@ const DISPLAYS = ["display", "nographic", "vnc", "spice", "sdl", "gtk"];
 
 /**
  * The command line that starts a machine, in words, the emulator first: nothing of it is for a shell. The machine starts stopped, with
- * `vcpus.current` vCPUs and `memory.max` of RAM; pins and the balloon's target are for later. QEMU 5.2 takes it too. Without `-daemonize`: QEMU's
+ * `vcpus.current` vCPUs and `memory.max` of RAM; pins and the balloon's target are for later. QEMU 5.2 takes it too. Without `-daemonize`:
+ * QEMU's
  * sandbox forbids it the fork, its warnings would be lost, and nobody would learn how it ended.
  */
 export function toCommandLine(config: LaunchConfig, files: RuntimeFiles, mark: Mark): string[] {

@@ -1,14 +1,14 @@
 import { UsageError } from "../errors.ts";
+import { defaultMonitor } from "./default-monitor.ts";
+import { whyNoEmulator } from "./emulator.ts";
+import { backendSize } from "./fixed-sizes.ts";
 import { type LaunchConfig, parseLaunchConfig } from "./launch.ts";
 import { controlMonitors } from "./monitors.ts";
 import { checkName } from "./names.ts";
-import { type Option, splitOptions } from "./options.ts";
-import { type BoardDefaults, countsOf, type MemoryText, ramOf, readMemory, readTopology } from "./qemu-values.ts";
-import { backendSize } from "./fixed-sizes.ts";
-import { defaultMonitor } from "./default-monitor.ts";
-import { whyNoEmulator } from "./emulator.ts";
 import { machineTypeOf, valuesOf } from "./option-values.ts";
+import { type Option, splitOptions } from "./options.ts";
 import { pluggedByArgs } from "./plugged.ts";
+import { type BoardDefaults, countsOf, type MemoryText, ramOf, readMemory, readTopology } from "./qemu-values.ts";
 import { isStdio } from "./stdio.ts";
 import { type Taken, takeOut } from "./taken.ts";
 import { obstaclesIn } from "./unstarted.ts";
@@ -49,7 +49,10 @@ export function fromCommandLine(argv: readonly string[], options: CommandLineOpt
   const { ram, counts } = sizesOf(emulator, taken, options.board);
   const memory = readMemory(taken.memory, ram);
   const topology = readTopology(taken.smp);
-  const plugged = pluggedByArgs(taken.rest.flatMap((option) => option.words), topology?.threads);
+  const plugged = pluggedByArgs(
+    taken.rest.flatMap((option) => option.words),
+    topology?.threads,
+  );
   const vcpus = { max: counts.max, current: counts.current + plugged, ...(topology === undefined ? {} : { topology }) };
   const added = defaultMonitor(given);
   const args = [...taken.rest, ...added];
@@ -156,7 +159,10 @@ function noteLater(option: Option): readonly string[] {
   ];
 }
 
-/** Whether an option needs a descriptor of QEMU's own process: in either notation, as an address (`addr.type=fd`), or by a set that `-add-fd` made. */
+/**
+ * Whether an option needs a descriptor of QEMU's own process: in either notation, as an address (`addr.type=fd`), or by a set that
+ * `-add-fd` made.
+ */
 function namesDescriptor(option: Option): boolean {
   const { name, value = "" } = option;
   if (name === "append") return false;
@@ -190,6 +196,8 @@ function write({ name, id, emulator, memory, vcpus, args, monitor }: Draft): str
 }
 
 function inline(value: object): string {
-  const members = Object.entries(value).map(([key, each]) => `${JSON.stringify(key)}: ${typeof each === "object" ? inline(each as object) : JSON.stringify(each)}`);
+  const members = Object.entries(value).map(
+    ([key, each]) => `${JSON.stringify(key)}: ${typeof each === "object" ? inline(each as object) : JSON.stringify(each)}`,
+  );
   return `{ ${members.join(", ")} }`;
 }

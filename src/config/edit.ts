@@ -1,5 +1,14 @@
 import { UsageError } from "../errors.ts";
-import { type JsonDocument, type JsonPiece, type MemberPiece, type ObjectPiece, orderOf, pieceOf, putTogether, takeApart } from "./json-pieces.ts";
+import {
+  type JsonDocument,
+  type JsonPiece,
+  type MemberPiece,
+  type ObjectPiece,
+  orderOf,
+  pieceOf,
+  putTogether,
+  takeApart,
+} from "./json-pieces.ts";
 
 /**
  * One change of a JSON text: the keys that lead to a value (in a list, the number of one that is there), and the value it is to have;
@@ -98,5 +107,8 @@ function write(value: unknown, spacious: boolean): string {
 
 function pathError(at: readonly string[], path: readonly string[]): UsageError {
   const where = at.length === 0 ? "the whole config" : at.join(".");
-  return new UsageError(`${path.join(".") || "edit"}: ${where} is no object that can be changed so`, { value: path, expected: "a path of keys through objects" });
+  return new UsageError(`${path.join(".") || "edit"}: ${where} is no object that can be changed so`, {
+    value: path,
+    expected: "a path of keys through objects",
+  });
 }

@@ -1,6 +1,8 @@
 /** What is known of programs by their names: which are QEMU's system emulators, and which only start another program. */
 
-/** Whether a program is a QEMU by its name. Others have to be asked (`--version`); qemu-img and its like, and user-mode emulators, are none. */
+/**
+ * Whether a program is a QEMU by its name. Others have to be asked (`--version`); qemu-img and its like, and user-mode emulators, are none.
+ */
 export function isSurelyQemu(program: string): boolean {
   return /^(qemu-system-[\w.+-]+|qemu-kvm|kvm|qemu)$/.test(nameOf(program));
 }
@@ -26,7 +28,10 @@ const SHELL = "write the command into a file and define that, or give it without
 const WRAPPERS: ReadonlyMap<string, string> = new Map([
   ["taskset", 'the key "vcpus.pin" pins each vCPU, and taskset in front of qmpctl start all of QEMU'],
   ["numactl", '-object memory-backend-ram,host-nodes=… and "vcpus.pin" for the guest\'s nodes, or numactl in front of qmpctl start'],
-  ...named("cset schedtool nice ionice chrt prlimit setarch linux32 linux64 i386 x86_64 uname26 setpriv env stdbuf cgexec systemd-run firejail unshare nsenter ip firewall-exec choom coresched uclampset faketime hugectl", INHERITED),
+  ...named(
+    "cset schedtool nice ionice chrt prlimit setarch linux32 linux64 i386 x86_64 uname26 setpriv env stdbuf cgexec systemd-run firejail unshare nsenter ip firewall-exec choom coresched uclampset faketime hugectl",
+    INHERITED,
+  ),
   ...named("sudo doas su runuser pkexec sg newgrp gosu setuidgid", USER),
   ...named("strace ltrace gdb lldb valgrind perf rr catchsegv", WATCHED),
   ...named("nohup setsid daemonize start-stop-daemon screen tmux dtach disown at batch", BACKGROUND),
@@ -36,7 +41,10 @@ const WRAPPERS: ReadonlyMap<string, string> = new Map([
   ...named("timeout", "qmpctl shutdown or destroy ends the machine"),
   ...named("flock", "nothing in its place: qmpctl locks the machine itself"),
   ...named("chroot", "QEMU's own -run-with chroot=FOLDER (-chroot before QEMU 9)"),
-  ...named("xvfb-run xinit startx dbus-run-session dbus-launch vglrun", "-display none, -vnc or -spice: a machine in the background has no desktop"),
+  ...named(
+    "xvfb-run xinit startx dbus-run-session dbus-launch vglrun",
+    "-display none, -vnc or -spice: a machine in the background has no desktop",
+  ),
   ...named("ssh mosh", "define it on that host; qmpctl reaches the QEMU there by exec:ssh HOST …"),
   ...named("systemd-inhibit watch script unbuffer xargs parallel socat", "leave it out"),
   ...named("exec command builtin", "leave it out: it is the shell's own"),
@@ -47,7 +55,8 @@ function named(names: string, now: string): (readonly [string, string])[] {
 }
 
 /**
- * Why a command line does not begin with an emulator, where its first word says so: it is an option, a variable, or a program that runs another one. Undefined for any other
+ * Why a command line does not begin with an emulator, where its first word says so: it is an option, a variable, or a program that runs
+ * another one. Undefined for any other
  * program, which may be a QEMU of whatever name.
  */
 export function whyNoEmulator([first = "", ...words]: readonly string[]): string | undefined {

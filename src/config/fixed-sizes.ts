@@ -99,7 +99,9 @@ function backendOf(option: Option | undefined): string | undefined {
 
 /** A node may have several ranges: `cpus=0-1,cpus=4`. */
 function cpusOf({ option }: Placed): readonly string[] {
-  return itemsOf(option.value ?? "").filter((item) => keyOf(item) === "cpus").map((item) => item.slice("cpus=".length));
+  return itemsOf(option.value ?? "")
+    .filter((item) => keyOf(item) === "cpus")
+    .map((item) => item.slice("cpus=".length));
 }
 
 function rewritten({ option, word }: Placed, key: string, value: string): Resizing {

@@ -21,7 +21,8 @@ export interface User {
 
 /**
  * The folders of the user who runs us. Configs: QMPCTL_CONFIG_DIR, else for root /etc/qmpctl, else the XDG place (~/.config/qmpctl).
- * Locks and records: QMPCTL_STATE_DIR, else for root /run/qmpctl, else ~/.local/state/qmpctl. Sockets and pidfiles: QMPCTL_RUNTIME_DIR, else
+ * Locks and records: QMPCTL_STATE_DIR, else for root /run/qmpctl, else ~/.local/state/qmpctl. Sockets and pidfiles: QMPCTL_RUNTIME_DIR,
+ * else
  * the same. Neither follows XDG_RUNTIME_DIR, XDG_STATE_HOME or HOME: a machine outlives the login that started it, and every session of the
  * user, a cron job too, has to come to the same lock.
  */
@@ -38,7 +39,9 @@ function configFolder(env: Environment, user: User): string {
 
 function stateFolder({ uid, passwdHome }: User): string {
   if (uid === 0) return "/run/qmpctl";
-  return passwdHome !== undefined && isOwnFolder(passwdHome, uid) ? join(passwdHome, ".local", "state", "qmpctl") : `/var/tmp/qmpctl-${uid}`;
+  return passwdHome !== undefined && isOwnFolder(passwdHome, uid)
+    ? join(passwdHome, ".local", "state", "qmpctl")
+    : `/var/tmp/qmpctl-${uid}`;
 }
 
 /** The XDG specification has a relative path ignored. */

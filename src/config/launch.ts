@@ -17,7 +17,9 @@ export type Topology = { readonly [Level in (typeof LEVELS)[number]]?: number | 
 /** What a machine is started with. Sizes are bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
 export interface LaunchConfig {
   readonly name: string;
-  /** Who the machine is, whatever its config is called: a UUID that `define` makes. QEMU carries it as a mark; the guest does not see it. */
+  /**
+   * Who the machine is, whatever its config is called: a UUID that `define` makes. QEMU carries it as a mark; the guest does not see it.
+   */
   readonly id?: string;
   /** The program: a name that PATH knows, or an absolute path. */
   readonly emulator: string;
@@ -28,7 +30,10 @@ export interface LaunchConfig {
     readonly current: number;
     /** What a balloon target must not go below. */
     readonly min?: number;
-    /** Slots for DIMMs that are plugged later (0 is enough for virtio-mem), and the most memory that the machine can have with all of it plugged. */
+    /**
+     * Slots for DIMMs that are plugged later (0 is enough for virtio-mem), and the most memory that the machine can have with all of it
+     * plugged.
+     */
     readonly hotplug?: { readonly slots: number; readonly limit: number };
   };
   readonly vcpus: {
@@ -58,17 +63,26 @@ const word = z.string().refine((text) => !text.includes("\0"));
 // A path that would move a terminal's cursor, or that the system would cut short, is nobody's intention.
 const plain = z.string().refine((text) => !/[\x00-\x1f\x7f-\x9f]/.test(text));
 // And one that ends in QEMU's own options is no address: nobody could connect to it.
-const path = plain.refine((text) => text.startsWith("/") && !/,(server|wait|abstract|id)\b/.test(text) && new TextEncoder().encode(text).length <= SOCKET_PATH);
+const path = plain.refine(
+  (text) => text.startsWith("/") && !/,(server|wait|abstract|id)\b/.test(text) && new TextEncoder().encode(text).length <= SOCKET_PATH,
+);
 
 const launchConfig = z.object({
   name: z.string().refine(isName),
   id: z.string().refine(isMachineId).optional(),
   emulator: plain.refine((text) => text.startsWith("/") || /^[^/\s-][^/]*$/.test(text)),
-  memory: z.object({ max: size, current: size, min: size.optional(), hotplug: z.object({ slots: z.number().int().min(0).max(256), limit: size }).optional() }),
+  memory: z.object({
+    max: size,
+    current: size,
+    min: size.optional(),
+    hotplug: z.object({ slots: z.number().int().min(0).max(256), limit: size }).optional(),
+  }),
   vcpus: z.object({
     max: count,
     current: count,
-    topology: z.object({ drawers: level, books: level, sockets: level, dies: level, clusters: level, modules: level, cores: level, threads: level }).optional(),
+    topology: z
+      .object({ drawers: level, books: level, sockets: level, dies: level, clusters: level, modules: level, cores: level, threads: level })
+      .optional(),
     pin: z.record(z.string()).default({}),
   }),
   args: z.array(word).default([]),
@@ -100,7 +114,13 @@ export function parseLaunchConfig(text: string, path: string): LaunchConfig {
   const raw = readValue(text, path);
   const parsed = launchConfig.safeParse(raw);
   const shape = parsed.success ? [] : parsed.error.issues.map((issue) => issueAt(issue.path, raw));
-  const issues = onePerPlace([...misspelledKeys(raw, launchConfig), ...shape, ...brokenRules(raw), ...ownedOptions(wordsOf(raw)), ...prototypes(raw)]);
+  const issues = onePerPlace([
+    ...misspelledKeys(raw, launchConfig),
+    ...shape,
+    ...brokenRules(raw),
+    ...ownedOptions(wordsOf(raw)),
+    ...prototypes(raw),
+  ]);
   if (!parsed.success || issues.length > 0) throw new ConfigError(path, "invalid", issues);
   return inBytes(parsed.data);
 }
@@ -138,7 +158,8 @@ function issueAt(keys: readonly (string | number)[], raw: unknown): ConfigIssue 
 
 function expectedAt(path: string, value: unknown): string {
   if (EXPECTED[path] !== undefined) return EXPECTED[path];
-  if (path.startsWith("memory.") && /^\d{1,15}$/.test(String(value))) return `a unit, as "${String(value)}KiB" (as virsh counts) or "${String(value)}MiB" (as QEMU counts)`;
+  if (path.startsWith("memory.") && /^\d{1,15}$/.test(String(value)))
+    return `a unit, as "${String(value)}KiB" (as virsh counts) or "${String(value)}MiB" (as QEMU counts)`;
   if (path.startsWith("memory.")) return sizeMeant(value) ?? SIZE_EXPECTED;
   if (path.startsWith("vcpus.pin.")) return "a Linux CPU list as text, as 0-3,8";
   return path.startsWith("args.") ? "a text without a NUL" : "a whole number from 1 to 8192";

@@ -29,10 +29,18 @@ const LONGEST_PART = 255;
  * UsageError for what can't be a name; ConfigError (`unsafe`) for a link that leads out of the folder it is in.
  */
 export async function locate(nameOrPath: string, folders: Folders): Promise<ConfigPlace> {
-  if (nameOrPath.includes("\0")) throw new UsageError(`domain ${JSON.stringify(nameOrPath.slice(0, 60))}: a NUL is in it`, { value: nameOrPath, expected: "a name or a path" });
+  if (nameOrPath.includes("\0"))
+    throw new UsageError(`domain ${JSON.stringify(nameOrPath.slice(0, 60))}: a NUL is in it`, {
+      value: nameOrPath,
+      expected: "a name or a path",
+    });
   const tooLong = nameOrPath.length > LONGEST_PATH || nameOrPath.split("/").some((part) => part.length > LONGEST_PART);
   const isPath = nameOrPath.includes("/") || nameOrPath.endsWith(".json");
-  if (isPath && tooLong) throw new UsageError(`path ${JSON.stringify(nameOrPath.slice(0, 60))}… (${nameOrPath.length} characters): too long`, { value: nameOrPath, expected: `at most ${LONGEST_PATH} bytes, and ${LONGEST_PART} between two slashes` });
+  if (isPath && tooLong)
+    throw new UsageError(`path ${JSON.stringify(nameOrPath.slice(0, 60))}… (${nameOrPath.length} characters): too long`, {
+      value: nameOrPath,
+      expected: `at most ${LONGEST_PATH} bytes, and ${LONGEST_PART} between two slashes`,
+    });
   const { path, link } = await follow(isPath ? resolve(nameOrPath) : join(folders.config, `${checkName(nameOrPath)}.json`));
   const named = dirname(path) === (await realFolder(folders.config));
   const name = basename(path).replace(/\.json$/, "");
@@ -54,7 +62,11 @@ async function follow(path: string): Promise<{ readonly path: string; readonly l
     if (cause instanceof ConfigError) throw cause;
     const code = (cause as { readonly code?: string }).code;
     if (code === "ENOENT" && (await lstat(inside).catch(() => undefined)) === undefined) return { path: inside };
-    const why = { ENOENT: "a link that leads nowhere", ELOOP: "a link that leads back to itself", ENOTDIR: "what should be its folder is a file" }[code ?? ""];
+    const why = {
+      ENOENT: "a link that leads nowhere",
+      ELOOP: "a link that leads back to itself",
+      ENOTDIR: "what should be its folder is a file",
+    }[code ?? ""];
     throw new ConfigError(path, code === "ENOENT" || code === "ELOOP" ? "unsafe" : "io", why ?? messageOf(cause), { cause });
   }
 }
@@ -65,6 +77,9 @@ async function realFolder(folder: string): Promise<string> {
 
 /** "@" is in no name, so a config of the config folder never has the key of one elsewhere. */
 function keyOf(path: string, name: string): string {
-  const safe = name.replace(/[^A-Za-z0-9._+-]/g, "_").replace(/^[^A-Za-z0-9]/, "_").slice(0, 40);
+  const safe = name
+    .replace(/[^A-Za-z0-9._+-]/g, "_")
+    .replace(/^[^A-Za-z0-9]/, "_")
+    .slice(0, 40);
   return `${safe}@${sha256(path).slice(0, 8)}`;
 }

@@ -15,8 +15,16 @@ export function misspelledKeys(raw: unknown, schema: z.ZodTypeAny, at: readonly 
     const own = Object.hasOwn(shape, key) ? shape[key] : undefined;
     if (own !== undefined) return misspelledKeys(value, own, [...at, key]);
     // A short name is near to many others.
-    const meant = key.length < 3 ? undefined : nearest(key, absent.filter((each) => each.length > 2));
-    return meant === undefined ? [] : [{ path: [...at, key].join("."), value, expected: `the key ${JSON.stringify(meant)}: did you mean that?` }];
+    const meant =
+      key.length < 3
+        ? undefined
+        : nearest(
+            key,
+            absent.filter((each) => each.length > 2),
+          );
+    return meant === undefined
+      ? []
+      : [{ path: [...at, key].join("."), value, expected: `the key ${JSON.stringify(meant)}: did you mean that?` }];
   });
 }
 

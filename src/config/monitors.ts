@@ -1,7 +1,8 @@
 import { type Option, parseKeyValues } from "./options.ts";
 
 /**
- * The QMP monitors on a character device of their own words (`-mon …,mode=control`, `-qmp chardev:ID`) and the devices that only they use, each with its socket's path where it is
+ * The QMP monitors on a character device of their own words (`-mon …,mode=control`, `-qmp chardev:ID`) and the devices that only they use,
+ * each with its socket's path where it is
  * a Unix one. A device that something else uses stays, and so does its socket.
  */
 export function controlMonitors(options: readonly Option[]): ReadonlyMap<Option, string | undefined> {
@@ -10,7 +11,12 @@ export function controlMonitors(options: readonly Option[]): ReadonlyMap<Option,
     const id = controlledDevice(monitor);
     if (id === undefined) continue;
     const device = options.find(({ name, value = "" }) => name === "chardev" && parseKeyValues(value, "backend").get("id") === id);
-    const isShared = options.some((each) => each !== monitor && each !== device && new RegExp(`chardev["']?\\s*[:=]\\s*["']?${escapeRegExp(id)}(["',]|$)`).test(each.value ?? ""));
+    const isShared = options.some(
+      (each) =>
+        each !== monitor &&
+        each !== device &&
+        new RegExp(`chardev["']?\\s*[:=]\\s*["']?${escapeRegExp(id)}(["',]|$)`).test(each.value ?? ""),
+    );
     const socket = device === undefined || isShared ? undefined : readSocket(device.value ?? "");
     found.set(monitor, socket);
     if (device !== undefined && !isShared) found.set(device, socket);
@@ -38,13 +44,17 @@ function escapeRegExp(text: string): string {
 }
 
 /** A place where QEMU listens for QMP clients. */
-export type Listening = { readonly kind: "unix"; readonly path: string } | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+export type Listening =
+  { readonly kind: "unix"; readonly path: string } | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
 /** Where the QMP monitors of a command line listen, in its order. */
 export function listeningMonitors(options: readonly Option[]): readonly Listening[] {
-  const chardevs = new Map(options.filter(({ name }) => name === "chardev").map(({ value = "" }) => [parseKeyValues(value, "backend").get("id") ?? "", value]));
+  const chardevs = new Map(
+    options.filter(({ name }) => name === "chardev").map(({ value = "" }) => [parseKeyValues(value, "backend").get("id") ?? "", value]),
+  );
   return options.flatMap(({ name, value = "" }) => {
-    if (name === "qmp" || name === "qmp-pretty") return listening(value.startsWith("chardev:") ? (chardevs.get(value.slice("chardev:".length)) ?? "") : value);
+    if (name === "qmp" || name === "qmp-pretty")
+      return listening(value.startsWith("chardev:") ? (chardevs.get(value.slice("chardev:".length)) ?? "") : value);
     if (name !== "mon") return [];
     const values = parseKeyValues(value, "chardev");
     return values.get("mode") === "control" ? listening(chardevs.get(values.get("chardev") ?? "") ?? "") : [];

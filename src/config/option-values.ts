@@ -37,7 +37,10 @@ function inDoubleQuotes(text: string): string {
 
 /** The items of `key=value,…` as they are written, commas that are doubled among them. */
 export function itemsOf(value: string): readonly string[] {
-  return value.replaceAll(",,", "\0").split(",").map((item) => item.replaceAll("\0", ",,"));
+  return value
+    .replaceAll(",,", "\0")
+    .split(",")
+    .map((item) => item.replaceAll("\0", ",,"));
 }
 
 /** The key of an item; an item without one has none. */
@@ -47,7 +50,10 @@ export function keyOf(item: string): string {
 
 /** The machine type that a command line chooses, the last one that is named; undefined where it is left to QEMU. */
 export function machineTypeOf(options: readonly Option[]): string | undefined {
-  return options.filter(isMachine).map((option) => valuesOf(option, "type").get("type")).findLast((type) => type !== undefined);
+  return options
+    .filter(isMachine)
+    .map((option) => valuesOf(option, "type").get("type"))
+    .findLast((type) => type !== undefined);
 }
 
 /** Whether an option is `-machine`, or `-M`. */

@@ -33,7 +33,10 @@ export function splitOptions(args: readonly string[]): readonly Option[] {
  * `first`; any other bare item is a switch (`on`), or with `no` in front off. A key given twice: the last one counts, as in QEMU.
  */
 export function parseKeyValues(text: string, first: string): ReadonlyMap<string, string> {
-  const items = text.replaceAll(",,", "\0").split(",").map((item) => item.replaceAll("\0", ","));
+  const items = text
+    .replaceAll(",,", "\0")
+    .split(",")
+    .map((item) => item.replaceAll("\0", ","));
   const values = new Map<string, string>();
   items.forEach((item, index) => {
     const equals = item.indexOf("=");

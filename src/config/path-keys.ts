@@ -1,6 +1,8 @@
 /**
- * Which words of QEMU's command line name files, and how. QEMU can't be asked: `query-command-line-options` has keys without their meaning. Taken from what it says of
- * itself (`-help`, `-device TYPE,help`, `-object TYPE,help`, the schema's BlockdevOptions and Chardev types; 5.2 to 11.1), never from how a value looks.
+ * Which words of QEMU's command line name files, and how. QEMU can't be asked: `query-command-line-options` has keys without their meaning.
+ * Taken from what it says of
+ * itself (`-help`, `-device TYPE,help`, `-object TYPE,help`, the schema's BlockdevOptions and Chardev types; 5.2 to 11.1), never from how a
+ * value looks.
  */
 
 /**
@@ -32,8 +34,28 @@ const WHOLE: ReadonlyMap<string, PathKind> = new Map([
 
 /** The key of a first value that has none. */
 const FIRST: Readonly<Record<string, string>> = {
-  chardev: "backend", netdev: "type", nic: "type", net: "type", fsdev: "fsdriver", virtfs: "fsdriver", tpmdev: "type", object: "qom-type", device: "driver", machine: "type", M: "type",
-  accel: "accel", boot: "order", display: "type", audiodev: "driver", audio: "driver", fw_cfg: "name", icount: "shift", plugin: "file", trace: "enable", "option-rom": "romfile", blockdev: "driver",
+  chardev: "backend",
+  netdev: "type",
+  nic: "type",
+  net: "type",
+  fsdev: "fsdriver",
+  virtfs: "fsdriver",
+  tpmdev: "type",
+  object: "qom-type",
+  device: "driver",
+  machine: "type",
+  M: "type",
+  accel: "accel",
+  boot: "order",
+  display: "type",
+  audiodev: "driver",
+  audio: "driver",
+  fw_cfg: "name",
+  icount: "shift",
+  plugin: "file",
+  trace: "enable",
+  "option-rom": "romfile",
+  blockdev: "driver",
 };
 
 /** Files of any device of QEMU, and those that only some have: `dir` or `file` is something else elsewhere. */
@@ -72,8 +94,16 @@ const OBJECTS: ReadonlyMap<string, readonly string[]> = new Map([
 /** Options with the same keys whatever their type. */
 const PLAIN: ReadonlyMap<string, ReadonlyMap<string, PathKind>> = new Map([
   ...["fsdev", "virtfs"].map((name) => [name, new Map(each("file", "path socket"))] as const),
-  ...["netdev", "nic", "net"].map((name) => [name, new Map([...each("script", "script downscript"), ...each("helper", "helper"), ...each("file", "tftp smb sock vhostdev file")])] as const),
-  ...["machine", "M"].map((name) => [name, new Map([...each("file", "kernel initrd shim dtb dumpdtb"), ...each("searched", "firmware")])] as const),
+  ...["netdev", "nic", "net"].map(
+    (name) =>
+      [
+        name,
+        new Map([...each("script", "script downscript"), ...each("helper", "helper"), ...each("file", "tftp smb sock vhostdev file")]),
+      ] as const,
+  ),
+  ...["machine", "M"].map(
+    (name) => [name, new Map([...each("file", "kernel initrd shim dtb dumpdtb"), ...each("searched", "firmware")])] as const,
+  ),
   ["tpmdev", new Map(each("file", "path cancel-path"))],
   ["accel", new Map(each("file", "device"))],
   ["boot", new Map(each("searched", "splash"))],
@@ -92,7 +122,13 @@ const PLAIN: ReadonlyMap<string, ReadonlyMap<string, PathKind>> = new Map([
 /** Character devices whose `path` is a file; that of a socket is none in the abstract name space. */
 const WITH_PATH: ReadonlySet<string> = new Set(["file", "pipe", "serial", "tty", "parallel", "parport", "socket", "pty"]);
 /** Block drivers whose `path` is on this host: that of ssh or nfs is the server's. */
-const LOCAL_BLOCK: ReadonlySet<string> = new Set(["nbd", "virtio-blk-vhost-user", "virtio-blk-vfio-pci", "virtio-blk-vhost-vdpa", "nvme-io_uring"]);
+const LOCAL_BLOCK: ReadonlySet<string> = new Set([
+  "nbd",
+  "virtio-blk-vhost-user",
+  "virtio-blk-vfio-pci",
+  "virtio-blk-vhost-vdpa",
+  "nvme-io_uring",
+]);
 
 /** How the whole argument of an option names a file; undefined where it does not. */
 export function wholeKind(option: string): PathKind | undefined {
@@ -112,14 +148,20 @@ export function keyKind(option: string, key: string, values: Values): PathKind |
     case "blockdev":
       return blockKind(key, values);
     case "chardev":
-      return key === "logfile" || key === "input-path" || (key === "path" && isOnDisk(values, "") && WITH_PATH.has(values.get("backend") ?? "")) ? "file" : undefined;
+      return key === "logfile" ||
+        key === "input-path" ||
+        (key === "path" && isOnDisk(values, "") && WITH_PATH.has(values.get("backend") ?? ""))
+        ? "file"
+        : undefined;
     case "device":
       return DEVICE_KEYS.get(key) ?? (DEVICES.get(values.get("driver") ?? "")?.includes(key) === true ? "file" : undefined);
     case "object":
       return OBJECTS.get(values.get("qom-type") ?? "")?.includes(key) === true ? "file" : undefined;
     case "audiodev":
     case "audio":
-      return (key === "path" && values.get("driver") === "wav") || (/^(in|out)\.dev$/.test(key) && values.get("driver") === "oss") ? "file" : undefined;
+      return (key === "path" && values.get("driver") === "wav") || (/^(in|out)\.dev$/.test(key) && values.get("driver") === "oss")
+        ? "file"
+        : undefined;
     case "spice":
       if (key === "addr") return isOn(values.get("unix")) ? "file" : undefined;
       break;

@@ -10,7 +10,12 @@ import { misfit } from "./topology.ts";
 export function brokenRules(raw: unknown): readonly ConfigIssue[] {
   const memory = objectAt(raw, "memory");
   const vcpus = objectAt(raw, "vcpus");
-  return [...memoryRules(memory), ...vcpuRules(vcpus), ...pluggedRules(vcpus, wordsOf(raw)), ...pinRules(objectAt(vcpus, "pin"), countAt(vcpus, "max"))];
+  return [
+    ...memoryRules(memory),
+    ...vcpuRules(vcpus),
+    ...pluggedRules(vcpus, wordsOf(raw)),
+    ...pinRules(objectAt(vcpus, "pin"), countAt(vcpus, "max")),
+  ];
 }
 
 type Values = Readonly<Record<string, unknown>>;
@@ -25,14 +30,22 @@ function memoryRules(memory: Values): readonly ConfigIssue[] {
   const current = sizeAt(memory, "current");
   const min = sizeAt(memory, "min");
   const limit = sizeAt(objectAt(memory, "hotplug"), "limit");
-  const issue = (key: string, expected: string): ConfigIssue => ({ path: `memory.${key}`, value: key === "hotplug.limit" ? objectAt(memory, "hotplug")["limit"] : memory[key], expected });
+  const issue = (key: string, expected: string): ConfigIssue => ({
+    path: `memory.${key}`,
+    value: key === "hotplug.limit" ? objectAt(memory, "hotplug")["limit"] : memory[key],
+    expected,
+  });
   return [
     ...(max !== undefined && max % RAM_UNIT !== 0 ? [issue("max", "a multiple of 8KiB")] : []),
     ...(current !== undefined && current % PAGE !== 0 ? [issue("current", "a multiple of 4KiB")] : []),
     ...(current !== undefined && max !== undefined && current > max ? [issue("current", `at most memory.max, ${formatSize(max)}`)] : []),
-    ...(min !== undefined && current !== undefined && min > current ? [issue("min", `at most memory.current, ${formatSize(current)}`)] : []),
+    ...(min !== undefined && current !== undefined && min > current
+      ? [issue("min", `at most memory.current, ${formatSize(current)}`)]
+      : []),
     ...(limit !== undefined && limit % PAGE !== 0 ? [issue("hotplug.limit", "a multiple of 4KiB")] : []),
-    ...(limit !== undefined && max !== undefined && limit <= max ? [issue("hotplug.limit", `more than memory.max, ${formatSize(max)}`)] : []),
+    ...(limit !== undefined && max !== undefined && limit <= max
+      ? [issue("hotplug.limit", `more than memory.max, ${formatSize(max)}`)]
+      : []),
   ];
 }
 
@@ -41,7 +54,9 @@ function vcpuRules(vcpus: Values): readonly ConfigIssue[] {
   const current = countAt(vcpus, "current");
   const wrong = max === undefined || vcpus["topology"] === undefined ? undefined : misfit(objectAt(vcpus, "topology"), max);
   return [
-    ...(max !== undefined && current !== undefined && current > max ? [{ path: "vcpus.current", value: current, expected: `at most vcpus.max, ${max}` }] : []),
+    ...(max !== undefined && current !== undefined && current > max
+      ? [{ path: "vcpus.current", value: current, expected: `at most vcpus.max, ${max}` }]
+      : []),
     ...(wrong === undefined ? [] : [{ path: "vcpus.topology", value: vcpus["topology"], expected: wrong }]),
   ];
 }
@@ -50,7 +65,9 @@ function vcpuRules(vcpus: Values): readonly ConfigIssue[] {
 function pluggedRules(vcpus: Values, args: readonly string[]): readonly ConfigIssue[] {
   const current = countAt(vcpus, "current");
   const plugged = pluggedByArgs(args, countAt(objectAt(vcpus, "topology"), "threads"));
-  return current === undefined || current > plugged ? [] : [{ path: "vcpus.current", value: current, expected: `more than the ${plugged} that args plug (-device)` }];
+  return current === undefined || current > plugged
+    ? []
+    : [{ path: "vcpus.current", value: current, expected: `more than the ${plugged} that args plug (-device)` }];
 }
 
 function wordsOf(raw: unknown): readonly string[] {
@@ -62,8 +79,13 @@ function pinRules(pin: Values, max: number | undefined): readonly ConfigIssue[] 
   return Object.entries(pin).flatMap(([vcpu, cpus]) => {
     const path = `vcpus.pin.${vcpu.slice(0, 40)}`;
     const isNumber = /^(0|[1-9]\d{0,3})$/.test(vcpu);
-    if (!isNumber || (max !== undefined && Number(vcpu) >= max)) return [{ path, value: cpus, expected: `no such key: vCPUs are numbered from 0 to ${max === undefined ? "vcpus.max - 1" : max - 1}` }];
-    return typeof cpus === "string" && !looksLikeCpuList(cpus) ? [{ path, value: cpus, expected: "a Linux CPU list, as 0-3,8 or 0-7,^2" }] : [];
+    if (!isNumber || (max !== undefined && Number(vcpu) >= max))
+      return [
+        { path, value: cpus, expected: `no such key: vCPUs are numbered from 0 to ${max === undefined ? "vcpus.max - 1" : max - 1}` },
+      ];
+    return typeof cpus === "string" && !looksLikeCpuList(cpus)
+      ? [{ path, value: cpus, expected: "a Linux CPU list, as 0-3,8 or 0-7,^2" }]
+      : [];
   });
 }
 
@@ -71,7 +93,12 @@ function pinRules(pin: Values, max: number | undefined): readonly ConfigIssue[] 
 function looksLikeCpuList(text: string): boolean {
   const items = text.split(",").map((item) => /^(\^?)(\d{1,4})(?:-(\d{1,4}))?$/.exec(item));
   const well = items.every((item) => item !== null && Number(item[2]) <= Number(item[3] ?? item[2]) && Number(item[3] ?? item[2]) < 8192);
-  return well && leavesAny(items.flatMap((item) => (item === null ? [] : [{ out: item[1] === "^", first: Number(item[2]), last: Number(item[3] ?? item[2]) }])));
+  return (
+    well &&
+    leavesAny(
+      items.flatMap((item) => (item === null ? [] : [{ out: item[1] === "^", first: Number(item[2]), last: Number(item[3] ?? item[2]) }])),
+    )
+  );
 }
 
 /** Whether a CPU is left when what is excluded is taken out. */

@@ -31,13 +31,19 @@ export interface StatePaths {
 /** The most bytes that a Unix socket's path can have on Linux: sun_path of unix(7), without its closing NUL. */
 const SOCKET_PATH = 107;
 
-/** The run-time files of the domain with this key; a key that is too long for sockets is cut short. @throws UsageError where even that does not fit */
+/**
+ * The run-time files of the domain with this key; a key that is too long for sockets is cut short. @throws UsageError where even that does
+ * not fit
+ */
 export function runtimePaths(folders: Folders, key: string): RuntimePaths {
   const folder = join(folders.runtime, fitting(folders.runtime, key));
   const [control, watch] = [join(folder, "control.sock"), join(folder, "watch.sock")];
   const length = bytesOf(control);
   if (length > SOCKET_PATH) {
-    throw new UsageError(`${control}: ${length} bytes are too long for a socket, which can have ${SOCKET_PATH}`, { value: control, expected: "a shorter folder in QMPCTL_RUNTIME_DIR" });
+    throw new UsageError(`${control}: ${length} bytes are too long for a socket, which can have ${SOCKET_PATH}`, {
+      value: control,
+      expected: "a shorter folder in QMPCTL_RUNTIME_DIR",
+    });
   }
   return { key, folder, control, watch, pidfile: join(folder, "pid"), output: join(folder, "output") };
 }
@@ -58,7 +64,14 @@ function bytesOf(text: string): number {
 export function statePaths({ state }: Folders, key: string): StatePaths {
   // "@" is in no name: where locks and sockets share a folder, no domain is in the way.
   const folder = join(state, `@${key}`);
-  return { key, folder, lock: join(folder, "lock"), journal: join(folder, "journal"), notes: join(folder, "notes"), process: join(folder, "process") };
+  return {
+    key,
+    folder,
+    lock: join(folder, "lock"),
+    journal: join(folder, "journal"),
+    notes: join(folder, "notes"),
+    process: join(folder, "process"),
+  };
 }
 
 /** Makes a folder of a machine (0700) where missing. @throws UnsafeError where somebody else made it, or can enter it; HostError */

@@ -17,7 +17,8 @@ export interface SafeText {
 }
 
 /**
- * Reads a config file of ours (or of root's) that nobody else can write. A link, a FIFO, a folder, a file over `limit` bytes (1 MiB), or text that is
+ * Reads a config file of ours (or of root's) that nobody else can write. A link, a FIFO, a folder, a file over `limit` bytes (1 MiB), or
+ * text that is
  * not UTF-8 is refused without waiting and without reading it whole. Throws ConfigError: missing, unsafe, invalid or io.
  */
 export async function readSafely(path: string, limit: number = TEXT_LIMIT): Promise<SafeText> {
@@ -27,7 +28,13 @@ export async function readSafely(path: string, limit: number = TEXT_LIMIT): Prom
     const danger = whyUnsafe(found);
     if (danger !== undefined) throw new ConfigError(path, "unsafe", danger);
     await checkFolder(path);
-    return { text: decode(await readBounded(file, path, limit), path), uid: found.uid, gid: found.gid, mode: found.mode & 0o777, links: found.nlink };
+    return {
+      text: decode(await readBounded(file, path, limit), path),
+      uid: found.uid,
+      gid: found.gid,
+      mode: found.mode & 0o777,
+      links: found.nlink,
+    };
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     throw new ConfigError(path, "io", messageOf(cause), { cause });
@@ -72,8 +79,10 @@ async function checkFolder(path: string): Promise<void> {
   const folder = dirname(path);
   const { mode, uid } = await stat(folder);
   const isShared = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
-  if (isShared) throw new ConfigError(path, "unsafe", `everybody can write its folder (mode ${(mode & 0o7777).toString(8)}); chmod o-w ${folder}`);
-  if (uid !== ownUid() && uid !== 0) throw new ConfigError(path, "unsafe", `its folder belongs to user ${uid}, not to the one who runs this`);
+  if (isShared)
+    throw new ConfigError(path, "unsafe", `everybody can write its folder (mode ${(mode & 0o7777).toString(8)}); chmod o-w ${folder}`);
+  if (uid !== ownUid() && uid !== 0)
+    throw new ConfigError(path, "unsafe", `its folder belongs to user ${uid}, not to the one who runs this`);
 }
 
 function whyUnsafe(stat: Stats): string | undefined {
@@ -92,7 +101,12 @@ async function readBounded(file: FileHandle, path: string, limit: number): Promi
     const { bytesRead } = await file.read(buffer, length, buffer.length - length);
     length += bytesRead;
     if (bytesRead === 0) return buffer.subarray(0, length);
-    if (length === buffer.length) throw new ConfigError(path, "invalid", size > limit ? `${size} bytes, more than the ${limit} that it may have` : "it grew while it was read");
+    if (length === buffer.length)
+      throw new ConfigError(
+        path,
+        "invalid",
+        size > limit ? `${size} bytes, more than the ${limit} that it may have` : "it grew while it was read",
+      );
   }
 }
 
@@ -121,10 +135,16 @@ export async function readTail(path: string): Promise<string> {
 const TAIL = 64 * 1024;
 
 /**
- * Writes a new file, flushed to disk, that nobody else can read; it must not exist. `owner` is kept where given; of a group that this user is not in it is told that it could not be. Throws
+ * Writes a new file, flushed to disk, that nobody else can read; it must not exist. `owner` is kept where given; of a group that this user
+ * is not in it is told that it could not be. Throws
  * ConfigError (`io`), which names the config it is for, and leaves nothing.
  */
-export async function writeNew(path: string, text: string, config: string, owner?: { readonly uid: number; readonly gid: number }): Promise<{ readonly hasGroup: boolean }> {
+export async function writeNew(
+  path: string,
+  text: string,
+  config: string,
+  owner?: { readonly uid: number; readonly gid: number },
+): Promise<{ readonly hasGroup: boolean }> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   let file: FileHandle | undefined;
   try {
@@ -157,7 +177,8 @@ async function giveTo(file: FileHandle, owner: { readonly uid: number; readonly 
 }
 
 /**
- * Puts a text in the place of a small file of ours, whole or not at all: nobody ever reads half of it, and a link that was put there is replaced, not followed. `flush`
+ * Puts a text in the place of a small file of ours, whole or not at all: nobody ever reads half of it, and a link that was put there is
+ * replaced, not followed. `flush`
  * waits until it is on the disk. Call it under the lock of what it is about. @throws HostError
  */
 export async function replaceFile(path: string, text: string, options: { readonly flush?: boolean } = {}): Promise<void> {

@@ -21,8 +21,17 @@ const DIRNAME = String.raw`(?:\$\([ \t]*dirname[ \t]+(?:--[ \t]+)?${S0}[ \t]*\)|
 const QUIET = String.raw`(?:[ \t]*(?:>|&>)[ \t]*/dev/null)?(?:[ \t]*2>(?:&1|[ \t]*/dev/null))?`;
 /** How scripts ask for the folder that they are in. */
 const OWN_FOLDER: readonly (readonly [RegExp, keyof ScriptPlace])[] = [
-  [new RegExp(String.raw`\$\([ \t]*cd[ \t]+(?:-P[ \t]+|--[ \t]+)*"?${DIRNAME}"?${QUIET}[ \t]*(?:&&|;)[ \t]*pwd(?:[ \t]+-P)?[ \t]*\)`, "y"), "own"],
-  [new RegExp(String.raw`\$\([ \t]*dirname[ \t]+(?:--[ \t]+)?"?\$\([ \t]*(?:readlink[ \t]+-f|realpath)[ \t]+(?:--[ \t]+)?${S0}[ \t]*\)"?[ \t]*\)`, "y"), "real"],
+  [
+    new RegExp(String.raw`\$\([ \t]*cd[ \t]+(?:-P[ \t]+|--[ \t]+)*"?${DIRNAME}"?${QUIET}[ \t]*(?:&&|;)[ \t]*pwd(?:[ \t]+-P)?[ \t]*\)`, "y"),
+    "own",
+  ],
+  [
+    new RegExp(
+      String.raw`\$\([ \t]*dirname[ \t]+(?:--[ \t]+)?"?\$\([ \t]*(?:readlink[ \t]+-f|realpath)[ \t]+(?:--[ \t]+)?${S0}[ \t]*\)"?[ \t]*\)`,
+      "y",
+    ),
+    "real",
+  ],
   [new RegExp(DIRNAME, "y"), "own"],
 ];
 
@@ -85,15 +94,20 @@ export class ShellLexer {
   }
 
   refuse(why: string, line: number = this.line): UsageError {
-    return new UsageError(`command line, line ${line}: ${why}; or run it, then adopt what it starts: qmpctl define --pid PID`, { value: this.#text, expected: "one QEMU command, as a script has it" });
+    return new UsageError(`command line, line ${line}: ${why}; or run it, then adopt what it starts: qmpctl define --pid PID`, {
+      value: this.#text,
+      expected: "one QEMU command, as a script has it",
+    });
   }
 
   #literal(char: string, word: WordBuilder, isValue: boolean): string {
     if ("*?[".includes(char) && !isValue) throw this.refuse(`${char} stands for file names in a shell: quote it, or write them out`);
     // Some shells expand it behind `NAME=` and `:` too.
-    const isFolder = word.isEmpty || (word.isPlain && /^([A-Za-z_]\w*=|[A-Za-z_]\w*=.*:)$/s.test(word.text)) || (isValue && /:$/.test(word.text));
+    const isFolder =
+      word.isEmpty || (word.isPlain && /^([A-Za-z_]\w*=|[A-Za-z_]\w*=.*:)$/s.test(word.text)) || (isValue && /:$/.test(word.text));
     if (char === "~" && isFolder) throw this.refuse("~ needs a shell: write out the folder");
-    if (char === "{" && !isValue && /^[^\s]*(,|\.\.)[^\s]*\}/.test(this.#text.slice(this.at))) throw this.refuse("{…} needs a shell: quote it, or write it out");
+    if (char === "{" && !isValue && /^[^\s]*(,|\.\.)[^\s]*\}/.test(this.#text.slice(this.at)))
+      throw this.refuse("{…} needs a shell: quote it, or write it out");
     return char;
   }
 
@@ -141,7 +155,8 @@ export class ShellLexer {
     const value = char === "`" ? undefined : this.#known(isQuoted);
     if (value === undefined) throw this.refuse(`${char} needs a shell: write out what it stands for`);
     const names = isQuoted ? undefined : [value].flat().find((each) => /[*?[]/.test(each));
-    if (names !== undefined) throw this.refuse(`${JSON.stringify(names)} stands for file names in a shell where it is not quoted: put "…" around it`);
+    if (names !== undefined)
+      throw this.refuse(`${JSON.stringify(names)} stands for file names in a shell where it is not quoted: put "…" around it`);
     if (typeof value !== "string") word.addList(value, isQuoted);
     else if (isQuoted) word.addQuoted(value);
     else word.addSplit(value);

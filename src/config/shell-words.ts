@@ -14,8 +14,10 @@ export interface ScriptCommand {
 
 /**
  * Reads the one command in a shell script as words, without running anything: comments, `#!`, quotes, backslashes, and lines that go
- * on after a backslash are understood; so are variables and arrays that it sets to words itself, `cd`, and the folder of the script. What only a shell could tell
- * (`$x` from outside, `$(…)`, `*`, pipes, a second command) is refused with the line it is on. A trailing `&` and a leading `exec` are let go.
+ * on after a backslash are understood; so are variables and arrays that it sets to words itself, `cd`, and the folder of the script. What
+ * only a shell could tell
+ * (`$x` from outside, `$(…)`, `*`, pipes, a second command) is refused with the line it is on. A trailing `&` and a leading `exec` are let
+ * go.
  * `folder` is the one that it is run in. Source: POSIX Shell Command Language, 2.2, 2.3, 2.6, and bash for arrays.
  *
  * @throws UsageError
@@ -30,7 +32,11 @@ interface Command {
 }
 
 /** Words that begin what only a shell can follow. */
-const KEYWORDS: ReadonlySet<string> = new Set("if then else elif fi for while until do done case esac select function { } ! [[ [ test eval source . trap read local declare typeset unset return shift alias".split(" "));
+const KEYWORDS: ReadonlySet<string> = new Set(
+  "if then else elif fi for while until do done case esac select function { } ! [[ [ test eval source . trap read local declare typeset unset return shift alias".split(
+    " ",
+  ),
+);
 /** Commands that change nothing about another one. */
 const HARMLESS = /^(set( [-+][a-z]+( pipefail| errexit| nounset| xtrace)?)*|shopt( -[su])?( \w+)*|:( .*)?|true|wait|exit( \d+)?)$/s;
 
@@ -84,12 +90,16 @@ class ScriptReader {
       if (word === undefined) break;
       words.push(...word.fields);
       // Before what follows it is found to be wrong for a reason of its own.
-      if (first && word.plain && KEYWORDS.has(words[0] ?? "")) throw lexer.refuse(`${words[0]} needs a shell: only one plain command is read`, line);
+      if (first && word.plain && KEYWORDS.has(words[0] ?? ""))
+        throw lexer.refuse(`${words[0]} needs a shell: only one plain command is read`, line);
       if (first && word.plain && /^(export|readonly)$/.test(words[0] ?? "")) return this.#exported(words[0] ?? "", line);
     }
     if (words.length === 0) return true;
     if (isAssigned.length > 0) {
-      throw lexer.refuse(`${isAssigned.join(", ")} is set for ${JSON.stringify(words[0])} alone, and a launch config has no environment: take it out, and set it where qmpctl start is called`, line);
+      throw lexer.refuse(
+        `${isAssigned.join(", ")} is set for ${JSON.stringify(words[0])} alone, and a launch config has no environment: take it out, and set it where qmpctl start is called`,
+        line,
+      );
     }
     if (words[0] === "cd") return this.#changesFolder(words.slice(1), line);
     if (HARMLESS.test(words.join(" "))) return true;
@@ -107,10 +117,12 @@ class ScriptReader {
       const { line } = lexer;
       const found = lexer.assignment();
       if (found === undefined) return names;
-      if (["PATH", "IFS", "PWD"].includes(found.name)) throw lexer.refuse(`${found.name} is set, which decides how the rest is read: write out what follows from it`, line);
+      if (["PATH", "IFS", "PWD"].includes(found.name))
+        throw lexer.refuse(`${found.name} is set, which decides how the rest is read: write out what follows from it`, line);
       names.push(found.name);
       const old = lexer.variables.get(found.name);
-      if (lexer.take(/\(/) !== undefined) lexer.variables.set(found.name, [...(found.adds && old !== undefined ? [old].flat() : []), ...this.#list()]);
+      if (lexer.take(/\(/) !== undefined)
+        lexer.variables.set(found.name, [...(found.adds && old !== undefined ? [old].flat() : []), ...this.#list()]);
       else if (typeof old === "object") throw lexer.refuse(`${found.name} is a list: add to it as ${found.name}+=(…)`, line);
       else lexer.variables.set(found.name, (found.adds ? (old ?? "") : "") + (lexer.word(true)?.fields[0] ?? ""));
     }
@@ -142,13 +154,17 @@ class ScriptReader {
       const told = [...names, ...(word?.fields ?? [])];
       if (told.length === 0) return true;
       if (!told.every((name) => /^[A-Za-z_]\w*$/.test(name))) throw lexer.refuse(`${verb} ${told.join(" ")}: can't be read`, line);
-      if (verb === "export") this.#notes.push(`line ${line}, export ${told.join(" ")}: a launch config has no environment; set it where qmpctl start is called, where QEMU needs it`);
+      if (verb === "export")
+        this.#notes.push(
+          `line ${line}, export ${told.join(" ")}: a launch config has no environment; set it where qmpctl start is called, where QEMU needs it`,
+        );
     }
   }
 
   #changesFolder(words: readonly string[], line: number): boolean {
     const [folder, more] = words.filter((word) => word !== "--" && word !== "-P");
-    if (folder === undefined || more !== undefined || folder.startsWith("-") || folder === "") throw this.#lexer.refuse(`cd ${words.join(" ")} needs a shell: write out the folder`, line);
+    if (folder === undefined || more !== undefined || folder.startsWith("-") || folder === "")
+      throw this.#lexer.refuse(`cd ${words.join(" ")} needs a shell: write out the folder`, line);
     this.#folder = folder.startsWith("/") ? folder : fromFolder(this.#folder, folder);
     this.#lexer.variables.set("PWD", this.#folder);
     return true;
@@ -164,8 +180,12 @@ class ScriptReader {
   #refuseMore(second: Command): UsageError {
     const programs = this.#commands.map(({ words }) => words[["exec", "command"].includes(words[0] ?? "") ? 1 : 0] ?? "");
     const other = this.#commands[programs.findIndex((program) => !isSurelyQemu(program))];
-    const [{ line, words }, which] = other === undefined || !programs.some(isSurelyQemu) ? [second, "a second"] : [other, other === second ? "a second" : "another"];
-    const isRest = words[0]?.startsWith("-") === true ? ": the line before it does not go on (a backslash has to be its very last character, and a comment ends it)" : "";
+    const [{ line, words }, which] =
+      other === undefined || !programs.some(isSurelyQemu) ? [second, "a second"] : [other, other === second ? "a second" : "another"];
+    const isRest =
+      words[0]?.startsWith("-") === true
+        ? ": the line before it does not go on (a backslash has to be its very last character, and a comment ends it)"
+        : "";
     return this.#lexer.refuse(`${which} command, ${JSON.stringify(shorten(words.join(" ")))}, is in it${isRest}`, line);
   }
 }

@@ -13,7 +13,10 @@ export function parseSize(text: string): number {
   if (match === null) throw refusal(text, ...whatElse(text.trim()));
   const [, digits = "", plain, unit = ""] = match;
   if (plain === undefined && unit === "") {
-    throw refusal(text, `a bare number could be ${digits}KiB (as virsh counts) or ${digits}MiB (as QEMU counts): write ${digits}M or ${digits}K`);
+    throw refusal(
+      text,
+      `a bare number could be ${digits}KiB (as virsh counts) or ${digits}MiB (as QEMU counts): write ${digits}M or ${digits}K`,
+    );
   }
   const bytes = Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase() as "K");
   if (bytes > Number.MAX_SAFE_INTEGER) throw refusal(text, "more than a machine can have");
@@ -46,7 +49,8 @@ function whatElse(text: string): readonly [why: string, expected?: string] {
     const unit = letter.toUpperCase() as "K";
     const bytes = Number(digits) * 1000 ** UNITS.indexOf(unit);
     const fewer = bytes >= 2 ** 20 ? `${Math.floor(bytes / 2 ** 20)}M` : `${Math.floor(bytes / 1024)}K`;
-    const reading = bytes < 1024 ? `${digits}${unit}` : `${digits}${unit}, or ${fewer} for ${digits} times 1000^${UNITS.indexOf(unit)} bytes`;
+    const reading =
+      bytes < 1024 ? `${digits}${unit}` : `${digits}${unit}, or ${fewer} for ${digits} times 1000^${UNITS.indexOf(unit)} bytes`;
     return [`${unit}B is ${unit}iB to some, and a power of 1000 to virsh: write ${reading}`, reading];
   }
   const broken = /^(\d{1,12}\.\d{1,6})([KMGTP])(?:i|iB)?$/i.exec(text);

@@ -27,7 +27,9 @@ export interface Prepared {
   readonly temporary: string;
   /** What of the old file the new one can't have, in words that can be told; null where it has all. */
   readonly note: string | null;
-  /** Puts it in force, all of it or nothing. ConfigError `changed` where the file is no longer what was read, `io` where the system refuses. */
+  /**
+   * Puts it in force, all of it or nothing. ConfigError `changed` where the file is no longer what was read, `io` where the system refuses.
+   */
   commit(): Promise<Stored>;
   /** Forgets it. Harmless after a commit, and when done twice. */
   drop(): Promise<void>;
@@ -41,7 +43,8 @@ export async function readConfig(place: ConfigPlace): Promise<Stored> {
 
 /** ConfigError `missing` where there is no config. Says nothing of whether it can be read. */
 export async function mustExist(place: ConfigPlace): Promise<void> {
-  if ((await lstat(place.path).catch(() => undefined)) === undefined) throw new ConfigError(place.path, "missing", "there is no such config");
+  if ((await lstat(place.path).catch(() => undefined)) === undefined)
+    throw new ConfigError(place.path, "missing", "there is no such config");
 }
 
 /** Writes a config's next text beside it. The text is checked first: what can't be read again is never written. */
@@ -53,7 +56,9 @@ export async function prepareConfig(stored: Stored, newText: string): Promise<Pr
   let state: "prepared" | "committed" | "dropped" = "prepared";
   return {
     temporary,
-    note: hasGroup ? null : `the config had group ${owner.gid}, which this user is not in: it has his own now, and the group may not read it any more`,
+    note: hasGroup
+      ? null
+      : `the config had group ${owner.gid}, which this user is not in: it has his own now, and the group may not read it any more`,
     commit: async () => {
       if (state === "dropped") throw new ConfigError(stored.path, "io", "the prepared text was dropped already");
       if (state === "prepared") await replace(stored, temporary, hasGroup ? owner.mode : narrowed(owner.mode));
@@ -86,7 +91,10 @@ export async function createConfig(place: ConfigPlace, text: string, options: { 
   return stored;
 }
 
-/** Removes a config that still is what was read, and the links beside it that lead to it: they would lead nowhere. Gives those. ConfigError: `changed`, `io`. */
+/**
+ * Removes a config that still is what was read, and the links beside it that lead to it: they would lead nowhere. Gives those. ConfigError:
+ * `changed`, `io`.
+ */
 export async function removeConfig(stored: Stored): Promise<readonly string[]> {
   await unchanged(stored);
   const folder = dirname(stored.path);
@@ -105,12 +113,23 @@ export async function removeAlias(link: string): Promise<void> {
   await flushFolder(dirname(link));
 }
 
-/** The names of all domains of the config folder, sorted; a link to another of them is no second one. Whether each can be read is for `readConfig` to say. */
+/**
+ * The names of all domains of the config folder, sorted; a link to another of them is no second one. Whether each can be read is for
+ * `readConfig` to say.
+ */
 export async function listNames(folders: Folders): Promise<readonly string[]> {
   const files = await entriesOf(folders.config);
-  const names = files.filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length)).filter(isName).sort();
+  const names = files
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => file.slice(0, -".json".length))
+    .filter(isName)
+    .sort();
   const links = await linksIn(folders.config);
-  const isSecond = (name: string): boolean => links.some(({ link, target }) => basename(link) === `${name}.json` && names.includes(basename(target).replace(/\.json$/, "")) && dirname(target) === dirname(link));
+  const isSecond = (name: string): boolean =>
+    links.some(
+      ({ link, target }) =>
+        basename(link) === `${name}.json` && names.includes(basename(target).replace(/\.json$/, "")) && dirname(target) === dirname(link),
+    );
   return names.filter((name) => !isSecond(name));
 }
 
@@ -126,7 +145,10 @@ async function linksIn(folder: string): Promise<readonly { readonly link: string
   });
 }
 
-/** Removes what writers that died left beside a config: what names a living one as its writer (`isAlive`) is left. Only under the domain's lock. */
+/**
+ * Removes what writers that died left beside a config: what names a living one as its writer (`isAlive`) is left. Only under the domain's
+ * lock.
+ */
 export async function sweepLeftovers(place: ConfigPlace, isAlive: (pid: number) => Promise<boolean>): Promise<number> {
   const folder = dirname(place.path);
   const prefix = `.${basename(place.path)}.`;
@@ -148,7 +170,9 @@ export function digestOf(text: string): string {
 function asStored(place: ConfigPlace, text: string, links = 1): Stored {
   const config = parseLaunchConfig(text, place.path);
   if (place.named && config.name !== place.name) {
-    throw new ConfigError(place.path, "invalid", [{ path: "name", value: config.name, expected: `${JSON.stringify(place.name)}, as the file is called` }]);
+    throw new ConfigError(place.path, "invalid", [
+      { path: "name", value: config.name, expected: `${JSON.stringify(place.name)}, as the file is called` },
+    ]);
   }
   // Most readers never ask for the digest.
   let digest: string | undefined;
@@ -171,7 +195,8 @@ function temporaryOf(path: string): string {
 /** Makes sure that the file is what was read, and tells whose it is. */
 async function unchanged(stored: Stored): Promise<SafeText> {
   const now = await readSafely(stored.path).catch((cause: unknown) => {
-    if (cause instanceof ConfigError && cause.problem === "missing") throw new ConfigError(stored.path, "changed", "somebody removed it since it was read", { cause });
+    if (cause instanceof ConfigError && cause.problem === "missing")
+      throw new ConfigError(stored.path, "changed", "somebody removed it since it was read", { cause });
     throw cause;
   });
   if (now.text !== stored.text) throw new ConfigError(stored.path, "changed", "somebody else changed it since it was read");
@@ -195,7 +220,8 @@ async function attempt(path: string, action: () => Promise<unknown>): Promise<vo
   try {
     await action();
   } catch (cause) {
-    if ((cause as { readonly code?: string }).code === "EEXIST") throw new ConfigError(path, "exists", "there is such a config already; define --replace puts the new one in its place", { cause });
+    if ((cause as { readonly code?: string }).code === "EEXIST")
+      throw new ConfigError(path, "exists", "there is such a config already; define --replace puts the new one in its place", { cause });
     throw new ConfigError(path, "io", messageOf(cause), { cause });
   }
 }

@@ -39,7 +39,13 @@ export function takeOut(options: readonly Option[], { keepsMonitor = true, kept 
   const taken: Taken = { name: new Map(), memory: new Map(), smp: new Map(), rest: [], notes: [], monitor: undefined };
   const work: Work = { ...taken, keepsMonitor, ours: ourFolder(options) };
   const monitors = controlMonitors(options);
-  const over = new Set(running ? obstaclesIn(options).filter(({ once }) => once).map(({ option }) => option) : []);
+  const over = new Set(
+    running
+      ? obstaclesIn(options)
+          .filter(({ once }) => once)
+          .map(({ option }) => option)
+      : [],
+  );
   for (const option of options) {
     const { name, value = "" } = option;
     if (name === "m") merge(work.memory, value, "size");

@@ -1,23 +1,24 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mustExist } from "../config/store.ts";
 import type { Session } from "../qmp/session.ts";
-import type { Change, ChangeOptions, Report, Resource } from "./model/change.ts";
-import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
-import type { DiffRow } from "./views/diff.ts";
-import { notRunning, StateError } from "./model/errors.ts";
-import type { WantedAllocation } from "./resources/allocation.ts";
 import type { Interrupted } from "./change/interrupted.ts";
+import type { Wanted } from "./change/transaction.ts";
+import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
-import type { DomainInfo, ReadOptions, VcpuInfo } from "./views/inspect.ts";
-import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
 import type { StartOptions, StartReport } from "./lifecycle/start.ts";
 import type { StopOptions, StopReport } from "./lifecycle/stop.ts";
-import type { Wanted } from "./change/transaction.ts";
+import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
+import type { Change, ChangeOptions, Report, Resource } from "./model/change.ts";
+import { notRunning, StateError } from "./model/errors.ts";
+import type { WantedAllocation } from "./resources/allocation.ts";
+import type { DiffRow } from "./views/diff.ts";
+import type { DomainInfo, ReadOptions, VcpuInfo } from "./views/inspect.ts";
 
 /** Options of a raw connection to a domain's monitor. */
 export interface MonitorOptions extends ReadOptions {
   /**
-   * The monitor for changes, as it is without this; the second one, for those who only watch; or whichever of them answers first, the second one rather. Where there is only one, that. A monitor
+   * The monitor for changes, as it is without this; the second one, for those who only watch; or whichever of them answers first, the
+   * second one rather. Where there is only one, that. A monitor
    * serves one client at a time.
    */
   readonly monitor?: "control" | "watch" | "any" | undefined;
@@ -37,9 +38,11 @@ export class Domain {
 
   /**
    * Opens a domain by its name, the path of its config, or the address of its monitor as `connect` takes it
-   * (`unix:/run/x.sock`, `tcp:127.0.0.1:4444`, `exec:ssh host socat - UNIX-CONNECT:/run/x.sock`). Of a QEMU on another host nothing can be pinned.
+   * (`unix:/run/x.sock`, `tcp:127.0.0.1:4444`, `exec:ssh host socat - UNIX-CONNECT:/run/x.sock`). Of a QEMU on another host nothing can be
+   * pinned.
    *
-   * @throws ConfigError when there is no such config (a damaged one is told when it is first needed); UsageError for a name that can't be one
+   * @throws ConfigError when there is no such config (a damaged one is told when it is first needed); UsageError for a name that can't be
+   * one
    */
   static async open(name: string, options: DomainOptions = {}): Promise<Domain> {
     const place = await placeOf(name, options);
@@ -48,7 +51,10 @@ export class Domain {
   }
 
   /** Defines a domain from a config file, a QEMU command line, or a running process. @throws ConfigError, UsageError */
-  static async define(source: DefineSource, options: DefineOptions = {}): Promise<{ readonly domain: Domain; readonly notes: readonly string[] }> {
+  static async define(
+    source: DefineSource,
+    options: DefineOptions = {},
+  ): Promise<{ readonly domain: Domain; readonly notes: readonly string[] }> {
     const { defineDomain } = await import("./lifecycle/define.ts");
     const { place, notes } = await defineDomain(source, options);
     return { domain: new Domain(place), notes };
@@ -99,19 +105,29 @@ export class Domain {
   }
 
   /**
-   * Makes the running machine equal its config, as far as a running machine can be changed: all of it, or one `resource`. What can be reverted is, though something else of it can't. See `change`.
+   * Makes the running machine equal its config, as far as a running machine can be changed: all of it, or one `resource`. What can be
+   * reverted is, though something else of it can't. See `change`.
    *
    * @throws ChangeError `partial` when some of it is reverted and the rest can't be; else as `change` does
    */
   async revert({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
     const { changesOf, changesToRevert } = await import("./views/diff.ts");
-    return this.#change(Object.assign(changesOf((facts) => changesToRevert(facts), resource), { inPart: true }), { ...options, scope: "dynamic" });
+    return this.#change(
+      Object.assign(
+        changesOf((facts) => changesToRevert(facts), resource),
+        { inPart: true },
+      ),
+      { ...options, scope: "dynamic" },
+    );
   }
 
   /** Makes the config equal the running machine, in all or in one `resource`. See `change`. */
   async persist({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
     const { changesOf, changesToPersist } = await import("./views/diff.ts");
-    return this.#change(changesOf((facts) => changesToPersist(facts), resource), { ...options, scope: "static" });
+    return this.#change(
+      changesOf((facts) => changesToPersist(facts), resource),
+      { ...options, scope: "static" },
+    );
   }
 
   /**
@@ -179,7 +195,10 @@ export class Domain {
     return undefineDomain(this.#place);
   }
 
-  /** Starts the machine in the background: stopped, pins and balloon applied, then let go. @throws StateError when it runs, HostError with QEMU's words */
+  /**
+   * Starts the machine in the background: stopped, pins and balloon applied, then let go. @throws StateError when it runs, HostError with
+   * QEMU's words
+   */
   async start(options: StartOptions = {}): Promise<StartReport> {
     const { startDomain } = await import("./lifecycle/start.ts");
     return startDomain(this.#place, options);

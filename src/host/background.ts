@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
 import { kill, umask } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
-import { HostError, messageOf } from "../errors.ts";
 import { randomHex } from "../digest.ts";
+import { HostError, messageOf } from "../errors.ts";
 import { kernelFileIfThere } from "./kernel-file.ts";
 import { childProcesses, environmentWith, toolEnvironment } from "./programs.ts";
 
@@ -122,6 +122,7 @@ function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
   try {
     kill(-pid, signal);
   } catch (cause) {
-    if ((cause as { readonly code?: string }).code !== "ESRCH") throw new Error(`process group ${pid}: ${signal} was not sent: ${messageOf(cause)}`, { cause });
+    if ((cause as { readonly code?: string }).code !== "ESRCH")
+      throw new Error(`process group ${pid}: ${signal} was not sent: ${messageOf(cause)}`, { cause });
   }
 }

@@ -27,8 +27,10 @@ const self = pid;
 const NOBODY: Clients = { isHeld: false, who: [] };
 
 /**
- * Who is connected to a Unix socket that was bound to a path. `hints`: words on the command line of somebody who may be, for where there is no `ss` (iproute2), which is the only
- * tool that asks the kernel for both ends. Null where its listener can't be seen: it is in another network namespace. Source: /proc/net/unix, where what is accepted has an inode.
+ * Who is connected to a Unix socket that was bound to a path. `hints`: words on the command line of somebody who may be, for where there is
+ * no `ss` (iproute2), which is the only
+ * tool that asks the kernel for both ends. Null where its listener can't be seen: it is in another network namespace. Source:
+ * /proc/net/unix, where what is accepted has an inode.
  */
 export async function clientsOnUnix(path: string, hints: readonly string[]): Promise<Clients | null> {
   const sockets = socketsOn(path);
@@ -44,7 +46,9 @@ export async function clientsOnUnix(path: string, hints: readonly string[]): Pro
   return { isHeld: holders.some((pids) => !pids.includes(self)), who: await clients(holders.flat()) };
 }
 
-/** Who is connected to a TCP port of this host from this host. Null where nobody is seen to listen there. Source: /proc/net/tcp and tcp6. */
+/**
+ * Who is connected to a TCP port of this host from this host. Null where nobody is seen to listen there. Source: /proc/net/tcp and tcp6.
+ */
 export async function clientsOnTcp(port: number): Promise<Clients | null> {
   const known = [...linesOf("/proc/net/tcp"), ...linesOf("/proc/net/tcp6")].map((line) => line.trim().split(/ +/));
   if (!known.some(([, local, , state]) => state === LISTEN && portOf(local) === port)) return null;
@@ -52,7 +56,9 @@ export async function clientsOnTcp(port: number): Promise<Clients | null> {
   const accepted = lines.filter(([, local, , , , , , , , inode]) => portOf(local) === port && inode !== "0");
   if (accepted.length === 0) return NOBODY;
   const far = new Set(accepted.map(([, , remote]) => portOf(remote)));
-  const inodes = new Set(lines.filter(([, local, remote]) => portOf(remote) === port && far.has(portOf(local))).map((fields) => fields[9] ?? ""));
+  const inodes = new Set(
+    lines.filter(([, local, remote]) => portOf(remote) === port && far.has(portOf(local))).map((fields) => fields[9] ?? ""),
+  );
   const all = await holdersOf(inodes);
   return { isHeld: accepted.length > 1 || !all.includes(self), who: await clients(all) };
 }
@@ -69,7 +75,9 @@ interface UnixSocket {
   readonly inode: string;
 }
 
-/** The sockets that were bound to a path, and accepted on it, however it was spelled; one that was bound to a relative path shows just that. */
+/**
+ * The sockets that were bound to a path, and accepted on it, however it was spelled; one that was bound to a relative path shows just that.
+ */
 function socketsOn(path: string): readonly UnixSocket[] {
   const real = realPath(path);
   const known = new Map<string, boolean>();
@@ -106,7 +114,12 @@ const TIMEOUT = 2000;
 /** Both ends of all Unix sockets, with the processes that we may see; null without `ss`. */
 function socketPairs(): Promise<readonly Pair[] | null> {
   return new Promise((resolve) => {
-    childProcesses().execFile("ss", ["-xpnH"], { env: toolEnvironment(), timeout: TIMEOUT, maxBuffer: 64 * 1024 * 1024, encoding: "utf8" }, (error, text) => resolve(error === null ? text.split("\n").flatMap(pairIn) : null));
+    childProcesses().execFile(
+      "ss",
+      ["-xpnH"],
+      { env: toolEnvironment(), timeout: TIMEOUT, maxBuffer: 64 * 1024 * 1024, encoding: "utf8" },
+      (error, text) => resolve(error === null ? text.split("\n").flatMap(pairIn) : null),
+    );
   });
 }
 
@@ -125,7 +138,9 @@ async function clients(pids: readonly number[]): Promise<readonly Client[]> {
 /** Those whose words name what the socket is of: no more than a guess. The listener itself does too. */
 async function suspects(hints: readonly string[]): Promise<readonly Client[]> {
   const found = await findProcesses((text) => hints.some((hint) => text.includes(hint)));
-  const likely = found.filter(({ pid, argv }) => pid !== self && argv.slice(1).some((word) => hints.some((hint) => word === hint || word.endsWith(`:${hint}`))));
+  const likely = found.filter(
+    ({ pid, argv }) => pid !== self && argv.slice(1).some((word) => hints.some((hint) => word === hint || word.endsWith(`:${hint}`))),
+  );
   return Promise.all(likely.map(async ({ pid }) => ({ pid, command: oneLine(await commandOf(pid)), isCertain: false })));
 }
 

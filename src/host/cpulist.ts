@@ -30,7 +30,8 @@ export function parseCpuList(text: string): CpuSet {
 
 function readItem(item: string, text: string): [first: number, last: number, isExclusion: boolean] {
   const match = ITEM.exec(item);
-  if (match === null) throw refusal(text, item === "" ? "an item is empty" : `${JSON.stringify(shorten(item))} is neither a number nor a range`);
+  if (match === null)
+    throw refusal(text, item === "" ? "an item is empty" : `${JSON.stringify(shorten(item))} is neither a number nor a range`);
   const first = Number(match[2]);
   const last = match[3] === undefined ? first : Number(match[3]);
   if (last < first) throw refusal(text, `the range ${shorten(item)} runs backwards`);
@@ -39,7 +40,10 @@ function readItem(item: string, text: string): [first: number, last: number, isE
 }
 
 function refusal(text: string, why: string): UsageError {
-  return new UsageError(`CPU list ${JSON.stringify(shorten(text))}: ${why}`, { value: text, expected: "CPU numbers and ranges, as 0-3,8 or 0-7,^2" });
+  return new UsageError(`CPU list ${JSON.stringify(shorten(text))}: ${why}`, {
+    value: text,
+    expected: "CPU numbers and ranges, as 0-3,8 or 0-7,^2",
+  });
 }
 
 function shorten(text: string): string {

@@ -6,11 +6,14 @@ import { type CpuSet, parseCpuList } from "./cpulist.ts";
 const CGROUPS = "/sys/fs/cgroup";
 
 /**
- * The CPUs that the cpuset of a process leaves it, whatever its own mask is. Null where that can't be seen: without cgroups, or from inside a container that shows none. Sources: /proc/PID/cgroup,
+ * The CPUs that the cpuset of a process leaves it, whatever its own mask is. Null where that can't be seen: without cgroups, or from inside
+ * a container that shows none. Sources: /proc/PID/cgroup,
  * the kernel's cgroup-v2 and cgroup-v1/cpusets documents.
  */
 export async function cpusetOf(pid: number): Promise<CpuSet | null> {
-  const lines = (await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "")).split("\n").map((line) => /^\d+:([^:]*):(\/.*)$/.exec(line));
+  const lines = (await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => ""))
+    .split("\n")
+    .map((line) => /^\d+:([^:]*):(\/.*)$/.exec(line));
   const first = lines.find((line) => line?.[1]?.split(",").includes("cpuset") === true);
   if (first?.[2] !== undefined) return nearest(join(CGROUPS, "cpuset"), first[2], ["cpuset.effective_cpus", "cpuset.cpus"]);
   const second = lines.find((line) => line?.[1] === "");

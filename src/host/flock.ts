@@ -6,7 +6,8 @@ const NOT_FREE = 75;
 
 /**
  * Takes an exclusive lock on an open descriptor through flock(1), run with it as its descriptor 3: the lock belongs to the open
- * file, so it stays ours when flock ends. False when it isn't free within `timeout` milliseconds. An abort rejects with the signal's reason.
+ * file, so it stays ours when flock ends. False when it isn't free within `timeout` milliseconds. An abort rejects with the signal's
+ * reason.
  */
 export async function runFlock(fd: number, timeout: number, signal?: AbortSignal): Promise<boolean> {
   signal?.throwIfAborted();
@@ -20,7 +21,13 @@ export async function runFlock(fd: number, timeout: number, signal?: AbortSignal
     signal?.addEventListener("abort", onAbort, { once: true });
     child.on("error", (cause) => {
       signal?.removeEventListener("abort", onAbort);
-      reject(new HostError(`flock: ${"code" in cause && cause.code === "ENOENT" ? "there is none on this machine, it comes with util-linux" : cause.message}`, { command }, { cause }));
+      reject(
+        new HostError(
+          `flock: ${"code" in cause && cause.code === "ENOENT" ? "there is none on this machine, it comes with util-linux" : cause.message}`,
+          { command },
+          { cause },
+        ),
+      );
     });
     child.on("close", (status) => {
       signal?.removeEventListener("abort", onAbort);

@@ -1,14 +1,29 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { kernelFileIfThere } from "./kernel-file.ts";
 
-/** The processes (their ids, ascending) that listen on a Unix socket path. Only our own are seen, unless we are root. Source: /proc/net/unix. */
+/**
+ * The processes (their ids, ascending) that listen on a Unix socket path. Only our own are seen, unless we are root. Source:
+ * /proc/net/unix.
+ */
 export async function listenersOnUnix(path: string): Promise<readonly number[]> {
-  return holdersOf(new Set(unixListeners().filter((each) => each.path === path).map(({ inode }) => inode)));
+  return holdersOf(
+    new Set(
+      unixListeners()
+        .filter((each) => each.path === path)
+        .map(({ inode }) => inode),
+    ),
+  );
 }
 
 /** The processes that listen on a TCP port of this machine, on any of its addresses. Source: /proc/net/tcp and tcp6. */
 export async function listenersOnTcp(port: number): Promise<readonly number[]> {
-  return holdersOf(new Set(tcpListeners().filter((each) => each.port === port).map(({ inode }) => inode)));
+  return holdersOf(
+    new Set(
+      tcpListeners()
+        .filter((each) => each.port === port)
+        .map(({ inode }) => inode),
+    ),
+  );
 }
 
 /** Whether anybody listens on a Unix socket path, also one whose process can't be seen here. */
@@ -54,7 +69,9 @@ export async function holdersOf(inodes: ReadonlySet<string>): Promise<readonly n
   if (inodes.size === 0) return [];
   const links = [...inodes].map((inode) => `socket:[${inode}]`);
   const holders: number[] = [];
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number)) {
+  for (const pid of readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)) {
     const held = heldBy(pid);
     if (links.some((link) => held?.has(link) === true)) holders.push(pid);
     // There may be thousands: whatever else we have to do goes on between them.
@@ -63,7 +80,10 @@ export async function holdersOf(inodes: ReadonlySet<string>): Promise<readonly n
   return holders.sort((a, b) => a - b);
 }
 
-/** What a process has open, as /proc names it. Undefined for somebody else's process, and for one that has just ended. Read at once: see kernel-file.ts. */
+/**
+ * What a process has open, as /proc names it. Undefined for somebody else's process, and for one that has just ended. Read at once: see
+ * kernel-file.ts.
+ */
 function heldBy(pid: number): ReadonlySet<string> | undefined {
   const folder = `/proc/${pid}/fd`;
   try {

@@ -41,7 +41,8 @@ export async function writeHolder(file: FileHandle, holder: LockHolder): Promise
 }
 
 /**
- * How long to look for a holder that has not written yet, in milliseconds: it has only just come, or is a shell's flock, which never does. Pauses and
+ * How long to look for a holder that has not written yet, in milliseconds: it has only just come, or is a shell's flock, which never does.
+ * Pauses and
  * not a deadline: where many wait and the machine is slow, looking takes longer too, and must not be what makes it slow.
  */
 const PAUSES = [5, 10, 20, 40, 80, 100, 100, 100];

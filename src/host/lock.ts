@@ -9,7 +9,9 @@ import { commandOf } from "./threads.ts";
 
 export type { LockHolder } from "./lock-holder.ts";
 
-/** The lock was not free by the deadline: who holds it, what for, and since when. Where there was no time to wait, nothing is said of that. */
+/**
+ * The lock was not free by the deadline: who holds it, what for, and since when. Where there was no time to wait, nothing is said of that.
+ */
 export class LockedError extends QmpctlError {
   readonly path: string;
   readonly holder: LockHolder;
@@ -21,7 +23,9 @@ export class LockedError extends QmpctlError {
   }
 }
 
-/** `timeout` is milliseconds, 10000 by default; 0 does not wait. `holder` tells others what we do, the process's command line by default. */
+/**
+ * `timeout` is milliseconds, 10000 by default; 0 does not wait. `holder` tells others what we do, the process's command line by default.
+ */
 export interface LockOptions {
   readonly timeout?: number;
   readonly signal?: AbortSignal;

@@ -5,7 +5,8 @@ import { childProcesses, toolEnvironment } from "./programs.ts";
 const PATIENCE = 1000;
 
 /**
- * Whether what we start ends with the login session that we are in: logind's KillUserProcesses, for users that it is not told to spare. False where there is no logind, no session, or no
+ * Whether what we start ends with the login session that we are in: logind's KillUserProcesses, for users that it is not told to spare.
+ * False where there is no logind, no session, or no
  * answer. Source: logind.conf(5), org.freedesktop.login1(5).
  */
 export async function sessionEndsProcesses(): Promise<boolean> {
@@ -13,7 +14,15 @@ export async function sessionEndsProcesses(): Promise<boolean> {
   // Root is spared unless an administrator says otherwise.
   if (session === null || session[1] === "0") return false;
   return new Promise((resolve) => {
-    const words = ["get-property", "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "KillUserProcesses"];
-    childProcesses().execFile("busctl", words, { timeout: PATIENCE, env: toolEnvironment() }, (error, stdout) => resolve(error === null && stdout.trim() === "b true"));
+    const words = [
+      "get-property",
+      "org.freedesktop.login1",
+      "/org/freedesktop/login1",
+      "org.freedesktop.login1.Manager",
+      "KillUserProcesses",
+    ];
+    childProcesses().execFile("busctl", words, { timeout: PATIENCE, env: toolEnvironment() }, (error, stdout) =>
+      resolve(error === null && stdout.trim() === "b true"),
+    );
   });
 }

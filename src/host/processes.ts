@@ -16,20 +16,27 @@ export interface Process extends ProcessIdentity {
 const KERNEL_THREAD = 0x0020_0000;
 
 /**
- * What QEMU calls the process that outlives it to give its memory back (`-run-with async-teardown=on`), with its own command line: without files, and of one
+ * What QEMU calls the process that outlives it to give its memory back (`-run-with async-teardown=on`), with its own command line: without
+ * files, and of one
  * thread, where a machine has several. The machine is over, though that one goes on for as long as much memory takes.
  */
 const GIVES_BACK_MEMORY = /^cleanup\/\d+$/;
 
-/** How long one process's memory may keep us, in milliseconds: its command line is read from there, and one that sleeps for good may hold it. */
+/**
+ * How long one process's memory may keep us, in milliseconds: its command line is read from there, and one that sleeps for good may hold
+ * it.
+ */
 const BUSY = 1000;
 
 /**
- * The processes whose command line (its words with NULs between them) is wanted, by ascending id. Of other users' too, unless /proc is mounted
+ * The processes whose command line (its words with NULs between them) is wanted, by ascending id. Of other users' too, unless /proc is
+ * mounted
  * with `hidepid`. About 20 µs for each process there is.
  */
 export async function findProcesses(wanted: (commandLine: string) => boolean): Promise<readonly Process[]> {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
+  const pids = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
   const found = await Promise.all(pids.map((pid) => processIf(pid, wanted)));
   return found.filter((each) => each !== undefined).sort((a, b) => a.pid - b.pid);
 }
@@ -45,7 +52,10 @@ function processIf(pid: number, wanted: (commandLine: string) => boolean): Promi
   const state = fields?.[0];
   if (fields === undefined || state === "Z" || state === "X" || (Number(fields[6]) & KERNEL_THREAD) !== 0) return undefined;
   if (GIVES_BACK_MEMORY.test(stat?.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")) ?? "") && fields[17] === "1") return undefined;
-  const made = (text: string): Process | undefined => (text !== "" && wanted(text) ? withOwner({ pid, started: Number(fields[19]), parent: Number(fields[1]), argv: text.replace(/\0$/, "").split("\0") }) : undefined);
+  const made = (text: string): Process | undefined =>
+    text !== "" && wanted(text)
+      ? withOwner({ pid, started: Number(fields[19]), parent: Number(fields[1]), argv: text.replace(/\0$/, "").split("\0") })
+      : undefined;
   // Hundreds of reads at once through Node's threads would take ten times as long; only one that may block is worth it.
   return state === "D" ? slowCommandLine(pid).then(made) : made(kernelFileIfThere(`/proc/${pid}/cmdline`) ?? "");
 }
@@ -68,7 +78,10 @@ async function slowCommandLine(pid: number): Promise<string> {
 
 /** The program that a process runs, as a path; undefined where we may not know. Source: /proc/PID/exe. */
 export function programOf(pid: number): Promise<string | undefined> {
-  return readlink(`/proc/${pid}/exe`).then((path) => path.replace(/ \(deleted\)$/, ""), () => undefined);
+  return readlink(`/proc/${pid}/exe`).then(
+    (path) => path.replace(/ \(deleted\)$/, ""),
+    () => undefined,
+  );
 }
 
 /** The folder that a process works in; undefined where we may not know. Source: /proc/PID/cwd. */
@@ -78,7 +91,9 @@ export function folderOfProcess(pid: number): Promise<string | undefined> {
 
 let boot: string | undefined;
 
-/** What tells this run of the host from the next one: a pid and a start time mean nothing after it. Source: /proc/sys/kernel/random/boot_id. */
+/**
+ * What tells this run of the host from the next one: a pid and a start time mean nothing after it. Source: /proc/sys/kernel/random/boot_id.
+ */
 export function bootId(): string {
   return (boot ??= readKernelFile("/proc/sys/kernel/random/boot_id").trim());
 }

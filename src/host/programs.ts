@@ -8,7 +8,10 @@ export function childProcesses(): ChildProcesses {
   return builtinModule("node:child_process");
 }
 
-/** The environment for the host's tools: ours, in the C locale. To load another takes them longer than all that they do, and we read their words. */
+/**
+ * The environment for the host's tools: ours, in the C locale. To load another takes them longer than all that they do, and we read their
+ * words.
+ */
 export function toolEnvironment(): Readonly<Record<string, string | undefined>> {
   return { ...env, LC_ALL: "C" };
 }
@@ -22,7 +25,9 @@ export function environmentWith(variable: string): Readonly<Record<string, strin
 /** Where a program is, as `execvp` finds it: a path as it is, a name by PATH. A string that is no path says why there is none. */
 export function findProgram(program: string): { readonly path: string } | { readonly why: string } {
   const fs = builtinModule("node:fs");
-  const places = program.includes("/") ? [program] : (env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(":").map((folder) => `${folder || "."}/${program}`);
+  const places = program.includes("/")
+    ? [program]
+    : (env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(":").map((folder) => `${folder || "."}/${program}`);
   let why = "there is no such program";
   for (const path of places) {
     const stat = statIfThere(fs, path);

@@ -41,14 +41,20 @@ const LONGEST_PAUSE = 100;
  */
 export async function waitForEnd(
   process: ProcessIdentity,
-  options: { readonly timeout: number; readonly signal?: AbortSignal | undefined; readonly onLook?: ((elapsed: number) => void) | undefined },
+  options: {
+    readonly timeout: number;
+    readonly signal?: AbortSignal | undefined;
+    readonly onLook?: ((elapsed: number) => void) | undefined;
+  },
 ): Promise<boolean> {
   const start = performance.now();
   for (let pause = FIRST_PAUSE; await isStillThere(process); pause = Math.min(LONGEST_PAUSE, pause * 1.5)) {
     const elapsed = performance.now() - start;
     if (elapsed >= options.timeout) return false;
     options.onLook?.(Math.round(elapsed));
-    await wait(pause, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(() => options.signal?.throwIfAborted());
+    await wait(pause, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(() =>
+      options.signal?.throwIfAborted(),
+    );
   }
   return true;
 }

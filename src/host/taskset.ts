@@ -52,18 +52,28 @@ async function run(tool: string, args: readonly string[], { signal, timeout = 50
   signal?.throwIfAborted();
   const command = [tool, ...args];
   return new Promise((resolve, reject) => {
-    const child = childProcesses().execFile(tool, args, { timeout, killSignal: "SIGKILL", env: toolEnvironment() }, (cause, _stdout, stderr) => {
-      signal?.removeEventListener("abort", onAbort);
-      if (signal?.aborted === true) reject(signal.reason);
-      else if (cause === null) resolve();
-      else reject(new HostError(`${command.join(" ")}: ${whyItFailed(cause, stderr, tool, timeout)}`, { command, stderr }, { cause }));
-    });
+    const child = childProcesses().execFile(
+      tool,
+      args,
+      { timeout, killSignal: "SIGKILL", env: toolEnvironment() },
+      (cause, _stdout, stderr) => {
+        signal?.removeEventListener("abort", onAbort);
+        if (signal?.aborted === true) reject(signal.reason);
+        else if (cause === null) resolve();
+        else reject(new HostError(`${command.join(" ")}: ${whyItFailed(cause, stderr, tool, timeout)}`, { command, stderr }, { cause }));
+      },
+    );
     const onAbort = (): void => void child.kill("SIGKILL");
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
 
-function whyItFailed(cause: Error & { readonly code?: unknown; readonly killed?: boolean }, stderr: string, tool: string, timeout: number): string {
+function whyItFailed(
+  cause: Error & { readonly code?: unknown; readonly killed?: boolean },
+  stderr: string,
+  tool: string,
+  timeout: number,
+): string {
   if (cause.code === "ENOENT") return `there is no ${tool} on this machine, it comes with util-linux`;
   if (cause.killed === true) return `no end after ${formatTime(timeout)}`;
   const words = stderr.trim().split("\n").at(-1) ?? "";

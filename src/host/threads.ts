@@ -24,7 +24,8 @@ export async function threadsOf(pid: number): Promise<readonly Thread[]> {
 }
 
 /**
- * Whether a process runs. A zombie doesn't: it has ended and only waits for its parent. One whose first thread has ended is not there yet: until the last
+ * Whether a process runs. A zombie doesn't: it has ended and only waits for its parent. One whose first thread has ended is not there yet:
+ * until the last
  * one has, which takes a big QEMU a while when it is killed, its sockets are open, and its locks on disks held.
  */
 export async function isAlive(pid: number): Promise<boolean> {
@@ -56,7 +57,9 @@ export async function commandLineOf(pid: number): Promise<readonly string[] | un
   return text.replace(/\0$/, "").split("\0");
 }
 
-/** What a process was asked to do, in one line for people: the folders of its program and script are left out. Undefined where it is gone. */
+/**
+ * What a process was asked to do, in one line for people: the folders of its program and script are left out. Undefined where it is gone.
+ */
 export async function commandOf(pid: number): Promise<string | undefined> {
   const argv = await commandLineOf(pid);
   return argv?.map((word, position) => (position < 2 ? basename(word) : word)).join(" ");
@@ -65,7 +68,10 @@ export async function commandOf(pid: number): Promise<string | undefined> {
 /** The fields of /proc/PID/stat from the third on: the second is the name, which may hold blanks and brackets. */
 function statOf(pid: number): readonly string[] | undefined {
   const text = kernelFileIfThere(`/proc/${pid}/stat`);
-  return text?.slice(text.lastIndexOf(")") + 2).trimEnd().split(" ");
+  return text
+    ?.slice(text.lastIndexOf(")") + 2)
+    .trimEnd()
+    .split(" ");
 }
 
 async function entriesOf(folder: string): Promise<readonly string[]> {

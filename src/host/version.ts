@@ -5,7 +5,14 @@ const TIMEOUT = 5000;
 
 /** What a program says to `--version`: the only word it is given. Null where it can't be run, fails, or says nothing in time. */
 export function versionOf(program: string): Promise<string | null> {
-  const options = { cwd: "/", env: toolEnvironment(), timeout: TIMEOUT, killSignal: "SIGKILL", maxBuffer: 64 * 1024, encoding: "utf8" } as const;
+  const options = {
+    cwd: "/",
+    env: toolEnvironment(),
+    timeout: TIMEOUT,
+    killSignal: "SIGKILL",
+    maxBuffer: 64 * 1024,
+    encoding: "utf8",
+  } as const;
   return new Promise((resolve) => {
     const child = childProcesses().execFile(program, ["--version"], options, (error, stdout) => resolve(error === null ? stdout : null));
     child.stdin?.end();

@@ -28,7 +28,8 @@ export class CallSites {
 
 /** Gives an error the stack of the call that it ends, in place of that of the loop that reads the wire. */
 export function blame<E extends Error>(error: E, site: CallSite | undefined): E {
-  const frames = site?.stack?.slice(site.stack.indexOf("\n") + 1) ?? "    (the place of the call is not kept: over 1000 calls in that second)";
+  const frames =
+    site?.stack?.slice(site.stack.indexOf("\n") + 1) ?? "    (the place of the call is not kept: over 1000 calls in that second)";
   error.stack = `${error.name}: ${error.message}\n${frames}`;
   return error;
 }

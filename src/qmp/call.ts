@@ -96,7 +96,8 @@ interface Key {
 
 function write(id: unknown, key: Key): void {
   if (typeof id === "string" && id.length > key.left) key.left = -1;
-  else if (typeof id !== "object" || id === null) add(key, typeof id === "number" || typeof id === "bigint" ? String(id) : String(JSON.stringify(id)));
+  else if (typeof id !== "object" || id === null)
+    add(key, typeof id === "number" || typeof id === "bigint" ? String(id) : String(JSON.stringify(id)));
   else if (Array.isArray(id)) {
     add(key, "[");
     for (let at = 0; at < id.length && key.left >= 0; at++) {
@@ -135,7 +136,8 @@ export function finish(call: Call): void {
 export function settle(call: Call, reply: Message): void {
   finish(call);
   const fault = reply[FAULT];
-  if (fault !== undefined) call.reject(blame(new ProtocolError(call.command, "a reply that can't be read", { excerpt: fault.excerpt, cause: fault }), call.site));
+  if (fault !== undefined)
+    call.reject(blame(new ProtocolError(call.command, "a reply that can't be read", { excerpt: fault.excerpt, cause: fault }), call.site));
   else if (call.raw) call.resolve(reply);
   else if (reply["error"] !== undefined) call.reject(blame(toError(call, reply["error"]), call.site));
   else check(call, reply["return"]);

@@ -1,7 +1,10 @@
 import type { FramingOptions } from "../wire/framing.ts";
 import type { CallHooks } from "./pending.ts";
 
-/** How to open a session over a transport. `timeout` is for connecting, greeting and negotiation together, in milliseconds: 5000 unless told. */
+/**
+ * How to open a session over a transport. `timeout` is for connecting, greeting and negotiation together, in milliseconds: 5000 unless
+ * told.
+ */
 export interface OpenOptions extends CallHooks {
   readonly signal?: AbortSignal | undefined;
   readonly timeout?: number | undefined;

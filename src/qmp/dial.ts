@@ -1,11 +1,11 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { formatTime } from "../errors.ts";
 import { formatAddress, type Target } from "../wire/address.ts";
 import { ConnectError, isQueueFull } from "../wire/errors.ts";
 import { Framer, type FramingOptions } from "../wire/framing.ts";
 import { dial } from "../wire/socket.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { Patience } from "./patience.ts";
-import { formatTime } from "../errors.ts";
 
 /** Connects within the time there is; a connection that comes when nobody waits for it any more is closed. `late` says why, out of time. */
 export async function dialWithin(target: Target, patience: Patience, framer: Framer, late: () => Error): Promise<Transport> {
@@ -13,12 +13,17 @@ export async function dialWithin(target: Target, patience: Patience, framer: Fra
   try {
     return await patience.within(dialing, late);
   } catch (error) {
-    void dialing.then((transport) => transport.close(), () => {});
+    void dialing.then(
+      (transport) => transport.close(),
+      () => {},
+    );
     throw error;
   }
 }
 
-/** How long to wait before a full queue is tried again, in milliseconds, at first and at most: the system does not tell when there is room. */
+/**
+ * How long to wait before a full queue is tried again, in milliseconds, at first and at most: the system does not tell when there is room.
+ */
 const [PAUSE, LONGEST_PAUSE] = [25, 100];
 
 /**

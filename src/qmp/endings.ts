@@ -68,7 +68,7 @@ export async function unplug(session: Session, device: string, options: CallOpti
   let said: QmpEvent | undefined;
   using hints = session.events(HINTS);
   await session.execute("device_del", { id: device }, { signal, timeout });
-  for (let hint = hints.next(); ; ) {
+  for (let hint = hints.next(); ;) {
     if (!(await exists(session, path, signal))) return { outcome: "gone" };
     const left = end - performance.now();
     if (left <= 0) return { outcome: "pending", said };
@@ -91,7 +91,11 @@ async function exists(session: Session, path: string, signal: AbortSignal | unde
 }
 
 /** The event, if it comes within that time. */
-async function soon(hint: Promise<IteratorResult<QmpEvent, undefined>>, time: number, signal: AbortSignal | undefined): Promise<QmpEvent | undefined> {
+async function soon(
+  hint: Promise<IteratorResult<QmpEvent, undefined>>,
+  time: number,
+  signal: AbortSignal | undefined,
+): Promise<QmpEvent | undefined> {
   const patience = new Patience(time, signal);
   try {
     return (await patience.within(hint, () => new QmpctlError("timeout", "not yet"))).value;

@@ -36,7 +36,8 @@ export class EventStream<Name extends string = KnownEvent> implements AsyncItera
     this.#wants = toPredicate(filter, options.where as ((event: QmpEvent) => boolean) | undefined);
     this.#bound = options.bound ?? 10_000;
     this.#leave = leave;
-    if (!(this.#bound >= 1)) throw new UsageError(`event stream: a bound of ${this.#bound}`, { value: this.#bound, expected: "at least 1" });
+    if (!(this.#bound >= 1))
+      throw new UsageError(`event stream: a bound of ${this.#bound}`, { value: this.#bound, expected: "at least 1" });
   }
 
   /** Hands an event in, for the session to call. One with a `fault` ends the stream of whoever wants it. */

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { formatTime, messageOf } from "../errors.ts";
-import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
 import type { AgentArguments, AgentCommands, AgentReturns } from "../schema/agent-commands.ts";
+import { formatAddress, parseTarget, type Target } from "../wire/address.ts";
 import { ConnectError, ProtocolError } from "../wire/errors.ts";
 import { Framer, type FramingOptions } from "../wire/framing.ts";
 import { showJson, writeJson } from "../wire/json.ts";
@@ -22,7 +22,9 @@ const SILENCE = 1000;
 
 /** What comes after a command's name: its arguments, which may be left out where none is needed, and how to call it. */
 type AgentCall<Name extends string> =
-  Readonly<Record<string, never>> extends AgentArguments<Name> ? [parameters?: AgentArguments<Name> | undefined, options?: CallOptions] : [parameters: AgentArguments<Name>, options?: CallOptions];
+  Readonly<Record<string, never>> extends AgentArguments<Name>
+    ? [parameters?: AgentArguments<Name> | undefined, options?: CallOptions]
+    : [parameters: AgentArguments<Name>, options?: CallOptions];
 
 /** How to reach a guest agent. */
 export interface AgentOptions extends FramingOptions {
@@ -46,7 +48,11 @@ export async function connectAgent(address: string | Target, options: AgentOptio
     const agent = new GuestAgent(transport);
     try {
       const nobody = `the guest agent does not answer within ${formatTime(patience.timeout)}: it may not run in the guest, or the guest is stuck`;
-      await agent.synchronise(patience, () => new GreetingError(peer, nobody), (why, cause) => new GreetingError(peer, why, { cause }));
+      await agent.synchronise(
+        patience,
+        () => new GreetingError(peer, nobody),
+        (why, cause) => new GreetingError(peer, why, { cause }),
+      );
       return agent;
     } catch (cause) {
       void agent.close();
@@ -120,7 +126,7 @@ export class GuestAgent implements AsyncDisposable {
     // Old agents refuse a request with an id. It comes behind one without, so that the refusal is known for what it is.
     this.#transport.send(`${syncText(first)}}\n${syncText(second)},"id":${second}}\n`);
     try {
-      for (let known = false; !this.#synchronised; ) {
+      for (let known = false; !this.#synchronised;) {
         const message = await this.#next(patience, late, complain);
         known ||= message["return"] === first;
         this.#echoes = message["return"] === second && message["id"] === second;
@@ -172,7 +178,9 @@ export class GuestAgent implements AsyncDisposable {
     for (;;) {
       const message = await this.#next(patience, late, complain);
       if (!this.#echoes && this.#heard?.length !== 0) {
-        throw new ProtocolError(command, "two answers, and an agent that has no ids to tell whose they are", { excerpt: showJson([message, ...(this.#heard ?? [])]) });
+        throw new ProtocolError(command, "two answers, and an agent that has no ids to tell whose they are", {
+          excerpt: showJson([message, ...(this.#heard ?? [])]),
+        });
       }
       if (!this.#echoes || message["id"] === id || ("error" in message && !("id" in message))) return message;
     }

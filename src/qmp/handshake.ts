@@ -1,10 +1,10 @@
 import { randomHex } from "../digest.ts";
+import { formatTime, messageOf } from "../errors.ts";
 import { greeting } from "../schema/check.ts";
-import type { Greeting } from "../schema/message.ts";
 import type { QmpEvent } from "../schema/events.ts";
+import type { Greeting } from "../schema/message.ts";
 import { showJson } from "../wire/json.ts";
 import type { Message, Transport } from "../wire/transport.ts";
-import { formatTime, messageOf } from "../errors.ts";
 import { GreetingError, NegotiationError } from "./errors.ts";
 import type { Patience } from "./patience.ts";
 

@@ -17,7 +17,10 @@ export async function oobCommands(session: Session, options: CallOptions = {}): 
  */
 export type Liveness = "ready" | "busy" | "dead" | "silent";
 
-/** Asks a monitor whether it is alive; takes up to `timeout` milliseconds, 1000 unless told. Rejects when the session ends, or by the signal. */
+/**
+ * Asks a monitor whether it is alive; takes up to `timeout` milliseconds, 1000 unless told. Rejects when the session ends, or by the
+ * signal.
+ */
 export async function probe(session: Session, options: CallOptions = {}): Promise<Liveness> {
   const { signal, timeout = 1000 } = options;
   const within = { signal, timeout };

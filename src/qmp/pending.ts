@@ -3,7 +3,19 @@ import { onAbort } from "../wire/abort.ts";
 import { writeJson } from "../wire/json.ts";
 import type { Message } from "../wire/transport.ts";
 import { blame, CallSites } from "./call-site.ts";
-import { finish, keyOf, rawText, requestText, settle, whereabouts, type Call, type CallKey, type CallOptions, type LateReply, type SlowNotice } from "./call.ts";
+import {
+  type Call,
+  type CallKey,
+  type CallOptions,
+  finish,
+  keyOf,
+  type LateReply,
+  rawText,
+  requestText,
+  settle,
+  type SlowNotice,
+  whereabouts,
+} from "./call.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ClosedError, TimeoutError } from "./errors.ts";
 import { timeoutOf, type Timeouts } from "./timeouts.ts";
@@ -66,7 +78,13 @@ export class PendingCalls {
   }
 
   /** Sends a command, or queues it behind those that QEMU has before it. `entry` is the function that the caller called. */
-  start(verb: "execute" | "exec-oob", command: string, parameters: object | undefined, options: CallOptions, entry: Entry): Promise<unknown> {
+  start(
+    verb: "execute" | "exec-oob",
+    command: string,
+    parameters: object | undefined,
+    options: CallOptions,
+    entry: Entry,
+  ): Promise<unknown> {
     let text: string;
     try {
       text = requestText(verb, command, parameters);
@@ -85,7 +103,8 @@ export class PendingCalls {
       if ("id" in request) [text, key] = [`${writeJson(request, command)}\n`, keyOf(request["id"], Infinity)];
       else text = rawText(request, command);
       if (typeof key === "string") this.#longest = Math.max(this.#longest, key.length);
-      if (key !== undefined && this.#calls.has(key)) throw new UsageError(`${command}: another call has this id`, { value: request["id"], expected: "an id of its own" });
+      if (key !== undefined && this.#calls.has(key))
+        throw new UsageError(`${command}: another call has this id`, { value: request["id"], expected: "an id of its own" });
     } catch (mistake) {
       return Promise.reject(mistake as Error);
     }
@@ -129,15 +148,42 @@ export class PendingCalls {
     }
   }
 
-  #begin(command: string, key: CallKey | undefined, text: string, inBand: boolean, raw: boolean, options: CallOptions, entry: Entry): Promise<unknown> {
+  #begin(
+    command: string,
+    key: CallKey | undefined,
+    text: string,
+    inBand: boolean,
+    raw: boolean,
+    options: CallOptions,
+    entry: Entry,
+  ): Promise<unknown> {
     const { signal, timeout = timeoutOf(command, this.#hooks.timeouts) } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
-    if (!(timeout > 0)) return Promise.reject(new UsageError(`${command}: a timeout of ${timeout}`, { value: timeout, expected: "milliseconds above 0, or Infinity" }));
+    if (!(timeout > 0))
+      return Promise.reject(
+        new UsageError(`${command}: a timeout of ${timeout}`, { value: timeout, expected: "milliseconds above 0, or Infinity" }),
+      );
     return new Promise((resolve, reject) => {
       const start = performance.now();
       const site = this.#sites.take(start, entry);
       const { onSlow } = options;
-      const call: Call = { key, command, text, inBand, raw, site, start, timeout, onSlow, resolve, reject, forget: undefined, sent: false, settled: false, heard: -1 };
+      const call: Call = {
+        key,
+        command,
+        text,
+        inBand,
+        raw,
+        site,
+        start,
+        timeout,
+        onSlow,
+        resolve,
+        reject,
+        forget: undefined,
+        sent: false,
+        settled: false,
+        heard: -1,
+      };
       if (key !== undefined) this.#calls.set(key, call);
       if (signal !== undefined) this.#heed(call, signal);
       this.#deadlines.arm(start + timeout / 2);
@@ -212,7 +258,10 @@ export class PendingCalls {
     call.reject(cause);
   }
 
-  /** Speaks up for calls at half of their time, ends those whose time is up; tells when to look again. Timers of Node may be a millisecond early. */
+  /**
+   * Speaks up for calls at half of their time, ends those whose time is up; tells when to look again. Timers of Node may be a millisecond
+   * early.
+   */
   #expire(now: number): number {
     let next = Infinity;
     for (const call of this.#all()) {
@@ -220,7 +269,8 @@ export class PendingCalls {
       const half = call.start + call.timeout / 2;
       const deadline = call.start + call.timeout;
       if (call.heard < 0 && half <= now + 1) this.#slow(call, now);
-      if (deadline <= now + 1) this.#abandon(call, blame(new TimeoutError(call.command, call.timeout, whereabouts(call, this.#heard, this.#oob)), call.site));
+      if (deadline <= now + 1)
+        this.#abandon(call, blame(new TimeoutError(call.command, call.timeout, whereabouts(call, this.#heard, this.#oob)), call.site));
       else next = Math.min(next, call.heard < 0 ? half : deadline);
     }
     return next;
@@ -228,7 +278,12 @@ export class PendingCalls {
 
   #slow(call: Call, now: number): void {
     call.heard = this.#heard;
-    const notice: SlowNotice = { command: call.command, elapsed: now - call.start, timeout: call.timeout, where: call.sent ? "unanswered" : "queued" };
+    const notice: SlowNotice = {
+      command: call.command,
+      elapsed: now - call.start,
+      timeout: call.timeout,
+      where: call.sent ? "unanswered" : "queued",
+    };
     tell(call.onSlow, notice);
     tell(this.#hooks.onSlow, notice);
     if (call.sent) this.#probe();

@@ -6,11 +6,18 @@ import type { EventOptions, EventStream } from "./event-stream.ts";
 import type { Session } from "./session.ts";
 
 type Call<Command> = Command extends { readonly arguments: infer Taken; readonly returns: infer Given }
-  ? { readonly rest: NoArguments extends Taken ? [parameters?: Taken | undefined, options?: CallOptions] : [parameters: Taken, options?: CallOptions]; readonly given: Given }
+  ? {
+      readonly rest: NoArguments extends Taken
+        ? [parameters?: Taken | undefined, options?: CallOptions]
+        : [parameters: Taken, options?: CallOptions];
+      readonly given: Given;
+    }
   : never;
 
 /** An event with the data that its table gives it; of several, one of them, told apart by `event`. */
-type Told<Events, Name extends keyof Events> = Name extends keyof Events ? { readonly event: Name; readonly data: Events[Name]; readonly timestamp: Timestamp } : never;
+type Told<Events, Name extends keyof Events> = Name extends keyof Events
+  ? { readonly event: Name; readonly data: Events[Name]; readonly timestamp: Timestamp }
+  : never;
 
 /** As {@link EventOptions}, for the events of one QEMU. */
 interface OptionsOf<Events, Name extends keyof Events> extends Omit<EventOptions, "where"> {
@@ -30,5 +37,8 @@ export type SessionOf<Commands, Events = Record<never, never>> = Omit<Session, "
     filter?: FilterOf<Events, Name>,
     options?: OptionsOf<Events, Name>,
   ): AsyncIterableIterator<Told<Events, Name>> & Omit<EventStream, keyof AsyncIterableIterator<unknown>>;
-  waitFor<Name extends keyof Events = keyof Events>(filter: FilterOf<Events, Name>, options?: OptionsOf<Events, Name> & CallOptions): Promise<Told<Events, Name>>;
+  waitFor<Name extends keyof Events = keyof Events>(
+    filter: FilterOf<Events, Name>,
+    options?: OptionsOf<Events, Name> & CallOptions,
+  ): Promise<Told<Events, Name>>;
 };

@@ -11,10 +11,10 @@ import type { CallOptions } from "./call.ts";
 import type { ConnectOptions, OpenOptions } from "./connect-options.ts";
 import { dialInTurn } from "./dial.ts";
 import { ClosedError, NegotiationError } from "./errors.ts";
-import { EventStream, type EventFilter, type EventOptions } from "./event-stream.ts";
+import { type EventFilter, type EventOptions, EventStream } from "./event-stream.ts";
 import { handshake, type Opened } from "./handshake.ts";
 import { Patience } from "./patience.ts";
-import { PendingCalls, windowOf, type CallHooks } from "./pending.ts";
+import { type CallHooks, PendingCalls, windowOf } from "./pending.ts";
 import type { CallArguments, Returns } from "./typing.ts";
 import { firstOf } from "./wait-for.ts";
 
@@ -193,7 +193,10 @@ export class Session implements AsyncDisposable {
       }
       this.#finish({ by: "peer", error: new ClosedError(this.address, "the peer closed the connection", { sent: false }) });
     } catch (cause) {
-      const error = cause instanceof ProtocolError ? cause : new ClosedError(this.address, `the connection broke: ${messageOf(cause)}`, { sent: false, cause });
+      const error =
+        cause instanceof ProtocolError
+          ? cause
+          : new ClosedError(this.address, `the connection broke: ${messageOf(cause)}`, { sent: false, cause });
       this.#finish({ by: "peer", error });
     }
   }
@@ -242,5 +245,8 @@ function failureOf(reason: CloseReason): QmpctlError | undefined {
 function misshapen(event: QmpEvent): ProtocolError | undefined {
   const wrong = eventCheck(event.event)?.(event.data);
   if (wrong === undefined) return undefined;
-  return new ProtocolError(event.event, `data that is not as QEMU documents it: ${wrong.why}`, { excerpt: showJson(event), cause: wrong.cause });
+  return new ProtocolError(event.event, `data that is not as QEMU documents it: ${wrong.why}`, {
+    excerpt: showJson(event),
+    cause: wrong.cause,
+  });
 }

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { spawnMonitored, type ChildExit } from "../wire/child.ts";
 import { isErrorCode } from "../errors.ts";
+import { type ChildExit, spawnMonitored } from "../wire/child.ts";
 import { GreetingError } from "./errors.ts";
-import { open, type ConnectOptions, type Session } from "./session.ts";
+import { type ConnectOptions, open, type Session } from "./session.ts";
 
 /** How to start a QEMU and open a session with it. */
 export interface SpawnOptions extends ConnectOptions {

@@ -9,8 +9,14 @@ const MINUTE = 60 * SECOND;
  * before it; those that wait for disks, networks or a guest get more.
  */
 const KNOWN: readonly (readonly [RegExp, number])[] = [
-  [/^(device_add|device_del|quit|query-migrate|query-block(stats)?|query-named-block-nodes|balloon|chardev-.*|netdev_.*|object-.*)$/, MINUTE],
-  [/^(migrate.*|block.*|drive-.*|nbd-.*|transaction|snapshot-.*|savevm|loadvm|delvm|dump-guest-memory|screendump|human-monitor-command|x-blockdev-.*|change-.*|eject|replay-.*|calc-dirty-rate|pmemsave|memsave|job-.*)$/, 10 * MINUTE],
+  [
+    /^(device_add|device_del|quit|query-migrate|query-block(stats)?|query-named-block-nodes|balloon|chardev-.*|netdev_.*|object-.*)$/,
+    MINUTE,
+  ],
+  [
+    /^(migrate.*|block.*|drive-.*|nbd-.*|transaction|snapshot-.*|savevm|loadvm|delvm|dump-guest-memory|screendump|human-monitor-command|x-blockdev-.*|change-.*|eject|replay-.*|calc-dirty-rate|pmemsave|memsave|job-.*)$/,
+    10 * MINUTE,
+  ],
 ];
 const OTHERS = 30 * SECOND;
 

@@ -49,7 +49,10 @@ export interface WatchOptions<State, Name extends EventName = KnownEvent> extend
  * reads the state anew there. One client of the monitor: give watchers a monitor of their own.
  * Ends when it is left (`break`, `return()`, disposal); throws the signal's reason as it is, and what is our own mistake (code `usage`).
  */
-export function watch<State = undefined, Name extends EventName = KnownEvent>(address: string | Target, options: WatchOptions<State, Name> = {}): Watcher<State, Name> {
+export function watch<State = undefined, Name extends EventName = KnownEvent>(
+  address: string | Target,
+  options: WatchOptions<State, Name> = {},
+): Watcher<State, Name> {
   return new Watcher(address, options);
 }
 
@@ -101,7 +104,11 @@ export class Watcher<State, Name extends string = KnownEvent> implements AsyncIt
   async *#attempts(): AsyncGenerator<Sight<State, Name>, undefined, undefined> {
     const { signal } = this.#stop;
     const { first = 100, longest = 10_000 } = this.#options.backoff ?? {};
-    if (!(first > 0 && longest >= first)) throw new UsageError(`watch: a backoff from ${first} to ${longest}`, { value: this.#options.backoff, expected: "milliseconds above 0, the longest not below the first" });
+    if (!(first > 0 && longest >= first))
+      throw new UsageError(`watch: a backoff from ${first} to ${longest}`, {
+        value: this.#options.backoff,
+        expected: "milliseconds above 0, the longest not below the first",
+      });
     let attempt = 0;
     while (!signal.aborted) {
       try {
@@ -145,7 +152,8 @@ export class Watcher<State, Name extends string = KnownEvent> implements AsyncIt
   /** Closes a session whose monitor has died without a word. */
   #feel(session: Session): Pulse {
     const { heartbeat = 15_000 } = this.#options;
-    if (!(heartbeat > 0)) throw new UsageError(`watch: a heartbeat of ${heartbeat}`, { value: heartbeat, expected: "milliseconds above 0, or Infinity" });
+    if (!(heartbeat > 0))
+      throw new UsageError(`watch: a heartbeat of ${heartbeat}`, { value: heartbeat, expected: "milliseconds above 0, or Infinity" });
     const pulse: Pulse = { timer: undefined, stopped: undefined };
     const beat = async (): Promise<void> => {
       if ((await probe(session, { timeout: Math.min(heartbeat, LONGEST_SILENCE) })) !== "dead") return;

@@ -1,11 +1,18 @@
 /**
- * The guest agent's commands, by hand: an agent can't be asked for its schema. Source: QEMU's qga/qapi-schema.json, up to 10.0; which of them one agent has it says itself (`guest-info`).
+ * The guest agent's commands, by hand: an agent can't be asked for its schema. Source: QEMU's qga/qapi-schema.json, up to 10.0; which of
+ * them one agent has it says itself (`guest-info`).
  * Values of enumerations are open, as another release may have more. Members that came later than the command are optional.
  */
 export interface AgentCommands {
   "guest-ping": { arguments: None; returns: Empty };
   "guest-sync": { arguments: { readonly id: number }; returns: number };
-  "guest-info": { arguments: None; returns: { readonly version: string; readonly supported_commands: readonly { readonly name: string; readonly enabled: boolean; readonly "success-response": boolean }[] } };
+  "guest-info": {
+    arguments: None;
+    returns: {
+      readonly version: string;
+      readonly supported_commands: readonly { readonly name: string; readonly enabled: boolean; readonly "success-response": boolean }[];
+    };
+  };
   /** Nanoseconds since 1970, UTC. */
   "guest-get-time": { arguments: None; returns: number | bigint };
   /** Nanoseconds since 1970, UTC; without them, from the guest's own hardware clock. */
@@ -17,7 +24,10 @@ export interface AgentCommands {
   "guest-suspend-hybrid": { arguments: None; returns: undefined };
   "guest-get-vcpus": { arguments: None; returns: readonly LogicalProcessor[] };
   /** How many of them, from the first, were set: fewer than were given means that the next one could not be. */
-  "guest-set-vcpus": { arguments: { readonly vcpus: readonly { readonly "logical-id": number; readonly online: boolean }[] }; returns: number };
+  "guest-set-vcpus": {
+    arguments: { readonly vcpus: readonly { readonly "logical-id": number; readonly online: boolean }[] };
+    returns: number;
+  };
   "guest-get-memory-blocks": { arguments: None; returns: readonly MemoryBlock[] };
   "guest-set-memory-blocks": {
     arguments: { readonly "mem-blks": readonly { readonly "phys-index": number; readonly online: boolean }[] };
@@ -34,19 +44,40 @@ export interface AgentCommands {
   /** `minimum`: the smallest range that is given back, in bytes. */
   "guest-fstrim": {
     arguments: { readonly minimum?: number | undefined };
-    returns: { readonly paths: readonly { readonly path: string; readonly trimmed?: number | undefined; readonly minimum?: number | undefined; readonly error?: string | undefined }[] };
+    returns: {
+      readonly paths: readonly {
+        readonly path: string;
+        readonly trimmed?: number | undefined;
+        readonly minimum?: number | undefined;
+        readonly error?: string | undefined;
+      }[];
+    };
   };
   "guest-get-fsinfo": { arguments: None; returns: readonly FileSystem[] };
-  "guest-get-disks": { arguments: None; returns: readonly { readonly name: string; readonly partition: boolean; readonly dependencies?: readonly string[] | undefined; readonly alias?: string | undefined }[] };
+  "guest-get-disks": {
+    arguments: None;
+    returns: readonly {
+      readonly name: string;
+      readonly partition: boolean;
+      readonly dependencies?: readonly string[] | undefined;
+      readonly alias?: string | undefined;
+    }[];
+  };
   "guest-network-get-interfaces": { arguments: None; returns: readonly NetworkInterface[] };
   "guest-get-host-name": { arguments: None; returns: { readonly "host-name": string } };
   "guest-get-osinfo": { arguments: None; returns: OsInfo };
   /** `offset`: seconds east of UTC. */
   "guest-get-timezone": { arguments: None; returns: { readonly offset: number; readonly zone?: string | undefined } };
   /** `login-time`: seconds since 1970. */
-  "guest-get-users": { arguments: None; returns: readonly { readonly user: string; readonly "login-time": number; readonly domain?: string | undefined }[] };
+  "guest-get-users": {
+    arguments: None;
+    returns: readonly { readonly user: string; readonly "login-time": number; readonly domain?: string | undefined }[];
+  };
   /** `password`: in base64. */
-  "guest-set-user-password": { arguments: { readonly username: string; readonly password: string; readonly crypted: boolean }; returns: Empty };
+  "guest-set-user-password": {
+    arguments: { readonly username: string; readonly password: string; readonly crypted: boolean };
+    returns: Empty;
+  };
   "guest-exec": {
     arguments: {
       readonly path: string;
@@ -75,15 +106,24 @@ export interface AgentCommands {
   "guest-file-open": { arguments: { readonly path: string; readonly mode?: string | undefined }; returns: number };
   "guest-file-close": { arguments: { readonly handle: number }; returns: Empty };
   /** `count`: bytes, 4096 unless told; `buf-b64`: in base64. */
-  "guest-file-read": { arguments: { readonly handle: number; readonly count?: number | undefined }; returns: { readonly count: number; readonly "buf-b64": string; readonly eof: boolean } };
-  "guest-file-write": { arguments: { readonly handle: number; readonly "buf-b64": string; readonly count?: number | undefined }; returns: { readonly count: number; readonly eof: boolean } };
+  "guest-file-read": {
+    arguments: { readonly handle: number; readonly count?: number | undefined };
+    returns: { readonly count: number; readonly "buf-b64": string; readonly eof: boolean };
+  };
+  "guest-file-write": {
+    arguments: { readonly handle: number; readonly "buf-b64": string; readonly count?: number | undefined };
+    returns: { readonly count: number; readonly eof: boolean };
+  };
   "guest-file-seek": {
     arguments: { readonly handle: number; readonly offset: number; readonly whence: "set" | "cur" | "end" | 0 | 1 | 2 };
     returns: { readonly position: number; readonly eof: boolean };
   };
   "guest-file-flush": { arguments: { readonly handle: number }; returns: Empty };
   "guest-ssh-get-authorized-keys": { arguments: { readonly username: string }; returns: { readonly keys: readonly string[] } };
-  "guest-ssh-add-authorized-keys": { arguments: { readonly username: string; readonly keys: readonly string[]; readonly reset?: boolean | undefined }; returns: Empty };
+  "guest-ssh-add-authorized-keys": {
+    arguments: { readonly username: string; readonly keys: readonly string[]; readonly reset?: boolean | undefined };
+    returns: Empty;
+  };
   "guest-ssh-remove-authorized-keys": { arguments: { readonly username: string; readonly keys: readonly string[] }; returns: Empty };
 }
 
@@ -126,7 +166,8 @@ export interface FileSystem {
 export interface NetworkInterface {
   readonly name: string;
   readonly "hardware-address"?: string | undefined;
-  readonly "ip-addresses"?: readonly { readonly "ip-address": string; readonly "ip-address-type": "ipv4" | "ipv6" | Other; readonly prefix: number }[] | undefined;
+  readonly "ip-addresses"?:
+    readonly { readonly "ip-address": string; readonly "ip-address-type": "ipv4" | "ipv6" | Other; readonly prefix: number }[] | undefined;
   readonly statistics?: Readonly<Record<string, number>> | undefined;
 }
 

@@ -9,7 +9,8 @@ export type NoArguments = Readonly<Record<string, never>>;
 
 /**
  * Commands whose replies are checked when they come. All other commands of QEMU are typed by what QEMUs say of themselves (see
- * vocabulary.ts), and one that no QEMU knows can be sent by its name too: its reply is `unknown`. Source: QEMU's qapi/*.json and `query-qmp-schema`.
+ * vocabulary.ts), and one that no QEMU knows can be sent by its name too: its reply is `unknown`. Source: QEMU's qapi/*.json and
+ * `query-qmp-schema`.
  */
 export interface Commands {
   "query-status": { arguments: NoArguments; returns: replies.StatusInfo };
@@ -22,7 +23,15 @@ export interface Commands {
   "query-memory-devices": { arguments: NoArguments; returns: readonly replies.MemoryDevice[] };
   "query-migrate": { arguments: NoArguments; returns: replies.MigrationInfo };
   "query-acpi-ospm-status": { arguments: NoArguments; returns: readonly replies.AcpiOstInfo[] };
-  device_add: { arguments: { readonly driver: string; readonly id?: string | undefined; readonly bus?: string | undefined; readonly [option: string]: unknown }; returns: replies.Empty };
+  device_add: {
+    arguments: {
+      readonly driver: string;
+      readonly id?: string | undefined;
+      readonly bus?: string | undefined;
+      readonly [option: string]: unknown;
+    };
+    returns: replies.Empty;
+  };
   /** `id`: the device's id or its QOM path. The reply says that unplugging was asked for, not that it is done. */
   device_del: { arguments: { readonly id: string }; returns: replies.Empty };
   "qom-list": { arguments: { readonly path: string }; returns: readonly replies.ObjectProperty[] };
@@ -54,7 +63,11 @@ const open = z.record(z.unknown());
 const makers: { readonly [Name in keyof Commands]: () => Check<Commands[Name]["returns"]> } = {
   "query-status": () => z.object({ running: z.boolean(), status: z.string() }).passthrough(),
   "query-cpus-fast": () =>
-    z.array(z.object({ "cpu-index": z.number(), "qom-path": z.string(), "thread-id": z.number(), target: z.string(), props: open.optional() }).passthrough()),
+    z.array(
+      z
+        .object({ "cpu-index": z.number(), "qom-path": z.string(), "thread-id": z.number(), target: z.string(), props: open.optional() })
+        .passthrough(),
+    ),
   "query-hotpluggable-cpus": () =>
     z.array(z.object({ type: z.string(), "vcpus-count": z.number(), props: open, "qom-path": z.string().optional() }).passthrough()),
   "query-balloon": () => z.object({ actual: z.number() }).passthrough(),
@@ -64,7 +77,9 @@ const makers: { readonly [Name in keyof Commands]: () => Check<Commands[Name]["r
   "query-migrate": () => z.object({ status: z.string().optional() }).passthrough(),
   "query-acpi-ospm-status": () =>
     z.array(
-      z.object({ device: z.string().optional(), slot: z.string(), "slot-type": z.string(), source: z.number(), status: z.number() }).passthrough(),
+      z
+        .object({ device: z.string().optional(), slot: z.string(), "slot-type": z.string(), source: z.number(), status: z.number() })
+        .passthrough(),
     ),
   device_add: empty,
   device_del: empty,

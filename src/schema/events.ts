@@ -48,8 +48,10 @@ export interface Events {
 export type EventName = KnownEvent | (string & {});
 
 /**
- * One event; `data` is absent for events that have none. Of several names it is one of them: comparing `event` says which, and so what `data` is. Without a name, any of those that are
- * known: a QEMU may also send one that no recorded QEMU has, whose name is none of these. `QmpEvent<string>` is one of which nothing is known.
+ * One event; `data` is absent for events that have none. Of several names it is one of them: comparing `event` says which, and so what
+ * `data` is. Without a name, any of those that are
+ * known: a QEMU may also send one that no recorded QEMU has, whose name is none of these. `QmpEvent<string>` is one of which nothing is
+ * known.
  */
 export type QmpEvent<Name extends string = KnownEvent> = Name extends string ? OneEvent<Name> : never;
 
@@ -76,7 +78,8 @@ const makers: { readonly [Name in keyof Events]?: () => Check<Events[Name]> } = 
           .passthrough(),
       })
       .passthrough(),
-  MEMORY_DEVICE_SIZE_CHANGE: () => z.object({ id: z.string().optional(), size: z.number(), "qom-path": z.string().optional() }).passthrough(),
+  MEMORY_DEVICE_SIZE_CHANGE: () =>
+    z.object({ id: z.string().optional(), size: z.number(), "qom-path": z.string().optional() }).passthrough(),
   MEM_UNPLUG_ERROR: () => z.object({ device: z.string(), msg: z.string() }).passthrough(),
   GUEST_PANICKED: () => z.object({ action: z.string(), info: z.record(z.unknown()).optional() }).passthrough(),
 };

@@ -126,7 +126,8 @@ function heightOf(type: SchemaType, types: Introspection["types"], heights: Map<
   let height = 1;
   for (const name of partsOf(type)) {
     const part = types.get(name);
-    if (part !== undefined && part["meta-type"] === type["meta-type"]) height = Math.max(height, 1 + heightOf(part, types, heights, level + 1));
+    if (part !== undefined && part["meta-type"] === type["meta-type"])
+      height = Math.max(height, 1 + heightOf(part, types, heights, level + 1));
   }
   if (height > MOST_LEVELS) throw unlikely(`the type ${type.name} is more than ${MOST_LEVELS} levels deep`);
   heights.set(type.name, height);

@@ -8,7 +8,8 @@ export type QuickCheck = (value: unknown) => boolean;
  * Knows the few kinds of schema that replies are made of, and says no to everything else.
  */
 export function quickCheck(schema: z.ZodTypeAny): QuickCheck {
-  if (schema instanceof z.ZodObject && schema._def.unknownKeys === "passthrough") return quickObject(Object.entries(schema.shape as Readonly<Record<string, z.ZodTypeAny>>));
+  if (schema instanceof z.ZodObject && schema._def.unknownKeys === "passthrough")
+    return quickObject(Object.entries(schema.shape as Readonly<Record<string, z.ZodTypeAny>>));
   if (schema instanceof z.ZodArray) return quickArray(quickCheck(schema.element as z.ZodTypeAny));
   if (schema instanceof z.ZodOptional) return quickOptional(quickCheck(schema.unwrap() as z.ZodTypeAny));
   if (schema instanceof z.ZodRecord && schema.valueSchema instanceof z.ZodUnknown) return isPlain;

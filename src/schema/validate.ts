@@ -1,6 +1,17 @@
 import { UsageError } from "../errors.ts";
-import { readIntrospection, typeNamed, valuesOf, type AlternateType, type CommandEntry, type EnumType, type Introspection, type ObjectType, type SchemaMember, type SchemaType } from "./introspection.ts";
 import { nearest } from "../nearest.ts";
+import {
+  type AlternateType,
+  type CommandEntry,
+  type EnumType,
+  type Introspection,
+  type ObjectType,
+  readIntrospection,
+  type SchemaMember,
+  type SchemaType,
+  typeNamed,
+  valuesOf,
+} from "./introspection.ts";
 
 /** One thing that a QEMU would not take. */
 export interface ArgumentIssue {
@@ -42,7 +53,9 @@ export function checkArguments(schema: Introspection, command: string, parameter
 }
 
 /** The check of one QEMU's commands, by its reply to `query-qmp-schema`: gives an error where {@link checkArguments} finds anything. */
-export function argumentCheck(reply: Parameters<typeof readIntrospection>[0]): (command: string, parameters: object | undefined) => ArgumentError | undefined {
+export function argumentCheck(
+  reply: Parameters<typeof readIntrospection>[0],
+): (command: string, parameters: object | undefined) => ArgumentError | undefined {
   const schema = readIntrospection(reply);
   return (command, parameters) => {
     const [first, ...others] = checkArguments(schema, command, parameters);
@@ -91,7 +104,13 @@ function asWritten(value: unknown): unknown {
   return typeof known === "object" && known !== null && typeof known.toJSON === "function" ? (known.toJSON as () => unknown)() : value;
 }
 
-const KINDS: Readonly<Record<string, string>> = { string: "a string", int: "an integer", number: "a number", boolean: "true or false", null: "null" };
+const KINDS: Readonly<Record<string, string>> = {
+  string: "a string",
+  int: "an integer",
+  number: "a number",
+  boolean: "true or false",
+  null: "null",
+};
 
 function isOf(kind: string, value: unknown): boolean {
   switch (kind) {
@@ -114,7 +133,12 @@ function checkEnum(checking: Checking, type: EnumType, value: unknown, path: Pat
   if (typeof value !== "string") return fault(checking, path, value, oneOf(values));
   if (values.includes(value)) return;
   const meant = nearest(value, values);
-  checking.issues.push({ path: shown(path), value, expected: meant ?? oneOf(values), why: `${show(value)} is none of its values${meant === undefined ? `: ${oneOf(values)}` : guess(meant)}` });
+  checking.issues.push({
+    path: shown(path),
+    value,
+    expected: meant ?? oneOf(values),
+    why: `${show(value)} is none of its values${meant === undefined ? `: ${oneOf(values)}` : guess(meant)}`,
+  });
 }
 
 /** The branches of an alternate are told apart by the kind of JSON value, so that at most one can be meant. */
@@ -170,8 +194,14 @@ function checkObject(checking: Checking, type: ObjectType, value: unknown, path:
 
 const DEEPEST = 1024;
 
-/** The members that an object of this type has with these values of its tags; not `whole` where a tag is not there, or none that is known. */
-function membersFor(schema: Introspection, type: ObjectType, value: Readonly<Record<string, unknown>>): { members: readonly SchemaMember[]; whole: boolean } {
+/**
+ * The members that an object of this type has with these values of its tags; not `whole` where a tag is not there, or none that is known.
+ */
+function membersFor(
+  schema: Introspection,
+  type: ObjectType,
+  value: Readonly<Record<string, unknown>>,
+): { members: readonly SchemaMember[]; whole: boolean } {
   if (type.tag === undefined) return { members: type.members, whole: true };
   const variant = type.variants?.find((it) => it.case === value[type.tag ?? ""]);
   const further = variant === undefined ? undefined : typeNamed(schema, variant.type);
@@ -185,13 +215,26 @@ function missing(checking: Checking, member: SchemaMember, path: Path): void {
   checking.issues.push({ path: shown(path), value: undefined, expected, why: `missing: ${expected}` });
 }
 
-function surplus(schema: Introspection, type: ObjectType, value: Readonly<Record<string, unknown>>, name: string, names: readonly string[], path: Path): ArgumentIssue {
+function surplus(
+  schema: Introspection,
+  type: ObjectType,
+  value: Readonly<Record<string, unknown>>,
+  name: string,
+  names: readonly string[],
+  path: Path,
+): ArgumentIssue {
   const place = { path: shown([...path, name]), value: value[name] };
   const tag = type.tag ?? "";
-  const others = (type.variants ?? []).filter((it) => membersFor(schema, type, { ...value, [tag]: it.case }).members.some((member) => member.name === name));
+  const others = (type.variants ?? []).filter((it) =>
+    membersFor(schema, type, { ...value, [tag]: it.case }).members.some((member) => member.name === name),
+  );
   if (others.length > 0) {
     const cases = oneOf(others.map((it) => it.case));
-    return { ...place, expected: `${tag} to be ${cases}`, why: `no such member where ${tag} is ${show(value[tag])}, only where it is ${cases}` };
+    return {
+      ...place,
+      expected: `${tag} to be ${cases}`,
+      why: `no such member where ${tag} is ${show(value[tag])}, only where it is ${cases}`,
+    };
   }
   const meant = nearest(name, names);
   const expected = meant ?? (names.length === 0 ? "nothing" : `one of ${list(names)}`);
@@ -213,7 +256,9 @@ function oneOf(values: readonly string[]): string {
 const MOST_LISTED = 12;
 
 function list(values: readonly string[]): string {
-  return values.length <= MOST_LISTED ? values.join(", ") : `${values.slice(0, MOST_LISTED).join(", ")} and ${values.length - MOST_LISTED} more`;
+  return values.length <= MOST_LISTED
+    ? values.join(", ")
+    : `${values.slice(0, MOST_LISTED).join(", ")} and ${values.length - MOST_LISTED} more`;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

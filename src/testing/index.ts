@@ -14,5 +14,12 @@ export { type RecordedMonitor, type Recorder, type RecorderOptions, startRecorde
 export { type MonitorPlace, type ReplayOptions, type ReplayServer, startReplay, type Weather } from "./server/replay-server.ts";
 export type { Said } from "./protocol/request.ts";
 export { fakeMachine, recordingMachine, type StandIn } from "./emulator/stand-in.ts";
-export { type Entry, formatTranscript, parseTranscript, readTranscript, type Transcript, TranscriptError } from "./transcript/transcript.ts";
+export {
+  type Entry,
+  formatTranscript,
+  parseTranscript,
+  readTranscript,
+  type Transcript,
+  TranscriptError,
+} from "./transcript/transcript.ts";
 export type { SchemaEntry } from "./protocol/vocabulary.ts";

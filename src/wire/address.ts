@@ -14,7 +14,8 @@ export interface TlsAddress {
 }
 
 /** A socket that a monitor listens on. `host` is a name or an IP address without brackets. */
-export type Address = { readonly kind: "unix"; readonly path: string } | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+export type Address =
+  { readonly kind: "unix"; readonly path: string } | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
 /** A program whose stdin and stdout lead to a monitor, and its arguments. */
 export interface ExecAddress {
@@ -62,10 +63,13 @@ function parseSocket(text: string, expected: string): Address {
 /** The text that {@link parseTarget} reads as this address. */
 export function formatAddress(address: Target): string {
   if (address.kind === "unix") return `unix:${address.path}`;
-  if (address.kind === "exec") return `exec:${address.command.every((word) => /^[^\s[]+$/.test(word)) ? address.command.join(" ") : JSON.stringify(address.command)}`;
+  if (address.kind === "exec")
+    return `exec:${address.command.every((word) => /^[^\s[]+$/.test(word)) ? address.command.join(" ") : JSON.stringify(address.command)}`;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   if (address.kind === "tcp") return `${isLoopback(address.host) ? "tcp" : "plain-tcp"}:${host}:${address.port}`;
-  const options = TLS_OPTIONS.flatMap((name) => (address[name] === undefined ? [] : [`${name}=${encodeURIComponent(address[name]).replaceAll("%2F", "/")}`]));
+  const options = TLS_OPTIONS.flatMap((name) =>
+    address[name] === undefined ? [] : [`${name}=${encodeURIComponent(address[name]).replaceAll("%2F", "/")}`],
+  );
   return `tls:${host}:${address.port}${options.length > 0 ? `?${options.join("&")}` : ""}`;
 }
 
@@ -92,7 +96,10 @@ function parseUnix(text: string, path: string): Address {
 function parseTcp(text: string, rest: string, plain: boolean): Address {
   const { host, port } = parseHostPort(text, rest);
   if (!plain && !isLoopback(host)) {
-    throw refusal(text, `plain TCP to another machine lets anyone on the way command the guest; where that is meant, say plain-tcp:${rest}`);
+    throw refusal(
+      text,
+      `plain TCP to another machine lets anyone on the way command the guest; where that is meant, say plain-tcp:${rest}`,
+    );
   }
   return { kind: "tcp", host, port };
 }

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { HostError, messageOf } from "../errors.ts";
 import { remember } from "./children.ts";
@@ -49,7 +49,8 @@ export interface ChildMonitor {
  *
  * It stays in our process group and session, since `ssh` asks for a password on the terminal, which another session has not. So only
  * the program itself is ended by us; those that it started see the end of their input. Nor are they looked for: the connection that
- * `ssh` shares with later ones (ControlPersist) is one of them, and not ours to end. Rejects with a ConnectError when there is no such program, or with the signal's reason.
+ * `ssh` shares with later ones (ControlPersist) is one of them, and not ours to end. Rejects with a ConnectError when there is no such
+ * program, or with the signal's reason.
  */
 export async function dialChild(command: readonly string[], peer: string, framer: Framer, signal?: AbortSignal): Promise<Transport> {
   const [program = "", ...words] = command;
@@ -95,13 +96,22 @@ export async function dialChild(command: readonly string[], peer: string, framer
  * process. `options` are QEMU's own; a chardev `qmpctl` on descriptor 3 is added to them. `descriptors` are open ones of ours, which
  * it gets as 4, 5, …. Rejects with a ConnectError when there is no such program.
  */
-export async function spawnMonitored(emulator: string, options: readonly string[], framing: FramingOptions, descriptors: readonly number[]): Promise<ChildMonitor> {
+export async function spawnMonitored(
+  emulator: string,
+  options: readonly string[],
+  framing: FramingOptions,
+  descriptors: readonly number[],
+): Promise<ChildMonitor> {
   const peer = `child:${emulator}`;
   // Before anything is started: a limit that is none is refused here.
   const framer = new Framer(peer, framing);
   // By `-qmp`, as 11.1 warns of `-mon` each time.
   const monitor = ["-chardev", "socket,id=qmpctl,fd=3", "-qmp", "chardev:qmpctl"];
-  const child = await started(() => spawn(emulator, [...options, ...monitor], { stdio: ["ignore", "ignore", "pipe", "pipe", ...descriptors] }), emulator, peer);
+  const child = await started(
+    () => spawn(emulator, [...options, ...monitor], { stdio: ["ignore", "ignore", "pipe", "pipe", ...descriptors] }),
+    emulator,
+    peer,
+  );
   const { exited, end } = watched(child, GRACE);
   const transport = socketTransport(child.stdio[3] as Socket, `${peer}:${child.pid}`, new Intake(framer));
   return { transport, pid: child.pid as number, exited, end };
@@ -174,6 +184,11 @@ function letGo(child: ChildProcess, tell: () => void): void {
 function failureOf(command: readonly string[], exit: ChildExit, spoke: boolean): HostError {
   const how = exit.signal === null ? `ended with ${exit.code}` : `was ended by ${exit.signal}`;
   const when = spoke ? "" : " before it said anything";
-  const words = exit.lastWords.split("\n").map((line) => line.trim()).filter(Boolean).slice(-LAST_LINES).join("; ");
+  const words = exit.lastWords
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .slice(-LAST_LINES)
+    .join("; ");
   return new HostError(`${command[0]}: ${how}${when}${words === "" ? "" : `: ${words}`}`, { command, stderr: exit.lastWords });
 }

@@ -138,5 +138,7 @@ function readNoNumber(cursor: Cursor): number {
 
 function broken(cursor: Cursor, why: string): ProtocolError {
   const from = Math.max(0, cursor.at - 40);
-  return new ProtocolError(cursor.peer, `${why} at byte ${cursor.at} of a message`, { excerpt: excerptOf(cursor.text.slice(from, cursor.at + 60)) });
+  return new ProtocolError(cursor.peer, `${why} at byte ${cursor.at} of a message`, {
+    excerpt: excerptOf(cursor.text.slice(from, cursor.at + 60)),
+  });
 }

@@ -103,7 +103,8 @@ export class Framer {
         if (this.#depth === 0) at = this.#skipBlank(bytes, at);
         if (at === bytes.length) break;
         const end = this.#scan(bytes, at);
-        if (this.#heldLength + end - at > this.#limit) throw this.#refusal(`a message longer than ${this.#limit} bytes, its messageLimit`, bytes.subarray(at, end));
+        if (this.#heldLength + end - at > this.#limit)
+          throw this.#refusal(`a message longer than ${this.#limit} bytes, its messageLimit`, bytes.subarray(at, end));
         if (this.#depth === 0) messages.push(this.#complete(bytes, at, end));
         else this.#hold(bytes.subarray(at, end));
         at = end;
@@ -169,7 +170,8 @@ export class Framer {
     this.#digits = digits;
     // Asked once a read: a read has not so many bytes that it matters.
     this.#parts = parts;
-    if (parts > this.#mostParts) throw this.#refusal(`a message of more than ${this.#mostParts} lists, objects and strings`, bytes.subarray(from, at));
+    if (parts > this.#mostParts)
+      throw this.#refusal(`a message of more than ${this.#mostParts} lists, objects and strings`, bytes.subarray(from, at));
     return at;
   }
 
@@ -245,6 +247,8 @@ export class Framer {
   }
 
   #tooDeep(bytes: Buffer, at: number): ProtocolError {
-    return new ProtocolError(this.#peer, `a message nested deeper than ${NESTING_CEILING} levels`, { excerpt: excerptOf(bytes.toString("latin1", 0, at)) });
+    return new ProtocolError(this.#peer, `a message nested deeper than ${NESTING_CEILING} levels`, {
+      excerpt: excerptOf(bytes.toString("latin1", 0, at)),
+    });
   }
 }

@@ -103,7 +103,11 @@ function writeExact(value: unknown, what: string, cause: unknown, levels: number
   const text = write(value, { what, levels, cause }, []);
   if (text === undefined) throw new UsageError(`${what}: not a JSON value: ${typeof value}`, { value, expected: "a JSON value" });
   if (text.length > LARGEST) {
-    throw new UsageError(`${what}: ${text.length} bytes are more than QEMU reads`, { value: text.length, expected: `at most ${LARGEST} bytes` }, { cause });
+    throw new UsageError(
+      `${what}: ${text.length} bytes are more than QEMU reads`,
+      { value: text.length, expected: `at most ${LARGEST} bytes` },
+      { cause },
+    );
   }
   return text;
 }
@@ -127,7 +131,8 @@ function write(value: unknown, writing: Writing, path: readonly string[]): strin
 
 function writeObject(value: object, writing: Writing, path: readonly string[]): string | undefined {
   const { levels } = writing;
-  if (path.length >= levels) throw refusal(writing, path.slice(0, 8), `deeper than ${levels} levels, or it contains itself`, value, `at most ${levels} levels`);
+  if (path.length >= levels)
+    throw refusal(writing, path.slice(0, 8), `deeper than ${levels} levels, or it contains itself`, value, `at most ${levels} levels`);
   if ("toJSON" in value && typeof value.toJSON === "function") return write((value.toJSON as () => unknown)(), writing, path);
   if (Array.isArray(value)) return `[${value.map((item, index) => write(item, writing, [...path, String(index)]) ?? "null").join(",")}]`;
   const members: string[] = [];

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { createServer, type Server } from "node:net";
 import { onAbort } from "./abort.ts";
-import { checkSocketPath, formatAddress, type Address } from "./address.ts";
+import { type Address, checkSocketPath, formatAddress } from "./address.ts";
 import { Framer, type FramingOptions } from "./framing.ts";
 import { Intake, refusal, socketTransport } from "./socket.ts";
 import type { Transport } from "./transport.ts";

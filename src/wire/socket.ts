@@ -74,7 +74,13 @@ export class Intake {
 }
 
 /** A socket that is on its way, once it is there; `event` says so. Errors as for {@link dial}. */
-export function connected(socket: Socket, event: "connect" | "secureConnect", peer: string, intake: Intake, signal?: AbortSignal): Promise<Transport> {
+export function connected(
+  socket: Socket,
+  event: "connect" | "secureConnect",
+  peer: string,
+  intake: Intake,
+  signal?: AbortSignal,
+): Promise<Transport> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       forget?.();

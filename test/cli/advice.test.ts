@@ -2,9 +2,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { StateError } from "../../src/domain/model/errors.ts";
 import { run } from "../../src/cli/command.ts";
 import { openFacade } from "../../src/cli/open.ts";
+import { StateError } from "../../src/domain/model/errors.ts";
 import { envOf, openShop, type Shop } from "./attempts.ts";
 import { ioOf, play } from "./scene.ts";
 
@@ -43,15 +43,20 @@ test("no advice on files that are no domains", async () => {
   await using shop = await openShop();
   await mkdir(join(shop.folder, "web1.d"));
   await writeFile(join(shop.folder, "wnat.json"), "{}");
-  expect(await saidIn(shop, "apply", "web1", join(shop.folder, "want.json"))).toBe(`qmpctl: ${shop.folder}/want.json: there is no such file\n`);
+  expect(await saidIn(shop, "apply", "web1", join(shop.folder, "want.json"))).toBe(
+    `qmpctl: ${shop.folder}/want.json: there is no such file\n`,
+  );
 });
 
 test("a machine that does not run is started, unless its end was wanted", async () => {
-  const fail = async (): Promise<never> => { throw new StateError("web 1: it does not run", "stopped"); };
+  const fail = async (): Promise<never> => {
+    throw new StateError("web 1: it does not run", "stopped");
+  };
   const machine = { suspend: fail, connect: fail, shutdown: fail, destroy: fail };
   expect((await play(["suspend", "web 1"], { machine })).stderr).toBe("qmpctl: web 1: it does not run; qmpctl start 'web 1' starts it\n");
   expect((await play(["events", "web 1"], { machine })).stderr).toContain("qmpctl start 'web 1' starts it\n");
-  for (const verb of ["shutdown", "destroy"]) expect((await play([verb, "web 1"], { machine })).stderr).toBe("qmpctl: web 1: it does not run\n");
+  for (const verb of ["shutdown", "destroy"])
+    expect((await play([verb, "web 1"], { machine })).stderr).toBe("qmpctl: web 1: it does not run\n");
 });
 
 test.each([

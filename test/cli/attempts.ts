@@ -29,7 +29,11 @@ export interface Shop {
 }
 
 /** The environment that has the program use the folders of a shop. */
-export function envOf({ config, runtime, state }: Pick<Shop, "config" | "runtime" | "state">): Readonly<Record<"QMPCTL_CONFIG_DIR" | "QMPCTL_RUNTIME_DIR" | "QMPCTL_STATE_DIR", string>> {
+export function envOf({
+  config,
+  runtime,
+  state,
+}: Pick<Shop, "config" | "runtime" | "state">): Readonly<Record<"QMPCTL_CONFIG_DIR" | "QMPCTL_RUNTIME_DIR" | "QMPCTL_STATE_DIR", string>> {
   return { QMPCTL_CONFIG_DIR: config, QMPCTL_RUNTIME_DIR: runtime, QMPCTL_STATE_DIR: state };
 }
 
@@ -61,15 +65,22 @@ async function tried({ argv, says, prepare }: Attempt, run: typeof measured): Pr
   await using shop = await openShop();
   await prepare?.(shop);
   const before = await pictureOf(shop.folder);
-  const { code, stdout, stderr, cost } = await run(argv.map((word) => word.replaceAll("$SHOP", shop.folder)), shop);
+  const { code, stdout, stderr, cost } = await run(
+    argv.map((word) => word.replaceAll("$SHOP", shop.folder)),
+    shop,
+  );
   const after = await pictureOf(shop.folder);
   const [line = "", ...rest] = stderr.trimEnd().split("\n");
   return [
     ...(code === 2 || code === 3 ? [] : [`ended with ${code}`]),
     ...(stdout === "" ? [] : [`said on stdout ${JSON.stringify(stdout)}`]),
     ...(/^qmpctl: [^\x00-\x1f\x7f-\x9f]{1,5000}$/.test(line) ? [] : [`no clear line: ${JSON.stringify(line.slice(0, 400))}`]),
-    ...rest.filter((each) => !/^(usage:| {3}or:|qmpctl [a-z]+ --help says more| {2}(static|dynamic): | {4}instead: )/.test(each)).map((each) => `a second line: ${JSON.stringify(each)}`),
-    ...says.filter((each) => (typeof each === "string" ? !stderr.includes(each) : !each.test(stderr))).map((each) => `does not say ${String(each)}: ${line}`),
+    ...rest
+      .filter((each) => !/^(usage:| {3}or:|qmpctl [a-z]+ --help says more| {2}(static|dynamic): | {4}instead: )/.test(each))
+      .map((each) => `a second line: ${JSON.stringify(each)}`),
+    ...says
+      .filter((each) => (typeof each === "string" ? !stderr.includes(each) : !each.test(stderr)))
+      .map((each) => `does not say ${String(each)}: ${line}`),
     ...(before === after ? [] : [`touched something:\n${before}\nis now\n${after}`]),
     ...(cost.memory > 0 && cost.memory <= MOST_MEMORY ? [] : [`took ${cost.memory} KiB`]),
     ...(cost.time <= MOST_TIME ? [] : [`took ${cost.time} microseconds`]),
@@ -124,7 +135,11 @@ async function measured(argv: readonly string[], shop: Shop): Promise<Ended> {
   try {
     const ended = await running.ended;
     const text = await readFile(cost, "utf8").catch(() => '{"memory":0,"time":0}');
-    return { ...ended, stderr: ended.signal === null ? ended.stderr : `it hung: ${ended.stderr}`, cost: JSON.parse(text) as { memory: number; time: number } };
+    return {
+      ...ended,
+      stderr: ended.signal === null ? ended.stderr : `it hung: ${ended.stderr}`,
+      cost: JSON.parse(text) as { memory: number; time: number },
+    };
   } finally {
     clearTimeout(patience);
     await rm(told, { recursive: true });
@@ -137,7 +152,13 @@ async function pictureOf(folder: string): Promise<string> {
   const lines = names.map(async (name) => {
     const path = join(folder, name);
     const found = await lstat(path);
-    const inside = found.isSymbolicLink() ? await readlink(path) : found.isFile() && found.size < 4_000_000 ? createHash("sha256").update(await readFile(path).catch(() => "not to be read")).digest("hex") : "";
+    const inside = found.isSymbolicLink()
+      ? await readlink(path)
+      : found.isFile() && found.size < 4_000_000
+        ? createHash("sha256")
+            .update(await readFile(path).catch(() => "not to be read"))
+            .digest("hex")
+        : "";
     return `${name} ${found.mode.toString(8)} ${found.uid} ${found.isDirectory() ? "" : found.size} ${inside}`;
   });
   return (await Promise.all(lines)).join("\n");

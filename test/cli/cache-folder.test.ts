@@ -1,5 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -38,7 +49,10 @@ describe("the folder for compiled code", () => {
   test.each([
     ["that everybody can write", (folder: string) => chmodSync(folder, 0o777)],
     ["that our group can write", (folder: string) => chmodSync(folder, 0o770)],
-    ["in which something is that everybody can write", (folder: string) => (mkdirSync(join(folder, "v22")), chmodSync(join(folder, "v22"), 0o777))],
+    [
+      "in which something is that everybody can write",
+      (folder: string) => (mkdirSync(join(folder, "v22")), chmodSync(join(folder, "v22"), 0o777)),
+    ],
     ["in which something leads elsewhere", (folder: string) => symlinkSync("/tmp", join(folder, "v22"))],
     ["in a folder where everybody can put another in its place", (folder: string) => chmodSync(join(folder, ".."), 0o777)],
   ])("%s is not used", (_what, spoil) => {
@@ -52,7 +66,11 @@ describe("the folder for compiled code", () => {
     const folder = join(ownFolder(), "qmpctl");
     mkdirSync(join(folder, "v22"), { recursive: true });
     chmodSync(join(folder, "v22"), 0o775);
-    for (const [mode, wanted] of [[0o700, folder], [0o710, undefined], [0o755, undefined]] as const) {
+    for (const [mode, wanted] of [
+      [0o700, folder],
+      [0o710, undefined],
+      [0o755, undefined],
+    ] as const) {
       chmodSync(folder, mode);
       expect(cacheFolder(folder, SELF), mode.toString(8)).toBe(wanted);
     }
@@ -86,13 +104,18 @@ describe("the program itself", () => {
   };
 
   test("keeps its code in a folder of its own, and puts nothing into one that everybody can write", () => {
-    for (const [mode, isUsed] of [[0o700, true], [0o777, false]] as const) {
+    for (const [mode, isUsed] of [
+      [0o700, true],
+      [0o777, false],
+    ] as const) {
       const cache = ownFolder();
       const folder = join(cache, "qmpctl");
       mkdirSync(folder);
       chmodSync(folder, mode);
       if (isRoot) for (const path of [cache, folder]) chownSync(path, user, user);
-      expect(run(cache)).toBe(`qmpctl ${(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { readonly version: string }).version}\n`);
+      expect(run(cache)).toBe(
+        `qmpctl ${(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { readonly version: string }).version}\n`,
+      );
       expect(readdirSync(folder).length > 0, mode.toString(8)).toBe(isUsed);
     }
   });

@@ -12,14 +12,20 @@ describe("a wrong line says what was meant, on stderr, and ends with 2", () => {
     [["setmen"], `qmpctl: setmen: there is no such verb, did you mean setmem?\n${general}`],
     [["frobnicate"], `qmpctl: frobnicate: there is no such verb\n${general}`],
     [["constructor"], `qmpctl: constructor: there is no such verb\n${general}`],
-    [["--lvie", "setmem", "web1", "300M"], "qmpctl: --lvie: there is no such option, did you mean --live?\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n"],
-    [["--static", "list"], "qmpctl: --static: there is no such option; expected an option of this verb\nusage: qmpctl list [OPTION...]\nqmpctl list --help says more\n"],
-    [["setmem", "web1"], "qmpctl: SIZE: missing\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n"],
-    [["setmem", "web1", "300M", "--lvie"], "qmpctl: --lvie: there is no such option, did you mean --live?\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n"],
     [
-      ["dominfo"],
-      "qmpctl: DOMAIN: missing\nusage: qmpctl info DOMAIN [OPTION...]\nqmpctl info --help says more\n",
+      ["--lvie", "setmem", "web1", "300M"],
+      "qmpctl: --lvie: there is no such option, did you mean --live?\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n",
     ],
+    [
+      ["--static", "list"],
+      "qmpctl: --static: there is no such option; expected an option of this verb\nusage: qmpctl list [OPTION...]\nqmpctl list --help says more\n",
+    ],
+    [["setmem", "web1"], "qmpctl: SIZE: missing\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n"],
+    [
+      ["setmem", "web1", "300M", "--lvie"],
+      "qmpctl: --lvie: there is no such option, did you mean --live?\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n",
+    ],
+    [["dominfo"], "qmpctl: DOMAIN: missing\nusage: qmpctl info DOMAIN [OPTION...]\nqmpctl info --help says more\n"],
   ])("%j", async (argv, stderr) => {
     expect(await play(argv)).toEqual({ code: 2, stdout: "", stderr, opened: [], disposed: 0 });
   });
@@ -49,7 +55,9 @@ describe("help", () => {
     }
   });
 
-  test.each(["--version", "-V", "-v", "version"])("%s", async (word) => expect(await play([word])).toMatchObject({ code: 0, stdout: "qmpctl 1.2.3\n" }));
+  test.each(["--version", "-V", "-v", "version"])("%s", async (word) =>
+    expect(await play([word])).toMatchObject({ code: 0, stdout: "qmpctl 1.2.3\n" }),
+  );
 
   test.each([["help"], ["--help"], ["-h"]])("%s lists every verb and the exit codes", async (word) => {
     const { code, stdout, stderr } = await play([word]);
@@ -69,11 +77,16 @@ describe("help", () => {
 
   test("the list of verbs has a line for each on a terminal of 80 columns", async () => {
     const { stdout } = await play(["help"], { columns: 80, env: { NO_COLOR: "1" } });
-    const rows = stdout.slice(0, stdout.indexOf("\nDOMAIN is")).split("\n").filter((line) => line.startsWith("  "));
+    const rows = stdout
+      .slice(0, stdout.indexOf("\nDOMAIN is"))
+      .split("\n")
+      .filter((line) => line.startsWith("  "));
     expect(rows.map((row) => row.slice(2, 12).trim())).toEqual([...Object.keys(verbs), "help", "--version"]);
   });
 
-  test("an alias shows the verb it stands for", async () => expect((await play(["help", "dominfo"])).stdout).toMatch(/^usage: qmpctl info/));
+  test("an alias shows the verb it stands for", async () =>
+    expect((await play(["help", "dominfo"])).stdout).toMatch(/^usage: qmpctl info/));
 
-  test("of a verb that there is not", async () => expect(await play(["help", "lits"])).toMatchObject({ code: 2, stderr: expect.stringContaining("did you mean list?") as string }));
+  test("of a verb that there is not", async () =>
+    expect(await play(["help", "lits"])).toMatchObject({ code: 2, stderr: expect.stringContaining("did you mean list?") as string }));
 });

@@ -13,7 +13,9 @@ describe("parseDuration", () => {
   ])("%s is %i ms", (text, ms) => expect(parseDuration(text)).toBe(ms));
 
   test.each(["", "0", "0ms", "0.4ms", "-1", "1d", "s", "1e3", " 1", "2147483648ms", "99999h"])("%j is refused", (text) => {
-    expect(() => parseDuration(text)).toThrow(expect.objectContaining({ code: "usage", value: text, message: expect.stringContaining(JSON.stringify(text)) as string }));
+    expect(() => parseDuration(text)).toThrow(
+      expect.objectContaining({ code: "usage", value: text, message: expect.stringContaining(JSON.stringify(text)) as string }),
+    );
   });
 });
 

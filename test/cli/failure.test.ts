@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type ErrorCode, HostError, QmpctlError } from "../../src/errors.ts";
-import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
 import { exitCodeOfError } from "../../src/cli/failure.ts";
+import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
+import { type ErrorCode, HostError, QmpctlError } from "../../src/errors.ts";
 import { play, reportOf } from "./scene.ts";
 
 const setmem = ["setmem", "web1", "300M"];
@@ -16,8 +16,12 @@ const refused = new RefusedError(
     ],
   }),
 );
-const restored = new ChangeError(reportOf({ outcome: "rolled-back", finish: "qmpctl setmem web1 300M" }), "QEMU said no", { cause: new Error("no") });
-const partial = new ChangeError(reportOf({ outcome: "failed", takeBack: "qmpctl setmem web1 1G" }), "QEMU is gone", { cause: new Error("gone") });
+const restored = new ChangeError(reportOf({ outcome: "rolled-back", finish: "qmpctl setmem web1 300M" }), "QEMU said no", {
+  cause: new Error("no"),
+});
+const partial = new ChangeError(reportOf({ outcome: "failed", takeBack: "qmpctl setmem web1 1G" }), "QEMU is gone", {
+  cause: new Error("gone"),
+});
 
 describe("for people", () => {
   test("a refusal gives every reason and what would work, on stderr", async () => {
@@ -43,11 +47,17 @@ describe("for people", () => {
   });
 
   test("a failure that names the domain already does not name it twice", () => {
-    expect(new ChangeError(reportOf({ outcome: "failed" }), "web1: QEMU is gone", { cause: new Error("x") }).message).toBe("web1: QEMU is gone");
+    expect(new ChangeError(reportOf({ outcome: "failed" }), "web1: QEMU is gone", { cause: new Error("x") }).message).toBe(
+      "web1: QEMU is gone",
+    );
   });
 
   test("an error of the library is its message and no stack", async () => {
-    expect(await play(setmem, failing(new QmpctlError("locked", "web1: locked by process 12")))).toMatchObject({ code: 3, stdout: "", stderr: "qmpctl: web1: locked by process 12\n" });
+    expect(await play(setmem, failing(new QmpctlError("locked", "web1: locked by process 12")))).toMatchObject({
+      code: 3,
+      stdout: "",
+      stderr: "qmpctl: web1: locked by process 12\n",
+    });
   });
 
   test("a mistake of ours says so, with the stack", async () => {
@@ -70,11 +80,21 @@ describe("for programs (--json)", () => {
   });
 
   test("else the error with its evidence and its cause", async () => {
-    const error = new HostError("taskset: exit status 1", { command: ["taskset", "-pc", "7", "12"], stderr: "invalid argument" }, { cause: new Error("spawned") });
+    const error = new HostError(
+      "taskset: exit status 1",
+      { command: ["taskset", "-pc", "7", "12"], stderr: "invalid argument" },
+      { cause: new Error("spawned") },
+    );
     const { stdout, code } = await play([...setmem, "--json"], failing(error));
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toEqual({
-      error: { code: "host", message: "taskset: exit status 1", command: ["taskset", "-pc", "7", "12"], stderr: "invalid argument", cause: "spawned" },
+      error: {
+        code: "host",
+        message: "taskset: exit status 1",
+        command: ["taskset", "-pc", "7", "12"],
+        stderr: "invalid argument",
+        cause: "spawned",
+      },
     });
   });
 
@@ -88,13 +108,20 @@ describe("interrupts", () => {
   const signal = AbortSignal.abort(reason);
 
   test("what was undone ends with 130 and shows its report", async () => {
-    const played = await play(setmem, { ...failing(new ChangeError(reportOf({ outcome: "rolled-back" }), "interrupted", { cause: reason })), signal });
+    const played = await play(setmem, {
+      ...failing(new ChangeError(reportOf({ outcome: "rolled-back" }), "interrupted", { cause: reason })),
+      signal,
+    });
     expect(played).toMatchObject({ code: 130, stderr: "qmpctl: web1: interrupted; everything is as it was\n" });
     expect(played.stdout).toContain("memory");
   });
 
   test("what rejects with the reason itself says the reason", async () => {
-    expect(await play(setmem, { ...failing(reason), signal })).toMatchObject({ code: 130, stdout: "", stderr: "qmpctl: interrupted by SIGINT\n" });
+    expect(await play(setmem, { ...failing(reason), signal })).toMatchObject({
+      code: 130,
+      stdout: "",
+      stderr: "qmpctl: interrupted by SIGINT\n",
+    });
   });
 
   test("what could not be undone outranks it", () => expect(exitCodeOfError(partial, signal)).toBe(4));
@@ -126,20 +153,31 @@ test.each([
 describe("a refusal by the guest", () => {
   const why = "unplug: the guest refused to let go of vCPU 1 (the device is in use by an application, _OST status 128)";
   const leg = { before: 2, wanted: 1, actual: 2 } as const;
-  const vcpu = { change: { resource: "vcpus", count: 1 }, static: { ...leg, outcome: "rolled-back", reason: why }, dynamic: { ...leg, outcome: "rolled-back", reason: why } } as const;
+  const vcpu = {
+    change: { resource: "vcpus", count: 1 },
+    static: { ...leg, outcome: "rolled-back", reason: why },
+    dynamic: { ...leg, outcome: "rolled-back", reason: why },
+  } as const;
   const memory = { ...vcpu, change: { resource: "memory", size: 2 ** 28 } } as const;
 
   test.each([undefined, 40, 80, 200])("is told once, on whichever stream (columns: %s)", async (columns) => {
     const report = reportOf({ outcome: "rolled-back", changes: [vcpu, memory] });
-    const fail = async (): Promise<never> => { throw new ChangeError(report, why, { cause: undefined }); };
-    const { code, stdout, stderr } = await play(["setvcpus", "web1", "1"], { machine: { change: fail }, ...(columns === undefined ? {} : { columns, env: { NO_COLOR: "1" } }) });
+    const fail = async (): Promise<never> => {
+      throw new ChangeError(report, why, { cause: undefined });
+    };
+    const { code, stdout, stderr } = await play(["setvcpus", "web1", "1"], {
+      machine: { change: fail },
+      ...(columns === undefined ? {} : { columns, env: { NO_COLOR: "1" } }),
+    });
     expect(code).toBe(1);
     expect((stdout + stderr).replace(/\s+/g, " ").split("the guest refused to let go").length - 1).toBe(1);
     expect(stderr.replace(/\s+/g, " ")).toContain(why);
   });
 
   test("that no message tells stands in the table, once", async () => {
-    const { stdout } = await play(["setvcpus", "web1", "1"], { machine: { change: async () => reportOf({ outcome: "pending", changes: [vcpu, memory] }) } });
+    const { stdout } = await play(["setvcpus", "web1", "1"], {
+      machine: { change: async () => reportOf({ outcome: "pending", changes: [vcpu, memory] }) },
+    });
     expect(stdout.split(why).length - 1).toBe(1);
   });
 });

@@ -6,13 +6,17 @@ import { optionsOf } from "../../src/cli/options.ts";
 import { verbFirst } from "../../src/cli/verb-first.ts";
 import type { Verb } from "../../src/cli/verb.ts";
 import type { Change, ChangeOptions } from "../../src/domain/model/change.ts";
-import { type Played, play, reportOf } from "./scene.ts";
+import { play, type Played, reportOf } from "./scene.ts";
 
-const verbs: readonly (readonly [string, Verb])[] = await Promise.all(Object.entries(loaders).map(async ([name, load]) => [name, (await load()).verb] as const));
+const verbs: readonly (readonly [string, Verb])[] = await Promise.all(
+  Object.entries(loaders).map(async ([name, load]) => [name, (await load()).verb] as const),
+);
 const named = new Map(verbs);
 
 /** A command line with a change in it, and what it asks of the library. */
-async function asked(...argv: readonly string[]): Promise<Played & { readonly change: Change | undefined; readonly options: Partial<ChangeOptions> }> {
+async function asked(
+  ...argv: readonly string[]
+): Promise<Played & { readonly change: Change | undefined; readonly options: Partial<ChangeOptions> }> {
   let [change, options]: [Change | undefined, Partial<ChangeOptions>] = [undefined, {}];
   const played = await play(argv, {
     machine: {
@@ -50,13 +54,17 @@ describe("the lines of 2007", () => {
     expect(options).toMatchObject({ timeout: 5000, undoTimeout: 2000, onFailure: "keep", dryRun: true });
   });
 
-  test("--perm beside --current is refused", async () => expect(await asked("--perm", "setmem", "web1", "500M", "--current")).toMatchObject({ code: 2, opened: [] }));
+  test("--perm beside --current is refused", async () =>
+    expect(await asked("--perm", "setmem", "web1", "500M", "--current")).toMatchObject({ code: 2, opened: [] }));
 });
 
 describe("options before the verb", () => {
   const isVerb = (word: string): boolean => named.has(word);
-  const inFront = (...argv: readonly string[]): Promise<readonly string[]> => verbFirst(argv, [...named.values()], isVerb, async (name) => wayOfOption("", name));
-  const all = verbs.flatMap(([name, verb]) => Object.entries(optionsOf(verb)).map(([option, { value, short }]) => ({ name, option, value, short })));
+  const inFront = (...argv: readonly string[]): Promise<readonly string[]> =>
+    verbFirst(argv, [...named.values()], isVerb, async (name) => wayOfOption("", name));
+  const all = verbs.flatMap(([name, verb]) =>
+    Object.entries(optionsOf(verb)).map(([option, { value, short }]) => ({ name, option, value, short })),
+  );
 
   test.each(all)("--$option of $name", async ({ name, option, value, short }) => {
     const words = value === undefined ? [] : ["5s"];
@@ -75,7 +83,20 @@ describe("options before the verb", () => {
 });
 
 /** Verbs and what they are given, as people type them elsewhere. */
-const READING = ["dominfo", "domstate --reason", "domid", "domuuid", "domname", "dommemstat", "domstats --balloon --vcpu", "vcpucount --maximum --live", "status", "describe", "inspect", "show"];
+const READING = [
+  "dominfo",
+  "domstate --reason",
+  "domid",
+  "domuuid",
+  "domname",
+  "dommemstat",
+  "domstats --balloon --vcpu",
+  "vcpucount --maximum --live",
+  "status",
+  "describe",
+  "inspect",
+  "show",
+];
 
 describe("verbs of others", () => {
   test.each(READING)("%s WEB1 shows what info shows", async (line) => {
@@ -88,7 +109,10 @@ describe("verbs of others", () => {
   });
 
   test("dumpxml prints the config, ls and ps list", async () => {
-    expect(await play(["dumpxml", "web1", "--inactive"], { machine: { config: async () => "{}" } })).toMatchObject({ code: 0, stdout: "{}\n" });
+    expect(await play(["dumpxml", "web1", "--inactive"], { machine: { config: async () => "{}" } })).toMatchObject({
+      code: 0,
+      stdout: "{}\n",
+    });
     for (const verb of ["ls", "ps"]) {
       const asked: unknown[] = [];
       expect(await play([verb, "-a"], { facade: { list: async ({ all }) => (asked.push(all), []) } })).toMatchObject({ code: 0 });
@@ -104,7 +128,10 @@ describe("verbs of others", () => {
     }
   });
 
-  const ELSEWHERE = "stop reboot poweroff halt kill create run delete rm get edit set logs console terminal autostart enable disable top domblklist domiflist domifaddr nodeinfo nodememstats attach-disk detach-device migrate snapshot-create sendkey send-key screenshot qemu-agent-command setvcpu emulatorpin event qemu-monitor-event net-list uri connect power-off mem memory scale ttyconsole journalctl mask is-active try-restart wait rollback update-device change-media resize unlock iothreadinfo restore".split(" ");
+  const ELSEWHERE =
+    "stop reboot poweroff halt kill create run delete rm get edit set logs console terminal autostart enable disable top domblklist domiflist domifaddr nodeinfo nodememstats attach-disk detach-device migrate snapshot-create sendkey send-key screenshot qemu-agent-command setvcpu emulatorpin event qemu-monitor-event net-list uri connect power-off mem memory scale ttyconsole journalctl mask is-active try-restart wait rollback update-device change-media resize unlock iothreadinfo restore".split(
+      " ",
+    );
 
   test.each(ELSEWHERE)("%s is answered by one line with the way, and the domain in it", async (verb) => {
     const { code, stdout, stderr, opened } = await play([verb, "a b"]);
@@ -133,13 +160,15 @@ describe("verbs of others", () => {
     expect((await play(["edit"], { env })).stderr).toContain("edit that file with any editor");
   });
 
-  test("reboot does not mean restart", () => expect(wayOfVerb("reboot", "web1")).toMatch(/inside of it.*reset web1.*restart web1.*from its config/));
+  test("reboot does not mean restart", () =>
+    expect(wayOfVerb("reboot", "web1")).toMatch(/inside of it.*reset web1.*restart web1.*from its config/));
 
   test("what a way tells to type is there", () => {
     for (const verb of ELSEWHERE) {
       for (const [, name = "", rest = ""] of (wayOfVerb(verb, undefined) ?? "").matchAll(/`?qmpctl ([a-z]+)([^`;),]*)/g)) {
         expect(named.has(name), `${verb}: ${name}`).toBe(true);
-        for (const [, option = ""] of rest.matchAll(/ --([a-z-]+)/g)) expect(Object.keys(optionsOf(named.get(name) as Verb)), `${verb}: ${name}`).toContain(option);
+        for (const [, option = ""] of rest.matchAll(/ --([a-z-]+)/g))
+          expect(Object.keys(optionsOf(named.get(name) as Verb)), `${verb}: ${name}`).toContain(option);
       }
     }
   });
@@ -155,7 +184,10 @@ describe("options of others", () => {
       expect((await play(["list", ...words], { facade: { list: async () => [] } })).stdout).toBe("[]\n");
       expect(JSON.parse((await play(["setmem", "web1", "300", ...words])).stdout)).toMatchObject({ error: { code: "usage" } });
     }
-    expect(await play(["list", "-o", "yaml"])).toMatchObject({ code: 2, stderr: expect.stringContaining("-o yaml: an answer is text, or json") as string });
+    expect(await play(["list", "-o", "yaml"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("-o yaml: an answer is text, or json") as string,
+    });
   });
 
   test.each([
@@ -202,7 +234,11 @@ describe("slips", () => {
   });
 
   test("a line for the human monitor in one word, too", async () => {
-    expect(await play(["qmp", "web1", "info block"])).toMatchObject({ code: 2, opened: [], stderr: expect.stringContaining("write --hmp info block") as string });
+    expect(await play(["qmp", "web1", "info block"])).toMatchObject({
+      code: 2,
+      opened: [],
+      stderr: expect.stringContaining("write --hmp info block") as string,
+    });
   });
 
   test("a verb of no letters is shown", async () => expect((await play([""])).stderr).toContain('qmpctl: "": there is no such verb'));

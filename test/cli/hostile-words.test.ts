@@ -5,9 +5,9 @@ import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { run, verbs } from "../../src/cli/command.ts";
 import type { Facade, Machine, Monitor } from "../../src/cli/facade.ts";
+import { ConfigError } from "../../src/config/config-error.ts";
 import type { Report } from "../../src/domain/model/change.ts";
 import { ChangeError, RefusedError, StateError } from "../../src/domain/model/errors.ts";
-import { ConfigError } from "../../src/config/config-error.ts";
 import { HostError, QmpctlError } from "../../src/errors.ts";
 import { CommandError } from "../../src/qmp/errors.ts";
 import { ioOf, livesOf, monitorOf, reportOf } from "./scene.ts";
@@ -20,24 +20,52 @@ const leg = { outcome: "failed", before: EVIL, wanted: `${EVIL}1`, actual: EVIL,
 const report: Report = reportOf({
   domain: EVIL,
   outcome: "pending",
-  changes: [{ change: { resource: "vcpu-pin", vcpu: 0, cpus: EVIL }, static: leg, dynamic: { ...leg, outcome: "pending", reason: `${EVIL} too` } }],
-  steps: [{ what: EVIL, sends: EVIL, undo: EVIL, outcome: "planned" } as never, { what: EVIL, sends: EVIL, noUndo: EVIL, outcome: "planned" } as never],
+  changes: [
+    { change: { resource: "vcpu-pin", vcpu: 0, cpus: EVIL }, static: leg, dynamic: { ...leg, outcome: "pending", reason: `${EVIL} too` } },
+  ],
+  steps: [
+    { what: EVIL, sends: EVIL, undo: EVIL, outcome: "planned" } as never,
+    { what: EVIL, sends: EVIL, noUndo: EVIL, outcome: "planned" } as never,
+  ],
   notes: [EVIL],
   finish: EVIL,
   takeBack: EVIL,
-  config: { path: EVIL, before: `{\n  "name": ${JSON.stringify(EVIL)}\n}\n`, after: `{\n  "name": "${EVIL.replace(/[\u0000-\u001f]/g, "")}"\n}\n` },
+  config: {
+    path: EVIL,
+    before: `{\n  "name": ${JSON.stringify(EVIL)}\n}\n`,
+    after: `{\n  "name": "${EVIL.replace(/[\u0000-\u001f]/g, "")}"\n}\n`,
+  },
 });
 const planned: Report = { ...report, outcome: "planned" };
 const refused = new RefusedError({ ...report, outcome: "refused", refusals: [{ leg: "dynamic", reason: EVIL, instead: EVIL }] });
 const rolledBack = new ChangeError({ ...report, outcome: "failed" }, EVIL, { cause: error });
 
-const info = { name: EVIL, state: "unreachable", reason: EVIL, transient: true, pid: 1, emulator: EVIL, version: EVIL, configPath: EVIL, interrupted: EVIL, ended: { at: EVIL, why: EVIL }, uptime: 1 } as never;
+const info = {
+  name: EVIL,
+  state: "unreachable",
+  reason: EVIL,
+  transient: true,
+  pid: 1,
+  emulator: EVIL,
+  version: EVIL,
+  configPath: EVIL,
+  interrupted: EVIL,
+  ended: { at: EVIL, why: EVIL },
+  uptime: 1,
+} as never;
 const started = { name: EVIL, pid: 1, vcpus: 1, memory: 2 ** 20, notes: [EVIL], how: EVIL, elapsed: 5 } as never;
-const events = [{ event: EVIL, data: { device: EVIL }, timestamp: { seconds: 1, microseconds: 0 } }, { event: "SHUTDOWN", data: { reason: EVIL }, timestamp: { seconds: 1, microseconds: 0 } }];
+const events = [
+  { event: EVIL, data: { device: EVIL }, timestamp: { seconds: 1, microseconds: 0 } },
+  { event: "SHUTDOWN", data: { reason: EVIL }, timestamp: { seconds: 1, microseconds: 0 } },
+];
 const config = `{\n  "name": "${EVIL.replace(/[\u0000-\u001f]/g, "")}"\n}`;
 
 function monitor(answer: unknown): Monitor {
-  return { ...monitorOf(events, new QmpctlError("closed", EVIL)), execute: async () => answer, exchange: async () => ({ error: { class: EVIL, desc: EVIL } }) };
+  return {
+    ...monitorOf(events, new QmpctlError("closed", EVIL)),
+    execute: async () => answer,
+    exchange: async () => ({ error: { class: EVIL, desc: EVIL } }),
+  };
 }
 
 /** A machine that does all that is asked of it, and one that fails at all, in each kind of error. */
@@ -48,7 +76,17 @@ function machines(): readonly Partial<Machine>[] {
     revert: async () => planned,
     persist: async () => report,
     apply: async () => planned,
-    recover: async () => ({ domain: EVIL, reports: [report], restoredConfig: true, lost: EVIL, dryRun: false, how: "undo", settled: [], action: { done: EVIL } }) as never,
+    recover: async () =>
+      ({
+        domain: EVIL,
+        reports: [report],
+        restoredConfig: true,
+        lost: EVIL,
+        dryRun: false,
+        how: "undo",
+        settled: [],
+        action: { done: EVIL },
+      }) as never,
     info: async () => info,
     vcpus: async () => [{ vcpu: 0, online: true, tid: 1, name: EVIL, cpu: 0, cpuTime: 1, affinity: EVIL, pin: EVIL }],
     diff: async () => [{ resource: "vcpu-pin 0", config: EVIL, live: EVIL, guest: EVIL, why: EVIL }] as never,
@@ -56,21 +94,53 @@ function machines(): readonly Partial<Machine>[] {
     ...livesOf(started),
     connect: async () => monitor({ [EVIL]: EVIL }),
   };
-  const errors = [error, refused, rolledBack, new StateError(EVIL, "stopped"), new ConfigError(EVIL, "missing", EVIL), new CommandError(EVIL, { class: EVIL, desc: EVIL }), new HostError(EVIL, { stderr: EVIL }), new TypeError(EVIL.replaceAll("\n", ""))];
-  const failing = errors.map((each): Partial<Machine> => ({ name: EVIL, ...Object.fromEntries(Object.keys(works).flatMap((key) => (key === "name" ? [] : [[key, () => Promise.reject(each)]]))) }));
-  return [works, { ...works, diff: async () => [{ resource: "memory", config: null, live: null, guest: null, why: EVIL }], vcpus: async () => [] }, { ...works, connect: async () => monitor(`${EVIL}\r\n`) }, ...failing];
+  const errors = [
+    error,
+    refused,
+    rolledBack,
+    new StateError(EVIL, "stopped"),
+    new ConfigError(EVIL, "missing", EVIL),
+    new CommandError(EVIL, { class: EVIL, desc: EVIL }),
+    new HostError(EVIL, { stderr: EVIL }),
+    new TypeError(EVIL.replaceAll("\n", "")),
+  ];
+  const failing = errors.map((each): Partial<Machine> => ({
+    name: EVIL,
+    ...Object.fromEntries(Object.keys(works).flatMap((key) => (key === "name" ? [] : [[key, () => Promise.reject(each)]]))),
+  }));
+  return [
+    works,
+    { ...works, diff: async () => [{ resource: "memory", config: null, live: null, guest: null, why: EVIL }], vcpus: async () => [] },
+    { ...works, connect: async () => monitor(`${EVIL}\r\n`) },
+    ...failing,
+  ];
 }
 
 /** Each verb with words that it takes; typed ones are hostile too. */
 const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   define: [[EVIL], ["--", EVIL], [EVIL, "--name", EVIL], ["--pid", EVIL]],
   list: [[], ["--all"], ["--timeout", EVIL]],
-  setmem: [[EVIL, "1M"], ["web1", EVIL], [EVIL, "1M", "--dry-run"], ["web1", "1M", "--on-failure", EVIL], ["web1", "1M", `--${EVIL}`]],
+  setmem: [
+    [EVIL, "1M"],
+    ["web1", EVIL],
+    [EVIL, "1M", "--dry-run"],
+    ["web1", "1M", "--on-failure", EVIL],
+    ["web1", "1M", `--${EVIL}`],
+  ],
   setmaxmem: [[EVIL, "1M"]],
-  setvcpus: [[EVIL, "1"], ["web1", EVIL]],
+  setvcpus: [
+    [EVIL, "1"],
+    ["web1", EVIL],
+  ],
   vcpupin: [[EVIL], [EVIL, "0", EVIL], ["web1", EVIL]],
-  apply: [[EVIL, EVIL], [EVIL, "-"]],
-  recover: [[EVIL, "--undo"], [EVIL, "--finish"]],
+  apply: [
+    [EVIL, EVIL],
+    [EVIL, "-"],
+  ],
+  recover: [
+    [EVIL, "--undo"],
+    [EVIL, "--finish"],
+  ],
   qmp: [[EVIL, EVIL], [EVIL, "query-status"], [EVIL, "--hmp", EVIL], [EVIL, '{"execute":"x"}'], ["web1", EVIL, EVIL], [EVIL]],
   events: [[EVIL], [EVIL, EVIL]],
   types: [[EVIL], ["--emulator", EVIL]],
@@ -87,18 +157,31 @@ interface Said {
   readonly code: number;
 }
 
-async function said(argv: readonly string[], machine: Partial<Machine>, columns: number | undefined, stdin = '{"memory":{"current":"1M"}}'): Promise<Said> {
+async function said(
+  argv: readonly string[],
+  machine: Partial<Machine>,
+  columns: number | undefined,
+  stdin = '{"memory":{"current":"1M"}}',
+): Promise<Said> {
   const typed = new PassThrough();
   typed.end(stdin);
   const io = { ...ioOf({ ...(columns === undefined ? {} : { columns }), env: { QMPCTL_CONFIG_DIR: "/proc/none" } }), stdin: typed };
   const domain = { ...machine, [Symbol.asyncDispose]: async () => {} } as Machine;
-  const fails = machine.info?.({}).then(() => undefined, (reason: unknown) => reason) ?? undefined;
+  const fails =
+    machine.info?.({}).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    ) ?? undefined;
   const reason = await fails;
-  const outcome = async <T>(value: T): Promise<T> => { if (reason !== undefined) throw reason; return value; };
+  const outcome = async <T>(value: T): Promise<T> => {
+    if (reason !== undefined) throw reason;
+    return value;
+  };
   const facade: Facade = {
     open: async () => domain,
     define: () => outcome({ domain: { name: EVIL, configPath: EVIL }, notes: [EVIL] }),
-    list: () => outcome([info, { name: EVIL, state: "running", transient: false, live: { memory: 1, vcpus: 1, maxMemory: 1, maxVcpus: 1 } }]),
+    list: () =>
+      outcome([info, { name: EVIL, state: "running", transient: false, live: { memory: 1, vcpus: 1, maxMemory: 1, maxVcpus: 1 } }]),
   };
   const code = await run(argv, { io, facade, version: async () => "1" });
   return { code, stdout: io.stdout.text, stderr: io.stderr.text };
@@ -110,7 +193,10 @@ function harmIn({ stdout, stderr }: Said, mayHaveLines: boolean): readonly strin
     const left = text.replace(OURS, "");
     const at = left.search(OBEYED);
     const fake = mayHaveLines ? -1 : left.search(/(^|\n)\s*@FAKE/);
-    return [...(at < 0 ? [] : [`${JSON.stringify(left.slice(Math.max(0, at - 40), at + 10))}`]), ...(fake < 0 ? [] : [`a line of its own: ${JSON.stringify(left.slice(Math.max(0, fake - 60), fake + 10))}`])];
+    return [
+      ...(at < 0 ? [] : [`${JSON.stringify(left.slice(Math.max(0, at - 40), at + 10))}`]),
+      ...(fake < 0 ? [] : [`a line of its own: ${JSON.stringify(left.slice(Math.max(0, fake - 60), fake + 10))}`]),
+    ];
   });
 }
 
@@ -153,7 +239,11 @@ describe.each(names)("%s", (verb) => {
 
 test("a script's results and errors", async () => {
   for (const machine of machines()) {
-    for (const words of [["qmp", EVIL], ["qmp", EVIL, "--hmp"], ["qmp", EVIL, "--json", "--keep-going"]]) {
+    for (const words of [
+      ["qmp", EVIL],
+      ["qmp", EVIL, "--hmp"],
+      ["qmp", EVIL, "--json", "--keep-going"],
+    ]) {
       const it = await said(words, machine, undefined, `query-status\n{"execute":"x"}\n!info x\n${EVIL.replaceAll("\n", " ")}\n`);
       expect(harmIn(it, words.includes("--hmp") || it.stderr.includes("internal error")), JSON.stringify(words)).toEqual([]);
     }
@@ -174,7 +264,14 @@ test("a shell in a terminal: events, answers, errors, completions, and what was 
         ...monitor(EVIL),
         execute: async (command: string) => {
           if (command === "fail") throw new CommandError(EVIL, { class: EVIL, desc: EVIL });
-          return command === "qom-list" || command === "query-chardev" ? [{ name: EVIL, label: EVIL, type: "child<x>" }, { name: "good", label: "good", type: "child<x>" }] : command === "query-qmp-schema" ? undefined : EVIL;
+          return command === "qom-list" || command === "query-chardev"
+            ? [
+                { name: EVIL, label: EVIL, type: "child<x>" },
+                { name: "good", label: "good", type: "child<x>" },
+              ]
+            : command === "query-qmp-schema"
+              ? undefined
+              : EVIL;
         },
         events: () => monitorOf(events).events(),
       }),
@@ -184,7 +281,25 @@ test("a shell in a terminal: events, answers, errors, completions, and what was 
     const io = { ...ioOf({ columns: 80, env: { XDG_STATE_HOME: home, TERM: "xterm" } }), stdin };
     const ended = run(["qmp", "web1"], { io, facade: { open: async () => machine } as unknown as Facade, version: async () => "1" });
     const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-    for (const keys of ["query-name\r", "fail\r", "!info x\r", "chardev-remove id=", "\t", "\t", "\u0003", "\u001b[A", "\u001b[A", "\u001b[A", "\u001b[A", "\u0012", "dev", "\u0012", "\u0003", `!${EVIL.replaceAll("\n", "")}\r`, "\u0015exit\r"]) {
+    for (const keys of [
+      "query-name\r",
+      "fail\r",
+      "!info x\r",
+      "chardev-remove id=",
+      "\t",
+      "\t",
+      "\u0003",
+      "\u001b[A",
+      "\u001b[A",
+      "\u001b[A",
+      "\u001b[A",
+      "\u0012",
+      "dev",
+      "\u0012",
+      "\u0003",
+      `!${EVIL.replaceAll("\n", "")}\r`,
+      "\u0015exit\r",
+    ]) {
       stdin.write(keys);
       for (let turns = 0; turns < 20; turns++) await turn();
     }
@@ -202,7 +317,17 @@ test("a shell in a terminal: events, answers, errors, completions, and what was 
 });
 
 test("help and what is no verb", async () => {
-  for (const argv of [["help"], ["help", EVIL], [EVIL], [`--${EVIL}`], [`--${EVIL}`, "list"], ["-c", EVIL], ["stop", EVIL], ["reboot", `--domain=${EVIL}`], ["__complete", EVIL, EVIL]]) {
+  for (const argv of [
+    ["help"],
+    ["help", EVIL],
+    [EVIL],
+    [`--${EVIL}`],
+    [`--${EVIL}`, "list"],
+    ["-c", EVIL],
+    ["stop", EVIL],
+    ["reboot", `--domain=${EVIL}`],
+    ["__complete", EVIL, EVIL],
+  ]) {
     for (const columns of [undefined, 40]) expect(harmIn(await said(argv, {}, columns), false), JSON.stringify(argv)).toEqual([]);
   }
 });

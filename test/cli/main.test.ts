@@ -5,7 +5,9 @@ import { expect, test } from "vitest";
 import { program, runProgram } from "./program.ts";
 
 const shell = (script: string) =>
-  promisify(execFile)("sh", ["-c", script, process.execPath, program], { env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1" } });
+  promisify(execFile)("sh", ["-c", script, process.execPath, program], {
+    env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1" },
+  });
 
 test("--version is the package's", async () => {
   const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
@@ -13,11 +15,19 @@ test("--version is the package's", async () => {
 });
 
 test("a wrong line: nothing on stdout, 2", async () => {
-  expect(await runProgram(["setmem", "web1"])).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/^qmpctl: SIZE: missing\nusage: /) as string });
+  expect(await runProgram(["setmem", "web1"])).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(/^qmpctl: SIZE: missing\nusage: /) as string,
+  });
 });
 
 test("a domain that there is not: 3, and no stack", async () => {
-  const { code, stderr, stdout } = await runProgram(["info", "nobody"], { QMPCTL_CONFIG_DIR: "/nonexistent/qmpctl", QMPCTL_RUNTIME_DIR: "/nonexistent/qmpctl", QMPCTL_STATE_DIR: "/nonexistent/qmpctl" });
+  const { code, stderr, stdout } = await runProgram(["info", "nobody"], {
+    QMPCTL_CONFIG_DIR: "/nonexistent/qmpctl",
+    QMPCTL_RUNTIME_DIR: "/nonexistent/qmpctl",
+    QMPCTL_STATE_DIR: "/nonexistent/qmpctl",
+  });
   expect([code, stdout]).toEqual([3, ""]);
   expect(stderr).toMatch(/^qmpctl: .*\/nonexistent\/qmpctl\/nobody\.json.*\n$/);
 });
@@ -28,5 +38,8 @@ test("a reader that has gone is no complaint", async () => {
 });
 
 test("an answer that could not be written is a failure", async () => {
-  await expect(shell('"$0" "$1" help > /dev/full')).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/^qmpctl: the answer could not be written: ENOSPC/) as string });
+  await expect(shell('"$0" "$1" help > /dev/full')).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^qmpctl: the answer could not be written: ENOSPC/) as string,
+  });
 });

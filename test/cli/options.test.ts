@@ -25,7 +25,11 @@ describe("what is there", () => {
     expect((await parse("web1", "1G", "--config")).flag("static")).toBe(true);
   });
 
-  test.each([[["--timeout=-1"], "-1"], [["--timeout", "1", "--timeout", "2"], "2"], [["--timeout="], ""]])("%j", async (argv, value) => {
+  test.each([
+    [["--timeout=-1"], "-1"],
+    [["--timeout", "1", "--timeout", "2"], "2"],
+    [["--timeout="], ""],
+  ])("%j", async (argv, value) => {
     expect((await parse("web1", "1G", ...argv)).text("timeout")).toBe(value);
   });
 
@@ -57,12 +61,30 @@ describe("operands by their names, as virsh takes them", () => {
   const operands = async (...argv: string[]) => (await parseArguments(argv, pin)).operands;
 
   test.each([
-    [["--domain", "web1", "--size", "1G"], ["web1", "1G"]],
-    [["--size", "1G", "web1"], ["web1", "1G"]],
-    [["1G", "--domain=web1"], ["web1", "1G"]],
-    [["web1", "--kilobytes", "300"], ["web1", "300KiB"]],
-    [["web1", "--kilobytes", "300M"], ["web1", "300M"]],
-    [["--more", "x", "web1", "1G"], ["web1", "1G", "x"]],
+    [
+      ["--domain", "web1", "--size", "1G"],
+      ["web1", "1G"],
+    ],
+    [
+      ["--size", "1G", "web1"],
+      ["web1", "1G"],
+    ],
+    [
+      ["1G", "--domain=web1"],
+      ["web1", "1G"],
+    ],
+    [
+      ["web1", "--kilobytes", "300"],
+      ["web1", "300KiB"],
+    ],
+    [
+      ["web1", "--kilobytes", "300M"],
+      ["web1", "300M"],
+    ],
+    [
+      ["--more", "x", "web1", "1G"],
+      ["web1", "1G", "x"],
+    ],
   ])("%j", async (argv, expected) => expect(await operands(...argv)).toEqual(expected));
 
   test.each([

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { toCommandLine } from "../../src/config/argv.ts";
 import { locate } from "../../src/config/locate.ts";
-import { openFolder, runtimePaths, type StatePaths, statePaths } from "../../src/config/runtime.ts";
+import { openFolder, runtimePaths, statePaths, type StatePaths } from "../../src/config/runtime.ts";
 import { readConfig } from "../../src/config/store.ts";
 import { machineIdOf } from "../../src/domain/machine/machine-id.ts";
 import { configText } from "../config/fixtures.ts";
@@ -49,7 +49,9 @@ test("nothing in a config reaches a shell, or makes more words of the command li
   // The bare words are disk images, which have to be there.
   for (const disk of [" ", NASTY]) await writeFile(join(shop.config, disk), "");
 
-  expect((await run({ ...shop, runtime }, "start", "web1")).stderr).toMatch(/^qmpctl: web1: .* could not start the machine: it ended with status 1\n$/);
+  expect((await run({ ...shop, runtime }, "start", "web1")).stderr).toMatch(
+    /^qmpctl: web1: .* could not start the machine: it ended with status 1\n$/,
+  );
   const own = join(runtime, "web1");
   const doubled = (path: string): string => `unix:${path.replaceAll(",", ",,")},server=on,wait=off`;
   expect((await readFile(`${emulator}.argv`, "utf8")).split("\0").slice(0, -1)).toEqual([
@@ -60,7 +62,9 @@ test("nothing in a config reaches a shell, or makes more words of the command li
   ]);
   expect((await readdir(shop.folder, { recursive: true })).filter((name) => /(^|\/)x$/.test(name))).toEqual([]);
   expect((await run({ ...shop, runtime }, "setvcpus", "web1", "2")).code).toBe(0);
-  expect(await readFile(shop.path, "utf8")).toBe(configText({ emulator, monitor, args, note: NASTY }).replace('"current": 1', '"current": 2'));
+  expect(await readFile(shop.path, "utf8")).toBe(
+    configText({ emulator, monitor, args, note: NASTY }).replace('"current": 1', '"current": 2'),
+  );
 });
 
 /** What somebody else could have put into a folder of ours, each with what it would lead us to. */
@@ -68,10 +72,21 @@ const PLANTS: Readonly<Record<string, (path: string, victim: string) => unknown>
   "a link": (path, victim) => symlink(victim, path),
   "a FIFO": (path) => execFileSync("mkfifo", [path]),
   "a folder": (path) => mkdir(path),
-  ...(isRoot ? { "a file of somebody else": async (path: string) => { await writeFile(path, "{}"); await chown(path, 1234, 1234); } } : {}),
+  ...(isRoot
+    ? {
+        "a file of somebody else": async (path: string) => {
+          await writeFile(path, "{}");
+          await chown(path, 1234, 1234);
+        },
+      }
+    : {}),
 };
 
-async function plantedShop(folderOf: (shop: Shop) => Promise<string>, name: string, plant: (path: string, victim: string) => unknown): Promise<Shop & AsyncDisposable & { readonly victim: string; readonly path: string; readonly planted: string }> {
+async function plantedShop(
+  folderOf: (shop: Shop) => Promise<string>,
+  name: string,
+  plant: (path: string, victim: string) => unknown,
+): Promise<Shop & AsyncDisposable & { readonly victim: string; readonly path: string; readonly planted: string }> {
   const shop = await openShop();
   const victim = join(shop.folder, "victim");
   await writeFile(victim, "precious", { mode: 0o600 });
@@ -85,31 +100,40 @@ async function plantedShop(folderOf: (shop: Shop) => Promise<string>, name: stri
 const ofState = async (shop: Shop): Promise<string> => (await booksOf(shop)).folder;
 const ofRuntime = async ({ runtime }: Shop): Promise<string> => join(runtime, "web1");
 
-test.each(["lock", "journal"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))("the file %s of a machine that is %s is refused, and left", async (name, plant) => {
-  await using shop = await plantedShop(ofState, name, PLANTS[plant] ?? (() => undefined));
-  const before = await lstat(shop.planted);
-  const { code, stdout, stderr } = await run(shop, "setvcpus", "web1", "2");
-  expect([stdout, await readFile(shop.path, "utf8"), await readFile(shop.victim, "utf8")]).toEqual(["", configText(), "precious"]);
-  expect(code).toBe(3);
-  expect(stderr).toMatch(/^qmpctl: [^\n]*(link|not a regular file|EISDIR|a folder|belongs to user 1234|illegal operation)[^\n]*\n$/);
-  expect(stderr).toContain(shop.planted);
-  expect((await lstat(shop.planted)).ino).toBe(before.ino);
-});
+test.each(["lock", "journal"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))(
+  "the file %s of a machine that is %s is refused, and left",
+  async (name, plant) => {
+    await using shop = await plantedShop(ofState, name, PLANTS[plant] ?? (() => undefined));
+    const before = await lstat(shop.planted);
+    const { code, stdout, stderr } = await run(shop, "setvcpus", "web1", "2");
+    expect([stdout, await readFile(shop.path, "utf8"), await readFile(shop.victim, "utf8")]).toEqual(["", configText(), "precious"]);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^qmpctl: [^\n]*(link|not a regular file|EISDIR|a folder|belongs to user 1234|illegal operation)[^\n]*\n$/);
+    expect(stderr).toContain(shop.planted);
+    expect((await lstat(shop.planted)).ino).toBe(before.ino);
+  },
+);
 
-test.each(["process", "notes"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))("the file %s of a machine that is %s is not believed, and left", async (name, plant) => {
-  await using shop = await plantedShop(ofState, name, PLANTS[plant] ?? (() => undefined));
-  const before = await lstat(shop.planted);
-  expect(await run(shop, "info", "web1")).toMatchObject({ code: 0, stdout: expect.stringContaining("stopped") as string });
-  expect(await run(shop, "setvcpus", "web1", "2")).toMatchObject({ code: 0, stderr: "" });
-  expect([await readFile(shop.victim, "utf8"), (await lstat(shop.planted)).ino]).toEqual(["precious", before.ino]);
-});
+test.each(["process", "notes"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))(
+  "the file %s of a machine that is %s is not believed, and left",
+  async (name, plant) => {
+    await using shop = await plantedShop(ofState, name, PLANTS[plant] ?? (() => undefined));
+    const before = await lstat(shop.planted);
+    expect(await run(shop, "info", "web1")).toMatchObject({ code: 0, stdout: expect.stringContaining("stopped") as string });
+    expect(await run(shop, "setvcpus", "web1", "2")).toMatchObject({ code: 0, stderr: "" });
+    expect([await readFile(shop.victim, "utf8"), (await lstat(shop.planted)).ino]).toEqual(["precious", before.ino]);
+  },
+);
 
-test.each(["lock", "pid", "journal", "control.sock"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))("the file %s in a run-time folder that is %s means nothing to a machine that no process runs", async (name, plant) => {
-  await using shop = await plantedShop(ofRuntime, name, PLANTS[plant] ?? (() => undefined));
-  const before = await lstat(shop.planted);
-  expect(await run(shop, "setvcpus", "web1", "2")).toMatchObject({ code: 0, stderr: "" });
-  expect([await readFile(shop.victim, "utf8"), (await lstat(shop.planted)).ino]).toEqual(["precious", before.ino]);
-});
+test.each(["lock", "pid", "journal", "control.sock"].flatMap((name) => Object.keys(PLANTS).map((plant) => [name, plant] as const)))(
+  "the file %s in a run-time folder that is %s means nothing to a machine that no process runs",
+  async (name, plant) => {
+    await using shop = await plantedShop(ofRuntime, name, PLANTS[plant] ?? (() => undefined));
+    const before = await lstat(shop.planted);
+    expect(await run(shop, "setvcpus", "web1", "2")).toMatchObject({ code: 0, stderr: "" });
+    expect([await readFile(shop.victim, "utf8"), (await lstat(shop.planted)).ino]).toEqual(["precious", before.ino]);
+  },
+);
 
 const OF_A_START = ["output", "pid", "lock", "control.sock", "watch.sock", "stderr", "log", "asked.json"];
 
@@ -155,7 +179,18 @@ async function listen(path: string): Promise<void> {
 const SOCKETS: readonly (readonly [string, (path: string, elsewhere: string) => Promise<unknown>, RegExp])[] = [
   ["a link to somebody's socket", (path, elsewhere) => symlink(elsewhere, path), /control.sock: not a socket/],
   ["a file", (path) => writeFile(path, ""), /control.sock: not a socket/],
-  ...(isRoot ? [["a socket of somebody else", async (path: string, elsewhere: string) => { await rename(elsewhere, path); await chown(path, 1234, 1234); }, /control.sock: belongs to user 1234/] as const] : []),
+  ...(isRoot
+    ? [
+        [
+          "a socket of somebody else",
+          async (path: string, elsewhere: string) => {
+            await rename(elsewhere, path);
+            await chown(path, 1234, 1234);
+          },
+          /control.sock: belongs to user 1234/,
+        ] as const,
+      ]
+    : []),
 ];
 
 test.each(SOCKETS)("%s in the place of a monitor is not connected to", async (_what, plant, why) => {
@@ -164,7 +199,11 @@ test.each(SOCKETS)("%s in the place of a monitor is not connected to", async (_w
   const elsewhere = join(shop.folder, "elsewhere.sock");
   await listen(elsewhere);
   await plant(join(own, "control.sock"), elsewhere);
-  for (const argv of [["setvcpus", "web1", "2", "--live"], ["qmp", "web1", "quit"], ["destroy", "web1"]]) {
+  for (const argv of [
+    ["setvcpus", "web1", "2", "--live"],
+    ["qmp", "web1", "quit"],
+    ["destroy", "web1"],
+  ]) {
     const { code, stderr } = await run(shop, ...argv);
     expect([code, stderr]).toEqual([3, expect.stringMatching(why) as string]);
   }
@@ -185,7 +224,11 @@ test("the folders of a machine are private, and so is all that is in them; one t
   await chmod(own, 0o750);
   expect(await run(shop, "start", "web1")).toMatchObject({ code: 3, stderr: `qmpctl: ${own}: open to others (mode 750), chmod 700 it\n` });
   await chmod(books, 0o750);
-  for (const argv of [["setvcpus", "web1", "1"], ["start", "web1"], ["undefine", "web1"]]) {
+  for (const argv of [
+    ["setvcpus", "web1", "1"],
+    ["start", "web1"],
+    ["undefine", "web1"],
+  ]) {
     expect(await run(shop, ...argv)).toMatchObject({ code: 3, stderr: `qmpctl: ${books}: open to others (mode 750), chmod 700 it\n` });
   }
   expect([dirname(own), dirname(books)]).toEqual([shop.runtime, shop.state]);

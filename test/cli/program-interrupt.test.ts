@@ -23,16 +23,21 @@ const answers = {
   "query-memory-devices": () => [],
   "query-memory-size-summary": () => ({ "base-memory": GIB }),
   "query-balloon": () => ({ actual: GIB }),
-  "qom-list": (args: unknown) => ((args as { path: string }).path === "/machine/peripheral" ? [{ name: "balloon0", type: "child<virtio-balloon-pci>" }] : []),
+  "qom-list": (args: unknown) =>
+    (args as { path: string }).path === "/machine/peripheral" ? [{ name: "balloon0", type: "child<virtio-balloon-pci>" }] : [],
   "query-pci": () => [],
-  "qom-get": () => ({ "last-update": ++words, stats: { "stat-total-memory": GIB, "stat-available-memory": GIB / 8 * 7 } }),
+  "qom-get": () => ({ "last-update": ++words, stats: { "stat-total-memory": GIB, "stat-available-memory": (GIB / 8) * 7 } }),
   "qom-set": () => ({}),
   balloon: () => ({}),
 };
 
 async function changing(server: ReplayServer): Promise<ReturnType<typeof startInTerminal>> {
   const folder = await mkdtemp(join(tmpdir(), "qmpctl-"));
-  const pty = startInTerminal(["setmem", server.address, "512M"], { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_RUNTIME_DIR: join(folder, "run"), QMPCTL_STATE_DIR: join(folder, "state") });
+  const pty = startInTerminal(["setmem", server.address, "512M"], {
+    QMPCTL_CONFIG_DIR: join(folder, "config"),
+    QMPCTL_RUNTIME_DIR: join(folder, "run"),
+    QMPCTL_STATE_DIR: join(folder, "state"),
+  });
   return {
     ...pty,
     async [Symbol.asyncDispose]() {
@@ -49,7 +54,10 @@ test("^C takes back what is half done, and ends with 130", async () => {
   pty.type("\u0003");
   await pty.says("interrupted: taking back what is half done; once more to quit at once");
   expect(await pty.ended).toBe(130);
-  expect(server.said.filter(({ command }) => command === "balloon").map((it) => it.arguments)).toEqual([{ value: GIB / 2 }, { value: GIB }]);
+  expect(server.said.filter(({ command }) => command === "balloon").map((it) => it.arguments)).toEqual([
+    { value: GIB / 2 },
+    { value: GIB },
+  ]);
 });
 
 test("a second ^C does not wait for that", async () => {

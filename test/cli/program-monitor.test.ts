@@ -19,7 +19,12 @@ const answers = {
 
 test("qmp prints what a real socket returns", async () => {
   await using server = await startReplay({ answers });
-  expect(await runProgram(["qmp", server.address, "query-name"])).toEqual({ code: 0, signal: null, stdout: '{"name":"guest"}\n', stderr: "" });
+  expect(await runProgram(["qmp", server.address, "query-name"])).toEqual({
+    code: 0,
+    signal: null,
+    stdout: '{"name":"guest"}\n',
+    stderr: "",
+  });
   const echoed = (await runProgram(["qmp", server.address, "x-echo", "id=vcpu1", "props.core-id=2"])).stdout;
   expect(JSON.parse(echoed)).toEqual({ id: "vcpu1", props: { "core-id": 2 } });
 });
@@ -35,7 +40,10 @@ test("events come as they happen, one on a line, until ^C: 130, and nothing is s
   watcher.child.kill("SIGINT");
   const { code, stdout, stderr } = await watcher.ended;
   expect([code, stderr]).toEqual([130, ""]);
-  const names = stdout.trim().split("\n").map((line) => (JSON.parse(line) as { event: string }).event);
+  const names = stdout
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { event: string }).event);
   expect(names.filter((name) => name !== "WAKEUP")).toEqual(["STOP", "RESUME"]);
 });
 
@@ -61,13 +69,19 @@ test("the end of QEMU after a SHUTDOWN ends events with 0, and nothing is said",
 
 test("a flood of events into a reader that does not read: what is kept has a bound, which is told when it reads", async () => {
   const events = 60_000;
-  await using server = await monitor(({ id }, client) => client.write(`${JSON.stringify({ error: { class: "CommandNotFound", desc: "not here" }, id })}\r\n`));
+  await using server = await monitor(({ id }, client) =>
+    client.write(`${JSON.stringify({ error: { class: "CommandNotFound", desc: "not here" }, id })}\r\n`),
+  );
   const connected = once(server.server, "connection") as Promise<[Socket]>;
-  const watcher = spawn(process.execPath, [program, "events", server.address], { env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1" }, stdio: ["ignore", "pipe", "pipe"] });
+  const watcher = spawn(process.execPath, [program, "events", server.address], {
+    env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stderr = "";
   watcher.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const exit = once(watcher, "close");
-  const event = (name: string): string => `${JSON.stringify({ event: name, data: { text: "x".repeat(200) }, timestamp: { seconds: 1, microseconds: 2 } })}\r\n`;
+  const event = (name: string): string =>
+    `${JSON.stringify({ event: name, data: { text: "x".repeat(200) }, timestamp: { seconds: 1, microseconds: 2 } })}\r\n`;
   const [client] = await connected;
   const beat = setInterval(() => client.write(event("FIRST")), 20);
   await once(watcher.stdout, "readable");
@@ -101,11 +115,18 @@ test.each([
   const [script, pidfile] = [join(folder, "stubborn.cjs"), join(folder, "pid")];
   await writeFile(script, STUBBORN);
   try {
-    const command = start(["qmp", `exec:${JSON.stringify([process.execPath, script, pidfile, how])}`, "x-anything", "--timeout", what === "x-anything" ? "2s" : "1m"]);
+    const command = start([
+      "qmp",
+      `exec:${JSON.stringify([process.execPath, script, pidfile, how])}`,
+      "x-anything",
+      "--timeout",
+      what === "x-anything" ? "2s" : "1m",
+    ]);
     await expect.poll(async () => (existsSync(pidfile) ? readFile(pidfile, "utf8") : ""), { timeout: 10_000 }).not.toBe("");
     if (what.startsWith("interrupt")) command.child.kill("SIGINT");
     // Two signals that come together are one.
-    if (what.endsWith("twice")) await expect.poll(() => (command.child.kill("SIGINT"), command.child.exitCode), { interval: 50, timeout: 900 }).toBe(130);
+    if (what.endsWith("twice"))
+      await expect.poll(() => (command.child.kill("SIGINT"), command.child.exitCode), { interval: 50, timeout: 900 }).toBe(130);
     expect((await command.ended).code).toBe(code);
     expect(await runs(pidfile)).toBe(false);
   } finally {

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,8 +8,6 @@ import { startReplay } from "../../src/testing/index.ts";
 import { program, WHO } from "./program.ts";
 import { type Pty, startInTerminal } from "./pty.ts";
 import { recorded } from "./shell/schemas.ts";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 
 const schema = await recorded("7.2.22");
 const answers = {
@@ -31,7 +31,10 @@ async function inTerminal(argv: readonly string[]): Promise<Pty & { readonly hom
 }
 
 /** Runs the built program with this on its stdin. */
-async function piped(argv: readonly string[], text: string): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+async function piped(
+  argv: readonly string[],
+  text: string,
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   const child = spawn(process.execPath, [program, ...argv], { env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1" } });
   const said = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (said.stdout += chunk));
@@ -75,14 +78,29 @@ test("the end of QEMU ends the shell with 1, and says so", async () => {
 
 test("a script from a pipe: results, 0; the first error ends it, 1; a line that is none, 2", async () => {
   await using server = await startReplay({ answers: { ...answers, device_del: () => ({}) } });
-  expect(await piped(["qmp", server.address], "# who\nquery-name\nchardev-remove id=7")).toEqual({ code: 0, stdout: '{"name":"guest"}\n{"id":"7"}\n', stderr: "" });
-  expect(await piped(["qmp", server.address], 'query-name\n"\n')).toMatchObject({ code: 2, stderr: expect.stringContaining("line 2") as string });
+  expect(await piped(["qmp", server.address], "# who\nquery-name\nchardev-remove id=7")).toEqual({
+    code: 0,
+    stdout: '{"name":"guest"}\n{"id":"7"}\n',
+    stderr: "",
+  });
+  expect(await piped(["qmp", server.address], 'query-name\n"\n')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("line 2") as string,
+  });
 });
 
 test("a whole request may stand on the command line, as for virsh", async () => {
   await using server = await startReplay({ answers });
-  expect(await piped(["qmp", server.address, '{"execute": "query-name",', '"id": 7}'], "")).toEqual({ code: 0, stdout: '{"name":"guest"}\n', stderr: "" });
-  expect(await piped(["qmp", "unix:/nonexistent/qmp.sock", '{"arguments": {}}'], "")).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining('a request has "execute"') as string });
+  expect(await piped(["qmp", server.address, '{"execute": "query-name",', '"id": 7}'], "")).toEqual({
+    code: 0,
+    stdout: '{"name":"guest"}\n',
+    stderr: "",
+  });
+  expect(await piped(["qmp", "unix:/nonexistent/qmp.sock", '{"arguments": {}}'], "")).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining('a request has "execute"') as string,
+  });
 });
 
 test("a domain whose monitor nobody serves is told as ever", async () => {

@@ -38,10 +38,26 @@ export function foldersNowhere(): Readonly<Record<string, string>> {
 export function start(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
   if (!existsSync(program)) throw new Error(`${program}: not built, run npm run build`);
   // A test leaves nothing behind, so no cache of compiled code either.
-  const child = spawn(process.execPath, [program, ...argv], { env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [program, ...argv], {
+    env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const [stdout, stderr] = [keep(child.stdout), keep(child.stderr)];
-  const ended = once(child, "close").then(([code, signal]): Ended => ({ code: code as number | null, signal: signal as NodeJS.Signals | null, stdout: stdout.text, stderr: stderr.text }));
-  return { child, ended, said: (text) => Promise.race([stdout.has(text), ended.then((end) => Promise.reject(new Error(`ended without ${JSON.stringify(text)}: ${JSON.stringify(end)}`)))]) };
+  const ended = once(child, "close").then(([code, signal]): Ended => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+    stdout: stdout.text,
+    stderr: stderr.text,
+  }));
+  return {
+    child,
+    ended,
+    said: (text) =>
+      Promise.race([
+        stdout.has(text),
+        ended.then((end) => Promise.reject(new Error(`ended without ${JSON.stringify(text)}: ${JSON.stringify(end)}`))),
+      ]),
+  };
 }
 
 /** Runs the built program to its end. */

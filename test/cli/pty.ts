@@ -13,10 +13,14 @@ export interface Pty extends AsyncDisposable {
 /** Starts the built program under script(1) of util-linux, which gives it a terminal and ends as it ends. */
 export function startInTerminal(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Pty {
   const command = [process.execPath, program, ...argv].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-  const child: ChildProcess = spawn("setpriv", ["--pdeathsig", "KILL", "--", "script", "-qec", `stty cols 80 rows 40; exec ${command}`, "/dev/null"], {
-    env: { PATH: process.env["PATH"], TERM: "xterm", SHELL: "/bin/sh", NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), ...env },
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const child: ChildProcess = spawn(
+    "setpriv",
+    ["--pdeathsig", "KILL", "--", "script", "-qec", `stty cols 80 rows 40; exec ${command}`, "/dev/null"],
+    {
+      env: { PATH: process.env["PATH"], TERM: "xterm", SHELL: "/bin/sh", NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), ...env },
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
   let text = "";
   let seen = 0;
   let look = (): void => {};
@@ -34,7 +38,9 @@ export function startInTerminal(argv: readonly string[], env: Readonly<Record<st
     type: (keys) => void child.stdin?.write(keys),
     async says(wanted) {
       const late = AbortSignal.timeout(20_000);
-      const tooLate = new Promise<never>((_, reject) => late.addEventListener("abort", () => reject(new Error(`no ${String(wanted)} within 20 s: ${JSON.stringify(fresh())}`))));
+      const tooLate = new Promise<never>((_, reject) =>
+        late.addEventListener("abort", () => reject(new Error(`no ${String(wanted)} within 20 s: ${JSON.stringify(fresh())}`))),
+      );
       while (!matches(wanted)) await Promise.race([new Promise<void>((resolve) => (look = resolve)), over, tooLate]);
       const found = fresh();
       seen = text.length;

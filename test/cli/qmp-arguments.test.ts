@@ -8,8 +8,14 @@ test("no words are no arguments", () => expect(parseQmpArguments([])).toBeUndefi
 test.each([
   [['{"id":"vcpu1"}'], { id: "vcpu1" }],
   [["driver=max-x86_64-cpu", "core-id=2"], { driver: "max-x86_64-cpu", "core-id": 2 }],
-  [["props.core-id=2", "props.node.id=1", "on=true", "off=false", "x=null"], { props: { "core-id": 2, node: { id: 1 } }, on: true, off: false, x: null }],
-  [["list=[1,2]", 'o={"a":1}', 's="0"', "empty=", "eq=a=b", "path=/machine/unattached"], { list: [1, 2], o: { a: 1 }, s: "0", empty: "", eq: "a=b", path: "/machine/unattached" }],
+  [
+    ["props.core-id=2", "props.node.id=1", "on=true", "off=false", "x=null"],
+    { props: { "core-id": 2, node: { id: 1 } }, on: true, off: false, x: null },
+  ],
+  [
+    ["list=[1,2]", 'o={"a":1}', 's="0"', "empty=", "eq=a=b", "path=/machine/unattached"],
+    { list: [1, 2], o: { a: 1 }, s: "0", empty: "", eq: "a=b", path: "/machine/unattached" },
+  ],
   [["n=-1.5", "id=007", "v=1.2.3"], { n: -1.5, id: "007", v: "1.2.3" }],
 ])("%j", (words, members) => expect(plain(words)).toEqual(members));
 
@@ -35,6 +41,8 @@ describe("what is wrong is named", () => {
     [["{}", "a=1"], "a=1: nothing may follow the JSON object"],
     [['{"a":}'], '{"a":}: not JSON: '],
   ])("%j", (words, message) => {
-    expect(() => parseQmpArguments(words)).toThrow(expect.objectContaining({ code: "usage", message: expect.stringContaining(message) as string }));
+    expect(() => parseQmpArguments(words)).toThrow(
+      expect.objectContaining({ code: "usage", message: expect.stringContaining(message) as string }),
+    );
   });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { exitCodeOf, noteLine, showReport, showValue } from "../../src/cli/report.ts";
 import type { Leg } from "../../src/domain/model/change.ts";
-import { exitCodeOf, showReport, showValue, noteLine } from "../../src/cli/report.ts";
 import { ioOf, reportOf } from "./scene.ts";
 
-const show = (changed: Parameters<typeof reportOf>[0], columns?: number) => showReport(reportOf(changed), ioOf(columns === undefined ? {} : { columns, env: { NO_COLOR: "1" } }));
+const show = (changed: Parameters<typeof reportOf>[0], columns?: number) =>
+  showReport(reportOf(changed), ioOf(columns === undefined ? {} : { columns, env: { NO_COLOR: "1" } }));
 
 const leg = (outcome: Leg["outcome"], values: Partial<Leg>): Leg => ({ outcome, before: 2, wanted: 1, actual: 2, ...values });
 
@@ -26,7 +27,15 @@ test("why, notes, and the commands that finish it or take it back", () => {
       dynamic: leg("pending", { reason: "the guest has not let go of vCPU 1" }),
     },
   ];
-  expect(show({ outcome: "pending", changes, notes: ["a static change waits for the next start"], finish: "qmpctl setvcpus web1 1 --live", takeBack: "qmpctl setvcpus web1 2 --live" })).toBe(
+  expect(
+    show({
+      outcome: "pending",
+      changes,
+      notes: ["a static change waits for the next start"],
+      finish: "qmpctl setvcpus web1 1 --live",
+      takeBack: "qmpctl setvcpus web1 2 --live",
+    }),
+  ).toBe(
     [
       "resource  half     before -> wanted  actual  outcome  why",
       "vcpus     static   2                 2       skipped  not in this scope",
@@ -86,8 +95,14 @@ test("nothing to change is said", () => expect(show({ outcome: "unchanged", chan
 
 test("on a narrow terminal the reason wraps", () => {
   const reason = "the guest has no balloon driver that would give memory back";
-  const changes = [{ change: { resource: "vcpus", count: 1 } as const, static: leg("applied", { actual: 1 }), dynamic: leg("pending", { reason }) }];
-  expect(show({ changes }, 80).split("\n").every((line) => line.length <= 80)).toBe(true);
+  const changes = [
+    { change: { resource: "vcpus", count: 1 } as const, static: leg("applied", { actual: 1 }), dynamic: leg("pending", { reason }) },
+  ];
+  expect(
+    show({ changes }, 80)
+      .split("\n")
+      .every((line) => line.length <= 80),
+  ).toBe(true);
 });
 
 describe("exit codes", () => {

@@ -1,9 +1,9 @@
 import { Readable } from "node:stream";
-import type { Report } from "../../src/domain/model/change.ts";
 import { run } from "../../src/cli/command.ts";
 import type { Facade, Machine, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
 import { harmless } from "../../src/cli/harmless.ts";
 import type { Io, Sink } from "../../src/cli/verb.ts";
+import type { Report } from "../../src/domain/model/change.ts";
 
 /** A sink that keeps what is written to it. */
 export class Paper implements Sink {
@@ -71,7 +71,13 @@ export interface Played {
 
 /** An Io on paper. */
 export function ioOf(stage: Stage = {}): Io & { readonly stdout: Paper; readonly stderr: Paper } {
-  return { stdout: stage.stdout ?? new Paper(stage.columns), stderr: new Paper(stage.columns), stdin: stage.stdin ?? Readable.from([]), env: stage.env ?? {}, signal: stage.signal ?? new AbortController().signal };
+  return {
+    stdout: stage.stdout ?? new Paper(stage.columns),
+    stderr: new Paper(stage.columns),
+    stdin: stage.stdin ?? Readable.from([]),
+    env: stage.env ?? {},
+    signal: stage.signal ?? new AbortController().signal,
+  };
 }
 
 /** Runs a command line against a domain that can do what the stage says and nothing else. */
@@ -131,7 +137,9 @@ export function monitorOf(events: readonly MonitorEvent[], end?: Error): Monitor
 }
 
 /** A machine that starts and ends as it is asked, each time with the same to tell. */
-export function livesOf(told: never): Pick<Machine, "start" | "restart" | "shutdown" | "destroy" | "reset" | "suspend" | "resume" | "undefine"> {
+export function livesOf(
+  told: never,
+): Pick<Machine, "start" | "restart" | "shutdown" | "destroy" | "reset" | "suspend" | "resume" | "undefine"> {
   const tells = async (): Promise<never> => told;
   const done = async (): Promise<never> => undefined as never;
   return { start: tells, restart: tells, shutdown: tells, destroy: tells, reset: done, suspend: done, resume: done, undefine: done };

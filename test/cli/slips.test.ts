@@ -1,22 +1,38 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { CommandError } from "../../src/qmp/errors.ts";
-import { type Played, play } from "./scene.ts";
-import { type Puppet, puppet } from "./shell/monitors.ts";
+import { play, type Played } from "./scene.ts";
+import { puppet, type Puppet } from "./shell/monitors.ts";
 
 const refuse = (desc: string) => () => {
   throw new CommandError("balloon", { class: "GenericError", desc });
 };
 
-async function qmp(words: readonly string[], answers: Parameters<typeof puppet>[0] = {}, stdin?: string): Promise<Played & { readonly sent: Puppet["sent"] }> {
+async function qmp(
+  words: readonly string[],
+  answers: Parameters<typeof puppet>[0] = {},
+  stdin?: string,
+): Promise<Played & { readonly sent: Puppet["sent"] }> {
   // QEMU looks at the types first.
   const link = ({ name, up }: Readonly<Record<string, unknown>>): unknown => {
-    if (typeof up !== "boolean") throw new CommandError("set_link", { class: "GenericError", desc: "Invalid parameter type for 'up', expected: boolean" });
-    if (typeof name !== "string") throw new CommandError("set_link", { class: "GenericError", desc: "Invalid parameter type for 'name', expected: string" });
+    if (typeof up !== "boolean")
+      throw new CommandError("set_link", { class: "GenericError", desc: "Invalid parameter type for 'up', expected: boolean" });
+    if (typeof name !== "string")
+      throw new CommandError("set_link", { class: "GenericError", desc: "Invalid parameter type for 'name', expected: string" });
     return {};
   };
-  const monitor = await puppet({ balloon: () => ({}), device_add: () => ({}), "block-commit": () => ({}), set_link: link, "object-add": () => ({}), ...answers });
-  const played = await play(["qmp", "web1", ...words], { machine: { connect: async () => monitor }, ...(stdin === undefined ? {} : { stdin: Readable.from([stdin]) }) });
+  const monitor = await puppet({
+    balloon: () => ({}),
+    device_add: () => ({}),
+    "block-commit": () => ({}),
+    set_link: link,
+    "object-add": () => ({}),
+    ...answers,
+  });
+  const played = await play(["qmp", "web1", ...words], {
+    machine: { connect: async () => monitor },
+    ...(stdin === undefined ? {} : { stdin: Readable.from([stdin]) }),
+  });
   return { ...played, sent: monitor.sent };
 }
 
@@ -48,19 +64,30 @@ describe("a value has the type that the command takes, with one command as in th
   });
 
   test("what QEMU refuses for its type is told in the words of who typed it", async () => {
-    expect(await qmp(["set_link", "name=net0", "up=7"])).toMatchObject({ code: 2, stderr: expect.stringContaining('up=7: "7" is not true or false') as string, sent: [["set_link", { name: "net0", up: 7 }]] });
+    expect(await qmp(["set_link", "name=net0", "up=7"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('up=7: "7" is not true or false') as string,
+      sent: [["set_link", { name: "net0", up: 7 }]],
+    });
   });
 
   test("QEMU is not asked for its schema where nothing depends on it", async () => {
     const asked: string[] = [];
     const monitor = { ...(await puppet()), execute: async (command: string) => (asked.push(command), {}) };
-    await play(["qmp", "web1", "device_add", "driver=x", "id=a", "core-id=2", "j=[1]", 'q="7"', "on=true"], { machine: { connect: async () => monitor } });
+    await play(["qmp", "web1", "device_add", "driver=x", "id=a", "core-id=2", "j=[1]", 'q="7"', "on=true"], {
+      machine: { connect: async () => monitor },
+    });
     expect(asked).toEqual(["device_add"]);
   });
 
   test("a QEMU that does not describe itself gets numbers as numbers and the rest as text", async () => {
-    const monitor = { ...(await puppet()), execute: async (command: string, args: unknown) => (command === "query-qmp-schema" ? undefined : args) };
-    const { stdout } = await play(["qmp", "web1", "x", "n=1", "s=300M", "l.0=true", 'q="7"', "j=[1]"], { machine: { connect: async () => monitor } });
+    const monitor = {
+      ...(await puppet()),
+      execute: async (command: string, args: unknown) => (command === "query-qmp-schema" ? undefined : args),
+    };
+    const { stdout } = await play(["qmp", "web1", "x", "n=1", "s=300M", "l.0=true", 'q="7"', "j=[1]"], {
+      machine: { connect: async () => monitor },
+    });
     expect(JSON.parse(stdout)).toEqual({ n: 1, s: "300M", l: { 0: true }, q: "7", j: [1] });
   });
 });
@@ -74,17 +101,34 @@ describe("a slip gets a guess", () => {
   });
 
   test("of an argument, also of one inside of another", async () => {
-    expect((await qmp(["balloon", "valeu=1"], { balloon: refuse("Parameter 'valeu' is unexpected") })).stderr).toBe("qmpctl: balloon: Parameter 'valeu' is unexpected, did you mean value?\n");
+    expect((await qmp(["balloon", "valeu=1"], { balloon: refuse("Parameter 'valeu' is unexpected") })).stderr).toBe(
+      "qmpctl: balloon: Parameter 'valeu' is unexpected, did you mean value?\n",
+    );
     // What QEMU says to a slip in the name of an argument that has to be there.
-    expect((await qmp(["balloon", "valeu=1"], { balloon: refuse("Parameter 'value' is missing") })).stderr).toBe("qmpctl: balloon: Parameter 'value' is missing, did you mean value?\n");
-    expect((await qmp(["balloon", '{"valeu":1}'], { balloon: refuse("Parameter 'value' is missing") })).stderr).toContain("did you mean value?");
-    expect((await qmp(["balloon"], { balloon: refuse("Parameter 'value' is missing") })).stderr).toBe("qmpctl: balloon: Parameter 'value' is missing\n");
-    expect((await qmp(["balloon", "zzz=1"], { balloon: refuse("Parameter 'zzz' is unexpected") })).stderr).toBe("qmpctl: balloon: Parameter 'zzz' is unexpected\n");
+    expect((await qmp(["balloon", "valeu=1"], { balloon: refuse("Parameter 'value' is missing") })).stderr).toBe(
+      "qmpctl: balloon: Parameter 'value' is missing, did you mean value?\n",
+    );
+    expect((await qmp(["balloon", '{"valeu":1}'], { balloon: refuse("Parameter 'value' is missing") })).stderr).toContain(
+      "did you mean value?",
+    );
+    expect((await qmp(["balloon"], { balloon: refuse("Parameter 'value' is missing") })).stderr).toBe(
+      "qmpctl: balloon: Parameter 'value' is missing\n",
+    );
+    expect((await qmp(["balloon", "zzz=1"], { balloon: refuse("Parameter 'zzz' is unexpected") })).stderr).toBe(
+      "qmpctl: balloon: Parameter 'zzz' is unexpected\n",
+    );
   });
 
   test("in JSON the guess is a field, and QEMU's own words are as they were", async () => {
     expect(JSON.parse((await qmp(["query-statu", "--json"])).stdout)).toEqual({
-      error: { code: "command", command: "query-statu", class: "CommandNotFound", desc: "The command query-statu has not been found", message: "query-statu: The command query-statu has not been found", meant: "query-status" },
+      error: {
+        code: "command",
+        command: "query-statu",
+        class: "CommandNotFound",
+        desc: "The command query-statu has not been found",
+        message: "query-statu: The command query-statu has not been found",
+        meant: "query-status",
+      },
     });
   });
 
@@ -95,13 +139,21 @@ describe("a slip gets a guess", () => {
   ])("of an event %s, which would be waited for without an end", async (name, message) => {
     const monitor = await puppet();
     for (const words of [[name], ["STOP", name]]) {
-      expect(await play(["events", "web1", ...words], { machine: { connect: async () => monitor } })).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(`qmpctl: ${message}`) as string, disposed: 1 });
+      expect(await play(["events", "web1", ...words], { machine: { connect: async () => monitor } })).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringContaining(`qmpctl: ${message}`) as string,
+        disposed: 1,
+      });
     }
   });
 
   test("an event is known in any case, and what comes while the names are checked is not missed", async () => {
     const monitor = await puppet();
     const connect = async (): Promise<Puppet> => ({ ...monitor, execute: (...call) => (monitor.emit("STOP"), monitor.execute(...call)) });
-    expect(await play(["events", "web1", "stop", "--count", "1"], { machine: { connect } })).toMatchObject({ code: 0, stdout: expect.stringContaining('"event":"STOP"') as string });
+    expect(await play(["events", "web1", "stop", "--count", "1"], { machine: { connect } })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"event":"STOP"') as string,
+    });
   });
 });

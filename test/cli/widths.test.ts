@@ -8,43 +8,153 @@ import { livesOf, play, reportOf, type Stage } from "./scene.ts";
 
 const WHY = "unplug: the guest refused to let go of vCPU 1 (the device is in use by an application, _OST status 128)";
 const leg = { before: 2, wanted: 1, actual: 2, outcome: "rolled-back", reason: WHY } as const;
-const changes = [{ change: { resource: "vcpus", count: 1 }, static: leg, dynamic: { ...leg, reason: `${WHY}, and it was asked again after that` } }] as const;
+const changes = [
+  { change: { resource: "vcpus", count: 1 }, static: leg, dynamic: { ...leg, reason: `${WHY}, and it was asked again after that` } },
+] as const;
 const report = reportOf({
   outcome: "pending",
   changes,
-  steps: [{ what: "unplug vCPU 1", sends: 'device_del {"id":"vcpu1"}', undo: 'device_add {"driver":"host-x86_64-cpu"}', outcome: "planned" } as never],
+  steps: [
+    {
+      what: "unplug vCPU 1",
+      sends: 'device_del {"id":"vcpu1"}',
+      undo: 'device_add {"driver":"host-x86_64-cpu"}',
+      outcome: "planned",
+    } as never,
+  ],
   notes: ["the config is for the next start: a reboot from inside the guest keeps the machine as it is"],
   finish: "qmpctl setvcpus web1 1 --static --dynamic",
   takeBack: "qmpctl setvcpus web1 2 --static --dynamic",
   config: { path: "/etc/qmpctl/web1.json", before: '{\n  "current": 2\n}', after: '{\n  "current": 1\n}' },
 });
-const info = { name: "web1", state: "unreachable", reason: "its monitor does not answer: a signal has stopped it; kill -CONT 4711 lets it go on", transient: false, pid: 4711, emulator: "qemu-system-x86_64", version: "10.0.13", configPath: "/etc/qmpctl/web1.json", config: { memory: 2 ** 30, maxMemory: 2 ** 31, vcpus: 1, maxVcpus: 4 }, interrupted: "a change of its memory to 300MiB was interrupted at 12:00", uptime: 5e6 } as never;
-const started = { name: "web1", pid: 1, vcpus: 1, memory: 2 ** 30, notes: ["QEMU says: warning: host doesn't support requested feature: CPUID.01H:ECX.svm [bit 2]"], how: "the guest powered off", elapsed: 5 } as never;
+const info = {
+  name: "web1",
+  state: "unreachable",
+  reason: "its monitor does not answer: a signal has stopped it; kill -CONT 4711 lets it go on",
+  transient: false,
+  pid: 4711,
+  emulator: "qemu-system-x86_64",
+  version: "10.0.13",
+  configPath: "/etc/qmpctl/web1.json",
+  config: { memory: 2 ** 30, maxMemory: 2 ** 31, vcpus: 1, maxVcpus: 4 },
+  interrupted: "a change of its memory to 300MiB was interrupted at 12:00",
+  uptime: 5e6,
+} as never;
+const started = {
+  name: "web1",
+  pid: 1,
+  vcpus: 1,
+  memory: 2 ** 30,
+  notes: ["QEMU says: warning: host doesn't support requested feature: CPUID.01H:ECX.svm [bit 2]"],
+  how: "the guest powered off",
+  elapsed: 5,
+} as never;
 
 const machine: Partial<Machine> = {
   change: async () => report,
   revert: async () => ({ ...report, outcome: "planned" }),
   persist: async () => report,
   apply: async () => report,
-  recover: async () => ({ domain: "web1", reports: [report], restoredConfig: true, lost: "the half of the machine that is gone, which nobody can bring back", dryRun: false, how: "undo", settled: [] }) as never,
+  recover: async () =>
+    ({
+      domain: "web1",
+      reports: [report],
+      restoredConfig: true,
+      lost: "the half of the machine that is gone, which nobody can bring back",
+      dryRun: false,
+      how: "undo",
+      settled: [],
+    }) as never,
   info: async () => info,
-  vcpus: async () => [0, 1].map((vcpu) => ({ vcpu, online: true, tid: 424242, name: `CPU ${vcpu}/KVM`, cpu: 0, cpuTime: 123456, affinity: "0-3,8-11", pin: "0-3,8-11" })),
-  diff: async () => [{ resource: "max-memory", config: 2 ** 30, live: 2 ** 29, guest: 2 ** 28, why: "changed on one side only: `revert` makes live equal the config" }] as never,
+  vcpus: async () =>
+    [0, 1].map((vcpu) => ({
+      vcpu,
+      online: true,
+      tid: 424242,
+      name: `CPU ${vcpu}/KVM`,
+      cpu: 0,
+      cpuTime: 123456,
+      affinity: "0-3,8-11",
+      pin: "0-3,8-11",
+    })),
+  diff: async () =>
+    [
+      {
+        resource: "max-memory",
+        config: 2 ** 30,
+        live: 2 ** 29,
+        guest: 2 ** 28,
+        why: "changed on one side only: `revert` makes live equal the config",
+      },
+    ] as never,
   ...livesOf(started),
 };
 const failing = [
-  new RefusedError({ ...report, outcome: "refused", refusals: [{ leg: "static", reason: "9 vCPUs are more than vcpus.max 4 of the config", instead: "qmpctl setvcpus web1 9 --maximum --static first" }] }),
+  new RefusedError({
+    ...report,
+    outcome: "refused",
+    refusals: [
+      {
+        leg: "static",
+        reason: "9 vCPUs are more than vcpus.max 4 of the config",
+        instead: "qmpctl setvcpus web1 9 --maximum --static first",
+      },
+    ],
+  }),
   new ChangeError({ ...report, outcome: "rolled-back" }, WHY, { cause: undefined }),
-].map((error): Partial<Machine> => ({ change: () => Promise.reject(error), revert: () => Promise.reject(error), start: () => Promise.reject(error) }));
+].map((error): Partial<Machine> => ({
+  change: () => Promise.reject(error),
+  revert: () => Promise.reject(error),
+  start: () => Promise.reject(error),
+}));
 
 const facade: Stage["facade"] = {
-  list: async () => [info, { name: "a-domain-with-a-long-name", state: "running", transient: false, pid: 1, live: { memory: 2 ** 30, vcpus: 1, maxMemory: 1, maxVcpus: 1 } }] as never,
-  define: async () => ({ domain: { name: "web1", configPath: "/etc/qmpctl/web1.json" }, notes: ["-qmp unix:/tmp/web1.sock,server=on,wait=off: now the key \"monitor\""] }),
+  list: async () =>
+    [
+      info,
+      {
+        name: "a-domain-with-a-long-name",
+        state: "running",
+        transient: false,
+        pid: 1,
+        live: { memory: 2 ** 30, vcpus: 1, maxMemory: 1, maxVcpus: 1 },
+      },
+    ] as never,
+  define: async () => ({
+    domain: { name: "web1", configPath: "/etc/qmpctl/web1.json" },
+    notes: ['-qmp unix:/tmp/web1.sock,server=on,wait=off: now the key "monitor"'],
+  }),
 };
 
 const LINES: readonly (readonly string[])[] = [
-  [], ["help"], ["list", "--all"], ["define", "x"], ["setmem", "web1", "1G"], ["setmem", "web1", "1MB"], ["setvcpus", "web1", "1"], ["setvcpus", "web1", "1", "--lvie"], ["vcpupin", "web1"], ["vcpupin", "web1", "0", "1"], ["recover", "web1", "--undo"], ["reboot", "web1"], ["list", "-c", "x"],
-  ...["info", "vcpuinfo", "diff", "revert", "persist", "start", "restart", "shutdown", "destroy", "reset", "suspend", "resume", "undefine"].map((verb) => [verb, "web1"]),
+  [],
+  ["help"],
+  ["list", "--all"],
+  ["define", "x"],
+  ["setmem", "web1", "1G"],
+  ["setmem", "web1", "1MB"],
+  ["setvcpus", "web1", "1"],
+  ["setvcpus", "web1", "1", "--lvie"],
+  ["vcpupin", "web1"],
+  ["vcpupin", "web1", "0", "1"],
+  ["recover", "web1", "--undo"],
+  ["reboot", "web1"],
+  ["list", "-c", "x"],
+  ...[
+    "info",
+    "vcpuinfo",
+    "diff",
+    "revert",
+    "persist",
+    "start",
+    "restart",
+    "shutdown",
+    "destroy",
+    "reset",
+    "suspend",
+    "resume",
+    "undefine",
+  ].map((verb) => [verb, "web1"]),
   ...Object.keys(verbs).map((verb) => [verb, "--help"]),
 ];
 
@@ -54,7 +164,12 @@ describe.each(LINES)("%j %s", (...line) => {
   test.each([40, 60, 80, 200])("stays within %i columns, and breaks no word", async (columns) => {
     for (const each of [machine, ...failing]) {
       const wide = await play(line, { machine: { ...machine, ...each }, facade });
-      const { stdout, stderr, code } = await play(line, { machine: { ...machine, ...each }, facade, columns, env: { NO_COLOR: "1", TERM: "dumb" } });
+      const { stdout, stderr, code } = await play(line, {
+        machine: { ...machine, ...each },
+        facade,
+        columns,
+        env: { NO_COLOR: "1", TERM: "dumb" },
+      });
       expect(code).toBe(wide.code);
       for (const text of (stdout + stderr).split("\n")) {
         // Only a word that is longer than the terminal may reach over its edge.
@@ -73,11 +188,16 @@ test.each([40, 60, 80])("what the shell says of itself stays within %i columns",
   const { recorded } = await import("./shell/schemas.ts");
   const schema = new Schema(await recorded("10.0.13"));
   for (const topic of [undefined, "help", "events", "hmp", "exit"]) {
-    for (const line of describeTopic(topic, schema, columns).split("\n")) if (line.length > columns) expect(line.trim(), line).not.toContain(" ");
+    for (const line of describeTopic(topic, schema, columns).split("\n"))
+      if (line.length > columns) expect(line.trim(), line).not.toContain(" ");
   }
 });
 
-test.each([["40", 40], ["0", 80], ["wide", 80]])("a terminal without a size is as wide as COLUMNS=%s says", (value, columns) => {
+test.each([
+  ["40", 40],
+  ["0", 80],
+  ["wide", 80],
+])("a terminal without a size is as wide as COLUMNS=%s says", (value, columns) => {
   const command = `'${process.execPath}' '${program}' help`;
   const env = { PATH: process.env["PATH"], TERM: "dumb", SHELL: "/bin/sh", COLUMNS: value, NODE_DISABLE_COMPILE_CACHE: "1" };
   const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], { env, encoding: "utf8", input: "" });

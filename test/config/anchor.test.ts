@@ -19,16 +19,32 @@ describe("paths of a command line are meant from a folder", () => {
     ["-cdrom", "fat:rw:dir", "fat:rw:/w/dir"],
     ["-cdrom", "file:a.iso", "file:/w/a.iso"],
     ["-cdrom", "blkdebug:cfg:a.iso", "blkdebug:/w/cfg:/w/a.iso"],
-    ["-hda", 'json:{"driver":"qcow2","file":{"driver":"file","filename":"d.img"}}', 'json:{"driver":"qcow2","file":{"driver":"file","filename":"/w/d.img"}}'],
+    [
+      "-hda",
+      'json:{"driver":"qcow2","file":{"driver":"file","filename":"d.img"}}',
+      'json:{"driver":"qcow2","file":{"driver":"file","filename":"/w/d.img"}}',
+    ],
     ["-hda", "./a:b.img", "/w/a:b.img"],
     ["-drive", "file=a,,b.img,if=virtio,format=raw", "file=/w/a,,b.img,if=virtio,format=raw"],
-    ["-drive", "if=none,driver=qcow2,file.filename=d.img,backing.file.filename=base.img", "if=none,driver=qcow2,file.filename=/w/d.img,backing.file.filename=/w/base.img"],
+    [
+      "-drive",
+      "if=none,driver=qcow2,file.filename=d.img,backing.file.filename=base.img",
+      "if=none,driver=qcow2,file.filename=/w/d.img,backing.file.filename=/w/base.img",
+    ],
     ["-blockdev", "file,filename=d.img,node-name=d", "file,filename=/w/d.img,node-name=d"],
     ["-blockdev", "qcow2,file=d,node-name=q", "qcow2,file=d,node-name=q"],
     ["-blockdev", "nbd,server.type=unix,server.path=n.sock,node-name=n", "nbd,server.type=unix,server.path=/w/n.sock,node-name=n"],
     ["-blockdev", "ssh,path=remote.img,node-name=s", "ssh,path=remote.img,node-name=s"],
-    ["-blockdev", '{"driver": "file", "filename": "d.img", "node-name": "x"}', '{"driver": "file", "filename": "/w/d.img", "node-name": "x"}'],
-    ["-blockdev", '{"driver":"raw","file":{"driver":"file","filename":"../d.img"}}', '{"driver":"raw","file":{"driver":"file","filename":"/d.img"}}'],
+    [
+      "-blockdev",
+      '{"driver": "file", "filename": "d.img", "node-name": "x"}',
+      '{"driver": "file", "filename": "/w/d.img", "node-name": "x"}',
+    ],
+    [
+      "-blockdev",
+      '{"driver":"raw","file":{"driver":"file","filename":"../d.img"}}',
+      '{"driver":"raw","file":{"driver":"file","filename":"/d.img"}}',
+    ],
     ["-chardev", "file,id=c,path=out.log,logfile=l.log", "file,id=c,path=/w/out.log,logfile=/w/l.log"],
     ["-chardev", "socket,id=c,path=s.sock,server=on", "socket,id=c,path=/w/s.sock,server=on"],
     ["-chardev", "socket,id=c,path=name,abstract=on", "socket,id=c,path=name,abstract=on"],
@@ -42,7 +58,11 @@ describe("paths of a command line are meant from a folder", () => {
     ["-netdev", "tap,id=n,script=up.sh,downscript=no", "tap,id=n,script=/w/up.sh,downscript=no"],
     ["-netdev", "user,id=n,tftp=t,bootfile=pxe.0,smb=s", "user,id=n,tftp=/w/t,bootfile=pxe.0,smb=/w/s"],
     ["-netdev", "stream,id=n,addr.type=unix,addr.path=p.sock", "stream,id=n,addr.type=unix,addr.path=/w/p.sock"],
-    ["-netdev", '{"type":"dgram","id":"n","local":{"type":"unix","path":"l"},"remote":{"type":"inet","host":"h","port":"1"}}', '{"type":"dgram","id":"n","local":{"type":"unix","path":"/w/l"},"remote":{"type":"inet","host":"h","port":"1"}}'],
+    [
+      "-netdev",
+      '{"type":"dgram","id":"n","local":{"type":"unix","path":"l"},"remote":{"type":"inet","host":"h","port":"1"}}',
+      '{"type":"dgram","id":"n","local":{"type":"unix","path":"/w/l"},"remote":{"type":"inet","host":"h","port":"1"}}',
+    ],
     ["-fsdev", "local,id=f,path=share,security_model=none", "local,id=f,path=/w/share,security_model=none"],
     ["-virtfs", "local,path=share,mount_tag=t,security_model=none", "local,path=/w/share,mount_tag=t,security_model=none"],
     ["-object", "memory-backend-file,id=m,size=1G,mem-path=mem", "memory-backend-file,id=m,size=1G,mem-path=/w/mem"],
@@ -71,14 +91,24 @@ describe("paths of a command line are meant from a folder", () => {
   });
 
   test("also those of bare words and of the emulator, which is no path where it is a name", () => {
-    expect(anchor(["build/qemu", "-snapshot", "disk.img", "-kernel", "/k"], "/w")).toEqual({ argv: ["/w/build/qemu", "-snapshot", "/w/disk.img", "-kernel", "/k"], relative: ["build/qemu", "disk.img"] });
+    expect(anchor(["build/qemu", "-snapshot", "disk.img", "-kernel", "/k"], "/w")).toEqual({
+      argv: ["/w/build/qemu", "-snapshot", "/w/disk.img", "-kernel", "/k"],
+      relative: ["build/qemu", "disk.img"],
+    });
     expect(anchor(["qemu"], "/w").argv).toEqual(["qemu"]);
   });
 
   test("a file that QEMU looks for in its own folders too is meant from here only where it is here", async () => {
     const folder = await ownFolder();
     await writeFile(join(folder, "bios.bin"), "");
-    expect(anchor(["q", "-bios", "bios.bin", "-bios", "seabios.bin", "-device", "e1000,romfile=bios.bin"], folder).argv.slice(1)).toEqual(["-bios", `${folder}/bios.bin`, "-bios", "seabios.bin", "-device", `e1000,romfile=${folder}/bios.bin`]);
+    expect(anchor(["q", "-bios", "bios.bin", "-bios", "seabios.bin", "-device", "e1000,romfile=bios.bin"], folder).argv.slice(1)).toEqual([
+      "-bios",
+      `${folder}/bios.bin`,
+      "-bios",
+      "seabios.bin",
+      "-device",
+      `e1000,romfile=${folder}/bios.bin`,
+    ]);
   });
 
   test("what goes up behind a link goes up from where the link leads, as for the kernel", async () => {

@@ -9,7 +9,14 @@ const MARK = { id: "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b", path: "/etc/qmpctl/we
 const MIB = 1024 ** 2;
 
 function config(changes: Partial<LaunchConfig> = {}): LaunchConfig {
-  return { name: "web1", emulator: "qemu-system-x86_64", memory: { max: 2048 * MIB, current: 1024 * MIB }, vcpus: { max: 4, current: 2, pin: {} }, args: ["-machine", "q35"], ...changes };
+  return {
+    name: "web1",
+    emulator: "qemu-system-x86_64",
+    memory: { max: 2048 * MIB, current: 1024 * MIB },
+    vcpus: { max: 4, current: 2, pin: {} },
+    args: ["-machine", "q35"],
+    ...changes,
+  };
 }
 
 describe("toCommandLine", () => {
@@ -47,7 +54,11 @@ describe("toCommandLine", () => {
   });
 
   test("opens the config's own monitor besides, and doubles commas in paths", () => {
-    const line = toCommandLine(config({ monitor: "/srv/a,b.sock" }), { ...FILES, control: "/run/q,q/c.sock" }, { ...MARK, path: "/etc/a,b/web1.json" });
+    const line = toCommandLine(
+      config({ monitor: "/srv/a,b.sock" }),
+      { ...FILES, control: "/run/q,q/c.sock" },
+      { ...MARK, path: "/etc/a,b/web1.json" },
+    );
     expect(line).toContain("unix:/srv/a,,b.sock,server=on,wait=off");
     expect(line).toContain("unix:/run/q,,q/c.sock,server=on,wait=off");
     expect(line).toContain(`authz-simple,id=qmpctl-${MARK.id},identity=/etc/a,,b/web1.json`);
@@ -59,16 +70,34 @@ describe("toCommandLine", () => {
   });
 
   test("counts in KiB where memory is no whole MiB", () => {
-    expect(toCommandLine(config({ memory: { max: 3_000_000 * 1024, current: 4096, hotplug: { slots: 1, limit: 3_000_004 * 1024 } } }), FILES, MARK)).toContain("size=3000000K,slots=1,maxmem=3000004K");
+    expect(
+      toCommandLine(
+        config({ memory: { max: 3_000_000 * 1024, current: 4096, hotplug: { slots: 1, limit: 3_000_004 * 1024 } } }),
+        FILES,
+        MARK,
+      ),
+    ).toContain("size=3000000K,slots=1,maxmem=3000004K");
   });
 
-  test.each([["-display", "gtk"], ["--vnc", ":1"], ["-spice", "port=1"], ["-nographic"]])("leaves the screen to the config where it has %s", (...args) => {
-    expect(toCommandLine(config({ args }), FILES, MARK)).not.toContain("none");
-  });
+  test.each([["-display", "gtk"], ["--vnc", ":1"], ["-spice", "port=1"], ["-nographic"]])(
+    "leaves the screen to the config where it has %s",
+    (...args) => {
+      expect(toCommandLine(config({ args }), FILES, MARK)).not.toContain("none");
+    },
+  );
 
   test("leaves tracing to the config where it has a log or a trace, but not where those are another option's argument", () => {
-    for (const args of [["-D", "/var/log/q"], ["-trace", "enable=x"], ["--trace", "y"]]) expect(toCommandLine(config({ args }), FILES, MARK)).not.toContain("qemu_system_shutdown_request");
-    for (const args of [["-append", "-D"], ["-append", "-trace"]]) expect(toCommandLine(config({ args }), FILES, MARK)).toContain("qemu_system_shutdown_request");
+    for (const args of [
+      ["-D", "/var/log/q"],
+      ["-trace", "enable=x"],
+      ["--trace", "y"],
+    ])
+      expect(toCommandLine(config({ args }), FILES, MARK)).not.toContain("qemu_system_shutdown_request");
+    for (const args of [
+      ["-append", "-D"],
+      ["-append", "-trace"],
+    ])
+      expect(toCommandLine(config({ args }), FILES, MARK)).toContain("qemu_system_shutdown_request");
   });
 
   test("never has QEMU put itself in the background: its words and its end would be lost", () => {
@@ -78,10 +107,14 @@ describe("toCommandLine", () => {
 
 describe("there and back", () => {
   test("a started machine's command line defines the same machine again", () => {
-    const first = config({ memory: { max: 2048 * MIB, current: 2048 * MIB, hotplug: { slots: 2, limit: 4096 * MIB } }, vcpus: { max: 4, current: 2, pin: {}, topology: { sockets: 2, cores: 2 } } });
+    const first = config({
+      memory: { max: 2048 * MIB, current: 2048 * MIB, hotplug: { slots: 2, limit: 4096 * MIB } },
+      vcpus: { max: 4, current: 2, pin: {}, topology: { sockets: 2, cores: 2 } },
+    });
     const again = fromCommandLine(toCommandLine(first, FILES, MARK));
     expect(again.config).toEqual({ ...first, args: ["-display", "none", ...first.args] });
     expect(parseLaunchConfig(again.text, "web1.json")).toEqual(again.config);
-    for (const word of ["-display", "-trace", "-object", "-pidfile"]) expect(toCommandLine(again.config, FILES, MARK).filter((each) => each === word)).toHaveLength(1);
+    for (const word of ["-display", "-trace", "-object", "-pidfile"])
+      expect(toCommandLine(again.config, FILES, MARK).filter((each) => each === word)).toHaveLength(1);
   });
 });

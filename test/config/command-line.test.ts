@@ -1,5 +1,5 @@
-import { toCommandLine } from "../../src/config/argv.ts";
 import { describe, expect, test } from "vitest";
+import { toCommandLine } from "../../src/config/argv.ts";
 import { fromCommandLine } from "../../src/config/command-line.ts";
 import { UsageError } from "../../src/errors.ts";
 
@@ -34,7 +34,10 @@ describe("fromCommandLine", () => {
   test("reads a bare maxmem as bytes, as QEMU does", () => {
     const memory = fromCommandLine([...QEMU, "-m", "64,slots=1,maxmem=134217728"]).config.memory;
     expect(memory.hotplug).toEqual({ slots: 1, limit: 128 * 1024 ** 2 });
-    expect(fromCommandLine([...QEMU, "-m", "64,slots=0x2,maxmem=0x40000000"]).config.memory.hotplug).toEqual({ slots: 2, limit: 1024 ** 3 });
+    expect(fromCommandLine([...QEMU, "-m", "64,slots=0x2,maxmem=0x40000000"]).config.memory.hotplug).toEqual({
+      slots: 2,
+      limit: 1024 ** 3,
+    });
     expect(fromCommandLine([...QEMU, "-m", "64,maxmem=64M"]).config.memory).not.toHaveProperty("hotplug");
   });
 
@@ -78,7 +81,9 @@ describe("fromCommandLine", () => {
   test("of a machine that we started gives the config that it was started from: what start adds is taken out again", () => {
     const files = { control: "/run/qmpctl/web/control.sock", watch: "/run/qmpctl/web/watch.sock", pidfile: "/run/qmpctl/web/pid" };
     const { config } = fromCommandLine([...QEMU, "-m", "64", "-display", "none"]);
-    const again = fromCommandLine(toCommandLine(config, files, { id: "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b", path: "/etc/qmpctl/web.json" }));
+    const again = fromCommandLine(
+      toCommandLine(config, files, { id: "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b", path: "/etc/qmpctl/web.json" }),
+    );
     expect(again.config).toEqual(config);
   });
 
@@ -103,7 +108,9 @@ describe("fromCommandLine", () => {
     ["-drive", "file=/dev/fdset/2,if=none"],
     ["-serial", "file:/dev/fdset/2"],
   ])("tells of %s %s that no new process has this descriptor", (...words) => {
-    expect(fromCommandLine([...QEMU, ...words]).notes).toEqual([`${words.join(" ")}: names a descriptor of that process, which a new one won't have`]);
+    expect(fromCommandLine([...QEMU, ...words]).notes).toEqual([
+      `${words.join(" ")}: names a descriptor of that process, which a new one won't have`,
+    ]);
   });
 
   test.each([
@@ -116,12 +123,20 @@ describe("fromCommandLine", () => {
 
   const SOCKET = ["-chardev", "socket,id=c,path=/run/q.sock,server=on,wait=off"];
 
-  test.each([["-mon", "c,mode=control"], ["-qmp", "chardev:c"], ["-qmp-pretty", "chardev:c"]])("makes the key monitor of a device that only %s %s uses", (...words) => {
+  test.each([
+    ["-mon", "c,mode=control"],
+    ["-qmp", "chardev:c"],
+    ["-qmp-pretty", "chardev:c"],
+  ])("makes the key monitor of a device that only %s %s uses", (...words) => {
     const { config } = fromCommandLine([...QEMU, ...SOCKET, ...words]);
     expect(config).toMatchObject({ monitor: "/run/q.sock", args: [] });
   });
 
-  test.each([["-serial", "chardev:c"], ["-device", "isa-serial,chardev=c"], ["-device", '{"driver":"isa-serial", "chardev": "c"}']])("leaves a socket to %s %s, which shares it with a monitor", (...words) => {
+  test.each([
+    ["-serial", "chardev:c"],
+    ["-device", "isa-serial,chardev=c"],
+    ["-device", '{"driver":"isa-serial", "chardev": "c"}'],
+  ])("leaves a socket to %s %s, which shares it with a monitor", (...words) => {
     const shared = [SOCKET[0] ?? "", `${SOCKET[1]},mux=on`];
     const { config, notes } = fromCommandLine([...QEMU, ...shared, "-mon", "chardev=c,mode=control", ...words]);
     expect(config).not.toHaveProperty("monitor");

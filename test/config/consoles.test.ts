@@ -5,14 +5,32 @@ import { mayUseStdio, needsTerminal, usesStdio } from "../../src/config/stdio.ts
 
 describe("stdio", () => {
   test.each([
-    ["-serial", "stdio"], ["--serial", "mon:stdio"], ["-monitor", "stdio"], ["-parallel", "stdio"], ["-debugcon", "stdio"], ["-gdb", "stdio"], ["-nographic"],
-    ["-chardev", "stdio,id=c"], ["-chardev", "id=c,backend=stdio"], ["-chardev", "backend=stdio,id=c,mux=on"], ["-chardev", '{"id":"c","backend":"stdio"}'], ["-chardev", '{"id":"c","backend":{"type":"stdio","data":{}}}'], ["-chardev", "{'backend':'stdio'}"],
+    ["-serial", "stdio"],
+    ["--serial", "mon:stdio"],
+    ["-monitor", "stdio"],
+    ["-parallel", "stdio"],
+    ["-debugcon", "stdio"],
+    ["-gdb", "stdio"],
+    ["-nographic"],
+    ["-chardev", "stdio,id=c"],
+    ["-chardev", "id=c,backend=stdio"],
+    ["-chardev", "backend=stdio,id=c,mux=on"],
+    ["-chardev", '{"id":"c","backend":"stdio"}'],
+    ["-chardev", '{"id":"c","backend":{"type":"stdio","data":{}}}'],
+    ["-chardev", "{'backend':'stdio'}"],
   ])("is used by %s %s", (...args) => {
     expect([usesStdio(args), mayUseStdio(args)]).toEqual([true, true]);
   });
 
   test.each([
-    ["-serial", "file:/tmp/stdio"], ["-append", "stdio"], ["-chardev", "file,id=stdio,path=stdio"], ["-chardev", "null,id=stdio"], ["-chardev", '{"id":"stdio","backend":"null"}'], ["-name", "stdio"], ["-drive", "file=stdio"], ["-append", "-nographic"],
+    ["-serial", "file:/tmp/stdio"],
+    ["-append", "stdio"],
+    ["-chardev", "file,id=stdio,path=stdio"],
+    ["-chardev", "null,id=stdio"],
+    ["-chardev", '{"id":"stdio","backend":"null"}'],
+    ["-name", "stdio"],
+    ["-drive", "file=stdio"],
+    ["-append", "-nographic"],
   ])("is not used by %s %s", (...args) => {
     expect([usesStdio(args), mayUseStdio(args)]).toEqual([false, false]);
   });
@@ -23,8 +41,13 @@ describe("stdio", () => {
 });
 
 test.each([
-  [["-curses"], true], [["-display", "curses"], true], [["-display", "curses,charset=CP437"], true], [["-display", "type=curses"], true],
-  [["-display", "cursesless"], false], [["-display", "none"], false], [["-append", "-curses"], false],
+  [["-curses"], true],
+  [["-display", "curses"], true],
+  [["-display", "curses,charset=CP437"], true],
+  [["-display", "type=curses"], true],
+  [["-display", "cursesless"], false],
+  [["-display", "none"], false],
+  [["-append", "-curses"], false],
 ])("%j needs a terminal: %j", (args, needs) => {
   expect(splitOptions(args).some(needsTerminal)).toBe(needs);
 });
@@ -32,14 +55,37 @@ test.each([
 // What QEMU 5.2 to 11.1 opened by themselves, as query-chardev showed it.
 test.each([
   [["-nographic"], ["-serial", "mon:stdio"]],
-  [["-nographic", "-serial", "null"], ["-monitor", "stdio"]],
-  [["-nographic", "-device", "isa-serial,chardev=x"], ["-monitor", "stdio"]],
-  [["-nographic", "-device", '{"driver":"isa-serial","chardev":"x"}'], ["-monitor", "stdio"]],
-  [["-nographic", "-device", "virtio-serial"], ["-serial", "mon:stdio"]],
-  [["-vnc", ":1"], ["-monitor", "vc:80Cx24C"]],
-  [["-display", "gtk"], ["-monitor", "vc:80Cx24C"]],
-  ...[["-nodefaults"], ["-monitor", "none"], ["-qmp", "unix:/x"], ["-mon", "c"], ["-serial", "mon:stdio"], ["-parallel", "mon:null"]].map((more) => [["-nographic", ...more], []] as const),
-  [["-display", "none"], []], [["-vnc", "none"], []], [["-display", "egl-headless"], []], [["-machine", "q35"], []],
+  [
+    ["-nographic", "-serial", "null"],
+    ["-monitor", "stdio"],
+  ],
+  [
+    ["-nographic", "-device", "isa-serial,chardev=x"],
+    ["-monitor", "stdio"],
+  ],
+  [
+    ["-nographic", "-device", '{"driver":"isa-serial","chardev":"x"}'],
+    ["-monitor", "stdio"],
+  ],
+  [
+    ["-nographic", "-device", "virtio-serial"],
+    ["-serial", "mon:stdio"],
+  ],
+  [
+    ["-vnc", ":1"],
+    ["-monitor", "vc:80Cx24C"],
+  ],
+  [
+    ["-display", "gtk"],
+    ["-monitor", "vc:80Cx24C"],
+  ],
+  ...[["-nodefaults"], ["-monitor", "none"], ["-qmp", "unix:/x"], ["-mon", "c"], ["-serial", "mon:stdio"], ["-parallel", "mon:null"]].map(
+    (more) => [["-nographic", ...more], []] as const,
+  ),
+  [["-display", "none"], []],
+  [["-vnc", "none"], []],
+  [["-display", "egl-headless"], []],
+  [["-machine", "q35"], []],
 ] as const)("%j has the monitor %j by itself", (args, monitor) => {
   expect(defaultMonitor(splitOptions(args)).flatMap(({ words }) => words)).toEqual(monitor);
 });

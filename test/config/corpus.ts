@@ -47,10 +47,18 @@ function read(name: string): Sample {
 }
 
 /** The words of a sample, as its shell would run them: paths are absolute. @throws UsageError where they are no QEMU's */
-export function wordsOf({ script }: Sample): { readonly argv: readonly string[]; readonly notes: readonly string[]; readonly relative: readonly string[] } {
+export function wordsOf({ script }: Sample): {
+  readonly argv: readonly string[];
+  readonly notes: readonly string[];
+  readonly relative: readonly string[];
+} {
   const { words, notes, folder } = readScript(script, FOLDER, { own: FOLDER, real: FOLDER });
   const why = whyNoEmulator(words);
-  if (why !== undefined) throw new UsageError(`command line: ${why}`, { value: words[0], expected: "a command line that begins with QEMU's own program, as qemu-system-x86_64" });
+  if (why !== undefined)
+    throw new UsageError(`command line: ${why}`, {
+      value: words[0],
+      expected: "a command line that begins with QEMU's own program, as qemu-system-x86_64",
+    });
   return { ...anchor(words, folder), notes };
 }
 
@@ -58,7 +66,8 @@ export function wordsOf({ script }: Sample): { readonly argv: readonly string[];
 export function define(sample: Sample): Definition {
   const { argv, notes, relative } = wordsOf(sample);
   const made = fromCommandLine(argv, sample.board === undefined ? {} : { board: sample.board });
-  const moved = relative.length === 0 ? [] : [`relative paths are meant from ${FOLDER}, and are absolute now: ${[...new Set(relative)].join(", ")}`];
+  const moved =
+    relative.length === 0 ? [] : [`relative paths are meant from ${FOLDER}, and are absolute now: ${[...new Set(relative)].join(", ")}`];
   return { ...made, notes: [...notes, ...made.notes, ...moved] };
 }
 

@@ -17,7 +17,10 @@ test("a text with thousands of pins is read once for all edits, not once for eac
   const vcpus = Array.from({ length: 2048 }, (_, vcpu) => String(vcpu));
   const withPins = (cpu: string): string => JSON.stringify({ vcpus: { pin: Object.fromEntries(vcpus.map((vcpu) => [vcpu, cpu])) } });
   const matches = countMatches();
-  const text = editJson(withPins("0"), vcpus.map((vcpu) => ({ path: ["vcpus", "pin", vcpu], value: "1" })));
+  const text = editJson(
+    withPins("0"),
+    vcpus.map((vcpu) => ({ path: ["vcpus", "pin", vcpu], value: "1" })),
+  );
   expect(matches() / vcpus.length).toBeLessThan(20);
   expect(text).toBe(withPins("1"));
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { fractionsFrom } from "../../scripts/lab/fractions.ts";
 import { type Edit, editJson } from "../../src/config/edit.ts";
 import { UsageError } from "../../src/errors.ts";
-import { fractionsFrom } from "../../scripts/lab/fractions.ts";
 import { pick, randomObject, randomText, randomValue } from "./random-json.ts";
 
 const CONFIG = `{
@@ -40,19 +40,37 @@ describe("editJson", () => {
   test("takes keys out: in front, behind, and the only one", () => {
     expect(editJson(CONFIG, [{ path: ["vcpus", "pin", "0"], value: undefined }])).toBe(CONFIG.replace('"0": "0", ', ""));
     expect(editJson(CONFIG, [{ path: ["vcpus", "pin"], value: undefined }])).toBe(CONFIG.replace(/,\n    "pin".*/, ""));
-    const emptied = editJson(CONFIG, [{ path: ["vcpus", "pin", "0"], value: undefined }, { path: ["vcpus", "pin", "2"], value: undefined }]);
+    const emptied = editJson(CONFIG, [
+      { path: ["vcpus", "pin", "0"], value: undefined },
+      { path: ["vcpus", "pin", "2"], value: undefined },
+    ]);
     expect(emptied).toBe(CONFIG.replace(/"pin": \{.*\}/, '"pin": {}'));
   });
 
   test("changes one word of a list, as it is laid out, and one of a list that it has just written", () => {
     const text = CONFIG.replace('["-machine", "q35"]', '[\n    "-machine", "q35",\n    "-S"\n  ]');
     expect(editJson(text, [{ path: ["args", "1"], value: "pc" }])).toBe(text.replace("q35", "pc"));
-    expect(editJson(CONFIG, [{ path: ["args"], value: ["-m", "1"] }, { path: ["args", "1"], value: "2" }])).toBe(CONFIG.replace('["-machine", "q35"]', '["-m", "2"]'));
-    expect(editJson("[[1], { }]", [{ path: ["0", "0"], value: 2 }, { path: ["1", "a"], value: 3 }])).toBe("[[2], { \"a\": 3 }]");
+    expect(
+      editJson(CONFIG, [
+        { path: ["args"], value: ["-m", "1"] },
+        { path: ["args", "1"], value: "2" },
+      ]),
+    ).toBe(CONFIG.replace('["-machine", "q35"]', '["-m", "2"]'));
+    expect(
+      editJson("[[1], { }]", [
+        { path: ["0", "0"], value: 2 },
+        { path: ["1", "a"], value: 3 },
+      ]),
+    ).toBe('[[2], { "a": 3 }]');
   });
 
   test("taking out what is not there changes nothing", () => {
-    expect(editJson(CONFIG, [{ path: ["memory", "min"], value: undefined }, { path: ["no", "such"], value: undefined }])).toBe(CONFIG);
+    expect(
+      editJson(CONFIG, [
+        { path: ["memory", "min"], value: undefined },
+        { path: ["no", "such"], value: undefined },
+      ]),
+    ).toBe(CONFIG);
   });
 
   test("writes as the text is written: Windows line ends, tabs, no blanks at all", () => {
@@ -64,7 +82,8 @@ describe("editJson", () => {
 
   test("refuses a path through what is no object", () => {
     expect(() => editJson(CONFIG, [{ path: ["name", "first"], value: 1 }])).toThrow(UsageError);
-    for (const key of ["2", "-1", "", "first"]) expect(() => editJson(CONFIG, [{ path: ["args", key], value: 1 }])).toThrow(`args.${key}: args is no object that can be changed so`);
+    for (const key of ["2", "-1", "", "first"])
+      expect(() => editJson(CONFIG, [{ path: ["args", key], value: 1 }])).toThrow(`args.${key}: args is no object that can be changed so`);
     expect(() => editJson(CONFIG, [{ path: [], value: undefined }])).toThrow(UsageError);
   });
 
@@ -94,7 +113,10 @@ describe("editJson", () => {
         }
       };
       const singly = tell(() => edits.reduce((each, edit) => editJson(each, [edit]), text));
-      expect(tell(() => editJson(text, edits)), `seed ${seed}: ${text} with ${JSON.stringify(edits)}`).toBe(singly);
+      expect(
+        tell(() => editJson(text, edits)),
+        `seed ${seed}: ${text} with ${JSON.stringify(edits)}`,
+      ).toBe(singly);
     }
   });
 

@@ -1,19 +1,26 @@
 import { expect, test } from "vitest";
 import { isQemuVersion, isSurelyQemu, whyNoEmulator } from "../../src/config/emulator.ts";
 
-test.each(["qemu-system-x86_64", "/opt/q/qemu-system-aarch64", "./qemu-system-x86_64-unsigned", "kvm", "/usr/libexec/qemu-kvm", "qemu"])("%s is a QEMU by its name", (program) => {
-  expect(isSurelyQemu(program)).toBe(true);
-  expect(whyNoEmulator([program, "-m", "1G"])).toBeUndefined();
-});
+test.each(["qemu-system-x86_64", "/opt/q/qemu-system-aarch64", "./qemu-system-x86_64-unsigned", "kvm", "/usr/libexec/qemu-kvm", "qemu"])(
+  "%s is a QEMU by its name",
+  (program) => {
+    expect(isSurelyQemu(program)).toBe(true);
+    expect(whyNoEmulator([program, "-m", "1G"])).toBeUndefined();
+  },
+);
 
-test.each(["qemu-img", "qemu-nbd", "qemu-x86_64", "virtqemud", "qemu-system", "my-qemu", "qemu-storage-daemon", "sleep"])("%s may be one or not: it is asked", (program) => {
-  expect(isSurelyQemu(program)).toBe(false);
-  expect(whyNoEmulator([program])).toBeUndefined();
-});
+test.each(["qemu-img", "qemu-nbd", "qemu-x86_64", "virtqemud", "qemu-system", "my-qemu", "qemu-storage-daemon", "sleep"])(
+  "%s may be one or not: it is asked",
+  (program) => {
+    expect(isSurelyQemu(program)).toBe(false);
+    expect(whyNoEmulator([program])).toBeUndefined();
+  },
+);
 
 test("only a system emulator says that it is one", () => {
   expect(isQemuVersion("QEMU emulator version 7.2.22 (Debian 1:7.2)\nCopyright")).toBe(true);
-  for (const said of ["qemu-img version 7.2.22", "qemu-x86_64 version 7.2.22", "", "sleep (GNU coreutils) 9.1"]) expect(isQemuVersion(said)).toBe(false);
+  for (const said of ["qemu-img version 7.2.22", "qemu-x86_64 version 7.2.22", "", "sleep (GNU coreutils) 9.1"])
+    expect(isQemuVersion(said)).toBe(false);
 });
 
 const QEMU = ["qemu-system-x86_64", "-m", "64"];

@@ -13,15 +13,27 @@ const LOGIN = { XDG_RUNTIME_DIR: "/y", XDG_STATE_HOME: "/z", HOME: "/h" };
 
 describe("foldersOf", () => {
   test("takes the folders that are named", () => {
-    expect(foldersOf({ QMPCTL_CONFIG_DIR: "/a/b/", QMPCTL_RUNTIME_DIR: "/c/../d", QMPCTL_STATE_DIR: "/e/./f" })).toEqual({ config: "/a/b", runtime: "/d", state: "/e/f" });
+    expect(foldersOf({ QMPCTL_CONFIG_DIR: "/a/b/", QMPCTL_RUNTIME_DIR: "/c/../d", QMPCTL_STATE_DIR: "/e/./f" })).toEqual({
+      config: "/a/b",
+      runtime: "/d",
+      state: "/e/f",
+    });
   });
 
   test("makes a relative one absolute, as the machine outlives our working folder", () => {
-    expect(foldersOf({ QMPCTL_CONFIG_DIR: "x", QMPCTL_RUNTIME_DIR: "y", QMPCTL_STATE_DIR: "z" })).toEqual({ config: `${process.cwd()}/x`, runtime: `${process.cwd()}/y`, state: `${process.cwd()}/z` });
+    expect(foldersOf({ QMPCTL_CONFIG_DIR: "x", QMPCTL_RUNTIME_DIR: "y", QMPCTL_STATE_DIR: "z" })).toEqual({
+      config: `${process.cwd()}/x`,
+      runtime: `${process.cwd()}/y`,
+      state: `${process.cwd()}/z`,
+    });
   });
 
   test("root has the system's, whatever XDG says", () => {
-    expect(foldersOf({ ...LOGIN, XDG_CONFIG_HOME: "/x", QMPCTL_CONFIG_DIR: "" }, ROOT)).toEqual({ config: "/etc/qmpctl", runtime: "/run/qmpctl", state: "/run/qmpctl" });
+    expect(foldersOf({ ...LOGIN, XDG_CONFIG_HOME: "/x", QMPCTL_CONFIG_DIR: "" }, ROOT)).toEqual({
+      config: "/etc/qmpctl",
+      runtime: "/run/qmpctl",
+      state: "/run/qmpctl",
+    });
   });
 
   test("others have their configs in the XDG place", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type JsonNode, JsonTextError, parseJson, valueOf } from "../../src/config/json.ts";
 import { fractionsFrom } from "../../scripts/lab/fractions.ts";
+import { type JsonNode, JsonTextError, parseJson, valueOf } from "../../src/config/json.ts";
 import { randomText, randomValue } from "./random-json.ts";
 
 describe("parseJson", () => {
@@ -20,7 +20,8 @@ describe("parseJson", () => {
       const damaged = text.slice(0, at) + ('{}[]",:x0\\\u0001-. '[Math.floor(random() * 15)] ?? "") + text.slice(at + 1);
       const ours = outcome(() => valueOf(parseJson(damaged)));
       // Where the damage made two keys the same, JSON.parse is the one that doesn't mind.
-      if (!/second time/.test(String(ours.refused))) expect(ours.value, `seed ${seed}: ${damaged}`).toStrictEqual(outcome(() => JSON.parse(damaged)).value);
+      if (!/second time/.test(String(ours.refused)))
+        expect(ours.value, `seed ${seed}: ${damaged}`).toStrictEqual(outcome(() => JSON.parse(damaged)).value);
     }
   });
 

@@ -45,7 +45,9 @@ describe("parseLaunchConfig", () => {
   });
 
   test("puts path, value and what would be right into one line", () => {
-    expect(refusal(configText({ memory: { max: "1GiB", current: "2GiB" } })).message).toBe('web1.json: memory.current is "2GiB", expected at most memory.max, 1GiB');
+    expect(refusal(configText({ memory: { max: "1GiB", current: "2GiB" } })).message).toBe(
+      'web1.json: memory.current is "2GiB", expected at most memory.max, 1GiB',
+    );
     expect(refusal(configText({ name: undefined })).message).toMatch(/^web1\.json: name is missing, expected letters/);
     expect(refusal(configText({ name: "x".repeat(300) })).message.length).toBeLessThan(250);
   });

@@ -58,9 +58,12 @@ describe("locate", () => {
     await expect(locate(name, await ownFolders())).rejects.toThrow(UsageError);
   });
 
-  test.each(["../x", "/etc/passwd\0.json", "a/../../b"])("a path like %j never gets a key that leads out of the run-time folder", async (path) => {
-    const place = await locate(path, await ownFolders()).catch((error: unknown) => error);
-    if (place instanceof UsageError) expect(path).toContain("\0");
-    else expect((place as { key: string }).key).toMatch(/^[\w.+-]+@[0-9a-f]{8}$/);
-  });
+  test.each(["../x", "/etc/passwd\0.json", "a/../../b"])(
+    "a path like %j never gets a key that leads out of the run-time folder",
+    async (path) => {
+      const place = await locate(path, await ownFolders()).catch((error: unknown) => error);
+      if (place instanceof UsageError) expect(path).toContain("\0");
+      else expect((place as { key: string }).key).toMatch(/^[\w.+-]+@[0-9a-f]{8}$/);
+    },
+  );
 });

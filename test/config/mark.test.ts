@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { idOfObject, isMachineId, MARK_PREFIX, markOf, markWords } from "../../src/config/mark.ts";
 import { parseLaunchConfig } from "../../src/config/launch.ts";
+import { idOfObject, isMachineId, MARK_PREFIX, markOf, markWords } from "../../src/config/mark.ts";
 import { splitOptions } from "../../src/config/options.ts";
 import { configText } from "./fixtures.ts";
 
@@ -24,16 +24,27 @@ describe("the id of a machine", () => {
 
 describe("the mark of a machine", () => {
   test("is an object on QEMU's command line, found there again", () => {
-    expect(markWords({ id: ID, path: "/etc/qmpctl/web1.json" })).toEqual(["-object", `authz-simple,id=qmpctl-${ID},identity=/etc/qmpctl/web1.json`]);
-    expect(markOf(splitOptions(["-m", "1G", ...markWords({ id: ID, path: "/etc/qmpctl/web1.json" }), "-S"]))).toEqual({ id: ID, path: "/etc/qmpctl/web1.json" });
+    expect(markWords({ id: ID, path: "/etc/qmpctl/web1.json" })).toEqual([
+      "-object",
+      `authz-simple,id=qmpctl-${ID},identity=/etc/qmpctl/web1.json`,
+    ]);
+    expect(markOf(splitOptions(["-m", "1G", ...markWords({ id: ID, path: "/etc/qmpctl/web1.json" }), "-S"]))).toEqual({
+      id: ID,
+      path: "/etc/qmpctl/web1.json",
+    });
   });
 
   test("keeps a path with commas, equals signs and blanks in it", () => {
-    for (const path of ["/a,b/c.json", "/a,,b.json", "/x=y,id=z.json", "/with blank.json", "/ends,"]) expect(markOf(splitOptions(markWords({ id: ID, path })))).toEqual({ id: ID, path });
+    for (const path of ["/a,b/c.json", "/a,,b.json", "/x=y,id=z.json", "/with blank.json", "/ends,"])
+      expect(markOf(splitOptions(markWords({ id: ID, path })))).toEqual({ id: ID, path });
   });
 
   test("is found in whatever order and spelling QEMU takes it", () => {
-    for (const words of [["--object", `authz-simple,identity=/x,id=qmpctl-${ID}`], ["-object", `qom-type=authz-simple,id=qmpctl-${ID},identity=/x`]]) expect(markOf(splitOptions(words))).toEqual({ id: ID, path: "/x" });
+    for (const words of [
+      ["--object", `authz-simple,identity=/x,id=qmpctl-${ID}`],
+      ["-object", `qom-type=authz-simple,id=qmpctl-${ID},identity=/x`],
+    ])
+      expect(markOf(splitOptions(words))).toEqual({ id: ID, path: "/x" });
     // An older start, or a person, may have left the path out.
     expect(markOf(splitOptions(["-object", `authz-simple,id=qmpctl-${ID}`]))).toEqual({ id: ID, path: "" });
   });
@@ -53,7 +64,8 @@ describe("the mark of a machine", () => {
 
   test("is known by its object's name over QMP", () => {
     expect(idOfObject(`${MARK_PREFIX}${ID}`)).toBe(ID);
-    for (const name of [undefined, "", "pc.ram", ID, MARK_PREFIX, `${MARK_PREFIX}web1`, `x${MARK_PREFIX}${ID}`]) expect(idOfObject(name)).toBeUndefined();
+    for (const name of [undefined, "", "pc.ram", ID, MARK_PREFIX, `${MARK_PREFIX}web1`, `x${MARK_PREFIX}${ID}`])
+      expect(idOfObject(name)).toBeUndefined();
   });
 
   test("can't stand in a config's args: another machine would carry it", () => {

@@ -4,7 +4,9 @@ import { splitOptions } from "../../src/config/options.ts";
 
 /** Where the QMP monitors of a command line listen, as `unix:PATH` and `tcp:HOST:PORT`. */
 function listening(...words: readonly string[]): readonly string[] {
-  return listeningMonitors(splitOptions(words)).map((each) => (each.kind === "unix" ? `unix:${each.path}` : `tcp:${each.host}:${each.port}`));
+  return listeningMonitors(splitOptions(words)).map((each) =>
+    each.kind === "unix" ? `unix:${each.path}` : `tcp:${each.host}:${each.port}`,
+  );
 }
 
 describe("the monitors of a command line", () => {
@@ -31,19 +33,44 @@ describe("the monitors of a command line", () => {
   });
 
   test("are named by their character devices too", () => {
-    expect(listening("-chardev", "socket,id=c0,path=/run/a.sock,server=on,wait=off", "-mon", "chardev=c0,mode=control")).toEqual(["unix:/run/a.sock"]);
-    expect(listening("-mon", "c0,mode=control,pretty=on", "-chardev", "socket,id=c0,host=::1,port=4444,server=on")).toEqual(["tcp:::1:4444"]);
+    expect(listening("-chardev", "socket,id=c0,path=/run/a.sock,server=on,wait=off", "-mon", "chardev=c0,mode=control")).toEqual([
+      "unix:/run/a.sock",
+    ]);
+    expect(listening("-mon", "c0,mode=control,pretty=on", "-chardev", "socket,id=c0,host=::1,port=4444,server=on")).toEqual([
+      "tcp:::1:4444",
+    ]);
     expect(listening("-chardev", "socket,id=c0,port=4444,server=on", "-qmp", "chardev:c0")).toEqual(["tcp::4444"]);
     expect(listening("-chardev", "socket,id=c0,path=/run/a,,b.sock,server=on", "-qmp", "chardev:c0")).toEqual(["unix:/run/a,b.sock"]);
   });
 
   test("are none of those for people, nor the guest's devices", () => {
     const socket = ["-chardev", "socket,id=c0,path=/run/a.sock,server=on"];
-    for (const words of [["-mon", "chardev=c0"], ["-mon", "chardev=c0,mode=readline"], ["-monitor", "chardev:c0"], ["-device", "virtserialport,chardev=c0"], ["-mon", "chardev=c1,mode=control"], ["-qmp", "chardev:c1"]]) expect(listening(...socket, ...words)).toEqual([]);
+    for (const words of [
+      ["-mon", "chardev=c0"],
+      ["-mon", "chardev=c0,mode=readline"],
+      ["-monitor", "chardev:c0"],
+      ["-device", "virtserialport,chardev=c0"],
+      ["-mon", "chardev=c1,mode=control"],
+      ["-qmp", "chardev:c1"],
+    ])
+      expect(listening(...socket, ...words)).toEqual([]);
     expect(listening("-monitor", "unix:/run/hmp.sock,server=on", "-serial", "unix:/run/s.sock,server=on")).toEqual([]);
   });
 
   test("come in the order of the command line, each as often as it is there", () => {
-    expect(listening("-qmp", "unix:/b,server=on", "-S", "-qmp", "tcp:h:1,server=on", "-append", "-qmp", "unix:/a,server=on", "-qmp", "unix:/a,server=on")).toEqual(["unix:/b", "tcp:h:1", "unix:/a"]);
+    expect(
+      listening(
+        "-qmp",
+        "unix:/b,server=on",
+        "-S",
+        "-qmp",
+        "tcp:h:1,server=on",
+        "-append",
+        "-qmp",
+        "unix:/a,server=on",
+        "-qmp",
+        "unix:/a,server=on",
+      ),
+    ).toEqual(["unix:/b", "tcp:h:1", "unix:/a"]);
   });
 });

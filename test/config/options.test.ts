@@ -26,6 +26,7 @@ describe("parseKeyValues", () => {
   });
 
   test("gives back a value whose commas were doubled", () => {
-    for (const value of [",", ",,", "a,b", ",a,", "a,,b,"]) expect(parseKeyValues(`x=${escapeCommas(value)},y=1`, "size").get("x")).toBe(value);
+    for (const value of [",", ",,", "a,b", ",a,", "a,,b,"])
+      expect(parseKeyValues(`x=${escapeCommas(value)},y=1`, "size").get("x")).toBe(value);
   });
 });

@@ -16,7 +16,12 @@ export function randomValue(random: () => number, depth: number): unknown {
 export function randomObject(random: () => number, depth: number): Record<string, unknown> {
   const object: Record<string, unknown> = {};
   for (let left = Math.floor(random() * 4); left > 0; left--) {
-    Object.defineProperty(object, pick(random, KEYS), { value: randomValue(random, depth - 1), enumerable: true, writable: true, configurable: true });
+    Object.defineProperty(object, pick(random, KEYS), {
+      value: randomValue(random, depth - 1),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
   }
   return object;
 }

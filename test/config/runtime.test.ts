@@ -56,7 +56,14 @@ describe("a run-time folder", () => {
 
   test("has its sockets, its pidfile and QEMU's words in it", () => {
     const paths = runtimePaths({ config: "/c", runtime: "/r", state: "/s" }, "web1");
-    expect(paths).toEqual({ key: "web1", folder: "/r/web1", control: "/r/web1/control.sock", watch: "/r/web1/watch.sock", pidfile: "/r/web1/pid", output: "/r/web1/output" });
+    expect(paths).toEqual({
+      key: "web1",
+      folder: "/r/web1",
+      control: "/r/web1/control.sock",
+      watch: "/r/web1/watch.sock",
+      pidfile: "/r/web1/pid",
+      output: "/r/web1/output",
+    });
   });
 });
 
@@ -93,7 +100,14 @@ describe("where a machine's lock and records are", () => {
   test("is named by who it is, and no domain's run-time folder is in the way", () => {
     const folders = { config: "/c", runtime: "/s", state: "/s" };
     const paths = statePaths(folders, "0d5e5d3e");
-    expect(paths).toEqual({ key: "0d5e5d3e", folder: "/s/@0d5e5d3e", lock: "/s/@0d5e5d3e/lock", journal: "/s/@0d5e5d3e/journal", notes: "/s/@0d5e5d3e/notes", process: "/s/@0d5e5d3e/process" });
+    expect(paths).toEqual({
+      key: "0d5e5d3e",
+      folder: "/s/@0d5e5d3e",
+      lock: "/s/@0d5e5d3e/lock",
+      journal: "/s/@0d5e5d3e/journal",
+      notes: "/s/@0d5e5d3e/notes",
+      process: "/s/@0d5e5d3e/process",
+    });
     expect(runtimePaths(folders, "0d5e5d3e").folder).not.toBe(paths.folder);
   });
 });

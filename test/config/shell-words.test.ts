@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
+import { fractionsFrom } from "../../scripts/lab/fractions.ts";
 import { readScript } from "../../src/config/shell-words.ts";
 import { UsageError } from "../../src/errors.ts";
-import { fractionsFrom } from "../../scripts/lab/fractions.ts";
 import { pick } from "./random-json.ts";
 
 /** The words of the one command in a text. */
@@ -56,13 +56,61 @@ describe("the words of a script", () => {
   });
 
   test("reads as the shell itself does, whatever it does not refuse", () => {
-    expect(compared("sh", (random) => `show x${Array.from({ length: 12 }, () => pick(random, [" ", "a", "'", '"', "\\", "\\\n", "\t", "#", "é", "{", "}", "=", "~", "''"])).join("")}`)).toBeGreaterThan(50);
+    expect(
+      compared(
+        "sh",
+        (random) =>
+          `show x${Array.from({ length: 12 }, () => pick(random, [" ", "a", "'", '"', "\\", "\\\n", "\t", "#", "é", "{", "}", "=", "~", "''"])).join("")}`,
+      ),
+    ).toBeGreaterThan(50);
   });
 
   test("reads what a script sets itself as bash does", () => {
-    const pieces = ["$A", '"$A"', "${A}x", '"${A} y"', '"${L[@]}"', "${L[@]}", 'p"${L[@]}"q', '"${L[*]}"', "${L[*]}", 'p"${L[*]}"q', '"$*"', "$L", "'$A'", "w", "\\\n ", "$B$A", '"$@"', "\\$A", 'a"$B"'];
-    const lines = ["A=1", "A='a b'", "A=' c '", 'A="$A d"', "A=", "A+=z", "B=$A", 'B="${L[*]}"', "B=${L[@]}", "L=(x 'y z' \"$A\")", "L+=($A # why\n 'last')", "L=()", "set -e", "# nothing", "true && A=t", "export A"];
-    const script = (random: () => number): string => ["A=0 B=b L=(l)", ...Array.from({ length: 4 }, () => pick(random, lines)), `show ${Array.from({ length: 5 }, () => pick(random, pieces)).join(" ")}`].join("\n");
+    const pieces = [
+      "$A",
+      '"$A"',
+      "${A}x",
+      '"${A} y"',
+      '"${L[@]}"',
+      "${L[@]}",
+      'p"${L[@]}"q',
+      '"${L[*]}"',
+      "${L[*]}",
+      'p"${L[*]}"q',
+      '"$*"',
+      "$L",
+      "'$A'",
+      "w",
+      "\\\n ",
+      "$B$A",
+      '"$@"',
+      "\\$A",
+      'a"$B"',
+    ];
+    const lines = [
+      "A=1",
+      "A='a b'",
+      "A=' c '",
+      'A="$A d"',
+      "A=",
+      "A+=z",
+      "B=$A",
+      'B="${L[*]}"',
+      "B=${L[@]}",
+      "L=(x 'y z' \"$A\")",
+      "L+=($A # why\n 'last')",
+      "L=()",
+      "set -e",
+      "# nothing",
+      "true && A=t",
+      "export A",
+    ];
+    const script = (random: () => number): string =>
+      [
+        "A=0 B=b L=(l)",
+        ...Array.from({ length: 4 }, () => pick(random, lines)),
+        `show ${Array.from({ length: 5 }, () => pick(random, pieces)).join(" ")}`,
+      ].join("\n");
     expect(compared("bash", script)).toBeGreaterThan(300);
   });
 });
@@ -79,7 +127,10 @@ function compared(shell: string, write: (random: () => number) => string): numbe
       expect(error).toBeInstanceOf(UsageError);
       continue;
     }
-    const shells = execFileSync(shell, ["-c", `show() { printf '%s\\0' show "$@"; }\n${text}`]).toString().split("\0").slice(0, -1);
+    const shells = execFileSync(shell, ["-c", `show() { printf '%s\\0' show "$@"; }\n${text}`])
+      .toString()
+      .split("\0")
+      .slice(0, -1);
     expect(words, `seed ${seed}: ${JSON.stringify(text)}`).toEqual(shells);
     read++;
   }
@@ -92,7 +143,11 @@ describe("a script", () => {
 
   test.each([
     ["DISK=d.img\nqemu -hda $DISK", ["qemu", "-hda", "d.img"], "/w"],
-    ['ARGS=(-m 1G\n  -hda "a b" # the disk\n)\nARGS+=(-smp 2)\nexec qemu "${ARGS[@]}" "$@"', ["qemu", "-m", "1G", "-hda", "a b", "-smp", "2"], "/w"],
+    [
+      'ARGS=(-m 1G\n  -hda "a b" # the disk\n)\nARGS+=(-smp 2)\nexec qemu "${ARGS[@]}" "$@"',
+      ["qemu", "-m", "1G", "-hda", "a b", "-smp", "2"],
+      "/w",
+    ],
     ['OPTS="-m 1G -smp 2"\nqemu $OPTS', ["qemu", "-m", "1G", "-smp", "2"], "/w"],
     ["cd images\nqemu", ["qemu"], "/w/images"],
     ["cd /x && exec qemu", ["qemu"], "/x"],
@@ -119,15 +174,15 @@ describe("a script", () => {
     ["A=1\nqemu -m $B", "line 2: $B: $ needs a shell, and no line before says what it stands for"],
     ["A=${B:-1}\nqemu", "line 1: $ needs a shell"],
     ["A=$(nproc)\nqemu -smp $A", "line 1: $ needs a shell"],
-    ["A='*.img'\nqemu -hda $A", "line 2: \"*.img\" stands for file names"],
-    ["A=(-hda '*.img')\nqemu ${A[@]}", "line 2: \"*.img\" stands for file names"],
+    ["A='*.img'\nqemu -hda $A", 'line 2: "*.img" stands for file names'],
+    ["A=(-hda '*.img')\nqemu ${A[@]}", 'line 2: "*.img" stands for file names'],
     ["PATH=/opt:/bin\nqemu", "line 1: PATH is set"],
     ["IFS=,\nqemu", "line 1: IFS is set"],
     ["qemu -drive file=~/d", "line 1: ~ needs a shell"],
     ["qemu ~user/d", "line 1: ~ needs a shell"],
     ["A=x:~/y\nqemu", "line 1: ~ needs a shell"],
     ["SDL=1 qemu", 'line 1: SDL is set for "qemu" alone'],
-    ["cd \"$HOME\"\nqemu", "line 1: $HOME"],
+    ['cd "$HOME"\nqemu', "line 1: $HOME"],
     ["cd\nqemu", "line 1: cd  needs a shell"],
     ["A=(x\nqemu", "line 1: a list is never closed"],
     ["qemu 2> log", "line 1: > needs a shell: only one plain command is read; start keeps what QEMU writes"],
@@ -139,6 +194,13 @@ describe("a script", () => {
   });
 
   test("says that it has no environment where one is exported", () => {
-    expect(read("export A=1\nexport A B\nqemu $A")).toMatchObject({ words: ["qemu", "1"], notes: [expect.stringContaining("line 1, export A:"), expect.stringContaining("line 2, export A:"), expect.stringContaining("line 2, export B:")] });
+    expect(read("export A=1\nexport A B\nqemu $A")).toMatchObject({
+      words: ["qemu", "1"],
+      notes: [
+        expect.stringContaining("line 1, export A:"),
+        expect.stringContaining("line 2, export A:"),
+        expect.stringContaining("line 2, export B:"),
+      ],
+    });
   });
 });

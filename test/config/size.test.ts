@@ -19,7 +19,35 @@ describe("parseSize", () => {
     expect(parseSize(text)).toBe(bytes);
   });
 
-  test.each(["", "0", "-1", "1e9", "1.5G", "9EiB", "1E", "1000B", "0B", "1KB", "300mb", "2GB", "2tb", "1PB", "1Bi", "1MiBi", "1Mbit", "0M", "1 G", "G", "1GiBs", "0x10M", "8P999", "9P", "999999999999999P", "١M", "1\nM"])("refuses %j", (text) => {
+  test.each([
+    "",
+    "0",
+    "-1",
+    "1e9",
+    "1.5G",
+    "9EiB",
+    "1E",
+    "1000B",
+    "0B",
+    "1KB",
+    "300mb",
+    "2GB",
+    "2tb",
+    "1PB",
+    "1Bi",
+    "1MiBi",
+    "1Mbit",
+    "0M",
+    "1 G",
+    "G",
+    "1GiBs",
+    "0x10M",
+    "8P999",
+    "9P",
+    "999999999999999P",
+    "١M",
+    "1\nM",
+  ])("refuses %j", (text) => {
     expect(() => parseSize(text)).toThrow(UsageError);
     expect(isSize(text)).toBe(false);
   });
@@ -35,11 +63,19 @@ describe("parseSize", () => {
     ["1.5G", 'size "1.5G": not a whole number: write 1536MiB'],
     ["1.3G", 'size "1.3G": not a whole number with a unit'],
     ["1025B", 'size "1025B": not a whole number of KiB: write 2K'],
-  ])("says of %s what would be right", (text, message) => expect(() => parseSize(text)).toThrow(new UsageError(message, { value: text, expected: "" }).message));
+  ])("says of %s what would be right", (text, message) =>
+    expect(() => parseSize(text)).toThrow(new UsageError(message, { value: text, expected: "" }).message),
+  );
 
   test("what it says to write is what it reads", () => {
     for (const unit of ["KB", "MB", "GB", "TB"]) {
-      const message = ((): string => { try { return String(parseSize(`750${unit}`)); } catch (error) { return (error as Error).message; } })();
+      const message = ((): string => {
+        try {
+          return String(parseSize(`750${unit}`));
+        } catch (error) {
+          return (error as Error).message;
+        }
+      })();
       const [, same = "", fewer = ""] = /write (\w+), or (\w+) for/.exec(message) ?? [];
       const decimal = 750 * 1000 ** (["KB", "MB", "GB", "TB"].indexOf(unit) + 1);
       expect(parseSize(same)).toBe(750 * 1024 ** (["KB", "MB", "GB", "TB"].indexOf(unit) + 1));

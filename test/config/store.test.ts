@@ -22,7 +22,10 @@ async function defined(folders: Folders): Promise<Stored> {
 }
 
 async function refused(action: Promise<unknown>, problem: ConfigProblem): Promise<string> {
-  const error = await action.then(() => undefined, (reason: unknown) => reason);
+  const error = await action.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(ConfigError);
   expect((error as ConfigError).problem).toBe(problem);
   return (error as ConfigError).message;
@@ -41,7 +44,9 @@ describe("a config that is defined", () => {
 
   test("is not written over, unless that is asked for", async () => {
     const { place } = await defined(await ownFolders());
-    expect(await refused(createConfig(place, NEW), "exists")).toBe(`${place.path}: there is such a config already; define --replace puts the new one in its place`);
+    expect(await refused(createConfig(place, NEW), "exists")).toBe(
+      `${place.path}: there is such a config already; define --replace puts the new one in its place`,
+    );
     expect((await readConfig(place)).text).toBe(OLD);
     await createConfig(place, NEW, { replace: true });
     expect((await readConfig(place)).text).toBe(NEW);
@@ -59,7 +64,9 @@ describe("a config that is defined", () => {
     const folders = await ownFolders();
     await defined(folders);
     await rename(join(folders.config, "web1.json"), join(folders.config, "web2.json"));
-    expect(await refused(readConfig(await locate("web2", folders)), "invalid")).toMatch(/name is "web1", expected "web2", as the file is called$/);
+    expect(await refused(readConfig(await locate("web2", folders)), "invalid")).toMatch(
+      /name is "web1", expected "web2", as the file is called$/,
+    );
     const elsewhere = await locate(join(await ownFolder(), "x.json"), folders);
     expect((await createConfig(elsewhere, OLD)).config.name).toBe("web1");
   });
@@ -68,7 +75,8 @@ describe("a config that is defined", () => {
     const folders = await ownFolders();
     expect(await listNames(folders)).toEqual([]);
     await defined(folders);
-    for (const file of ["a.json", ".hidden.json", ".web1.json.0123456789ab.new", "notes.txt", "b c.json"]) await writeFile(join(folders.config, file), "");
+    for (const file of ["a.json", ".hidden.json", ".web1.json.0123456789ab.new", "notes.txt", "b c.json"])
+      await writeFile(join(folders.config, file), "");
     expect(await listNames(folders)).toEqual(["a", "web1"]);
   });
 
@@ -113,7 +121,10 @@ describe("a change of a config", () => {
     const stored = await defined(await ownFolders());
     const prepared = await prepareConfig(stored, configText({ vcpus: { max: 9, current: 1 } }));
     await meddle(stored.path);
-    const error = await prepared.commit().then(() => undefined, (reason: unknown) => reason);
+    const error = await prepared.commit().then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     expect((error as ConfigError).problem).toMatch(/^(changed|unsafe)$/);
     await prepared.drop();
     expect((await readdir(join(stored.path, ".."))).filter((file) => file.endsWith(".new"))).toEqual([]);
@@ -138,7 +149,9 @@ describe("a change of a config", () => {
     await rename(join(stored.path, ".."), `${join(stored.path, "..")}.away`);
     expect(await refused(prepareConfig(stored, NEW), "changed")).toBe(`${stored.path}: somebody removed it since it was read`);
     const temporary = join(stored.path, "..", ".x.new");
-    expect(await refused(writeNew(temporary, NEW, stored.path), "io")).toBe(`${stored.path}: its new text can't be written: ENOENT: no such file or directory`);
+    expect(await refused(writeNew(temporary, NEW, stored.path), "io")).toBe(
+      `${stored.path}: its new text can't be written: ENOENT: no such file or directory`,
+    );
   });
 
   test("keeps the file's owner and group", async () => {
@@ -159,32 +172,47 @@ describe("a change of a config", () => {
   });
 
   // To have a file of a group that one is not in takes root, who then becomes that user.
-  test.runIf(userInfo().uid === 0)("whose group this user is not in is made all the same: the group is told of, and gets no rights of it", async () => {
-    const folders = await ownFolders();
-    const { path } = await defined(folders);
-    for (const folder of [dirname(folders.config), folders.config, path]) await chown(folder, 1234, 12);
-    await chmod(path, 0o664);
-    const { said } = await runModule(
-      `import { prepareConfig, readConfig } from ${JSON.stringify(STORE)}; import { locate } from ${JSON.stringify(LOCATE)};
+  test.runIf(userInfo().uid === 0)(
+    "whose group this user is not in is made all the same: the group is told of, and gets no rights of it",
+    async () => {
+      const folders = await ownFolders();
+      const { path } = await defined(folders);
+      for (const folder of [dirname(folders.config), folders.config, path]) await chown(folder, 1234, 12);
+      await chmod(path, 0o664);
+      const { said } = await runModule(
+        `import { prepareConfig, readConfig } from ${JSON.stringify(STORE)}; import { locate } from ${JSON.stringify(LOCATE)};
       process.setgroups([]), process.setgid(1234), process.setuid(1234);
       const stored = await readConfig(await locate("web1", ${JSON.stringify(folders)}));
       const prepared = await prepareConfig(stored, ${JSON.stringify(NEW)});
       await prepared.commit();
       console.log(prepared.note);`,
-    );
-    expect(said).toMatch(/^the config had group 12, which this user is not in/);
-    expect(await stat(path)).toMatchObject({ uid: 1234, gid: 1234 });
-    expect([await readFile(path, "utf8"), (await stat(path)).mode & 0o777]).toEqual([NEW, 0o644]);
-  });
+      );
+      expect(said).toMatch(/^the config had group 12, which this user is not in/);
+      expect(await stat(path)).toMatchObject({ uid: 1234, gid: 1234 });
+      expect([await readFile(path, "utf8"), (await stat(path)).mode & 0o777]).toEqual([NEW, 0o644]);
+    },
+  );
 
   test("of a writer that died is swept away, and nothing else", async () => {
     const folders = await ownFolders();
     const stored = await defined(folders);
     await prepareConfig(stored, NEW);
     // As a version before this one called them, and one of a writer that is gone.
-    for (const file of [".web1.json.0123456789ab.new", ".web1.json.4194305-0123456789ab.new", ".web2.json.0123456789ab.new", ".web1.json.x-0123456789ab.new", ".web1.json.4194305-0123456789ab.new.bak"]) await writeFile(join(folders.config, file), "");
+    for (const file of [
+      ".web1.json.0123456789ab.new",
+      ".web1.json.4194305-0123456789ab.new",
+      ".web2.json.0123456789ab.new",
+      ".web1.json.x-0123456789ab.new",
+      ".web1.json.4194305-0123456789ab.new.bak",
+    ])
+      await writeFile(join(folders.config, file), "");
     expect(await sweepLeftovers(stored.place, isAlive)).toBe(3);
-    expect((await readdir(folders.config)).sort()).toEqual([".web1.json.4194305-0123456789ab.new.bak", ".web1.json.x-0123456789ab.new", ".web2.json.0123456789ab.new", "web1.json"]);
+    expect((await readdir(folders.config)).sort()).toEqual([
+      ".web1.json.4194305-0123456789ab.new.bak",
+      ".web1.json.x-0123456789ab.new",
+      ".web2.json.0123456789ab.new",
+      "web1.json",
+    ]);
   });
 
   test("of a writer that lives, as of one whose lock file somebody removed, is left for it", async () => {
@@ -229,15 +257,30 @@ describe("what is no config", () => {
     ["a folder", (path: string) => mkdir(path), "unsafe", /a folder, not a file$/],
     ["a FIFO without a writer", (path: string) => execFileSync("mkfifo", [path]), "unsafe", /not a regular file$/],
     ["a link", (path: string) => symlink("/etc/passwd", path), "unsafe", /a symbolic link$/],
-    ["100 MB", (path: string) => execFileSync("truncate", ["-s", "100M", path]), "invalid", /104857600 bytes, more than the 1048576 that it may have$/],
+    [
+      "100 MB",
+      (path: string) => execFileSync("truncate", ["-s", "100M", path]),
+      "invalid",
+      /104857600 bytes, more than the 1048576 that it may have$/,
+    ],
     ["not UTF-8", (path: string) => writeFile(path, new Uint8Array([0x7b, 0xff, 0x7d])), "invalid", /not UTF-8 text$/],
-    ["for everybody to write", (path: string) => writeFile(path, OLD).then(() => chmod(path, 0o666)), "unsafe", /everybody can write it \(mode 666\); chmod o-w it$/],
+    [
+      "for everybody to write",
+      (path: string) => writeFile(path, OLD).then(() => chmod(path, 0o666)),
+      "unsafe",
+      /everybody can write it \(mode 666\); chmod o-w it$/,
+    ],
   ] as const)("is refused quickly: %s", async (_what, make, problem, message) => {
     expect(await refused(place(make), problem)).toMatch(message);
   });
 
   test.runIf(userInfo().uid === 0)("is refused: one of somebody else, when root asks", async () => {
-    expect(await refused(place((path) => writeFile(path, OLD).then(() => chown(path, 1234, 0))), "unsafe")).toMatch(/belongs to user 1234, not to the one who runs this$/);
+    expect(
+      await refused(
+        place((path) => writeFile(path, OLD).then(() => chown(path, 1234, 0))),
+        "unsafe",
+      ),
+    ).toMatch(/belongs to user 1234, not to the one who runs this$/);
   });
 
   test("a byte order mark and Windows line ends are let be", async () => {

@@ -1,12 +1,12 @@
+import { vcpuOf } from "../../scripts/lab/facts.ts";
 import { parseLaunchConfig } from "../../src/config/launch.ts";
 import type { Plan } from "../../src/domain/change/plan.ts";
+import type { Live } from "../../src/domain/facts/live.ts";
 import type { LiveFacts } from "../../src/domain/resources/resource.ts";
 import type { Step } from "../../src/domain/resources/step.ts";
 import { meant } from "../../src/domain/resources/vcpu-pin.ts";
 import { indices } from "../../src/domain/resources/vcpus.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
-import type { Live } from "../../src/domain/facts/live.ts";
-import { vcpuOf } from "../../scripts/lab/facts.ts";
 
 /** The facts once a machine and its guest have done all that a plan asks of them. */
 export function afterRevert(facts: LiveFacts, plan: Plan): LiveFacts {
@@ -26,7 +26,11 @@ function afterStep(live: Live, step: Step, { online }: LiveFacts): Live {
       // A new thread inherits the mask of the emulator's main thread.
       const affinity = live.mainAffinity === null ? null : formatCpuList(live.mainAffinity);
       const vcpus = [...live.vcpus, ...indices(step.slot).map((index) => vcpuOf(index, affinity))].toSorted((a, b) => a.index - b.index);
-      return { ...live, vcpus, slots: live.slots.map((slot) => (slot.first === step.slot.first ? { ...slot, plugged: true, device: step.id } : slot)) };
+      return {
+        ...live,
+        vcpus,
+        slots: live.slots.map((slot) => (slot.first === step.slot.first ? { ...slot, plugged: true, device: step.id } : slot)),
+      };
     }
     case "unplug": {
       const gone = new Set(step.slots.map(({ slot }) => slot.first));
@@ -34,6 +38,9 @@ function afterStep(live: Live, step: Step, { online }: LiveFacts): Live {
       return { ...live, vcpus, slots: live.slots.map((slot) => (gone.has(slot.first) ? { ...slot, plugged: false, device: null } : slot)) };
     }
     case "pin":
-      return { ...live, vcpus: live.vcpus.map((vcpu) => (vcpu.index === step.vcpu ? { ...vcpu, affinity: formatCpuList(meant(step.cpus, online)) } : vcpu)) };
+      return {
+        ...live,
+        vcpus: live.vcpus.map((vcpu) => (vcpu.index === step.vcpu ? { ...vcpu, affinity: formatCpuList(meant(step.cpus, online)) } : vcpu)),
+      };
   }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { connect } from "../../src/qmp/session.ts";
-import { DepartureError, startReplay } from "../../src/testing/index.ts";
 import { listRecordings, RECORDINGS, replay } from "../../scripts/scenarios/replay.ts";
 import { scenarios } from "../../scripts/scenarios/table.ts";
+import { connect } from "../../src/qmp/session.ts";
+import { DepartureError, startReplay } from "../../src/testing/index.ts";
 
 // What real QEMU and a real guest did, without them: each recording with the scenario that it was recorded by. A new folder is a new test.
 const recordings = listRecordings().filter(({ scenario }) => scenario.through === "library");
@@ -19,7 +19,10 @@ test("every scenario is recorded, from two QEMUs at least", () => {
 test("what is not as recorded fails, with the recording's file and line", async () => {
   const [one, other] = ["persist-revert", "setvcpus-paused"].map((name) => recordings.find((it) => it.name === name));
   if (one === undefined || other === undefined) throw new Error("the recordings are gone");
-  const error = await replay({ ...one, folder: other.folder }).then(() => undefined, (reason: unknown) => reason);
+  const error = await replay({ ...one, folder: other.folder }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(DepartureError);
   expect(error).toMatchObject({ message: expect.stringMatching(/_x86_64\/setvcpus-paused\/1\.qmp:\d+\)/) });
 });

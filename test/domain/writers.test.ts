@@ -3,12 +3,12 @@ import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { configOf } from "../../scripts/lab/facts.ts";
 import { parseLaunchConfig } from "../../src/config/launch.ts";
-import type { Report } from "../../src/domain/model/change.ts";
 import { openBooks } from "../../src/domain/machine/lock.ts";
+import type { Report } from "../../src/domain/model/change.ts";
 import { acquireLock } from "../../src/host/lock.ts";
 import { start } from "../cli/program.ts";
-import { configOf } from "../../scripts/lab/facts.ts";
 import { definedDomain, runningDomain, type Scene } from "./scene.ts";
 
 /** How one of many processes ended. */
@@ -22,7 +22,11 @@ interface Writer {
 }
 
 async function write({ options }: Scene, ...argv: readonly string[]): Promise<Writer> {
-  const { child, ended } = start([...argv, "--json"], { QMPCTL_CONFIG_DIR: options.configDir, QMPCTL_RUNTIME_DIR: options.runtimeDir, QMPCTL_STATE_DIR: options.stateDir });
+  const { child, ended } = start([...argv, "--json"], {
+    QMPCTL_CONFIG_DIR: options.configDir,
+    QMPCTL_RUNTIME_DIR: options.runtimeDir,
+    QMPCTL_STATE_DIR: options.stateDir,
+  });
   const { code, stdout, stderr } = await ended;
   const said = JSON.parse(stdout) as Report | { error: unknown };
   return { argv, pid: child.pid ?? 0, code, stderr, report: "outcome" in said ? said : null };
@@ -70,7 +74,8 @@ function pathThrough(first: unknown, pairs: readonly (readonly [unknown, unknown
 
 const MIB = 2 ** 20;
 const count = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
-const HELD_BY = /^qmpctl: [^\n]*\/lock: locked by process (\d+) \(([^)]+)\) since \d{4}-\d\d-\d\dT[\d:.]+Z, waited [\d.]+ m?s(?:; [^\n]*)?\n$/;
+const HELD_BY =
+  /^qmpctl: [^\n]*\/lock: locked by process (\d+) \(([^)]+)\) since \d{4}-\d\d-\d\dT[\d:.]+Z, waited [\d.]+ m?s(?:; [^\n]*)?\n$/;
 
 test("50 processes and 5 editors at once, on one stopped domain: what said 0 is in the result, in some order, and nothing is lost", async () => {
   const scene = await definedDomain(configOf({ vcpus: { max: 64, current: 2, pin: {} } }));
@@ -90,7 +95,11 @@ test("50 processes and 5 editors at once, on one stopped domain: what said 0 is 
   const text = await scene.text();
   const { memory, vcpus } = parseLaunchConfig(text, "web1.json");
   const before = configOf();
-  const paths = [history(writers, "static", "memory", before.memory.current), history(writers, "static", "vcpus", 2), history(writers, "static", "max-memory", before.memory.max)];
+  const paths = [
+    history(writers, "static", "memory", before.memory.current),
+    history(writers, "static", "vcpus", 2),
+    history(writers, "static", "max-memory", before.memory.max),
+  ];
   expect(paths.map((path) => path.length - 1)).toEqual([10, 10, 5]);
   expect(paths.map((path) => path.at(-1))).toEqual([memory.current, vcpus.current, memory.max]);
   expect(history(writers, "static", "vcpu-pin 30", "all").at(-1)).toBe(vcpus.pin["30"] ?? "all");
@@ -117,7 +126,11 @@ test("16 processes at once that have time for some: those that say 0 are in the 
   const scene = await runningDomain();
   // A guest that takes its time makes each writer hold the lock for a while.
   scene.qemu.after("balloon", () => new Promise((resolve) => setTimeout(resolve, 300)));
-  const writers = await Promise.all(count(16).map((each) => write(scene, "setmem", "web1", `${1100 + each}M`, "--live", "--static", ...(each < 6 ? [] : ["--timeout=2500ms"]))));
+  const writers = await Promise.all(
+    count(16).map((each) =>
+      write(scene, "setmem", "web1", `${1100 + each}M`, "--live", "--static", ...(each < 6 ? [] : ["--timeout=2500ms"])),
+    ),
+  );
   const [done, refused] = [writers.filter(({ code }) => code === 0), writers.filter(({ code }) => code === 3)];
   expect([done.length + refused.length, done.length >= 6]).toEqual([16, true]);
   const pids = new Map(writers.map(({ pid, argv }) => [String(pid), argv]));
@@ -157,8 +170,13 @@ test("an editor that saves in the middle of a change keeps what it saved: the ch
   });
   const writers = await Promise.all(count(5).map((each) => write(scene, "setmem", "web1", `${1100 + each}M`, "--live", "--static")));
   expect(writers.map(({ code, report }) => [code, report?.outcome])).toEqual(count(5).map(() => [1, "rolled-back"]));
-  for (const { stderr } of writers) expect(stderr).toMatch(/^qmpctl: web1: .*somebody else changed it since it was read; everything is as it was\n$/);
-  expect(Object.keys(JSON.parse(await scene.text()) as object).slice(0, 5).sort()).toEqual(count(5).map((each) => `saved${each}`));
+  for (const { stderr } of writers)
+    expect(stderr).toMatch(/^qmpctl: web1: .*somebody else changed it since it was read; everything is as it was\n$/);
+  expect(
+    Object.keys(JSON.parse(await scene.text()) as object)
+      .slice(0, 5)
+      .sort(),
+  ).toEqual(count(5).map((each) => `saved${each}`));
   expect([scene.qemu.actual, parseLaunchConfig(await scene.text(), "x").memory.current]).toEqual([1024 * MIB, 1024 * MIB]);
   expect((await readdir(dirname(path))).filter((name) => name !== basename(join(path)))).toEqual([]);
 }, 60_000);

@@ -127,7 +127,10 @@ describe("a program that can't be run", () => {
     await symlink(victim, join(folder, "link"));
     await symlink(join(folder, "nothing"), join(folder, "dangling"));
     await mkdir(join(folder, "folder"));
-    for (const name of ["victim", "link", "dangling", "folder"]) await expect(startInBackground("touch", [join(folder, "ran")], { cwd: folder, output: join(folder, name) })).rejects.toMatchObject({ code: "EEXIST" });
+    for (const name of ["victim", "link", "dangling", "folder"])
+      await expect(startInBackground("touch", [join(folder, "ran")], { cwd: folder, output: join(folder, name) })).rejects.toMatchObject({
+        code: "EEXIST",
+      });
     await expect(stat(join(folder, "ran"))).rejects.toThrow("ENOENT");
     expect(await readFile(victim, "utf8")).toBe("theirs");
   });

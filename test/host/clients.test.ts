@@ -21,7 +21,9 @@ async function serverOn(where: string | number): Promise<{ readonly server: Serv
   });
   onTestFinished(() => void server.close());
   const connections = on(server, "connection");
-  await new Promise<void>((resolve) => (typeof where === "string" ? server.listen(where, resolve) : server.listen(where, "127.0.0.1", resolve)));
+  await new Promise<void>((resolve) =>
+    typeof where === "string" ? server.listen(where, resolve) : server.listen(where, "127.0.0.1", resolve),
+  );
   return { server, taken: () => connections.next() };
 }
 
@@ -38,9 +40,13 @@ describe("who is connected", () => {
     expect(await clientsOnUnix(path, [])).toEqual({ isHeld: false, who: [] });
     const { pid, kill } = await runModule(dials({ path }));
     await taken();
-    expect(await clientsOnUnix(path, [])).toEqual({ isHeld: true, who: [{ pid, command: expect.stringContaining("module.mjs"), isCertain: true }] });
+    expect(await clientsOnUnix(path, [])).toEqual({
+      isHeld: true,
+      who: [{ pid, command: expect.stringContaining("module.mjs"), isCertain: true }],
+    });
     await symlink(path, `${path}.link`);
-    for (const spelled of [`${path}.link`, path.replace(/\/([^/]*)$/, "/../$1").replace("/../", `/../${basename(dirname(path))}/`)]) expect((await clientsOnUnix(spelled, []))?.isHeld, spelled).toBe(true);
+    for (const spelled of [`${path}.link`, path.replace(/\/([^/]*)$/, "/../$1").replace("/../", `/../${basename(dirname(path))}/`)])
+      expect((await clientsOnUnix(spelled, []))?.isHeld, spelled).toBe(true);
     // Whose listener can't be seen.
     expect(await clientsOnUnix(`${path}x`, [])).toBeNull();
     await kill();
@@ -50,7 +56,9 @@ describe("who is connected", () => {
   test("to a Unix socket: nobody, where a client has left and its listener has not noticed", async () => {
     const path = join(await ownFolder(), "m.sock");
     // Takes its clients, and never reads again.
-    await runModule(`const server = (await import("node:net")).createServer({ pauseOnConnect: true }, () => console.log("taken")); server.listen(${JSON.stringify(path)}, () => console.log("up"))`);
+    await runModule(
+      `const server = (await import("node:net")).createServer({ pauseOnConnect: true }, () => console.log("taken")); server.listen(${JSON.stringify(path)}, () => console.log("up"))`,
+    );
     const client = await runModule(`${dials({ path })}.on("data", () => {})`);
     while ((await clientsOnUnix(path, []))?.who[0]?.pid !== client.pid) await new Promise((resolve) => setImmediate(resolve));
     await client.kill();
@@ -67,7 +75,10 @@ describe("who is connected", () => {
     vi.stubEnv("PATH", join(folder, "bin"));
     onTestFinished(() => void vi.unstubAllEnvs());
     expect(await clientsOnUnix(path, [])).toEqual({ isHeld: true, who: [] });
-    expect(await clientsOnUnix(path, [`${dials({ path })} // ${path}`])).toEqual({ isHeld: true, who: [{ pid, command: expect.any(String), isCertain: false }] });
+    expect(await clientsOnUnix(path, [`${dials({ path })} // ${path}`])).toEqual({
+      isHeld: true,
+      who: [{ pid, command: expect.any(String), isCertain: false }],
+    });
   });
 
   test("to a TCP port: another process, not ourselves", async () => {
@@ -81,6 +92,9 @@ describe("who is connected", () => {
     expect(await clientsOnTcp(port)).toEqual({ isHeld: false, who: [] });
     const { pid } = await runModule(dials({ port, host: "127.0.0.1" }));
     await taken();
-    expect(await clientsOnTcp(port)).toEqual({ isHeld: true, who: [{ pid, command: expect.stringContaining("module.mjs"), isCertain: true }] });
+    expect(await clientsOnTcp(port)).toEqual({
+      isHeld: true,
+      who: [{ pid, command: expect.stringContaining("module.mjs"), isCertain: true }],
+    });
   });
 });

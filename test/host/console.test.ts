@@ -19,7 +19,10 @@ describe("a program with a console", () => {
     await writeFile(join(folder, "in"), "first\n");
     await writeFile(join(folder, "in"), "second\n");
     expect(await program.ended).toEqual({ code: 0, signal: null });
-    expect([await readFile(join(folder, "out"), "utf8"), await readFile(join(folder, "words"), "utf8")]).toEqual(["first second\n", "bad\n"]);
+    expect([await readFile(join(folder, "out"), "utf8"), await readFile(join(folder, "words"), "utf8")]).toEqual([
+      "first second\n",
+      "bad\n",
+    ]);
   });
 
   test("has it for its owner alone", async () => {
@@ -42,7 +45,9 @@ describe("a program with a console", () => {
     const folder = await ownFolder();
     await writeFile(join(folder, "in"), "");
     const console = { input: join(folder, "in"), output: join(folder, "out") };
-    await expect(startInBackground("sh", ["-c", ": > ran"], { cwd: folder, output: join(folder, "words"), console })).rejects.toMatchObject({ code: "host", message: expect.stringContaining(`${folder}/in`) as string });
+    await expect(startInBackground("sh", ["-c", ": > ran"], { cwd: folder, output: join(folder, "words"), console })).rejects.toMatchObject(
+      { code: "host", message: expect.stringContaining(`${folder}/in`) as string },
+    );
     await expect(stat(join(folder, "ran"))).rejects.toThrow("ENOENT");
   });
 });

@@ -7,7 +7,9 @@ import { runModule } from "./processes.ts";
 // All of them, with many rounds each: QMPCTL_THOROUGH=1.
 const [PROCESSES, ROUNDS] = process.env["QMPCTL_THOROUGH"] === "1" ? [50, 20] : [6, 10];
 
-/** Takes the lock again and again, patient or not, sometimes for a while, and adds one to the count while it has it; prints what came of it. */
+/**
+ * Takes the lock again and again, patient or not, sometimes for a while, and adds one to the count while it has it; prints what came of it.
+ */
 const WRITER = (path: string, seed: number): string => `
   import { readFileSync, rmSync, writeFileSync } from "node:fs";
   import { acquireLock, LockedError } from "../../src/host/lock.ts";
@@ -32,13 +34,17 @@ const WRITER = (path: string, seed: number): string => `
   console.log(JSON.stringify(came));
 `;
 
-test(`${PROCESSES} processes that want a lock ${ROUNDS} times are in it one at a time, and each that is refused is told who has it, and since when`, { timeout: 300_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "qmpctl-test-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const path = join(folder, "lock");
-  await writeFile(`${path}.count`, "0");
-  const ended = await Promise.all(Array.from({ length: PROCESSES }, (_, seed) => runModule(WRITER(path, seed))));
-  const came = ended.map(({ said }) => JSON.parse(said) as { readonly taken: number; readonly wrong: readonly string[] });
-  expect(came.flatMap(({ wrong }) => wrong)).toEqual([]);
-  expect(Number(await readFile(`${path}.count`, "utf8"))).toBe(came.reduce((sum, { taken }) => sum + taken, 0));
-});
+test(
+  `${PROCESSES} processes that want a lock ${ROUNDS} times are in it one at a time, and each that is refused is told who has it, and since when`,
+  { timeout: 300_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "qmpctl-test-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const path = join(folder, "lock");
+    await writeFile(`${path}.count`, "0");
+    const ended = await Promise.all(Array.from({ length: PROCESSES }, (_, seed) => runModule(WRITER(path, seed))));
+    const came = ended.map(({ said }) => JSON.parse(said) as { readonly taken: number; readonly wrong: readonly string[] });
+    expect(came.flatMap(({ wrong }) => wrong)).toEqual([]);
+    expect(Number(await readFile(`${path}.count`, "utf8"))).toBe(came.reduce((sum, { taken }) => sum + taken, 0));
+  },
+);

@@ -16,13 +16,19 @@ async function ownPath(): Promise<string> {
 
 /** Another process that holds the lock until it is killed. */
 function holderOf(path: string, does: string, ...under: readonly string[]): Promise<OwnProcess> {
-  return runModule(`import { acquireLock } from "../../src/host/lock.ts";
+  return runModule(
+    `import { acquireLock } from "../../src/host/lock.ts";
     globalThis.lock = await acquireLock(${JSON.stringify(path)}, { holder: ${JSON.stringify(does)} });
-    console.log("held"); process.stdin.resume();`, ...under);
+    console.log("held"); process.stdin.resume();`,
+    ...under,
+  );
 }
 
 async function locked(path: string, timeout = 0): Promise<LockedError> {
-  const error = await acquireLock(path, { timeout }).then(() => undefined, (reason: unknown) => reason);
+  const error = await acquireLock(path, { timeout }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(LockedError);
   return error as LockedError;
 }
@@ -121,7 +127,11 @@ describe("a lock", () => {
     setImmediate(() => controller.abort(reason));
     await expect(waiting).rejects.toBe(reason);
     await expect(acquireLock(path, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-    expect(execFileSync("sh", ["-c", `ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c '${path}$' || true`]).toString().trim()).toBe("1");
+    expect(
+      execFileSync("sh", ["-c", `ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c '${path}$' || true`])
+        .toString()
+        .trim(),
+    ).toBe("1");
   });
 
   test("on a file that its last holder removed is taken on the new one", async () => {

@@ -34,7 +34,9 @@ describe("a process", () => {
     await expect.poll(() => processAt(zombie)).toBeUndefined();
     expect(await startTime(zombie)).toBeGreaterThan(0);
     expect(await processAt(NOBODY)).toBeUndefined();
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number)) {
+    for (const pid of readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)) {
       const found = await processAt(pid);
       if (found !== undefined) expect([pid, found.argv.join("")]).not.toEqual([pid, ""]);
     }
@@ -69,7 +71,12 @@ describe("the processes of this host", () => {
     const word = `of-${process.pid}-${Date.now()}`;
     const pids = [await runStandIn(["one", word]), await runStandIn(["two", word]), await runStandIn(["three"])].map(({ pid }) => pid);
     const found = await findProcesses((text) => text.includes(`\0${word}`));
-    expect(found.map(({ pid, argv }) => [pid, argv[0]])).toEqual([[pids[0], "one"], [pids[1], "two"]].sort(([a], [b]) => Number(a) - Number(b)));
+    expect(found.map(({ pid, argv }) => [pid, argv[0]])).toEqual(
+      [
+        [pids[0], "one"],
+        [pids[1], "two"],
+      ].sort(([a], [b]) => Number(a) - Number(b)),
+    );
     expect(await findProcesses(() => false)).toEqual([]);
     expect((await findProcesses(() => true)).map(({ pid }) => pid)).toEqual(expect.arrayContaining([process.pid, ...pids]));
   });

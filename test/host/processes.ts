@@ -17,10 +17,13 @@ export interface OwnProcess {
 }
 
 const here = createRequire(import.meta.url);
-const { build } = createRequire(here.resolve("tsx/package.json"))("esbuild") as { build(options: Readonly<Record<string, unknown>>): Promise<unknown> };
+const { build } = createRequire(here.resolve("tsx/package.json"))("esbuild") as {
+  build(options: Readonly<Record<string, unknown>>): Promise<unknown>;
+};
 
 /**
- * Runs module text, which may import by path, in a Node process and waits for the first line that it prints. The text is also its last argument.
+ * Runs module text, which may import by path, in a Node process and waits for the first line that it prints. The text is also its last
+ * argument.
  * `under`: a program, and its arguments, that starts Node in its own place (`prlimit`).
  * Bundled before: a process that has to load TypeScript itself takes four times as long to start.
  */
@@ -49,10 +52,14 @@ export interface StandInOptions {
 }
 
 /**
- * A process that /proc shows with this command line, QEMU's program first: it stands for a QEMU. Node behind it takes words of its own, up to the first that is no
+ * A process that /proc shows with this command line, QEMU's program first: it stands for a QEMU. Node behind it takes words of its own, up
+ * to the first that is no
  * option: QEMU would take them for an option and a disk image.
  */
-export async function runStandIn(argv: readonly string[], { does = "console.log('up'); process.stdin.resume()", uid, cwd }: StandInOptions = {}): Promise<OwnProcess> {
+export async function runStandIn(
+  argv: readonly string[],
+  { does = "console.log('up'); process.stdin.resume()", uid, cwd }: StandInOptions = {},
+): Promise<OwnProcess> {
   const [argv0 = "", ...words] = argv;
   const options = { argv0, ...(uid === undefined ? {} : { uid, gid: uid }), ...(cwd === undefined ? {} : { cwd }) };
   // Another user may not be let at the Node that runs this.

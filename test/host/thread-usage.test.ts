@@ -10,7 +10,9 @@ describe("what a thread has used", () => {
   test("is the time that it ran", async () => {
     // `times` is the shell's own count, in minutes and seconds, of user and system time.
     const shell = await runProgram("sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; times; exec cat");
-    const [user = 0, system = 0] = shell.said.split(" ").map((text) => Number(/(\d+)m/.exec(text)?.[1]) * 60 + Number(/m([\d.]+)s/.exec(text)?.[1]));
+    const [user = 0, system = 0] = shell.said
+      .split(" ")
+      .map((text) => Number(/(\d+)m/.exec(text)?.[1]) * 60 + Number(/m([\d.]+)s/.exec(text)?.[1]));
     const usage = await usageOf(shell.pid);
     expect(usage?.cpuTime).toBeGreaterThan(0);
     expect(usage?.cpuTime).toBeGreaterThanOrEqual((user + system) * 1000 - 20);

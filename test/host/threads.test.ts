@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { commandLineOf, commandOf, isAlive, processOf, startTime, threadsOf } from "../../src/host/threads.ts";
 import { runModule, runProgram } from "./processes.ts";
@@ -46,7 +46,12 @@ describe("a process", () => {
 
   test("whose first thread has ended, and another has not, is alive: its files are still open", async () => {
     // Source: exit(2) ends one thread, exit_group(2) all; glibc's pthread_exit is the former.
-    const lasting = await runProgram("perl", "-Mthreads", "-e", '$| = 1; threads->create(sub { print "up\n"; <STDIN> })->detach; require "syscall.ph"; syscall(&SYS_exit, 0)');
+    const lasting = await runProgram(
+      "perl",
+      "-Mthreads",
+      "-e",
+      '$| = 1; threads->create(sub { print "up\n"; <STDIN> })->detach; require "syscall.ph"; syscall(&SYS_exit, 0)',
+    );
     while (!(await readFile(`/proc/${lasting.pid}/stat`, "utf8")).includes(") Z ")) await new Promise(setImmediate);
     expect(await isAlive(lasting.pid)).toBe(true);
     await lasting.kill();

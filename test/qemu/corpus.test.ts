@@ -2,16 +2,23 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { privateFolder, qemus } from "../../scripts/lab/machine.ts";
 import { toCommandLine } from "../../src/config/argv.ts";
 import { defineFrom } from "../../src/domain/lifecycle/board.ts";
-import { define, SAMPLES, type Sample, wordsOf } from "../config/corpus.ts";
-import { privateFolder, qemus } from "../../scripts/lab/machine.ts";
+import { define, type Sample, SAMPLES, wordsOf } from "../config/corpus.ts";
 import { comparable, furnish, here, isBetween, monitorsIn, nameOf, type Portrait, portray } from "./twins.ts";
 
 // A machine that is started from its config has to be the one that its command line was: both are started, stopped, and say what they are.
 
 /** Emulators of other architectures, where Debian's package is installed. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { "qemu-system-aarch64": "qemu-system-arm", "qemu-system-arm": "qemu-system-arm", "qemu-system-ppc64": "qemu-system-ppc", "qemu-system-riscv64": "qemu-system-misc", "qemu-system-s390x": "qemu-system-misc", "qemu-system-i386": "qemu-system-x86" };
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  "qemu-system-aarch64": "qemu-system-arm",
+  "qemu-system-arm": "qemu-system-arm",
+  "qemu-system-ppc64": "qemu-system-ppc",
+  "qemu-system-riscv64": "qemu-system-misc",
+  "qemu-system-s390x": "qemu-system-misc",
+  "qemu-system-i386": "qemu-system-x86",
+};
 
 interface Emulator {
   readonly called: string;
@@ -25,7 +32,9 @@ async function versionOf(binary: string): Promise<string | undefined> {
 }
 
 const pcs = (await qemus()).map(({ binary, version }): Emulator => ({ called: "qemu-system-x86_64", binary, version }));
-const others = await Promise.all(Object.keys(ARCHITECTURES).map(async (binary) => ({ called: binary, binary, version: await versionOf(binary) })));
+const others = await Promise.all(
+  Object.keys(ARCHITECTURES).map(async (binary) => ({ called: binary, binary, version: await versionOf(binary) })),
+);
 const emulators = [...pcs, ...others];
 
 /**
@@ -35,7 +44,14 @@ const emulators = [...pcs, ...others];
 const EVERYWHERE = /topology|nographic|screen-by-vnc|console-|dies|monitors|two-nodes|backend-says/;
 
 function samplesOf({ called, binary, version }: Emulator): readonly Sample[] {
-  const mine = SAMPLES.filter(({ json, notStarted, script, since, until }) => json !== null && notStarted === undefined && script.includes(called) && nameOf(wordsOf({ script } as Sample).argv[0] ?? "") === called && isBetween(version, since, until));
+  const mine = SAMPLES.filter(
+    ({ json, notStarted, script, since, until }) =>
+      json !== null &&
+      notStarted === undefined &&
+      script.includes(called) &&
+      nameOf(wordsOf({ script } as Sample).argv[0] ?? "") === called &&
+      isBetween(version, since, until),
+  );
   return binary === called ? mine : mine.filter(({ name, since }) => EVERYWHERE.test(name) || since !== undefined);
 }
 
@@ -52,15 +68,20 @@ for (const emulator of emulators) {
       expect(other).toEqual(one);
     });
 
-    if (called === "qemu-system-aarch64") test("a board that can't be asked is told in QEMU's own words", async () => {
-      const words = [called, "-name", "camera", "-M", "canon-a1100"];
-      await expect(defineFrom(words, {})).rejects.toMatchObject({ code: "usage", message: expect.stringContaining("Couldn't find rom image 'canon-a1100-rom1.bin'") as string });
-    });
+    if (called === "qemu-system-aarch64")
+      test("a board that can't be asked is told in QEMU's own words", async () => {
+        const words = [called, "-name", "camera", "-M", "canon-a1100"];
+        await expect(defineFrom(words, {})).rejects.toMatchObject({
+          code: "usage",
+          message: expect.stringContaining("Couldn't find rom image 'canon-a1100-rom1.bin'") as string,
+        });
+      });
 
     const asked = SAMPLES.filter((sample) => sample.board !== undefined && sample.script.includes(`${called} `));
-    if (binary === called) test.each(asked)("$name has what its emulator says of its board", async (sample) => {
-      expect((await defineFrom(wordsOf(sample).argv, {})).text).toBe(sample.json);
-    });
+    if (binary === called)
+      test.each(asked)("$name has what its emulator says of its board", async (sample) => {
+        expect((await defineFrom(wordsOf(sample).argv, {})).text).toBe(sample.json);
+      });
   });
 }
 

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { readFile, watch, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
-import { openHost, type Host } from "./host.ts";
 import { installed } from "../../scripts/lab/machine.ts";
+import { type Host, openHost } from "./host.ts";
 
 // The cases of group C of CASES.md, with siblings, on the built command line and a real QEMU: what was defined has to start, and be what
 // it was. See corpus.test.ts for many more, without the command line.
@@ -40,8 +40,16 @@ describe("a console on stdio", () => {
     expect(told).toContain("note: -serial mon:stdio: what it writes goes to the file console");
     await host.ok("start", "web");
     const folder = host.path("run", "web");
-    const devices = JSON.parse(await host.ok("qmp", "web", "query-chardev")) as readonly { readonly label: string; readonly filename: string }[];
-    expect(devices.filter(({ label }) => label.startsWith("serial")).map(({ label, filename }) => `${label}: ${filename}`).toSorted()).toEqual(["serial0-base: stdio", "serial0: mux", "serial1: file"]);
+    const devices = JSON.parse(await host.ok("qmp", "web", "query-chardev")) as readonly {
+      readonly label: string;
+      readonly filename: string;
+    }[];
+    expect(
+      devices
+        .filter(({ label }) => label.startsWith("serial"))
+        .map(({ label, filename }) => `${label}: ${filename}`)
+        .toSorted(),
+    ).toEqual(["serial0-base: stdio", "serial0: mux", "serial1: file"]);
     await writeFile(`${folder}/console.in`, "\u0001cinfo version\n");
     await textWith(`${folder}/console`, new RegExp(`\\n${qemu.version.replaceAll(".", "\\.")}`));
     await host.ok("destroy", "web");
@@ -63,7 +71,12 @@ describe("a console on stdio", () => {
   test("leaves the reason of a failed start alone, and nothing behind", async () => {
     await using host = await openHost();
     await defined(host, "web", ["-m", "64", "-monitor", "stdio", "-device", "no-such-device"]);
-    expect(await host.cli(["start", "web"])).toMatchObject({ code: 1, stderr: expect.stringMatching(/could not start the machine: .*-device no-such-device: 'no-such-device' is not a valid device model name$/m) as string });
+    expect(await host.cli(["start", "web"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /could not start the machine: .*-device no-such-device: 'no-such-device' is not a valid device model name$/m,
+      ) as string,
+    });
     expect(host.pids()).toEqual([]);
   });
 
@@ -85,17 +98,38 @@ describe("what args bring to the start", () => {
   test("DIMMs come on top of memory.max, and vCPUs of args are among vcpus.current", async () => {
     await using host = await openHost();
     const dimm = ["-object", "memory-backend-ram,id=d0,size=128M", "-device", "pc-dimm,id=dimm0,memdev=d0"];
-    await defined(host, "web", ["-m", "64,slots=2,maxmem=1G", ...dimm, "-smp", "1,maxcpus=4,cores=4", "-device", "qemu64-x86_64-cpu,id=c3,socket-id=0,core-id=3,thread-id=0"]);
+    await defined(host, "web", [
+      "-m",
+      "64,slots=2,maxmem=1G",
+      ...dimm,
+      "-smp",
+      "1,maxcpus=4,cores=4",
+      "-device",
+      "qemu64-x86_64-cpu,id=c3,socket-id=0,core-id=3,thread-id=0",
+    ]);
     await host.ok("start", "web");
-    expect(await host.info("web")).toMatchObject({ state: "running", config: { vcpus: 2, maxMemory: 64 * 2 ** 20 }, live: { vcpus: 2, maxVcpus: 4 } });
-    expect(JSON.parse(await host.ok("qmp", "web", "query-memory-size-summary"))).toMatchObject({ "base-memory": 64 * 2 ** 20, "plugged-memory": 128 * 2 ** 20 });
-    expect(await host.cli(["setvcpus", "web", "3", "--static"])).toMatchObject({ code: 3, stderr: expect.stringContaining("args plug vCPUs themselves, in places of their own: -device qemu64-x86_64-cpu,id=c3") as string });
+    expect(await host.info("web")).toMatchObject({
+      state: "running",
+      config: { vcpus: 2, maxMemory: 64 * 2 ** 20 },
+      live: { vcpus: 2, maxVcpus: 4 },
+    });
+    expect(JSON.parse(await host.ok("qmp", "web", "query-memory-size-summary"))).toMatchObject({
+      "base-memory": 64 * 2 ** 20,
+      "plugged-memory": 128 * 2 ** 20,
+    });
+    expect(await host.cli(["setvcpus", "web", "3", "--static"])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("args plug vCPUs themselves, in places of their own: -device qemu64-x86_64-cpu,id=c3") as string,
+    });
   });
 
   test("what it waits for is refused, of a machine that runs it is over", async () => {
     await using host = await openHost();
     const words = [...BOARD, "-m", "64", "-name", "web", "-incoming", "defer"];
-    expect(await host.cli(["define", "--", qemu.binary, ...words])).toMatchObject({ code: 2, stderr: expect.stringContaining("-incoming defer: QEMU waits for the state of another machine") as string });
+    expect(await host.cli(["define", "--", qemu.binary, ...words])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("-incoming defer: QEMU waits for the state of another machine") as string,
+    });
     expect(await host.ok("list", "--all")).not.toContain("web");
     const server = createServer().listen(host.path("own.sock"));
     const child = host.spawn([qemu.binary, ...words, "-qmp", `unix:${host.path("own.sock")}`]);
@@ -113,13 +147,19 @@ describe("what args bring to the start", () => {
     await using host = await openHost();
     const file = host.path("own.cfg");
     await writeFile(file, '[memory]\n  size = "64M"\n');
-    expect(await host.cli(["define", "--name", "web", "--", qemu.binary, ...BOARD, "-readconfig", file])).toMatchObject({ code: 2, stderr: expect.stringContaining(`${file}: its section [memory] is the key "memory", as -m`) as string });
+    expect(await host.cli(["define", "--name", "web", "--", qemu.binary, ...BOARD, "-readconfig", file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${file}: its section [memory] is the key "memory", as -m`) as string,
+    });
     await writeFile(file, '[device "rng0"]\n  driver = "virtio-rng-pci"\n');
     await defined(host, "web", ["-m", "64", "-readconfig", file]);
     await host.ok("start", "web");
     expect(await host.ok("qmp", "web", "qom-list", "path=/machine/peripheral")).toContain("rng0");
     await writeFile(file, '[smp-opts]\n  cpus = "2"\n');
-    expect(await host.cli(["restart", "web"])).toMatchObject({ code: 3, stderr: expect.stringContaining('its section [smp-opts] is the key "vcpus"') as string });
+    expect(await host.cli(["restart", "web"])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('its section [smp-opts] is the key "vcpus"') as string,
+    });
     expect(await host.info("web")).toMatchObject({ state: "running" });
   });
 });
@@ -133,16 +173,34 @@ describe("a size that args fix too", () => {
     await host.ok("setvcpus", "one", "4", "--maximum", "--static");
     await host.ok("start", "one");
     expect(await host.info("one")).toMatchObject({ live: { memory: 96 * 2 ** 20, maxVcpus: 4 } });
-    expect(JSON.parse(await host.ok("qmp", "one", "query-hotpluggable-cpus"))).toSatisfy((slots: readonly { readonly props: { readonly "node-id"?: number } }[]) => slots.every(({ props }) => props["node-id"] === 0));
+    expect(JSON.parse(await host.ok("qmp", "one", "query-hotpluggable-cpus"))).toSatisfy(
+      (slots: readonly { readonly props: { readonly "node-id"?: number } }[]) => slots.every(({ props }) => props["node-id"] === 0),
+    );
   });
 
   test("is refused where it is spread over several, naming them", async () => {
     await using host = await openHost();
     const backends = ["m0", "m1"].flatMap((id) => ["-object", `memory-backend-ram,id=${id},size=64M`]);
-    await defined(host, "two", ["-m", "128", "-smp", "1,maxcpus=2", ...backends, "-numa", "node,memdev=m0,cpus=0", "-numa", "node,memdev=m1,cpus=1"]);
+    await defined(host, "two", [
+      "-m",
+      "128",
+      "-smp",
+      "1,maxcpus=2",
+      ...backends,
+      "-numa",
+      "node,memdev=m0,cpus=0",
+      "-numa",
+      "node,memdev=m1,cpus=1",
+    ]);
     const before = await host.text("two");
-    expect(await host.cli(["setmaxmem", "two", "256M", "--static"])).toMatchObject({ code: 3, stderr: expect.stringContaining("args spread it over several: -numa node,memdev=m0,cpus=0, -numa node,memdev=m1,cpus=1") as string });
-    expect(await host.cli(["setvcpus", "two", "4", "--maximum", "--static"])).toMatchObject({ code: 3, stderr: expect.stringContaining("args say which node each of them is in") as string });
+    expect(await host.cli(["setmaxmem", "two", "256M", "--static"])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("args spread it over several: -numa node,memdev=m0,cpus=0, -numa node,memdev=m1,cpus=1") as string,
+    });
+    expect(await host.cli(["setvcpus", "two", "4", "--maximum", "--static"])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("args say which node each of them is in") as string,
+    });
     expect(await host.text("two")).toBe(before);
   });
 });

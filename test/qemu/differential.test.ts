@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { beginsAlike, converse, type Heard } from "../testing/converse.ts";
 import { conversationFrom, shrink, type Step, tellSteps } from "../../scripts/lab/conversation.ts";
-import { type Likeness, likenessOf, startLike } from "../testing/machine-model.ts";
-import { randomFrom } from "../../scripts/lab/random.ts";
 import { launch, NO_GUEST, type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { randomFrom } from "../../scripts/lab/random.ts";
+import { beginsAlike, converse, type Heard } from "../testing/converse.ts";
+import { type Likeness, likenessOf, startLike } from "../testing/machine-model.ts";
 
 /** Conversations in a usual run on each QEMU; QMPCTL_DIFFERENTIAL asks for more, QMPCTL_SEED for one. */
 const CASES = Number(process.env["QMPCTL_DIFFERENTIAL"] ?? 20);
@@ -30,7 +30,10 @@ async function both(qemu: Qemu, likeness: Likeness, steps: readonly Step[]): Pro
 /** `died`: of the assertion. */
 async function real(qemu: Qemu, steps: readonly Step[]): Promise<{ readonly heard: Heard; readonly died: boolean }> {
   await using machine = await launch(qemu.binary, NO_GUEST, { monitors: 2 });
-  const heard = await converse(machine.monitors.map((path) => `unix:${path}`), steps);
+  const heard = await converse(
+    machine.monitors.map((path) => `unix:${path}`),
+    steps,
+  );
   if (!heard.some((line) => /: \((?:Error|no end)/.test(line))) return { heard, died: false };
   const { stderr } = await machine.exited;
   return OVERFILLED.test(stderr) ? { heard, died: true } : { heard: [...heard, `QEMU: ${stderr}`], died: false };

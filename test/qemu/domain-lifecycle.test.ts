@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { isAlive } from "../../src/host/threads.ts";
 import { qemus } from "../../scripts/lab/machine.ts";
 import { openScene } from "../../scripts/lab/scene.ts";
+import { isAlive } from "../../src/host/threads.ts";
 
 describe.each(await qemus())("the life of a machine on QEMU $version", (qemu) => {
   test("start, suspend, resume, reset, shutdown and start again, by the command line", async () => {
@@ -20,7 +20,12 @@ describe.each(await qemus())("the life of a machine on QEMU $version", (qemu) =>
     await console.booted(1);
     const pid = await scene.pid();
     expect(await scene.mask(1)).toBe("1");
-    expect(JSON.parse(await run("info", "web", "--json"))).toMatchObject({ state: "running", pid, version: qemu.version, live: { vcpus: 2, maxVcpus: 2 } });
+    expect(JSON.parse(await run("info", "web", "--json"))).toMatchObject({
+      state: "running",
+      pid,
+      version: qemu.version,
+      live: { vcpus: 2, maxVcpus: 2 },
+    });
     expect((await scene.cli("start", "web")).code).toBe(3);
 
     await run("suspend", "web");

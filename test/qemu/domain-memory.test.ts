@@ -12,7 +12,12 @@ describe.each(await qemus())("memory on QEMU $version", (qemu) => {
     expect(code).toBe(5);
     expect(JSON.parse(stdout)).toMatchObject({
       outcome: "pending",
-      changes: [{ static: { outcome: "applied", actual: 300 * MIB }, dynamic: { outcome: "pending", wanted: 300 * MIB, actual: 512 * MIB, reason: expect.stringMatching(/no balloon driver/) } }],
+      changes: [
+        {
+          static: { outcome: "applied", actual: 300 * MIB },
+          dynamic: { outcome: "pending", wanted: 300 * MIB, actual: 512 * MIB, reason: expect.stringMatching(/no balloon driver/) },
+        },
+      ],
       finish: "qmpctl setmem web 300MiB --dynamic",
       takeBack: "qmpctl setmem web 512MiB --static --dynamic",
     });
@@ -43,7 +48,10 @@ describe.each(await qemus())("memory on QEMU $version", (qemu) => {
   test("asked for before the guest starts is honoured when its driver loads", async () => {
     await using scene = await openScene(qemu, { memory: { max: "512MiB", current: "384MiB" } });
     await scene.start({ paused: true });
-    expect(await scene.domain.setMemory(300 * MIB)).toMatchObject({ outcome: "pending", changes: [{ dynamic: { reason: expect.stringMatching(/the guest is paused; it goes to 300MiB when it runs again/) } }] });
+    expect(await scene.domain.setMemory(300 * MIB)).toMatchObject({
+      outcome: "pending",
+      changes: [{ dynamic: { reason: expect.stringMatching(/the guest is paused; it goes to 300MiB when it runs again/) } }],
+    });
     await scene.domain.resume();
     await scene.booted();
     await (await scene.harness()).seen("BALLOON_CHANGE", ({ actual }) => actual === 300 * MIB);
@@ -51,7 +59,11 @@ describe.each(await qemus())("memory on QEMU $version", (qemu) => {
     await scene.console.until((report) => report.memTotal < 300 * MIB);
     expect(await scene.domain.setMemory(300 * MIB)).toMatchObject({ outcome: "unchanged" });
     expect(await scene.ask("query-balloon")).toEqual({ actual: 300 * MIB });
-    expect(await rowOf(scene)).toMatchObject({ config: 384 * MIB, live: 300 * MIB, why: expect.stringMatching(/^changed on one side only/) });
+    expect(await rowOf(scene)).toMatchObject({
+      config: 384 * MIB,
+      live: 300 * MIB,
+      why: expect.stringMatching(/^changed on one side only/),
+    });
 
     expect(await scene.domain.revert()).toMatchObject({ outcome: "applied" });
     expect(await scene.ask("query-balloon")).toEqual({ actual: 384 * MIB });
@@ -63,13 +75,17 @@ describe.each(await qemus())("memory on QEMU $version", (qemu) => {
     const { domain, console } = scene;
     await scene.start();
     const { memTotal } = await console.next();
-    await expect(domain.setMemory(1024 * MIB, { scope: "both" })).rejects.toThrow(/above memory.max 512MiB of the config.*above the 512MiB that the machine was started with/);
+    await expect(domain.setMemory(1024 * MIB, { scope: "both" })).rejects.toThrow(
+      /above memory.max 512MiB of the config.*above the 512MiB that the machine was started with/,
+    );
     await expect(domain.setMemory(0)).rejects.toMatchObject({ code: "usage" });
     expect((await scene.cli("setmem", "web", "300")).stderr).toMatch(/300KiB|300 KiB/);
     // The guest is asked for its word every 5 seconds from the start on; each of its reports is a moment to look again.
     while ((await rowOf(scene))?.guest === null) await console.next();
     expect(near(Number((await rowOf(scene))?.guest), memTotal)).toBe(true);
-    await expect(domain.setMemory(8 * MIB)).rejects.toThrow(/below the .*MiB that the guest says it uses, and could kill it.*below memory.min 64MiB/);
+    await expect(domain.setMemory(8 * MIB)).rejects.toThrow(
+      /below the .*MiB that the guest says it uses, and could kill it.*below memory.min 64MiB/,
+    );
     expect(await scene.commands()).not.toContain("balloon");
   });
 });
@@ -102,7 +118,9 @@ describe.each((await qemus()).slice(-1))("a balloon that a guest reboots into on
     await console.until((report) => report.memTotal === memTotal);
     await console.tell("hold 100");
     expect(await scene.ask("query-balloon")).toEqual({ actual: 110 * MIB });
-    await expect(domain.setMemory(90 * MIB, { scope: "dynamic" })).rejects.toThrow(/memory 90MiB is below the 1\d\dMiB that the guest says it uses/);
+    await expect(domain.setMemory(90 * MIB, { scope: "dynamic" })).rejects.toThrow(
+      /memory 90MiB is below the 1\d\dMiB that the guest says it uses/,
+    );
     expect(await domain.setMemory(220 * MIB, { scope: "dynamic" })).toMatchObject({ outcome: "applied" });
   });
 });
@@ -118,7 +136,9 @@ describe.each(await qemus())("memory that is on its way out on QEMU $version", (
     const harness = await scene.harness();
     await scene.ask("device_del", { id: "dimm1" });
     await harness.seen("ACPI_DEVICE_OST", ({ info }) => info.source === 3 && info.status === 132);
-    await expect(domain.setMemory(300 * MIB, { scope: "dynamic" })).rejects.toThrow(/the guest is letting go of memory \(dimm1\), and a balloon that moves meanwhile can make it panic/);
+    await expect(domain.setMemory(300 * MIB, { scope: "dynamic" })).rejects.toThrow(
+      /the guest is letting go of memory \(dimm1\), and a balloon that moves meanwhile can make it panic/,
+    );
     expect(await scene.ask("query-balloon")).toEqual({ actual: 384 * MIB });
     expect(await domain.setMemory(200 * MIB, { scope: "static" })).toMatchObject({ outcome: "applied" });
   });

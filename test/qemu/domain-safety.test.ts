@@ -5,12 +5,12 @@ import { readdir, writeFile } from "node:fs/promises";
 import { connect as dial } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { ChangeOptions } from "../../src/domain/model/change.ts";
-import { Domain } from "../../src/domain/domain.ts";
-import { ChangeError, DiedError } from "../../src/domain/model/errors.ts";
-import { listDomains } from "../../src/domain/views/list.ts";
 import { qemus } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
+import { Domain } from "../../src/domain/domain.ts";
+import type { ChangeOptions } from "../../src/domain/model/change.ts";
+import { ChangeError, DiedError } from "../../src/domain/model/errors.ts";
+import { listDomains } from "../../src/domain/views/list.ts";
 
 const found = await qemus();
 /** QEMU 5.2 under TCG lets go of no vCPU. */
@@ -25,7 +25,11 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     const before = await scene.domain.config();
     const error = await brokenBy(scene, () => scene.kill(), { scope: "both" });
     expect(error.cause).toBeInstanceOf(DiedError);
-    expect(error).toMatchObject({ code: "partial", message: expect.stringMatching(/QEMU \(process \d+\) is gone/), report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "failed", actual: null } }] } });
+    expect(error).toMatchObject({
+      code: "partial",
+      message: expect.stringMatching(/QEMU \(process \d+\) is gone/),
+      report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "failed", actual: null } }] },
+    });
     expect(await scene.domain.config()).toBe(before);
     expect(await leftovers(scene)).toEqual([]);
     expect(await scene.domain.info()).toMatchObject({ state: "stopped" });
@@ -43,7 +47,9 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     };
     const error = await brokenBy(scene, edit, { scope: "both", timeout: 300 });
     expect(error).toMatchObject({ code: "rolled-back", message: expect.stringMatching(/somebody else changed it since it was read/) });
-    expect(error.report.changes).toMatchObject([{ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back", actual: 512 * MIB } }]);
+    expect(error.report.changes).toMatchObject([
+      { static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back", actual: 512 * MIB } },
+    ]);
     expect(await scene.domain.config()).toBe(theirs);
     expect(await leftovers(scene)).toEqual([]);
     expect((await scene.domain.diff()).find(({ resource }) => resource === "memory")).toMatchObject({ live: 512 * MIB, why: null });
@@ -56,7 +62,11 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     await expect(scene.domain.setVcpus(3)).rejects.toThrow(/more than vcpus.max 2 of the config/);
     await scene.edit((config) => Object.assign(config, { "x-note": "mine", memory: { max: "256MiB", current: "256MiB" } }));
     await scene.domain.setMemory(128 * MIB);
-    expect(await scene.config()).toMatchObject({ "x-note": "mine", memory: { max: "256MiB", current: "128MiB" }, vcpus: { max: 2, current: 2 } });
+    expect(await scene.config()).toMatchObject({
+      "x-note": "mine",
+      memory: { max: "256MiB", current: "128MiB" },
+      vcpus: { max: 2, current: 2 },
+    });
     await writeFile(scene.domain.configPath ?? "", "{ not JSON");
     expect((await scene.cli("setvcpus", "web", "1")).code).toBe(3);
     expect(await scene.domain.config().catch((error: { code: string }) => error.code)).toBe("config");
@@ -71,12 +81,19 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
       scene.cli("setmaxmem", "web", "1GiB", "--static"),
       scene.cli("vcpupin", "web", "5", "0", "--static"),
     ]);
-    expect(ends.map(({ code, stderr }) => [code, stderr])).toEqual([[0, ""], [0, ""], [0, ""], [0, ""]]);
+    expect(ends.map(({ code, stderr }) => [code, stderr])).toEqual([
+      [0, ""],
+      [0, ""],
+      [0, ""],
+      [0, ""],
+    ]);
     expect(await scene.config()).toMatchObject({ memory: { max: "1GiB" }, vcpus: { current: 3, pin: { 0: "1", 5: "0" } } });
     expect(await scene.vcpus()).toEqual([0, 1, 2]);
     expect(await scene.mask(0)).toBe("1");
 
-    const rivals = await Promise.all([4, 5].map((count) => scene.cli("setvcpus", "web", String(count), "--static", "--dynamic", "--force")));
+    const rivals = await Promise.all(
+      [4, 5].map((count) => scene.cli("setvcpus", "web", String(count), "--static", "--dynamic", "--force")),
+    );
     // Whoever comes first: 5 is above 4, and from 5 down to 4 there is no way before the guest has started.
     expect(rivals[1]?.code).toBe(0);
     expect([0, 3]).toContain(rivals[0]?.code);
@@ -94,7 +111,10 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     cli.process.kill("SIGINT");
     const { code, stdout } = await cli;
     expect(code).toBe(130);
-    expect(JSON.parse(stdout)).toMatchObject({ outcome: "rolled-back", changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back" } }] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: "rolled-back",
+      changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back" } }],
+    });
     expect((await scene.commands()).filter((command) => command === "balloon")).toHaveLength(2);
     expect(await scene.domain.config()).toBe(before);
     expect(await leftovers(scene)).toEqual([]);
@@ -174,11 +194,18 @@ describe.each(modern)("an unplug on QEMU $version", (qemu) => {
     await scene.start();
     const before = await scene.domain.config();
     let killing: Promise<void> | undefined;
-    const change = scene.domain.setVcpus(1, { scope: "both", onProgress: ({ what }) => (what === "vCPUs" ? (killing ??= scene.kill()) : undefined) });
+    const change = scene.domain.setVcpus(1, {
+      scope: "both",
+      onProgress: ({ what }) => (what === "vCPUs" ? (killing ??= scene.kill()) : undefined),
+    });
     const error = await change.catch((reason: unknown) => reason);
     await killing;
     expect(error).toBeInstanceOf(ChangeError);
-    expect(error).toMatchObject({ code: "partial", message: expect.stringMatching(/is gone/), report: { changes: [{ dynamic: { outcome: "failed" } }] } });
+    expect(error).toMatchObject({
+      code: "partial",
+      message: expect.stringMatching(/is gone/),
+      report: { changes: [{ dynamic: { outcome: "failed" } }] },
+    });
     expect(await scene.domain.config()).toBe(before);
     expect(await scene.domain.info()).toMatchObject({ state: "stopped" });
   });
@@ -187,9 +214,16 @@ describe.each(modern)("an unplug on QEMU $version", (qemu) => {
     await using scene = await openScene(qemu, { vcpus: { max: 4, current: 2 } });
     await scene.start();
     const { memTotal } = await scene.console.next();
-    const edit = (): void => writeFileSync(scene.domain.configPath ?? "", readFileSync(scene.domain.configPath ?? "", "utf8").replace('"max": 4', '"max": 8'));
+    const edit = (): void =>
+      writeFileSync(scene.domain.configPath ?? "", readFileSync(scene.domain.configPath ?? "", "utf8").replace('"max": 4', '"max": 8'));
     // Plugged and squeezed: both are done by then, and read back by the guest.
-    const change = scene.domain.change([{ resource: "vcpus", count: 3 }, { resource: "memory", size: 300 * MIB }], { scope: "both", onProgress: first(edit) });
+    const change = scene.domain.change(
+      [
+        { resource: "vcpus", count: 3 },
+        { resource: "memory", size: 300 * MIB },
+      ],
+      { scope: "both", onProgress: first(edit) },
+    );
     await expect(change).rejects.toMatchObject({ code: "rolled-back", message: expect.stringMatching(/somebody else changed it/) });
     expect(await scene.vcpus()).toEqual([0, 1]);
     expect(await scene.ask("query-balloon")).toEqual({ actual: 512 * MIB });
@@ -204,15 +238,20 @@ test("a list of 50 domains, some of them silent, takes as long as the slowest, n
   await using scene = await openScene(qemu);
   const text = await scene.config();
   const silent = ["silent1", "silent2", "silent3"];
-  const scenes = await Promise.all(silent.map(async (name) => {
-    await writeFile(join(scene.options.configDir ?? "", `${name}.json`), JSON.stringify({ ...text, name, monitor: undefined }));
-    const domain = await Domain.open(name, scene.options);
-    const { pid } = await domain.start({ paused: true });
-    return { pid, domain };
-  }));
+  const scenes = await Promise.all(
+    silent.map(async (name) => {
+      await writeFile(join(scene.options.configDir ?? "", `${name}.json`), JSON.stringify({ ...text, name, monitor: undefined }));
+      const domain = await Domain.open(name, scene.options);
+      const { pid } = await domain.start({ paused: true });
+      return { pid, domain };
+    }),
+  );
   try {
     for (let count = 4; count < 50; count++) {
-      await writeFile(join(scene.options.configDir ?? "", `other${count}.json`), JSON.stringify({ ...text, name: `other${count}`, monitor: undefined }));
+      await writeFile(
+        join(scene.options.configDir ?? "", `other${count}.json`),
+        JSON.stringify({ ...text, name: `other${count}`, monitor: undefined }),
+      );
     }
     await scene.start({ paused: true });
     for (const { pid } of scenes) process.kill(pid, "SIGSTOP");
@@ -254,7 +293,10 @@ async function leftovers(scene: Scene): Promise<readonly string[]> {
   return (await readdir(scene.options.configDir ?? "")).filter((name) => name !== "web.json");
 }
 
-/** The balloon's target as its device has it, of 512 MiB: in the second page of its fourth region, which the firmware has placed when the guest is up. */
+/**
+ * The balloon's target as its device has it, of 512 MiB: in the second page of its fourth region, which the firmware has placed when the
+ * guest is up.
+ */
 async function balloonTarget({ ask }: Scene): Promise<number> {
   const [bus] = await ask("query-pci");
   const { regions } = bus.devices.find((device: any) => device.qdev_id === "balloon0");

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { Change, Resource, Scope } from "../../src/domain/model/change.ts";
-import { Domain } from "../../src/domain/domain.ts";
-import { RefusedError } from "../../src/domain/model/errors.ts";
-import { formatAddress } from "../../src/wire/address.ts";
 import { guestArgs } from "../../scripts/lab/guest.ts";
 import { carrier, launch, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 import { MIB, near, openScene } from "../../scripts/lab/scene.ts";
+import { Domain } from "../../src/domain/domain.ts";
+import type { Change, Resource, Scope } from "../../src/domain/model/change.ts";
+import { RefusedError } from "../../src/domain/model/errors.ts";
+import { formatAddress } from "../../src/wire/address.ts";
 
 const SCOPES: readonly Scope[] = ["current", "static", "dynamic", "both"];
 /** Three masks that differ, on any host with two CPUs. */
@@ -27,7 +27,13 @@ const silent = ["refused: dynamic", "applied/skipped", "refused: dynamic", "refu
 const UNREACHABLE = { memory: silent, "max-memory": silent, vcpus: silent, "max-vcpus": silent, "vcpu-pin": silent };
 const transient = (live: string): string[] => [live, "refused: static", live, "refused: static"];
 const never = ["refused: dynamic", "refused: static", "refused: dynamic", "refused: static+dynamic"];
-const TRANSIENT = { memory: transient("skipped/pending"), "max-memory": never, vcpus: transient("skipped/applied"), "max-vcpus": never, "vcpu-pin": transient("skipped/applied") };
+const TRANSIENT = {
+  memory: transient("skipped/pending"),
+  "max-memory": never,
+  vcpus: transient("skipped/applied"),
+  "max-vcpus": never,
+  "vcpu-pin": transient("skipped/applied"),
+};
 
 const found = await qemus();
 
@@ -45,7 +51,10 @@ describe.each(found)("each change in each scope on QEMU $version", (qemu) => {
     expect(walk.vcpus).toBe(4);
     const report = await console.until((it) => it.cpus === 4);
     expect(near(report.memTotal, memTotal - (512 - 480) * MIB)).toBe(true);
-    expect(await scene.config()).toMatchObject({ memory: { max: "1025MiB", current: "480MiB" }, vcpus: { max: 10, current: 4, pin: { 0: "0" } } });
+    expect(await scene.config()).toMatchObject({
+      memory: { max: "1025MiB", current: "480MiB" },
+      vcpus: { max: 10, current: 4, pin: { 0: "0" } },
+    });
     expect(await scene.mask(0)).toBe("0");
 
     await domain.suspend();
@@ -66,18 +75,33 @@ describe.each(found)("each change in each scope on QEMU $version", (qemu) => {
   test("of a stopped one", async () => {
     await using scene = await openScene(qemu, { vcpus: { max: 8, current: 1 } });
     expect(await everyChange(scene.domain, { turn: 0, vcpus: 1 })).toEqual(STOPPED);
-    expect(await scene.config()).toMatchObject({ memory: { max: "1025MiB", current: "500MiB" }, vcpus: { max: 10, current: 4, pin: { 0: "1" } } });
+    expect(await scene.config()).toMatchObject({
+      memory: { max: "1025MiB", current: "500MiB" },
+      vcpus: { max: 10, current: 4, pin: { 0: "1" } },
+    });
     expect(await scene.domain.info()).toMatchObject({ state: "stopped" });
   });
 
   // Thread ids that came through a program may be another host's. A program carries what any release says: on the newest.
   test.each([
     ["a transient one", (path: string) => `unix:${path}`, TRANSIENT] as const,
-    ...(qemu === found.at(-1) ? [["a transient one behind a program", (path: string) => formatAddress({ kind: "exec", command: carrier(path) }), { ...TRANSIENT, "vcpu-pin": never }] as const] : []),
+    ...(qemu === found.at(-1)
+      ? [
+          [
+            "a transient one behind a program",
+            (path: string) => formatAddress({ kind: "exec", command: carrier(path) }),
+            { ...TRANSIENT, "vcpu-pin": never },
+          ] as const,
+        ]
+      : []),
   ])("of %s", async (_, addressOf, expected) => {
     await using machine = await launch(qemu.binary, [...guestArgs({ smp: "cpus=1,maxcpus=8" }), "-S"]);
     await using folder = await privateFolder();
-    const domain = await Domain.open(addressOf(machine.monitors[0] ?? ""), { configDir: folder.path, runtimeDir: `${folder.path}/run`, stateDir: `${folder.path}/state` });
+    const domain = await Domain.open(addressOf(machine.monitors[0] ?? ""), {
+      configDir: folder.path,
+      runtimeDir: `${folder.path}/run`,
+      stateDir: `${folder.path}/state`,
+    });
     expect(await everyChange(domain, { turn: 0, vcpus: 1 })).toEqual(expected);
     expect(await machine.ask("query-cpus-fast")).toHaveLength(3);
   });

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { onlineCpus } from "../../src/host/taskset.ts";
-import { qemus, type Qemu } from "../../scripts/lab/machine.ts";
-import { openScene, type Scene } from "../../scripts/lab/scene.ts";
 
 const found = await qemus();
 /** QEMU 5.2 under TCG lets go of no vCPU, see the tests for it below. */
@@ -38,14 +38,25 @@ describe.each(modern)("vCPUs on QEMU $version", (qemu) => {
     await using scene = await openScene(qemu, { vcpus: { max: 4, current: 3 }, guest: { words: ["qmpctl.unplug=refuse"] } });
     await scene.start();
     const before = await scene.domain.config();
-    const error = await failureOf(scene.domain.change([{ resource: "memory", size: 400 * 2 ** 20 }, { resource: "vcpus", count: 1 }], { scope: "both" }));
+    const error = await failureOf(
+      scene.domain.change(
+        [
+          { resource: "memory", size: 400 * 2 ** 20 },
+          { resource: "vcpus", count: 1 },
+        ],
+        { scope: "both" },
+      ),
+    );
     expect(error).toMatchObject({ message: expect.stringMatching(/the guest refused to let go of vCPU/) });
     expect(await scene.vcpus()).toEqual([0, 1, 2]);
     expect(await scene.ask("query-balloon")).toEqual({ actual: 512 * 2 ** 20 });
     expect(await scene.domain.config()).toBe(before);
     await scene.console.next();
     expect((await scene.console.next()).cpus).toBe(3);
-    expect(error.report.changes.map(({ static: fixed, dynamic }) => [fixed.outcome, dynamic.outcome])).toEqual([["rolled-back", "rolled-back"], ["rolled-back", "rolled-back"]]);
+    expect(error.report.changes.map(({ static: fixed, dynamic }) => [fixed.outcome, dynamic.outcome])).toEqual([
+      ["rolled-back", "rolled-back"],
+      ["rolled-back", "rolled-back"],
+    ]);
   });
 
   test("of a paused guest: pending until it runs again, and no other count may be asked for meanwhile", async () => {
@@ -57,7 +68,11 @@ describe.each(modern)("vCPUs on QEMU $version", (qemu) => {
     expect(pending.code).toBe(5);
     expect(pending.stdout).toMatch(/the guest is paused, and lets go of it when it runs again/);
     expect(await scene.vcpus()).toEqual([0, 1]);
-    expect(await rowOf(scene, "vcpus")).toMatchObject({ config: 2, live: 2, why: expect.stringMatching(/^waits for the guest: asked to let go of vCPU 1/) });
+    expect(await rowOf(scene, "vcpus")).toMatchObject({
+      config: 2,
+      live: 2,
+      why: expect.stringMatching(/^waits for the guest: asked to let go of vCPU 1/),
+    });
     await expect(domain.setVcpus(3)).rejects.toThrow(/was asked to let go of vCPU 1 and has not done it yet/);
     expect(await domain.setVcpus(1)).toMatchObject({ outcome: "pending" });
 
@@ -96,7 +111,9 @@ describe.each(modern)("plugging a vCPU again under TCG on QEMU $version", (qemu)
     await goneFrom(scene, qemu, [1], 1);
 
     const error = await refusalOf(scene.domain.setVcpus(2));
-    expect(error.report.refusals).toMatchObject([{ leg: "dynamic", reason: expect.stringMatching(/QEMU .*\(TCG\) dies when/), instead: expect.stringMatching(/restart/) }]);
+    expect(error.report.refusals).toMatchObject([
+      { leg: "dynamic", reason: expect.stringMatching(/QEMU .*\(TCG\) dies when/), instead: expect.stringMatching(/restart/) },
+    ]);
     expect(await scene.commands()).not.toContain("device_add");
     // The config may have it: the next start does.
     expect(await scene.domain.setVcpus(2, { scope: "static" })).toMatchObject({ outcome: "unchanged" });
@@ -108,7 +125,10 @@ describe.each(modern)("plugging a vCPU again under TCG on QEMU $version", (qemu)
     await scene.domain.setVcpus(1, { scope: "both" });
     await goneFrom(scene, qemu, [1], 1);
     const error = await failureOf(scene.domain.setVcpus(2, { scope: "both", force: true }));
-    expect(error).toMatchObject({ code: "partial", report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "failed" } }] } });
+    expect(error).toMatchObject({
+      code: "partial",
+      report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "failed" } }] },
+    });
     expect(error.message).toMatch(qemu.major < 10 ? /QEMU \(process \d+\) is gone/ : /is gone: .*its last words: .*tcg_register_thread/);
     expect(await scene.domain.info()).toMatchObject({ state: "stopped" });
     expect(await scene.config()).toMatchObject({ vcpus: { current: 1 } });
@@ -148,12 +168,18 @@ describe.each(modern)("vCPUs of a guest that has only begun to boot on QEMU $ver
     const early = domain.setVcpus(1, { scope: "both", timeout: 500 });
     if (qemu.major < 11) {
       const error = await failureOf(early);
-      expect(error).toMatchObject({ code: "rolled-back", message: expect.stringMatching(/device unplug request for not supported device type/) });
+      expect(error).toMatchObject({
+        code: "rolled-back",
+        message: expect.stringMatching(/device unplug request for not supported device type/),
+      });
       expect(await scene.vcpus()).toEqual([0, 1]);
       expect(await scene.config()).toMatchObject({ vcpus: { current: 2 } });
       return;
     }
-    expect(await early).toMatchObject({ outcome: "pending", changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", actual: 2 } }] });
+    expect(await early).toMatchObject({
+      outcome: "pending",
+      changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", actual: 2 } }],
+    });
     await scene.booted();
     expect((await console.next()).cpus).toBe(2);
     expect(await domain.setVcpus(1, { scope: "both" })).toMatchObject({ outcome: "applied" });
@@ -174,7 +200,10 @@ describe.each(found)("vCPUs on QEMU $version, with no need of a guest", (qemu) =
   test("are plugged under an id that nobody has", async () => {
     await using scene = await openScene(qemu, { args: ["-device", "virtio-rng-pci,id=vcpu1"] });
     await scene.start({ paused: true });
-    expect(await scene.domain.setVcpus(2)).toMatchObject({ outcome: "applied", steps: [{ sends: expect.stringMatching(/"id":"vcpu1-2"/) }] });
+    expect(await scene.domain.setVcpus(2)).toMatchObject({
+      outcome: "applied",
+      steps: [{ sends: expect.stringMatching(/"id":"vcpu1-2"/) }],
+    });
     expect(await scene.vcpus()).toEqual([0, 1]);
   });
 
@@ -193,7 +222,11 @@ describe.each(found)("vCPUs on QEMU $version, with no need of a guest", (qemu) =
   });
 
   test("that share one thread can't be pinned", async () => {
-    await using scene = await openScene(qemu, { vcpus: { max: 2, current: 2 }, guest: { machine: "q35" }, args: ["-accel", "tcg,thread=single"] });
+    await using scene = await openScene(qemu, {
+      vcpus: { max: 2, current: 2 },
+      guest: { machine: "q35" },
+      args: ["-accel", "tcg,thread=single"],
+    });
     await scene.start({ paused: true });
     const error = await refusalOf(scene.domain.pinVcpu(1, "0"));
     expect(error.message).toMatch(/all vCPUs share one thread \(tcg,thread=single\)/);
@@ -210,9 +243,14 @@ describe.each(found)("vCPUs on QEMU $version, with no need of a guest", (qemu) =
     const { domain } = scene;
     await scene.start({ paused: true });
     const absent = await refusalOf(domain.pinVcpu(0, "0,4000", { scope: "both" }));
-    expect(absent.report.refusals.map(({ leg, reason }) => `${leg}: ${reason}`)).toEqual(["static: this host has no CPU 4000", "dynamic: this host has no CPU 4000"]);
+    expect(absent.report.refusals.map(({ leg, reason }) => `${leg}: ${reason}`)).toEqual([
+      "static: this host has no CPU 4000",
+      "dynamic: this host has no CPU 4000",
+    ]);
     await expect(domain.pinVcpu(1, "0")).rejects.toThrow(/vCPU 1 is not plugged, so it has no thread yet/);
-    await expect(domain.pinVcpu(4, "0", { scope: "both" })).rejects.toThrow(/out of range of the config.*out of range of the running machine/);
+    await expect(domain.pinVcpu(4, "0", { scope: "both" })).rejects.toThrow(
+      /out of range of the config.*out of range of the running machine/,
+    );
     expect(await scene.mask(0)).toBe(every);
 
     expect(await domain.pinVcpu(1, "0", { scope: "static" })).toMatchObject({ outcome: "applied" });
@@ -230,7 +268,9 @@ async function ejectOf(scene: Scene, slots: readonly number[]): Promise<void> {
   await Promise.all(slots.map((slot) => harness.seen("ACPI_DEVICE_OST", (data) => ejected(data) && data.info.slot === String(slot))));
 }
 
-/** The same, and that it counts what is left. QEMU 7.2 under TCG may hang or die at any time after an unplug: its guest is asked no more. */
+/**
+ * The same, and that it counts what is left. QEMU 7.2 under TCG may hang or die at any time after an unplug: its guest is asked no more.
+ */
 async function goneFrom(scene: Scene, qemu: Qemu, slots: readonly number[], left: number): Promise<void> {
   await ejectOf(scene, slots);
   if (qemu.major >= 10) await scene.console.until(({ cpus }) => cpus === left);
@@ -241,13 +281,19 @@ async function rowOf(scene: Scene, resource: string): Promise<unknown> {
 }
 
 async function failureOf(change: Promise<unknown>): Promise<ChangeError> {
-  const error = await change.then(() => undefined, (reason: unknown) => reason);
+  const error = await change.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(ChangeError);
   return error as ChangeError;
 }
 
 async function refusalOf(change: Promise<unknown>): Promise<RefusedError> {
-  const error = await change.then(() => undefined, (reason: unknown) => reason);
+  const error = await change.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(RefusedError);
   return error as RefusedError;
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
+import { randomFrom } from "../../scripts/lab/random.ts";
 import { CommandError } from "../../src/qmp/errors.ts";
 import { connect } from "../../src/qmp/session.ts";
 import { readIntrospection } from "../../src/schema/introspection.ts";
 import { ArgumentError, checkArguments } from "../../src/schema/validate.ts";
 import { rejection } from "../qmp/peer.ts";
 import { rightArguments, spoil } from "../schema/random-arguments.ts";
-import { randomFrom } from "../../scripts/lab/random.ts";
-import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 
 /** Arguments that no QEMU takes, and what QEMU's own words about them have in common with ours. */
 const WRONG: readonly (readonly [command: string, parameters: object, path: string])[] = [

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 import { quit } from "../../src/qmp/endings.ts";
 import { OverflowError } from "../../src/qmp/errors.ts";
 import { probe } from "../../src/qmp/oob.ts";
 import { connect } from "../../src/qmp/session.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
-import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 
 describe.each(await qemus())("QEMU $version", ({ binary }) => {
   test("R38: quit is done when the connection has ended, and SHUTDOWN tells why", async () => {
@@ -23,7 +23,10 @@ describe.each(await qemus())("QEMU $version", ({ binary }) => {
     await using session = await connect(machine.address);
     const stuck = await block(machine.folder);
     using events = session.events();
-    const calls = [rejection(session.execute(stuck.command, stuck.parameters)), ...Array.from({ length: 9 }, () => rejection(session.execute("query-name")))];
+    const calls = [
+      rejection(session.execute(stuck.command, stuck.parameters)),
+      ...Array.from({ length: 9 }, () => rejection(session.execute("query-name"))),
+    ];
     await probe(session, { timeout: 50 });
     await machine.kill();
     const errors = await Promise.all(calls);

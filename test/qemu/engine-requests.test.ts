@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 import { connect, open } from "../../src/qmp/session.ts";
 import { parseAddress } from "../../src/wire/address.ts";
 import { dial } from "../../src/wire/socket.ts";
 import { FAULT, type Message } from "../../src/wire/transport.ts";
 import { rejection } from "../qmp/peer.ts";
 import { between } from "./between.ts";
-import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 
 /** A chain of `levels` lists. */
 function nested(levels: number): unknown {
@@ -18,7 +18,8 @@ describe.each(await qemus())("QEMU $version", ({ binary }) => {
   test("R12: what a request may have in it, and ids of any kind, are QEMU's to say", async () => {
     await using machine = await launch(binary, NO_GUEST);
     await using session = await connect(machine.address);
-    const desc = async (request: Message): Promise<unknown> => ((await session.exchange(request))["error"] as { desc?: string } | undefined)?.desc;
+    const desc = async (request: Message): Promise<unknown> =>
+      ((await session.exchange(request))["error"] as { desc?: string } | undefined)?.desc;
     expect(await desc({ execute: "query-name", more: 1 })).toBe("QMP input member 'more' is unexpected");
     expect(await desc({ execute: "query-name", "exec-oob": "query-name" })).toBe("QMP input member 'execute' clashes with 'exec-oob'");
     expect(await desc({ arguments: {} })).toBe("QMP input lacks member 'execute'");
@@ -57,11 +58,17 @@ describe.each(await qemus())("QEMU $version", ({ binary }) => {
   test("R6, R17, R21, R32: a request that is garbled on the way fails the call it belongs to, in order, and no other", async () => {
     await using machine = await launch(binary, NO_GUEST);
     // A member that comes twice.
-    const wire = await between(machine.address, { send: (text) => text.replace('{"execute":"x-garbled"', '{"execute":"query-name","execute":1') });
+    const wire = await between(machine.address, {
+      send: (text) => text.replace('{"execute":"x-garbled"', '{"execute":"query-name","execute":1'),
+    });
     await using session = await open(wire.transport);
     const calls = [session.execute("query-version"), session.execute("x-garbled"), session.execute("query-name")];
     expect(await calls[0]).toEqual(session.greeting.version);
-    expect(await rejection(calls[1] as Promise<unknown>)).toMatchObject({ command: "x-garbled", class: "GenericError", desc: expect.stringContaining("JSON parse error, duplicate key") });
+    expect(await rejection(calls[1] as Promise<unknown>)).toMatchObject({
+      command: "x-garbled",
+      class: "GenericError",
+      desc: expect.stringContaining("JSON parse error, duplicate key"),
+    });
     expect(await calls[2]).toEqual({});
   });
 });

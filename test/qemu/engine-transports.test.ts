@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { carrier, installed, launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 import { quit, unplug } from "../../src/qmp/endings.ts";
 import { connectAgent } from "../../src/qmp/guest-agent.ts";
 import { connect, open } from "../../src/qmp/session.ts";
@@ -13,7 +14,6 @@ import { watch } from "../../src/qmp/watch.ts";
 import { listen } from "../../src/wire/listen.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
-import { carrier, installed, launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 
 const run = promisify(execFile);
 const BARE = ["-display", "none", "-nodefaults", "-no-user-config", ...NO_GUEST];
@@ -49,7 +49,13 @@ describe.each(await qemus())("QEMU $version", ({ binary, version }) => {
   test("a QEMU that dials in, and dials again after we let go", async () => {
     await using listener = await listen({ kind: "tcp", host: "127.0.0.1", port: 0 });
     const port = listener.address.split(":").at(-1);
-    await using machine = await launch(binary, [...NO_GUEST, "-chardev", `socket,id=out,host=127.0.0.1,port=${port},server=off,${Number.parseInt(version, 10) > 9 ? "reconnect-ms=100" : "reconnect=1"}`, "-mon", "chardev=out,mode=control"]);
+    await using machine = await launch(binary, [
+      ...NO_GUEST,
+      "-chardev",
+      `socket,id=out,host=127.0.0.1,port=${port},server=off,${Number.parseInt(version, 10) > 9 ? "reconnect-ms=100" : "reconnect=1"}`,
+      "-mon",
+      "chardev=out,mode=control",
+    ]);
     for (const _ of [1, 2]) {
       const transport = await listener.accept();
       await using session = await open(transport as NonNullable<typeof transport>);
@@ -86,14 +92,36 @@ async function certificates(folder: string): Promise<void> {
   const openssl = (...words: string[]): Promise<unknown> => run("openssl", words);
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   await openssl("req", "-x509", ...key, "-days", "2", "-subj", "/CN=ca", "-keyout", file("ca-key.pem"), "-out", file("ca-cert.pem"));
-  for (const [name, purpose] of [["server", "serverAuth"], ["client", "clientAuth"]] as const) {
+  for (const [name, purpose] of [
+    ["server", "serverAuth"],
+    ["client", "clientAuth"],
+  ] as const) {
     await writeFile(file(`${name}.ext`), `subjectAltName=DNS:vm.example\nextendedKeyUsage=${purpose}\nkeyUsage=digitalSignature\n`);
     await openssl("req", ...key, "-subj", `/CN=${name}`, "-keyout", file(`${name}-key.pem`), "-out", file(`${name}.csr`));
-    await openssl("x509", "-req", "-in", file(`${name}.csr`), "-CA", file("ca-cert.pem"), "-CAkey", file("ca-key.pem"), "-CAcreateserial", "-days", "2", "-extfile", file(`${name}.ext`), "-out", file(`${name}-cert.pem`));
+    await openssl(
+      "x509",
+      "-req",
+      "-in",
+      file(`${name}.csr`),
+      "-CA",
+      file("ca-cert.pem"),
+      "-CAkey",
+      file("ca-key.pem"),
+      "-CAcreateserial",
+      "-days",
+      "2",
+      "-extfile",
+      file(`${name}.ext`),
+      "-out",
+      file(`${name}-cert.pem`),
+    );
   }
 }
 
-const hasOpenssl = await run("openssl", ["version"]).then(() => true, () => false);
+const hasOpenssl = await run("openssl", ["version"]).then(
+  () => true,
+  () => false,
+);
 const noTls = "TLS is not tried: its certificates are made by openssl, which is not on this machine";
 // The reporter leaves out what was skipped, and why.
 if (!hasOpenssl) console.error(noTls);
@@ -105,7 +133,14 @@ test.for(await qemus())("TLS to QEMU $version: the server's certificate is check
   const spare = await listen({ kind: "tcp", host: "127.0.0.1", port: 0 });
   await spare.close();
   const port = Number(spare.address.split(":").at(-1));
-  const tls = ["-object", `tls-creds-x509,id=tls,dir=${folder.path},endpoint=server,verify-peer=on`, "-chardev", `socket,id=m,host=127.0.0.1,port=${port},server=on,wait=off,tls-creds=tls`, "-mon", "chardev=m,mode=control"];
+  const tls = [
+    "-object",
+    `tls-creds-x509,id=tls,dir=${folder.path},endpoint=server,verify-peer=on`,
+    "-chardev",
+    `socket,id=m,host=127.0.0.1,port=${port},server=on,wait=off,tls-creds=tls`,
+    "-mon",
+    "chardev=m,mode=control",
+  ];
   await using machine = await launch(binary, [...NO_GUEST, ...tls]);
   expect(machine.pid).toBeGreaterThan(1);
   const at = (path: string): string => join(folder.path, path);
@@ -145,7 +180,9 @@ test("R45: the real guest agent", async () => {
 test("R46: qemu-storage-daemon", async () => {
   await using folder = await privateFolder();
   const socket = join(folder.path, "qsd.sock");
-  const daemon = spawn("qemu-storage-daemon", ["--chardev", `socket,id=m,path=${socket},server=on,wait=off`, "--monitor", "chardev=m"], { stdio: "ignore" });
+  const daemon = spawn("qemu-storage-daemon", ["--chardev", `socket,id=m,path=${socket},server=on,wait=off`, "--monitor", "chardev=m"], {
+    stdio: "ignore",
+  });
   const ended = once(daemon, "exit");
   try {
     await expect.poll(() => existsSync(socket)).toBe(true);
@@ -181,7 +218,10 @@ test("a watcher finds out a QEMU that stands still, and not one that is only bus
 test("a watcher sees a QEMU go, and another come in its place", async () => {
   const { binary } = await installed();
   await using folder = await privateFolder();
-  await using watcher = watch(`unix:${join(folder.path, "monitor0.sock")}`, { backoff: { first: 5, longest: 20 }, read: (session) => session.execute("query-status") });
+  await using watcher = watch(`unix:${join(folder.path, "monitor0.sock")}`, {
+    backoff: { first: 5, longest: 20 },
+    read: (session) => session.execute("query-status"),
+  });
   const next = async (kind: string): Promise<any> => {
     for await (const sight of { [Symbol.asyncIterator]: () => ({ next: () => watcher.next() }) }) if (sight.kind === kind) return sight;
   };

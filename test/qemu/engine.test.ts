@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 import { CommandError, GreetingError, TimeoutError } from "../../src/qmp/errors.ts";
 import { oobCommands, probe } from "../../src/qmp/oob.ts";
 import { connect, type LateReply } from "../../src/qmp/session.ts";
@@ -7,7 +8,6 @@ import { dial } from "../../src/wire/socket.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
 import { freeze } from "./freeze.ts";
-import { launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 
 describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
   test("R1: a second client of a monitor gets no greeting, is told who may hold it, and is served when the first leaves", async () => {
@@ -186,7 +186,19 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
   });
 
   test("R43: every reply that is checked passes as this version gives it", async () => {
-    await using machine = await launch(binary, ["-machine", major < 6 ? "pc" : "q35", "-m", "64", "-device", "virtio-balloon-pci,id=balloon0", "-smp", "1,maxcpus=2", "-S", "-accel", "tcg"]);
+    await using machine = await launch(binary, [
+      "-machine",
+      major < 6 ? "pc" : "q35",
+      "-m",
+      "64",
+      "-device",
+      "virtio-balloon-pci,id=balloon0",
+      "-smp",
+      "1,maxcpus=2",
+      "-S",
+      "-accel",
+      "tcg",
+    ]);
     await using session = await connect(machine.address);
     const [cpu] = await session.execute("query-cpus-fast");
     expect(cpu).toMatchObject({ "cpu-index": 0, target: "x86_64" });
@@ -199,7 +211,9 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
     await session.execute("query-acpi-ospm-status");
     expect((await session.execute("qom-list", { path: "/machine/peripheral" })).map((child) => child.name)).toContain("balloon0");
     expect(await session.execute("qom-get", { path: "/machine/peripheral/balloon0", property: "type" })).toBe("virtio-balloon-pci");
-    const statistics = (await session.execute("qom-get", { path: "/machine/peripheral/balloon0", property: "guest-stats" })) as { stats: Record<string, unknown> };
+    const statistics = (await session.execute("qom-get", { path: "/machine/peripheral/balloon0", property: "guest-stats" })) as {
+      stats: Record<string, unknown>;
+    };
     expect(statistics.stats["stat-free-memory"]).toBe(2n ** 64n - 1n);
     expect((await session.execute("query-commands")).length).toBeGreaterThan(100);
     expect((await session.execute("query-machines")).map((one) => one.name)).toContain("none");

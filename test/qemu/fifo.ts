@@ -33,7 +33,10 @@ export async function block(folder: string): Promise<Block> {
   };
 }
 
-/** Whether one of its threads opens a FIFO that nobody has open at the other end: the kernel's name for that has not changed in twenty years. */
+/**
+ * Whether one of its threads opens a FIFO that nobody has open at the other end: the kernel's name for that has not changed in twenty
+ * years.
+ */
 async function waitsForPartner(pid: number): Promise<boolean> {
   const tids = await readdir(`/proc/${pid}/task`);
   const places = await Promise.all(tids.map((tid) => readFile(`/proc/${pid}/task/${tid}/wchan`, "utf8").catch(() => "")));

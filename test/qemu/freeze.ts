@@ -4,6 +4,10 @@ import { readdir, readFile } from "node:fs/promises";
 export async function freeze(pid: number): Promise<void> {
   process.kill(pid, "SIGSTOP");
   const states = async (): Promise<string[]> =>
-    Promise.all((await readdir(`/proc/${pid}/task`)).map(async (tid) => /\) (\w)/.exec(await readFile(`/proc/${pid}/task/${tid}/stat`, "utf8"))?.[1] ?? ""));
+    Promise.all(
+      (await readdir(`/proc/${pid}/task`)).map(
+        async (tid) => /\) (\w)/.exec(await readFile(`/proc/${pid}/task/${tid}/stat`, "utf8"))?.[1] ?? "",
+      ),
+    );
   while ((await states()).some((state) => state !== "T"));
 }

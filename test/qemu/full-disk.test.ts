@@ -4,7 +4,8 @@ import { isRoot, openHost } from "./host.ts";
 
 /** Runs a command where a folder, with all that is in it, is on a disk of its own that is full. It takes root to mount one. */
 function withFull(folder: string): readonly string[] {
-  const script = 'cp -a "$0" "$0.copy" && mount -t tmpfs -o size=64k,mode=700 none "$0" && cp -a "$0.copy/." "$0/" && rm -r "$0.copy" && { cat /dev/zero > "$0/fill"; exec "$@"; }';
+  const script =
+    'cp -a "$0" "$0.copy" && mount -t tmpfs -o size=64k,mode=700 none "$0" && cp -a "$0.copy/." "$0/" && rm -r "$0.copy" && { cat /dev/zero > "$0/fill"; exec "$@"; }';
   return ["unshare", "--mount", "sh", "-c", script, folder];
 }
 

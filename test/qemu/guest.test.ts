@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bootGuest, chooseModernCpuHotplug, type Guest } from "../../scripts/lab/guest.ts";
-import { launch, NO_GUEST, qemus, type Qemu } from "../../scripts/lab/machine.ts";
+import { launch, NO_GUEST, type Qemu, qemus } from "../../scripts/lab/machine.ts";
 
 const MIB = 2 ** 20;
 /** ACPI's number for "a request to eject", in what the guest reports of it; its status 0 is success. */

@@ -1,14 +1,14 @@
 /// <reference lib="esnext.disposable" />
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
-import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { openHarness, type Harness, type HarnessEvent } from "../../scripts/lab/harness.ts";
-import { installed, killDaemon, privateFolder, type Exit, type Qemu } from "../../scripts/lab/machine.ts";
+import { createInterface } from "node:readline";
+import { type Harness, type HarnessEvent, openHarness } from "../../scripts/lab/harness.ts";
+import { type Exit, installed, killDaemon, privateFolder, type Qemu } from "../../scripts/lab/machine.ts";
 
 /** A user who is nobody here: to be another one than ourselves takes root. */
 export const NOBODY = 65534;
@@ -32,7 +32,13 @@ export interface Session {
   readonly uid?: number;
   readonly cwd?: string;
   /** Makes one call to the file system its last: see scripts/faults/inject.mjs. */
-  readonly fault?: { readonly call: string; readonly path: string; readonly when: "before" | "after"; readonly nth: number; readonly act: string };
+  readonly fault?: {
+    readonly call: string;
+    readonly path: string;
+    readonly when: "before" | "after";
+    readonly nth: number;
+    readonly act: string;
+  };
   /** A program and its words that run the command. */
   readonly under?: readonly string[];
 }
@@ -77,7 +83,9 @@ export async function openHost(qemu?: Qemu): Promise<Host> {
   return host;
 }
 
-/** A small world of machines. All that runs in it ends with it: each process by its id, found by this world's folder on its command line. */
+/**
+ * A small world of machines. All that runs in it ends with it: each process by its id, found by this world's folder on its command line.
+ */
 export class Host implements AsyncDisposable {
   readonly qemu: Qemu;
   readonly folder: string;
@@ -112,13 +120,39 @@ export class Host implements AsyncDisposable {
   async words(name: string): Promise<readonly string[]> {
     const path = this.path(`${name}.h`);
     if (!this.#peers.has(name)) await this.#listen(name, path);
-    return ["-machine", "q35,accel=tcg", "-nodefaults", "-device", "virtio-balloon-pci,id=balloon0", "-chardev", `socket,id=harness,path=${path}`, "-mon", "chardev=harness,mode=control"];
+    return [
+      "-machine",
+      "q35,accel=tcg",
+      "-nodefaults",
+      "-device",
+      "virtio-balloon-pci,id=balloon0",
+      "-chardev",
+      `socket,id=harness,path=${path}`,
+      "-mon",
+      "chardev=harness,mode=control",
+    ];
   }
 
   /** Writes a config by hand, without `define`: its path. */
   async write(name: string, definition: Definition = {}): Promise<string> {
-    const { folder = this.config, args = [], emulator = this.qemu.binary, memory = { max: "64MiB", current: "64MiB" }, vcpus = { max: 2, current: 1 }, id, monitor } = definition;
-    const config = { name, ...(id === undefined ? {} : { id }), emulator, memory, vcpus, args: [...(await this.words(name)), ...args], ...(monitor === undefined ? {} : { monitor }) };
+    const {
+      folder = this.config,
+      args = [],
+      emulator = this.qemu.binary,
+      memory = { max: "64MiB", current: "64MiB" },
+      vcpus = { max: 2, current: 1 },
+      id,
+      monitor,
+    } = definition;
+    const config = {
+      name,
+      ...(id === undefined ? {} : { id }),
+      emulator,
+      memory,
+      vcpus,
+      args: [...(await this.words(name)), ...args],
+      ...(monitor === undefined ? {} : { monitor }),
+    };
     const path = join(folder, `${name}.json`);
     await writeFile(path, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
     return path;
@@ -133,10 +167,17 @@ export class Host implements AsyncDisposable {
   }
 
   /** Starts a command of the built command line. */
-  start(words: readonly string[], { env = this.env, uid, cwd = "/", fault, under = [] }: Session = {}): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+  start(
+    words: readonly string[],
+    { env = this.env, uid, cwd = "/", fault, under = [] }: Session = {},
+  ): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
     const node = [process.execPath, ...(fault === undefined ? [] : ["--import", INJECT]), mainFor(uid), ...words];
     const [program = "", ...rest] = [...under, ...(uid === undefined ? [] : as(uid)), ...node];
-    const child = spawn(program, rest, { cwd, env: { ...env, ...(fault === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(fault) }) }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, rest, {
+      cwd,
+      env: { ...env, ...(fault === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(fault) }) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     return { child, ended: endOf(child) };
   }
 
@@ -160,7 +201,10 @@ export class Host implements AsyncDisposable {
   }
 
   /** Starts any program, which ends with the host; the kernel ends it too when the test runner dies. */
-  spawn(argv: readonly string[], { uid, cwd = this.folder, env = { PATH: process.env["PATH"] } }: Pick<Session, "uid" | "cwd" | "env"> = {}): ChildProcess {
+  spawn(
+    argv: readonly string[],
+    { uid, cwd = this.folder, env = { PATH: process.env["PATH"] } }: Pick<Session, "uid" | "cwd" | "env"> = {},
+  ): ChildProcess {
     const [program = "", ...rest] = ["setpriv", "--pdeathsig", "KILL", ...(uid === undefined ? [] : as(uid).slice(1, -1)), "--", ...argv];
     const child = spawn(program, rest, { cwd, env, stdio: ["ignore", "ignore", "ignore"] });
     this.#children.push(child);
@@ -168,18 +212,39 @@ export class Host implements AsyncDisposable {
   }
 
   /** Starts a QEMU by hand, with the words of a machine and more, and resolves when it has dialled in. */
-  async hand(name: string, more: readonly string[] = [], options: { readonly called?: string | null; readonly uid?: number; readonly cwd?: string; readonly binary?: string } = {}): Promise<{ readonly pid: number; readonly peer: Peer }> {
+  async hand(
+    name: string,
+    more: readonly string[] = [],
+    options: { readonly called?: string | null; readonly uid?: number; readonly cwd?: string; readonly binary?: string } = {},
+  ): Promise<{ readonly pid: number; readonly peer: Peer }> {
     const { called = name, binary = this.qemu.binary, ...session } = options;
     const words = await this.words(name);
     const before = this.peers(name).length;
-    const child = this.spawn([binary, ...(called === null ? [] : ["-name", `guest=${called},debug-threads=on`]), "-m", "64", "-smp", "1,maxcpus=2", "-display", "none", ...words, ...more], session);
+    const child = this.spawn(
+      [
+        binary,
+        ...(called === null ? [] : ["-name", `guest=${called},debug-threads=on`]),
+        "-m",
+        "64",
+        "-smp",
+        "1,maxcpus=2",
+        "-display",
+        "none",
+        ...words,
+        ...more,
+      ],
+      session,
+    );
     await Promise.race([this.dialled(name, before + 1), once(child, "exit").then(() => Promise.reject(new Error("QEMU ended")))]);
     return { pid: child.pid ?? 0, peer: this.peer(name) };
   }
 
   /** The QEMUs of this host, by the program that the kernel says they run, whoever started them. */
   qemus(): readonly Running[] {
-    return processesWith(this.folder).filter(({ pid, argv }) => /qemu-system/.test(programOf(pid)) || (/\/ld-/.test(programOf(pid)) && argv.some((word) => /qemu-system/.test(word))));
+    return processesWith(this.folder).filter(
+      ({ pid, argv }) =>
+        /qemu-system/.test(programOf(pid)) || (/\/ld-/.test(programOf(pid)) && argv.some((word) => /qemu-system/.test(word))),
+    );
   }
 
   pids(): readonly number[] {
@@ -213,8 +278,15 @@ export class Host implements AsyncDisposable {
   async target(name: string, size: number): Promise<number> {
     for (;;) {
       const [{ devices }] = (await this.peer(name).ask("query-pci")) as [{ readonly devices: readonly PciDevice[] }];
-      const address = devices.find(({ id }) => id.vendor === 0x1af4 && [0x1002, 0x1045].includes(id.device))?.regions.find(({ bar }) => bar === 4)?.address ?? -1;
-      const text = address > 0 ? ((await this.peer(name).ask("human-monitor-command", { "command-line": `xp /1wx 0x${(address + 0x2000).toString(16)}` })) as string) : "";
+      const address =
+        devices.find(({ id }) => id.vendor === 0x1af4 && [0x1002, 0x1045].includes(id.device))?.regions.find(({ bar }) => bar === 4)
+          ?.address ?? -1;
+      const text =
+        address > 0
+          ? ((await this.peer(name).ask("human-monitor-command", {
+              "command-line": `xp /1wx 0x${(address + 0x2000).toString(16)}`,
+            })) as string)
+          : "";
       const pages = /:\s*0x([0-9a-f]{8})\s*$/.exec(text.trim())?.[1];
       if (pages !== undefined && pages !== "ffffffff") return size - Number.parseInt(pages, 16) * 4096;
     }
@@ -250,13 +322,17 @@ export class Host implements AsyncDisposable {
     this.#sockets.add(socket);
     const events: string[] = [];
     // Before the harness, so that it has each line first and nobody asks for an event that is not noted yet.
-    createInterface({ input: socket }).on("line", (line) => {
-      const { event } = JSON.parse(line) as Partial<HarnessEvent>;
-      if (event !== undefined) events.push(event);
-    }).on("error", () => undefined);
+    createInterface({ input: socket })
+      .on("line", (line) => {
+        const { event } = JSON.parse(line) as Partial<HarnessEvent>;
+        if (event !== undefined) events.push(event);
+      })
+      .on("error", () => undefined);
     // A QEMU that is killed resets the connection: that is an end as any other.
     socket.on("error", () => socket.destroy());
-    const exited = new Promise<Exit>((resolve) => socket.once("close", () => resolve({ code: null, signal: null, stderr: "its monitor was closed" })));
+    const exited = new Promise<Exit>((resolve) =>
+      socket.once("close", () => resolve({ code: null, signal: null, stderr: "its monitor was closed" })),
+    );
     const harness = await openHarness(socket, exited, 15_000);
     peers.push({ ...harness, events, gone: exited.then(() => undefined) });
     for (const wake of this.#waiting) wake();
@@ -266,7 +342,8 @@ export class Host implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
     // Also what a command of the product has started, or a wrapper of ours.
-    for (let left = processesWith(this.folder); left.length > 0; left = processesWith(this.folder)) await Promise.all(left.map(({ pid }) => killDaemon(pid)));
+    for (let left = processesWith(this.folder); left.length > 0; left = processesWith(this.folder))
+      await Promise.all(left.map(({ pid }) => killDaemon(pid)));
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))));
     await this.#own[Symbol.asyncDispose]();
@@ -295,12 +372,14 @@ export function as(uid: number): readonly string[] {
 }
 
 function processesWith(folder: string): readonly Running[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    const pid = Number(name);
-    const [stat, text] = [fileOf(pid, "stat"), fileOf(pid, "cmdline")];
-    const isThere = pid !== process.pid && text.includes(`${folder}/`) && !/\) [ZX] /.test(stat);
-    return isThere ? [{ pid, argv: text.replace(/\0$/, "").split("\0") }] : [];
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const pid = Number(name);
+      const [stat, text] = [fileOf(pid, "stat"), fileOf(pid, "cmdline")];
+      const isThere = pid !== process.pid && text.includes(`${folder}/`) && !/\) [ZX] /.test(stat);
+      return isThere ? [{ pid, argv: text.replace(/\0$/, "").split("\0") }] : [];
+    });
 }
 
 function fileOf(pid: number, file: string): string {

@@ -5,12 +5,13 @@ import { chmod, link, lstat, mkdir, readdir, readFile, rename, rm, symlink, writ
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { type Host, isRoot, lives, NOBODY, openHost, type Session } from "./host.ts";
 import { qemus } from "../../scripts/lab/machine.ts";
+import { type Host, isRoot, lives, NOBODY, openHost, type Session } from "./host.ts";
 
 const versions = await qemus();
 
-// The cases of group A of CASES.md, each with its siblings: another machine is hit, or a second one started. What is asked of the product is asked of the built command line; what is so is
+// The cases of group A of CASES.md, each with its siblings: another machine is hit, or a second one started. What is asked of the product
+// is asked of the built command line; what is so is
 // asked of QEMU on a monitor that only the test has, and of /proc.
 
 /** A command that has to be refused with nothing touched, in one line that says why. */
@@ -29,7 +30,17 @@ describe("A1: a config's monitor path says nothing of whose machine is there", (
     await host.ok("start", "a");
     const [pid] = host.pids();
     const before = await host.text("b");
-    for (const words of [["destroy", "b"], ["vcpupin", "b", "0", "0", "--live"], ["persist", "b"], ["suspend", "b"], ["reset", "b"], ["shutdown", "b"], ["start", "b"], ["revert", "b"], ["qmp", "b", "query-name"]]) {
+    for (const words of [
+      ["destroy", "b"],
+      ["vcpupin", "b", "0", "0", "--live"],
+      ["persist", "b"],
+      ["suspend", "b"],
+      ["reset", "b"],
+      ["shutdown", "b"],
+      ["start", "b"],
+      ["revert", "b"],
+      ["qmp", "b", "query-name"],
+    ]) {
       const { code, stderr } = await host.cli(words);
       expect(code, words.join(" ")).not.toBe(0);
       expect(stderr, words.join(" ")).toMatch(/its monitor .*m\.sock is that of "a" \(.*a\.json, process \d+\)/);
@@ -39,8 +50,16 @@ describe("A1: a config's monitor path says nothing of whose machine is there", (
     expect(host.peer("a").events.filter((event) => event !== "RESUME")).toEqual([]);
     expect(await host.masks("a")).toEqual(["0-1"]);
     expect(await host.text("b")).toBe(before);
-    const all = JSON.parse(await host.ok("list", "--all", "--json")) as readonly { readonly name: string; readonly state: string; readonly pid?: number; readonly reason?: string }[];
-    expect(all).toMatchObject([{ name: "a", state: "running", pid }, { name: "b", state: "stopped", reason: expect.stringContaining('that of "a"') as string }]);
+    const all = JSON.parse(await host.ok("list", "--all", "--json")) as readonly {
+      readonly name: string;
+      readonly state: string;
+      readonly pid?: number;
+      readonly reason?: string;
+    }[];
+    expect(all).toMatchObject([
+      { name: "a", state: "running", pid },
+      { name: "b", state: "stopped", reason: expect.stringContaining('that of "a"') as string },
+    ]);
     expect(all[1]).not.toHaveProperty("pid");
     await host.ok("destroy", "a");
     await host.ok("start", "b");
@@ -52,7 +71,13 @@ describe("A1: a config's monitor path says nothing of whose machine is there", (
     const monitor = host.path("m.sock");
     await host.write("a", { monitor });
     const { pid, peer } = await host.hand("other", ["-qmp", `unix:${monitor},server=on,wait=off`]);
-    for (const words of [["destroy", "a"], ["suspend", "a"], ["persist", "a"], ["start", "a"], ["setmem", "a", "40M", "--live"]]) {
+    for (const words of [
+      ["destroy", "a"],
+      ["suspend", "a"],
+      ["persist", "a"],
+      ["start", "a"],
+      ["setmem", "a", "40M", "--live"],
+    ]) {
       const { code, stderr } = await host.cli(words);
       expect(code, words.join(" ")).not.toBe(0);
       expect(stderr, words.join(" ")).toMatch(new RegExp(`that of "other" \\(process ${pid}\\).*qmpctl define --pid ${pid} --name`));
@@ -104,7 +129,9 @@ describe("A1: a config's monitor path says nothing of whose machine is there", (
     }
     expect([host.pids(), host.peer("a").events.includes("STOP")]).toEqual([pids, false]);
     // As the message says: it loses its id.
-    await writeFile(join(host.config, "b.json"), (await host.text("b")).replace(/ *"id": .*\n/, "").replaceAll("a.h", "b.h"), { mode: 0o600 });
+    await writeFile(join(host.config, "b.json"), (await host.text("b")).replace(/ *"id": .*\n/, "").replaceAll("a.h", "b.h"), {
+      mode: 0o600,
+    });
     await host.write("x"); // somebody listens for it
     await host.words("b");
     await host.ok("start", "b");
@@ -150,7 +177,11 @@ describe("A2: what runs is known without the run-time folder", () => {
     const before = await host.text("web3");
     await rm(host.run, { recursive: true });
     for (const session of [{}, other(host)]) {
-      expect(await host.info("web3", session)).toMatchObject({ state: "unreachable", pid, reason: expect.stringMatching(/its monitor .*control\.sock is gone.*destroy/) as string });
+      expect(await host.info("web3", session)).toMatchObject({
+        state: "unreachable",
+        pid,
+        reason: expect.stringMatching(/its monitor .*control\.sock is gone.*destroy/) as string,
+      });
       await refused(host, ["setmem", "web3", "40M"], /its monitor .* is gone/, session);
       await refused(host, ["start", "web3"], new RegExp(`it runs already \\(process ${pid}\\)`), session);
       await refused(host, ["undefine", "web3"], /it runs/, session);
@@ -187,7 +218,11 @@ describe("A2: what runs is known without the run-time folder", () => {
     const { QMPCTL_CONFIG_DIR, QMPCTL_STATE_DIR } = host.env;
     const bare = { PATH: "/usr/bin:/bin", QMPCTL_CONFIG_DIR, QMPCTL_STATE_DIR };
     await using lock = await lockOf(host);
-    for (const env of [bare, { ...bare, HOME: "/nonexistent" }, { ...bare, XDG_RUNTIME_DIR: host.path("xdg"), XDG_STATE_HOME: host.path("xdg"), HOME: host.folder }]) {
+    for (const env of [
+      bare,
+      { ...bare, HOME: "/nonexistent" },
+      { ...bare, XDG_RUNTIME_DIR: host.path("xdg"), XDG_STATE_HOME: host.path("xdg"), HOME: host.folder },
+    ]) {
       expect(await host.info("web3", { env })).toMatchObject({ state: "running", pid });
       await refused(host, ["start", "web3", "--timeout", "100ms"], /locked by .*flock/, { env });
     }
@@ -207,7 +242,12 @@ describe("A2: what runs is known without the run-time folder", () => {
     await rm(join(host.run, "web3", "control.sock"));
     expect(await host.info("web3")).toMatchObject({ pid });
     await refused(host, ["start", "web3"], /it runs already/);
-    for (const text of ["", "{", '{"process":{"pid":1,"started":0}}', JSON.stringify({ ...JSON.parse(await readFile(join(books, "process"), "utf8")), process: { pid: process.pid, started: 1 } })]) {
+    for (const text of [
+      "",
+      "{",
+      '{"process":{"pid":1,"started":0}}',
+      JSON.stringify({ ...JSON.parse(await readFile(join(books, "process"), "utf8")), process: { pid: process.pid, started: 1 } }),
+    ]) {
       await writeFile(join(books, "process"), text);
       expect(await host.info("web3"), text).toMatchObject({ pid });
       await refused(host, ["start", "web3"], /it runs already/);
@@ -217,25 +257,28 @@ describe("A2: what runs is known without the run-time folder", () => {
     expect(lives(process.pid)).toBe(true);
   });
 
-  test.each(versions)("A2: sibling: one that the version before this one started, on QEMU $version, is found, changed and ended", async (qemu) => {
-    await using host = await openHost(qemu);
-    await host.write("web1");
-    const [folder, peer] = await asBefore(host, "web1");
-    const [pid] = host.pids();
-    for (const session of [{}, other(host)]) {
-      expect(await host.info("web1", session)).toMatchObject({ state: "running", pid });
-      await refused(host, ["start", "web1"], /it runs already/, session);
-    }
-    await host.ok("vcpupin", "web1", "0", "1", "--live");
-    expect(await host.masks("web1")).toEqual(["1"]);
-    await host.ok("suspend", "web1");
-    expect(await peer.ask("query-status")).toMatchObject({ status: "paused" });
-    expect(host.pids()).toEqual([pid]);
-    await host.ok("destroy", "web1");
-    expect(host.pids()).toEqual([]);
-    await host.ok("start", "web1");
-    expect(JSON.parse(await readFile(join(await host.books(), "process"), "utf8"))).toMatchObject({ folder });
-  });
+  test.each(versions)(
+    "A2: sibling: one that the version before this one started, on QEMU $version, is found, changed and ended",
+    async (qemu) => {
+      await using host = await openHost(qemu);
+      await host.write("web1");
+      const [folder, peer] = await asBefore(host, "web1");
+      const [pid] = host.pids();
+      for (const session of [{}, other(host)]) {
+        expect(await host.info("web1", session)).toMatchObject({ state: "running", pid });
+        await refused(host, ["start", "web1"], /it runs already/, session);
+      }
+      await host.ok("vcpupin", "web1", "0", "1", "--live");
+      expect(await host.masks("web1")).toEqual(["1"]);
+      await host.ok("suspend", "web1");
+      expect(await peer.ask("query-status")).toMatchObject({ status: "paused" });
+      expect(host.pids()).toEqual([pid]);
+      await host.ok("destroy", "web1");
+      expect(host.pids()).toEqual([]);
+      await host.ok("start", "web1");
+      expect(JSON.parse(await readFile(join(await host.books(), "process"), "utf8"))).toMatchObject({ folder });
+    },
+  );
 });
 
 /** Starts a machine as the version before did it: daemonised, with its pidfile and sockets in the run-time folder, and no mark. */
@@ -245,7 +288,21 @@ async function asBefore(host: Host, name: string): Promise<readonly [string, Ret
   const words = await host.words(name);
   const before = host.peers(name).length;
   const monitors = ["control", "watch"].flatMap((each) => ["-qmp", `unix:${folder}/${each}.sock,server=on,wait=off`]);
-  const argv = ["-name", `guest=${name},debug-threads=on`, "-m", "size=64M", "-smp", "cpus=1,maxcpus=2", ...monitors, "-pidfile", join(folder, "pid"), "-daemonize", "-display", "none", ...words];
+  const argv = [
+    "-name",
+    `guest=${name},debug-threads=on`,
+    "-m",
+    "size=64M",
+    "-smp",
+    "cpus=1,maxcpus=2",
+    ...monitors,
+    "-pidfile",
+    join(folder, "pid"),
+    "-daemonize",
+    "-display",
+    "none",
+    ...words,
+  ];
   await promisify(execFile)(host.qemu.binary, argv);
   await host.dialled(name, before + 1);
   return [folder, host.peer(name)];
@@ -271,7 +328,11 @@ describe("A3: a running QEMU without a usable monitor", () => {
     // The harness's own monitor dials out: nobody can reach it.
     const { pid } = await host.hand("web");
     const before = await host.text("web");
-    expect(await host.info("web")).toMatchObject({ state: "unreachable", pid, reason: expect.stringContaining("without a QMP monitor") as string });
+    expect(await host.info("web")).toMatchObject({
+      state: "unreachable",
+      pid,
+      reason: expect.stringContaining("without a QMP monitor") as string,
+    });
     await refused(host, ["start", "web"], new RegExp(`it runs already \\(process ${pid}\\)`));
     await refused(host, ["setmem", "web", "40M"], /without a QMP monitor/);
     await refused(host, ["undefine", "web"], /it runs/);
@@ -286,7 +347,12 @@ describe("A3: a running QEMU without a usable monitor", () => {
     await host.write("web");
     await writeFile(host.path("run.sh"), '#!/bin/sh\nqemu-system-x86_64 "$@"\necho it has ended\n', { mode: 0o755 });
     const words = ["-name", "web", "-m", "64", "-smp", "1,maxcpus=2", "-display", "none", ...(await host.words("web"))];
-    const ways = [["sh", "-c", `qemu-system-x86_64 ${words.map((word) => `'${word}'`).join(" ")}; true`], [host.path("run.sh"), ...words], ["timeout", "1h", "qemu-system-x86_64", ...words], ["nice", "env", "A=1", "qemu-system-x86_64", ...words]];
+    const ways = [
+      ["sh", "-c", `qemu-system-x86_64 ${words.map((word) => `'${word}'`).join(" ")}; true`],
+      [host.path("run.sh"), ...words],
+      ["timeout", "1h", "qemu-system-x86_64", ...words],
+      ["nice", "env", "A=1", "qemu-system-x86_64", ...words],
+    ];
     for (const [index, way] of ways.entries()) {
       host.spawn(way);
       await host.dialled("web", index + 1);
@@ -316,8 +382,16 @@ describe("A3: a running QEMU without a usable monitor", () => {
     await using host = await openHost();
     await host.write("web");
     const [one, two] = [await host.hand("web"), await host.hand("web")];
-    expect(await host.info("web")).toMatchObject({ state: "unreachable", reason: expect.stringMatching(new RegExp(`twice, as process ${one.pid} and as process ${two.pid}`)) as string });
-    for (const words of [["destroy", "web"], ["start", "web"], ["suspend", "web"]]) expect((await host.cli(words)).code, words.join(" ")).not.toBe(0);
+    expect(await host.info("web")).toMatchObject({
+      state: "unreachable",
+      reason: expect.stringMatching(new RegExp(`twice, as process ${one.pid} and as process ${two.pid}`)) as string,
+    });
+    for (const words of [
+      ["destroy", "web"],
+      ["start", "web"],
+      ["suspend", "web"],
+    ])
+      expect((await host.cli(words)).code, words.join(" ")).not.toBe(0);
     expect(host.pids()).toEqual([one.pid, two.pid]);
   });
 });
@@ -349,7 +423,12 @@ async function spellingsOf(host: Host, name: string, monitor: string): Promise<R
 }
 
 /** QMP on TCP ports that the kernel chose, as no number is sure to be free. */
-const TCP: readonly string[] = ["127.0.0.1", "::1"].flatMap((address, index) => ["-chardev", `socket,id=tcp${index},host=${address},port=0,server=on,wait=off`, "-mon", `chardev=tcp${index},mode=control`]);
+const TCP: readonly string[] = ["127.0.0.1", "::1"].flatMap((address, index) => [
+  "-chardev",
+  `socket,id=tcp${index},host=${address},port=0,server=on,wait=off`,
+  "-mon",
+  `chardev=tcp${index},mode=control`,
+]);
 
 async function portsOf(host: Host, name: string): Promise<{ readonly v4: number; readonly v6: number }> {
   const devices = (await host.peer(name).ask("query-chardev")) as readonly { readonly label: string; readonly filename: string }[];
@@ -365,7 +444,10 @@ describe("A4: one machine has one lock, one record and one note, however it is a
     await host.ok("start", "web");
     const spellings = await spellingsOf(host, "web", monitor);
     await using lock = await lockOf(host);
-    for (const [how, address] of Object.entries(spellings)) await refused(host, ["vcpupin", address, "0", "0", "--live", "--timeout", "50ms"], /@.*\/lock: locked by process \d+ \(flock .*\)/, { env: { ...host.env, HOW: how } });
+    for (const [how, address] of Object.entries(spellings))
+      await refused(host, ["vcpupin", address, "0", "0", "--live", "--timeout", "50ms"], /@.*\/lock: locked by process \d+ \(flock .*\)/, {
+        env: { ...host.env, HOW: how },
+      });
     const env = { ...host.env, QMPCTL_CONFIG_DIR: host.path("configs") };
     await refused(host, ["vcpupin", "web", "0", "0", "--live", "--timeout", "50ms"], /locked by/, { env });
     // The file in the run-time folder is the one that scripts of earlier days lock.
@@ -388,9 +470,12 @@ describe("A4: one machine has one lock, one record and one note, however it is a
     await host.define("web", { monitor, args: TCP });
     await host.ok("start", "web");
     const spellings = await spellingsOf(host, "web", monitor);
-    const killed = await host.cli(["vcpupin", "web", "0", "0", "--live"], { fault: { call: "rm", path: "/journal$", when: "before", nth: 1, act: "kill" } });
+    const killed = await host.cli(["vcpupin", "web", "0", "0", "--live"], {
+      fault: { call: "rm", path: "/journal$", when: "before", nth: 1, act: "kill" },
+    });
     expect([killed.code, await host.masks("web")]).toEqual([null, ["0"]]);
-    for (const address of Object.values(spellings)) await refused(host, ["setvcpus", address, "2", "--live"], /a change was interrupted.*vcpu-pin 0/);
+    for (const address of Object.values(spellings))
+      await refused(host, ["setvcpus", address, "2", "--live"], /a change was interrupted.*vcpu-pin 0/);
     expect(await host.peer("web").ask("query-cpus-fast")).toHaveLength(1);
     const recovered = await host.cli(["recover", `unix:${host.path("by-link")}/m.sock`, "--undo"]);
     expect([recovered.code, await host.masks("web")], recovered.stderr).toEqual([0, ["0-1"]]);
@@ -403,7 +488,10 @@ describe("A4: one machine has one lock, one record and one note, however it is a
     const monitor = host.path("m.sock");
     await host.define("web", { monitor, vcpus: { max: 4, current: 1 } });
     await host.ok("start", "web");
-    const [one, two] = await Promise.all([host.cli(["setvcpus", "web", "3", "--live"]), host.cli(["setvcpus", `unix:${host.folder}//m.sock`, "3", "--live"])]);
+    const [one, two] = await Promise.all([
+      host.cli(["setvcpus", "web", "3", "--live"]),
+      host.cli(["setvcpus", `unix:${host.folder}//m.sock`, "3", "--live"]),
+    ]);
     expect([one.code, two.code], one.stderr + two.stderr).toEqual([0, 0]);
     expect(await host.peer("web").ask("query-cpus-fast")).toHaveLength(3);
     expect(JSON.parse(await readFile(join(await host.books(), "notes"), "utf8"))).toMatchObject({ asked: { threads: 3 } });
@@ -450,7 +538,16 @@ describe("A4: one machine has one lock, one record and one note, however it is a
     await host.ok("start", "web");
     await mkdir(host.path("bound"));
     await using _lock = await lockOf(host);
-    const under = ["unshare", "-m", "--propagation", "private", "sh", "-c", `mount --bind ${host.folder} ${host.path("bound")} && exec "$@"`, "sh"];
+    const under = [
+      "unshare",
+      "-m",
+      "--propagation",
+      "private",
+      "sh",
+      "-c",
+      `mount --bind ${host.folder} ${host.path("bound")} && exec "$@"`,
+      "sh",
+    ];
     const env = { ...host.env, QMPCTL_CONFIG_DIR: host.path("bound", "config"), QMPCTL_STATE_DIR: host.path("bound", "state") };
     for (const address of ["web", host.path("bound", "config", "web.json"), `unix:${host.path("bound", "m.sock")}`]) {
       await refused(host, ["vcpupin", address, "0", "0", "--live", "--timeout", "50ms"], /locked by/, { env, under });
@@ -468,11 +565,23 @@ describe("A4: one machine has one lock, one record and one note, however it is a
     await host.ok("vcpupin", "web", "0", "0", "--live");
     const [key] = (await readdir(host.state)).filter((name) => name.startsWith("@process-"));
     expect(key).toBeDefined();
-    const child = spawn("flock", [join(host.state, key ?? "", "lock"), "sh", "-c", "echo held; read end"], { stdio: ["pipe", "pipe", "ignore"] });
+    const child = spawn("flock", [join(host.state, key ?? "", "lock"), "sh", "-c", "echo held; read end"], {
+      stdio: ["pipe", "pipe", "ignore"],
+    });
     await once(child.stdout, "data");
     try {
-      for (const address of ["web", `unix:${monitor}`, `unix:${host.folder}/.//m.sock`, `tcp:127.0.0.1:${ports.v4}`, `tcp:[::1]:${ports.v6}`]) {
-        await refused(host, ["vcpupin", address, "0", "1", "--live", "--timeout", "50ms"], new RegExp(`@process-${pid}-\\d+/lock: locked by`));
+      for (const address of [
+        "web",
+        `unix:${monitor}`,
+        `unix:${host.folder}/.//m.sock`,
+        `tcp:127.0.0.1:${ports.v4}`,
+        `tcp:[::1]:${ports.v6}`,
+      ]) {
+        await refused(
+          host,
+          ["vcpupin", address, "0", "1", "--live", "--timeout", "50ms"],
+          new RegExp(`@process-${pid}-\\d+/lock: locked by`),
+        );
       }
     } finally {
       child.stdin.end();
@@ -513,8 +622,18 @@ describe.skipIf(!isRoot)("A5: another user's socket, process or folder is not be
     const before = await host.text("web");
     host.spawn([process.execPath, "-e", IMPOSTOR, monitor, "web"], { uid: NOBODY });
     await appears(`${monitor}.ready`);
-    expect(await host.info("web")).toMatchObject({ state: "stopped", reason: expect.stringContaining(`belongs to user ${NOBODY}`) as string });
-    for (const words of [["persist", "web"], ["vcpupin", "web", "0", "0", "--live"], ["start", "web"], ["destroy", "web"], ["suspend", "web"], ["qmp", "web", "query-name"]]) {
+    expect(await host.info("web")).toMatchObject({
+      state: "stopped",
+      reason: expect.stringContaining(`belongs to user ${NOBODY}`) as string,
+    });
+    for (const words of [
+      ["persist", "web"],
+      ["vcpupin", "web", "0", "0", "--live"],
+      ["start", "web"],
+      ["destroy", "web"],
+      ["suspend", "web"],
+      ["qmp", "web", "query-name"],
+    ]) {
       const { code, stderr } = await host.cli(words);
       expect([words[0], code === 0]).toEqual([words[0], false]);
       expect(stderr, words.join(" ")).toMatch(new RegExp(`web\\.sock belongs to user ${NOBODY}`));
@@ -529,10 +648,23 @@ describe.skipIf(!isRoot)("A5: another user's socket, process or folder is not be
     const { id } = JSON.parse(await host.text("web")) as { readonly id: string };
     await mkdir(host.path("his"));
     await chmod(host.path("his"), 0o777);
-    const mark = ["-object", `authz-simple,id=qmpctl-${id},identity=${join(host.config, "web.json")}`, "-qmp", `unix:${host.path("his", "m.sock")},server=on,wait=off`];
+    const mark = [
+      "-object",
+      `authz-simple,id=qmpctl-${id},identity=${join(host.config, "web.json")}`,
+      "-qmp",
+      `unix:${host.path("his", "m.sock")},server=on,wait=off`,
+    ];
     const { pid, peer } = await host.hand("web", mark, { uid: NOBODY });
-    expect(await host.info("web")).toMatchObject({ state: "unreachable", reason: expect.stringContaining(`belongs to user ${NOBODY}`) as string });
-    for (const words of [["destroy", "web"], ["suspend", "web"], ["start", "web"], ["vcpupin", "web", "0", "0", "--live"]]) {
+    expect(await host.info("web")).toMatchObject({
+      state: "unreachable",
+      reason: expect.stringContaining(`belongs to user ${NOBODY}`) as string,
+    });
+    for (const words of [
+      ["destroy", "web"],
+      ["suspend", "web"],
+      ["start", "web"],
+      ["vcpupin", "web", "0", "0", "--live"],
+    ]) {
       const { code, stderr } = await host.cli(words);
       expect(code, words.join(" ")).not.toBe(0);
       expect(stderr, words.join(" ")).toMatch(new RegExp(`user ${NOBODY}|its process`));
@@ -581,9 +713,13 @@ describe.skipIf(!isRoot)("A5: another user's socket, process or folder is not be
     await host.ok("start", "web");
     await mkdir(host.path("his"), { mode: 0o700 });
     await promisify(execFile)("chown", [`${NOBODY}:${NOBODY}`, host.path("his")]);
-    const his: Session = { uid: NOBODY, env: { ...host.env, QMPCTL_RUNTIME_DIR: host.path("his", "run"), QMPCTL_STATE_DIR: host.path("his", "state") } };
+    const his: Session = {
+      uid: NOBODY,
+      env: { ...host.env, QMPCTL_RUNTIME_DIR: host.path("his", "run"), QMPCTL_STATE_DIR: host.path("his", "state") },
+    };
     for (const address of ["web", join(host.config, "web.json"), `unix:${join(host.run, "web", "control.sock")}`]) {
-      for (const verb of ["suspend", "destroy", "start"]) expect((await host.cli([verb, address], his)).code, `${verb} ${address}`).not.toBe(0);
+      for (const verb of ["suspend", "destroy", "start"])
+        expect((await host.cli([verb, address], his)).code, `${verb} ${address}`).not.toBe(0);
     }
     // His own folder of locks would be no lock with ours.
     const { code } = await host.cli(["suspend", "web"], { uid: NOBODY });
@@ -598,10 +734,21 @@ describe("A6: a process is ours only when it is that QEMU", () => {
     const { id } = JSON.parse(await host.text("web")) as { readonly id: string };
     const folder = join(host.run, "web");
     await mkdir(folder, { mode: 0o700 });
-    const words = ["qemu-system-x86_64", "-name", "guest=web,debug-threads=on", "-pidfile", join(folder, "pid"), "-qmp", `unix:${folder}/control.sock,server=on,wait=off`, "-object", `authz-simple,id=qmpctl-${id},identity=${path}`, ...(await host.words("web"))];
+    const words = [
+      "qemu-system-x86_64",
+      "-name",
+      "guest=web,debug-threads=on",
+      "-pidfile",
+      join(folder, "pid"),
+      "-qmp",
+      `unix:${folder}/control.sock,server=on,wait=off`,
+      "-object",
+      `authz-simple,id=qmpctl-${id},identity=${path}`,
+      ...(await host.words("web")),
+    ];
     await writeFile(host.path("log"), "");
     const wrapper = host.path("wrapper");
-    await writeFile(wrapper, "#!/bin/sh\nread end < \"$0.fifo\"\n", { mode: 0o755 });
+    await writeFile(wrapper, '#!/bin/sh\nread end < "$0.fifo"\n', { mode: 0o755 });
     await promisify(execFile)("mkfifo", [`${wrapper}.fifo`]);
     const innocents = [
       host.spawn(["tail", "-f", host.path("log"), "--", ...words]),
@@ -648,7 +795,10 @@ describe("A6: a process is ours only when it is that QEMU", () => {
     const record = join(host.state, `@${id}`, "process");
     const { pid: own } = await host.info("web");
     for (const how of ["started", "adopted"]) {
-      await writeFile(record, JSON.stringify({ ...JSON.parse(await readFile(record, "utf8")), how, process: { pid, started: startOf(pid) } }));
+      await writeFile(
+        record,
+        JSON.stringify({ ...JSON.parse(await readFile(record, "utf8")), how, process: { pid, started: startOf(pid) } }),
+      );
       expect(await host.info("web"), how).toMatchObject({ state: "running", pid: own });
     }
     await host.ok("destroy", "web");
@@ -666,9 +816,19 @@ describe("A6: a process is ours only when it is that QEMU", () => {
     const prepared = async (): Promise<number> => (await readdir(host.config)).length;
     const files = await prepared();
     await rm(join(books, "lock"));
-    for (const words of [["setmem", "web", "50M", "--live", "--force", "--timeout", "100ms"], ["recover", "web", "--undo"], ["recover", "web", "--forget"], ["undefine", "web"], ["resume", "web"]]) {
+    for (const words of [
+      ["setmem", "web", "50M", "--live", "--force", "--timeout", "100ms"],
+      ["recover", "web", "--undo"],
+      ["recover", "web", "--forget"],
+      ["undefine", "web"],
+      ["resume", "web"],
+    ]) {
       const { code, stderr } = await host.cli(words);
-      expect([words.join(" "), code, stderr]).toEqual([words.join(" "), 3, expect.stringMatching(new RegExp(`process ${writer.child.pid ?? 0}|it runs`))]);
+      expect([words.join(" "), code, stderr]).toEqual([
+        words.join(" "),
+        3,
+        expect.stringMatching(new RegExp(`process ${writer.child.pid ?? 0}|it runs`)),
+      ]);
     }
     expect(await prepared()).toBe(files);
     writer.child.kill("SIGINT");
@@ -687,12 +847,20 @@ function startOf(pid: number): number {
 /** A program that carries bytes to whoever listens at a path at that moment, as ssh and socat do: an address of a QEMU elsewhere. */
 async function elsewhere(host: Host, path: string): Promise<string> {
   const program = host.path("carry.cjs");
-  await writeFile(program, 'const s = require("node:net").connect(process.argv[2]); process.stdin.pipe(s).pipe(process.stdout); s.on("error", () => process.exit(1)).on("close", () => process.exit(0));\n');
+  await writeFile(
+    program,
+    'const s = require("node:net").connect(process.argv[2]); process.stdin.pipe(s).pipe(process.stdout); s.on("error", () => process.exit(1)).on("close", () => process.exit(0));\n',
+  );
   return `exec:${process.execPath} ${program} ${path}`;
 }
 
 /** Ends a QEMU and puts another in its place, behind the same socket. */
-async function replaced(host: Host, name: string, monitor: string, more: readonly string[] = []): Promise<{ readonly pid: number; readonly heard: () => Promise<string> }> {
+async function replaced(
+  host: Host,
+  name: string,
+  monitor: string,
+  more: readonly string[] = [],
+): Promise<{ readonly pid: number; readonly heard: () => Promise<string> }> {
   const [old] = host.pids();
   if (old !== undefined) {
     process.kill(old, "SIGKILL");
@@ -766,7 +934,8 @@ describe("A7: another QEMU behind the same address is noticed on the next connec
     const lock = await lockOf(host);
     const change = host.start(["vcpupin", "web", "0", "0", "--live", "--timeout", "20s"]);
     // It stands in line when flock has the file open.
-    while (!commandsWith(join(await host.books(), "lock")).some((text) => text.startsWith("flock\0-x"))) await new Promise((resolve) => setImmediate(resolve));
+    while (!commandsWith(join(await host.books(), "lock")).some((text) => text.startsWith("flock\0-x")))
+      await new Promise((resolve) => setImmediate(resolve));
     const [old] = host.pids();
     process.kill(old ?? 0, "SIGKILL");
     await host.peer("web").gone;
@@ -780,13 +949,17 @@ describe("A7: another QEMU behind the same address is noticed on the next connec
 
 /** The command lines of processes that have a file open. */
 function commandsWith(path: string): readonly string[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    try {
-      return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === path) ? [readFileSync(`/proc/${pid}/cmdline`, "utf8")] : [];
-    } catch {
-      return [];
-    }
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === path)
+          ? [readFileSync(`/proc/${pid}/cmdline`, "utf8")]
+          : [];
+      } catch {
+        return [];
+      }
+    });
 }
 
 describe("A8: a record counts for the config and the machine that it was made for", () => {
@@ -804,7 +977,13 @@ describe("A8: a record counts for the config and the machine that it was made fo
     await host.ok("destroy", "web");
     const before = await host.text("web");
     const draft = await host.write("web", { folder: host.path("drafts"), memory: { max: "128MiB", current: "128MiB" } });
-    for (const words of [["start", "web"], ["undefine", "web"], ["define", draft, "--replace"], ["restart", "web"]]) await refused(host, words, /a change was interrupted.*qmpctl recover web/);
+    for (const words of [
+      ["start", "web"],
+      ["undefine", "web"],
+      ["define", draft, "--replace"],
+      ["restart", "web"],
+    ])
+      await refused(host, words, /a change was interrupted.*qmpctl recover web/);
     expect([await host.text("web"), host.pids()]).toEqual([before, []]);
     await host.ok("recover", "web", "--undo");
     expect(JSON.parse(await host.text("web"))).not.toHaveProperty("vcpus.pin.0");
@@ -852,7 +1031,10 @@ describe("A8: a record counts for the config and the machine that it was made fo
     await host.ok("destroy", "web");
     const { pid, peer } = await host.hand("web", ["-qmp", `unix:${host.path("own.sock")},server=on,wait=off`]);
     // It carries no mark, and so has a lock of its own; the record is its config's, and counts all the same.
-    expect(await host.cli(["setmem", "web", "32M", "--static"])).toMatchObject({ code: 3, stderr: expect.stringContaining("qmpctl recover web") });
+    expect(await host.cli(["setmem", "web", "32M", "--static"])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("qmpctl recover web"),
+    });
     await host.ok("recover", "web", "--undo");
     expect([await peer.ask("query-cpus-fast"), peer.events, host.pids()]).toMatchObject([[{}], [], [pid]]);
     await host.ok("destroy", "web");
@@ -868,6 +1050,10 @@ describe("A8: a record counts for the config and the machine that it was made fo
     await writeFile(path, JSON.stringify({ ...edited, memory: { max: "128MiB", current: "128MiB" } }, null, 2));
     await host.ok("recover", "web", "--undo");
     const after = JSON.parse(await host.text("web"));
-    expect([after.memory, after.vcpus.pin?.["0"], await host.masks("web")]).toEqual([{ max: "128MiB", current: "128MiB" }, undefined, ["0-1"]]);
+    expect([after.memory, after.vcpus.pin?.["0"], await host.masks("web")]).toEqual([
+      { max: "128MiB", current: "128MiB" },
+      undefined,
+      ["0-1"],
+    ]);
   });
 });

@@ -1,13 +1,15 @@
-import { execFile, fork, type ChildProcess } from "node:child_process";
+import { type ChildProcess, execFile, fork } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { mainFor, as, type Ended, type Host, isRoot, NOBODY, openHost } from "./host.ts";
+import { as, type Ended, type Host, isRoot, mainFor, NOBODY, openHost } from "./host.ts";
 
-// Whose machine it is, in every combination: how it was started x how it is addressed x which session asks x what it asks for. In each cell the right machine does it, or its one lock is waited
-// for, or it is refused and told why; there is never a second QEMU, and a bystander of another name, of the same emulator and in the same folders, is never touched.
+// Whose machine it is, in every combination: how it was started x how it is addressed x which session asks x what it asks for. In each cell
+// the right machine does it, or its one lock is waited
+// for, or it is refused and told why; there is never a second QEMU, and a bystander of another name, of the same emulator and in the same
+// folders, is never touched.
 
 /** What is asked. `shows` tells from QEMU itself that it was done; without it, the answer does. */
 interface Verb {
@@ -38,11 +40,20 @@ const VERBS: Readonly<Record<string, Verb>> = {
   info: { words: (address) => ["info", address, "--json"] },
   vcpuinfo: { words: (address) => ["vcpuinfo", address, "--json"] },
   qmp: { words: (address) => ["qmp", address, "query-name"] },
-  start: { words: (address) => ["start", address], never: /it runs already|a transient machine has no config|belongs to user|it runs twice/ },
+  start: {
+    words: (address) => ["start", address],
+    never: /it runs already|a transient machine has no config|belongs to user|it runs twice/,
+  },
   undefine: { words: (address) => ["undefine", address], never: /it runs|a transient machine has no config|belongs to user/ },
-  vcpupin: { words: (address, turn) => ["vcpupin", address, "0", String(turn % 2), "--live"], shows: async ({ masks }, turn) => (await masks())[0] === String(turn % 2) },
+  vcpupin: {
+    words: (address, turn) => ["vcpupin", address, "0", String(turn % 2), "--live"],
+    shows: async ({ masks }, turn) => (await masks())[0] === String(turn % 2),
+  },
   persist: { words: (address) => ["persist", address], needsConfig: true, writes: true },
-  "vcpupin, no flags": { words: (address, turn) => ["vcpupin", address, "0", String(turn % 2)], shows: async ({ masks, text }, turn) => (await masks())[0] === String(turn % 2) && !/"pin": \{\s*"0"/.test(await text()) },
+  "vcpupin, no flags": {
+    words: (address, turn) => ["vcpupin", address, "0", String(turn % 2)],
+    shows: async ({ masks, text }, turn) => (await masks())[0] === String(turn % 2) && !/"pin": \{\s*"0"/.test(await text()),
+  },
   suspend: { words: (address) => ["suspend", address], shows: async ({ status }) => (await status()) === "paused" },
   resume: { words: (address) => ["resume", address], shows: async ({ status }) => (await status()) === "running" },
   reset: { words: (address) => ["reset", address], awaits: "RESET" },
@@ -51,7 +62,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
   recover: { words: (address) => ["recover", address, "--undo"], never: /nothing to recover/ },
 };
 
-/** What is asked in the usual session, and in all others: whoever asks is told apart by what is found, locked, changed and refused, not by each verb anew. */
+/**
+ * What is asked in the usual session, and in all others: whoever asks is told apart by what is found, locked, changed and refused, not by
+ * each verb anew.
+ */
 const ALL: readonly string[] = Object.keys(VERBS);
 const SOME: readonly string[] = ["info", "start", "vcpupin, no flags"];
 
@@ -99,7 +113,13 @@ class Typist implements AsyncDisposable {
 
   #fork(): ChildProcess {
     const [program = process.execPath, ...words] = [...(this.#uid === undefined ? [] : as(this.#uid)), process.execPath];
-    return fork(mainFor(this.#uid), [], { execPath: program, execArgv: [...words, "-e", TYPIST], env: this.#env as Record<string, string>, cwd: "/", stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    return fork(mainFor(this.#uid), [], {
+      execPath: program,
+      execArgv: [...words, "-e", TYPIST],
+      env: this.#env as Record<string, string>,
+      cwd: "/",
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
   }
 
   async type(words: readonly string[]): Promise<Ended> {
@@ -143,9 +163,13 @@ const STARTS: Readonly<Record<string, Start>> = {
     run: async (host) => void (await host.cli(["start", "web"], { env: { ...host.env, QMPCTL_RUNTIME_DIR: host.path("elsewhere") } })),
     socket: (host) => host.path("elsewhere", "web", "control.sock"),
   },
-  "by hand, with the same words": { run: async (host) => void (await host.hand("web", [...TCP, "-qmp", `unix:${host.path("own.sock")},server=on,wait=off`])), socket: (host) => host.path("own.sock") },
+  "by hand, with the same words": {
+    run: async (host) => void (await host.hand("web", [...TCP, "-qmp", `unix:${host.path("own.sock")},server=on,wait=off`])),
+    socket: (host) => host.path("own.sock"),
+  },
   "by hand, with the config's monitor": {
-    run: async (host) => void (await host.hand("web", ["-device", "virtio-rng-pci", ...TCP, "-qmp", `unix:${host.path("web.sock")},server=on,wait=off`])),
+    run: async (host) =>
+      void (await host.hand("web", ["-device", "virtio-rng-pci", ...TCP, "-qmp", `unix:${host.path("web.sock")},server=on,wait=off`])),
     socket: (host) => host.path("web.sock"),
     monitor: true,
   },
@@ -156,7 +180,24 @@ const STARTS: Readonly<Record<string, Start>> = {
       const folder = join(host.run, "web");
       await mkdir(folder, { mode: 0o700 });
       const monitors = ["control", "watch"].flatMap((each) => ["-qmp", `unix:${folder}/${each}.sock,server=on,wait=off`]);
-      const argv = ["-name", "guest=web,debug-threads=on", "-m", "size=64M", "-smp", "cpus=1,maxcpus=2", ...monitors, "-pidfile", join(folder, "pid"), "-D", join(folder, "log"), "-display", "none", "-daemonize", ...(await host.words("web")), ...TCP];
+      const argv = [
+        "-name",
+        "guest=web,debug-threads=on",
+        "-m",
+        "size=64M",
+        "-smp",
+        "cpus=1,maxcpus=2",
+        ...monitors,
+        "-pidfile",
+        join(folder, "pid"),
+        "-D",
+        join(folder, "log"),
+        "-display",
+        "none",
+        "-daemonize",
+        ...(await host.words("web")),
+        ...TCP,
+      ];
       await promisify(execFile)(host.qemu.binary, argv);
       await host.dialled("web", 1);
     },
@@ -167,7 +208,17 @@ const STARTS: Readonly<Record<string, Start>> = {
       const { id } = JSON.parse(await host.text("web")) as { readonly id: string };
       await mkdir(host.path("his"));
       await chmod(host.path("his"), 0o777);
-      await host.hand("web", [...TCP, "-object", `authz-simple,id=qmpctl-${id},identity=${join(host.config, "web.json")}`, "-qmp", `unix:${host.path("his", "m.sock")},server=on,wait=off`], { uid: NOBODY });
+      await host.hand(
+        "web",
+        [
+          ...TCP,
+          "-object",
+          `authz-simple,id=qmpctl-${id},identity=${join(host.config, "web.json")}`,
+          "-qmp",
+          `unix:${host.path("his", "m.sock")},server=on,wait=off`,
+        ],
+        { uid: NOBODY },
+      );
     },
     socket: (host) => host.path("his", "m.sock"),
     others: true,
@@ -204,8 +255,13 @@ const SESSIONS: Readonly<Record<string, Asker>> = {
   "the same": { env: (host) => host.env },
   "with another run-time folder": { env: (host) => ({ ...host.env, QMPCTL_RUNTIME_DIR: host.path("third") }) },
   "with a second config folder": { env: (host) => ({ ...host.env, QMPCTL_CONFIG_DIR: host.path("configs") }) },
-  "with an empty environment": { env: ({ env }) => ({ PATH: "/usr/bin:/bin", QMPCTL_CONFIG_DIR: env["QMPCTL_CONFIG_DIR"], QMPCTL_STATE_DIR: env["QMPCTL_STATE_DIR"] }) },
-  "of another user": { env: (host) => ({ ...host.env, QMPCTL_RUNTIME_DIR: host.path("nobody", "run"), QMPCTL_STATE_DIR: host.path("nobody", "state") }), uid: NOBODY },
+  "with an empty environment": {
+    env: ({ env }) => ({ PATH: "/usr/bin:/bin", QMPCTL_CONFIG_DIR: env["QMPCTL_CONFIG_DIR"], QMPCTL_STATE_DIR: env["QMPCTL_STATE_DIR"] }),
+  },
+  "of another user": {
+    env: (host) => ({ ...host.env, QMPCTL_RUNTIME_DIR: host.path("nobody", "run"), QMPCTL_STATE_DIR: host.path("nobody", "state") }),
+    uid: NOBODY,
+  },
 };
 
 const cells: string[] = [];
@@ -237,7 +293,11 @@ async function open(start: Start): Promise<Scene> {
       const address = await find(host, start);
       if (address !== null) addresses.set(how, address);
     }
-    const typists = new Map(Object.entries(SESSIONS).filter(([, { uid }]) => uid === undefined || isRoot).map(([who, { env, uid }]) => [who, new Typist(env(host), uid)]));
+    const typists = new Map(
+      Object.entries(SESSIONS)
+        .filter(([, { uid }]) => uid === undefined || isRoot)
+        .map(([who, { env, uid }]) => [who, new Typist(env(host), uid)]),
+    );
     const dispose = async (): Promise<void> => {
       for (const typist of typists.values()) await typist[Symbol.asyncDispose]();
       await host[Symbol.asyncDispose]();
@@ -263,13 +323,22 @@ function viewOf(host: Host, name: string): View {
 }
 
 /** What must not change of a machine that was not meant. */
-async function stateOf(host: Host, name: string): Promise<{ readonly status: string; readonly masks: readonly string[]; readonly events: number; readonly text: string }> {
+async function stateOf(
+  host: Host,
+  name: string,
+): Promise<{ readonly status: string; readonly masks: readonly string[]; readonly events: number; readonly text: string }> {
   const view = viewOf(host, name);
-  return { status: await view.status(), masks: await view.masks(), events: view.events("STOP", "RESUME", "SHUTDOWN", "POWERDOWN"), text: await view.text() };
+  return {
+    status: await view.status(),
+    masks: await view.masks(),
+    events: view.events("STOP", "RESUME", "SHUTDOWN", "POWERDOWN"),
+    text: await view.text(),
+  };
 }
 
 /** Why a command may be refused: each says whose the machine is, or what stands in its way. */
-const REASONS = /without a QMP monitor|belongs to user \d+|is gone: it can only be ended|runs as another user|Permission denied|EACCES|a transient machine has no config|no config|there is no such config|not running|does not run|its monitor|can't be (pinned|looked at)|may not|it runs/;
+const REASONS =
+  /without a QMP monitor|belongs to user \d+|is gone: it can only be ended|runs as another user|Permission denied|EACCES|a transient machine has no config|no config|there is no such config|not running|does not run|its monitor|can't be (pinned|looked at)|may not|it runs/;
 
 let turn = 0;
 
@@ -301,7 +370,16 @@ async function cell({ host, start, typists }: Scene, who: string, address: strin
       await writeFile(join(host.config, "web.json"), before.text);
     }
     if (verb.shows !== undefined) expect(await verb.shows(view, now), said).toBe(true);
-    if (name === "info") expect(JSON.parse(stdout), said).toMatchObject({ state: expect.stringMatching(start.others === true || who === "of another user" ? /running|paused|unreachable|stopped|none/ : isMute ? /unreachable/ : /running|paused/) as string });
+    if (name === "info")
+      expect(JSON.parse(stdout), said).toMatchObject({
+        state: expect.stringMatching(
+          start.others === true || who === "of another user"
+            ? /running|paused|unreachable|stopped|none/
+            : isMute
+              ? /unreachable/
+              : /running|paused/,
+        ) as string,
+      });
     if (name === "qmp") expect(JSON.parse(stdout), said).toEqual({ name: "web" });
     outcomes.done++;
   } else {
@@ -363,15 +441,26 @@ async function balloons({ host, start, typists, addresses }: Scene): Promise<voi
 
 /** With every run-time folder gone: it runs, and is not started again; only what reaches it otherwise may change it. */
 async function withoutFolders({ host, start, pids, typists, addresses }: Scene): Promise<void> {
-  for (const folder of [host.run, host.path("elsewhere"), host.path("own.sock"), host.path("web.sock")]) await rm(folder, { recursive: true, force: true });
+  for (const folder of [host.run, host.path("elsewhere"), host.path("own.sock"), host.path("web.sock")])
+    await rm(folder, { recursive: true, force: true });
   const before = await host.text("web");
   for (const [who, typist] of typists) {
     for (const how of ["its name", "its config's path", "its config's path by a symlinked folder"]) {
       const address = addresses.get(how) ?? "";
-      for (const words of [["info", address, "--json"], ["start", address], ["undefine", address], ["setmem", address, "40M"], ["suspend", address]]) {
+      for (const words of [
+        ["info", address, "--json"],
+        ["start", address],
+        ["undefine", address],
+        ["setmem", address, "40M"],
+        ["suspend", address],
+      ]) {
         const { code, stdout, stderr } = await typist.type(words);
         const said = `${who} | ${words.join(" ")}: ${code}: ${stdout}${stderr}`;
-        if (words[0] === "info" && who !== "of another user" && start.others !== true) expect(JSON.parse(stdout), said).toMatchObject({ state: "unreachable", reason: expect.stringMatching(/is gone|without a QMP monitor/) as string });
+        if (words[0] === "info" && who !== "of another user" && start.others !== true)
+          expect(JSON.parse(stdout), said).toMatchObject({
+            state: "unreachable",
+            reason: expect.stringMatching(/is gone|without a QMP monitor/) as string,
+          });
         // There may be another way to it: its TCP monitor.
         if (words[0] !== "info" && code !== 0 && code !== 5) expect([code, stderr], said).toEqual([3, expect.stringMatching(REASONS)]);
         if (words[0] === "start" || words[0] === "undefine") expect(code, said).toBe(3);
@@ -386,8 +475,13 @@ async function withoutFolders({ host, start, pids, typists, addresses }: Scene):
 /** Ended by each of its addresses, and started again in the same way. */
 async function ended({ host, start, typists, addresses }: Scene): Promise<void> {
   const typist = typists.get("the same") as Typist;
-  const other = host.pids().filter((pid) => host.qemus().some((each) => each.pid === pid && each.argv.some((word) => word.includes("guest=other"))));
-  const found = start.others === true || start.mute === true ? [...addresses].filter(([how]) => how === "its name") : [...addresses].filter(([how]) => !how.includes("TCP"));
+  const other = host
+    .pids()
+    .filter((pid) => host.qemus().some((each) => each.pid === pid && each.argv.some((word) => word.includes("guest=other"))));
+  const found =
+    start.others === true || start.mute === true
+      ? [...addresses].filter(([how]) => how === "its name")
+      : [...addresses].filter(([how]) => !how.includes("TCP"));
   for (const [how, address] of found) {
     const { code, stdout, stderr } = await typist.type(["destroy", address]);
     const said = `destroy ${address}: ${code}: ${stdout}${stderr}`;
@@ -419,22 +513,26 @@ const COUNT = KINDS.map(([, start]) => {
 }).reduce((sum, each) => sum + each, 0);
 
 describe.concurrent("whose machine it is, in every combination", () => {
-  test.each(KINDS)("started %s: the right machine does it, or its lock is waited for, or it is refused and told why; no second QEMU, and nobody else's", { timeout: 300_000 }, async (_how, start) => {
-    {
-      await using scene = await open(start);
-      await balloons(scene);
-      for (const who of scene.typists.keys()) {
-        for (const address of scene.addresses.values()) {
-          for (const name of who === "the same" ? ALL : SOME) await cell(scene, who, address, name);
-          expect(scene.host.pids(), `${who} | ${address}`).toEqual(scene.pids);
+  test.each(KINDS)(
+    "started %s: the right machine does it, or its lock is waited for, or it is refused and told why; no second QEMU, and nobody else's",
+    { timeout: 300_000 },
+    async (_how, start) => {
+      {
+        await using scene = await open(start);
+        await balloons(scene);
+        for (const who of scene.typists.keys()) {
+          for (const address of scene.addresses.values()) {
+            for (const name of who === "the same" ? ALL : SOME) await cell(scene, who, address, name);
+            expect(scene.host.pids(), `${who} | ${address}`).toEqual(scene.pids);
+          }
         }
+        await locked(scene);
+        await ended(scene);
       }
-      await locked(scene);
-      await ended(scene);
-    }
-    await using scene = await open(start);
-    await withoutFolders(scene);
-  });
+      await using scene = await open(start);
+      await withoutFolders(scene);
+    },
+  );
 });
 
 test(`${COUNT} cells: all of them were run`, () => {

@@ -56,7 +56,10 @@ describe("the id says whose a machine is, not the path that it was started from"
     await host.ok("start", "web");
     const [pid] = host.pids();
     await writeFile(path, (await readFile(path, "utf8")).replace(/"id": "[^"]*"/, '"id": "00000000-1111-4222-8333-444444444444"'));
-    expect(await host.cli(["destroy", "web"])).toMatchObject({ code: 3, stderr: expect.stringContaining(`process ${pid} runs, which was started from this config when its id was`) });
+    expect(await host.cli(["destroy", "web"])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(`process ${pid} runs, which was started from this config when its id was`),
+    });
     expect(await host.cli(["start", "web"])).toMatchObject({ code: 3 });
     expect(host.pids()).toEqual([pid]);
   });
@@ -83,7 +86,10 @@ describe("a config without an id", () => {
     await cp(host.config, elsewhere, { recursive: true });
     await rm(host.config, { recursive: true });
     const there = { env: { ...host.env, QMPCTL_CONFIG_DIR: elsewhere } };
-    expect(await host.cli(["start", "a"], there)).toMatchObject({ code: 3, stderr: expect.stringContaining(`it runs already (process ${pid})`) });
+    expect(await host.cli(["start", "a"], there)).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(`it runs already (process ${pid})`),
+    });
     expect(host.pids()).toEqual([pid]);
     await rename(elsewhere, host.config);
   });
@@ -102,12 +108,33 @@ describe("a config without an id", () => {
 describe("a QEMU without a name", () => {
   test("that has the words of several configs is nobody's: it is named, and not touched", async () => {
     await using host = await openHost();
-    for (const name of ["web1", "web2"]) await host.ok("define", "--name", name, "--", host.qemu.binary, "-machine", "q35,accel=tcg", "-m", "64", "-nodefaults", "-fw_cfg", `name=opt/here,string=${host.folder}`);
-    const child = spawn(host.qemu.binary, ["-machine", "q35,accel=tcg", "-m", "64", "-nodefaults", "-fw_cfg", `name=opt/here,string=${host.folder}`, "-display", "none"], { stdio: "ignore" });
+    for (const name of ["web1", "web2"])
+      await host.ok(
+        "define",
+        "--name",
+        name,
+        "--",
+        host.qemu.binary,
+        "-machine",
+        "q35,accel=tcg",
+        "-m",
+        "64",
+        "-nodefaults",
+        "-fw_cfg",
+        `name=opt/here,string=${host.folder}`,
+      );
+    const child = spawn(
+      host.qemu.binary,
+      ["-machine", "q35,accel=tcg", "-m", "64", "-nodefaults", "-fw_cfg", `name=opt/here,string=${host.folder}`, "-display", "none"],
+      { stdio: "ignore" },
+    );
     onTestFinished(() => void child.kill("SIGKILL"));
     await once(child, "spawn");
     for (const name of ["web1", "web2"]) {
-      expect(await host.cli(["destroy", name])).toMatchObject({ code: 3, stderr: expect.stringContaining(`process ${child.pid} may be it`) });
+      expect(await host.cli(["destroy", name])).toMatchObject({
+        code: 3,
+        stderr: expect.stringContaining(`process ${child.pid} may be it`),
+      });
       expect(await host.cli(["start", name])).toMatchObject({ code: 3, stderr: expect.stringContaining("qmpctl define --pid") });
     }
     expect([child.exitCode, child.signalCode]).toEqual([null, null]);
@@ -123,7 +150,10 @@ describe("what is kept of a machine", () => {
     await using host = await openHost();
     await host.define("a");
     await host.ok("start", "a");
-    const copy = async (): Promise<void> => writeFile(join(host.config, "b.json"), (await readFile(join(host.config, "a.json"), "utf8")).replace('"name": "a"', '"name": "b"'), { mode: 0o600 });
+    const copy = async (): Promise<void> =>
+      writeFile(join(host.config, "b.json"), (await readFile(join(host.config, "a.json"), "utf8")).replace('"name": "a"', '"name": "b"'), {
+        mode: 0o600,
+      });
     await copy();
     expect(await host.info("b")).toMatchObject({ state: "stopped", reason: expect.stringContaining("its config has the id of a") });
     expect(await host.info("b")).not.toHaveProperty("ended");
@@ -145,7 +175,12 @@ describe("what is kept of a machine", () => {
     const { id } = JSON.parse(await readFile(join(host.config, "a.json"), "utf8")) as { readonly id: string };
     expect(await readlink(join(host.run, "a", "lock"))).toBe(join(host.state, `@${id}`, "lock"));
     await host.ok("destroy", "a");
-    const { pid: again } = await host.hand("a", ["-bios", host.path("button.bin"), "-qmp", `unix:${host.path("own.sock")},server=on,wait=off`]);
+    const { pid: again } = await host.hand("a", [
+      "-bios",
+      host.path("button.bin"),
+      "-qmp",
+      `unix:${host.path("own.sock")},server=on,wait=off`,
+    ]);
     await host.ok("shutdown", "a");
     expect(host.pids()).not.toContain(again);
     expect(await host.info("a")).toMatchObject({ state: "stopped", ended: { why: "the guest powered off" } });
@@ -158,7 +193,10 @@ describe("define --pid", () => {
     const child = spawn("sleep", ["1000"], { stdio: "ignore" });
     onTestFinished(() => void child.kill("SIGKILL"));
     await once(child, "spawn");
-    expect(await host.cli(["define", "--pid", String(child.pid), "--name", "zy"])).toMatchObject({ code: 2, stderr: expect.stringContaining(`process ${child.pid}: it is "sleep", not a QEMU`) });
+    expect(await host.cli(["define", "--pid", String(child.pid), "--name", "zy"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`process ${child.pid}: it is "sleep", not a QEMU`),
+    });
     expect(await host.cli(["destroy", "zy"])).toMatchObject({ code: 3 });
     expect(child.signalCode).toBeNull();
   });
@@ -167,7 +205,10 @@ describe("define --pid", () => {
     await using host = await openHost();
     const { pid } = await host.hand("vm", ["-qmp", `unix:${host.path("own.sock")},server=on,wait=off`]);
     await host.ok("define", "--pid", String(pid), "--name", "vm");
-    expect(await host.cli(["define", "--pid", String(pid), "--name", "other"])).toMatchObject({ code: 3, stderr: expect.stringContaining(`process ${pid}: it is vm, which has a config already`) });
+    expect(await host.cli(["define", "--pid", String(pid), "--name", "other"])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(`process ${pid}: it is vm, which has a config already`),
+    });
     expect(host.pids()).toEqual([pid]);
   });
 });
@@ -192,14 +233,24 @@ describe("what is said of it", () => {
     await writeFile(host.path("button.bin"), OBEYS_BUTTON);
     await host.define("a", { args: ["-bios", host.path("button.bin")] });
     await host.ok("start", "a");
-    const killed = async (path: string): Promise<void> => expect((await host.cli(["restart", "a"], { fault: { call: path === "journal$" ? "rm" : "open", path, when: "before", nth: 1, act: "kill" } })).code).toBeNull();
+    const killed = async (path: string): Promise<void> =>
+      expect(
+        (
+          await host.cli(["restart", "a"], {
+            fault: { call: path === "journal$" ? "rm" : "open", path, when: "before", nth: 1, act: "kill" },
+          })
+        ).code,
+      ).toBeNull();
     await killed("journal$");
     expect(await host.info("a")).not.toHaveProperty("interrupted");
     await host.ok("destroy", "a");
     expect(await host.info("a")).not.toHaveProperty("interrupted");
     await host.ok("start", "a");
     await killed("output$");
-    expect([host.pids(), await host.info("a")]).toMatchObject([[], { state: "stopped", interrupted: expect.stringContaining("a restart was interrupted") }]);
+    expect([host.pids(), await host.info("a")]).toMatchObject([
+      [],
+      { state: "stopped", interrupted: expect.stringContaining("a restart was interrupted") },
+    ]);
     expect(await host.cli(["start", "a"])).toMatchObject({ code: 3 });
     await host.ok("recover", "a", "--finish");
     expect(await host.info("a")).toMatchObject({ state: "running" });
@@ -213,7 +264,9 @@ describe("what is said of it", () => {
     await writeFile(path, (await readFile(path, "utf8")).replace('"args": [', '"args": ["-device", "nosuch", '));
     const { code, stderr } = await host.cli(["restart", "a"]);
     expect([code, host.pids()]).toEqual([4, []]);
-    expect(stderr).toMatch(/'nosuch' is not a valid device model name.*; it had shut down for this restart, and is stopped now: qmpctl start a/);
+    expect(stderr).toMatch(
+      /'nosuch' is not a valid device model name.*; it had shut down for this restart, and is stopped now: qmpctl start a/,
+    );
   });
 
   test("a QEMU that a signal has stopped is told as that by every verb, not as one whose monitor others hold", async () => {
@@ -223,8 +276,14 @@ describe("what is said of it", () => {
     const [pid = 0] = host.pids();
     process.kill(pid, "SIGSTOP");
     onTestFinished(() => void (host.pids().includes(pid) && process.kill(pid, "SIGCONT")));
-    for (const words of [["suspend", "a", "--timeout", "1s"], ["shutdown", "a", "--timeout", "1s"], ["qmp", "a", "query-status", "--timeout", "1s"]]) {
-      expect((await host.cli(words)).stderr, words.join(" ")).toContain(`QEMU (process ${pid}) is stopped by a signal and answers nothing; kill -CONT ${pid} lets it go on`);
+    for (const words of [
+      ["suspend", "a", "--timeout", "1s"],
+      ["shutdown", "a", "--timeout", "1s"],
+      ["qmp", "a", "query-status", "--timeout", "1s"],
+    ]) {
+      expect((await host.cli(words)).stderr, words.join(" ")).toContain(
+        `QEMU (process ${pid}) is stopped by a signal and answers nothing; kill -CONT ${pid} lets it go on`,
+      );
     }
     process.kill(pid, "SIGCONT");
     await host.ok("destroy", "a");

@@ -4,11 +4,12 @@ import { chown, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { type Host, isRoot, NOBODY, openHost } from "./host.ts";
 import { qemus } from "../../scripts/lab/machine.ts";
 import { openScene, type Scene } from "../../scripts/lab/scene.ts";
+import { type Host, isRoot, NOBODY, openHost } from "./host.ts";
 
-// Case D7 of CASES.md and its siblings: the note of what was asked of a QEMU, which it can't be asked for. Writers are killed between their note and their command, and after it; what QEMU was
+// Case D7 of CASES.md and its siblings: the note of what was asked of a QEMU, which it can't be asked for. Writers are killed between their
+// note and their command, and after it; what QEMU was
 // told is asked of QEMU.
 
 const versions = await qemus();
@@ -41,42 +42,47 @@ async function whyOf(host: Host, resource: string): Promise<string | null> {
 const SETMEM = ["setmem", "web", "40M", "--live", "--force", "--timeout", "200ms"];
 
 describe("D7: a writer that dies between its note and its command", () => {
-  test.each(versions)("D7: growing on QEMU $version, killed at each of its writes: the threads that were started are counted right, and recover goes on from what is so", async (qemu) => {
-    await using host = await openHost(qemu);
-    await host.define("web", { vcpus: { max: 3, current: 1 } });
-    const seen = new Set<number>();
-    let points = 0;
-    // A file that is begun and not in its place differs in nothing from none: once is enough.
-    for (const path of qemu.suite === "installed" ? ["notes\\.new$", "notes$"] : ["notes$"]) {
-      for (const when of ["before", "after"] as const) {
-        for (let nth = 1; ; nth++) {
-          await host.ok("start", "web");
-          const { code } = await host.cli(["setvcpus", "web", "2", "--live"], { fault: { call: path === "notes$" ? "rename" : "open", path, when, nth, act: "kill" } });
-          if (code === 0) {
+  test.each(versions)(
+    "D7: growing on QEMU $version, killed at each of its writes: the threads that were started are counted right, and recover goes on from what is so",
+    async (qemu) => {
+      await using host = await openHost(qemu);
+      await host.define("web", { vcpus: { max: 3, current: 1 } });
+      const seen = new Set<number>();
+      let points = 0;
+      // A file that is begun and not in its place differs in nothing from none: once is enough.
+      for (const path of qemu.suite === "installed" ? ["notes\\.new$", "notes$"] : ["notes$"]) {
+        for (const when of ["before", "after"] as const) {
+          for (let nth = 1; ; nth++) {
+            await host.ok("start", "web");
+            const { code } = await host.cli(["setvcpus", "web", "2", "--live"], {
+              fault: { call: path === "notes$" ? "rename" : "open", path, when, nth, act: "kill" },
+            });
+            if (code === 0) {
+              await host.ok("destroy", "web");
+              break;
+            }
+            expect(code).toBe(null);
+            points++;
+            const heard = await vcpusOf(host, "web");
+            seen.add(heard);
+            if (heard === 1) {
+              // Nothing was asked: nothing is left to wait for, and nothing to undo.
+              expect(await whyOf(host, "vcpus")).toBe(null);
+              await host.ok("recover", "web", "--undo");
+              expect([await vcpusOf(host, "web"), (await notesOf(host)).asked.threads]).toEqual([1, 1]);
+            } else {
+              await host.ok("recover", "web", "--finish");
+            }
+            // Under software emulation QEMU aborts at one thread more than it has room for: so as many as are left, and no more.
+            await host.ok("setvcpus", "web", "3", "--live");
+            expect([await vcpusOf(host, "web"), (await notesOf(host)).asked.threads], `${path} ${when} ${nth}`).toEqual([3, 3]);
             await host.ok("destroy", "web");
-            break;
           }
-          expect(code).toBe(null);
-          points++;
-          const heard = await vcpusOf(host, "web");
-          seen.add(heard);
-          if (heard === 1) {
-            // Nothing was asked: nothing is left to wait for, and nothing to undo.
-            expect(await whyOf(host, "vcpus")).toBe(null);
-            await host.ok("recover", "web", "--undo");
-            expect([await vcpusOf(host, "web"), (await notesOf(host)).asked.threads]).toEqual([1, 1]);
-          } else {
-            await host.ok("recover", "web", "--finish");
-          }
-          // Under software emulation QEMU aborts at one thread more than it has room for: so as many as are left, and no more.
-          await host.ok("setvcpus", "web", "3", "--live");
-          expect([await vcpusOf(host, "web"), (await notesOf(host)).asked.threads], `${path} ${when} ${nth}`).toEqual([3, 3]);
-          await host.ok("destroy", "web");
         }
       }
-    }
-    expect([points >= 4, [...seen].sort()]).toEqual([true, [1, 2]]);
-  });
+      expect([points >= 4, [...seen].sort()]).toEqual([true, [1, 2]]);
+    },
+  );
 
   test("D7: a balloon's target, killed at each of its writes: diff and recover speak of the target that QEMU has", async () => {
     await using host = await openHost();
@@ -169,9 +175,30 @@ describe("D7: what lies where the notes are", () => {
       ["a FIFO", () => promisify(execFile)("mkfifo", [path])],
       ["nothing", async () => undefined],
       ["half of one", () => writeFile(path, '{"process":{"pid":1,"star')],
-      ["numbers that are none", async () => writeFile(path, JSON.stringify({ process: { pid: host.pids()[0] ?? 1, started: "x" }, boot: 3, asked: { threads: -1, unplug: "all", balloon: 1e300 } }))],
+      [
+        "numbers that are none",
+        async () =>
+          writeFile(
+            path,
+            JSON.stringify({
+              process: { pid: host.pids()[0] ?? 1, started: "x" },
+              boot: 3,
+              asked: { threads: -1, unplug: "all", balloon: 1e300 },
+            }),
+          ),
+      ],
       ["much", () => writeFile(path, "x".repeat(2 * MIB))],
-      ...(isRoot ? [["somebody else's", async () => { await writeFile(path, "{}"); await chown(path, NOBODY, NOBODY); }] as const] : []),
+      ...(isRoot
+        ? [
+            [
+              "somebody else's",
+              async () => {
+                await writeFile(path, "{}");
+                await chown(path, NOBODY, NOBODY);
+              },
+            ] as const,
+          ]
+        : []),
     ];
     for (const [what, plant] of things) {
       await rm(path, { recursive: true, force: true });
@@ -182,7 +209,11 @@ describe("D7: what lies where the notes are", () => {
         await rm(path, { recursive: true, force: true });
         await rm(`${path}.new`, { recursive: true, force: true });
         await plant();
-        for (const words of [["diff", "web"], ["info", "web"], ["vcpupin", "web", "0", "0", "--live"]]) {
+        for (const words of [
+          ["diff", "web"],
+          ["info", "web"],
+          ["vcpupin", "web", "0", "0", "--live"],
+        ]) {
           const each = await host.cli(words);
           expect([what, each.code, each.stderr], words.join(" ")).toEqual([what, 0, ""]);
         }
@@ -231,7 +262,8 @@ describe.each(versions)("D7: loadvm in the middle, on QEMU $version", (qemu) => 
     await promisify(execFile)("qemu-img", ["create", "-q", "-f", "qcow2", "-o", "compat=1.1", host.path("disk.qcow2"), "8M"]);
     await host.define("web", { args: ["-drive", `file=${host.path("disk.qcow2")},if=virtio`] });
     await host.ok("start", "web");
-    const hmp = async (line: string): Promise<void> => expect(await host.peer("web").ask("human-monitor-command", { "command-line": line })).toBe("");
+    const hmp = async (line: string): Promise<void> =>
+      expect(await host.peer("web").ask("human-monitor-command", { "command-line": line })).toBe("");
     await host.target("web", 64 * MIB);
     await hmp("savevm plain");
     expect((await host.cli(SETMEM)).code).toBe(5);
@@ -240,7 +272,10 @@ describe.each(versions)("D7: loadvm in the middle, on QEMU $version", (qemu) => 
     await hmp("loadvm plain");
     expect([await host.target("web", 64 * MIB), await whyOf(host, "memory")]).toEqual([64 * MIB, null]);
     await hmp("loadvm asked");
-    expect([await host.target("web", 64 * MIB), await whyOf(host, "memory")]).toEqual([40 * MIB, "waits for the guest: asked to go to 40MiB"]);
+    expect([await host.target("web", 64 * MIB), await whyOf(host, "memory")]).toEqual([
+      40 * MIB,
+      "waits for the guest: asked to go to 40MiB",
+    ]);
     await hmp("loadvm plain");
     expect((await host.cli(SETMEM)).code).toBe(5);
     expect(await host.target("web", 64 * MIB)).toBe(40 * MIB);
@@ -251,8 +286,17 @@ describe.each(versions)("D7: loadvm in the middle, on QEMU $version", (qemu) => 
 /** Runs the command line on a scene, dead at one of its writes. */
 async function killed(scene: Scene, words: readonly string[], fault: object): Promise<number | null> {
   const { configDir = "", runtimeDir = "", stateDir = "" } = scene.options;
-  const env = { ...process.env, QMPCTL_CONFIG_DIR: configDir, QMPCTL_RUNTIME_DIR: runtimeDir, QMPCTL_STATE_DIR: stateDir, QMPCTL_FAULT: JSON.stringify(fault) };
-  const [main, inject] = [new URL("../../dist/cli/main.js", import.meta.url).pathname, new URL("../../scripts/faults/inject.mjs", import.meta.url).href];
+  const env = {
+    ...process.env,
+    QMPCTL_CONFIG_DIR: configDir,
+    QMPCTL_RUNTIME_DIR: runtimeDir,
+    QMPCTL_STATE_DIR: stateDir,
+    QMPCTL_FAULT: JSON.stringify(fault),
+  };
+  const [main, inject] = [
+    new URL("../../dist/cli/main.js", import.meta.url).pathname,
+    new URL("../../scripts/faults/inject.mjs", import.meta.url).href,
+  ];
   const child = spawn(process.execPath, ["--import", inject, main, ...words], { env, stdio: "ignore" });
   const [code] = (await once(child, "exit")) as [number | null];
   return code;
@@ -264,8 +308,13 @@ describe.each(versions.filter(({ major }) => major >= 7))("D7: an unplug, with a
     await scene.start();
     await scene.domain.setVcpus(2);
     await scene.console.until(({ cpus }) => cpus === 2);
-    for (const [when, nth] of [["before", 1], ["after", 1]] as const) {
-      expect(await killed(scene, ["setvcpus", "web", "1", "--live"], { call: "rename", path: "notes$", when, nth, act: "kill" })).toBe(null);
+    for (const [when, nth] of [
+      ["before", 1],
+      ["after", 1],
+    ] as const) {
+      expect(await killed(scene, ["setvcpus", "web", "1", "--live"], { call: "rename", path: "notes$", when, nth, act: "kill" })).toBe(
+        null,
+      );
       expect([await scene.vcpus(), (await scene.commands()).includes("device_del")]).toEqual([[0, 1], false]);
       expect((await scene.domain.diff()).find(({ resource }) => resource === "vcpus")?.why).not.toMatch(/asked to let go/);
       const { code, stdout, stderr } = await scene.cli("recover", "web", "--undo");
@@ -276,18 +325,21 @@ describe.each(versions.filter(({ major }) => major >= 7))("D7: an unplug, with a
     expect(await scene.vcpus()).toEqual([0, 1, 2]);
   });
 
-  test.skipIf(qemu.major < 10)("D7: sibling: killed when QEMU has heard device_del and the guest is at it: it is known as asked, and recover --finish ends it", async () => {
-    await using scene = await openScene(qemu, { vcpus: { max: 4, current: 1 }, listen: true });
-    await scene.start();
-    await scene.domain.setVcpus(2);
-    await scene.console.until(({ cpus }) => cpus === 2);
-    const change = scene.cli("setvcpus", "web", "1", "--live");
-    await scene.heard("device_del");
-    change.process.kill("SIGKILL");
-    await change;
-    const { code, stdout, stderr } = await scene.cli("recover", "web", "--finish");
-    expect([code, await scene.vcpus()], stdout + stderr).toEqual([0, [0]]);
-    expect((await scene.domain.diff()).find(({ resource }) => resource === "vcpus")?.why ?? null).toBe(null);
-    await scene.console.until(({ cpus }) => cpus === 1);
-  });
+  test.skipIf(qemu.major < 10)(
+    "D7: sibling: killed when QEMU has heard device_del and the guest is at it: it is known as asked, and recover --finish ends it",
+    async () => {
+      await using scene = await openScene(qemu, { vcpus: { max: 4, current: 1 }, listen: true });
+      await scene.start();
+      await scene.domain.setVcpus(2);
+      await scene.console.until(({ cpus }) => cpus === 2);
+      const change = scene.cli("setvcpus", "web", "1", "--live");
+      await scene.heard("device_del");
+      change.process.kill("SIGKILL");
+      await change;
+      const { code, stdout, stderr } = await scene.cli("recover", "web", "--finish");
+      expect([code, await scene.vcpus()], stdout + stderr).toEqual([0, [0]]);
+      expect((await scene.domain.diff()).find(({ resource }) => resource === "vcpus")?.why ?? null).toBe(null);
+      await scene.console.until(({ cpus }) => cpus === 1);
+    },
+  );
 });

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
-import { wireClient, type WireClient } from "../../scripts/lab/wire-client.ts";
-import { block } from "./fifo.ts";
 import { launch, type Machine, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
+import { type WireClient, wireClient } from "../../scripts/lab/wire-client.ts";
+import { block } from "./fifo.ts";
 
 /** How many requests a QEMU queues behind the one it is in, when out-of-band is enabled. */
 const QUEUE = 8;
@@ -30,7 +30,10 @@ describe.each(await qemus())("QEMU $version, a queue to the last place", (qemu) 
     await using client = await wireClient(machine.address);
     await stuck(machine, client, QUEUE - 1);
     client.send(TWO_AT_ONCE);
-    expect(await machine.exited).toMatchObject({ signal: "SIGABRT", stderr: expect.stringContaining("qmp_requests->length < QMP_REQ_QUEUE_LEN_MAX") });
+    expect(await machine.exited).toMatchObject({
+      signal: "SIGABRT",
+      stderr: expect.stringContaining("qmp_requests->length < QMP_REQ_QUEUE_LEN_MAX"),
+    });
   });
 
   it("lives where both have room", async () => {

@@ -1,16 +1,16 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { connect as netConnect } from "node:net";
-import { once } from "node:events";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 import { connect, open, type SlowNotice } from "../../src/qmp/session.ts";
 import { Framer, type Frames } from "../../src/wire/framing.ts";
 import { Intake, socketTransport } from "../../src/wire/socket.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
 import { freeze } from "./freeze.ts";
-import { launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 
 /** Every read is one byte long. */
 class Dripping extends Framer {
@@ -29,7 +29,9 @@ async function held(): Promise<ReadonlyMap<string, number>> {
 
 /** What there is more of than there was. Less is no fault: something of ours may still have been on its way out. */
 async function grownSince(before: ReadonlyMap<string, number>): Promise<readonly string[]> {
-  return [...(await held())].filter(([what, count]) => count > (before.get(what) ?? 0)).map(([what, count]) => `${what}: ${before.get(what)} to ${count}`);
+  return [...(await held())]
+    .filter(([what, count]) => count > (before.get(what) ?? 0))
+    .map(([what, count]) => `${what}: ${before.get(what)} to ${count}`);
 }
 
 // Each is a complaint of users of other clients; those that other files show are listed in README.md.
@@ -80,10 +82,19 @@ describe.each(await qemus())("QEMU $version", ({ binary }) => {
       await using machine = await launch(binary, NO_GUEST, { folder: folder.path });
       const session = await connect(machine.address);
       // It may get its turn yet, before all ends.
-      const waiting = connect(machine.address, { timeout: 60_000 }).then((second) => second.close(), () => {});
+      const waiting = connect(machine.address, { timeout: 60_000 }).then(
+        (second) => second.close(),
+        () => {},
+      );
       const stuck = await block(machine.folder);
       using events = session.events();
-      const calls = [session.execute(stuck.command, stuck.parameters), session.executeOob("query-version"), session.execute("query-name"), session.waitFor("STOP", { timeout: 60_000 }), events.next()].map((call) => call.catch((error: unknown) => error));
+      const calls = [
+        session.execute(stuck.command, stuck.parameters),
+        session.executeOob("query-version"),
+        session.execute("query-name"),
+        session.waitFor("STOP", { timeout: 60_000 }),
+        events.next(),
+      ].map((call) => call.catch((error: unknown) => error));
       await stuck.begun(machine.pid);
       if (turn % 2 === 0) await session.close();
       await machine.kill();
@@ -102,7 +113,13 @@ describe.each(await qemus())("QEMU $version", ({ binary }) => {
   test("a CRLF split across reads, and everything else: real QEMU, read byte by byte", async () => {
     await using folder = await privateFolder();
     const path = join(folder.path, "pretty.sock");
-    await using machine = await launch(binary, [...NO_GUEST, "-chardev", `socket,id=pretty,path=${path},server=on,wait=off`, "-mon", "chardev=pretty,mode=control,pretty=on"]);
+    await using machine = await launch(binary, [
+      ...NO_GUEST,
+      "-chardev",
+      `socket,id=pretty,path=${path},server=on,wait=off`,
+      "-mon",
+      "chardev=pretty,mode=control,pretty=on",
+    ]);
     for (const at of [machine.monitors[0] as string, path]) {
       const socket = netConnect({ path: at });
       await once(socket, "connect");
@@ -110,7 +127,7 @@ describe.each(await qemus())("QEMU $version", ({ binary }) => {
       const resumed = session.waitFor("RESUME");
       await session.execute("cont");
       expect((await resumed).event).toBe("RESUME");
-      const id = "é 🖥 \r\n \\ \" \u007f";
+      const id = 'é 🖥 \r\n \\ " \u007f';
       expect(await session.exchange({ execute: "query-name", id })).toEqual({ return: {}, id });
       expect((await session.execute("query-commands")).length).toBeGreaterThan(100);
       await session.execute("stop");
@@ -119,13 +136,16 @@ describe.each(await qemus())("QEMU $version", ({ binary }) => {
 });
 
 // At the same time, as they only wait.
-test.concurrent.each(await qemus())("QEMU $version: hangs without a deadline: nobody has to name one, to connect or to call, and it ends all the same", async ({ binary }) => {
-  await using machine = await launch(binary, NO_GUEST);
-  await using session = await connect(machine.address, { timeouts: { "*": 300 } });
-  await freeze(machine.pid);
-  const [call, second] = await Promise.all([rejection(session.execute("query-name")), rejection(connect(machine.address))]);
-  expect(call).toMatchObject({ code: "timeout", timeout: 300, where: "wedged" });
-  expect(second).toMatchObject({ code: "greeting", message: expect.stringContaining("within 5 s") });
-  process.kill(machine.pid, "SIGCONT");
-  expect(await session.execute("query-version")).toEqual(session.greeting.version);
-});
+test.concurrent.each(await qemus())(
+  "QEMU $version: hangs without a deadline: nobody has to name one, to connect or to call, and it ends all the same",
+  async ({ binary }) => {
+    await using machine = await launch(binary, NO_GUEST);
+    await using session = await connect(machine.address, { timeouts: { "*": 300 } });
+    await freeze(machine.pid);
+    const [call, second] = await Promise.all([rejection(session.execute("query-name")), rejection(connect(machine.address))]);
+    expect(call).toMatchObject({ code: "timeout", timeout: 300, where: "wedged" });
+    expect(second).toMatchObject({ code: "greeting", message: expect.stringContaining("within 5 s") });
+    process.kill(machine.pid, "SIGCONT");
+    expect(await session.execute("query-version")).toEqual(session.greeting.version);
+  },
+);

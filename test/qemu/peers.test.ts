@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 import { normalise } from "../../scripts/schema/normalise.ts";
 import { releaseOf } from "../../scripts/schema/recording.ts";
 import { ClosedError, CommandError, GreetingError } from "../../src/qmp/errors.ts";
 import { windowOf } from "../../src/qmp/pending.ts";
-import { connect, open, type LateReply } from "../../src/qmp/session.ts";
+import { connect, type LateReply, open } from "../../src/qmp/session.ts";
 import { parseAddress } from "../../src/wire/address.ts";
 import { ProtocolError } from "../../src/wire/errors.ts";
 import { dial } from "../../src/wire/socket.ts";
@@ -12,7 +13,6 @@ import { rejection } from "../qmp/peer.ts";
 import { recorded } from "../schema/recorded.ts";
 import { between } from "./between.ts";
 import { block } from "./fifo.ts";
-import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 
 const PRESENCE = new URL("../../src/schema/generated/presence.ts", import.meta.url);
 
@@ -39,7 +39,8 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
       await using noisy = await connect(`unix:${machine.monitors[1]}`);
       const stop = new AbortController();
       const storm = (async () => {
-        while (!stop.signal.aborted) await Promise.all(Array.from({ length: 6 }, (_, turn) => noisy.execute(turn % 2 === 0 ? "cont" : "stop")));
+        while (!stop.signal.aborted)
+          await Promise.all(Array.from({ length: 6 }, (_, turn) => noisy.execute(turn % 2 === 0 ? "cont" : "stop")));
       })();
       let visits = 0;
       const visit = async (): Promise<void> => {
@@ -96,14 +97,19 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
     await using machine = await launch(binary, NO_GUEST);
     await using session = await connect(machine.address);
     const seen: string[] = [];
-    const watching = rejection((async () => {
-      for await (const { event } of session.events(["STOP", "RESUME"])) seen.push(event);
-    })());
+    const watching = rejection(
+      (async () => {
+        for await (const { event } of session.events(["STOP", "RESUME"])) seen.push(event);
+      })(),
+    );
     using concluded = session.events("JOB_STATUS_CHANGE", { where: ({ data }) => data.status === "concluded" && data.id === "two" });
     const never = session.waitFor((event) => event.event === "RESET");
     expect(await rejection(session.waitFor("RESET", { timeout: 30 }))).toMatchObject({ code: "timeout", where: "awaited" });
     for (const command of ["cont", "stop", "cont"]) await session.execute(command);
-    for (const [node, job] of [["a", "one"], ["b", "two"]] as const) {
+    for (const [node, job] of [
+      ["a", "one"],
+      ["b", "two"],
+    ] as const) {
       await session.execute("blockdev-add", { driver: "null-co", "node-name": node, size: 2 ** 20 });
       await session.execute("blockdev-create", { "job-id": job, options: { driver: "qcow2", file: node, size: 2 ** 20 } });
     }
@@ -123,10 +129,17 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
     const stuck = await block(machine.folder);
     const cancel = new AbortController();
     const reason = { what: "changed my mind" };
-    const calls = [rejection(session.execute(stuck.command, stuck.parameters, { signal: cancel.signal })), ...Array.from({ length: 20 }, () => rejection(session.execute("query-name", {}, { signal: cancel.signal })))];
+    const calls = [
+      rejection(session.execute(stuck.command, stuck.parameters, { signal: cancel.signal })),
+      ...Array.from({ length: 20 }, () => rejection(session.execute("query-name", {}, { signal: cancel.signal }))),
+    ];
     const patient = session.execute("query-version", {}, { timeout: 60_000 });
     await stuck.begun(machine.pid);
-    expect(await rejection(session.execute("query-kvm", {}, { timeout: 30 }))).toMatchObject({ code: "timeout", timeout: 30, where: "queued" });
+    expect(await rejection(session.execute("query-kvm", {}, { timeout: 30 }))).toMatchObject({
+      code: "timeout",
+      timeout: 30,
+      where: "queued",
+    });
     cancel.abort(reason);
     for (const outcome of await Promise.all(calls)) expect(outcome).toBe(reason);
     await stuck.release();
@@ -179,9 +192,19 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
     const real = normalise(await session.execute("query-qmp-schema"));
     const [commands = "", events = ""] = (await readFile(PRESENCE, "utf8")).split("export interface ").slice(1);
     const typed = (table: string): string[] =>
-      [...table.matchAll(/^ {2}"?([\w-]+)"?: (.*);$/gm)].flatMap(([, name = "", where = ""]) => (where === "Everywhere" || where.includes(`"${release}"`) ? [name] : []));
-    for (const [kind, table] of [["command", commands], ["event", events]] as const) {
-      expect(typed(table).toSorted()).toEqual(real.filter((entry) => entry["meta-type"] === kind).map(({ name }) => name).toSorted());
+      [...table.matchAll(/^ {2}"?([\w-]+)"?: (.*);$/gm)].flatMap(([, name = "", where = ""]) =>
+        where === "Everywhere" || where.includes(`"${release}"`) ? [name] : [],
+      );
+    for (const [kind, table] of [
+      ["command", commands],
+      ["event", events],
+    ] as const) {
+      expect(typed(table).toSorted()).toEqual(
+        real
+          .filter((entry) => entry["meta-type"] === kind)
+          .map(({ name }) => name)
+          .toSorted(),
+      );
     }
     expect(typed(commands)).toEqual(expect.arrayContaining((await session.execute("query-commands")).map(({ name }) => name)));
     // What they take and give was generated from this, to the letter.

@@ -6,16 +6,31 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { fakeMachine, readTranscript, recordingMachine, type StandIn } from "../../src/testing/index.ts";
-import { wireClient } from "../../scripts/lab/wire-client.ts";
 import { privateFolder, qemus } from "../../scripts/lab/machine.ts";
+import { wireClient } from "../../scripts/lab/wire-client.ts";
+import { fakeMachine, readTranscript, recordingMachine, type StandIn } from "../../src/testing/index.ts";
 
 const found = await qemus();
 
-async function start(machine: StandIn): Promise<{ readonly status: unknown; readonly control: string; readonly pid: () => Promise<number> }> {
+async function start(
+  machine: StandIn,
+): Promise<{ readonly status: unknown; readonly control: string; readonly pid: () => Promise<number> }> {
   const at = (name: string): string => join(machine.folder, "run", name);
   const monitors = ["control", "watch"].flatMap((it) => ["-qmp", `unix:${at(`${it}.sock`)},server=on,wait=off`]);
-  const child = execFile(machine.emulator, ["-machine", "none", "-display", "none", "-nodefaults", "-S", ...monitors, "-pidfile", at("pid"), "-D", at("log"), "-daemonize"]);
+  const child = execFile(machine.emulator, [
+    "-machine",
+    "none",
+    "-display",
+    "none",
+    "-nodefaults",
+    "-S",
+    ...monitors,
+    "-pidfile",
+    at("pid"),
+    "-D",
+    at("log"),
+    "-daemonize",
+  ]);
   const [status] = (await once(child, "exit")) as [unknown];
   return { status, control: `unix:${at("control.sock")}`, pid: async () => Number(await readFile(at("pid"), "utf8")) };
 }
@@ -23,7 +38,20 @@ async function start(machine: StandIn): Promise<{ readonly status: unknown; read
 /** Starts it as qmpctl does: it stays our child, and what it says comes to us. */
 async function startInForeground(machine: StandIn) {
   const at = (name: string): string => join(machine.folder, "run", name);
-  const args = ["-machine", "none", "-display", "none", "-nodefaults", "-S", "-qmp", `unix:${at("control.sock")},server=on,wait=off`, "-pidfile", at("pid"), "-trace", "qemu_system_shutdown_request"];
+  const args = [
+    "-machine",
+    "none",
+    "-display",
+    "none",
+    "-nodefaults",
+    "-S",
+    "-qmp",
+    `unix:${at("control.sock")},server=on,wait=off`,
+    "-pidfile",
+    at("pid"),
+    "-trace",
+    "qemu_system_shutdown_request",
+  ];
   const child = spawn(machine.emulator, args, { stdio: ["ignore", "ignore", "pipe"] });
   let stderr = "";
   child.stderr.on("data", (text) => (stderr += String(text)));
@@ -73,7 +101,10 @@ describe.each(found)("QEMU $version", ({ binary, version }) => {
     };
     const recorder = await recordingMachine({ emulator: binary, into: folder.path });
     const real = await play(recorder);
-    expect(real).toMatchObject([[{}, {}], { code: 0, signal: null, stderr: expect.stringMatching(/qemu_system_shutdown_request reason=2\n$/) as string }]);
+    expect(real).toMatchObject([
+      [{}, {}],
+      { code: 0, signal: null, stderr: expect.stringMatching(/qemu_system_shutdown_request reason=2\n$/) as string },
+    ]);
     await recorder.close();
     await using machine = await fakeMachine({ lives: folder.path });
     expect(await play(machine)).toEqual(real);
@@ -81,14 +112,19 @@ describe.each(found)("QEMU $version", ({ binary, version }) => {
   });
 
   it("is recorded in the foreground when a signal ends it, sent to it or to who stands for it, and the recorder ends as it did", async () => {
-    for (const [whom, signal] of [["qemu", "SIGKILL"], ["recorder", "SIGTERM"]] as const) {
+    for (const [whom, signal] of [
+      ["qemu", "SIGKILL"],
+      ["recorder", "SIGTERM"],
+    ] as const) {
       await using folder = await privateFolder();
       const recorder = await recordingMachine({ emulator: binary, into: folder.path });
       const { ended, pid } = await startInForeground(recorder);
       process.kill(whom === "qemu" ? pid : parentOf(pid), signal);
       expect(await ended).toMatchObject(whom === "qemu" ? { code: null, signal } : { code: 0, signal: null });
       await recorder.close();
-      expect((await readTranscript(join(folder.path, "1.qmp"))).entries.at(-1)).toMatchObject({ directive: { name: "exit", status: "outside" } });
+      expect((await readTranscript(join(folder.path, "1.qmp"))).entries.at(-1)).toMatchObject({
+        directive: { name: "exit", status: "outside" },
+      });
     }
   });
 
@@ -104,12 +140,31 @@ describe.each(found)("QEMU $version", ({ binary, version }) => {
     await rm(folder, { recursive: true });
   });
 
-  it.each([["in the background", "-daemonize"], ["in the foreground", "-S"]])("is recorded when it can't start %s: its words and its status, and the recording fails the same", async (_, where) => {
+  it.each([
+    ["in the background", "-daemonize"],
+    ["in the foreground", "-S"],
+  ])("is recorded when it can't start %s: its words and its status, and the recording fails the same", async (_, where) => {
     await using folder = await privateFolder();
-    const wrong = ["-machine", "none", "-display", "none", "-nodefaults", "-device", "nosuch-device,id=x", "-qmp", "unix:DIR/control.sock,server=on,wait=off", "-pidfile", "DIR/pid", where];
+    const wrong = [
+      "-machine",
+      "none",
+      "-display",
+      "none",
+      "-nodefaults",
+      "-device",
+      "nosuch-device,id=x",
+      "-qmp",
+      "unix:DIR/control.sock,server=on,wait=off",
+      "-pidfile",
+      "DIR/pid",
+      where,
+    ];
     const fail = async (machine: StandIn): Promise<{ readonly code: unknown; readonly stderr: string }> => {
       const args = wrong.map((word) => word.replace("DIR", join(machine.folder, "run")));
-      const error = (await promisify(execFile)(machine.emulator, args).catch((it: unknown) => it)) as { readonly code: unknown; readonly stderr: string };
+      const error = (await promisify(execFile)(machine.emulator, args).catch((it: unknown) => it)) as {
+        readonly code: unknown;
+        readonly stderr: string;
+      };
       return { code: error.code, stderr: error.stderr.replace(/^(?:\S*\/)?(qemu-system-\w+)\S*: /gm, "$1: ") };
     };
     const recorder = await recordingMachine({ emulator: binary, into: folder.path });

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" />
 import { describe, expect, test } from "vitest";
-import { startInTerminal } from "../cli/pty.ts";
 import { launch, type Machine, privateFolder, qemus } from "../../scripts/lab/machine.ts";
+import { startInTerminal } from "../cli/pty.ts";
 
 const MACHINE = [
   ...["-machine", "q35", "-S", "-m", "64", "-smp", "cpus=1,maxcpus=4"],
@@ -36,7 +36,12 @@ describe.each(await qemus())("the shell on QEMU $version", (qemu) => {
       ["device_add driver=virtio-rng-pci max-by", "max-bytes="],
       ["device_add bus=por", "bus=port0 "],
       // Before 6.0 QEMU's schema does not know what objects there are.
-      ...(qemu.major < 6 ? [] : [["object-add qom-type=memory-backend-ra", "qom-type=memory-backend-ram "], ["object-add qom-type=memory-backend-ram siz", "size="]] as const),
+      ...(qemu.major < 6
+        ? []
+        : ([
+            ["object-add qom-type=memory-backend-ra", "qom-type=memory-backend-ram "],
+            ["object-add qom-type=memory-backend-ram siz", "size="],
+          ] as const)),
       ["blockdev-add driver=qcow2 file.driver=fil", "file.driver=file "],
       ["!info regis", "info registers "],
     ] as const) {
@@ -90,6 +95,7 @@ describe.each(await qemus())("the shell on QEMU $version", (qemu) => {
 
 /** How much of the completed word the typed line ends with. */
 function longestOverlap(typed: string, completed: string): number {
-  for (let length = Math.min(typed.length, completed.length); length > 0; length--) if (typed.endsWith(completed.slice(0, length))) return length;
+  for (let length = Math.min(typed.length, completed.length); length > 0; length--)
+    if (typed.endsWith(completed.slice(0, length))) return length;
   return 0;
 }

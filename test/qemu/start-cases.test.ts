@@ -4,10 +4,11 @@ import { lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { type Host, isRoot, lives, NOBODY, openHost } from "./host.ts";
 import { qemus } from "../../scripts/lab/machine.ts";
+import { type Host, isRoot, lives, NOBODY, openHost } from "./host.ts";
 
-// The cases of group B of CASES.md, each with its siblings: a start is a transaction. What is asked of the product is asked of the built command line, and what is left of a start that did not
+// The cases of group B of CASES.md, each with its siblings: a start is a transaction. What is asked of the product is asked of the built
+// command line, and what is left of a start that did not
 // work is looked for in /proc and in its folders.
 
 const versions = await qemus();
@@ -16,7 +17,12 @@ const versions = await qemus();
 async function fails(host: Host, words: readonly string[], code: number, why: RegExp): Promise<string> {
   const ended = await host.cli(words);
   expect([ended.code, ended.stderr], words.join(" ")).toEqual([code, expect.stringMatching(why)]);
-  expect(ended.stderr.trimEnd().split("\n").filter((line) => /^\s+at |Error:/.test(line))).toEqual([]);
+  expect(
+    ended.stderr
+      .trimEnd()
+      .split("\n")
+      .filter((line) => /^\s+at |Error:/.test(line)),
+  ).toEqual([]);
   expect(ended.stderr.length).toBeLessThan(2000);
   await nothingLeft(host);
   return ended.stderr;
@@ -38,7 +44,15 @@ describe("B1: an emulator that can't be run", () => {
     await writeFile(noShell, "#!/no/such/shell\n", { mode: 0o755 });
     const nothing = host.path("words");
     await writeFile(nothing, "these are no program", { mode: 0o755 });
-    for (const [emulator, why] of [["qemu-system-nothere", /there is no such program/], [host.path("nothing"), /there is no such program/], [dead, /no such program/], [plain, /may not be run/], [folder, /folder|may not be run/], [noShell, /no such program/], [nothing, /not found|no program/]] as const) {
+    for (const [emulator, why] of [
+      ["qemu-system-nothere", /there is no such program/],
+      [host.path("nothing"), /there is no such program/],
+      [dead, /no such program/],
+      [plain, /may not be run/],
+      [folder, /folder|may not be run/],
+      [noShell, /no such program/],
+      [nothing, /not found|no program/],
+    ] as const) {
       await host.write("x", { emulator });
       await fails(host, ["start", "x"], 1, new RegExp(`^qmpctl: x: ${emulator}[: ][^\\n]*\\n$`));
       await fails(host, ["restart", "x"], 1, why);
@@ -66,7 +80,9 @@ describe("B1: an emulator that can't be run", () => {
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
       console.log(JSON.stringify(said));`;
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], { env: host.env as Record<string, string> });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], {
+      env: host.env as Record<string, string>,
+    });
     expect([JSON.parse(stdout), stderr]).toEqual([["host", "host", "host", "refused", "refused"], ""]);
   });
 });
@@ -79,16 +95,24 @@ async function waits(host: Host, name: string): Promise<string> {
 }
 
 describe("B2: a start has one deadline", () => {
-  test.each(versions)("B2: QEMU $version that waits for somebody is ended at --timeout, its own words are shown, and nothing is left", async (qemu) => {
-    await using host = await openHost(qemu);
-    await waits(host, "x");
-    const began = performance.now();
-    await fails(host, ["start", "x", "--timeout", "1200ms"], 1, /not set the machine up within [\d.]+ s, and was ended; it says: .*waiting for connection on: .*x\.serial/);
-    expect(performance.now() - began).toBeLessThan(8000);
-    expect(await host.info("x")).toMatchObject({ state: "stopped" });
-    await host.write("x");
-    await host.ok("start", "x");
-  });
+  test.each(versions)(
+    "B2: QEMU $version that waits for somebody is ended at --timeout, its own words are shown, and nothing is left",
+    async (qemu) => {
+      await using host = await openHost(qemu);
+      await waits(host, "x");
+      const began = performance.now();
+      await fails(
+        host,
+        ["start", "x", "--timeout", "1200ms"],
+        1,
+        /not set the machine up within [\d.]+ s, and was ended; it says: .*waiting for connection on: .*x\.serial/,
+      );
+      expect(performance.now() - began).toBeLessThan(8000);
+      expect(await host.info("x")).toMatchObject({ state: "stopped" });
+      await host.write("x");
+      await host.ok("start", "x");
+    },
+  );
 
   test.each(["SIGINT", "SIGTERM"] as const)("B2: %s ends what was begun: 130, and nothing is left", async (signal) => {
     await using host = await openHost();
@@ -107,7 +131,11 @@ describe("B2: a start has one deadline", () => {
     const serial = await waits(host, "x");
     const start = host.start(["start", "x", "--timeout", "50s"]);
     await appears(serial);
-    await promisify(execFile)(process.execPath, ["-e", 'require("node:net").connect(process.argv[1], function () { this.end(); })', serial]);
+    await promisify(execFile)(process.execPath, [
+      "-e",
+      'require("node:net").connect(process.argv[1], function () { this.end(); })',
+      serial,
+    ]);
     expect((await start.ended).code).toBe(0);
     expect(await host.info("x")).toMatchObject({ state: "running" });
   });
@@ -155,7 +183,11 @@ async function appears(path: string): Promise<void> {
 
 /** The processes with a word on their command lines. */
 async function processes(word: string): Promise<readonly string[]> {
-  const texts = await Promise.all((await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(async (pid) => [pid, await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")] as const));
+  const texts = await Promise.all(
+    (await readdir("/proc"))
+      .filter((name) => /^\d+$/.test(name))
+      .map(async (pid) => [pid, await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")] as const),
+  );
   return texts.filter(([pid, text]) => text.split("\0").includes(word) && lives(Number(pid))).map(([, text]) => text);
 }
 
@@ -180,7 +212,10 @@ describe.each(versions)("B3: QEMU $version in its sandbox", (qemu) => {
 describe("B3: siblings", () => {
   test("B3: sibling: resourcecontrol=deny, which forbids QEMU's own affinity, leaves ours", async () => {
     await using host = await openHost();
-    await host.write("x", { args: ["-sandbox", "on,resourcecontrol=deny,spawn=deny,elevateprivileges=deny"], vcpus: { max: 4, current: 1, pin: { 0: "0" } } });
+    await host.write("x", {
+      args: ["-sandbox", "on,resourcecontrol=deny,spawn=deny,elevateprivileges=deny"],
+      vcpus: { max: 4, current: 1, pin: { 0: "0" } },
+    });
     await host.ok("start", "x");
     await host.ok("setvcpus", "x", "2", "--live");
     await host.ok("vcpupin", "x", "1", "1", "--live");
@@ -189,7 +224,11 @@ describe("B3: siblings", () => {
 
   test("B3: sibling: what needs a terminal or daemonises is refused before anything is started, naming what to write instead", async () => {
     await using host = await openHost();
-    for (const [args, why] of [[["-daemonize"], /daemonize.*start puts the machine in the background/], [["-curses"], /-display none/], [["-pidfile", "/x"], /pidfile/]] as const) {
+    for (const [args, why] of [
+      [["-daemonize"], /daemonize.*start puts the machine in the background/],
+      [["-curses"], /-display none/],
+      [["-pidfile", "/x"], /pidfile/],
+    ] as const) {
       await host.write("x", { args });
       const { code, stderr } = await host.cli(["start", "x"]);
       expect([code, stderr]).toEqual([3, expect.stringMatching(why)]);
@@ -197,19 +236,22 @@ describe("B3: siblings", () => {
     }
   });
 
-  test.skipIf(!isRoot)("B3: sibling: one that gives up root's rights (-runas) is ours all the same: found, changed and ended, with its record and without", async () => {
-    await using host = await openHost();
-    await host.openToOthers();
-    await host.define("x", { args: ["-runas", "nobody"] });
-    await host.ok("start", "x");
-    const [pid] = host.pids();
-    expect(await readFile(`/proc/${pid ?? 0}/status`, "utf8")).toMatch(new RegExp(`^Uid:\\s+${NOBODY}\\s+${NOBODY}`, "m"));
-    await host.ok("vcpupin", "x", "0", "1", "--live");
-    expect([await host.masks("x"), await host.info("x")]).toMatchObject([["1"], { state: "running", pid }]);
-    await rm(host.state, { recursive: true });
-    const { code, stderr } = await host.cli(["start", "x"]);
-    expect([code === 0, host.pids()], stderr).toEqual([false, [pid]]);
-  });
+  test.skipIf(!isRoot)(
+    "B3: sibling: one that gives up root's rights (-runas) is ours all the same: found, changed and ended, with its record and without",
+    async () => {
+      await using host = await openHost();
+      await host.openToOthers();
+      await host.define("x", { args: ["-runas", "nobody"] });
+      await host.ok("start", "x");
+      const [pid] = host.pids();
+      expect(await readFile(`/proc/${pid ?? 0}/status`, "utf8")).toMatch(new RegExp(`^Uid:\\s+${NOBODY}\\s+${NOBODY}`, "m"));
+      await host.ok("vcpupin", "x", "0", "1", "--live");
+      expect([await host.masks("x"), await host.info("x")]).toMatchObject([["1"], { state: "running", pid }]);
+      await rm(host.state, { recursive: true });
+      const { code, stderr } = await host.cli(["start", "x"]);
+      expect([code === 0, host.pids()], stderr).toEqual([false, [pid]]);
+    },
+  );
 
   test("B3: sibling: a file of its own that is relative is meant from the config's folder, and its exit status is ours to tell", async () => {
     await using host = await openHost();
@@ -227,7 +269,17 @@ function powerOff(last: readonly number[] = [0xba, 0x04, 0x06, 0xb8, 0x00, 0x20,
   const w32 = (n: number): number[] => [n & 255, (n >>> 8) & 255, (n >>> 16) & 255, n >>> 24];
   const out32 = (port: number, value: number): number[] => [0xba, ...w16(port), 0x66, 0xb8, ...w32(value), 0x66, 0xef];
   const image = Buffer.alloc(65536, 0xf4);
-  Buffer.from([0xfa, ...out32(0xcf8, 0x8000f840), ...out32(0xcfc, 0x601), ...out32(0xcf8, 0x8000f844), ...out32(0xcfc, 0x80), ...last, 0xf4, 0xeb, 0xfd]).copy(image);
+  Buffer.from([
+    0xfa,
+    ...out32(0xcf8, 0x8000f840),
+    ...out32(0xcfc, 0x601),
+    ...out32(0xcf8, 0x8000f844),
+    ...out32(0xcfc, 0x80),
+    ...last,
+    0xf4,
+    0xeb,
+    0xfd,
+  ]).copy(image);
   Buffer.from([0xea, 0, 0, 0, 0xf0]).copy(image, 0xfff0);
   return image;
 }
@@ -242,7 +294,13 @@ describe.each(versions)("B4: a guest of QEMU $version that ends at once", (qemu)
     await using host = await openHost(qemu);
     await writeFile(host.path("off.bin"), powerOff());
     await host.write("x", { args: ["-bios", host.path("off.bin")] });
-    for (let round = 0; round < 4; round++) await fails(host, ["start", "x"], 1, /^qmpctl: x: it ended right after its start: the guest powered off \(SHUTDOWN, guest-shutdown\)\n$/);
+    for (let round = 0; round < 4; round++)
+      await fails(
+        host,
+        ["start", "x"],
+        1,
+        /^qmpctl: x: it ended right after its start: the guest powered off \(SHUTDOWN, guest-shutdown\)\n$/,
+      );
     const { state, ended } = await host.info("x");
     expect([state, ended.why]).toEqual(["stopped", expect.stringContaining("the guest powered off")]);
     expect(Math.abs(Date.parse(ended.at) - Date.now())).toBeLessThan(60_000);
@@ -282,7 +340,10 @@ describe("B4: siblings", () => {
     const { code } = await host.cli(["resume", "x"]);
     await peer.gone;
     expect([code === null, lives(pid ?? 0)]).toEqual([false, false]);
-    expect(await host.info("x")).toMatchObject({ state: "stopped", ended: { why: expect.stringContaining("the guest powered off") as string } });
+    expect(await host.info("x")).toMatchObject({
+      state: "stopped",
+      ended: { why: expect.stringContaining("the guest powered off") as string },
+    });
   });
 
   test("B4: sibling: restart of a machine whose new firmware ends at once says so, and does not say that it was started", async () => {
@@ -302,7 +363,15 @@ describe("B4: siblings", () => {
     const ways: readonly (readonly [string, (pid: number) => unknown, RegExp])[] = [
       ["SIGKILL", (pid) => process.kill(pid, "SIGKILL"), /killed, or crashed/],
       ["SIGTERM", (pid) => process.kill(pid, "SIGTERM"), /ended by a signal|terminating on signal 15/],
-      ["quit", () => host.peer("x").ask("quit").catch(() => undefined), /told to quit/],
+      [
+        "quit",
+        () =>
+          host
+            .peer("x")
+            .ask("quit")
+            .catch(() => undefined),
+        /told to quit/,
+      ],
       ["destroy", () => host.ok("destroy", "x"), /destroyed/],
     ];
     for (const [index, [how, end, why]] of ways.entries()) {
@@ -319,7 +388,12 @@ describe("B4: siblings", () => {
 describe.each(versions)("B5: what QEMU $version says", (qemu) => {
   test("B5: is told though it has a log of its own (-D, -d, -trace), when it can't start and when it can", async () => {
     await using host = await openHost(qemu);
-    const logs = [["-D", host.path("own.log")], ["-D", host.path("own.log"), "-d", "unimp,guest_errors"], ["-D", host.path("own.log"), "-trace", "handle_qmp_command"], ["-msg", "timestamp=on"]];
+    const logs = [
+      ["-D", host.path("own.log")],
+      ["-D", host.path("own.log"), "-d", "unimp,guest_errors"],
+      ["-D", host.path("own.log"), "-trace", "handle_qmp_command"],
+      ["-msg", "timestamp=on"],
+    ];
     for (const log of logs) {
       await host.write("x", { args: [...log, "-device", "no-such-device"] });
       await fails(host, ["start", "x"], 1, /could not start the machine: .*'no-such-device' is not a valid device model name/);
@@ -340,11 +414,14 @@ describe("B6: what can be checked is checked before anything is stopped", () => 
   test("B6: restart of a config with a file that is not there leaves the machine running, and names the file", async () => {
     await using host = await openHost();
     const missing = host.path("nothing");
-    const absent = Math.max(...(await readFile("/sys/devices/system/cpu/present", "utf8")).match(/\d+/g)?.map(Number) ?? [0]) + 60;
+    const absent = Math.max(...((await readFile("/sys/devices/system/cpu/present", "utf8")).match(/\d+/g)?.map(Number) ?? [0])) + 60;
     const ways: readonly (readonly [Parameters<Host["write"]>[1], RegExp])[] = [
       [{ args: ["-kernel", missing] }, /nothing: there is no such file/],
       [{ args: ["-drive", `file=${missing},if=virtio`] }, /nothing: there is no such file/],
-      [{ args: ["-drive", `if=virtio,file=${missing}`, "-bios", missing] }, /nothing: there is no such file.*nothing: there is no such file/],
+      [
+        { args: ["-drive", `if=virtio,file=${missing}`, "-bios", missing] },
+        /nothing: there is no such file.*nothing: there is no such file/,
+      ],
       [{ args: ["-blockdev", JSON.stringify({ driver: "file", filename: missing, "node-name": "d" })] }, /nothing: there is no such file/],
       [{ args: ["-cdrom", "relative.iso"] }, /config\/relative\.iso: there is no such file/],
       [{ emulator: "qemu-system-nothere" }, /there is no such program/],
@@ -410,7 +487,13 @@ describe("B7: a start that is interrupted or killed", () => {
     await host.dialled("x", 1);
     expect(await host.peer("x").ask("query-status")).toMatchObject({ running: false });
     expect(await host.info("x")).toMatchObject({ pid, interrupted: expect.stringMatching(/a start was interrupted/) as string });
-    for (const words of [["resume", "x"], ["start", "x"], ["setvcpus", "x", "2", "--live"], ["restart", "x"], ["undefine", "x"]]) {
+    for (const words of [
+      ["resume", "x"],
+      ["start", "x"],
+      ["setvcpus", "x", "2", "--live"],
+      ["restart", "x"],
+      ["undefine", "x"],
+    ]) {
       const { code, stderr } = await host.cli(words);
       expect([words[0], code, stderr]).toEqual([words[0], 3, expect.stringMatching(/a start was interrupted.*qmpctl recover x --finish/)]);
     }
@@ -440,7 +523,9 @@ describe("B7: a start that is interrupted or killed", () => {
     await host.define("x");
     let steps = 0;
     for (let nth = 1; ; nth++) {
-      const { code } = await host.cli(["start", "x"], { fault: { call: "any", path: host.folder, when: nth % 2 === 0 ? "before" : "after", nth, act: "kill" } });
+      const { code } = await host.cli(["start", "x"], {
+        fault: { call: "any", path: host.folder, when: nth % 2 === 0 ? "before" : "after", nth, act: "kill" },
+      });
       if (code === 0) break;
       expect(code).toBe(null);
       steps++;

@@ -32,7 +32,9 @@ test("what QEMU would not take is refused where the call was made, and nothing o
   expect(refused).toMatchObject({ code: "usage", command: "balloon", message: "balloon: value: missing: an integer (and 1 more)" });
   expect(refused.stack).toContain("arguments.test.ts");
   expect((await rejection(session.execute("baloon"))).message).toBe("baloon: this QEMU has no such command, did you mean balloon?");
-  expect((await rejection(session.executeOob("yank" as string, { surplus: 1 }))).message).toBe("yank: surplus: no such member: expected nothing");
+  expect((await rejection(session.executeOob("yank" as string, { surplus: 1 }))).message).toBe(
+    "yank: surplus: no such member: expected nothing",
+  );
   expect(other.requests).toHaveLength(1);
   const right = session.execute("balloon", { value: 1 });
   const [, sent] = await other.heard(2);

@@ -6,9 +6,9 @@ import { expect, test } from "vitest";
 import { QmpctlError } from "../../src/errors.ts";
 import { TimeoutError } from "../../src/qmp/errors.ts";
 import { probe } from "../../src/qmp/oob.ts";
-import { connect, open, type LateReply, type SlowNotice } from "../../src/qmp/session.ts";
+import { connect, type LateReply, open, type SlowNotice } from "../../src/qmp/session.ts";
 import { timeoutOf } from "../../src/qmp/timeouts.ts";
-import { conversation, GREETING, peer, rejection, type Peer } from "./peer.ts";
+import { conversation, GREETING, peer, type Peer, rejection } from "./peer.ts";
 
 const NO_OOB = { QMP: { ...(GREETING["QMP"] as object), capabilities: [] } };
 
@@ -16,7 +16,8 @@ const NO_OOB = { QMP: { ...(GREETING["QMP"] as object), capabilities: [] } };
 async function answerOob(other: Peer): Promise<void> {
   for (let count = 1; ; count++) {
     const request = (await other.heard(count))[count - 1];
-    if (request?.["exec-oob"] !== undefined) other.say({ error: { class: "GenericError", desc: "The command query-version does not support OOB" }, id: request.id });
+    if (request?.["exec-oob"] !== undefined)
+      other.say({ error: { class: "GenericError", desc: "The command query-version does not support OOB" }, id: request.id });
   }
 }
 
@@ -27,7 +28,8 @@ test("a deadline tells a command that was not sent from one that was", async () 
   expect(queued).toBeInstanceOf(TimeoutError);
   expect(queued).toMatchObject({ code: "timeout", command: "x-queued", timeout: 20, where: "queued" });
   expect(queued.message).toBe("x-queued: no answer within 20 ms: it was still waiting here behind other commands, and was not sent");
-  for (const error of await Promise.all(slow)) expect(error).toMatchObject({ where: "unanswered", message: "x-slow: no answer within 40 ms: it was sent and may still run" });
+  for (const error of await Promise.all(slow))
+    expect(error).toMatchObject({ where: "unanswered", message: "x-slow: no answer within 40 ms: it was sent and may still run" });
   expect(requests).toHaveLength(8);
 });
 
@@ -113,7 +115,10 @@ test("a probe tells ready, busy, dead and silent", async () => {
   const ready = await conversation();
   const asked = probe(ready.session);
   const requests = await ready.heard(2);
-  ready.say({ return: { qemu: { major: 7, minor: 2, micro: 0 }, package: "" }, id: requests[0]?.id }, { error: { class: "GenericError", desc: "no" }, id: requests[1]?.id });
+  ready.say(
+    { return: { qemu: { major: 7, minor: 2, micro: 0 }, package: "" }, id: requests[0]?.id },
+    { error: { class: "GenericError", desc: "no" }, id: requests[1]?.id },
+  );
   expect(await asked).toBe("ready");
   const busy = await conversation();
   void answerOob(busy);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { powerDown, quit, unplug } from "../../src/qmp/endings.ts";
-import { conversation, rejection, type Peer } from "./peer.ts";
+import { conversation, type Peer, rejection } from "./peer.ts";
 
 const timestamp = { seconds: 1, microseconds: 2 };
 const SHUTDOWN = { event: "SHUTDOWN", data: { guest: true, reason: "guest-shutdown" }, timestamp };
@@ -82,7 +82,11 @@ test("an unplug that the guest refuses says what it said; one of another device 
 
 test("an unplug that does not happen in time is pending, with the guest's last word", async () => {
   const other = await conversation();
-  const underWay = { event: "ACPI_DEVICE_OST", data: { info: { device: "d", slot: "1", "slot-type": "CPU", source: 3, status: 132 } }, timestamp };
+  const underWay = {
+    event: "ACPI_DEVICE_OST",
+    data: { info: { device: "d", slot: "1", "slot-type": "CPU", source: 3, status: 132 } },
+    timestamp,
+  };
   void serve(other, (command) => (command === "device_del" ? (other.say(underWay), { return: {} }) : THERE));
   expect(await unplug(other.session, "d", { timeout: 50 })).toEqual({ outcome: "pending", said: underWay });
 });

@@ -110,7 +110,9 @@ test("R43: an event's data may have more members; data of another shape ends the
   using stop = session.events("STOP");
   say(event("DEVICE_DELETED", { path: "/machine/a", more: 1 }), event("DEVICE_DELETED", { path: 5 }), event("STOP"));
   expect((await gone.next()).value?.data).toEqual({ path: "/machine/a", more: 1 });
-  expect((await rejection(gone.next())).message).toContain("DEVICE_DELETED: data that is not as QEMU documents it: path: expected string, received number");
+  expect((await rejection(gone.next())).message).toContain(
+    "DEVICE_DELETED: data that is not as QEMU documents it: path: expected string, received number",
+  );
   expect(await take(stop, 1)).toEqual(["STOP"]);
 });
 
@@ -148,7 +150,10 @@ test("R39: waitFor is armed when it is called, not when it is awaited", async ()
 
 test("waitFor has a deadline, a signal, and ends with the session; none of it goes unhandled", async () => {
   const { session, end } = await conversation();
-  expect(await rejection(session.waitFor(["A", "B"], { timeout: 10 }))).toMatchObject({ code: "timeout", message: "A or B: no answer within 10 ms: no such event came" });
+  expect(await rejection(session.waitFor(["A", "B"], { timeout: 10 }))).toMatchObject({
+    code: "timeout",
+    message: "A or B: no answer within 10 ms: no such event came",
+  });
   const controller = new AbortController();
   const aborted = session.waitFor("A", { signal: controller.signal });
   controller.abort("why");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
-import { ProtocolError } from "../../src/wire/errors.ts";
 import { connect } from "../../src/qmp/session.ts";
+import { ProtocolError } from "../../src/wire/errors.ts";
 import { conversation, monitor, rejection } from "./peer.ts";
 
 test.each<[string, unknown, unknown]>([
@@ -53,7 +53,9 @@ test("R19: a reply with a number that JSON has not fails its own call, with the 
 
 test("R19: an event with such a number ends the streams that want it, and no other", async () => {
   await using server = await monitor((_, client) =>
-    client.write('{"timestamp":{"seconds":1,"microseconds":2},"event":"A","data":{"x":nan}}{"timestamp":{"seconds":1,"microseconds":2},"event":"B"}'),
+    client.write(
+      '{"timestamp":{"seconds":1,"microseconds":2},"event":"A","data":{"x":nan}}{"timestamp":{"seconds":1,"microseconds":2},"event":"B"}',
+    ),
   );
   await using session = await connect(server.address);
   using damaged = session.events("A");
@@ -67,7 +69,7 @@ test("R19: an event with such a number ends the streams that want it, and no oth
 
 test("an id that nobody sent is not worked on, however large", async () => {
   const { session, say, requests } = await conversation();
-  const members = Object.fromEntries(Array.from({ length: 500_000 }, (_, index) => [`m${index * 7919 % 500_000}`, index]));
+  const members = Object.fromEntries(Array.from({ length: 500_000 }, (_, index) => [`m${(index * 7919) % 500_000}`, index]));
   let nested: unknown = "x".repeat(100_000);
   for (let level = 0; level < 1000; level++) nested = [nested, 1];
   const before = performance.now();

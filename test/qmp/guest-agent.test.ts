@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { connectAgent } from "../../src/qmp/guest-agent.ts";
-import { listening, rejection, type Listening } from "./peer.ts";
+import { listening, type Listening, rejection } from "./peer.ts";
 
 interface AgentRequest {
   readonly execute: string;
@@ -23,8 +23,10 @@ function agent(answer: (request: AgentRequest, client: Socket) => void, before =
       for (let end = held.indexOf("\n"); end >= 0; end = held.indexOf("\n")) {
         const request = JSON.parse(held.subarray(0, end).toString()) as AgentRequest;
         held = held.subarray(end + 1);
-        if (kind === "old" && request.id !== undefined) client.write(`${JSON.stringify({ error: { class: "GenericError", desc: "QMP input object member 'id' is unexpected" } })}\n`);
-        else if (request.execute === "guest-sync-delimited") client.write(Buffer.concat([Buffer.of(0xff), Buffer.from(line({ return: request.arguments?.id }, request, kind))]));
+        if (kind === "old" && request.id !== undefined)
+          client.write(`${JSON.stringify({ error: { class: "GenericError", desc: "QMP input object member 'id' is unexpected" } })}\n`);
+        else if (request.execute === "guest-sync-delimited")
+          client.write(Buffer.concat([Buffer.of(0xff), Buffer.from(line({ return: request.arguments?.id }, request, kind))]));
         else answer(request, client);
       }
     });
@@ -47,7 +49,10 @@ test("R45: stale answers and half messages before the synchronisation are droppe
 test("R45: nobody in the guest: the deadline says so", async () => {
   await using silent = await listening(() => {});
   const error = await rejection(connectAgent(silent.address, { timeout: 30 }));
-  expect(error).toMatchObject({ code: "greeting", message: `${silent.address}: the guest agent does not answer within 30 ms: it may not run in the guest, or the guest is stuck` });
+  expect(error).toMatchObject({
+    code: "greeting",
+    message: `${silent.address}: the guest agent does not answer within 30 ms: it may not run in the guest, or the guest is stuck`,
+  });
 });
 
 test("R45: after a command that was given up, its late answer is nobody else's", async () => {
@@ -102,7 +107,10 @@ test("closing while a command runs fails it", async () => {
 
 describe.each<Kind>(["new", "silent", "old"])("R45: what nobody asked for shifts no answer, with an agent that is %s of ids", (kind) => {
   /** An agent that answers with the command's name, and with what the test does besides. */
-  async function strayed(stray: (client: Socket, answer: string) => void, before = ""): Promise<{ readonly guest: Listening; readonly clients: Socket[] }> {
+  async function strayed(
+    stray: (client: Socket, answer: string) => void,
+    before = "",
+  ): Promise<{ readonly guest: Listening; readonly clients: Socket[] }> {
     const clients: Socket[] = [];
     const guest = await agent((request, client) => stray(client, line({ return: request.execute }, request, kind)), before, kind);
     guest.server.on("connection", (client) => clients.push(client));
@@ -123,7 +131,10 @@ describe.each<Kind>(["new", "silent", "old"])("R45: what nobody asked for shifts
   const STRAY = '{"return": "stray"}\n';
 
   test("before everything", async () => {
-    const { guest } = await strayed((client, answer) => client.write(answer), `${STRAY}{"error": {"class": "GenericError", "desc": "stray"}}\n`);
+    const { guest } = await strayed(
+      (client, answer) => client.write(answer),
+      `${STRAY}{"error": {"class": "GenericError", "desc": "stray"}}\n`,
+    );
     await using _ = guest;
     expect(await asked(guest)).toEqual(RIGHT);
   });
@@ -180,7 +191,12 @@ describe.each<Kind>(["new", "silent", "old"])("R45: what nobody asked for shifts
 });
 
 test("R45: with ids, a message that comes while a command runs is not its answer", async () => {
-  await using guest = await agent((request, client) => client.write('{"return": "stray"}\n', () => setTimeout(() => client.write(line({ return: "right" }, request, "new")), 20)), "", "new");
+  await using guest = await agent(
+    (request, client) =>
+      client.write('{"return": "stray"}\n', () => setTimeout(() => client.write(line({ return: "right" }, request, "new")), 20)),
+    "",
+    "new",
+  );
   await using session = await connectAgent(guest.address);
   expect(await session.execute("guest-slow")).toBe("right");
 });
@@ -191,7 +207,8 @@ test("what an agent says while nobody asks is read and forgotten, however much i
   guest.server.on("connection", (client) => clients.push(client));
   await using session = await connectAgent(guest.address);
   const before = process.memoryUsage().heapUsed;
-  for (let count = 0; count < 50; count++) await new Promise((resolve) => clients[0]?.write('{"return": "stray"}\n'.repeat(20_000), resolve));
+  for (let count = 0; count < 50; count++)
+    await new Promise((resolve) => clients[0]?.write('{"return": "stray"}\n'.repeat(20_000), resolve));
   expect(await session.execute("guest-ping")).toBe("guest-ping");
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(60 * 2 ** 20);
 });

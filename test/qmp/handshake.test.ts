@@ -11,11 +11,15 @@ test("R1, R5: a monitor that does not greet is told from one that is not there, 
   const error = await rejection(connect(silent.address, { timeout: 30 }));
   expect(error).toBeInstanceOf(GreetingError);
   expect(error.code).toBe("greeting");
-  expect(error.message).toContain(`${silent.address}: connected, and no QMP greeting came within 30 ms: most likely another client holds this monitor`);
+  expect(error.message).toContain(
+    `${silent.address}: connected, and no QMP greeting came within 30 ms: most likely another client holds this monitor`,
+  );
 });
 
 test("R2: capabilities that are not known are ignored, whatever they are, and oob is taken when offered", async () => {
-  const { session, lines } = await conversation({ greeting: { QMP: { ...(GREETING["QMP"] as object), capabilities: [{ new: 1 }, "oob", 7] } } });
+  const { session, lines } = await conversation({
+    greeting: { QMP: { ...(GREETING["QMP"] as object), capabilities: [{ new: 1 }, "oob", 7] } },
+  });
   expect(session.oob).toBe(true);
   expect(session.greeting.version.qemu).toEqual({ major: 7, minor: 2, micro: 22 });
   expect(lines[0]).toMatch(/^\{"execute":"qmp_capabilities","arguments":\{"enable":\["oob"\]\},"id":"[0-9a-f]{32}"\}$/);
@@ -132,7 +136,11 @@ test.each([undefined, new Error("read ECONNRESET")])("a peer that goes before it
 test("nobody there: the system's own reason, and the path", async () => {
   const error = await rejection(connect("unix:/nonexistent/monitor.sock"));
   expect(error).toBeInstanceOf(ConnectError);
-  expect(error).toMatchObject({ code: "connect", errno: "ENOENT", message: "unix:/nonexistent/monitor.sock: nobody listens there: no such socket (ENOENT)" });
+  expect(error).toMatchObject({
+    code: "connect",
+    errno: "ENOENT",
+    message: "unix:/nonexistent/monitor.sock: nobody listens there: no such socket (ENOENT)",
+  });
 });
 
 test.each(["greeting", "dial", "before"] as const)("an abort rejects with the signal's reason untouched (%s)", async (when) => {
@@ -148,7 +156,10 @@ test.each(["greeting", "dial", "before"] as const)("an abort rejects with the si
 
 test("a session over a socket, Unix and TCP", async () => {
   for (const on of ["unix", "tcp"] as const) {
-    await using server = await monitor((request, client) => client.write(`${JSON.stringify({ return: request.execute, id: request.id })}\r\n`), on);
+    await using server = await monitor(
+      (request, client) => client.write(`${JSON.stringify({ return: request.execute, id: request.id })}\r\n`),
+      on,
+    );
     await using session = await connect(server.address);
     expect(session.address).toBe(server.address);
     expect(await session.execute("x-echo")).toBe("x-echo");
@@ -166,7 +177,10 @@ test("closing an opening that failed leaves the monitor free for the next client
 });
 
 test("a greeting with a number of three million digits is told at once, well within the deadline", async () => {
-  const greeting = JSON.stringify({ QMP: { version: { qemu: { micro: 7, minor: 2, major: 7 }, package: "" }, capabilities: [] } }).replace("7", "7".repeat(3_000_000));
+  const greeting = JSON.stringify({ QMP: { version: { qemu: { micro: 7, minor: 2, major: 7 }, package: "" }, capabilities: [] } }).replace(
+    "7",
+    "7".repeat(3_000_000),
+  );
   await using server = await listening((client) => void client.write(`${greeting}\r\n`));
   const begun = performance.now();
   const error = await rejection(connect(server.address, { timeout: 20_000 }));

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" />
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
-import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open, type Session } from "../../src/qmp/session.ts";

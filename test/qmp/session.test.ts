@@ -12,7 +12,10 @@ test("R14: a request is as short as JSON allows: no spaces, no empty arguments, 
   const calls = [session.execute("query-name", {}), session.execute("qom-get", { path: "/machine", property: "type" })];
   await heard(2);
   const [id1, id2] = lines.slice(1).map((line) => JSON.parse(line).id as number);
-  expect(lines.slice(1)).toEqual([`{"execute":"query-name","id":${id1}}`, `{"execute":"qom-get","arguments":{"path":"/machine","property":"type"},"id":${id2}}`]);
+  expect(lines.slice(1)).toEqual([
+    `{"execute":"query-name","id":${id1}}`,
+    `{"execute":"qom-get","arguments":{"path":"/machine","property":"type"},"id":${id2}}`,
+  ]);
   expect(id1).toBeLessThan(1000);
   await session.close();
   await Promise.all(calls.map(rejection));
@@ -24,7 +27,13 @@ test("R25, R32: replies find their calls by id, in any order, with members in an
   const ids = (await heard(3)).map((request) => request.id);
   say({ return: 3, id: ids[2] }, { id: ids[0], return: null }, { id: ids[1], error: { desc: "no", class: "DeviceNotFound" } });
   expect(await calls[0]).toBe(null);
-  expect(await rejection(calls[1] as Promise<unknown>)).toMatchObject({ code: "command", command: "x-b", class: "DeviceNotFound", desc: "no", message: "x-b: no" });
+  expect(await rejection(calls[1] as Promise<unknown>)).toMatchObject({
+    code: "command",
+    command: "x-b",
+    class: "DeviceNotFound",
+    desc: "no",
+    message: "x-b: no",
+  });
   expect(await calls[2]).toBe(3);
 });
 
@@ -38,7 +47,12 @@ test("R26: a class of error that is not known yet is passed on", async () => {
 test("R27: a reply that nobody asked for is dropped", async () => {
   const { session, heard, say } = await conversation();
   const call = session.execute("x");
-  say({ return: 0, id: "zzz" }, { return: 0, id: 5 }, { return: 0, id: { a: 1 } }, { error: { class: "GenericError", desc: "d" }, id: null });
+  say(
+    { return: 0, id: "zzz" },
+    { return: 0, id: 5 },
+    { return: 0, id: { a: 1 } },
+    { error: { class: "GenericError", desc: "d" }, id: null },
+  );
   say({ return: 1, id: (await heard(1))[0]?.id });
   expect(await call).toBe(1);
 });
@@ -76,7 +90,9 @@ test.each([
   [7, 8],
   [11, 8],
 ])("R31: QEMU %i reads on, out of band too, with %i commands before it", async (major, window) => {
-  const { session, heard, requests } = await conversation({ greeting: { QMP: { version: { qemu: { micro: 0, minor: 0, major }, package: "" }, capabilities: ["oob"] } } });
+  const { session, heard, requests } = await conversation({
+    greeting: { QMP: { version: { qemu: { micro: 0, minor: 0, major }, package: "" }, capabilities: ["oob"] } },
+  });
   for (let call = 0; call < 20; call++) void session.execute("x").catch(() => {});
   await heard(window);
   await settled();
@@ -182,7 +198,10 @@ test.each<[string, (end: (cause?: Error) => void) => void, string]>([
 test("R24: a peer that goes in the middle of a message says how much of it came", async () => {
   await using server = await monitor((_, client) => client.end('{"return": {"half": "'));
   await using session = await connect(server.address);
-  expect(await rejection(session.execute("x"))).toMatchObject({ code: "closed", message: expect.stringContaining("the connection broke: closed in the middle of a message, after 21 bytes of it") });
+  expect(await rejection(session.execute("x"))).toMatchObject({
+    code: "closed",
+    message: expect.stringContaining("the connection broke: closed in the middle of a message, after 21 bytes of it"),
+  });
 });
 
 test("a peer that begins to talk garbage ends the session, and each call has the bytes as its cause", async () => {
@@ -201,7 +220,10 @@ test("a peer that begins to talk garbage ends the session, and each call has the
 test("a message that is neither a reply nor an event ends the session", async () => {
   const { session, say } = await conversation();
   say({ hello: 1 });
-  expect(await session.closed).toMatchObject({ by: "peer", error: { code: "protocol", message: 'fake: neither a reply nor an event: "{\\"hello\\":1}"' } });
+  expect(await session.closed).toMatchObject({
+    by: "peer",
+    error: { code: "protocol", message: 'fake: neither a reply nor an event: "{\\"hello\\":1}"' },
+  });
 });
 
 test("R43: replies may have members that are not known; a reply of another shape fails its call only", async () => {

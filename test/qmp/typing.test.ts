@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import type { StatusInfo } from "../../src/schema/replies.ts";
-import type { QmpEvent } from "../../src/schema/events.ts";
 import type { GuestAgent } from "../../src/qmp/guest-agent.ts";
 import type { SessionOf } from "../../src/qmp/session-of.ts";
 import type { Session } from "../../src/qmp/session.ts";
 import { watch } from "../../src/qmp/watch.ts";
+import type { QmpEvent } from "../../src/schema/events.ts";
 import type { QemuCommands } from "../../src/schema/generated/commands.ts";
 import type { QemuEvents } from "../../src/schema/generated/events.ts";
+import type { StatusInfo } from "../../src/schema/replies.ts";
 import { conversation } from "./peer.ts";
 
 /** The compiler is the test: it fails where an expected error does not come. */
@@ -32,7 +32,10 @@ export async function typed(session: Session, anyName: string, parameters: { rea
   return [status, names, wrong, other, unknown, event, path, size];
 }
 
-/** Comparing an event's name says what its data is: of some events, of all, in predicates, of a watcher, and of a session that has the types of one QEMU. */
+/**
+ * Comparing an event's name says what its data is: of some events, of all, in predicates, of a watcher, and of a session that has the types
+ * of one QEMU.
+ */
 export async function narrowed(session: Session, own: SessionOf<QemuCommands, QemuEvents>, anyName: string): Promise<readonly unknown[]> {
   const said: unknown[] = [];
   for await (const event of session.events(["STOP", "SHUTDOWN"])) {
@@ -40,7 +43,8 @@ export async function narrowed(session: Session, own: SessionOf<QemuCommands, Qe
     // @ts-expect-error: STOP has no data
     else said.push(event.data.reason);
   }
-  for await (const { event, data } of session.events(undefined, { bound: 3 })) if (event === "BALLOON_CHANGE") said.push(data.actual satisfies number);
+  for await (const { event, data } of session.events(undefined, { bound: 3 }))
+    if (event === "BALLOON_CHANGE") said.push(data.actual satisfies number);
   for await (const event of session.events()) {
     switch (event.event) {
       case "RESET":
@@ -62,9 +66,12 @@ export async function narrowed(session: Session, own: SessionOf<QemuCommands, Qe
     // @ts-expect-error: of an event that is not known nothing is known
     said.push(event.data.reason);
   }
-  for await (const sight of watch("unix:/x", { events: ["STOP", "SHUTDOWN"] })) if (sight.kind === "event" && sight.event.event === "SHUTDOWN") said.push(sight.event.data.reason satisfies string);
-  for await (const sight of watch("unix:/x")) if (sight.kind === "event" && sight.event.event === "SHUTDOWN") said.push(sight.event.data.reason satisfies string);
-  for await (const event of own.events(["STOP", "SHUTDOWN"], { where: (each) => each.event !== "SHUTDOWN" || each.data.guest })) if (event.event === "SHUTDOWN") said.push(event.data.reason satisfies string);
+  for await (const sight of watch("unix:/x", { events: ["STOP", "SHUTDOWN"] }))
+    if (sight.kind === "event" && sight.event.event === "SHUTDOWN") said.push(sight.event.data.reason satisfies string);
+  for await (const sight of watch("unix:/x"))
+    if (sight.kind === "event" && sight.event.event === "SHUTDOWN") said.push(sight.event.data.reason satisfies string);
+  for await (const event of own.events(["STOP", "SHUTDOWN"], { where: (each) => each.event !== "SHUTDOWN" || each.data.guest }))
+    if (event.event === "SHUTDOWN") said.push(event.data.reason satisfies string);
   for await (const event of own.events()) if (event.event === "RESET") said.push(event.data.guest satisfies boolean);
   said.push((await own.waitFor("SHUTDOWN")).data.reason satisfies string, some);
   return said;
@@ -86,7 +93,14 @@ export async function typedAgent(agent: GuestAgent, anyName: string): Promise<re
 
 test("R16, R17: whatever the arguments, a request is strict JSON that says each member once", async () => {
   const { session, lines, heard } = await conversation();
-  const odd = { 'quo"te': "'single'", "per%cent": "%d\t\u0001\u007f\ufeff", nested: [{ "": null }], big: 2n ** 64n - 1n, id: "x", execute: "y" };
+  const odd = {
+    'quo"te': "'single'",
+    "per%cent": "%d\t\u0001\u007f\ufeff",
+    nested: [{ "": null }],
+    big: 2n ** 64n - 1n,
+    id: "x",
+    execute: "y",
+  };
   void session.execute("x", odd).catch(() => {});
   await heard(1);
   const line = lines[1] as string;

@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
-import { watch, type Sight } from "../../src/qmp/watch.ts";
-import { monitor, rejection, type Listening } from "./peer.ts";
+import { type Sight, watch } from "../../src/qmp/watch.ts";
+import { type Listening, monitor, rejection } from "./peer.ts";
 
 const EVENT = (name: string): string => `{"timestamp":{"seconds":1,"microseconds":2},"event":"${name}"}\r\n`;
 const BRISK = { first: 1, longest: 4 };

@@ -4,7 +4,10 @@ import { eventCheck } from "../../src/schema/events.ts";
 
 test.each<[string, unknown]>([
   ["query-status", { running: true, status: "running", singlestep: false }],
-  ["query-cpus-fast", [{ "cpu-index": 0, "qom-path": "/machine/unattached/device[0]", "thread-id": 12, target: "x86_64", "qom-type": "max-x86_64-cpu" }]],
+  [
+    "query-cpus-fast",
+    [{ "cpu-index": 0, "qom-path": "/machine/unattached/device[0]", "thread-id": 12, target: "x86_64", "qom-type": "max-x86_64-cpu" }],
+  ],
   ["query-hotpluggable-cpus", [{ type: "max-x86_64-cpu", "vcpus-count": 1, props: { "core-id": 1 } }]],
   ["query-balloon", { actual: 536870912 }],
   ["balloon", {}],
@@ -36,7 +39,11 @@ test("a command or an event that is not listed has no check, whatever its name",
 
 test("a long list is checked until the first mistake in it, and the place of that is told", () => {
   const right = { "cpu-index": 0, "qom-path": "/", "thread-id": 1, target: "x86_64" };
-  const list = (first: unknown): readonly unknown[] => [...Array.from({ length: 2500 }, () => right), first, ...Array.from({ length: 300_000 }, () => 1)];
+  const list = (first: unknown): readonly unknown[] => [
+    ...Array.from({ length: 2500 }, () => right),
+    first,
+    ...Array.from({ length: 300_000 }, () => 1),
+  ];
   const before = performance.now();
   expect(replyCheck("query-cpus-fast")?.(list({ ...right, target: 7 }))?.why).toBe("2500.target: expected string, received number");
   expect(replyCheck("query-cpus-fast")?.(list({ ...right, target: 7 }))?.cause).toMatchObject({ issues: { length: 500 } });

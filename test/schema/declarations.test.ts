@@ -21,11 +21,23 @@ test("the declarations are quick to check: they need no other package's, and a c
   try {
     await writeFile(join(folder, "package.json"), '{ "type": "module" }');
     await writeFile(join(folder, "program.ts"), PROGRAM);
-    const options = { target: "es2022", lib: ["es2022", "dom", "esnext.disposable"], module: "nodenext", strict: true, noEmit: true, skipLibCheck: true, types: [] };
+    const options = {
+      target: "es2022",
+      lib: ["es2022", "dom", "esnext.disposable"],
+      module: "nodenext",
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      types: [],
+    };
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["program.ts"] }));
     const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
-    const { stdout } = await promisify(execFile)(process.execPath, [tsc, "--project", folder, "--listFiles", "--extendedDiagnostics"], { maxBuffer: 2 ** 24 });
-    expect(stdout.split("\n").filter((line) => line.includes("/node_modules/") && !/\/typescript\b|\.declarations-|@typescript/.test(line))).toEqual([]);
+    const { stdout } = await promisify(execFile)(process.execPath, [tsc, "--project", folder, "--listFiles", "--extendedDiagnostics"], {
+      maxBuffer: 2 ** 24,
+    });
+    expect(
+      stdout.split("\n").filter((line) => line.includes("/node_modules/") && !/\/typescript\b|\.declarations-|@typescript/.test(line)),
+    ).toEqual([]);
     // 3,700 when this was written.
     expect(Number(/^Types:\s+(\d+)/m.exec(stdout)?.[1])).toBeLessThan(6000);
   } finally {

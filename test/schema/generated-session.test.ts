@@ -7,12 +7,12 @@ const HEAD = [
   'import type { QemuCommands } from "../../src/schema/generated/commands.ts";',
   'import type { QemuEvents } from "../../src/schema/generated/events.ts";',
   'import type { ArgumentsOf, CommandsOf, EventsOf, QemuRelease } from "../../src/schema/vocabulary.ts";',
-  "export async function program(session: Session, own: SessionOf<Pick<QemuCommands, \"quit\" | \"balloon\" | \"query-target\">, Pick<QemuEvents, \"STOP\" | \"JOB_STATUS_CHANGE\">>): Promise<unknown> {",
+  'export async function program(session: Session, own: SessionOf<Pick<QemuCommands, "quit" | "balloon" | "query-target">, Pick<QemuEvents, "STOP" | "JOB_STATUS_CHANGE">>): Promise<unknown> {',
 ];
 
 const RIGHT = [
   'const jobs = await session.execute("query-jobs");',
-  "const bytes: number | bigint | undefined = jobs[0]?.[\"current-progress\"];",
+  'const bytes: number | bigint | undefined = jobs[0]?.["current-progress"];',
   "const id: string | undefined = jobs[0]?.id;",
   'await session.execute("blockdev-add", { driver: "qcow2", file: { driver: "file", filename: "/a" }, "node-name": "n" }, { timeout: 1 });',
   'await session.execute("object-add", { "qom-type": "iothread", id: "io0" });',
@@ -21,7 +21,7 @@ const RIGHT = [
   'await session.execute("query-named-block-nodes");',
   'const { status } = await session.execute("query-status");',
   'const unknown: unknown = await session.execute("__com.example_own", { any: 1 });',
-  "const later: string = jobs.length > 0 ? \"query-jobs\" : \"query-block\";",
+  'const later: string = jobs.length > 0 ? "query-jobs" : "query-block";',
   "const loose: unknown = await session.execute(later, { x: 1 });",
   'for await (const { data } of session.events("JOB_STATUS_CHANGE")) id === data.id && data.status satisfies string;',
   'const job = await session.waitFor(["JOB_STATUS_CHANGE"], { where: ({ data }) => data.status === "concluded" });',
@@ -48,7 +48,7 @@ const RIGHT = [
   'const event: EventsOf<"11.1">["STOP"] = undefined;',
   'const target: string = (await own.execute("query-target")).arch;',
   'for await (const { event, data } of own.events("JOB_STATUS_CHANGE")) [event satisfies "JOB_STATUS_CHANGE", data.id satisfies string];',
-  'return [bytes, id, status, unknown, loose, job.data.id, file, release, old, gic, event, target, pty];',
+  "return [bytes, id, status, unknown, loose, job.data.id, file, release, old, gic, event, target, pty];",
 ];
 
 const WRONG = [

@@ -1,9 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { randomFrom } from "../../scripts/lab/random.ts";
 import { checkArguments } from "../../src/schema/validate.ts";
 import { readTranscript } from "../../src/testing/transcript/transcript.ts";
-import { randomFrom } from "../../scripts/lab/random.ts";
 import { rightArguments, spoil } from "./random-arguments.ts";
 import { recorded } from "./recorded.ts";
 import { faultsIn } from "./type-check.ts";
@@ -19,14 +19,20 @@ interface Case {
 /** Two arguments for each command of each recorded QEMU. */
 const cases = [...recorded].map(([name, { introspection }]) => {
   const random = randomFrom(SEED);
-  const right = [...introspection.commands.keys()].flatMap((command): Case[] => [1, 2].map(() => ({ command, parameters: rightArguments(introspection, command, random) })));
+  const right = [...introspection.commands.keys()].flatMap((command): Case[] =>
+    [1, 2].map(() => ({ command, parameters: rightArguments(introspection, command, random) })),
+  );
   return { name, introspection, right, random };
 });
 
 describe.each(cases)("by the schema of QEMU $name", ({ introspection, right, random }) => {
   test("arguments made after it pass", () => {
     expect(right.length).toBeGreaterThan(350);
-    expect(right.map(({ command, parameters }) => ({ command, parameters, issues: checkArguments(introspection, command, parameters) })).filter(({ issues }) => issues.length > 0)).toEqual([]);
+    expect(
+      right
+        .map(({ command, parameters }) => ({ command, parameters, issues: checkArguments(introspection, command, parameters) }))
+        .filter(({ issues }) => issues.length > 0),
+    ).toEqual([]);
   });
 
   test("arguments that were spoilt don't", () => {
@@ -79,7 +85,8 @@ async function saidIn(path: string): Promise<readonly (readonly [type: string, t
     const command = asked.get(JSON.stringify(message["id"]));
     if (entry.kind === "client") asked.set(JSON.stringify(message["id"]), String(message["execute"] ?? message["exec-oob"]));
     else if (message["data"] !== undefined) said.push([`QemuEvents[${JSON.stringify(message["event"])}]`, JSON.stringify(message["data"])]);
-    else if (message["return"] !== undefined && command !== undefined) said.push([`QemuCommands[${JSON.stringify(command)}]["returns"]`, JSON.stringify(message["return"])]);
+    else if (message["return"] !== undefined && command !== undefined)
+      said.push([`QemuCommands[${JSON.stringify(command)}]["returns"]`, JSON.stringify(message["return"])]);
   }
   return said;
 }

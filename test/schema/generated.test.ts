@@ -13,7 +13,11 @@ import { recorded } from "./recorded.ts";
 const PROJECT = new URL("../..", import.meta.url).pathname;
 const GENERATED = join(PROJECT, "src/schema/generated");
 
-const builtins = ["str", "int", "bool", "null", "any"].map((name) => ({ name, "meta-type": "builtin", "json-type": { str: "string", int: "int", bool: "boolean", null: "null", any: "value" }[name] }));
+const builtins = ["str", "int", "bool", "null", "any"].map((name) => ({
+  name,
+  "meta-type": "builtin",
+  "json-type": { str: "string", int: "int", bool: "boolean", null: "null", any: "value" }[name],
+}));
 const nothing = { name: "0", "meta-type": "object", members: [] };
 
 function source(version: string, entries: readonly object[], arch = "x86_64"): Source {
@@ -22,7 +26,12 @@ function source(version: string, entries: readonly object[], arch = "x86_64"): S
 
 function object(name: string, members: Readonly<Record<string, string>>, more: object = {}): object {
   const optional = (member: string): object => (member.endsWith("?") ? { default: null } : {});
-  return { name, "meta-type": "object", members: Object.entries(members).map(([member, type]) => ({ name: member.replace("?", ""), type, ...optional(member) })), ...more };
+  return {
+    name,
+    "meta-type": "object",
+    members: Object.entries(members).map(([member, type]) => ({ name: member.replace("?", ""), type, ...optional(member) })),
+    ...more,
+  };
 }
 
 function command(name: string, taken: string, given = "0", more: object = {}): object {
@@ -38,9 +47,12 @@ function generated(...sources: readonly Source[]): string {
 
 describe("the generated files", () => {
   test("are what the recordings give, and nothing else is there", async () => {
-    const files = generateFiles([...recorded].map(([name, { arch, introspection }]) => ({ version: name.split("_")[0] ?? "", arch, schema: introspection })));
+    const files = generateFiles(
+      [...recorded].map(([name, { arch, introspection }]) => ({ version: name.split("_")[0] ?? "", arch, schema: introspection })),
+    );
     expect((await readdir(GENERATED)).sort()).toEqual([...files.keys()].sort());
-    for (const [name, text] of files) expect(await readFile(join(GENERATED, name), "utf8") === text, `${name}: npm run generate`).toBe(true);
+    for (const [name, text] of files)
+      expect((await readFile(join(GENERATED, name), "utf8")) === text, `${name}: npm run generate`).toBe(true);
   });
 
   test("know every command and event of every recording", async () => {
@@ -62,7 +74,13 @@ describe("the generated files", () => {
 
 describe("of schemas it makes", () => {
   test("members that are needed, may be missing, or are lists", () => {
-    const text = generated(source("7.2", [command("a-b", "1"), object("1", { id: "str", "size?": "int", "names?": "[str]", "any-thing": "any" }), { name: "[str]", "meta-type": "array", "element-type": "str" }]));
+    const text = generated(
+      source("7.2", [
+        command("a-b", "1"),
+        object("1", { id: "str", "size?": "int", "names?": "[str]", "any-thing": "any" }),
+        { name: "[str]", "meta-type": "array", "element-type": "str" },
+      ]),
+    );
     expect(text).toContain(`export interface ABArguments {
   readonly id: string;
   readonly size?: Integer | undefined;
@@ -81,14 +99,28 @@ describe("of schemas it makes", () => {
   test("enumerations that are open, with what each version has of them", () => {
     const text = generated(
       source("7.2", [command("a", "0", "1"), { name: "1", "meta-type": "enum", values: ["off", "on"] }]),
-      source("10.0", [command("a", "0", "9"), { name: "9", "meta-type": "enum", members: [{ name: "on" }, { name: "auto", features: ["unstable"] }], values: ["on", "auto"] }]),
+      source("10.0", [
+        command("a", "0", "9"),
+        { name: "9", "meta-type": "enum", members: [{ name: "on" }, { name: "auto", features: ["unstable"] }], values: ["on", "auto"] },
+      ]),
     );
     expect(text).toContain('"on" | /** Since 10.0. @experimental */ "auto" | /** Until 7.2 */ "off" | Other');
   });
 
   test("a flat union of what has a tag, values with the same members together", () => {
-    const variants = [{ case: "file", type: "3" }, { case: "raw", type: "0" }, { case: "null", type: "0" }];
-    const text = generated(source("7.2", [command("add", "1"), object("1", { driver: "2", "id?": "str" }, { tag: "driver", variants }), { name: "2", "meta-type": "enum", values: ["file", "raw", "null"] }, object("3", { path: "str" })]));
+    const variants = [
+      { case: "file", type: "3" },
+      { case: "raw", type: "0" },
+      { case: "null", type: "0" },
+    ];
+    const text = generated(
+      source("7.2", [
+        command("add", "1"),
+        object("1", { driver: "2", "id?": "str" }, { tag: "driver", variants }),
+        { name: "2", "meta-type": "enum", values: ["file", "raw", "null"] },
+        object("3", { path: "str" }),
+      ]),
+    );
     expect(text).toContain(`export type AddArguments = { readonly id?: string | undefined } & (
   | { readonly driver: "file"; readonly path: string }
   | { readonly driver: "raw" | "null" }
@@ -96,15 +128,32 @@ describe("of schemas it makes", () => {
   });
 
   test("a union of an alternate, and types that contain themselves", () => {
-    const text = generated(source("7.2", [command("add", "1"), object("1", { "backing?": "2", name: "str", x: "int", y: "int", z: "int" }), { name: "2", "meta-type": "alternate", members: [{ type: "1" }, { type: "str" }, { type: "null" }] }]));
+    const text = generated(
+      source("7.2", [
+        command("add", "1"),
+        object("1", { "backing?": "2", name: "str", x: "int", y: "int", z: "int" }),
+        { name: "2", "meta-type": "alternate", members: [{ type: "1" }, { type: "str" }, { type: "null" }] },
+      ]),
+    );
     expect(text).toContain("readonly backing?: AddArguments | string | null | undefined;");
   });
 
   test("what is deprecated or unstable marked as such, and in which versions things are", () => {
-    const old = source("7.2", [command("a", "1"), command("gone", "0"), object("1", { one: "str", two: "str", three: "str", four: "str", five: "str" })]);
-    const members = [{ name: "one", type: "str", features: ["deprecated"] }, { name: "two", type: "int" }, { name: "six", type: "str", features: ["unstable"] }];
-    const text = generated(old, source("10.0", [command("a", "7", "0", { features: ["deprecated", "fdset"] }), command("new", "0"), object("7", {}, { members })]));
-    expect(text).toContain('/** @deprecated since 10.0 */\n  readonly one: string;');
+    const old = source("7.2", [
+      command("a", "1"),
+      command("gone", "0"),
+      object("1", { one: "str", two: "str", three: "str", four: "str", five: "str" }),
+    ]);
+    const members = [
+      { name: "one", type: "str", features: ["deprecated"] },
+      { name: "two", type: "int" },
+      { name: "six", type: "str", features: ["unstable"] },
+    ];
+    const text = generated(
+      old,
+      source("10.0", [command("a", "7", "0", { features: ["deprecated", "fdset"] }), command("new", "0"), object("7", {}, { members })]),
+    );
+    expect(text).toContain("/** @deprecated since 10.0 */\n  readonly one: string;");
     expect(text).toContain("readonly two: Integer | string;");
     expect(text).toContain("/** Until 7.2 */\n  readonly three?: string | undefined;");
     expect(text).toContain("/** Since 10.0. @experimental */\n  readonly six?: string | undefined;");
@@ -124,7 +173,10 @@ describe("of schemas it makes", () => {
   });
 
   test("two types of what one version tells apart, whatever another did", () => {
-    const [both, own] = [{ one: "str", two: "str", three: "str", four: "str", five: "str" }, { one: "str", two: "str", three: "str", four: "str", six: "str" }];
+    const [both, own] = [
+      { one: "str", two: "str", three: "str", four: "str", five: "str" },
+      { one: "str", two: "str", three: "str", four: "str", six: "str" },
+    ];
     const text = generated(
       source("7.2", [command("a", "1"), command("b", "1"), object("1", both)]),
       source("10.0", [command("a", "1"), command("b", "2"), object("1", both), object("2", own)]),
@@ -155,7 +207,10 @@ test.each<[readonly number[], string]>([
 });
 
 test("for one QEMU all is in one file that needs no other", () => {
-  const text = generateFile(source("9.0", [command("a", "1"), object("1", { path: "str", force: "bool", size: "int", x: "str" })]), "QEMU 9.0");
+  const text = generateFile(
+    source("9.0", [command("a", "1"), object("1", { path: "str", force: "bool", size: "int", x: "str" })]),
+    "QEMU 9.0",
+  );
   expect(text).not.toMatch(/^import/m);
   expect(text).toContain('"a": { arguments: AArguments; returns: Nothing };');
   expect(text).toContain("QEMU 9.0 (x86_64)");

@@ -1,5 +1,12 @@
-import { typeNamed, valuesOf, type Introspection, type ObjectType, type SchemaMember, type SchemaType } from "../../src/schema/introspection.ts";
 import type { Random } from "../../scripts/lab/random.ts";
+import {
+  type Introspection,
+  type ObjectType,
+  type SchemaMember,
+  type SchemaType,
+  typeNamed,
+  valuesOf,
+} from "../../src/schema/introspection.ts";
 
 type Members = Record<string, unknown>;
 
@@ -59,7 +66,12 @@ function scalar(kind: string, random: Random): unknown {
 }
 
 /** One way to spoil right arguments, or undefined where this one can't be spoilt: the mistake, in words, and the arguments with it. */
-export function spoil(schema: Introspection, command: string, right: Members, random: Random): { readonly mistake: string; readonly wrong: Members } | undefined {
+export function spoil(
+  schema: Introspection,
+  command: string,
+  right: Members,
+  random: Random,
+): { readonly mistake: string; readonly wrong: Members } | undefined {
   const type = typeNamed(schema, schema.commands.get(command)?.["arg-type"] ?? "") as ObjectType;
   const members = type.members.filter(({ name }) => name in right);
   const wrong = structuredClone(right);

@@ -1,4 +1,4 @@
-import { readRecordings, releaseOf, type Recording } from "../../scripts/schema/recording.ts";
+import { readRecordings, type Recording, releaseOf } from "../../scripts/schema/recording.ts";
 import type { Introspection } from "../../src/schema/introspection.ts";
 
 /** All recorded schemas, as `7.2_x86_64`. */

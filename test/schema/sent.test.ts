@@ -13,7 +13,10 @@ interface Sent {
   readonly parameters: object | undefined;
 }
 
-/** What no transcript shows: mostly the shell, which asks a machine about what can be completed; `quit` is for a machine whose process is not on this host. */
+/**
+ * What no transcript shows: mostly the shell, which asks a machine about what can be completed; `quit` is for a machine whose process is
+ * not on this host.
+ */
 const NOT_RECORDED: readonly Sent[] = [
   ["quit"],
   ["query-qmp-schema"],
@@ -65,7 +68,8 @@ async function sentInSources(): Promise<ReadonlyMap<string, string>> {
   for (const name of await readdir(folder, { recursive: true })) {
     if (!name.endsWith(".ts") || name.startsWith("schema/generated/") || OTHER_PROGRAMS.has(name)) continue;
     const text = await readFile(join(folder, name), "utf8");
-    for (const [, command = ""] of text.matchAll(/^(?! *(?:\*|\/\/)).*?\b(?:execute|executeOob|ask)\(\s*"([\w-]+)"/gm)) sent.set(command, name);
+    for (const [, command = ""] of text.matchAll(/^(?! *(?:\*|\/\/)).*?\b(?:execute|executeOob|ask)\(\s*"([\w-]+)"/gm))
+      sent.set(command, name);
     for (const [, command = ""] of text.matchAll(/"execute":\s*"([\w-]+)"|\bexecute: "([\w-]+)"/g)) sent.set(command, name);
   }
   return sent;
@@ -77,7 +81,9 @@ const all = [...transcripts, ...NOT_RECORDED];
 
 describe("what is looked at", () => {
   test("is what the product sent to real QEMUs, of every kind", () => {
-    expect([...new Set(transcripts.map(({ command }) => command))]).toEqual(expect.arrayContaining(["qmp_capabilities", "device_add", "device_del", "balloon", "qom-set", "cont"]));
+    expect([...new Set(transcripts.map(({ command }) => command))]).toEqual(
+      expect.arrayContaining(["qmp_capabilities", "device_add", "device_del", "balloon", "qom-set", "cont"]),
+    );
   });
 
   test("is every command that the sources name", () => {
@@ -89,7 +95,10 @@ describe("what is looked at", () => {
 
 // Today no recorded QEMU lacks a command that is sent. One that does belongs into a list here, with the reason why that is well.
 describe.each([...recorded])("QEMU %s takes what the product sends", (_name, { introspection }) => {
-  test.each(all.map(({ command, parameters }) => [command, JSON.stringify(parameters) ?? "", parameters] as const))("%s %s", (command, _text, parameters) => {
-    expect(checkArguments(introspection, command, parameters)).toEqual([]);
-  });
+  test.each(all.map(({ command, parameters }) => [command, JSON.stringify(parameters) ?? "", parameters] as const))(
+    "%s %s",
+    (command, _text, parameters) => {
+      expect(checkArguments(introspection, command, parameters)).toEqual([]);
+    },
+  );
 });

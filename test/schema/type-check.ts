@@ -8,13 +8,24 @@ const PROJECT = new URL("../..", import.meta.url).pathname;
 const FAULT = 'export const fault: number = "to show that faults are found";';
 
 /** The faults that tsc finds in a program, which imports from "../../src", each with the line that has it. */
-export async function faultsIn(lines: readonly string[], options: Readonly<Record<string, unknown>> = { types: [] }): Promise<readonly string[]> {
+export async function faultsIn(
+  lines: readonly string[],
+  options: Readonly<Record<string, unknown>> = { types: [] },
+): Promise<readonly string[]> {
   // In the project, so that the imports are found; and gone after.
   const folder = await mkdtemp(join(PROJECT, "node_modules/.types-"));
   try {
     await writeFile(join(folder, "program.ts"), [...lines, FAULT].join("\n"));
     await writeFile(join(folder, "package.json"), '{ "type": "module" }');
-    await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../../test/tsconfig.json", compilerOptions: { rootDir: "../..", ...options }, include: [], files: ["program.ts"] }));
+    await writeFile(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({
+        extends: "../../test/tsconfig.json",
+        compilerOptions: { rootDir: "../..", ...options },
+        include: [],
+        files: ["program.ts"],
+      }),
+    );
     const tsc = [join(PROJECT, "node_modules/typescript/bin/tsc"), "--pretty", "false", "--project", folder];
     const { stdout } = await promisify(execFile)(process.execPath, tsc, { maxBuffer: 2 ** 26 }).catch((error: { stdout: string }) => error);
     const faults = stdout.split("\n").filter((line) => line.includes("error"));

@@ -44,12 +44,20 @@ describe("what QEMU would not take is told with its place, and what would be rig
     ["query-status", { verbose: true }, "query-status: verbose: no such member: expected nothing"],
     ["blockdev-add", { ...disk, node_name: "x" }, "blockdev-add: node_name: no such member, did you mean node-name?"],
     ["blockdev-add", { ...disk, driver: "qcow3" }, 'blockdev-add: driver: "qcow3" is none of its values, did you mean qcow?'],
-    ["blockdev-add", { driver: "raw", file: "a", "lazy-refcounts": true }, 'blockdev-add: lazy-refcounts: no such member where driver is "raw", only where it is "qcow2"'],
+    [
+      "blockdev-add",
+      { driver: "raw", file: "a", "lazy-refcounts": true },
+      'blockdev-add: lazy-refcounts: no such member where driver is "raw", only where it is "qcow2"',
+    ],
     ["blockdev-add", { ...disk, file: { driver: "file" } }, "blockdev-add: file.filename: missing: a string"],
     ["blockdev-add", { ...disk, file: 3 }, "blockdev-add: file: expected an object or a string, got 3"],
     ["blockdev-add", { ...disk, cache: { direct: "on" } }, 'blockdev-add: cache.direct: expected true or false, got "on"'],
     ["blockdev-add", { file: "a" }, "blockdev-add: driver: missing: one of "],
-    ["transaction", { actions: [{ type: "blockdev-snapshot", data: { node: "a", overlay: 1 } }] }, "transaction: actions[0].data.overlay: expected a string, got 1"],
+    [
+      "transaction",
+      { actions: [{ type: "blockdev-snapshot", data: { node: "a", overlay: 1 } }] },
+      "transaction: actions[0].data.overlay: expected a string, got 1",
+    ],
     ["migrate-set-capabilities", { capabilities: {} }, "migrate-set-capabilities: capabilities: expected a list, got an object"],
     ["set-action", { reboot: "nope" }, 'set-action: reboot: "nope" is none of its values: one of "reset", "shutdown"'],
     ["device_add", { id: "n0", model: "e1000" }, "device_add: driver: missing: a string"],
@@ -86,6 +94,8 @@ test("what contains itself comes to an end", () => {
 });
 
 test("a schema that names what it does not describe is no schema", () => {
-  const broken = readIntrospection([{ name: "x", "meta-type": "command", "arg-type": "9", "ret-type": "9" } as { name: string; "meta-type": string }]);
+  const broken = readIntrospection([
+    { name: "x", "meta-type": "command", "arg-type": "9", "ret-type": "9" } as { name: string; "meta-type": string },
+  ]);
   expect(() => checkArguments(broken, "x")).toThrow("query-qmp-schema: the type 9 is named and not described");
 });

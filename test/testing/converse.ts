@@ -2,7 +2,8 @@ import type { Step } from "../../scripts/lab/conversation.ts";
 import { type WireClient, wireClient } from "../../scripts/lab/wire-client.ts";
 
 /**
- * What each client heard, in order: `monitor 0, client 1: {"return": {}}`. Out-of-band replies keep their own order, and come last: how many
+ * What each client heard, in order: `monitor 0, client 1: {"return": {}}`. Out-of-band replies keep their own order, and come last: how
+ * many
  * others they overtake is nowhere promised (R32).
  */
 export type Heard = readonly string[];
@@ -20,7 +21,10 @@ export function beginsAlike(died: Heard, other: Heard): boolean {
 /** How long an answer may take before it is taken for none, in milliseconds. */
 const PATIENCE = 20_000;
 
-/** Acts out a conversation with whoever listens at these addresses. Never rejects for what the other side does: silence and endings are told. */
+/**
+ * Acts out a conversation with whoever listens at these addresses. Never rejects for what the other side does: silence and endings are
+ * told.
+ */
 export async function converse(addresses: readonly string[], steps: readonly Step[]): Promise<Heard> {
   const parts = addresses.map((address, index) => new Part(address, index));
   try {
@@ -169,7 +173,10 @@ interface Words {
   readonly resync: boolean;
 }
 
-/** Says it all, and then a request whose answer shows that all before it is answered. A control character brings the other side back to its senses (R23). */
+/**
+ * Says it all, and then a request whose answer shows that all before it is answered. A control character brings the other side back to its
+ * senses (R23).
+ */
 async function speak(client: WireClient, { pieces, resync }: Words, sync: string): Promise<void> {
   for (const piece of [...pieces, `${resync ? "\x01" : ""}\n{"execute":"query-name","id":"${sync}"}\n`]) {
     client.socket.write(Buffer.from(piece, "latin1"));

@@ -1,13 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { type Entry, formatTranscript, parseTranscript, startRecorder, startReplay } from "../../src/testing/index.ts";
-import { formatJson } from "../../src/testing/json/json-value.ts";
-import { parseJson } from "../../src/testing/json/json-input.ts";
 import { type WireClient, wireClient } from "../../scripts/lab/wire-client.ts";
+import { type Entry, formatTranscript, parseTranscript, startRecorder, startReplay } from "../../src/testing/index.ts";
+import { parseJson } from "../../src/testing/json/json-input.ts";
+import { formatJson } from "../../src/testing/json/json-value.ts";
 
 const ROOT = new URL("../../fixtures/qmp/", import.meta.url).pathname;
 /** What is being recorded at this moment is in hidden folders. */
-const FILES = readdirSync(ROOT, { recursive: true }).map(String).filter((it) => it.endsWith(".qmp") && !it.includes("/.")).sort();
+const FILES = readdirSync(ROOT, { recursive: true })
+  .map(String)
+  .filter((it) => it.endsWith(".qmp") && !it.includes("/."))
+  .sort();
 /** Recorded by a client that repeats nothing and polls nothing: these can be acted out line by line. */
 const WIRE = FILES.filter((it) => it.includes("/wire-"));
 
@@ -62,7 +65,9 @@ describe.each(WIRE)("%s", (file) => {
     const monitors = Object.entries(server.addresses).map(([name, upstream]) => ({ name, upstream }));
     const recorder = await startRecorder({ monitors });
     await actOut(transcript.entries, recorder.addresses);
-    const again = await recorder.finish(transcript.entries.at(-1)?.kind === "directive" && server.said.some((it) => it.command === "quit") ? {} : undefined);
+    const again = await recorder.finish(
+      transcript.entries.at(-1)?.kind === "directive" && server.said.some((it) => it.command === "quit") ? {} : undefined,
+    );
     expect(messagesOf(again.entries)).toEqual(messagesOf(transcript.entries));
   });
 });
@@ -72,7 +77,8 @@ function messagesOf(entries: readonly Entry[]): Readonly<Record<string, readonly
   const found: Record<string, string[]> = {};
   let speaking = 0;
   for (const entry of entries) {
-    if (entry.kind === "directive" && "connection" in entry.directive && entry.directive.name !== "close") speaking = entry.directive.connection;
+    if (entry.kind === "directive" && "connection" in entry.directive && entry.directive.name !== "close")
+      speaking = entry.directive.connection;
     if (entry.kind === "client" || entry.kind === "server") (found[`${entry.kind} ${speaking}`] ??= []).push(entry.text);
   }
   return found;

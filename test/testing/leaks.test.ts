@@ -34,7 +34,16 @@ it.each<[string, () => Promise<unknown>]>([
   ["a replay at no address", () => startReplay({ monitors: [{ name: "control" }, { name: "watch", address: "nowhere" }] })],
   ["a replay in no folder", () => startReplay({ monitors: [{ name: "control" }, { name: "watch", address: "unix:/nowhere/x.sock" }] })],
   ["a recorder of nothing", () => startRecorder({ monitors: [{ name: "control", upstream: "nowhere" }] })],
-  ["a recorder in no folder", () => startRecorder({ monitors: [{ name: "a", upstream: "unix:/x" }, { name: "b", upstream: "unix:/x", listen: "unix:/nowhere/x.sock" }] })],
+  [
+    "a recorder in no folder",
+    () =>
+      startRecorder({
+        monitors: [
+          { name: "a", upstream: "unix:/x" },
+          { name: "b", upstream: "unix:/x", listen: "unix:/nowhere/x.sock" },
+        ],
+      }),
+  ],
   ["an agent in no folder", () => startAgent({ address: "unix:/nowhere/x.sock" })],
   ["a machine without its transcript", () => fakeMachine({ lives: "/nowhere.qmp" })],
 ])("nothing stays of what could not start: %s", async (_name, start) => {

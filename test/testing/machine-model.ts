@@ -1,7 +1,17 @@
-import { parseTranscript, QmpFailure, type ReplayOptions, type ReplayServer, type SchemaEntry, startReplay } from "../../src/testing/index.ts";
+import {
+  parseTranscript,
+  QmpFailure,
+  type ReplayOptions,
+  type ReplayServer,
+  type SchemaEntry,
+  startReplay,
+} from "../../src/testing/index.ts";
 import { formatJson, fromPlain } from "../../src/testing/json/json-value.ts";
 
-/** What a real QEMU without a guest said of itself: enough for a fake to pass for it in any conversation that only asks, stops and continues it. */
+/**
+ * What a real QEMU without a guest said of itself: enough for a fake to pass for it in any conversation that only asks, stops and continues
+ * it.
+ */
 export interface Likeness {
   readonly greeting: object;
   readonly schema: readonly SchemaEntry[];
@@ -15,8 +25,16 @@ export interface Likeness {
 export async function likenessOf(ask: (command: string) => Promise<any>): Promise<Likeness> {
   const replies: Record<string, object> = {};
   for (const command of ["query-name", "query-status", "query-version", "query-uuid"]) replies[command] = await ask(command);
-  const refusal = await ask("migrate-pause").then(() => "", (error: unknown) => (error as Error).message);
-  return { greeting: { QMP: { version: replies["query-version"], capabilities: ["oob"] } }, schema: await ask("query-qmp-schema"), replies, refusal };
+  const refusal = await ask("migrate-pause").then(
+    () => "",
+    (error: unknown) => (error as Error).message,
+  );
+  return {
+    greeting: { QMP: { version: replies["query-version"], capabilities: ["oob"] } },
+    schema: await ask("query-qmp-schema"),
+    replies,
+    refusal,
+  };
 }
 
 /** A fake with that likeness, its two monitors as QEMU's. */
@@ -46,7 +64,8 @@ export async function startLike(likeness: Likeness): Promise<ReplayServer> {
 function storyOf({ greeting }: Likeness): string {
   const hello = formatJson(fromPlain(greeting));
   const reply = '<- {"return": {}, "id": 2}';
-  const shutdown = '<- {"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}}';
+  const shutdown =
+    '<- {"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}}';
   return [
     "#! connect 1 control",
     `<- ${hello}`,

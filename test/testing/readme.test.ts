@@ -32,11 +32,15 @@ async function callsIn(page: string): Promise<readonly string[]> {
 
 /** Each name once, from the source. */
 function importsOf(examples: readonly Example[]): readonly string[] {
-  const names = examples.flatMap((it) => it.imports).flatMap((line) => {
-    const [, list = "", from = ""] = /^import \{ (.*) \} from "(.*)";$/.exec(line) ?? [];
-    return list.split(", ").map((name) => `import { ${name} } from "${from}";`);
-  });
-  return [...new Set(names)].map((line) => line.replace('"qmpctl"', '"../../src/index.ts"').replace('"qmpctl/testing"', '"../../src/testing/index.ts"'));
+  const names = examples
+    .flatMap((it) => it.imports)
+    .flatMap((line) => {
+      const [, list = "", from = ""] = /^import \{ (.*) \} from "(.*)";$/.exec(line) ?? [];
+      return list.split(", ").map((name) => `import { ${name} } from "${from}";`);
+    });
+  return [...new Set(names)].map((line) =>
+    line.replace('"qmpctl"', '"../../src/index.ts"').replace('"qmpctl/testing"', '"../../src/testing/index.ts"'),
+  );
 }
 
 describe("the examples of the pages", () => {
@@ -49,7 +53,9 @@ describe("the examples of the pages", () => {
       ...importsOf(examples),
       'import * as all from "../../src/index.ts";',
       'import * as testing from "../../src/testing/index.ts";',
-      ...examples.flatMap(({ body }) => ["export async function example(): Promise<void> {", ...body.split("\n"), "}"]).map((line, index) => line.replace(/\bexample\(/, `example${index}(`)),
+      ...examples
+        .flatMap(({ body }) => ["export async function example(): Promise<void> {", ...body.split("\n"), "}"])
+        .map((line, index) => line.replace(/\bexample\(/, `example${index}(`)),
       ...calls.map((call) => `void ${call.startsWith("connect") ? "all" : "testing"}.${call};`),
     ];
     expect(await faultsIn(program, { noUnusedLocals: false })).toEqual([]);
@@ -62,12 +68,31 @@ describe("the examples of the pages", () => {
       await symlink(PROJECT, join(folder, "node_modules/qmpctl"));
       await symlink(join(PROJECT, "node_modules/vitest"), join(folder, "node_modules/vitest"));
       await cp(join(PROJECT, "fixtures/qmp/7.2.22_x86_64/setmem/1.qmp"), join(folder, "setmem.qmp"));
-      const [test, replay] = [...(await examplesIn("src/testing/README.md")), ...(await examplesIn("README.md"))].filter((it) => it.imports.some((line) => line.includes("testing")));
+      const [test, replay] = [...(await examplesIn("src/testing/README.md")), ...(await examplesIn("README.md"))].filter((it) =>
+        it.imports.some((line) => line.includes("testing")),
+      );
       await writeFile(join(folder, "first.test.ts"), [...(test?.imports ?? []), test?.body].join("\n"));
-      await writeFile(join(folder, "second.test.ts"), [...(replay?.imports ?? []), 'import { test } from "vitest";', `test("it runs", async () => {\n${replay?.body}\n});`].join("\n"));
-      const { stdout } = await promisify(execFile)(process.execPath, [join(PROJECT, "node_modules/vitest/vitest.mjs"), "run", "--reporter", "json"], { cwd: folder }).catch((error: { readonly stdout: string }) => error);
-      const { testResults } = JSON.parse(stdout) as { readonly testResults: readonly { readonly message: string; readonly assertionResults: readonly { readonly status: string; readonly failureMessages: readonly string[] }[] }[] };
-      expect(testResults.flatMap(({ message, assertionResults }) => [message, ...assertionResults.flatMap((it) => [it.status, ...it.failureMessages])])).toEqual(["", "passed", "", "passed"]);
+      await writeFile(
+        join(folder, "second.test.ts"),
+        [...(replay?.imports ?? []), 'import { test } from "vitest";', `test("it runs", async () => {\n${replay?.body}\n});`].join("\n"),
+      );
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [join(PROJECT, "node_modules/vitest/vitest.mjs"), "run", "--reporter", "json"],
+        { cwd: folder },
+      ).catch((error: { readonly stdout: string }) => error);
+      const { testResults } = JSON.parse(stdout) as {
+        readonly testResults: readonly {
+          readonly message: string;
+          readonly assertionResults: readonly { readonly status: string; readonly failureMessages: readonly string[] }[];
+        }[];
+      };
+      expect(
+        testResults.flatMap(({ message, assertionResults }) => [
+          message,
+          ...assertionResults.flatMap((it) => [it.status, ...it.failureMessages]),
+        ]),
+      ).toEqual(["", "passed", "", "passed"]);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -33,8 +33,14 @@ test.each([
 
 test.each([
   ["tls:vm.example:4444", { kind: "tls", host: "vm.example", port: 4444 }],
-  ["tls:[::1]:4444?ca=/etc/pki/ca.pem&cert=/etc/pki/a%26b.pem&key=/k.pem&name=vm1", { kind: "tls", host: "::1", port: 4444, ca: "/etc/pki/ca.pem", cert: "/etc/pki/a&b.pem", key: "/k.pem", name: "vm1" }],
-  ["exec:ssh host socat - UNIX-CONNECT:/run/vm.sock", { kind: "exec", command: ["ssh", "host", "socat", "-", "UNIX-CONNECT:/run/vm.sock"] }],
+  [
+    "tls:[::1]:4444?ca=/etc/pki/ca.pem&cert=/etc/pki/a%26b.pem&key=/k.pem&name=vm1",
+    { kind: "tls", host: "::1", port: 4444, ca: "/etc/pki/ca.pem", cert: "/etc/pki/a&b.pem", key: "/k.pem", name: "vm1" },
+  ],
+  [
+    "exec:ssh host socat - UNIX-CONNECT:/run/vm.sock",
+    { kind: "exec", command: ["ssh", "host", "socat", "-", "UNIX-CONNECT:/run/vm.sock"] },
+  ],
   ['exec:["kubectl","exec","a b","--","nc"]', { kind: "exec", command: ["kubectl", "exec", "a b", "--", "nc"] }],
   ["unix:/run/vm.sock", { kind: "unix", path: "/run/vm.sock" }],
 ])("%s is a way to a monitor", (text, target) => {

@@ -51,19 +51,40 @@ async function withPlainFile(use: (path: string) => Promise<void>): Promise<void
 test("a program that is not there, or can't be run, is told as such, and not as a socket", async () => {
   const missing = await rejection(connect("exec:/nonexistent/ssh host"));
   expect(missing).toBeInstanceOf(ConnectError);
-  expect(missing).toMatchObject({ code: "connect", errno: "ENOENT", message: "exec:/nonexistent/ssh host: no such program: /nonexistent/ssh (ENOENT)" });
-  expect((await rejection(connect("exec:qmpctl-no-such-program x"))).message).toBe("exec:qmpctl-no-such-program x: no such program: qmpctl-no-such-program (ENOENT)");
-  expect((await rejection(spawnQemu("/nonexistent/qemu", []))).message).toBe("child:/nonexistent/qemu: no such program: /nonexistent/qemu (ENOENT)");
+  expect(missing).toMatchObject({
+    code: "connect",
+    errno: "ENOENT",
+    message: "exec:/nonexistent/ssh host: no such program: /nonexistent/ssh (ENOENT)",
+  });
+  expect((await rejection(connect("exec:qmpctl-no-such-program x"))).message).toBe(
+    "exec:qmpctl-no-such-program x: no such program: qmpctl-no-such-program (ENOENT)",
+  );
+  expect((await rejection(spawnQemu("/nonexistent/qemu", []))).message).toBe(
+    "child:/nonexistent/qemu: no such program: /nonexistent/qemu (ENOENT)",
+  );
   await withPlainFile(async (path) => {
-    expect((await rejection(connect(`exec:${path} host`))).message).toBe(`exec:${path} host: not a program that may be run here: ${path} (EACCES)`);
-    expect((await rejection(connect(`exec:${path}/deeper`))).message).toBe(`exec:${path}/deeper: no such program: ${path}/deeper (ENOTDIR)`);
-    expect(await rejection(connect({ kind: "exec", command: [path, "a\0b"] }))).toMatchObject({ code: "connect", message: expect.stringContaining("null bytes") });
+    expect((await rejection(connect(`exec:${path} host`))).message).toBe(
+      `exec:${path} host: not a program that may be run here: ${path} (EACCES)`,
+    );
+    expect((await rejection(connect(`exec:${path}/deeper`))).message).toBe(
+      `exec:${path}/deeper: no such program: ${path}/deeper (ENOTDIR)`,
+    );
+    expect(await rejection(connect({ kind: "exec", command: [path, "a\0b"] }))).toMatchObject({
+      code: "connect",
+      message: expect.stringContaining("null bytes"),
+    });
   });
 });
 
 test.each([
-  ["console.error('Permission denied (publickey)'); process.exitCode = 255", /: \S*node: ended with 255 before it said anything: Permission denied \(publickey\)$/],
-  ["console.error('Warning: a banner\\nof\\nmany lines\\nssh: connect to host x port 22: Connection refused\\r'); process.exitCode = 255", /: of; many lines; ssh: connect to host x port 22: Connection refused$/],
+  [
+    "console.error('Permission denied (publickey)'); process.exitCode = 255",
+    /: \S*node: ended with 255 before it said anything: Permission denied \(publickey\)$/,
+  ],
+  [
+    "console.error('Warning: a banner\\nof\\nmany lines\\nssh: connect to host x port 22: Connection refused\\r'); process.exitCode = 255",
+    /: of; many lines; ssh: connect to host x port 22: Connection refused$/,
+  ],
   ["console.error('nothing to do'); process.exitCode = 0", /: \S*node: ended with 0 before it said anything: nothing to do$/],
   ["process.kill(process.pid, 'SIGKILL')", /: \S*node: was ended by SIGKILL before it said anything$/],
 ])("a program that ends at once says how, and its last words, in one line: %s", async (program, message) => {
@@ -144,7 +165,8 @@ async function stubborn(): Promise<Stubborn> {
   const folder = await mkdtemp(join(tmpdir(), "qmp-"));
   const pidfile = join(folder, "pid");
   const pid = (): number => (existsSync(pidfile) ? Number(readFileSync(pidfile, "utf8")) : 0);
-  const gone = (): boolean => pid() > 0 && !/^State:\s+[^Z]/m.test(existsSync(`/proc/${pid()}/status`) ? readFileSync(`/proc/${pid()}/status`, "utf8") : "");
+  const gone = (): boolean =>
+    pid() > 0 && !/^State:\s+[^Z]/m.test(existsSync(`/proc/${pid()}/status`) ? readFileSync(`/proc/${pid()}/status`, "utf8") : "");
   return {
     command: (how) => [process.execPath, "-e", STUBBORN, pidfile, how],
     runs: async () => {

@@ -3,7 +3,11 @@ import { Framer, NESTING_CEILING } from "../../src/wire/framing.ts";
 import { FAULT, type Message } from "../../src/wire/transport.ts";
 
 /** Reads the text in parts of that many bytes. */
-function read(bytes: Buffer | string, size: number, framer: Framer = new Framer("peer")): { messages: Message[]; fault: string | undefined } {
+function read(
+  bytes: Buffer | string,
+  size: number,
+  framer: Framer = new Framer("peer"),
+): { messages: Message[]; fault: string | undefined } {
   const all = Buffer.from(bytes as string);
   const messages: Message[] = [];
   for (let at = 0; at < all.length; at += size) {
@@ -45,7 +49,7 @@ test("what precedes garbage is still delivered, and the garbage is shown", () =>
 });
 
 test.each([
-  ["\ufeff{}", '\\xef\\xbb\\xbf{}'],
+  ["\ufeff{}", "\\xef\\xbb\\xbf{}"],
   ["[1]", "[1]"],
   ["\0", "\\u0000"],
 ])("%j between messages is not QMP", (text, shown) => {
@@ -105,7 +109,7 @@ test.each([1, 2, 5, 100])("R45: the tail of a reply to somebody before us is no 
 });
 
 test.each([1, 2, 5, 100])("R45: what stands before a delimiter is forgotten, in reads of %i bytes", (size) => {
-  const bytes = Buffer.concat(['{"return":{"half":"', '\\', "{[\xff", '{"return":1}\n'].map((part) => Buffer.from(part, "latin1")));
+  const bytes = Buffer.concat(['{"return":{"half":"', "\\", "{[\xff", '{"return":1}\n'].map((part) => Buffer.from(part, "latin1")));
   expect(read(bytes, size, new Framer("peer", { messageLimit: 1000 }, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
 });
 

@@ -4,15 +4,29 @@ import { excerptOf } from "../../src/wire/errors.ts";
 import { parseJson, showJson, writeJson } from "../../src/wire/json.ts";
 
 const VALUES: readonly unknown[] = [
-  null, true, [], {}, "", 0, -1, 1.5, 1e-7, 1e300, "\u0000\u007f\u2028 é 🖥 \" \\", { "": { "a.b": [1, [2, { c: null }]] } },
+  null,
+  true,
+  [],
+  {},
+  "",
+  0,
+  -1,
+  1.5,
+  1e-7,
+  1e300,
+  '\u0000\u007f\u2028 é 🖥 " \\',
+  { "": { "a.b": [1, [2, { c: null }]] } },
   { ["__proto__"]: 1, constructor: 2 },
 ];
 
-test.each(VALUES.map((value): [string, unknown] => [JSON.stringify(value), value]))("%s goes out and comes in unchanged, by both readers", (text, value) => {
-  expect(writeJson(value, "x")).toBe(text);
-  for (const exact of [false, true]) expect(parseJson("peer", text, exact)).toEqual(value);
-  expect(writeJson([value, 2n ** 63n], "x")).toBe(`[${text},9223372036854775808]`);
-});
+test.each(VALUES.map((value): [string, unknown] => [JSON.stringify(value), value]))(
+  "%s goes out and comes in unchanged, by both readers",
+  (text, value) => {
+    expect(writeJson(value, "x")).toBe(text);
+    for (const exact of [false, true]) expect(parseJson("peer", text, exact)).toEqual(value);
+    expect(writeJson([value, 2n ** 63n], "x")).toBe(`[${text},9223372036854775808]`);
+  },
+);
 
 test("R19: 64-bit integers are exact both ways", () => {
   const integers = [2n ** 64n - 1n, -(2n ** 63n), 2n ** 53n, -(2n ** 53n)];
@@ -49,12 +63,23 @@ test("the word null, an escaped backslash before ud, and dates are no mistakes",
   );
 });
 
-test.each(['{"a":}', '{"a" 1}', "{,}", '{"a":1', '["', '{"a":01}', "[1 2]", '{"a":nan}', '{"a":-inf}', '"\\x"', "tru", "{}x", '{"a":"\u0001"}'])(
-  "%s is refused by both readers with its text",
-  (text) => {
-    for (const exact of [false, true]) expect(() => parseJson("peer", text, exact)).toThrow(/^peer: .* at byte \d+ of a message: "/);
-  },
-);
+test.each([
+  '{"a":}',
+  '{"a" 1}',
+  "{,}",
+  '{"a":1',
+  '["',
+  '{"a":01}',
+  "[1 2]",
+  '{"a":nan}',
+  '{"a":-inf}',
+  '"\\x"',
+  "tru",
+  "{}x",
+  '{"a":"\u0001"}',
+])("%s is refused by both readers with its text", (text) => {
+  for (const exact of [false, true]) expect(() => parseJson("peer", text, exact)).toThrow(/^peer: .* at byte \d+ of a message: "/);
+});
 
 test("a number of very many digits is refused, and not read for seconds", () => {
   const before = performance.now();
@@ -74,6 +99,11 @@ test("a long value is shown by its beginning, in a time that does not grow with 
   expect(showJson({ ["x".repeat(3_000_000)]: 1 }).length).toBeLessThan(200);
 });
 
-test.each([[{ a: [1, null, "é"], b: { c: true } }], [undefined], [null], ["x".repeat(300)], [{ ["__proto__"]: 1 }]])("a short value is shown whole, %#", (value) => {
-  expect(showJson(value)).toBe(excerptOf(String(JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? String(item) : item)))));
-});
+test.each([[{ a: [1, null, "é"], b: { c: true } }], [undefined], [null], ["x".repeat(300)], [{ ["__proto__"]: 1 }]])(
+  "a short value is shown whole, %#",
+  (value) => {
+    expect(showJson(value)).toBe(
+      excerptOf(String(JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? String(item) : item)))),
+    );
+  },
+);

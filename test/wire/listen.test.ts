@@ -16,7 +16,8 @@ function dialIn(address: string): Socket {
   socket.write(`${JSON.stringify(GREETING)}\r\n`);
   socket.on("error", () => {});
   socket.on("data", (chunk) => {
-    for (const line of String(chunk).split("\n").filter(Boolean)) socket.write(`${JSON.stringify({ return: "here", id: JSON.parse(line).id })}\r\n`);
+    for (const line of String(chunk).split("\n").filter(Boolean))
+      socket.write(`${JSON.stringify({ return: "here", id: JSON.parse(line).id })}\r\n`);
   });
   return socket;
 }

@@ -9,13 +9,15 @@ import { startAgent } from "../../src/testing/index.ts";
 import { ProtocolError } from "../../src/wire/errors.ts";
 import { Framer } from "../../src/wire/framing.ts";
 import { listen } from "../../src/wire/listen.ts";
-import { GREETING, monitor, rejection, type Listening } from "../qmp/peer.ts";
+import { GREETING, type Listening, monitor, rejection } from "../qmp/peer.ts";
 
 const LIMIT = 2000;
 
 /** A monitor whose answers are as long as they are asked to be. */
 function talkative(): Promise<Listening> {
-  return monitor((request, client) => client.write(`${JSON.stringify({ return: "x".repeat(Number(request.arguments?.["length"])), id: request.id })}\r\n`));
+  return monitor((request, client) =>
+    client.write(`${JSON.stringify({ return: "x".repeat(Number(request.arguments?.["length"])), id: request.id })}\r\n`),
+  );
 }
 
 test("a message may be as long as the limit that one names, and one byte more ends the session with the reason", async () => {
@@ -30,7 +32,11 @@ test("a message may be as long as the limit that one names, and one byte more en
 
 test("the limit holds for watchers, guest agents, machines that dial in and machines of our own", async () => {
   await using server = await talkative();
-  await using watcher = watch(server.address, { messageLimit: LIMIT, read: (session) => session.execute("x", { length: LIMIT }), backoff: { first: 60_000, longest: 60_000 } });
+  await using watcher = watch(server.address, {
+    messageLimit: LIMIT,
+    read: (session) => session.execute("x", { length: LIMIT }),
+    backoff: { first: 60_000, longest: 60_000 },
+  });
   expect((await watcher.next()).value).toMatchObject({ kind: "down", error: { message: expect.stringContaining("its messageLimit") } });
 
   await using fake = await startAgent({ answers: { "guest-info": () => ({ version: "x".repeat(LIMIT) }) } });
@@ -45,25 +51,30 @@ test("the limit holds for watchers, guest agents, machines that dial in and mach
   machine.destroy();
 
   const program = `new (require("node:net").Socket)({ fd: 3 }).write(JSON.stringify({ QMP: "x".repeat(${LIMIT}) }))`;
-  expect((await rejection(spawnQemu(process.execPath, ["-e", program, "--"], { messageLimit: LIMIT }))).message).toContain("its messageLimit");
+  expect((await rejection(spawnQemu(process.execPath, ["-e", program, "--"], { messageLimit: LIMIT }))).message).toContain(
+    "its messageLimit",
+  );
 });
 
-test.each([0, -1, 1.5, NaN, Infinity, 2 ** 40])("a limit of %d is refused before anything is connected or started", async (messageLimit) => {
-  const options = { messageLimit };
-  const refusals = [
-    () => connect("unix:/nonexistent/monitor.sock", options),
-    () => connect("exec:/nonexistent/ssh", options),
-    () => connectAgent("unix:/nonexistent/agent.sock", options),
-    () => listen({ kind: "unix", path: "/nonexistent/s" }, options),
-    () => spawnQemu("/nonexistent/qemu", [], options),
-    () => watch("unix:/nonexistent/monitor.sock", options).next(),
-  ];
-  for (const call of refusals) {
-    const error = await rejection(call());
-    expect(error).toBeInstanceOf(UsageError);
-    expect(error.message).toBe(`a messageLimit of ${messageLimit}`);
-  }
-});
+test.each([0, -1, 1.5, NaN, Infinity, 2 ** 40])(
+  "a limit of %d is refused before anything is connected or started",
+  async (messageLimit) => {
+    const options = { messageLimit };
+    const refusals = [
+      () => connect("unix:/nonexistent/monitor.sock", options),
+      () => connect("exec:/nonexistent/ssh", options),
+      () => connectAgent("unix:/nonexistent/agent.sock", options),
+      () => listen({ kind: "unix", path: "/nonexistent/s" }, options),
+      () => spawnQemu("/nonexistent/qemu", [], options),
+      () => watch("unix:/nonexistent/monitor.sock", options).next(),
+    ];
+    for (const call of refusals) {
+      const error = await rejection(call());
+      expect(error).toBeInstanceOf(UsageError);
+      expect(error.message).toBe(`a messageLimit of ${messageLimit}`);
+    }
+  },
+);
 
 test("unless told otherwise, 128 MiB are taken, and no more", () => {
   const framer = new Framer("peer");

@@ -12,9 +12,15 @@ export const verb: Verb = {
   options: changeOptions,
   operands: { names: ["DOMAIN", "FILE"], required: 2 },
   async run(call) {
-    const [{ readBoundedText }, { readAllocation }] = await Promise.all([import("../../config/safe-file.ts"), import("../../domain/resources/allocation.ts")]);
+    const [{ readBoundedText }, { readAllocation }] = await Promise.all([
+      import("../../config/safe-file.ts"),
+      import("../../domain/resources/allocation.ts"),
+    ]);
     const path = call.args.operand(1);
-    const wanted = readAllocation(path === "-" ? await readInput(call.io.stdin) : await readBoundedText(path), path === "-" ? "standard input" : path);
+    const wanted = readAllocation(
+      path === "-" ? await readInput(call.io.stdin) : await readBoundedText(path),
+      path === "-" ? "standard input" : path,
+    );
     return change(call, (machine, options) => machine.apply(wanted, options));
   },
 };
@@ -26,7 +32,8 @@ async function readInput(stdin: Io["stdin"]): Promise<string> {
   let text = "";
   for await (const chunk of stdin.setEncoding("utf8")) {
     text += String(chunk);
-    if (text.length > INPUT_LIMIT) throw misuse(`standard input: more than the ${INPUT_LIMIT} characters that an allocation may have`, text.length, "a short JSON text");
+    if (text.length > INPUT_LIMIT)
+      throw misuse(`standard input: more than the ${INPUT_LIMIT} characters that an allocation may have`, text.length, "a short JSON text");
   }
   return text;
 }

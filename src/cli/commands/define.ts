@@ -8,7 +8,7 @@ export const verb: Verb = {
   summary: "make a domain of a config, a QEMU command line or a running QEMU",
   details: [
     "FILE is a launch config (JSON), or a shell script with one QEMU command in it. A QEMU command line is given as it would be typed, after --; options that the launch config has a place for (-m, -smp, -name, monitors) move there, and notes say so.",
-    "A script is read, never run: quotes, continued lines, variables and lists that it sets itself, cd, and $(dirname \"$0\") are understood. What only a shell could tell is refused with its line; then run the script, and define --pid the QEMU that it starts.",
+    'A script is read, never run: quotes, continued lines, variables and lists that it sets itself, cd, and $(dirname "$0") are understood. What only a shell could tell is refused with its line; then run the script, and define --pid the QEMU that it starts.',
     "Relative paths become absolute: those of a command line and of a script are meant from the working folder, as they would be if it were run from here; those of a launch config from its own folder, those of --pid from the folder of that process.",
     "What runs QEMU (sudo, taskset, ip netns exec, ...) is not a part of a config: put it in front of qmpctl start, or see what the refusal says.",
   ],
@@ -24,7 +24,9 @@ export const verb: Verb = {
     const { domain, notes } = await facade.define(source, { ...(name === undefined ? {} : { name }), replace: args.flag("replace") });
     const path = domain.configPath ?? null;
     if (args.flag("json")) io.stdout.write(`${toJson({ name: domain.name, path, notes })}\n`);
-    else for (const line of [`${domain.name}: defined${path === null ? "" : ` in ${path}`}`, ...notes.map((note) => `note: ${note}`)]) io.stdout.write(flow(line, io.stdout.columns));
+    else
+      for (const line of [`${domain.name}: defined${path === null ? "" : ` in ${path}`}`, ...notes.map((note) => `note: ${note}`)])
+        io.stdout.write(flow(line, io.stdout.columns));
     return 0;
   },
 };

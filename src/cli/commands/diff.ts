@@ -18,7 +18,15 @@ export const verb: Verb = {
     const rows = await machine.diff(options);
     const paint = painter(io.stdout, io.env);
     if (args.flag("json")) io.stdout.write(`${toJson(rows)}\n`);
-    else io.stdout.write(table(rows.map(row), { header: ["resource", "config", "live", "guest", "why"], right: [1, 2, 3], paint, columns: io.stdout.columns }));
+    else
+      io.stdout.write(
+        table(rows.map(row), {
+          header: ["resource", "config", "live", "guest", "why"],
+          right: [1, 2, 3],
+          paint,
+          columns: io.stdout.columns,
+        }),
+      );
     return rows.some(({ live }) => live !== null) ? 0 : await sayUnreachable(machine, io, options);
   },
 };

@@ -28,10 +28,17 @@ export const verb: Verb = {
     const { timeout = Infinity } = limits;
     await using machine = await facade.open(args.operand(0));
     // To the greeting too; more time than usual is for events, not for a QEMU that says nothing.
-    await using monitor = await machine.connect({ monitor: "any", signal: io.signal, ...(timeout < USUAL ? { timeout: Math.max(1, timeout) } : {}) });
+    await using monitor = await machine.connect({
+      monitor: "any",
+      signal: io.signal,
+      ...(timeout < USUAL ? { timeout: Math.max(1, timeout) } : {}),
+    });
     const held = whatIsHeld(machine, monitor);
     if (held !== undefined && io.stderr.isTTY) io.stderr.write(flow(held, io.stderr.columns));
-    const draw = args.flag("json") || !io.stdout.isTTY ? (event: MonitorEvent): string => toJson(event) : (event: MonitorEvent): string => eventLine(event, painter(io.stdout, io.env));
+    const draw =
+      args.flag("json") || !io.stdout.isTTY
+        ? (event: MonitorEvent): string => toJson(event)
+        : (event: MonitorEvent): string => eventLine(event, painter(io.stdout, io.env));
     const print: Print = async (event) => {
       io.stdout.write(`${draw(event)}\n`);
       await io.stdout.drained?.();
@@ -40,7 +47,12 @@ export const verb: Verb = {
     using events = monitor.events();
     const names = args.operands.slice(1);
     if (names.length > 0) await checkNames(monitor, names, io.signal);
-    const left = await watch(events, names, { ...limits, timeout: timeout === Infinity ? undefined : Math.max(0, timeout - (performance.now() - start)), signal: io.signal }, print);
+    const left = await watch(
+      events,
+      names,
+      { ...limits, timeout: timeout === Infinity ? undefined : Math.max(0, timeout - (performance.now() - start)), signal: io.signal },
+      print,
+    );
     // ^C is how a watcher ends: nothing to complain about.
     if (io.signal.aborted) return 130;
     return left > 0 && limits.count !== undefined ? 5 : 0;
@@ -50,7 +62,10 @@ export const verb: Verb = {
 /** How long a machine has to greet where nothing is said, in milliseconds. */
 const USUAL = 5000;
 
-/** A name that no event of this QEMU has would be waited for without an end. One that does not describe itself is believed. @throws UsageError */
+/**
+ * A name that no event of this QEMU has would be waited for without an end. One that does not describe itself is believed. @throws
+ * UsageError
+ */
 async function checkNames(monitor: Monitor, names: readonly string[], signal: AbortSignal): Promise<void> {
   const { Schema } = await import("../shell/schema.ts");
   const reply = await monitor.execute("query-qmp-schema", undefined, { timeout: USUAL, signal }).catch((error: unknown) => {
@@ -67,15 +82,24 @@ interface Limits {
 
 function limitsOf(args: Arguments): Limits {
   const [count, timeout] = [args.text("count"), args.text("timeout")];
-  if (count !== undefined && parseCount(count, "--count") < 1) throw misuse(`--count ${count}: give 1 or more`, count, "a whole number, 1 or more");
+  if (count !== undefined && parseCount(count, "--count") < 1)
+    throw misuse(`--count ${count}: give 1 or more`, count, "a whole number, 1 or more");
   return { count: count === undefined ? undefined : Number(count), timeout: timeout === undefined ? undefined : parseDuration(timeout) };
 }
 
 /** Prints one event, and settles when there is room for the next. */
 type Print = (event: MonitorEvent) => Promise<void>;
 
-/** Resolves with how many of `count` did not come by the deadline, the interrupt or the machine's end; rejects with why the machine is gone otherwise. */
-async function watch(events: AsyncIterable<MonitorEvent>, names: readonly string[], limits: Limits & { readonly signal: AbortSignal }, print: Print): Promise<number> {
+/**
+ * Resolves with how many of `count` did not come by the deadline, the interrupt or the machine's end; rejects with why the machine is gone
+ * otherwise.
+ */
+async function watch(
+  events: AsyncIterable<MonitorEvent>,
+  names: readonly string[],
+  limits: Limits & { readonly signal: AbortSignal },
+  print: Print,
+): Promise<number> {
   const over = new AbortController();
   const end = (): void => over.abort();
   const timer = limits.timeout === undefined ? undefined : setTimeout(end, limits.timeout);
@@ -89,7 +113,13 @@ async function watch(events: AsyncIterable<MonitorEvent>, names: readonly string
   }
 }
 
-async function relay(events: AsyncIterator<MonitorEvent>, names: readonly string[], count: number, over: AbortSignal, print: Print): Promise<number> {
+async function relay(
+  events: AsyncIterator<MonitorEvent>,
+  names: readonly string[],
+  count: number,
+  over: AbortSignal,
+  print: Print,
+): Promise<number> {
   const wanted = new Set(names.map((name) => name.toUpperCase()));
   let left = count;
   let goes = false;
@@ -113,7 +143,10 @@ async function relay(events: AsyncIterator<MonitorEvent>, names: readonly string
 /** After these a SHUTDOWN before them was not the end. */
 const LIVES: ReadonlySet<string> = new Set(["RESET", "RESUME"]);
 
-/** The promise's outcome; undefined when the signal comes first. A race with one long promise would keep something of each turn until its end. */
+/**
+ * The promise's outcome; undefined when the signal comes first. A race with one long promise would keep something of each turn until its
+ * end.
+ */
 function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const stop = (): void => resolve(undefined);

@@ -1,5 +1,5 @@
-import type { DomainInfo } from "../../domain/views/inspect.ts";
 import { commandLine } from "../../domain/model/format.ts";
+import type { DomainInfo } from "../../domain/views/inspect.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, showSize, table, toJson } from "../output.ts";
@@ -24,10 +24,17 @@ function show(info: DomainInfo, io: Io): string {
   const paint = painter(io.stdout, io.env);
   const facts: Cell[][] = [
     ["name", info.name],
-    ["state", { text: info.status === undefined || info.status === info.state ? info.state : `${info.state} (${info.status})`, style: stateStyles[info.state] }],
+    [
+      "state",
+      {
+        text: info.status === undefined || info.status === info.state ? info.state : `${info.state} (${info.status})`,
+        style: stateStyles[info.state],
+      },
+    ],
   ];
   if (info.reason !== undefined) facts.push(["why", info.reason]);
-  if (info.interrupted !== undefined) facts.push(["resolve", `${info.interrupted}: ${commandLine("recover", info.name)} --finish, or --undo, or --forget`]);
+  if (info.interrupted !== undefined)
+    facts.push(["resolve", `${info.interrupted}: ${commandLine("recover", info.name)} --finish, or --undo, or --forget`]);
   if (info.ended !== undefined) facts.push(["ended", `${info.ended.at === null ? "" : `${info.ended.at}: `}${info.ended.why}`]);
   if (info.pid !== undefined) facts.push(["pid", String(info.pid)]);
   if (info.uptime !== undefined) facts.push(["up for", showDuration(info.uptime)]);

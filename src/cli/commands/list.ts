@@ -1,19 +1,31 @@
 import type { DomainInfo } from "../../domain/views/inspect.ts";
 import { timeoutOf } from "../duration.ts";
-import { type Cell, flow, painter, type Style, showSize, table, toJson } from "../output.ts";
+import { type Cell, flow, painter, showSize, type Style, table, toJson } from "../output.ts";
 import type { Call, Io, Verb } from "../verb.ts";
 
 /** How a state is drawn on a terminal. */
 export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = {
   ...{ running: "green", paused: "yellow", stopped: "dim", unreachable: "red", damaged: "red", unsafe: "red" },
-  ...{ suspended: "yellow", shutdown: "yellow", "guest-panicked": "red", "internal-error": "red", "io-error": "red", watchdog: "red", debug: "yellow", inmigrate: "yellow", postmigrate: "yellow" },
+  ...{
+    suspended: "yellow",
+    shutdown: "yellow",
+    "guest-panicked": "red",
+    "internal-error": "red",
+    "io-error": "red",
+    watchdog: "red",
+    debug: "yellow",
+    inmigrate: "yellow",
+    postmigrate: "yellow",
+  },
   ...{ "finish-migrate": "yellow", "save-vm": "yellow", "restore-vm": "yellow", colo: "yellow", preconfig: "yellow" },
 };
 
 export const verb: Verb = {
   usage: ["list"],
   summary: "list the machines that run; --all: also those that are stopped",
-  details: ["A machine whose monitor does not answer is listed as unreachable, one whose config can't be read as damaged, one whose config others could have written as unsafe, with the reason."],
+  details: [
+    "A machine whose monitor does not answer is listed as unreachable, one whose config can't be read as damaged, one whose config others could have written as unsafe, with the reason.",
+  ],
   options: {
     all: { about: "also list what is stopped", short: "a" },
     timeout: { about: "how long each machine may take to answer (all are asked at the same time)", value: "TIME" },
@@ -23,7 +35,15 @@ export const verb: Verb = {
     const domains = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
     if (args.flag("json")) io.stdout.write(`${toJson(domains)}\n`);
     else if (domains.length > 0) io.stdout.write(show(domains, io));
-    else io.stderr.write(flow(args.flag("all") ? "no domains are defined: `qmpctl define` makes one" : "no domain runs: `qmpctl list --all` lists those that are stopped", io.stderr.columns));
+    else
+      io.stderr.write(
+        flow(
+          args.flag("all")
+            ? "no domains are defined: `qmpctl define` makes one"
+            : "no domain runs: `qmpctl list --all` lists those that are stopped",
+          io.stderr.columns,
+        ),
+      );
     return 0;
   },
 };
@@ -32,7 +52,10 @@ function show(domains: readonly DomainInfo[], io: Io): string {
   // Only what can't be reached has a reason.
   const shown = domains.some(({ reason }) => reason !== undefined) ? 6 : 5;
   const header = ["name", "state", "pid", "vCPUs", "memory", "why"].slice(0, shown);
-  return table(domains.map((domain) => row(domain).slice(0, shown)), { header, right: [2, 3, 4], paint: painter(io.stdout, io.env), columns: io.stdout.columns });
+  return table(
+    domains.map((domain) => row(domain).slice(0, shown)),
+    { header, right: [2, 3, 4], paint: painter(io.stdout, io.env), columns: io.stdout.columns },
+  );
 }
 
 function row(domain: DomainInfo): Cell[] {

@@ -12,6 +12,8 @@ export const verb: Verb = {
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {
     const resource = resourceOf(call.args, resources);
-    return change(call, (machine, { scope: _, ...options }) => machine.persist({ ...options, ...(resource === undefined ? {} : { resource }) }));
+    return change(call, (machine, { scope: _, ...options }) =>
+      machine.persist({ ...options, ...(resource === undefined ? {} : { resource }) }),
+    );
   },
 };

@@ -1,18 +1,18 @@
 import { isErrorCode } from "../../errors.ts";
 import { timeoutOf } from "../duration.ts";
+import type { Monitor } from "../facade.ts";
 import { waitOption } from "../lifecycle.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";
 import { isForHuman, needTypes, pairsOf, parseQmpArguments } from "../qmp-arguments.ts";
 import type { Sent } from "../shell/conversation.ts";
-import type { Monitor } from "../facade.ts";
 import type { Call, Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["qmp DOMAIN COMMAND [JSON | KEY=VALUE...]", "qmp DOMAIN '{\"execute\": ...}'", "qmp DOMAIN --hmp LINE...", "qmp DOMAIN"],
   summary: "send a QMP command and print what it returns; without one: a shell",
   details: [
-    "Arguments are one JSON object, or KEY=VALUE: a dot in a key nests (props.core-id=2 is {\"props\":{\"core-id\":2}}). A value gets the type that QEMU's schema says, so that serial=123 is a string, value=512M a number of bytes and on=off a switch; [..] and {..} are JSON, and '\"0\"' is the string 0.",
+    'Arguments are one JSON object, or KEY=VALUE: a dot in a key nests (props.core-id=2 is {"props":{"core-id":2}}). A value gets the type that QEMU\'s schema says, so that serial=123 is a string, value=512M a number of bytes and on=off a switch; [..] and {..} are JSON, and \'"0"\' is the string 0.',
     "Without a command it is a shell: in a terminal with completion (commands, arguments, values, and what lives in this QEMU), events as they come, `help COMMAND`, and a history of its own. `!LINE` goes to the human monitor.",
     "Anything but a terminal on stdin is a script: a command a line (or several lines, until brackets close), # comments, one line of JSON for each result. It stops at the first error unless told to keep going, and ends with that error's code.",
     "It takes the machine's second monitor where there is one that is free, which leaves the first one to changes. A monitor serves one client: where a shell or a script has to take the only one, it says so, and changes wait for it as long as their --timeout. --monitor takes the one that is named.",
@@ -57,7 +57,8 @@ async function requestOf(words: readonly string[], args: Arguments): Promise<Req
     return { plain: { kind: "request", request: parseRequest(words.join(" ")) } };
   }
   const [command = "", ...others] = [...name.split(/\s+/), ...rest];
-  if (isForHuman(command, others)) throw misuse(`${words.join(" ")}: that is for the human monitor: write --hmp ${words.join(" ")}`, name, "a command of QMP, or --hmp");
+  if (isForHuman(command, others))
+    throw misuse(`${words.join(" ")}: that is for the human monitor: write --hmp ${words.join(" ")}`, name, "a command of QMP, or --hmp");
   const plain: Sent = { kind: "command", name, members: parseQmpArguments(rest) ?? {}, pairs: [] };
   if (rest.length === 0) return { plain: { ...plain, members: undefined } };
   if (rest[0]?.trimStart().startsWith("{") === true) return { plain };

@@ -1,16 +1,18 @@
-import { effortOf, effortOptions } from "../change.ts";
-import { progressLine } from "../progress.ts";
-import { domainOnly } from "../lifecycle.ts";
-import { misuse, type Arguments } from "../options.ts";
-import { flow, toJson } from "../output.ts";
-import { exitCodeOf, showReport } from "../report.ts";
 import type { Recovery, RecoveryReport } from "../../domain/lifecycle/recover.ts";
+import { effortOf, effortOptions } from "../change.ts";
+import { domainOnly } from "../lifecycle.ts";
+import { type Arguments, misuse } from "../options.ts";
+import { flow, toJson } from "../output.ts";
+import { progressLine } from "../progress.ts";
+import { exitCodeOf, showReport } from "../report.ts";
 import type { Io, Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: ["recover DOMAIN --finish", "recover DOMAIN --undo", "recover DOMAIN --forget"],
   summary: "resolve a change or a start that was killed in the middle of it",
-  details: ["--finish makes both halves what was wanted, --undo what they were before, --forget leaves both as they are. Of a start, --finish brings it to its end, --undo ends the half-started machine. Until then other changes of the domain are refused."],
+  details: [
+    "--finish makes both halves what was wanted, --undo what they were before, --forget leaves both as they are. Of a start, --finish brings it to its end, --undo ends the half-started machine. Until then other changes of the domain are refused.",
+  ],
   options: {
     finish: { about: "make both halves what was wanted" },
     undo: { about: "make both halves what they were before" },
@@ -25,7 +27,11 @@ export const verb: Verb = {
     if (chosen === undefined) await machine.recover("undo", { ...effortOf(args), dryRun: true, signal: io.signal });
     const how = chosen ?? ask();
     using line = progressLine(io);
-    const recovery = await machine.recover(how, { ...effortOf(args), signal: io.signal, ...(line.onProgress === undefined ? {} : { onProgress: line.onProgress }) });
+    const recovery = await machine.recover(how, {
+      ...effortOf(args),
+      signal: io.signal,
+      ...(line.onProgress === undefined ? {} : { onProgress: line.onProgress }),
+    });
     line[Symbol.dispose]();
     io.stdout.write(args.flag("json") ? `${toJson(recovery)}\n` : show(recovery, io));
     return Math.max(0, ...recovery.reports.map(exitCodeOf));
@@ -40,10 +46,18 @@ function howOf(args: Arguments): Recovery | undefined {
 }
 
 function ask(): never {
-  throw misuse("which way is it to be resolved? --finish makes both halves what was wanted, --undo what they were before, --forget leaves them as they are", [], "--finish, --undo or --forget");
+  throw misuse(
+    "which way is it to be resolved? --finish makes both halves what was wanted, --undo what they were before, --forget leaves them as they are",
+    [],
+    "--finish, --undo or --forget",
+  );
 }
 
-const DONE: Readonly<Record<Recovery, string>> = { finish: "finished", undo: "undone", forget: "forgotten: both halves are left as they are" };
+const DONE: Readonly<Record<Recovery, string>> = {
+  finish: "finished",
+  undo: "undone",
+  forget: "forgotten: both halves are left as they are",
+};
 
 function show(recovery: RecoveryReport, io: Io): string {
   const { domain, reports, restoredConfig, lost, dryRun } = recovery;
@@ -61,5 +75,7 @@ function lineOf({ how, interrupted, settled, dryRun, action }: RecoveryReport): 
   const is = `the interrupted change ${dryRun ? "would be" : "is"} ${DONE[how]}`;
   if (how === "forget" || interrupted?.sameMachine !== false) return is;
   const gone = "the QEMU that it was made on is gone, and its live half with it";
-  return settled.includes("static") ? `${is} in the config alone: ${gone}` : `nothing is left to ${how}: ${gone}, and the config had no part in it`;
+  return settled.includes("static")
+    ? `${is} in the config alone: ${gone}`
+    : `nothing is left to ${how}: ${gone}, and the config had no part in it`;
 }

@@ -7,11 +7,15 @@ const resources = ["memory", "vcpus", "vcpu-pin"] as const;
 export const verb: Verb = {
   usage: ["revert DOMAIN [RESOURCE]"],
   summary: "make the running machine equal to its config, without a restart",
-  details: ["Of one RESOURCE where one is named: memory, vcpus or vcpu-pin. What can be reverted is, though something else of it can't: then it says what is left, and ends with 4."],
+  details: [
+    "Of one RESOURCE where one is named: memory, vcpus or vcpu-pin. What can be reverted is, though something else of it can't: then it says what is left, and ends with 4.",
+  ],
   options: effortOptions,
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {
     const resource = resourceOf(call.args, resources);
-    return change(call, (machine, { scope: _, ...options }) => machine.revert({ ...options, ...(resource === undefined ? {} : { resource }) }));
+    return change(call, (machine, { scope: _, ...options }) =>
+      machine.revert({ ...options, ...(resource === undefined ? {} : { resource }) }),
+    );
   },
 };

@@ -5,7 +5,9 @@ import type { Verb } from "../verb.ts";
 export const verb: Verb = {
   usage: ["setmem DOMAIN SIZE"],
   summary: "change how much memory the guest has",
-  details: ["A running guest gives memory up, or takes it, through its balloon driver: it is `applied` when it is there, and `pending` while the guest has not done it by the deadline."],
+  details: [
+    "A running guest gives memory up, or takes it, through its balloon driver: it is `applied` when it is there, and `pending` while the guest has not done it by the deadline.",
+  ],
   options: { ...changeOptions, ...sizeOptions },
   operands: { names: ["DOMAIN", "SIZE"], required: 2 },
   run(call) {

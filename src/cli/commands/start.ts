@@ -10,5 +10,6 @@ export const verb: Verb = {
     ...waitOption("how long it may take to come up (60 s unless given)"),
   },
   operands: domainOnly,
-  run: (call) => lifecycle(call, async (machine, options) => started(await machine.start({ ...options, paused: call.args.flag("paused") }))),
+  run: (call) =>
+    lifecycle(call, async (machine, options) => started(await machine.start({ ...options, paused: call.args.flag("paused") }))),
 };

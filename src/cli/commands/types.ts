@@ -23,7 +23,11 @@ export const verb: Verb = {
     const [domain] = args.operands;
     const emulator = args.text("emulator");
     if ((domain === undefined) === (emulator === undefined)) {
-      throw misuse(domain === undefined ? "DOMAIN: missing" : `${domain}: give a DOMAIN or --emulator, not both`, domain, "DOMAIN or --emulator PROGRAM");
+      throw misuse(
+        domain === undefined ? "DOMAIN: missing" : `${domain}: give a DOMAIN or --emulator, not both`,
+        domain,
+        "DOMAIN or --emulator PROGRAM",
+      );
     }
     io.stdout.write(emulator === undefined ? await ofMachine(call, domain ?? "") : await ofEmulator(call, emulator));
     return 0;

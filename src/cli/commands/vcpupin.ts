@@ -29,7 +29,15 @@ async function show({ args, io, facade }: Call, wanted: number | undefined): Pro
   if (vcpus.length === 0 && wanted !== undefined && all.length > 0)
     throw misuse(`vCPU ${wanted}: ${machine.name} has no such vCPU`, wanted, `0 to ${all.length - 1}`);
   if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
-  else io.stdout.write(table(vcpus.map(row), { header: ["vCPU", "config", "live"], right: [0], paint: painter(io.stdout, io.env), columns: io.stdout.columns }));
+  else
+    io.stdout.write(
+      table(vcpus.map(row), {
+        header: ["vCPU", "config", "live"],
+        right: [0],
+        paint: painter(io.stdout, io.env),
+        columns: io.stdout.columns,
+      }),
+    );
   return all.some(({ online }) => online) ? 0 : await sayUnreachable(machine, io, options);
 }
 

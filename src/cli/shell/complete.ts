@@ -1,5 +1,5 @@
-import { humanLines, liveValues } from "./live.ts";
 import type { Ask, Knowledge } from "./knowledge.ts";
+import { humanLines, liveValues } from "./live.ts";
 import { piecesOf } from "./pieces.ts";
 import type { Given, Type } from "./schema.ts";
 import { builtins, type Mode } from "./statement.ts";
@@ -22,12 +22,15 @@ export async function complete(line: string, sight: Sight): Promise<Completion> 
   const schema = await sight.knowledge.schema();
   const [command] = before;
   if (command === undefined) return offer(word, [...(schema?.commands ?? []), ...Object.keys(builtins)], " ");
-  if (command === "help" || command === "?") return before.length > 1 ? [[], word] : offer(word, [...(schema?.commands ?? []), ...(schema?.events ?? [])], "");
+  if (command === "help" || command === "?")
+    return before.length > 1 ? [[], word] : offer(word, [...(schema?.commands ?? []), ...(schema?.events ?? [])], "");
   if (command === "events") return offer(word, [...(schema?.events ?? []), "on", "off"], " ");
   if (before[1]?.startsWith("{") === true || word.startsWith("{")) return [[], word];
   const given = givenBy([...before.slice(1)]);
   const end = word.indexOf("=");
-  return end < 0 ? completeKey(command, word, given, sight) : completeValue(command, { key: word.slice(0, end), typed: word.slice(end + 1) }, given, sight);
+  return end < 0
+    ? completeKey(command, word, given, sight)
+    : completeValue(command, { key: word.slice(0, end), typed: word.slice(end + 1) }, given, sight);
 }
 
 /** The last word, which may be empty, and those before it. No word where the line ends inside of brackets. */
@@ -41,7 +44,9 @@ function wordAtEnd(line: string): { readonly word: string | undefined; readonly 
 }
 
 function givenBy(words: readonly string[]): Given {
-  const values = new Map(words.map((word) => [word.slice(0, Math.max(0, word.indexOf("="))), word.slice(word.indexOf("=") + 1).replace(/^(['"])(.*)\1$/, "$2")]));
+  const values = new Map(
+    words.map((word) => [word.slice(0, Math.max(0, word.indexOf("="))), word.slice(word.indexOf("=") + 1).replace(/^(['"])(.*)\1$/, "$2")]),
+  );
   return (key) => values.get(key);
 }
 
@@ -61,7 +66,12 @@ async function completeKey(command: string, word: string, given: Given, { knowle
   return offer(word, keys, "", switches);
 }
 
-async function completeValue(command: string, { key, typed }: { readonly key: string; readonly typed: string }, given: Given, { knowledge, ask }: Sight): Promise<Completion> {
+async function completeValue(
+  command: string,
+  { key, typed }: { readonly key: string; readonly typed: string },
+  given: Given,
+  { knowledge, ask }: Sight,
+): Promise<Completion> {
   const live = await liveValues(ask, { command, key, typed, given });
   // A path may go on after its next step.
   if (live !== undefined) return offer(typed, live, typed.startsWith("/") ? "" : " ");
@@ -97,7 +107,9 @@ function shared(words: readonly string[]): string {
   return differ < 0 ? first : first.slice(0, differ);
 }
 
-/** `end` follows a word that is the only one left. `minor`: those that are left out first where there are too many, as a CPU's 400 switches. */
+/**
+ * `end` follows a word that is the only one left. `minor`: those that are left out first where there are too many, as a CPU's 400 switches.
+ */
 function offer(word: string, candidates: readonly string[], end: string, minor: ReadonlySet<string> = new Set()): Completion {
   const hits = [...new Set(candidates)].filter((candidate) => candidate.startsWith(word)).toSorted();
   const [only] = hits;

@@ -40,7 +40,8 @@ export class Conversation {
   async send(statement: Sent, signal: AbortSignal): Promise<unknown> {
     const options = { ...this.#timeout, signal };
     if (statement.kind === "hmp") return this.monitor.execute("human-monitor-command", { "command-line": statement.line }, options);
-    if (statement.kind === "request") return this.#guessing(statement.request["arguments"], () => this.#exchange(statement.request, options));
+    if (statement.kind === "request")
+      return this.#guessing(statement.request["arguments"], () => this.#exchange(statement.request, options));
     const { name } = statement;
     const args = statement.members ?? (await this.#typed(statement));
     try {
@@ -72,11 +73,21 @@ export class Conversation {
     const given = keysAt(args, path);
     const known = (await this.knowledge.members(command, path, () => undefined)).map((member) => member.name);
     const wrong = how === "unexpected" ? [name.split(".").at(-1) ?? ""] : given.filter((key) => !known.includes(key));
-    const near = wrong.map((key) => nearest(key, known.filter((each) => !given.includes(each)))).find((each) => each !== undefined);
+    const near = wrong
+      .map((key) =>
+        nearest(
+          key,
+          known.filter((each) => !given.includes(each)),
+        ),
+      )
+      .find((each) => each !== undefined);
     return near === undefined ? undefined : [...path, near].join(".");
   }
 
-  async #exchange(request: Readonly<Record<string, unknown>>, options: { readonly timeout?: number; readonly signal: AbortSignal }): Promise<unknown> {
+  async #exchange(
+    request: Readonly<Record<string, unknown>>,
+    options: { readonly timeout?: number; readonly signal: AbortSignal },
+  ): Promise<unknown> {
     const reply = await this.monitor.exchange(request, options);
     const error = reply["error"] as { readonly class: string; readonly desc: string } | undefined;
     if (error !== undefined) throw new CommandError(String(request["execute"] ?? request["exec-oob"]), error);
@@ -92,6 +103,9 @@ export class Conversation {
 }
 
 function keysAt(args: unknown, path: readonly string[]): readonly string[] {
-  const inner = path.reduce<unknown>((from, key) => (typeof from === "object" && from !== null ? (from as Readonly<Record<string, unknown>>)[key] : undefined), args);
+  const inner = path.reduce<unknown>(
+    (from, key) => (typeof from === "object" && from !== null ? (from as Readonly<Record<string, unknown>>)[key] : undefined),
+    args,
+  );
   return typeof inner === "object" && inner !== null ? Object.keys(inner) : [];
 }

@@ -3,7 +3,10 @@ import { flow, table, wrap } from "../output.ts";
 import type { Member, Schema, Type } from "./schema.ts";
 import { builtins } from "./statement.ts";
 
-/** What `help` says in the shell, within so many columns: all there is, or one command or event by QEMU's own schema. @throws UsageError for what there is not */
+/**
+ * What `help` says in the shell, within so many columns: all there is, or one command or event by QEMU's own schema. @throws UsageError for
+ * what there is not
+ */
 export function describe(topic: string | undefined, schema: Schema, columns: number): string {
   if (topic === undefined) return overview(schema, columns);
   const builtin = Object.hasOwn(builtins, topic) ? builtins[topic] : undefined;
@@ -12,7 +15,11 @@ export function describe(topic: string | undefined, schema: Schema, columns: num
   const name = kind === "command" ? topic : topic.toUpperCase();
   if (!schema.has(kind, name)) {
     const meant = schema.meant(topic);
-    throw misuse(`${topic}: this QEMU has no such command${meant === undefined ? "" : `, did you mean ${meant}?`}`, topic, meant ?? "a command or an event");
+    throw misuse(
+      `${topic}: this QEMU has no such command${meant === undefined ? "" : `, did you mean ${meant}?`}`,
+      topic,
+      meant ?? "a command or an event",
+    );
   }
   return entry(kind, name, schema, columns);
 }
@@ -43,7 +50,10 @@ function returns(schema: Schema, type: Type | undefined, columns: number): strin
   if (of.kind !== "object") return `returns ${nameOf(type, schema)}\n`;
   const members = schema.membersOf(of);
   if (members.length === 0) return type.kind === "array" ? "returns a list\n" : "returns nothing\n";
-  return `returns ${type.kind === "array" ? "a list of" : "an object with"}\n${table(members.map((member) => row(member, "", schema)), { columns })}`;
+  return `returns ${type.kind === "array" ? "a list of" : "an object with"}\n${table(
+    members.map((member) => row(member, "", schema)),
+    { columns },
+  )}`;
 }
 
 /** A member, and one level of what is in it: deeper, the completion leads the way. */
@@ -56,7 +66,12 @@ function rowsOf(member: Member, prefix: string, schema: Schema): string[][] {
 }
 
 function row({ name, type, optional, features }: Member, prefix: string, schema: Schema): string[] {
-  return [`  ${prefix}${name}`, [nameOf(type, schema), optional ? "(optional)" : "", features.length > 0 ? `(${features.join(", ")})` : ""].filter((part) => part !== "").join(" ")];
+  return [
+    `  ${prefix}${name}`,
+    [nameOf(type, schema), optional ? "(optional)" : "", features.length > 0 ? `(${features.join(", ")})` : ""]
+      .filter((part) => part !== "")
+      .join(" "),
+  ];
 }
 
 function nameOf(type: Type, schema: Schema): string {

@@ -3,8 +3,8 @@ import { constants } from "node:fs";
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { isOneLine } from "../harmless.ts";
 import { ownUid } from "../../config/own-user.ts";
+import { isOneLine } from "../harmless.ts";
 
 /** How many lines a new shell remembers. */
 const KEPT = 1000;

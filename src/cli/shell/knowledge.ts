@@ -17,7 +17,9 @@ export class Knowledge {
 
   /** Asked for once; undefined when QEMU has none to give. */
   schema(): Promise<Schema | undefined> {
-    return (this.#schema ??= this.#ask("query-qmp-schema").then((reply) => (Array.isArray(reply) ? new Schema(reply as ConstructorParameters<typeof Schema>[0]) : undefined)));
+    return (this.#schema ??= this.#ask("query-qmp-schema").then((reply) =>
+      Array.isArray(reply) ? new Schema(reply as ConstructorParameters<typeof Schema>[0]) : undefined,
+    ));
   }
 
   /** The members that an argument of a command may have; with an empty path: its arguments. */
@@ -43,7 +45,9 @@ export class Knowledge {
     if (driver === undefined) return Promise.resolve([]);
     const known = this.#devices.get(driver);
     if (known !== undefined) return known;
-    const asked = this.#ask("device-list-properties", { typename: driver }).then((reply) => (Array.isArray(reply) ? reply.map(propertyOf) : []));
+    const asked = this.#ask("device-list-properties", { typename: driver }).then((reply) =>
+      Array.isArray(reply) ? reply.map(propertyOf) : [],
+    );
     this.#devices.set(driver, asked);
     return asked;
   }

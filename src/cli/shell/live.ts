@@ -30,7 +30,10 @@ const sources: readonly (readonly [RegExp, Source])[] = [
   [/^device_add bus$/, buses],
   [/^query-command-line-options option$/, (ask) => fields(ask("query-command-line-options"), "option")],
   [/ (cpu-index|cpu|vcpu)$/, (ask) => fields(ask("query-cpus-fast"), "cpu-index")],
-  [/^(?!blockdev-add node-name)\S+ (\S+\.)?(node-name|node|base-node|top-node|image-node-name|parent|file|backing|overlay|replaces|target|bottom|source)$/, nodes],
+  [
+    /^(?!blockdev-add node-name)\S+ (\S+\.)?(node-name|node|base-node|top-node|image-node-name|parent|file|backing|overlay|replaces|target|bottom|source)$/,
+    nodes,
+  ],
   [/ (drive|device)$/, async (ask) => [...(await fields(ask("query-block"), "device")), ...(await nodes(ask))]],
 ];
 
@@ -76,7 +79,10 @@ const PLUGGABLE =
  * that it has to list them (qom-list-types), and aborts where its package was upgraded under it (measured on 10.0 and 11.1).
  */
 async function drivers(ask: Ask): Promise<readonly string[]> {
-  const [cpus, named] = await Promise.all([fields(ask("query-hotpluggable-cpus"), "type"), rows(ask("qom-list", { path: "/machine/peripheral" }))]);
+  const [cpus, named] = await Promise.all([
+    fields(ask("query-hotpluggable-cpus"), "type"),
+    rows(ask("qom-list", { path: "/machine/peripheral" })),
+  ]);
   return [...cpus, ...named.flatMap(({ type }) => /^child<(.+)>$/.exec(String(type))?.[1] ?? []), ...PLUGGABLE.split(" ")];
 }
 

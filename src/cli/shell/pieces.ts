@@ -18,7 +18,13 @@ export function piecesOf(line: string): readonly Piece[] {
     let valueMayBegin = true;
     while (at < line.length && !isBlank(line[at])) {
       const char = line[at] ?? "";
-      const end = !valueMayBegin ? undefined : char === "{" || char === "[" ? endOfJson(line, at) : char === "'" || char === '"' ? endOfQuote(line, at) : undefined;
+      const end = !valueMayBegin
+        ? undefined
+        : char === "{" || char === "["
+          ? endOfJson(line, at)
+          : char === "'" || char === '"'
+            ? endOfQuote(line, at)
+            : undefined;
       if (end === -1) open = char as NonNullable<Piece["open"]>;
       // The first = is the one between a key and its value.
       valueMayBegin = char === "=" && !line.slice(start, at).includes("=");

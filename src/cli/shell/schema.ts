@@ -1,5 +1,5 @@
-import { type Introspection, readIntrospection, type SchemaMember, type SchemaType, valuesOf } from "../../schema/introspection.ts";
 import { nearest } from "../../nearest.ts";
+import { type Introspection, readIntrospection, type SchemaMember, type SchemaType, valuesOf } from "../../schema/introspection.ts";
 import { misuse } from "../options.ts";
 
 /** What a value may be. `of` names types of the same schema. */
@@ -65,8 +65,15 @@ export class Schema {
   checkEvents(names: readonly string[]): void {
     for (const name of names) {
       if (this.has("event", name.toUpperCase())) continue;
-      const meant = nearest(name, this.events.map((each) => each.toLowerCase()))?.toUpperCase();
-      throw misuse(`${name}: this QEMU has no such event, ${meant === undefined ? "so it would never come; without a name all are shown" : `did you mean ${meant}?`}`, name, meant ?? "an event of this QEMU");
+      const meant = nearest(
+        name,
+        this.events.map((each) => each.toLowerCase()),
+      )?.toUpperCase();
+      throw misuse(
+        `${name}: this QEMU has no such event, ${meant === undefined ? "so it would never come; without a name all are shown" : `did you mean ${meant}?`}`,
+        name,
+        meant ?? "an event of this QEMU",
+      );
     }
   }
 
@@ -76,7 +83,9 @@ export class Schema {
     return [...(entry?.features ?? []), ...(entry?.["meta-type"] === "command" && entry["allow-oob"] === true ? ["out-of-band"] : [])];
   }
 
-  /** The arguments of a command, or the data of an event: those that are there whatever is given, and those of the branches that are chosen. */
+  /**
+   * The arguments of a command, or the data of an event: those that are there whatever is given, and those of the branches that are chosen.
+   */
   members(kind: "command" | "event", name: string, path: readonly string[] = [], given: Given = () => undefined): readonly Member[] {
     const type = this.#nameAt(this.#entry(kind, name)?.["arg-type"], path, given);
     return type === undefined ? [] : this.#membersOf(type, path, given);
@@ -133,7 +142,12 @@ export class Schema {
   }
 
   #membersOf(name: string, path: readonly string[], given: Given): readonly Member[] {
-    return this.#rawMembers(name, path, given).map((it) => ({ name: it.name, type: this.type(it.type), optional: "default" in it, features: it.features ?? [] }));
+    return this.#rawMembers(name, path, given).map((it) => ({
+      name: it.name,
+      type: this.type(it.type),
+      optional: "default" in it,
+      features: it.features ?? [],
+    }));
   }
 
   #rawMembers(name: string, path: readonly string[], given: Given): readonly SchemaMember[] {

@@ -1,8 +1,8 @@
 import { timeoutOf } from "../duration.ts";
-import { misuse } from "../options.ts";
-import { wrap } from "../output.ts";
 import type { Machine, Monitor } from "../facade.ts";
 import { whatIsHeld } from "../held.ts";
+import { misuse } from "../options.ts";
+import { wrap } from "../output.ts";
 import type { Call } from "../verb.ts";
 import { Conversation } from "./conversation.ts";
 import type { Mode } from "./statement.ts";
@@ -15,7 +15,8 @@ export async function runShell({ args, io }: Call, machine: Machine, monitor: Mo
     const { runScript } = await import("./script.ts");
     return runScript(conversation, io, { mode, keepGoing: args.flag("keep-going"), json: args.flag("json") });
   }
-  if (args.flag("json") || args.flag("keep-going")) throw misuse("--json and --keep-going are for scripts: pipe one in", undefined, "a script on stdin");
+  if (args.flag("json") || args.flag("keep-going"))
+    throw misuse("--json and --keep-going are for scripts: pipe one in", undefined, "a script on stdin");
   const { runTerminal } = await import("./terminal.ts");
   const isAddress = machine.name.includes(":");
   const width = io.stdout.columns ?? 80;

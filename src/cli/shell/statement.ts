@@ -11,7 +11,12 @@ export type Statement =
   | { readonly kind: "events"; readonly names: readonly string[] }
   | { readonly kind: "hmp"; readonly line: string }
   | { readonly kind: "request"; readonly request: Readonly<Record<string, unknown>> }
-  | { readonly kind: "command"; readonly name: string; readonly members: Readonly<Record<string, unknown>> | undefined; readonly pairs: readonly Pair[] };
+  | {
+      readonly kind: "command";
+      readonly name: string;
+      readonly members: Readonly<Record<string, unknown>> | undefined;
+      readonly pairs: readonly Pair[];
+    };
 
 /** Which monitor's language a line is in. */
 export type Mode = "qmp" | "hmp";
@@ -47,7 +52,8 @@ function parseQmp(line: string): Statement {
   if (first === "events") return { kind: "events", names: words };
   if (!/^[\w.-]+$/.test(first)) throw misuse(`${first}: not the name of a command`, first, expected);
   const [object, extra] = words;
-  if (isForHuman(first, words)) throw misuse(`${first}: that is for the human monitor: write !${[first, ...words].join(" ")}`, first, expected);
+  if (isForHuman(first, words))
+    throw misuse(`${first}: that is for the human monitor: write !${[first, ...words].join(" ")}`, first, expected);
   if (object?.startsWith("{") !== true) return { kind: "command", name: first, members: undefined, pairs: words.map(parsePair) };
   if (extra !== undefined) throw misuse(`${extra}: nothing may follow the JSON object`, extra, expected);
   return { kind: "command", name: first, members: parse(object) as Record<string, unknown>, pairs: [] };

@@ -121,7 +121,8 @@ class Terminal {
   /** A statement of several lines is remembered as one, and a secret is not. */
   #remember(text: string): void {
     const keeps = History.keeps(text);
-    if (this.#before !== undefined) this.#remembered.splice(0, this.#remembered.length, ...(keeps ? [text] : []), ...this.#before.filter((each) => each !== text));
+    if (this.#before !== undefined)
+      this.#remembered.splice(0, this.#remembered.length, ...(keeps ? [text] : []), ...this.#before.filter((each) => each !== text));
     this.#before = undefined;
     if (keeps) this.#saved = this.#saved.then(() => this.#history.add(text));
   }
@@ -135,7 +136,10 @@ class Terminal {
         await this.#run(parseStatement(line, this.#mode), this.#running.signal);
       } catch (error) {
         // The end of the connection is told where the events end.
-        if (!this.#left && !isErrorCode(error, "closed")) this.#print(`${this.#paint(flow(error === this.#running.signal.reason ? messageOf(error) : `error: ${wording(error)}`, this.#io.stdout.columns).trimEnd(), "red")}\n`);
+        if (!this.#left && !isErrorCode(error, "closed"))
+          this.#print(
+            `${this.#paint(flow(error === this.#running.signal.reason ? messageOf(error) : `error: ${wording(error)}`, this.#io.stdout.columns).trimEnd(), "red")}\n`,
+          );
       }
       this.#running = undefined;
     }
@@ -161,14 +165,19 @@ class Terminal {
       default:
         if (isQuit(statement)) {
           this.#wantsQuit = true;
-          if (!again) return this.#print(flow("quit ends QEMU and its guest; say it once more to do that, exit or ^D to leave this shell", this.#io.stdout.columns));
+          if (!again)
+            return this.#print(
+              flow("quit ends QEMU and its guest; say it once more to do that, exit or ^D to leave this shell", this.#io.stdout.columns),
+            );
         }
         this.#show(statement, await this.#conversation.send(statement, signal));
     }
   }
 
   #show(statement: Statement, returned: unknown): void {
-    const isText = typeof returned === "string" && (statement.kind === "hmp" || (statement.kind === "command" && statement.name === "human-monitor-command"));
+    const isText =
+      typeof returned === "string" &&
+      (statement.kind === "hmp" || (statement.kind === "command" && statement.name === "human-monitor-command"));
     const text = isText ? returned.replaceAll("\r\n", "\n") : toJson(returned, 2);
     if (text !== "") this.#print(text.endsWith("\n") ? text : `${text}\n`);
   }
@@ -176,7 +185,8 @@ class Terminal {
   async #choose(names: readonly string[]): Promise<void> {
     const [first] = names;
     if (first !== undefined && first !== "on" && first !== "off") (await this.#conversation.knowledge.schema())?.checkEvents(names);
-    if (first !== undefined) this.#shown = first === "on" ? "all" : first === "off" ? "none" : new Set(names.map((name) => name.toUpperCase()));
+    if (first !== undefined)
+      this.#shown = first === "on" ? "all" : first === "off" ? "none" : new Set(names.map((name) => name.toUpperCase()));
     const shown = this.#shown === "all" ? "all" : this.#shown === "none" ? "none" : [...this.#shown].join(" ");
     this.#print(`events shown: ${shown}\n`);
   }
@@ -221,5 +231,7 @@ class Terminal {
 
 function isQuit(statement: Statement): boolean {
   if (statement.kind === "hmp") return /^(q|quit)\b/.test(statement.line);
-  return (statement.kind === "command" && statement.name === "quit") || (statement.kind === "request" && statement.request["execute"] === "quit");
+  return (
+    (statement.kind === "command" && statement.name === "quit") || (statement.kind === "request" && statement.request["execute"] === "quit")
+  );
 }

@@ -49,7 +49,12 @@ function read(text: string, type: Type, word: string, types: Types): unknown {
       if (text === "false" || text === "off") return false;
       throw misuse(`${word}: ${JSON.stringify(text)} is not true or false`, text, "true or false");
     case "alternate":
-      return alternative(text, type.of.map((name) => types.type(name)), word, types);
+      return alternative(
+        text,
+        type.of.map((name) => types.type(name)),
+        word,
+        types,
+      );
     case "array":
     case "object":
       throw misuse(`${word}: takes ${type.kind === "array" ? "a list, as [..]" : "an object, as {..}, or KEY.MEMBER=VALUE"}`, text, "JSON");

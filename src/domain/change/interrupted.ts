@@ -1,9 +1,9 @@
 import { QmpctlError } from "../../errors.ts";
 import type { Change, Scope, Value } from "../model/change.ts";
-import { type ActionRecord, isMachineThere, type Journal } from "./journal.ts";
-import type { Facts } from "../resources/resource.ts";
-import { kindOf, nameOf } from "../resources/registry.ts";
 import { formatValue, shellWord } from "../model/format.ts";
+import { kindOf, nameOf } from "../resources/registry.ts";
+import type { Facts } from "../resources/resource.ts";
+import { type ActionRecord, isMachineThere, type Journal } from "./journal.ts";
 
 /** A change whose writer died in the middle, and how both halves stand now. */
 export interface Interrupted {
@@ -34,7 +34,10 @@ export class InterruptedError extends QmpctlError {
 
   constructor(interrupted: Interrupted) {
     const { domain } = interrupted;
-    super("refused", `${domain}: ${describe(interrupted)}; resolve it first: qmpctl recover ${shellWord(domain)} --finish, or --undo, or --forget`);
+    super(
+      "refused",
+      `${domain}: ${describe(interrupted)}; resolve it first: qmpctl recover ${shellWord(domain)} --finish, or --undo, or --forget`,
+    );
     this.interrupted = interrupted;
   }
 }
@@ -44,7 +47,10 @@ export class InterruptedActionError extends QmpctlError {
   readonly action: ActionRecord["action"];
 
   constructor(domain: string, record: ActionRecord) {
-    super("refused", `${domain}: ${describeAction(record)}; resolve it first: qmpctl recover ${shellWord(domain)} --finish, or --undo, or --forget`);
+    super(
+      "refused",
+      `${domain}: ${describeAction(record)}; resolve it first: qmpctl recover ${shellWord(domain)} --finish, or --undo, or --forget`,
+    );
     this.action = record.action;
   }
 }

@@ -8,12 +8,12 @@ import { QmpctlError } from "../../errors.ts";
 import { bootId } from "../../host/processes.ts";
 import { isStillThere, type ProcessIdentity } from "../../host/signal.ts";
 import { isAlive, startTime } from "../../host/threads.ts";
-import type { Change, Scope, Value } from "../model/change.ts";
 import { idIn, isSameFile } from "../machine/machine-id.ts";
-import type { Plan } from "./plan.ts";
-import type { Facts } from "../resources/resource.ts";
-import { kindOf } from "../resources/registry.ts";
+import type { Change, Scope, Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
+import { kindOf } from "../resources/registry.ts";
+import type { Facts } from "../resources/resource.ts";
+import type { Plan } from "./plan.ts";
 
 /** What every record says: who wrote it, and which machine it is about. */
 export interface RecordHead {
@@ -69,7 +69,11 @@ export class DamagedRecordError extends QmpctlError {
   constructor(path: string, domain: string, options?: { readonly cause?: unknown }) {
     const { cause } = options ?? {};
     const why = cause instanceof ConfigError && cause.problem === "unsafe" ? ` (${cause.message.replace(`${path}: `, "")})` : "";
-    super("config", `${path}: not a record of a change that this program wrote${why}; look at both halves (qmpctl diff ${shellWord(domain)}), then qmpctl recover ${shellWord(domain)} --forget`, options);
+    super(
+      "config",
+      `${path}: not a record of a change that this program wrote${why}; look at both halves (qmpctl diff ${shellWord(domain)}), then qmpctl recover ${shellWord(domain)} --forget`,
+      options,
+    );
     this.path = path;
   }
 }
@@ -77,15 +81,20 @@ export class DamagedRecordError extends QmpctlError {
 /** It has a config twice, and each of its characters may take six. */
 const LIMIT = 16 * 1024 * 1024;
 
-/** The record that lies with a machine; null where there is none. Without the lock it may be a living writer's. @throws DamagedRecordError, ConfigError */
+/**
+ * The record that lies with a machine; null where there is none. Without the lock it may be a living writer's. @throws DamagedRecordError,
+ * ConfigError
+ */
 export async function readRecord({ journal: path }: Pick<StatePaths, "journal">, domain: string): Promise<Journal | ActionRecord | null> {
   let text: string;
   try {
     ({ text } = await readSafely(path, LIMIT));
   } catch (error) {
     if (error instanceof ConfigError && error.problem === "missing") return null;
-    // Something is there that is none of ours: no text, too much of it, a link, a folder, somebody else's file. The folder is ours alone, so it can be put away.
-    if (error instanceof ConfigError && (error.problem === "invalid" || error.problem === "unsafe")) throw new DamagedRecordError(path, domain, { cause: error });
+    // Something is there that is none of ours: no text, too much of it, a link, a folder, somebody else's file. The folder is ours alone,
+    // so it can be put away.
+    if (error instanceof ConfigError && (error.problem === "invalid" || error.problem === "unsafe"))
+      throw new DamagedRecordError(path, domain, { cause: error });
     throw error;
   }
   try {
@@ -99,14 +108,24 @@ export async function readRecord({ journal: path }: Pick<StatePaths, "journal">,
 }
 
 /** The record of a plan: what is wanted, and how it is before. */
-export function recordOf(scope: Scope, plan: Plan, { config, live, asked }: Facts, stored: { readonly text: string } | null): Omit<Journal, keyof RecordHead> {
+export function recordOf(
+  scope: Scope,
+  plan: Plan,
+  { config, live, asked }: Facts,
+  stored: { readonly text: string } | null,
+): Omit<Journal, keyof RecordHead> {
   const changes = plan.changes.map(({ change }): JournalChange => {
     const before = live === null ? null : kindOf(change).inLive(change, live);
     const target = change.resource === "memory" && live !== null ? (asked.balloon ?? before) : before;
     return { change, config: config === null ? null : kindOf(change).inConfig(change, config), live: before, back: target };
   });
   const masks = (live?.vcpus ?? []).flatMap(({ index, affinity }) => (affinity === null ? [] : [[String(index), affinity] as const]));
-  return { scope, changes, masks: Object.fromEntries(masks), config: plan.text === null || stored === null ? null : { before: stored.text, after: plan.text } };
+  return {
+    scope,
+    changes,
+    masks: Object.fromEntries(masks),
+    config: plan.text === null || stored === null ? null : { before: stored.text, after: plan.text },
+  };
 }
 
 /** Writes a record, flushed to disk, whole or not at all. @throws HostError */

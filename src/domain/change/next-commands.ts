@@ -1,13 +1,13 @@
-import type { StepRecord } from "./apply.ts";
-import { askedAfter } from "./notes-after.ts";
 import type { Change, Outcome, Report, Value } from "../model/change.ts";
 import { DiedError } from "../model/errors.ts";
-import { domainStateOf } from "../model/run-state.ts";
-import { type PlannedChange, plan } from "./plan.ts";
-import type { Ending } from "./report.ts";
-import type { Facts, LiveFacts } from "../resources/resource.ts";
-import { kindOf, withValue } from "../resources/registry.ts";
 import { shellWord } from "../model/format.ts";
+import { domainStateOf } from "../model/run-state.ts";
+import { kindOf, withValue } from "../resources/registry.ts";
+import type { Facts, LiveFacts } from "../resources/resource.ts";
+import type { StepRecord } from "./apply.ts";
+import { askedAfter } from "./notes-after.ts";
+import { plan, type PlannedChange } from "./plan.ts";
+import type { Ending } from "./report.ts";
 
 interface Legs {
   readonly static: boolean;
@@ -26,7 +26,9 @@ export function followUps(outcome: Outcome, ending: Ending): Pick<Report, "finis
 /** A QEMU that is gone can't be changed any more: what is left is to write the config, and to start it again. */
 function afterDeath({ plan, name, committed, facts }: Ending): Pick<Report, "finish"> {
   if (facts.config === null) return {};
-  const fixed = plan.changes.flatMap(({ change, static: leg }) => commandFor(change, name, { static: leg?.needed === true && !committed, dynamic: false }));
+  const fixed = plan.changes.flatMap(({ change, static: leg }) =>
+    commandFor(change, name, { static: leg?.needed === true && !committed, dynamic: false }),
+  );
   return { finish: [...fixed, `qmpctl start ${shellWord(name)}`].join(" && ") };
 }
 
@@ -34,17 +36,28 @@ function recordsAt(position: number, { records }: Ending): readonly StepRecord[]
   return records.filter((record) => record.change === position);
 }
 
-function finishing({ change, static: fixed }: PlannedChange, records: readonly StepRecord[], { name, committed }: Ending): readonly string[] {
+function finishing(
+  { change, static: fixed }: PlannedChange,
+  records: readonly StepRecord[],
+  { name, committed }: Ending,
+): readonly string[] {
   const dynamic = records.some(({ outcome }) => outcome !== "done");
   return commandFor(change, name, { static: fixed?.needed === true && !committed, dynamic });
 }
 
 /** Nothing where there is no way back: an unplug that QEMU has accepted, a vCPU that must not be plugged again. */
-function takingBack({ change, static: fixed, dynamic: live }: PlannedChange, records: readonly StepRecord[], ending: Ending): readonly string[] {
+function takingBack(
+  { change, static: fixed, dynamic: live }: PlannedChange,
+  records: readonly StepRecord[],
+  ending: Ending,
+): readonly string[] {
   const { name, committed } = ending;
-  const stuck = records.some(({ step, outcome }) => step.kind === "unplug" && (outcome !== "done" || step.noReturn !== null) && outcome !== "undone");
+  const stuck = records.some(
+    ({ step, outcome }) => step.kind === "unplug" && (outcome !== "done" || step.noReturn !== null) && outcome !== "undone",
+  );
   const left = records.some(({ outcome }) => ["done", "pending", "failed", "undo-failed"].includes(outcome));
-  const allowed = (value: Value, legs: Legs): Value => (value !== null && !wouldBeRefused(withValue(change, value), legs, ending) ? value : null);
+  const allowed = (value: Value, legs: Legs): Value =>
+    value !== null && !wouldBeRefused(withValue(change, value), legs, ending) ? value : null;
   const before = allowed(committed && fixed?.needed === true ? fixed.before : null, { static: true, dynamic: false });
   const running = allowed(left && !stuck ? (live?.before ?? null) : null, { static: false, dynamic: true });
   if (before !== null && before === running) return commandFor(withValue(change, before), name, { static: true, dynamic: true });

@@ -1,9 +1,9 @@
-import type { StepRecord } from "./apply.ts";
-import type { Asked } from "../facts/notes.ts";
 import { CommandError } from "../../qmp/errors.ts";
+import type { Asked } from "../facts/notes.ts";
 import { stayingAfter } from "../resources/guest-refusals.ts";
 import type { LiveFacts } from "../resources/resource.ts";
 import { indices, pendingUnplug } from "../resources/vcpus.ts";
+import type { StepRecord } from "./apply.ts";
 
 /** What the machine has been asked for once these steps have ended as they did. */
 export function askedAfter(facts: LiveFacts, records: readonly StepRecord[]): Asked {

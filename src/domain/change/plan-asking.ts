@@ -1,9 +1,9 @@
-import type { Change } from "../model/change.ts";
 import { askGuest, type GuestNeed } from "../facts/guest-need.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
+import type { Change } from "../model/change.ts";
 import { isShrink } from "../resources/memory-need.ts";
-import { type Plan, type PlanInput, plan } from "./plan.ts";
 import type { Facts, LiveFacts } from "../resources/resource.ts";
+import { plan, type Plan, type PlanInput } from "./plan.ts";
 import { missingSides } from "./scope.ts";
 
 /** What is to be changed: given, or worked out from the facts once they are read (revert, persist). */
@@ -22,11 +22,18 @@ export interface AskedPlan {
 }
 
 /**
- * Plans the changes. Where the plan would leave the guest less memory, the guest is asked what it needs, and it is planned once more with what it said.
+ * Plans the changes. Where the plan would leave the guest less memory, the guest is asked what it needs, and it is planned once more with
+ * what it said.
  *
  * @throws the monitor's errors; the signal's reason; UsageError as `plan` does
  */
-export async function planAsking(name: string, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">, monitor: Monitor | null, options: AskOptions): Promise<AskedPlan> {
+export async function planAsking(
+  name: string,
+  wanted: Wanted,
+  input: Omit<PlanInput, "name" | "changes">,
+  monitor: Monitor | null,
+  options: AskOptions,
+): Promise<AskedPlan> {
   const first = planFor(name, wanted, input);
   const need = input.force ? undefined : await needFor(first, input.facts, monitor, options);
   const facts = need === undefined ? input.facts : { ...input.facts, need };
@@ -34,7 +41,10 @@ export async function planAsking(name: string, wanted: Wanted, input: Omit<PlanI
   return { facts, planned: typeof wanted === "function" && wanted.inPart === true ? inPart(name, planned, { ...input, facts }) : planned };
 }
 
-/** Of a plan that is refused, the part that each by itself would not be, where something of it is to be done; what is left stands with its reasons. */
+/**
+ * Of a plan that is refused, the part that each by itself would not be, where something of it is to be done; what is left stands with its
+ * reasons.
+ */
 function inPart(name: string, planned: Plan, input: Omit<PlanInput, "name" | "changes">): Plan {
   if (planned.refusals.length === 0) return planned;
   const each = planned.changes.map(({ change }) => ({ change, refusals: plan({ ...input, name, changes: [change] }).refusals }));
@@ -48,7 +58,9 @@ function inPart(name: string, planned: Plan, input: Omit<PlanInput, "name" | "ch
 async function needFor({ changes }: Plan, facts: Facts, monitor: Monitor | null, options: AskOptions): Promise<GuestNeed | undefined> {
   if (facts.live === null || monitor === null) return undefined;
   const running = facts as LiveFacts;
-  const shrinks = changes.some(({ change, dynamic }) => change.resource === "memory" && dynamic?.needed === true && isShrink(change.size, running));
+  const shrinks = changes.some(
+    ({ change, dynamic }) => change.resource === "memory" && dynamic?.needed === true && isShrink(change.size, running),
+  );
   return shrinks ? askGuest(monitor, facts.live, options) : undefined;
 }
 

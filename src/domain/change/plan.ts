@@ -3,13 +3,13 @@ import { type Edit, editJson } from "../../config/edit.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
 import { UsageError } from "../../errors.ts";
 import type { Change, Refusal, Scope, Value } from "../model/change.ts";
+import { foldVcpus, shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
-import type { Facts, LiveFacts, Reason } from "../resources/resource.ts";
 import { kindOf, nameOf } from "../resources/registry.ts";
-import { type Legs, legsOf } from "./scope.ts";
+import type { Facts, LiveFacts, Reason } from "../resources/resource.ts";
 import type { Step } from "../resources/step.ts";
 import { indices } from "../resources/vcpus.ts";
-import { foldVcpus, shellWord } from "../model/format.ts";
+import { type Legs, legsOf } from "./scope.ts";
 
 /** What one change means for one half. */
 export interface PlannedLeg {
@@ -96,7 +96,8 @@ export function checkChanges(changes: readonly Change[]): void {
 function refuseTwice(changes: readonly Change[]): void {
   const seen = new Set<string>();
   for (const name of changes.map(nameOf)) {
-    if (seen.has(name)) throw new UsageError(`${name}: asked for twice in one set of changes`, { value: name, expected: "each resource once" });
+    if (seen.has(name))
+      throw new UsageError(`${name}: asked for twice in one set of changes`, { value: name, expected: "each resource once" });
     seen.add(name);
   }
 }
@@ -122,12 +123,22 @@ function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
     ...(wanted.length > 0 && stored !== null && (stored.links ?? 1) > 1 ? [otherNames(stored.path)] : []),
   ];
   if (wanted.length === 0 || refusals.length > 0 || stored === null) return { legs, text: null, refusals };
-  return { legs, ...editText(stored, wanted.flatMap((change) => kindOf(change).edits(change, config))) };
+  return {
+    legs,
+    ...editText(
+      stored,
+      wanted.flatMap((change) => kindOf(change).edits(change, config)),
+    ),
+  };
 }
 
 /** A config is replaced, not written in place: its other names would go on with the old text, unnoticed. */
 function otherNames(path: string): Refusal {
-  return { leg: "static", reason: `the config has another name besides ${path} (a hard link), which a change would leave with the old text`, instead: "remove the other name, or make it a symbolic link in the same folder" };
+  return {
+    leg: "static",
+    reason: `the config has another name besides ${path} (a hard link), which a change would leave with the old text`,
+    instead: "remove the other name, or make it a symbolic link in the same folder",
+  };
 }
 
 /** A value may follow its maximum: what is asked for by name comes after that, and counts. */
@@ -155,15 +166,25 @@ interface LivePlan {
 
 function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LivePlan {
   const facts: LiveFacts = { ...before, coming: comingVcpus(changes, before) };
-  const legs = changes.map((change) => ({ before: kindOf(change).inLive(change, facts.live), needed: kindOf(change).needed(change, facts) }));
+  const legs = changes.map((change) => ({
+    before: kindOf(change).inLive(change, facts.live),
+    needed: kindOf(change).needed(change, facts),
+  }));
   const refusals = changes.flatMap((change, position) =>
     legs[position]?.needed ? refuse("dynamic", kindOf(change).liveReasons(change, facts, { name, force })) : [],
   );
   const needed = changes.filter((_, position) => legs[position]?.needed);
   const all = [...(needed.length > 0 ? busy(facts) : []), ...outOfReach(needed, facts, name), ...refusals];
-  const steps = all.length > 0 ? [] : changes.flatMap((change, position) =>
-    legs[position]?.needed ? kindOf(change).steps(change, facts).map((step) => ({ step, change: position })) : [],
-  );
+  const steps =
+    all.length > 0
+      ? []
+      : changes.flatMap((change, position) =>
+          legs[position]?.needed
+            ? kindOf(change)
+                .steps(change, facts)
+                .map((step) => ({ step, change: position }))
+            : [],
+        );
   return { legs, refusals: all, steps: inOrder(steps, changes) };
 }
 
@@ -190,7 +211,8 @@ const ORDER: Readonly<Record<Step["kind"], number>> = { plug: 0, pin: 1, balloon
 
 function inOrder(steps: readonly PlannedStep[], changes: readonly Change[]): readonly PlannedStep[] {
   // A new thread's own mask belongs to its plugging.
-  const rank = ({ step, change }: PlannedStep): number => (changes[change]?.resource === "vcpus" && step.kind === "pin" ? ORDER.plug : ORDER[step.kind]);
+  const rank = ({ step, change }: PlannedStep): number =>
+    changes[change]?.resource === "vcpus" && step.kind === "pin" ? ORDER.plug : ORDER[step.kind];
   return steps.toSorted((a, b) => rank(a) - rank(b));
 }
 

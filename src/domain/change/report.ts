@@ -1,13 +1,13 @@
-import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Scope, Value } from "../model/change.ts";
-import { reportStep, type StepRecord } from "./apply.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import type { Live } from "../facts/live.ts";
+import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Scope, Value } from "../model/change.ts";
+import { foldVcpus } from "../model/format.ts";
+import { kindOf, nameOf } from "../resources/registry.ts";
+import type { Facts } from "../resources/resource.ts";
+import { reportStep, type StepRecord } from "./apply.ts";
 import { followUps } from "./next-commands.ts";
 import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
 import { remarksOf } from "./remarks.ts";
-import type { Facts } from "../resources/resource.ts";
-import { kindOf, nameOf } from "../resources/registry.ts";
-import { foldVcpus } from "../model/format.ts";
 
 /** What is known at the end of a change. */
 export interface Ending {
@@ -53,7 +53,11 @@ function leftOver({ change, refusals }: NonNullable<Plan["left"]>[number], { fac
   const read = (live: Live | null): Value => (live === null ? null : kindOf(change).inLive(change, live));
   const now: Value = after.config === null ? null : kindOf(change).inConfig(change, after.config);
   const reason = refusals.map((refusal) => refusal.reason).join("; ");
-  return { change, static: { outcome: "skipped", before: now, wanted: null, actual: now }, dynamic: { outcome: "skipped", before: read(facts.live), wanted: kindOf(change).wanted(change), actual: read(after.live), reason } };
+  return {
+    change,
+    static: { outcome: "skipped", before: now, wanted: null, actual: now },
+    dynamic: { outcome: "skipped", before: read(facts.live), wanted: kindOf(change).wanted(change), actual: read(after.live), reason },
+  };
 }
 
 /** What is taken back and still not as it was, though nobody but the guest has a say in memory. */

@@ -1,6 +1,6 @@
 import type { DomainState, Refusal, Scope } from "../model/change.ts";
-import { isThere } from "../model/run-state.ts";
 import { formatReason, shellWord } from "../model/format.ts";
+import { isThere } from "../model/run-state.ts";
 
 /** Which halves a change touches. */
 export interface Legs {
@@ -29,12 +29,18 @@ export function legsOf(scope: Scope, facts: ScopeFacts): Legs {
 
 /** Why one side can't be made equal the other: there is only one. */
 export function missingSides({ name, state, why, transient }: ScopeFacts): readonly Refusal[] {
-  const config: readonly Refusal[] = transient ? [{ leg: "static", reason: "a transient machine has no config", instead: "`qmpctl define` it first" }] : [];
+  const config: readonly Refusal[] = transient
+    ? [{ leg: "static", reason: "a transient machine has no config", instead: "`qmpctl define` it first" }]
+    : [];
   if (isThere(state)) return config;
   const live: Refusal =
     state === "stopped"
       ? { leg: "dynamic", reason: formatReason("the machine is not running", why), instead: `qmpctl start ${shellWord(name)}` }
-      : { leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead: "try again when its monitor answers" };
+      : {
+          leg: "dynamic",
+          reason: formatReason("the machine is unreachable, which is not stopped", why),
+          instead: "try again when its monitor answers",
+        };
   return [...config, live];
 }
 
@@ -44,7 +50,8 @@ function refuseLive(dynamic: boolean, scope: Scope, { name, state, why, transien
     const instead = scope === "both" ? "--static alone changes what the next start uses" : `qmpctl start ${shellWord(name)}, or --static`;
     return [{ leg: "dynamic", reason: formatReason("the machine is not running", why), instead }];
   }
-  const instead = scope === "dynamic" || transient ? "try again when its monitor answers" : "--static alone changes what the next start uses";
+  const instead =
+    scope === "dynamic" || transient ? "try again when its monitor answers" : "--static alone changes what the next start uses";
   return [{ leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead }];
 }
 

@@ -1,29 +1,29 @@
-import { type Prepared, prepareConfig, type Stored } from "../../config/store.ts";
+import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
 import { messageOf } from "../../errors.ts";
-import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
-import { type Going, writeNotes } from "../facts/notes.ts";
-import { askedAfter } from "./notes-after.ts";
-import type { ChangeOptions, Report, Scope } from "../model/change.ts";
-import { ChangeError, DiedError, RefusedError } from "../model/errors.ts";
-import { recordOf, removeRecord, writeRecord } from "./journal.ts";
-import { openFor, readFacts } from "../facts/open.ts";
+import type { ProcessIdentity } from "../../host/signal.ts";
 import { type Live, readLive } from "../facts/live.ts";
+import { type Going, writeNotes } from "../facts/notes.ts";
+import { openFor, readFacts } from "../facts/open.ts";
 import { type Held, lockMachine, readStored } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import { type Place } from "../machine/place.ts";
-import type { Plan } from "./plan.ts";
-import { planAsking, type Wanted } from "./plan-asking.ts";
-import { type Ending, reportOf } from "./report.ts";
-import type { Facts, LiveFacts } from "../resources/resource.ts";
-import { nameOf } from "../resources/registry.ts";
 import { Pulse, whyStopped } from "../machine/wait-notice.ts";
-import { refuseUnresolved, sweep } from "./unresolved.ts";
-import { indices } from "../resources/vcpus.ts";
-import type { ProcessIdentity } from "../../host/signal.ts";
+import type { ChangeOptions, Report, Scope } from "../model/change.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
-import type { Work } from "../resources/step.ts";
-import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
+import { ChangeError, DiedError, RefusedError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
+import { nameOf } from "../resources/registry.ts";
+import type { Facts, LiveFacts } from "../resources/resource.ts";
+import type { Work } from "../resources/step.ts";
+import { indices } from "../resources/vcpus.ts";
+import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
+import { recordOf, removeRecord, writeRecord } from "./journal.ts";
+import { askedAfter } from "./notes-after.ts";
+import { planAsking, type Wanted } from "./plan-asking.ts";
+import type { Plan } from "./plan.ts";
+import { type Ending, reportOf } from "./report.ts";
+import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
+import { refuseUnresolved, sweep } from "./unresolved.ts";
 
 export type { Wanted } from "./plan-asking.ts";
 
@@ -62,9 +62,25 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   await using monitor = await openFor(place, held, { ...options, deadline, onHeld: (what) => pulse.enter(what, deadline) });
   const read = await readFacts(place, held, monitor, { by: deadline, signal: options.signal });
   const scope = options.scope ?? "current";
-  const { facts, planned } = await planAsking(place.name, wanted, { scope, force: options.force ?? false, facts: read, stored }, monitor.open, { by: deadline, signal: options.signal });
+  const { facts, planned } = await planAsking(
+    place.name,
+    wanted,
+    { scope, force: options.force ?? false, facts: read, stored },
+    monitor.open,
+    { by: deadline, signal: options.signal },
+  );
   // A monitor that did not answer is not asked again.
-  return await new Transaction(place, held, facts, planned, scope, options, facts.live === null ? null : monitor.open, deadline, pulse).run();
+  return await new Transaction(
+    place,
+    held,
+    facts,
+    planned,
+    scope,
+    options,
+    facts.live === null ? null : monitor.open,
+    deadline,
+    pulse,
+  ).run();
 }
 
 /** One change from its plan to its report. */
@@ -87,7 +103,17 @@ class Transaction {
   /** What a monitor ended with that answered nothing on all of the way back. */
   #silent: unknown;
 
-  constructor(place: Place, held: Held, facts: Facts, planned: Plan, scope: Scope, options: LockedOptions, monitor: Monitor | null, deadline: Deadline, pulse: Pulse) {
+  constructor(
+    place: Place,
+    held: Held,
+    facts: Facts,
+    planned: Plan,
+    scope: Scope,
+    options: LockedOptions,
+    monitor: Monitor | null,
+    deadline: Deadline,
+    pulse: Pulse,
+  ) {
     this.#place = place;
     this.#held = held;
     this.#stored = held.stored;
@@ -118,7 +144,8 @@ class Transaction {
       throw await this.#failed(error);
     }
     await this.#dropJournal();
-    if (this.#plan.legs.static && this.#committed !== null && this.#facts.state !== "stopped") this.#notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
+    if (this.#plan.legs.static && this.#committed !== null && this.#facts.state !== "stopped")
+      this.#notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
     // Nothing was sent or written: what was read under the lock a moment ago is how it is.
     const untouched = this.#records.length === 0 && this.#committed === null;
     if (untouched) return this.#report(null, this.#facts);
@@ -155,12 +182,15 @@ class Transaction {
   async #dropJournal(): Promise<void> {
     if (this.#options.settling === true) return;
     // What is done is done: a record that stays must not turn it into a failure.
-    await removeRecord(this.#held.books).catch((error: unknown) => this.#notes.push(`the record of this change stays, see qmpctl recover ${shellWord(this.#place.name)}: ${messageOf(error)}`));
+    await removeRecord(this.#held.books).catch((error: unknown) =>
+      this.#notes.push(`the record of this change stays, see qmpctl recover ${shellWord(this.#place.name)}: ${messageOf(error)}`),
+    );
   }
 
   async #doLive(): Promise<void> {
     if (this.#records.length === 0) return;
-    // Before it is asked, so that it is known when we die: an unplug that QEMU has accepted can't be taken back. What is only about to be asked is noted as just that.
+    // Before it is asked, so that it is known when we die: an unplug that QEMU has accepted can't be taken back. What is only about to be
+    // asked is noted as just that.
     await this.#note(true);
     try {
       await applySteps(this.#records, { ...this.#work(), onBegun: () => this.#note(true) });
@@ -177,7 +207,13 @@ class Transaction {
   #work(): Work {
     const live = this.#facts.live;
     if (this.#monitor === null || live === null) throw new Error("a plan with live steps for a machine that is not there");
-    return { monitor: this.#monitor, live, deadline: this.#deadline, signal: this.#options.signal, onProgress: this.#options.onProgress === undefined ? undefined : this.#pulse.onProgress };
+    return {
+      monitor: this.#monitor,
+      live,
+      deadline: this.#deadline,
+      signal: this.#options.signal,
+      onProgress: this.#options.onProgress === undefined ? undefined : this.#pulse.onProgress,
+    };
   }
 
   /** Takes back what was begun, unless told to keep it, and says how it stands. */
@@ -197,12 +233,26 @@ class Transaction {
     for (const record of this.#records) if (record.outcome === "planned") record.outcome = "skipped";
   }
 
-  /** What the guest was asked for and may do later; kept even when the change fails in the middle. With `going`, also what it is about to be asked. */
+  /**
+   * What the guest was asked for and may do later; kept even when the change fails in the middle. With `going`, also what it is about to be
+   * asked.
+   */
   async #note(going: boolean): Promise<void> {
     const facts = this.#facts as LiveFacts;
     const left = this.#records.filter(({ outcome }) => outcome === "planned");
-    const more: Going | undefined = going && left.length > 0 ? { asked: askedAfter(facts, this.#records.map((record) => (record.outcome === "planned" ? { ...record, outcome: "pending" } : record))), plugging: left.flatMap(({ step }) => (step.kind === "plug" ? indices(step.slot) : [])) } : undefined;
-    await writeNotes(this.#held.books, this.#process, askedAfter(facts, this.#records), more).catch((error: unknown) => this.#notes.push(`what was asked of the guest could not be noted: ${messageOf(error)}`));
+    const more: Going | undefined =
+      going && left.length > 0
+        ? {
+            asked: askedAfter(
+              facts,
+              this.#records.map((record) => (record.outcome === "planned" ? { ...record, outcome: "pending" } : record)),
+            ),
+            plugging: left.flatMap(({ step }) => (step.kind === "plug" ? indices(step.slot) : [])),
+          }
+        : undefined;
+    await writeNotes(this.#held.books, this.#process, askedAfter(facts, this.#records), more).catch((error: unknown) =>
+      this.#notes.push(`what was asked of the guest could not be noted: ${messageOf(error)}`),
+    );
   }
 
   /** Both halves, read again. What can't be read any more is null, never what was hoped for. */
@@ -213,13 +263,19 @@ class Transaction {
 
   async #configNow(): Promise<Ending["after"]["config"]> {
     if (this.#stored === null) return null;
-    return readStored(this.#place).then((stored) => stored?.config ?? null, () => null);
+    return readStored(this.#place).then(
+      (stored) => stored?.config ?? null,
+      () => null,
+    );
   }
 
   async #liveNow(): Promise<Live | null> {
     const monitor = this.#monitor;
     if (monitor === null) return null;
-    const look = (): Promise<Live> => monitor.ask((session) => readLive(session, monitor.pid), { by: deadlineIn(Math.min(LAST_LOOK, this.#options.undoTimeout ?? LAST_LOOK)) });
+    const look = (): Promise<Live> =>
+      monitor.ask((session) => readLive(session, monitor.pid), {
+        by: deadlineIn(Math.min(LAST_LOOK, this.#options.undoTimeout ?? LAST_LOOK)),
+      });
     // It has been asked, on a new connection too, until a moment ago.
     return (this.#silent === undefined ? look() : Promise.reject(this.#silent)).catch(async (error: unknown) => {
       this.#notes.push((await whyStopped(monitor.pid)) ?? messageOf(error));

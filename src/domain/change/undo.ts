@@ -1,14 +1,14 @@
 import { formatSize } from "../../config/size.ts";
 import { messageOf } from "../../errors.ts";
-import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
 import { TimeoutError } from "../../qmp/errors.ts";
-import { DiedError } from "../model/errors.ts";
 import { askGuest } from "../facts/guest-need.ts";
-import { type Live, readLive } from "../facts/live.ts";
 import { memoryNow } from "../facts/live-memory.ts";
-import { leastFor } from "../resources/memory-need.ts";
+import { type Live, readLive } from "../facts/live.ts";
 import { deadlineIn } from "../model/deadline.ts";
+import { DiedError } from "../model/errors.ts";
+import { leastFor } from "../resources/memory-need.ts";
 import type { Step, Work } from "../resources/step.ts";
+import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
 
 /** How long the way back may take, whatever the change was given. */
 export const UNDO_TIMEOUT = 15_000;
@@ -23,7 +23,10 @@ const PROBE = 3000;
 export async function undoSteps(records: readonly StepRecord[], work: Work, timeout: number = UNDO_TIMEOUT): Promise<unknown> {
   // An interrupt has led here; it must not cut the way back short as well.
   const back: Work = { ...work, signal: undefined, deadline: deadlineIn(timeout), onProgress: undefined, onBegun: undefined };
-  let silent = await reach(back).then(() => undefined, (error: unknown) => error);
+  let silent = await reach(back).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   for (const record of records.toReversed()) {
     if (record.outcome === "planned") record.outcome = "skipped";
     // A monitor that did not answer in all that time is not asked for each step anew.

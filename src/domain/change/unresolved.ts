@@ -1,22 +1,30 @@
-import { type StatePaths, statePaths } from "../../config/runtime.ts";
-import { sweepLeftovers, type Stored } from "../../config/store.ts";
+import { statePaths, type StatePaths } from "../../config/runtime.ts";
+import { type Stored, sweepLeftovers } from "../../config/store.ts";
 import { LockedError } from "../../host/lock.ts";
 import { commandOf, isAlive } from "../../host/threads.ts";
-import { InterruptedActionError, InterruptedError, interruptedFrom } from "./interrupted.ts";
-import { type ActionRecord, isAbout, isMachineThere, isUnderWay, type Journal, readRecord, removeRecord } from "./journal.ts";
+import { openFor, readFacts } from "../facts/open.ts";
 import type { Held } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord } from "../machine/process-record.ts";
-import { openFor, readFacts } from "../facts/open.ts";
 import { deadlineIn } from "../model/deadline.ts";
 import type { Facts } from "../resources/resource.ts";
+import { InterruptedActionError, InterruptedError, interruptedFrom } from "./interrupted.ts";
+import { type ActionRecord, isAbout, isMachineThere, isUnderWay, type Journal, readRecord, removeRecord } from "./journal.ts";
 
 /** How long a machine may take to say how it stands, in milliseconds. */
 const LOOK = 5000;
 
-/** The record of a change or an action whose writer died, if something is left to be resolved; null where there is none. Looks only, and needs no lock. */
-export async function unresolved(place: Pick<Place, "name" | "folders">, books: StatePaths, stored: Stored | null, facts: Facts): Promise<Journal | ActionRecord | null> {
+/**
+ * The record of a change or an action whose writer died, if something is left to be resolved; null where there is none. Looks only, and
+ * needs no lock.
+ */
+export async function unresolved(
+  place: Pick<Place, "name" | "folders">,
+  books: StatePaths,
+  stored: Stored | null,
+  facts: Facts,
+): Promise<Journal | ActionRecord | null> {
   for (const each of await whereRecordsAre(place, books, stored)) {
     const record = await readRecord(each, place.name);
     if (record === null || (await isUnderWay(record)) || !(await isAbout(record, stored))) continue;
@@ -32,8 +40,15 @@ async function startedLast(place: Pick<Place, "folders">, books: StatePaths, sto
   return record?.how === "started" ? record.since : null;
 }
 
-/** With the machine's lock; and with its config, where that one has another key: while a QEMU without a mark runs it, the lock is the process's. */
-async function whereRecordsAre({ folders }: Pick<Place, "folders">, books: StatePaths, stored: Stored | null): Promise<readonly StatePaths[]> {
+/**
+ * With the machine's lock; and with its config, where that one has another key: while a QEMU without a mark runs it, the lock is the
+ * process's.
+ */
+async function whereRecordsAre(
+  { folders }: Pick<Place, "folders">,
+  books: StatePaths,
+  stored: Stored | null,
+): Promise<readonly StatePaths[]> {
   const id = stored === null ? books.key : await machineIdOf(stored);
   return id === books.key ? [books] : [books, statePaths(folders, id)];
 }
@@ -55,17 +70,24 @@ async function isOver(record: ActionRecord, { state, live }: Facts, started: str
 }
 
 /**
- * The record that has to be resolved before anything else is done to the machine, under its lock. What is not this config's, or is over, is taken away.
+ * The record that has to be resolved before anything else is done to the machine, under its lock. What is not this config's, or is over, is
+ * taken away.
  *
  * @throws LockedError when its writer lives: somebody took its lock file away
  */
-export async function recordToResolve(place: Place, held: Held): Promise<{ readonly record: Journal | ActionRecord; readonly facts: Facts } | null> {
+export async function recordToResolve(
+  place: Place,
+  held: Held,
+): Promise<{ readonly record: Journal | ActionRecord; readonly facts: Facts } | null> {
   for (const books of await whereRecordsAre(place, held.books, held.stored)) {
     const record = await readRecord(books, place.name);
     if (record === null) continue;
-    if (await isUnderWay(record)) throw new LockedError(books.lock, 0, { pid: record.writer, command: await commandOf(record.writer), since: record.since });
+    if (await isUnderWay(record))
+      throw new LockedError(books.lock, 0, { pid: record.writer, command: await commandOf(record.writer), since: record.since });
     const facts = await look(place, held);
-    if (await isAbout(record, held.stored)) if (!("action" in record) || !(await isOver(record, facts, await startedLast(place, held.books, held.stored)))) return { record, facts };
+    if (await isAbout(record, held.stored))
+      if (!("action" in record) || !(await isOver(record, facts, await startedLast(place, held.books, held.stored))))
+        return { record, facts };
     await removeRecord(books);
   }
   return null;
@@ -81,7 +103,10 @@ async function look(place: Place, held: Held): Promise<Facts> {
   return await readFacts(place, held, monitor, { by: deadlineIn(LOOK) });
 }
 
-/** Where a writer died in the middle, nobody may build on what it left before that is resolved. @throws InterruptedError, InterruptedActionError, LockedError */
+/**
+ * Where a writer died in the middle, nobody may build on what it left before that is resolved. @throws InterruptedError,
+ * InterruptedActionError, LockedError
+ */
 export async function refuseUnresolved(place: Place, held: Held): Promise<void> {
   const found = await recordToResolve(place, held);
   if (found === null) return;
@@ -90,7 +115,9 @@ export async function refuseUnresolved(place: Place, held: Held): Promise<void> 
   throw new InterruptedError(await interruptedFrom(place.name, record, facts, held.stored?.text ?? null));
 }
 
-/** Takes away what writers that died left beside a config. Under the lock there is no living one, unless somebody took the lock file away. */
+/**
+ * Takes away what writers that died left beside a config. Under the lock there is no living one, unless somebody took the lock file away.
+ */
 export async function sweep(stored: Stored | null): Promise<void> {
   if (stored !== null) await sweepLeftovers(stored.place, isAlive);
 }

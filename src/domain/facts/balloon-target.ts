@@ -5,7 +5,10 @@ import type { QueryPciDevices } from "../../schema/generated/types.ts";
 /** PCI ids of virtio-balloon, as a legacy and as a modern device. Source: the virtio specification. */
 const VENDOR = 0x1af4;
 const DEVICES: ReadonlySet<number> = new Set([0x1002, 0x1045]);
-/** Where QEMU has a modern virtio device's registers in its fourth region (hw/virtio/virtio-pci.c): those that all devices have, and the balloon's own. */
+/**
+ * Where QEMU has a modern virtio device's registers in its fourth region (hw/virtio/virtio-pci.c): those that all devices have, and the
+ * balloon's own.
+ */
 const REGION = 4;
 const STATUS = 0x14;
 const OWN = 0x2000;
@@ -14,8 +17,10 @@ const PAGE = 4096;
 const DRIVER_OK = 4;
 
 /**
- * The balloon's target as the device itself has it, in bytes, for a balloon that works in `size`: QMP has no question for it, and the device's registers show it as soon as it is set. After a
- * snapshot was loaded it is the snapshot's. Null where they can't be read: before the firmware has placed them, on a device that is not on PCI. Measured on QEMU 5.2, 7.2, 10.0 and 11.1, q35 and pc.
+ * The balloon's target as the device itself has it, in bytes, for a balloon that works in `size`: QMP has no question for it, and the
+ * device's registers show it as soon as it is set. After a
+ * snapshot was loaded it is the snapshot's. Null where they can't be read: before the firmware has placed them, on a device that is not on
+ * PCI. Measured on QEMU 5.2, 7.2, 10.0 and 11.1, q35 and pc.
  *
  * @throws the session's errors
  */
@@ -25,7 +30,10 @@ export async function readBalloonTarget(session: Session, size: number): Promise
   return pages === null ? null : size - pages * PAGE;
 }
 
-/** Whether a driver in the guest works the balloon; null where that can't be seen: on a device that is not on PCI. @throws the session's errors */
+/**
+ * Whether a driver in the guest works the balloon; null where that can't be seen: on a device that is not on PCI. @throws the session's
+ * errors
+ */
 export async function hasDriver(session: Session): Promise<boolean | null> {
   const address = await registersOf(session);
   // Nothing can drive a device that the firmware has not placed yet.
@@ -38,7 +46,9 @@ export async function hasDriver(session: Session): Promise<boolean | null> {
 async function registersOf(session: Session): Promise<number | "unplaced" | null> {
   try {
     const buses = await session.execute("query-pci");
-    const device = buses.flatMap((bus) => allOf(bus.devices as readonly QueryPciDevices[])).find(({ id }) => Number(id.vendor) === VENDOR && DEVICES.has(Number(id.device)));
+    const device = buses
+      .flatMap((bus) => allOf(bus.devices as readonly QueryPciDevices[]))
+      .find(({ id }) => Number(id.vendor) === VENDOR && DEVICES.has(Number(id.device)));
     const region = device?.regions.find(({ bar }) => bar === REGION);
     if (region === undefined) return device !== undefined && device.regions.length === 0 ? "unplaced" : null;
     const address = Number(region.address);

@@ -1,12 +1,12 @@
 import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
-import type { Live } from "./live.ts";
-import { figuresOf } from "./live-memory.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
+import { settle } from "../machine/poll-until.ts";
 import { LEAST } from "../machine/with-deadline.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
-import { settle } from "../machine/poll-until.ts";
 import { hasDriver, readBalloonTarget } from "./balloon-target.ts";
+import { figuresOf } from "./live-memory.ts";
+import type { Live } from "./live.ts";
 
 /** How much memory the guest needs, in bytes of what the balloon leaves it: asked for one change, and good for that one only. */
 export type GuestNeed =
@@ -21,8 +21,10 @@ const PATIENCE = 5000;
 export const STATS_INTERVAL = 5;
 
 /**
- * Asks the guest anew what it uses. The figures that QEMU has may be from before the last move of the balloon, or from before the guest's last start, and nothing in them says so: only such
- * as come after the question count, together with the balloon's size around them. What a guest uses is then (balloon's size - available), and stays that while the balloon moves (measured on
+ * Asks the guest anew what it uses. The figures that QEMU has may be from before the last move of the balloon, or from before the guest's
+ * last start, and nothing in them says so: only such
+ * as come after the question count, together with the balloon's size around them. What a guest uses is then (balloon's size - available),
+ * and stays that while the balloon moves (measured on
  * 5.2, 7.2, 10.0 and 11.1: within 1 MiB); of a balloon that moves meanwhile the larger size is taken. No clock is compared with another.
  *
  * @throws the monitor's errors; the signal's reason
@@ -39,18 +41,28 @@ export async function askGuest(monitor: Monitor, { running, status, memory }: Li
   }
   const unheard: GuestNeed = { silent: isUp === null && guest === null ? "no-driver" : "no-answer" };
   try {
-    return (await hear(monitor, { path, size }, deadlineIn(Math.min(PATIENCE, Math.max(LEAST, by?.left() ?? PATIENCE))), signal)) ?? unheard;
+    return (
+      (await hear(monitor, { path, size }, deadlineIn(Math.min(PATIENCE, Math.max(LEAST, by?.left() ?? PATIENCE))), signal)) ?? unheard
+    );
   } catch (error) {
     if (error instanceof CommandError) return unheard;
     throw error;
   }
 }
 
-async function hear(monitor: Monitor, { path, size }: { readonly path: string; readonly size: number }, deadline: Deadline, signal: AbortSignal | undefined): Promise<GuestNeed | null> {
+async function hear(
+  monitor: Monitor,
+  { path, size }: { readonly path: string; readonly size: number },
+  deadline: Deadline,
+  signal: AbortSignal | undefined,
+): Promise<GuestNeed | null> {
   const ask = <T>(question: (session: Session) => Promise<T>): Promise<T> => monitor.ask(question, { by: deadline, signal });
   const look = async (session: Session): Promise<{ readonly said: unknown; readonly actual: number }> => {
     // In this order: what is read of the balloon is from after the guest's word, or the balloon moved as little as that word takes.
-    const [said, { actual }] = await Promise.all([session.execute("qom-get", { path, property: "guest-stats" }), session.execute("query-balloon")]);
+    const [said, { actual }] = await Promise.all([
+      session.execute("qom-get", { path, property: "guest-stats" }),
+      session.execute("query-balloon"),
+    ]);
     return { said, actual };
   };
   const every = await ask((session) => session.execute("qom-get", { path, property: POLLING }));
@@ -58,20 +70,29 @@ async function hear(monitor: Monitor, { path, size }: { readonly path: string; r
   const old = wordOf(before.said);
   try {
     await ask((session) => poll(session, path, 1));
-    const { seen, done } = await settle(monitor, { hints: [], look, done: ({ said }) => wordOf(said) !== old && figuresOf(said) !== null }, deadline, signal);
+    const { seen, done } = await settle(
+      monitor,
+      { hints: [], look, done: ({ said }) => wordOf(said) !== old && figuresOf(said) !== null },
+      deadline,
+      signal,
+    );
     const figures = figuresOf(seen.said);
     if (!done || figures === null) return null;
-    const most = before.actual === seen.actual ? await ask((session) => atRest(session, seen.actual, size)) : Math.max(before.actual, seen.actual);
+    const most =
+      before.actual === seen.actual ? await ask((session) => atRest(session, seen.actual, size)) : Math.max(before.actual, seen.actual);
     return { uses: Math.max(0, most - figures.available) };
   } finally {
     // 0 is also what another client leaves for a moment while it asks, and one of ours that was killed then, for good.
     const usual = monitor.target.machine.id !== null && every === 0 ? STATS_INTERVAL : Number(every);
-    await monitor.ask((session) => session.execute("qom-set", { path, property: POLLING, value: usual }), { by: deadline }).catch(() => undefined);
+    await monitor
+      .ask((session) => session.execute("qom-set", { path, property: POLLING, value: usual }), { by: deadline })
+      .catch(() => undefined);
   }
 }
 
 /**
- * The most that a balloon which stands still can leave the guest. QEMU's figure is the last that a driver wrote: one that finds nothing to do writes none, so after a guest has rebooted into a balloon
+ * The most that a balloon which stands still can leave the guest. QEMU's figure is the last that a driver wrote: one that finds nothing to
+ * do writes none, so after a guest has rebooted into a balloon
  * that is to be empty, it is that of the boot before, for good (measured on 7.2, 10.0 and 11.1).
  */
 async function atRest(session: Session, actual: number, size: number): Promise<number> {
@@ -80,7 +101,10 @@ async function atRest(session: Session, actual: number, size: number): Promise<n
 
 const POLLING = "guest-stats-polling-interval";
 
-/** QEMU asks at once when it begins to ask, and then every so many seconds: a guest that has the same to say twice within a second can't be told from one that is silent. */
+/**
+ * QEMU asks at once when it begins to ask, and then every so many seconds: a guest that has the same to say twice within a second can't be
+ * told from one that is silent.
+ */
 async function poll(session: Session, path: string, every: number): Promise<void> {
   await Promise.all([0, every].map((value) => session.execute("qom-set", { path, property: POLLING, value })));
 }

@@ -38,7 +38,8 @@ export function memoryNow({ actual, size }: LiveMemory): number {
 }
 
 /**
- * Reads sizes, the balloon and the guest's own statistics. QEMU has three counts: query-memory-size-summary's plugged memory has virtio-mem in it, query-balloon's has DIMMs and no
+ * Reads sizes, the balloon and the guest's own statistics. QEMU has three counts: query-memory-size-summary's plugged memory has virtio-mem
+ * in it, query-balloon's has DIMMs and no
  * virtio-mem, -m has neither (measured on 5.2, 7.2, 10.0 and 11.1).
  */
 export async function readMemory(session: Session): Promise<LiveMemory> {

@@ -1,10 +1,10 @@
-import { formatCpuList, type CpuSet } from "../../host/cpulist.ts";
+import { type CpuSet, formatCpuList } from "../../host/cpulist.ts";
 import { cpusetOf } from "../../host/cpuset.ts";
 import { readAffinity } from "../../host/taskset.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
-import { readMemory, type LiveMemory } from "./live-memory.ts";
 import { processBehind } from "../machine/process.ts";
+import { type LiveMemory, readMemory } from "./live-memory.ts";
 
 /** One vCPU that is plugged. */
 export interface Vcpu {
@@ -60,7 +60,10 @@ export interface Live {
   readonly mayUse?: CpuSet | null;
 }
 
-/** How many vCPUs there is room for; null of a machine that can't plug any (aarch64's virt, microvm, isapc): it does not show what it was started with. */
+/**
+ * How many vCPUs there is room for; null of a machine that can't plug any (aarch64's virt, microvm, isapc): it does not show what it was
+ * started with.
+ */
 export function roomForVcpus({ slots, maxVcpus }: Live): number | null {
   return slots.length === 0 ? null : maxVcpus;
 }

@@ -35,10 +35,17 @@ interface Kept {
 }
 
 /**
- * Reads what was asked of the process; nothing when it is another process by now, or another run of the host. What was only about to be asked when its writer died is
- * told by what the machine shows (`live`). Damage counts as nothing: it is a note, not a truth. `folder` is where a version before this one kept it.
+ * Reads what was asked of the process; nothing when it is another process by now, or another run of the host. What was only about to be
+ * asked when its writer died is
+ * told by what the machine shows (`live`). Damage counts as nothing: it is a note, not a truth. `folder` is where a version before this one
+ * kept it.
  */
-export async function readNotes({ notes: path }: Pick<StatePaths, "notes">, process: ProcessIdentity | null, live: Live, folder: string | null = null): Promise<Asked> {
+export async function readNotes(
+  { notes: path }: Pick<StatePaths, "notes">,
+  process: ProcessIdentity | null,
+  live: Live,
+  folder: string | null = null,
+): Promise<Asked> {
   if (process === null) return {};
   const kept = await readKept(path);
   if (kept === undefined) return folder === null || folder === dirname(path) ? {} : readEarlier(folder, process);
@@ -50,7 +57,12 @@ async function readKept(path: string): Promise<Kept | undefined> {
   try {
     const { process, boot, asked, going } = JSON.parse(await readTail(path)) as Kept;
     const plugging = Array.isArray(going?.plugging) ? going.plugging.filter(isCount) : [];
-    return { process: { pid: process.pid, started: process.started }, boot, asked: asAsked(asked), ...(going === undefined ? {} : { going: { asked: asAsked(going.asked), plugging } }) };
+    return {
+      process: { pid: process.pid, started: process.started },
+      boot,
+      asked: asAsked(asked),
+      ...(going === undefined ? {} : { going: { asked: asAsked(going.asked), plugging } }),
+    };
   } catch {
     return undefined;
   }
@@ -80,13 +92,19 @@ function isCount(value: unknown): value is number {
 }
 
 /**
- * What was asked after all, of what was about to be. QEMU takes the next client when it has done, or dropped, what the one before had sent: so by the time it answers us, the machine
- * shows a vCPU that was plugged, and one that the guest was told to let go of is gone, or the guest is at it. Only the balloon's target can't be seen before the guest moves.
+ * What was asked after all, of what was about to be. QEMU takes the next client when it has done, or dropped, what the one before had sent:
+ * so by the time it answers us, the machine
+ * shows a vCPU that was plugged, and one that the guest was told to let go of is gone, or the guest is at it. Only the balloon's target
+ * can't be seen before the guest moves.
  */
 function foundOut({ asked, going }: Kept, live: Live): Asked {
   if (going === undefined) return asked;
   const plugged = going.plugging.filter((vcpu) => live.vcpus.some(({ index }) => index === vcpu)).length;
-  const leaving = (going.asked.unplug ?? []).filter((vcpu) => asked.unplug?.includes(vcpu) === true || live.slots.some((slot) => slot.leaving === true && vcpu >= slot.first && vcpu < slot.first + slot.count));
+  const leaving = (going.asked.unplug ?? []).filter(
+    (vcpu) =>
+      asked.unplug?.includes(vcpu) === true ||
+      live.slots.some((slot) => slot.leaving === true && vcpu >= slot.first && vcpu < slot.first + slot.count),
+  );
   const { balloon } = going.asked;
   const { balloonOr: _, ...sure } = asked;
   const isReached = balloon !== undefined && live.memory.actual === balloon;
@@ -100,7 +118,12 @@ function foundOut({ asked, going }: Kept, live: Live): Asked {
 }
 
 /** Keeps what was asked, and what is about to be. Call it under the machine's lock. @throws HostError */
-export async function writeNotes({ notes: path }: Pick<StatePaths, "notes">, process: ProcessIdentity | null, asked: Asked, going?: Going): Promise<void> {
+export async function writeNotes(
+  { notes: path }: Pick<StatePaths, "notes">,
+  process: ProcessIdentity | null,
+  asked: Asked,
+  going?: Going,
+): Promise<void> {
   if (process === null) return;
   const kept: Kept = { process, boot: bootId(), asked, ...(going === undefined ? {} : { going }) };
   await replaceFile(path, JSON.stringify(kept));

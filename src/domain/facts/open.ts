@@ -1,12 +1,12 @@
 import { messageOf } from "../../errors.ts";
-import type { ChangeOptions } from "../model/change.ts";
-import { factsOf, factsWithout } from "./read.ts";
 import type { Held } from "../machine/lock.ts";
 import { type AskOptions, type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
-import type { Deadline } from "../model/deadline.ts";
 import { whyStopped } from "../machine/wait-notice.ts";
+import type { ChangeOptions } from "../model/change.ts";
+import type { Deadline } from "../model/deadline.ts";
 import type { Facts } from "../resources/resource.ts";
+import { factsOf, factsWithout } from "./read.ts";
 
 /** The control monitor where the machine is there and answers, else why it does not. */
 export interface Opened extends AsyncDisposable {
@@ -24,11 +24,20 @@ export interface OpenForOptions extends Pick<ChangeOptions, "signal" | "timeout"
  * Opens the control monitor for a change, which may take no longer than the change itself. A machine that does not answer is
  * no error here: it is refused with the other reasons.
  */
-export async function openFor(place: Place, { machine }: Pick<Held, "machine">, { signal, timeout, deadline, onHeld }: OpenForOptions): Promise<Opened> {
+export async function openFor(
+  place: Place,
+  { machine }: Pick<Held, "machine">,
+  { signal, timeout, deadline, onHeld }: OpenForOptions,
+): Promise<Opened> {
   const nothing = { open: null, [Symbol.asyncDispose]: () => Promise.resolve() };
   if (machine === null) return nothing;
   try {
-    const open = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, timeout ?? place.timeout), signal, heldTimeout: place.isTimeoutOwn === true ? undefined : deadline?.left(), onHeld });
+    const open = await openMonitor(place.name, machine, {
+      timeout: Math.min(place.timeout, timeout ?? place.timeout),
+      signal,
+      heldTimeout: place.isTimeoutOwn === true ? undefined : deadline?.left(),
+      onHeld,
+    });
     return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
   } catch (error) {
     signal?.throwIfAborted();
@@ -39,8 +48,14 @@ export async function openFor(place: Place, { machine }: Pick<Held, "machine">, 
 }
 
 /** Both sides of the domain, read on that monitor. */
-export async function readFacts(place: Place, { stored, hindrance }: Pick<Held, "stored" | "hindrance">, { open, why }: Opened, options: AskOptions): Promise<Facts> {
-  if (open === null) return { ...(await factsWithout(stored, why)), ...(why === undefined && hindrance !== null ? { why: hindrance } : {}) };
+export async function readFacts(
+  place: Place,
+  { stored, hindrance }: Pick<Held, "stored" | "hindrance">,
+  { open, why }: Opened,
+  options: AskOptions,
+): Promise<Facts> {
+  if (open === null)
+    return { ...(await factsWithout(stored, why)), ...(why === undefined && hindrance !== null ? { why: hindrance } : {}) };
   try {
     const facts = await open.ask((session) => factsOf(place, stored, session, open.target.machine), options);
     open.foundProcess(facts.live.pid);

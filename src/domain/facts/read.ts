@@ -1,15 +1,15 @@
-import type { Stored } from "../../config/store.ts";
 import { statePaths } from "../../config/runtime.ts";
+import type { Stored } from "../../config/store.ts";
 import { messageOf } from "../../errors.ts";
 import { onlineCpus, presentCpus } from "../../host/taskset.ts";
 import type { Session } from "../../qmp/session.ts";
-import { readBalloonTarget } from "./balloon-target.ts";
-import { type Asked, readNotes } from "./notes.ts";
-import { type Live, readLive } from "./live.ts";
 import type { Identity } from "../machine/identity.ts";
-import { domainStateOf } from "../model/run-state.ts";
 import type { Place } from "../machine/place.ts";
+import { domainStateOf } from "../model/run-state.ts";
 import type { Facts } from "../resources/resource.ts";
+import { readBalloonTarget } from "./balloon-target.ts";
+import { type Live, readLive } from "./live.ts";
+import { type Asked, readNotes } from "./notes.ts";
 
 /** Facts of a domain whose machine does not run, or does not answer. */
 export async function factsWithout(stored: Stored | null, why?: unknown): Promise<Facts> {
@@ -18,9 +18,17 @@ export async function factsWithout(stored: Stored | null, why?: unknown): Promis
 }
 
 /** Facts of a domain whose machine answers. `session` is one that its identity has checked. */
-export async function factsOf(place: Place, stored: Stored | null, session: Session, machine: Identity): Promise<Facts & { readonly live: Live }> {
+export async function factsOf(
+  place: Place,
+  stored: Stored | null,
+  session: Session,
+  machine: Identity,
+): Promise<Facts & { readonly live: Live }> {
   const live = await readLive(session, machine.pid);
-  const [noted, host] = await Promise.all([readNotes(statePaths(place.folders, machine.known.key), machine.process, live, machine.known.folder), hostFacts()]);
+  const [noted, host] = await Promise.all([
+    readNotes(statePaths(place.folders, machine.known.key), machine.process, live, machine.known.folder),
+    hostFacts(),
+  ]);
   const asked = await confirmed(noted, live, session);
   return { config: stored?.config ?? null, live, asked, state: domainStateOf(live.status), ...host };
 }

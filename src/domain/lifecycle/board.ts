@@ -44,7 +44,9 @@ const USUAL: BoardDefaults = { memory: 128 * 2 ** 20, vcpus: 1 };
  * complain of.
  */
 export async function refusedSections(args: readonly string[], folder: string = "/"): Promise<readonly string[]> {
-  const files = splitOptions(args).filter(({ name }) => name === "readconfig").map(({ value = "" }) => resolve(folder, value));
+  const files = splitOptions(args)
+    .filter(({ name }) => name === "readconfig")
+    .map(({ value = "" }) => resolve(folder, value));
   const found = files.map(async (file) => {
     const text = await readBoundedText(file).catch(() => "");
     return sectionsInTheWay(text).map((what) => `${file}: ${what}`);

@@ -1,23 +1,23 @@
 import { lstat, rm } from "node:fs/promises";
 import { editJson } from "../../config/edit.ts";
 import type { Mark } from "../../config/mark.ts";
-import { runtimePaths, type StatePaths, statePaths } from "../../config/runtime.ts";
+import { runtimePaths, statePaths, type StatePaths } from "../../config/runtime.ts";
 import { createConfig, listNames, readConfig, removeAlias, removeConfig, type Stored } from "../../config/store.ts";
 import { randomUuid } from "../../digest.ts";
 import { isErrorCode, UsageError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import type { Process } from "../../host/processes.ts";
-import { StateError } from "../model/errors.ts";
+import { refuseUnresolved, sweep } from "../change/unresolved.ts";
 import { readWords } from "../machine/command-line.ts";
-import { findMachine } from "../machine/find.ts";
 import { isInUse } from "../machine/find-address.ts";
+import { findMachine } from "../machine/find.ts";
 import { forgetMachine, LOCK_TIMEOUT, lockMachine, openBooks } from "../machine/lock.ts";
 import { isSameFile, isSamePlace, machineIdOf } from "../machine/machine-id.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
-import { refuseUnresolved, sweep } from "../change/unresolved.ts";
+import { StateError } from "../model/errors.ts";
 import { defineFrom } from "./board.ts";
-import { type Definition, type DefineSource, readSource } from "./source.ts";
+import { type DefineSource, type Definition, readSource } from "./source.ts";
 
 export type { DefineSource } from "./source.ts";
 
@@ -30,11 +30,18 @@ export interface DefineOptions extends DomainOptions {
 }
 
 /** Defines a domain: its config is checked, and written into the config folder under its name. Gives the name and what is to be told. */
-export async function defineDomain(source: DefineSource, options: DefineOptions): Promise<{ readonly place: Place; readonly notes: readonly string[] }> {
+export async function defineDomain(
+  source: DefineSource,
+  options: DefineOptions,
+): Promise<{ readonly place: Place; readonly notes: readonly string[] }> {
   const drafted = await withOwnMonitor(await readSource(source, options.name), options);
   const place = await placeOf(drafted.config.name, options);
   const { config } = place;
-  if (config === null) throw new UsageError(`name ${JSON.stringify(drafted.config.name)}: reads as a monitor's address`, { value: drafted.config.name, expected: "a name" });
+  if (config === null)
+    throw new UsageError(`name ${JSON.stringify(drafted.config.name)}: reads as a monitor's address`, {
+      value: drafted.config.name,
+      expected: "a name",
+    });
   const old = await readConfig(config).catch((error: unknown) => {
     if (isErrorCode(error, "config")) return undefined;
     throw error;
@@ -47,7 +54,13 @@ export async function defineDomain(source: DefineSource, options: DefineOptions)
   const stored = await createConfig(config, made.text, { replace: options.replace ?? false });
   if (made.process !== undefined) await adopt(stored, books, made.process);
   const { machine } = await findMachine(place, stored);
-  return { place, notes: machine === null ? made.notes : [...made.notes, `it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}: the new config is for its next start`] };
+  return {
+    place,
+    notes:
+      machine === null
+        ? made.notes
+        : [...made.notes, `it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}: the new config is for its next start`],
+  };
 }
 
 /** The lock of the machine whose config is replaced, which must have nothing left to be resolved; of a new one its own. */
@@ -65,20 +78,28 @@ async function lockFor(place: Place, old: Stored | undefined, books: StatePaths)
 }
 
 /**
- * Gives it the id that the machine has: the one of the config that it replaces, as the machine that runs is still the same; the one of the process that it adopts; its own, where no other
+ * Gives it the id that the machine has: the one of the config that it replaces, as the machine that runs is still the same; the one of the
+ * process that it adopts; its own, where no other
  * config has that; else a new one.
  */
 async function withId(made: Definition, old: Stored | undefined, place: Place): Promise<Definition> {
   await refuseAdopted(made, place);
   const mark = made.process === undefined ? undefined : readWords(made.process.argv).mark;
-  const owner = mark === undefined ? undefined : ((await ownerOf(mark.id, place, made.config.name)) ?? (await configElsewhere(mark, place)));
-  if (owner !== undefined && made.process !== undefined) throw new StateError(`process ${made.process.pid}: it is ${owner}, which has a config already`, "running");
+  const owner =
+    mark === undefined ? undefined : ((await ownerOf(mark.id, place, made.config.name)) ?? (await configElsewhere(mark, place)));
+  if (owner !== undefined && made.process !== undefined)
+    throw new StateError(`process ${made.process.pid}: it is ${owner}, which has a config already`, "running");
   const own = made.config.id;
   const taken = own === undefined ? undefined : await ownerOf(own, place, made.config.name);
   const id = old !== undefined ? await machineIdOf(old) : (mark?.id ?? (taken === undefined ? own : undefined) ?? randomUuid());
   if (id === own) return made;
   const text = withKey(made.text, id);
-  return { ...made, text, config: { ...made.config, id }, notes: taken === undefined ? made.notes : [...made.notes, `its id was that of ${taken}: it has one of its own now`] };
+  return {
+    ...made,
+    text,
+    config: { ...made.config, id },
+    notes: taken === undefined ? made.notes : [...made.notes, `its id was that of ${taken}: it has one of its own now`],
+  };
 }
 
 /** Behind the name, where a person looks for it; else as any other key. */
@@ -95,7 +116,8 @@ async function refuseAdopted({ process, config }: Definition, { folders, timeout
   const options = { configDir: folders.config, runtimeDir: folders.runtime, stateDir: folders.state, timeout };
   for (const { stored } of await others(config.name, options)) {
     const { machine } = await findMachine(await placeOf(stored.place.named ? stored.place.name : stored.path, options), stored);
-    if (machine?.pid === process.pid) throw new StateError(`process ${process.pid}: it is ${stored.config.name}, which has a config already`, "running");
+    if (machine?.pid === process.pid)
+      throw new StateError(`process ${process.pid}: it is ${stored.config.name}, which has a config already`, "running");
   }
 }
 
@@ -107,12 +129,14 @@ async function configElsewhere({ path }: Mark, { config }: Place): Promise<strin
 
 /** The domain of the config folder, other than `except`, that has an id. */
 async function ownerOf(id: string, { folders, timeout }: Place, except: string): Promise<string | undefined> {
-  for (const { stored } of await others(except, { configDir: folders.config, timeout })) if ((await machineIdOf(stored)) === id) return stored.config.name;
+  for (const { stored } of await others(except, { configDir: folders.config, timeout }))
+    if ((await machineIdOf(stored)) === id) return stored.config.name;
   return undefined;
 }
 
 /**
- * Two machines can't listen at one path: the second would take it from the first. A process that listens there already is adopted all the same, and has no monitor of its own from its next
+ * Two machines can't listen at one path: the second would take it from the first. A process that listens there already is adopted all the
+ * same, and has no monitor of its own from its next
  * start on.
  *
  * @throws StateError where the monitor is another config's
@@ -121,7 +145,9 @@ async function withOwnMonitor(made: Definition, options: DomainOptions): Promise
   const { name, monitor } = made.config;
   if (monitor === undefined) return made;
   const configs = await others(name, options);
-  const isShared = await Promise.all(configs.map(async ({ stored }) => stored.config.monitor !== undefined && isSamePlace(stored.config.monitor, monitor)));
+  const isShared = await Promise.all(
+    configs.map(async ({ stored }) => stored.config.monitor !== undefined && isSamePlace(stored.config.monitor, monitor)),
+  );
   const other = configs[isShared.indexOf(true)]?.stored;
   if (other === undefined) return made;
   const why = `its monitor ${monitor} is that of ${other.config.name} already (${other.path})`;
@@ -133,16 +159,24 @@ async function withOwnMonitor(made: Definition, options: DomainOptions): Promise
 /** The readable configs of the folder but one. */
 async function others(except: string, options: DomainOptions): Promise<readonly { readonly stored: Stored }[]> {
   const names = await listNames(domainFolders(options));
-  const read = names.filter((name) => name !== except).map(async (name) => {
-    const { config } = await placeOf(name, options);
-    return config === null ? undefined : { stored: await readConfig(config) };
-  });
+  const read = names
+    .filter((name) => name !== except)
+    .map(async (name) => {
+      const { config } = await placeOf(name, options);
+      return config === null ? undefined : { stored: await readConfig(config) };
+    });
   return (await Promise.allSettled(read)).flatMap((each) => (each.status === "fulfilled" && each.value !== undefined ? [each.value] : []));
 }
 
 /** What runs already is this machine from now on, though it may carry no mark: it is known by its process. */
 async function adopt(stored: Stored, books: StatePaths, { pid, started, argv }: Process): Promise<void> {
-  await writeProcessRecord(books, { process: { pid, started }, how: "adopted", config: stored.path, folder: readWords(argv).folder, since: new Date().toISOString() });
+  await writeProcessRecord(books, {
+    process: { pid, started },
+    how: "adopted",
+    config: stored.path,
+    folder: readWords(argv).folder,
+    since: new Date().toISOString(),
+  });
 }
 
 /** What was removed: a second name of a domain, which stays; else the domain, with its second names. */
@@ -165,7 +199,11 @@ export async function undefineDomain(place: Place): Promise<UndefineReport> {
   await using held = await lockMachine(place);
   await refuseUnresolved(place, held);
   const { stored, machine, books, hindrance } = held;
-  if (machine !== null) throw new StateError(`${place.name}: it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}; shut it down or destroy it first`, "running");
+  if (machine !== null)
+    throw new StateError(
+      `${place.name}: it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}; shut it down or destroy it first`,
+      "running",
+    );
   if (stored === null) return { alias: null, links: [] };
   await sweep(stored);
   const id = stored.config.id;

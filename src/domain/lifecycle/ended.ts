@@ -27,7 +27,16 @@ const CAUSES: Readonly<Record<string, string>> = {
 
 /** Why QEMU ends, by the word that its SHUTDOWN event has for it. */
 export function causeOf(reason: string | undefined): string {
-  const words: Readonly<Record<string, string>> = { "host-error": "1", "host-qmp-quit": "2", "host-qmp-system-reset": "3", "host-signal": "4", "host-ui": "5", "guest-shutdown": "6", "guest-reset": "7", "guest-panic": "8" };
+  const words: Readonly<Record<string, string>> = {
+    "host-error": "1",
+    "host-qmp-quit": "2",
+    "host-qmp-system-reset": "3",
+    "host-signal": "4",
+    "host-ui": "5",
+    "guest-shutdown": "6",
+    "guest-reset": "7",
+    "guest-panic": "8",
+  };
   return CAUSES[words[reason ?? ""] ?? ""] ?? (reason === undefined ? "nobody knows why" : `reason ${reason}`);
 }
 
@@ -48,7 +57,11 @@ async function byTraces({ process, told }: ProcessRecord, folder: string): Promi
   const leftPidfile = (await readTail(pidfile)).trim() === String(process.pid);
   const words = await lastWords(folder, told);
   const last = words === null ? "" : `; its last words: ${words}`;
-  if (leftPidfile) return { at: await timeOf(join(folder, OUTPUT), (await lstat(pidfile).catch(() => undefined))?.mtime), why: `it was killed, or crashed${last === "" ? ", without a word" : last}` };
+  if (leftPidfile)
+    return {
+      at: await timeOf(join(folder, OUTPUT), (await lstat(pidfile).catch(() => undefined))?.mtime),
+      why: `it was killed, or crashed${last === "" ? ", without a word" : last}`,
+    };
   const at = await timeOf(folder);
   if (at === null) return { at, why: "nobody knows why: its run-time folder is gone" };
   const trace = (await readTail(join(folder, OUTPUT))).split("\n").findLast(isTrace);

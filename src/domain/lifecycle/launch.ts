@@ -3,15 +3,15 @@ import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { toCommandLine } from "../../config/argv.ts";
 import { ownUid } from "../../config/own-user.ts";
-import { openFolder, type RuntimePaths, runtimePaths, type StatePaths } from "../../config/runtime.ts";
+import { openFolder, runtimePaths, type RuntimePaths, type StatePaths } from "../../config/runtime.ts";
 import { readTail } from "../../config/safe-file.ts";
 import { mayUseStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
 import { formatTime, HostError, isErrorCode, messageOf } from "../../errors.ts";
 import { type Background, type ProgramConsole, startInBackground } from "../../host/background.ts";
 import { identify } from "../../host/signal.ts";
-import { othersOf } from "../machine/find.ts";
 import { isInUse } from "../machine/find-address.ts";
+import { othersOf } from "../machine/find.ts";
 import { Identity } from "../machine/identity.ts";
 import { lastWords, OUTPUT, whyNotKept } from "../machine/last-words.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
@@ -36,12 +36,19 @@ const END = 200;
 const PAUSES: readonly number[] = [10, 10, 10, 20, 20, 50];
 
 /**
- * Starts the emulator in the background, stopped, and waits until it has set the machine up: that is when it executes the first command of its monitor; the socket is there, and it may even
+ * Starts the emulator in the background, stopped, and waits until it has set the machine up: that is when it executes the first command of
+ * its monitor; the socket is there, and it may even
  * greet, long before. What was begun is ended when it does not come to that.
  *
  * @throws HostError with QEMU's own words, also when the deadline passes; the signal's reason
  */
-export async function launch(place: Place, stored: Stored, books: StatePaths, deadline: Deadline, signal: AbortSignal | undefined): Promise<Launched> {
+export async function launch(
+  place: Place,
+  stored: Stored,
+  books: StatePaths,
+  deadline: Deadline,
+  signal: AbortSignal | undefined,
+): Promise<Launched> {
   const runtime = await freeRuntime(place, stored);
   await openFolder(runtime.folder);
   await cleanUp(runtime.folder);
@@ -50,12 +57,17 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
   const id = await machineIdOf(stored);
   const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: stored.path });
   const console = mayUseStdio(stored.config.args) ? consoleIn(runtime.folder) : undefined;
-  const program = await startInBackground(emulator, words, { cwd: dirname(stored.path), output: runtime.output, console }).catch((cause: unknown) => {
-    throw new HostError(`${place.name}: ${emulator}: ${notRun(cause)}`, { command: [emulator, ...words] }, { cause });
-  });
+  const program = await startInBackground(emulator, words, { cwd: dirname(stored.path), output: runtime.output, console }).catch(
+    (cause: unknown) => {
+      throw new HostError(`${place.name}: ${emulator}: ${notRun(cause)}`, { command: [emulator, ...words] }, { cause });
+    },
+  );
   const howItEnded = async (): Promise<string> => {
     const { code, signal: killed } = await program.ended;
-    return (await lastWords(runtime.folder)) ?? `${killed === null ? `it ended with status ${code}` : `it was ended by ${killed}`}${await whyNotKept(runtime.folder)}`;
+    return (
+      (await lastWords(runtime.folder)) ??
+      `${killed === null ? `it ended with status ${code}` : `it was ended by ${killed}`}${await whyNotKept(runtime.folder)}`
+    );
   };
   try {
     const { machine, monitor } = await setUp({ place, runtime, id, program, deadline, signal });
@@ -67,19 +79,37 @@ export async function launch(place: Place, stored: Stored, books: StatePaths, de
     await cleanUp(runtime.folder, { keepWords: true });
     signal?.throwIfAborted();
     const late = deadline.left() === 0;
-    const why = late ? `QEMU has not set the machine up within ${formatTime(deadline.timeout)}, and was ended${said === null ? "" : `; it says: ${said}`}` : `${emulator} could not start the machine: ${said ?? messageOf(error)}`;
-    throw new HostError(`${place.name}: ${why}`, { command: [emulator, ...words], ...(said === null ? {} : { stderr: said }) }, { cause: error });
+    const why = late
+      ? `QEMU has not set the machine up within ${formatTime(deadline.timeout)}, and was ended${said === null ? "" : `; it says: ${said}`}`
+      : `${emulator} could not start the machine: ${said ?? messageOf(error)}`;
+    throw new HostError(
+      `${place.name}: ${why}`,
+      { command: [emulator, ...words], ...(said === null ? {} : { stderr: said }) },
+      { cause: error },
+    );
   }
 }
 
 /**
- * Ends what the program has started in a session of its own, as a script with `setsid` does: it is in no group of ours, and known by its mark and by what it has in its environment. One that
+ * Ends what the program has started in a session of its own, as a script with `setsid` does: it is in no group of ours, and known by its
+ * mark and by what it has in its environment. One that
  * somebody else, with another state folder, has started at the same time has not.
  */
 async function endRest(stored: Stored, program: Background): Promise<void> {
   const id = await machineIdOf(stored);
   for (const { pid, started } of (await othersOf(stored, 0)).filter((other) => other.uid === ownUid() && program.started(other.pid))) {
-    const rest = new Identity({ domain: stored.config.name, name: null, id, process: { pid, started }, key: id, control: null, watch: null, folder: null, obstacle: null, ours: true });
+    const rest = new Identity({
+      domain: stored.config.name,
+      name: null,
+      id,
+      process: { pid, started },
+      key: id,
+      control: null,
+      watch: null,
+      folder: null,
+      obstacle: null,
+      ours: true,
+    });
     await rest.signal("SIGTERM");
     if (await rest.hasEnded({ timeout: REST })) continue;
     await rest.signal("SIGKILL");
@@ -140,7 +170,10 @@ async function answering(work: SetUp, signal: AbortSignal): Promise<{ readonly m
       const machine = await identityOf(work);
       const monitor = await openMonitor(work.place.name, machine, { timeout: work.deadline.left(), signal });
       if (machine.process !== null) return { machine, monitor };
-      if (++unwritten === TRIES) throw new HostError(`QEMU answers, and has written no pidfile at ${work.runtime.pidfile}: does its program add a -pidfile of its own?`);
+      if (++unwritten === TRIES)
+        throw new HostError(
+          `QEMU answers, and has written no pidfile at ${work.runtime.pidfile}: does its program add a -pidfile of its own?`,
+        );
       // Its pidfile came after the look for it, and before it answered.
       await monitor[Symbol.asyncDispose]();
     } catch (error) {
@@ -154,7 +187,18 @@ async function answering(work: SetUp, signal: AbortSignal): Promise<{ readonly m
 async function identityOf({ place, runtime, id }: SetUp): Promise<Identity> {
   const pid = Number((await readTail(runtime.pidfile)).trim());
   const process = pid > 0 ? await identify(pid) : undefined;
-  return new Identity({ domain: place.name, name: null, id, process: process ?? null, key: id, control: `unix:${runtime.control}`, watch: `unix:${runtime.watch}`, folder: runtime.folder, obstacle: null, ours: true });
+  return new Identity({
+    domain: place.name,
+    name: null,
+    id,
+    process: process ?? null,
+    key: id,
+    control: `unix:${runtime.control}`,
+    watch: `unix:${runtime.watch}`,
+    folder: runtime.folder,
+    obstacle: null,
+    ours: true,
+  });
 }
 
 /** What a machine with a console on stdio reads, a named pipe, and what it writes. */
@@ -164,7 +208,14 @@ export function consoleIn(folder: string): ProgramConsole {
 
 /** Removes what a machine that is gone has left: sockets, pidfile, words. Call it under the lock, when nothing runs. */
 export async function cleanUp(folder: string, options: { readonly keepWords?: boolean } = {}): Promise<void> {
-  const names = ["control.sock", "watch.sock", "pid", "lock", "console.in", ...(options.keepWords === true ? [] : [OUTPUT, "console", "stderr", "log", "asked.json"])];
+  const names = [
+    "control.sock",
+    "watch.sock",
+    "pid",
+    "lock",
+    "console.in",
+    ...(options.keepWords === true ? [] : [OUTPUT, "console", "stderr", "log", "asked.json"]),
+  ];
   await Promise.all(names.map((name) => remove(join(folder, name))));
 }
 
@@ -175,6 +226,10 @@ async function remove(path: string): Promise<void> {
 }
 
 function notRun(cause: unknown): string {
-  const reasons: Readonly<Record<string, string>> = { ENOENT: "there is no such program", EACCES: "it may not be run", ENOEXEC: "it is no program that can be run here" };
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: "there is no such program",
+    EACCES: "it may not be run",
+    ENOEXEC: "it is no program that can be run here",
+  };
   return reasons[(cause as { readonly code?: string }).code ?? ""] ?? messageOf(cause);
 }

@@ -1,8 +1,8 @@
-import { HostError, isErrorCode } from "../../errors.ts";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Launched } from "./launch.ts";
+import { HostError, isErrorCode } from "../../errors.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { causeOf } from "./ended.ts";
+import type { Launched } from "./launch.ts";
 
 /** How long a guest has to live to count as started, in milliseconds: one that powers off at once takes less. */
 const ALIVE = 100;
@@ -10,7 +10,8 @@ const ALIVE = 100;
 const END = 2000;
 
 /**
- * Lets a prepared machine go, and makes sure that it goes. Nothing is asked of QEMU after `cont`: a command that comes while its guest powers off makes 5.2 abort and 7.2
+ * Lets a prepared machine go, and makes sure that it goes. Nothing is asked of QEMU after `cont`: a command that comes while its guest
+ * powers off makes 5.2 abort and 7.2
  * hang for good (measured), so its events are listened to. RESUME comes before the answer to `cont`.
  *
  * @throws HostError when it has ended, or stopped, right after its start
@@ -27,7 +28,8 @@ export async function letGo(launched: Pick<Launched, "monitor" | "machine" | "ho
   const late = new AbortController();
   await Promise.race([seen.end, wait(ALIVE, undefined, { signal: late.signal }).catch(() => undefined)]);
   late.abort();
-  if (seen.shutdown !== null || seen.closed) throw new HostError(`${name}: it ended right after its start: ${await endOf(launched, seen.shutdown)}`);
+  if (seen.shutdown !== null || seen.closed)
+    throw new HostError(`${name}: it ended right after its start: ${await endOf(launched, seen.shutdown)}`);
   if (seen.stopped) throw new HostError(`${name}: it was let go, and has stopped again at once${await whyStopped(launched)}`);
 }
 

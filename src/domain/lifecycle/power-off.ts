@@ -1,14 +1,14 @@
 import { formatTime, isErrorCode, QmpctlError } from "../../errors.ts";
-import { StateError } from "../model/errors.ts";
 import type { Identity } from "../machine/identity.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import type { Deadline } from "../model/deadline.ts";
+import { StateError } from "../model/errors.ts";
+import { shellWord } from "../model/format.ts";
 import { isPaused } from "../model/run-state.ts";
 import { causeOf } from "./ended.ts";
 import { refused } from "./power.ts";
 import type { StopOptions } from "./stop.ts";
-import { shellWord } from "../model/format.ts";
 
 /** A guest that is still booting misses the power button: it is pressed again this often, in milliseconds. */
 const PRESS_AGAIN = 5000;
@@ -16,16 +16,24 @@ const PRESS_AGAIN = 5000;
 const END = 1000;
 
 /**
- * Asks the guest to power off until it does, and gives what ended the machine. Nothing is asked of a QEMU that has said that it ends (SHUTDOWN): a command that comes meanwhile makes 5.2
+ * Asks the guest to power off until it does, and gives what ended the machine. Nothing is asked of a QEMU that has said that it ends
+ * (SHUTDOWN): a command that comes meanwhile makes 5.2
  * abort and 7.2 hang (measured).
  *
  * @throws StateError when the guest does not run; QmpctlError `timeout` when it ignores the button
  */
 export async function powerOff(place: Place, machine: Identity, deadline: Deadline, options: StopOptions): Promise<string> {
-  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, Math.max(1, deadline.left())), signal: options.signal, heldTimeout: deadline.left() });
+  await using monitor = await openMonitor(place.name, machine, {
+    timeout: Math.min(place.timeout, Math.max(1, deadline.left())),
+    signal: options.signal,
+    heldTimeout: deadline.left(),
+  });
   const { status } = await monitor.session.execute("query-status", undefined, { signal: options.signal });
   if (isPaused(status)) {
-    throw new StateError(`${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`, "paused");
+    throw new StateError(
+      `${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`,
+      "paused",
+    );
   }
   // With -no-shutdown QEMU stays when the guest has powered off.
   if (status === "shutdown") return await quitNow(monitor, machine, "the guest had powered off");
@@ -36,12 +44,23 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
     await press(monitor, options);
     const reason = await Promise.race([ending, gone(machine, monitor, Math.min(PRESS_AGAIN, deadline.left()), deadline, options)]);
     if (reason === undefined) continue;
-    return await finish(monitor, machine, reason === null ? "the guest powered off" : reason.startsWith("guest-shutdown") || reason === "" ? "the guest powered off" : causeOf(reason));
+    return await finish(
+      monitor,
+      machine,
+      reason === null
+        ? "the guest powered off"
+        : reason.startsWith("guest-shutdown") || reason === ""
+          ? "the guest powered off"
+          : causeOf(reason),
+    );
   }
   // It may have stopped meanwhile: then the button is not what failed.
   const { status: now } = await monitor.session.execute("query-status", undefined, { timeout: END, signal: options.signal });
   if (now !== "running") throw refused(place.name, now, "and has not shut down");
-  throw new QmpctlError("timeout", `${place.name}: the guest did not shut down within ${formatTime(deadline.timeout)}; it may ignore the power button, and \`qmpctl destroy ${shellWord(place.name)}\` ends it all the same`);
+  throw new QmpctlError(
+    "timeout",
+    `${place.name}: the guest did not shut down within ${formatTime(deadline.timeout)}; it may ignore the power button, and \`qmpctl destroy ${shellWord(place.name)}\` ends it all the same`,
+  );
 }
 
 /** The reason of the first SHUTDOWN; null when the connection ended without one. */
@@ -64,17 +83,26 @@ async function press(monitor: Monitor, { signal, onAsked }: StopOptions): Promis
 }
 
 /** Waits for the end of the process, or, where it is elsewhere, of the connection: null then, undefined when it has not come. */
-async function gone(machine: Identity, monitor: Monitor, timeout: number, deadline: Deadline, { signal, onProgress }: StopOptions): Promise<null | undefined> {
-  const onLook = (): void => onProgress?.({ what: "shutdown", actual: "running", wanted: "stopped", elapsed: deadline.elapsed(), timeout: deadline.timeout });
+async function gone(
+  machine: Identity,
+  monitor: Monitor,
+  timeout: number,
+  deadline: Deadline,
+  { signal, onProgress }: StopOptions,
+): Promise<null | undefined> {
+  const onLook = (): void =>
+    onProgress?.({ what: "shutdown", actual: "running", wanted: "stopped", elapsed: deadline.elapsed(), timeout: deadline.timeout });
   if (machine.process !== null) return (await machine.hasEnded({ timeout, signal, onLook })) ? null : undefined;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(undefined), timeout);
     const stop = (): void => reject(signal?.reason as Error);
     signal?.addEventListener("abort", stop, { once: true });
-    void monitor.session.closed.then(() => resolve(null)).finally(() => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", stop);
-    });
+    void monitor.session.closed
+      .then(() => resolve(null))
+      .finally(() => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", stop);
+      });
   });
 }
 

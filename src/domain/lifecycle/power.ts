@@ -1,17 +1,17 @@
 import { QmpctlError } from "../../errors.ts";
 import { CommandError } from "../../qmp/errors.ts";
-import { notRunning, StateError } from "../model/errors.ts";
-import type { ReadOptions } from "../views/inspect.ts";
+import { refuseUnresolved } from "../change/unresolved.ts";
 import { readLive } from "../facts/live.ts";
 import { lockMachine } from "../machine/lock.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
+import { settle } from "../machine/poll-until.ts";
 import { deadlineIn } from "../model/deadline.ts";
+import { notRunning, StateError } from "../model/errors.ts";
+import { shellWord } from "../model/format.ts";
 import { domainStateOf, isOrdinary, runStateOf } from "../model/run-state.ts";
 import { resetRisk } from "../resources/replug.ts";
-import { settle } from "../machine/poll-until.ts";
-import { refuseUnresolved } from "../change/unresolved.ts";
-import { shellWord } from "../model/format.ts";
+import type { ReadOptions } from "../views/inspect.ts";
 
 /** How long QEMU may take to show the state that it was told to be in, in milliseconds. */
 const SHOWN = 5000;
@@ -49,7 +49,8 @@ async function wakeUp(session: Monitor["session"]): Promise<void> {
 }
 
 /**
- * Resets the machine, as its reset button would: the same QEMU goes on, with what it was given. One that has powered off, crashed or slept boots again; one that was paused stays so.
+ * Resets the machine, as its reset button would: the same QEMU goes on, with what it was given. One that has powered off, crashed or slept
+ * boots again; one that was paused stays so.
  *
  * @throws StateError while it is set up, migrated or saved
  */
@@ -58,7 +59,11 @@ export function resetMachine(place: Place, options: ReadOptions): Promise<void> 
     const state = runStateOf(status);
     if (state.resumes === null && !state.resetStops) throw refused(place.name, status, "so it can't be reset");
     const risk = resetRisk(await monitor.ask((session) => readLive(session, monitor.pid)));
-    if (risk !== null) throw new StateError(`${place.name}: ${risk}; qmpctl restart ${shellWord(place.name)} shuts it down and starts it anew`, domainStateOf(status));
+    if (risk !== null)
+      throw new StateError(
+        `${place.name}: ${risk}; qmpctl restart ${shellWord(place.name)} shuts it down and starts it anew`,
+        domainStateOf(status),
+      );
     await monitor.ask((session) => session.execute("system_reset"));
     if (!state.resetStops) return void (await statusOf(monitor));
     await mustShow(place.name, monitor, "system_reset", isOrdinary);
@@ -72,7 +77,11 @@ async function command(place: Place, options: ReadOptions, act: (monitor: Monito
   await refuseUnresolved(place, held);
   const { machine, hindrance } = held;
   if (machine === null) throw notRunning(place.name, hindrance);
-  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, options.timeout ?? place.timeout), signal: options.signal, heldTimeout: options.timeout });
+  await using monitor = await openMonitor(place.name, machine, {
+    timeout: Math.min(place.timeout, options.timeout ?? place.timeout),
+    signal: options.signal,
+    heldTimeout: options.timeout,
+  });
   await act(monitor, await statusOf(monitor));
 }
 
@@ -84,7 +93,11 @@ async function statusOf(monitor: Monitor): Promise<string> {
 async function mustShow(name: string, monitor: Monitor, sent: string, reached: (status: string) => boolean): Promise<void> {
   const look = async (session: Monitor["session"]): Promise<string> => (await session.execute("query-status")).status;
   const { seen, done } = await settle(monitor, { hints: ["RESET", "WAKEUP", "RESUME", "STOP"], look, done: reached }, deadlineIn(SHOWN));
-  if (!done) throw new QmpctlError("command", `${name}: QEMU took ${sent}, and the guest ${runStateOf(seen).is}; ${runStateOf(seen).next(shellWord(name))}`);
+  if (!done)
+    throw new QmpctlError(
+      "command",
+      `${name}: QEMU took ${sent}, and the guest ${runStateOf(seen).is}; ${runStateOf(seen).next(shellWord(name))}`,
+    );
 }
 
 /** What a state does not allow, and what leads on from it. */

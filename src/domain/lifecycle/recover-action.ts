@@ -1,26 +1,36 @@
-import type { ChangeOptions } from "../model/change.ts";
-import { StateError } from "../model/errors.ts";
 import { type ActionRecord, isMachineThere, removeRecord } from "../change/journal.ts";
 import { findMachine } from "../machine/find.ts";
 import { lastWords } from "../machine/last-words.ts";
 import type { Held } from "../machine/lock.ts";
 import { openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
+import type { ChangeOptions } from "../model/change.ts";
 import { deadlineIn } from "../model/deadline.ts";
+import { StateError } from "../model/errors.ts";
 import { letGo } from "./let-go.ts";
 import { noteProcess, prepareMachine, START_TIMEOUT, startMachine } from "./start.ts";
 import { destroyLocked, SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
 
 /**
- * Resolves a start, a restart or a shutdown whose writer died: brings it to its end, or takes back what can be. Says what was done, in words that stand behind the domain's name.
+ * Resolves a start, a restart or a shutdown whose writer died: brings it to its end, or takes back what can be. Says what was done, in
+ * words that stand behind the domain's name.
  */
-export async function recoverAction(place: Place, held: Held, record: ActionRecord, how: "finish" | "undo" | "forget", options: ChangeOptions): Promise<string> {
+export async function recoverAction(
+  place: Place,
+  held: Held,
+  record: ActionRecord,
+  how: "finish" | "undo" | "forget",
+  options: ChangeOptions,
+): Promise<string> {
   if (how === "forget") return `the interrupted ${record.action} is forgotten, and the machine left as it is`;
   const old = record.machine !== null && (await isMachineThere(record)) === true;
   const word = options.dryRun === true ? "would be" : "is";
   const isNew = held.machine !== null && !old;
   if (how === "undo") {
-    if (!isNew || record.action === "shutdown") return old ? `the guest may have been asked to shut down, which can't be taken back: the ${record.action} ${word} given up, and the machine runs` : `nothing is left to undo: the machine is stopped`;
+    if (!isNew || record.action === "shutdown")
+      return old
+        ? `the guest may have been asked to shut down, which can't be taken back: the ${record.action} ${word} given up, and the machine runs`
+        : `nothing is left to undo: the machine is stopped`;
     if (options.dryRun !== true) await destroyLocked(place, held);
     return `the half-started machine ${word} ended${record.action === "restart" ? "; the one before it has ended too, which can't be taken back: qmpctl start starts it" : ""}`;
   }
@@ -28,7 +38,13 @@ export async function recoverAction(place: Place, held: Held, record: ActionReco
   return finish(place, held, record, old, options);
 }
 
-async function finish(place: Place, held: Held, record: ActionRecord, old: boolean, { signal, onProgress, timeout }: ChangeOptions): Promise<string> {
+async function finish(
+  place: Place,
+  held: Held,
+  record: ActionRecord,
+  old: boolean,
+  { signal, onProgress, timeout }: ChangeOptions,
+): Promise<string> {
   const options = { signal, onProgress, paused: record.paused };
   if (old) {
     await shutdownLocked(place, held, deadlineIn(timeout ?? SHUTDOWN_TIMEOUT), options);
@@ -47,11 +63,18 @@ async function finish(place: Place, held: Held, record: ActionRecord, old: boole
 }
 
 /** Makes a machine that was launched, and left stopped, what its config says, and lets it go. */
-async function goOn(place: Place, { machine, stored, books }: Held, paused: boolean, timeout: number, signal: AbortSignal | undefined): Promise<void> {
+async function goOn(
+  place: Place,
+  { machine, stored, books }: Held,
+  paused: boolean,
+  timeout: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (machine === null || stored === null) throw new StateError(`${place.name}: it has no config to go by`, "unreachable");
   // It may still be setting its machine up.
   await using monitor = await openMonitor(place.name, machine, { timeout, signal });
   await prepareMachine(place, { books, stored }, monitor);
   await noteProcess(books, stored, machine);
-  if (!paused) await letGo({ monitor, machine, howItEnded: async () => (await lastWords(machine.known.folder)) ?? "nobody knows why" }, place.name);
+  if (!paused)
+    await letGo({ monitor, machine, howItEnded: async () => (await lastWords(machine.known.folder)) ?? "nobody knows why" }, place.name);
 }

@@ -1,15 +1,15 @@
 import { prepareConfig, type Stored } from "../../config/store.ts";
-import type { Change, ChangeOptions, Report, Value } from "../model/change.ts";
-import { StateError } from "../model/errors.ts";
 import { type Interrupted, interruptedFrom } from "../change/interrupted.ts";
 import { type ActionRecord, DamagedRecordError, isMachineThere, type Journal } from "../change/journal.ts";
-import { recoverAction } from "./recover-action.ts";
-import { type Held, lockMachine, readStored } from "../machine/lock.ts";
-import type { Place } from "../machine/place.ts";
-import { nameOf, withValue } from "../resources/registry.ts";
 import { changeLocked, type LockedOptions } from "../change/transaction.ts";
 import { forgetRecords, recordToResolve, sweep } from "../change/unresolved.ts";
+import { type Held, lockMachine, readStored } from "../machine/lock.ts";
+import type { Place } from "../machine/place.ts";
+import type { Change, ChangeOptions, Report, Value } from "../model/change.ts";
+import { StateError } from "../model/errors.ts";
+import { nameOf, withValue } from "../resources/registry.ts";
 import type { Facts } from "../resources/resource.ts";
+import { recoverAction } from "./recover-action.ts";
 
 /** What becomes of an interrupted change: both halves as wanted, both as they were, or both left as they are. */
 export type Recovery = "finish" | "undo" | "forget";
@@ -18,7 +18,10 @@ export type Recovery = "finish" | "undo" | "forget";
 export interface RecoveryReport {
   readonly domain: string;
   readonly how: Recovery;
-  /** Null where its record is damaged: then `lost` says what can't be told of it any more. Also null for an action: then `action` says which. */
+  /**
+   * Null where its record is damaged: then `lost` says what can't be told of it any more. Also null for an action: then `action` says
+   * which.
+   */
   readonly interrupted: Interrupted | null;
   /** A start, a restart or a shutdown that was interrupted, and what was done about it. */
   readonly action?: { readonly action: ActionRecord["action"]; readonly done: string };
@@ -40,7 +43,9 @@ export async function findInterrupted(place: Place, options: ChangeOptions = {})
   return await interruptedFrom(place.name, found.record, found.facts, held.stored?.text ?? null);
 }
 
-/** Resolves an interrupted change or action, under the machine's lock. Its record is gone when that has worked, and stays when it has not. */
+/**
+ * Resolves an interrupted change or action, under the machine's lock. Its record is gone when that has worked, and stays when it has not.
+ */
 export async function recoverDomain(place: Place, how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
   const dryRun = options.dryRun === true;
   await using held = await lockMachine(place, { ...options, dryRun: false });
@@ -57,7 +62,12 @@ type Work = Omit<RecoveryReport, "domain" | "how" | "dryRun">;
 async function resolve(place: Place, held: Held, found: Found | "damaged", how: Recovery, options: ChangeOptions): Promise<Work> {
   if (found === "damaged") return { interrupted: null, ...NOTHING, lost: LOST };
   const { record, facts } = found;
-  if ("action" in record) return { interrupted: null, ...NOTHING, action: { action: record.action, done: await recoverAction(place, held, record, how, options) } };
+  if ("action" in record)
+    return {
+      interrupted: null,
+      ...NOTHING,
+      action: { action: record.action, done: await recoverAction(place, held, record, how, options) },
+    };
   const interrupted = await interruptedFrom(place.name, record, facts, held.stored?.text ?? null);
   return { interrupted, ...(await WORK[how](place, held, record, { ...options, onFailure: "keep", settling: true })) };
 }
@@ -87,7 +97,18 @@ async function finish(place: Place, held: Held, journal: Journal, options: Locke
   if (!live && !fixed) return NOTHING;
   const scope = live && fixed ? "both" : live ? "dynamic" : "static";
   const settled = [...(fixed ? ["static" as const] : []), ...(live ? ["dynamic" as const] : [])];
-  return { reports: [await changeLocked(place, held, journal.changes.map(({ change }) => change), { ...options, scope })], restoredConfig: false, settled };
+  return {
+    reports: [
+      await changeLocked(
+        place,
+        held,
+        journal.changes.map(({ change }) => change),
+        { ...options, scope },
+      ),
+    ],
+    restoredConfig: false,
+    settled,
+  };
 }
 
 /** The live half back to what it was, then the config, byte for byte. */
@@ -97,14 +118,19 @@ async function undo(place: Place, held: Held, journal: Journal, options: LockedO
   const reports = back.length === 0 ? [] : [await changeLocked(place, held, back, { ...options, scope: "dynamic" })];
   const settled = [...(journal.config !== null ? ["static" as const] : []), ...(live ? ["dynamic" as const] : [])];
   const stored = await readStored(place);
-  if (stored === null || journal.config === null || stored.text === journal.config.before) return { reports, restoredConfig: false, settled };
+  if (stored === null || journal.config === null || stored.text === journal.config.before)
+    return { reports, restoredConfig: false, settled };
   if (stored.text === journal.config.after) {
     if (options.dryRun !== true) await restore(stored, journal.config.before);
     return { reports, restoredConfig: true, settled };
   }
   // Somebody has edited it since: only the values of this change go back.
   const fixed = valuesBefore(journal, ({ config: value }) => value);
-  return { reports: [...reports, await changeLocked(place, { ...held, stored }, fixed, { ...options, scope: "static" })], restoredConfig: false, settled };
+  return {
+    reports: [...reports, await changeLocked(place, { ...held, stored }, fixed, { ...options, scope: "static" })],
+    restoredConfig: false,
+    settled,
+  };
 }
 
 /** Whether there is a live half to resolve. One whose process was never known, as it is on another host, is asked by its monitor. */

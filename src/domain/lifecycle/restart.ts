@@ -2,17 +2,18 @@ import { statePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
 import { messageOf, QmpctlError } from "../../errors.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
+import { refuseUnresolved } from "../change/unresolved.ts";
 import { type Held, lockBooks, lockMachine } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
-import { refuseUnresolved } from "../change/unresolved.ts";
-import { launchAndLetGo, mayStart, START_TIMEOUT, type StartOptions, type StartReport, startMachine } from "./start.ts";
-import { SHUTDOWN_TIMEOUT, shutdownLocked, type StopOptions } from "./stop.ts";
 import { shellWord } from "../model/format.ts";
+import { launchAndLetGo, mayStart, START_TIMEOUT, startMachine, type StartOptions, type StartReport } from "./start.ts";
+import { SHUTDOWN_TIMEOUT, shutdownLocked, type StopOptions } from "./stop.ts";
 
 /**
- * A shutdown and a start, under one lock and one deadline: what the config says now is so afterwards. What can be checked of the start is checked before the
+ * A shutdown and a start, under one lock and one deadline: what the config says now is so afterwards. What can be checked of the start is
+ * checked before the
  * running machine is asked to go. One that is stopped already is as good.
  *
  * @throws as a shutdown and a start do
@@ -38,11 +39,21 @@ export async function restartMachine(place: Place, options: StartOptions & StopO
 }
 
 /** The second half. When it fails the first one can't be taken back, and has to be told. */
-async function startAgain(place: Place, held: Pick<Held, "books">, stored: Stored, deadline: Deadline, options: StartOptions): Promise<StartReport> {
+async function startAgain(
+  place: Place,
+  held: Pick<Held, "books">,
+  stored: Stored,
+  deadline: Deadline,
+  options: StartOptions,
+): Promise<StartReport> {
   try {
     return await launchAndLetGo(place, held, stored, deadline, options);
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw new QmpctlError("partial", `${messageOf(error)}; it had shut down for this restart, and is stopped now: qmpctl start ${shellWord(place.name)}`, { cause: error });
+    throw new QmpctlError(
+      "partial",
+      `${messageOf(error)}; it had shut down for this restart, and is stopped now: qmpctl start ${shellWord(place.name)}`,
+      { cause: error },
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { access, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { type Anchored, anchor, fromFolder } from "../../config/anchor.ts";
+import { anchor, type Anchored, fromFolder } from "../../config/anchor.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import { editJson } from "../../config/edit.ts";
 import { isQemuVersion, isSurelyQemu, nameOf, whyNoEmulator } from "../../config/emulator.ts";
@@ -17,10 +17,14 @@ import { defineFrom } from "./board.ts";
 
 /**
  * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words,
- * or the command line of a process that runs. Relative paths of a script or of words are meant from `folder`, as a shell would that runs them: the working folder, where
+ * or the command line of a process that runs. Relative paths of a script or of words are meant from `folder`, as a shell would that runs
+ * them: the working folder, where
  * nothing is said; those of a process, and of a config, from its own.
  */
-export type DefineSource = { readonly file: string; readonly folder?: string } | { readonly argv: readonly string[]; readonly folder?: string } | { readonly pid: number };
+export type DefineSource =
+  | { readonly file: string; readonly folder?: string }
+  | { readonly argv: readonly string[]; readonly folder?: string }
+  | { readonly pid: number };
 
 /** A config read from a source, and what was taken out or moved on the way. */
 export interface Definition {
@@ -44,13 +48,22 @@ export async function readSource(source: DefineSource, name: string | undefined)
   });
   if ("argv" in source) return fromWords(source.argv, folder, called);
   const { text } = await readSafely(source.file).catch((error: unknown) => {
-    if (error instanceof ConfigError && error.problem === "missing") throw new ConfigError(source.file, "missing", "there is no such file; give a launch config, or a script with one QEMU command in it", { cause: error });
+    if (error instanceof ConfigError && error.problem === "missing")
+      throw new ConfigError(
+        source.file,
+        "missing",
+        "there is no such file; give a launch config, or a script with one QEMU command in it",
+        { cause: error },
+      );
     throw error;
   });
   if (!text.trimStart().startsWith("{")) return fromScript(text, source.file, folder, called);
   const config = parseLaunchConfig(text, source.file);
   if (name !== undefined && name !== config.name) {
-    throw new UsageError(`name ${JSON.stringify(name)}: the config in ${source.file} names itself ${JSON.stringify(config.name)}`, { value: name, expected: "the same name, or none" });
+    throw new UsageError(`name ${JSON.stringify(name)}: the config in ${source.file} names itself ${JSON.stringify(config.name)}`, {
+      value: name,
+      expected: "the same name, or none",
+    });
   }
   return fromConfig(text, config, dirname(await realpath(source.file)));
 }
@@ -59,7 +72,9 @@ export async function readSource(source: DefineSource, name: string | undefined)
 function fromConfig(text: string, config: LaunchConfig, folder: string): Definition {
   const anchored = anchor([config.emulator, ...config.args], folder);
   const args = anchored.argv.slice(1);
-  const edits = args.flatMap((word, position) => (word === config.args[position] ? [] : [{ path: ["args", String(position)], value: word }]));
+  const edits = args.flatMap((word, position) =>
+    word === config.args[position] ? [] : [{ path: ["args", String(position)], value: word }],
+  );
   return noted({ text: editJson(text, edits), config: { ...config, args }, notes: [] }, anchored, folder);
 }
 
@@ -94,12 +109,18 @@ async function mustBeQemu(argv: readonly string[], path: string): Promise<void> 
   const said = "path" in program ? await versionOf(program.path) : null;
   if (said !== null && isQemuVersion(said)) return;
   const reason = "why" in program ? program.why : `its --version does not say "QEMU emulator version"`;
-  throw new UsageError(`command line: it begins with ${JSON.stringify(emulator)}, which is not known as a QEMU by its name, and ${reason}`, { value: emulator, expected });
+  throw new UsageError(
+    `command line: it begins with ${JSON.stringify(emulator)}, which is not known as a QEMU by its name, and ${reason}`,
+    { value: emulator, expected },
+  );
 }
 
 function noted(made: Definition, { relative }: Anchored, folder: string): Definition {
   if (relative.length === 0) return made;
-  return { ...made, notes: [...made.notes, `relative paths are meant from ${folder}, and are absolute now: ${[...new Set(relative)].join(", ")}`] };
+  return {
+    ...made,
+    notes: [...made.notes, `relative paths are meant from ${folder}, and are absolute now: ${[...new Set(relative)].join(", ")}`],
+  };
 }
 
 async function ofProcess(pid: number, called: Called): Promise<Definition> {
@@ -120,29 +141,54 @@ async function ofProcess(pid: number, called: Called): Promise<Definition> {
 async function otherRoot(pid: number): Promise<readonly string[]> {
   const [its, ours] = await Promise.all([`/proc/${pid}/root/`, "/"].map((path) => stat(path, { bigint: true }).catch(() => undefined)));
   const isSame = its === undefined || (its.ino === ours?.ino && its.dev === ours.dev);
-  return isSame ? [] : [`process ${pid} has another root folder (a container, or chroot): its paths are meant from there, and start looks for them here`];
+  return isSame
+    ? []
+    : [`process ${pid} has another root folder (a container, or chroot): its paths are meant from there, and start looks for them here`];
 }
 
 /**
- * The folder that a process was started in. One that goes into the background by itself, or into another root, has left it: the shell that started it tells where it was (PWD), which is
+ * The folder that a process was started in. One that goes into the background by itself, or into another root, has left it: the shell that
+ * started it tells where it was (PWD), which is
  * believed where the files are there. "" where it is not known.
  */
 async function startedIn(pid: number, words: readonly string[]): Promise<string | undefined> {
   const folder = await folderOfProcess(pid);
-  const hasLeft = splitOptions(words.slice(1)).some(({ name, value = "" }) => name === "daemonize" || name === "chroot" || (name === "run-with" && /(^|,)chroot=/.test(value)));
+  const hasLeft = splitOptions(words.slice(1)).some(
+    ({ name, value = "" }) => name === "daemonize" || name === "chroot" || (name === "run-with" && /(^|,)chroot=/.test(value)),
+  );
   if (!hasLeft || folder === undefined) return folder;
   const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-  const before = environment.split("\0").find((variable) => variable.startsWith("PWD=/"))?.slice("PWD=".length);
+  const before = environment
+    .split("\0")
+    .find((variable) => variable.startsWith("PWD=/"))
+    ?.slice("PWD=".length);
   if (before === undefined) return "";
   const { relative } = anchor(words, before);
-  const there = await Promise.all(relative.map((path) => access(fromFolder(before, path)).then(() => true, () => false)));
+  const there = await Promise.all(
+    relative.map((path) =>
+      access(fromFolder(before, path)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
   return there.every(Boolean) ? before : "";
 }
 
 /** What relative paths are meant from. @throws HostError where that is not known */
 function mustBeThere({ pid, uid }: Process, folder: string | undefined, relative: readonly string[]): void {
-  const why = folder === undefined ? `can't be read; run this as user ${uid}, whom it belongs to` : folder === "" ? "was left when it was started (-daemonize, chroot); define it by its words, in the folder that it was started in" : folder.endsWith(" (deleted)") ? "is gone" : undefined;
-  if (why !== undefined) throw new HostError(`process ${pid}: relative paths are on its command line (${relative.join(", ")}), and the folder that they are meant from (/proc/${pid}/cwd) ${why}`);
+  const why =
+    folder === undefined
+      ? `can't be read; run this as user ${uid}, whom it belongs to`
+      : folder === ""
+        ? "was left when it was started (-daemonize, chroot); define it by its words, in the folder that it was started in"
+        : folder.endsWith(" (deleted)")
+          ? "is gone"
+          : undefined;
+  if (why !== undefined)
+    throw new HostError(
+      `process ${pid}: relative paths are on its command line (${relative.join(", ")}), and the folder that they are meant from (/proc/${pid}/cwd) ${why}`,
+    );
 }
 
 /** By its name, or else by what its program says of itself. */
@@ -165,7 +211,10 @@ function isScript(program: string): boolean {
 async function notQemu({ pid, argv }: Process): Promise<UsageError> {
   const [child] = (await findProcesses((text) => /qemu|kvm/i.test(text))).filter((other) => other.parent === pid && isQemu(other.argv));
   const meant = child === undefined ? "" : `; it runs one: qmpctl define --pid ${child.pid}`;
-  return new UsageError(`process ${pid}: it is ${JSON.stringify(argv[0] ?? "")}, not a QEMU${meant}`, { value: pid, expected: "the pid of a QEMU: pgrep -a qemu lists them" });
+  return new UsageError(`process ${pid}: it is ${JSON.stringify(argv[0] ?? "")}, not a QEMU${meant}`, {
+    value: pid,
+    expected: "the pid of a QEMU: pgrep -a qemu lists them",
+  });
 }
 
 /** A config is UTF-8, a command line any bytes. @throws UsageError that names the word */
@@ -180,16 +229,24 @@ async function mustBeText(pid: number): Promise<void> {
     try {
       decoder.decode(word);
     } catch {
-      throw notUtf8(`process ${pid}: ${JSON.stringify(word.toString("latin1")).replace(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`)} of its command line`);
+      throw notUtf8(
+        `process ${pid}: ${JSON.stringify(word.toString("latin1")).replace(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`)} of its command line`,
+      );
     }
   }
 }
 
 function notUtf8(what: string): UsageError {
-  return new UsageError(`${what} is no UTF-8 text, which a launch config is: give that file a name that is`, { value: what, expected: "words in UTF-8" });
+  return new UsageError(`${what} is no UTF-8 text, which a launch config is: give that file a name that is`, {
+    value: what,
+    expected: "words in UTF-8",
+  });
 }
 
-/** The program as a config can name it: as it was called where that leads to the program that runs, since QEMU goes by the name it was called by (kvm); else that program. */
+/**
+ * The program as a config can name it: as it was called where that leads to the program that runs, since QEMU goes by the name it was
+ * called by (kvm); else that program.
+ */
 async function emulatorOf({ pid }: Process, called: string, folder: string): Promise<string> {
   const program = await programOf(pid);
   const place = called.includes("/") ? resolve(folder, called) : findProgram(called);

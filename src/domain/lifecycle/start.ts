@@ -8,13 +8,12 @@ import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { sessionEndsProcesses } from "../../host/login.ts";
 import { setAffinity } from "../../host/taskset.ts";
 import type { Session } from "../../qmp/session.ts";
-import type { Progress } from "../model/change.ts";
-import { StateError } from "../model/errors.ts";
-import { STATS_INTERVAL } from "../facts/guest-need.ts";
-import { writeNotes } from "../facts/notes.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
-import { type Live, readLive } from "../facts/live.ts";
+import { refuseUnresolved } from "../change/unresolved.ts";
+import { STATS_INTERVAL } from "../facts/guest-need.ts";
 import { startMemory } from "../facts/live-memory.ts";
+import { type Live, readLive } from "../facts/live.ts";
+import { writeNotes } from "../facts/notes.ts";
 import { othersOf } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
 import { outputOf } from "../machine/last-words.ts";
@@ -22,15 +21,19 @@ import { type Held, lockMachine } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
-import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { Pulse } from "../machine/wait-notice.ts";
-import { refuseUnresolved } from "../change/unresolved.ts";
+import type { Progress } from "../model/change.ts";
+import { type Deadline, deadlineIn } from "../model/deadline.ts";
+import { StateError } from "../model/errors.ts";
+import { foldVcpus } from "../model/format.ts";
 import { cleanUp, consoleIn, launch, type Launched } from "./launch.ts";
 import { letGo } from "./let-go.ts";
 import { mustBeStartable } from "./startable.ts";
-import { foldVcpus } from "../model/format.ts";
 
-/** How long a start may take, in milliseconds, unless told otherwise: QEMU may have memory to fill, devices to take over, someone to wait for. */
+/**
+ * How long a start may take, in milliseconds, unless told otherwise: QEMU may have memory to fill, devices to take over, someone to wait
+ * for.
+ */
 export const START_TIMEOUT = 60_000;
 
 /** Options of `start`. */
@@ -62,7 +65,8 @@ export async function startDomain(place: Place, options: StartOptions): Promise<
 }
 
 /**
- * Starts the domain's machine, under its lock: launched stopped, read back, pins and the balloon's target applied, then let go. A transaction: what can be checked is checked
+ * Starts the domain's machine, under its lock: launched stopped, read back, pins and the balloon's target applied, then let go. A
+ * transaction: what can be checked is checked
  * before, a record says that it is under way, and when any of it fails, is interrupted or takes too long, the machine is ended again.
  *
  * @throws StateError when it runs, or can't start; HostError with QEMU's words; the signal's reason
@@ -79,10 +83,14 @@ export async function startMachine(place: Place, held: Held, deadline: Deadline,
 
 /** Whether it may be started at all: nothing is touched before. */
 export async function mayStart(place: Place, { stored, machine, hindrance }: Held): Promise<Stored> {
-  if (stored === null) throw new StateError(`${place.name}: a transient machine has no config to start from; define it first`, "unreachable");
+  if (stored === null)
+    throw new StateError(`${place.name}: a transient machine has no config to start from; define it first`, "unreachable");
   if (machine !== null) {
     const { obstacle } = machine.known;
-    throw new StateError(`${place.name}: it runs already${machine.pid === null ? `, as something answers at ${machine.known.control}` : ` (process ${machine.pid})`}${obstacle === null ? "" : `, and ${obstacle}`}`, "running");
+    throw new StateError(
+      `${place.name}: it runs already${machine.pid === null ? `, as something answers at ${machine.known.control}` : ` (process ${machine.pid})`}${obstacle === null ? "" : `, and ${obstacle}`}`,
+      "running",
+    );
   }
   if (hindrance !== null) throw new StateError(`${place.name}: ${hindrance}`, "stopped");
   await mustBeStartable(stored);
@@ -90,7 +98,13 @@ export async function mayStart(place: Place, { stored, machine, hindrance }: Hel
 }
 
 /** The start itself; the record of it is the caller's. */
-export async function launchAndLetGo(place: Place, { books }: Pick<Held, "books">, stored: Stored, deadline: Deadline, options: StartOptions): Promise<StartReport> {
+export async function launchAndLetGo(
+  place: Place,
+  { books }: Pick<Held, "books">,
+  stored: Stored,
+  deadline: Deadline,
+  options: StartOptions,
+): Promise<StartReport> {
   using pulse = new Pulse(options.onProgress);
   pulse.enter("QEMU sets the machine up", deadline);
   await using launched = await launch(place, stored, books, deadline, options.signal);
@@ -106,7 +120,14 @@ export async function launchAndLetGo(place: Place, { books }: Pick<Held, "books"
     await noteProcess(books, stored, machine);
     if (options.paused !== true) await letGo(launched, place.name);
     const notes = await notesOf(stored, folder, options);
-    return { name: place.name, pid: process.pid, vcpus: live.vcpus.length, memory: stored.config.memory.current, notes, elapsed: deadline.elapsed() };
+    return {
+      name: place.name,
+      pid: process.pid,
+      vcpus: live.vcpus.length,
+      memory: stored.config.memory.current,
+      notes,
+      elapsed: deadline.elapsed(),
+    };
   } catch (error) {
     await endAgain(launched, books, messageOf(error).replace(`${place.name}: `, ""));
     throw error;
@@ -116,17 +137,32 @@ export async function launchAndLetGo(place: Place, { books }: Pick<Held, "books"
 /** Writes down which process runs it, and how much QEMU had said when it was up. */
 export async function noteProcess(books: StatePaths, stored: Stored, { process, known: { folder } }: Identity): Promise<void> {
   if (process === null) return;
-  await writeProcessRecord(books, { process, how: "started", config: stored.path, folder, since: new Date().toISOString(), told: (await outputOf(folder)).length });
+  await writeProcessRecord(books, {
+    process,
+    how: "started",
+    config: stored.path,
+    folder,
+    since: new Date().toISOString(),
+    told: (await outputOf(folder)).length,
+  });
 }
 
 /** The lock keeps two starts apart, and other users, or another root, have a lock of their own. */
 async function refuseTwins(place: Place, stored: Stored, pid: number): Promise<void> {
   const [other] = await othersOf(stored, pid);
-  if (other !== undefined) throw new StateError(`${place.name}: somebody else has started it at the same time: process ${other.pid} of user ${other.uid}`, "running");
+  if (other !== undefined)
+    throw new StateError(
+      `${place.name}: somebody else has started it at the same time: process ${other.pid} of user ${other.uid}`,
+      "running",
+    );
 }
 
 /** Makes the stopped machine what its config says, and reads it back. */
-export async function prepareMachine(place: Place, { books, stored }: { readonly books: StatePaths; readonly stored: Stored }, monitor: Monitor): Promise<Live> {
+export async function prepareMachine(
+  place: Place,
+  { books, stored }: { readonly books: StatePaths; readonly stored: Stored },
+  monitor: Monitor,
+): Promise<Live> {
   const { config } = stored;
   const live = await readLive(monitor.session, monitor.pid);
   check(place, "vCPUs", live.vcpus.length, config.vcpus.current);
@@ -147,11 +183,13 @@ function check(place: Place, what: string, actual: number | string, wanted: numb
 async function applyPins(place: Place, { config }: Stored, live: Live): Promise<void> {
   const pinned = live.vcpus.filter((vcpu) => config.vcpus.pin[String(vcpu.index)] !== undefined);
   if (pinned.length > 0 && live.noThreads !== null) throw new HostError(`${place.name}: its vCPUs can't be pinned: ${live.noThreads}`);
-  await Promise.all(pinned.map(async ({ index, tid }) => {
-    const wanted = parseCpuList(config.vcpus.pin[String(index)] ?? "");
-    const actual = await setAffinity(tid, wanted);
-    check(place, `vCPU ${index} on CPUs`, formatCpuList(actual), formatCpuList(wanted));
-  }));
+  await Promise.all(
+    pinned.map(async ({ index, tid }) => {
+      const wanted = parseCpuList(config.vcpus.pin[String(index)] ?? "");
+      const actual = await setAffinity(tid, wanted);
+      check(place, `vCPU ${index} on CPUs`, formatCpuList(actual), formatCpuList(wanted));
+    }),
+  );
 }
 
 async function applyMemory(place: Place, { config }: Stored, { memory }: Live, session: Session): Promise<void> {
@@ -160,7 +198,9 @@ async function applyMemory(place: Place, { config }: Stored, { memory }: Live, s
   }
   if (config.memory.current === config.memory.max) return;
   if (memory.actual === null) {
-    throw new HostError(`${place.name}: memory.current ${formatSize(config.memory.current)} is below memory.max ${formatSize(config.memory.max)}, which needs a balloon device: add "-device", "virtio-balloon-pci,id=balloon0" to args`);
+    throw new HostError(
+      `${place.name}: memory.current ${formatSize(config.memory.current)} is below memory.max ${formatSize(config.memory.max)}, which needs a balloon device: add "-device", "virtio-balloon-pci,id=balloon0" to args`,
+    );
   }
   // Kept by QEMU, and honoured when the guest's driver loads.
   await session.execute("balloon", { value: config.memory.current });
@@ -172,16 +212,27 @@ async function notesOf({ config }: Stored, folder: string, options: StartOptions
   const said = [...(await outputOf(folder)), ...(await terminalsIn(console.output))].slice(0, MOST_LINES);
   return [
     ...foldVcpus(said.map((line) => `QEMU says: ${line}`)),
-    ...(usesStdio(config.args) ? [`what it writes on stdio is in ${console.output}, and what is written to ${console.input} it reads from there`] : []),
+    ...(usesStdio(config.args)
+      ? [`what it writes on stdio is in ${console.output}, and what is written to ${console.input} it reads from there`]
+      : []),
     ...(options.paused === true ? ["it is paused, as asked"] : []),
-    ...(config.memory.current < config.memory.max ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`] : []),
-    ...((await sessionEndsProcesses()) ? ["it ends with this login session, as this host kills what a session leaves behind (KillUserProcesses=yes); systemd-run --user --scope, with lingering enabled, starts it outside"] : []),
+    ...(config.memory.current < config.memory.max
+      ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`]
+      : []),
+    ...((await sessionEndsProcesses())
+      ? [
+          "it ends with this login session, as this host kills what a session leaves behind (KillUserProcesses=yes); systemd-run --user --scope, with lingering enabled, starts it outside",
+        ]
+      : []),
   ];
 }
 
 /** QEMU tells on stdout which terminal `-serial pty` has got. */
 async function terminalsIn(output: string): Promise<readonly string[]> {
-  return (await readTail(output)).split("\n").map((line) => line.trimEnd()).filter((line) => line.startsWith("char device redirected to "));
+  return (await readTail(output))
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .filter((line) => line.startsWith("char device redirected to "));
 }
 
 /** More is a console, not a warning. */
@@ -199,5 +250,6 @@ async function endAgain({ machine, program, folder }: Launched, books: StatePath
   await cleanUp(folder, { keepWords: true });
   const record = await readProcessRecord(books);
   // Where somebody else's command ended it, that one has said so.
-  if (record?.process.pid === machine.pid && record.ended === undefined) await writeProcessRecord(books, { ...record, ended: { at: new Date().toISOString(), why } });
+  if (record?.process.pid === machine.pid && record.ended === undefined)
+    await writeProcessRecord(books, { ...record, ended: { at: new Date().toISOString(), why } });
 }

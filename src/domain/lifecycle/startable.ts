@@ -11,7 +11,22 @@ import { StateError } from "../model/errors.ts";
 import { refusedSections } from "./board.ts";
 
 /** Options whose whole argument is a file that has to be there; "" is a bare word, a disk image. */
-const FILE_OPTIONS: ReadonlySet<string> = new Set(["", "kernel", "initrd", "dtb", "hda", "hdb", "hdc", "hdd", "cdrom", "fda", "fdb", "sd", "mtdblock", "readconfig"]);
+const FILE_OPTIONS: ReadonlySet<string> = new Set([
+  "",
+  "kernel",
+  "initrd",
+  "dtb",
+  "hda",
+  "hdb",
+  "hdc",
+  "hdd",
+  "cdrom",
+  "fda",
+  "fdb",
+  "sd",
+  "mtdblock",
+  "readconfig",
+]);
 /** Those that are looked for in QEMU's own folders too, unless they are paths. */
 const SEARCHED: ReadonlySet<string> = new Set(["bios", "pflash"]);
 /** Options with such a file among their keys. */
@@ -23,7 +38,8 @@ const FILE_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * Checks what can be checked of a start before anything is done: its emulator, the files that its args name, the CPUs that it is pinned to. For a
+ * Checks what can be checked of a start before anything is done: its emulator, the files that its args name, the CPUs that it is pinned to.
+ * For a
  * restart that is before the running machine is asked to go.
  *
  * @throws HostError without the emulator; StateError with all that is missing
@@ -33,9 +49,21 @@ export async function mustBeStartable({ config, path }: Stored): Promise<void> {
   if ("why" in program) throw new HostError(`${config.name}: ${config.emulator}: ${program.why}`, { command: [config.emulator] });
   const folder = dirname(path);
   const files = filesOf(config.args);
-  const there = await Promise.all(files.map((file) => access(resolve(folder, file)).then(() => true, () => false)));
-  const missing = [...files.filter((_, position) => there[position] !== true).map((file) => `${resolve(folder, file)}: there is no such file`), ...(await absentCpus(config)), ...(await refusedSections(config.args, folder))];
-  if (missing.length > 0) throw new StateError(`${config.name}: it can't start, and nothing was touched: ${missing.join("; ")}`, "unstartable");
+  const there = await Promise.all(
+    files.map((file) =>
+      access(resolve(folder, file)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  const missing = [
+    ...files.filter((_, position) => there[position] !== true).map((file) => `${resolve(folder, file)}: there is no such file`),
+    ...(await absentCpus(config)),
+    ...(await refusedSections(config.args, folder)),
+  ];
+  if (missing.length > 0)
+    throw new StateError(`${config.name}: it can't start, and nothing was touched: ${missing.join("; ")}`, "unstartable");
 }
 
 async function absentCpus({ vcpus: { pin, current } }: LaunchConfig): Promise<readonly string[]> {

@@ -1,11 +1,9 @@
+import { statePaths, type StatePaths } from "../../config/runtime.ts";
+import type { Stored } from "../../config/store.ts";
 import { HostError, isErrorCode, QmpctlError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
-import { type StatePaths, statePaths } from "../../config/runtime.ts";
-import type { Stored } from "../../config/store.ts";
-import type { Progress } from "../model/change.ts";
-import { notRunning } from "../model/errors.ts";
-import { forgetNotes } from "../facts/notes.ts";
 import { readRecord, removeRecord, writeRecord } from "../change/journal.ts";
+import { forgetNotes } from "../facts/notes.ts";
 import { findMachine } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
 import { type Held, lockMachine, openBooks, readStored } from "../machine/lock.ts";
@@ -13,8 +11,10 @@ import { machineIdOf } from "../machine/machine-id.ts";
 import { openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
-import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { Pulse } from "../machine/wait-notice.ts";
+import type { Progress } from "../model/change.ts";
+import { type Deadline, deadlineIn } from "../model/deadline.ts";
+import { notRunning } from "../model/errors.ts";
 import { cleanUp } from "./launch.ts";
 import { powerOff } from "./power-off.ts";
 
@@ -43,7 +43,8 @@ export const SHUTDOWN_TIMEOUT = 60_000;
 const END_TIMEOUT = 5000;
 
 /**
- * Asks the guest to shut down, by the ACPI power button, and waits until QEMU has ended. Under the machine's lock: a record says that it is under way.
+ * Asks the guest to shut down, by the ACPI power button, and waits until QEMU has ended. Under the machine's lock: a record says that it is
+ * under way.
  *
  * @throws StateError when it does not run, or is paused; QmpctlError `timeout` when the guest ignores it
  */
@@ -62,10 +63,16 @@ export async function shutdownMachine(place: Place, options: StopOptions): Promi
 }
 
 /** The shutdown itself, under a lock that is held; the record of it is the caller's. */
-export async function shutdownLocked(place: Place, { machine, books, stored, hindrance }: Held, deadline: Deadline, options: StopOptions): Promise<StopReport> {
+export async function shutdownLocked(
+  place: Place,
+  { machine, books, stored, hindrance }: Held,
+  deadline: Deadline,
+  options: StopOptions,
+): Promise<StopReport> {
   if (machine === null) throw notRunning(place.name, hindrance);
   const how = await powerOff(place, machine, deadline, options);
-  if (!(await machine.hasEnded({ timeout: END_TIMEOUT }))) throw new QmpctlError("timeout", `${place.name}: ${how}, and its process ${machine.pid} does not end`);
+  if (!(await machine.hasEnded({ timeout: END_TIMEOUT })))
+    throw new QmpctlError("timeout", `${place.name}: ${how}, and its process ${machine.pid} does not end`);
   await noteEnd(place, { books, stored }, machine, how);
   return { name: place.name, how, elapsed: deadline.elapsed() };
 }
@@ -103,11 +110,17 @@ async function end(place: Place, machine: Identity, deadline: Deadline, { signal
 
 /** One whose process is not on this host is told to quit. */
 async function quit(place: Place, machine: Identity, options: StopOptions): Promise<string> {
-  await using monitor = await openMonitor(place.name, machine, { timeout: Math.min(place.timeout, options.timeout ?? END_TIMEOUT), signal: options.signal, heldTimeout: options.timeout });
-  await monitor.session.execute("quit", undefined, { timeout: options.timeout ?? END_TIMEOUT, signal: options.signal }).catch((error: unknown) => {
-    // The end of the connection is the success of quit (R38).
-    if (!isErrorCode(error, "closed")) throw error;
+  await using monitor = await openMonitor(place.name, machine, {
+    timeout: Math.min(place.timeout, options.timeout ?? END_TIMEOUT),
+    signal: options.signal,
+    heldTimeout: options.timeout,
   });
+  await monitor.session
+    .execute("quit", undefined, { timeout: options.timeout ?? END_TIMEOUT, signal: options.signal })
+    .catch((error: unknown) => {
+      // The end of the connection is the success of quit (R38).
+      if (!isErrorCode(error, "closed")) throw error;
+    });
   await monitor.session.closed;
   return "destroyed";
 }
@@ -143,7 +156,8 @@ async function noteEnd({ folders }: Place, { books, stored }: Ending, machine: I
     await writeProcessRecord(own, { process, how: "adopted", config: stored.path, folder: known.folder, since: ended.at, ended });
   }
   // Sockets and pidfile of one that was killed; of one whose start was, too: there is no record of that.
-  if (known.folder !== null && (record?.folder === known.folder || known.id === books.key)) await cleanUp(known.folder, { keepWords: true }).catch((error: unknown) => {
-    if (!(error instanceof HostError)) throw error;
-  });
+  if (known.folder !== null && (record?.folder === known.folder || known.id === books.key))
+    await cleanUp(known.folder, { keepWords: true }).catch((error: unknown) => {
+      if (!(error instanceof HostError)) throw error;
+    });
 }

@@ -31,7 +31,8 @@ export function isQemu(argv: readonly string[], emulator?: string): boolean {
 
 /** Where QEMU's own program stands in a command line; undefined where it is not one of QEMU. */
 function programAt(argv: readonly string[], emulator?: string): number | undefined {
-  const isIt = (word: string): boolean => !/\s/.test(word) && (/qemu|kvm/i.test(basename(word)) || (emulator !== undefined && basename(word) === basename(emulator)));
+  const isIt = (word: string): boolean =>
+    !/\s/.test(word) && (/qemu|kvm/i.test(basename(word)) || (emulator !== undefined && basename(word) === basename(emulator)));
   const reach = INTERPRETERS.test(basename(argv[0] ?? "")) ? REACH : 1;
   for (const [position, word] of argv.slice(0, reach).entries()) {
     if (isIt(word)) return position;
@@ -53,7 +54,9 @@ const WITH_VALUE = /^(--[^=]+|-[rIoOCWX])$/;
 /** Reads a QEMU's command line. `folder` is the one that it was started in: relative paths of sockets are meant from there. */
 export function readWords(argv: readonly string[], folder?: string): QemuWords {
   const options = splitOptions(argv.slice((programAt(argv) ?? 0) + 1));
-  const monitors = listeningMonitors(options).map((each) => (each.kind === "unix" && folder !== undefined ? { ...each, path: resolve(folder, each.path) } : each));
+  const monitors = listeningMonitors(options).map((each) =>
+    each.kind === "unix" && folder !== undefined ? { ...each, path: resolve(folder, each.path) } : each,
+  );
   return { name: nameOf(options), mark: markOf(options), options, monitors, folder: ourFolder(options, monitors) };
 }
 
@@ -93,7 +96,9 @@ const NOT_TELLING: ReadonlySet<string> = new Set(["L", "D", "d", "trace", "msg",
 
 /** The words that tell a machine from others. */
 function telling(words: readonly string[]): readonly string[] {
-  return splitOptions(words).filter(({ name }) => !NOT_TELLING.has(name)).flatMap((option) => option.words);
+  return splitOptions(words)
+    .filter(({ name }) => !NOT_TELLING.has(name))
+    .flatMap((option) => option.words);
 }
 
 function sameWords(one: readonly string[], other: readonly string[]): boolean {
@@ -106,7 +111,8 @@ function disksOf(options: readonly Option[]): readonly string[] {
     if (/^hd[a-d]$/.test(name)) return [value];
     if (name !== "drive" && name !== "blockdev") return [];
     const values = parseKeyValues(value, "driver");
-    const readOnly = ["on", "true", "yes", "y"].includes(values.get("readonly") ?? values.get("read-only") ?? "off") || values.get("media") === "cdrom";
+    const readOnly =
+      ["on", "true", "yes", "y"].includes(values.get("readonly") ?? values.get("read-only") ?? "off") || values.get("media") === "cdrom";
     const file = values.get("file") ?? values.get("filename") ?? values.get("file.filename");
     return file === undefined || file === "" || readOnly || file.startsWith("/dev/null") ? [] : [file];
   });

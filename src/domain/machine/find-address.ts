@@ -5,14 +5,15 @@ import { sha256 } from "../../digest.ts";
 import { isListenedOn, listenersOnTcp, listenersOnUnix, tcpPortsOf, unixSocketsOf } from "../../host/listeners.ts";
 import { findProcesses, folderOfProcess, type Process, processAt } from "../../host/processes.ts";
 import { isLoopback, parseTarget, type Target } from "../../wire/address.ts";
-import { isQemu, readWords, type QemuWords } from "./command-line.ts";
+import { isQemu, type QemuWords, readWords } from "./command-line.ts";
 import { Identity } from "./identity.ts";
 import { isSameFile } from "./machine-id.ts";
 import type { Place } from "./place.ts";
 
 /**
  * The QEMU behind a monitor's address. On this host its process is found by what its command line says it listens on, else by who holds
- * the socket: so one machine has one lock, by whichever of its monitors and in whatever spelling it is addressed. One elsewhere is known by its address until it is asked.
+ * the socket: so one machine has one lock, by whichever of its monitors and in whatever spelling it is addressed. One elsewhere is known by
+ * its address until it is asked.
  */
 export async function findByAddress({ name }: Pick<Place, "name">, address: string): Promise<Identity> {
   const process = await processAtAddress(address);
@@ -22,7 +23,10 @@ export async function findByAddress({ name }: Pick<Place, "name">, address: stri
     name: null,
     id: mark?.id ?? null,
     process: process === undefined ? null : { pid: process.process.pid, started: process.process.started },
-    key: process === undefined ? `monitor-${sha256(address).slice(0, 12)}` : (mark?.id ?? `process-${process.process.pid}-${process.process.started}`),
+    key:
+      process === undefined
+        ? `monitor-${sha256(address).slice(0, 12)}`
+        : (mark?.id ?? `process-${process.process.pid}-${process.process.started}`),
     control: address,
     watch: null,
     folder: process?.words.folder ?? null,
@@ -41,10 +45,20 @@ interface Found {
 async function processAtAddress(address: string): Promise<Found | undefined> {
   const target = parseTarget(address);
   if (target.kind !== "unix" && !(target.kind === "tcp" && isLoopback(target.host))) return undefined;
-  const all = await Promise.all((await findProcesses((text) => /qemu|kvm|qmpctl-/i.test(text))).filter(({ argv }) => isQemu(argv)).map(read));
+  const all = await Promise.all(
+    (await findProcesses((text) => /qemu|kvm|qmpctl-/i.test(text))).filter(({ argv }) => isQemu(argv)).map(read),
+  );
   // Nearly always the command line says it; a monitor that was added later is only found by who holds the socket.
   const said = await Promise.all(all.map((each) => saysAt(each, target)));
-  const found = (await listeners(all.filter((_, position) => said[position]), target)) ?? (await listeners(all.filter((_, position) => !said[position]), target));
+  const found =
+    (await listeners(
+      all.filter((_, position) => said[position]),
+      target,
+    )) ??
+    (await listeners(
+      all.filter((_, position) => !said[position]),
+      target,
+    ));
   if (found !== undefined) return found;
   const [holder] = target.kind === "unix" ? await listenersOnUnix(target.path) : await listenersOnTcp(target.port);
   const process = holder === undefined ? undefined : await processAt(holder);
@@ -55,7 +69,10 @@ async function processAtAddress(address: string): Promise<Found | undefined> {
 /** The one that listens at an address. A second QEMU on the same path has taken it from the first. */
 async function listeners(all: readonly Found[], target: Target): Promise<Found | undefined> {
   const listens = await Promise.all(all.map((each) => listensAt(each, target)));
-  return all.filter((_, position) => listens[position]).sort((a, b) => a.process.started - b.process.started).at(-1);
+  return all
+    .filter((_, position) => listens[position])
+    .sort((a, b) => a.process.started - b.process.started)
+    .at(-1);
 }
 
 /** Whether a QEMU's command line says that it listens at an address. */
@@ -67,7 +84,8 @@ async function saysAt({ words }: Found, target: Target): Promise<boolean> {
 }
 
 /**
- * Whether a QEMU listens at an address, by the sockets that it holds: the same path on its command line can mean another file, and the same port another one, where it
+ * Whether a QEMU listens at an address, by the sockets that it holds: the same path on its command line can mean another file, and the same
+ * port another one, where it
  * runs in namespaces of its own. Of somebody else's QEMU only the command line can be seen.
  */
 async function listensAt(found: Found, target: Target): Promise<boolean> {
@@ -84,7 +102,9 @@ async function read(process: Process): Promise<Found> {
   return { process, words: readWords(process.argv, folder), folder };
 }
 
-/** Whether a run-time folder is in use: somebody listens at one of its monitors, seen here or not, or the process of its pidfile is there. */
+/**
+ * Whether a run-time folder is in use: somebody listens at one of its monitors, seen here or not, or the process of its pidfile is there.
+ */
 export async function isInUse({ control, watch, pidfile }: RuntimeFiles): Promise<boolean> {
   if (isListenedOn(control) || isListenedOn(watch)) return true;
   const pid = Number((await readTail(pidfile)).trim());

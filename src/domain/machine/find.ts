@@ -8,15 +8,15 @@ import { isErrorCode, UnsafeError } from "../../errors.ts";
 import { findProcesses, type Process, processAt } from "../../host/processes.ts";
 import { isStillThere } from "../../host/signal.ts";
 import { isQueueFull } from "../../wire/errors.ts";
-import { findByAddress } from "./find-address.ts";
+import { shellWord } from "../model/format.ts";
 import type { QemuWords } from "./command-line.ts";
+import { findByAddress } from "./find-address.ts";
 import { adopting, Identity, StrangerError } from "./identity.ts";
 import { isSameFile, machineIdOf } from "./machine-id.ts";
 import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
 import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "./process-record.ts";
 import { type Found, innermost, isItsPidfile, isTrusted, read, type Verdict, verdictOn, verdictOnMark } from "./verdict.ts";
-import { shellWord } from "../model/format.ts";
 
 /** Whether a domain's machine runs, and what else there is to know about that. */
 export interface Whereabouts {
@@ -29,8 +29,10 @@ export interface Whereabouts {
 }
 
 /**
- * Finds the QEMU that runs a domain: the process that was written down at its start, else any process of this host with its mark, or with its name and its
- * words, whatever folder or session it was started from; else whoever answers at the config's monitor and proves to be it. "Stopped" means that there is none.
+ * Finds the QEMU that runs a domain: the process that was written down at its start, else any process of this host with its mark, or with
+ * its name and its
+ * words, whatever folder or session it was started from; else whoever answers at the config's monitor and proves to be it. "Stopped" means
+ * that there is none.
  */
 export async function findMachine(place: Place, stored: Stored | null): Promise<Whereabouts> {
   if (place.address !== null) {
@@ -64,7 +66,8 @@ async function searched(place: Place, stored: Stored, id: string): Promise<Where
   const { config } = stored;
   const emulator = basename(config.emulator);
   const wanted = (text: string): boolean => text.includes(MARK_PREFIX) || /qemu|kvm/i.test(text) || text.includes(emulator);
-  const processes = place.processes === undefined ? await findProcesses(wanted) : (await place.processes()).filter(({ argv }) => wanted(argv.join("\0")));
+  const processes =
+    place.processes === undefined ? await findProcesses(wanted) : (await place.processes()).filter(({ argv }) => wanted(argv.join("\0")));
   const { all, verdicts } = await judged(await Promise.all(processes.map(read)), stored, id);
   const mine = innermost(all.filter((_, position) => verdicts[position] === "runs it"));
   if (mine.length > 0) return there(await identityOf(stored, mine, null));
@@ -80,20 +83,39 @@ async function searched(place: Place, stored: Stored, id: string): Promise<Where
 }
 
 /**
- * Verdicts on processes that are still there after them: files have been looked at meanwhile, and a machine that ended with its folder between the two looks
+ * Verdicts on processes that are still there after them: files have been looked at meanwhile, and a machine that ended with its folder
+ * between the two looks
  * would pass for one whose config has moved.
  */
-async function judged(found: readonly Found[], stored: Stored, id: string): Promise<{ readonly all: readonly Found[]; readonly verdicts: readonly Verdict[] }> {
+async function judged(
+  found: readonly Found[],
+  stored: Stored,
+  id: string,
+): Promise<{ readonly all: readonly Found[]; readonly verdicts: readonly Verdict[] }> {
   const verdicts = await Promise.all(found.map((each) => verdictOn(each, stored, id)));
-  const there = await Promise.all(found.map(async ({ process }, position) => verdicts[position] === "another" || (await isStillThere(process))));
+  const there = await Promise.all(
+    found.map(async ({ process }, position) => verdicts[position] === "another" || (await isStillThere(process))),
+  );
   return { all: found.filter((_, position) => there[position]), verdicts: verdicts.filter((_, position) => there[position]) };
 }
 
 /** What stands in the way of a start though nothing is known to run it for sure. */
 const HINDRANCES: readonly (readonly [Verdict, (found: Found, name: string) => string])[] = [
-  ["has its id", ({ process, words: { name, mark } }) => `its config has the id of ${name ?? "a machine without a name"} (${mark?.path ?? ""}), which process ${process.pid} runs: a config that is copied has to lose its key "id"`],
-  ["had another id", ({ process, words: { mark } }) => `process ${process.pid} runs, which was started from this config when its id was ${mark?.id ?? ""}: put that id back to go on with it, or end it (kill ${process.pid})`],
-  ["is like it", ({ process }, name) => `process ${process.pid} may be it: it has no such name, and the same words; qmpctl define --pid ${process.pid} --name ${shellWord(name)} --replace makes it this machine, kill ${process.pid} ends it`],
+  [
+    "has its id",
+    ({ process, words: { name, mark } }) =>
+      `its config has the id of ${name ?? "a machine without a name"} (${mark?.path ?? ""}), which process ${process.pid} runs: a config that is copied has to lose its key "id"`,
+  ],
+  [
+    "had another id",
+    ({ process, words: { mark } }) =>
+      `process ${process.pid} runs, which was started from this config when its id was ${mark?.id ?? ""}: put that id back to go on with it, or end it (kill ${process.pid})`,
+  ],
+  [
+    "is like it",
+    ({ process }, name) =>
+      `process ${process.pid} may be it: it has no such name, and the same words; qmpctl define --pid ${process.pid} --name ${shellWord(name)} --replace makes it this machine, kill ${process.pid} ends it`,
+  ],
 ];
 
 async function identityOf({ config }: Stored, found: readonly Found[], record: ProcessRecord | null): Promise<Identity> {
@@ -106,7 +128,11 @@ async function identityOf({ config }: Stored, found: readonly Found[], record: P
   // One that gave up its rights (-runas) is known by the pidfile that it wrote before.
   const trusted = record !== null || isTrusted(process.uid) || (await isItsPidfile(process, words));
   const sockets = trusted ? await socketsOf(config.monitor, outer.words, record?.folder ?? null) : NO_SOCKETS;
-  const why = isTwin ? `it runs twice, as process ${pid} and as process ${second.process.pid}: end one of them` : trusted ? sockets.obstacle : `process ${pid}, which says that it is this machine, belongs to user ${process.uid}`;
+  const why = isTwin
+    ? `it runs twice, as process ${pid} and as process ${second.process.pid}: end one of them`
+    : trusted
+      ? sockets.obstacle
+      : `process ${pid}, which says that it is this machine, belongs to user ${process.uid}`;
   return new Identity({
     domain: config.name,
     name: words.mark === undefined && record === null ? config.name : null,
@@ -135,30 +161,55 @@ interface Sockets {
 
 const NO_SOCKETS: Sockets = { control: null, watch: null, folder: null, obstacle: null };
 
-/** The monitors of a QEMU: ours where it has them, else the config's own, else its first. @throws UnsafeError where one is somebody else's */
+/**
+ * The monitors of a QEMU: ours where it has them, else the config's own, else its first. @throws UnsafeError where one is somebody else's
+ */
 async function socketsOf(own: string | undefined, { folder: said, monitors }: QemuWords, recorded: string | null): Promise<Sockets> {
   const folder = recorded ?? said;
   const paths = monitors.flatMap((each) => (each.kind === "unix" ? [each.path] : []));
-  const tcp = monitors.flatMap((each) => (each.kind === "tcp" ? [`tcp:${["", "0.0.0.0", "*"].includes(each.host) ? "127.0.0.1" : each.host === "::" ? "[::1]" : each.host}:${each.port}`] : []));
+  const tcp = monitors.flatMap((each) =>
+    each.kind === "tcp"
+      ? [`tcp:${["", "0.0.0.0", "*"].includes(each.host) ? "127.0.0.1" : each.host === "::" ? "[::1]" : each.host}:${each.port}`]
+      : [],
+  );
   const [ours, watchers] = folder === null ? [] : [`${folder}/control.sock`, `${folder}/watch.sock`];
-  // Relative paths of a QEMU that went into the background by itself are no longer meant from where it is: who answers there is asked all the same.
+  // Relative paths of a QEMU that went into the background by itself are no longer meant from where it is: who answers there is asked all
+  // the same.
   const isLikely = own !== undefined && paths.some((path) => basename(path) === basename(own));
-  const wanted = [...new Set([...(ours === undefined ? [] : [ours]), ...(own !== undefined && paths.includes(own) ? [own] : []), ...paths, ...(isLikely ? [own] : [])])].filter((path) => path !== watchers);
+  const wanted = [
+    ...new Set([
+      ...(ours === undefined ? [] : [ours]),
+      ...(own !== undefined && paths.includes(own) ? [own] : []),
+      ...paths,
+      ...(isLikely ? [own] : []),
+    ]),
+  ].filter((path) => path !== watchers);
   for (const path of wanted) {
     if (!(await hasSocket(path))) continue;
-    return { control: `unix:${path}`, watch: watchers !== undefined && (await hasSocket(watchers)) ? `unix:${watchers}` : null, folder, obstacle: null };
+    return {
+      control: `unix:${path}`,
+      watch: watchers !== undefined && (await hasSocket(watchers)) ? `unix:${watchers}` : null,
+      folder,
+      obstacle: null,
+    };
   }
   const [address] = tcp;
   if (address !== undefined) return { control: address, watch: null, folder, obstacle: null };
   const [gone] = wanted;
   const why = gone === undefined ? "it was started without a QMP monitor that others can reach" : `its monitor ${gone} is gone`;
-  return { control: gone === undefined ? null : `unix:${gone}`, watch: null, folder, obstacle: `${why}: it can only be ended (destroy), or asked to by the guest itself` };
+  return {
+    control: gone === undefined ? null : `unix:${gone}`,
+    watch: null,
+    folder,
+    obstacle: `${why}: it can only be ended (destroy), or asked to by the guest itself`,
+  };
 }
 
 /** Whether a socket of ours, or of root's, is there. @throws UnsafeError where something else is, or somebody else's, or we may not look */
 async function hasSocket(path: string): Promise<boolean> {
   const stat = await lstat(path).catch((cause: unknown) => {
-    if ((cause as { readonly code?: string }).code === "EACCES") throw new UnsafeError(path, "in a folder that this user may not enter", { cause });
+    if ((cause as { readonly code?: string }).code === "EACCES")
+      throw new UnsafeError(path, "in a folder that this user may not enter", { cause });
     return undefined;
   });
   if (stat === undefined) return false;
@@ -171,7 +222,13 @@ async function hasSocket(path: string): Promise<boolean> {
 const LOOK = 1000;
 
 /** Nobody on this host runs it, as far as /proc shows: whoever listens at the config's own monitor is it, or is in the way. */
-async function atMonitor({ folders: _, timeout }: Place, { config }: Stored, id: string, all: readonly Found[], path: string): Promise<Whereabouts & { readonly hungUp?: boolean }> {
+async function atMonitor(
+  { folders: _, timeout }: Place,
+  { config }: Stored,
+  id: string,
+  all: readonly Found[],
+  path: string,
+): Promise<Whereabouts & { readonly hungUp?: boolean }> {
   const stopped = (hindrance: string | null): Whereabouts => ({ machine: null, hindrance, key: id });
   const begun = performance.now();
   const stat = await lstat(path).catch(() => undefined);
@@ -182,7 +239,19 @@ async function atMonitor({ folders: _, timeout }: Place, { config }: Stored, id:
     const listens = await Promise.all(words.monitors.map((each) => each.kind === "unix" && isSameFile(each.path, path)));
     if (listens.includes(true)) return stopped(inTheWay(path, { process, words }));
   }
-  const machine = new Identity({ domain: config.name, name: config.name, id: null, mayBe: id, process: null, key: id, control: `unix:${path}`, watch: null, folder: null, obstacle: null, ours: false });
+  const machine = new Identity({
+    domain: config.name,
+    name: config.name,
+    id: null,
+    mayBe: id,
+    process: null,
+    key: id,
+    control: `unix:${path}`,
+    watch: null,
+    folder: null,
+    obstacle: null,
+    ours: false,
+  });
   try {
     await using _session = await openSession(machine, { timeout: Math.min(timeout, LOOK) });
   } catch (error) {
@@ -203,7 +272,11 @@ function inTheWay(path: string, { process, words: { name, mark } }: Found): stri
 /** Other processes than `pid` that run the machine of a config, whoever they belong to. */
 export async function othersOf(stored: Stored, pid: number): Promise<readonly Process[]> {
   const id = await machineIdOf(stored);
-  const { all, verdicts } = await judged(await Promise.all((await findProcesses((text) => text.includes(MARK_PREFIX))).map(read)), stored, id);
+  const { all, verdicts } = await judged(
+    await Promise.all((await findProcesses((text) => text.includes(MARK_PREFIX))).map(read)),
+    stored,
+    id,
+  );
   const mine = innermost(all.filter((_, position) => verdicts[position] === "runs it"));
   const parents = new Set(mine.map(({ process }) => process.parent));
   return mine.map(({ process }) => process).filter((process) => process.pid !== pid && !parents.has(process.pid));

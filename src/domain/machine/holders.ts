@@ -2,8 +2,8 @@ import { formatTime, isErrorCode, QmpctlError } from "../../errors.ts";
 import { type Client, type Clients, clientsOnTcp, clientsOnUnix } from "../../host/clients.ts";
 import { isLoopback, parseTarget } from "../../wire/address.ts";
 import { isQueueFull } from "../../wire/errors.ts";
-import { whyStopped } from "./wait-notice.ts";
 import type { Identity } from "./identity.ts";
+import { whyStopped } from "./wait-notice.ts";
 
 /** A monitor is held by another client. QEMU serves one at a time, so that nobody else is heard meanwhile. */
 export class HeldError extends QmpctlError {
@@ -12,7 +12,11 @@ export class HeldError extends QmpctlError {
   readonly holders: readonly Client[];
 
   constructor(machine: Identity, address: string, holders: readonly Client[], waited: number, options: { readonly cause: unknown }) {
-    super("greeting", `${machine.known.domain}: ${describeHolders(address, holders)}, and serves one client at a time; waited ${formatTime(waited)}`, options);
+    super(
+      "greeting",
+      `${machine.known.domain}: ${describeHolders(address, holders)}, and serves one client at a time; waited ${formatTime(waited)}`,
+      options,
+    );
     this.address = address;
     this.holders = holders;
   }
@@ -32,7 +36,8 @@ const SHOWN = 20;
 /** The same in the words of progress, which is one line of a terminal. */
 export function describeWait(address: string, clients: Clients | null): string {
   const [first] = clients?.who ?? [];
-  if (first === undefined) return clients === null ? `waiting for ${address} to greet` : "waiting for the monitor, which another client holds";
+  if (first === undefined)
+    return clients === null ? `waiting for ${address} to greet` : "waiting for the monitor, which another client holds";
   const { pid, command, isCertain } = first;
   return `waiting for the monitor, which process ${pid}${command === undefined ? "" : ` (${command.length > SHOWN ? `${command.slice(0, SHOWN)}…` : command})`} ${isCertain ? "holds" : "may hold"}`;
 }
@@ -46,7 +51,8 @@ export async function holdersOf(machine: Identity, address: string): Promise<Cli
 }
 
 /**
- * Why a monitor gave no session, said better where this host shows more: QEMU is stopped by a signal, whoever holds its monitors; or another client holds this one. Else the
+ * Why a monitor gave no session, said better where this host shows more: QEMU is stopped by a signal, whoever holds its monitors; or
+ * another client holds this one. Else the
  * error as it is.
  */
 export async function explained(machine: Identity, address: string, error: unknown, waited: number): Promise<unknown> {

@@ -5,7 +5,10 @@ import { isAlive, processOf } from "../../host/threads.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
 
-/** The QEMU that answers is not the domain's, or the domain's can't be told for sure. Nothing was touched. The message says whose it is, and how to adopt it. */
+/**
+ * The QEMU that answers is not the domain's, or the domain's can't be told for sure. Nothing was touched. The message says whose it is, and
+ * how to adopt it.
+ */
 export class StrangerError extends QmpctlError {
   constructor(message: string, options?: { readonly cause?: unknown }) {
     super("refused", message, options);
@@ -49,7 +52,8 @@ export interface Known {
 }
 
 /**
- * The QEMU that runs a domain, in one of its lives: the process that was seen, and what it answered the first time it was asked. A socket path, a pid and a
+ * The QEMU that runs a domain, in one of its lives: the process that was seen, and what it answered the first time it was asked. A socket
+ * path, a pid and a
  * name are only places where a machine was; what has an identity in hand is sure of it. Whatever changes a machine, sends a signal
  * to it, writes its numbers down or calls it running goes through one of these. See SCOPES, "Whose machine it is".
  */
@@ -135,7 +139,13 @@ async function wordOf(session: Session): Promise<Word> {
   ]);
   const mark = objects?.map((object) => idOfObject(object.name)).find((id) => id !== undefined) ?? null;
   const threads = (cpus ?? []).map((cpu) => cpu["thread-id"]);
-  return { mark, name: name?.name ?? null, uuid: uuid?.UUID ?? "", thread: cpus?.find((cpu) => cpu["cpu-index"] === 0)?.["thread-id"] ?? null, threads };
+  return {
+    mark,
+    name: name?.name ?? null,
+    uuid: uuid?.UUID ?? "",
+    thread: cpus?.find((cpu) => cpu["cpu-index"] === 0)?.["thread-id"] ?? null,
+    threads,
+  };
 }
 
 /** What can't be told is told of none that has to be known by it. Somebody's own program at the other end may answer anything. */
@@ -146,7 +156,10 @@ async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
   });
 }
 
-/** Whether the threads are those of the process. Without threads nothing can be said; in another pid namespace the numbers mean nobody here, or somebody else. */
+/**
+ * Whether the threads are those of the process. Without threads nothing can be said; in another pid namespace the numbers mean nobody here,
+ * or somebody else.
+ */
 async function belongsTo(threads: readonly number[], pid: number): Promise<boolean> {
   if (!(await isAlive(pid))) return false;
   const owners = await Promise.all(threads.map(processOf));

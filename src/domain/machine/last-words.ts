@@ -13,7 +13,11 @@ const EARLIER: readonly string[] = ["stderr", "log"];
 export async function outputOf(folder: string | null): Promise<readonly string[]> {
   if (folder === null) return [];
   const texts = await Promise.all([...EARLIER, OUTPUT].map((name) => readTail(join(folder, name))));
-  return texts.join("").split("\n").map((line) => line.trimEnd()).filter((line) => line !== "" && !isTrace(line));
+  return texts
+    .join("")
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== "" && !isTrace(line));
 }
 
 /** The trace event that tells why QEMU ends. */
@@ -34,7 +38,8 @@ export async function lastWords(folder: string | null, told: number = 0): Promis
 const PROBE = 64 * 1024;
 
 /**
- * Why what QEMU says can't be kept in its run-time folder, in words that can stand behind others: a disk that is full swallows them, and QEMU itself ends without its pidfile. Empty where
+ * Why what QEMU says can't be kept in its run-time folder, in words that can stand behind others: a disk that is full swallows them, and
+ * QEMU itself ends without its pidfile. Empty where
  * there is room.
  */
 export async function whyNotKept(folder: string): Promise<string> {
@@ -44,7 +49,9 @@ export async function whyNotKept(folder: string): Promise<string> {
     return "";
   } catch (cause) {
     const code = (cause as { readonly code?: string }).code ?? "";
-    return ["ENOSPC", "EDQUOT", "EROFS", "EIO"].includes(code) ? `, and its words could not be kept: ${folder}: ${messageOf(cause).replace(/, \w+( '.*')?$/, "")}` : "";
+    return ["ENOSPC", "EDQUOT", "EROFS", "EIO"].includes(code)
+      ? `, and its words could not be kept: ${folder}: ${messageOf(cause).replace(/, \w+( '.*')?$/, "")}`
+      : "";
   } finally {
     await removeQuietly(path);
   }

@@ -1,19 +1,19 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { hasFolder, openFolder, type StatePaths, statePaths } from "../../config/runtime.ts";
+import { hasFolder, openFolder, statePaths, type StatePaths } from "../../config/runtime.ts";
 import { readConfig, type Stored } from "../../config/store.ts";
 import { HostError, isErrorCode } from "../../errors.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
-import type { Progress } from "../model/change.ts";
 import { isStillThere } from "../../host/signal.ts";
+import type { Progress } from "../model/change.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
-import { Pulse } from "./wait-notice.ts";
 import { findMachine } from "./find.ts";
 import type { Identity } from "./identity.ts";
 import { machineIdOf } from "./machine-id.ts";
 import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
+import { Pulse } from "./wait-notice.ts";
 
 /** How long a writer waits for the one before it, in milliseconds, when it was given no time of its own. */
 export const LOCK_TIMEOUT = 60_000;
@@ -38,7 +38,8 @@ export interface LockOptions {
 }
 
 /**
- * Takes a machine's lock: one writer at a time, across processes and sessions, however it is addressed. The lock is keyed by who the machine is. That is asked again when the lock is held, as
+ * Takes a machine's lock: one writer at a time, across processes and sessions, however it is addressed. The lock is keyed by who the
+ * machine is. That is asked again when the lock is held, as
  * it may have been started, ended or replaced while we waited; where the answer is another one, its lock is taken instead.
  *
  * @throws LockedError, which says whom it waited for; ConfigError; UnsafeError
@@ -59,7 +60,8 @@ export async function lockMachine(place: Place, options: LockOptions = {}): Prom
     try {
       const stored = await readStored(place);
       const found = await findMachine(place, stored);
-      if ((mark ?? found.key) === key) return { books, stored, machine: found.machine, hindrance: found.hindrance, [Symbol.asyncDispose]: async () => lock?.release() };
+      if ((mark ?? found.key) === key)
+        return { books, stored, machine: found.machine, hindrance: found.hindrance, [Symbol.asyncDispose]: async () => lock?.release() };
       key = found.key;
     } catch (error) {
       await lock?.release();
@@ -73,7 +75,8 @@ export async function lockMachine(place: Place, options: LockOptions = {}): Prom
 const LOOK = 5000;
 
 /**
- * The mark of a QEMU behind a program, or on another host: only QMP shows it, and it may be a machine that is known here by its name. Asked before its lock is
+ * The mark of a QEMU behind a program, or on another host: only QMP shows it, and it may be a machine that is known here by its name. Asked
+ * before its lock is
  * waited for, as one client more at its monitor would keep the holder from it. Null where it has none, or does not answer.
  */
 async function markElsewhere(place: Place, deadline: Deadline, signal: AbortSignal | undefined): Promise<string | null> {
@@ -113,7 +116,8 @@ async function sweepGone({ folder }: StatePaths): Promise<void> {
   const state = dirname(folder);
   for (const name of await readdir(state).catch(() => [])) {
     const [, pid, started] = /^@process-(\d+)-(\d+)$/.exec(name) ?? [];
-    if (pid !== undefined && !(await isStillThere({ pid: Number(pid), started: Number(started) }))) await rm(join(state, name), { recursive: true, force: true }).catch(() => undefined);
+    if (pid !== undefined && !(await isStillThere({ pid: Number(pid), started: Number(started) })))
+      await rm(join(state, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
@@ -128,7 +132,10 @@ export function openBooks(books: StatePaths): Promise<void> {
   return openFolder(books.folder);
 }
 
-/** Takes away all that was kept of a machine whose config is gone, its lock last: whoever waits for that looks again. Call it under the lock. */
+/**
+ * Takes away all that was kept of a machine whose config is gone, its lock last: whoever waits for that looks again. Call it under the
+ * lock.
+ */
 export async function forgetMachine({ folder }: StatePaths): Promise<void> {
   await rm(folder, { recursive: true, force: true }).catch(() => undefined);
 }

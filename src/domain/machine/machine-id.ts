@@ -5,7 +5,8 @@ import type { Stored } from "../../config/store.ts";
 import { sha256 } from "../../digest.ts";
 
 /**
- * Who the machine of a config is: its key `id`, which `define` makes. A config without one, written by hand or by an earlier version, is told by its place in
+ * Who the machine of a config is: its key `id`, which `define` makes. A config without one, written by hand or by an earlier version, is
+ * told by its place in
  * the file system: the folder's device and inode with the file's name, so that a bind mount, a symlink or another spelling is the same.
  */
 export async function machineIdOf({ config, path }: Stored): Promise<string> {

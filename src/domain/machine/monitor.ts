@@ -3,8 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { isErrorCode, messageOf } from "../../errors.ts";
 import { isAlive } from "../../host/threads.ts";
 import type { Session } from "../../qmp/session.ts";
-import { DiedError } from "../model/errors.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
+import { DiedError } from "../model/errors.ts";
 import { type Identity, StrangerError } from "./identity.ts";
 import { lastWords } from "./last-words.ts";
 import { type OpenOptions, openSession } from "./open.ts";
@@ -26,7 +26,10 @@ export interface AskOptions {
 /** How long a broken connection may take to come back before the machine counts as unreachable. */
 const REVIVAL = 5000;
 
-/** Opens the control monitor of a machine; its last words are in its run-time folder, where it was started by us. @throws as `Monitor.open` does */
+/**
+ * Opens the control monitor of a machine; its last words are in its run-time folder, where it was started by us. @throws as `Monitor.open`
+ * does
+ */
 export function openMonitor(name: string, machine: Identity, options: OpenOptions): Promise<Monitor> {
   return Monitor.open({ name, machine, lastWords: () => lastWords(machine.known.folder) }, options);
 }
@@ -70,7 +73,8 @@ export class Monitor implements AsyncDisposable {
    * Asks, and asks once more on a new connection when this one breaks: only for questions, or for commands that
    * may be sent twice.
    *
-   * @throws DiedError when QEMU is gone, TimeoutError when there is no answer by the deadline, an abort's reason, else what the question throws
+   * @throws DiedError when QEMU is gone, TimeoutError when there is no answer by the deadline, an abort's reason, else what the question
+   * throws
    */
   ask<T>(question: (session: Session) => Promise<T>, options: AskOptions = {}): Promise<T> {
     return withDeadline((wanted) => this.#ask(question, wanted), `${this.target.name}: the monitor`, options);
@@ -119,7 +123,8 @@ export class Monitor implements AsyncDisposable {
   }
 
   async #mustLive(cause: unknown): Promise<void> {
-    if (this.target.machine.process !== null ? await this.target.machine.isThere() : this.#pid === null || (await isAlive(this.#pid))) return;
+    if (this.target.machine.process !== null ? await this.target.machine.isThere() : this.#pid === null || (await isAlive(this.#pid)))
+      return;
     throw this.#died(await this.target.lastWords(), cause);
   }
 

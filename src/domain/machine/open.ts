@@ -3,28 +3,37 @@ import { formatTime, isErrorCode } from "../../errors.ts";
 import { GreetingError } from "../../qmp/errors.ts";
 import { connect, type Session } from "../../qmp/session.ts";
 import { type Deadline, deadlineIn } from "../model/deadline.ts";
-import { whyStopped } from "./wait-notice.ts";
 import { describeWait, explained, holdersOf } from "./holders.ts";
 import { type Identity, StrangerError } from "./identity.ts";
+import { whyStopped } from "./wait-notice.ts";
 import { withDeadline } from "./with-deadline.ts";
 
 /** How long a session may take to be there, and what cuts that short. */
 export interface OpenOptions {
   readonly timeout: number;
   readonly signal?: AbortSignal | undefined;
-  /** How long to wait where another client holds the monitor, in milliseconds; as `timeout` unless told. A machine that nobody holds has only that to answer. */
+  /**
+   * How long to wait where another client holds the monitor, in milliseconds; as `timeout` unless told. A machine that nobody holds has
+   * only that to answer.
+   */
   readonly heldTimeout?: number | undefined;
   /** Told what it waits for, while another client holds the monitor. */
   readonly onHeld?: ((what: string) => void) | undefined;
 }
 
 /**
- * A session with a machine, by one of its monitors, the control one unless told: the only way to one. The QEMU that answers has been asked who it is. A connection that
+ * A session with a machine, by one of its monitors, the control one unless told: the only way to one. The QEMU that answers has been asked
+ * who it is. A connection that
  * breaks meanwhile is no answer: it is asked once more on a new one.
  *
- * @throws StrangerError when it is another, or can't be reached as it is; HeldError when another client holds the monitor; the session's errors: connect, greeting, negotiation; TimeoutError
+ * @throws StrangerError when it is another, or can't be reached as it is; HeldError when another client holds the monitor; the session's
+ * errors: connect, greeting, negotiation; TimeoutError
  */
-export async function openSession(machine: Identity, options: OpenOptions, address: string | null = machine.known.control): Promise<Session> {
+export async function openSession(
+  machine: Identity,
+  options: OpenOptions,
+  address: string | null = machine.known.control,
+): Promise<Session> {
   const { domain, obstacle } = machine.known;
   if (obstacle !== null || address === null) throw new StrangerError(`${domain}: ${obstacle ?? "it has no monitor"}`);
   const timeout = Math.max(1, options.timeout);
@@ -61,7 +70,8 @@ class Waiting implements Disposable {
     this.#options = options;
     this.#deadline = deadline;
     // Where there is no more time for one that is held, and nobody to tell, the deadline says all.
-    if (deadline.timeout > options.timeout || options.onHeld !== undefined) this.#timer = setInterval(() => void this.#look(), Math.min(LOOK, options.timeout));
+    if (deadline.timeout > options.timeout || options.onHeld !== undefined)
+      this.#timer = setInterval(() => void this.#look(), Math.min(LOOK, options.timeout));
   }
 
   get signal(): AbortSignal {
@@ -78,7 +88,10 @@ class Waiting implements Disposable {
   }
 
   #giveUp(): void {
-    this.givenUp ??= new GreetingError(this.#address, `connected, and no QMP greeting came within ${formatTime(this.#deadline.elapsed())}: no other process holds this monitor: another session of this one does, or QEMU is busy, or stuck`);
+    this.givenUp ??= new GreetingError(
+      this.#address,
+      `connected, and no QMP greeting came within ${formatTime(this.#deadline.elapsed())}: no other process holds this monitor: another session of this one does, or QEMU is busy, or stuck`,
+    );
     this.#over.abort(this.givenUp);
   }
 
@@ -116,7 +129,8 @@ export async function openReader(machine: Identity, options: OpenOptions, first:
   const signal = eitherOf(enough.signal, options.signal);
   const attempt = openSession(machine, { ...options, signal }, one);
   const second = async (): Promise<Session> => {
-    // Who begins with the watchers' monitor leaves the other one to changes, unless somebody is in the way: a QEMU that is slow is slow at both.
+    // Who begins with the watchers' monitor leaves the other one to changes, unless somebody is in the way: a QEMU that is slow is slow at
+    // both.
     const isFree = first === "watch" && watch !== null && (await holdersOf(machine, watch))?.isHeld === false;
     return isFree ? attempt : openSession(machine, { ...options, signal }, other);
   };
@@ -124,7 +138,11 @@ export async function openReader(machine: Identity, options: OpenOptions, first:
   const tries = [attempt, ...others];
   try {
     const session = await Promise.any(tries);
-    for (const each of tries) void each.then((it) => (it === session ? undefined : it.close()), () => undefined);
+    for (const each of tries)
+      void each.then(
+        (it) => (it === session ? undefined : it.close()),
+        () => undefined,
+      );
     return session;
   } catch (error) {
     // The first monitor's own error says most: who holds it, why it can't be reached.

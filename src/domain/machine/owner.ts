@@ -3,7 +3,8 @@ import { parseTarget } from "../../wire/address.ts";
 import { domainFolders, type DomainOptions, placeOf } from "./place.ts";
 
 /**
- * The user whom a domain belongs to: its config's owner, or its monitor's. Without a name, the owner of the config folder. Null where there is nothing yet, or it is not on
+ * The user whom a domain belongs to: its config's owner, or its monitor's. Without a name, the owner of the config folder. Null where there
+ * is nothing yet, or it is not on
  * this host. A machine's lock, its sockets and its QEMU are this user's: root has to do as this user would, or there would be two locks.
  */
 export async function ownerOf(name: string | undefined, options: DomainOptions = {}): Promise<number | null> {

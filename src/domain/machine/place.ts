@@ -10,11 +10,17 @@ import { formatAddress, parseTarget } from "../../wire/address.ts";
 export interface DomainOptions {
   /** Folder of the configs; else QMPCTL_CONFIG_DIR, else for root /etc/qmpctl, else ~/.config/qmpctl (or its XDG place). */
   readonly configDir?: string | undefined;
-  /** Folder that a start puts sockets and pidfiles in; else QMPCTL_RUNTIME_DIR, else for root /run/qmpctl, else ~/.local/state/qmpctl. A machine is found wherever its folder is. */
+  /**
+   * Folder that a start puts sockets and pidfiles in; else QMPCTL_RUNTIME_DIR, else for root /run/qmpctl, else ~/.local/state/qmpctl. A
+   * machine is found wherever its folder is.
+   */
   readonly runtimeDir?: string | undefined;
   /** Folder of locks and records; else QMPCTL_STATE_DIR, else as the one before. It has to be the same for all who change a machine. */
   readonly stateDir?: string | undefined;
-  /** Milliseconds for connecting to a monitor, its greeting and the negotiation; 5000 by default, and as long as a change may take where another client holds the monitor. */
+  /**
+   * Milliseconds for connecting to a monitor, its greeting and the negotiation; 5000 by default, and as long as a change may take where
+   * another client holds the monitor.
+   */
   readonly timeout?: number | undefined;
   /** The environment that names the folders; the process's own by default. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -50,7 +56,11 @@ export async function placeOf(name: string, options: DomainOptions = {}): Promis
   if (/^[a-z-]+:/.test(name)) {
     const address = parseTarget(name);
     // The same words would mean another machine in another folder.
-    if (address.kind === "unix" && !address.path.startsWith("/")) throw new UsageError(`${name}: a relative path means another socket in another folder`, { value: name, expected: `an absolute one, as unix:${resolve(address.path)}` });
+    if (address.kind === "unix" && !address.path.startsWith("/"))
+      throw new UsageError(`${name}: a relative path means another socket in another folder`, {
+        value: name,
+        expected: `an absolute one, as unix:${resolve(address.path)}`,
+      });
     return { name, config: null, address: formatAddress(address), folders, timeout, isTimeoutOwn };
   }
   const config = await locate(name, folders);

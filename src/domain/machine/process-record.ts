@@ -4,7 +4,8 @@ import { bootId } from "../../host/processes.ts";
 import type { ProcessIdentity } from "../../host/signal.ts";
 
 /**
- * The process that runs a machine, or ran it last, as whoever started or adopted it wrote it down. It finds that process at once, and tells of its end what can
+ * The process that runs a machine, or ran it last, as whoever started or adopted it wrote it down. It finds that process at once, and tells
+ * of its end what can
  * be known; a machine is found without it too.
  */
 export interface ProcessRecord {
@@ -39,7 +40,13 @@ export async function readProcessRecord({ process: path }: StatePaths): Promise<
 
 function isRecord({ process, boot, how, config, folder, since }: { readonly [Key in keyof ProcessRecord]: unknown }): boolean {
   const { pid, started } = (process ?? {}) as { readonly pid?: unknown; readonly started?: unknown };
-  return Number.isSafeInteger(pid) && Number.isSafeInteger(started) && [boot, config, since].every((text) => typeof text === "string") && (how === "started" || how === "adopted") && (folder === null || typeof folder === "string");
+  return (
+    Number.isSafeInteger(pid) &&
+    Number.isSafeInteger(started) &&
+    [boot, config, since].every((text) => typeof text === "string") &&
+    (how === "started" || how === "adopted") &&
+    (folder === null || typeof folder === "string")
+  );
 }
 
 /** Whether the record is of this run of the host. */

@@ -18,8 +18,12 @@ export async function processBehind(address: string, tids: readonly number[], kn
   const owners = new Set(await Promise.all(tids.map(processOf)));
   const [owner] = owners;
   if (owners.size === 0) return { pid: known, why: null };
-  if (owners.size > 1 || owner === undefined) return { pid: known, why: `the vCPU threads (${tids.join(", ")}) are not threads of one process on this host` };
-  if (known !== null) return known === owner ? { pid: owner, why: null } : { pid: known, why: `vCPU thread ${tids[0]} belongs to process ${owner}, not to QEMU's ${known}` };
+  if (owners.size > 1 || owner === undefined)
+    return { pid: known, why: `the vCPU threads (${tids.join(", ")}) are not threads of one process on this host` };
+  if (known !== null)
+    return known === owner
+      ? { pid: owner, why: null }
+      : { pid: known, why: `vCPU thread ${tids[0]} belongs to process ${owner}, not to QEMU's ${known}` };
   return (await listeners(address)).includes(owner)
     ? { pid: owner, why: null }
     : { pid: null, why: `process ${owner}, which has thread ${tids[0]}, is not the one that listens on ${address}` };

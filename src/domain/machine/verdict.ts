@@ -24,7 +24,8 @@ export async function read(process: Process): Promise<Found> {
 }
 
 /**
- * Whether a process runs the machine of a config. `has its id`: it is the machine that this config is a copy of. `had another id`: it was started from this very file, which is another machine's
+ * Whether a process runs the machine of a config. `has its id`: it is the machine that this config is a copy of. `had another id`: it was
+ * started from this very file, which is another machine's
  * now. `is like it`: it has the same words, and no name to go by.
  */
 export type Verdict = "runs it" | "has its id" | "had another id" | "is like it" | "another";
@@ -84,18 +85,23 @@ function hasSizesOf(argv: readonly string[], { name, memory, vcpus }: LaunchConf
 }
 
 /**
- * A process with a name that says nothing is QEMU when QEMU has written its pid where its command line says, and it listens there too, as far as we may look: `tail -f` with
+ * A process with a name that says nothing is QEMU when QEMU has written its pid where its command line says, and it listens there too, as
+ * far as we may look: `tail -f` with
  * the same words, and a pid of old in that file, is not.
  */
 export async function isItsPidfile({ pid }: Process, { options, monitors }: QemuWords): Promise<boolean> {
   const path = options.findLast(({ name }) => name === "pidfile")?.value;
   if (path === undefined || (await readTail(path)).trim() !== String(pid)) return false;
-  return monitors.some((each) => (each.kind === "unix" ? unixSocketsOf(pid)?.includes(each.path) : tcpPortsOf(pid)?.includes(each.port)) ?? true);
+  return monitors.some(
+    (each) => (each.kind === "unix" ? unixSocketsOf(pid)?.includes(each.path) : tcpPortsOf(pid)?.includes(each.port)) ?? true,
+  );
 }
 
 /**
- * Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. Not so a child with the very same words: QEMU has forked, and that
- * child has not become another program yet (a network script, a helper of a block device). Where QEMU was told to fork into the background, the child is it.
+ * Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. Not so a child
+ * with the very same words: QEMU has forked, and that
+ * child has not become another program yet (a network script, a helper of a block device). Where QEMU was told to fork into the background,
+ * the child is it.
  */
 export function innermost(all: readonly Found[]): readonly Found[] {
   const found = all.filter((each) => !isFork(each, all));
@@ -108,7 +114,11 @@ export function innermost(all: readonly Found[]): readonly Found[] {
 function isFork({ process, words }: Found, all: readonly Found[]): boolean {
   if (words.options.some(({ name }) => name === "daemonize")) return false;
   const parent = all.find((other) => other.process.pid === process.parent)?.process;
-  return parent !== undefined && parent.argv.length === process.argv.length && parent.argv.every((word, position) => word === process.argv[position]);
+  return (
+    parent !== undefined &&
+    parent.argv.length === process.argv.length &&
+    parent.argv.every((word, position) => word === process.argv[position])
+  );
 }
 
 /** Ourselves, and root: those who could do everything to the machine anyway. */

@@ -6,7 +6,10 @@ import type { Deadline } from "../model/deadline.ts";
 /** How long a change may have nothing to tell before it is told what it waits for, in milliseconds. */
 const QUIET = 1000;
 
-/** Tells, while a change has nothing to tell of itself, what it waits for and until when: a QEMU that is silent must not look like a hang of ours. */
+/**
+ * Tells, while a change has nothing to tell of itself, what it waits for and until when: a QEMU that is silent must not look like a hang of
+ * ours.
+ */
 export class Pulse implements Disposable {
   readonly #tell: ((progress: Progress) => void) | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -37,7 +40,14 @@ export class Pulse implements Disposable {
     if (this.#phase !== phase) return;
     // In few words: it is to fit into a line of a terminal.
     const what = stopped ? `${undoing === true ? "taking back: " : ""}QEMU (process ${pid}) is stopped, kill -CONT ${pid}` : phase.what;
-    this.#tell?.({ what, actual: null, wanted: null, elapsed: deadline.elapsed(), timeout: deadline.timeout, ...(undoing === true ? { undoing } : {}) });
+    this.#tell?.({
+      what,
+      actual: null,
+      wanted: null,
+      elapsed: deadline.elapsed(),
+      timeout: deadline.timeout,
+      ...(undoing === true ? { undoing } : {}),
+    });
   }
 
   [Symbol.dispose](): void {
@@ -48,5 +58,7 @@ export class Pulse implements Disposable {
 
 /** Says that a process stands still by a signal (as `kill -STOP` sends), and what lets it go on; null where it does not. */
 export async function whyStopped(pid: number | null): Promise<string | null> {
-  return pid !== null && (await isStopped(pid)) ? `QEMU (process ${pid}) is stopped by a signal and answers nothing; kill -CONT ${pid} lets it go on` : null;
+  return pid !== null && (await isStopped(pid))
+    ? `QEMU (process ${pid}) is stopped by a signal and answers nothing; kill -CONT ${pid} lets it go on`
+    : null;
 }

@@ -18,7 +18,11 @@ export const LEAST = 2000;
  *
  * @throws TimeoutError, the signal's reason, else what the work throws
  */
-export function withDeadline<T>(work: (wanted: () => boolean) => Promise<T>, what: string, { by, signal, least = LEAST }: WaitOptions): Promise<T> {
+export function withDeadline<T>(
+  work: (wanted: () => boolean) => Promise<T>,
+  what: string,
+  { by, signal, least = LEAST }: WaitOptions,
+): Promise<T> {
   const time = by === undefined ? undefined : Math.max(least, by.left());
   let wanted = true;
   return new Promise<T>((resolve, reject) => {
@@ -36,6 +40,8 @@ export function withDeadline<T>(work: (wanted: () => boolean) => Promise<T>, wha
       clearTimeout(timer);
       signal?.removeEventListener("abort", stop);
     };
-    work(() => wanted).then(resolve, reject).then(end, end);
+    work(() => wanted)
+      .then(resolve, reject)
+      .then(end, end);
   });
 }

@@ -6,7 +6,10 @@
 /** Which description of the domain a change is for. `current` is the live one of a running domain, else the config. */
 export type Scope = "current" | "static" | "dynamic" | "both";
 
-/** `unreachable`: a QEMU is there and does not answer; it is never taken for `stopped`. The others are QEMU's own words, see `RunState` of its documentation. */
+/**
+ * `unreachable`: a QEMU is there and does not answer; it is never taken for `stopped`. The others are QEMU's own words, see `RunState` of
+ * its documentation.
+ */
 export type { DomainState } from "./run-state.ts";
 import type { DomainState } from "./run-state.ts";
 

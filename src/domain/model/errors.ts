@@ -26,7 +26,11 @@ export class ChangeError extends QmpctlError {
     const what = why.startsWith(name) ? why : name + why;
     // A guest may still be on its way back, or somebody else has changed it meanwhile: then the report's values and notes say so.
     const same = report.changes.every(({ dynamic: { outcome, before, actual } }) => outcome !== "rolled-back" || before === actual);
-    super(restored ? "rolled-back" : "partial", `${what}${restored ? `; ${same ? "everything is as it was" : "what was done is taken back"}` : ""}`, options);
+    super(
+      restored ? "rolled-back" : "partial",
+      `${what}${restored ? `; ${same ? "everything is as it was" : "what was done is taken back"}` : ""}`,
+      options,
+    );
     this.report = report;
   }
 }
@@ -51,7 +55,11 @@ export class DiedError extends QmpctlError {
   readonly pid: number | null;
   readonly lastWords: string | null;
 
-  constructor(message: string, evidence: { readonly pid: number | null; readonly lastWords: string | null }, options?: { readonly cause?: unknown }) {
+  constructor(
+    message: string,
+    evidence: { readonly pid: number | null; readonly lastWords: string | null },
+    options?: { readonly cause?: unknown },
+  ) {
     super("closed", evidence.lastWords === null ? message : `${message}; its last words: ${evidence.lastWords}`, options);
     this.pid = evidence.pid;
     this.lastWords = evidence.lastWords;

@@ -51,7 +51,8 @@ const VCPU = /\bvCPU (\d+)\b(?!,)/;
 export function shellWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // A line of ours shows no control characters, and $'…' is how bash, zsh and ksh write them.
-  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(word)) return `$'${word.replace(/[\\']/g, "\\$&").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, bytes)}'`;
+  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(word))
+    return `$'${word.replace(/[\\']/g, "\\$&").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, bytes)}'`;
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 

@@ -12,9 +12,29 @@ export interface RunState {
   readonly next: (quoted: string) => string;
 }
 
-/** The state of a domain, as its `state` says it: QEMU's own word, but `paused` for what waits for nothing but a resume, and what is no state of a running QEMU. */
-export type DomainState = "running" | "paused" | "stopped" | "unreachable" | "suspended" | "shutdown" | "guest-panicked" | "internal-error" | "io-error" | "watchdog" | "debug" | "inmigrate"
-  | "postmigrate" | "finish-migrate" | "save-vm" | "restore-vm" | "colo" | "preconfig";
+/**
+ * The state of a domain, as its `state` says it: QEMU's own word, but `paused` for what waits for nothing but a resume, and what is no
+ * state of a running QEMU.
+ */
+export type DomainState =
+  | "running"
+  | "paused"
+  | "stopped"
+  | "unreachable"
+  | "suspended"
+  | "shutdown"
+  | "guest-panicked"
+  | "internal-error"
+  | "io-error"
+  | "watchdog"
+  | "debug"
+  | "inmigrate"
+  | "postmigrate"
+  | "finish-migrate"
+  | "save-vm"
+  | "restore-vm"
+  | "colo"
+  | "preconfig";
 
 const resume = (quoted: string): string => `qmpctl resume ${quoted}`;
 const reset = (quoted: string): string => `qmpctl reset ${quoted}, or qmpctl destroy ${quoted}`;
@@ -27,14 +47,44 @@ const STATES: Readonly<Record<string, RunState>> = {
   running: { ...FROZEN, is: "runs", next: (quoted) => `qmpctl info ${quoted}` },
   paused: { ...FROZEN, is: "is paused" },
   prelaunch: { ...FROZEN, is: "is paused" },
-  suspended: { resumes: "system_wakeup", canWait: true, resetStops: true, is: "sleeps (ACPI S3)", next: (quoted) => `qmpctl resume ${quoted} wakes it up` },
-  shutdown: { ...OVER, is: "has powered off, and -no-shutdown keeps its QEMU", next: (quoted) => `qmpctl reset ${quoted} boots it again, qmpctl shutdown ${quoted} ends its QEMU` },
-  "guest-panicked": { ...OVER, is: "has panicked", resumes: "cont", next: (quoted) => `qmpctl reset ${quoted} boots it again, qmpctl destroy ${quoted} ends it; qmpctl resume ${quoted} lets it go on, where it writes a dump` },
+  suspended: {
+    resumes: "system_wakeup",
+    canWait: true,
+    resetStops: true,
+    is: "sleeps (ACPI S3)",
+    next: (quoted) => `qmpctl resume ${quoted} wakes it up`,
+  },
+  shutdown: {
+    ...OVER,
+    is: "has powered off, and -no-shutdown keeps its QEMU",
+    next: (quoted) => `qmpctl reset ${quoted} boots it again, qmpctl shutdown ${quoted} ends its QEMU`,
+  },
+  "guest-panicked": {
+    ...OVER,
+    is: "has panicked",
+    resumes: "cont",
+    next: (quoted) =>
+      `qmpctl reset ${quoted} boots it again, qmpctl destroy ${quoted} ends it; qmpctl resume ${quoted} lets it go on, where it writes a dump`,
+  },
   "internal-error": { ...OVER, is: "was stopped by an error inside QEMU or KVM" },
-  "io-error": { ...FROZEN, is: "was stopped by an I/O error of a disk", next: (quoted) => `mend what the disk lacks (space, access), then qmpctl resume ${quoted}` },
-  watchdog: { ...FROZEN, is: "was stopped by its watchdog", resetStops: true, next: (quoted) => `qmpctl reset ${quoted} boots it again, qmpctl resume ${quoted} lets it go on` },
+  "io-error": {
+    ...FROZEN,
+    is: "was stopped by an I/O error of a disk",
+    next: (quoted) => `mend what the disk lacks (space, access), then qmpctl resume ${quoted}`,
+  },
+  watchdog: {
+    ...FROZEN,
+    is: "was stopped by its watchdog",
+    resetStops: true,
+    next: (quoted) => `qmpctl reset ${quoted} boots it again, qmpctl resume ${quoted} lets it go on`,
+  },
   debug: { ...FROZEN, is: "was stopped by a debugger", next: (quoted) => `let it go on in the debugger, or qmpctl resume ${quoted}` },
-  postmigrate: { ...FROZEN, is: "was migrated to another QEMU", canWait: false, next: (quoted) => `qmpctl destroy ${quoted} ends what is left here; qmpctl resume ${quoted} would run it twice` },
+  postmigrate: {
+    ...FROZEN,
+    is: "was migrated to another QEMU",
+    canWait: false,
+    next: (quoted) => `qmpctl destroy ${quoted} ends what is left here; qmpctl resume ${quoted} would run it twice`,
+  },
   inmigrate: { ...BUSY, is: "waits for a migration to come in", next: (quoted) => `migrate it here, or qmpctl destroy ${quoted}` },
   "finish-migrate": { ...BUSY, is: "is stopped by a migration at its end" },
   "save-vm": { ...BUSY, is: "is being saved" },

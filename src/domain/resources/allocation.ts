@@ -36,7 +36,11 @@ const MOST_VCPUS = 4096;
 /** The changes that a wanted allocation asks for: what is so already is found out when they are planned. @throws UsageError */
 export function changesOf(allocation: WantedAllocation): readonly Change[] {
   const read = wanted.safeParse(allocation);
-  if (!read.success) throw new UsageError(`allocation: ${read.error.issues.map((issue) => describe(issue, allocation)).join("; ")}`, { value: allocation, expected: SHAPE });
+  if (!read.success)
+    throw new UsageError(`allocation: ${read.error.issues.map((issue) => describe(issue, allocation)).join("; ")}`, {
+      value: allocation,
+      expected: SHAPE,
+    });
   const { memory, vcpus } = read.data;
   const changes: Change[] = [];
   if (memory?.max !== undefined) changes.push({ resource: "max-memory", size: sizeAt("memory.max", memory.max) });
@@ -44,7 +48,8 @@ export function changesOf(allocation: WantedAllocation): readonly Change[] {
   if (memory?.current !== undefined) changes.push({ resource: "memory", size: sizeAt("memory.current", memory.current) });
   if (vcpus?.current !== undefined) changes.push({ resource: "vcpus", count: vcpus.current });
   // As it was given: what reads it drops a key that can't be meant, and that is to be told.
-  for (const [vcpu, cpus] of Object.entries(allocation.vcpus?.pin ?? {})) changes.push({ resource: "vcpu-pin", vcpu: indexOf(vcpu), cpus: cpus ?? ALL });
+  for (const [vcpu, cpus] of Object.entries(allocation.vcpus?.pin ?? {}))
+    changes.push({ resource: "vcpu-pin", vcpu: indexOf(vcpu), cpus: cpus ?? ALL });
   if (changes.length === 0) throw new UsageError("allocation: it asks for nothing", { value: allocation, expected: SHAPE });
   return changes;
 }
@@ -59,26 +64,46 @@ function sizeAt(place: string, text: string): number {
 }
 
 /** What may stand at each place, by its path without the vCPU's number. */
-const KEYS: Readonly<Record<string, readonly string[]>> = { "": ["memory", "vcpus"], memory: ["max", "current"], vcpus: ["max", "current", "pin"] };
-const VALUES: Readonly<Record<string, string>> = { "": "an object", memory: "an object, as {\"current\": \"512M\"}", vcpus: "an object, as {\"current\": 2}", "vcpus.pin": "an object, as {\"0\": \"0-3\"}" };
+const KEYS: Readonly<Record<string, readonly string[]>> = {
+  "": ["memory", "vcpus"],
+  memory: ["max", "current"],
+  vcpus: ["max", "current", "pin"],
+};
+const VALUES: Readonly<Record<string, string>> = {
+  "": "an object",
+  memory: 'an object, as {"current": "512M"}',
+  vcpus: 'an object, as {"current": 2}',
+  "vcpus.pin": 'an object, as {"0": "0-3"}',
+};
 
 /** One thing that is wrong: where, what stands there, and what would be right. */
 function describe(issue: z.ZodIssue, allocation: unknown): string {
   const path = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
-      const meant = nearest(key, KEYS[path] ?? []);
-      return `${JSON.stringify(key.slice(0, 60))}${path === "" ? "" : ` of ${path}`}: no such key${meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`}`;
-    }).join("; ");
+    return issue.keys
+      .map((key) => {
+        const meant = nearest(key, KEYS[path] ?? []);
+        return `${JSON.stringify(key.slice(0, 60))}${path === "" ? "" : ` of ${path}`}: no such key${meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`}`;
+      })
+      .join("; ");
   }
   const value = issue.path.reduce<unknown>((from, key) => (from as Readonly<Record<string, unknown>> | undefined)?.[key], allocation);
-  const right = VALUES[path] ?? (path.startsWith("memory.") ? 'a text with a unit, as "512M"' : path.startsWith("vcpus.pin.") ? 'a text, as "0-3", or null' : "a number");
+  const right =
+    VALUES[path] ??
+    (path.startsWith("memory.")
+      ? 'a text with a unit, as "512M"'
+      : path.startsWith("vcpus.pin.")
+        ? 'a text, as "0-3", or null'
+        : "a number");
   return `${path === "" ? "the whole" : path} is ${JSON.stringify(value)?.slice(0, 60) ?? "absent"}, not ${right}`;
 }
 
 function indexOf(key: string): number {
   if (/^(0|[1-9]\d{0,3})$/.test(key) && Number(key) < MOST_VCPUS) return Number(key);
-  throw new UsageError(`allocation: vcpus.pin.${key.slice(0, 60)}: not a vCPU's number`, { value: key, expected: `a vCPU's number, from 0 to ${MOST_VCPUS - 1}` });
+  throw new UsageError(`allocation: vcpus.pin.${key.slice(0, 60)}: not a vCPU's number`, {
+    value: key,
+    expected: `a vCPU's number, from 0 to ${MOST_VCPUS - 1}`,
+  });
 }
 
 /** Reads a wanted allocation from the text of a file. @throws UsageError where it is no JSON, or has a key twice */

@@ -1,8 +1,8 @@
 import { formatSize } from "../../config/size.ts";
 import { CommandError } from "../../qmp/errors.ts";
+import { settle } from "../machine/poll-until.ts";
 import { runStateOf } from "../model/run-state.ts";
 import type { StepKind } from "./step-kind.ts";
-import { settle } from "../machine/poll-until.ts";
 import type { BalloonStep, StepEnd, Work } from "./step.ts";
 
 /** Setting the balloon's target. QEMU takes any and answers `{}`; only `actual` tells what the guest did (query-balloon). */
@@ -16,7 +16,8 @@ export const balloon: StepKind<BalloonStep> = {
   },
   settle: wait,
   // Refused by QEMU, it has changed nothing, and would be refused again.
-  inverse: (step, _now, _before, cause) => (cause instanceof CommandError ? [] : [{ kind: "balloon", target: step.before, before: step.target, actual: step.actual }]),
+  inverse: (step, _now, _before, cause) =>
+    cause instanceof CommandError ? [] : [{ kind: "balloon", target: step.before, before: step.target, actual: step.actual }],
 };
 
 async function wait(step: BalloonStep, work: Work): Promise<StepEnd> {
@@ -27,7 +28,14 @@ async function wait(step: BalloonStep, work: Work): Promise<StepEnd> {
       look: async (session) => (await session.execute("query-balloon")).actual,
       // A guest that does not run moves nothing: no use in waiting for it.
       done: (actual) => actual === step.target || !work.live.running,
-      onLook: (actual) => work.onProgress?.({ what: "memory", actual, wanted: step.target, elapsed: work.deadline.elapsed(), timeout: work.deadline.timeout }),
+      onLook: (actual) =>
+        work.onProgress?.({
+          what: "memory",
+          actual,
+          wanted: step.target,
+          elapsed: work.deadline.elapsed(),
+          timeout: work.deadline.timeout,
+        }),
     },
     work.deadline,
     work.signal,
@@ -39,6 +47,7 @@ async function wait(step: BalloonStep, work: Work): Promise<StepEnd> {
 /** `why` it does not run, where it does not. */
 function stillAt(step: BalloonStep, actual: number, why: string | null): string {
   if (why !== null) return `the guest ${why}; it goes to ${formatSize(step.target)} when it runs again`;
-  if (actual === step.actual) return `the guest has not moved from ${formatSize(actual)}: it may have no balloon driver, or be still booting`;
+  if (actual === step.actual)
+    return `the guest has not moved from ${formatSize(actual)}: it may have no balloon driver, or be still booting`;
   return `the guest is at ${formatSize(actual)} on its way to ${formatSize(step.target)}`;
 }

@@ -1,12 +1,12 @@
 import { resizeMemory } from "../../config/fixed-sizes.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
-import type { Change } from "../model/change.ts";
 import { startMemory } from "../facts/live-memory.ts";
+import type { Change } from "../model/change.ts";
+import { shellWord } from "../model/format.ts";
 import { checkSize, hasBalloon } from "./memory.ts";
 import { type ResourceKind, when } from "./resource.ts";
 import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";
-import { shellWord } from "../model/format.ts";
 
 type MaxMemoryChange = Extract<Change, { resource: "max-memory" }>;
 
@@ -22,7 +22,11 @@ export const maxMemory: ResourceKind<MaxMemoryChange> = {
   inConfig: (_change, config) => config.memory.max,
   edits: (change, config) => {
     const value = formatSize(change.size);
-    return [{ path: ["memory", "max"], value }, ...(follows(config) ? [{ path: ["memory", "current"], value }] : []), ...wordEdits(resizeMemory(config.args, change.size))];
+    return [
+      { path: ["memory", "max"], value },
+      ...(follows(config) ? [{ path: ["memory", "current"], value }] : []),
+      ...wordEdits(resizeMemory(config.args, change.size)),
+    ];
   },
   applied: ({ size }, config) => ({
     ...config,

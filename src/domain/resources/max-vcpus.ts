@@ -1,11 +1,11 @@
-import { type Resizing, resizeVcpus } from "../../config/fixed-sizes.ts";
+import { resizeVcpus, type Resizing } from "../../config/fixed-sizes.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { misfit, productOf } from "../../config/topology.ts";
 import { UsageError } from "../../errors.ts";
 import type { Change } from "../model/change.ts";
+import { shellWord } from "../model/format.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
 import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";
-import { shellWord } from "../model/format.ts";
 
 type MaxVcpusChange = Extract<Change, { resource: "max-vcpus" }>;
 
@@ -21,7 +21,11 @@ export const maxVcpus: ResourceKind<MaxVcpusChange> = {
   wanted: (change) => change.count,
   inConfig: (_change, config) => config.vcpus.max,
   edits: (change, config) => [{ path: ["vcpus", "max"], value: change.count }, ...wordEdits(resizing(config, change))],
-  applied: (change, config) => ({ ...config, vcpus: { ...config.vcpus, max: change.count }, args: resizedArgs(config.args, resizing(config, change)) }),
+  applied: (change, config) => ({
+    ...config,
+    vcpus: { ...config.vcpus, max: change.count },
+    args: resizedArgs(config.args, resizing(config, change)),
+  }),
   inLive: (_change, live) => live.maxVcpus,
   needed: (change, { live }) => live.maxVcpus !== change.count,
   command: (change, name) => `setvcpus ${shellWord(name)} ${change.count} --maximum`,

@@ -1,11 +1,11 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
 import { UsageError } from "../../errors.ts";
-import type { Change } from "../model/change.ts";
 import { memoryNow } from "../facts/live-memory.ts";
+import type { Change } from "../model/change.ts";
+import { shellWord } from "../model/format.ts";
 import { isShrink, needReasons } from "./memory-need.ts";
 import { type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
-import { shellWord } from "../model/format.ts";
 
 type MemoryChange = Extract<Change, { resource: "memory" }>;
 
@@ -34,7 +34,9 @@ export const memory: ResourceKind<MemoryChange> = {
   applied: (change, config) => ({ ...config, memory: { ...config.memory, current: change.size } }),
   inLive: (_change, live) => memoryNow(live.memory),
   needed: (change, { live, asked }) =>
-    memoryNow(live.memory) !== change.size || (asked.balloon !== undefined && asked.balloon !== change.size) || asked.balloonOr !== undefined,
+    memoryNow(live.memory) !== change.size ||
+    (asked.balloon !== undefined && asked.balloon !== change.size) ||
+    asked.balloonOr !== undefined,
   command: (change, name) => `setmem ${shellWord(name)} ${formatSize(change.size)}`,
 
   staticReasons: ({ size }, { after }, { name }) => [
@@ -67,7 +69,10 @@ function noBalloon(): Reason {
   };
 }
 
-/** A balloon that moves while the guest is letting go of memory can make it panic (measured). From the guest's first word on, QMP shows that it is at it. */
+/**
+ * A balloon that moves while the guest is letting go of memory can make it panic (measured). From the guest's first word on, QMP shows that
+ * it is at it.
+ */
 function leavingReasons({ live: { leavingMemory = [] } }: LiveFacts, force: boolean): readonly Reason[] {
   return when(!force && leavingMemory.length > 0, () => ({
     reason: `the guest is letting go of memory (${leavingMemory.join(", ")}), and a balloon that moves meanwhile can make it panic`,
@@ -90,8 +95,18 @@ function liveLimits(size: number, facts: LiveFacts, force: boolean): readonly Re
 }
 
 /** The balloon gives back what it took, and no more. */
-function aboveAll(size: number, { live: { memory: { size: all, dimms = 0, virtioMem = 0 } } }: LiveFacts): Reason {
+function aboveAll(
+  size: number,
+  {
+    live: {
+      memory: { size: all, dimms = 0, virtioMem = 0 },
+    },
+  }: LiveFacts,
+): Reason {
   const plugged = dimms > 0 ? `, DIMMs of ${formatSize(dimms)} among it` : "";
   const beside = virtioMem > 0 ? ` (the ${formatSize(virtioMem)} of virtio-mem are beside it, and change by its requested-size)` : "";
-  return { reason: `memory ${formatSize(size)} is above the ${formatSize(all)} that the machine was started with${plugged}${beside}`, instead: "raise it with setmaxmem --static, and restart it" };
+  return {
+    reason: `memory ${formatSize(size)} is above the ${formatSize(all)} that the machine was started with${plugged}${beside}`,
+    instead: "raise it with setmaxmem --static, and restart it",
+  };
 }

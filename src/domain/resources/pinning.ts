@@ -19,7 +19,9 @@ export const pinning: StepKind<PinStep> = {
     const tid = await threadOf(step.vcpu, work);
     const actual = await setAffinity(tid, wanted, { timeout: Math.max(1, work.deadline.left()) });
     if (!suffices(step, wanted, actual)) {
-      throw new HostError(`vCPU ${step.vcpu}: asked for CPUs ${formatCpuList(wanted)}, the kernel gives ${formatCpuList(actual)}: a cpuset limits what QEMU may use`);
+      throw new HostError(
+        `vCPU ${step.vcpu}: asked for CPUs ${formatCpuList(wanted)}, the kernel gives ${formatCpuList(actual)}: a cpuset limits what QEMU may use`,
+      );
     }
   },
 

@@ -1,9 +1,9 @@
 import { isErrorCode } from "../../errors.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { Live, Slot } from "../facts/live.ts";
-import { withDeadline } from "../machine/with-deadline.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import { settle } from "../machine/poll-until.ts";
+import { withDeadline } from "../machine/with-deadline.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { PlugStep, StepEnd, UnplugStep } from "./step.ts";
 import { indices } from "./vcpus.ts";
@@ -15,11 +15,17 @@ export const plug: StepKind<PlugStep> = {
   sends: (step) => `device_add ${JSON.stringify(argumentsOf(step))}`,
   undoing: (step) => `device_del {"id":"${step.id}"}`,
 
-  begin: (step, { monitor, deadline, signal }) => withDeadline((wanted) => plugIn(step, monitor, wanted), "device_add", { by: deadline, signal }),
+  begin: (step, { monitor, deadline, signal }) =>
+    withDeadline((wanted) => plugIn(step, monitor, wanted), "device_add", { by: deadline, signal }),
 
   settle: async (step, work): Promise<StepEnd> => {
     const look = (session: Session): Promise<boolean> => isPlugged(session, step.slot);
-    const { done } = await settle(work.monitor, { hints: ["ACPI_DEVICE_OST"], look, done: (plugged) => plugged }, work.deadline, work.signal);
+    const { done } = await settle(
+      work.monitor,
+      { hints: ["ACPI_DEVICE_OST"], look, done: (plugged) => plugged },
+      work.deadline,
+      work.signal,
+    );
     return done ? { outcome: "done" } : { outcome: "pending", reason: `QEMU took vCPU ${step.slot.first} and does not show it yet` };
   },
 
@@ -47,7 +53,8 @@ function argumentsOf({ slot, id }: PlugStep): { readonly driver: string; readonl
 
 async function isPlugged(session: Session, slot: Slot): Promise<boolean> {
   const cpus = await session.execute("query-hotpluggable-cpus");
-  const same = (props: Readonly<Record<string, unknown>>): boolean => Object.entries(slot.props).every(([key, value]) => props[key] === value);
+  const same = (props: Readonly<Record<string, unknown>>): boolean =>
+    Object.entries(slot.props).every(([key, value]) => props[key] === value);
   return cpus.some((cpu) => same(cpu.props) && cpu["qom-path"] !== undefined);
 }
 
@@ -62,4 +69,3 @@ function unplugOf(slots: readonly Slot[], now: Live): UnplugStep {
     noReturn: null,
   };
 }
-

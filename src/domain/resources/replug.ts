@@ -1,7 +1,7 @@
-import type { Asked } from "../facts/notes.ts";
 import type { Live, Slot } from "../facts/live.ts";
-import type { Reason } from "./resource.ts";
+import type { Asked } from "../facts/notes.ts";
 import { listVcpus } from "../model/format.ts";
+import type { Reason } from "./resource.ts";
 
 /** From this QEMU on, plugging a vCPU again works under TCG while threads are left; 7.2 dies at the first one (measured). */
 const REPLUG_WORKS_SINCE = 10;
@@ -22,19 +22,36 @@ export function replugRisk(slots: readonly Slot[], live: Live, asked: Asked): re
   const unannounced = Math.max(0, (asked.threads ?? 0) - plugged - ejected);
   const adding = slots.reduce((sum, slot) => sum + slot.count, 0);
   if (again.length > 0 && live.version.major < REPLUG_WORKS_SINCE) {
-    return [risk(`QEMU ${live.version.text} with software emulation (TCG) dies when ${listVcpus(again.map((slot) => slot.first))}, unplugged before, ${again.length === 1 ? "is" : "are"} plugged again`)];
+    return [
+      risk(
+        `QEMU ${live.version.text} with software emulation (TCG) dies when ${listVcpus(again.map((slot) => slot.first))}, unplugged before, ${again.length === 1 ? "is" : "are"} plugged again`,
+      ),
+    ];
   }
   if (slots.length > 0 && unannounced > 0 && live.version.major < REPLUG_WORKS_SINCE) {
-    return [risk(`QEMU ${live.version.text} with software emulation (TCG) dies when a vCPU that was unplugged before is plugged again, and which of the free ones were is not known`)];
+    return [
+      risk(
+        `QEMU ${live.version.text} with software emulation (TCG) dies when a vCPU that was unplugged before is plugged again, and which of the free ones were is not known`,
+      ),
+    ];
   }
   if (used + adding <= live.maxVcpus) return [];
-  return [risk(`QEMU with software emulation (TCG) dies when it starts more vCPU threads in its life than it has room for (${live.maxVcpus}, and ${used} are used up)`)];
+  return [
+    risk(
+      `QEMU with software emulation (TCG) dies when it starts more vCPU threads in its life than it has room for (${live.maxVcpus}, and ${used} are used up)`,
+    ),
+  ];
 }
 
-/** Why a reset could kill the machine, as a string; null where it does not. 7.2 under TCG dies at a reset, the guest's own too, after vCPUs were unplugged (measured); 10.0 and 11.1 live. */
+/**
+ * Why a reset could kill the machine, as a string; null where it does not. 7.2 under TCG dies at a reset, the guest's own too, after vCPUs
+ * were unplugged (measured); 10.0 and 11.1 live.
+ */
 export function resetRisk({ tcg, slots, version }: Live): string | null {
   const gone = slots.filter(({ ejected }) => ejected).map(({ first }) => first);
-  return !tcg || gone.length === 0 || version.major >= REPLUG_WORKS_SINCE ? null : `QEMU ${version.text} with software emulation (TCG) dies at a reset after ${listVcpus(gone)} ${gone.length === 1 ? "was" : "were"} unplugged`;
+  return !tcg || gone.length === 0 || version.major >= REPLUG_WORKS_SINCE
+    ? null
+    : `QEMU ${version.text} with software emulation (TCG) dies at a reset after ${listVcpus(gone)} ${gone.length === 1 ? "was" : "were"} unplugged`;
 }
 
 function risk(reason: string): Reason {

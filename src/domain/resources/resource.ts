@@ -2,9 +2,9 @@ import type { Edit } from "../../config/edit.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import type { CpuSet } from "../../host/cpulist.ts";
 import type { GuestNeed } from "../facts/guest-need.ts";
+import type { Live } from "../facts/live.ts";
 import type { Asked } from "../facts/notes.ts";
 import type { Change, DomainState, Value } from "../model/change.ts";
-import type { Live } from "../facts/live.ts";
 import type { Step } from "./step.ts";
 
 /** What is known when a plan is made. All of it was read before; nothing here does I/O. */

@@ -1,13 +1,13 @@
 import { CommandError, TimeoutError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
-import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
 import type { Live } from "../facts/live.ts";
-import { runStateOf } from "../model/run-state.ts";
 import { settle } from "../machine/poll-until.ts";
+import { formatVcpus } from "../model/format.ts";
+import { runStateOf } from "../model/run-state.ts";
+import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step, StepEnd, UnplugStep, Work } from "./step.ts";
 import { indices, plugStep } from "./vcpus.ts";
-import { formatVcpus } from "../model/format.ts";
 
 /**
  * Unplugging vCPUs: all are asked for at once, then the *state* is watched. DEVICE_DELETED does not come for a vCPU under TCG
@@ -25,11 +25,13 @@ export const unplug: StepKind<UnplugStep> = {
     for (const [position, { device }] of step.slots.entries()) {
       // Asking twice is harmless, and one that is gone already is what is wanted.
       // An interrupt waits for the answer: what QEMU has accepted is asked for, and has to be known.
-      await monitor.ask((session) => session.execute("device_del", { id: device }), { by: deadline }).catch((error: unknown) => {
-        const from = (first: number): readonly number[] => step.slots.slice(first).flatMap(({ slot }) => [...indices(slot)]);
-        if (error instanceof TimeoutError) throw new StayError(error.message, from(position + 1), { cause: error });
-        ignoreGone(error, from(position));
-      });
+      await monitor
+        .ask((session) => session.execute("device_del", { id: device }), { by: deadline })
+        .catch((error: unknown) => {
+          const from = (first: number): readonly number[] => step.slots.slice(first).flatMap(({ slot }) => [...indices(slot)]);
+          if (error instanceof TimeoutError) throw new StayError(error.message, from(position + 1), { cause: error });
+          ignoreGone(error, from(position));
+        });
     }
   },
 
@@ -59,8 +61,12 @@ export const unplug: StepKind<UnplugStep> = {
 
   irrevocable: (step, now, cause) => {
     const staying = stayingAfter(cause);
-    const stuck = step.slots.filter(({ slot }) => !staying.has(slot.first) && now.slots.some((it) => it.plugged && it.first === slot.first));
-    return stuck.length === 0 ? null : `QEMU has accepted the unplug of vCPU ${stuck.map(({ slot }) => slot.first).join(", ")} and can't take it back: the guest may still do it`;
+    const stuck = step.slots.filter(
+      ({ slot }) => !staying.has(slot.first) && now.slots.some((it) => it.plugged && it.first === slot.first),
+    );
+    return stuck.length === 0
+      ? null
+      : `QEMU has accepted the unplug of vCPU ${stuck.map(({ slot }) => slot.first).join(", ")} and can't take it back: the guest may still do it`;
   },
 };
 
@@ -91,8 +97,13 @@ function end(step: UnplugStep, stuck: readonly number[], refusals: GuestRefusals
   if (stuck.length === 0) return { outcome: "done" };
   const refused = stuck.filter((vcpu) => refusals.has(vcpu));
   if (refused.length > 0) throw refusals.error(refused);
-  const why = work.live.running ? "the guest has not let go of it yet" : `the guest ${runStateOf(work.live.status).is}, and lets go of it when it runs again`;
-  return { outcome: "pending", reason: `unplug of vCPU ${stuck.join(", ")} is accepted; ${why} (${formatVcpus(step.from - (leavingOf(step).length - stuck.length))} now)` };
+  const why = work.live.running
+    ? "the guest has not let go of it yet"
+    : `the guest ${runStateOf(work.live.status).is}, and lets go of it when it runs again`;
+  return {
+    outcome: "pending",
+    reason: `unplug of vCPU ${stuck.join(", ")} is accepted; ${why} (${formatVcpus(step.from - (leavingOf(step).length - stuck.length))} now)`,
+  };
 }
 
 /** What QEMU says before the guest has set ACPI up; 5.2 says it always. */
@@ -101,5 +112,10 @@ const NOT_READY = /acpi: device unplug request for not supported device type/;
 /** `unasked`: the vCPUs that QEMU was not told to let go of when it says no. */
 function ignoreGone(error: unknown, unasked: readonly number[]): void {
   if (!(error instanceof CommandError)) throw error;
-  if (error.class !== "DeviceNotFound") throw new StayError(NOT_READY.test(error.message) ? `${error.message}: the guest is still booting, or has no CPU hotplug on this QEMU` : error.message, unasked, { cause: error });
+  if (error.class !== "DeviceNotFound")
+    throw new StayError(
+      NOT_READY.test(error.message) ? `${error.message}: the guest is still booting, or has no CPU hotplug on this QEMU` : error.message,
+      unasked,
+      { cause: error },
+    );
 }

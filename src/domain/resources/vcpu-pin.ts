@@ -1,11 +1,11 @@
-import { type CpuSet, formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { UsageError } from "../../errors.ts";
-import type { Change, Value } from "../model/change.ts";
+import { type CpuSet, formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { shareThread } from "../facts/live.ts";
+import type { Change, Value } from "../model/change.ts";
+import { shellWord } from "../model/format.ts";
 import { type Facts, type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
 import type { PinStep } from "./step.ts";
-import { shellWord } from "../model/format.ts";
 
 type PinChange = Extract<Change, { resource: "vcpu-pin" }>;
 
@@ -25,7 +25,8 @@ export function meant(cpus: string, online: CpuSet): CpuSet {
 /** `vcpupin`: the CPUs that a vCPU's thread may run on. */
 export const vcpuPin: ResourceKind<PinChange> = {
   check: ({ vcpu, cpus }) => {
-    if (!Number.isSafeInteger(vcpu) || vcpu < 0) throw new UsageError(`vCPU ${vcpu}: no such vCPU`, { value: vcpu, expected: "a vCPU's number, from 0" });
+    if (!Number.isSafeInteger(vcpu) || vcpu < 0)
+      throw new UsageError(`vCPU ${vcpu}: no such vCPU`, { value: vcpu, expected: "a vCPU's number, from 0" });
     canonical(cpus);
   },
   wanted: ({ cpus }) => canonical(cpus),
@@ -73,12 +74,30 @@ function affinityOf(vcpu: number, live: LiveFacts["live"]): string | null {
 
 function placeReasons({ vcpu }: PinChange, { live, coming }: LiveFacts): readonly Reason[] {
   const why = live.noThreads ?? (live.pid === null ? "the machine's threads are not on this host" : null);
-  if (why !== null) return [{ reason: `vCPU ${vcpu} can't be pinned: ${why}`, instead: shareThread(live.vcpus.map(({ tid }) => tid)) ? "one thread each: -accel tcg,thread=multi" : "on the host where its QEMU runs, by its own socket" }];
+  if (why !== null)
+    return [
+      {
+        reason: `vCPU ${vcpu} can't be pinned: ${why}`,
+        instead: shareThread(live.vcpus.map(({ tid }) => tid))
+          ? "one thread each: -accel tcg,thread=multi"
+          : "on the host where its QEMU runs, by its own socket",
+      },
+    ];
   if (live.vcpus.some((it) => it.index === vcpu) || coming?.has(vcpu) === true) return [];
   if (vcpu < live.maxVcpus) {
-    return [{ reason: `vCPU ${vcpu} is not plugged, so it has no thread yet`, instead: "--static: a pin of the config is applied when it is plugged" }];
+    return [
+      {
+        reason: `vCPU ${vcpu} is not plugged, so it has no thread yet`,
+        instead: "--static: a pin of the config is applied when it is plugged",
+      },
+    ];
   }
-  return [{ reason: `vCPU ${vcpu} is out of range of the running machine, which has room for ${live.maxVcpus}`, instead: `a vCPU from 0 to ${live.maxVcpus - 1}` }];
+  return [
+    {
+      reason: `vCPU ${vcpu} is out of range of the running machine, which has room for ${live.maxVcpus}`,
+      instead: `a vCPU from 0 to ${live.maxVcpus - 1}`,
+    },
+  ];
 }
 
 function hostReasons(cpus: string, { online, present }: Facts): readonly Reason[] {

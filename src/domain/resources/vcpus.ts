@@ -1,12 +1,12 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { pluggingOptions } from "../../config/plugged.ts";
-import type { Change } from "../model/change.ts";
 import type { Live, Slot } from "../facts/live.ts";
-import { checkCount } from "./max-vcpus.ts";
-import { type CheckOptions, type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
-import { replugRisk } from "./replug.ts";
-import type { PinStep, PlugStep, Step } from "./step.ts";
+import type { Change } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
+import { checkCount } from "./max-vcpus.ts";
+import { replugRisk } from "./replug.ts";
+import { type CheckOptions, type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
+import type { PinStep, PlugStep, Step } from "./step.ts";
 
 type VcpusChange = Extract<Change, { resource: "vcpus" }>;
 
@@ -42,7 +42,10 @@ export const vcpus: ResourceKind<VcpusChange> = {
   },
 };
 
-/** vCPUs that args plug have places of their own, which QEMU would give to others where there are more of them, or leave behind where there are fewer. */
+/**
+ * vCPUs that args plug have places of their own, which QEMU would give to others where there are more of them, or leave behind where there
+ * are fewer.
+ */
 function pluggedReasons({ args }: LaunchConfig): readonly Reason[] {
   const plugging = pluggingOptions(args);
   return when(plugging.length > 0, () => ({
@@ -69,12 +72,20 @@ function pendingReasons({ count }: VcpusChange, facts: LiveFacts, { name, force 
 function countReasons(count: number, { live, asked }: LiveFacts, { name, force }: CheckOptions): readonly Reason[] {
   const now = live.vcpus.length;
   if (count === now) return [];
-  if (live.slots.length === 0) return [{ reason: "this machine can't plug vCPUs while it runs", instead: `qmpctl setvcpus ${shellWord(name)} ${count} --static, then restart` }];
+  if (live.slots.length === 0)
+    return [
+      {
+        reason: "this machine can't plug vCPUs while it runs",
+        instead: `qmpctl setvcpus ${shellWord(name)} ${count} --static, then restart`,
+      },
+    ];
   if (count > live.maxVcpus) {
-    return [{
-      reason: `${count} vCPUs are more than the ${live.maxVcpus} that the running machine has room for`,
-      instead: `at most ${live.maxVcpus}, or raise it with setvcpus --maximum --static and restart`,
-    }];
+    return [
+      {
+        reason: `${count} vCPUs are more than the ${live.maxVcpus} that the running machine has room for`,
+        instead: `at most ${live.maxVcpus}, or raise it with setvcpus --maximum --static and restart`,
+      },
+    ];
   }
   const chosen = count > now ? chooseFree(live, count - now) : chooseUsed(live, now - count);
   if (chosen === null) return [inexpressible(live, count)];
@@ -82,7 +93,9 @@ function countReasons(count: number, { live, asked }: LiveFacts, { name, force }
   return count > now && !force ? replugRisk(chosen, live, asked) : [];
 }
 
-/** Before the guest has set ACPI up, QEMU refuses an unplug in words of its own; 11 takes it, and the guest never hears of it (measured). */
+/**
+ * Before the guest has set ACPI up, QEMU refuses an unplug in words of its own; 11 takes it, and the guest never hears of it (measured).
+ */
 function notStarted(name: string, count: number): Reason {
   return {
     reason: "the guest has not started yet, so it can't let go of a vCPU",
@@ -113,7 +126,10 @@ function inexpressible(live: Live, count: number): Reason {
 
 /** The free slots to fill, lowest first; null when no whole number of them gives the count. */
 function chooseFree(live: Live, count: number): readonly Slot[] | null {
-  return choose(live.slots.filter((slot) => !slot.plugged), count);
+  return choose(
+    live.slots.filter((slot) => !slot.plugged),
+    count,
+  );
 }
 
 /** The slots to empty, highest first; the one of vCPU 0 never. */
@@ -156,13 +172,20 @@ function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly P
 function shrinkSteps(count: number, facts: LiveFacts): readonly Step[] {
   const { live } = facts;
   const slots = leavingSlots(live, live.vcpus.length - count, new Set(pendingUnplug(facts)));
-  return [{
-    kind: "unplug",
-    slots: slots.flatMap((slot) => (slot.device === null ? [] : [{ slot, device: slot.device }])),
-    from: live.vcpus.length,
-    to: count,
-    noReturn: replugRisk(slots.map((slot) => ({ ...slot, ejected: true })), live, facts.asked)[0]?.reason ?? null,
-  }];
+  return [
+    {
+      kind: "unplug",
+      slots: slots.flatMap((slot) => (slot.device === null ? [] : [{ slot, device: slot.device }])),
+      from: live.vcpus.length,
+      to: count,
+      noReturn:
+        replugRisk(
+          slots.map((slot) => ({ ...slot, ejected: true })),
+          live,
+          facts.asked,
+        )[0]?.reason ?? null,
+    },
+  ];
 }
 
 /** The slots that are to be empty afterwards: those that the guest was asked for already, and more where that is not enough. */

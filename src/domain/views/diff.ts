@@ -1,15 +1,15 @@
+import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
 import { formatCpuList } from "../../host/cpulist.ts";
-import type { LaunchConfig } from "../../config/launch.ts";
-import type { Change, Resource, Value } from "../model/change.ts";
-import { type ReadOptions, readBoth } from "./inspect.ts";
-import { type Live, orNull, roomForVcpus } from "../facts/live.ts";
 import { type LiveMemory, memoryNow, startMemory } from "../facts/live-memory.ts";
+import { type Live, orNull, roomForVcpus } from "../facts/live.ts";
 import type { Place } from "../machine/place.ts";
+import type { Change, Resource, Value } from "../model/change.ts";
 import { runStateOf } from "../model/run-state.ts";
 import type { Facts, LiveFacts } from "../resources/resource.ts";
 import { ALL, pinOf } from "../resources/vcpu-pin.ts";
 import { pendingUnplug, stayingVcpus } from "../resources/vcpus.ts";
+import { readBoth, type ReadOptions } from "./inspect.ts";
 
 /** One resource, side by side: what the config says, what QEMU says, what the guest says where it can be asked. */
 export interface DiffRow {
@@ -34,15 +34,27 @@ export async function diffDomain(place: Place, options: ReadOptions = {}): Promi
   return diffOf(facts, every);
 }
 
-/** See `diffDomain`; pure. `every`: how often QEMU asks the guest for its figures, in seconds of its running time; null where that is not known. */
+/**
+ * See `diffDomain`; pure. `every`: how often QEMU asks the guest for its figures, in seconds of its running time; null where that is not
+ * known.
+ */
 export function diffOf(facts: Facts, every: number | null = null): readonly DiffRow[] {
   const { config, live } = facts;
-  const row = (resource: string, ofConfig: Value, ofLive: Value, guest: Value, why: string | null): DiffRow => ({ resource, config: ofConfig, live: ofLive, guest, why });
+  const row = (resource: string, ofConfig: Value, ofLive: Value, guest: Value, why: string | null): DiffRow => ({
+    resource,
+    config: ofConfig,
+    live: ofLive,
+    guest,
+    why,
+  });
   const guest = live?.memory.guest?.total ?? null;
   const start = live === null ? undefined : startMemory(live.memory);
   const most = live === null ? undefined : roomForVcpus(live);
   return [
-    { ...row("memory", config?.memory.current ?? null, live === null ? null : memoryNow(live.memory), guest, whyMemory(facts)), ...(live === null || guest === null ? {} : { guestAge: ageOf(live, every) }) },
+    {
+      ...row("memory", config?.memory.current ?? null, live === null ? null : memoryNow(live.memory), guest, whyMemory(facts)),
+      ...(live === null || guest === null ? {} : { guestAge: ageOf(live, every) }),
+    },
     row("max-memory", config?.memory.max ?? null, start ?? null, null, fixedAtStart(config?.memory.max, start)),
     row("vcpus", config?.vcpus.current ?? null, live?.vcpus.length ?? null, null, whyVcpus(facts)),
     row("max-vcpus", config?.vcpus.max ?? null, most ?? null, null, fixedAtStart(config?.vcpus.max, most ?? undefined)),
@@ -51,7 +63,8 @@ export function diffOf(facts: Facts, every: number | null = null): readonly Diff
 }
 
 /**
- * How it came to be known, and no age: QEMU asks by the time that the machine runs, so what was said before a pause, or by a guest that hangs since, can be of any age, and
+ * How it came to be known, and no age: QEMU asks by the time that the machine runs, so what was said before a pause, or by a guest that
+ * hangs since, can be of any age, and
  * no clock tells (measured: 20 s after 14 s of suspend).
  */
 function ageOf({ running, status }: Live, every: number | null): string {
@@ -65,7 +78,10 @@ function fixedAtStart(config: number | undefined, live: number | undefined): str
   return config === undefined || live === undefined || config === live ? null : "waits for the next start";
 }
 
-/** Whether config and machine are of one mind: by the number, or both with all of the memory that there is: DIMMs come on top, and are no business of the config's sizes. */
+/**
+ * Whether config and machine are of one mind: by the number, or both with all of the memory that there is: DIMMs come on top, and are no
+ * business of the config's sizes.
+ */
 function hasAll({ memory }: LaunchConfig, live: LiveMemory): boolean {
   return memory.current === memory.max && memory.max === startMemory(live);
 }
@@ -73,7 +89,8 @@ function hasAll({ memory }: LaunchConfig, live: LiveMemory): boolean {
 function whyMemory({ config, live, asked }: Facts): string | null {
   if (live === null) return null;
   const actual = memoryNow(live.memory);
-  if (asked.balloonOr !== undefined) return `may wait for the guest: whether it was asked to go to ${formatSize(asked.balloonOr)}, as an interrupted change wanted, can't be known`;
+  if (asked.balloonOr !== undefined)
+    return `may wait for the guest: whether it was asked to go to ${formatSize(asked.balloonOr)}, as an interrupted change wanted, can't be known`;
   if (asked.balloon !== undefined && asked.balloon !== actual) return `waits for the guest: asked to go to ${formatSize(asked.balloon)}`;
   if (config === null || config.memory.current === actual || (hasAll(config, live.memory) && actual === live.memory.size)) return null;
   if (live.memory.actual === null || config.memory.current > live.memory.size) return "waits for the next start";
@@ -105,10 +122,15 @@ function whyPin(vcpu: number, pin: Value, mask: string | null, { live }: Facts):
   if (live === null || pin === null || pin === mask) return null;
   if (mask === null) return vcpu < live.maxVcpus ? "applied when the vCPU is plugged" : "waits for the next start";
   const inherited = pin === ALL && live.mainAffinity !== null && formatCpuList(live.mainAffinity) === mask;
-  return inherited ? `inherited from its QEMU, which was started on CPU ${mask} (as taskset does): \`revert\` gives it all, \`persist\` pins it there` : CHANGED;
+  return inherited
+    ? `inherited from its QEMU, which was started on CPU ${mask} (as taskset does): \`revert\` gives it all, \`persist\` pins it there`
+    : CHANGED;
 }
 
-/** A vCPU's live mask; `all` when it is no narrower than what it would have unpinned, and not what the config pins it to. Null when it has no thread here. */
+/**
+ * A vCPU's live mask; `all` when it is no narrower than what it would have unpinned, and not what the config pins it to. Null when it has
+ * no thread here.
+ */
 export function liveMask(vcpu: number, { live, online, config }: LiveFacts): string | null {
   const affinity = live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
   if (affinity === null || (config !== null && pinOf(config, vcpu) === affinity)) return affinity;
@@ -117,14 +139,17 @@ export function liveMask(vcpu: number, { live, online, config }: LiveFacts): str
   return free ? ALL : affinity;
 }
 
-/** The changes that make the live machine equal its config, as far as a running machine can be changed: the rest waits for the next start. */
+/**
+ * The changes that make the live machine equal its config, as far as a running machine can be changed: the rest waits for the next start.
+ */
 export function changesToRevert(facts: Facts): readonly Change[] {
   const { config, live } = facts;
   if (config === null || live === null) return [];
   const { memory, vcpus } = config;
   const changes: Change[] = [];
   if (vcpus.current <= live.maxVcpus && live.slots.length > 0) changes.push({ resource: "vcpus", count: vcpus.current });
-  if (live.memory.actual !== null && memory.current <= live.memory.size) changes.push({ resource: "memory", size: hasAll(config, live.memory) ? live.memory.size : memory.current });
+  if (live.memory.actual !== null && memory.current <= live.memory.size)
+    changes.push({ resource: "memory", size: hasAll(config, live.memory) ? live.memory.size : memory.current });
   for (const index of stayingVcpus({ ...facts, live }, vcpus.current)) {
     const [pin, mask] = [pinOf(config, index), liveMask(index, { ...facts, live })];
     // A vCPU that is about to leave needs no mask, and one that comes gets its own.
@@ -134,7 +159,10 @@ export function changesToRevert(facts: Facts): readonly Change[] {
 }
 
 /** The changes that make one side equal the other, of one resource where one is named. */
-export function changesOf(changes: (facts: Facts) => readonly Change[], resource: Resource | undefined): (facts: Facts) => readonly Change[] {
+export function changesOf(
+  changes: (facts: Facts) => readonly Change[],
+  resource: Resource | undefined,
+): (facts: Facts) => readonly Change[] {
   return resource === undefined ? changes : (facts) => changes(facts).filter((change) => change.resource === resource);
 }
 

@@ -1,29 +1,29 @@
 import { ConfigError } from "../../config/config-error.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
-import { type StatePaths, statePaths } from "../../config/runtime.ts";
-import { usageOf } from "../../host/thread-usage.ts";
+import { statePaths, type StatePaths } from "../../config/runtime.ts";
+import type { Stored } from "../../config/store.ts";
 import { messageOf } from "../../errors.ts";
-import type { DomainState } from "../model/change.ts";
-import { factsOf, factsWithout } from "../facts/read.ts";
-import { describe, describeAction, interruptedFrom } from "../change/interrupted.ts";
-import { type Ended, endOf } from "../lifecycle/ended.ts";
-import { type Live, roomForVcpus } from "../facts/live.ts";
-import { memoryNow } from "../facts/live-memory.ts";
+import { usageOf } from "../../host/thread-usage.ts";
+import { uptimeOf } from "../../host/uptime.ts";
 import type { Session } from "../../qmp/session.ts";
+import { describe, describeAction, interruptedFrom } from "../change/interrupted.ts";
+import { unresolved } from "../change/unresolved.ts";
+import { memoryNow } from "../facts/live-memory.ts";
+import { type Live, roomForVcpus } from "../facts/live.ts";
+import { factsOf, factsWithout } from "../facts/read.ts";
+import { type Ended, endOf } from "../lifecycle/ended.ts";
 import { findMachine } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
 import { readStored } from "../machine/lock.ts";
 import { openReader } from "../machine/open.ts";
-import { withDeadline } from "../machine/with-deadline.ts";
-import { deadlineIn } from "../model/deadline.ts";
-import { uptimeOf } from "../../host/uptime.ts";
 import type { Place } from "../machine/place.ts";
 import { whyStopped } from "../machine/wait-notice.ts";
-import type { Facts } from "../resources/resource.ts";
-import type { Stored } from "../../config/store.ts";
-import { remarkOn } from "../model/run-state.ts";
-import { unresolved } from "../change/unresolved.ts";
+import { withDeadline } from "../machine/with-deadline.ts";
+import type { DomainState } from "../model/change.ts";
+import { deadlineIn } from "../model/deadline.ts";
 import { shellWord } from "../model/format.ts";
+import { remarkOn } from "../model/run-state.ts";
+import type { Facts } from "../resources/resource.ts";
 
 /** Options of everything that only looks. `timeout` is for reaching the monitor, in milliseconds. */
 export interface ReadOptions {
@@ -38,7 +38,9 @@ export interface Allocation {
   readonly vcpus: number | null;
   /** Null also of a running machine that can't plug vCPUs: it does not show what it was started with. */
   readonly maxVcpus: number | null;
-  /** Of the running machine, where there are some: DIMMs, which `memory` and `maxMemory` have in them, and what virtio-mem gives besides. */
+  /**
+   * Of the running machine, where there are some: DIMMs, which `memory` and `maxMemory` have in them, and what virtio-mem gives besides.
+   */
   readonly dimms?: number;
   readonly virtioMem?: number;
 }
@@ -53,7 +55,10 @@ export interface DomainInfo {
   /** Known by its monitor only, without a config. */
   readonly transient: boolean;
   readonly pid?: number;
-  /** Why it is unreachable, or its config can't be read; of a machine that neither runs nor is simply paused, what it does and what leads on. */
+  /**
+   * Why it is unreachable, or its config can't be read; of a machine that neither runs nor is simply paused, what it does and what leads
+   * on.
+   */
   readonly reason?: string;
   readonly emulator?: string;
   /** QEMU's version, as `10.0.13`. */
@@ -97,26 +102,44 @@ export interface Both {
 const READ_TIMEOUT = 10_000;
 
 /** Reads both sides of a domain without locking it. The deadline is for all of it, with what is `also` asked. @throws ConfigError */
-export async function readBoth(place: Place, { signal, timeout }: ReadOptions = {}, also?: (session: Session, live: Live) => Promise<void>): Promise<Both> {
+export async function readBoth(
+  place: Place,
+  { signal, timeout }: ReadOptions = {},
+  also?: (session: Session, live: Live) => Promise<void>,
+): Promise<Both> {
   const by = deadlineIn(timeout ?? Math.max(READ_TIMEOUT, 2 * place.timeout));
   const stored = await readStored(place);
   const { machine, hindrance, key } = await findMachine(place, stored);
   const books = statePaths(place.folders, key);
-  const stopped = async (why: string | null): Promise<Both> => ({ stored, machine: null, books, facts: { ...(await factsWithout(stored)), ...(why === null ? {} : { why }) } });
+  const stopped = async (why: string | null): Promise<Both> => ({
+    stored,
+    machine: null,
+    books,
+    facts: { ...(await factsWithout(stored)), ...(why === null ? {} : { why }) },
+  });
   if (machine === null) return stopped(hindrance);
   try {
     await using session = await openReader(machine, { timeout: Math.min(timeout ?? place.timeout, by.left()), signal });
-    const facts = await withDeadline(async () => {
-      const read = await factsOf(place, stored, session, machine);
-      await also?.(session, read.live);
-      return read;
-    }, `${place.name}: the monitor`, { by, signal, least: 0 });
+    const facts = await withDeadline(
+      async () => {
+        const read = await factsOf(place, stored, session, machine);
+        await also?.(session, read.live);
+        return read;
+      },
+      `${place.name}: the monitor`,
+      { by, signal, least: 0 },
+    );
     return { stored, machine, books, facts };
   } catch (error) {
     signal?.throwIfAborted();
     // It may have ended while we asked: then it is stopped, not unreachable.
     if (place.address === null && !(await machine.isThere())) return stopped(null);
-    return { stored, machine, books, facts: await factsWithout(stored, (await whyStopped(machine.pid)) ?? messageOf(error).replace(`${place.name}: `, "")) };
+    return {
+      stored,
+      machine,
+      books,
+      facts: await factsWithout(stored, (await whyStopped(machine.pid)) ?? messageOf(error).replace(`${place.name}: `, "")),
+    };
   }
 }
 
@@ -155,7 +178,14 @@ function ofConfig({ memory, vcpus }: LaunchConfig): Allocation {
 
 function ofLive(live: Live): Allocation {
   const { memory, vcpus } = live;
-  return { memory: memoryNow(memory), maxMemory: memory.size, vcpus: vcpus.length, maxVcpus: roomForVcpus(live), ...(memory.virtioMem === undefined ? {} : { virtioMem: memory.virtioMem }), ...(memory.dimms === undefined ? {} : { dimms: memory.dimms }) };
+  return {
+    memory: memoryNow(memory),
+    maxMemory: memory.size,
+    vcpus: vcpus.length,
+    maxVcpus: roomForVcpus(live),
+    ...(memory.virtioMem === undefined ? {} : { virtioMem: memory.virtioMem }),
+    ...(memory.dimms === undefined ? {} : { dimms: memory.dimms }),
+  };
 }
 
 /** Every vCPU that either side knows of, in order. */
@@ -183,5 +213,10 @@ async function inspectVcpu(vcpu: number, { live, config }: Facts): Promise<VcpuI
 /** A domain that could not even be looked at, for lists: one broken config does not hide the others. */
 export function unreadable(name: string, error: unknown): DomainInfo {
   const problem = error instanceof ConfigError ? error.problem : undefined;
-  return { name, state: problem === "invalid" ? "damaged" : problem === "unsafe" ? "unsafe" : "unreachable", transient: false, reason: messageOf(error) };
+  return {
+    name,
+    state: problem === "invalid" ? "damaged" : problem === "unsafe" ? "unsafe" : "unreachable",
+    transient: false,
+    reason: messageOf(error),
+  };
 }

@@ -1,4 +1,4 @@
-import { typeNamed, type AlternateType, type EnumType, type Introspection, type ObjectType, type SchemaType } from "../introspection.ts";
+import { type AlternateType, type EnumType, type Introspection, type ObjectType, type SchemaType, typeNamed } from "../introspection.ts";
 
 /** One QEMU's schema, and what to call that QEMU. */
 export interface Source {
@@ -36,15 +36,22 @@ export interface Merged {
  * of a command or an event has them, and then what stands in their members of the same name is the same too.
  */
 export function merge(sources: readonly Source[]): Merged {
-  const nodes = sources.map(({ schema }, source) => new Map([...schema.types].map(([name, type]): [string, Node] => [name, { source, type }])));
-  const node = (source: number, name: string): Node => nodes[source]?.get(name) ?? { source, type: typeNamed(sources[source]?.schema as Introspection, name) };
+  const nodes = sources.map(
+    ({ schema }, source) => new Map([...schema.types].map(([name, type]): [string, Node] => [name, { source, type }])),
+  );
+  const node = (source: number, name: string): Node =>
+    nodes[source]?.get(name) ?? { source, type: typeNamed(sources[source]?.schema as Introspection, name) };
   const groups = new Map<Node, Node[]>();
   const places = rootPlaces(sources, node);
   // Members of types that turn out to be the same are places in turn; each round joins at least two types, or is the last.
-  for (let joined = true; joined; ) {
+  for (let joined = true; joined;) {
     joined = false;
     for (const place of places) joined = join(place, groups, node) || joined;
-    places.splice(0, places.length, ...[...new Set(groups.values())].flatMap((members) => partsOf(members, node).map(({ place }) => place)));
+    places.splice(
+      0,
+      places.length,
+      ...[...new Set(groups.values())].flatMap((members) => partsOf(members, node).map(({ place }) => place)),
+    );
   }
   const merged = new Map<readonly Node[], MergedType>();
   for (const group of new Set(groups.values())) {

@@ -1,4 +1,4 @@
-import { isNamed, partsOf, type Merged, type MergedType, type Node, type Place } from "./merge.ts";
+import { isNamed, type Merged, type MergedType, type Node, partsOf, type Place } from "./merge.ts";
 
 /** A place that commands and events have, by its name: `block-commit arguments`. */
 export interface Root {
@@ -18,7 +18,11 @@ export function rootsOf({ sources, node }: Merged): readonly Root[] {
         return entry === undefined ? [] : [node(source, entry[key] ?? "")];
       }),
     }));
-  return [...collect("arguments", "commands", "arg-type"), ...collect("returns", "commands", "ret-type"), ...collect("data", "events", "arg-type")];
+  return [
+    ...collect("arguments", "commands", "arg-type"),
+    ...collect("returns", "commands", "ret-type"),
+    ...collect("data", "events", "arg-type"),
+  ];
 }
 
 /** A type's name, and the way to it: `block-export-add: arguments/nbd.bitmaps`. */
@@ -52,7 +56,12 @@ export function nameTypes(merged: Merged, roots: readonly Root[]): ReadonlyMap<M
       const stem = name.endsWith("Arguments") || name.endsWith("Returns") || name.endsWith("Data") ? below : own;
       for (const part of partsOf(type.nodes, merged.node)) {
         const next = stem + (part.kind === "branch" ? "Full" : pascal(part.name));
-        queue.push({ place: part.place, name: next, below: next, way: part.kind === "branch" ? way : `${way}${part.kind === "variant" ? "/" : "."}${part.name}` });
+        queue.push({
+          place: part.place,
+          name: next,
+          below: next,
+          way: part.kind === "branch" ? way : `${way}${part.kind === "variant" ? "/" : "."}${part.name}`,
+        });
       }
     }
   }
@@ -73,5 +82,5 @@ function free(name: string, taken: Set<string>): string {
 /** `x-blockdev-change` and `BLOCK_JOB_ERROR` as `XBlockdevChange` and `BlockJobError`. */
 export function pascal(name: string): string {
   const words = name.split(/[^A-Za-z0-9]+/).filter(Boolean);
-  return words.map((word) => (word.slice(0, 1).toUpperCase() + (/[a-z]/.test(word) ? word.slice(1) : word.slice(1).toLowerCase()))).join("");
+  return words.map((word) => word.slice(0, 1).toUpperCase() + (/[a-z]/.test(word) ? word.slice(1) : word.slice(1).toLowerCase())).join("");
 }

@@ -2,7 +2,9 @@ import type { Source } from "./merge.ts";
 
 /** In which of the sources something is, in words: `since 7.2`, `until 7.2, x86_64 only`. Empty when all that could have it do. */
 export function presence(sources: readonly Source[], having: ReadonlySet<number>, among: ReadonlySet<number> = everyOne(sources)): string {
-  const of = (indexes: Iterable<number>, key: "version" | "arch"): readonly string[] => [...new Set([...indexes].toSorted((a, b) => a - b).map((index) => sources[index]?.[key] ?? ""))];
+  const of = (indexes: Iterable<number>, key: "version" | "arch"): readonly string[] => [
+    ...new Set([...indexes].toSorted((a, b) => a - b).map((index) => sources[index]?.[key] ?? "")),
+  ];
   const [versions, all] = [of(having, "version"), of(among, "version")];
   // An architecture that was not recorded in a version says nothing of it.
   const recorded = [...among].filter((index) => versions.includes(sources[index]?.version ?? ""));
@@ -40,12 +42,16 @@ export interface Marked {
 export function notes(sources: readonly Source[], marked: readonly Marked[], among?: ReadonlySet<number>): string {
   const having = new Set(marked.map(({ source }) => source));
   const features = [...new Set(marked.flatMap((it) => it.features ?? []))];
-  const withFeature = (feature: string): ReadonlySet<number> => new Set(marked.filter((it) => it.features?.includes(feature)).map(({ source }) => source));
+  const withFeature = (feature: string): ReadonlySet<number> =>
+    new Set(marked.filter((it) => it.features?.includes(feature)).map(({ source }) => source));
   const where = presence(sources, having, among);
   const others = features.filter((feature) => feature !== "deprecated" && feature !== "unstable");
   const tags = [
     ...(features.includes("deprecated") ? [`@deprecated ${presence(sources, withFeature("deprecated"), having)}`.trim()] : []),
     ...(features.includes("unstable") ? [`@experimental ${presence(sources, withFeature("unstable"), having)}`.trim()] : []),
   ];
-  return [where, others.length > 0 ? `features: ${others.join(", ")}` : "", ...tags].filter(Boolean).join(". ").replace(/^[a-z]/, (letter) => letter.toUpperCase());
+  return [where, others.length > 0 ? `features: ${others.join(", ")}` : "", ...tags]
+    .filter(Boolean)
+    .join(". ")
+    .replace(/^[a-z]/, (letter) => letter.toUpperCase());
 }

@@ -1,6 +1,6 @@
-import { isNamed, isNothing, partsOf, type Merged, type MergedType, type Node, type Place } from "./merge.ts";
+import { isNamed, isNothing, type Merged, type MergedType, type Node, partsOf, type Place } from "./merge.ts";
 import type { Named } from "./names.ts";
-import { choicesOf, isEmpty, shapeOf, type Case, type Member } from "./shapes.ts";
+import { type Case, choicesOf, isEmpty, type Member, shapeOf } from "./shapes.ts";
 
 /** Stands before the name of a type, until it is known in which file that type is. */
 export const LINK = "\u0001";
@@ -16,7 +16,13 @@ export type Other = string & {};
 export type Nothing = Readonly<Record<string, unknown>>;
 `;
 
-const SCALARS: Readonly<Record<string, string>> = { string: "string", int: `${LINK}Integer`, number: `number | ${LINK}Integer`, boolean: "boolean", null: "null" };
+const SCALARS: Readonly<Record<string, string>> = {
+  string: "string",
+  int: `${LINK}Integer`,
+  number: `number | ${LINK}Integer`,
+  boolean: "boolean",
+  null: "null",
+};
 
 /** What is short is written where it stands; a name would only send the reader elsewhere. */
 const SHORT = 80;
@@ -113,7 +119,12 @@ export class Renderer {
       const rest = isEmpty(place) ? "" : this.place(place);
       branches.set(rest, [...(branches.get(rest) ?? []), commented(JSON.stringify(value), notes)]);
     }
-    return [...branches].map(([rest, values]) => `\n  | { readonly ${key}: ${values.join(" | ")}${rest === "" ? " }" : rest.startsWith("{ ") ? `; ${rest.slice(2)}` : ` } & ${wrapped(rest)}`}`).join("");
+    return [...branches]
+      .map(
+        ([rest, values]) =>
+          `\n  | { readonly ${key}: ${values.join(" | ")}${rest === "" ? " }" : rest.startsWith("{ ") ? `; ${rest.slice(2)}` : ` } & ${wrapped(rest)}`}`,
+      )
+      .join("");
   }
 }
 

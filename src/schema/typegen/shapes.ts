@@ -1,6 +1,6 @@
-import { valuesOf, type ObjectType, type SchemaMember } from "../introspection.ts";
-import { isNothing, partsOf, type Merged, type MergedType, type Part, type Place } from "./merge.ts";
-import { notes, type Marked } from "./presence.ts";
+import { type ObjectType, type SchemaMember, valuesOf } from "../introspection.ts";
+import { isNothing, type Merged, type MergedType, type Part, partsOf, type Place } from "./merge.ts";
+import { type Marked, notes } from "./presence.ts";
 
 /** One member, ready to be written. */
 export interface Member {
@@ -30,23 +30,34 @@ export function shapeOf(type: MergedType, merged: Merged): Shape {
   const among = new Set(objects.map(({ source }) => source));
   const parts = partsOf(type.nodes, merged.node);
   const tag = objects.findLast((it) => it.type.tag !== undefined)?.type.tag;
-  const members = parts.filter((part) => part.kind === "member" && part.name !== tag).map((part): Member => {
-    const inEach = objects.map(({ source, type }) => ({ source, member: type.members.find(({ name }) => name === part.name) }));
-    const optional = inEach.some(({ member }) => member === undefined || "default" in member);
-    const marked = inEach.flatMap(({ source, member }): Marked[] => (member === undefined ? [] : [{ source, features: featuresOf(member) }]));
-    return { name: part.name, place: part.place, optional, notes: notes(merged.sources, marked, among) };
-  });
+  const members = parts
+    .filter((part) => part.kind === "member" && part.name !== tag)
+    .map((part): Member => {
+      const inEach = objects.map(({ source, type }) => ({ source, member: type.members.find(({ name }) => name === part.name) }));
+      const optional = inEach.some(({ member }) => member === undefined || "default" in member);
+      const marked = inEach.flatMap(({ source, member }): Marked[] =>
+        member === undefined ? [] : [{ source, features: featuresOf(member) }],
+      );
+      return { name: part.name, place: part.place, optional, notes: notes(merged.sources, marked, among) };
+    });
   if (tag === undefined) return { members, variants: undefined };
   return { members, variants: { tag, cases: casesOf(parts, merged, objects, tag) } };
 }
 
-function casesOf(parts: readonly Part[], merged: Merged, objects: readonly { readonly source: number; readonly type: ObjectType }[], tag: string): readonly Case[] {
+function casesOf(
+  parts: readonly Part[],
+  merged: Merged,
+  objects: readonly { readonly source: number; readonly type: ObjectType }[],
+  tag: string,
+): readonly Case[] {
   const tagged = new Set(objects.filter(({ type }) => type.tag !== undefined).map(({ source }) => source));
   const enums = parts.find((part) => part.kind === "member" && part.name === tag)?.place ?? [];
-  return parts.filter((part) => part.kind === "variant").map(({ name, place }) => {
-    const marked = place.map(({ source }): Marked => ({ source, features: valueFeatures(enums, source, name) }));
-    return { value: name, place, notes: notes(merged.sources, marked, tagged) };
-  });
+  return parts
+    .filter((part) => part.kind === "variant")
+    .map(({ name, place }) => {
+      const marked = place.map(({ source }): Marked => ({ source, features: valueFeatures(enums, source, name) }));
+      return { value: name, place, notes: notes(merged.sources, marked, tagged) };
+    });
 }
 
 function valueFeatures(enums: Place, source: number, value: string): readonly string[] | undefined {
@@ -65,7 +76,10 @@ export function choicesOf(type: MergedType, merged: Merged): readonly { readonly
   const values = [...new Set(enums.toReversed().flatMap(({ type }) => valuesOf(type)))];
   return values.map((value) => {
     const having = enums.filter(({ type }) => valuesOf(type).includes(value));
-    const marked = having.map(({ source, type }): Marked => ({ source, features: type.members?.find(({ name }) => name === value)?.features }));
+    const marked = having.map(({ source, type }): Marked => ({
+      source,
+      features: type.members?.find(({ name }) => name === value)?.features,
+    }));
     return { value, notes: notes(merged.sources, marked, among) };
   });
 }

@@ -32,7 +32,8 @@ export class EmulatorRefusal extends Error {}
 
 /**
  * Reads the options that matter to a stand-in; all others are taken to be right. Throws EmulatorRefusal, in the words of QEMU 7.2 and 10.0,
- * for what they refuse too: a missing argument, sizes and counts that contradict each other, a monitor without its chardev, a path too long.
+ * for what they refuse too: a missing argument, sizes and counts that contradict each other, a monitor without its chardev, a path too
+ * long.
  */
 export function readEmulatorOptions(args: readonly string[]): EmulatorOptions {
   const options = splitOptions(args);
@@ -60,10 +61,25 @@ export function markIn(options: readonly Option[]): string | undefined {
   return mark === undefined ? undefined : `${MARK_PREFIX}${mark.id}`;
 }
 
-const NEEDS_ARGUMENT: readonly string[] = ["m", "smp", "name", "chardev", "mon", "qmp", "pidfile", "D", "machine", "cpu", "device", "object", "replay"];
+const NEEDS_ARGUMENT: readonly string[] = [
+  "m",
+  "smp",
+  "name",
+  "chardev",
+  "mon",
+  "qmp",
+  "pidfile",
+  "D",
+  "machine",
+  "cpu",
+  "device",
+  "object",
+  "replay",
+];
 
 function checkArgument(option: Option): void {
-  if (option.value === undefined && NEEDS_ARGUMENT.includes(option.name)) throw new EmulatorRefusal(`-${option.name}: requires an argument`);
+  if (option.value === undefined && NEEDS_ARGUMENT.includes(option.name))
+    throw new EmulatorRefusal(`-${option.name}: requires an argument`);
 }
 
 function checkMemory(text: string): void {
@@ -76,7 +92,9 @@ function checkMemory(text: string): void {
   }
   const limit = bytesOf(values.get("maxmem") ?? "", 1);
   if (limit !== undefined && limit < size) {
-    throw new EmulatorRefusal(`invalid value of maxmem: maximum memory size (0x${limit.toString(16)}) must be at least the initial memory size (0x${size.toString(16)})`);
+    throw new EmulatorRefusal(
+      `invalid value of maxmem: maximum memory size (0x${limit.toString(16)}) must be at least the initial memory size (0x${size.toString(16)})`,
+    );
   }
 }
 
@@ -97,7 +115,9 @@ function checkVcpus(text: string): void {
     throw new EmulatorRefusal(`Invalid CPU topology: product of the hierarchy must match maxcpus: ${hierarchy} != maxcpus (${max})`);
   }
   if (at("cpus") > max) {
-    throw new EmulatorRefusal(`Invalid CPU topology: maxcpus must be equal to or greater than smp: ${hierarchy || `sockets (1) * cores (${max}) * threads (1)`} == maxcpus (${max}) < smp_cpus (${at("cpus")})`);
+    throw new EmulatorRefusal(
+      `Invalid CPU topology: maxcpus must be equal to or greater than smp: ${hierarchy || `sockets (1) * cores (${max}) * threads (1)`} == maxcpus (${max}) < smp_cpus (${at("cpus")})`,
+    );
   }
 }
 
@@ -124,11 +144,18 @@ function monitorsOf(options: readonly Option[]): readonly MonitorOption[] {
 
 /** `unix:/path,server=on,wait=off`, as `-qmp` takes it. */
 function shorthandAddress(option: Option): string {
-  const [address = "", ...rest] = (option.value ?? "").replaceAll(",,", "\0").split(",").map((it) => it.replaceAll("\0", ","));
+  const [address = "", ...rest] = (option.value ?? "")
+    .replaceAll(",,", "\0")
+    .split(",")
+    .map((it) => it.replaceAll("\0", ","));
   if (!/^(unix|tcp):/.test(address)) {
     throw new EmulatorRefusal(`${option.words.join(" ")}: '${address}' is not a valid char driver`);
   }
-  return checkServer(option, rest.some((it) => /^server(=on)?$/.test(it)), address);
+  return checkServer(
+    option,
+    rest.some((it) => /^server(=on)?$/.test(it)),
+    address,
+  );
 }
 
 function chardevAddress(option: Option): string {
@@ -149,5 +176,7 @@ const LONGEST_PATH = 107;
 function checkedAddress(address: string, option: Option): string {
   const path = address.startsWith("unix:") ? address.slice(5) : "";
   if (new TextEncoder().encode(path).length <= LONGEST_PATH) return address;
-  throw new EmulatorRefusal(`${option.words.join(" ")}: UNIX socket path '${path}' is too long\nPath must be less than ${LONGEST_PATH + 1} bytes`);
+  throw new EmulatorRefusal(
+    `${option.words.join(" ")}: UNIX socket path '${path}' is too long\nPath must be less than ${LONGEST_PATH + 1} bytes`,
+  );
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /*
  * A QEMU that replays: takes QEMU's command line, writes the pidfile, opens the monitors, and answers from a transcript.
- * A launch config names it as its `emulator`, by a script of stand-in.ts, which is what puts it in the background where `-daemonize` asks for that.
+ * A launch config names it as its `emulator`, by a script of stand-in.ts, which is what puts it in the background where `-daemonize` asks
+ * for that.
  */
 import { writeFileSync } from "node:fs";
 import { argv, env, exit, stdout } from "node:process";
@@ -46,6 +47,8 @@ function openLog(path: string): void {
 try {
   exit(await main());
 } catch (error) {
-  couldNotStart(`qemu-system: ${error instanceof EmulatorRefusal ? error.message : String(error)}`.replace(/^qemu-system: (qemu-system[-\w]*: )/, "$1"));
+  couldNotStart(
+    `qemu-system: ${error instanceof EmulatorRefusal ? error.message : String(error)}`.replace(/^qemu-system: (qemu-system[-\w]*: )/, "$1"),
+  );
   exit(1);
 }

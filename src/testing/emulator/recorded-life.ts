@@ -8,11 +8,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { MARK_PREFIX } from "../../config/mark.ts";
 import { splitOptions } from "../../config/options.ts";
-import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
-import { dialPlace, parsePlace } from "../server/listening.ts";
-import { takeLife, writeNote } from "./runs.ts";
 import { startRecorder } from "../record/recorder.ts";
 import { Recording } from "../record/recording.ts";
+import { dialPlace, parsePlace } from "../server/listening.ts";
+import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
+import { takeLife, writeNote } from "./runs.ts";
 import { joinWords } from "./shell-words.ts";
 
 /** Descriptor that a QEMU in the background keeps to its end: when it closes, QEMU is gone. */
@@ -33,12 +33,16 @@ export interface Ended {
 const NOBODYS_MARK = `${MARK_PREFIX}00000000-0000-0000-0000-000000000000`;
 
 /**
- * Starts a real QEMU with its monitors moved to a private folder, and stands between. Resolves when QEMU has set up and the monitors asked for
+ * Starts a real QEMU with its monitors moved to a private folder, and stands between. Resolves when QEMU has set up and the monitors asked
+ * for
  * listen. Where QEMU can't start, that is recorded, and its own words are thrown as an EmulatorRefusal.
  */
 export async function recordLife(binary: string, args: readonly string[], options: EmulatorOptions, into: string): Promise<RecordedLife> {
   const marks = options.mark === undefined ? [] : [[options.mark, NOBODYS_MARK] as const];
-  const provenance = await provenanceOf(binary, args.map((word) => replaceAll(word, marks)));
+  const provenance = await provenanceOf(
+    binary,
+    args.map((word) => replaceAll(word, marks)),
+  );
   const file = nextFile(into);
   const folder = mkdtempSync(join(tmpdir(), "qmp-"));
   const replace = [...marks, ...foldersIn([...args, join(folder, "x")]).map((it) => [it, "DIR/"] as const)];
@@ -46,7 +50,15 @@ export async function recordLife(binary: string, args: readonly string[], option
   const qemu = launch(binary, moveMonitors(args, moved), options.daemonize);
   // Who finds us by the sockets means the QEMU behind them. From the start on: whoever sees the sockets may send one at once.
   if (!options.daemonize) for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => qemu.end(signal));
-  const status = options.daemonize ? (await qemu.started).status : await Promise.race([qemu.started.then(({ status: it }) => it), isSetUp(folder, moved.map((it) => it.upstream))]);
+  const status = options.daemonize
+    ? (await qemu.started).status
+    : await Promise.race([
+        qemu.started.then(({ status: it }) => it),
+        isSetUp(
+          folder,
+          moved.map((it) => it.upstream),
+        ),
+      ]);
   if (status !== 0) {
     rmSync(folder, { recursive: true, force: true });
     const recording = new Recording(provenance, replace, false);
@@ -56,7 +68,13 @@ export async function recordLife(binary: string, args: readonly string[], option
   }
   qemu.passOn();
   const monitors = moved.map((it) => ({ name: it.name, upstream: it.upstream, listen: it.address }));
-  const recorder = await startRecorder({ monitors, write: file, provenance, replace, stderr: lastWords(qemu.stderr(), { ...options, log: undefined }) });
+  const recorder = await startRecorder({
+    monitors,
+    write: file,
+    provenance,
+    replace,
+    stderr: lastWords(qemu.stderr(), { ...options, log: undefined }),
+  });
   const note = noteOf(options);
   note("start");
   const before = qemu.stderr().length;
@@ -70,10 +88,14 @@ export async function recordLife(binary: string, args: readonly string[], option
   return { ended };
 }
 
-/** A QEMU in the background with a log has its stderr there from the fork on. Folders are this machine's, and so is the suffix of its name. */
+/**
+ * A QEMU in the background with a log has its stderr there from the fork on. Folders are this machine's, and so is the suffix of its name.
+ */
 function lastWords(stderr: string, { daemonize, log }: EmulatorOptions): string {
   const logged = daemonize && log !== undefined && existsSync(log) ? readFileSync(log, "utf8") : "";
-  return `${stderr}${logged}`.replaceAll(/^(?:\S*\/)?(qemu-system-\w+)\S*: /gm, "$1: ").replaceAll(/from pid \d+ \(\S*\//g, "from pid 1 (DIR/");
+  return `${stderr}${logged}`
+    .replaceAll(/^(?:\S*\/)?(qemu-system-\w+)\S*: /gm, "$1: ")
+    .replaceAll(/from pid \d+ \(\S*\//g, "from pid 1 (DIR/");
 }
 
 /** Notes of this life for the test that has it started; QEMU's own process id goes with them. */
@@ -84,7 +106,9 @@ function noteOf(options: EmulatorOptions): (note: "start" | "end") => void {
   return (note) => writeNote(state, { life, pid: qemu, note });
 }
 
-/** The transcript to write: the file named, or the next number in the folder named. Taken at once, so that two lives can't take the same. */
+/**
+ * The transcript to write: the file named, or the next number in the folder named. Taken at once, so that two lives can't take the same.
+ */
 function nextFile(into: string): string {
   if (into.endsWith(".qmp")) return into;
   mkdirSync(into, { recursive: true });
@@ -98,7 +122,10 @@ function nextFile(into: string): string {
 
 async function provenanceOf(binary: string, args: readonly string[]): Promise<Readonly<Record<string, string>>> {
   const { stdout } = await promisify(execFile)(binary, ["--version"]);
-  const command = joinWords([basename(binary).replace(/^(qemu-system-\w+)-.*$/, "$1"), ...args.map((word) => word.replace(/(^|[=:,])(?:\/[\w.+@-]+)*\//g, "$1DIR/"))]);
+  const command = joinWords([
+    basename(binary).replace(/^(qemu-system-\w+)-.*$/, "$1"),
+    ...args.map((word) => word.replace(/(^|[=:,])(?:\/[\w.+@-]+)*\//g, "$1DIR/")),
+  ]);
   return {
     qemu: /version (.*)/.exec(stdout)?.[1] ?? "unknown",
     arch: /qemu-system-(\w+)/.exec(basename(binary))?.[1] ?? "unknown",
@@ -113,13 +140,21 @@ function foldersIn(args: readonly string[]): readonly string[] {
   return [...new Set(paths.map((it) => `${dirname(it)}/`))].filter((it) => it !== "//").sort((a, b) => b.length - a.length);
 }
 
-function moveMonitors(args: readonly string[], moved: readonly { readonly address: string; readonly upstream: string; readonly words: string }[]): readonly string[] {
+function moveMonitors(
+  args: readonly string[],
+  moved: readonly { readonly address: string; readonly upstream: string; readonly words: string }[],
+): readonly string[] {
   return splitOptions(args).flatMap(({ words }) => {
     const monitor = moved.find((it) => it.words === words.join(" "));
     if (monitor === undefined) return words;
     const [name = "", value = ""] = words;
     const from = monitor.address.replace(/^unix:/, "").replaceAll(",", ",,");
-    return [name, value.startsWith("tcp:") || value.includes("port=") ? tcpToUnix(name, value, monitor.upstream) : value.replace(from, monitor.upstream.slice(5))];
+    return [
+      name,
+      value.startsWith("tcp:") || value.includes("port=")
+        ? tcpToUnix(name, value, monitor.upstream)
+        : value.replace(from, monitor.upstream.slice(5)),
+    ];
   });
 }
 
@@ -153,10 +188,19 @@ function launch(binary: string, args: readonly string[], daemonize: boolean) {
     running = true;
     ownStderr.write(stderr);
   };
-  return { started, passOn, end: (signal: NodeJS.Signals) => void child.kill(signal), stderr: () => stderr, ended: daemonize ? once(lifeline, "end").then((): Ended => ({ status: 0, signal: null })) : started };
+  return {
+    started,
+    passOn,
+    end: (signal: NodeJS.Signals) => void child.kill(signal),
+    stderr: () => stderr,
+    ended: daemonize ? once(lifeline, "end").then((): Ended => ({ status: 0, signal: null })) : started,
+  };
 }
 
-/** Resolves with 0 when the machine is set up. A QEMU in the foreground says nothing then: its sockets are there before, and its first answer comes after it. */
+/**
+ * Resolves with 0 when the machine is set up. A QEMU in the foreground says nothing then: its sockets are there before, and its first
+ * answer comes after it.
+ */
 async function isSetUp(folder: string, upstreams: readonly string[]): Promise<number> {
   const there = (): boolean => upstreams.every((it) => existsSync(it.replace("unix:", "")));
   const watcher = watch(folder);
@@ -170,13 +214,17 @@ async function isSetUp(folder: string, upstreams: readonly string[]): Promise<nu
 
 /** Whether QEMU has answered: false when the connection ended before. */
 async function answers(upstream: string): Promise<boolean> {
-  const socket = dialPlace(parsePlace(upstream)).on("error", () => {}).setEncoding("utf8");
+  const socket = dialPlace(parsePlace(upstream))
+    .on("error", () => {})
+    .setEncoding("utf8");
   socket.write('{"execute":"qmp_capabilities"}\n');
   let heard = "";
-  socket.on("data", (text) => {
-    heard += String(text);
-    if (heard.includes('"return"')) socket.destroy();
-  }).on("end", () => socket.destroy());
+  socket
+    .on("data", (text) => {
+      heard += String(text);
+      if (heard.includes('"return"')) socket.destroy();
+    })
+    .on("end", () => socket.destroy());
   await new Promise((resolve) => void socket.once("close", resolve));
   return heard.includes('"return"');
 }

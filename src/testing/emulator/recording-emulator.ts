@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /*
  * A QEMU that is recorded: takes QEMU's command line, starts the real one that QMPCTL_RECORD_EMULATOR names with it, stands between
- * clients and its monitors, and writes what they say to the file or folder that QMPCTL_RECORD names. So whole runs of a product are recorded.
+ * clients and its monitors, and writes what they say to the file or folder that QMPCTL_RECORD names. So whole runs of a product are
+ * recorded.
  */
 import process, { argv, env, exit, kill, pid } from "node:process";
 import { couldNotStart, daemonReady } from "./daemon.ts";

@@ -2,17 +2,17 @@ import { existsSync, readFileSync, rmSync, writeFileSync, writeSync } from "node
 import { dirname } from "node:path";
 import process, { env, kill, pid } from "node:process";
 import { splitOptions } from "../../config/options.ts";
-import { type EmulatorOptions, EmulatorRefusal, markIn } from "./emulator-options.ts";
 import { eventNow } from "../protocol/event.ts";
 import { majorOf } from "../protocol/greeting.ts";
-import { parsePlace } from "../server/listening.ts";
-import { takeLife, writeNote } from "./runs.ts";
 import { type SchemaChoice, schemaFor } from "../protocol/recorded-schema.ts";
-import { splitWords } from "./shell-words.ts";
+import { Vocabulary } from "../protocol/vocabulary.ts";
+import { parsePlace } from "../server/listening.ts";
 import { IDLE, Stage } from "../server/stage.ts";
 import { timelineOf } from "../transcript/timeline.ts";
-import { Vocabulary } from "../protocol/vocabulary.ts";
 import { placeOf, readTranscript, type Transcript } from "../transcript/transcript.ts";
+import { type EmulatorOptions, EmulatorRefusal, markIn } from "./emulator-options.ts";
+import { takeLife, writeNote } from "./runs.ts";
+import { splitWords } from "./shell-words.ts";
 
 /** What became of a start: the life runs until `ended`; its status is what the process has to end with. */
 export interface ReplayedLife {
@@ -47,7 +47,15 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
   });
   compareMachine(options, transcript, notes);
   let listening: Promise<void> = Promise.resolve();
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void listening.then(() => endBySignal(stage), () => undefined));
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+    process.on(
+      signal,
+      () =>
+        void listening.then(
+          () => endBySignal(stage),
+          () => undefined,
+        ),
+    );
   // Before its sockets, as QEMU does.
   if (options.pidfile !== undefined) writePidfile(options.pidfile);
   listening = listen(stage, options);
@@ -74,7 +82,9 @@ function ownMark({ mark }: EmulatorOptions, { provenance }: Transcript): readonl
 
 /** A life that begins with stderr and a status is one that never began. */
 function refuseAsRecorded({ entries }: Transcript, notes: Notes): void {
-  const [first, second] = entries.flatMap((entry) => (entry.kind === "directive" ? [entry.directive] : entry.kind === "comment" ? [] : [undefined]));
+  const [first, second] = entries.flatMap((entry) =>
+    entry.kind === "directive" ? [entry.directive] : entry.kind === "comment" ? [] : [undefined],
+  );
   if (first?.name !== "stderr" || second?.name !== "exit" || !/^[1-9]/.test(second.status)) return;
   notes.ended();
   throw new EmulatorRefusal(first.text);
@@ -88,7 +98,13 @@ async function listen(stage: Stage, options: EmulatorOptions): Promise<void> {
       const code = (error as { readonly code?: string }).code;
       // Node reports a missing folder as EACCES.
       const missing = address.startsWith("unix:") && !existsSync(dirname(address.slice(5)));
-      const why = missing ? "No such file or directory" : code === "EADDRINUSE" ? "Address already in use" : code === "EACCES" ? "Permission denied" : String(error);
+      const why = missing
+        ? "No such file or directory"
+        : code === "EADDRINUSE"
+          ? "Address already in use"
+          : code === "EACCES"
+            ? "Permission denied"
+            : String(error);
       throw new EmulatorRefusal(`${words}: Failed to bind socket to ${address.replace(/^unix:/, "")}: ${why}`);
     }
   }
@@ -125,7 +141,11 @@ function compareMachine(options: EmulatorOptions, transcript: Transcript, notes:
   for (const [name, value] of Object.entries(options.machine)) {
     const was = recorded.findLast((it) => `-${it.name}` === name)?.value;
     if (was === undefined || was === value) continue;
-    notes.departure({ message: `not as recorded (${placeOf(transcript, line)}): started with ${name} ${value}, recorded with ${name} ${was}`, line, command: "start" });
+    notes.departure({
+      message: `not as recorded (${placeOf(transcript, line)}): started with ${name} ${value}, recorded with ${name} ${was}`,
+      line,
+      command: "start",
+    });
   }
 }
 
@@ -174,7 +194,8 @@ class Notes {
 
   unplayed(stage: Stage): void {
     const next = stage.playhead.unplayed;
-    const message = next === undefined ? "" : `transcript not finished (${placeOf(this.#transcript, next.line)}): ${next.command} was never asked`;
+    const message =
+      next === undefined ? "" : `transcript not finished (${placeOf(this.#transcript, next.line)}): ${next.command} was never asked`;
     this.#write({ note: "unplayed", message, line: next?.line ?? 0, command: next?.command ?? "" });
   }
 
@@ -182,7 +203,11 @@ class Notes {
     this.#write({ note: "end" });
   }
 
-  #write(note: { readonly note: "start" | "end" } | { readonly note: "departure" | "unplayed"; readonly message: string; readonly line: number; readonly command: string }): void {
+  #write(
+    note:
+      | { readonly note: "start" | "end" }
+      | { readonly note: "departure" | "unplayed"; readonly message: string; readonly line: number; readonly command: string },
+  ): void {
     if (this.#state !== undefined) writeNote(this.#state, { life: this.#life, pid, ...note });
   }
 }

@@ -11,11 +11,14 @@ export type Note = { readonly life: number; readonly pid: number } & (
 
 /** The transcripts that a list names: `a.qmp:b.qmp`, or a folder's `*.qmp` by number. */
 export function listLives(names: string): readonly string[] {
-  return names.split(":").filter((it) => it !== "").flatMap((name) => {
-    if (!statSync(name).isDirectory()) return [name];
-    const files = readdirSync(name).filter((it) => it.endsWith(".qmp"));
-    return files.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map((file) => join(name, file));
-  });
+  return names
+    .split(":")
+    .filter((it) => it !== "")
+    .flatMap((name) => {
+      if (!statSync(name).isDirectory()) return [name];
+      const files = readdirSync(name).filter((it) => it.endsWith(".qmp"));
+      return files.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map((file) => join(name, file));
+    });
 }
 
 /** Takes the next life: the first number that nobody has taken. Safe when two start at once, as making a file is. */
@@ -39,7 +42,10 @@ export function writeNote(state: string, note: Note): void {
 /** All notes so far; none where nothing was started yet. */
 export function readNotes(state: string): readonly Note[] {
   try {
-    return readFileSync(join(state, "report"), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as Note);
+    return readFileSync(join(state, "report"), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Note);
   } catch (error) {
     if ((error as { readonly code?: string }).code === "ENOENT") return [];
     throw error;

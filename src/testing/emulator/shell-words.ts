@@ -5,5 +5,7 @@ export function joinWords(words: readonly string[]): string {
 
 /** The words of a line that `joinWords` wrote. */
 export function splitWords(line: string): readonly string[] {
-  return (line.match(/(?:[^\s'\\]|'[^']*'|\\.)+/g) ?? []).map((word) => word.replace(/'([^']*)'|\\(.)/g, (_all, quoted: string | undefined, char: string | undefined) => quoted ?? char ?? ""));
+  return (line.match(/(?:[^\s'\\]|'[^']*'|\\.)+/g) ?? []).map((word) =>
+    word.replace(/'([^']*)'|\\(.)/g, (_all, quoted: string | undefined, char: string | undefined) => quoted ?? char ?? ""),
+  );
 }

@@ -8,12 +8,12 @@ import { env, execPath, pid } from "node:process";
 import { fileURLToPath } from "node:url";
 import { HostError } from "../../errors.ts";
 import { identify, sendSignal, waitForEnd } from "../../host/signal.ts";
-import { DAEMON, READY } from "./daemon.ts";
 import { DepartureError } from "../protocol/mismatch.ts";
-import { listLives, type Note, readNotes } from "./runs.ts";
 import { isRelease, schemaFor } from "../protocol/recorded-schema.ts";
-import { joinWords } from "./shell-words.ts";
 import { readTranscript } from "../transcript/transcript.ts";
+import { DAEMON, READY } from "./daemon.ts";
+import { listLives, type Note, readNotes } from "./runs.ts";
+import { joinWords } from "./shell-words.ts";
 
 /** An emulator to name in a launch config, and private folders for the configs and sockets of one test. */
 export interface StandIn extends AsyncDisposable {
@@ -30,16 +30,29 @@ export interface StandIn extends AsyncDisposable {
 }
 
 /**
- * An emulator that replays one life a start, so that start, restart and shutdown run whole without QEMU. `lives` are transcripts in order, or
- * a folder of them (`1.qmp`, `2.qmp`, …); one start more fails. `schema`: as for `startReplay`, by its release or file. Throws TranscriptError for a damaged one, HostError where the package is not built.
+ * An emulator that replays one life a start, so that start, restart and shutdown run whole without QEMU. `lives` are transcripts in order,
+ * or
+ * a folder of them (`1.qmp`, `2.qmp`, …); one start more fails. `schema`: as for `startReplay`, by its release or file. Throws
+ * TranscriptError for a damaged one, HostError where the package is not built.
  */
-export async function fakeMachine(options: { readonly lives: string | readonly string[]; readonly schema?: string | false | undefined }): Promise<StandIn> {
+export async function fakeMachine(options: {
+  readonly lives: string | readonly string[];
+  readonly schema?: string | false | undefined;
+}): Promise<StandIn> {
   const named = typeof options.lives === "string" ? [options.lives] : options.lives;
   const lives = listLives(named.map((it) => resolve(it)).join(":"));
   const transcripts = await Promise.all(lives.map(readTranscript));
   await schemaFor(options.schema, {});
-  const schema = options.schema === undefined ? {} : { QMPCTL_REPLAY_SCHEMA: options.schema === false ? "" : isRelease(options.schema) ? options.schema : resolve(options.schema) };
-  const settings = (state: string) => ({ QMPCTL_REPLAY: lives.join(":"), QMPCTL_REPLAY_STATE: state, QMPCTL_REPLAY_OWNER: String(pid), ...schema });
+  const schema =
+    options.schema === undefined
+      ? {}
+      : { QMPCTL_REPLAY_SCHEMA: options.schema === false ? "" : isRelease(options.schema) ? options.schema : resolve(options.schema) };
+  const settings = (state: string) => ({
+    QMPCTL_REPLAY: lives.join(":"),
+    QMPCTL_REPLAY_STATE: state,
+    QMPCTL_REPLAY_OWNER: String(pid),
+    ...schema,
+  });
   return new Machine(await prepare("fake-emulator", settings), transcripts.length);
 }
 
@@ -49,14 +62,23 @@ export async function fakeMachine(options: { readonly lives: string | readonly s
  */
 export async function recordingMachine(options: { readonly emulator: string; readonly into: string }): Promise<StandIn> {
   const emulator = onPath(options.emulator);
-  const settings = (state: string) => ({ QMPCTL_RECORD_EMULATOR: emulator, QMPCTL_RECORD: resolve(options.into), QMPCTL_REPLAY_STATE: state });
+  const settings = (state: string) => ({
+    QMPCTL_RECORD_EMULATOR: emulator,
+    QMPCTL_RECORD: resolve(options.into),
+    QMPCTL_REPLAY_STATE: state,
+  });
   return new Machine(await prepare("recording-emulator", settings), undefined);
 }
 
 /** Where a program is, found now: later the PATH may lead to the stand-in, which has its name, and would start itself for ever. */
 function onPath(program: string): string {
   if (program.includes("/")) return resolve(program);
-  return (env["PATH"] ?? "").split(":").map((folder) => resolve(folder, program)).find((path) => existsSync(path)) ?? program;
+  return (
+    (env["PATH"] ?? "")
+      .split(":")
+      .map((folder) => resolve(folder, program))
+      .find((path) => existsSync(path)) ?? program
+  );
 }
 
 async function prepare(program: string, settings: (state: string) => Readonly<Record<string, string>>): Promise<string> {
@@ -74,8 +96,10 @@ async function prepare(program: string, settings: (state: string) => Readonly<Re
 }
 
 /**
- * The script that a launch config names. For `-daemonize` it runs the program in the background, in a session of its own, and waits until that one
- * says on descriptor 3 how it went, see daemon.ts: Node can't fork, and to start it twice takes twice as long. QEMU keeps its stderr when it has a log (`-D`).
+ * The script that a launch config names. For `-daemonize` it runs the program in the background, in a session of its own, and waits until
+ * that one
+ * says on descriptor 3 how it went, see daemon.ts: Node can't fork, and to start it twice takes twice as long. QEMU keeps its stderr when
+ * it has a log (`-D`).
  */
 function launcher(variables: readonly string[], program: string): string {
   return `#!/bin/sh
@@ -98,7 +122,9 @@ exit 1
 /** The program beside this file, or beside where this was bundled from, or, when this runs from its source, what was built from it. */
 function built(program: string): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const found = [here, join(here, "..", "testing", "emulator"), join(here, "../../../dist/testing/emulator")].map((it) => join(it, `${program}.js`)).find(existsSync);
+  const found = [here, join(here, "..", "testing", "emulator"), join(here, "../../../dist/testing/emulator")]
+    .map((it) => join(it, `${program}.js`))
+    .find(existsSync);
   if (found === undefined) throw new HostError(`${program}.js: not built yet, run \`npm run build\``);
   return found;
 }
@@ -119,7 +145,11 @@ class Machine implements StandIn {
   }
 
   get env(): StandIn["env"] {
-    return { QMPCTL_CONFIG_DIR: join(this.folder, "config"), QMPCTL_RUNTIME_DIR: join(this.folder, "run"), QMPCTL_STATE_DIR: join(this.folder, "machines") };
+    return {
+      QMPCTL_CONFIG_DIR: join(this.folder, "config"),
+      QMPCTL_RUNTIME_DIR: join(this.folder, "run"),
+      QMPCTL_STATE_DIR: join(this.folder, "machines"),
+    };
   }
 
   async verify(options: { readonly finished?: boolean | undefined } = {}): Promise<void> {
@@ -173,7 +203,8 @@ function running(notes: readonly Note[]): readonly Note[] {
 }
 
 /**
- * Ends a machine of ours, and waits until it is gone: one that is still there when the next test starts a machine of the same words is taken for that one.
+ * Ends a machine of ours, and waits until it is gone: one that is still there when the next test starts a machine of the same words is
+ * taken for that one.
  * A process that has got its id since is let be.
  */
 async function end(machine: number, folder: string): Promise<void> {

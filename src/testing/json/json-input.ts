@@ -11,7 +11,8 @@ const TOKEN_COUNT = 2 << 20;
 const NESTING = 1024;
 
 /**
- * A monitor's reading half: bytes in, messages and complaints out, one at a time. A monitor that is suspended simply isn't asked for the next
+ * A monitor's reading half: bytes in, messages and complaints out, one at a time. A monitor that is suspended simply isn't asked for the
+ * next
  * one, and what is unread stays unread, as in QEMU. A message ends where its braces and brackets balance; line ends mean nothing.
  */
 export class JsonInput {

@@ -13,7 +13,12 @@ export class JsonParseError extends Error {
 }
 
 /** What QEMU says to each mistake: up to 10.0, and since 11.0 (both measured; which version changed is not known). */
-const WORDS = { key: "key is not a string in object", colon: "missing : in object pair", dict: "expected separator in dict", list: "expected separator in list" };
+const WORDS = {
+  key: "key is not a string in object",
+  colon: "missing : in object pair",
+  dict: "expected separator in dict",
+  list: "expected separator in list",
+};
 const NEW_WORDS = { key: "expecting key", colon: "expecting ':'", dict: "expected ',' or '}'", list: "expected ',' or ']'" };
 
 /** The first version that tells where a mistake is, and has other words. */
@@ -117,7 +122,7 @@ function unquote({ text: token, place }: Token): string {
 function unescape(token: string): string {
   const body = token.slice(1, -1);
   let text = "";
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const plain = /^[^\\]*/.exec(body.slice(at))?.[0] ?? "";
     text += decode(plain);
     at += plain.length;
@@ -151,9 +156,13 @@ function decodeStrictly(bytes: string): string {
 }
 
 /** A lead byte with as many of the bytes that should follow it as do, or a byte that leads nothing. */
-const SEQUENCE = /[\xc0-\xdf][\x80-\xbf]?|[\xe0-\xef][\x80-\xbf]{0,2}|[\xf0-\xf7][\x80-\xbf]{0,3}|[\xf8-\xfb][\x80-\xbf]{0,4}|[\xfc\xfd][\x80-\xbf]{0,5}|[\x80-\xff]/g;
+const SEQUENCE =
+  /[\xc0-\xdf][\x80-\xbf]?|[\xe0-\xef][\x80-\xbf]{0,2}|[\xf0-\xf7][\x80-\xbf]{0,3}|[\xf8-\xfb][\x80-\xbf]{0,4}|[\xfc\xfd][\x80-\xbf]{0,5}|[\x80-\xff]/g;
 
-/** Bytes (one a character) as QEMU quotes them in a message: up to the first NUL, and each sequence that is no UTF-8 becomes U+FFFD. Measured on 5.2 to 11.1. */
+/**
+ * Bytes (one a character) as QEMU quotes them in a message: up to the first NUL, and each sequence that is no UTF-8 becomes U+FFFD.
+ * Measured on 5.2 to 11.1.
+ */
 export function readable(bytes: string): string {
   return (bytes.split("\0", 1)[0] ?? "").replace(SEQUENCE, (it) => {
     try {
@@ -175,6 +184,7 @@ function unescapeAt(body: string, at: number, token: string): readonly [text: st
   const pair = /^\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}/.exec(rest);
   const single = pair ?? /^\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}/.exec(rest);
   const piece = single === null ? undefined : (JSON.parse(`"${single[0]}"`) as string);
-  if (single === null || piece === undefined || isNoncharacter(piece)) throw new JsonParseError(`${readable(single?.[0] ?? rest.slice(0, 6))} is not a valid Unicode character`);
+  if (single === null || piece === undefined || isNoncharacter(piece))
+    throw new JsonParseError(`${readable(single?.[0] ?? rest.slice(0, 6))} is not a valid Unicode character`);
   return [piece, single[0].length];
 }

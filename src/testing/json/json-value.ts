@@ -20,7 +20,8 @@ export function isObject(value: Json | undefined): value is JsonObject {
 }
 
 /**
- * Members in the order in which QEMU keeps and prints them: by a hash of the name into 512 buckets, the newest first in each. So `return` comes
+ * Members in the order in which QEMU keeps and prints them: by a hash of the name into 512 buckets, the newest first in each. So `return`
+ * comes
  * before `id`, `id` before `error`, and an id that is an object comes back otherwise than it was sent. `names` in order of arrival.
  */
 export function qemuOrder(names: readonly string[]): readonly string[] {
@@ -50,7 +51,8 @@ export function isNumber(value: Json | undefined): value is JsonNumber {
 
 /**
  * A number as QEMU keeps and prints it: int64, else uint64, else a double with 17 digits, where 1.0 becomes `1` and 1e400 `inf`.
- * Before 6.0 it had six decimals, and no exponent. Source: the `number` rule of docs/interop/qmp-spec.rst, and what QEMU 7.2 echoes as an id.
+ * Before 6.0 it had six decimals, and no exponent. Source: the `number` rule of docs/interop/qmp-spec.rst, and what QEMU 7.2 echoes as an
+ * id.
  */
 export function qemuNumber(text: string, major = 10): JsonNumber {
   if (!/[.eE]/.test(text)) {
@@ -92,12 +94,17 @@ export function toPlain(value: Json): unknown {
   return isNumber(value) ? Number(value.digits) : value;
 }
 
-/** A plain value (as handlers return it) as ours, `inf` and `nan` too: QEMU prints them. Members that are undefined are left out; bigints are kept exactly. */
+/**
+ * A plain value (as handlers return it) as ours, `inf` and `nan` too: QEMU prints them. Members that are undefined are left out; bigints
+ * are kept exactly.
+ */
 export function fromPlain(value: unknown): Json {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "bigint") return { digits: value.toString() };
-  if (typeof value === "number" && !Number.isFinite(value)) return { digits: String(value).replace("Infinity", "inf").toLowerCase(), real: true };
-  if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) < 2 ** 53 ? { digits: String(value) } : qemuNumber(String(value));
+  if (typeof value === "number" && !Number.isFinite(value))
+    return { digits: String(value).replace("Infinity", "inf").toLowerCase(), real: true };
+  if (typeof value === "number")
+    return Number.isInteger(value) && Math.abs(value) < 2 ** 53 ? { digits: String(value) } : qemuNumber(String(value));
   if (Array.isArray(value)) return value.map(fromPlain);
   if (typeof value !== "object") throw new TypeError(`can't be said in JSON: ${String(value)}`);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
@@ -115,7 +122,8 @@ export function canonical(value: Json): string {
 }
 
 /**
- * As QEMU prints it: ASCII with upper-case `\u` escapes (DEL too), a blank after `:` and `,`; with `pretty`, one member a line, four blanks a level.
+ * As QEMU prints it: ASCII with upper-case `\u` escapes (DEL too), a blank after `:` and `,`; with `pretty`, one member a line, four blanks
+ * a level.
  * Source: measured on 7.2.
  */
 export function formatJson(value: Json, pretty = false): string {

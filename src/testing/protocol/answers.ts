@@ -1,9 +1,17 @@
-import { QmpFailure } from "./mismatch.ts";
 import { formatJson, fromPlain, type Json } from "../json/json-value.ts";
+import { QmpFailure } from "./mismatch.ts";
 import { refusalReply, successReply } from "./request.ts";
 
-/** The reply of code that answers a command: what it returns (nothing is `{}`), or the QmpFailure that it throws. Anything else that it throws is its own mistake, and told to both sides. */
-export async function handled(handler: (args: unknown) => unknown, args: unknown, id: Json | undefined, onMistake: (why: string) => void): Promise<string> {
+/**
+ * The reply of code that answers a command: what it returns (nothing is `{}`), or the QmpFailure that it throws. Anything else that it
+ * throws is its own mistake, and told to both sides.
+ */
+export async function handled(
+  handler: (args: unknown) => unknown,
+  args: unknown,
+  id: Json | undefined,
+  onMistake: (why: string) => void,
+): Promise<string> {
   try {
     return formatJson(successReply(fromPlain((await handler(args)) ?? {}), id));
   } catch (error) {

@@ -1,4 +1,11 @@
-import { type Introspection, type ObjectType, type SchemaMember, type SchemaType, typeNamed, valuesOf } from "../../schema/introspection.ts";
+import {
+  type Introspection,
+  type ObjectType,
+  type SchemaMember,
+  type SchemaType,
+  typeNamed,
+  valuesOf,
+} from "../../schema/introspection.ts";
 import { isNumber, isObject, type Json, type JsonObject } from "../json/json-value.ts";
 import { noSuchValue } from "./request.ts";
 
@@ -15,7 +22,8 @@ class Mistake extends Error {}
 const OPEN: readonly string[] = ["device_add", "object-add"];
 
 /**
- * What QEMU says to arguments that are not as its schema has them, undefined where it would run the command. Checked in QEMU's order: members
+ * What QEMU says to arguments that are not as its schema has them, undefined where it would run the command. Checked in QEMU's order:
+ * members
  * as they are declared, then those that are too many. The schema tells neither an integer's width nor what an alternate is called, so
  * numbers out of range are let through. `major` is the version's: 5.2 has other words for a value that is none. Measured on 5.2 to 11.1.
  */
@@ -83,12 +91,17 @@ class Checker {
         throw new Mistake(noSuchValue(place.name, value, this.#major));
       case "array":
         if (!Array.isArray(value)) return expect(place, "array", false);
-        for (const [index, item] of value.entries()) this.#value(typeNamed(this.#schema, type["element-type"]), item as Json, { path: `${place.path}[${index}]`, name: "null" });
+        for (const [index, item] of value.entries())
+          this.#value(typeNamed(this.#schema, type["element-type"]), item as Json, { path: `${place.path}[${index}]`, name: "null" });
         return;
       case "object":
         return isObject(value) ? this.members(type, value, place.path) : expect(place, "object", false);
       case "alternate":
-        return this.#alternate(type.members.map((it) => typeNamed(this.#schema, it.type)), value, place);
+        return this.#alternate(
+          type.members.map((it) => typeNamed(this.#schema, it.type)),
+          value,
+          place,
+        );
     }
   }
 

@@ -3,7 +3,10 @@ import { readFile } from "node:fs/promises";
 import { QmpctlError } from "../../errors.ts";
 import type { SchemaEntry } from "./vocabulary.ts";
 
-/** A recorded reply to query-qmp-schema: the entries themselves, or with them as its `schema`. Rejects with a QmpctlError (`config`) for another file. */
+/**
+ * A recorded reply to query-qmp-schema: the entries themselves, or with them as its `schema`. Rejects with a QmpctlError (`config`) for
+ * another file.
+ */
 export async function readSchema(path: string): Promise<readonly SchemaEntry[]> {
   return entriesIn(await readFile(path, "utf8").catch(() => ""), path);
 }
@@ -28,7 +31,9 @@ function recordedIn(): URL {
   return existsSync(bundled) ? bundled : source;
 }
 
-/** The recorded schema of a release (`7.2`, `7.2.22 (Debian …)`: the patch level makes no difference); undefined where none was recorded. */
+/**
+ * The recorded schema of a release (`7.2`, `7.2.22 (Debian …)`: the patch level makes no difference); undefined where none was recorded.
+ */
 export function schemaOfRelease(version: string | undefined, arch = "x86_64"): readonly SchemaEntry[] | undefined {
   const release = /^\d+\.\d+/.exec(version ?? "")?.[0];
   const file = recordedFiles().find((it) => release !== undefined && it.startsWith(`${release}.`) && it.endsWith(`_${arch}.json`));
@@ -43,15 +48,31 @@ function recordedFiles(): readonly string[] {
   }
 }
 
-/** What a test says of the schema: a recorded release, a file, the entries, none at all; undefined for the release that the transcript names. */
+/**
+ * What a test says of the schema: a recorded release, a file, the entries, none at all; undefined for the release that the transcript
+ * names.
+ */
 export type SchemaChoice = string | readonly SchemaEntry[] | false | undefined;
 
-/** How to come by the schema that was chosen. Rejects with a QmpctlError: `config` for a file that is none, `usage` for a release that was not recorded. */
-export async function schemaFor(choice: SchemaChoice, provenance: Readonly<Record<string, string>>): Promise<() => readonly SchemaEntry[] | undefined> {
+/**
+ * How to come by the schema that was chosen. Rejects with a QmpctlError: `config` for a file that is none, `usage` for a release that was
+ * not recorded.
+ */
+export async function schemaFor(
+  choice: SchemaChoice,
+  provenance: Readonly<Record<string, string>>,
+): Promise<() => readonly SchemaEntry[] | undefined> {
   if (choice === undefined) return () => schemaOfRelease(provenance["qemu"], provenance["arch"]);
   if (choice === false) return () => undefined;
   const entries = typeof choice !== "string" ? choice : isRelease(choice) ? schemaOfRelease(choice) : await readSchema(choice);
-  if (entries === undefined) throw new QmpctlError("usage", `schema "${String(choice)}": recorded are ${recordedFiles().filter((it) => it.endsWith("x86_64.json")).map((it) => it.split(".", 2).join(".")).join(", ")}`);
+  if (entries === undefined)
+    throw new QmpctlError(
+      "usage",
+      `schema "${String(choice)}": recorded are ${recordedFiles()
+        .filter((it) => it.endsWith("x86_64.json"))
+        .map((it) => it.split(".", 2).join("."))
+        .join(", ")}`,
+    );
   return () => entries;
 }
 

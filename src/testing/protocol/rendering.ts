@@ -1,5 +1,5 @@
-import { formatJson, isNumber, isObject, type Json, type JsonObject } from "../json/json-value.ts";
 import { parseJson } from "../json/json-input.ts";
+import { formatJson, isNumber, isObject, type Json, type JsonObject } from "../json/json-value.ts";
 
 const FIRST_ID = /^\{"id": (?:-?\d+|"(?:[^"\\]|\\.)*"), (?="error")/;
 const LAST_ID = /, "id": (?:-?\d+|"(?:[^"\\]|\\.)*")\}$/;
@@ -47,7 +47,15 @@ function nameOf(index: Json | undefined, id: Json | undefined): string {
 export function withThreads(reply: string, threads: ReadonlyMap<number, number>): string {
   const value = parseJson(reply);
   if (!isObject(value)) return reply;
-  const items = itemsOf(value).map((item) => new Map([...item].map(([key, member]) => [key, key === "thread-id" && isNumber(member) ? { digits: String(threads.get(Number(member.digits)) ?? member.digits) } : member])));
+  const items = itemsOf(value).map(
+    (item) =>
+      new Map(
+        [...item].map(([key, member]) => [
+          key,
+          key === "thread-id" && isNumber(member) ? { digits: String(threads.get(Number(member.digits)) ?? member.digits) } : member,
+        ]),
+      ),
+  );
   return formatJson(new Map([...value].map(([key, member]) => [key, key === "return" ? items : member])));
 }
 

@@ -63,7 +63,9 @@ export function successReply(value: Json, id: Json | undefined): Json {
   return new Map<string, Json>([["return", value], ...(id === undefined ? [] : [["id", id] as const])]);
 }
 
-/** What QEMU says to qmp_capabilities on a connection that still negotiates: what is enabled, or why not. Source: measured on 5.2 to 11.1. */
+/**
+ * What QEMU says to qmp_capabilities on a connection that still negotiates: what is enabled, or why not. Source: measured on 5.2 to 11.1.
+ */
 export function negotiate(request: Request, major: number, offered: readonly string[]): readonly string[] | Refusal {
   const mistake = wrongCapabilities(request, major);
   if (mistake !== undefined) return mistake;

@@ -1,6 +1,6 @@
 import { type Introspection, readIntrospection } from "../../schema/introspection.ts";
-import { mistakeIn } from "./argument-check.ts";
 import { fromPlain, type Json } from "../json/json-value.ts";
+import { mistakeIn } from "./argument-check.ts";
 import type { Refusal, Request } from "./request.ts";
 
 /** One entry of a reply to query-qmp-schema. */
@@ -12,7 +12,10 @@ export interface SchemaEntry {
 /** The commands that may overtake others, in all versions from 5.2 to 11.1. Source: `allow-oob` of query-qmp-schema. */
 const OUT_OF_BAND: readonly string[] = ["migrate-recover", "migrate-pause", "yank", "query-yank"];
 
-/** What a QEMU understands, by its own schema where there is one: then it refuses what it does not know, and arguments that it would not take. */
+/**
+ * What a QEMU understands, by its own schema where there is one: then it refuses what it does not know, and arguments that it would not
+ * take.
+ */
 export class Vocabulary {
   readonly #load: () => readonly SchemaEntry[] | undefined;
   #entries: readonly SchemaEntry[] | undefined;
@@ -27,11 +30,15 @@ export class Vocabulary {
     this.major = major;
   }
 
-  /** Why the machine would not even begin; undefined where it would, or where nobody can tell. `answered`: a test has code for it, so that it is known. */
+  /**
+   * Why the machine would not even begin; undefined where it would, or where nobody can tell. `answered`: a test has code for it, so that
+   * it is known.
+   */
   refusal({ command, arguments: args, id }: Request, answered: boolean): Refusal | undefined {
     const schema = this.#known();
     if (schema === undefined) return undefined;
-    if (!schema.commands.has(command)) return answered ? undefined : { class: "CommandNotFound", desc: `The command ${command} has not been found`, id };
+    if (!schema.commands.has(command))
+      return answered ? undefined : { class: "CommandNotFound", desc: `The command ${command} has not been found`, id };
     const mistake = mistakeIn(schema, this.major, command, args);
     return mistake === undefined ? undefined : { class: "GenericError", desc: mistake, id };
   }

@@ -4,8 +4,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dialPlace, listenAt, parsePlace, type Place } from "../server/listening.ts";
-import { Recording, type Tap } from "./recording.ts";
 import type { Transcript } from "../transcript/transcript.ts";
+import { Recording, type Tap } from "./recording.ts";
 
 /** A monitor to listen in on. Clients connect to `listen` (default: a socket in a private folder), QEMU's own is `upstream`. */
 export interface RecordedMonitor {
@@ -28,7 +28,10 @@ export interface RecorderOptions {
   readonly replace?: readonly (readonly [string, string])[] | undefined;
   /** Keeps the clients' own ids; otherwise they are numbered from 1, so that two recordings can be compared. */
   readonly keepIds?: boolean | undefined;
-  /** A client that ends its half of a connection wants the rest of its replies. Otherwise it has left, and QEMU is told so: the two look the same to a proxy. */
+  /**
+   * A client that ends its half of a connection wants the rest of its replies. Otherwise it has left, and QEMU is told so: the two look the
+   * same to a proxy.
+   */
   readonly halfClose?: boolean | undefined;
 }
 
@@ -37,11 +40,16 @@ export interface Recorder extends AsyncDisposable {
   /** The first monitor's address, for clients. */
   readonly address: string;
   readonly addresses: Readonly<Record<string, string>>;
-  /** Stops, writes the file and gives what was recorded. `exit`: how QEMU ended; without it the transcript says that only the recording did, unless QEMU hung up by itself. */
+  /**
+   * Stops, writes the file and gives what was recorded. `exit`: how QEMU ended; without it the transcript says that only the recording did,
+   * unless QEMU hung up by itself.
+   */
   finish(exit?: { readonly status?: string | undefined; readonly stderr?: string | undefined }): Promise<Transcript>;
 }
 
-/** Starts to record; resolves when it listens. Any number of clients may come, one after the other or at once: QEMU treats them as it does. */
+/**
+ * Starts to record; resolves when it listens. Any number of clients may come, one after the other or at once: QEMU treats them as it does.
+ */
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
   const recording = new Recording(options.provenance ?? {}, options.replace ?? [], options.keepIds === true);
   if (options.stderr !== undefined && options.stderr !== "") recording.stderr(options.stderr);
@@ -173,8 +181,14 @@ class Post {
       tap.server(bytes);
       if (client.writable) client.write(bytes);
     });
-    client.on("error", () => {}).once("end", left).once("close", left);
-    qemu.on("error", () => {}).once("end", hungUp).once("close", hungUp);
+    client
+      .on("error", () => {})
+      .once("end", left)
+      .once("close", left);
+    qemu
+      .on("error", () => {})
+      .once("end", hungUp)
+      .once("close", hungUp);
     qemu.once("connect", () => {
       served = true;
       client.resume();

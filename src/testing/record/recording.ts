@@ -1,6 +1,6 @@
-import { formatDirective, type Directive } from "../transcript/directive.ts";
 import { JsonInput } from "../json/json-input.ts";
 import { canonical, formatJson, isObject, type Json } from "../json/json-value.ts";
+import { type Directive, formatDirective } from "../transcript/directive.ts";
 import { parseTranscript, type Transcript } from "../transcript/transcript.ts";
 
 /** One listening post on a connection: bytes of each side as they pass. */
@@ -95,7 +95,9 @@ export class Recording {
     const asked = value.has("execute") || value.has("exec-oob");
     const number = asked ? ++this.#asked : this.#answered(own, canonical(id));
     if (asked) this.#ids.set(own, this.#asked);
-    return number === undefined ? value : new Map([...value].map(([key, member]) => [key, key === "id" ? { digits: String(number) } : member]));
+    return number === undefined
+      ? value
+      : new Map([...value].map(([key, member]) => [key, key === "id" ? { digits: String(number) } : member]));
   }
 
   /** The number of what this answers; if its client has not asked it, one who had left did. */

@@ -2,19 +2,22 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { handled } from "../protocol/answers.ts";
-import { Client } from "./client.ts";
-import { DepartureError } from "../protocol/mismatch.ts";
-import { FakeMonitor } from "./fake-monitor.ts";
 import type { Input } from "../json/json-input.ts";
 import { asKept, formatJson, isNumber, type Json, toPlain } from "../json/json-value.ts";
+import { handled } from "../protocol/answers.ts";
+import { DepartureError } from "../protocol/mismatch.ts";
+import { generic, type Refusal, refusalReply, type Request, type Said, successReply, toRequest } from "../protocol/request.ts";
+import { Client } from "./client.ts";
+import { FakeMonitor } from "./fake-monitor.ts";
 import { parsePlace } from "./listening.ts";
 import type { Weather } from "./replay-server.ts";
-import { generic, type Refusal, refusalReply, type Request, type Said, successReply, toRequest } from "../protocol/request.ts";
 
 /** How an agent is to behave. */
 export interface AgentOptions {
-  /** Commands that it knows besides `guest-ping`, `guest-sync` and `guest-sync-delimited`: gets the arguments, gives the return value, throws QmpFailure for an error. */
+  /**
+   * Commands that it knows besides `guest-ping`, `guest-sync` and `guest-sync-delimited`: gets the arguments, gives the return value,
+   * throws QmpFailure for an error.
+   */
   readonly answers?: Readonly<Record<string, (args: unknown) => unknown>> | undefined;
   /** `unix:/path` or `tcp:127.0.0.1:0`; default: a socket in a private folder. */
   readonly address?: string | undefined;
@@ -67,7 +70,11 @@ class Agent implements FakeAgent {
     this.#options = options;
     this.#folder = folder;
     this.#channel = new FakeMonitor("agent", (socket) => {
-      const client: Client = new Client(socket, { prologue: undefined, weather: options.weather ?? {}, major: 7 }, (input) => void this.#hear(input, client));
+      const client: Client = new Client(
+        socket,
+        { prologue: undefined, weather: options.weather ?? {}, major: 7 },
+        (input) => void this.#hear(input, client),
+      );
       client.outlet.raw(options.weather?.before ?? "");
       if (options.weather?.deaf !== true) client.read();
       void client.gone.then(() => client.socket.destroy());
@@ -124,8 +131,13 @@ class Agent implements FakeAgent {
     if (command === "guest-sync" || command === "guest-sync-delimited") return synchronised(known);
     const plain = toPlain(known.arguments);
     this.said.push({ monitor: "agent", command, arguments: plain });
-    const handler = Object.hasOwn(this.#options.answers ?? {}, command) ? this.#options.answers?.[command] : command === "guest-ping" ? (): object => ({}) : undefined;
-    if (handler === undefined) return formatJson(refusalReply({ class: "CommandNotFound", desc: `The command ${command} has not been found`, id }));
+    const handler = Object.hasOwn(this.#options.answers ?? {}, command)
+      ? this.#options.answers?.[command]
+      : command === "guest-ping"
+        ? (): object => ({})
+        : undefined;
+    if (handler === undefined)
+      return formatJson(refusalReply({ class: "CommandNotFound", desc: `The command ${command} has not been found`, id }));
     const reply = await handled(handler, plain, id, (why) => this.#mistakes.push(why));
     return SILENT.includes(command) && reply.startsWith('{"return"') ? undefined : reply;
   }

@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
-import type { Prologue } from "../transcript/timeline-entry.ts";
-import type { Directive } from "../transcript/directive.ts";
 import { type Input, JsonInput } from "../json/json-input.ts";
-import { Outlet, type OutletWeather } from "./socket-writer.ts";
 import { asksOutOfBand } from "../protocol/request.ts";
+import type { Directive } from "../transcript/directive.ts";
+import type { Prologue } from "../transcript/timeline-entry.ts";
+import { Outlet, type OutletWeather } from "./socket-writer.ts";
 
 /** How the server's side of one connection behaves. */
 export interface ClientWeather extends OutletWeather {

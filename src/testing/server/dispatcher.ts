@@ -1,6 +1,6 @@
+import type { Input } from "../json/json-input.ts";
 import type { Client } from "./client.ts";
 import type { FakeMonitor } from "./fake-monitor.ts";
-import type { Input } from "../json/json-input.ts";
 
 /** Milliseconds after which one who ended his half of the connection, and waits for a reply, is taken to have left. */
 const DESERTED = 100;

@@ -1,5 +1,5 @@
-import { createServer, type Server, type Socket } from "node:net";
 import { rm } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
 import type { Modifier } from "../transcript/timeline-entry.ts";
 import type { Client } from "./client.ts";
 import { listenAt, type Place } from "./listening.ts";

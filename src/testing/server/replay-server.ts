@@ -2,18 +2,18 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Departure, DepartureError } from "../protocol/mismatch.ts";
+import { fromPlain } from "../json/json-value.ts";
 import { eventNow } from "../protocol/event.ts";
 import { majorOf } from "../protocol/greeting.ts";
-import { fromPlain } from "../json/json-value.ts";
-import { parsePlace } from "./listening.ts";
+import { type Departure, DepartureError } from "../protocol/mismatch.ts";
 import { isRelease, schemaFor } from "../protocol/recorded-schema.ts";
 import type { Said } from "../protocol/request.ts";
-import { IDLE, Stage } from "./stage.ts";
 import { EventThrottle } from "../protocol/throttle.ts";
-import { timelineOf } from "../transcript/timeline.ts";
 import { type SchemaEntry, Vocabulary } from "../protocol/vocabulary.ts";
+import { timelineOf } from "../transcript/timeline.ts";
 import { parseTranscript, placeOf, readTranscript, type Transcript } from "../transcript/transcript.ts";
+import { parsePlace } from "./listening.ts";
+import { IDLE, Stage } from "./stage.ts";
 
 /** Bad weather on every connection. A transcript's directives can do the same at one point of it. */
 export interface Weather {
@@ -55,12 +55,17 @@ export interface ReplayOptions {
   /** When nobody asked for so many milliseconds, the scene's next recorded event comes. Default 250. */
   readonly idle?: number | undefined;
   /**
-   * What QEMU understands: a release that comes with this package (`"7.2"`), or a reply to query-qmp-schema, or its file's path; false for none. What
-   * the transcript does not have is refused in QEMU's own words where QEMU would refuse it (an unknown command, arguments that are missing or
+   * What QEMU understands: a release that comes with this package (`"7.2"`), or a reply to query-qmp-schema, or its file's path; false for
+   * none. What
+   * the transcript does not have is refused in QEMU's own words where QEMU would refuse it (an unknown command, arguments that are missing
+   * or
    * wrong), and is no departure. Default: the release that the transcript names, where it is one of those.
    */
   readonly schema?: string | readonly SchemaEntry[] | false | undefined;
-  /** Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error. Without a recording `quit` is answered as QEMU does. */
+  /**
+   * Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error.
+   * Without a recording `quit` is answered as QEMU does.
+   */
   readonly answers?: Readonly<Record<string, (args: unknown) => unknown>> | undefined;
 }
 
@@ -76,7 +81,10 @@ export interface ReplayServer extends AsyncDisposable {
   readonly said: readonly Said[];
   /** Resolved with the recorded status when QEMU has ended. */
   readonly exited: Promise<string>;
-  /** Tells all clients of an event that no recording has; the time stamp is now. Those that QEMU limits to one a second are limited, on a clock that stands still. */
+  /**
+   * Tells all clients of an event that no recording has; the time stamp is now. Those that QEMU limits to one a second are limited, on a
+   * clock that stands still.
+   */
   emit(event: string, data?: Readonly<Record<string, unknown>>): void;
   /** Moves that clock on: events that were kept back go out when their second is over. */
   advance(milliseconds: number): void;
@@ -98,7 +106,8 @@ export interface ReplayServer extends AsyncDisposable {
 
 /** Starts a replay; resolves when all monitors listen. Throws TranscriptError for a damaged one, UsageError for an address that is none. */
 export async function startReplay(options: ReplayOptions = {}): Promise<ReplayServer> {
-  const transcript = typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? nothing(options.schema));
+  const transcript =
+    typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? nothing(options.schema));
   const places = options.monitors ?? [{ name: "control" }, { name: "watch" }];
   const timeline = timelineOf(transcript);
   const own = options.transcript === undefined ? { quit: () => stage.quit() } : {};
@@ -194,7 +203,8 @@ class Replay implements ReplayServer {
 
   verify(options: { readonly finished?: boolean | undefined } = {}): void {
     const unplayed = options.finished === true ? this.#stage.playhead.unplayed : undefined;
-    const missing = unplayed === undefined ? [] : [{ message: unfinished(this.#transcript, unplayed), line: unplayed.line, command: unplayed.command }];
+    const missing =
+      unplayed === undefined ? [] : [{ message: unfinished(this.#transcript, unplayed), line: unplayed.line, command: unplayed.command }];
     const found = [...this.#stage.departures.slice(this.#told), ...missing];
     this.#told = this.#stage.departures.length;
     if (found.length > 0) throw new DepartureError(found);

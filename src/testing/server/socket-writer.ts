@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import type { Modifier } from "../transcript/timeline-entry.ts";
 import { formatJson, type Json, spread } from "../json/json-value.ts";
+import type { Modifier } from "../transcript/timeline-entry.ts";
 
 /** How a monitor writes. */
 export interface OutletWeather {

@@ -1,23 +1,34 @@
 import type { Socket } from "node:net";
-import type { Happening } from "../transcript/timeline-entry.ts";
-import { Client, type ClientWeather } from "./client.ts";
+import { asKept, canonical, formatJson, type Json, toPlain } from "../json/json-value.ts";
 import { handled } from "../protocol/answers.ts";
-import type { Departure } from "../protocol/mismatch.ts";
-import type { Directive } from "../transcript/directive.ts";
-import { Dispatcher, type Turn } from "./dispatcher.ts";
-import { FakeMonitor } from "./fake-monitor.ts";
 import { eventNow } from "../protocol/event.ts";
 import { greetingOf } from "../protocol/greeting.ts";
-import { FakeThreads } from "./fake-threads.ts";
-import { asKept, canonical, formatJson, type Json, toPlain } from "../json/json-value.ts";
-import { Playhead } from "../transcript/playhead.ts";
+import type { Departure } from "../protocol/mismatch.ts";
 import { withId, withPresent } from "../protocol/rendering.ts";
-import { generic, negotiate, type Refusal, refusalReply, type Request, type Said, successReply, toRequest, wrongCapabilities } from "../protocol/request.ts";
-import type { Timeline } from "../transcript/timeline.ts";
+import {
+  generic,
+  negotiate,
+  type Refusal,
+  refusalReply,
+  type Request,
+  type Said,
+  successReply,
+  toRequest,
+  wrongCapabilities,
+} from "../protocol/request.ts";
 import type { Vocabulary } from "../protocol/vocabulary.ts";
+import type { Directive } from "../transcript/directive.ts";
+import { Playhead } from "../transcript/playhead.ts";
+import type { Happening } from "../transcript/timeline-entry.ts";
+import type { Timeline } from "../transcript/timeline.ts";
+import { Client, type ClientWeather } from "./client.ts";
+import { Dispatcher, type Turn } from "./dispatcher.ts";
+import { FakeMonitor } from "./fake-monitor.ts";
+import { FakeThreads } from "./fake-threads.ts";
 
 /**
- * Milliseconds without a request after which a recorded event comes by itself. Long enough that a busy machine's client, who only takes its time
+ * Milliseconds without a request after which a recorded event comes by itself. Long enough that a busy machine's client, who only takes its
+ * time
  * between two questions, is told the same on every run.
  */
 export const IDLE = 250;
@@ -118,11 +129,16 @@ export class Stage {
 
   #admit(socket: Socket, nth: number, monitor: FakeMonitor): Client {
     const prologue = this.#options.timeline.prologues.filter((it) => it.monitor === monitor.name)[nth];
-    const client: Client = new Client(socket, { prologue, weather: this.#options.weather, major: this.#options.vocabulary.major }, (input) => this.#dispatcher.hear({ input, client, monitor }));
+    const client: Client = new Client(
+      socket,
+      { prologue, weather: this.#options.weather, major: this.#options.vocabulary.major },
+      (input) => this.#dispatcher.hear({ input, client, monitor }),
+    );
     this.happen(prologue?.before ?? [], client);
     const { greeting, before, deaf } = this.#options.weather;
     if (before !== undefined) client.outlet.raw(before);
-    if (greeting !== "never") client.outlet.greet(greetingOf(this.#options.timeline, monitor.name, nth, this.#options.oob), prologue?.modifiers ?? [], greeting);
+    if (greeting !== "never")
+      client.outlet.greet(greetingOf(this.#options.timeline, monitor.name, nth, this.#options.oob), prologue?.modifiers ?? [], greeting);
     if (deaf !== true) client.read();
     void client.gone.then(() => this.#dispatcher.farewell(client));
     socket.once("close", () => {
@@ -153,7 +169,8 @@ export class Stage {
     const { vocabulary } = this.#options;
     const capabilities = request.command === "qmp_capabilities";
     if (client.negotiated) {
-      if (request.oob && !vocabulary.overtakes(request.command)) return generic(`The command ${request.command} does not support OOB`, request.id);
+      if (request.oob && !vocabulary.overtakes(request.command))
+        return generic(`The command ${request.command} does not support OOB`, request.id);
       if (!capabilities) return undefined;
       return wrongCapabilities(request, vocabulary.major) ?? found("Capabilities negotiation is already complete, command ignored");
     }
@@ -177,7 +194,10 @@ export class Stage {
     const plain = toPlain(request.arguments);
     this.said.push({ monitor: monitor.name, command: request.command, arguments: plain });
     const handler = Object.hasOwn(this.#options.answers, request.command) ? this.#options.answers[request.command] : undefined;
-    if (handler !== undefined) return monitor.say(this.#unasked(request) ?? (await handled(handler, plain, request.id, (why) => this.#depart({ departure: why, line: 0 }, request))));
+    if (handler !== undefined)
+      return monitor.say(
+        this.#unasked(request) ?? (await handled(handler, plain, request.id, (why) => this.#depart({ departure: why, line: 0 }, request))),
+      );
     const play = this.playhead.ask(request.command, canonical(request.arguments), plain);
     if ("departure" in play) return monitor.say(this.#unasked(request) ?? this.#depart(play, request));
     this.happen(play.before, client);

@@ -73,12 +73,15 @@ const SHORT: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", 0: 
 /** A directive as it is written, without the `#! `. The inverse of `parseDirective`. */
 export function formatDirective(directive: Directive): string {
   if ("text" in directive) return `${directive.name} "${escape(directive.text)}"`;
-  if (directive.name === "connect") return `connect ${directive.connection} ${directive.monitor}${directive.at === undefined ? "" : ` ${directive.at}`}`;
+  if (directive.name === "connect")
+    return `connect ${directive.connection} ${directive.monitor}${directive.at === undefined ? "" : ` ${directive.at}`}`;
   if ("connection" in directive) return `${directive.name} ${directive.connection}`;
   if ("count" in directive) return `${directive.name} ${directive.count}`;
   return directive.name === "exit" && directive.status !== "" ? `exit ${directive.status}` : directive.name;
 }
 
 function escape(text: string): string {
-  return text.replace(/["\\]/g, "\\$&").replace(/[\0-\x1f\x7f-\xff]/g, (char) => (char === "\n" ? "\\n" : `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`));
+  return text
+    .replace(/["\\]/g, "\\$&")
+    .replace(/[\0-\x1f\x7f-\xff]/g, (char) => (char === "\n" ? "\\n" : `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`));
 }

@@ -1,6 +1,6 @@
 import { type Beat, type Exchange, type Happening, isConstant, isQuery, type Scene } from "./timeline-entry.ts";
-import { placeOf } from "./transcript.ts";
 import type { Timeline } from "./timeline.ts";
+import { placeOf } from "./transcript.ts";
 
 /** What one command makes happen, in this order. A departure has only words. */
 export type Play =
@@ -11,7 +11,8 @@ export type Play =
  * Where a replay stands in its timeline. Pure: it says what is to be sent, and sends nothing.
  *
  * Changing commands move it from scene to scene, in recorded order only. Inside a scene the n-th ask gets the n-th answer and the last one
- * stays; a happening outdates the answers that were recorded before it. So a replay depends neither on how often a client polls, nor on time.
+ * stays; a happening outdates the answers that were recorded before it. So a replay depends neither on how often a client polls, nor on
+ * time.
  */
 export class Playhead {
   readonly #timeline: Timeline;
@@ -81,7 +82,10 @@ export class Playhead {
     if (upcoming === undefined) return this.#depart(command, args, undefined);
     const { change, index } = upcoming;
     if (change.command !== command || change.arguments !== args) return this.#depart(command, args, change);
-    const before = [...this.#happenings(this.#beats.length), ...this.#scenes.slice(this.#scene + 1, index).flatMap((it) => it.beats.filter(isHappening))];
+    const before = [
+      ...this.#happenings(this.#beats.length),
+      ...this.#scenes.slice(this.#scene + 1, index).flatMap((it) => it.beats.filter(isHappening)),
+    ];
     this.#enter(index);
     return { before: [...before, ...change.during], exchange: change, after: this.#following() };
   }
@@ -158,9 +162,17 @@ export class Playhead {
       const wanted = expected.arguments === "{}" ? expected.command : `${expected.command} ${expected.arguments}`;
       return this.#departure(expected.line, `${asked} was asked where ${wanted} comes next`);
     }
-    const later = this.#scenes.flatMap((it) => it.beats).find((it) => it.kind === "exchange" && it.command === command && it.arguments === args);
-    if (later !== undefined) return this.#departure(later.line, `${asked} was asked too early: it is recorded after ${this.#upcoming()?.change.command ?? "the end"}`);
-    const other = this.#scenes.flatMap((it) => [...(it.change === undefined ? [] : [it.change]), ...it.beats]).find((it) => it.kind === "exchange" && it.command === command);
+    const later = this.#scenes
+      .flatMap((it) => it.beats)
+      .find((it) => it.kind === "exchange" && it.command === command && it.arguments === args);
+    if (later !== undefined)
+      return this.#departure(
+        later.line,
+        `${asked} was asked too early: it is recorded after ${this.#upcoming()?.change.command ?? "the end"}`,
+      );
+    const other = this.#scenes
+      .flatMap((it) => [...(it.change === undefined ? [] : [it.change]), ...it.beats])
+      .find((it) => it.kind === "exchange" && it.command === command);
     const why = other === undefined ? "never recorded" : "recorded only elsewhere or with other arguments";
     return this.#departure(other?.line ?? this.#timeline.transcript.entries.at(-1)?.line ?? 1, `${asked} was asked and is ${why}`);
   }

@@ -59,5 +59,7 @@ export function isQuery(command: string, plainArguments: unknown): boolean {
 
 /** Commands whose answer is the same all through a QEMU's life: recorded anywhere, good everywhere. */
 export function isConstant(command: string): boolean {
-  return /^(query-(version|commands|qmp-schema|command-line-options|target|machines|cpu-definitions|name|uuid|kvm)|qom-list-types|device-list-properties|qom-list-properties)$/.test(command);
+  return /^(query-(version|commands|qmp-schema|command-line-options|target|machines|cpu-definitions|name|uuid|kvm)|qom-list-types|device-list-properties|qom-list-properties)$/.test(
+    command,
+  );
 }

@@ -1,7 +1,7 @@
-import { type Exchange, type Happening, isQuery, type Modifier, type Prologue, type Scene } from "./timeline-entry.ts";
-import type { Directive } from "./directive.ts";
 import { parseJson } from "../json/json-input.ts";
 import { canonical, isObject, type Json, type JsonObject, toPlain } from "../json/json-value.ts";
+import type { Directive } from "./directive.ts";
+import { type Exchange, type Happening, isQuery, type Modifier, type Prologue, type Scene } from "./timeline-entry.ts";
 import { type Entry, type Transcript, TranscriptError } from "./transcript.ts";
 
 /** A transcript in the order in which things became so: all connections merged, answers standing where they were given. */
@@ -89,7 +89,16 @@ class Builder {
   #connect(number: number, monitor: string, line: number, at?: number): Connection {
     if (this.#connections.has(number)) throw this.#error(line, `connection ${number} was there before`);
     const prologue = { monitor, greeting: undefined, before: [], between: [], modifiers: [] };
-    const connection: Connection = { prologue, at, waiting: [], heard: new Map(), premature: new Set(), negotiating: undefined, negotiated: false, open: true };
+    const connection: Connection = {
+      prologue,
+      at,
+      waiting: [],
+      heard: new Map(),
+      premature: new Set(),
+      negotiating: undefined,
+      negotiated: false,
+      open: true,
+    };
     this.#connections.set(number, connection);
     return connection;
   }
@@ -123,7 +132,18 @@ class Builder {
     if (!connection.negotiated && connection.negotiating === undefined) return void connection.premature.add(id);
     const asked = message.get("arguments") ?? new Map<string, Json>();
     const query = isQuery(command, toPlain(asked));
-    const exchange = { kind: "exchange" as const, line, command, arguments: canonical(asked), at: connection.at, query, during: [], reply: undefined, late: false, modifiers: [] };
+    const exchange = {
+      kind: "exchange" as const,
+      line,
+      command,
+      arguments: canonical(asked),
+      at: connection.at,
+      query,
+      during: [],
+      reply: undefined,
+      late: false,
+      modifiers: [],
+    };
     connection.waiting.push({ id, exchange });
   }
 
@@ -182,7 +202,13 @@ class Builder {
   }
 
   #happen(happening: Happening): void {
-    if (this.#speaking !== undefined && this.#speaking.open && !this.#speaking.negotiated && happening.kind === "weather" && !["exit", "stderr"].includes(happening.directive.name)) {
+    if (
+      this.#speaking !== undefined &&
+      this.#speaking.open &&
+      !this.#speaking.negotiated &&
+      happening.kind === "weather" &&
+      !["exit", "stderr"].includes(happening.directive.name)
+    ) {
       return void this.#stageOf(this.#speaking).push(happening);
     }
     const waiting = this.#speaking?.waiting[0]?.exchange;
@@ -217,4 +243,3 @@ function outline(text: string): JsonObject {
   const members = Object.keys(parsed).map((key): [string, Json] => [key, null]);
   return new Map([...members, ...(id === undefined ? [] : [["id", parseJson(JSON.stringify(id))] as const])]);
 }
-

@@ -3,10 +3,11 @@ import { basename } from "node:path";
 import { messageOf, QmpctlError } from "../../errors.ts";
 import { type Directive, DirectiveError, formatDirective, parseDirective } from "./directive.ts";
 
-/** One line of a transcript. `line` counts from 1. A comment's text is the whole line (a blank line is an empty one), a message's its JSON. */
+/**
+ * One line of a transcript. `line` counts from 1. A comment's text is the whole line (a blank line is an empty one), a message's its JSON.
+ */
 export type Entry = { readonly line: number } & (
-  | { readonly kind: "comment" | "client" | "server"; readonly text: string }
-  | { readonly kind: "directive"; readonly directive: Directive }
+  { readonly kind: "comment" | "client" | "server"; readonly text: string } | { readonly kind: "directive"; readonly directive: Directive }
 );
 
 /** One life of a QEMU as its monitors told it. */
@@ -36,13 +37,19 @@ export async function readTranscript(path: string): Promise<Transcript> {
     return parseTranscript(await readFile(path, "utf8"), path);
   } catch (error) {
     if (error instanceof TranscriptError) throw error;
-    throw new TranscriptError(path, 0, (error as { readonly code?: string }).code === "ENOENT" ? "there is no such file" : `can't be read: ${messageOf(error)}`, { cause: error });
+    throw new TranscriptError(
+      path,
+      0,
+      (error as { readonly code?: string }).code === "ENOENT" ? "there is no such file" : `can't be read: ${messageOf(error)}`,
+      { cause: error },
+    );
   }
 }
 
 /**
  * Text to transcript: `-> ` lines are the client's, `<- ` lines QEMU's, `#! ` are directives, other `#` lines comments.
- * It has to end with `#! exit` (QEMU ended) or `#! end` (the recording did), so that a file cut at a line's end is noticed. Throws TranscriptError.
+ * It has to end with `#! exit` (QEMU ended) or `#! end` (the recording did), so that a file cut at a line's end is noticed. Throws
+ * TranscriptError.
  */
 export function parseTranscript(text: string, name = "transcript"): Transcript {
   const lines = text.split("\n");

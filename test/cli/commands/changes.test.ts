@@ -54,7 +54,19 @@ describe("options of every change", () => {
   });
 
   test("all of them", async () => {
-    const { options } = await asked("setmem", "web1", "1G", "--dry-run", "--force", "--timeout", "500ms", "--undo-timeout", "2s", "--on-failure", "keep");
+    const { options } = await asked(
+      "setmem",
+      "web1",
+      "1G",
+      "--dry-run",
+      "--force",
+      "--timeout",
+      "500ms",
+      "--undo-timeout",
+      "2s",
+      "--on-failure",
+      "keep",
+    );
     expect(options).toMatchObject({ dryRun: true, force: true, timeout: 500, undoTimeout: 2000, onFailure: "keep" });
   });
 
@@ -87,7 +99,8 @@ test("a bare size is refused with both things it could have meant", async () => 
 });
 
 describe("the answer", () => {
-  test("a table for people", async () => expect((await asked("setmem", "web1", "300M")).stdout).toMatch(/^resource .*\nmemory    static   1GiB -> 300MiB /));
+  test("a table for people", async () =>
+    expect((await asked("setmem", "web1", "300M")).stdout).toMatch(/^resource .*\nmemory    static   1GiB -> 300MiB /));
 
   test("the library's report, on one line, for programs", async () => {
     const { stdout } = await asked("setmem", "web1", "300M", "--json");
@@ -121,7 +134,8 @@ describe("on a terminal", () => {
   });
 
   test("it is wiped on failure too", async () => {
-    const failing = async (...call: Parameters<typeof change>) => change(...call).then(() => Promise.reject(new QmpctlError("host", "taskset: not found")));
+    const failing = async (...call: Parameters<typeof change>) =>
+      change(...call).then(() => Promise.reject(new QmpctlError("host", "taskset: not found")));
     const { stderr, code } = await play(["setmem", "web1", "512M"], { machine: { change: failing }, columns: 80 });
     expect(code).toBe(1);
     expect(stderr).toMatch(/30 s\)\r\u001b\[Kqmpctl: taskset: not found\n$/);

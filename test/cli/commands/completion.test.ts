@@ -12,7 +12,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "qmpctl-"));
   await chmod(folder, 0o700);
   await symlink(program, join(folder, "qmpctl"));
-  for (const name of ["web1", "web2"]) await writeFile(join(folder, `${name}.json`), configText({ name, vcpus: { max: 3, current: 1 } }), { mode: 0o600 });
+  for (const name of ["web1", "web2"])
+    await writeFile(join(folder, `${name}.json`), configText({ name, vcpus: { max: 3, current: 1 } }), { mode: 0o600 });
   await writeFile(join(folder, "torn.json"), "{", { mode: 0o600 });
   await writeFile(join(folder, "a file"), "");
 });
@@ -81,8 +82,18 @@ describe("a line goes on with", () => {
 
 /** How each shell is asked what it would offer for words, as a user's own TAB would. */
 const SHELLS: Readonly<Record<string, (script: string, words: readonly string[]) => readonly string[]>> = {
-  bash: (script, words) => ["-c", `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _qmpctl; printf '%s\\n' "\${COMPREPLY[@]}"`, "bash", ...words],
-  zsh: (script, words) => ["-fc", `compdef() { :; }\n_files() { print -l -- *(N); }\ncompadd() { shift; print -l -- "$@"; }\n${script}\nwords=("$@"); CURRENT=$#; _qmpctl`, "zsh", ...words],
+  bash: (script, words) => [
+    "-c",
+    `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _qmpctl; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    "bash",
+    ...words,
+  ],
+  zsh: (script, words) => [
+    "-fc",
+    `compdef() { :; }\n_files() { print -l -- *(N); }\ncompadd() { shift; print -l -- "$@"; }\n${script}\nwords=("$@"); CURRENT=$#; _qmpctl`,
+    "zsh",
+    ...words,
+  ],
   fish: (script, words) => ["-Nc", `${script}\ncomplete -C ${JSON.stringify(words.join(" "))} | string replace -r '\\t.*' ''`],
 };
 
@@ -93,7 +104,12 @@ test("bash is there to be asked", () => expect(installed).toContain("bash"));
 describe.each(installed)("%s", (shell) => {
   const offered = async (...words: readonly string[]): Promise<readonly string[]> => {
     const { stdout: script } = await play(["completion", shell]);
-    const env = { PATH: `${folder}:${process.env["PATH"] ?? ""}`, HOME: folder, QMPCTL_CONFIG_DIR: folder, NODE_DISABLE_COMPILE_CACHE: "1" };
+    const env = {
+      PATH: `${folder}:${process.env["PATH"] ?? ""}`,
+      HOME: folder,
+      QMPCTL_CONFIG_DIR: folder,
+      NODE_DISABLE_COMPILE_CACHE: "1",
+    };
     const argv = SHELLS[shell]?.(script, ["qmpctl", ...words]) ?? [];
     return spawnSync(shell, argv, { env, cwd: folder, encoding: "utf8" }).stdout.split("\n").filter(Boolean).toSorted();
   };
@@ -106,10 +122,16 @@ describe.each(installed)("%s", (shell) => {
   });
 
   test("offers files where a file belongs, and nowhere else", async () => {
-    expect((await offered("apply", "web1", "")).map((each) => each.replaceAll("\\", ""))).toEqual(expect.arrayContaining(["a file", "web1.json"]));
+    expect((await offered("apply", "web1", "")).map((each) => each.replaceAll("\\", ""))).toEqual(
+      expect.arrayContaining(["a file", "web1.json"]),
+    );
     expect(await offered("setmem", "web1", "")).toEqual([]);
     expect(await offered("info", "a")).toEqual([]);
   });
 });
 
-test("another shell is a usage mistake", async () => expect(await play(["completion", "tcsh"])).toMatchObject({ code: 2, stderr: expect.stringContaining("only for bash, zsh and fish") as string }));
+test("another shell is a usage mistake", async () =>
+  expect(await play(["completion", "tcsh"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("only for bash, zsh and fish") as string,
+  }));

@@ -20,14 +20,22 @@ describe("start and restart", () => {
   });
 
   test("one vCPU is one vCPU", async () => {
-    expect((await play(["start", "web1"], { machine: { start: async () => ({ ...begun, vcpus: 1, notes: [] }) } })).stdout).toBe("web1: started, pid 4711, 1 vCPU, 1GiB\n");
+    expect((await play(["start", "web1"], { machine: { start: async () => ({ ...begun, vcpus: 1, notes: [] }) } })).stdout).toBe(
+      "web1: started, pid 4711, 1 vCPU, 1GiB\n",
+    );
   });
 
   test("--paused and --timeout go to the library", async () => {
     let given: unknown;
     const start = async (options: unknown) => ((given = options), begun);
     await play(["start", "web1", "--paused", "--timeout", "5"], { machine: { start } });
-    expect(given).toEqual({ paused: true, timeout: 5000, signal: expect.any(AbortSignal) as AbortSignal, onAsked: expect.any(Function) as () => void, onStopped: expect.any(Function) as () => void });
+    expect(given).toEqual({
+      paused: true,
+      timeout: 5000,
+      signal: expect.any(AbortSignal) as AbortSignal,
+      onAsked: expect.any(Function) as () => void,
+      onStopped: expect.any(Function) as () => void,
+    });
   });
 });
 
@@ -39,7 +47,8 @@ describe("shutdown and destroy", () => {
   });
 
   test("a guest that does not go by the deadline was asked: pending", async () => {
-    const shutdown = async () => Promise.reject(new QmpctlError("timeout", "web1: the guest has not shut down in 60 s; `qmpctl destroy web1` does not ask"));
+    const shutdown = async () =>
+      Promise.reject(new QmpctlError("timeout", "web1: the guest has not shut down in 60 s; `qmpctl destroy web1` does not ask"));
     expect(await play(["shutdown", "web1"], { machine: { shutdown } })).toMatchObject({ code: 5, stdout: "", disposed: 1 });
   });
 
@@ -53,20 +62,28 @@ describe("shutdown and destroy", () => {
       interrupt.abort(new Error("interrupted by SIGINT"));
       return Promise.reject(signal?.reason as Error);
     };
-    expect(await play(["shutdown", "web1"], { machine: { shutdown }, signal: interrupt.signal })).toMatchObject({ code: 130, stderr: expect.stringMatching(new RegExp(`^${note}`)) as string });
+    expect(await play(["shutdown", "web1"], { machine: { shutdown }, signal: interrupt.signal })).toMatchObject({
+      code: 130,
+      stderr: expect.stringMatching(new RegExp(`^${note}`)) as string,
+    });
     // What fails without an interrupt says why itself.
     const fails = async ({ onAsked }: StopOptions) => (onAsked?.(), Promise.reject(new QmpctlError("timeout", "web1: too late")));
     expect((await play(["shutdown", "web1"], { machine: { shutdown: fails } })).stderr).toBe("qmpctl: web1: too late\n");
   });
 
-  test("destroy", async () => expect((await play(["destroy", "web1"], { machine: { destroy: async () => ({ ...stopped, how: "ended" }) } })).stdout).toBe("web1: ended\n"));
+  test("destroy", async () =>
+    expect((await play(["destroy", "web1"], { machine: { destroy: async () => ({ ...stopped, how: "ended" }) } })).stdout).toBe(
+      "web1: ended\n",
+    ));
 
   test("progress on a terminal is wiped before the answer", async () => {
     const shutdown = async ({ onProgress }: StopOptions) => {
       onProgress?.({ what: "shutdown", actual: null, wanted: null, elapsed: 1000, timeout: 60_000 });
       return stopped;
     };
-    expect((await play(["shutdown", "web1"], { machine: { shutdown }, columns: 80 })).stderr).toBe("\r\u001b[Kshutdown (1 s of 1 min)\r\u001b[K");
+    expect((await play(["shutdown", "web1"], { machine: { shutdown }, columns: 80 })).stderr).toBe(
+      "\r\u001b[Kshutdown (1 s of 1 min)\r\u001b[K",
+    );
   });
 });
 
@@ -88,7 +105,11 @@ describe("define", () => {
 
   test.each([
     [["define", "web1.json"], { file: "web1.json" }, { replace: false }],
-    [["define", "--", "qemu-system-x86_64", "-m", "1G", "--json"], { argv: ["qemu-system-x86_64", "-m", "1G", "--json"] }, { replace: false }],
+    [
+      ["define", "--", "qemu-system-x86_64", "-m", "1G", "--json"],
+      { argv: ["qemu-system-x86_64", "-m", "1G", "--json"] },
+      { replace: false },
+    ],
     [["define", "--pid", "4711", "--name", "web1", "--replace"], { pid: 4711 }, { name: "web1", replace: true }],
   ])("%j", async (argv, source, options) => {
     let given: unknown;

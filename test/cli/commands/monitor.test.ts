@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { Monitor, MonitorEvent } from "../../../src/cli/facade.ts";
 import { QmpctlError } from "../../../src/errors.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
 import { EventStream } from "../../../src/qmp/event-stream.ts";
-import type { Monitor, MonitorEvent } from "../../../src/cli/facade.ts";
 import { monitorOf, play, SlowPaper } from "../scene.ts";
 
 describe("qmp", () => {
@@ -42,7 +42,13 @@ describe("qmp", () => {
       disposed: 1,
     });
     expect(JSON.parse((await play(["qmp", "web1", "device_del", "id=x", "--json"], { machine })).stdout)).toEqual({
-      error: { code: "command", message: "device_del: Device 'x' not found", command: "device_del", class: "DeviceNotFound", desc: "Device 'x' not found" },
+      error: {
+        code: "command",
+        message: "device_del: Device 'x' not found",
+        command: "device_del",
+        class: "DeviceNotFound",
+        desc: "Device 'x' not found",
+      },
     });
   });
 
@@ -52,7 +58,11 @@ describe("qmp", () => {
 });
 
 describe("events", () => {
-  const event = (name: string, data?: unknown): MonitorEvent => ({ event: name, ...(data === undefined ? {} : { data }), timestamp: { seconds: 1_700_000_000, microseconds: 250_000 } });
+  const event = (name: string, data?: unknown): MonitorEvent => ({
+    event: name,
+    ...(data === undefined ? {} : { data }),
+    timestamp: { seconds: 1_700_000_000, microseconds: 250_000 },
+  });
   const stream = [event("STOP"), event("BALLOON_CHANGE", { actual: 314572800 }), event("RESUME"), event("STOP")];
   const watching = (monitor: Monitor) => ({ machine: { connect: async () => monitor } });
 
@@ -67,7 +77,11 @@ describe("events", () => {
   });
 
   test("on a terminal: time, name, data", async () => {
-    const { stdout } = await play(["events", "web1", "--count", "2"], { ...watching(monitorOf(stream)), columns: 80, env: { NO_COLOR: "1" } });
+    const { stdout } = await play(["events", "web1", "--count", "2"], {
+      ...watching(monitorOf(stream)),
+      columns: 80,
+      env: { NO_COLOR: "1" },
+    });
     expect(stdout).toMatch(/^\d\d:\d\d:\d\d\.250 {2}STOP\n\d\d:\d\d:\d\d\.250 {2}BALLOON_CHANGE {2}\{"actual":314572800\}\n$/);
   });
 
@@ -77,13 +91,20 @@ describe("events", () => {
   });
 
   test("fewer than --count by --timeout is pending", async () => {
-    expect(await play(["events", "web1", "--count", "5", "--timeout", "5ms"], watching(monitorOf(stream)))).toMatchObject({ code: 5, disposed: 1 });
+    expect(await play(["events", "web1", "--count", "5", "--timeout", "5ms"], watching(monitorOf(stream)))).toMatchObject({
+      code: 5,
+      disposed: 1,
+    });
   });
 
   test("the end of the machine ends it, with the reason", async () => {
     const gone = new QmpctlError("closed", "unix:/run/web1.sock: QEMU closed the connection");
     const { code, stdout, stderr } = await play(["events", "web1"], watching(monitorOf(stream.slice(0, 1), gone)));
-    expect([code, stdout, stderr]).toEqual([1, `${JSON.stringify(stream[0])}\n`, "qmpctl: unix:/run/web1.sock: QEMU closed the connection\n"]);
+    expect([code, stdout, stderr]).toEqual([
+      1,
+      `${JSON.stringify(stream[0])}\n`,
+      "qmpctl: unix:/run/web1.sock: QEMU closed the connection\n",
+    ]);
   });
 
   test("a machine that goes after its SHUTDOWN has ended as it should: 0, or 5 where more were to come", async () => {
@@ -94,7 +115,9 @@ describe("events", () => {
     expect((await play(["events", "web1", "--count", "9"], watching(monitorOf(ending, gone)))).code).toBe(5);
     // One that lives on after it, and one that ends for another reason.
     expect((await play(["events", "web1"], watching(monitorOf([...ending, event("RESET"), event("RESUME")], gone)))).code).toBe(1);
-    expect((await play(["events", "web1"], watching(monitorOf(ending, new QmpctlError("overflow", "event stream: too many"))))).code).toBe(1);
+    expect((await play(["events", "web1"], watching(monitorOf(ending, new QmpctlError("overflow", "event stream: too many"))))).code).toBe(
+      1,
+    );
   });
 
   test("what is not read yet is waited for, and the events meanwhile are left in their stream", async () => {
@@ -154,5 +177,7 @@ describe("events", () => {
     expect([code, stderr]).toEqual([130, ""]);
   });
 
-  test.each(["0", "many"])("--count %s is a usage error", async (count) => expect((await play(["events", "web1", "--count", count])).code).toBe(2));
+  test.each(["0", "many"])("--count %s is a usage error", async (count) =>
+    expect((await play(["events", "web1", "--count", count])).code).toBe(2),
+  );
 });

@@ -18,7 +18,14 @@ const running: DomainInfo = {
   uptime: 125_000,
 };
 const stopped: DomainInfo = { name: "db", state: "stopped", transient: false, config: allocation };
-const lost: DomainInfo = { name: "build-server", state: "unreachable", transient: false, pid: 99, reason: "another client holds the monitor", config: allocation };
+const lost: DomainInfo = {
+  name: "build-server",
+  state: "unreachable",
+  transient: false,
+  pid: 99,
+  reason: "another client holds the monitor",
+  config: allocation,
+};
 
 describe("list", () => {
   test("aligned, with why", async () => {
@@ -45,8 +52,16 @@ describe("list", () => {
 
   test.each([undefined, 80])("of nothing says so on stderr, with what to do, and stdout stays empty (columns: %s)", async (columns) => {
     const stage = { facade: { list: async () => [] }, ...(columns === undefined ? {} : { columns }) };
-    expect(await play(["list"], stage)).toMatchObject({ code: 0, stdout: "", stderr: "no domain runs: `qmpctl list --all` lists those that are stopped\n" });
-    expect(await play(["list", "--all"], stage)).toMatchObject({ code: 0, stdout: "", stderr: "no domains are defined: `qmpctl define` makes one\n" });
+    expect(await play(["list"], stage)).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: "no domain runs: `qmpctl list --all` lists those that are stopped\n",
+    });
+    expect(await play(["list", "--all"], stage)).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: "no domains are defined: `qmpctl define` makes one\n",
+    });
     expect(await play(["list", "--json"], stage)).toMatchObject({ code: 0, stdout: "[]\n", stderr: "" });
   });
 });
@@ -112,18 +127,31 @@ test("vcpuinfo", async () => {
 describe("vcpupin without a list shows", () => {
   const machine = { vcpus: async () => vcpus };
 
-  test("all", async () => expect((await play(["vcpupin", "web1"], { machine })).stdout).toBe("vCPU  config  live\n   0  -       0-1\n   1  1       -\n"));
+  test("all", async () =>
+    expect((await play(["vcpupin", "web1"], { machine })).stdout).toBe("vCPU  config  live\n   0  -       0-1\n   1  1       -\n"));
   test("one", async () => expect((await play(["vcpupin", "web1", "1"], { machine })).stdout).toBe("vCPU  config  live\n   1  1       -\n"));
-  test("for programs", async () => expect(JSON.parse((await play(["vcpupin", "web1", "1", "--json"], { machine })).stdout)).toEqual(vcpus.slice(1)));
+  test("for programs", async () =>
+    expect(JSON.parse((await play(["vcpupin", "web1", "1", "--json"], { machine })).stdout)).toEqual(vcpus.slice(1)));
   test("no vCPU that there is not", async () => {
-    expect(await play(["vcpupin", "web1", "7"], { machine })).toMatchObject({ code: 2, stderr: expect.stringContaining("vCPU 7: web1 has no such vCPU") as string, disposed: 1 });
+    expect(await play(["vcpupin", "web1", "7"], { machine })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("vCPU 7: web1 has no such vCPU") as string,
+      disposed: 1,
+    });
   });
 });
 
 test.each(["vcpuinfo", "vcpupin", "diff"])("%s of what can't be reached says so, and ends with 1", async (verb) => {
   const offline = vcpus.slice(1);
-  const machine = { vcpus: async () => offline, diff: async () => [{ resource: "vcpus", config: 2, live: null, guest: null, why: null }], info: async () => lost };
-  expect(await play([verb, "web1"], { machine })).toMatchObject({ code: 1, stderr: "qmpctl: web1: unreachable: another client holds the monitor\n" });
+  const machine = {
+    vcpus: async () => offline,
+    diff: async () => [{ resource: "vcpus", config: 2, live: null, guest: null, why: null }],
+    info: async () => lost,
+  };
+  expect(await play([verb, "web1"], { machine })).toMatchObject({
+    code: 1,
+    stderr: "qmpctl: web1: unreachable: another client holds the monitor\n",
+  });
   expect(await play([verb, "web1"], { machine: { ...machine, info: async () => stopped } })).toMatchObject({ code: 0, stderr: "" });
 });
 

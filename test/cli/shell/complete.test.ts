@@ -18,7 +18,10 @@ const machine = {
     ...(path === "/machine/peripheral/balloon0" ? [{ name: "guest-stats", type: "struct" }] : []),
     ...(objects[String(path)] ?? []).map((name) => ({ name, type: "child<x-device>" })),
   ],
-  "device-list-properties": () => [{ name: "max-bytes", type: "uint64" }, { name: "disable-modern", type: "bool" }],
+  "device-list-properties": () => [
+    { name: "max-bytes", type: "uint64" },
+    { name: "disable-modern", type: "bool" },
+  ],
   "query-chardev": () => [{ label: "serial0" }, { label: "compat_monitor0" }],
   "query-named-block-nodes": () => [{ "node-name": "disk0" }],
   "query-block": () => [{ device: "ide0-cd0" }, { device: "" }],
@@ -103,7 +106,10 @@ describe("what lives in the machine completes", () => {
     ["device_add driver=virtio-rng-pci disable-modern=t", ["device_add driver=virtio-rng-pci disable-modern=true "]],
     ["device_add bus=pc", ["device_add bus=pcie.0 "]],
     ["device_add driver=x core-id=", ["device_add driver=x core-id=1", "device_add driver=x core-id=2"]],
-    ["device_add driver=x core-id=1 thread-id=", ["device_add driver=x core-id=1 thread-id=0", "device_add driver=x core-id=1 thread-id=1"]],
+    [
+      "device_add driver=x core-id=1 thread-id=",
+      ["device_add driver=x core-id=1 thread-id=0", "device_add driver=x core-id=1 thread-id=1"],
+    ],
     ["object-del id=i", ["object-del id=io0 "]],
     ["chardev-remove id=s", ["chardev-remove id=serial0 "]],
     ["netdev_del id=", ["netdev_del id=net0 "]],
@@ -117,7 +123,13 @@ describe("what lives in the machine completes", () => {
   test("without a question that has QEMU load every module that it finds", async () => {
     const asked: string[] = [];
     const ask: Awaited<ReturnType<typeof asking>> = async (command) => void asked.push(command);
-    for (const line of ["device_add driver=", "device_add driver=x ", "device-list-properties typename=", "qom-list-types implements=", "qom-list-properties typename="]) {
+    for (const line of [
+      "device_add driver=",
+      "device_add driver=x ",
+      "device-list-properties typename=",
+      "qom-list-types implements=",
+      "qom-list-properties typename=",
+    ]) {
       await complete(line, { mode: "qmp", ask, knowledge: new Knowledge(ask) });
     }
     expect(asked).not.toContain("qom-list-types");
@@ -126,7 +138,9 @@ describe("what lives in the machine completes", () => {
   test("nothing, without an error, where QEMU does not answer", async () => {
     const ask = async (): Promise<undefined> => undefined;
     for (const line of ["que", "qom-get path=/", "device_del id=", "device_add driver=x id=", "!info "]) {
-      expect((await complete(line, { mode: "qmp", ask, knowledge: new Knowledge(ask) }))[0].filter((hit) => !hit.startsWith("qu"))).toEqual([]);
+      expect((await complete(line, { mode: "qmp", ask, knowledge: new Knowledge(ask) }))[0].filter((hit) => !hit.startsWith("qu"))).toEqual(
+        [],
+      );
     }
   });
 });

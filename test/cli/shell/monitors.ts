@@ -12,7 +12,9 @@ export interface Puppet extends Monitor {
 }
 
 /** A monitor with the schema of QEMU 10.0 and these answers; another command is one that it does not know. */
-export async function puppet(answers: Readonly<Record<string, (args: Readonly<Record<string, unknown>>, signal?: AbortSignal) => unknown>> = {}): Promise<Puppet> {
+export async function puppet(
+  answers: Readonly<Record<string, (args: Readonly<Record<string, unknown>>, signal?: AbortSignal) => unknown>> = {},
+): Promise<Puppet> {
   const schema = await recorded("10.0.13");
   const sent: [string, unknown][] = [];
   const queue: MonitorEvent[] = [];
@@ -22,7 +24,8 @@ export async function puppet(answers: Readonly<Record<string, (args: Readonly<Re
     if (command === "query-qmp-schema") return schema;
     sent.push([command, JSON.parse(JSON.stringify(args))]);
     const answer = answers[command];
-    if (answer === undefined) throw new CommandError(command, { class: "CommandNotFound", desc: `The command ${command} has not been found` });
+    if (answer === undefined)
+      throw new CommandError(command, { class: "CommandNotFound", desc: `The command ${command} has not been found` });
     return answer(args, options.signal);
   };
   return {
@@ -30,7 +33,9 @@ export async function puppet(answers: Readonly<Record<string, (args: Readonly<Re
     execute,
     exchange: async (request) => {
       sent.push(["exchange", request]);
-      return request["execute"] === "nothing" ? { error: { class: "CommandNotFound", desc: "no such command" } } : { return: request["id"] ?? {} };
+      return request["execute"] === "nothing"
+        ? { error: { class: "CommandNotFound", desc: "no such command" } }
+        : { return: request["id"] ?? {} };
     },
     emit(event, data) {
       queue.push({ event, data, timestamp: { seconds: 1_700_000_000, microseconds: 0 } });

@@ -18,6 +18,8 @@ test.each([
 test("each piece knows where it begins", () => expect(piecesOf(" a  bc").map(({ start }) => start)).toEqual([1, 4]));
 
 describe("a line goes on", () => {
-  test.each(['{"execute":', "a {", "a b=[1,", 'a {"b": "}"', "a {\n{}"])("while a bracket is open: %j", (line) => expect(isUnfinished(line)).toBe(true));
+  test.each(['{"execute":', "a {", "a b=[1,", 'a {"b": "}"', "a {\n{}"])("while a bracket is open: %j", (line) =>
+    expect(isUnfinished(line)).toBe(true),
+  );
   test.each(["a", "a {}", 'a {"b": "{"}', "a b='", "a b=x{", "a }"])("not after %j", (line) => expect(isUnfinished(line)).toBe(false));
 });

@@ -9,7 +9,10 @@ export async function recorded(version: string): Promise<ConstructorParameters<t
 }
 
 /** A QEMU that has this schema, and these answers; it is asked what no test has foreseen in vain. */
-export async function asking(answers: Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => unknown>> = {}, version = "10.0.13"): Promise<Ask> {
+export async function asking(
+  answers: Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => unknown>> = {},
+  version = "10.0.13",
+): Promise<Ask> {
   const schema = await recorded(version);
   return async (command, args = {}) => (command === "query-qmp-schema" ? schema : answers[command]?.(args));
 }

@@ -2,8 +2,8 @@ import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { QmpctlError } from "../../../src/errors.ts";
 import { TimeoutError } from "../../../src/qmp/errors.ts";
-import { type Played, play, SlowPaper, type Stage } from "../scene.ts";
-import { type Puppet, puppet } from "./monitors.ts";
+import { play, type Played, SlowPaper, type Stage } from "../scene.ts";
+import { puppet, type Puppet } from "./monitors.ts";
 
 const answers = {
   "query-status": () => ({ status: "running" }),
@@ -17,7 +17,11 @@ const answers = {
 
 async function script(text: string, options: readonly string[] = [], stage: Stage = {}): Promise<Played & { readonly monitor: Puppet }> {
   const monitor = await puppet(answers);
-  const played = await play(["qmp", "web1", ...options], { stdin: Readable.from([text]), ...stage, machine: { connect: async () => monitor } });
+  const played = await play(["qmp", "web1", ...options], {
+    stdin: Readable.from([text]),
+    ...stage,
+    machine: { connect: async () => monitor },
+  });
   return { ...played, monitor };
 }
 
@@ -25,13 +29,20 @@ test("each command's result is one line of JSON; comments and empty lines are no
   const { code, stdout, stderr, monitor, disposed } = await script("# begin\nquery-status\n\n  balloon value=300M\n!info status\n");
   expect([code, stderr, disposed]).toEqual([0, "", 1]);
   expect(stdout).toBe('{"status":"running"}\n{}\n"VM status: running\\r\\n"\n');
-  expect(monitor.sent.map(([name, args]) => [name, args])).toEqual([["query-status", {}], ["balloon", { value: 314572800 }], ["human-monitor-command", { "command-line": "info status" }]]);
+  expect(monitor.sent.map(([name, args]) => [name, args])).toEqual([
+    ["query-status", {}],
+    ["balloon", { value: 314572800 }],
+    ["human-monitor-command", { "command-line": "info status" }],
+  ]);
 });
 
 test("a statement goes on until its brackets close, and the last line needs no end", async () => {
   const { code, stdout, monitor } = await script('device_del {\n  "id":\r\n  "vcpu1"\n}\n{"execute": "query-name",\n"id": 7}');
   expect([code, stdout]).toEqual([0, "{}\n7\n"]);
-  expect(monitor.sent).toEqual([["device_del", { id: "vcpu1" }], ["exchange", { execute: "query-name", id: 7 }]]);
+  expect(monitor.sent).toEqual([
+    ["device_del", { id: "vcpu1" }],
+    ["exchange", { execute: "query-name", id: 7 }],
+  ]);
 });
 
 describe("an error", () => {
@@ -39,11 +50,23 @@ describe("an error", () => {
     const { code, stdout, stderr } = await script("query-status\n\nnot-there\nquery-status\n");
     expect(code).toBe(1);
     expect(stdout.split("\n")).toHaveLength(3);
-    expect(JSON.parse(stdout.split("\n")[1] ?? "")).toEqual({ error: { code: "command", message: expect.any(String) as string, command: "not-there", class: "CommandNotFound", desc: "The command not-there has not been found" } });
+    expect(JSON.parse(stdout.split("\n")[1] ?? "")).toEqual({
+      error: {
+        code: "command",
+        message: expect.any(String) as string,
+        command: "not-there",
+        class: "CommandNotFound",
+        desc: "The command not-there has not been found",
+      },
+    });
     expect(stderr).toBe("qmpctl: line 3: not-there: The command not-there has not been found (CommandNotFound)\n");
   });
 
-  test("in a whole request too", async () => expect(await script('{"execute": "nothing"}')).toMatchObject({ code: 1, stderr: "qmpctl: line 1: nothing: no such command (CommandNotFound)\n" }));
+  test("in a whole request too", async () =>
+    expect(await script('{"execute": "nothing"}')).toMatchObject({
+      code: 1,
+      stderr: "qmpctl: line 1: nothing: no such command (CommandNotFound)\n",
+    }));
 
   test.each([
     ["a b", 2, "b: not KEY=VALUE"],
@@ -66,20 +89,28 @@ describe("an error", () => {
   });
 });
 
-test("quit takes the connection along, and has worked", async () => expect(await script("quit\n")).toMatchObject({ code: 0, stdout: "{}\n", stderr: "" }));
+test("quit takes the connection along, and has worked", async () =>
+  expect(await script("quit\n")).toMatchObject({ code: 0, stdout: "{}\n", stderr: "" }));
 
-test("exit leaves, with what came so far", async () => expect(await script("query-status\nexit\nnot-there\n")).toMatchObject({ code: 0, stdout: '{"status":"running"}\n' }));
+test("exit leaves, with what came so far", async () =>
+  expect(await script("query-status\nexit\nnot-there\n")).toMatchObject({ code: 0, stdout: '{"status":"running"}\n' }));
 
 test("--json: one object a result, with the line's number", async () => {
   const { stdout } = await script("\nquery-status\nnot-there", ["--json"]);
-  const [first, second] = stdout.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  const [first, second] = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(first).toEqual({ line: 2, input: "query-status", return: { status: "running" } });
   expect(second).toMatchObject({ line: 3, input: "not-there", error: { class: "CommandNotFound" } });
 });
 
 test("--hmp, and the two words that change the language", async () => {
   const { code, monitor } = await script("info { status\nqmp\nquery-status\nhmp\ninfo cpus\n", ["--hmp"]);
-  expect([code, monitor.sent.map(([name, args]) => (args as Record<string, unknown>)["command-line"] ?? name)]).toEqual([0, ["info { status", "query-status", "info cpus"]]);
+  expect([code, monitor.sent.map(([name, args]) => (args as Record<string, unknown>)["command-line"] ?? name)]).toEqual([
+    0,
+    ["info { status", "query-status", "info cpus"],
+  ]);
 });
 
 test("the next command waits until the result before it was taken", async () => {

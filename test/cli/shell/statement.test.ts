@@ -16,8 +16,18 @@ test.each([
   ["query-status", command("query-status")],
   ["qom-get path=/machine", command("qom-get", { word: "path=/machine", key: "path", value: { kind: "plain", text: "/machine" } })],
   ["a b='0 1'", command("a", { word: "b='0 1'", key: "b", value: { kind: "quoted", text: "0 1" } })],
-  ['a b="\\u00e9\\"" c=', command("a", { word: 'b="\\u00e9\\""', key: "b", value: { kind: "quoted", text: 'é"' } }, { word: "c=", key: "c", value: { kind: "plain", text: "" } })],
-  ['a b=[1, 18446744073709551615]', command("a", { word: "b=[1, 18446744073709551615]", key: "b", value: { kind: "json", value: [1, 18446744073709551615n] } })],
+  [
+    'a b="\\u00e9\\"" c=',
+    command(
+      "a",
+      { word: 'b="\\u00e9\\""', key: "b", value: { kind: "quoted", text: 'é"' } },
+      { word: "c=", key: "c", value: { kind: "plain", text: "" } },
+    ),
+  ],
+  [
+    "a b=[1, 18446744073709551615]",
+    command("a", { word: "b=[1, 18446744073709551615]", key: "b", value: { kind: "json", value: [1, 18446744073709551615n] } }),
+  ],
   ['a {"b":\n1}', { kind: "command", name: "a", members: { b: 1 }, pairs: [] }],
   ['{"execute": "a", "id": 7}', { kind: "request", request: { execute: "a", id: 7 } }],
   ['{"exec-oob": "a"}', { kind: "request", request: { "exec-oob": "a" } }],
@@ -25,7 +35,11 @@ test.each([
 
 test("a line for the human monitor is taken as it is, save the shell's own words", () => {
   expect(parseStatement(' info "x ', "hmp")).toEqual({ kind: "hmp", line: 'info "x' });
-  expect([parseStatement("qmp", "hmp"), parseStatement("exit", "hmp"), parseStatement("help", "hmp")].map(({ kind }) => kind)).toEqual(["qmp-mode", "exit", "hmp"]);
+  expect([parseStatement("qmp", "hmp"), parseStatement("exit", "hmp"), parseStatement("help", "hmp")].map(({ kind }) => kind)).toEqual([
+    "qmp-mode",
+    "exit",
+    "hmp",
+  ]);
 });
 
 describe("what can't be meant is named", () => {
@@ -41,8 +55,10 @@ describe("what can't be meant is named", () => {
     ["a b='x", "b='x: ' is never closed"],
     ["a{", "a{: not the name of a command"],
     ['{"arguments": {}}', 'a request has "execute" or "exec-oob"'],
-    ['{"execute": "a"} b', 'not JSON: '],
+    ['{"execute": "a"} b', "not JSON: "],
   ])("%j", (text, message) => {
-    expect(() => parseStatement(text)).toThrow(expect.objectContaining({ code: "usage", message: expect.stringContaining(message) as string }));
+    expect(() => parseStatement(text)).toThrow(
+      expect.objectContaining({ code: "usage", message: expect.stringContaining(message) as string }),
+    );
   });
 });

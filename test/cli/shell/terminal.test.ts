@@ -6,8 +6,8 @@ import { describe, expect, test } from "vitest";
 import { run } from "../../../src/cli/command.ts";
 import type { Facade, Machine } from "../../../src/cli/facade.ts";
 import { QmpctlError } from "../../../src/errors.ts";
-import { Paper, ioOf } from "../scene.ts";
-import { type Puppet, puppet } from "./monitors.ts";
+import { ioOf, Paper } from "../scene.ts";
+import { puppet, type Puppet } from "./monitors.ts";
 
 /** Paper that can be waited on. */
 class Watched extends Paper {
@@ -61,8 +61,16 @@ async function shell(
   const interrupt = new AbortController();
   const base = ioOf({ columns: 80, env: { XDG_STATE_HOME: folder, TERM: "xterm" }, signal: interrupt.signal });
   const io = { ...base, stdin, stdout: screen };
-  const machine = { name: "web1", connect: async () => ({ ...monitor, ...otherwise(monitor) }), [Symbol.asyncDispose]: async () => {} } as unknown as Machine;
-  const ended = run(["qmp", "web1", ...options], { io, facade: { open: async () => machine } as unknown as Facade, version: async () => "1" });
+  const machine = {
+    name: "web1",
+    connect: async () => ({ ...monitor, ...otherwise(monitor) }),
+    [Symbol.asyncDispose]: async () => {},
+  } as unknown as Machine;
+  const ended = run(["qmp", "web1", ...options], {
+    io,
+    facade: { open: async () => machine } as unknown as Facade,
+    version: async () => "1",
+  });
   await screen.says("> ");
   return {
     screen,
@@ -92,10 +100,18 @@ async function stuck(signal?: AbortSignal): Promise<never> {
 
 test.each([
   ["unix:/run/qmpctl/web1/watch.sock", ""],
-  ["unix:/run/qmpctl/web1/control.sock", "Changes of this machine wait while this holds unix:/run/qmpctl/web1/control.sock: its only free monitor.\n"],
+  [
+    "unix:/run/qmpctl/web1/control.sock",
+    "Changes of this machine wait while this holds unix:/run/qmpctl/web1/control.sock: its only free monitor.\n",
+  ],
 ])("at %s it says what waits for it: %j", async (address, said) => {
   await using it = await shell({}, [], undefined, () => ({ address }));
-  expect(it.stderr().replace(/^.*\n/, "").replace(/ *\n(?=.)/g, " ")).toBe(said);
+  expect(
+    it
+      .stderr()
+      .replace(/^.*\n/, "")
+      .replace(/ *\n(?=.)/g, " "),
+  ).toBe(said);
 });
 
 test("says where it is, runs a command, shows what it returns, and ends at ^D with 0", async () => {
@@ -175,7 +191,10 @@ test("brackets that are open take further lines; ^C drops them", async () => {
 describe("errors", () => {
   test("have QEMU's class and description, and what was probably meant", async () => {
     await using it = await shell();
-    await it.run("query-statu", /error: query-statu: The command query-statu has not been found\s+\(CommandNotFound\), did you mean query-status\?/);
+    await it.run(
+      "query-statu",
+      /error: query-statu: The command query-statu has not been found\s+\(CommandNotFound\), did you mean query-status\?/,
+    );
     await it.run("balloon value=x", 'error: value=x: "x" is not an integer');
   });
 });
@@ -221,7 +240,9 @@ test("help knows what a command takes, what it returns, and what an event brings
   expect(await it.run("help device_del", "returns nothing")).toContain("device_del id=..\n  id  string\n");
   expect(await it.run("help query-status", "running")).toContain("returns an object with\n");
   expect(await it.run("help BALLOON_CHANGE", "integer")).toContain("  actual  integer\n");
-  expect(await it.run("help migrate-set-capabilities", "returns nothing")).toMatch(/ {2}capabilities {15,}list of object\n {2}capabilities\.0\.capability {2}xbzrle\|/);
+  expect(await it.run("help migrate-set-capabilities", "returns nothing")).toMatch(
+    / {2}capabilities {15,}list of object\n {2}capabilities\.0\.capability {2}xbzrle\|/,
+  );
   await it.run("help baloon", "this QEMU has no such command, did you mean balloon?");
   expect(await it.run("help", "x-query-virtio")).toContain("query-status");
 });
@@ -335,7 +356,13 @@ test("--json and --keep-going are no words for a terminal", async () => {
   const stdin = Object.assign(new PassThrough(), { isTTY: true });
   const io = { ...ioOf({ columns: 80 }), stdin, stdout: screen };
   const machine = { name: "web1", connect: async () => puppet(), [Symbol.asyncDispose]: async () => {} } as unknown as Machine;
-  expect(await run(["qmp", "web1", "--keep-going"], { io, facade: { open: async () => machine } as unknown as Facade, version: async () => "1" })).toBe(2);
+  expect(
+    await run(["qmp", "web1", "--keep-going"], {
+      io,
+      facade: { open: async () => machine } as unknown as Facade,
+      version: async () => "1",
+    }),
+  ).toBe(2);
 });
 
 test("events that come quicker than they are shown: it is said that some are missing, and the shell goes on", async () => {

@@ -14,12 +14,17 @@ const properties = [
 
 /** The arguments of a line as they go to a QEMU with that schema. */
 async function sent(line: string, version?: string): Promise<unknown> {
-  const knowledge = new Knowledge(await asking({ "device-list-properties": ({ typename }) => (typename === "virtio-blk-pci" ? properties : undefined) }, version));
+  const knowledge = new Knowledge(
+    await asking({ "device-list-properties": ({ typename }) => (typename === "virtio-blk-pci" ? properties : undefined) }, version),
+  );
   const statement = parseStatement(line);
   if (statement.kind !== "command") throw new Error(`${line}: ${statement.kind}`);
-  const given = (key: string): string | undefined => statement.pairs.flatMap(({ key: other, value }) => (key === other && value.kind !== "json" ? [value.text] : []))[0];
+  const given = (key: string): string | undefined =>
+    statement.pairs.flatMap(({ key: other, value }) => (key === other && value.kind !== "json" ? [value.text] : []))[0];
   const members = membersOf(statement.pairs, await knowledge.types(statement.name, given));
-  return members === undefined ? undefined : JSON.parse(JSON.stringify(members, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value)));
+  return members === undefined
+    ? undefined
+    : JSON.parse(JSON.stringify(members, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value)));
 }
 
 describe("a value has the type that the schema says", () => {
@@ -36,18 +41,36 @@ describe("a value has the type that the schema says", () => {
     ["qom-set path=/objects/x property=y value='5'", { path: "/objects/x", property: "y", value: "5" }],
     ["qom-list-types abstract=off implements=device", { abstract: false, implements: "device" }],
     // A union's branch, chosen by its tag wherever that stands.
-    ["object-add size=64M qom-type=memory-backend-ram id=1 share=on", { size: 67108864, "qom-type": "memory-backend-ram", id: "1", share: true }],
-    ["blockdev-add driver=qcow2 node-name=1 file.driver=file file.filename=5 file.aio=threads", { driver: "qcow2", "node-name": "1", file: { driver: "file", filename: "5", aio: "threads" } }],
+    [
+      "object-add size=64M qom-type=memory-backend-ram id=1 share=on",
+      { size: 67108864, "qom-type": "memory-backend-ram", id: "1", share: true },
+    ],
+    [
+      "blockdev-add driver=qcow2 node-name=1 file.driver=file file.filename=5 file.aio=threads",
+      { driver: "qcow2", "node-name": "1", file: { driver: "file", filename: "5", aio: "threads" } },
+    ],
     // An alternate: the name of a node, or a node's description.
     ["blockdev-add driver=raw file=7", { driver: "raw", file: "7" }],
-    ["migrate-set-capabilities capabilities.0.capability=xbzrle capabilities.0.state=true", { capabilities: [{ capability: "xbzrle", state: true }] }],
+    [
+      "migrate-set-capabilities capabilities.0.capability=xbzrle capabilities.0.state=true",
+      { capabilities: [{ capability: "xbzrle", state: true }] },
+    ],
     ["migrate-set-parameters downtime-limit=100 tls-creds=null", { "downtime-limit": 100, "tls-creds": null }],
     ["a-command-of-later x=1 y=z", { x: 1, y: "z" }],
   ])("%s", async (line, expected) => expect(await sent(line)).toEqual(expected));
 
   test("and the device's own properties for device_add, of which the schema knows nothing", async () => {
     const line = "device_add driver=virtio-blk-pci id=7 serial=007 num-queues=2 iothread=0 share-rw=on werror=stop other=1";
-    expect(await sent(line)).toEqual({ driver: "virtio-blk-pci", id: "7", serial: "007", "num-queues": 2, iothread: "0", "share-rw": true, werror: "stop", other: 1 });
+    expect(await sent(line)).toEqual({
+      driver: "virtio-blk-pci",
+      id: "7",
+      serial: "007",
+      "num-queues": 2,
+      iothread: "0",
+      "share-rw": true,
+      werror: "stop",
+      other: 1,
+    });
   });
 
   test.each(["5.2.0", "7.2.22", "11.1.3"])("on QEMU %s too", async (version) => {

@@ -1,12 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { GIB, MIB } from "../../../scripts/lab/facts.ts";
 import type { Change } from "../../../src/domain/model/change.ts";
 import { ChangeError } from "../../../src/domain/model/errors.ts";
 import { formatCpuList } from "../../../src/host/cpulist.ts";
 import { readAffinity } from "../../../src/host/taskset.ts";
 import { threadsOf } from "../../../src/host/threads.ts";
-import { GIB, MIB } from "../../../scripts/lab/facts.ts";
-import { asked, failure, type RunningScene, runningDomain } from "../scene.ts";
+import { asked, failure, runningDomain, type RunningScene } from "../scene.ts";
 
 const TARGET = 300 * MIB;
 const memory: Change = { resource: "memory", size: TARGET };
@@ -27,7 +27,11 @@ describe("a step that QEMU refuses", () => {
     scene.qemu.refuses("device_add", "no room", (args: { id: string }) => args.id === "vcpu3");
     const before = await scene.text();
     const error = await failure(scene.domain.change([vcpus(4), memory], { scope: "both" }));
-    expect(error).toMatchObject({ code: "rolled-back", message: "web1: device_add: no room; everything is as it was", cause: { code: "command", desc: "no room" } });
+    expect(error).toMatchObject({
+      code: "rolled-back",
+      message: "web1: device_add: no room; everything is as it was",
+      cause: { code: "command", desc: "no room" },
+    });
     expect(steps(error)).toEqual(["plug vCPU 2: undone", "plug vCPU 3: undone", "balloon to 300MiB: skipped"]);
     expect(error.report.changes).toMatchObject([
       { static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back", before: 2, wanted: 4, actual: 2 } },
@@ -39,18 +43,33 @@ describe("a step that QEMU refuses", () => {
 
   test("leaves alone what somebody else plugged into the slot meanwhile, and says that it is not as it was", async () => {
     const scene = await runningDomain();
-    scene.qemu.refuses("device_add", "CPU[3] exists", ({ id }: { id: string }) => id === "vcpu3" && scene.qemu.plugged.set(3, "theirs") !== undefined);
+    scene.qemu.refuses(
+      "device_add",
+      "CPU[3] exists",
+      ({ id }: { id: string }) => id === "vcpu3" && scene.qemu.plugged.set(3, "theirs") !== undefined,
+    );
     const error = await failure(scene.domain.setVcpus(4, { scope: "both" }));
     expect(error).toMatchObject({ code: "rolled-back", message: "web1: device_add: CPU[3] exists; what was done is taken back" });
-    expect(error.report.changes[0]).toMatchObject({ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back", before: 2, actual: 3 } });
+    expect(error.report.changes[0]).toMatchObject({
+      static: { outcome: "rolled-back" },
+      dynamic: { outcome: "rolled-back", before: 2, actual: 3 },
+    });
     expect(error.report.notes).toEqual(["vcpus: 2 before, 3 now: our part is taken back, somebody else changed it meanwhile"]);
-    expect([...scene.qemu.plugged]).toEqual([[0, ""], [1, ""], [3, "theirs"]]);
+    expect([...scene.qemu.plugged]).toEqual([
+      [0, ""],
+      [1, ""],
+      [3, "theirs"],
+    ]);
   });
 
   test("has several steps undone in reverse", async () => {
     const scene = await runningDomain();
     scene.qemu.refuses("balloon", "the kernel can't");
-    expect(steps(await failure(scene.domain.change([vcpus(4), memory])))).toEqual(["plug vCPU 2: undone", "plug vCPU 3: undone", "balloon to 300MiB: undone"]);
+    expect(steps(await failure(scene.domain.change([vcpus(4), memory])))).toEqual([
+      "plug vCPU 2: undone",
+      "plug vCPU 3: undone",
+      "balloon to 300MiB: undone",
+    ]);
     expect(words(scene)).toEqual(["device_add vcpu2", "device_add vcpu3", "balloon", "device_del vcpu3", "device_del vcpu2"]);
   });
 
@@ -58,7 +77,14 @@ describe("a step that QEMU refuses", () => {
     const scene = await runningDomain();
     scene.qemu.refuses("device_add", "no room", (args: { id: string }) => args.id === "vcpu3");
     const error = await failure(scene.domain.change([vcpus(4), memory], { scope: "both", onFailure: "keep" }));
-    expect(error).toMatchObject({ code: "partial", report: { outcome: "failed", finish: "qmpctl setvcpus web1 4 --static --dynamic && qmpctl setmem web1 300MiB --static --dynamic", takeBack: "qmpctl setvcpus web1 2 --dynamic" } });
+    expect(error).toMatchObject({
+      code: "partial",
+      report: {
+        outcome: "failed",
+        finish: "qmpctl setvcpus web1 4 --static --dynamic && qmpctl setmem web1 300MiB --static --dynamic",
+        takeBack: "qmpctl setvcpus web1 2 --dynamic",
+      },
+    });
     expect(steps(error)).toEqual(["plug vCPU 2: done", "plug vCPU 3: failed", "balloon to 300MiB: skipped"]);
     expect(error.report.changes[0]?.dynamic).toMatchObject({ outcome: "failed", actual: 3, reason: "device_add: no room" });
     expect(words(scene)).toEqual(["device_add vcpu2", "device_add vcpu3"]);
@@ -91,7 +117,9 @@ describe("an undo that does not work either", () => {
     expect(error).toMatchObject({ code: "partial", message: "web1: device_add: no room" });
     expect(error.report).toMatchObject({
       outcome: "failed",
-      changes: [{ static: { outcome: "rolled-back", actual: 2 }, dynamic: { outcome: "failed", actual: 3, reason: "device_del: no way back" } }],
+      changes: [
+        { static: { outcome: "rolled-back", actual: 2 }, dynamic: { outcome: "failed", actual: 3, reason: "device_del: no way back" } },
+      ],
       finish: "qmpctl setvcpus web1 4 --static --dynamic",
       takeBack: "qmpctl setvcpus web1 2 --dynamic",
     });
@@ -113,8 +141,13 @@ describe("a guest that says no", () => {
   test("ends the change at once, and what others gave is given back", async () => {
     const scene = await refusing();
     const error = await failure(scene.domain.change([vcpus(2), memory], { scope: "both" }));
-    expect(error.message).toBe("web1: unplug: the guest refused to let go of vCPU 3 (the device is busy, _OST status 129); everything is as it was");
-    expect(error.report).toMatchObject({ outcome: "rolled-back", changes: [{ dynamic: { outcome: "rolled-back", actual: 4 } }, { dynamic: { outcome: "rolled-back", actual: GIB } }] });
+    expect(error.message).toBe(
+      "web1: unplug: the guest refused to let go of vCPU 3 (the device is busy, _OST status 129); everything is as it was",
+    );
+    expect(error.report).toMatchObject({
+      outcome: "rolled-back",
+      changes: [{ dynamic: { outcome: "rolled-back", actual: 4 } }, { dynamic: { outcome: "rolled-back", actual: GIB } }],
+    });
     expect(error.report.elapsed).toBeLessThan(5000);
     expect([...scene.qemu.plugged.keys()].sort()).toEqual([0, 1, 2, 3]);
   });
@@ -147,7 +180,11 @@ describe("an interrupt", () => {
     scene.qemu.guestObeys = false;
     scene.qemu.after("query-balloon", () => (scene.sent().length > 0 ? stop.abort(new Error("ctrl-c")) : undefined));
     const error = await failure(scene.domain.setMemory(TARGET, { scope: "both", signal: stop.signal }));
-    expect(error).toMatchObject({ code: "rolled-back", cause: stop.signal.reason as Error, report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back" } }] } });
+    expect(error).toMatchObject({
+      code: "rolled-back",
+      cause: stop.signal.reason as Error,
+      report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back" } }] },
+    });
     expect(scene.sent()).toEqual([`balloon {"value":${TARGET}}`, `balloon {"value":${GIB}}`]);
     expect(await asked(scene)).toEqual({ balloon: GIB });
   });
@@ -210,7 +247,13 @@ describe("a QEMU that dies", () => {
     };
     const before = await scene.text();
     const error = await failure(scene.domain.setVcpus(3, { scope: "both" }));
-    expect(error).toMatchObject({ code: "partial", report: { outcome: "failed", changes: [{ static: { outcome: "rolled-back", actual: 2 }, dynamic: { outcome: "failed", actual: null } }] } });
+    expect(error).toMatchObject({
+      code: "partial",
+      report: {
+        outcome: "failed",
+        changes: [{ static: { outcome: "rolled-back", actual: 2 }, dynamic: { outcome: "failed", actual: null } }],
+      },
+    });
     expect(error.message).toMatch(/QEMU \(process \d+\) is gone: .*; its last words: Assertion failed: n < tcg_max_ctxs$/);
     expect([await scene.text(), await scene.files()]).toEqual([before, ["web1.json"]]);
     expect((await scene.domain.info()).state).toBe("stopped");

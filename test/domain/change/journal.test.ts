@@ -2,9 +2,19 @@ import { link, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { locate } from "../../../src/config/locate.ts";
-import { openFolder, type StatePaths, statePaths } from "../../../src/config/runtime.ts";
+import { openFolder, statePaths, type StatePaths } from "../../../src/config/runtime.ts";
 import { readConfig, type Stored } from "../../../src/config/store.ts";
-import { type ActionRecord, isAbout, isMachineThere, isUnderWay, type Journal, readRecord, type RecordHead, removeRecord, writeRecord } from "../../../src/domain/change/journal.ts";
+import {
+  type ActionRecord,
+  isAbout,
+  isMachineThere,
+  isUnderWay,
+  type Journal,
+  readRecord,
+  type RecordHead,
+  removeRecord,
+  writeRecord,
+} from "../../../src/domain/change/journal.ts";
 import { bootId } from "../../../src/host/processes.ts";
 import { identify } from "../../../src/host/signal.ts";
 import { configText } from "../../config/fixtures.ts";
@@ -32,7 +42,11 @@ async function books(): Promise<StatePaths> {
 }
 
 /** A config as it is read from its file. */
-async function stored({ id, name = "web1", folder }: { readonly id?: string; readonly name?: string; readonly folder?: string } = {}): Promise<Stored> {
+async function stored({
+  id,
+  name = "web1",
+  folder,
+}: { readonly id?: string; readonly name?: string; readonly folder?: string } = {}): Promise<Stored> {
   const folders = await ownFolders();
   const place = await locate(join(folder ?? folders.config, `${name}.json`), folders);
   await mkdir(dirname(place.path), { recursive: true });
@@ -56,14 +70,25 @@ describe("a record of a change", () => {
     expect(await readRecord(paths, "web1")).toBeNull();
     await writeRecord(paths, change, config, own ?? null);
     const { since, ...read } = (await readRecord(paths, "web1")) ?? { since: "" };
-    expect(read).toEqual({ ...change, writer: process.pid, started: own?.started, boot: bootId(), of: { path: config.path, id: ID, name: "web1" }, machine: own });
+    expect(read).toEqual({
+      ...change,
+      writer: process.pid,
+      started: own?.started,
+      boot: bootId(),
+      of: { path: config.path, id: ID, name: "web1" },
+      machine: own,
+    });
     expect(Math.abs(Date.parse(since) - Date.now())).toBeLessThan(60_000);
     await removeRecord(paths);
     expect(await readRecord(paths, "web1")).toBeNull();
     await removeRecord(paths);
   });
 
-  test.each([{ action: "start", paused: true }, { action: "restart", paused: false }, { action: "shutdown", paused: false }] as const)("or of an action comes back too: %j", async (action) => {
+  test.each([
+    { action: "start", paused: true },
+    { action: "restart", paused: false },
+    { action: "shutdown", paused: false },
+  ] as const)("or of an action comes back too: %j", async (action) => {
     const paths = await books();
     await writeRecord(paths, action, null, { pid: 4711, started: 1 });
     expect(await readRecord(paths, "web1")).toMatchObject({ ...action, of: null, machine: { pid: 4711, started: 1 }, boot: bootId() });
@@ -84,25 +109,42 @@ describe("a record of a change", () => {
     await writeFile(victim, "theirs");
     await symlink(victim, paths.journal);
     await symlink(victim, `${paths.journal}.new`);
-    await expect(readRecord(paths, "web1")).rejects.toMatchObject({ code: "config", message: expect.stringContaining("this program wrote (a symbolic link);") as string });
+    await expect(readRecord(paths, "web1")).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining("this program wrote (a symbolic link);") as string,
+    });
     await writeRecord(paths, change, null, null);
     expect([await readFile(victim, "utf8"), await readRecord(paths, "web1")]).toMatchObject(["theirs", change]);
   });
 
   test("that can't be written says where, and leaves nothing", async () => {
     const paths = await books();
-    await expect(writeRecord({ journal: join(paths.folder, "x".repeat(252)) }, change, null, null)).rejects.toMatchObject({ code: "host", message: expect.stringMatching(/xxx: ENAMETOOLONG/) as string });
+    await expect(writeRecord({ journal: join(paths.folder, "x".repeat(252)) }, change, null, null)).rejects.toMatchObject({
+      code: "host",
+      message: expect.stringMatching(/xxx: ENAMETOOLONG/) as string,
+    });
     expect(await readdir(paths.folder)).toEqual([]);
   });
 
   const head = { writer: 1, started: 1, boot: bootId(), since: "", of: null, machine: null };
-  test.each([
-    ["", "{", "null", "[]", '{"writer":1}'],
-    [{ ...change, ...head, scope: "all" }, { ...change, ...head, boot: undefined }, { ...change, ...head, of: { path: "/x" } }, { ...change, ...head, machine: { pid: 1 } }, { ...head, action: "stop", paused: false }].map((each) => JSON.stringify(each)),
-  ].flat())("is not believed when it is %j", async (text) => {
+  test.each(
+    [
+      ["", "{", "null", "[]", '{"writer":1}'],
+      [
+        { ...change, ...head, scope: "all" },
+        { ...change, ...head, boot: undefined },
+        { ...change, ...head, of: { path: "/x" } },
+        { ...change, ...head, machine: { pid: 1 } },
+        { ...head, action: "stop", paused: false },
+      ].map((each) => JSON.stringify(each)),
+    ].flat(),
+  )("is not believed when it is %j", async (text) => {
     const paths = await books();
     await writeFile(paths.journal, text);
-    await expect(readRecord(paths, "web1")).rejects.toMatchObject({ code: "config", message: expect.stringContaining(`${paths.journal}: not a record of a change`) as string });
+    await expect(readRecord(paths, "web1")).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining(`${paths.journal}: not a record of a change`) as string,
+    });
     expect(await readFile(paths.journal, "utf8")).toBe(text);
   });
 });
@@ -158,7 +200,9 @@ describe("the config of a record", () => {
     expect(await isAbout(record, await stored({ id: ID, name: "copy", folder: dirname(config.path) }))).toBe(false);
     // The same file under another name, and another name in the same file.
     await link(config.path, join(dirname(config.path), "same.json"));
-    expect(await isAbout(record, { ...config, path: join(dirname(config.path), "same.json"), config: { ...config.config, name: "same" } })).toBe(true);
+    expect(
+      await isAbout(record, { ...config, path: join(dirname(config.path), "same.json"), config: { ...config.config, name: "same" } }),
+    ).toBe(true);
   });
 
   test("without an id is known by its file, however that is spelled", async () => {

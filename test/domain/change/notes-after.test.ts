@@ -1,24 +1,35 @@
 import { describe, expect, test } from "vitest";
+import { factsOf, liveOf, MIB, slotOf, slotsOf } from "../../../scripts/lab/facts.ts";
 import type { StepRecord } from "../../../src/domain/change/apply.ts";
-import type { Asked } from "../../../src/domain/facts/notes.ts";
 import { askedAfter } from "../../../src/domain/change/notes-after.ts";
+import type { Asked } from "../../../src/domain/facts/notes.ts";
 import { StayError } from "../../../src/domain/resources/guest-refusals.ts";
 import type { Step } from "../../../src/domain/resources/step.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
-import { factsOf, liveOf, MIB, slotOf, slotsOf } from "../../../scripts/lab/facts.ts";
 
 const balloon: Step = { kind: "balloon", target: 300 * MIB, before: 512 * MIB, actual: 512 * MIB };
 const plug: Step = { kind: "plug", slot: slotOf(2), id: "vcpu2" };
-const unplug: Step = { kind: "unplug", slots: [3, 2].map((first) => ({ slot: slotOf(first, { plugged: true }), device: `vcpu${first}` })), from: 4, to: 2, noReturn: null };
+const unplug: Step = {
+  kind: "unplug",
+  slots: [3, 2].map((first) => ({ slot: slotOf(first, { plugged: true }), device: `vcpu${first}` })),
+  from: 4,
+  to: 2,
+  noReturn: null,
+};
 const no = new CommandError("x", { class: "GenericError", desc: "no" });
 
-function after(step: Step, outcome: StepRecord["outcome"], { asked = {}, ...more }: { asked?: Asked } & Pick<StepRecord, "cause" | "back"> = {}): Asked {
+function after(
+  step: Step,
+  outcome: StepRecord["outcome"],
+  { asked = {}, ...more }: { asked?: Asked } & Pick<StepRecord, "cause" | "back"> = {},
+): Asked {
   return askedAfter(factsOf({ asked, live: liveOf({ slots: slotsOf(4, 4) }) }), [{ step, change: 0, outcome, ...more }]);
 }
 
 describe("what a machine has been asked for", () => {
   test("is the balloon's target, whether or not the guest got there", () => {
-    for (const outcome of ["done", "pending", "failed", "undo-failed"] as const) expect(after(balloon, outcome)).toEqual({ balloon: 300 * MIB });
+    for (const outcome of ["done", "pending", "failed", "undo-failed"] as const)
+      expect(after(balloon, outcome)).toEqual({ balloon: 300 * MIB });
     expect(after(balloon, "undone")).toEqual({ balloon: 512 * MIB });
   });
 
@@ -38,7 +49,8 @@ describe("what a machine has been asked for", () => {
   });
 
   test("is nothing new where nothing was begun", () => {
-    for (const outcome of ["planned", "skipped"] as const) for (const step of [balloon, plug, unplug]) expect(after(step, outcome, { asked: { threads: 2 } })).toEqual({ threads: 2 });
+    for (const outcome of ["planned", "skipped"] as const)
+      for (const step of [balloon, plug, unplug]) expect(after(step, outcome, { asked: { threads: 2 } })).toEqual({ threads: 2 });
   });
 
   test("counts each thread that a plug has used up, also when it is unplugged again", () => {
@@ -56,7 +68,10 @@ describe("what a machine has been asked for", () => {
 
   test("is not those that somebody refused to let go of", () => {
     expect(after(unplug, "failed", { cause: new StayError("the guest refused", [3]) })).toEqual({ unplug: [2] });
-    expect(after(unplug, "undone", { asked: { threads: 4 }, cause: new StayError("the guest refused", [3, 2]), back: [] })).toEqual({ threads: 4, unplug: [] });
+    expect(after(unplug, "undone", { asked: { threads: 4 }, cause: new StayError("the guest refused", [3, 2]), back: [] })).toEqual({
+      threads: 4,
+      unplug: [],
+    });
   });
 
   test("is not one that was plugged back, which has used up another thread", () => {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { Change, Scope } from "../../../src/domain/model/change.ts";
-import type { StepRecord } from "../../../src/domain/change/apply.ts";
-import type { Facts } from "../../../src/domain/resources/resource.ts";
-import { DiedError } from "../../../src/domain/model/errors.ts";
-import { type Ending, reportOf } from "../../../src/domain/change/report.ts";
 import { configOf, factsOf, GIB, liveOf, MIB, planOf, slotsOf, stoppedFacts, vcpusIn } from "../../../scripts/lab/facts.ts";
+import type { StepRecord } from "../../../src/domain/change/apply.ts";
+import { type Ending, reportOf } from "../../../src/domain/change/report.ts";
+import type { Change, Scope } from "../../../src/domain/model/change.ts";
+import { DiedError } from "../../../src/domain/model/errors.ts";
+import type { Facts } from "../../../src/domain/resources/resource.ts";
 
 const memory: Change = { resource: "memory", size: 300 * MIB };
 const vcpus: Change = { resource: "vcpus", count: 3 };
@@ -23,14 +23,31 @@ function told(changes: readonly Change[], { scope = "both", facts = factsOf(), s
   const planned = planOf(changes, scope, facts);
   const records = planned.steps.map((step, position) => ({ ...step, outcome: steps[position] ?? "done" }));
   const config = { path: "/etc/qmpctl/web1.json", before: "old", after: "new" };
-  return reportOf({ name: "web1", scope, facts, plan: planned, records, after: facts, committed: true, failure: null, dryRun: false, notes: [], config, elapsed: 7, ...ending });
+  return reportOf({
+    name: "web1",
+    scope,
+    facts,
+    plan: planned,
+    records,
+    after: facts,
+    committed: true,
+    failure: null,
+    dryRun: false,
+    notes: [],
+    config,
+    elapsed: 7,
+    ...ending,
+  });
 }
 
 const failed = { committed: false, failure: "somebody else changed it since it was read" };
 
 describe("a report", () => {
   test("has both halves with before, wanted and what it is now", () => {
-    const after = { config: configOf({ memory: { current: 300 * MIB } }), live: liveOf({ memory: { size: 2 * GIB, actual: 310 * MIB, balloon: "/b", guest: null } }) };
+    const after = {
+      config: configOf({ memory: { current: 300 * MIB } }),
+      live: liveOf({ memory: { size: 2 * GIB, actual: 310 * MIB, balloon: "/b", guest: null } }),
+    };
     expect(told([memory], { steps: ["pending"], ending: { after } })).toMatchObject({
       domain: "web1",
       scope: "both",
@@ -52,7 +69,11 @@ describe("a report", () => {
   });
 
   test("knows nothing of a machine that can't be read any more", () => {
-    const { changes } = told([memory], { scope: "dynamic", steps: ["undo-failed"], ending: { ...failed, after: { config: null, live: null } } });
+    const { changes } = told([memory], {
+      scope: "dynamic",
+      steps: ["undo-failed"],
+      ending: { ...failed, after: { config: null, live: null } },
+    });
     expect(changes[0]).toMatchObject({ static: { actual: null }, dynamic: { outcome: "failed", actual: null } });
   });
 
@@ -62,7 +83,13 @@ describe("a report", () => {
     const records = planned.steps.map((step) => ({ ...step, outcome: "pending" as const, reason: "the guest is paused" }));
     const { steps } = told([memory], { scope: "dynamic", ending: { records, plan: planned } });
     expect(steps).toEqual([
-      { what: "balloon to 300MiB", sends: `balloon {"value":${300 * MIB}}`, undo: `balloon {"value":${GIB}}`, outcome: "pending", reason: "the guest is paused" },
+      {
+        what: "balloon to 300MiB",
+        sends: `balloon {"value":${300 * MIB}}`,
+        undo: `balloon {"value":${GIB}}`,
+        outcome: "pending",
+        reason: "the guest is paused",
+      },
     ]);
   });
 
@@ -102,7 +129,13 @@ describe("the outcome of the whole", () => {
 
   test("is rolled back when all is as it was", () => {
     expect(outcome({ steps: ["undone"], ending: failed })).toEqual(["rolled-back", "rolled-back", "rolled-back"]);
-    expect(outcome({ steps: ["undone", "skipped"], ending: failed }, [memory, vcpus])).toEqual(["rolled-back", "rolled-back", "skipped", "rolled-back", "rolled-back"]);
+    expect(outcome({ steps: ["undone", "skipped"], ending: failed }, [memory, vcpus])).toEqual([
+      "rolled-back",
+      "rolled-back",
+      "skipped",
+      "rolled-back",
+      "rolled-back",
+    ]);
   });
 
   test("is rolled back when nothing was begun: the disk was full, or it was interrupted", () => {
@@ -125,7 +158,8 @@ describe("the outcome of the whole", () => {
 
   test("is refused when there is a reason, dry run or not", () => {
     const far: readonly Change[] = [{ resource: "memory", size: 8 * GIB }];
-    for (const dryRun of [false, true]) expect(outcome({ ending: { dryRun, committed: false } }, far)).toEqual(["refused", "skipped", "skipped"]);
+    for (const dryRun of [false, true])
+      expect(outcome({ ending: { dryRun, committed: false } }, far)).toEqual(["refused", "skipped", "skipped"]);
   });
 });
 
@@ -136,26 +170,41 @@ describe("the commands at the end of a report", () => {
   };
 
   test("are none where nothing is left to do", () => {
-    expect([next([memory], {}), next([memory], { steps: ["undone"], ending: failed }), next([memory], { ending: { dryRun: true } })]).toEqual(Array(3).fill([undefined, undefined]));
+    expect([
+      next([memory], {}),
+      next([memory], { steps: ["undone"], ending: failed }),
+      next([memory], { ending: { dryRun: true } }),
+    ]).toEqual(Array(3).fill([undefined, undefined]));
   });
 
   test("of what the guest has yet to do ask again for the live half", () => {
-    expect(next([memory], { scope: "dynamic", steps: ["pending"] })).toEqual(["qmpctl setmem web1 300MiB --dynamic", "qmpctl setmem web1 1GiB --dynamic"]);
+    expect(next([memory], { scope: "dynamic", steps: ["pending"] })).toEqual([
+      "qmpctl setmem web1 300MiB --dynamic",
+      "qmpctl setmem web1 1GiB --dynamic",
+    ]);
   });
 
   test("take back both halves of a change of both", () => {
-    expect(next([memory], { steps: ["pending"] })).toEqual(["qmpctl setmem web1 300MiB --dynamic", "qmpctl setmem web1 1GiB --static --dynamic"]);
+    expect(next([memory], { steps: ["pending"] })).toEqual([
+      "qmpctl setmem web1 300MiB --dynamic",
+      "qmpctl setmem web1 1GiB --static --dynamic",
+    ]);
     const facts = factsOf({ config: configOf({ memory: { current: 2 * GIB } }) });
     expect(next([memory], { facts, steps: ["pending"] })[1]).toBe("qmpctl setmem web1 1GiB --dynamic && qmpctl setmem web1 2GiB --static");
   });
 
   test("of a half that could not be put back finish both", () => {
-    expect(next([vcpus], { steps: ["undo-failed"], ending: failed })).toEqual(["qmpctl setvcpus web1 3 --static --dynamic", "qmpctl setvcpus web1 2 --dynamic"]);
+    expect(next([vcpus], { steps: ["undo-failed"], ending: failed })).toEqual([
+      "qmpctl setvcpus web1 3 --static --dynamic",
+      "qmpctl setvcpus web1 2 --dynamic",
+    ]);
   });
 
   test("finish the config of changes whose live half was so already", () => {
     const facts = factsOf({ live: liveOf({ slots: slotsOf(4, 3) }) });
-    expect(next([memory, vcpus], { facts, steps: ["undo-failed"], ending: failed })[0]).toBe("qmpctl setmem web1 300MiB --static --dynamic && qmpctl setvcpus web1 3 --static");
+    expect(next([memory, vcpus], { facts, steps: ["undo-failed"], ending: failed })[0]).toBe(
+      "qmpctl setmem web1 300MiB --static --dynamic && qmpctl setvcpus web1 3 --static",
+    );
   });
 
   test("of what was kept leave out what is done", () => {
@@ -181,22 +230,36 @@ describe("the commands at the end of a report", () => {
     const planned = planOf([memory], "both", facts);
     const cause = new DiedError("web1: QEMU (process 4000) is gone", { pid: 4000, lastWords: null });
     const records = planned.steps.map((step) => ({ ...step, outcome: "undo-failed" as const, cause }));
-    expect(next([memory], { ending: { ...failed, records } })).toEqual(["qmpctl setmem web1 300MiB --static && qmpctl start web1", undefined]);
+    expect(next([memory], { ending: { ...failed, records } })).toEqual([
+      "qmpctl setmem web1 300MiB --static && qmpctl start web1",
+      undefined,
+    ]);
     expect(next([memory], { scope: "dynamic", ending: { ...failed, records } })).toEqual(["qmpctl start web1", undefined]);
-    expect(next([memory], { scope: "dynamic", facts: factsOf({ config: null }), ending: { ...failed, records } })).toEqual([undefined, undefined]);
+    expect(next([memory], { scope: "dynamic", facts: factsOf({ config: null }), ending: { ...failed, records } })).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 });
 
 describe("a step of a dry run", () => {
   test("of pinning shows the CPUs and the thread that are meant", () => {
-    const [step] = told([{ resource: "vcpu-pin", vcpu: 0, cpus: "all" }], { scope: "dynamic", facts: factsOf({ live: liveOf({ vcpus: vcpusIn(slotsOf(4, 2), "1") }) }) }).steps;
+    const [step] = told([{ resource: "vcpu-pin", vcpu: 0, cpus: "all" }], {
+      scope: "dynamic",
+      facts: factsOf({ live: liveOf({ vcpus: vcpusIn(slotsOf(4, 2), "1") }) }),
+    }).steps;
     expect(step).toMatchObject({ sends: "taskset -pc 0-3 4000", undo: "taskset -pc 1 4000" });
   });
 
   test("says why it can't be taken back, or that it goes with another", () => {
     const tcg = factsOf({ live: liveOf({ tcg: true, version: { major: 7, text: "7.2.22" } }) });
-    expect(told([fewer], { scope: "dynamic", facts: tcg }).steps[0]).toMatchObject({ noUndo: expect.stringContaining("QEMU 7.2.22") as string });
+    expect(told([fewer], { scope: "dynamic", facts: tcg }).steps[0]).toMatchObject({
+      noUndo: expect.stringContaining("QEMU 7.2.22") as string,
+    });
     const pinned = factsOf({ config: configOf({ vcpus: { pin: { "2": "1" } } }) });
-    expect(told([vcpus], { scope: "dynamic", facts: pinned }).steps[1]).toMatchObject({ sends: "taskset -pc 1 (thread of vCPU 2)", undo: "the thread is new, and goes with its vCPU" });
+    expect(told([vcpus], { scope: "dynamic", facts: pinned }).steps[1]).toMatchObject({
+      sends: "taskset -pc 1 (thread of vCPU 2)",
+      undo: "the thread is new, and goes with its vCPU",
+    });
   });
 });

@@ -1,12 +1,16 @@
 import { describe, expect, test } from "vitest";
-import type { DomainState, Scope } from "../../../src/domain/model/change.ts";
 import { legsOf, missingSides } from "../../../src/domain/change/scope.ts";
+import type { DomainState, Scope } from "../../../src/domain/model/change.ts";
 
 /** What becomes of a half: touched, left alone, or refused. */
 type Half = "yes" | "-" | "refused";
 
 /** The halves (static, dynamic) of each scope, for a domain with a config and for a transient one. Source: SCOPES, the table. */
-const TABLE: readonly (readonly [Scope, DomainState, { readonly defined: readonly [Half, Half]; readonly transient: readonly [Half, Half] }])[] = [
+const TABLE: readonly (readonly [
+  Scope,
+  DomainState,
+  { readonly defined: readonly [Half, Half]; readonly transient: readonly [Half, Half] },
+])[] = [
   ["current", "running", { defined: ["-", "yes"], transient: ["-", "yes"] }],
   ["current", "paused", { defined: ["-", "yes"], transient: ["-", "yes"] }],
   ["current", "stopped", { defined: ["yes", "-"], transient: ["refused", "-"] }],
@@ -73,7 +77,8 @@ describe("a refusal says what would work", () => {
 });
 
 describe("making one side equal the other", () => {
-  const missing = (state: DomainState, transient: boolean): readonly string[] => missingSides({ name: "web1", state, transient }).map(({ leg }) => leg);
+  const missing = (state: DomainState, transient: boolean): readonly string[] =>
+    missingSides({ name: "web1", state, transient }).map(({ leg }) => leg);
 
   test("takes both", () => {
     expect([missing("running", false), missing("paused", false)]).toEqual([[], []]);

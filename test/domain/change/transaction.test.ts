@@ -1,9 +1,9 @@
 import { link, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { RefusedError } from "../../../src/domain/model/errors.ts";
 import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
-import { asked, definedDomain, failure, type RunningScene, runningDomain, takeLock } from "../scene.ts";
+import { RefusedError } from "../../../src/domain/model/errors.ts";
+import { asked, definedDomain, failure, runningDomain, type RunningScene, takeLock } from "../scene.ts";
 
 const TARGET = 300 * MIB;
 
@@ -24,15 +24,35 @@ describe("a change of both halves", () => {
   test("sends nothing and writes nothing where all is so already", async () => {
     const { domain, sent, text } = await runningDomain();
     const before = await text();
-    expect(await domain.change([{ resource: "memory", size: GIB }, { resource: "vcpus", count: 2 }], { scope: "both" })).toMatchObject({ outcome: "unchanged" });
+    expect(
+      await domain.change(
+        [
+          { resource: "memory", size: GIB },
+          { resource: "vcpus", count: 2 },
+        ],
+        { scope: "both" },
+      ),
+    ).toMatchObject({ outcome: "unchanged" });
     expect([sent(), await text()]).toEqual([[], before]);
   });
 
   test("is refused before anything is touched", async () => {
     const { domain, sent, text, files } = await runningDomain();
     const before = await text();
-    const error = await failure(domain.change([{ resource: "memory", size: TARGET }, { resource: "vcpus", count: 9 }], { scope: "both" }), RefusedError);
-    expect(error).toMatchObject({ code: "refused", report: { outcome: "refused", changes: [{ static: { outcome: "skipped" }, dynamic: { outcome: "skipped" } }, {}] } });
+    const error = await failure(
+      domain.change(
+        [
+          { resource: "memory", size: TARGET },
+          { resource: "vcpus", count: 9 },
+        ],
+        { scope: "both" },
+      ),
+      RefusedError,
+    );
+    expect(error).toMatchObject({
+      code: "refused",
+      report: { outcome: "refused", changes: [{ static: { outcome: "skipped" }, dynamic: { outcome: "skipped" } }, {}] },
+    });
     expect(error.report.refusals).toHaveLength(2);
     expect([sent(), await text(), await files()]).toEqual([[], before, ["web1.json"]]);
   });
@@ -41,11 +61,27 @@ describe("a change of both halves", () => {
 describe("a dry run", () => {
   test("says what would be done, and leaves no trace", async () => {
     const { domain, sent, text, options } = await runningDomain();
-    const look = async (): Promise<unknown> => [await text(), await readdir(options.runtimeDir, { recursive: true }), await readdir(options.stateDir).catch(() => null)];
+    const look = async (): Promise<unknown> => [
+      await text(),
+      await readdir(options.runtimeDir, { recursive: true }),
+      await readdir(options.stateDir).catch(() => null),
+    ];
     const before = await look();
-    const report = await domain.change([{ resource: "memory", size: TARGET }, { resource: "vcpus", count: 3 }], { scope: "both", dryRun: true });
-    expect(report).toMatchObject({ outcome: "planned", config: { before: await text(), after: expect.stringContaining("300MiB") as string } });
-    expect(report.steps.map(({ what, outcome }) => [what, outcome])).toEqual([["plug vCPU 2", "planned"], ["balloon to 300MiB", "planned"]]);
+    const report = await domain.change(
+      [
+        { resource: "memory", size: TARGET },
+        { resource: "vcpus", count: 3 },
+      ],
+      { scope: "both", dryRun: true },
+    );
+    expect(report).toMatchObject({
+      outcome: "planned",
+      config: { before: await text(), after: expect.stringContaining("300MiB") as string },
+    });
+    expect(report.steps.map(({ what, outcome }) => [what, outcome])).toEqual([
+      ["plug vCPU 2", "planned"],
+      ["balloon to 300MiB", "planned"],
+    ]);
     expect([sent(), await look()]).toEqual([[], before]);
   });
 
@@ -69,7 +105,10 @@ describe("the config", () => {
     const error = await failure(domain.setMemory(TARGET, { scope: "both" }));
     expect(error).toMatchObject({ code: "rolled-back", cause: { code: "config", problem: "changed" } });
     expect(error.message).toMatch(/somebody else changed it since it was read; everything is as it was$/);
-    expect(error.report).toMatchObject({ outcome: "rolled-back", changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back", actual: GIB } }] });
+    expect(error.report).toMatchObject({
+      outcome: "rolled-back",
+      changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "rolled-back", actual: GIB } }],
+    });
     expect([qemu.actual, await text(), await files()]).toEqual([GIB, edited, ["web1.json"]]);
     expect(sent()).toEqual([`balloon {"value":${TARGET}}`, `balloon {"value":${GIB}}`]);
   });
@@ -77,7 +116,10 @@ describe("the config", () => {
   test("that somebody edited meanwhile, with what was done kept, is told as partial", async () => {
     const { domain, qemu, text, files, edited } = await editedMeanwhile();
     const error = await failure(domain.setMemory(TARGET, { scope: "both", onFailure: "keep" }));
-    expect(error).toMatchObject({ code: "partial", report: { outcome: "failed", changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "applied", actual: TARGET } }] } });
+    expect(error).toMatchObject({
+      code: "partial",
+      report: { outcome: "failed", changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "applied", actual: TARGET } }] },
+    });
     expect(error.message).not.toContain("as it was");
     expect(error.report).toMatchObject({ finish: "qmpctl setmem web1 300MiB --static", takeBack: "qmpctl setmem web1 1GiB --dynamic" });
     expect([qemu.actual, await text(), await files()]).toEqual([TARGET, edited, ["web1.json"]]);
@@ -87,8 +129,16 @@ describe("the config", () => {
     const { domain, place, sent, text, files } = await runningDomain();
     const [path, before] = [place.config?.path ?? "", await text()];
     await link(path, `${path}.other`);
-    expect(await failure(domain.setMemory(TARGET, { scope: "both" }), RefusedError)).toMatchObject({ code: "refused", report: { refusals: [{ leg: "static", reason: expect.stringContaining("a hard link") as string }] } });
-    expect([sent(), await text(), await readFile(`${path}.other`, "utf8"), await files()]).toEqual([[], before, before, ["web1.json", "web1.json.other"]]);
+    expect(await failure(domain.setMemory(TARGET, { scope: "both" }), RefusedError)).toMatchObject({
+      code: "refused",
+      report: { refusals: [{ leg: "static", reason: expect.stringContaining("a hard link") as string }] },
+    });
+    expect([sent(), await text(), await readFile(`${path}.other`, "utf8"), await files()]).toEqual([
+      [],
+      before,
+      before,
+      ["web1.json", "web1.json.other"],
+    ]);
     expect(await domain.setMemory(TARGET, { scope: "dynamic" })).toMatchObject({ outcome: "applied" });
   });
 
@@ -99,7 +149,11 @@ describe("the config", () => {
     await mkdir(folder);
     const scene = await runningDomain({ scene: await definedDomain(configOf(), join(folder, `${"x".repeat(240)}.json`), options) });
     const error = await failure(scene.domain.setMemory(TARGET, { scope: "both" }));
-    expect(error).toMatchObject({ code: "rolled-back", cause: { code: "config", problem: "io" }, report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "skipped" } }] } });
+    expect(error).toMatchObject({
+      code: "rolled-back",
+      cause: { code: "config", problem: "io" },
+      report: { changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "skipped" } }] },
+    });
     expect([scene.sent(), await scene.files()]).toEqual([[], [`${"x".repeat(240)}.json`]]);
   });
 });
@@ -125,16 +179,28 @@ describe("one writer at a time", () => {
 describe("a domain that does not run", () => {
   test("has its config changed, unless the running machine is meant", async () => {
     const { domain, text } = await definedDomain();
-    expect(await domain.setVcpus(3)).toMatchObject({ state: "stopped", outcome: "applied", notes: [], changes: [{ dynamic: { outcome: "skipped" } }] });
+    expect(await domain.setVcpus(3)).toMatchObject({
+      state: "stopped",
+      outcome: "applied",
+      notes: [],
+      changes: [{ dynamic: { outcome: "skipped" } }],
+    });
     expect(await text()).toContain('"current": 3');
-    expect(await failure(domain.setVcpus(4, { scope: "dynamic" }), RefusedError)).toMatchObject({ code: "refused", message: "web1: the machine is not running" });
+    expect(await failure(domain.setVcpus(4, { scope: "dynamic" }), RefusedError)).toMatchObject({
+      code: "refused",
+      message: "web1: the machine is not running",
+    });
     expect(await failure(domain.setVcpus(4, { scope: "both" }), RefusedError)).toMatchObject({ code: "refused" });
     expect(await text()).toContain('"current": 3');
   });
 
   test("can't be reverted or persisted", async () => {
     const { domain } = await definedDomain();
-    for (const side of ["revert", "persist"] as const) expect(await failure(domain[side](), RefusedError)).toMatchObject({ code: "refused", report: { refusals: [{ leg: "dynamic", instead: "qmpctl start web1" }] } });
+    for (const side of ["revert", "persist"] as const)
+      expect(await failure(domain[side](), RefusedError)).toMatchObject({
+        code: "refused",
+        report: { refusals: [{ leg: "dynamic", instead: "qmpctl start web1" }] },
+      });
   });
 });
 
@@ -151,14 +217,21 @@ describe("a monitor that is busy", () => {
 
   test("does not stand in the way of a change for the next start", async () => {
     const { domain, text } = await runningDomain({ weather: { greeting: "never" } });
-    expect(await domain.setMemory(TARGET, { scope: "static" })).toMatchObject({ state: "unreachable", outcome: "applied", changes: [{ dynamic: { actual: null } }] });
+    expect(await domain.setMemory(TARGET, { scope: "static" })).toMatchObject({
+      state: "unreachable",
+      outcome: "applied",
+      changes: [{ dynamic: { actual: null } }],
+    });
     expect(await text()).toContain("300MiB");
   });
 
   test("that breaks while it is asked makes it unreachable as well", async () => {
     const scene = await runningDomain();
     scene.qemu.answers["query-status"] = () => scene.monitor.reset();
-    expect(await failure(scene.domain.setMemory(TARGET), RefusedError)).toMatchObject({ code: "refused", report: { state: "unreachable" } });
+    expect(await failure(scene.domain.setMemory(TARGET), RefusedError)).toMatchObject({
+      code: "refused",
+      report: { state: "unreachable" },
+    });
     expect(await scene.domain.setMemory(TARGET, { scope: "static" })).toMatchObject({ outcome: "applied" });
   });
 });
@@ -189,7 +262,10 @@ describe("what was asked of the guest", () => {
     const { domain, qemu } = scene;
     await domain.setVcpus(4);
     qemu.guestObeys = false;
-    expect(await domain.setVcpus(3, { scope: "both", timeout: 1000 })).toMatchObject({ outcome: "pending", changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", actual: 4 } }] });
+    expect(await domain.setVcpus(3, { scope: "both", timeout: 1000 })).toMatchObject({
+      outcome: "pending",
+      changes: [{ static: { outcome: "applied" }, dynamic: { outcome: "pending", actual: 4 } }],
+    });
     expect(await asked(scene)).toEqual({ unplug: [3] });
     expect(await failure(domain.setVcpus(2), RefusedError)).toMatchObject({ code: "refused" });
     expect((await domain.diff()).find(({ resource }) => resource === "vcpus")?.why).toBe("waits for the guest: asked to let go of vCPU 3");

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
 import type { Change } from "../../../src/domain/model/change.ts";
 import { formatCpuList } from "../../../src/host/cpulist.ts";
 import { onlineCpus, readAffinity } from "../../../src/host/taskset.ts";
 import { threadsOf } from "../../../src/host/threads.ts";
-import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
-import { definedDomain, failure, type RunningScene, runningDomain } from "../scene.ts";
+import { definedDomain, failure, runningDomain, type RunningScene } from "../scene.ts";
 
 const TARGET = 300 * MIB;
 const memory: Change = { resource: "memory", size: TARGET };
@@ -25,9 +25,20 @@ describe("a monitor that says nothing more", () => {
     const error = await failure(scene.domain.change([vcpus(3), memory], { scope: "both", timeout: 300, undoTimeout: 1000 }));
     // 2 s at least for each question, 1 s for the way back, and no last look: far from what each would take without a bound.
     expect(performance.now() - start).toBeLessThan(15_000);
-    expect(error).toMatchObject({ code: "partial", report: { outcome: "failed", changes: [{ static: { outcome: "rolled-back" }, dynamic: { outcome: "failed", actual: null } }, { dynamic: { outcome: "failed", actual: null } }] } });
+    expect(error).toMatchObject({
+      code: "partial",
+      report: {
+        outcome: "failed",
+        changes: [
+          { static: { outcome: "rolled-back" }, dynamic: { outcome: "failed", actual: null } },
+          { dynamic: { outcome: "failed", actual: null } },
+        ],
+      },
+    });
     expect(error.report.steps.map(({ outcome }) => outcome)).toEqual(["undo-failed", "undo-failed"]);
-    expect(error.report.notes).toEqual([expect.stringMatching(/^QEMU \(process \d+\) is stopped by a signal and answers nothing; kill -CONT \d+ lets it go on$/)]);
+    expect(error.report.notes).toEqual([
+      expect.stringMatching(/^QEMU \(process \d+\) is stopped by a signal and answers nothing; kill -CONT \d+ lets it go on$/),
+    ]);
     expect(error.report.steps[1]?.reason).toMatch(/the monitor: no answer within [\d.]+ m?s/);
     // A way back that would be refused, as the machine can't be reached, is none.
     expect(error.report).toMatchObject({ finish: expect.stringContaining("setmem web1 300MiB") as string });
@@ -39,7 +50,10 @@ describe("a monitor that says nothing more", () => {
     const scene = await runningDomain();
     scene.qemu.answers["query-cpus-fast"] = never;
     const start = performance.now();
-    await expect(scene.domain.setMemory(TARGET, { timeout: 300 })).rejects.toMatchObject({ code: "refused", report: { state: "unreachable" } });
+    await expect(scene.domain.setMemory(TARGET, { timeout: 300 })).rejects.toMatchObject({
+      code: "refused",
+      report: { state: "unreachable" },
+    });
     expect(performance.now() - start).toBeLessThan(8000);
     expect(scene.sent()).toEqual([]);
   });
@@ -78,7 +92,10 @@ describe("a connection that goes quiet", () => {
       if (value === TARGET) scene.monitor.silence();
     };
     const error = await failure(scene.domain.change([vcpus(3), memory], { scope: "both", timeout: 300, undoTimeout: 3000 }));
-    expect(error).toMatchObject({ code: "rolled-back", report: { changes: [{ dynamic: { outcome: "rolled-back", actual: 2 } }, { dynamic: { outcome: "rolled-back", actual: GIB } }] } });
+    expect(error).toMatchObject({
+      code: "rolled-back",
+      report: { changes: [{ dynamic: { outcome: "rolled-back", actual: 2 } }, { dynamic: { outcome: "rolled-back", actual: GIB } }] },
+    });
   });
 });
 
@@ -97,16 +114,21 @@ describe("a refusal by name (DEVICE_UNPLUG_GUEST_ERROR)", () => {
   test.each([{ device: "vcpu3", path: "/machine/peripheral/vcpu3" }, { path: "/machine/peripheral/vcpu3" }])("is one: %j", async (said) => {
     const scene = await runningDomain();
     await scene.domain.setVcpus(4);
-    scene.qemu.answers["device_del"] = () => void scene.monitor.emit("DEVICE_UNPLUG_GUEST_ERROR", { ...said, path: "device" in said ? said.path : "vcpu3" });
+    scene.qemu.answers["device_del"] = () =>
+      void scene.monitor.emit("DEVICE_UNPLUG_GUEST_ERROR", { ...said, path: "device" in said ? said.path : "vcpu3" });
     const error = await failure(scene.domain.setVcpus(3, { scope: "both" }));
-    expect(error).toMatchObject({ code: "rolled-back", message: "web1: unplug: the guest refused to let go of vCPU 3; everything is as it was" });
+    expect(error).toMatchObject({
+      code: "rolled-back",
+      message: "web1: unplug: the guest refused to let go of vCPU 3; everything is as it was",
+    });
     expect(error.report.elapsed).toBeLessThan(10_000);
   });
 
   test("of another device is none", async () => {
     const scene = await runningDomain();
     await scene.domain.setVcpus(4);
-    scene.qemu.answers["device_del"] = () => void scene.monitor.emit("DEVICE_UNPLUG_GUEST_ERROR", { device: "disk0", path: "/machine/peripheral/disk0" });
+    scene.qemu.answers["device_del"] = () =>
+      void scene.monitor.emit("DEVICE_UNPLUG_GUEST_ERROR", { device: "disk0", path: "/machine/peripheral/disk0" });
     expect(await scene.domain.setVcpus(3, { timeout: 500 })).toMatchObject({ outcome: "pending" });
   });
 });
@@ -117,7 +139,10 @@ describe("a balloon that goes back on a paused guest", () => {
     scene.qemu.refuses("device_del", "no");
     const error = await failure(scene.domain.change([vcpus(1), memory], { scope: "dynamic" }));
     expect(error).toMatchObject({ code: "rolled-back", report: { outcome: "rolled-back" } });
-    expect(error.report.steps.find(({ what }) => what === "balloon to 300MiB")).toMatchObject({ outcome: "undone", reason: expect.stringContaining("the guest is paused") as string });
+    expect(error.report.steps.find(({ what }) => what === "balloon to 300MiB")).toMatchObject({
+      outcome: "undone",
+      reason: expect.stringContaining("the guest is paused") as string,
+    });
     expect(scene.sent().at(-1)).toBe(`balloon {"value":${GIB / 2}}`);
   });
 
@@ -135,13 +160,20 @@ describe("a balloon that goes back on a paused guest", () => {
 });
 
 describe("a balloon that was given more, and has to go back", () => {
-  test.each([[GIB / 16, "rolled-back", GIB], [GIB + GIB / 2, "partial", 2 * GIB]])("to less than it has: with %d bytes in use by then it ends as %s", async (used, code, actual) => {
+  test.each([
+    [GIB / 16, "rolled-back", GIB],
+    [GIB + GIB / 2, "partial", 2 * GIB],
+  ])("to less than it has: with %d bytes in use by then it ends as %s", async (used, code, actual) => {
     const scene = await runningDomain();
     scene.qemu.refuses("device_del", "no");
     scene.qemu.after("balloon", () => void (scene.qemu.used = used));
     const error = await failure(scene.domain.change([vcpus(1), { resource: "memory", size: 2 * GIB }], { scope: "dynamic" }));
     expect([error.code, scene.qemu.actual]).toEqual([code, actual]);
-    if (code === "partial") expect(error.report.steps.find(({ what }) => what.startsWith("balloon"))).toMatchObject({ outcome: "undo-failed", reason: expect.stringMatching(/the guest uses 1536MiB by now, and 1GiB, as before, could kill it/) as string });
+    if (code === "partial")
+      expect(error.report.steps.find(({ what }) => what.startsWith("balloon"))).toMatchObject({
+        outcome: "undo-failed",
+        reason: expect.stringMatching(/the guest uses 1536MiB by now, and 1GiB, as before, could kill it/) as string,
+      });
   });
 });
 
@@ -150,7 +182,13 @@ describe("a pin of a vCPU that the same set plugs", () => {
     const scene = await runningDomain();
     const [cpu] = await onlineCpus();
     const report = await scene.domain.change([{ resource: "vcpu-pin", vcpu: 2, cpus: String(cpu) }, vcpus(3)], { scope: "both" });
-    expect(report).toMatchObject({ outcome: "applied", changes: [{ static: { outcome: "applied", actual: String(cpu) }, dynamic: { outcome: "applied", before: null, actual: String(cpu) } }, {}] });
+    expect(report).toMatchObject({
+      outcome: "applied",
+      changes: [
+        { static: { outcome: "applied", actual: String(cpu) }, dynamic: { outcome: "applied", before: null, actual: String(cpu) } },
+        {},
+      ],
+    });
     const [, , , thread] = await threadsOf(scene.process.pid);
     expect(formatCpuList(await readAffinity(thread?.tid ?? 0))).toBe(String(cpu));
     expect(JSON.parse(await scene.text())).toMatchObject({ vcpus: { current: 3, pin: { 2: String(cpu) } } });
@@ -158,7 +196,10 @@ describe("a pin of a vCPU that the same set plugs", () => {
 
   test("is refused as ever where nobody plugs it", async () => {
     const scene = await runningDomain();
-    await expect(scene.domain.change([{ resource: "vcpu-pin", vcpu: 3, cpus: "0" }, vcpus(3)])).rejects.toMatchObject({ code: "refused", message: expect.stringContaining("vCPU 3 is not plugged") as string });
+    await expect(scene.domain.change([{ resource: "vcpu-pin", vcpu: 3, cpus: "0" }, vcpus(3)])).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringContaining("vCPU 3 is not plugged") as string,
+    });
   });
 });
 
@@ -172,6 +213,9 @@ describe("the way back that a report offers", () => {
     // 256 MiB is below memory.min.
     expect(report.takeBack).toBeUndefined();
     scene.qemu.actual = GIB - 4096;
-    expect(await scene.domain.setMemory(GIB / 2, { timeout: 100 })).toMatchObject({ outcome: "pending", takeBack: `qmpctl setmem web1 ${(GIB - 4096) / 1024}KiB --dynamic` });
+    expect(await scene.domain.setMemory(GIB / 2, { timeout: 100 })).toMatchObject({
+      outcome: "pending",
+      takeBack: `qmpctl setmem web1 ${(GIB - 4096) / 1024}KiB --dynamic`,
+    });
   });
 });

@@ -1,15 +1,25 @@
 import { describe, expect, test } from "vitest";
+import { GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { readBalloonTarget } from "../../../src/domain/facts/balloon-target.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
 import type { Session } from "../../../src/qmp/session.ts";
 import { runningDomain } from "../scene.ts";
-import { GIB, MIB } from "../../../scripts/lab/facts.ts";
 
-const device = (changes: object = {}): object => ({ id: { vendor: 0x1af4, device: 0x1045 }, regions: [{ bar: 0, address: 0x1000 }, { bar: 4, address: 0xfe000000 }], ...changes });
+const device = (changes: object = {}): object => ({
+  id: { vendor: 0x1af4, device: 0x1045 },
+  regions: [
+    { bar: 0, address: 0x1000 },
+    { bar: 4, address: 0xfe000000 },
+  ],
+  ...changes,
+});
 const bridge = (...devices: readonly object[]): object => ({ id: { vendor: 0x1b36, device: 12 }, regions: [], pci_bridge: { devices } });
 
 /** What a machine of 2 GiB with these devices is asked, and answers. */
-async function target(devices: readonly object[], says: unknown = "00000000fe002000: 0x00040000\r\n"): Promise<{ readonly found: number | null; readonly asked: readonly unknown[] }> {
+async function target(
+  devices: readonly object[],
+  says: unknown = "00000000fe002000: 0x00040000\r\n",
+): Promise<{ readonly found: number | null; readonly asked: readonly unknown[] }> {
   const asked: unknown[] = [];
   const execute = async (command: string, args?: { "command-line": string }): Promise<unknown> => {
     if (command === "query-pci") return [{ bus: 0, devices }];
@@ -28,7 +38,10 @@ describe("the balloon's target", () => {
 
   test("is found behind bridges, and beyond 4 GiB", async () => {
     expect((await target([bridge(bridge(device()))])).found).toBe(GIB);
-    expect(await target([bridge(), device({ regions: [{ bar: 4, address: 0x3800000000 }] })], "3800002000: 0x00040000")).toEqual({ found: GIB, asked: ["xp /1wx 0x3800002000"] });
+    expect(await target([bridge(), device({ regions: [{ bar: 4, address: 0x3800000000 }] })], "3800002000: 0x00040000")).toEqual({
+      found: GIB,
+      asked: ["xp /1wx 0x3800002000"],
+    });
   });
 
   test.each<readonly [string, readonly object[]]>([
@@ -41,9 +54,12 @@ describe("the balloon's target", () => {
     expect(await target(devices)).toEqual({ found: null, asked: [] });
   });
 
-  test.each([["Cannot access memory\r\n"], [""], ["fe002000: 0x0004"], [new CommandError("x", { class: "GenericError", desc: "no" })]])("is not known where the register says %j", async (says) => {
-    expect((await target([device()], says)).found).toBeNull();
-  });
+  test.each([["Cannot access memory\r\n"], [""], ["fe002000: 0x0004"], [new CommandError("x", { class: "GenericError", desc: "no" })]])(
+    "is not known where the register says %j",
+    async (says) => {
+      expect((await target([device()], says)).found).toBeNull();
+    },
+  );
 });
 
 test("a target that another client has set since is known by the device, and the note of ours is not believed", async () => {

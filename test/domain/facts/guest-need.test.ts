@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { failure, runningDomain, type RunningScene } from "../scene.ts";
-import { RefusedError } from "../../../src/domain/model/errors.ts";
 import { GIB, MIB } from "../../../scripts/lab/facts.ts";
+import { RefusedError } from "../../../src/domain/model/errors.ts";
+import { failure, runningDomain, type RunningScene } from "../scene.ts";
 
 /** Why a change is refused. */
 async function refusal(scene: RunningScene, mib: number): Promise<string> {
@@ -14,7 +14,9 @@ test("what the guest said before the balloon moved does not count: it is asked a
   // Figures of a time when the guest had twice as much, and used a tenth.
   const fresh = scene.qemu.answers["qom-get"];
   scene.qemu.answers["qom-get"] = (args: never) =>
-    scene.qemu.words === 1 && (args as { property: string }).property === "guest-stats" ? { "last-update": 1_800_000_001, stats: { "stat-total-memory": 2 * GIB, "stat-available-memory": GIB - 50 * MIB } } : fresh?.(args);
+    scene.qemu.words === 1 && (args as { property: string }).property === "guest-stats"
+      ? { "last-update": 1_800_000_001, stats: { "stat-total-memory": 2 * GIB, "stat-available-memory": GIB - 50 * MIB } }
+      : fresh?.(args);
   expect(await refusal(scene, 300)).toMatch(/memory 300MiB is below the 500MiB that the guest says it uses/);
   expect(scene.qemu.polling).toBe(5);
   expect(scene.sent()).toEqual([]);
@@ -38,7 +40,10 @@ test("of a balloon that moves meanwhile the larger size is taken", async () => {
   expect(await refusal(scene, 500)).toMatch(/below the 600MiB/);
 });
 
-test.each([["does not answer", "query-name"], ["can't be asked", "qom-set"]])("a guest that %s is given no less, unless forced", { timeout: 20_000 }, async (_, command) => {
+test.each([
+  ["does not answer", "query-name"],
+  ["can't be asked", "qom-set"],
+])("a guest that %s is given no less, unless forced", { timeout: 20_000 }, async (_, command) => {
   const scene = await runningDomain();
   scene.qemu.guestSpeaks = false;
   scene.qemu.refuses(command, "no", () => command === "qom-set");
@@ -62,6 +67,11 @@ test("a balloon whose figure is of the boot before is taken for what it is to be
   scene.qemu.target = GIB;
   const fresh = scene.qemu.answers["qom-get"];
   scene.qemu.answers["qom-get"] = (args: never) =>
-    (args as { property: string }).property === "guest-stats" ? { "last-update": 1_800_000_000 + scene.qemu.words, stats: { "stat-total-memory": GIB - 50 * MIB, "stat-available-memory": GIB - 500 * MIB } } : fresh?.(args);
+    (args as { property: string }).property === "guest-stats"
+      ? {
+          "last-update": 1_800_000_000 + scene.qemu.words,
+          stats: { "stat-total-memory": GIB - 50 * MIB, "stat-available-memory": GIB - 500 * MIB },
+        }
+      : fresh?.(args);
   expect(await refusal(scene, 400)).toMatch(/memory 400MiB is below the 500MiB that the guest says it uses/);
 });

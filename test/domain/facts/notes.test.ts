@@ -1,12 +1,12 @@
 import { lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openFolder, type StatePaths, statePaths } from "../../../src/config/runtime.ts";
-import { type Asked, forgetNotes, type Going, readNotes, writeNotes } from "../../../src/domain/facts/notes.ts";
+import { GIB, liveOf, MIB, slotOf, slotsOf } from "../../../scripts/lab/facts.ts";
+import { openFolder, statePaths, type StatePaths } from "../../../src/config/runtime.ts";
 import type { Live } from "../../../src/domain/facts/live.ts";
+import { type Asked, forgetNotes, type Going, readNotes, writeNotes } from "../../../src/domain/facts/notes.ts";
 import { bootId } from "../../../src/host/processes.ts";
 import { ownFolders } from "../../config/folder.ts";
-import { GIB, liveOf, MIB, slotOf, slotsOf } from "../../../scripts/lab/facts.ts";
 
 const QEMU = { pid: 4711, started: 123_456 };
 
@@ -61,13 +61,20 @@ describe("the note of what was asked", () => {
     expect(await readNotes(paths, QEMU, liveOf())).toEqual({});
     await writeNotes(paths, QEMU, { balloon: 1 });
     expect(await readNotes(paths, QEMU, liveOf())).toEqual({ balloon: 1 });
-    expect([await readFile(victim, "utf8"), (await lstat(paths.notes)).isFile(), (await readdir(paths.folder)).sort()]).toEqual(["theirs", true, ["notes", "victim"]]);
+    expect([await readFile(victim, "utf8"), (await lstat(paths.notes)).isFile(), (await readdir(paths.folder)).sort()]).toEqual([
+      "theirs",
+      true,
+      ["notes", "victim"],
+    ]);
   });
 
   test("that can't be written says where, and leaves nothing", async () => {
     const paths = await books();
     await mkdir(paths.notes);
-    await expect(writeNotes(paths, QEMU, { balloon: 1 })).rejects.toMatchObject({ code: "host", message: expect.stringContaining(`${paths.notes}: EISDIR`) as string });
+    await expect(writeNotes(paths, QEMU, { balloon: 1 })).rejects.toMatchObject({
+      code: "host",
+      message: expect.stringContaining(`${paths.notes}: EISDIR`) as string,
+    });
     expect(await readdir(paths.folder)).toEqual(["notes"]);
   });
 
@@ -80,18 +87,29 @@ describe("the note of what was asked", () => {
     expect(await readNotes(paths, QEMU, liveOf())).toEqual({});
   });
 
-  test.each(["", "{", "null", "[]", "7", '{"process":null}', '{"asked":{"balloon":1}}'])("counts as none where it is damaged to %j", async (text) => {
-    const paths = await books();
-    await writeFile(paths.notes, text);
-    expect(await readNotes(paths, QEMU, liveOf())).toEqual({});
-  });
+  test.each(["", "{", "null", "[]", "7", '{"process":null}', '{"asked":{"balloon":1}}'])(
+    "counts as none where it is damaged to %j",
+    async (text) => {
+      const paths = await books();
+      await writeFile(paths.notes, text);
+      expect(await readNotes(paths, QEMU, liveOf())).toEqual({});
+    },
+  );
 
   test("counts as far as it makes sense", async () => {
     const paths = await books();
     const asked = { balloon: "much", balloonOr: -1, unplug: [1, "2"], threads: 4 };
     await writeFile(paths.notes, JSON.stringify({ process: QEMU, boot: bootId(), asked }));
     expect(await readNotes(paths, QEMU, liveOf())).toEqual({ threads: 4 });
-    await writeFile(paths.notes, JSON.stringify({ process: QEMU, boot: bootId(), asked: { threads: 4 }, going: { asked: { balloon: 1.5, unplug: "all" }, plugging: "all" } }));
+    await writeFile(
+      paths.notes,
+      JSON.stringify({
+        process: QEMU,
+        boot: bootId(),
+        asked: { threads: 4 },
+        going: { asked: { balloon: 1.5, unplug: "all" }, plugging: "all" },
+      }),
+    );
     expect(await readNotes(paths, QEMU, liveOf())).toEqual({ threads: 4 });
   });
 });
@@ -134,7 +152,9 @@ describe("what was about to be asked when its writer died", () => {
 
   test("has no doubt left of the one before when the guest has reached the last target", async () => {
     const going = { asked: { balloon: 300 * MIB }, plugging: [] };
-    expect(await found({ balloon: GIB, balloonOr: 500 * MIB }, going, liveOf({ memory: { ...memory, actual: 300 * MIB } }))).toEqual({ balloon: 300 * MIB });
+    expect(await found({ balloon: GIB, balloonOr: 500 * MIB }, going, liveOf({ memory: { ...memory, actual: 300 * MIB } }))).toEqual({
+      balloon: 300 * MIB,
+    });
     expect(await found({ balloon: GIB, balloonOr: 500 * MIB }, going, liveOf())).toEqual({ balloon: GIB, balloonOr: 300 * MIB });
   });
 });

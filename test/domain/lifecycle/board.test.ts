@@ -10,7 +10,10 @@ import { ownFolder } from "../../config/folder.ts";
 async function emulator(): Promise<{ readonly path: string; readonly folder: string; readonly ran: string }> {
   const folder = await ownFolder();
   const path = join(folder, "qemu-system-aarch64");
-  await writeFile(path, `#!/bin/sh\necho "$@" >> ${folder}/ran\necho "qemu-system-aarch64: unsupported machine type" >&2\necho "Use -machine help" >&2\nexit 1\n`);
+  await writeFile(
+    path,
+    `#!/bin/sh\necho "$@" >> ${folder}/ran\necho "qemu-system-aarch64: unsupported machine type" >&2\necho "Use -machine help" >&2\nexit 1\n`,
+  );
   await chmod(path, 0o755);
   return { path, folder, ran: join(folder, "ran") };
 }
@@ -20,7 +23,9 @@ describe("what is left to the board", () => {
     const { path, ran } = await emulator();
     await expect(defineFrom([path, "-name", "a", "-M", "virt,gic-version=3", "-m", "1G", "-drive", "file=/x"], {})).rejects.toMatchObject({
       code: "usage",
-      message: expect.stringMatching(/^command line: it leaves its memory \(-m\) or its vCPUs \(-smp\) to virt, which could not be asked what it has: .*unsupported machine type \/ Use -machine help$/) as string,
+      message: expect.stringMatching(
+        /^command line: it leaves its memory \(-m\) or its vCPUs \(-smp\) to virt, which could not be asked what it has: .*unsupported machine type \/ Use -machine help$/,
+      ) as string,
       expected: "-m SIZE and -smp N on the command line",
     });
     expect(await readFile(ran, "utf8")).toMatch(/^-machine type=virt,accel=tcg:kvm -nodefaults -no-user-config -display none -S /);
@@ -28,7 +33,9 @@ describe("what is left to the board", () => {
 
   test("is asked again with what the board is booted from, where that is on the command line", async () => {
     const { path, ran } = await emulator();
-    await expect(defineFrom([path, "-name", "a", "-M", "cheetah", "-m", "1G", "-kernel", "/k", "-append", "x"], {})).rejects.toMatchObject({ code: "usage" });
+    await expect(defineFrom([path, "-name", "a", "-M", "cheetah", "-m", "1G", "-kernel", "/k", "-append", "x"], {})).rejects.toMatchObject({
+      code: "usage",
+    });
     expect((await readFile(ran, "utf8")).split("\n").map((line) => line.replace(/ -(chardev|add-fd|qmp|mon) .*$/, ""))).toEqual([
       "-machine type=cheetah,accel=tcg:kvm -nodefaults -no-user-config -display none -S",
       "-machine type=cheetah,accel=tcg:kvm -nodefaults -no-user-config -display none -S -kernel /k",
@@ -39,19 +46,35 @@ describe("what is left to the board", () => {
   test("is not asked where the command line says all, starts no machine, or the board is a PC", async () => {
     const { path, ran } = await emulator();
     const words = [path, "-name", "a", "-M", "virt"];
-    expect((await defineFrom([...words, "-m", "1G", "-smp", "2"], {})).config).toMatchObject({ memory: { max: 2 ** 30 }, vcpus: { max: 2 } });
-    await expect(defineFrom([...words, "-device", "help"], {})).rejects.toMatchObject({ code: "usage", message: expect.stringContaining("QEMU prints and ends") as string });
-    expect((await defineFrom(["/no/such/qemu-system-x86_64", "-name", "a"], {})).config).toMatchObject({ memory: { max: 128 * 2 ** 20 }, vcpus: { max: 1 } });
+    expect((await defineFrom([...words, "-m", "1G", "-smp", "2"], {})).config).toMatchObject({
+      memory: { max: 2 ** 30 },
+      vcpus: { max: 2 },
+    });
+    await expect(defineFrom([...words, "-device", "help"], {})).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining("QEMU prints and ends") as string,
+    });
+    expect((await defineFrom(["/no/such/qemu-system-x86_64", "-name", "a"], {})).config).toMatchObject({
+      memory: { max: 128 * 2 ** 20 },
+      vcpus: { max: 1 },
+    });
     await expect(readFile(ran)).rejects.toThrow("ENOENT");
   });
 
   test("can't be asked of an emulator that is not there", async () => {
     const words = ["/no/such/qemu-system-riscv64", "-name", "a"];
-    await expect(defineFrom([...words, "-M", "sifive_u"], {})).rejects.toMatchObject({ code: "usage", message: expect.stringContaining("to sifive_u, which could not be asked what it has: /no/such/qemu-system-riscv64: there is no such program") as string });
+    await expect(defineFrom([...words, "-M", "sifive_u"], {})).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining(
+        "to sifive_u, which could not be asked what it has: /no/such/qemu-system-riscv64: there is no such program",
+      ) as string,
+    });
     // Where no board is named it has most likely nothing of its own: told, as nobody can know.
     expect(await defineFrom([...words, "-m", "1G"], {})).toMatchObject({
       config: { memory: { max: 2 ** 30 }, vcpus: { max: 1, current: 1 } },
-      notes: ["/no/such/qemu-system-riscv64: there is no such program, so what its machine has by itself can't be asked: taken for 128MiB and 1 vCPU, as most have; -m and -smp say others"],
+      notes: [
+        "/no/such/qemu-system-riscv64: there is no such program, so what its machine has by itself can't be asked: taken for 128MiB and 1 vCPU, as most have; -m and -smp say others",
+      ],
     });
   });
 });
@@ -59,5 +82,7 @@ describe("what is left to the board", () => {
 test("files of -readconfig are looked into from the folder that they are meant from; what is not there is not", async () => {
   const folder = await ownFolder();
   await writeFile(join(folder, "own.cfg"), "[memory]\nsize = 1\n");
-  expect(await refusedSections(["-readconfig", "own.cfg", "-readconfig", "none.cfg", "-append", "-readconfig"], folder)).toEqual([`${folder}/own.cfg: its section [memory] is the key "memory", as -m`]);
+  expect(await refusedSections(["-readconfig", "own.cfg", "-readconfig", "none.cfg", "-append", "-readconfig"], folder)).toEqual([
+    `${folder}/own.cfg: its section [memory] is the key "memory", as -m`,
+  ]);
 });

@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { Domain } from "../../../src/domain/domain.ts";
-import { listDomains } from "../../../src/domain/views/list.ts";
 import type { DomainOptions } from "../../../src/domain/machine/place.ts";
+import { listDomains } from "../../../src/domain/views/list.ts";
 import { configText } from "../../config/fixtures.ts";
 import { ownFolder, ownFolders } from "../../config/folder.ts";
-import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { runStandIn } from "../../host/processes.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
 
@@ -17,7 +17,10 @@ async function folders() {
 }
 
 async function refusal(work: Promise<unknown>): Promise<unknown> {
-  return work.then(() => "it was not refused", (error: unknown) => error);
+  return work.then(
+    () => "it was not refused",
+    (error: unknown) => error,
+  );
 }
 
 describe("defining a domain", () => {
@@ -40,7 +43,12 @@ describe("defining a domain", () => {
     const { options } = await folders();
     const argv = ["qemu-system-x86_64", "-name", "db", "-m", "512", "-smp", "1,maxcpus=2", "-cpu", "max"];
     const { domain } = await Domain.define({ argv }, options);
-    expect(await domain.info()).toMatchObject({ name: "db", state: "stopped", emulator: "qemu-system-x86_64", config: { maxMemory: 512 * MIB, vcpus: 1, maxVcpus: 2 } });
+    expect(await domain.info()).toMatchObject({
+      name: "db",
+      state: "stopped",
+      emulator: "qemu-system-x86_64",
+      config: { maxMemory: 512 * MIB, vcpus: 1, maxVcpus: 2 },
+    });
     expect(JSON.parse(await domain.config())).toMatchObject({ args: ["-cpu", "max"] });
   });
 
@@ -76,7 +84,15 @@ describe("defining a domain", () => {
 
   test("of somebody else's QEMU, by its process, makes it a domain that runs", async () => {
     const { options } = await folders();
-    const qemu = await runStandIn(["qemu-system-x86_64", "-name", "db", "-m", "512", "-qmp", `unix:${options.runtimeDir}/db.sock,server=on,wait=off`]);
+    const qemu = await runStandIn([
+      "qemu-system-x86_64",
+      "-name",
+      "db",
+      "-m",
+      "512",
+      "-qmp",
+      `unix:${options.runtimeDir}/db.sock,server=on,wait=off`,
+    ]);
     const { domain, notes } = await Domain.define({ pid: qemu.pid }, options);
     expect(notes.at(-1)).toBe(`it runs (process ${qemu.pid}): the new config is for its next start`);
     expect(await domain.info()).toMatchObject({ name: "db", state: "unreachable", pid: qemu.pid });
@@ -90,14 +106,20 @@ describe("defining a domain", () => {
 
   test("of a process that is a domain already is refused, naming that one", async () => {
     const scene = await runningDomain();
-    expect(await refusal(Domain.define({ pid: scene.process.pid }, { ...scene.options, name: "again" }))).toMatchObject({ code: "refused", message: `process ${scene.process.pid}: it is web1, which has a config already` });
+    expect(await refusal(Domain.define({ pid: scene.process.pid }, { ...scene.options, name: "again" }))).toMatchObject({
+      code: "refused",
+      message: `process ${scene.process.pid}: it is web1, which has a config already`,
+    });
     expect(await scene.files()).toEqual(["web1.json"]);
   });
 
   test("of a process whose config is in another folder is refused, naming its path", async () => {
     const scene = await runningDomain();
     const { config } = await ownFolders();
-    expect(await refusal(Domain.define({ pid: scene.process.pid }, { ...scene.options, configDir: config, name: "again" }))).toMatchObject({ code: "refused", message: `process ${scene.process.pid}: it is the machine of ${scene.domain.configPath}, which has a config already` });
+    expect(await refusal(Domain.define({ pid: scene.process.pid }, { ...scene.options, configDir: config, name: "again" }))).toMatchObject({
+      code: "refused",
+      message: `process ${scene.process.pid}: it is the machine of ${scene.domain.configPath}, which has a config already`,
+    });
   });
 });
 
@@ -139,7 +161,11 @@ describe("the id of a domain", () => {
   const ID = randomUUID();
   const idIn = async (domain: Domain): Promise<unknown> => (JSON.parse(await domain.config()) as { readonly id?: unknown }).id;
 
-  async function define(folder: string, options: DomainOptions & { readonly replace?: boolean }, changes: Readonly<Record<string, unknown>>) {
+  async function define(
+    folder: string,
+    options: DomainOptions & { readonly replace?: boolean },
+    changes: Readonly<Record<string, unknown>>,
+  ) {
     await writeFile(join(folder, "given.json"), configText(changes));
     return Domain.define({ file: join(folder, "given.json") }, options);
   }
@@ -168,13 +194,20 @@ describe("the id of a domain", () => {
 
   test("of a config without one is what its machine has been known by, when it is replaced while it runs", async () => {
     const scene = await runningDomain();
-    const { domain } = await Domain.define({ argv: ["qemu-system-x86_64", "-name", "web1", "-m", "512"] }, { ...scene.options, replace: true });
+    const { domain } = await Domain.define(
+      { argv: ["qemu-system-x86_64", "-name", "web1", "-m", "512"] },
+      { ...scene.options, replace: true },
+    );
     expect([await idIn(domain), (await domain.info()).state, (await domain.info()).pid]).toEqual([scene.id, "running", scene.process.pid]);
   });
 
   test("is none in upper case, or any other text", async () => {
     const { folder, options } = await folders();
-    for (const id of [ID.toUpperCase(), "web1", "", 7]) expect(await refusal(define(folder, options, { id }))).toMatchObject({ code: "config", message: expect.stringMatching(/id is .*, expected a UUID in lower case/) as string });
+    for (const id of [ID.toUpperCase(), "web1", "", 7])
+      expect(await refusal(define(folder, options, { id }))).toMatchObject({
+        code: "config",
+        message: expect.stringMatching(/id is .*, expected a UUID in lower case/) as string,
+      });
   });
 });
 
@@ -184,7 +217,10 @@ describe("a monitor of one's own", () => {
     const monitor = join(folder, "own.sock");
     for (const name of ["web1", "web2"]) await writeFile(join(folder, `${name}.json`), configText({ name, monitor }));
     const { domain } = await Domain.define({ file: join(folder, "web1.json") }, options);
-    expect(await refusal(Domain.define({ file: join(folder, "web2.json") }, options))).toMatchObject({ code: "refused", message: `web2: its monitor ${monitor} is that of web1 already (${domain.configPath}): give it a path of its own, or none` });
+    expect(await refusal(Domain.define({ file: join(folder, "web2.json") }, options))).toMatchObject({
+      code: "refused",
+      message: `web2: its monitor ${monitor} is that of web1 already (${domain.configPath}): give it a path of its own, or none`,
+    });
     await Domain.define({ file: join(folder, "web1.json") }, { ...options, replace: true });
     expect(await readdir(options.configDir)).toEqual(["web1.json"]);
   });
@@ -192,7 +228,10 @@ describe("a monitor of one's own", () => {
   test("refuses a second name beside the config's own", async () => {
     const { folder, options } = await folders();
     await writeFile(join(folder, "mine.json"), configText());
-    expect(await refusal(Domain.define({ file: join(folder, "mine.json") }, { ...options, name: "other" }))).toMatchObject({ code: "usage", value: "other" });
+    expect(await refusal(Domain.define({ file: join(folder, "mine.json") }, { ...options, name: "other" }))).toMatchObject({
+      code: "usage",
+      value: "other",
+    });
     await expect(readdir(options.configDir)).rejects.toThrow("ENOENT");
   });
 });
@@ -215,7 +254,11 @@ describe("undefining a domain", () => {
 describe("a domain", () => {
   test("that there is no config of is told with the file that was looked for", async () => {
     const { options } = await definedDomain();
-    expect(await refusal(Domain.open("web2", options))).toMatchObject({ code: "config", problem: "missing", path: join(options.configDir, "web2.json") });
+    expect(await refusal(Domain.open("web2", options))).toMatchObject({
+      code: "config",
+      problem: "missing",
+      path: join(options.configDir, "web2.json"),
+    });
   });
 
   test("known by its monitor only has its live half, and no config to change or remove", async () => {
@@ -226,7 +269,11 @@ describe("a domain", () => {
     expect(await transient.info()).toMatchObject({ transient: true, state: "running", live: { vcpus: 2 } });
     expect(await transient.setMemory(512 * MIB)).toMatchObject({ outcome: "applied", changes: [{ static: { outcome: "skipped" } }] });
     expect(qemu.actual).toBe(512 * MIB);
-    for (const scope of ["static", "both"] as const) expect(await refusal(transient.setMemory(GIB, { scope }))).toMatchObject({ code: "refused", report: { refusals: [{ leg: "static" }] } });
+    for (const scope of ["static", "both"] as const)
+      expect(await refusal(transient.setMemory(GIB, { scope }))).toMatchObject({
+        code: "refused",
+        report: { refusals: [{ leg: "static" }] },
+      });
     expect(await refusal(transient.undefine())).toMatchObject({ code: "refused" });
     expect(await refusal(transient.config())).toMatchObject({ code: "refused" });
     expect(qemu.actual).toBe(512 * MIB);
@@ -236,6 +283,9 @@ describe("a domain", () => {
     const { options } = await definedDomain(configOf());
     const gone = await Domain.open(`unix:${join(options.runtimeDir, "gone.sock")}`, options);
     expect(await gone.info()).toMatchObject({ transient: true, state: "unreachable", reason: expect.any(String) as string });
-    expect(await refusal(gone.setMemory(GIB))).toMatchObject({ code: "refused", report: { refusals: [{ leg: "dynamic", instead: "try again when its monitor answers" }] } });
+    expect(await refusal(gone.setMemory(GIB))).toMatchObject({
+      code: "refused",
+      report: { refusals: [{ leg: "dynamic", instead: "try again when its monitor answers" }] },
+    });
   });
 });

@@ -1,7 +1,7 @@
 import { rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openFolder, type RuntimePaths, runtimePaths, type StatePaths, statePaths } from "../../../src/config/runtime.ts";
+import { openFolder, runtimePaths, type RuntimePaths, statePaths, type StatePaths } from "../../../src/config/runtime.ts";
 import { causeOf, endOf } from "../../../src/domain/lifecycle/ended.ts";
 import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "../../../src/domain/machine/process-record.ts";
 import { ownFolders } from "../../config/folder.ts";
@@ -11,11 +11,21 @@ import { definedDomain } from "../scene.ts";
 const THEN = new Date("2030-01-02T03:04:05.000Z");
 
 /** A machine that was started and is gone, with these files in its run-time folder. */
-async function gone(files: Readonly<Record<string, string>>, more: Partial<ProcessRecord> = {}): Promise<{ readonly books: StatePaths; readonly runtime: RuntimePaths }> {
+async function gone(
+  files: Readonly<Record<string, string>>,
+  more: Partial<ProcessRecord> = {},
+): Promise<{ readonly books: StatePaths; readonly runtime: RuntimePaths }> {
   const folders = await ownFolders();
   const [books, runtime] = [statePaths(folders, "0d5e5d3e"), runtimePaths(folders, "web1")];
   for (const folder of [books.folder, runtime.folder]) await openFolder(folder);
-  await writeProcessRecord(books, { process: { pid: 4711, started: 1 }, how: "started", config: "/etc/qmpctl/web1.json", folder: runtime.folder, since: "2030-01-01T00:00:00.000Z", ...more });
+  await writeProcessRecord(books, {
+    process: { pid: 4711, started: 1 },
+    how: "started",
+    config: "/etc/qmpctl/web1.json",
+    folder: runtime.folder,
+    since: "2030-01-01T00:00:00.000Z",
+    ...more,
+  });
   for (const [name, text] of Object.entries(files)) await writeFile(join(runtime.folder, name), text, { mode: 0o600 });
   for (const name of Object.keys(files)) await utimes(join(runtime.folder, name), THEN, THEN);
   await utimes(runtime.folder, THEN, THEN);
@@ -46,9 +56,15 @@ describe("the end of a machine", () => {
   });
 
   test("has its last words, but not what QEMU had said when it came up", async () => {
-    expect(await endOf((await gone({ output: `warning: no KVM\n${traced(4)}` })).books)).toMatchObject({ why: "QEMU was ended by a signal; its last words: warning: no KVM" });
-    expect(await endOf((await gone({ output: `warning: no KVM\n${traced(4)}` }, { told: 1 })).books)).toMatchObject({ why: "QEMU was ended by a signal" });
-    expect(await endOf((await gone({ output: "warning: no KVM\nout of disk\n" }, { told: 1 })).books)).toMatchObject({ why: "its last words: out of disk" });
+    expect(await endOf((await gone({ output: `warning: no KVM\n${traced(4)}` })).books)).toMatchObject({
+      why: "QEMU was ended by a signal; its last words: warning: no KVM",
+    });
+    expect(await endOf((await gone({ output: `warning: no KVM\n${traced(4)}` }, { told: 1 })).books)).toMatchObject({
+      why: "QEMU was ended by a signal",
+    });
+    expect(await endOf((await gone({ output: "warning: no KVM\nout of disk\n" }, { told: 1 })).books)).toMatchObject({
+      why: "its last words: out of disk",
+    });
     expect(await endOf((await gone({ output: "" })).books)).toEqual({ at: THEN.toISOString(), why: "it ended by itself" });
   });
 
@@ -59,7 +75,10 @@ describe("the end of a machine", () => {
 
   test("without an end of QEMU's own making was a crash, or a kill: its pidfile is there", async () => {
     expect(await endOf((await gone({ pid: "4711\n" })).books)).toEqual({ at: null, why: "it was killed, or crashed, without a word" });
-    expect(await endOf((await gone({ pid: "4711\n", output: "Assertion failed: n < max\n" })).books)).toEqual({ at: null, why: "it was killed, or crashed; its last words: Assertion failed: n < max" });
+    expect(await endOf((await gone({ pid: "4711\n", output: "Assertion failed: n < max\n" })).books)).toEqual({
+      at: null,
+      why: "it was killed, or crashed; its last words: Assertion failed: n < max",
+    });
     // Words that came after the pidfile came at the end.
     const { books, runtime } = await gone({ pid: "4711\n", output: "Assertion failed: n < max\n" });
     await utimes(runtime.output, new Date(THEN.getTime() + 60_000), new Date(THEN.getTime() + 60_000));
@@ -101,9 +120,18 @@ describe("info", () => {
     await openFolder(books.folder);
     await openFolder(runtime.folder);
     await writeFile(runtime.output, traced(6));
-    await writeProcessRecord(books, { process: { pid: 4711, started: 1 }, how: "started", config: place.config?.path ?? "", folder: runtime.folder, since: "" });
+    await writeProcessRecord(books, {
+      process: { pid: 4711, started: 1 },
+      how: "started",
+      config: place.config?.path ?? "",
+      folder: runtime.folder,
+      since: "",
+    });
     expect(await domain.info()).not.toHaveProperty("ended");
     await qemu.kill();
-    expect(await domain.info()).toMatchObject({ state: "stopped", ended: { why: "the guest powered off", at: expect.any(String) as string } });
+    expect(await domain.info()).toMatchObject({
+      state: "stopped",
+      ended: { why: "the guest powered off", at: expect.any(String) as string },
+    });
   });
 });

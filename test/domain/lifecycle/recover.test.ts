@@ -2,16 +2,16 @@ import { watch } from "node:fs";
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Change, ChangeOptions } from "../../../src/domain/model/change.ts";
-import { ChangeError } from "../../../src/domain/model/errors.ts";
+import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { InterruptedError } from "../../../src/domain/change/interrupted.ts";
 import { openBooks } from "../../../src/domain/machine/lock.ts";
+import type { Change, ChangeOptions } from "../../../src/domain/model/change.ts";
+import { ChangeError } from "../../../src/domain/model/errors.ts";
 import { formatCpuList } from "../../../src/host/cpulist.ts";
 import { identify } from "../../../src/host/signal.ts";
 import { onlineCpus, readAffinity, setAffinity } from "../../../src/host/taskset.ts";
 import { threadsOf } from "../../../src/host/threads.ts";
-import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
-import { definedDomain, type RunningScene, runningDomain, takeLock } from "../scene.ts";
+import { definedDomain, runningDomain, type RunningScene, takeLock } from "../scene.ts";
 
 const TARGET = 300 * MIB;
 const memory: Change = { resource: "memory", size: TARGET };
@@ -29,7 +29,10 @@ interface Wreck extends RunningScene {
  * A domain as a writer leaves it that dies in the middle: the record as it stood just before the config was to be replaced,
  * the machine after as many commands as `steps` says, the config old or new.
  */
-async function wreck(changes: readonly Change[], { committed = false, options = { scope: "both" } as ChangeOptions, scene: given = undefined as RunningScene | undefined } = {}): Promise<Wreck> {
+async function wreck(
+  changes: readonly Change[],
+  { committed = false, options = { scope: "both" } as ChangeOptions, scene: given = undefined as RunningScene | undefined } = {},
+): Promise<Wreck> {
   const scene = given ?? (await runningDomain());
   const before = await scene.text();
   const path = scene.books.journal;
@@ -49,7 +52,10 @@ function ofDeadWriter(record: string): string {
 }
 
 async function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(() => Promise.reject(new Error("it did not fail")), (error: unknown) => error);
+  return work.then(
+    () => Promise.reject(new Error("it did not fail")),
+    (error: unknown) => error,
+  );
 }
 
 describe("a change whose writer died", () => {
@@ -61,15 +67,30 @@ describe("a change whose writer died", () => {
     expect(error).toMatchObject({
       code: "refused",
       message: `web1: a change was interrupted, as process ${DEAD} died at it (since ${(error as InterruptedError).interrupted.since}): memory to 300MiB (live 1GiB before, 300MiB now; config 1GiB before, 1GiB now); resolve it first: qmpctl recover web1 --finish, or --undo, or --forget`,
-      interrupted: { committed: false, sameMachine: true, scope: "both", changes: [{ wanted: TARGET, before: { config: GIB, live: GIB }, now: { config: GIB, live: TARGET } }] },
+      interrupted: {
+        committed: false,
+        sameMachine: true,
+        scope: "both",
+        changes: [{ wanted: TARGET, before: { config: GIB, live: GIB }, now: { config: GIB, live: TARGET } }],
+      },
     });
-    for (const work of [() => domain.setMemory(GIB, { scope: "static" }), () => domain.revert(), () => domain.persist(), () => domain.apply({ vcpus: { current: 3 } })]) expect(await failure(work())).toBeInstanceOf(InterruptedError);
+    for (const work of [
+      () => domain.setMemory(GIB, { scope: "static" }),
+      () => domain.revert(),
+      () => domain.persist(),
+      () => domain.apply({ vcpus: { current: 3 } }),
+    ])
+      expect(await failure(work())).toBeInstanceOf(InterruptedError);
     expect([sent().length, await text()]).toEqual([commands, before]);
   });
 
   test("leaves reading as it was, and is told by info", async () => {
     const { domain, before } = await wreck([memory]);
-    expect(await domain.info()).toMatchObject({ state: "running", live: { memory: TARGET }, interrupted: expect.stringContaining("memory to 300MiB") as string });
+    expect(await domain.info()).toMatchObject({
+      state: "running",
+      live: { memory: TARGET },
+      interrupted: expect.stringContaining("memory to 300MiB") as string,
+    });
     expect(await domain.vcpus()).toHaveLength(4);
     expect((await domain.diff()).length).toBeGreaterThan(0);
     expect(await domain.config()).toBe(before);
@@ -80,10 +101,15 @@ describe("a change whose writer died", () => {
   test("that somebody is still at, though its lock is free, is nobody else's to resolve", async () => {
     const { domain, books, sent, text, before } = await wreck([memory]);
     const own = await identify(process.pid);
-    const record = JSON.stringify({ ...(JSON.parse(await readFile(books.journal, "utf8")) as object), writer: own?.pid, started: own?.started });
+    const record = JSON.stringify({
+      ...(JSON.parse(await readFile(books.journal, "utf8")) as object),
+      writer: own?.pid,
+      started: own?.started,
+    });
     await writeFile(books.journal, record);
     const commands = sent().length;
-    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo"), () => domain.recover("forget"), () => domain.interrupted()]) expect(await failure(work())).toMatchObject({ code: "locked", holder: { pid: process.pid } });
+    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo"), () => domain.recover("forget"), () => domain.interrupted()])
+      expect(await failure(work())).toMatchObject({ code: "locked", holder: { pid: process.pid } });
     expect([sent().length, await text(), await readFile(books.journal, "utf8")]).toEqual([commands, before, record]);
   });
 
@@ -110,7 +136,11 @@ describe("a change whose writer died", () => {
 describe.each([false, true])("an interrupted change (config replaced: %s)", (committed) => {
   test("is finished: both halves are what was wanted", async () => {
     const { domain, qemu, text, after, journal } = await wreck([vcpus(3), memory], { committed });
-    expect(await domain.recover("finish")).toMatchObject({ how: "finish", interrupted: { committed }, reports: [{ outcome: committed ? "unchanged" : "applied" }] });
+    expect(await domain.recover("finish")).toMatchObject({
+      how: "finish",
+      interrupted: { committed },
+      reports: [{ outcome: committed ? "unchanged" : "applied" }],
+    });
     expect([qemu.actual, qemu.plugged.size, await text(), await journal()]).toEqual([TARGET, 3, after, null]);
     expect(await domain.setVcpus(4)).toMatchObject({ outcome: "applied" });
   });
@@ -126,7 +156,13 @@ describe.each([false, true])("an interrupted change (config replaced: %s)", (com
     const { domain, qemu, text, before, after, journal, sent } = await wreck([vcpus(3), memory], { committed });
     const commands = sent().length;
     expect(await domain.recover("forget")).toMatchObject({ reports: [], restoredConfig: false });
-    expect([qemu.actual, qemu.plugged.size, await text(), await journal(), sent().length]).toEqual([TARGET, 3, committed ? after : before, null, commands]);
+    expect([qemu.actual, qemu.plugged.size, await text(), await journal(), sent().length]).toEqual([
+      TARGET,
+      3,
+      committed ? after : before,
+      null,
+      commands,
+    ]);
   });
 
   test("stays to be settled after a dry run", async () => {
@@ -140,7 +176,10 @@ describe.each([false, true])("an interrupted change (config replaced: %s)", (com
 describe("a recovery", () => {
   test("has nothing to do where nothing was interrupted, and says so", async () => {
     for (const { domain } of [await definedDomain(), await runningDomain()]) {
-      expect(await failure(domain.recover("undo"))).toMatchObject({ code: "refused", message: "web1: no change of it was interrupted, there is nothing to recover" });
+      expect(await failure(domain.recover("undo"))).toMatchObject({
+        code: "refused",
+        message: "web1: no change of it was interrupted, there is nothing to recover",
+      });
       expect(await domain.interrupted()).toBeNull();
     }
   });
@@ -171,7 +210,10 @@ describe("a recovery", () => {
       const scene = await wreck([memory], { committed: how === "undo" });
       await scene.process.kill();
       await scene.monitor.exit();
-      expect(await scene.domain.info()).toMatchObject({ state: "stopped", interrupted: expect.stringContaining("memory to 300MiB") as string });
+      expect(await scene.domain.info()).toMatchObject({
+        state: "stopped",
+        interrupted: expect.stringContaining("memory to 300MiB") as string,
+      });
       expect(await scene.domain.recover(how)).toMatchObject({ interrupted: { sameMachine: false }, settled: ["static"] });
       expect(await scene.text()).toBe(how === "finish" ? scene.after : scene.before);
       expect(await scene.journal()).toBeNull();
@@ -191,7 +233,10 @@ describe("a recovery", () => {
   test("keeps what somebody edited meanwhile, and puts back the values of the change only", async () => {
     const { domain, text, qemu, after, place } = await wreck([memory], { committed: true });
     await writeFile(place.config?.path ?? "", after.replace('"max": 4', '"max": 3'));
-    expect(await domain.recover("undo")).toMatchObject({ restoredConfig: false, reports: [{ scope: "dynamic" }, { scope: "static", outcome: "applied" }] });
+    expect(await domain.recover("undo")).toMatchObject({
+      restoredConfig: false,
+      reports: [{ scope: "dynamic" }, { scope: "static", outcome: "applied" }],
+    });
     expect([JSON.parse(await text()), qemu.actual]).toMatchObject([{ memory: { current: "1GiB" }, vcpus: { max: 3 } }, GIB]);
   });
 
@@ -206,9 +251,19 @@ describe("a recovery", () => {
       stop.abort(new Error("enough"));
     });
     const error = await failure(scene.domain.setVcpus(2, { scope: "both", signal: stop.signal }));
-    expect(error).toMatchObject({ code: "partial", report: { steps: [{ outcome: "undo-failed", reason: expect.stringMatching(/accepted the unplug of vCPU 2 and can't take it back/) as string }] } });
+    expect(error).toMatchObject({
+      code: "partial",
+      report: {
+        steps: [
+          { outcome: "undo-failed", reason: expect.stringMatching(/accepted the unplug of vCPU 2 and can't take it back/) as string },
+        ],
+      },
+    });
     await writeFile(scene.books.journal, ofDeadWriter(record));
-    expect(await failure(scene.domain.recover("undo"))).toMatchObject({ code: "refused", message: expect.stringMatching(/asked to let go of vCPU 2 and has not done it yet; QEMU can't take that back/) as string });
+    expect(await failure(scene.domain.recover("undo"))).toMatchObject({
+      code: "refused",
+      message: expect.stringMatching(/asked to let go of vCPU 2 and has not done it yet; QEMU can't take that back/) as string,
+    });
     expect(await scene.domain.interrupted()).not.toBeNull();
     scene.qemu.letGo("vcpu2");
     scene.qemu.guestObeys = true;
@@ -258,18 +313,38 @@ describe("a record that is damaged", () => {
   test("stops changes and recoveries, which name its file, and not those who read", async () => {
     const { domain, books, qemu } = await wreck([memory]);
     await writeFile(books.journal, "{");
-    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo"), () => domain.interrupted()]) expect(await failure(work())).toMatchObject({ code: "config", message: expect.stringContaining(`${books.journal}: not a record`) as string });
-    expect(await domain.info()).toMatchObject({ state: "running", interrupted: expect.stringContaining("not a record of a change") as string });
+    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo"), () => domain.interrupted()])
+      expect(await failure(work())).toMatchObject({
+        code: "config",
+        message: expect.stringContaining(`${books.journal}: not a record`) as string,
+      });
+    expect(await domain.info()).toMatchObject({
+      state: "running",
+      interrupted: expect.stringContaining("not a record of a change") as string,
+    });
     expect(qemu.plugged.size).toBe(2);
   });
 
-  test.each([["cut", "{"], ["of another shape", "[]"], ["not text", Buffer.from([0xff, 0xfe, 0x00])]])("(%s) can be forgotten, and what is lost with it is told", async (_how, bytes) => {
+  test.each([
+    ["cut", "{"],
+    ["of another shape", "[]"],
+    ["not text", Buffer.from([0xff, 0xfe, 0x00])],
+  ])("(%s) can be forgotten, and what is lost with it is told", async (_how, bytes) => {
     const { domain, books, qemu, text, before, journal } = await wreck([memory]);
     await writeFile(books.journal, bytes);
-    expect(await failure(domain.recover("undo"))).toMatchObject({ code: "config", message: expect.stringMatching(/then qmpctl recover web1 --forget$/) as string });
+    expect(await failure(domain.recover("undo"))).toMatchObject({
+      code: "config",
+      message: expect.stringMatching(/then qmpctl recover web1 --forget$/) as string,
+    });
     expect(await domain.recover("forget", { dryRun: true })).toMatchObject({ interrupted: null, dryRun: true });
     expect(await journal()).not.toBeNull();
-    expect(await domain.recover("forget")).toMatchObject({ how: "forget", interrupted: null, settled: [], reports: [], lost: expect.stringMatching(/which change it was, who made it, and what both halves had before it are lost/) as string });
+    expect(await domain.recover("forget")).toMatchObject({
+      how: "forget",
+      interrupted: null,
+      settled: [],
+      reports: [],
+      lost: expect.stringMatching(/which change it was, who made it, and what both halves had before it are lost/) as string,
+    });
     expect([await journal(), qemu.actual, await text()]).toEqual([null, TARGET, before]);
     expect(await domain.setVcpus(3)).toMatchObject({ outcome: "applied" });
   });
@@ -284,7 +359,11 @@ describe("a record that is damaged", () => {
     const victim = join(options.configDir, "victim");
     await writeFile(victim, "{", { mode: 0o600 });
     await plant(books.journal, victim);
-    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo")]) expect(await failure(work())).toMatchObject({ code: "config", message: expect.stringMatching(/^\S+journal: not a record .* then qmpctl recover web1 --forget$/) as string });
+    for (const work of [() => domain.setVcpus(3), () => domain.recover("undo")])
+      expect(await failure(work())).toMatchObject({
+        code: "config",
+        message: expect.stringMatching(/^\S+journal: not a record .* then qmpctl recover web1 --forget$/) as string,
+      });
     expect(await domain.recover("forget")).toMatchObject({ how: "forget", lost: expect.any(String) as string });
     expect([await readFile(victim, "utf8"), (await readdir(books.folder)).includes("journal")]).toEqual(["{", false]);
     expect(await domain.setVcpus(3)).toMatchObject({ outcome: "applied" });

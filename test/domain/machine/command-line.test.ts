@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { configOf } from "../../../scripts/lab/facts.ts";
 import { toCommandLine } from "../../../src/config/argv.ts";
 import type { LaunchConfig } from "../../../src/config/launch.ts";
 import { isQemu, readWords, runsConfig } from "../../../src/domain/machine/command-line.ts";
-import { configOf } from "../../../scripts/lab/facts.ts";
 
 const ID = "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b";
 const FILES = { control: "/run/q/web1/control.sock", watch: "/run/q/web1/watch.sock", pidfile: "/run/q/web1/pid" };
@@ -59,23 +59,42 @@ describe("QEMU's words", () => {
     expect(words).toMatchObject({
       name: "web1",
       mark: { id: ID, path: "/etc/qmpctl/web1.json" },
-      monitors: [{ kind: "unix", path: FILES.control }, { kind: "unix", path: FILES.watch }],
+      monitors: [
+        { kind: "unix", path: FILES.control },
+        { kind: "unix", path: FILES.watch },
+      ],
       folder: "/run/q/web1",
     });
   });
 
   test("behind a script or a linker are read from behind the program", () => {
-    for (const program of [["/bin/sh", "/opt/qemu-wrapper"], ["/lib64/ld-linux-x86-64.so.2", "--library-path", "/x", "/opt/qemu"]]) expect(readWords([...program, "-name", "db", ...OBJECT])).toMatchObject({ name: "db", mark: { id: ID } });
+    for (const program of [
+      ["/bin/sh", "/opt/qemu-wrapper"],
+      ["/lib64/ld-linux-x86-64.so.2", "--library-path", "/x", "/opt/qemu"],
+    ])
+      expect(readWords([...program, "-name", "db", ...OBJECT])).toMatchObject({ name: "db", mark: { id: ID } });
   });
 
   test("of somebody else's are in no folder of ours", () => {
-    for (const words of [[], ["-pidfile", "/run/x/pid"], ["-pidfile", "/run/x/qemu.pid", "-qmp", "unix:/run/x/control.sock,server=on"], ["-pidfile", "/run/x/pid", "-qmp", "unix:/run/y/control.sock,server=on"]]) expect(readWords(["qemu", ...words])).toMatchObject({ name: null, mark: undefined, folder: null });
+    for (const words of [
+      [],
+      ["-pidfile", "/run/x/pid"],
+      ["-pidfile", "/run/x/qemu.pid", "-qmp", "unix:/run/x/control.sock,server=on"],
+      ["-pidfile", "/run/x/pid", "-qmp", "unix:/run/y/control.sock,server=on"],
+    ])
+      expect(readWords(["qemu", ...words])).toMatchObject({ name: null, mark: undefined, folder: null });
   });
 
   test("mean paths from the folder that it was started in, where that is known", () => {
     const argv = ["qemu", "-qmp", "unix:a.sock,server=on", "-qmp", "unix:/b.sock,server=on"];
-    expect(readWords(argv).monitors).toEqual([{ kind: "unix", path: "a.sock" }, { kind: "unix", path: "/b.sock" }]);
-    expect(readWords(argv, "/srv/vm").monitors).toEqual([{ kind: "unix", path: "/srv/vm/a.sock" }, { kind: "unix", path: "/b.sock" }]);
+    expect(readWords(argv).monitors).toEqual([
+      { kind: "unix", path: "a.sock" },
+      { kind: "unix", path: "/b.sock" },
+    ]);
+    expect(readWords(argv, "/srv/vm").monitors).toEqual([
+      { kind: "unix", path: "/srv/vm/a.sock" },
+      { kind: "unix", path: "/b.sock" },
+    ]);
   });
 
   test("given twice count as QEMU counts them", () => {
@@ -106,7 +125,11 @@ describe("a QEMU without a mark runs a config", () => {
   });
 
   test("that has its name and writes one of its disks", () => {
-    for (const disk of [["-drive", "if=virtio,file=/srv/web1.qcow2"], ["-hda", "/srv/web1.qcow2"], ["-blockdev", "driver=file,node-name=d,filename=/srv/web1.qcow2"]]) {
+    for (const disk of [
+      ["-drive", "if=virtio,file=/srv/web1.qcow2"],
+      ["-hda", "/srv/web1.qcow2"],
+      ["-blockdev", "driver=file,node-name=d,filename=/srv/web1.qcow2"],
+    ]) {
       expect(runs("-name", "web1", ...disk)).toBe(true);
       // Without its name anybody can have that disk.
       expect(runs(...disk)).toBe(false);

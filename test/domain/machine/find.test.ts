@@ -1,9 +1,11 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { kill } from "node:process";
-import { userInfo } from "node:os";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { configOf, textOf } from "../../../scripts/lab/facts.ts";
+import { FakeQemu } from "../../../scripts/lab/fake-qemu.ts";
 import { toCommandLine } from "../../../src/config/argv.ts";
 import { openFolder, runtimePaths } from "../../../src/config/runtime.ts";
 import { readConfig, type Stored } from "../../../src/config/store.ts";
@@ -16,8 +18,6 @@ import { identify } from "../../../src/host/signal.ts";
 import { startReplay } from "../../../src/testing/index.ts";
 import { ownFolder } from "../../config/folder.ts";
 import { runProgram, runStandIn, type StandInOptions } from "../../host/processes.ts";
-import { configOf, textOf } from "../../../scripts/lab/facts.ts";
-import { FakeQemu } from "../../../scripts/lab/fake-qemu.ts";
 import { definedDomain, failure, type Scene, takeLock } from "../scene.ts";
 
 const OTHER = "ffffffff-2b3c-4f57-9d7c-0d4b5e6f7a8b";
@@ -34,9 +34,16 @@ async function find(scene: Scene): Promise<Whereabouts> {
 }
 
 /** The words that a start of this domain would have, with what is different. */
-async function argvOf(scene: Scene, { id = scene.id, path = scene.place.config?.path ?? "", folder = scene.runtime.folder } = {}): Promise<readonly string[]> {
+async function argvOf(
+  scene: Scene,
+  { id = scene.id, path = scene.place.config?.path ?? "", folder = scene.runtime.folder } = {},
+): Promise<readonly string[]> {
   const { config } = await storedOf(scene);
-  return toCommandLine(config, { control: join(folder, "control.sock"), watch: join(folder, "watch.sock"), pidfile: join(folder, "pid") }, { id, path });
+  return toCommandLine(
+    config,
+    { control: join(folder, "control.sock"), watch: join(folder, "watch.sock"), pidfile: join(folder, "pid") },
+    { id, path },
+  );
 }
 
 /** A process with these words, or with those of a start. */
@@ -47,7 +54,14 @@ async function runs(scene: Scene, argv?: readonly string[], options?: StandInOpt
 async function recorded(scene: Scene, pid: number, more: Partial<ProcessRecord> = {}): Promise<void> {
   await openBooks(scene.books);
   const process = (await identify(pid)) ?? { pid, started: 1 };
-  await writeProcessRecord(scene.books, { process, how: "started", config: scene.place.config?.path ?? "", folder: scene.runtime.folder, since: new Date().toISOString(), ...more });
+  await writeProcessRecord(scene.books, {
+    process,
+    how: "started",
+    config: scene.place.config?.path ?? "",
+    folder: scene.runtime.folder,
+    since: new Date().toISOString(),
+    ...more,
+  });
 }
 
 describe("the machine of a domain", () => {
@@ -58,12 +72,19 @@ describe("the machine of a domain", () => {
 
   test("is found by its mark, whatever folder and login it was started from", async () => {
     const scene = await definedDomain();
-    const elsewhere = runtimePaths({ ...scene.place.folders, runtime: join(scene.options.runtimeDir, "..", "of another login") }, "web1").folder;
+    const elsewhere = runtimePaths(
+      { ...scene.place.folders, runtime: join(scene.options.runtimeDir, "..", "of another login") },
+      "web1",
+    ).folder;
     const pid = await runs(scene, await argvOf(scene, { folder: elsewhere }));
     const { machine, hindrance, key } = await find(scene);
     expect([machine?.pid, machine?.id, machine?.known.folder, hindrance, key]).toEqual([pid, scene.id, elsewhere, null, scene.id]);
     // Its monitor is not there: it runs, and can only be ended.
-    expect(await scene.domain.info()).toMatchObject({ state: "unreachable", pid, reason: expect.stringContaining(`its monitor ${elsewhere}/control.sock is gone`) as string });
+    expect(await scene.domain.info()).toMatchObject({
+      state: "unreachable",
+      pid,
+      reason: expect.stringContaining(`its monitor ${elsewhere}/control.sock is gone`) as string,
+    });
     expect(await failure(scene.domain.start(), Error)).toMatchObject({ code: "refused", state: "running" });
     await scene.domain.destroy();
     expect(await find(scene)).toMatchObject({ machine: null });
@@ -104,7 +125,9 @@ describe("the machine of a domain", () => {
     const reader = await runs(scene, ["tail", ...words]);
     await writeFile(scene.runtime.pidfile, `${reader}\n`, { mode: 0o600 });
     expect(await find(scene)).toEqual({ machine: null, hindrance: null, key: scene.id });
-    const pid = await runs(scene, ["vm", ...words], { does: `require("node:net").createServer().listen(${JSON.stringify(join(scene.runtime.folder, "control.sock"))}, () => console.log("up"))` });
+    const pid = await runs(scene, ["vm", ...words], {
+      does: `require("node:net").createServer().listen(${JSON.stringify(join(scene.runtime.folder, "control.sock"))}, () => console.log("up"))`,
+    });
     await writeFile(scene.runtime.pidfile, `${pid}\n`, { mode: 0o600 });
     expect(await find(scene)).toMatchObject({ machine: { pid } });
   });
@@ -113,8 +136,14 @@ describe("the machine of a domain", () => {
     const scene = await definedDomain();
     const pids = [await runs(scene), await runs(scene)].sort((a, b) => a - b);
     const { machine, key } = await find(scene);
-    expect([machine?.pid, machine?.known.obstacle, machine?.known.ours, key]).toEqual([pids[0], `it runs twice, as process ${pids[0]} and as process ${pids[1]}: end one of them`, false, scene.id]);
-    for (const work of [() => scene.domain.destroy(), () => scene.domain.shutdown(), () => scene.domain.start()]) expect(await failure(work(), Error)).toMatchObject({ code: "refused", message: expect.stringContaining("it runs twice") as string });
+    expect([machine?.pid, machine?.known.obstacle, machine?.known.ours, key]).toEqual([
+      pids[0],
+      `it runs twice, as process ${pids[0]} and as process ${pids[1]}: end one of them`,
+      false,
+      scene.id,
+    ]);
+    for (const work of [() => scene.domain.destroy(), () => scene.domain.shutdown(), () => scene.domain.start()])
+      expect(await failure(work(), Error)).toMatchObject({ code: "refused", message: expect.stringContaining("it runs twice") as string });
     for (const pid of pids) expect(await identify(pid)).toBeDefined();
   });
 
@@ -127,7 +156,9 @@ describe("the machine of a domain", () => {
     onTestFinished(() => void kill(pid, "SIGKILL"));
     // It shows its own command line a moment after it is there.
     await expect.poll(async () => (await readFile(`/proc/${pid}/cmdline`, "utf8")).startsWith("qemu-system")).toBe(true);
-    expect(await find(scene)).toMatchObject({ machine: { pid, known: { obstacle: expect.stringContaining("its monitor") as string, ours: true } } });
+    expect(await find(scene)).toMatchObject({
+      machine: { pid, known: { obstacle: expect.stringContaining("its monitor") as string, ours: true } },
+    });
   });
 
   test("is not the child that QEMU has just forked, before that becomes another program", async () => {
@@ -153,14 +184,22 @@ describe("the machine of a domain", () => {
     expect(await find(scene)).toMatchObject({ machine: { pid } });
     kill(pid, "SIGKILL");
     await expect.poll(() => identify(pid)).toBeUndefined();
-    expect(await findMachine({ ...scene.place, processes: () => Promise.resolve([seen]) }, await storedOf(scene))).toMatchObject({ machine: null, hindrance: null });
+    expect(await findMachine({ ...scene.place, processes: () => Promise.resolve([seen]) }, await storedOf(scene))).toMatchObject({
+      machine: null,
+      hindrance: null,
+    });
   });
 
   test.runIf(isRoot)("that somebody else runs is told, and nothing is done to it", async () => {
     const scene = await definedDomain();
     const pid = await runs(scene, undefined, { uid: NOBODY });
-    expect(await find(scene)).toMatchObject({ machine: { pid, known: { obstacle: `process ${pid}, which says that it is this machine, belongs to user ${NOBODY}`, ours: false } } });
-    expect(await failure(scene.domain.destroy(), Error)).toMatchObject({ code: "refused", message: expect.stringContaining(`belongs to user ${NOBODY}`) as string });
+    expect(await find(scene)).toMatchObject({
+      machine: { pid, known: { obstacle: `process ${pid}, which says that it is this machine, belongs to user ${NOBODY}`, ours: false } },
+    });
+    expect(await failure(scene.domain.destroy(), Error)).toMatchObject({
+      code: "refused",
+      message: expect.stringContaining(`belongs to user ${NOBODY}`) as string,
+    });
     expect(await identify(pid)).toBeDefined();
   });
 });
@@ -178,8 +217,13 @@ describe("a process that was written down", () => {
   test.each(["not the one that it was", "another run of the host"])("is nobody when it is %s", async (what) => {
     const scene = await definedDomain();
     const other = await runProgram("sh", "-c", "echo up; exec cat");
-    await recorded(scene, other.pid, what.startsWith("not") ? { process: { pid: other.pid, started: 1 }, how: "adopted" } : { how: "adopted" });
-    if (!what.startsWith("not")) await writeFile(scene.books.process, (await readFile(scene.books.process, "utf8")).replace(/"boot":"[^"]*"/, '"boot":"before"'));
+    await recorded(
+      scene,
+      other.pid,
+      what.startsWith("not") ? { process: { pid: other.pid, started: 1 }, how: "adopted" } : { how: "adopted" },
+    );
+    if (!what.startsWith("not"))
+      await writeFile(scene.books.process, (await readFile(scene.books.process, "utf8")).replace(/"boot":"[^"]*"/, '"boot":"before"'));
     expect(await find(scene)).toMatchObject({ machine: null });
   });
 
@@ -187,7 +231,10 @@ describe("a process that was written down", () => {
     const scene = await definedDomain();
     const other = await runProgram("sh", "-c", "echo up; exec cat");
     await recorded(scene, other.pid, { how: "adopted", folder: null });
-    expect(await find(scene)).toMatchObject({ machine: { pid: other.pid, id: null }, key: expect.stringMatching(new RegExp(`^process-${other.pid}-\\d+$`)) as string });
+    expect(await find(scene)).toMatchObject({
+      machine: { pid: other.pid, id: null },
+      key: expect.stringMatching(new RegExp(`^process-${other.pid}-\\d+$`)) as string,
+    });
     await recorded(scene, other.pid, { how: "started" });
     expect(await find(scene)).toMatchObject({ machine: null });
   });
@@ -234,13 +281,20 @@ describe("a QEMU that nobody marked", () => {
     const words = (await readFile(`/proc/${pid}/cmdline`, "utf8")).replace(/\0$/, "").split("\0").slice(1, 4);
     await writeFile(scene.place.config?.path ?? "", textOf(configOf({ args: words })), { mode: 0o600 });
     const { machine, key } = await find(scene);
-    expect([machine?.pid, machine?.id, machine?.known.obstacle, key]).toEqual([pid, null, expect.stringContaining("without a QMP monitor"), `process-${pid}-${machine?.process?.started}`]);
+    expect([machine?.pid, machine?.id, machine?.known.obstacle, key]).toEqual([
+      pid,
+      null,
+      expect.stringContaining("without a QMP monitor"),
+      `process-${pid}-${machine?.process?.started}`,
+    ]);
   });
 
   test.runIf(isRoot)("and that somebody else runs is no reason not to start ours", async () => {
     const scene = await definedDomain();
     const monitor = own(scene);
-    await writeFile(scene.place.config?.path ?? "", JSON.stringify({ ...(JSON.parse(textOf(configOf())) as object), monitor }), { mode: 0o600 });
+    await writeFile(scene.place.config?.path ?? "", JSON.stringify({ ...(JSON.parse(textOf(configOf())) as object), monitor }), {
+      mode: 0o600,
+    });
     await runs(scene, ["qemu-system-x86_64", "-name", "web1", "-qmp", `unix:${monitor},server=on`], { uid: NOBODY });
     expect(await find(scene)).toMatchObject({ machine: null, hindrance: null });
   });
@@ -252,13 +306,19 @@ describe("a QEMU that nobody marked", () => {
     const scene = await definedDomain({ ...configOf(), monitor: path });
     const qemu = new FakeQemu([], { name, ...(id === undefined ? {} : { id: id(scene) }) });
     qemu.plugged.clear();
-    const server = await startReplay({ answers: qemu.answers as Record<string, (args: unknown) => unknown>, monitors: [{ name: "own", address: `unix:${path}` }] });
+    const server = await startReplay({
+      answers: qemu.answers as Record<string, (args: unknown) => unknown>,
+      monitors: [{ name: "own", address: `unix:${path}` }],
+    });
     onTestFinished(() => server.close());
     return { scene, path };
   }
 
   test("and whose process can't be seen is the machine where it proves to be", async () => {
-    for (const [name, id] of [["web1", undefined], ["anything", (scene: Scene) => scene.id]] as const) {
+    for (const [name, id] of [
+      ["web1", undefined],
+      ["anything", (scene: Scene) => scene.id],
+    ] as const) {
       const { scene, path } = await answering(name, id);
       const { machine, hindrance, key } = await find(scene);
       expect([machine?.process, machine?.known.control, hindrance, key]).toEqual([null, `unix:${path}`, null, scene.id]);
@@ -277,18 +337,26 @@ describe("a QEMU that nobody marked", () => {
 
   test("and carries another mark is in the way too, though it has the same name", async () => {
     const { scene, path } = await answering("web1", () => OTHER);
-    expect(await find(scene)).toMatchObject({ machine: null, hindrance: `the QEMU that answers at unix:${path} is "web1" (marked qmpctl-${OTHER}); address it by its own name` });
+    expect(await find(scene)).toMatchObject({
+      machine: null,
+      hindrance: `the QEMU that answers at unix:${path} is "web1" (marked qmpctl-${OTHER}); address it by its own name`,
+    });
   });
 
   test("and listens at the config's monitor is named by its process, where that can be seen", async () => {
     const scene = await definedDomain();
     const monitor = own(scene);
     await mkdir(scene.options.runtimeDir, { recursive: true });
-    await writeFile(scene.place.config?.path ?? "", JSON.stringify({ ...(JSON.parse(textOf(configOf())) as object), monitor }), { mode: 0o600 });
+    await writeFile(scene.place.config?.path ?? "", JSON.stringify({ ...(JSON.parse(textOf(configOf())) as object), monitor }), {
+      mode: 0o600,
+    });
     const pid = await runs(scene, ["qemu-system-x86_64", "-name", "db", "-qmp", `unix:${monitor},server=on`]);
     const server = createServer().listen(monitor);
     onTestFinished(() => void server.close());
-    expect(await find(scene)).toMatchObject({ machine: null, hindrance: `its monitor ${monitor} is that of "db" (process ${pid}), which is adopted by qmpctl define --pid ${pid} --name NAME` });
+    expect(await find(scene)).toMatchObject({
+      machine: null,
+      hindrance: `its monitor ${monitor} is that of "db" (process ${pid}), which is adopted by qmpctl define --pid ${pid} --name NAME`,
+    });
   });
 
   test("is not there where its socket is left behind, or no socket at all", async () => {
@@ -307,7 +375,14 @@ describe("one machine has one lock", () => {
     const { control, watch, folder } = scene.runtime;
     const does = `const { createServer } = require("node:net"); createServer().listen(${JSON.stringify(watch)}); createServer().listen(${JSON.stringify(control)}, () => console.log("up"))`;
     const pid = await runs(scene, undefined, { does });
-    for (const name of ["web1", scene.place.config?.path ?? "", `unix:${control}`, `unix:${watch}`, `unix:${folder}/../web1/control.sock`, `unix:${folder}//control.sock`]) {
+    for (const name of [
+      "web1",
+      scene.place.config?.path ?? "",
+      `unix:${control}`,
+      `unix:${watch}`,
+      `unix:${folder}/../web1/control.sock`,
+      `unix:${folder}//control.sock`,
+    ]) {
       const place = await placeOf(name, scene.options);
       const { machine, key } = await findMachine(place, place.config === null ? null : await readConfig(place.config));
       expect([name, machine?.pid, key]).toEqual([name, pid, scene.id]);
@@ -318,13 +393,19 @@ describe("one machine has one lock", () => {
     const does = `const server = require("node:net").createServer().listen(0, "127.0.0.1", () => console.log(server.address().port))`;
     const { pid, said } = await runStandIn(["qemu-system-x86_64", "-name", "db"], { does });
     const { place } = await definedDomain();
-    for (const host of ["127.0.0.1", "localhost"]) expect((await findMachine({ ...place, address: `tcp:${host}:${said}`, config: null }, null)).machine?.pid).toBe(pid);
+    for (const host of ["127.0.0.1", "localhost"])
+      expect((await findMachine({ ...place, address: `tcp:${host}:${said}`, config: null }, null)).machine?.pid).toBe(pid);
   });
 
   test("whose address nobody listens at on this host is that of the address", async () => {
     const { place } = await definedDomain();
     const at = async (address: string): Promise<string> => (await findMachine({ ...place, address, config: null }, null)).key;
-    const keys = [await at("unix:/nowhere/a.sock"), await at("unix:/nowhere/b.sock"), await at("exec:ssh host socat - UNIX-CONNECT:/a.sock"), await at("plain-tcp:192.0.2.1:4444")];
+    const keys = [
+      await at("unix:/nowhere/a.sock"),
+      await at("unix:/nowhere/b.sock"),
+      await at("exec:ssh host socat - UNIX-CONNECT:/a.sock"),
+      await at("plain-tcp:192.0.2.1:4444"),
+    ];
     expect(new Set(keys).size).toBe(4);
     for (const key of keys) expect(key).toMatch(/^monitor-[0-9a-f]{12}$/);
   });
@@ -332,7 +413,9 @@ describe("one machine has one lock", () => {
   test("and behind a program that passes on to it, the machine is not that program", async () => {
     const scene = await definedDomain();
     const path = join(await ownFolder(), "passed-on.sock");
-    const { pid } = await runStandIn(["socat", `UNIX-LISTEN:${path},fork`, `UNIX-CONNECT:${scene.runtime.control}`], { does: `require("node:net").createServer().listen(${JSON.stringify(path)}, () => console.log("up"))` });
+    const { pid } = await runStandIn(["socat", `UNIX-LISTEN:${path},fork`, `UNIX-CONNECT:${scene.runtime.control}`], {
+      does: `require("node:net").createServer().listen(${JSON.stringify(path)}, () => console.log("up"))`,
+    });
     const { machine, key } = await findMachine({ ...scene.place, address: `unix:${path}`, config: null }, null);
     expect([pid > 0, machine?.process, key]).toEqual([true, null, expect.stringMatching(/^monitor-[0-9a-f]{12}$/)]);
     await expect(machine?.signal("SIGTERM")).rejects.toThrow(/its process is not known on this host/);
@@ -342,11 +425,22 @@ describe("one machine has one lock", () => {
     const scene = await definedDomain();
     await openFolder(scene.runtime.folder);
     const { control } = scene.runtime;
-    await runs(scene, undefined, { does: `require("node:net").createServer().listen(${JSON.stringify(control)}, () => console.log("up"))` });
+    await runs(scene, undefined, {
+      does: `require("node:net").createServer().listen(${JSON.stringify(control)}, () => console.log("up"))`,
+    });
     const byMonitor = await Domain.open(`unix:${control}`, scene.options);
     await using _held = await takeLock(scene, { timeout: 0, holder: "the one by its name" });
-    for (const work of [() => byMonitor.setMemory(2 ** 30, { timeout: 50 }), () => byMonitor.suspend({ timeout: 50 }), () => byMonitor.shutdown({ timeout: 50 }), () => byMonitor.recover("undo", { timeout: 50 })]) {
-      expect(await failure(work(), Error)).toMatchObject({ code: "locked", path: scene.books.lock, holder: { command: "the one by its name" } });
+    for (const work of [
+      () => byMonitor.setMemory(2 ** 30, { timeout: 50 }),
+      () => byMonitor.suspend({ timeout: 50 }),
+      () => byMonitor.shutdown({ timeout: 50 }),
+      () => byMonitor.recover("undo", { timeout: 50 }),
+    ]) {
+      expect(await failure(work(), Error)).toMatchObject({
+        code: "locked",
+        path: scene.books.lock,
+        holder: { command: "the one by its name" },
+      });
     }
   });
 });

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { Identity, type Known, StrangerError } from "../../../src/domain/machine/identity.ts";
 import { identify } from "../../../src/host/signal.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
-import { ProtocolError } from "../../../src/wire/errors.ts";
 import type { Session } from "../../../src/qmp/session.ts";
+import { ProtocolError } from "../../../src/wire/errors.ts";
 import { runProgram } from "../../host/processes.ts";
 
 const ID = "0d5e5d3e-2b3c-4f57-9d7c-0d4b5e6f7a8b";
@@ -12,7 +12,19 @@ const OTHER = "ffffffff-2b3c-4f57-9d7c-0d4b5e6f7a8b";
 const NOBODY = 2 ** 22 + 1;
 
 function identity(known: Partial<Known> = {}): Identity {
-  return new Identity({ domain: "web1", name: null, id: null, process: null, key: "k", control: "unix:/run/c.sock", watch: null, folder: null, obstacle: null, ours: true, ...known });
+  return new Identity({
+    domain: "web1",
+    name: null,
+    id: null,
+    process: null,
+    key: "k",
+    control: "unix:/run/c.sock",
+    watch: null,
+    folder: null,
+    obstacle: null,
+    ours: true,
+    ...known,
+  });
 }
 
 /** What a QEMU says of itself; a function in its place is how it fails to. */
@@ -26,7 +38,10 @@ interface Word {
 
 function saying({ mark, name, uuid = "0", threads = [], fails }: Word): Session {
   const answers: Readonly<Record<string, unknown>> = {
-    "qom-list": [{ name: "pc.ram", type: "child<memory>" }, ...(mark === undefined ? [] : [{ name: `qmpctl-${mark}`, type: "child<authz-simple>" }])],
+    "qom-list": [
+      { name: "pc.ram", type: "child<memory>" },
+      ...(mark === undefined ? [] : [{ name: `qmpctl-${mark}`, type: "child<authz-simple>" }]),
+    ],
     "query-name": name === undefined ? {} : { name },
     "query-uuid": { UUID: uuid },
     "query-cpus-fast": threads.map((thread, index) => ({ "cpu-index": index, "thread-id": thread })),
@@ -37,10 +52,15 @@ function saying({ mark, name, uuid = "0", threads = [], fails }: Word): Session 
 /** Why it is another; null when it may be it. */
 function checked(known: Partial<Known>, ...words: readonly Word[]): Promise<string | null> {
   const machine = identity(known);
-  return words.reduce((before, word) => before.then(() => machine.check(saying(word))), Promise.resolve()).then(() => null, (error: unknown) => {
-    if (error instanceof StrangerError) return error.message;
-    throw error;
-  });
+  return words
+    .reduce((before, word) => before.then(() => machine.check(saying(word))), Promise.resolve())
+    .then(
+      () => null,
+      (error: unknown) => {
+        if (error instanceof StrangerError) return error.message;
+        throw error;
+      },
+    );
 }
 
 const AT = "web1: the QEMU that answers at unix:/run/c.sock";
@@ -59,7 +79,9 @@ describe("a QEMU that answers is the machine", () => {
     const process = (await identify(globalThis.process.pid)) ?? null;
     expect(await checked({ name: "web1", process }, { name: "renamed", threads: [globalThis.process.pid] })).toBeNull();
     // The first one alone is not enough, nor a process that is gone by now.
-    expect(await checked({ name: "web1", process }, { name: "renamed", threads: [globalThis.process.pid, NOBODY] })).toBe(`${AT} is "renamed"; to make it a domain of its own: qmpctl define --pid ${globalThis.process.pid} --name NAME`);
+    expect(await checked({ name: "web1", process }, { name: "renamed", threads: [globalThis.process.pid, NOBODY] })).toBe(
+      `${AT} is "renamed"; to make it a domain of its own: qmpctl define --pid ${globalThis.process.pid} --name NAME`,
+    );
     expect(await checked({ name: "web1", process }, { name: "renamed" })).not.toBeNull();
     const gone = await runProgram("sh", "-c", "echo up; exec cat");
     const was = (await identify(gone.pid)) ?? null;
@@ -72,10 +94,30 @@ describe("a QEMU that answers is another", () => {
   test.each<readonly [string, Partial<Known>, Word, string]>([
     ["by its mark", { id: ID }, { mark: OTHER, name: "web1" }, `${AT} is not this machine, but "web1" (marked qmpctl-${OTHER})`],
     ["as it carries none", { id: ID }, { name: "web1" }, `${AT} is not this machine, but "web1"`],
-    ["as it carries one, where none is known", { name: "web1" }, { mark: OTHER, name: "web1" }, `${AT} is "web1" (marked qmpctl-${OTHER}); address it by its own name`],
-    ["as it carries one, where another may be", { name: "web1", mayBe: ID }, { mark: OTHER, name: "web1" }, `${AT} is "web1" (marked qmpctl-${OTHER}); address it by its own name`],
-    ["by its name", { name: "web1" }, { name: "web2" }, `${AT} is "web2"; to make it a domain of its own: qmpctl define --pid PID --name NAME`],
-    ["as it has no name", { name: "web1" }, {}, `${AT} is one without a name; to make it a domain of its own: qmpctl define --pid PID --name NAME`],
+    [
+      "as it carries one, where none is known",
+      { name: "web1" },
+      { mark: OTHER, name: "web1" },
+      `${AT} is "web1" (marked qmpctl-${OTHER}); address it by its own name`,
+    ],
+    [
+      "as it carries one, where another may be",
+      { name: "web1", mayBe: ID },
+      { mark: OTHER, name: "web1" },
+      `${AT} is "web1" (marked qmpctl-${OTHER}); address it by its own name`,
+    ],
+    [
+      "by its name",
+      { name: "web1" },
+      { name: "web2" },
+      `${AT} is "web2"; to make it a domain of its own: qmpctl define --pid PID --name NAME`,
+    ],
+    [
+      "as it has no name",
+      { name: "web1" },
+      {},
+      `${AT} is one without a name; to make it a domain of its own: qmpctl define --pid PID --name NAME`,
+    ],
   ])("%s", async (_how, known, word, why) => {
     expect(await checked(known, word)).toBe(why);
   });
@@ -104,7 +146,9 @@ describe("a QEMU that answers is another", () => {
     expect(await checked({}, first, first)).toBeNull();
     // vCPUs come and go; the first one stays.
     expect(await checked({}, first, { ...first, threads: [7] })).toBeNull();
-    expect(await checked({}, first, { ...first, ...other })).toBe("web1: another QEMU answers at unix:/run/c.sock than before: the one that was being worked on is gone");
+    expect(await checked({}, first, { ...first, ...other })).toBe(
+      "web1: another QEMU answers at unix:/run/c.sock than before: the one that was being worked on is gone",
+    );
   });
 });
 

@@ -1,8 +1,8 @@
 import { copyFile, link, mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { isMachineId } from "../../../src/config/mark.ts";
 import { locate } from "../../../src/config/locate.ts";
+import { isMachineId } from "../../../src/config/mark.ts";
 import { readConfig, type Stored } from "../../../src/config/store.ts";
 import { isSameFile, machineIdOf } from "../../../src/domain/machine/machine-id.ts";
 import { configText } from "../../config/fixtures.ts";
@@ -36,7 +36,11 @@ describe("who the machine of a config is", () => {
 
   test("differs for another file of the folder, and for the same name in another", async () => {
     const folder = await ownFolder();
-    const ids = await Promise.all([stored(join(folder, "a")), stored(join(folder, "a"), {}, "web2"), stored(join(folder, "b"))].map(async (each) => machineIdOf(await each)));
+    const ids = await Promise.all(
+      [stored(join(folder, "a")), stored(join(folder, "a"), {}, "web2"), stored(join(folder, "b"))].map(async (each) =>
+        machineIdOf(await each),
+      ),
+    );
     expect(new Set(ids).size).toBe(3);
   });
 });
@@ -49,7 +53,8 @@ describe("the same file", () => {
     await symlink(path, join(folder, "link"));
     await link(path, join(folder, "hard"));
     await copyFile(path, join(folder, "copy"));
-    for (const other of [path, `${folder}/./a`, join(folder, "link"), join(folder, "hard")]) expect(await isSameFile(path, other)).toBe(true);
+    for (const other of [path, `${folder}/./a`, join(folder, "link"), join(folder, "hard")])
+      expect(await isSameFile(path, other)).toBe(true);
     for (const other of [join(folder, "copy"), join(folder, "none"), ""]) expect(await isSameFile(path, other)).toBe(false);
     // What is not there is at least itself.
     expect(await isSameFile(join(folder, "none"), join(folder, "none"))).toBe(true);

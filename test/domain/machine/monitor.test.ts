@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { DiedError } from "../../../src/domain/model/errors.ts";
 import { Identity } from "../../../src/domain/machine/identity.ts";
 import { Monitor, type MonitorTarget } from "../../../src/domain/machine/monitor.ts";
+import { DiedError } from "../../../src/domain/model/errors.ts";
 import { identify } from "../../../src/host/signal.ts";
 import { QmpFailure, type ReplayServer, startReplay } from "../../../src/testing/index.ts";
 import { runProgram } from "../../host/processes.ts";
@@ -11,7 +11,18 @@ type Answers = Record<string, () => unknown>;
 /** A machine that answers there, and that anybody may be. */
 async function target(address: string, pid: number | null = null): Promise<MonitorTarget> {
   const process = pid === null ? null : ((await identify(pid)) ?? null);
-  const machine = new Identity({ domain: "web1", name: null, id: null, process, key: "web1", control: address, watch: null, folder: null, obstacle: null, ours: process !== null });
+  const machine = new Identity({
+    domain: "web1",
+    name: null,
+    id: null,
+    process,
+    key: "web1",
+    control: address,
+    watch: null,
+    folder: null,
+    obstacle: null,
+    ours: process !== null,
+  });
   return { name: "web1", machine, lastWords: async () => "kvm run failed" };
 }
 
@@ -19,11 +30,15 @@ async function target(address: string, pid: number | null = null): Promise<Monit
 const asked = (server: ReplayServer): number => server.said.filter(({ command }) => command === "query-status").length;
 
 /** What a QEMU says of itself, which it is asked on each new connection. */
-const saying = (word: { readonly name?: string; readonly uuid?: string; readonly mark?: string; readonly thread?: number } = {}): Answers => ({
+const saying = (
+  word: { readonly name?: string; readonly uuid?: string; readonly mark?: string; readonly thread?: number } = {},
+): Answers => ({
   "query-name": () => ({ name: word.name ?? "web1" }),
   "query-uuid": () => ({ UUID: word.uuid ?? "0" }),
   "qom-list": () => (word.mark === undefined ? [] : [{ name: `qmpctl-${word.mark}`, type: "child<authz-simple>" }]),
-  "query-cpus-fast": () => [{ "cpu-index": 0, "thread-id": word.thread ?? 7, "qom-path": "/machine/unattached/device[0]", target: "x86_64" }],
+  "query-cpus-fast": () => [
+    { "cpu-index": 0, "thread-id": word.thread ?? 7, "qom-path": "/machine/unattached/device[0]", target: "x86_64" },
+  ],
 });
 
 /** A monitor on a server that answers so. `pid`: the process that stands for QEMU. */
@@ -64,7 +79,10 @@ describe("a question on a connection that breaks", () => {
 
 describe("a machine whose connection breaks while it is asked who it is", () => {
   test("is asked once more on a new one, and not for ever", async () => {
-    for (const [breaks, opens] of [[1, true], [2, false]] as const) {
+    for (const [breaks, opens] of [
+      [1, true],
+      [2, false],
+    ] as const) {
       let left: number = breaks;
       const server = await startReplay({ answers: { ...saying(), "query-uuid": () => (left-- > 0 ? server.reset() : { UUID: "0" }) } });
       onTestFinished(() => server.close());
@@ -78,7 +96,11 @@ describe("a machine whose connection breaks while it is asked who it is", () => 
 
 describe("a question that QEMU refuses", () => {
   test("is not asked again", async () => {
-    const { monitor, server } = await opened({ "query-status": () => { throw new QmpFailure("GenericError", "no"); } });
+    const { monitor, server } = await opened({
+      "query-status": () => {
+        throw new QmpFailure("GenericError", "no");
+      },
+    });
     await expect(ask(monitor)).rejects.toMatchObject({ code: "command", desc: "no" });
     expect(asked(server)).toBe(1);
   });
@@ -96,7 +118,9 @@ describe("a QEMU that is gone", () => {
     const error: unknown = await ask(monitor).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DiedError);
     expect(error).toMatchObject({ code: "closed", pid: cat.pid, lastWords: "kvm run failed", cause: { code: "closed" } });
-    expect((error as DiedError).message).toMatch(new RegExp(`^web1: QEMU \\(process ${cat.pid}\\) is gone: .*; its last words: kvm run failed$`));
+    expect((error as DiedError).message).toMatch(
+      new RegExp(`^web1: QEMU \\(process ${cat.pid}\\) is gone: .*; its last words: kvm run failed$`),
+    );
   });
 
   test("is known by nobody listening any more, where its process is elsewhere", async () => {
@@ -122,7 +146,9 @@ describe("another QEMU at the same address", () => {
     };
     const error: unknown = await ask(monitor).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DiedError);
-    expect((error as DiedError).message).toBe(`web1: QEMU is gone: web1: another QEMU answers at ${server.address} than before: the one that was being worked on is gone`);
+    expect((error as DiedError).message).toBe(
+      `web1: QEMU is gone: web1: another QEMU answers at ${server.address} than before: the one that was being worked on is gone`,
+    );
     // The one that answers now was asked who it is, and nothing else.
     expect(asked(server)).toBe(1);
   });

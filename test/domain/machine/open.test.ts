@@ -9,8 +9,21 @@ import { runModule } from "../../host/processes.ts";
 /** A monitor that takes every client and greets none, in a process of its own. */
 async function silentMonitor(): Promise<{ readonly path: string; readonly machine: Identity }> {
   const path = join(await ownFolder(), "m.sock");
-  await runModule(`(await import("node:net")).createServer((socket) => socket.on("error", () => {})).listen(${JSON.stringify(path)}, () => console.log("up"))`);
-  const machine = new Identity({ domain: "web1", name: null, id: null, process: null, key: "web1", control: `unix:${path}`, watch: null, folder: null, obstacle: null, ours: false });
+  await runModule(
+    `(await import("node:net")).createServer((socket) => socket.on("error", () => {})).listen(${JSON.stringify(path)}, () => console.log("up"))`,
+  );
+  const machine = new Identity({
+    domain: "web1",
+    name: null,
+    id: null,
+    process: null,
+    key: "web1",
+    control: `unix:${path}`,
+    watch: null,
+    folder: null,
+    obstacle: null,
+    ours: false,
+  });
   return { path, machine };
 }
 
@@ -23,7 +36,10 @@ test("a monitor that another process holds is waited for, and that one is named 
   let gone = (): void => {};
   const named = new Promise<void>((resolve) => (gone = resolve));
   const opening = openSession(machine, { timeout: 100, heldTimeout: 60_000, onHeld: (what) => (told.push(what), gone()) });
-  const failed = expect(opening).rejects.toMatchObject({ code: "greeting", message: expect.stringContaining("no other process holds this monitor") as string });
+  const failed = expect(opening).rejects.toMatchObject({
+    code: "greeting",
+    message: expect.stringContaining("no other process holds this monitor") as string,
+  });
   await named;
   expect(told[0]).toMatch(new RegExp(`^waiting for the monitor, which process ${pid} \\(.{1,21}\\) holds$`));
   await kill();
@@ -34,8 +50,15 @@ test("one that is held for longer than there is time names who holds it; without
   const { path, machine } = await silentMonitor();
   const { pid } = await holder(path);
   for (const options of [{ timeout: 100, heldTimeout: 600 }, { timeout: 100 }]) {
-    const error = await openSession(machine, options).then(() => undefined, (reason: unknown) => reason);
+    const error = await openSession(machine, options).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     expect(error).toBeInstanceOf(HeldError);
-    expect(error).toMatchObject({ code: "greeting", holders: [{ pid, isCertain: true }], message: expect.stringMatching(new RegExp(`^web1: its monitor unix:${path} is held by process ${pid} `)) as string });
+    expect(error).toMatchObject({
+      code: "greeting",
+      holders: [{ pid, isCertain: true }],
+      message: expect.stringMatching(new RegExp(`^web1: its monitor unix:${path} is held by process ${pid} `)) as string,
+    });
   }
 });

@@ -36,7 +36,13 @@ class FakeSession {
 }
 
 function monitorOf(...sessions: readonly FakeSession[]): Monitor & { turn: number } {
-  const monitor = { turn: 0, get session() { return sessions[this.turn]; }, ask: (question: (session: unknown) => unknown) => question(sessions[monitor.turn]) };
+  const monitor = {
+    turn: 0,
+    get session() {
+      return sessions[this.turn];
+    },
+    ask: (question: (session: unknown) => unknown) => question(sessions[monitor.turn]),
+  };
   return monitor as unknown as Monitor & { turn: number };
 }
 
@@ -55,7 +61,10 @@ afterEach(() => void vi.useRealTimers());
 describe("waiting for a state", () => {
   test("looks once where it is so already, and where there is no time at all", async () => {
     const [now, late] = [looks(9), looks(1)];
-    expect(await settle(monitorOf(new FakeSession()), { ...never, look: now.look, done: () => true }, now)).toEqual({ seen: 1, done: true });
+    expect(await settle(monitorOf(new FakeSession()), { ...never, look: now.look, done: () => true }, now)).toEqual({
+      seen: 1,
+      done: true,
+    });
     expect(await settle(monitorOf(new FakeSession()), { ...never, look: late.look }, late)).toEqual({ seen: 1, done: false });
   });
 
@@ -70,7 +79,11 @@ describe("waiting for a state", () => {
 
   test("looks again at once when an event hints at it, and passes the event on", async () => {
     const [session, deadline, heard] = [new FakeSession(), looks(9), [] as Hint[]];
-    const end = settle(monitorOf(session), { ...never, look: deadline.look, done: (it) => it === 2, onEvent: (it) => void heard.push(it) }, deadline);
+    const end = settle(
+      monitorOf(session),
+      { ...never, look: deadline.look, done: (it) => it === 2, onEvent: (it) => void heard.push(it) },
+      deadline,
+    );
     await vi.advanceTimersByTimeAsync(0);
     expect(deadline.elapsed()).toBe(1);
     session.say({ event: "BALLOON_CHANGE" });
@@ -111,7 +124,9 @@ describe("waiting for a state", () => {
 
   test("ends with what a look fails with, and stops listening", async () => {
     const session = new FakeSession();
-    await expect(settle(monitorOf(session), { ...never, look: () => Promise.reject(new Error("QEMU is gone")) }, looks(9))).rejects.toThrow("QEMU is gone");
+    await expect(settle(monitorOf(session), { ...never, look: () => Promise.reject(new Error("QEMU is gone")) }, looks(9))).rejects.toThrow(
+      "QEMU is gone",
+    );
     expect(session.listeners).toBe(0);
   });
 });

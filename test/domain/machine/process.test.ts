@@ -25,6 +25,9 @@ describe("the process behind a monitor", () => {
     ["behind a program", () => "exec:ssh vm.example socat - /run/x.sock"],
   ])("is not known %s, whoever listens on that port here", async (_, address) => {
     const at = address(await listening());
-    expect(await processBehind(at, [process.pid], null)).toEqual({ pid: null, why: expect.stringContaining(`is not the one that listens on ${at}`) });
+    expect(await processBehind(at, [process.pid], null)).toEqual({
+      pid: null,
+      why: expect.stringContaining(`is not the one that listens on ${at}`),
+    });
   });
 });

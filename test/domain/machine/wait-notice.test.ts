@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { describeProgress } from "../../../src/cli/progress.ts";
-import type { Progress } from "../../../src/domain/model/change.ts";
 import { Pulse, whyStopped } from "../../../src/domain/machine/wait-notice.ts";
+import type { Progress } from "../../../src/domain/model/change.ts";
 import { deadlineIn } from "../../../src/domain/model/deadline.ts";
 import { runProgram } from "../../host/processes.ts";
 
@@ -47,10 +47,17 @@ describe("a change that has nothing to tell", () => {
     process.kill(pid, "SIGSTOP");
     await vi.waitUntil(() => whyStopped(pid));
     using pulse = opened();
-    for (const [what, more] of [["waiting for QEMU", {}], ["taking back what is half done", { undoing: true }]] as const) {
+    for (const [what, more] of [
+      ["waiting for QEMU", {}],
+      ["taking back what is half done", { undoing: true }],
+    ] as const) {
       pulse.enter(what, deadlineIn(15_000), { ...more, pid });
       await vi.advanceTimersByTimeAsync(1500);
-      await vi.waitUntil(() => heard.at(-1)?.what.endsWith(`QEMU (process ${pid}) is stopped, kill -CONT ${pid}`) && heard.at(-1)?.undoing === ("undoing" in more || undefined));
+      await vi.waitUntil(
+        () =>
+          heard.at(-1)?.what.endsWith(`QEMU (process ${pid}) is stopped, kill -CONT ${pid}`) &&
+          heard.at(-1)?.undoing === ("undoing" in more || undefined),
+      );
       expect(describeProgress(heard.at(-1) as Progress).length).toBeLessThan(80);
     }
   });

@@ -1,9 +1,15 @@
 import { expect, test } from "vitest";
+import { factsOf, planOf, reasonsOf } from "../../../scripts/lab/facts.ts";
 import { foldVcpus, listVcpus } from "../../../src/domain/model/format.ts";
 import { formatTime } from "../../../src/errors.ts";
-import { factsOf, planOf, reasonsOf } from "../../../scripts/lab/facts.ts";
 
-test.each([[[2], "vCPU 2"], [[1, 2], "vCPUs 1 and 2"], [[3, 1, 2], "vCPUs 1 to 3"], [[0, 2, 3, 4, 9], "vCPUs 0, 2 to 4 and 9"], [[5, 5], "vCPU 5"]])("%j is %s", (vcpus, text) => {
+test.each([
+  [[2], "vCPU 2"],
+  [[1, 2], "vCPUs 1 and 2"],
+  [[3, 1, 2], "vCPUs 1 to 3"],
+  [[0, 2, 3, 4, 9], "vCPUs 0, 2 to 4 and 9"],
+  [[5, 5], "vCPU 5"],
+])("%j is %s", (vcpus, text) => {
   expect(listVcpus(vcpus)).toBe(text);
 });
 
@@ -13,7 +19,16 @@ test("what is said of several vCPUs in the same words is said once", () => {
   expect(foldVcpus([])).toEqual([]);
 });
 
-test.each([[0, "0 ms"], [250, "250 ms"], [1000, "1000 ms"], [1001, "1 s"], [3700, "3.7 s"], [3741.6, "3.7 s"], [59_960, "60 s"], [90_400, "90 s"]])("%d milliseconds are %s", (time, text) => {
+test.each([
+  [0, "0 ms"],
+  [250, "250 ms"],
+  [1000, "1000 ms"],
+  [1001, "1 s"],
+  [3700, "3.7 s"],
+  [3741.6, "3.7 s"],
+  [59_960, "60 s"],
+  [90_400, "90 s"],
+])("%d milliseconds are %s", (time, text) => {
   expect(formatTime(time)).toBe(text);
 });
 

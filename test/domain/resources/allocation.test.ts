@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { changesOf, readAllocation, type WantedAllocation } from "../../../src/domain/resources/allocation.ts";
 import { UsageError } from "../../../src/errors.ts";
-import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
 
 describe("a wanted allocation", () => {
@@ -66,14 +66,22 @@ describe("applying one", () => {
   test("is refused as a whole where a part of it can't be", async () => {
     const { domain, sent, text } = await runningDomain();
     const before = await text();
-    await expect(domain.apply({ memory: { current: "3GiB" }, vcpus: { current: 9 } }, { scope: "both" })).rejects.toMatchObject({ code: "refused", report: { refusals: { length: 4 } } });
+    await expect(domain.apply({ memory: { current: "3GiB" }, vcpus: { current: 9 } }, { scope: "both" })).rejects.toMatchObject({
+      code: "refused",
+      report: { refusals: { length: 4 } },
+    });
     expect([sent(), await text()]).toEqual([[], before]);
   });
 
   test("raises a maximum and what needs it together", async () => {
     const { domain, text } = await definedDomain();
-    expect(await domain.apply({ memory: { current: "3GiB", max: "4GiB" }, vcpus: { current: 6, max: 8, pin: { 7: "0" } } })).toMatchObject({ outcome: "applied" });
-    expect(JSON.parse(await text())).toMatchObject({ memory: { max: "4GiB", current: "3GiB" }, vcpus: { max: 8, current: 6, pin: { 7: "0" } } });
+    expect(await domain.apply({ memory: { current: "3GiB", max: "4GiB" }, vcpus: { current: 6, max: 8, pin: { 7: "0" } } })).toMatchObject({
+      outcome: "applied",
+    });
+    expect(JSON.parse(await text())).toMatchObject({
+      memory: { max: "4GiB", current: "3GiB" },
+      vcpus: { max: 8, current: 6, pin: { 7: "0" } },
+    });
   });
 });
 

@@ -3,7 +3,8 @@ import { GuestRefusals, StayError, stayingAfter } from "../../../src/domain/reso
 
 function hearing(...said: readonly (readonly [slot: string, source: number, status: number, type?: string])[]): GuestRefusals {
   const refusals = new GuestRefusals();
-  for (const [slot, source, status, type = "CPU"] of said) refusals.hear({ event: "ACPI_DEVICE_OST", data: { info: { slot, source, status, "slot-type": type } } });
+  for (const [slot, source, status, type = "CPU"] of said)
+    refusals.hear({ event: "ACPI_DEVICE_OST", data: { info: { slot, source, status, "slot-type": type } } });
   return refusals;
 }
 
@@ -27,7 +28,9 @@ describe("what a guest says of an eject", () => {
 
   test("names the vCPUs and the guest's reason, and keeps them for the undo", () => {
     const error = hearing(["2", 3, 129], ["3", 3, 200]).error([2, 3]);
-    expect(error.message).toBe("unplug: the guest refused to let go of vCPU 2 (the device is busy, _OST status 129), vCPU 3 (no reason given, _OST status 200)");
+    expect(error.message).toBe(
+      "unplug: the guest refused to let go of vCPU 2 (the device is busy, _OST status 129), vCPU 3 (no reason given, _OST status 200)",
+    );
     expect([...stayingAfter(error)]).toEqual([2, 3]);
     expect(error).toBeInstanceOf(StayError);
     expect(stayingAfter(new Error("the monitor is gone")).size).toBe(0);

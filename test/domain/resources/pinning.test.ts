@@ -1,13 +1,13 @@
 import { pid as ownPid } from "node:process";
 import { describe, expect, test } from "vitest";
+import { liveOf, vcpuOf } from "../../../scripts/lab/facts.ts";
 import type { Monitor } from "../../../src/domain/machine/monitor.ts";
-import { pinning } from "../../../src/domain/resources/pinning.ts";
 import { deadlineIn } from "../../../src/domain/model/deadline.ts";
+import { pinning } from "../../../src/domain/resources/pinning.ts";
 import type { PinStep, Work } from "../../../src/domain/resources/step.ts";
 import { formatCpuList } from "../../../src/host/cpulist.ts";
 import { onlineCpus, readAffinity, setAffinity } from "../../../src/host/taskset.ts";
 import { type OwnProcess, runProgram } from "../../host/processes.ts";
-import { liveOf, vcpuOf } from "../../../scripts/lab/facts.ts";
 
 /** A machine with one vCPU, 0, on this thread of this process. */
 function workOn(tid: number, pid: number): Work {
@@ -20,7 +20,12 @@ function stepOf(changes: Partial<PinStep>): PinStep {
   return { kind: "pin", vcpu: 0, cpus: "0", before: null, upTo: false, ...changes };
 }
 
-async function machine(): Promise<{ readonly process: OwnProcess; readonly work: Work; readonly first: number; readonly mask: () => Promise<string> }> {
+async function machine(): Promise<{
+  readonly process: OwnProcess;
+  readonly work: Work;
+  readonly first: number;
+  readonly mask: () => Promise<string>;
+}> {
   const process = await runProgram("sh", "-c", "echo up; exec cat");
   const [first = 0] = await onlineCpus();
   return { process, work: workOn(process.pid, process.pid), first, mask: async () => formatCpuList(await readAffinity(process.pid)) };
@@ -70,7 +75,9 @@ describe("the way back", () => {
   const step = stepOf({ cpus: "0", before: "0-3" });
 
   test("is the mask before, for a thread that is still there", () => {
-    expect(pinning.inverse(step, liveOf({ vcpus: [vcpuOf(0, "0")] }), liveOf())).toEqual([{ kind: "pin", vcpu: 0, cpus: "0-3", before: null, upTo: false }]);
+    expect(pinning.inverse(step, liveOf({ vcpus: [vcpuOf(0, "0")] }), liveOf())).toEqual([
+      { kind: "pin", vcpu: 0, cpus: "0-3", before: null, upTo: false },
+    ]);
     expect(pinning.inverse(step, liveOf({ vcpus: [] }), liveOf())).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { factsOf, liveOf, planOf, slotOf, slotsOf } from "../../../scripts/lab/facts.ts";
 import type { Live } from "../../../src/domain/facts/live.ts";
 import { replugRisk } from "../../../src/domain/resources/replug.ts";
-import { factsOf, liveOf, planOf, slotOf, slotsOf } from "../../../scripts/lab/facts.ts";
 
 const emulated = (major: number, slots: Live["slots"]): Live => liveOf({ slots, tcg: true, version: { major, text: `${major}.2.0` } });
 const plugged = (first: number) => slotOf(first, { plugged: true });
@@ -16,20 +16,27 @@ describe("plugging a vCPU again", () => {
   test("kills a QEMU before 10 that emulates", () => {
     const live = emulated(7, [plugged(0), ejected(1), slotOf(2), slotOf(3)]);
     expect(replugRisk([ejected(1)], live, {})).toEqual([
-      { reason: "QEMU 7.2.0 with software emulation (TCG) dies when vCPU 1, unplugged before, is plugged again", instead: "restart the machine, or --force" },
+      {
+        reason: "QEMU 7.2.0 with software emulation (TCG) dies when vCPU 1, unplugged before, is plugged again",
+        instead: "restart the machine, or --force",
+      },
     ]);
     expect(replugRisk([slotOf(2)], live, {})).toEqual([]);
   });
 
   test("kills it with two as well, in one sentence", () => {
     const live = emulated(7, [plugged(0), plugged(1), ejected(2), ejected(3)]);
-    expect(replugRisk([ejected(2), ejected(3)], live, {})).toMatchObject([{ reason: expect.stringContaining("vCPUs 2 and 3, unplugged before, are plugged again") as string }]);
+    expect(replugRisk([ejected(2), ejected(3)], live, {})).toMatchObject([
+      { reason: expect.stringContaining("vCPUs 2 and 3, unplugged before, are plugged again") as string },
+    ]);
   });
 
   test("uses up threads in a later one: there are as many as it has room for", () => {
     const live = emulated(10, [plugged(0), plugged(1), ejected(2), slotOf(3)]);
     expect(replugRisk([ejected(2)], live, {})).toEqual([]);
-    expect(replugRisk([ejected(2), slotOf(3)], live, {})).toMatchObject([{ reason: expect.stringContaining("than it has room for (4, and 3 are used up)") as string }]);
+    expect(replugRisk([ejected(2), slotOf(3)], live, {})).toMatchObject([
+      { reason: expect.stringContaining("than it has room for (4, and 3 are used up)") as string },
+    ]);
   });
 
   test("counts what was started, where it was counted", () => {
@@ -51,10 +58,15 @@ describe("a plan", () => {
 
   test("refuses to risk the machine, unless forced", () => {
     expect(planOf({ resource: "vcpus", count: 3 }, "dynamic", worn).refusals).toHaveLength(1);
-    expect(planOf({ resource: "vcpus", count: 3 }, "dynamic", worn, true)).toMatchObject({ refusals: [], steps: [{ step: { kind: "plug" } }] });
+    expect(planOf({ resource: "vcpus", count: 3 }, "dynamic", worn, true)).toMatchObject({
+      refusals: [],
+      steps: [{ step: { kind: "plug" } }],
+    });
   });
 
   test("knows beforehand that an unplug has no way back", () => {
-    expect(planOf({ resource: "vcpus", count: 1 }, "dynamic", worn).steps[0]?.step).toMatchObject({ noReturn: expect.stringContaining("dies when vCPU 1") as string });
+    expect(planOf({ resource: "vcpus", count: 1 }, "dynamic", worn).steps[0]?.step).toMatchObject({
+      noReturn: expect.stringContaining("dies when vCPU 1") as string,
+    });
   });
 });

@@ -1,6 +1,16 @@
 import { describe, expect, test } from "vitest";
+import {
+  changedLines,
+  type ConfigChanges,
+  configOf,
+  GIB,
+  MIB,
+  planOf,
+  reasonsOf,
+  stoppedFacts,
+  textOf,
+} from "../../../scripts/lab/facts.ts";
 import type { Change } from "../../../src/domain/model/change.ts";
-import { changedLines, type ConfigChanges, configOf, GIB, MIB, planOf, reasonsOf, stoppedFacts, textOf } from "../../../scripts/lab/facts.ts";
 
 /** What a change makes of a config: the lines that it changes, or why not. */
 function outcome(changes: Change | readonly Change[], config: ConfigChanges): readonly string[] {
@@ -10,15 +20,34 @@ function outcome(changes: Change | readonly Change[], config: ConfigChanges): re
 }
 
 const BACKEND = ["-machine", "memory-backend=m", "-object", "memory-backend-ram,id=m,size=2G"];
-const NODES = ["-object", "memory-backend-ram,id=a,size=1G", "-object", "memory-backend-ram,id=b,size=1G", "-numa", "node,memdev=a,cpus=0-1", "-numa", "node,memdev=b,cpus=2-3"];
+const NODES = [
+  "-object",
+  "memory-backend-ram,id=a,size=1G",
+  "-object",
+  "memory-backend-ram,id=b,size=1G",
+  "-numa",
+  "node,memdev=a,cpus=0-1",
+  "-numa",
+  "node,memdev=b,cpus=2-3",
+];
 const toMax = (size: number): Change => ({ resource: "max-memory", size });
 const room = (count: number): Change => ({ resource: "max-vcpus", count });
 
 describe("a size that args fix too", () => {
   test("changes with its key, in the same change as others", () => {
-    expect(outcome(toMax(3 * GIB), { args: BACKEND, memory: { current: 2 * GIB } })).toEqual(['"max": "3GiB",', '"current": "3GiB"', '"memory-backend-ram,id=m,size=3G"']);
+    expect(outcome(toMax(3 * GIB), { args: BACKEND, memory: { current: 2 * GIB } })).toEqual([
+      '"max": "3GiB",',
+      '"current": "3GiB"',
+      '"memory-backend-ram,id=m,size=3G"',
+    ]);
     const args = [...BACKEND, "-numa", "node,cpus=0-3", "-device", "virtio-balloon-pci"];
-    expect(outcome([toMax(3 * GIB), room(8), { resource: "memory", size: 2 * GIB }], { args })).toEqual(['"max": "3GiB",', '"current": "2GiB"', '"max": 8,', '"memory-backend-ram,id=m,size=3G",', '"node,cpus=0-7",']);
+    expect(outcome([toMax(3 * GIB), room(8), { resource: "memory", size: 2 * GIB }], { args })).toEqual([
+      '"max": "3GiB",',
+      '"current": "2GiB"',
+      '"max": 8,',
+      '"memory-backend-ram,id=m,size=3G",',
+      '"node,cpus=0-7",',
+    ]);
   });
 
   test("stays as it is where its key has that value already", () => {
@@ -53,11 +82,15 @@ describe("vCPUs that args plug", () => {
   const args = ["-device", "max-x86_64-cpu,id=c3,socket-id=0,core-id=3,thread-id=0"];
 
   test("have places of their own, so their number is a person's to change", () => {
-    expect(outcome({ resource: "vcpus", count: 3 }, { args })).toEqual([`static: args plug vCPUs themselves, in places of their own: ${args.join(" ")}`]);
+    expect(outcome({ resource: "vcpus", count: 3 }, { args })).toEqual([
+      `static: args plug vCPUs themselves, in places of their own: ${args.join(" ")}`,
+    ]);
     expect(outcome({ resource: "vcpus", count: 2 }, { args })).toEqual([]);
   });
 
   test("leave at least one for -smp", () => {
-    expect(outcome({ resource: "max-memory", size: 2 * GIB + MIB }, { args, vcpus: { current: 1 } })).toEqual([expect.stringContaining("vcpus.current is 1, expected more than the 1 that args plug (-device)")]);
+    expect(outcome({ resource: "max-memory", size: 2 * GIB + MIB }, { args, vcpus: { current: 1 } })).toEqual([
+      expect.stringContaining("vcpus.current is 1, expected more than the 1 that args plug (-device)"),
+    ]);
   });
 });

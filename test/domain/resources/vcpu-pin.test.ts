@@ -1,7 +1,19 @@
 import { describe, expect, test } from "vitest";
+import {
+  changedLines,
+  configOf,
+  cpus,
+  factsOf,
+  liveOf,
+  planOf,
+  reasonsOf,
+  slotsOf,
+  stoppedFacts,
+  textOf,
+  vcpusIn,
+} from "../../../scripts/lab/facts.ts";
 import type { Change } from "../../../src/domain/model/change.ts";
 import { UsageError } from "../../../src/errors.ts";
-import { changedLines, configOf, cpus, factsOf, liveOf, planOf, reasonsOf, slotsOf, stoppedFacts, textOf, vcpusIn } from "../../../scripts/lab/facts.ts";
 
 const pin = (vcpu: number, list: string): Change => ({ resource: "vcpu-pin", vcpu, cpus: list });
 const pinned = configOf({ vcpus: { pin: { "0": "0,1", "1": "3" } } });
@@ -12,7 +24,10 @@ describe("a pin of the config", () => {
   });
 
   test("that says the same in other words is not written", () => {
-    expect(planOf(pin(0, "0-1"), "static", factsOf({ config: pinned }))).toMatchObject({ text: null, changes: [{ static: { before: "0-1", needed: false } }] });
+    expect(planOf(pin(0, "0-1"), "static", factsOf({ config: pinned }))).toMatchObject({
+      text: null,
+      changes: [{ static: { before: "0-1", needed: false } }],
+    });
   });
 
   test("is taken out by `all`", () => {
@@ -38,7 +53,9 @@ describe("a pin of the config", () => {
 
 describe("a pin of the running machine", () => {
   test("is one step, and remembers the mask that was", () => {
-    expect(planOf(pin(1, "2"), "dynamic").steps).toEqual([{ change: 0, step: { kind: "pin", vcpu: 1, cpus: "2", before: "0-3", upTo: false } }]);
+    expect(planOf(pin(1, "2"), "dynamic").steps).toEqual([
+      { change: 0, step: { kind: "pin", vcpu: 1, cpus: "2", before: "0-3", upTo: false } },
+    ]);
   });
 
   test("that is so already needs nothing, in whatever words", () => {
@@ -52,9 +69,15 @@ describe("a pin of the running machine", () => {
 
   test("of a vCPU that is not plugged is refused", () => {
     expect(planOf(pin(2, "0"), "dynamic").refusals).toEqual([
-      { leg: "dynamic", reason: "vCPU 2 is not plugged, so it has no thread yet", instead: "--static: a pin of the config is applied when it is plugged" },
+      {
+        leg: "dynamic",
+        reason: "vCPU 2 is not plugged, so it has no thread yet",
+        instead: "--static: a pin of the config is applied when it is plugged",
+      },
     ]);
-    expect(reasonsOf(planOf(pin(9, "0"), "dynamic"))).toEqual(["dynamic: vCPU 9 is out of range of the running machine, which has room for 4"]);
+    expect(reasonsOf(planOf(pin(9, "0"), "dynamic"))).toEqual([
+      "dynamic: vCPU 9 is out of range of the running machine, which has room for 4",
+    ]);
   });
 
   test("is refused where the threads are shared, or elsewhere", () => {
@@ -63,9 +86,13 @@ describe("a pin of the running machine", () => {
       "dynamic: vCPU 0 can't be pinned: all vCPUs share one thread (tcg,thread=single), so none can be pinned by itself",
     ]);
     const sharing = liveOf({ noThreads: "all vCPUs share one thread", vcpus: shared.vcpus.map((vcpu) => ({ ...vcpu, tid: 77 })) });
-    expect(planOf(pin(0, "0"), "dynamic", factsOf({ live: sharing })).refusals).toMatchObject([{ instead: "one thread each: -accel tcg,thread=multi" }]);
+    expect(planOf(pin(0, "0"), "dynamic", factsOf({ live: sharing })).refusals).toMatchObject([
+      { instead: "one thread each: -accel tcg,thread=multi" },
+    ]);
     const remote = liveOf({ pid: null, vcpus: vcpusIn(slotsOf(4, 2), null) });
-    expect(reasonsOf(planOf(pin(0, "0"), "dynamic", factsOf({ live: remote })))).toEqual(["dynamic: vCPU 0 can't be pinned: the machine's threads are not on this host"]);
+    expect(reasonsOf(planOf(pin(0, "0"), "dynamic", factsOf({ live: remote })))).toEqual([
+      "dynamic: vCPU 0 can't be pinned: the machine's threads are not on this host",
+    ]);
   });
 
   test("to CPUs that are not there is refused, and of both halves at once", () => {

@@ -1,8 +1,21 @@
 import { describe, expect, test } from "vitest";
+import {
+  changedLines,
+  configOf,
+  cpus,
+  factsOf,
+  liveOf,
+  planOf,
+  reasonsOf,
+  slotOf,
+  slotsOf,
+  stoppedFacts,
+  textOf,
+  vcpusIn,
+} from "../../../scripts/lab/facts.ts";
 import type { Change } from "../../../src/domain/model/change.ts";
 import type { Step } from "../../../src/domain/resources/step.ts";
 import { UsageError } from "../../../src/errors.ts";
-import { changedLines, configOf, cpus, factsOf, liveOf, planOf, reasonsOf, slotOf, slotsOf, stoppedFacts, textOf, vcpusIn } from "../../../scripts/lab/facts.ts";
 
 const to = (count: number): Change => ({ resource: "vcpus", count });
 const toMax = (count: number): Change => ({ resource: "max-vcpus", count });
@@ -25,7 +38,11 @@ describe("vCPUs of the config", () => {
 
   test("above the maximum are refused with both numbers", () => {
     expect(planOf(to(5), "static").refusals).toEqual([
-      { leg: "static", reason: "5 vCPUs are more than vcpus.max 4 of the config", instead: "qmpctl setvcpus web1 5 --maximum --static first" },
+      {
+        leg: "static",
+        reason: "5 vCPUs are more than vcpus.max 4 of the config",
+        instead: "qmpctl setvcpus web1 5 --maximum --static first",
+      },
     ]);
   });
 });
@@ -35,7 +52,11 @@ describe("vCPUs of a config for whole cores", () => {
 
   test("are refused in between, with the nearest that can be", () => {
     expect(planOf(to(6), "static", stoppedFacts({ config: config("/usr/bin/qemu-system-ppc64le") })).refusals).toEqual([
-      { leg: "static", reason: "6 vCPUs can't be made of whole cores of 4 threads, and this emulator starts with no others", instead: "4 or 8" },
+      {
+        leg: "static",
+        reason: "6 vCPUs can't be made of whole cores of 4 threads, and this emulator starts with no others",
+        instead: "4 or 8",
+      },
     ]);
     expect(planOf(to(8), "static", stoppedFacts({ config: config("qemu-system-ppc64") })).refusals).toEqual([]);
   });
@@ -60,7 +81,12 @@ describe("vCPUs of the running machine", () => {
   test("shrink from the highest, all asked for at once", () => {
     const plan = planOf(to(1), "dynamic", factsOf({ live: liveOf({ slots: slotsOf(4, 4) }) }));
     expect(inShort(plan.steps)).toEqual(["-3,2,1"]);
-    expect(plan.steps[0]?.step).toMatchObject({ from: 4, to: 1, noReturn: null, slots: [{ device: "vcpu3" }, { device: "vcpu2" }, { device: "vcpu1" }] });
+    expect(plan.steps[0]?.step).toMatchObject({
+      from: 4,
+      to: 1,
+      noReturn: null,
+      slots: [{ device: "vcpu3" }, { device: "vcpu2" }, { device: "vcpu1" }],
+    });
   });
 
   test("get an id that nobody has", () => {
@@ -187,7 +213,11 @@ describe("maximum vCPUs", () => {
 
   test("of a running machine are fixed", () => {
     expect(planOf(toMax(8), "dynamic").refusals).toEqual([
-      { leg: "dynamic", reason: "QEMU fixes the maximum number of vCPUs at start (4)", instead: "qmpctl setvcpus web1 8 --maximum --static, then qmpctl restart web1" },
+      {
+        leg: "dynamic",
+        reason: "QEMU fixes the maximum number of vCPUs at start (4)",
+        instead: "qmpctl setvcpus web1 8 --maximum --static, then qmpctl restart web1",
+      },
     ]);
   });
 

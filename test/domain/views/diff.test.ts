@@ -1,10 +1,23 @@
 import { describe, expect, test } from "vitest";
-import type { Change } from "../../../src/domain/model/change.ts";
-import { changesToPersist, changesToRevert, diffOf, type DiffRow } from "../../../src/domain/views/diff.ts";
-import type { LiveFacts } from "../../../src/domain/resources/resource.ts";
+import {
+  configOf,
+  cpus,
+  factsOf,
+  GIB,
+  liveOf,
+  MIB,
+  planOf,
+  slotOf,
+  slotsOf,
+  stoppedFacts,
+  vcpuOf,
+  vcpusIn,
+} from "../../../scripts/lab/facts.ts";
 import { fractionsFrom } from "../../../scripts/lab/fractions.ts";
+import type { Change } from "../../../src/domain/model/change.ts";
+import type { LiveFacts } from "../../../src/domain/resources/resource.ts";
+import { changesToPersist, changesToRevert, diffOf, type DiffRow } from "../../../src/domain/views/diff.ts";
 import { pick } from "../../config/random-json.ts";
-import { configOf, cpus, factsOf, GIB, liveOf, MIB, planOf, slotOf, slotsOf, stoppedFacts, vcpuOf, vcpusIn } from "../../../scripts/lab/facts.ts";
 import { afterPersist, afterRevert } from "../model.ts";
 
 const NEXT_START = "waits for the next start";
@@ -32,11 +45,15 @@ describe("the diff of a domain", () => {
 
   test("has the guest's own view of its memory", () => {
     const guest = { total: 900 * MIB, available: 100 * MIB, at: 1 };
-    expect(row("memory", diffOf(factsOf({ live: liveOf({ memory: { size: 2 * GIB, actual: GIB, balloon: "/b", guest } }) })))).toMatchObject({ guest: 900 * MIB });
+    expect(
+      row("memory", diffOf(factsOf({ live: liveOf({ memory: { size: 2 * GIB, actual: GIB, balloon: "/b", guest } }) }))),
+    ).toMatchObject({ guest: 900 * MIB });
   });
 
   test("tells what waits for the next start", () => {
-    const rows = diffOf(factsOf({ config: configOf({ memory: { max: 4 * GIB, current: 3 * GIB }, vcpus: { max: 8, current: 6, pin: { "5": "0" } } }) }));
+    const rows = diffOf(
+      factsOf({ config: configOf({ memory: { max: 4 * GIB, current: 3 * GIB }, vcpus: { max: 8, current: 6, pin: { "5": "0" } } }) }),
+    );
     expect(rows.map(({ resource, why }) => [resource, why])).toEqual([
       ["memory", NEXT_START],
       ["max-memory", NEXT_START],
@@ -78,7 +95,10 @@ describe("the diff of pins", () => {
   });
 
   test("agrees on the same set in other words, and on a pin to every CPU", () => {
-    expect(withMasks(["0-1", "0-3"], { "0": "1,0", "1": "0-3" }).map(({ live, why }) => [live, why])).toEqual([["0-1", null], ["0-3", null]]);
+    expect(withMasks(["0-1", "0-3"], { "0": "1,0", "1": "0-3" }).map(({ live, why }) => [live, why])).toEqual([
+      ["0-1", null],
+      ["0-3", null],
+    ]);
   });
 
   test("takes what the emulator itself may use for not bound", () => {
@@ -89,14 +109,17 @@ describe("the diff of pins", () => {
   });
 
   test("has one for a vCPU that will be plugged, and none to say of threads elsewhere", () => {
-    expect(withMasks(["0-3", "0-3"], { "3": "0" })).toMatchObject([{ resource: "vcpu-pin 3", live: null, why: "applied when the vCPU is plugged" }]);
+    expect(withMasks(["0-3", "0-3"], { "3": "0" })).toMatchObject([
+      { resource: "vcpu-pin 3", live: null, why: "applied when the vCPU is plugged" },
+    ]);
     expect(withMasks([null, null], {})).toEqual([]);
   });
 });
 
 describe("the changes that make one side equal the other", () => {
   test("are none where there is only one", () => {
-    for (const facts of [stoppedFacts(), factsOf({ config: null })]) expect([changesToRevert(facts), changesToPersist(facts)]).toEqual([[], []]);
+    for (const facts of [stoppedFacts(), factsOf({ config: null })])
+      expect([changesToRevert(facts), changesToPersist(facts)]).toEqual([[], []]);
   });
 
   test("leave what waits for the next start", () => {
@@ -107,14 +130,17 @@ describe("the changes that make one side equal the other", () => {
   test("keep to the vCPUs that stay, whatever their indices", () => {
     const slots = [slotOf(0, { plugged: true }), slotOf(1, { plugged: true }), slotOf(2), slotOf(3, { plugged: true })];
     const live = liveOf({ slots, vcpus: vcpusIn(slots, "1") });
-    const pinned = (count: number) => changesToRevert(factsOf({ live, config: configOf({ vcpus: { current: count } }) })).flatMap((it) => ("vcpu" in it ? [it.vcpu] : []));
+    const pinned = (count: number) =>
+      changesToRevert(factsOf({ live, config: configOf({ vcpus: { current: count } }) })).flatMap((it) => ("vcpu" in it ? [it.vcpu] : []));
     expect(pinned(3)).toEqual([0, 1, 3]);
     expect(pinned(2)).toEqual([0, 1]);
   });
 
   test("write no pin that the config has in other words", () => {
     const live = liveOf({ vcpus: vcpusIn(slotsOf(4, 2), "0-1") });
-    const pins = changesToPersist(factsOf({ live, config: configOf({ vcpus: { pin: { "0": "1,0" } } }) })).filter(({ resource }) => resource === "vcpu-pin");
+    const pins = changesToPersist(factsOf({ live, config: configOf({ vcpus: { pin: { "0": "1,0" } } }) })).filter(
+      ({ resource }) => resource === "vcpu-pin",
+    );
     expect(pins).toEqual([{ resource: "vcpu-pin", vcpu: 1, cpus: "0-1" }]);
   });
 });
@@ -132,7 +158,10 @@ describe("whatever config and live have become", () => {
     });
     const pins = Object.fromEntries(["0", "1", "2", "3"].filter(() => random() < 0.4).map((vcpu) => [vcpu, mask()]));
     const max = pick(random, [2 * GIB, 4 * GIB]);
-    const config = configOf({ memory: { max, current: pick(random, [512 * MIB, GIB, max]) }, vcpus: { max: 4, current: pick(random, [1, 2, 3, 4]), pin: pins } });
+    const config = configOf({
+      memory: { max, current: pick(random, [512 * MIB, GIB, max]) },
+      vcpus: { max: 4, current: pick(random, [1, 2, 3, 4]), pin: pins },
+    });
     return factsOf({ live, config, asked: {} });
   };
   const changedRows = (facts: LiveFacts): readonly DiffRow[] => diffOf(facts).filter(({ why }) => why === CHANGED);

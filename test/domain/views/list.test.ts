@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { listDomains } from "../../../src/domain/views/list.ts";
 import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
+import { listDomains } from "../../../src/domain/views/list.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
 
 describe("the list of domains", () => {
@@ -10,10 +10,21 @@ describe("the list of domains", () => {
     const first = await definedDomain();
     const second = await definedDomain({ ...configOf(), name: "alpha" }, "alpha", first.options);
     const { process } = await runningDomain({ scene: second });
-    expect((await listDomains({ ...first.options, timeout: 5000 })).map(({ name, state }) => [name, state])).toEqual([["alpha", "running"]]);
+    expect((await listDomains({ ...first.options, timeout: 5000 })).map(({ name, state }) => [name, state])).toEqual([
+      ["alpha", "running"],
+    ]);
     const all = await listDomains({ ...first.options, all: true, timeout: 5000 });
-    expect(all.map(({ name, state }) => [name, state])).toEqual([["alpha", "running"], ["web1", "stopped"]]);
-    expect(all[0]).toMatchObject({ pid: process.pid, transient: false, version: "10.0.0", live: { memory: GIB, maxMemory: 2 * GIB, vcpus: 2, maxVcpus: 4 }, config: { vcpus: 2 } });
+    expect(all.map(({ name, state }) => [name, state])).toEqual([
+      ["alpha", "running"],
+      ["web1", "stopped"],
+    ]);
+    expect(all[0]).toMatchObject({
+      pid: process.pid,
+      transient: false,
+      version: "10.0.0",
+      live: { memory: GIB, maxMemory: 2 * GIB, vcpus: 2, maxVcpus: 4 },
+      config: { vcpus: 2 },
+    });
     expect(all[0]?.uptime).toBeGreaterThanOrEqual(0);
     expect(all[1]).not.toHaveProperty("live");
   });
@@ -27,7 +38,11 @@ describe("the list of domains", () => {
     const start = performance.now();
     const found = await listDomains({ ...scene.options, timeout: 1500 });
     expect(performance.now() - start).toBeLessThan(2 * 1500);
-    expect(found).toMatchObject([{ name: "busy", state: "unreachable", reason: expect.any(String) as string }, { name: "deaf", state: "unreachable" }, { name: "web1", state: "running" }]);
+    expect(found).toMatchObject([
+      { name: "busy", state: "unreachable", reason: expect.any(String) as string },
+      { name: "deaf", state: "unreachable" },
+      { name: "web1", state: "running" },
+    ]);
     expect(found[0]).toMatchObject({ config: { memory: GIB } });
   });
 
@@ -35,7 +50,10 @@ describe("the list of domains", () => {
     const scene = await definedDomain();
     await writeFile(join(scene.options.configDir, "broken.json"), "{", { mode: 0o600 });
     const found = await listDomains({ ...scene.options, all: true });
-    expect(found).toMatchObject([{ name: "broken", state: "damaged", reason: expect.stringContaining("broken.json") as string }, { name: "web1", state: "stopped" }]);
+    expect(found).toMatchObject([
+      { name: "broken", state: "damaged", reason: expect.stringContaining("broken.json") as string },
+      { name: "web1", state: "stopped" },
+    ]);
   });
 
   test("is empty where there is no folder, and where it holds something else", async () => {
@@ -60,9 +78,19 @@ describe("a machine that runs", () => {
     const { domain, qemu } = await runningDomain({ scene: await definedDomain(configOf({ vcpus: { pin: { "0": "0", "3": "0" } } })) });
     await domain.setVcpus(3);
     const shown = await domain.vcpus();
-    expect(shown.map(({ vcpu, online, pin }) => [vcpu, online, pin])).toEqual([[0, true, "0"], [1, true, null], [2, true, null], [3, false, "0"]]);
+    expect(shown.map(({ vcpu, online, pin }) => [vcpu, online, pin])).toEqual([
+      [0, true, "0"],
+      [1, true, null],
+      [2, true, null],
+      [3, false, "0"],
+    ]);
     expect(shown[2]?.tid).toBeGreaterThan(0);
-    expect(shown[0]).toMatchObject({ name: expect.any(String) as string, cpu: expect.any(Number) as number, cpuTime: expect.any(Number) as number, affinity: expect.any(String) as string });
+    expect(shown[0]).toMatchObject({
+      name: expect.any(String) as string,
+      cpu: expect.any(Number) as number,
+      cpuTime: expect.any(Number) as number,
+      affinity: expect.any(String) as string,
+    });
     expect(shown[3]).toMatchObject({ tid: null, name: null, cpu: null, cpuTime: null, affinity: null });
     qemu.status = "paused";
     expect(await domain.info()).toMatchObject({ state: "paused" });

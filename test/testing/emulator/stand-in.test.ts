@@ -6,15 +6,32 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { wireClient } from "../../../scripts/lab/wire-client.ts";
 import { commandLineOf, processOf, threadsOf } from "../../../src/host/threads.ts";
 import { DepartureError, fakeMachine, type StandIn } from "../../../src/testing/index.ts";
-import { wireClient } from "../../../scripts/lab/wire-client.ts";
 
 const HEAD = ["# qemu: 7.2.22 (Debian)", "# arch: x86_64", "# command: qemu-system-x86_64 -m 512M -smp cpus=1,maxcpus=2"];
-const OPEN = ["#! connect 1 control", '<- {"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}', '-> {"execute":"qmp_capabilities","id":1}', '<- {"return": {}, "id": 1}'];
-const CPUS = ['-> {"execute":"query-cpus-fast","id":2}', '<- {"return": [{"thread-id": 77, "props": {"core-id": 0, "thread-id": 0}, "cpu-index": 0}], "id": 2}'];
-const OBJECTS = ['-> {"execute":"qom-list","arguments":{"path":"/objects"},"id":2}', `<- {"return": [{"name": "${marked(0)}", "type": "child<authz-simple>"}], "id": 2}`, '-> {"execute":"query-uuid","id":3}', '<- {"return": {"UUID": "00000000-0000-0000-0000-000000000000"}, "id": 3}'];
-const CONT = ['-> {"execute":"cont","id":3}', '<- {"timestamp": {"seconds": 1, "microseconds": 2}, "event": "RESUME"}', '<- {"return": {}, "id": 3}'];
+const OPEN = [
+  "#! connect 1 control",
+  '<- {"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}',
+  '-> {"execute":"qmp_capabilities","id":1}',
+  '<- {"return": {}, "id": 1}',
+];
+const CPUS = [
+  '-> {"execute":"query-cpus-fast","id":2}',
+  '<- {"return": [{"thread-id": 77, "props": {"core-id": 0, "thread-id": 0}, "cpu-index": 0}], "id": 2}',
+];
+const OBJECTS = [
+  '-> {"execute":"qom-list","arguments":{"path":"/objects"},"id":2}',
+  `<- {"return": [{"name": "${marked(0)}", "type": "child<authz-simple>"}], "id": 2}`,
+  '-> {"execute":"query-uuid","id":3}',
+  '<- {"return": {"UUID": "00000000-0000-0000-0000-000000000000"}, "id": 3}',
+];
+const CONT = [
+  '-> {"execute":"cont","id":3}',
+  '<- {"timestamp": {"seconds": 1, "microseconds": 2}, "event": "RESUME"}',
+  '<- {"return": {}, "id": 3}',
+];
 
 let folder = "";
 const files: Record<string, string> = {};
@@ -25,7 +42,16 @@ beforeAll(async () => {
     first: [...HEAD, ...OPEN, ...CPUS, ...CONT, "#! close 1", "#! exit outside"],
     second: [...HEAD, ...OPEN, ...CPUS, "#! close 1", "#! exit outside"],
     crash: [...HEAD, ...OPEN, '-> {"execute":"device_add","id":2}', '#! stderr "corrupted double-linked list\\n"', "#! exit crashed"],
-    marked: [...HEAD.slice(0, 2), `${HEAD[2]} -object authz-simple,id=${marked(0)},identity=DIR/x.json`, '#! stderr "qemu-system-x86_64: warning: mind\\n"', ...OPEN, ...OBJECTS, '#! stderr "qemu_system_shutdown_request reason=6\\n"', "#! close 1", "#! exit outside"],
+    marked: [
+      ...HEAD.slice(0, 2),
+      `${HEAD[2]} -object authz-simple,id=${marked(0)},identity=DIR/x.json`,
+      '#! stderr "qemu-system-x86_64: warning: mind\\n"',
+      ...OPEN,
+      ...OBJECTS,
+      '#! stderr "qemu_system_shutdown_request reason=6\\n"',
+      "#! close 1",
+      "#! exit outside",
+    ],
     refused: [...HEAD, '#! stderr "qemu-system-x86_64: -device x: no such device\\n"', "#! exit 1"],
   };
   for (const [name, lines] of Object.entries(texts)) {
@@ -40,8 +66,24 @@ const run = promisify(execFile);
 
 function places(machine: StandIn) {
   const at = (name: string): string => join(machine.folder, "run", name);
-  const args = ["-name", "guest=x", "-m", "512M", "-smp", "cpus=1,maxcpus=2", "-qmp", `unix:${at("control.sock")},server=on,wait=off`, "-qmp", `unix:${at("watch.sock")},server=on,wait=off`];
-  return { control: `unix:${at("control.sock")}`, watch: `unix:${at("watch.sock")}`, pidfile: at("pid"), args: [...args, "-pidfile", at("pid"), "-D", at("log"), "-daemonize", "-S"] };
+  const args = [
+    "-name",
+    "guest=x",
+    "-m",
+    "512M",
+    "-smp",
+    "cpus=1,maxcpus=2",
+    "-qmp",
+    `unix:${at("control.sock")},server=on,wait=off`,
+    "-qmp",
+    `unix:${at("watch.sock")},server=on,wait=off`,
+  ];
+  return {
+    control: `unix:${at("control.sock")}`,
+    watch: `unix:${at("watch.sock")}`,
+    pidfile: at("pid"),
+    args: [...args, "-pidfile", at("pid"), "-D", at("log"), "-daemonize", "-S"],
+  };
 }
 
 async function refusal(machine: StandIn, args: readonly string[]): Promise<{ readonly code: unknown; readonly stderr: string }> {
@@ -89,7 +131,10 @@ describe("the fake emulator", () => {
       await client.ended;
     }
     await machine.verify({ finished: true });
-    expect(await refusal(machine, args)).toMatchObject({ code: 1, stderr: "qemu-system: no life left: 2 recorded, this would be number 3\n" });
+    expect(await refusal(machine, args)).toMatchObject({
+      code: 1,
+      stderr: "qemu-system: no life left: 2 recorded, this would be number 3\n",
+    });
   });
 
   it("removes its pidfile and its sockets when it ends in order", async () => {
@@ -136,7 +181,9 @@ describe("the fake emulator", () => {
     await start(machine, args);
     await using client = await wireClient(control);
     await client.negotiate();
-    expect(await client.ask("stop")).toMatchObject({ error: { desc: "not as recorded (first.qmp:10): stop was asked where cont comes next" } });
+    expect(await client.ask("stop")).toMatchObject({
+      error: { desc: "not as recorded (first.qmp:10): stop was asked where cont comes next" },
+    });
     await expect(machine.verify()).rejects.toThrow(DepartureError);
     await expect(machine.verify({ finished: true })).rejects.toThrow("transcript not finished (first.qmp:10): cont was never asked");
     await machine.close();
@@ -150,7 +197,16 @@ describe("the fake emulator", () => {
       await using client = await wireClient(control);
       await client.negotiate();
       const known = "The command device-sync-config has not been found";
-      expect(await client.ask("device-sync-config")).toMatchObject({ error: { desc: schema === undefined ? known : schema === false ? expect.stringContaining("not as recorded") as string : "Parameter 'id' is missing" } });
+      expect(await client.ask("device-sync-config")).toMatchObject({
+        error: {
+          desc:
+            schema === undefined
+              ? known
+              : schema === false
+                ? (expect.stringContaining("not as recorded") as string)
+                : "Parameter 'id' is missing",
+        },
+      });
       const told = machine.verify();
       if (schema === false) await expect(told).rejects.toThrow("device-sync-config");
       else await told;
@@ -159,7 +215,10 @@ describe("the fake emulator", () => {
 
   it("tells a start with another machine than the recorded one", async () => {
     const machine = await fakeMachine({ lives: [files["first"] ?? ""] });
-    await start(machine, places(machine).args.map((it) => (it === "512M" ? "1G" : it)));
+    await start(
+      machine,
+      places(machine).args.map((it) => (it === "512M" ? "1G" : it)),
+    );
     await expect(machine.close()).rejects.toThrow("not as recorded (first.qmp:3): started with -m 1G, recorded with -m 512M");
   });
 
@@ -176,13 +235,25 @@ describe("the fake emulator", () => {
   it.each([
     [["-m"], "-m: requires an argument"],
     [["-m", "foo"], "-m foo: Parameter 'size' expects a non-negative number below 2^64"],
-    [["-m", "size=1G,slots=1,maxmem=512M"], "invalid value of maxmem: maximum memory size (0x20000000) must be at least the initial memory size (0x40000000)"],
-    [["-smp", "cpus=4,maxcpus=2"], "Invalid CPU topology: maxcpus must be equal to or greater than smp: sockets (1) * cores (2) * threads (1) == maxcpus (2) < smp_cpus (4)"],
-    [["-smp", "cpus=2,maxcpus=4,sockets=1,cores=3,threads=1"], "Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (1) * cores (3) * threads (1) != maxcpus (4)"],
+    [
+      ["-m", "size=1G,slots=1,maxmem=512M"],
+      "invalid value of maxmem: maximum memory size (0x20000000) must be at least the initial memory size (0x40000000)",
+    ],
+    [
+      ["-smp", "cpus=4,maxcpus=2"],
+      "Invalid CPU topology: maxcpus must be equal to or greater than smp: sockets (1) * cores (2) * threads (1) == maxcpus (2) < smp_cpus (4)",
+    ],
+    [
+      ["-smp", "cpus=2,maxcpus=4,sockets=1,cores=3,threads=1"],
+      "Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (1) * cores (3) * threads (1) != maxcpus (4)",
+    ],
     [["-mon", "chardev=nope,mode=control"], '-mon chardev=nope,mode=control: chardev "nope" not found'],
     [["-qmp", "bogus:1"], "-qmp bogus:1: 'bogus:1' is not a valid char driver"],
     [["-qmp", `unix:/${"x".repeat(107)},server=on,wait=off`], "is too long\nPath must be less than 108 bytes"],
-    [["-qmp", "unix:/nowhere/x.sock,server=on,wait=off"], "-qmp unix:/nowhere/x.sock,server=on,wait=off: Failed to bind socket to /nowhere/x.sock: No such file or directory"],
+    [
+      ["-qmp", "unix:/nowhere/x.sock,server=on,wait=off"],
+      "-qmp unix:/nowhere/x.sock,server=on,wait=off: Failed to bind socket to /nowhere/x.sock: No such file or directory",
+    ],
     [["-pidfile", "/nowhere/pid"], "cannot create PID file: Could not create '/nowhere/pid': No such file or directory"],
   ])("refuses %j in QEMU's words", async (args, words) => {
     await using machine = await fakeMachine({ lives: [files["first"] ?? ""] });

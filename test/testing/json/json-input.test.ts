@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { randomFrom } from "../../../scripts/lab/random.ts";
 import { JsonInput, parseJson } from "../../../src/testing/json/json-input.ts";
 import { canonical, formatJson, fromPlain, qemuNumber, toPlain } from "../../../src/testing/json/json-value.ts";
-import { randomFrom } from "../../../scripts/lab/random.ts";
 
 function read(text: string | Uint8Array, chunk = 1 << 20): readonly string[] {
   const bytes = typeof text === "string" ? Uint8Array.from(text, (char) => char.charCodeAt(0)) : text;
@@ -9,7 +9,8 @@ function read(text: string | Uint8Array, chunk = 1 << 20): readonly string[] {
   const found: string[] = [];
   for (let at = 0; at < bytes.length; at += chunk) {
     input.feed(bytes.subarray(at, at + chunk));
-    for (let next = input.next(); next !== undefined; next = input.next()) found.push("error" in next ? next.error.replace("JSON parse error, ", "! ") : formatJson(next.value));
+    for (let next = input.next(); next !== undefined; next = input.next())
+      found.push("error" in next ? next.error.replace("JSON parse error, ", "! ") : formatJson(next.value));
   }
   return found;
 }
@@ -58,7 +59,10 @@ const MEASURED: readonly (readonly [string, readonly string[]])[] = [
   ["True ", ["! stray 'T'"]],
   ['"\xf8"{}', ["! invalid UTF-8 sequence in string", "{}"]],
   ["\x80{}", ["! stray '\ufffd'", "{}"]],
-  [`${"[".repeat(1025)}${"]".repeat(3)}\n{}`, ["JSON nesting depth limit exceeded", "! expecting value", "! expecting value", "! expecting value", "{}"]],
+  [
+    `${"[".repeat(1025)}${"]".repeat(3)}\n{}`,
+    ["JSON nesting depth limit exceeded", "! expecting value", "! expecting value", "! expecting value", "{}"],
+  ],
   ['{"a":', []],
 ];
 
@@ -71,7 +75,9 @@ describe("a monitor's input", () => {
   it("never hangs and never throws, and cuts make no difference (300 random texts)", () => {
     for (let seed = 0; seed < 300; seed += 1) {
       const random = randomFrom(seed);
-      const text = Array.from({ length: random.below(60) }, () => random.pick(['{"a":', "}", "[", "]", ",", '"', "'", "\\", "1", "-", ".", "e", "true", "\xff", "\n", " ", "\x01", "\xc3\xa9", "{}"])).join("");
+      const text = Array.from({ length: random.below(60) }, () =>
+        random.pick(['{"a":', "}", "[", "]", ",", '"', "'", "\\", "1", "-", ".", "e", "true", "\xff", "\n", " ", "\x01", "\xc3\xa9", "{}"]),
+      ).join("");
       expect(read(text, 1 + random.below(5)), `seed ${seed}`).toEqual(read(text));
     }
   });
@@ -79,8 +85,17 @@ describe("a monitor's input", () => {
 
 describe("numbers", () => {
   it.each([
-    ["18446744073709551615", "18446744073709551615"], ["-9223372036854775808", "-9223372036854775808"], ["18446744073709551616", "1.8446744073709552e+19"],
-    ["1e29", "9.9999999999999991e+28"], ["0.1", "0.10000000000000001"], ["1.0", "1"], ["2.50", "2.5"], ["-0", "0"], ["1e400", "inf"], ["1e-7", "9.9999999999999995e-08"], ["0.0001", "0.0001"],
+    ["18446744073709551615", "18446744073709551615"],
+    ["-9223372036854775808", "-9223372036854775808"],
+    ["18446744073709551616", "1.8446744073709552e+19"],
+    ["1e29", "9.9999999999999991e+28"],
+    ["0.1", "0.10000000000000001"],
+    ["1.0", "1"],
+    ["2.50", "2.5"],
+    ["-0", "0"],
+    ["1e400", "inf"],
+    ["1e-7", "9.9999999999999995e-08"],
+    ["0.0001", "0.0001"],
   ])("%s is echoed as %s (R19)", (text, echoed) => {
     expect(qemuNumber(text).digits).toBe(echoed);
   });
@@ -88,11 +103,15 @@ describe("numbers", () => {
 
 describe("formatJson", () => {
   it("is ASCII with upper-case escapes (R29)", () => {
-    expect(formatJson(parseJson('"\\u00e9\\u0001\\u007f/\\ud83d\\ude00\\\\u00e9"'))).toBe('"\\u00E9\\u0001\\u007F/\\uD83D\\uDE00\\\\u00e9"');
+    expect(formatJson(parseJson('"\\u00e9\\u0001\\u007f/\\ud83d\\ude00\\\\u00e9"'))).toBe(
+      '"\\u00E9\\u0001\\u007F/\\uD83D\\uDE00\\\\u00e9"',
+    );
   });
 
   it("prints empty things over two lines where pretty, as QEMU does", () => {
-    expect(formatJson(parseJson('{"return": {}, "id": [1, []]}'), true)).toBe('{\n    "return": {\n    },\n    "id": [\n        1,\n        [\n        ]\n    ]\n}');
+    expect(formatJson(parseJson('{"return": {}, "id": [1, []]}'), true)).toBe(
+      '{\n    "return": {\n    },\n    "id": [\n        1,\n        [\n        ]\n    ]\n}',
+    );
   });
 
   it("keeps plain values both ways", () => {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { parseTranscript, startReplay } from "../../../src/testing/index.ts";
 import { wireClient } from "../../../scripts/lab/wire-client.ts";
+import { parseTranscript, startReplay } from "../../../src/testing/index.ts";
 
 const schema = new URL("../../../fixtures/schema/7.2.22_x86_64.json", import.meta.url).pathname;
 
@@ -9,7 +9,11 @@ it.each([
   ["nosuch", {}, "The command nosuch has not been found"],
   ["qom-list", {}, "Parameter 'path' is missing"],
   ["balloon", { value: "a" }, "Invalid parameter type for 'value', expected: integer"],
-  ["migrate-set-capabilities", { capabilities: [{ capability: "xbzrle", state: 1 }] }, "Invalid parameter type for 'capabilities[0].state', expected: boolean"],
+  [
+    "migrate-set-capabilities",
+    { capabilities: [{ capability: "xbzrle", state: 1 }] },
+    "Invalid parameter type for 'capabilities[0].state', expected: boolean",
+  ],
   ["chardev-add", { id: "a", backend: { type: "nope", data: {} } }, "Parameter 'type' does not accept value 'nope'"],
   ["query-cpu-model-expansion", { type: "full", model: { name: "x", y: 1 } }, "Parameter 'model.y' is unexpected"],
 ])("what the schema does not allow is refused in QEMU's words, and is no departure: %s %j", async (command, args, desc) => {
@@ -23,7 +27,9 @@ it("what the schema allows and the transcript does not have is a departure still
   const server = await startReplay({ schema, transcript: parseTranscript("#! end\n", "inline.qmp") });
   await using client = await wireClient(server.address);
   await client.negotiate();
-  expect(await client.ask("balloon", { value: 1 })).toMatchObject({ error: { desc: expect.stringContaining("not as recorded") as string } });
+  expect(await client.ask("balloon", { value: 1 })).toMatchObject({
+    error: { desc: expect.stringContaining("not as recorded") as string },
+  });
   await expect(server.close()).rejects.toThrow("balloon");
 });
 
@@ -32,7 +38,9 @@ it("the release that a transcript names is known by itself, unless nobody shall 
   await using server = await startReplay({ transcript });
   await using client = await wireClient(server.address);
   await client.negotiate();
-  expect(await client.ask("chardev-add", { id: "a", backend: { type: "nope" } })).toMatchObject({ error: { desc: "Invalid parameter 'nope'" } });
+  expect(await client.ask("chardev-add", { id: "a", backend: { type: "nope" } })).toMatchObject({
+    error: { desc: "Invalid parameter 'nope'" },
+  });
   expect(await client.ask("device-sync-config")).toMatchObject({ error: { class: "CommandNotFound" } });
   const ignorant = await startReplay({ transcript, schema: false });
   await using other = await wireClient(ignorant.address);
@@ -55,5 +63,7 @@ it("the schema itself can be asked for", async () => {
   await using server = await startReplay({ schema });
   await using client = await wireClient(server.address);
   await client.negotiate();
-  expect((await client.ask("query-qmp-schema"))["return"]).toContainEqual(expect.objectContaining({ name: "balloon", "meta-type": "command" }));
+  expect((await client.ask("query-qmp-schema"))["return"]).toContainEqual(
+    expect.objectContaining({ name: "balloon", "meta-type": "command" }),
+  );
 });

@@ -1,9 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { parseTranscript, QmpFailure, type ReplayOptions, startReplay, type Weather } from "../../../src/testing/index.ts";
-import { connect } from "../../../src/qmp/session.ts";
 import { wireClient } from "../../../scripts/lab/wire-client.ts";
+import { connect } from "../../../src/qmp/session.ts";
+import { parseTranscript, QmpFailure, type ReplayOptions, startReplay, type Weather } from "../../../src/testing/index.ts";
 
-const ECHO: ReplayOptions = { answers: { "query-name": () => ({}), "query-yank": () => [], fail: () => { throw new QmpFailure("DeviceNotActive", "no balloon"); } } };
+const ECHO: ReplayOptions = {
+  answers: {
+    "query-name": () => ({}),
+    "query-yank": () => [],
+    fail: () => {
+      throw new QmpFailure("DeviceNotActive", "no balloon");
+    },
+  },
+};
 
 /** A monitor whose one command `slow` is answered when the test says so. */
 function slowAnswer() {
@@ -32,12 +40,18 @@ describe("the protocol goes by rule", () => {
     await using server = await startReplay({ ...ECHO, oob: false });
     await using client = await wireClient(server.address);
     expect(await client.message()).toMatchObject({ QMP: { capabilities: [] } });
-    expect(await client.ask("query-name")).toEqual({ error: { class: "CommandNotFound", desc: "Expecting capabilities negotiation with 'qmp_capabilities'" } });
+    expect(await client.ask("query-name")).toEqual({
+      error: { class: "CommandNotFound", desc: "Expecting capabilities negotiation with 'qmp_capabilities'" },
+    });
     client.send('{"exec-oob":"qmp_capabilities"}');
     expect(await client.message()).toEqual({ error: { class: "GenericError", desc: "QMP input member 'exec-oob' is unexpected" } });
-    expect(await client.ask("qmp_capabilities", { enable: ["oob"] })).toEqual({ error: { class: "GenericError", desc: "Capability oob not available" } });
+    expect(await client.ask("qmp_capabilities", { enable: ["oob"] })).toEqual({
+      error: { class: "GenericError", desc: "Capability oob not available" },
+    });
     expect(await client.ask("qmp_capabilities")).toEqual({ return: {} });
-    expect(await client.ask("qmp_capabilities")).toEqual({ error: { class: "CommandNotFound", desc: "Capabilities negotiation is already complete, command ignored" } });
+    expect(await client.ask("qmp_capabilities")).toEqual({
+      error: { class: "CommandNotFound", desc: "Capabilities negotiation is already complete, command ignored" },
+    });
   });
 
   it.each([
@@ -47,8 +61,14 @@ describe("the protocol goes by rule", () => {
     ['{"execute":"query-name","id":1e400}', '{"return": {}, "id": inf}'],
     ["{'execute':'query-name','id':'it\\'s'}", '{"return": {}, "id": "it\'s"}'],
     ['{"execute":"fail","id":"\u00e9"}', '{"id": "\\u00E9", "error": {"class": "DeviceNotActive", "desc": "no balloon"}}'],
-    ['{"execute":"query-name","foo":1,"id":7}', `{"id": 7, "error": {"class": "GenericError", "desc": "QMP input member 'foo' is unexpected"}}`],
-    ['{"execute":"query-name","arguments":null}', `{"error": {"class": "GenericError", "desc": "QMP input member 'arguments' must be an object"}}`],
+    [
+      '{"execute":"query-name","foo":1,"id":7}',
+      `{"id": 7, "error": {"class": "GenericError", "desc": "QMP input member 'foo' is unexpected"}}`,
+    ],
+    [
+      '{"execute":"query-name","arguments":null}',
+      `{"error": {"class": "GenericError", "desc": "QMP input member 'arguments' must be an object"}}`,
+    ],
     ['{"arguments":{}}', `{"error": {"class": "GenericError", "desc": "QMP input lacks member 'execute'"}}`],
     ["[]", '{"error": {"class": "GenericError", "desc": "QMP input must be a JSON object"}}'],
     ['{"execute":"query-name","id":1,"id":2}', '{"error": {"class": "GenericError", "desc": "JSON parse error, duplicate key"}}'],
@@ -78,10 +98,14 @@ describe("the protocol goes by rule", () => {
   });
 
   it("R32: an urgent command is carried out as it is read, before whatever was sent after it", async () => {
-    await using server = await startReplay({ answers: { "query-yank": () => new Promise((resolve) => setImmediate(() => resolve([]))), "query-name": () => ({}) } });
+    await using server = await startReplay({
+      answers: { "query-yank": () => new Promise((resolve) => setImmediate(() => resolve([]))), "query-name": () => ({}) },
+    });
     await using client = await wireClient(server.address);
     await client.negotiate(["oob"]);
-    client.send('{"exec-oob":"query-yank","id":1}{"execute":"query-name","id":2}{"exec-oob":"query-yank","id":3}{"exec-oob":"nosuch","id":4}');
+    client.send(
+      '{"exec-oob":"query-yank","id":1}{"execute":"query-name","id":2}{"exec-oob":"query-yank","id":3}{"exec-oob":"nosuch","id":4}',
+    );
     const order: unknown[] = [];
     for (let n = 0; n < 4; n += 1) order.push((await client.message())["id"]);
     expect(order.indexOf(1)).toBe(0);
@@ -93,7 +117,10 @@ describe("the protocol goes by rule", () => {
     await using client = await wireClient(server.address);
     await client.negotiate(["oob"]);
     client.send('{"exec-oob":"query-name","id":1}');
-    expect(await client.message()).toEqual({ id: 1, error: { class: "GenericError", desc: "The command query-name does not support OOB" } });
+    expect(await client.message()).toEqual({
+      id: 1,
+      error: { class: "GenericError", desc: "The command query-name does not support OOB" },
+    });
   });
 
   it("R34, R40: one dispatcher for all monitors, events to each of them", async () => {
@@ -155,7 +182,17 @@ describe("the protocol goes by rule", () => {
       seen.push(message["event"] === "BALLOON_CHANGE" || message["event"] === "VSERPORT_CHANGE" ? message["data"] : message["event"]);
       if (message["event"] === "RESET") break;
     }
-    expect(seen).toEqual([{ actual: 1 }, { id: "a", open: true }, { id: "b", open: true }, "STOP", "RESUME", { actual: 3 }, { id: "a", open: true }, { actual: 4 }, "RESET"]);
+    expect(seen).toEqual([
+      { actual: 1 },
+      { id: "a", open: true },
+      { id: "b", open: true },
+      "STOP",
+      "RESUME",
+      { actual: 3 },
+      { id: "a", open: true },
+      { actual: 4 },
+      "RESET",
+    ]);
   });
 
   it("R38: without a recording it ends when told to quit: the event, the reply, the end", async () => {
@@ -192,7 +229,14 @@ describe("the protocol goes by rule", () => {
 
 describe("weather", () => {
   it.each<[string, Weather]>([
-    ["bytewise", { chunk: 1 }], ["in threes", { chunk: 3 }], ["CR and LF apart", { splitLineEnd: true }], ["late", { delay: 1 }], ["read slowly", { readRate: 10 }], ["written slowly", { writeRate: 20 }], ["a byte at a time, slowly", { chunk: 1, writeRate: 100 }], ["greeted late", { greeting: 5 }],
+    ["bytewise", { chunk: 1 }],
+    ["in threes", { chunk: 3 }],
+    ["CR and LF apart", { splitLineEnd: true }],
+    ["late", { delay: 1 }],
+    ["read slowly", { readRate: 10 }],
+    ["written slowly", { writeRate: 20 }],
+    ["a byte at a time, slowly", { chunk: 1, writeRate: 100 }],
+    ["greeted late", { greeting: 5 }],
   ])("%s, the same is said", async (_name, weather) => {
     await using server = await startReplay({ ...ECHO, weather });
     await using client = await wireClient(server.address);
@@ -205,7 +249,12 @@ describe("weather", () => {
     await using client = await wireClient(server.address);
     client.send('{"execute":"qmp_capabilities"}');
     while ((await client.line()) !== "}");
-    expect([await client.line(), await client.line(), await client.line(), await client.line()]).toEqual(["{", '    "return": {', "    }", "}"]);
+    expect([await client.line(), await client.line(), await client.line(), await client.line()]).toEqual([
+      "{",
+      '    "return": {',
+      "    }",
+      "}",
+    ]);
   });
 
   it("never greeted, or told something else first", async () => {
@@ -215,8 +264,15 @@ describe("weather", () => {
     expect(client.received()).toBe("");
   });
 
-  const start = ["#! connect 1 control", '<- {"QMP": {"version": {"qemu": {"micro": 0, "minor": 0, "major": 10}, "package": ""}, "capabilities": ["oob"]}}', '-> {"execute":"qmp_capabilities","id":1}', '<- {"return": {}, "id": 1}'];
-  const during = (...lines: readonly string[]) => ({ transcript: parseTranscript([...start, '-> {"execute":"query-name","id":2}', ...lines, "#! end", ""].join("\n")) });
+  const start = [
+    "#! connect 1 control",
+    '<- {"QMP": {"version": {"qemu": {"micro": 0, "minor": 0, "major": 10}, "package": ""}, "capabilities": ["oob"]}}',
+    '-> {"execute":"qmp_capabilities","id":1}',
+    '<- {"return": {}, "id": 1}',
+  ];
+  const during = (...lines: readonly string[]) => ({
+    transcript: parseTranscript([...start, '-> {"execute":"query-name","id":2}', ...lines, "#! end", ""].join("\n")),
+  });
   const REPLY = '<- {"return": {"name": "web1"}, "id": 2}';
 
   it("truncate: a reply ends in its middle, and so does the connection", async () => {

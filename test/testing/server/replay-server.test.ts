@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { DepartureError, parseTranscript, startReplay } from "../../../src/testing/index.ts";
 import { wireClient } from "../../../scripts/lab/wire-client.ts";
+import { DepartureError, parseTranscript, startReplay } from "../../../src/testing/index.ts";
 
 const GREETING = '<- {"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}';
 const OPEN = ["#! connect 1 control", GREETING, '-> {"execute":"qmp_capabilities","id":1}', '<- {"return": {}, "id": 1}'];

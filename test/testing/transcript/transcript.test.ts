@@ -1,12 +1,33 @@
 import { describe, expect, it } from "vitest";
-import { formatTranscript, parseTranscript, readTranscript, TranscriptError } from "../../../src/testing/index.ts";
 import { randomFrom } from "../../../scripts/lab/random.ts";
+import { formatTranscript, parseTranscript, readTranscript, TranscriptError } from "../../../src/testing/index.ts";
 
 const LINES = [
-  "# a comment", "", "#", '-> {"execute":"query-status","id":1}', '-> {"exec-oob": "yank", "id": {"a": [null]}}', '<- {"return": {}, "id": 1}',
-  '<- {"id": 1, "error": {"class": "GenericError", "desc": "\\"no\\" \\u00E9"}}', '<- {"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}',
-  "#! connect 1 control", "#! connect 2 watch 1795343931", "#! on 1", "#! close 2", "#! delay 20", "#! split 3", "#! bytewise", "#! whole", "#! truncate 7",
-  "#! reset", "#! hang", '#! garbage "\\xff\\x00 \\"x\\" \\\\"', "#! pretty", "#! compact", "#! deaf", '#! stderr "one\\ntwo"', "#! exit crashed",
+  "# a comment",
+  "",
+  "#",
+  '-> {"execute":"query-status","id":1}',
+  '-> {"exec-oob": "yank", "id": {"a": [null]}}',
+  '<- {"return": {}, "id": 1}',
+  '<- {"id": 1, "error": {"class": "GenericError", "desc": "\\"no\\" \\u00E9"}}',
+  '<- {"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}',
+  "#! connect 1 control",
+  "#! connect 2 watch 1795343931",
+  "#! on 1",
+  "#! close 2",
+  "#! delay 20",
+  "#! split 3",
+  "#! bytewise",
+  "#! whole",
+  "#! truncate 7",
+  "#! reset",
+  "#! hang",
+  '#! garbage "\\xff\\x00 \\"x\\" \\\\"',
+  "#! pretty",
+  "#! compact",
+  "#! deaf",
+  '#! stderr "one\\ntwo"',
+  "#! exit crashed",
 ];
 
 describe("parseTranscript", () => {
@@ -26,7 +47,10 @@ describe("parseTranscript", () => {
   });
 
   it("reads provenance from the head only", () => {
-    expect(parseTranscript("# qemu: 7.2.22 (Debian)\n# arch: x86_64\n#! connect 1 control\n# late: no\n#! end\n").provenance).toEqual({ qemu: "7.2.22 (Debian)", arch: "x86_64" });
+    expect(parseTranscript("# qemu: 7.2.22 (Debian)\n# arch: x86_64\n#! connect 1 control\n# late: no\n#! end\n").provenance).toEqual({
+      qemu: "7.2.22 (Debian)",
+      arch: "x86_64",
+    });
   });
 
   it("notices a file cut anywhere (every byte)", () => {
@@ -49,7 +73,9 @@ describe("parseTranscript", () => {
     ["#! reset 3", '"reset" takes nothing, got "3"'],
     ["#! garbage x", '"garbage" takes text in double quotes, got x'],
   ])("refuses %s by file and line", (line, why) => {
-    expect(() => parseTranscript(`# head\n${line}\n#! end\n`, "bad.qmp")).toThrow(new RegExp(`^bad\\.qmp:2: ${why.replace(/[[\]().]/g, "\\$&")}`));
+    expect(() => parseTranscript(`# head\n${line}\n#! end\n`, "bad.qmp")).toThrow(
+      new RegExp(`^bad\\.qmp:2: ${why.replace(/[[\]().]/g, "\\$&")}`),
+    );
   });
 
   it("names the file that can't be read", async () => {
