@@ -1,8 +1,8 @@
 import { vcpuOf } from "../../scripts/lab/facts.ts";
 import { parseLaunchConfig } from "../../src/config/launch.ts";
 import type { Plan } from "../../src/domain/change/plan.ts";
+import type { LiveFacts } from "../../src/domain/facts/facts.ts";
 import type { Live } from "../../src/domain/facts/live.ts";
-import type { LiveFacts } from "../../src/domain/resources/resource.ts";
 import type { Step } from "../../src/domain/resources/step.ts";
 import { meant } from "../../src/domain/resources/vcpu-pin.ts";
 import { indices } from "../../src/domain/resources/vcpus.ts";

@@ -1,10 +1,10 @@
 import { messageOf } from "../../errors.ts";
+import type { Facts } from "../facts/facts.ts";
 import type { StepReport } from "../model/change.ts";
 import { balloon } from "../resources/balloon.ts";
 import { GuestRefusals } from "../resources/guest-refusals.ts";
 import { pinning } from "../resources/pinning.ts";
 import { plug } from "../resources/plug.ts";
-import type { Facts } from "../resources/resource.ts";
 import type { StepKind } from "../resources/step-kind.ts";
 import type { Step, Work } from "../resources/step.ts";
 import { unplug } from "../resources/unplug.ts";

@@ -1,8 +1,8 @@
 import { QmpctlError } from "../../errors.ts";
+import type { Facts } from "../facts/facts.ts";
 import type { Change, Scope, Value } from "../model/change.ts";
 import { formatValue, shellWord } from "../model/format.ts";
 import { kindOf, nameOf } from "../resources/registry.ts";
-import type { Facts } from "../resources/resource.ts";
 import { type ActionRecord, isMachineThere, type Journal } from "./journal.ts";
 
 /** A change whose writer died in the middle, and how both halves stand now. */

@@ -8,11 +8,11 @@ import { QmpctlError } from "../../errors.ts";
 import { bootId } from "../../host/processes.ts";
 import { isStillThere, type ProcessIdentity } from "../../host/signal.ts";
 import { isAlive, startTime } from "../../host/threads.ts";
+import type { Facts } from "../facts/facts.ts";
 import { idIn, isSameFile } from "../machine/machine-id.ts";
 import type { Change, Scope, Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { kindOf } from "../resources/registry.ts";
-import type { Facts } from "../resources/resource.ts";
 import type { Plan } from "./plan.ts";
 
 /** What every record says: who wrote it, and which machine it is about. */

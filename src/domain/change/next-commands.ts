@@ -1,9 +1,9 @@
+import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Change, Outcome, Report, Value } from "../model/change.ts";
 import { DiedError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { domainStateOf } from "../model/run-state.ts";
 import { kindOf, withValue } from "../resources/registry.ts";
-import type { Facts, LiveFacts } from "../resources/resource.ts";
 import type { StepRecord } from "./apply.ts";
 import { askedAfter } from "./notes-after.ts";
 import { plan, type PlannedChange } from "./plan.ts";

@@ -1,7 +1,7 @@
 import { CommandError } from "../../qmp/errors.ts";
+import type { LiveFacts } from "../facts/facts.ts";
 import type { Asked } from "../facts/notes.ts";
 import { stayingAfter } from "../resources/guest-refusals.ts";
-import type { LiveFacts } from "../resources/resource.ts";
 import { indices, pendingUnplug } from "../resources/vcpus.ts";
 import type { StepRecord } from "./apply.ts";
 

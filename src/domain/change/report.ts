@@ -1,9 +1,9 @@
 import type { LaunchConfig } from "../../config/launch.ts";
+import type { Facts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Scope, Value } from "../model/change.ts";
 import { foldVcpus } from "../model/format.ts";
 import { kindOf, nameOf } from "../resources/registry.ts";
-import type { Facts } from "../resources/resource.ts";
 import { reportStep, type StepRecord } from "./apply.ts";
 import { followUps } from "./next-commands.ts";
 import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";

@@ -1,6 +1,7 @@
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
 import { messageOf } from "../../errors.ts";
 import type { ProcessIdentity } from "../../host/signal.ts";
+import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { type Live, readLive } from "../facts/live.ts";
 import { type Going, writeNotes } from "../facts/notes.ts";
 import { openFor, readFacts } from "../facts/open.ts";
@@ -13,7 +14,6 @@ import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { ChangeError, DiedError, RefusedError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { nameOf } from "../resources/registry.ts";
-import type { Facts, LiveFacts } from "../resources/resource.ts";
 import type { Work } from "../resources/step.ts";
 import { indices } from "../resources/vcpus.ts";
 import { applySteps, recordsOf, type StepRecord } from "./apply.ts";

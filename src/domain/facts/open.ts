@@ -5,7 +5,7 @@ import type { Place } from "../machine/place.ts";
 import { whyStopped } from "../machine/wait-notice.ts";
 import type { ChangeOptions } from "../model/change.ts";
 import type { Deadline } from "../model/deadline.ts";
-import type { Facts } from "../resources/resource.ts";
+import type { Facts } from "./facts.ts";
 import { factsOf, factsWithout } from "./read.ts";
 
 /** The control monitor where the machine is there and answers, else why it does not. */

@@ -6,8 +6,8 @@ import type { Session } from "../../qmp/session.ts";
 import type { Identity } from "../machine/identity.ts";
 import type { Place } from "../machine/place.ts";
 import { domainStateOf } from "../model/run-state.ts";
-import type { Facts } from "../resources/resource.ts";
 import { readBalloonTarget } from "./balloon-target.ts";
+import type { Facts } from "./facts.ts";
 import { type Live, readLive } from "./live.ts";
 import { type Asked, readNotes } from "./notes.ts";
 

@@ -3,12 +3,12 @@ import { type Interrupted, interruptedFrom } from "../change/interrupted.ts";
 import { type ActionRecord, DamagedRecordError, isMachineThere, type Journal } from "../change/journal.ts";
 import { changeLocked, type LockedOptions } from "../change/transaction.ts";
 import { forgetRecords, recordToResolve, sweep } from "../change/unresolved.ts";
+import type { Facts } from "../facts/facts.ts";
 import { type Held, lockMachine, readStored } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
 import type { Change, ChangeOptions, Report, Value } from "../model/change.ts";
 import { StateError } from "../model/errors.ts";
 import { nameOf, withValue } from "../resources/registry.ts";
-import type { Facts } from "../resources/resource.ts";
 import { recoverAction } from "./recover-action.ts";
 
 /** What becomes of an interrupted change: both halves as wanted, both as they were, or both left as they are. */

@@ -1,8 +1,9 @@
 import { formatSize } from "../../config/size.ts";
+import type { LiveFacts } from "../facts/facts.ts";
 import type { GuestNeed } from "../facts/guest-need.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import { runStateOf } from "../model/run-state.ts";
-import { type LiveFacts, type Reason, when } from "./resource.ts";
+import { type Reason, when } from "./resource.ts";
 
 const MIB = 2 ** 20;
 

@@ -1,11 +1,12 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
 import { UsageError } from "../../errors.ts";
+import type { LiveFacts } from "../facts/facts.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import type { Change } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { isShrink, needReasons } from "./memory-need.ts";
-import { type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
+import { type Reason, type ResourceKind, when } from "./resource.ts";
 
 type MemoryChange = Extract<Change, { resource: "memory" }>;
 

@@ -2,7 +2,7 @@ import { HostError } from "../../errors.ts";
 import { type CpuSet, formatCpuList } from "../../host/cpulist.ts";
 import { onlineCpus, setAffinity } from "../../host/taskset.ts";
 import { processOf } from "../../host/threads.ts";
-import type { Facts } from "./resource.ts";
+import type { Facts } from "../facts/facts.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { PinStep, StepEnd, Work } from "./step.ts";
 import { meant } from "./vcpu-pin.ts";

@@ -1,36 +1,9 @@
 import type { Edit } from "../../config/edit.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
-import type { CpuSet } from "../../host/cpulist.ts";
-import type { GuestNeed } from "../facts/guest-need.ts";
+import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
-import type { Asked } from "../facts/notes.ts";
-import type { Change, DomainState, Value } from "../model/change.ts";
+import type { Change, Value } from "../model/change.ts";
 import type { Step } from "./step.ts";
-
-/** What is known when a plan is made. All of it was read before; nothing here does I/O. */
-export interface Facts {
-  readonly state: DomainState;
-  /** Why the machine is `unreachable`; of a stopped one, what stands in the way of a start. */
-  readonly why?: string;
-  /** Null for a transient domain. */
-  readonly config: LaunchConfig | null;
-  /** Null when the machine does not run, can't be reached, or was not asked. */
-  readonly live: Live | null;
-  /** What was asked of this machine before and may not be done yet. */
-  readonly asked: Asked;
-  /** The CPUs of this host. */
-  readonly online: CpuSet;
-  readonly present: CpuSet;
-  /** What the guest said when it was asked for this change; absent where it was not. */
-  readonly need?: GuestNeed;
-}
-
-/** Facts of a machine that runs. */
-export type LiveFacts = Facts & {
-  readonly live: Live;
-  /** vCPUs that another change of the same set plugs. */
-  readonly coming?: ReadonlySet<number>;
-};
 
 /** Why something can't be done, and what would work instead. */
 export interface Reason {

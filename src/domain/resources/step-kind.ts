@@ -1,5 +1,5 @@
+import type { Facts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
-import type { Facts } from "./resource.ts";
 import type { Step, StepEnd, Work } from "./step.ts";
 
 /** How one kind of step is described, done, waited for and turned back. */

@@ -1,10 +1,11 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { UsageError } from "../../errors.ts";
 import { type CpuSet, formatCpuList, parseCpuList } from "../../host/cpulist.ts";
+import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { shareThread } from "../facts/live.ts";
 import type { Change, Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
-import { type Facts, type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
+import { type Reason, type ResourceKind, when } from "./resource.ts";
 import type { PinStep } from "./step.ts";
 
 type PinChange = Extract<Change, { resource: "vcpu-pin" }>;

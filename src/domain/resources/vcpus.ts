@@ -1,11 +1,12 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { pluggingOptions } from "../../config/plugged.ts";
+import type { LiveFacts } from "../facts/facts.ts";
 import type { Live, Slot } from "../facts/live.ts";
 import type { Change } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { checkCount } from "./max-vcpus.ts";
 import { replugRisk } from "./replug.ts";
-import { type CheckOptions, type LiveFacts, type Reason, type ResourceKind, when } from "./resource.ts";
+import { type CheckOptions, type Reason, type ResourceKind, when } from "./resource.ts";
 import type { PinStep, PlugStep, Step } from "./step.ts";
 
 type VcpusChange = Extract<Change, { resource: "vcpus" }>;

@@ -8,6 +8,7 @@ import { uptimeOf } from "../../host/uptime.ts";
 import type { Session } from "../../qmp/session.ts";
 import { describe, describeAction, interruptedFrom } from "../change/interrupted.ts";
 import { unresolved } from "../change/unresolved.ts";
+import type { Facts } from "../facts/facts.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import { type Live, roomForVcpus } from "../facts/live.ts";
 import { factsOf, factsWithout } from "../facts/read.ts";
@@ -23,7 +24,6 @@ import type { DomainState } from "../model/change.ts";
 import { deadlineIn } from "../model/deadline.ts";
 import { shellWord } from "../model/format.ts";
 import { remarkOn } from "../model/run-state.ts";
-import type { Facts } from "../resources/resource.ts";
 
 /** Options of everything that only looks. `timeout` is for reaching the monitor, in milliseconds. */
 export interface ReadOptions {

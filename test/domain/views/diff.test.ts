@@ -14,8 +14,8 @@ import {
   vcpusIn,
 } from "../../../scripts/lab/facts.ts";
 import { fractionsFrom } from "../../../scripts/lab/fractions.ts";
+import type { LiveFacts } from "../../../src/domain/facts/facts.ts";
 import type { Change } from "../../../src/domain/model/change.ts";
-import type { LiveFacts } from "../../../src/domain/resources/resource.ts";
 import { changesToPersist, changesToRevert, diffOf, type DiffRow } from "../../../src/domain/views/diff.ts";
 import { pick } from "../../config/random-json.ts";
 import { afterPersist, afterRevert } from "../model.ts";
