@@ -15,8 +15,9 @@ import { type Qemu, qemus } from "./lab/machine.ts";
 const HELP = `usage: npm run faults -- [options]
 
 Makes a change of memory, vCPUs and a pin, of both halves, by the command line; strikes it with a fault at one of its steps; and checks that
-the exit code and the report say what an independent look at QEMU, /proc and the file finds, that the config is the old one or the new one,
-byte for byte, and that the next command works or says why not. Without options: all faults on a fake, a part of them on the real QEMUs found.
+the exit code and the report say what an independent look at QEMU, /proc and the file finds, that the config is the old one or the new
+one, byte for byte, and that the next command works or says why not. Without options: all faults on a fake, a part of them on the real
+QEMUs found.
 
   --fake          on the fake only
   --qemu [SUITE]  on real QEMUs only (installed, or as npm run testbed named it; "all" is every one)
@@ -24,7 +25,8 @@ byte for byte, and that the next command works or says why not. Without options:
   --step WORD     only at this step
   --all           on real QEMUs all steps too
   --kills N       instead: N changes killed at random moments, half of them finished, half undone
-  --lifecycle N   instead: N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU, killed or interrupted at random moments
+  --lifecycle N   instead: N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU, killed or interrupted at
+                  random moments
   --sequences N   instead: N random sequences of changes with mishaps, against a model
   --seed N        the seed of the moments, or of the first sequence (else a new one, which is printed)
   --help`;

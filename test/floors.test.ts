@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { type Import, importsOf, withoutComments } from "./imports.ts";
 
 const SOURCES = new URL("../src/", import.meta.url).pathname;
 const FLOORS: ReadonlyMap<string, number> = new Map(
@@ -38,29 +39,6 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   // The emulator that replays is a program of its own.
   [/^testing\//, /./],
 ];
-
-interface Import {
-  readonly from: string;
-  readonly names: readonly string[];
-}
-
-function importsOf(text: string): readonly Import[] {
-  const statements = /^(?:import\s*|(?:import|export)\s+(?:type\s+)?([\w$*{][\w$\s,*{}]*?)\s+from\s*)["']([^"']+)["']/gm;
-  const dynamic = /\bimport\(\s*["'`]([^"'`]+)["'`]/g;
-  return [
-    ...[...text.matchAll(statements)].map(([, names = "", from = ""]) => ({ from, names: listed(names) })),
-    ...[...text.matchAll(dynamic)].map(([, from = ""]) => ({ from, names: [] })),
-  ];
-}
-
-function listed(names: string): readonly string[] {
-  if (names.startsWith("*")) return [names];
-  const inBraces = /\{([^}]*)\}/.exec(names)?.[1] ?? "";
-  return inBraces
-    .split(",")
-    .map((name) => name.trim())
-    .filter(Boolean);
-}
 
 /** Every way in which a source file breaks the rules of the house. `path` is relative to src/. */
 function faultsOf(path: string, text: string): readonly string[] {
@@ -125,11 +103,6 @@ function undocumented(text: string): readonly string[] {
 
 function folderOf(path: string): string {
   return path.split("/")[0] ?? path;
-}
-
-function withoutComments(text: string): string {
-  const commentOrString = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g;
-  return text.replace(commentOrString, (found) => (found.startsWith("/") ? "" : found));
 }
 
 describe("the floors of src/", async () => {

@@ -4,7 +4,19 @@ import { InterruptedError } from "../../src/domain/change/interrupted.ts";
 import type { ChangeReport, Report, Scope, Value } from "../../src/domain/model/change.ts";
 import { RefusedError } from "../../src/domain/model/errors.ts";
 import { messageOf } from "../../src/errors.ts";
-import { baseOf, bytesOf, type ConfigValues, type Ended, leftoversOf, type Look, type Rig, textOf, unpinned, valuesIn, wantedOf } from "./rig.ts";
+import {
+  baseOf,
+  bytesOf,
+  type ConfigValues,
+  type Ended,
+  leftoversOf,
+  type Look,
+  type Rig,
+  textOf,
+  unpinned,
+  valuesIn,
+  wantedOf,
+} from "./rig.ts";
 
 /** A promise that did not hold. */
 export class Broken extends Error {}

@@ -1,5 +1,14 @@
 import { UsageError } from "../errors.ts";
-import { type JsonDocument, type JsonPiece, type MemberPiece, type ObjectPiece, orderOf, pieceOf, putTogether, takeApart } from "./json-pieces.ts";
+import {
+  type JsonDocument,
+  type JsonPiece,
+  type MemberPiece,
+  type ObjectPiece,
+  orderOf,
+  pieceOf,
+  putTogether,
+  takeApart,
+} from "./json-pieces.ts";
 
 /**
  * One change of a JSON text: the keys that lead to a value (in a list, the number of one that is there), and the value it is to have;

@@ -3,7 +3,19 @@ import { onAbort } from "../wire/abort.ts";
 import { writeJson } from "../wire/json.ts";
 import type { Message } from "../wire/transport.ts";
 import { blame, CallSites } from "./call-site.ts";
-import { type Call, type CallKey, type CallOptions, finish, keyOf, type LateReply, rawText, requestText, settle, type SlowNotice, whereabouts } from "./call.ts";
+import {
+  type Call,
+  type CallKey,
+  type CallOptions,
+  finish,
+  keyOf,
+  type LateReply,
+  rawText,
+  requestText,
+  settle,
+  type SlowNotice,
+  whereabouts,
+} from "./call.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ClosedError, TimeoutError } from "./errors.ts";
 import { timeoutOf, type Timeouts } from "./timeouts.ts";

@@ -1,6 +1,17 @@
 import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { type AlternateType, type CommandEntry, type EnumType, type Introspection, type ObjectType, readIntrospection, type SchemaMember, type SchemaType, typeNamed, valuesOf } from "./introspection.ts";
+import {
+  type AlternateType,
+  type CommandEntry,
+  type EnumType,
+  type Introspection,
+  type ObjectType,
+  readIntrospection,
+  type SchemaMember,
+  type SchemaType,
+  typeNamed,
+  valuesOf,
+} from "./introspection.ts";
 
 /** One thing that a QEMU would not take. */
 export interface ArgumentIssue {

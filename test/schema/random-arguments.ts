@@ -1,5 +1,12 @@
 import type { Random } from "../../scripts/lab/random.ts";
-import { type Introspection, type ObjectType, type SchemaMember, type SchemaType, typeNamed, valuesOf } from "../../src/schema/introspection.ts";
+import {
+  type Introspection,
+  type ObjectType,
+  type SchemaMember,
+  type SchemaType,
+  typeNamed,
+  valuesOf,
+} from "../../src/schema/introspection.ts";
 
 type Members = Record<string, unknown>;
 

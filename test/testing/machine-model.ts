@@ -1,4 +1,11 @@
-import { parseTranscript, QmpFailure, type ReplayOptions, type ReplayServer, type SchemaEntry, startReplay } from "../../src/testing/index.ts";
+import {
+  parseTranscript,
+  QmpFailure,
+  type ReplayOptions,
+  type ReplayServer,
+  type SchemaEntry,
+  startReplay,
+} from "../../src/testing/index.ts";
 import { formatJson, fromPlain } from "../../src/testing/json/json-value.ts";
 
 /**

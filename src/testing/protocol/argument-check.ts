@@ -1,4 +1,11 @@
-import { type Introspection, type ObjectType, type SchemaMember, type SchemaType, typeNamed, valuesOf } from "../../schema/introspection.ts";
+import {
+  type Introspection,
+  type ObjectType,
+  type SchemaMember,
+  type SchemaType,
+  typeNamed,
+  valuesOf,
+} from "../../schema/introspection.ts";
 import { isNumber, isObject, type Json, type JsonObject } from "../json/json-value.ts";
 import { noSuchValue } from "./request.ts";
 

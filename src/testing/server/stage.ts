@@ -5,7 +5,17 @@ import { eventNow } from "../protocol/event.ts";
 import { greetingOf } from "../protocol/greeting.ts";
 import type { Departure } from "../protocol/mismatch.ts";
 import { withId, withPresent } from "../protocol/rendering.ts";
-import { generic, negotiate, type Refusal, refusalReply, type Request, type Said, successReply, toRequest, wrongCapabilities } from "../protocol/request.ts";
+import {
+  generic,
+  negotiate,
+  type Refusal,
+  refusalReply,
+  type Request,
+  type Said,
+  successReply,
+  toRequest,
+  wrongCapabilities,
+} from "../protocol/request.ts";
 import type { Vocabulary } from "../protocol/vocabulary.ts";
 import type { Directive } from "../transcript/directive.ts";
 import { Playhead } from "../transcript/playhead.ts";

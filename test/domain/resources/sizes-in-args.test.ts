@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { changedLines, type ConfigChanges, configOf, GIB, MIB, planOf, reasonsOf, stoppedFacts, textOf } from "../../../scripts/lab/facts.ts";
+import {
+  changedLines,
+  type ConfigChanges,
+  configOf,
+  GIB,
+  MIB,
+  planOf,
+  reasonsOf,
+  stoppedFacts,
+  textOf,
+} from "../../../scripts/lab/facts.ts";
 import type { Change } from "../../../src/domain/model/change.ts";
 
 /** What a change makes of a config: the lines that it changes, or why not. */

@@ -1,5 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { changedLines, configOf, cpus, factsOf, liveOf, planOf, reasonsOf, slotsOf, stoppedFacts, textOf, vcpusIn } from "../../../scripts/lab/facts.ts";
+import {
+  changedLines,
+  configOf,
+  cpus,
+  factsOf,
+  liveOf,
+  planOf,
+  reasonsOf,
+  slotsOf,
+  stoppedFacts,
+  textOf,
+  vcpusIn,
+} from "../../../scripts/lab/facts.ts";
 import type { Change } from "../../../src/domain/model/change.ts";
 import { UsageError } from "../../../src/errors.ts";
 
