@@ -6,7 +6,7 @@ import { type Import, importsOf, withoutComments } from "./imports.ts";
 const SOURCES = new URL("../src/", import.meta.url).pathname;
 const FLOORS: ReadonlyMap<string, number> = new Map(
   [
-    ["node-version.ts", "builtin-module.ts"],
+    ["node-version.ts", "builtin-module.ts", "deadline.ts"],
     ["errors.ts", "digest.ts", "nearest.ts", "node-supported.ts"],
     ["wire", "schema", "host", "config"],
     ["qmp"],

@@ -1,4 +1,5 @@
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
+import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
 import type { ProcessIdentity } from "../../host/signal.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
@@ -10,7 +11,6 @@ import type { Monitor } from "../machine/monitor.ts";
 import { type Place } from "../machine/place.ts";
 import { Pulse, whyStopped } from "../machine/wait-notice.ts";
 import type { ChangeOptions, Report, Scope } from "../model/change.ts";
-import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { ChangeError, DiedError, RefusedError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { nameOf } from "../resources/registry.ts";

@@ -1,10 +1,10 @@
 import { formatSize } from "../../config/size.ts";
+import { deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
 import { TimeoutError } from "../../qmp/errors.ts";
 import { askGuest } from "../facts/guest-need.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import { type Live, readLive } from "../facts/live.ts";
-import { deadlineIn } from "../model/deadline.ts";
 import { DiedError } from "../model/errors.ts";
 import { leastFor } from "../resources/memory-need.ts";
 import type { Step, Work } from "../resources/step.ts";

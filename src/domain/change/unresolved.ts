@@ -1,5 +1,6 @@
 import { statePaths, type StatePaths } from "../../config/runtime.ts";
 import { type Stored, sweepLeftovers } from "../../config/store.ts";
+import { deadlineIn } from "../../deadline.ts";
 import { LockedError } from "../../host/lock.ts";
 import { commandOf, isAlive } from "../../host/threads.ts";
 import type { Facts } from "../facts/facts.ts";
@@ -8,7 +9,6 @@ import type { Held } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord } from "../machine/process-record.ts";
-import { deadlineIn } from "../model/deadline.ts";
 import { InterruptedActionError, InterruptedError, interruptedFrom } from "./interrupted.ts";
 import { type ActionRecord, isAbout, isMachineThere, isUnderWay, type Journal, readRecord, removeRecord } from "./journal.ts";
 

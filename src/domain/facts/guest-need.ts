@@ -1,9 +1,9 @@
+import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
 import { settle } from "../machine/poll-until.ts";
 import { LEAST } from "../machine/with-deadline.ts";
-import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { hasDriver, readBalloonTarget } from "./balloon-target.ts";
 import { figuresOf } from "./live-memory.ts";
 import type { Live } from "./live.ts";

@@ -1,10 +1,10 @@
+import type { Deadline } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
 import type { Held } from "../machine/lock.ts";
 import { type AskOptions, type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { whyStopped } from "../machine/wait-notice.ts";
 import type { ChangeOptions } from "../model/change.ts";
-import type { Deadline } from "../model/deadline.ts";
 import type { Facts } from "./facts.ts";
 import { factsOf, factsWithout } from "./read.ts";
 

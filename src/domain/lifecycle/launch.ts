@@ -7,6 +7,7 @@ import { openFolder, runtimePaths, type RuntimePaths, type StatePaths } from "..
 import { readTail } from "../../config/safe-file.ts";
 import { mayUseStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
+import type { Deadline } from "../../deadline.ts";
 import { formatTime, HostError, isErrorCode, messageOf } from "../../errors.ts";
 import { type Background, type ProgramConsole, startInBackground } from "../../host/background.ts";
 import { identify } from "../../host/signal.ts";
@@ -17,7 +18,6 @@ import { lastWords, OUTPUT, whyNotKept } from "../machine/last-words.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
-import type { Deadline } from "../model/deadline.ts";
 
 /** A machine that was launched, set up and still stopped, with its control monitor. */
 export interface Launched extends AsyncDisposable {

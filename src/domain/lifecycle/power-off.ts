@@ -1,8 +1,8 @@
+import type { Deadline } from "../../deadline.ts";
 import { formatTime, isErrorCode, QmpctlError } from "../../errors.ts";
 import type { Identity } from "../machine/identity.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
-import type { Deadline } from "../model/deadline.ts";
 import { StateError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { isPaused } from "../model/run-state.ts";

@@ -1,3 +1,4 @@
+import { deadlineIn } from "../../deadline.ts";
 import { QmpctlError } from "../../errors.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
@@ -6,7 +7,6 @@ import { lockMachine } from "../machine/lock.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { settle } from "../machine/poll-until.ts";
-import { deadlineIn } from "../model/deadline.ts";
 import { notRunning, StateError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { domainStateOf, isOrdinary, runStateOf } from "../model/run-state.ts";

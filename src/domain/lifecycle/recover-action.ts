@@ -1,3 +1,4 @@
+import { deadlineIn } from "../../deadline.ts";
 import { type ActionRecord, isMachineThere, removeRecord } from "../change/journal.ts";
 import { findMachine } from "../machine/find.ts";
 import { lastWords } from "../machine/last-words.ts";
@@ -5,7 +6,6 @@ import type { Held } from "../machine/lock.ts";
 import { openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import type { ChangeOptions } from "../model/change.ts";
-import { deadlineIn } from "../model/deadline.ts";
 import { StateError } from "../model/errors.ts";
 import { letGo } from "./let-go.ts";
 import { noteProcess, prepareMachine, START_TIMEOUT, startMachine } from "./start.ts";

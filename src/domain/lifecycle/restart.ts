@@ -1,12 +1,12 @@
 import { statePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
+import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { messageOf, QmpctlError } from "../../errors.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
 import { type Held, lockBooks, lockMachine } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
-import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { shellWord } from "../model/format.ts";
 import { launchAndLetGo, mayStart, START_TIMEOUT, startMachine, type StartOptions, type StartReport } from "./start.ts";
 import { SHUTDOWN_TIMEOUT, shutdownLocked, type StopOptions } from "./stop.ts";

@@ -1,5 +1,6 @@
 import { statePaths, type StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
+import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { HostError, isErrorCode, QmpctlError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import { readRecord, removeRecord, writeRecord } from "../change/journal.ts";
@@ -13,7 +14,6 @@ import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { Pulse } from "../machine/wait-notice.ts";
 import type { Progress } from "../model/change.ts";
-import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { notRunning } from "../model/errors.ts";
 import { cleanUp } from "./launch.ts";
 import { powerOff } from "./power-off.ts";

@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { setTimeout as wait } from "node:timers/promises";
+import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { isErrorCode, messageOf } from "../../errors.ts";
 import { isAlive } from "../../host/threads.ts";
 import type { Session } from "../../qmp/session.ts";
-import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { DiedError } from "../model/errors.ts";
 import { type Identity, StrangerError } from "./identity.ts";
 import { lastWords } from "./last-words.ts";

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { formatTime, isErrorCode } from "../../errors.ts";
 import { GreetingError } from "../../qmp/errors.ts";
 import { connect, type Session } from "../../qmp/session.ts";
-import { type Deadline, deadlineIn } from "../model/deadline.ts";
 import { describeWait, explained, holdersOf } from "./holders.ts";
 import { type Identity, StrangerError } from "./identity.ts";
 import { whyStopped } from "./wait-notice.ts";

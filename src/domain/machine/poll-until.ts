@@ -1,5 +1,5 @@
+import type { Deadline } from "../../deadline.ts";
 import type { Session } from "../../qmp/session.ts";
-import type { Deadline } from "../model/deadline.ts";
 import type { Monitor } from "./monitor.ts";
 
 /** Something that the guest does in its own time, as its state shows it. */

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { Deadline } from "../../deadline.ts";
 import { isStopped } from "../../host/threads.ts";
 import type { Progress } from "../model/change.ts";
-import type { Deadline } from "../model/deadline.ts";
 
 /** How long a change may have nothing to tell before it is told what it waits for, in milliseconds. */
 const QUIET = 1000;

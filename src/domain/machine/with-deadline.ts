@@ -1,5 +1,5 @@
+import { alarmIn, type Deadline } from "../../deadline.ts";
 import { TimeoutError } from "../../qmp/errors.ts";
-import type { Deadline } from "../model/deadline.ts";
 
 /** Until when to wait. */
 export interface WaitOptions {
@@ -31,13 +31,12 @@ export function withDeadline<T>(
       reject(why as Error);
     };
     const stop = (): void => giveUp(signal?.reason);
-    // One turn later: after this process was held up, the answer may be there already and only waits to be read.
-    const late = (): unknown => setImmediate(() => giveUp(new TimeoutError(what, Math.round(time ?? 0), "unanswered")));
-    const timer = time === undefined ? undefined : setTimeout(late, time);
+    const late = (): void => giveUp(new TimeoutError(what, Math.round(time ?? 0), "unanswered"));
+    const cancel = time === undefined ? undefined : alarmIn(time, late);
     signal?.addEventListener("abort", stop, { once: true });
     if (signal?.aborted === true) stop();
     const end = (): void => {
-      clearTimeout(timer);
+      cancel?.();
       signal?.removeEventListener("abort", stop);
     };
     work(() => wanted)

@@ -1,7 +1,7 @@
+import type { Deadline } from "../../deadline.ts";
 import type { Live, Slot } from "../facts/live.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Progress } from "../model/change.ts";
-import type { Deadline } from "../model/deadline.ts";
 import type { GuestRefusals } from "./guest-refusals.ts";
 
 /** Set the balloon's target, in bytes of guest memory. */

@@ -2,6 +2,7 @@ import { ConfigError } from "../../config/config-error.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { statePaths, type StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
+import { deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
 import { usageOf } from "../../host/thread-usage.ts";
 import { uptimeOf } from "../../host/uptime.ts";
@@ -21,7 +22,6 @@ import type { Place } from "../machine/place.ts";
 import { whyStopped } from "../machine/wait-notice.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
 import type { DomainState } from "../model/change.ts";
-import { deadlineIn } from "../model/deadline.ts";
 import { shellWord } from "../model/format.ts";
 import { remarkOn } from "../model/run-state.ts";
 

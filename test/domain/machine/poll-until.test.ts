@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Deadline } from "../../../src/deadline.ts";
 import type { Monitor } from "../../../src/domain/machine/monitor.ts";
 import { type Awaited, type Hint, settle } from "../../../src/domain/machine/poll-until.ts";
-import type { Deadline } from "../../../src/domain/model/deadline.ts";
 
 /** A connection that tells its events when the test says so. */
 class FakeSession {

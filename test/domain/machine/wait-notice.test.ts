@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { describeProgress } from "../../../src/cli/progress.ts";
+import { deadlineIn } from "../../../src/deadline.ts";
 import { Pulse, whyStopped } from "../../../src/domain/machine/wait-notice.ts";
 import type { Progress } from "../../../src/domain/model/change.ts";
-import { deadlineIn } from "../../../src/domain/model/deadline.ts";
 import { runProgram } from "../../host/processes.ts";
 
 describe("a change that has nothing to tell", () => {

@@ -1,8 +1,8 @@
 import { pid as ownPid } from "node:process";
 import { describe, expect, test } from "vitest";
 import { liveOf, vcpuOf } from "../../../scripts/lab/facts.ts";
+import { deadlineIn } from "../../../src/deadline.ts";
 import type { Monitor } from "../../../src/domain/machine/monitor.ts";
-import { deadlineIn } from "../../../src/domain/model/deadline.ts";
 import { pinning } from "../../../src/domain/resources/pinning.ts";
 import type { PinStep, Work } from "../../../src/domain/resources/step.ts";
 import { formatCpuList } from "../../../src/host/cpulist.ts";
