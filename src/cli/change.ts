@@ -1,28 +1,27 @@
 import type { ChangeOptions, Report, Scope } from "../domain/model/change.ts";
 import { parseDuration, timeoutOf } from "./duration.ts";
 import type { Machine } from "./facade.ts";
-import { type Arguments, misuse, type Option } from "./options.ts";
+import { type Arguments, type FlagsOf, misuse, type TextsOf } from "./options.ts";
 import { flow, toJson } from "./output.ts";
 import { erase, progressLine } from "./progress.ts";
 import { exitCodeOf, showReport } from "./report.ts";
 import type { Call } from "./verb.ts";
 
 /** Options of what may touch a running machine and take its time. */
-export const effortOptions: Readonly<Record<string, Option>> = {
+export const effortOptions = {
   "dry-run": { about: "say what would be done, and do nothing" },
   timeout: { about: "how long the running machine may take (30 s unless given)", value: "TIME" },
   "undo-timeout": { about: "how long taking it back may take when it fails (15 s unless given)", value: "TIME" },
   force: { about: "do it though the guest may not survive it" },
   "on-failure": { about: "what becomes of what was done when a step fails: undo (unless given) or keep", value: "undo|keep" },
-};
+} as const;
 
 /** SIZE as older habits have it: in KiB, the number alone. */
-export const sizeOptions: Readonly<Record<string, Option>> = {
+export const sizeOptions = {
   kilobytes: { about: "", value: "NUMBER", fills: "SIZE", unit: "KiB", hidden: true },
-};
+} as const;
 
-/** Options that every change takes. */
-export const changeOptions: Readonly<Record<string, Option>> = {
+const scopeOptions = {
   static: { about: "change the launch config: what the next start uses" },
   config: { about: "", alias: "static" },
   dynamic: { about: "change the running machine; with --static: both" },
@@ -31,11 +30,17 @@ export const changeOptions: Readonly<Record<string, Option>> = {
   perm: { about: "", alias: "both" },
   permanent: { about: "", alias: "both", hidden: true },
   current: { about: "change the running machine, or the config of a stopped one (what happens without these)" },
-  ...effortOptions,
-};
+} as const;
+
+/** Options that every change takes. */
+export const changeOptions: typeof scopeOptions & typeof effortOptions = { ...scopeOptions, ...effortOptions };
+
+type ScopeFlag = FlagsOf<typeof scopeOptions>;
+type EffortFlag = FlagsOf<typeof effortOptions>;
+type EffortText = TextsOf<typeof effortOptions>;
 
 /** Which halves the options ask for. */
-export function scopeOf(args: Arguments): Scope {
+export function scopeOf(args: Arguments<ScopeFlag, never>): Scope {
   const both = args.flag("both");
   const [fixed, running] = [both || args.flag("static"), both || args.flag("dynamic")];
   if (args.flag("current") && (fixed || running)) {
@@ -46,13 +51,25 @@ export function scopeOf(args: Arguments): Scope {
   return fixed ? "static" : running ? "dynamic" : "current";
 }
 
+/** Changes the domain of the first operand, in the halves that the options ask for, and shows the report. */
+export async function change(
+  call: Call<ScopeFlag | EffortFlag, EffortText>,
+  work: (machine: Machine, options: ChangeOptions) => Promise<Report>,
+): Promise<number> {
+  const scope = scopeOf(call.args);
+  return reported(call, (machine, options) => work(machine, { ...options, scope }));
+}
+
 /**
- * Does something with the domain of the first operand that ends in a report, and shows it.
- * An interrupt is passed on; what was half done is undone before this settles.
+ * Does something with the domain of the first operand that ends in a report, and shows the report. An interrupt is passed on: what is
+ * half done is undone before this resolves.
  */
-export async function change(call: Call, work: (machine: Machine, options: ChangeOptions) => Promise<Report>): Promise<number> {
+export async function reported(
+  call: Call<EffortFlag, EffortText>,
+  work: (machine: Machine, options: ChangeOptions) => Promise<Report>,
+): Promise<number> {
   const { args, io, facade } = call;
-  const options = { ...effortOf(args), scope: scopeOf(args), signal: io.signal };
+  const options = { ...effortOf(args), signal: io.signal };
   await using machine = await facade.open(args.operand(0));
   using line = progressLine(io);
   using _ = interruptNotice(call);
@@ -63,7 +80,7 @@ export async function change(call: Call, work: (machine: Machine, options: Chang
 }
 
 /** What the options of `effortOptions` say. */
-export function effortOf(args: Arguments): ChangeOptions {
+export function effortOf(args: Arguments<EffortFlag, EffortText>): ChangeOptions {
   const onFailure = args.text("on-failure");
   if (onFailure !== undefined && onFailure !== "undo" && onFailure !== "keep")
     throw misuse(`--on-failure ${onFailure}: give undo or keep`, onFailure, "undo or keep");
@@ -78,7 +95,7 @@ export function effortOf(args: Arguments): ChangeOptions {
 }
 
 // Undoing takes time too: without a word the user would take it for a hang and kill it halfway.
-function interruptNotice({ io }: Call): Disposable {
+function interruptNotice({ io }: Pick<Call, "io">): Disposable {
   const say = (): void =>
     io.stderr.write(erase + flow("qmpctl: interrupted: taking back what is half done; once more to quit at once", io.stderr.columns));
   if (io.stderr.isTTY) io.signal.addEventListener("abort", say, { once: true });

@@ -18,7 +18,7 @@ export function parseDuration(text: string): number {
 }
 
 /** `--timeout` in a shape that spreads into options; absent stays absent, so that the library's default holds. */
-export function timeoutOf(args: Arguments): { readonly timeout?: number } {
+export function timeoutOf(args: Arguments<never, "timeout">): { readonly timeout?: number } {
   const text = args.text("timeout");
   return text === undefined ? {} : { timeout: parseDuration(text) };
 }

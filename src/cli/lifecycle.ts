@@ -9,7 +9,7 @@ import { progressLine } from "./progress.ts";
 import type { Call } from "./verb.ts";
 
 /** The option of a verb that waits. */
-export function waitOption(about: string): Readonly<Record<string, Option>> {
+export function waitOption(about: string): { readonly timeout: Option & { readonly value: "TIME" } } {
   return { timeout: { about, value: "TIME" } };
 }
 
@@ -23,7 +23,10 @@ export interface Answer {
 }
 
 /** Opens the domain of the first operand, does one thing of its life cycle with it, and prints the answer. */
-export async function lifecycle(call: Call, work: (machine: Machine, options: StopOptions) => Promise<Answer>): Promise<number> {
+export async function lifecycle(
+  call: Call<never, "timeout">,
+  work: (machine: Machine, options: StopOptions) => Promise<Answer>,
+): Promise<number> {
   const { args, io, facade } = call;
   let come: "asked" | "stopped" | undefined;
   const options = {
@@ -56,8 +59,13 @@ export async function lifecycle(call: Call, work: (machine: Machine, options: St
     },
   );
   line[Symbol.dispose]();
-  io.stdout.write(args.flag("json") ? `${toJson(answer.json)}\n` : answer.lines.map((each) => flow(each, io.stdout.columns)).join(""));
+  printAnswer(answer, call);
   return 0;
+}
+
+/** Prints an answer as it was asked for. */
+export function printAnswer({ json, lines }: Answer, { args, io }: Call<never, never>): void {
+  io.stdout.write(args.flag("json") ? `${toJson(json)}\n` : lines.map((each) => flow(each, io.stdout.columns)).join(""));
 }
 
 /** The answer of a verb that either works or throws. */

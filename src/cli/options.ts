@@ -17,9 +17,12 @@ export interface Option {
   readonly hidden?: boolean;
 }
 
+/** Options by their names, without dashes. */
+export type Options = Readonly<Record<string, Option>>;
+
 /** How a verb may be written. */
 export interface Grammar {
-  readonly options: Readonly<Record<string, Option>>;
+  readonly options: Options;
   readonly operands: {
     /** Their names in order, as the usage line has them. */
     readonly names: readonly string[];
@@ -34,47 +37,66 @@ export interface Grammar {
   };
 }
 
-/** What stood on the command line after the verb, checked against its grammar. */
-export class Arguments {
+/** The flags among the options of a verb. An alias counts as the option that it stands for, so it has no name of its own here. */
+export type FlagsOf<O extends Options> = {
+  [K in keyof O & string]: O[K] extends { readonly value: string } | { readonly alias: string } ? never : K;
+}[keyof O & string];
+
+/** The options that have a value. The value of an option that `fills` an operand is read as that operand. */
+export type TextsOf<O extends Options> = {
+  [K in keyof O & string]: O[K] extends { readonly alias: string } | { readonly fills: string }
+    ? never
+    : O[K] extends { readonly value: string }
+      ? K
+      : never;
+}[keyof O & string];
+
+/**
+ * What stood on the command line after the verb, checked against its grammar. The parameters are the names that may be asked for, so
+ * that the compiler finds a misspelled one.
+ */
+export interface Arguments<Flag extends string = string, Text extends string = string> {
   readonly operands: readonly string[];
-  /** What followed `--`, where the verb asks for it. */
+  /** What followed `--`, if the verb takes that. */
   readonly verbatim: readonly string[] | undefined;
-  readonly #values: ReadonlyMap<string, string | true>;
+  /** Whether the flag, or one of its aliases, is there. */
+  readonly flag: (name: Flag | "json" | "help") => boolean;
+  /** The option's value as typed. If it is there twice, the last one counts. */
+  readonly text: (name: Text) => string | undefined;
+  /** An operand that the grammar requires. @throws RangeError when it does not */
+  readonly operand: (index: number) => string;
+}
 
-  constructor(operands: readonly string[], verbatim: readonly string[] | undefined, values: ReadonlyMap<string, string | true>) {
-    this.operands = operands;
-    this.verbatim = verbatim;
-    this.#values = values;
-  }
-
-  /** Whether the flag (or one of its aliases) is there. */
-  flag(name: string): boolean {
-    return this.#values.has(name);
-  }
-
-  /** The option's value as typed; the last one wins. */
-  text(name: string): string | undefined {
-    const value = this.#values.get(name);
-    return typeof value === "string" ? value : undefined;
-  }
-
-  /** An operand that the grammar requires. */
-  operand(index: number): string {
-    const operand = this.operands[index];
-    if (operand === undefined) throw new RangeError(`operand ${index}: the verb's grammar does not require it`);
-    return operand;
-  }
+function argumentsOf(
+  operands: readonly string[],
+  verbatim: readonly string[] | undefined,
+  values: ReadonlyMap<string, string | true>,
+): Arguments {
+  return {
+    operands,
+    verbatim,
+    flag: (name) => values.has(name),
+    text(name) {
+      const value = values.get(name);
+      return typeof value === "string" ? value : undefined;
+    },
+    operand(index) {
+      const operand = operands[index];
+      if (operand === undefined) throw new RangeError(`operand ${index}: the verb's grammar does not require it`);
+      return operand;
+    },
+  };
 }
 
 /** Options that every verb takes. */
-export const commonOptions: Readonly<Record<string, Option>> = {
+export const commonOptions: Options = {
   json: { about: "print the answer as one JSON value" },
   output: { about: "", value: "json", short: "o", alias: "json" },
   help: { about: "show this help", short: "h" },
 };
 
 /** All options that a verb takes: its own, those of every verb, and its operands by their names, as virsh takes them (`--domain web1`). */
-export function optionsOf(grammar: Grammar): Readonly<Record<string, Option>> {
+export function optionsOf(grammar: Grammar): Options {
   const { names, many } = grammar.operands;
   const single = many === true ? names.slice(0, -1) : names;
   const byName = single.map((name): [string, Option] => [name.toLowerCase(), { about: "", value: name, fills: name, hidden: true }]);
@@ -122,7 +144,7 @@ export async function parseArguments(
   }
   const operands = inPlace(positional, named, grammar, !values.has("help"));
   if (!values.has("help")) countOperands(operands, verbatim, grammar);
-  return new Arguments(operands, verbatim, values);
+  return argumentsOf(operands, verbatim, values);
 }
 
 function withUnit(value: string, { unit }: Option): string {
@@ -182,7 +204,7 @@ function countOperands(operands: readonly string[], verbatim: readonly string[] 
   throw misuse(`${JSON.stringify(extra)}: one operand too many${torn}`, extra, names.join(" "));
 }
 
-async function unknownOption(rawName: string, table: Readonly<Record<string, Option>>, wayOf: WayOf): Promise<UsageError> {
+async function unknownOption(rawName: string, table: Options, wayOf: WayOf): Promise<UsageError> {
   if (/^-\d/.test(rawName))
     return misuse(`${rawName}: no number here can be below 0`, rawName, "a number from 0, or an option of this verb");
   const name = rawName.replace(/^-+/, "");

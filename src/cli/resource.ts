@@ -3,8 +3,8 @@ import { nearest } from "../nearest.ts";
 import { type Arguments, misuse } from "./options.ts";
 
 /** The resource that the second operand names, if there is one. @throws UsageError for another one than these */
-export function resourceOf(args: Arguments, names: readonly Resource[]): Resource | undefined {
-  const word = args.operands[1];
+export function resourceOf({ operands }: Pick<Arguments, "operands">, names: readonly Resource[]): Resource | undefined {
+  const word = operands[1];
   if (word === undefined) return undefined;
   const found = names.find((name) => name === word);
   if (found !== undefined) return found;

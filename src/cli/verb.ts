@@ -1,5 +1,5 @@
 import type { Facade } from "./facade.ts";
-import type { Arguments, Grammar } from "./options.ts";
+import type { Arguments, FlagsOf, Grammar, Options, TextsOf } from "./options.ts";
 
 /** Somewhere to write to. A write after the reader has gone is dropped. */
 export interface Sink {
@@ -30,21 +30,26 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
-/** One use of a verb. */
-export interface Call {
-  readonly args: Arguments;
+/** One use of a verb. The parameters are the options that may be asked for. */
+export interface Call<Flag extends string = string, Text extends string = string> {
+  readonly args: Arguments<Flag, Text>;
   readonly io: Io;
   readonly facade: Facade;
 }
 
 /** One verb of the command line: how it is written, what it is for, what it does. */
-export interface Verb extends Grammar {
+export interface Verb<Flag extends string = string, Text extends string = string> extends Grammar {
   /** The verb and its operands as in `setmem DOMAIN SIZE`; one line for each way of writing it. */
   readonly usage: readonly string[];
   /** One line for the list of verbs. */
   readonly summary: string;
-  /** What `--help` says besides: paragraphs. */
+  /** What `--help` says besides: short paragraphs, one thought each. */
   readonly details?: readonly string[];
-  /** Does the work and resolves with the exit code; what it throws becomes a message and an exit code in `failure.ts`. */
-  run(call: Call): Promise<number>;
+  /** Does the work and resolves with the exit code. `failure.ts` turns what it throws into a message and an exit code. */
+  readonly run: (call: Call<Flag, Text>) => Promise<number>;
+}
+
+/** A verb whose `run` can ask only for the options that stand in its definition. */
+export function defineVerb<const O extends Options>(verb: Verb<FlagsOf<O>, TextsOf<O>> & { readonly options: O }): Verb {
+  return verb;
 }

@@ -1,8 +1,8 @@
 import { change, changeOptions } from "../change.ts";
 import { misuse } from "../options.ts";
-import type { Io, Verb } from "../verb.ts";
+import { defineVerb, type Io, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["apply DOMAIN FILE"],
   summary: "make memory, vCPUs and pins what a file says, as one change",
   details: [
@@ -23,7 +23,7 @@ export const verb: Verb = {
     );
     return change(call, (machine, options) => machine.apply(wanted, options));
   },
-};
+});
 
 /** More than any allocation has, in UTF-16 units. */
 const INPUT_LIMIT = 1024 * 1024;

@@ -1,5 +1,5 @@
 import { misuse } from "../options.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
 /**
  * Each asks the program itself how the line can go on (`qmpctl __complete WORD...`), so that it is never out of date. Names of domains
@@ -47,7 +47,7 @@ complete -c qmpctl -f -a '(__qmpctl_complete)'
 `,
 };
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["completion bash", "completion zsh", "completion fish"],
   summary: "print a script that has a shell complete verbs, options, domains",
   details: [
@@ -64,4 +64,4 @@ export const verb: Verb = {
     io.stdout.write(script);
     return 0;
   },
-};
+});

@@ -1,15 +1,15 @@
 import { domainOnly } from "../lifecycle.ts";
-import type { Call, Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["config DOMAIN"],
   summary: "print the launch config, as the file has it",
   options: {},
   operands: domainOnly,
-  async run({ args, io, facade }: Call): Promise<number> {
+  async run({ args, io, facade }) {
     await using machine = await facade.open(args.operand(0));
     const text = await machine.config();
     io.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     return 0;
   },
-};
+});

@@ -1,9 +1,9 @@
 import type { DefineSource } from "../../domain/lifecycle/define.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { flow, toJson } from "../output.ts";
-import type { Call, Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["define FILE", "define -- QEMU-COMMAND...", "define --pid PID"],
   summary: "make a domain of a config, a QEMU command line or a running QEMU",
   details: [
@@ -18,7 +18,7 @@ export const verb: Verb = {
     replace: { about: "overwrite a config of that name" },
   },
   operands: { names: ["FILE"], required: 0, verbatim: true },
-  async run({ args, io, facade }: Call): Promise<number> {
+  async run({ args, io, facade }) {
     const source = sourceOf(args);
     const name = args.text("name");
     const { domain, notes } = await facade.define(source, { ...(name === undefined ? {} : { name }), replace: args.flag("replace") });
@@ -29,9 +29,9 @@ export const verb: Verb = {
         io.stdout.write(flow(line, io.stdout.columns));
     return 0;
   },
-};
+});
 
-function sourceOf(args: Arguments): DefineSource {
+function sourceOf(args: Arguments<never, "pid">): DefineSource {
   const expected = "a file, -- and a QEMU command line, or --pid";
   const sources: DefineSource[] = [];
   const pid = args.text("pid");

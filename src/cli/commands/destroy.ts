@@ -1,7 +1,7 @@
 import { domainOnly, lifecycle, waitOption } from "../lifecycle.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["destroy DOMAIN"],
   summary: "end the machine at once, as pulling its plug does; the config stays",
   options: waitOption("how long QEMU may take to go"),
@@ -11,4 +11,4 @@ export const verb: Verb = {
       const report = await machine.destroy(options);
       return { json: report, lines: [`${report.name}: ${report.how}`] };
     }),
-};
+});

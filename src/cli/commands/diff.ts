@@ -4,15 +4,15 @@ import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table, toJson } from "../output.ts";
 import { showValue } from "../report.ts";
 import { sayUnreachable } from "../unreachable.ts";
-import type { Call, Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["diff DOMAIN"],
   summary: "compare config, running machine and guest; say why they differ",
   details: ["`revert` makes the running machine equal to the config, `persist` the config equal to the running machine."],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run({ args, io, facade }: Call): Promise<number> {
+  async run({ args, io, facade }) {
     const options = { ...timeoutOf(args), signal: io.signal };
     await using machine = await facade.open(args.operand(0));
     const rows = await machine.diff(options);
@@ -29,7 +29,7 @@ export const verb: Verb = {
       );
     return rows.some(({ live }) => live !== null) ? 0 : await sayUnreachable(machine, io, options);
   },
-};
+});
 
 function row({ resource, config, live, guest, why, guestAge }: DiffRow): Cell[] {
   const differs = why !== null;

@@ -6,9 +6,9 @@ import type { Monitor, MonitorEvent } from "../facade.ts";
 import { whatIsHeld } from "../held.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { flow, painter, toJson } from "../output.ts";
-import type { Call, Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["events DOMAIN [NAME...]"],
   summary: "print the events of the machine as they come",
   details: [
@@ -22,7 +22,7 @@ export const verb: Verb = {
     loop: { about: "", hidden: true },
   },
   operands: { names: ["DOMAIN", "NAME"], required: 1, many: true },
-  async run({ args, io, facade }: Call): Promise<number> {
+  async run({ args, io, facade }) {
     const start = performance.now();
     const limits = limitsOf(args);
     const { timeout = Infinity } = limits;
@@ -57,7 +57,7 @@ export const verb: Verb = {
     if (io.signal.aborted) return 130;
     return left > 0 && limits.count !== undefined ? 5 : 0;
   },
-};
+});
 
 /** How long a machine has to greet where nothing is said, in milliseconds. */
 const USUAL = 5000;
@@ -80,7 +80,7 @@ interface Limits {
   readonly timeout: number | undefined;
 }
 
-function limitsOf(args: Arguments): Limits {
+function limitsOf(args: Arguments<never, "count" | "timeout">): Limits {
   const [count, timeout] = [args.text("count"), args.text("timeout")];
   if (count !== undefined && parseCount(count, "--count") < 1)
     throw misuse(`--count ${count}: give 1 or more`, count, "a whole number, 1 or more");

@@ -3,22 +3,22 @@ import type { DomainInfo } from "../../domain/views/inspect.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, showSize, table, toJson } from "../output.ts";
-import type { Call, Io, Verb } from "../verb.ts";
+import { defineVerb, type Io, type Verb } from "../verb.ts";
 import { stateStyles } from "./list.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["info DOMAIN"],
   summary: "show the machine's state and what it has, live and by its config",
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run({ args, io, facade }: Call): Promise<number> {
+  async run({ args, io, facade }) {
     const options = { ...timeoutOf(args), signal: io.signal };
     await using machine = await facade.open(args.operand(0));
     const info = await machine.info(options);
     io.stdout.write(args.flag("json") ? `${toJson(info)}\n` : show(info, io));
     return 0;
   },
-};
+});
 
 function show(info: DomainInfo, io: Io): string {
   const paint = painter(io.stdout, io.env);

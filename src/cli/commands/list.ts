@@ -1,7 +1,7 @@
 import type { DomainInfo } from "../../domain/views/inspect.ts";
 import { timeoutOf } from "../duration.ts";
 import { type Cell, flow, painter, showSize, type Style, table, toJson } from "../output.ts";
-import type { Call, Io, Verb } from "../verb.ts";
+import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 /** How a state is drawn on a terminal. */
 export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = {
@@ -20,7 +20,7 @@ export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = {
   ...{ "finish-migrate": "yellow", "save-vm": "yellow", "restore-vm": "yellow", colo: "yellow", preconfig: "yellow" },
 };
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["list"],
   summary: "list the machines that run; --all: also those that are stopped",
   details: [
@@ -31,7 +31,7 @@ export const verb: Verb = {
     timeout: { about: "how long each machine may take to answer (all are asked at the same time)", value: "TIME" },
   },
   operands: { names: [], required: 0 },
-  async run({ args, io, facade }: Call): Promise<number> {
+  async run({ args, io, facade }) {
     const domains = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
     if (args.flag("json")) io.stdout.write(`${toJson(domains)}\n`);
     else if (domains.length > 0) io.stdout.write(show(domains, io));
@@ -46,7 +46,7 @@ export const verb: Verb = {
       );
     return 0;
   },
-};
+});
 
 function show(domains: readonly DomainInfo[], io: Io): string {
   // Only what can't be reached has a reason.

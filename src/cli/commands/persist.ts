@@ -1,10 +1,10 @@
-import { change, effortOptions } from "../change.ts";
+import { effortOptions, reported } from "../change.ts";
 import { resourceOf } from "../resource.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
 const resources = ["memory", "max-memory", "vcpus", "max-vcpus", "vcpu-pin"] as const;
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["persist DOMAIN [RESOURCE]"],
   summary: "make the config equal to the running machine",
   details: ["Of one RESOURCE where one is named: memory, max-memory, vcpus, max-vcpus or vcpu-pin."],
@@ -12,8 +12,6 @@ export const verb: Verb = {
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {
     const resource = resourceOf(call.args, resources);
-    return change(call, (machine, { scope: _, ...options }) =>
-      machine.persist({ ...options, ...(resource === undefined ? {} : { resource }) }),
-    );
+    return reported(call, (machine, options) => machine.persist(resource === undefined ? options : { ...options, resource }));
   },
-};
+});

@@ -6,9 +6,9 @@ import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";
 import { isForHuman, needTypes, pairsOf, parseQmpArguments } from "../qmp-arguments.ts";
 import type { Sent } from "../shell/conversation.ts";
-import type { Call, Verb } from "../verb.ts";
+import { type Call, defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["qmp DOMAIN COMMAND [JSON | KEY=VALUE...]", "qmp DOMAIN '{\"execute\": ...}'", "qmp DOMAIN --hmp LINE...", "qmp DOMAIN"],
   summary: "send a QMP command and print what it returns; without one: a shell",
   details: [
@@ -24,7 +24,7 @@ export const verb: Verb = {
     ...waitOption("how long QEMU may take to answer each command"),
   },
   operands: { names: ["DOMAIN", "COMMAND", "ARGUMENT"], required: 1, many: true },
-  async run(call: Call): Promise<number> {
+  async run(call) {
     const { args, io, facade } = call;
     const words = args.operands.slice(1);
     const request = words.length === 0 ? undefined : await requestOf(words, args);
@@ -41,7 +41,7 @@ export const verb: Verb = {
     else io.stdout.write(`${toJson(returned, io.stdout.isTTY && !args.flag("json") ? 2 : undefined)}\n`);
     return 0;
   },
-};
+});
 
 /** One request, and the same one in the words of its command's types, where it was given in words. */
 interface Request {
@@ -49,7 +49,7 @@ interface Request {
   readonly typed?: Sent;
 }
 
-async function requestOf(words: readonly string[], args: Arguments): Promise<Request> {
+async function requestOf(words: readonly string[], args: Arguments<"hmp", never>): Promise<Request> {
   if (args.flag("hmp")) return { plain: { kind: "hmp", line: words.join(" ") } };
   const [name = "", ...rest] = words;
   if (name.startsWith("{")) {
@@ -68,7 +68,7 @@ async function requestOf(words: readonly string[], args: Arguments): Promise<Req
 }
 
 /** What QEMU returns. Its schema is asked where the types matter: it is large, and most commands are right without. */
-async function answerTo({ plain, typed }: Request, { args, io }: Call, monitor: Monitor): Promise<unknown> {
+async function answerTo({ plain, typed }: Request, { args, io }: Call<never, "timeout">, monitor: Monitor): Promise<unknown> {
   const { Conversation } = await import("../shell/conversation.ts");
   const conversation = new Conversation(monitor, timeoutOf(args));
   try {
@@ -80,7 +80,7 @@ async function answerTo({ plain, typed }: Request, { args, io }: Call, monitor: 
   }
 }
 
-function monitorOf(args: Arguments): "control" | "watch" | "any" {
+function monitorOf(args: Arguments<never, "monitor">): "control" | "watch" | "any" {
   const name = args.text("monitor");
   if (name === undefined) return "any";
   if (name === "control" || name === "watch") return name;

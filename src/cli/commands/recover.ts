@@ -5,9 +5,9 @@ import { type Arguments, misuse } from "../options.ts";
 import { flow, toJson } from "../output.ts";
 import { progressLine } from "../progress.ts";
 import { exitCodeOf, showReport } from "../report.ts";
-import type { Io, Verb } from "../verb.ts";
+import { defineVerb, type Io, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["recover DOMAIN --finish", "recover DOMAIN --undo", "recover DOMAIN --forget"],
   summary: "resolve a change or a start that was killed in the middle of it",
   details: [
@@ -36,9 +36,9 @@ export const verb: Verb = {
     io.stdout.write(args.flag("json") ? `${toJson(recovery)}\n` : show(recovery, io));
     return Math.max(0, ...recovery.reports.map(exitCodeOf));
   },
-};
+});
 
-function howOf(args: Arguments): Recovery | undefined {
+function howOf(args: Arguments<Recovery, never>): Recovery | undefined {
   const chosen = (["finish", "undo", "forget"] as const).filter((how) => args.flag(how));
   const [how] = chosen;
   if (chosen.length > 1) throw misuse(`--${chosen.join(" and --")}: give one of them`, chosen, "--finish, --undo or --forget");

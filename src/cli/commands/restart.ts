@@ -1,7 +1,7 @@
 import { domainOnly, lifecycle, started, waitOption } from "../lifecycle.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["restart DOMAIN"],
   summary: "shut the guest down and start it again from its launch config",
   details: [
@@ -10,4 +10,4 @@ export const verb: Verb = {
   options: waitOption("how long all of it may take, the shutdown and the start (2 min unless given)"),
   operands: domainOnly,
   run: (call) => lifecycle(call, async (machine, options) => started(await machine.restart(options))),
-};
+});

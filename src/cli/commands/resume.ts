@@ -1,7 +1,7 @@
 import { domainOnly, done, lifecycle, waitOption } from "../lifecycle.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["resume DOMAIN"],
   summary: "let a suspended machine go on",
   options: waitOption("how long QEMU may take to answer"),
@@ -11,4 +11,4 @@ export const verb: Verb = {
       await machine.resume(options);
       return done(machine.name, "resumed");
     }),
-};
+});

@@ -1,10 +1,10 @@
-import { change, effortOptions } from "../change.ts";
+import { effortOptions, reported } from "../change.ts";
 import { resourceOf } from "../resource.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
 const resources = ["memory", "vcpus", "vcpu-pin"] as const;
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["revert DOMAIN [RESOURCE]"],
   summary: "make the running machine equal to its config, without a restart",
   details: [
@@ -14,8 +14,6 @@ export const verb: Verb = {
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {
     const resource = resourceOf(call.args, resources);
-    return change(call, (machine, { scope: _, ...options }) =>
-      machine.revert({ ...options, ...(resource === undefined ? {} : { resource }) }),
-    );
+    return reported(call, (machine, options) => machine.revert(resource === undefined ? options : { ...options, resource }));
   },
-};
+});

@@ -1,8 +1,8 @@
 import { parseSize } from "../../config/size.ts";
 import { change, changeOptions, sizeOptions } from "../change.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["setmaxmem DOMAIN SIZE"],
   summary: "change how much memory the guest can have at most",
   details: ["QEMU fixes it at the start, so on a running machine this takes --static, and waits for the next start."],
@@ -12,4 +12,4 @@ export const verb: Verb = {
     const size = parseSize(call.args.operand(1));
     return change(call, (machine, options) => machine.change({ resource: "max-memory", size }, options));
   },
-};
+});

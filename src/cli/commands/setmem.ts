@@ -1,8 +1,8 @@
 import { parseSize } from "../../config/size.ts";
 import { change, changeOptions, sizeOptions } from "../change.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["setmem DOMAIN SIZE"],
   summary: "change how much memory the guest has",
   details: [
@@ -14,4 +14,4 @@ export const verb: Verb = {
     const size = parseSize(call.args.operand(1));
     return change(call, (machine, options) => machine.change({ resource: "memory", size }, options));
   },
-};
+});

@@ -1,8 +1,8 @@
 import { change, changeOptions } from "../change.ts";
 import { parseCount } from "../count.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["setvcpus DOMAIN COUNT"],
   summary: "change how many vCPUs the guest has; --maximum: can have",
   details: ["vCPUs of a running machine are plugged and unplugged; those the guest has not let go by the deadline are `pending`."],
@@ -16,4 +16,4 @@ export const verb: Verb = {
     const resource = call.args.flag("maximum") ? "max-vcpus" : "vcpus";
     return change(call, (machine, options) => machine.change({ resource, count }, options));
   },
-};
+});

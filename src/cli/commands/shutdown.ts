@@ -1,8 +1,8 @@
 import { showDuration } from "../duration.ts";
 import { domainOnly, lifecycle, waitOption } from "../lifecycle.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["shutdown DOMAIN"],
   summary: "ask the guest to shut down, and wait until it has",
   details: ["Ends with 5 (pending) when the guest has not gone by the deadline: it stays asked to. `destroy` does not ask."],
@@ -13,4 +13,4 @@ export const verb: Verb = {
       const report = await machine.shutdown(options);
       return { json: report, lines: [`${report.name}: ${report.how} after ${showDuration(report.elapsed)}`] };
     }),
-};
+});

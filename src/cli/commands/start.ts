@@ -1,7 +1,7 @@
 import { domainOnly, lifecycle, started, waitOption } from "../lifecycle.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["start DOMAIN"],
   summary: "start the machine as its launch config says",
   details: ["The machine outlives this command. Pins and the memory target are in place before its first instruction runs."],
@@ -12,4 +12,4 @@ export const verb: Verb = {
   operands: domainOnly,
   run: (call) =>
     lifecycle(call, async (machine, options) => started(await machine.start({ ...options, paused: call.args.flag("paused") }))),
-};
+});

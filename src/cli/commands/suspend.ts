@@ -1,7 +1,7 @@
 import { domainOnly, done, lifecycle, waitOption } from "../lifecycle.ts";
-import type { Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["suspend DOMAIN"],
   summary: "stop the machine's vCPUs; memory stays as it is",
   options: waitOption("how long QEMU may take to answer"),
@@ -11,4 +11,4 @@ export const verb: Verb = {
       await machine.suspend(options);
       return done(machine.name, "suspended");
     }),
-};
+});

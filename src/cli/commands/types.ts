@@ -1,12 +1,12 @@
 import { timeoutOf } from "../duration.ts";
 import { waitOption } from "../lifecycle.ts";
 import { misuse } from "../options.ts";
-import type { Call, Verb } from "../verb.ts";
+import { type Call, defineVerb, type Verb } from "../verb.ts";
 
 type Ask = (command: string) => Promise<unknown>;
 
 /** Writes the types of one QEMU's own commands and events, for programs in TypeScript. */
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["types DOMAIN", "types --emulator PROGRAM"],
   summary: "print QEMU's own commands and events as TypeScript",
   details: [
@@ -18,7 +18,7 @@ export const verb: Verb = {
     ...waitOption("how long QEMU may take to answer"),
   },
   operands: { names: ["DOMAIN"], required: 0 },
-  async run(call: Call): Promise<number> {
+  async run(call) {
     const { args, io } = call;
     const [domain] = args.operands;
     const emulator = args.text("emulator");
@@ -32,16 +32,16 @@ export const verb: Verb = {
     io.stdout.write(emulator === undefined ? await ofMachine(call, domain ?? "") : await ofEmulator(call, emulator));
     return 0;
   },
-};
+});
 
-async function ofMachine({ args, io, facade }: Call, domain: string): Promise<string> {
+async function ofMachine({ args, io, facade }: Call<never, "timeout">, domain: string): Promise<string> {
   const options = { ...timeoutOf(args), signal: io.signal };
   await using machine = await facade.open(domain);
   await using monitor = await machine.connect({ ...options, monitor: "any" });
   return await written((command) => monitor.execute(command, undefined, options));
 }
 
-async function ofEmulator({ args, io }: Call, emulator: string): Promise<string> {
+async function ofEmulator({ args, io }: Call<never, "timeout">, emulator: string): Promise<string> {
   const { spawnQemu } = await import("../../qmp/spawn.ts");
   const options = { ...timeoutOf(args), signal: io.signal };
   const nothing = ["-machine", "none", "-display", "none", "-nodefaults", "-no-user-config", "-S"];

@@ -1,7 +1,7 @@
-import { domainOnly, done, lifecycle } from "../lifecycle.ts";
-import type { Verb } from "../verb.ts";
+import { type Answer, domainOnly, done, printAnswer } from "../lifecycle.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["undefine DOMAIN"],
   summary: "delete the launch config of a stopped domain",
   details: [
@@ -9,15 +9,18 @@ export const verb: Verb = {
   ],
   options: {},
   operands: domainOnly,
-  run: (call) =>
-    lifecycle(call, async (machine) => {
-      const { alias = null, links = [] } = (await machine.undefine()) ?? {};
-      if (alias !== null)
-        return {
-          json: { name: machine.name, done: "alias removed", alias },
-          lines: [`${alias}: removed; it was a second name of ${machine.name}, which stays`],
-        };
-      const answer = done(machine.name, "undefined");
-      return { ...answer, lines: [...answer.lines, ...links.map((link) => `note: ${link}, which led to it, is removed too`)] };
-    }),
-};
+  async run(call) {
+    await using machine = await call.facade.open(call.args.operand(0));
+    const { alias = null, links = [] } = (await machine.undefine()) ?? {};
+    printAnswer(alias === null ? withLinks(done(machine.name, "undefined"), links) : aliasRemoved(machine.name, alias), call);
+    return 0;
+  },
+});
+
+function aliasRemoved(name: string, alias: string): Answer {
+  return { json: { name, done: "alias removed", alias }, lines: [`${alias}: removed; it was a second name of ${name}, which stays`] };
+}
+
+function withLinks(answer: Answer, links: readonly string[]): Answer {
+  return { ...answer, lines: [...answer.lines, ...links.map((link) => `note: ${link}, which led to it, is removed too`)] };
+}

@@ -3,14 +3,14 @@ import { showDuration, timeoutOf } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table, toJson } from "../output.ts";
 import { sayUnreachable } from "../unreachable.ts";
-import type { Call, Verb } from "../verb.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["vcpuinfo DOMAIN"],
   summary: "show each vCPU: thread, host CPU it ran on, time it used, pins",
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run({ args, io, facade }: Call): Promise<number> {
+  async run({ args, io, facade }) {
     const options = { ...timeoutOf(args), signal: io.signal };
     await using machine = await facade.open(args.operand(0));
     const vcpus = await machine.vcpus(options);
@@ -21,7 +21,7 @@ export const verb: Verb = {
       );
     return vcpus.some(({ online }) => online) ? 0 : await sayUnreachable(machine, io, options);
   },
-};
+});
 
 const header = ["vCPU", "state", "thread", "name", "on CPU", "time", "live", "config"];
 

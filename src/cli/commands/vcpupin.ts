@@ -5,23 +5,23 @@ import { timeoutOf } from "../duration.ts";
 import { misuse } from "../options.ts";
 import { painter, table, toJson } from "../output.ts";
 import { sayUnreachable } from "../unreachable.ts";
-import type { Call, Verb } from "../verb.ts";
+import { type Call, defineVerb, type Verb } from "../verb.ts";
 
-export const verb: Verb = {
+export const verb: Verb = defineVerb({
   usage: ["vcpupin DOMAIN VCPU CPULIST", "vcpupin DOMAIN [VCPU]"],
   summary: "bind a vCPU to CPUs of the host, or show what is bound",
   details: ["CPULIST is a list of the host's CPUs as 0-3,8 or 0-7,^4. vCPUs are counted from 0."],
   options: changeOptions,
   operands: { names: ["DOMAIN", "VCPU", "CPULIST"], required: 1 },
-  async run(call: Call): Promise<number> {
+  async run(call) {
     const [, vcpuText, cpus] = call.args.operands;
     const vcpu = vcpuText === undefined ? undefined : parseCount(vcpuText, "VCPU");
     if (vcpu === undefined || cpus === undefined) return show(call, vcpu);
     return change(call, (machine, options) => machine.change({ resource: "vcpu-pin", vcpu, cpus }, options));
   },
-};
+});
 
-async function show({ args, io, facade }: Call, wanted: number | undefined): Promise<number> {
+async function show({ args, io, facade }: Call<never, "timeout">, wanted: number | undefined): Promise<number> {
   const options = { ...timeoutOf(args), signal: io.signal };
   await using machine = await facade.open(args.operand(0));
   const all = await machine.vcpus(options);

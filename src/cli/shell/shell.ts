@@ -8,7 +8,7 @@ import { Conversation } from "./conversation.ts";
 import type { Mode } from "./statement.ts";
 
 /** `qmp DOMAIN` without a command: a shell in a terminal, a script from anywhere else. Resolves with the exit code. */
-export async function runShell({ args, io }: Call, machine: Machine, monitor: Monitor): Promise<number> {
+export async function runShell({ args, io }: Call<"hmp" | "keep-going", "timeout">, machine: Machine, monitor: Monitor): Promise<number> {
   const conversation = new Conversation(monitor, timeoutOf(args));
   const mode: Mode = args.flag("hmp") ? "hmp" : "qmp";
   if (io.stdin.isTTY !== true || !io.stdout.isTTY) {
