@@ -1,11 +1,10 @@
 import type { DefineSource, UndefineReport } from "../domain/lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "../domain/lifecycle/recover.ts";
-import type { StartOptions, StartReport } from "../domain/lifecycle/start.ts";
-import type { StopOptions, StopReport } from "../domain/lifecycle/stop.ts";
+import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "../domain/model/action.ts";
 import type { Change, ChangeOptions, Report, Resource } from "../domain/model/change.ts";
 import type { WantedAllocation } from "../domain/resources/allocation.ts";
 import type { DiffRow } from "../domain/views/diff.ts";
-import type { DomainInfo, ReadOptions, VcpuInfo } from "../domain/views/inspect.ts";
+import type { DomainInfo, VcpuInfo } from "../domain/views/inspect.ts";
 
 /** What `define` made: the name, the file, and what is to be told. */
 export interface Defined {

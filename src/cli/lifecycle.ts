@@ -1,5 +1,4 @@
-import type { StartReport } from "../domain/lifecycle/start.ts";
-import type { StopOptions } from "../domain/lifecycle/stop.ts";
+import type { StartReport, StopOptions } from "../domain/model/action.ts";
 import { commandLine } from "../domain/model/format.ts";
 import { timeoutOf } from "./duration.ts";
 import type { Machine } from "./facade.ts";

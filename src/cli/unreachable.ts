@@ -1,4 +1,4 @@
-import type { ReadOptions } from "../domain/views/inspect.ts";
+import type { ReadOptions } from "../domain/model/action.ts";
 import type { Machine } from "./facade.ts";
 import { flow } from "./output.ts";
 import type { Io } from "./verb.ts";

@@ -5,14 +5,13 @@ import type { Interrupted } from "./change/interrupted.ts";
 import type { Wanted } from "./change/transaction.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
-import type { StartOptions, StartReport } from "./lifecycle/start.ts";
-import type { StopOptions, StopReport } from "./lifecycle/stop.ts";
 import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
+import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { Change, ChangeOptions, Report, Resource } from "./model/change.ts";
 import { notRunning, StateError } from "./model/errors.ts";
 import type { WantedAllocation } from "./resources/allocation.ts";
 import type { DiffRow } from "./views/diff.ts";
-import type { DomainInfo, ReadOptions, VcpuInfo } from "./views/inspect.ts";
+import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
 
 /** Options of a raw connection to a domain's monitor. */
 export interface MonitorOptions extends ReadOptions {

@@ -3,7 +3,8 @@ import type { Facts } from "../facts/facts.ts";
 import type { Change, Scope, Value } from "../model/change.ts";
 import { formatValue, shellWord } from "../model/format.ts";
 import { kindOf, nameOf } from "../resources/registry.ts";
-import { type ActionRecord, isMachineThere, type Journal } from "./journal.ts";
+import { isMachineThere } from "./journal.ts";
+import type { ActionRecord, Journal } from "./record.ts";
 
 /** A change whose writer died in the middle, and how both halves stand now. */
 export interface Interrupted {

@@ -1,6 +1,6 @@
 import { z } from "zod/v3";
 import type { Change } from "../model/change.ts";
-import type { ActionRecord, Journal } from "./journal.ts";
+import type { ActionRecord, Journal } from "./record.ts";
 
 const value = z.union([z.number(), z.string(), z.null()]);
 const change: z.ZodType<Change> = z.union([

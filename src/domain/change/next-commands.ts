@@ -5,9 +5,9 @@ import { shellWord } from "../model/format.ts";
 import { domainStateOf } from "../model/run-state.ts";
 import { kindOf, withValue } from "../resources/registry.ts";
 import type { StepRecord } from "./apply.ts";
+import type { Ending } from "./ending.ts";
 import { askedAfter } from "./notes-after.ts";
 import { plan, type PlannedChange } from "./plan.ts";
-import type { Ending } from "./report.ts";
 
 interface Legs {
   readonly static: boolean;

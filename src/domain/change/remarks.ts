@@ -3,7 +3,7 @@ import { listVcpus, shellWord } from "../model/format.ts";
 import { nameOf } from "../resources/registry.ts";
 import { resetRisk } from "../resources/replug.ts";
 import { leavingOf } from "../resources/unplug.ts";
-import type { Ending } from "./report.ts";
+import type { Ending } from "./ending.ts";
 
 /** What whoever made a change ought to know of what it means later. */
 export function remarksOf(ending: Ending): readonly string[] {

@@ -1,31 +1,13 @@
 import type { LaunchConfig } from "../../config/launch.ts";
-import type { Facts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
-import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Scope, Value } from "../model/change.ts";
+import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Value } from "../model/change.ts";
 import { foldVcpus } from "../model/format.ts";
 import { kindOf, nameOf } from "../resources/registry.ts";
 import { reportStep, type StepRecord } from "./apply.ts";
+import type { Ending } from "./ending.ts";
 import { followUps } from "./next-commands.ts";
 import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
 import { remarksOf } from "./remarks.ts";
-
-/** What is known at the end of a change. */
-export interface Ending {
-  readonly name: string;
-  readonly scope: Scope;
-  readonly facts: Facts;
-  readonly plan: Plan;
-  readonly records: readonly StepRecord[];
-  /** Read again after the work; null where that is not possible any more, or there is none. */
-  readonly after: { readonly config: LaunchConfig | null; readonly live: Live | null };
-  readonly committed: boolean;
-  /** What made it fail, if it did. */
-  readonly failure: string | null;
-  readonly dryRun: boolean;
-  readonly notes: readonly string[];
-  readonly config: { readonly path: string; readonly before: string; readonly after: string } | null;
-  readonly elapsed: number;
-}
 
 /** Puts the answer together from what was planned, done and read back. */
 export function reportOf(ending: Ending): Report {

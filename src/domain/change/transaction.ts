@@ -17,11 +17,12 @@ import { nameOf } from "../resources/registry.ts";
 import type { Work } from "../resources/step.ts";
 import { indices } from "../resources/vcpus.ts";
 import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
+import type { Ending } from "./ending.ts";
 import { recordOf, removeRecord, writeRecord } from "./journal.ts";
 import { askedAfter } from "./notes-after.ts";
 import { planAsking, type Wanted } from "./plan-asking.ts";
 import type { Plan } from "./plan.ts";
-import { type Ending, reportOf } from "./report.ts";
+import { reportOf } from "./report.ts";
 import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
 import { refuseUnresolved, sweep } from "./unresolved.ts";
 

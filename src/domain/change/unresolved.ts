@@ -10,7 +10,8 @@ import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord } from "../machine/process-record.ts";
 import { InterruptedActionError, InterruptedError, interruptedFrom } from "./interrupted.ts";
-import { type ActionRecord, isAbout, isMachineThere, isUnderWay, type Journal, readRecord, removeRecord } from "./journal.ts";
+import { isAbout, isMachineThere, isUnderWay, readRecord, removeRecord } from "./journal.ts";
+import type { ActionRecord, Journal } from "./record.ts";
 
 /** How long a machine may take to say how it stands, in milliseconds. */
 const LOOK = 5000;

@@ -1,5 +1,5 @@
 import type { Session } from "../../qmp/session.ts";
-import { orNull } from "./live.ts";
+import { orNull } from "./answer.ts";
 
 /** What the guest says of its memory, in bytes. From virtio-balloon's statistics. */
 export interface GuestMemory {

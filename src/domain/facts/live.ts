@@ -1,9 +1,9 @@
 import { type CpuSet, formatCpuList } from "../../host/cpulist.ts";
 import { cpusetOf } from "../../host/cpuset.ts";
 import { readAffinity } from "../../host/taskset.ts";
-import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
 import { processBehind } from "../machine/process.ts";
+import { orNull } from "./answer.ts";
 import { type LiveMemory, readMemory } from "./live-memory.ts";
 
 /** One vCPU that is plugged. */
@@ -116,16 +116,6 @@ export async function readLive(session: Session, known: number | null): Promise<
     mainAffinity: behind.pid === null ? null : await readAffinity(behind.pid).catch(() => null),
     mayUse: behind.pid === null ? null : await cpusetOf(behind.pid),
   };
-}
-
-/** A question that this machine may not know, or may have no answer to. */
-export async function orNull<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof CommandError) return null;
-    throw error;
-  }
 }
 
 async function affinityOf(tid: number): Promise<string | null> {

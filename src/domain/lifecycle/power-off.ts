@@ -3,12 +3,12 @@ import { formatTime, isErrorCode, QmpctlError } from "../../errors.ts";
 import type { Identity } from "../machine/identity.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
+import type { StopOptions } from "../model/action.ts";
 import { StateError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { isPaused } from "../model/run-state.ts";
 import { causeOf } from "./ended.ts";
 import { refused } from "./power.ts";
-import type { StopOptions } from "./stop.ts";
 
 /** A guest that is still booting misses the power button: it is pressed again this often, in milliseconds. */
 const PRESS_AGAIN = 5000;

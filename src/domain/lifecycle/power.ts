@@ -7,11 +7,11 @@ import { lockMachine } from "../machine/lock.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { settle } from "../machine/poll-until.ts";
+import type { ReadOptions } from "../model/action.ts";
 import { notRunning, StateError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { domainStateOf, isOrdinary, runStateOf } from "../model/run-state.ts";
 import { resetRisk } from "../resources/replug.ts";
-import type { ReadOptions } from "../views/inspect.ts";
 
 /** How long QEMU may take to show the state that it was told to be in, in milliseconds. */
 const SHOWN = 5000;

@@ -1,5 +1,6 @@
 import { deadlineIn } from "../../deadline.ts";
-import { type ActionRecord, isMachineThere, removeRecord } from "../change/journal.ts";
+import { isMachineThere, removeRecord } from "../change/journal.ts";
+import type { ActionRecord } from "../change/record.ts";
 import { findMachine } from "../machine/find.ts";
 import { lastWords } from "../machine/last-words.ts";
 import type { Held } from "../machine/lock.ts";

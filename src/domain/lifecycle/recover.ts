@@ -1,6 +1,7 @@
 import { prepareConfig, type Stored } from "../../config/store.ts";
 import { type Interrupted, interruptedFrom } from "../change/interrupted.ts";
-import { type ActionRecord, DamagedRecordError, isMachineThere, type Journal } from "../change/journal.ts";
+import { DamagedRecordError, isMachineThere } from "../change/journal.ts";
+import type { ActionRecord, Journal } from "../change/record.ts";
 import { changeLocked, type LockedOptions } from "../change/transaction.ts";
 import { forgetRecords, recordToResolve, sweep } from "../change/unresolved.ts";
 import type { Facts } from "../facts/facts.ts";

@@ -7,9 +7,10 @@ import { refuseUnresolved } from "../change/unresolved.ts";
 import { type Held, lockBooks, lockMachine } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
+import type { StartOptions, StartReport, StopOptions } from "../model/action.ts";
 import { shellWord } from "../model/format.ts";
-import { launchAndLetGo, mayStart, START_TIMEOUT, startMachine, type StartOptions, type StartReport } from "./start.ts";
-import { SHUTDOWN_TIMEOUT, shutdownLocked, type StopOptions } from "./stop.ts";
+import { launchAndLetGo, mayStart, START_TIMEOUT, startMachine } from "./start.ts";
+import { SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
 
 /**
  * A shutdown and a start, under one lock and one deadline: what the config says now is so afterwards. What can be checked of the start is

@@ -23,7 +23,7 @@ import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { Pulse } from "../machine/wait-notice.ts";
-import type { Progress } from "../model/change.ts";
+import type { StartOptions, StartReport } from "../model/action.ts";
 import { StateError } from "../model/errors.ts";
 import { foldVcpus } from "../model/format.ts";
 import { cleanUp, consoleIn, launch, type Launched } from "./launch.ts";
@@ -35,26 +35,6 @@ import { mustBeStartable } from "./startable.ts";
  * for.
  */
 export const START_TIMEOUT = 60_000;
-
-/** Options of `start`. */
-export interface StartOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Milliseconds for all of it; 60000 by default. */
-  readonly timeout?: number | undefined;
-  /** Leave it paused, as QEMU's -S does. */
-  readonly paused?: boolean | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-}
-
-/** A machine that was started. Sizes in bytes, times in milliseconds. */
-export interface StartReport {
-  readonly name: string;
-  readonly pid: number;
-  readonly vcpus: number;
-  readonly memory: number;
-  readonly notes: readonly string[];
-  readonly elapsed: number;
-}
 
 /** Takes the lock, and starts the machine: one deadline for both. See `startMachine`. */
 export async function startDomain(place: Place, options: StartOptions): Promise<StartReport> {

@@ -13,29 +13,10 @@ import { openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { Pulse } from "../machine/wait-notice.ts";
-import type { Progress } from "../model/change.ts";
+import type { StopOptions, StopReport } from "../model/action.ts";
 import { notRunning } from "../model/errors.ts";
 import { cleanUp } from "./launch.ts";
 import { powerOff } from "./power-off.ts";
-
-/** Options of `shutdown` and `destroy`. `timeout` in milliseconds. */
-export interface StopOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly timeout?: number | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Told when the guest has been asked to shut down: an interrupt can't take that back. */
-  readonly onAsked?: (() => void) | undefined;
-  /** Told, of a restart, when the machine has ended and is not started again yet. */
-  readonly onStopped?: (() => void) | undefined;
-}
-
-/** A machine that has ended. */
-export interface StopReport {
-  readonly name: string;
-  /** What ended it, as `the guest powered off`. */
-  readonly how: string;
-  readonly elapsed: number;
-}
 
 /** How long a guest may take to shut down, in milliseconds. */
 export const SHUTDOWN_TIMEOUT = 60_000;

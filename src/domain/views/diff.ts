@@ -1,15 +1,17 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
 import { formatCpuList } from "../../host/cpulist.ts";
+import { orNull } from "../facts/answer.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { type LiveMemory, memoryNow, startMemory } from "../facts/live-memory.ts";
-import { type Live, orNull, roomForVcpus } from "../facts/live.ts";
+import { type Live, roomForVcpus } from "../facts/live.ts";
 import type { Place } from "../machine/place.ts";
+import type { ReadOptions } from "../model/action.ts";
 import type { Change, Resource, Value } from "../model/change.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { ALL, pinOf } from "../resources/vcpu-pin.ts";
 import { pendingUnplug, stayingVcpus } from "../resources/vcpus.ts";
-import { readBoth, type ReadOptions } from "./inspect.ts";
+import { readBoth } from "./inspect.ts";
 
 /** One resource, side by side: what the config says, what QEMU says, what the guest says where it can be asked. */
 export interface DiffRow {

@@ -21,15 +21,10 @@ import { openReader } from "../machine/open.ts";
 import type { Place } from "../machine/place.ts";
 import { whyStopped } from "../machine/wait-notice.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
+import type { ReadOptions } from "../model/action.ts";
 import type { DomainState } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { remarkOn } from "../model/run-state.ts";
-
-/** Options of everything that only looks. `timeout` is for reaching the monitor, in milliseconds. */
-export interface ReadOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly timeout?: number | undefined;
-}
 
 /** What a domain has, on one side. Bytes and counts; null where it is not known. */
 export interface Allocation {

@@ -1,7 +1,8 @@
 import { listNames } from "../../config/store.ts";
 import { findProcesses, type Process } from "../../host/processes.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
-import { type DomainInfo, inspectDomain, type ReadOptions, unreadable } from "./inspect.ts";
+import type { ReadOptions } from "../model/action.ts";
+import { type DomainInfo, inspectDomain, unreadable } from "./inspect.ts";
 
 /** Options of `listDomains`. */
 export interface ListOptions extends Omit<DomainOptions, "timeout">, ReadOptions {

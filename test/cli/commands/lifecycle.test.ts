@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { StopOptions } from "../../../src/domain/lifecycle/stop.ts";
+import type { StopOptions } from "../../../src/domain/model/action.ts";
 import { QmpctlError } from "../../../src/errors.ts";
 import { play } from "../scene.ts";
 

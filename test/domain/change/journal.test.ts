@@ -4,17 +4,8 @@ import { describe, expect, test } from "vitest";
 import { locate } from "../../../src/config/locate.ts";
 import { openFolder, statePaths, type StatePaths } from "../../../src/config/runtime.ts";
 import { readConfig, type Stored } from "../../../src/config/store.ts";
-import {
-  type ActionRecord,
-  isAbout,
-  isMachineThere,
-  isUnderWay,
-  type Journal,
-  readRecord,
-  type RecordHead,
-  removeRecord,
-  writeRecord,
-} from "../../../src/domain/change/journal.ts";
+import { isAbout, isMachineThere, isUnderWay, readRecord, removeRecord, writeRecord } from "../../../src/domain/change/journal.ts";
+import type { ActionRecord, Journal, RecordHead } from "../../../src/domain/change/record.ts";
 import { bootId } from "../../../src/host/processes.ts";
 import { identify } from "../../../src/host/signal.ts";
 import { configText } from "../../config/fixtures.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { configOf, factsOf, GIB, liveOf, MIB, planOf, slotsOf, stoppedFacts, vcpusIn } from "../../../scripts/lab/facts.ts";
 import type { StepRecord } from "../../../src/domain/change/apply.ts";
-import { type Ending, reportOf } from "../../../src/domain/change/report.ts";
+import type { Ending } from "../../../src/domain/change/ending.ts";
+import { reportOf } from "../../../src/domain/change/report.ts";
 import type { Facts } from "../../../src/domain/facts/facts.ts";
 import type { Change, Scope } from "../../../src/domain/model/change.ts";
 import { DiedError } from "../../../src/domain/model/errors.ts";

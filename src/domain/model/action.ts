@@ -1,0 +1,48 @@
+import type { Progress } from "./change.ts";
+
+/** What can be asked of a whole machine, besides a change, and what is answered: shapes only. Sizes are bytes, times are milliseconds. */
+
+/** Options of everything that only looks. `timeout` is for reaching the monitor, in milliseconds. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeout?: number | undefined;
+}
+
+/** Options of `start`. */
+export interface StartOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds for all of it; 60000 by default. */
+  readonly timeout?: number | undefined;
+  /** Leave it paused, as QEMU's -S does. */
+  readonly paused?: boolean | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** A machine that was started. Sizes in bytes, times in milliseconds. */
+export interface StartReport {
+  readonly name: string;
+  readonly pid: number;
+  readonly vcpus: number;
+  readonly memory: number;
+  readonly notes: readonly string[];
+  readonly elapsed: number;
+}
+
+/** Options of `shutdown` and `destroy`. `timeout` in milliseconds. */
+export interface StopOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeout?: number | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told when the guest has been asked to shut down: an interrupt can't take that back. */
+  readonly onAsked?: (() => void) | undefined;
+  /** Told, of a restart, when the machine has ended and is not started again yet. */
+  readonly onStopped?: (() => void) | undefined;
+}
+
+/** A machine that has ended. */
+export interface StopReport {
+  readonly name: string;
+  /** What ended it, as `the guest powered off`. */
+  readonly how: string;
+  readonly elapsed: number;
+}
