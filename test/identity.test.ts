@@ -185,7 +185,7 @@ function verbFaults(world: World): readonly string[] {
   return [
     ...verbs.flatMap(([name, body]) => verbFault(world, path, name, body)),
     ...verbFault(world, "domain/views/list.ts", "list", listed),
-    ...["Machine", "Facade"]
+    ...["Domain", "Facade"]
       .flatMap((name) => membersOf(world.get("cli/facade.ts") ?? "", name))
       .filter((name) => !(name in VERBS))
       .map((name) => `the command line's ${name}: nobody has said how it comes to its machine`),
@@ -238,7 +238,7 @@ test("what is done to a machine is done to the one that was looked for, under it
 test("the verbs are all there to be looked at, and each that is spoken of is there", () => {
   const there = [...functionsIn(WORLD.get("domain/domain.ts") ?? "", "  ").keys()].filter((name) => /^\w+$/.test(name));
   expect([...there, "list"].sort()).toEqual(Object.keys(VERBS).sort());
-  expect(membersOf(WORLD.get("cli/facade.ts") ?? "", "Machine")).toEqual(expect.arrayContaining(["name", "change", "recover", "connect"]));
+  expect(membersOf(WORLD.get("cli/facade.ts") ?? "", "Domain")).toEqual(expect.arrayContaining(["name", "change", "recover", "connect"]));
   expect(membersOf(WORLD.get("cli/facade.ts") ?? "", "Facade")).toEqual(["open", "define", "list"]);
 });
 

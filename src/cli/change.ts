@@ -1,6 +1,6 @@
 import type { ChangeOptions, Report, Scope } from "../domain/model/change.ts";
 import { parseDuration, timeoutOf } from "./duration.ts";
-import type { Machine } from "./facade.ts";
+import type { Domain } from "./facade.ts";
 import { type Arguments, type FlagsOf, misuse, type TextsOf } from "./options.ts";
 import { flow, toJson } from "./output.ts";
 import { erase, progressLine } from "./progress.ts";
@@ -54,10 +54,10 @@ export function scopeOf(args: Arguments<ScopeFlag, never>): Scope {
 /** Changes the domain of the first operand, in the halves that the options ask for, and shows the report. */
 export async function change(
   call: Call<ScopeFlag | EffortFlag, EffortText>,
-  work: (machine: Machine, options: ChangeOptions) => Promise<Report>,
+  work: (domain: Domain, options: ChangeOptions) => Promise<Report>,
 ): Promise<number> {
   const scope = scopeOf(call.args);
-  return reported(call, (machine, options) => work(machine, { ...options, scope }));
+  return reported(call, (domain, options) => work(domain, { ...options, scope }));
 }
 
 /**
@@ -66,14 +66,14 @@ export async function change(
  */
 export async function reported(
   call: Call<EffortFlag, EffortText>,
-  work: (machine: Machine, options: ChangeOptions) => Promise<Report>,
+  work: (domain: Domain, options: ChangeOptions) => Promise<Report>,
 ): Promise<number> {
   const { args, io, facade } = call;
   const options = { ...effortOf(args), signal: io.signal };
-  await using machine = await facade.open(args.operand(0));
+  await using domain = await facade.open(args.operand(0));
   using line = progressLine(io);
   using _ = interruptNotice(call);
-  const report = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress });
+  const report = await work(domain, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress });
   line[Symbol.dispose]();
   io.stdout.write(args.flag("json") ? `${toJson(report)}\n` : showReport(report, io));
   return exitCodeOf(report);

@@ -30,7 +30,7 @@ export interface Monitor extends AsyncDisposable {
 }
 
 /** What the verbs need of a domain: the library's `Domain` has it all, and a test's fake is a literal. */
-export interface Machine extends AsyncDisposable {
+export interface Domain extends AsyncDisposable {
   readonly name: string;
   change(change: Change, options: ChangeOptions): Promise<Report>;
   revert(options: ChangeOptions & { readonly resource?: Resource }): Promise<Report>;
@@ -54,7 +54,7 @@ export interface Machine extends AsyncDisposable {
 
 /** The library as the verbs see it. */
 export interface Facade {
-  open(name: string): Promise<Machine>;
+  open(name: string): Promise<Domain>;
   define(source: DefineSource, options: { readonly name?: string; readonly replace?: boolean }): Promise<Defined>;
   list(options: ReadOptions & { readonly all?: boolean }): Promise<readonly DomainInfo[]>;
 }

@@ -1,7 +1,7 @@
 import type { StartReport, StopOptions } from "../domain/model/action.ts";
 import { commandLine } from "../domain/model/format.ts";
 import { timeoutOf } from "./duration.ts";
-import type { Machine } from "./facade.ts";
+import type { Domain } from "./facade.ts";
 import type { Option } from "./options.ts";
 import { flow, showSize, toJson } from "./output.ts";
 import { progressLine } from "./progress.ts";
@@ -24,7 +24,7 @@ export interface Answer {
 /** Opens the domain of the first operand, does one thing of its life cycle with it, and prints the answer. */
 export async function lifecycle(
   call: Call<never, "timeout">,
-  work: (machine: Machine, options: StopOptions) => Promise<Answer>,
+  work: (domain: Domain, options: StopOptions) => Promise<Answer>,
 ): Promise<number> {
   const { args, io, facade } = call;
   let come: "asked" | "stopped" | undefined;
@@ -34,23 +34,23 @@ export async function lifecycle(
     onAsked: () => void (come ??= "asked"),
     onStopped: () => void (come = "stopped"),
   };
-  await using machine = await facade.open(args.operand(0));
+  await using domain = await facade.open(args.operand(0));
   using line = progressLine(io);
-  const answer = await work(machine, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress }).catch(
+  const answer = await work(domain, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress }).catch(
     (error: unknown) => {
       line[Symbol.dispose]();
       // The power button can't be released again.
       if (come === "asked" && io.signal.aborted)
         io.stderr.write(
           flow(
-            `note: the guest of ${machine.name} stays asked to shut down, and may still do it: ${commandLine("info", machine.name)} tells, ${commandLine("destroy", machine.name)} ends it`,
+            `note: the guest of ${domain.name} stays asked to shut down, and may still do it: ${commandLine("info", domain.name)} tells, ${commandLine("destroy", domain.name)} ends it`,
             io.stderr.columns,
           ),
         );
       if (come === "stopped" && io.signal.aborted)
         io.stderr.write(
           flow(
-            `note: ${machine.name} had shut down for the restart, and is stopped now: ${commandLine("start", machine.name)}`,
+            `note: ${domain.name} had shut down for the restart, and is stopped now: ${commandLine("start", domain.name)}`,
             io.stderr.columns,
           ),
         );

@@ -1,5 +1,5 @@
 import type { ReadOptions } from "../domain/model/action.ts";
-import type { Machine } from "./facade.ts";
+import type { Domain } from "./facade.ts";
 import { flow } from "./output.ts";
 import type { Io } from "./verb.ts";
 
@@ -7,9 +7,9 @@ import type { Io } from "./verb.ts";
  * For an answer that has no live side: says on stderr why, when that is because the machine does not answer.
  * Resolves with the exit code, 1 then: what was asked for is not known, and an empty column would look like "stopped".
  */
-export async function sayUnreachable(machine: Machine, io: Io, options: ReadOptions): Promise<number> {
-  const { state, reason } = await machine.info(options);
+export async function sayUnreachable(domain: Domain, io: Io, options: ReadOptions): Promise<number> {
+  const { state, reason } = await domain.info(options);
   if (state !== "unreachable") return 0;
-  io.stderr.write(flow(`qmpctl: ${machine.name}: unreachable${reason === undefined ? "" : `: ${reason}`}`, io.stderr.columns));
+  io.stderr.write(flow(`qmpctl: ${domain.name}: unreachable${reason === undefined ? "" : `: ${reason}`}`, io.stderr.columns));
   return 1;
 }

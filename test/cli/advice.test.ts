@@ -52,11 +52,11 @@ test("a machine that does not run is started, unless its end was wanted", async 
   const fail = async (): Promise<never> => {
     throw new StateError("web 1: it does not run", "stopped");
   };
-  const machine = { suspend: fail, connect: fail, shutdown: fail, destroy: fail };
-  expect((await play(["suspend", "web 1"], { machine })).stderr).toBe("qmpctl: web 1: it does not run; qmpctl start 'web 1' starts it\n");
-  expect((await play(["events", "web 1"], { machine })).stderr).toContain("qmpctl start 'web 1' starts it\n");
+  const domain = { suspend: fail, connect: fail, shutdown: fail, destroy: fail };
+  expect((await play(["suspend", "web 1"], { domain })).stderr).toBe("qmpctl: web 1: it does not run; qmpctl start 'web 1' starts it\n");
+  expect((await play(["events", "web 1"], { domain })).stderr).toContain("qmpctl start 'web 1' starts it\n");
   for (const verb of ["shutdown", "destroy"])
-    expect((await play([verb, "web 1"], { machine })).stderr).toBe("qmpctl: web 1: it does not run\n");
+    expect((await play([verb, "web 1"], { domain })).stderr).toBe("qmpctl: web 1: it does not run\n");
 });
 
 test.each([
@@ -64,7 +64,7 @@ test.each([
   "acpi: device unplug request for not supported device type: x-cpu: the guest is still booting, or has no CPU hotplug on this QEMU",
 ])("that the guest is still booting is said once: %s", async (words) => {
   const change = async (): Promise<never> => Promise.reject(new StateError(words, "running"));
-  const { stderr } = await play(["setvcpus", "web1", "1", "--live"], { machine: { change } });
+  const { stderr } = await play(["setvcpus", "web1", "1", "--live"], { domain: { change } });
   expect(stderr.match(/still booting/g)).toHaveLength(1);
   expect(stderr).toContain("try again when it is up");
 });

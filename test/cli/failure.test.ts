@@ -5,7 +5,7 @@ import { type ErrorCode, HostError, QmpctlError } from "../../src/errors.ts";
 import { play, reportOf } from "./scene.ts";
 
 const setmem = ["setmem", "web1", "300M"];
-const failing = (error: unknown) => ({ machine: { change: async () => Promise.reject(error) } });
+const failing = (error: unknown) => ({ domain: { change: async () => Promise.reject(error) } });
 
 const refused = new RefusedError(
   reportOf({
@@ -127,7 +127,7 @@ describe("interrupts", () => {
   test("what could not be undone outranks it", () => expect(exitCodeOfError(partial, signal)).toBe(4));
 
   test("what was done before the interrupt arrived is done", async () => {
-    expect((await play(setmem, { machine: { change: async () => reportOf() }, signal })).code).toBe(0);
+    expect((await play(setmem, { domain: { change: async () => reportOf() }, signal })).code).toBe(0);
   });
 });
 
@@ -166,7 +166,7 @@ describe("a refusal by the guest", () => {
       throw new ChangeError(report, why, { cause: undefined });
     };
     const { code, stdout, stderr } = await play(["setvcpus", "web1", "1"], {
-      machine: { change: fail },
+      domain: { change: fail },
       ...(columns === undefined ? {} : { columns, env: { NO_COLOR: "1" } }),
     });
     expect(code).toBe(1);
@@ -176,7 +176,7 @@ describe("a refusal by the guest", () => {
 
   test("that no message tells stands in the table, once", async () => {
     const { stdout } = await play(["setvcpus", "web1", "1"], {
-      machine: { change: async () => reportOf({ outcome: "pending", changes: [vcpu, memory] }) },
+      domain: { change: async () => reportOf({ outcome: "pending", changes: [vcpu, memory] }) },
     });
     expect(stdout.split(why).length - 1).toBe(1);
   });

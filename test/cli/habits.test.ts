@@ -19,7 +19,7 @@ async function asked(
 ): Promise<Played & { readonly change: Change | undefined; readonly options: Partial<ChangeOptions> }> {
   let [change, options]: [Change | undefined, Partial<ChangeOptions>] = [undefined, {}];
   const played = await play(argv, {
-    machine: {
+    domain: {
       change: async (...given) => {
         [change, options] = given as [Change, ChangeOptions];
         return reportOf();
@@ -101,15 +101,15 @@ const READING = [
 describe("verbs of others", () => {
   test.each(READING)("%s WEB1 shows what info shows", async (line) => {
     const [verb = "", ...flags] = line.split(" ");
-    const machine = { info: async () => ({ name: "web1", state: "stopped", configPath: "/p/web1.json", transient: false }) as never };
-    const info = await play(["info", "web1"], { machine });
-    expect(await play([verb, "web1", ...flags], { machine })).toEqual(info);
-    expect(await play([verb, "--domain", "web1", ...flags], { machine })).toEqual(info);
+    const domain = { info: async () => ({ name: "web1", state: "stopped", configPath: "/p/web1.json", transient: false }) as never };
+    const info = await play(["info", "web1"], { domain });
+    expect(await play([verb, "web1", ...flags], { domain })).toEqual(info);
+    expect(await play([verb, "--domain", "web1", ...flags], { domain })).toEqual(info);
     expect(info.code).toBe(0);
   });
 
   test("dumpxml prints the config, ls and ps list", async () => {
-    expect(await play(["dumpxml", "web1", "--inactive"], { machine: { config: async () => "{}" } })).toMatchObject({
+    expect(await play(["dumpxml", "web1", "--inactive"], { domain: { config: async () => "{}" } })).toMatchObject({
       code: 0,
       stdout: "{}\n",
     });
@@ -145,10 +145,10 @@ describe("verbs of others", () => {
     expect((await play(["get", "domains"])).stderr).toContain("`qmpctl info DOMAIN`");
     for (const kind of ["vm", "domain", "pods"]) expect((await play(["get", kind, "web1"])).stderr).toContain("`qmpctl info web1`");
     expect((await play(["delete", "vm"])).stderr).not.toContain("undefine vm");
-    const machine = { info: async () => ({ name: "web1", state: "stopped", configPath: "/p/web1.json", transient: false }) as never };
-    expect(await play(["describe", "vm", "web1"], { machine })).toEqual(await play(["info", "web1"], { machine }));
-    expect((await play(["describe", "vm"], { machine })).opened).toEqual(["vm"]);
-    expect((await play(["describe", "vm", "vm"], { machine })).opened).toEqual(["vm"]);
+    const domain = { info: async () => ({ name: "web1", state: "stopped", configPath: "/p/web1.json", transient: false }) as never };
+    expect(await play(["describe", "vm", "web1"], { domain })).toEqual(await play(["info", "web1"], { domain }));
+    expect((await play(["describe", "vm"], { domain })).opened).toEqual(["vm"]);
+    expect((await play(["describe", "vm", "vm"], { domain })).opened).toEqual(["vm"]);
   });
 
   test("what is restored from is a file, and not taken for a domain", () => expect(wayOfVerb("restore", "/tmp/x")).not.toContain("/tmp/x"));

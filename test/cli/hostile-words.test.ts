@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { run, verbs } from "../../src/cli/command.ts";
-import type { Facade, Machine, Monitor } from "../../src/cli/facade.ts";
+import type { Domain, Facade, Monitor } from "../../src/cli/facade.ts";
 import { ConfigError } from "../../src/config/config-error.ts";
 import type { Report } from "../../src/domain/model/change.ts";
 import { ChangeError, RefusedError, StateError } from "../../src/domain/model/errors.ts";
@@ -69,8 +69,8 @@ function monitor(answer: unknown): Monitor {
 }
 
 /** A machine that does all that is asked of it, and one that fails at all, in each kind of error. */
-function machines(): readonly Partial<Machine>[] {
-  const works: Partial<Machine> = {
+function domains(): readonly Partial<Domain>[] {
+  const works: Partial<Domain> = {
     name: EVIL,
     change: async () => report,
     revert: async () => planned,
@@ -104,7 +104,7 @@ function machines(): readonly Partial<Machine>[] {
     new HostError(EVIL, { stderr: EVIL }),
     new TypeError(EVIL.replaceAll("\n", "")),
   ];
-  const failing = errors.map((each): Partial<Machine> => ({
+  const failing = errors.map((each): Partial<Domain> => ({
     name: EVIL,
     ...Object.fromEntries(Object.keys(works).flatMap((key) => (key === "name" ? [] : [[key, () => Promise.reject(each)]]))),
   }));
@@ -159,16 +159,16 @@ interface Said {
 
 async function said(
   argv: readonly string[],
-  machine: Partial<Machine>,
+  can: Partial<Domain>,
   columns: number | undefined,
   stdin = '{"memory":{"current":"1M"}}',
 ): Promise<Said> {
   const typed = new PassThrough();
   typed.end(stdin);
   const io = { ...ioOf({ ...(columns === undefined ? {} : { columns }), env: { QMPCTL_CONFIG_DIR: "/proc/none" } }), stdin: typed };
-  const domain = { ...machine, [Symbol.asyncDispose]: async () => {} } as Machine;
+  const domain = { ...can, [Symbol.asyncDispose]: async () => {} } as Domain;
   const fails =
-    machine.info?.({}).then(
+    can.info?.({}).then(
       () => undefined,
       (reason: unknown) => reason,
     ) ?? undefined;
@@ -206,11 +206,11 @@ describe.each(names)("%s", (verb) => {
   const lines = LINES[verb] ?? [[EVIL]];
 
   test.each([undefined, 20, 40, 80, 200])("lets nothing through that a terminal obeys (columns: %s)", async (columns) => {
-    for (const machine of machines()) {
+    for (const domain of domains()) {
       for (const words of lines) {
         // A shell in a terminal has a test of its own.
         for (const more of [[], ["--json"]]) {
-          const it = await said([verb, ...words, ...more], machine, columns);
+          const it = await said([verb, ...words, ...more], domain, columns);
           // The human monitor's answers, and the config's own text, have lines; a mistake of ours has a stack.
           const hasLines = words.includes("--hmp") || verb === "config" || it.stderr.includes("internal error");
           expect(harmIn(it, hasLines), JSON.stringify([verb, words, more])).toEqual([]);
@@ -222,9 +222,9 @@ describe.each(names)("%s", (verb) => {
   });
 
   test("says in JSON what it was told, character by character", async () => {
-    for (const machine of machines()) {
+    for (const domain of domains()) {
       for (const words of lines) {
-        const { stdout, code } = await said([verb, ...words, "--json"], machine, undefined);
+        const { stdout, code } = await said([verb, ...words, "--json"], domain, undefined);
         // A program in TypeScript, or a script for a shell, is no JSON.
         if (!/^[[{"]/.test(stdout)) continue;
         for (const line of verb === "config" ? [stdout] : stdout.trimEnd().split("\n")) {
@@ -238,13 +238,13 @@ describe.each(names)("%s", (verb) => {
 });
 
 test("a script's results and errors", async () => {
-  for (const machine of machines()) {
+  for (const domain of domains()) {
     for (const words of [
       ["qmp", EVIL],
       ["qmp", EVIL, "--hmp"],
       ["qmp", EVIL, "--json", "--keep-going"],
     ]) {
-      const it = await said(words, machine, undefined, `query-status\n{"execute":"x"}\n!info x\n${EVIL.replaceAll("\n", " ")}\n`);
+      const it = await said(words, domain, undefined, `query-status\n{"execute":"x"}\n!info x\n${EVIL.replaceAll("\n", " ")}\n`);
       expect(harmIn(it, words.includes("--hmp") || it.stderr.includes("internal error")), JSON.stringify(words)).toEqual([]);
     }
   }
@@ -258,7 +258,7 @@ test("a shell in a terminal: events, answers, errors, completions, and what was 
   try {
     await mkdir(join(home, "qmpctl"), { mode: 0o700 });
     await writeFile(join(home, "qmpctl", "history"), `device_del id=${EVIL}\nquery-name\n`, { mode: 0o600 });
-    const machine = {
+    const domain = {
       name: EVIL,
       connect: async () => ({
         ...monitor(EVIL),
@@ -276,10 +276,10 @@ test("a shell in a terminal: events, answers, errors, completions, and what was 
         events: () => monitorOf(events).events(),
       }),
       [Symbol.asyncDispose]: async () => {},
-    } as unknown as Machine;
+    } as unknown as Domain;
     const stdin = Object.assign(new PassThrough(), { isTTY: true });
     const io = { ...ioOf({ columns: 80, env: { XDG_STATE_HOME: home, TERM: "xterm" } }), stdin };
-    const ended = run(["qmp", "web1"], { io, facade: { open: async () => machine } as unknown as Facade, version: async () => "1" });
+    const ended = run(["qmp", "web1"], { io, facade: { open: async () => domain } as unknown as Facade, version: async () => "1" });
     const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
     for (const keys of [
       "query-name\r",

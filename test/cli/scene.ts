@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { run } from "../../src/cli/command.ts";
-import type { Facade, Machine, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
+import type { Domain, Facade, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
 import { harmless } from "../../src/cli/harmless.ts";
 import type { Io, Sink } from "../../src/cli/verb.ts";
 import type { Report } from "../../src/domain/model/change.ts";
@@ -56,7 +56,7 @@ export interface Stage {
   readonly signal?: AbortSignal;
   /** In place of paper that takes everything. */
   readonly stdout?: Paper;
-  readonly machine?: Partial<Machine>;
+  readonly domain?: Partial<Domain>;
   readonly facade?: Partial<Facade>;
 }
 
@@ -85,10 +85,10 @@ export async function play(argv: readonly string[], stage: Stage = {}): Promise<
   const io = ioOf(stage);
   const opened: string[] = [];
   let disposed = 0;
-  const open = async (name: string): Promise<Machine> => {
+  const open = async (name: string): Promise<Domain> => {
     opened.push(name);
-    const machine = { name, [Symbol.asyncDispose]: async () => void disposed++, ...stage.machine };
-    return machine as Machine;
+    const domain = { name, [Symbol.asyncDispose]: async () => void disposed++, ...stage.domain };
+    return domain as Domain;
   };
   const facade = { open, ...stage.facade } as Facade;
   const code = await run(argv, { io, facade, version: async () => "1.2.3" });
@@ -139,7 +139,7 @@ export function monitorOf(events: readonly MonitorEvent[], end?: Error): Monitor
 /** A machine that starts and ends as it is asked, each time with the same to tell. */
 export function livesOf(
   told: never,
-): Pick<Machine, "start" | "restart" | "shutdown" | "destroy" | "reset" | "suspend" | "resume" | "undefine"> {
+): Pick<Domain, "start" | "restart" | "shutdown" | "destroy" | "reset" | "suspend" | "resume" | "undefine"> {
   const tells = async (): Promise<never> => told;
   const done = async (): Promise<never> => undefined as never;
   return { start: tells, restart: tells, shutdown: tells, destroy: tells, reset: done, suspend: done, resume: done, undefine: done };

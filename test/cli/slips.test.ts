@@ -30,7 +30,7 @@ async function qmp(
     ...answers,
   });
   const played = await play(["qmp", "web1", ...words], {
-    machine: { connect: async () => monitor },
+    domain: { connect: async () => monitor },
     ...(stdin === undefined ? {} : { stdin: Readable.from([stdin]) }),
   });
   return { ...played, sent: monitor.sent };
@@ -75,7 +75,7 @@ describe("a value has the type that the command takes, with one command as in th
     const asked: string[] = [];
     const monitor = { ...(await puppet()), execute: async (command: string) => (asked.push(command), {}) };
     await play(["qmp", "web1", "device_add", "driver=x", "id=a", "core-id=2", "j=[1]", 'q="7"', "on=true"], {
-      machine: { connect: async () => monitor },
+      domain: { connect: async () => monitor },
     });
     expect(asked).toEqual(["device_add"]);
   });
@@ -86,7 +86,7 @@ describe("a value has the type that the command takes, with one command as in th
       execute: async (command: string, args: unknown) => (command === "query-qmp-schema" ? undefined : args),
     };
     const { stdout } = await play(["qmp", "web1", "x", "n=1", "s=300M", "l.0=true", 'q="7"', "j=[1]"], {
-      machine: { connect: async () => monitor },
+      domain: { connect: async () => monitor },
     });
     expect(JSON.parse(stdout)).toEqual({ n: 1, s: "300M", l: { 0: true }, q: "7", j: [1] });
   });
@@ -139,7 +139,7 @@ describe("a slip gets a guess", () => {
   ])("of an event %s, which would be waited for without an end", async (name, message) => {
     const monitor = await puppet();
     for (const words of [[name], ["STOP", name]]) {
-      expect(await play(["events", "web1", ...words], { machine: { connect: async () => monitor } })).toMatchObject({
+      expect(await play(["events", "web1", ...words], { domain: { connect: async () => monitor } })).toMatchObject({
         code: 2,
         stdout: "",
         stderr: expect.stringContaining(`qmpctl: ${message}`) as string,
@@ -151,7 +151,7 @@ describe("a slip gets a guess", () => {
   test("an event is known in any case, and what comes while the names are checked is not missed", async () => {
     const monitor = await puppet();
     const connect = async (): Promise<Puppet> => ({ ...monitor, execute: (...call) => (monitor.emit("STOP"), monitor.execute(...call)) });
-    expect(await play(["events", "web1", "stop", "--count", "1"], { machine: { connect } })).toMatchObject({
+    expect(await play(["events", "web1", "stop", "--count", "1"], { domain: { connect } })).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('"event":"STOP"') as string,
     });

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { verbs } from "../../src/cli/command.ts";
-import type { Machine } from "../../src/cli/facade.ts";
+import type { Domain } from "../../src/cli/facade.ts";
 import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
 import { program } from "./program.ts";
 import { livesOf, play, reportOf, type Stage } from "./scene.ts";
@@ -50,7 +50,7 @@ const started = {
   elapsed: 5,
 } as never;
 
-const machine: Partial<Machine> = {
+const domain: Partial<Domain> = {
   change: async () => report,
   revert: async () => ({ ...report, outcome: "planned" }),
   persist: async () => report,
@@ -102,7 +102,7 @@ const failing = [
     ],
   }),
   new ChangeError({ ...report, outcome: "rolled-back" }, WHY, { cause: undefined }),
-].map((error): Partial<Machine> => ({
+].map((error): Partial<Domain> => ({
   change: () => Promise.reject(error),
   revert: () => Promise.reject(error),
   start: () => Promise.reject(error),
@@ -162,10 +162,10 @@ const wordsOf = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/)
 
 describe.each(LINES)("%j %s", (...line) => {
   test.each([40, 60, 80, 200])("stays within %i columns, and breaks no word", async (columns) => {
-    for (const each of [machine, ...failing]) {
-      const wide = await play(line, { machine: { ...machine, ...each }, facade });
+    for (const each of [domain, ...failing]) {
+      const wide = await play(line, { domain: { ...domain, ...each }, facade });
       const { stdout, stderr, code } = await play(line, {
-        machine: { ...machine, ...each },
+        domain: { ...domain, ...each },
         facade,
         columns,
         env: { NO_COLOR: "1", TERM: "dumb" },

@@ -21,7 +21,7 @@ export const verb: Verb = defineVerb({
       path === "-" ? await readInput(call.io.stdin) : await readBoundedText(path),
       path === "-" ? "standard input" : path,
     );
-    return change(call, (machine, options) => machine.apply(wanted, options));
+    return change(call, (domain, options) => domain.apply(wanted, options));
   },
 });
 

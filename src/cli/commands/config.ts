@@ -7,8 +7,8 @@ export const verb: Verb = defineVerb({
   options: {},
   operands: domainOnly,
   async run({ args, io, facade }) {
-    await using machine = await facade.open(args.operand(0));
-    const text = await machine.config();
+    await using domain = await facade.open(args.operand(0));
+    const text = await domain.config();
     io.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     return 0;
   },

@@ -7,8 +7,8 @@ export const verb: Verb = defineVerb({
   options: waitOption("how long QEMU may take to go"),
   operands: domainOnly,
   run: (call) =>
-    lifecycle(call, async (machine, options) => {
-      const report = await machine.destroy(options);
+    lifecycle(call, async (domain, options) => {
+      const report = await domain.destroy(options);
       return { json: report, lines: [`${report.name}: ${report.how}`] };
     }),
 });

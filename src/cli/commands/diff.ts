@@ -14,8 +14,8 @@ export const verb: Verb = defineVerb({
   operands: domainOnly,
   async run({ args, io, facade }) {
     const options = { ...timeoutOf(args), signal: io.signal };
-    await using machine = await facade.open(args.operand(0));
-    const rows = await machine.diff(options);
+    await using domain = await facade.open(args.operand(0));
+    const rows = await domain.diff(options);
     const paint = painter(io.stdout, io.env);
     if (args.flag("json")) io.stdout.write(`${toJson(rows)}\n`);
     else
@@ -27,7 +27,7 @@ export const verb: Verb = defineVerb({
           columns: io.stdout.columns,
         }),
       );
-    return rows.some(({ live }) => live !== null) ? 0 : await sayUnreachable(machine, io, options);
+    return rows.some(({ live }) => live !== null) ? 0 : await sayUnreachable(domain, io, options);
   },
 });
 

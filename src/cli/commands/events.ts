@@ -26,14 +26,14 @@ export const verb: Verb = defineVerb({
     const start = performance.now();
     const limits = limitsOf(args);
     const { timeout = Infinity } = limits;
-    await using machine = await facade.open(args.operand(0));
+    await using domain = await facade.open(args.operand(0));
     // To the greeting too; more time than usual is for events, not for a QEMU that says nothing.
-    await using monitor = await machine.connect({
+    await using monitor = await domain.connect({
       monitor: "any",
       signal: io.signal,
       ...(timeout < USUAL ? { timeout: Math.max(1, timeout) } : {}),
     });
-    const held = whatIsHeld(machine, monitor);
+    const held = whatIsHeld(domain, monitor);
     if (held !== undefined && io.stderr.isTTY) io.stderr.write(flow(held, io.stderr.columns));
     const draw =
       args.flag("json") || !io.stdout.isTTY

@@ -13,8 +13,8 @@ export const verb: Verb = defineVerb({
   operands: domainOnly,
   async run({ args, io, facade }) {
     const options = { ...timeoutOf(args), signal: io.signal };
-    await using machine = await facade.open(args.operand(0));
-    const info = await machine.info(options);
+    await using domain = await facade.open(args.operand(0));
+    const info = await domain.info(options);
     io.stdout.write(args.flag("json") ? `${toJson(info)}\n` : show(info, io));
     return 0;
   },

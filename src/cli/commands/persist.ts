@@ -12,6 +12,6 @@ export const verb: Verb = defineVerb({
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {
     const resource = resourceOf(call.args, resources);
-    return reported(call, (machine, options) => machine.persist(resource === undefined ? options : { ...options, resource }));
+    return reported(call, (domain, options) => domain.persist(resource === undefined ? options : { ...options, resource }));
   },
 });

@@ -29,11 +29,11 @@ export const verb: Verb = defineVerb({
     const words = args.operands.slice(1);
     const request = words.length === 0 ? undefined : await requestOf(words, args);
     const monitorName = monitorOf(args);
-    await using machine = await facade.open(args.operand(0));
-    await using monitor = await machine.connect({ ...timeoutOf(args), signal: io.signal, monitor: monitorName });
+    await using domain = await facade.open(args.operand(0));
+    await using monitor = await domain.connect({ ...timeoutOf(args), signal: io.signal, monitor: monitorName });
     if (request === undefined) {
       const { runShell } = await import("../shell/shell.ts");
-      return await runShell(call, machine, monitor);
+      return await runShell(call, domain, monitor);
     }
     const returned = await answerTo(request, call, monitor);
     const isText = args.flag("hmp") && !args.flag("json");

@@ -22,12 +22,12 @@ export const verb: Verb = defineVerb({
   operands: domainOnly,
   async run({ args, io, facade }) {
     const chosen = howOf(args);
-    await using machine = await facade.open(args.operand(0));
+    await using domain = await facade.open(args.operand(0));
     // Who does not say which way hears first whether there is anything to resolve.
-    if (chosen === undefined) await machine.recover("undo", { ...effortOf(args), dryRun: true, signal: io.signal });
+    if (chosen === undefined) await domain.recover("undo", { ...effortOf(args), dryRun: true, signal: io.signal });
     const how = chosen ?? ask();
     using line = progressLine(io);
-    const recovery = await machine.recover(how, {
+    const recovery = await domain.recover(how, {
       ...effortOf(args),
       signal: io.signal,
       ...(line.onProgress === undefined ? {} : { onProgress: line.onProgress }),

@@ -9,5 +9,5 @@ export const verb: Verb = defineVerb({
   ],
   options: waitOption("how long all of it may take, the shutdown and the start (2 min unless given)"),
   operands: domainOnly,
-  run: (call) => lifecycle(call, async (machine, options) => started(await machine.restart(options))),
+  run: (call) => lifecycle(call, async (domain, options) => started(await domain.restart(options))),
 });

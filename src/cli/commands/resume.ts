@@ -7,8 +7,8 @@ export const verb: Verb = defineVerb({
   options: waitOption("how long QEMU may take to answer"),
   operands: domainOnly,
   run: (call) =>
-    lifecycle(call, async (machine, options) => {
-      await machine.resume(options);
-      return done(machine.name, "resumed");
+    lifecycle(call, async (domain, options) => {
+      await domain.resume(options);
+      return done(domain.name, "resumed");
     }),
 });

@@ -14,6 +14,6 @@ export const verb: Verb = defineVerb({
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {
     const resource = resourceOf(call.args, resources);
-    return reported(call, (machine, options) => machine.revert(resource === undefined ? options : { ...options, resource }));
+    return reported(call, (domain, options) => domain.revert(resource === undefined ? options : { ...options, resource }));
   },
 });

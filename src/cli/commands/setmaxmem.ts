@@ -10,6 +10,6 @@ export const verb: Verb = defineVerb({
   operands: { names: ["DOMAIN", "SIZE"], required: 2 },
   run(call) {
     const size = parseSize(call.args.operand(1));
-    return change(call, (machine, options) => machine.change({ resource: "max-memory", size }, options));
+    return change(call, (domain, options) => domain.change({ resource: "max-memory", size }, options));
   },
 });

@@ -14,6 +14,6 @@ export const verb: Verb = defineVerb({
   run(call) {
     const count = parseCount(call.args.operand(1), "COUNT");
     const resource = call.args.flag("maximum") ? "max-vcpus" : "vcpus";
-    return change(call, (machine, options) => machine.change({ resource, count }, options));
+    return change(call, (domain, options) => domain.change({ resource, count }, options));
   },
 });

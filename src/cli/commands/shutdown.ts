@@ -9,8 +9,8 @@ export const verb: Verb = defineVerb({
   options: waitOption("how long the guest may take (60 s unless given)"),
   operands: domainOnly,
   run: (call) =>
-    lifecycle(call, async (machine, options) => {
-      const report = await machine.shutdown(options);
+    lifecycle(call, async (domain, options) => {
+      const report = await domain.shutdown(options);
       return { json: report, lines: [`${report.name}: ${report.how} after ${showDuration(report.elapsed)}`] };
     }),
 });

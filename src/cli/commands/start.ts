@@ -10,6 +10,5 @@ export const verb: Verb = defineVerb({
     ...waitOption("how long it may take to come up (60 s unless given)"),
   },
   operands: domainOnly,
-  run: (call) =>
-    lifecycle(call, async (machine, options) => started(await machine.start({ ...options, paused: call.args.flag("paused") }))),
+  run: (call) => lifecycle(call, async (domain, options) => started(await domain.start({ ...options, paused: call.args.flag("paused") }))),
 });

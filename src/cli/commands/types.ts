@@ -34,10 +34,10 @@ export const verb: Verb = defineVerb({
   },
 });
 
-async function ofMachine({ args, io, facade }: Call<never, "timeout">, domain: string): Promise<string> {
+async function ofMachine({ args, io, facade }: Call<never, "timeout">, name: string): Promise<string> {
   const options = { ...timeoutOf(args), signal: io.signal };
-  await using machine = await facade.open(domain);
-  await using monitor = await machine.connect({ ...options, monitor: "any" });
+  await using domain = await facade.open(name);
+  await using monitor = await domain.connect({ ...options, monitor: "any" });
   return await written((command) => monitor.execute(command, undefined, options));
 }
 

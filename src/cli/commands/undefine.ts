@@ -10,9 +10,9 @@ export const verb: Verb = defineVerb({
   options: {},
   operands: domainOnly,
   async run(call) {
-    await using machine = await call.facade.open(call.args.operand(0));
-    const { alias = null, links = [] } = (await machine.undefine()) ?? {};
-    printAnswer(alias === null ? withLinks(done(machine.name, "undefined"), links) : aliasRemoved(machine.name, alias), call);
+    await using domain = await call.facade.open(call.args.operand(0));
+    const { alias = null, links = [] } = (await domain.undefine()) ?? {};
+    printAnswer(alias === null ? withLinks(done(domain.name, "undefined"), links) : aliasRemoved(domain.name, alias), call);
     return 0;
   },
 });

@@ -12,14 +12,14 @@ export const verb: Verb = defineVerb({
   operands: domainOnly,
   async run({ args, io, facade }) {
     const options = { ...timeoutOf(args), signal: io.signal };
-    await using machine = await facade.open(args.operand(0));
-    const vcpus = await machine.vcpus(options);
+    await using domain = await facade.open(args.operand(0));
+    const vcpus = await domain.vcpus(options);
     if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
     else
       io.stdout.write(
         table(vcpus.map(row), { header, right: [0, 2, 4, 5], paint: painter(io.stdout, io.env), columns: io.stdout.columns }),
       );
-    return vcpus.some(({ online }) => online) ? 0 : await sayUnreachable(machine, io, options);
+    return vcpus.some(({ online }) => online) ? 0 : await sayUnreachable(domain, io, options);
   },
 });
 

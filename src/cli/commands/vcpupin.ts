@@ -17,17 +17,17 @@ export const verb: Verb = defineVerb({
     const [, vcpuText, cpus] = call.args.operands;
     const vcpu = vcpuText === undefined ? undefined : parseCount(vcpuText, "VCPU");
     if (vcpu === undefined || cpus === undefined) return show(call, vcpu);
-    return change(call, (machine, options) => machine.change({ resource: "vcpu-pin", vcpu, cpus }, options));
+    return change(call, (domain, options) => domain.change({ resource: "vcpu-pin", vcpu, cpus }, options));
   },
 });
 
 async function show({ args, io, facade }: Call<never, "timeout">, wanted: number | undefined): Promise<number> {
   const options = { ...timeoutOf(args), signal: io.signal };
-  await using machine = await facade.open(args.operand(0));
-  const all = await machine.vcpus(options);
+  await using domain = await facade.open(args.operand(0));
+  const all = await domain.vcpus(options);
   const vcpus = wanted === undefined ? all : all.filter(({ vcpu }) => vcpu === wanted);
   if (vcpus.length === 0 && wanted !== undefined && all.length > 0)
-    throw misuse(`vCPU ${wanted}: ${machine.name} has no such vCPU`, wanted, `0 to ${all.length - 1}`);
+    throw misuse(`vCPU ${wanted}: ${domain.name} has no such vCPU`, wanted, `0 to ${all.length - 1}`);
   if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
   else
     io.stdout.write(
@@ -38,7 +38,7 @@ async function show({ args, io, facade }: Call<never, "timeout">, wanted: number
         columns: io.stdout.columns,
       }),
     );
-  return all.some(({ online }) => online) ? 0 : await sayUnreachable(machine, io, options);
+  return all.some(({ online }) => online) ? 0 : await sayUnreachable(domain, io, options);
 }
 
 function row({ vcpu, pin, affinity }: VcpuInfo): string[] {

@@ -1,5 +1,5 @@
 import { timeoutOf } from "../duration.ts";
-import type { Machine, Monitor } from "../facade.ts";
+import type { Domain, Monitor } from "../facade.ts";
 import { whatIsHeld } from "../held.ts";
 import { misuse } from "../options.ts";
 import { wrap } from "../output.ts";
@@ -8,7 +8,7 @@ import { Conversation } from "./conversation.ts";
 import type { Mode } from "./statement.ts";
 
 /** `qmp DOMAIN` without a command: a shell in a terminal, a script from anywhere else. Resolves with the exit code. */
-export async function runShell({ args, io }: Call<"hmp" | "keep-going", "timeout">, machine: Machine, monitor: Monitor): Promise<number> {
+export async function runShell({ args, io }: Call<"hmp" | "keep-going", "timeout">, domain: Domain, monitor: Monitor): Promise<number> {
   const conversation = new Conversation(monitor, timeoutOf(args));
   const mode: Mode = args.flag("hmp") ? "hmp" : "qmp";
   if (io.stdin.isTTY !== true || !io.stdout.isTTY) {
@@ -18,10 +18,10 @@ export async function runShell({ args, io }: Call<"hmp" | "keep-going", "timeout
   if (args.flag("json") || args.flag("keep-going"))
     throw misuse("--json and --keep-going are for scripts: pipe one in", undefined, "a script on stdin");
   const { runTerminal } = await import("./terminal.ts");
-  const isAddress = machine.name.includes(":");
+  const isAddress = domain.name.includes(":");
   const width = io.stdout.columns ?? 80;
-  const greeting = [`QMP of ${machine.name}: TAB completes, help [COMMAND] explains, ^D leaves.`];
-  const held = whatIsHeld(machine, monitor);
+  const greeting = [`QMP of ${domain.name}: TAB completes, help [COMMAND] explains, ^D leaves.`];
+  const held = whatIsHeld(domain, monitor);
   if (held !== undefined) greeting.push(...wrap(held, width));
-  return runTerminal(conversation, io, { mode, name: isAddress ? "qmp" : machine.name, greeting: greeting.join("\n") });
+  return runTerminal(conversation, io, { mode, name: isAddress ? "qmp" : domain.name, greeting: greeting.join("\n") });
 }

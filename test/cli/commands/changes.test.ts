@@ -7,7 +7,7 @@ import { play, reportOf } from "../scene.ts";
 async function asked(...argv: string[]): Promise<{ change: Change; options: ChangeOptions; code: number; stdout: string }> {
   let call: [Change, ChangeOptions] | undefined;
   const change = async (...given: [Change, ChangeOptions]) => ((call = given), reportOf());
-  const { code, stdout, stderr, opened, disposed } = await play(argv, { machine: { change } });
+  const { code, stdout, stderr, opened, disposed } = await play(argv, { domain: { change } });
   expect([stderr, opened, disposed]).toEqual(["", [argv[1]], 1]);
   if (call === undefined) throw new Error("nothing was asked for");
   return { change: call[0], options: call[1], code, stdout };
@@ -108,7 +108,7 @@ describe("the answer", () => {
   });
 
   test("pending is 5", async () => {
-    const played = await play(["setmem", "web1", "300M"], { machine: { change: async () => reportOf({ outcome: "pending" }) } });
+    const played = await play(["setmem", "web1", "300M"], { domain: { change: async () => reportOf({ outcome: "pending" }) } });
     expect([played.code, played.stderr]).toEqual([5, ""]);
   });
 });
@@ -116,7 +116,7 @@ describe("the answer", () => {
 test.each(["revert", "persist"] as const)("%s takes the options of effort, and no scope", async (verb) => {
   let options: ChangeOptions | undefined;
   const work = async (given: ChangeOptions) => ((options = given), reportOf());
-  expect((await play([verb, "web1", "--dry-run", "--timeout", "2m"], { machine: { [verb]: work } })).code).toBe(0);
+  expect((await play([verb, "web1", "--dry-run", "--timeout", "2m"], { domain: { [verb]: work } })).code).toBe(0);
   expect(options).toEqual({ dryRun: true, force: false, timeout: 120_000, signal: expect.any(AbortSignal) as AbortSignal });
   expect((await play([verb, "web1", "--live"])).code).toBe(2);
 });
@@ -128,7 +128,7 @@ describe("on a terminal", () => {
   };
 
   test("progress is drawn on stderr and wiped before the answer", async () => {
-    const { stdout, stderr } = await play(["setmem", "web1", "512M"], { machine: { change }, columns: 80 });
+    const { stdout, stderr } = await play(["setmem", "web1", "512M"], { domain: { change }, columns: 80 });
     expect(stderr).toBe("\r\u001b[Kmemory: 1GiB, going to 512MiB (100 ms of 30 s)\r\u001b[K");
     expect(stdout).toContain("\u001b[32mapplied\u001b[39m");
   });
@@ -136,7 +136,7 @@ describe("on a terminal", () => {
   test("it is wiped on failure too", async () => {
     const failing = async (...call: Parameters<typeof change>) =>
       change(...call).then(() => Promise.reject(new QmpctlError("host", "taskset: not found")));
-    const { stderr, code } = await play(["setmem", "web1", "512M"], { machine: { change: failing }, columns: 80 });
+    const { stderr, code } = await play(["setmem", "web1", "512M"], { domain: { change: failing }, columns: 80 });
     expect(code).toBe(1);
     expect(stderr).toMatch(/30 s\)\r\u001b\[Kqmpctl: taskset: not found\n$/);
   });
@@ -147,7 +147,7 @@ describe("on a terminal", () => {
       interrupt.abort(new Error("interrupted by SIGINT"));
       return reportOf();
     };
-    const { stderr } = await play(["setmem", "web1", "512M"], { machine: { change: slow }, columns: 80, signal: interrupt.signal });
+    const { stderr } = await play(["setmem", "web1", "512M"], { domain: { change: slow }, columns: 80, signal: interrupt.signal });
     expect(stderr).toBe("\r\u001b[Kqmpctl: interrupted: taking back what is half done; once more to quit at once\n");
   });
 });

@@ -8,19 +8,19 @@ const stopped = { name: "web1", how: "the guest shut down", elapsed: 2140 };
 
 describe("start and restart", () => {
   test.each(["start", "restart"] as const)("%s", async (verb) => {
-    const machine = { [verb]: async () => begun };
-    expect(await play([verb, "web1"], { machine })).toEqual({
+    const domain = { [verb]: async () => begun };
+    expect(await play([verb, "web1"], { domain })).toEqual({
       code: 0,
       stdout: "web1: started, pid 4711, 2 vCPUs, 1GiB\nnote: vCPU 1 bound to 0\n",
       stderr: "",
       opened: ["web1"],
       disposed: 1,
     });
-    expect(JSON.parse((await play([verb, "web1", "--json"], { machine })).stdout)).toEqual(begun);
+    expect(JSON.parse((await play([verb, "web1", "--json"], { domain })).stdout)).toEqual(begun);
   });
 
   test("one vCPU is one vCPU", async () => {
-    expect((await play(["start", "web1"], { machine: { start: async () => ({ ...begun, vcpus: 1, notes: [] }) } })).stdout).toBe(
+    expect((await play(["start", "web1"], { domain: { start: async () => ({ ...begun, vcpus: 1, notes: [] }) } })).stdout).toBe(
       "web1: started, pid 4711, 1 vCPU, 1GiB\n",
     );
   });
@@ -28,7 +28,7 @@ describe("start and restart", () => {
   test("--paused and --timeout go to the library", async () => {
     let given: unknown;
     const start = async (options: unknown) => ((given = options), begun);
-    await play(["start", "web1", "--paused", "--timeout", "5"], { machine: { start } });
+    await play(["start", "web1", "--paused", "--timeout", "5"], { domain: { start } });
     expect(given).toEqual({
       paused: true,
       timeout: 5000,
@@ -41,15 +41,15 @@ describe("start and restart", () => {
 
 describe("shutdown and destroy", () => {
   test("shutdown", async () => {
-    const machine = { shutdown: async () => stopped };
-    expect(await play(["shutdown", "web1"], { machine })).toMatchObject({ code: 0, stdout: "web1: the guest shut down after 2.1 s\n" });
-    expect(JSON.parse((await play(["shutdown", "web1", "--json"], { machine })).stdout)).toEqual(stopped);
+    const domain = { shutdown: async () => stopped };
+    expect(await play(["shutdown", "web1"], { domain })).toMatchObject({ code: 0, stdout: "web1: the guest shut down after 2.1 s\n" });
+    expect(JSON.parse((await play(["shutdown", "web1", "--json"], { domain })).stdout)).toEqual(stopped);
   });
 
   test("a guest that does not go by the deadline was asked: pending", async () => {
     const shutdown = async () =>
       Promise.reject(new QmpctlError("timeout", "web1: the guest has not shut down in 60 s; `qmpctl destroy web1` does not ask"));
-    expect(await play(["shutdown", "web1"], { machine: { shutdown } })).toMatchObject({ code: 5, stdout: "", disposed: 1 });
+    expect(await play(["shutdown", "web1"], { domain: { shutdown } })).toMatchObject({ code: 5, stdout: "", disposed: 1 });
   });
 
   test.each([
@@ -62,17 +62,17 @@ describe("shutdown and destroy", () => {
       interrupt.abort(new Error("interrupted by SIGINT"));
       return Promise.reject(signal?.reason as Error);
     };
-    expect(await play(["shutdown", "web1"], { machine: { shutdown }, signal: interrupt.signal })).toMatchObject({
+    expect(await play(["shutdown", "web1"], { domain: { shutdown }, signal: interrupt.signal })).toMatchObject({
       code: 130,
       stderr: expect.stringMatching(new RegExp(`^${note}`)) as string,
     });
     // What fails without an interrupt says why itself.
     const fails = async ({ onAsked }: StopOptions) => (onAsked?.(), Promise.reject(new QmpctlError("timeout", "web1: too late")));
-    expect((await play(["shutdown", "web1"], { machine: { shutdown: fails } })).stderr).toBe("qmpctl: web1: too late\n");
+    expect((await play(["shutdown", "web1"], { domain: { shutdown: fails } })).stderr).toBe("qmpctl: web1: too late\n");
   });
 
   test("destroy", async () =>
-    expect((await play(["destroy", "web1"], { machine: { destroy: async () => ({ ...stopped, how: "ended" }) } })).stdout).toBe(
+    expect((await play(["destroy", "web1"], { domain: { destroy: async () => ({ ...stopped, how: "ended" }) } })).stdout).toBe(
       "web1: ended\n",
     ));
 
@@ -81,7 +81,7 @@ describe("shutdown and destroy", () => {
       onProgress?.({ what: "shutdown", actual: null, wanted: null, elapsed: 1000, timeout: 60_000 });
       return stopped;
     };
-    expect((await play(["shutdown", "web1"], { machine: { shutdown }, columns: 80 })).stderr).toBe(
+    expect((await play(["shutdown", "web1"], { domain: { shutdown }, columns: 80 })).stderr).toBe(
       "\r\u001b[Kshutdown (1 s of 1 min)\r\u001b[K",
     );
   });
@@ -94,9 +94,9 @@ test.each([
   ["undefine", "undefined"],
 ] as const)("%s says what it did", async (verb, what) => {
   let times = 0;
-  const machine = { [verb]: async () => void times++ };
-  expect(await play([verb, "web1"], { machine })).toMatchObject({ code: 0, stdout: `web1: ${what}\n`, stderr: "" });
-  expect(JSON.parse((await play([verb, "web1", "--json"], { machine })).stdout)).toEqual({ name: "web1", done: what });
+  const domain = { [verb]: async () => void times++ };
+  expect(await play([verb, "web1"], { domain })).toMatchObject({ code: 0, stdout: `web1: ${what}\n`, stderr: "" });
+  expect(JSON.parse((await play([verb, "web1", "--json"], { domain })).stdout)).toEqual({ name: "web1", done: what });
   expect(times).toBe(2);
 });
 

@@ -6,42 +6,42 @@ import { EventStream } from "../../../src/qmp/event-stream.ts";
 import { monitorOf, play, SlowPaper } from "../scene.ts";
 
 describe("qmp", () => {
-  function quoting(returned: unknown): { readonly machine: { connect: (options: unknown) => Promise<Monitor> }; readonly sent: unknown[] } {
+  function quoting(returned: unknown): { readonly domain: { connect: (options: unknown) => Promise<Monitor> }; readonly sent: unknown[] } {
     const sent: unknown[] = [];
     const execute = async (...call: unknown[]) => (sent.push(...call), returned);
-    return { sent, machine: { connect: async (options) => (sent.push(options), { ...monitorOf([]), execute }) } };
+    return { sent, domain: { connect: async (options) => (sent.push(options), { ...monitorOf([]), execute }) } };
   }
 
   test("sends the command to whichever monitor is free and prints what it returns", async () => {
-    const { machine, sent } = quoting({ status: "running" });
-    const { code, stdout } = await play(["qmp", "web1", "query-status", "--timeout", "2"], { machine });
+    const { domain, sent } = quoting({ status: "running" });
+    const { code, stdout } = await play(["qmp", "web1", "query-status", "--timeout", "2"], { domain });
     expect([code, stdout]).toEqual([0, '{"status":"running"}\n']);
     const signal = expect.any(AbortSignal) as AbortSignal;
     expect(sent).toEqual([{ monitor: "any", timeout: 2000, signal }, "query-status", undefined, { timeout: 2000, signal }]);
   });
 
   test("with arguments", async () => {
-    const { machine, sent } = quoting({});
-    await play(["qmp", "web1", "device_del", "id=vcpu1"], { machine });
+    const { domain, sent } = quoting({});
+    await play(["qmp", "web1", "device_del", "id=vcpu1"], { domain });
     expect(JSON.stringify(sent[2])).toBe('{"id":"vcpu1"}');
   });
 
   test("indented on a terminal, unless --json", async () => {
-    const { machine } = quoting({ a: 1 });
-    expect((await play(["qmp", "web1", "x"], { machine, columns: 80 })).stdout).toBe('{\n  "a": 1\n}\n');
-    expect((await play(["qmp", "web1", "x", "--json"], { machine, columns: 80 })).stdout).toBe('{"a":1}\n');
+    const { domain } = quoting({ a: 1 });
+    expect((await play(["qmp", "web1", "x"], { domain, columns: 80 })).stdout).toBe('{\n  "a": 1\n}\n');
+    expect((await play(["qmp", "web1", "x", "--json"], { domain, columns: 80 })).stdout).toBe('{"a":1}\n');
   });
 
   test("an error of QEMU is its message, and 1", async () => {
     const execute = async () => Promise.reject(new CommandError("device_del", { class: "DeviceNotFound", desc: "Device 'x' not found" }));
-    const machine = { connect: async () => ({ ...monitorOf([]), execute }) };
-    expect(await play(["qmp", "web1", "device_del", "id=x"], { machine })).toMatchObject({
+    const domain = { connect: async () => ({ ...monitorOf([]), execute }) };
+    expect(await play(["qmp", "web1", "device_del", "id=x"], { domain })).toMatchObject({
       code: 1,
       stdout: "",
       stderr: "qmpctl: device_del: Device 'x' not found (DeviceNotFound)\n",
       disposed: 1,
     });
-    expect(JSON.parse((await play(["qmp", "web1", "device_del", "id=x", "--json"], { machine })).stdout)).toEqual({
+    expect(JSON.parse((await play(["qmp", "web1", "device_del", "id=x", "--json"], { domain })).stdout)).toEqual({
       error: {
         code: "command",
         message: "device_del: Device 'x' not found",
@@ -64,7 +64,7 @@ describe("events", () => {
     timestamp: { seconds: 1_700_000_000, microseconds: 250_000 },
   });
   const stream = [event("STOP"), event("BALLOON_CHANGE", { actual: 314572800 }), event("RESUME"), event("STOP")];
-  const watching = (monitor: Monitor) => ({ machine: { connect: async () => monitor } });
+  const watching = (monitor: Monitor) => ({ domain: { connect: async () => monitor } });
 
   test("each as JSON on a line, until --count came", async () => {
     const { code, stdout } = await play(["events", "web1", "--count", "2"], watching(monitorOf(stream)));
@@ -161,11 +161,11 @@ describe("events", () => {
       return monitorOf([]);
     };
     const start = performance.now();
-    expect((await play(["events", "web1", "--timeout", "600ms"], { machine: { connect: slow } })).code).toBe(0);
+    expect((await play(["events", "web1", "--timeout", "600ms"], { domain: { connect: slow } })).code).toBe(0);
     expect(performance.now() - start).toBeLessThan(1000);
     const interrupt = new AbortController();
     interrupt.abort(new Error("interrupted by SIGINT"));
-    await play(["events", "web1", "--timeout", "1h"], { machine: { connect: slow }, signal: interrupt.signal });
+    await play(["events", "web1", "--timeout", "1h"], { domain: { connect: slow }, signal: interrupt.signal });
     expect(asked).toEqual([600, undefined]);
   });
 

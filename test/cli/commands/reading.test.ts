@@ -68,7 +68,7 @@ describe("list", () => {
 
 describe("info", () => {
   test.each(["info", "dominfo"])("%s", async (verb) => {
-    expect((await play([verb, "web1"], { machine: { info: async () => running } })).stdout).toBe(
+    expect((await play([verb, "web1"], { domain: { info: async () => running } })).stdout).toBe(
       [
         "name      web1",
         "state     running",
@@ -88,14 +88,14 @@ describe("info", () => {
   });
 
   test("of what can't be reached says why, and never that it is stopped", async () => {
-    const { stdout } = await play(["info", "x"], { machine: { info: async () => ({ ...lost, transient: true }) } });
+    const { stdout } = await play(["info", "x"], { domain: { info: async () => ({ ...lost, transient: true }) } });
     expect(stdout).toContain("state   unreachable\nwhy     another client holds the monitor\n");
     expect(stdout).toContain("config  none: the domain is transient\n");
     expect(stdout).toContain("memory      512MiB     -\n");
   });
 
   test("for programs", async () => {
-    expect(JSON.parse((await play(["info", "web1", "--json"], { machine: { info: async () => running } })).stdout)).toEqual(running);
+    expect(JSON.parse((await play(["info", "web1", "--json"], { domain: { info: async () => running } })).stdout)).toEqual(running);
   });
 });
 
@@ -103,7 +103,7 @@ test.each([
   ["{}", "{}\n"],
   ['{\n  "name": "web1"\n}\n', '{\n  "name": "web1"\n}\n'],
 ])("config prints the file as it is, ended by one newline: %j", async (text, stdout) => {
-  expect((await play(["config", "web1"], { machine: { config: async () => text } })).stdout).toBe(stdout);
+  expect((await play(["config", "web1"], { domain: { config: async () => text } })).stdout).toBe(stdout);
 });
 
 const vcpus: readonly VcpuInfo[] = [
@@ -112,8 +112,8 @@ const vcpus: readonly VcpuInfo[] = [
 ];
 
 test("vcpuinfo", async () => {
-  const machine = { vcpus: async () => vcpus };
-  expect((await play(["vcpuinfo", "web1"], { machine })).stdout).toBe(
+  const domain = { vcpus: async () => vcpus };
+  expect((await play(["vcpuinfo", "web1"], { domain })).stdout).toBe(
     [
       "vCPU  state    thread  name       on CPU    time  live  config",
       "   0  online     4713  CPU 0/TCG       1  12.3 s  0-1   -",
@@ -121,19 +121,19 @@ test("vcpuinfo", async () => {
       "",
     ].join("\n"),
   );
-  expect(JSON.parse((await play(["vcpuinfo", "web1", "--json"], { machine })).stdout)).toEqual(vcpus);
+  expect(JSON.parse((await play(["vcpuinfo", "web1", "--json"], { domain })).stdout)).toEqual(vcpus);
 });
 
 describe("vcpupin without a list shows", () => {
-  const machine = { vcpus: async () => vcpus };
+  const domain = { vcpus: async () => vcpus };
 
   test("all", async () =>
-    expect((await play(["vcpupin", "web1"], { machine })).stdout).toBe("vCPU  config  live\n   0  -       0-1\n   1  1       -\n"));
-  test("one", async () => expect((await play(["vcpupin", "web1", "1"], { machine })).stdout).toBe("vCPU  config  live\n   1  1       -\n"));
+    expect((await play(["vcpupin", "web1"], { domain })).stdout).toBe("vCPU  config  live\n   0  -       0-1\n   1  1       -\n"));
+  test("one", async () => expect((await play(["vcpupin", "web1", "1"], { domain })).stdout).toBe("vCPU  config  live\n   1  1       -\n"));
   test("for programs", async () =>
-    expect(JSON.parse((await play(["vcpupin", "web1", "1", "--json"], { machine })).stdout)).toEqual(vcpus.slice(1)));
+    expect(JSON.parse((await play(["vcpupin", "web1", "1", "--json"], { domain })).stdout)).toEqual(vcpus.slice(1)));
   test("no vCPU that there is not", async () => {
-    expect(await play(["vcpupin", "web1", "7"], { machine })).toMatchObject({
+    expect(await play(["vcpupin", "web1", "7"], { domain })).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("vCPU 7: web1 has no such vCPU") as string,
       disposed: 1,
@@ -143,16 +143,16 @@ describe("vcpupin without a list shows", () => {
 
 test.each(["vcpuinfo", "vcpupin", "diff"])("%s of what can't be reached says so, and ends with 1", async (verb) => {
   const offline = vcpus.slice(1);
-  const machine = {
+  const domain = {
     vcpus: async () => offline,
     diff: async () => [{ resource: "vcpus", config: 2, live: null, guest: null, why: null }],
     info: async () => lost,
   };
-  expect(await play([verb, "web1"], { machine })).toMatchObject({
+  expect(await play([verb, "web1"], { domain })).toMatchObject({
     code: 1,
     stderr: "qmpctl: web1: unreachable: another client holds the monitor\n",
   });
-  expect(await play([verb, "web1"], { machine: { ...machine, info: async () => stopped } })).toMatchObject({ code: 0, stderr: "" });
+  expect(await play([verb, "web1"], { domain: { ...domain, info: async () => stopped } })).toMatchObject({ code: 0, stderr: "" });
 });
 
 test("diff", async () => {
@@ -161,8 +161,8 @@ test("diff", async () => {
     { resource: "vcpus", config: 3, live: 2, guest: null, why: "changed on the running machine only" },
     { resource: "vcpu-pin 0", config: "0", live: "0-1", guest: null, why: "changed by somebody else" },
   ];
-  const machine = { diff: async () => rows };
-  expect((await play(["diff", "web1"], { machine })).stdout).toBe(
+  const domain = { diff: async () => rows };
+  expect((await play(["diff", "web1"], { domain })).stdout).toBe(
     [
       "resource    config    live   guest  why",
       "memory      512MiB  512MiB  480MiB",
@@ -171,7 +171,7 @@ test("diff", async () => {
       "",
     ].join("\n"),
   );
-  expect(JSON.parse((await play(["diff", "web1", "--json"], { machine })).stdout)).toEqual(rows);
+  expect(JSON.parse((await play(["diff", "web1", "--json"], { domain })).stdout)).toEqual(rows);
 });
 
 test.each(["vcpuinfo", "vcpupin", "diff"])("%s asks why while it has the machine, and not after it let go of it", async (verb) => {
@@ -181,12 +181,12 @@ test.each(["vcpuinfo", "vcpupin", "diff"])("%s asks why while it has the machine
     order.push("answered");
     return lost;
   };
-  const machine = {
+  const domain = {
     vcpus: async () => vcpus.slice(1),
     diff: async () => [{ resource: "vcpus", config: 2, live: null, guest: null, why: null }],
     info,
     [Symbol.asyncDispose]: async () => void order.push("let go"),
   };
-  expect((await play([verb, "web1"], { machine })).code).toBe(1);
+  expect((await play([verb, "web1"], { domain })).code).toBe(1);
   expect(order).toEqual(["answered", "let go"]);
 });

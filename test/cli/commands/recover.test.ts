@@ -26,7 +26,7 @@ async function said(recovery: Partial<RecoveryReport>, ...flags: readonly string
     dryRun: false,
     ...recovery,
   });
-  const { code, stdout, stderr } = await play(["recover", "web1", `--${how}`, ...flags], { machine: { recover } });
+  const { code, stdout, stderr } = await play(["recover", "web1", `--${how}`, ...flags], { domain: { recover } });
   expect([code, stderr]).toEqual([0, ""]);
   return stdout;
 }
@@ -78,7 +78,7 @@ describe("recover that is not told which way", () => {
       asked.push([how, options?.dryRun]),
       {} as RecoveryReport
     );
-    const { code, stderr } = await play(["recover", "web1"], { machine: { recover } });
+    const { code, stderr } = await play(["recover", "web1"], { domain: { recover } });
     expect([code, asked]).toEqual([2, [["undo", true]]]);
     expect(stderr).toContain(
       "which way is it to be resolved? --finish makes both halves what was wanted, --undo what they were before, --forget leaves them as they are",
@@ -88,7 +88,7 @@ describe("recover that is not told which way", () => {
   test("says first that there is nothing, where there is nothing", async () => {
     const recover = async (): Promise<RecoveryReport> =>
       Promise.reject(new StateError("web1: no change of it was interrupted, there is nothing to recover", "settled"));
-    expect(await play(["recover", "web1"], { machine: { recover } })).toMatchObject({
+    expect(await play(["recover", "web1"], { domain: { recover } })).toMatchObject({
       code: 3,
       stderr: "qmpctl: web1: no change of it was interrupted, there is nothing to recover\n",
     });

@@ -4,7 +4,7 @@ import { faultsIn } from "../../schema/type-check.ts";
 import { monitorOf, play } from "../scene.ts";
 
 /** A machine that answers what it is asked about itself as one that was recorded. */
-function machineOf(name: string): { readonly connect: () => Promise<ReturnType<typeof monitorOf>> } {
+function domainOf(name: string): { readonly connect: () => Promise<ReturnType<typeof monitorOf>> } {
   const recording = recorded.get(name);
   const [major, minor, micro] = (recording?.qemu ?? "").split(".").map(Number);
   const answers: Readonly<Record<string, unknown>> = {
@@ -17,7 +17,7 @@ function machineOf(name: string): { readonly connect: () => Promise<ReturnType<t
 
 describe("types", () => {
   test.each([...recorded.keys()])("prints a file that needs no other, for QEMU %s", { timeout: 60_000 }, async (name) => {
-    const { code, stdout, opened } = await play(["types", "web1"], { machine: machineOf(name) });
+    const { code, stdout, opened } = await play(["types", "web1"], { domain: domainOf(name) });
     expect([code, opened]).toEqual([0, ["web1"]]);
     expect(stdout).toContain(`QEMU ${recorded.get(name)?.qemu}, ${recorded.get(name)?.arch}, says of itself`);
     const use = 'export const status: QemuCommands["query-status"]["returns"]["status"] = "running";';
@@ -75,7 +75,7 @@ describe("types", () => {
       ),
   };
 
-  const machineWith = (answers: Readonly<Record<string, unknown>>): { readonly connect: () => Promise<ReturnType<typeof monitorOf>> } => {
+  const domainWith = (answers: Readonly<Record<string, unknown>>): { readonly connect: () => Promise<ReturnType<typeof monitorOf>> } => {
     const known: Readonly<Record<string, unknown>> = {
       "query-qmp-schema": recorded.get("7.2_x86_64")?.schema,
       "query-version": { qemu: { major: 7, minor: 2, micro: 22 }, package: "" },
@@ -89,7 +89,7 @@ describe("types", () => {
     const schema = recorded.get("7.2_x86_64")?.schema as unknown as readonly Entry[];
     for (const name of HOSTILE) {
       const { code, stdout, stderr } = await play(["types", "web1"], {
-        machine: machineWith({ "query-qmp-schema": PLACES[place]?.(schema, name) }),
+        domain: domainWith({ "query-qmp-schema": PLACES[place]?.(schema, name) }),
       });
       expect([code, stdout], JSON.stringify(name)).toEqual([1, ""]);
       expect(stderr).toMatch(/^qmpctl: query-qmp-schema: [^\n]* is not a name that QEMU's schema can have\n$/);
@@ -103,7 +103,7 @@ describe("types", () => {
         (all, place) => PLACES[place]?.(all, name) ?? [],
         schema,
       );
-      const { stdout } = await play(["types", "web1"], { machine: machineWith({ "query-qmp-schema": everywhere }) });
+      const { stdout } = await play(["types", "web1"], { domain: domainWith({ "query-qmp-schema": everywhere }) });
       expect(stdout.split(name).length).toBeGreaterThan(4);
       expect(await faultsIn(stdout.split("\n")), name).toEqual([]);
     }
@@ -115,7 +115,7 @@ describe("types", () => {
       schema.map((it) => (it["name"] === "query-status" ? { ...it, name: "qemu-commands" } : it)),
       "stop",
     );
-    const { stdout } = await play(["types", "web1"], { machine: machineWith({ "query-qmp-schema": renamed }) });
+    const { stdout } = await play(["types", "web1"], { domain: domainWith({ "query-qmp-schema": renamed }) });
     expect(stdout.match(/^export interface QemuCommands\b/gm)).toHaveLength(1);
   });
 
@@ -123,12 +123,12 @@ describe("types", () => {
     ["query-version", { qemu: { major: "7\nexport const evil = 1; //", minor: 2, micro: 22 }, package: "" }],
     ["query-target", { arch: "x*/ export const evil = 1; /*" }],
   ])("an answer of %s that is no number and no name is refused", async (command, answer) => {
-    expect(await play(["types", "web1"], { machine: machineWith({ [command]: answer }) })).toMatchObject({ code: 1, stdout: "" });
+    expect(await play(["types", "web1"], { domain: domainWith({ [command]: answer }) })).toMatchObject({ code: 1, stdout: "" });
   });
 
   test("whoever packaged QEMU writes no line of its own", async () => {
     const { stdout } = await play(["types", "web1"], {
-      machine: machineWith({
+      domain: domainWith({
         "query-version": { qemu: { major: 7, minor: 2, micro: 22 }, package: "Debian\nexport const evil = 1;\u2028export const evil = 2;" },
       }),
     });

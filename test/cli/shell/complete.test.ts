@@ -12,7 +12,7 @@ const objects: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** A small machine, as it answers. */
-const machine = {
+const domain = {
   "qom-list": ({ path }: Readonly<Record<string, unknown>>) => [
     { name: "type", type: "string" },
     ...(path === "/machine/peripheral/balloon0" ? [{ name: "guest-stats", type: "struct" }] : []),
@@ -44,7 +44,7 @@ const machine = {
 };
 
 async function completed(line: string, mode: "qmp" | "hmp" = "qmp", version?: string): Promise<readonly string[]> {
-  const ask = await asking(machine as unknown as Parameters<typeof asking>[0], version);
+  const ask = await asking(domain as unknown as Parameters<typeof asking>[0], version);
   const [hits, word] = await complete(line, { mode, ask, knowledge: new Knowledge(ask) });
   // What readline does with it: the hit stands for the word.
   return hits.map((hit) => line.slice(0, line.length - word.length) + hit);

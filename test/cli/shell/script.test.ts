@@ -20,7 +20,7 @@ async function script(text: string, options: readonly string[] = [], stage: Stag
   const played = await play(["qmp", "web1", ...options], {
     stdin: Readable.from([text]),
     ...stage,
-    machine: { connect: async () => monitor },
+    domain: { connect: async () => monitor },
   });
   return { ...played, monitor };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { run } from "../../../src/cli/command.ts";
-import type { Facade, Machine } from "../../../src/cli/facade.ts";
+import type { Domain, Facade } from "../../../src/cli/facade.ts";
 import { QmpctlError } from "../../../src/errors.ts";
 import { ioOf, Paper } from "../scene.ts";
 import { puppet, type Puppet } from "./monitors.ts";
@@ -61,14 +61,14 @@ async function shell(
   const interrupt = new AbortController();
   const base = ioOf({ columns: 80, env: { XDG_STATE_HOME: folder, TERM: "xterm" }, signal: interrupt.signal });
   const io = { ...base, stdin, stdout: screen };
-  const machine = {
+  const domain = {
     name: "web1",
     connect: async () => ({ ...monitor, ...otherwise(monitor) }),
     [Symbol.asyncDispose]: async () => {},
-  } as unknown as Machine;
+  } as unknown as Domain;
   const ended = run(["qmp", "web1", ...options], {
     io,
-    facade: { open: async () => machine } as unknown as Facade,
+    facade: { open: async () => domain } as unknown as Facade,
     version: async () => "1",
   });
   await screen.says("> ");
@@ -355,11 +355,11 @@ test("--json and --keep-going are no words for a terminal", async () => {
   const screen = new Paper(80);
   const stdin = Object.assign(new PassThrough(), { isTTY: true });
   const io = { ...ioOf({ columns: 80 }), stdin, stdout: screen };
-  const machine = { name: "web1", connect: async () => puppet(), [Symbol.asyncDispose]: async () => {} } as unknown as Machine;
+  const domain = { name: "web1", connect: async () => puppet(), [Symbol.asyncDispose]: async () => {} } as unknown as Domain;
   expect(
     await run(["qmp", "web1", "--keep-going"], {
       io,
-      facade: { open: async () => machine } as unknown as Facade,
+      facade: { open: async () => domain } as unknown as Facade,
       version: async () => "1",
     }),
   ).toBe(2);
