@@ -18,8 +18,6 @@ const CLIMBS: readonly string[] = [];
 const CIRCLES: readonly string[] = [
   "src/schema/commands.ts src/schema/events.ts src/schema/vocabulary.ts",
   "src/wire/child.ts src/wire/socket.ts src/wire/tls.ts",
-  "scripts/lab/harness.ts scripts/lab/machine.ts",
-  "scripts/faults/compare.ts scripts/faults/sequences.ts",
 ];
 
 type Graph = ReadonlyMap<string, readonly string[]>;

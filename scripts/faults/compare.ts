@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Change, ChangeReport, LegOutcome, Report } from "../../src/domain/model/change.ts";
 import { inConfig, inLive, legsOf, predict, type State, wantedOf } from "./model.ts";
-import type { Move } from "./sequences.ts";
+import type { Move } from "./move.ts";
 
 /** A domain as it was found without the product: what both halves have, and the config byte for byte. */
 export interface Seen {

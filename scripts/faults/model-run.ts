@@ -1,6 +1,7 @@
 import { messageOf } from "../../src/errors.ts";
+import { type Choices, type Move, movesOf } from "./move.ts";
 import type { Rig } from "./rig.ts";
-import { type Choices, type Move, movesOf, play } from "./sequences.ts";
+import { play } from "./sequences.ts";
 import { shortest } from "./shrink.ts";
 
 /** Values for a machine of 2 GiB and four vCPUs: right ones, and some that have to be refused. */

@@ -1,4 +1,4 @@
-import type { Move } from "./sequences.ts";
+import type { Move } from "./move.ts";
 
 /**
  * The shortest sequence found that still fails: moves are left out by halves, quarters and so on to single ones, then single changes

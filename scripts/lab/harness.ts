@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
-import type { Exit } from "./machine.ts";
+import type { Exit } from "./exit.ts";
 
 /** An event as QEMU sends it. */
 export interface HarnessEvent {

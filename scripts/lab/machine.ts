@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { type Exit, exitOf } from "./exit.ts";
 import { type Harness, openHarness } from "./harness.ts";
 
 /** One QEMU binary that is really there. `suite` is the Debian release it comes from, or `installed`. */
@@ -15,13 +16,6 @@ export interface Qemu {
   readonly version: string;
   readonly major: number;
   readonly binary: string;
-}
-
-/** How a QEMU ended. */
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: string | null;
-  readonly stderr: string;
 }
 
 /** A running QEMU that dies with its scope. `ask` and `seen` are the harness's own: the code under test has no part in what they answer. */
@@ -122,16 +116,6 @@ export async function launch(
 /** Under `setpriv`, so that the kernel ends QEMU when a test runner dies without tidying up. */
 function start(binary: string, args: readonly string[]): ChildProcess {
   return spawn("setpriv", ["--pdeathsig", "KILL", "--", binary, ...args], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
-}
-
-/** How a child ends, with all that it said on stderr. Never rejects: one that could not be started has ended, too. */
-export function exitOf(child: ChildProcess): Promise<Exit> {
-  let stderr = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  return new Promise((resolve) => {
-    child.once("error", (error) => resolve({ code: null, signal: null, stderr: error.message }));
-    child.once("close", (code, signal) => resolve({ code, signal, stderr: stderr.trim() }));
-  });
 }
 
 /**

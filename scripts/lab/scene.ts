@@ -8,9 +8,10 @@ import { join } from "node:path";
 import { Domain } from "../../src/domain/domain.ts";
 import type { DomainOptions } from "../../src/domain/machine/place.ts";
 import type { StartOptions, StartReport } from "../../src/domain/model/action.ts";
+import type { Exit } from "./exit.ts";
 import { bootArgs, chooseModernCpuHotplug, type GuestConsole, type GuestOptions, openConsole } from "./guest.ts";
 import { type Harness, openHarness } from "./harness.ts";
-import { type Exit, killDaemon, privateFolder, type Qemu } from "./machine.ts";
+import { killDaemon, privateFolder, type Qemu } from "./machine.ts";
 
 export const MIB: number = 2 ** 20;
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { openFake } from "../../scripts/faults/fake-rig.ts";
 import { FAKE_CHOICES, isStopped, tellFailure } from "../../scripts/faults/model-run.ts";
-import { movesOf } from "../../scripts/faults/sequences.ts";
+import { movesOf } from "../../scripts/faults/move.ts";
 
 // More of them: npm run faults -- --sequences N [--seed N].
 const SEED = 20_26;

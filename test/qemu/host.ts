@@ -7,8 +7,9 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Exit } from "../../scripts/lab/exit.ts";
 import { type Harness, type HarnessEvent, openHarness } from "../../scripts/lab/harness.ts";
-import { type Exit, installed, killDaemon, privateFolder, type Qemu } from "../../scripts/lab/machine.ts";
+import { installed, killDaemon, privateFolder, type Qemu } from "../../scripts/lab/machine.ts";
 
 /** A user who is nobody here: to be another one than ourselves takes root. */
 export const NOBODY = 65534;

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdir, truncate, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { basename, join } from "node:path";
+import { exitOf } from "../../scripts/lab/exit.ts";
 import { type Harness, openHarness } from "../../scripts/lab/harness.ts";
-import { exitOf } from "../../scripts/lab/machine.ts";
 import { FOLDER } from "../config/corpus.ts";
 
 /** Everything that a machine says of itself, in a form that two starts of one machine agree in. */

@@ -1,0 +1,69 @@
+import type { Change, Scope } from "../../src/domain/model/change.ts";
+import { fractionsFrom } from "../lab/fractions.ts";
+import { MIB } from "./model.ts";
+
+/**
+ * What goes wrong at a command of QEMU's: it is refused, its connection breaks, we are interrupted, somebody edits the config, QEMU is
+ * killed.
+ */
+export interface Mishap {
+  readonly kind: "refuse" | "break" | "interrupt" | "edit" | "kill";
+  readonly command: "balloon" | "device_add" | "device_del" | "query-cpus-fast";
+}
+
+/** One step of a sequence. */
+export interface Move {
+  readonly changes: readonly Change[];
+  readonly scope: Scope;
+  readonly mishap: Mishap | null;
+  /** The guest stands still meanwhile; a fake's only, a real one could not do what it is asked for. */
+  readonly paused: boolean;
+}
+
+/** What the values of moves are taken from. */
+export interface Choices {
+  readonly sizes: readonly number[];
+  readonly maxSizes: readonly number[];
+  readonly counts: readonly number[];
+  readonly maxCounts: readonly number[];
+  readonly masks: readonly string[];
+  /** Whether QEMU may be killed in the last move: a new one costs little. */
+  readonly kills: boolean;
+}
+
+/** A sequence out of a seed. */
+export function movesOf(seed: number, length: number, choices: Choices): readonly Move[] {
+  const random = fractionsFrom(seed);
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
+  const kinds: readonly (() => Change)[] = [
+    () => ({ resource: "memory", size: pick(choices.sizes) * MIB }),
+    () => ({ resource: "vcpus", count: pick(choices.counts) }),
+    () => ({ resource: "vcpu-pin", vcpu: pick([0, 1, 2]), cpus: pick(choices.masks) }),
+    () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
+    () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
+  ];
+  return Array.from({ length }, (_, position) => {
+    // The maxima are for the next start only: they come more seldom.
+    const changes = kinds.filter((_kind, nth) => random() < (nth < 3 ? 0.45 : 0.1)).map((make) => make());
+    const scope = pick<Scope>(["current", "static", "dynamic", "both", "both"]);
+    const wanted = changes.length > 0 ? changes : [kinds[0]?.() as Change];
+    const mishaps: readonly Mishap["kind"][] = [
+      "refuse",
+      "break",
+      "interrupt",
+      "edit",
+      ...(choices.kills && position === length - 1 ? (["kill"] as const) : []),
+    ];
+    const mishap = random() < 0.4 ? mishapAt(pick(mishaps), wanted, pick) : null;
+    return { changes: wanted, scope, mishap, paused: random() < 0.2 };
+  });
+}
+
+/** A mishap at a command that these changes may send, or at the first question, where nothing has been touched yet. */
+function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(items: readonly T[]) => T): Mishap {
+  const sent = changes.flatMap(({ resource }): Mishap["command"][] =>
+    resource === "memory" ? ["balloon"] : resource === "vcpus" ? ["device_add", "device_del"] : [],
+  );
+  const asked: readonly Mishap["command"][] = kind === "break" || kind === "edit" ? ["query-cpus-fast"] : [];
+  return { kind, command: pick([...sent, ...asked, ...(sent.length + asked.length > 0 ? [] : (["balloon"] as const))]) };
+}
