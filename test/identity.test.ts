@@ -6,7 +6,7 @@ import { closing, codeOf } from "./code-text.ts";
 /**
  * Whose machine it is has one answer, and what changes a machine asks for it: a connection, a signal and a look at who listens somewhere
  * are had in the room
- * that answers it, and nowhere else. See SCOPES, "Whose machine it is". Text is enough to see it: no types are asked.
+ * that answers it, and nowhere else. See SCOPES.md, "Whose machine it is". Text is enough to see it: no types are asked.
  */
 const SOURCES = new URL("../src/", import.meta.url).pathname;
 

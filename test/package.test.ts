@@ -96,7 +96,7 @@ describe("the package, installed in an empty project", () => {
     expect(texts.flatMap(([path, text]) => (text.match(/.*\bR\d+\b.*/g) ?? []).map((line) => `${path}: ${line.trim()}`))).toEqual([]);
   });
 
-  test("has maps to what was written, so that a stack trace can be read", async () => {
+  test("G3: has maps to what was written, so that a stack trace can be read", async () => {
     await writeFile(
       join(folder, "fails.mjs"),
       'import { parseSize } from "qmpctl";\ntry {\n  parseSize("x");\n} catch (error) {\n  console.log(error.stack);\n}\n',
@@ -105,7 +105,7 @@ describe("the package, installed in an empty project", () => {
     expect(stdout).toMatch(/parseSize .*src\/config\/size\.ts:\d+/);
   });
 
-  test("is told at once where Node is too old for it", async () => {
+  test("G2: is told at once where Node is too old for it", async () => {
     await writeFile(
       join(folder, "old.cjs"),
       'Object.defineProperty(process.versions, "node", { value: "18.20.4" });\nObject.defineProperty(process, "version", { value: "v18.20.4" });\n',
@@ -123,7 +123,7 @@ describe("the package, installed in an empty project", () => {
     expect(library.stdout).toBe("qmpctl: Node v18.20.4 is too old: it needs 20.19 or newer\n");
   });
 
-  test("can be required, too", async () => {
+  test("G2: can be required, too", async () => {
     const { stdout } = await run(
       process.execPath,
       [

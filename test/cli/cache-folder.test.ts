@@ -39,7 +39,7 @@ describe("what somebody else could have written", () => {
   });
 });
 
-describe("the folder for compiled code", () => {
+describe("H2: the folder for compiled code", () => {
   test("is made where missing, for us alone", () => {
     const folder = join(ownFolder(), "a", "qmpctl");
     expect(cacheFolder(folder, SELF)).toBe(folder);

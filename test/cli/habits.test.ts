@@ -29,7 +29,7 @@ async function asked(
   return { ...played, change, options };
 }
 
-describe("the lines of 2007", () => {
+describe("F1: the lines of 2007", () => {
   const memory = { resource: "memory", size: 500 * 2 ** 20 };
   test.each<[string, string]>([
     ["--static setmem web1 500M", "static"],
@@ -98,7 +98,7 @@ const READING = [
   "show",
 ];
 
-describe("verbs of others", () => {
+describe("F2: verbs of others", () => {
   test.each(READING)("%s WEB1 shows what info shows", async (line) => {
     const [verb = "", ...flags] = line.split(" ");
     const domain = { info: async () => ({ name: "web1", state: "stopped", configPath: "/p/web1.json", transient: false }) as never };

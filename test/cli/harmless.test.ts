@@ -126,7 +126,7 @@ describe("the sources", async () => {
     'createWriteStream("", { fd: 2 })',
   ])("a way out is seen in %j", (text) => expect(WAYS_OUT.test(text)).toBe(true));
 
-  test("a command that is told has the names in it quoted", () => {
+  test("F9: a command that is told has the names in it quoted", () => {
     const bare = /qmpctl [a-z]+ (?:[^`"]*? )?\$\{(?!shellWord\()(?:[\w.#]*\.)?(?:name|domain|cpus|path)\}/;
     expect(
       [...texts].flatMap(([path, text]) =>

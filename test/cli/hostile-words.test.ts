@@ -205,7 +205,7 @@ const names = Object.keys(verbs);
 describe.each(names)("%s", (verb) => {
   const lines = LINES[verb] ?? [[EVIL]];
 
-  test.each([undefined, 20, 40, 80, 200])("lets nothing through that a terminal obeys (columns: %s)", async (columns) => {
+  test.each([undefined, 20, 40, 80, 200])("F8: lets nothing through that a terminal obeys (columns: %s)", async (columns) => {
     for (const domain of domains()) {
       for (const words of lines) {
         // A shell in a terminal has a test of its own.

@@ -57,7 +57,7 @@ test("the end of QEMU ends events with 1, and says so", async () => {
   expect(stderr).toMatch(/^qmpctl: .*closed/);
 });
 
-test("the end of QEMU after a SHUTDOWN ends events with 0, and nothing is said", async () => {
+test("F7: the end of QEMU after a SHUTDOWN ends events with 0, and nothing is said", async () => {
   await using server = await startReplay({ answers });
   const watcher = start(["events", server.address]);
   await expectWatcher(server, watcher);
@@ -67,7 +67,7 @@ test("the end of QEMU after a SHUTDOWN ends events with 0, and nothing is said",
   expect(await watcher.ended).toMatchObject({ code: 0, stderr: "" });
 });
 
-test("a flood of events into a reader that does not read: what is kept has a bound, which is told when it reads", async () => {
+test("E4: a flood of events into a reader that does not read: what is kept has a bound, which is told when it reads", async () => {
   const events = 60_000;
   await using server = await monitor(({ id }, client) =>
     client.write(`${JSON.stringify({ error: { class: "CommandNotFound", desc: "not here" }, id })}\r\n`),

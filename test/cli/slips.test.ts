@@ -92,7 +92,7 @@ describe("a value has the type that the command takes, with one command as in th
   });
 });
 
-describe("a slip gets a guess", () => {
+describe("F3: a slip gets a guess", () => {
   test("of a command, with one command, in a script, and in a whole request", async () => {
     const guess = "qmpctl: query-statu: The command query-statu has not been found (CommandNotFound), did you mean query-status?\n";
     expect(await qmp(["query-statu"])).toMatchObject({ code: 1, stdout: "", stderr: guess });

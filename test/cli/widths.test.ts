@@ -161,7 +161,7 @@ const LINES: readonly (readonly string[])[] = [
 const wordsOf = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/));
 
 describe.each(LINES)("%j %s", (...line) => {
-  test.each([40, 60, 80, 200])("stays within %i columns, and breaks no word", async (columns) => {
+  test.each([40, 60, 80, 200])("F6: stays within %i columns, and breaks no word", async (columns) => {
     for (const each of [domain, ...failing]) {
       const wide = await play(line, { domain: { ...domain, ...each }, facade });
       const { stdout, stderr, code } = await play(line, {

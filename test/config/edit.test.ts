@@ -18,7 +18,7 @@ const CONFIG = `{
 `;
 
 describe("editJson", () => {
-  test("changes one value and no other byte", () => {
+  test("P7: changes one value and no other byte", () => {
     expect(editJson(CONFIG, [{ path: ["memory", "current"], value: "300MiB" }])).toBe(CONFIG.replace('"1GiB"', '"300MiB"'));
   });
 

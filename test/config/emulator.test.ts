@@ -44,6 +44,6 @@ test.each([
   [["ssh", "host"], /exec:ssh/],
   [["-m", "1G"], /begins with an option/],
   [[""], /is empty/],
-])("%j before it is no emulator, and it is said where that goes now", (wrapper, why) => {
+])("C8: %j before it is no emulator, and it is said where that goes now", (wrapper, why) => {
   expect(whyNoEmulator([...wrapper, ...QEMU])).toMatch(why);
 });

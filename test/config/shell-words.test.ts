@@ -137,7 +137,7 @@ function compared(shell: string, write: (random: () => number) => string): numbe
   return read;
 }
 
-describe("a script", () => {
+describe("C9: a script", () => {
   const place = { own: "/s", real: "/r" };
   const read = (text: string) => readScript(text, "/w", place);
 

@@ -63,7 +63,7 @@ describe("parseSize", () => {
     ["1.5G", 'size "1.5G": not a whole number: write 1536MiB'],
     ["1.3G", 'size "1.3G": not a whole number with a unit'],
     ["1025B", 'size "1025B": not a whole number of KiB: write 2K'],
-  ])("says of %s what would be right", (text, message) =>
+  ])("F4: says of %s what would be right", (text, message) =>
     expect(() => parseSize(text)).toThrow(new UsageError(message, { value: text, expected: "" }).message),
   );
 

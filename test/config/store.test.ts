@@ -173,7 +173,7 @@ describe("a change of a config", () => {
 
   // To have a file of a group that one is not in takes root, who then becomes that user.
   test.runIf(userInfo().uid === 0)(
-    "whose group this user is not in is made all the same: the group is told of, and gets no rights of it",
+    "F10: whose group this user is not in is made all the same: the group is told of, and gets no rights of it",
     async () => {
       const folders = await ownFolders();
       const { path } = await defined(folders);

@@ -37,7 +37,7 @@ describe("many writers", () => {
     expect((await readdir(folders.config)).sort()).toEqual(["lock", "web1.json"]);
   }, 60_000);
 
-  test("a writer that is killed leaves the old text or the new one, and at most a leftover that is swept", async () => {
+  test("P6: a writer that is killed leaves the old text or the new one, and at most a leftover that is swept", async () => {
     const folders = await ownFolders();
     const place = await locate("web1", folders);
     const [one, two] = [configText({ note: "x".repeat(50_000) }), configText({ note: "y".repeat(50_000) })];

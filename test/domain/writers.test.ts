@@ -77,7 +77,7 @@ const count = (length: number): readonly number[] => Array.from({ length }, (_, 
 const HELD_BY =
   /^qmpctl: [^\n]*\/lock: locked by process (\d+) \(([^)]+)\) since \d{4}-\d\d-\d\dT[\d:.]+Z, waited [\d.]+ m?s(?:; [^\n]*)?\n$/;
 
-test("50 processes and 5 editors at once, on one stopped domain: what said 0 is in the result, in some order, and nothing is lost", async () => {
+test("P4: 50 processes and 5 editors at once, on one stopped domain: what said 0 is in the result, in some order, and nothing is lost", async () => {
   const scene = await definedDomain(configOf({ vcpus: { max: 64, current: 2, pin: {} } }));
   await openBooks(scene.books);
   const editors = count(5).map((each) => editUnderLock(scene, `edited${each}`));

@@ -79,7 +79,7 @@ for (const emulator of emulators) {
 
     const asked = SAMPLES.filter((sample) => sample.board !== undefined && sample.script.includes(`${called} `));
     if (binary === called)
-      test.each(asked)("$name has what its emulator says of its board", async (sample) => {
+      test.each(asked)("C2: $name has what its emulator says of its board", async (sample) => {
         expect((await defineFrom(wordsOf(sample).argv, {})).text).toBe(sample.json);
       });
   });

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { installed } from "../../scripts/lab/machine.ts";
 import { type Host, openHost } from "./host.ts";
 
-// The cases of group C of CASES.md, with siblings, on the built command line and a real QEMU: what was defined has to start, and be what
+// The cases of group C of SCOPES.md, with siblings, on the built command line and a real QEMU: what was defined has to start, and be what
 // it was. See corpus.test.ts for many more, without the command line.
 
 const qemu = await installed();
@@ -33,7 +33,7 @@ async function textWith(path: string, wanted: RegExp): Promise<string> {
   }
 }
 
-describe("a console on stdio", () => {
+describe("C1: a console on stdio", () => {
   test("can be read and typed on, stays the first port, and keeps its monitor", async () => {
     await using host = await openHost();
     const told = await defined(host, "web", ["-m", "64", "-serial", "mon:stdio", "-serial", `file:${host.path("second")}`]);
@@ -59,7 +59,7 @@ describe("a console on stdio", () => {
     expect(await readFile(`${folder}/console`, "utf8")).toBe("");
   });
 
-  test("of -nographic has what the firmware says, and the words of QEMU stay apart from it", async () => {
+  test("C6: of -nographic has what the firmware says, and the words of QEMU stay apart from it", async () => {
     await using host = await openHost();
     await defined(host, "web", ["-m", "64", "-nographic", "-nic", "none"], ["-machine", "pc,accel=tcg"]);
     await host.ok("start", "web");
@@ -94,7 +94,7 @@ describe("a console on stdio", () => {
   });
 });
 
-describe("what args bring to the start", () => {
+describe("C3: what args bring to the start", () => {
   test("DIMMs come on top of memory.max, and vCPUs of args are among vcpus.current", async () => {
     await using host = await openHost();
     const dimm = ["-object", "memory-backend-ram,id=d0,size=128M", "-device", "pc-dimm,id=dimm0,memdev=d0"];
@@ -164,7 +164,7 @@ describe("what args bring to the start", () => {
   });
 });
 
-describe("a size that args fix too", () => {
+describe("C5: a size that args fix too", () => {
   test("goes with its key where it is plain which, and the next start has it", async () => {
     await using host = await openHost();
     const backend = ["-object", "memory-backend-ram,id=m0,size=64M"];

@@ -10,7 +10,7 @@ describe.each(await qemus())("cases A, B and C on QEMU $version", (qemu) => {
   const [from, to] = qemu.major >= 10 ? [3, 1] : [1, 3];
   const vcpus = { max: 4, current: from };
 
-  test("A: a dynamic change is there now, and gone after a restart; B: a static one only then; C: one of both now and then", async () => {
+  test("P21: A: a dynamic change is there now, and gone after a restart; B: a static one only then; C: one of both now and then", async () => {
     await using scene = await openScene(qemu, { vcpus });
     const { domain, console } = scene;
     await scene.start();
@@ -80,7 +80,7 @@ describe.each(await qemus())("cases A, B and C on QEMU $version", (qemu) => {
     await console.until((it) => it.cpus === to && near(it.memTotal, memTotal - 212 * MIB));
   });
 
-  test("the morning after: persist makes the config equal the running machine, revert the machine equal its config", async () => {
+  test("P22: the morning after: persist makes the config equal the running machine, revert the machine equal its config", async () => {
     await using scene = await openScene(qemu);
     const { domain, console } = scene;
     await scene.start();

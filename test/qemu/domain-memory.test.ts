@@ -70,7 +70,7 @@ describe.each(await qemus())("memory on QEMU $version", (qemu) => {
     expect(await rowOf(scene)).toMatchObject({ config: 384 * MIB, live: 384 * MIB, why: null });
   });
 
-  test("is refused above what the machine has, and below what the guest uses or the config's floor, unless forced", async () => {
+  test("P17: is refused above what the machine has, and below what the guest uses or the config's floor, unless forced", async () => {
     await using scene = await openScene(qemu, { memory: { max: "512MiB", current: "512MiB", min: "64MiB" }, listen: true });
     const { domain, console } = scene;
     await scene.start();

@@ -19,7 +19,7 @@ const modern = found.filter(({ major }) => major > 5);
 const deaf = { guest: { words: ["qmpctl.balloon=off"] } } as const;
 
 describe.each(found)("a change on QEMU $version", (qemu) => {
-  test("in the midst of which QEMU is killed: said so, the config as it was, and the machine can be started again", async () => {
+  test("P11: in the midst of which QEMU is killed: said so, the config as it was, and the machine can be started again", async () => {
     await using scene = await openScene(qemu, deaf);
     await scene.domain.start();
     const before = await scene.domain.config();
@@ -37,7 +37,7 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     expect(await scene.domain.info()).toMatchObject({ state: "paused", live: { memory: 512 * MIB } });
   });
 
-  test("in the midst of which somebody edits the config: not overwritten, and the live half undone", async () => {
+  test("P5: in the midst of which somebody edits the config: not overwritten, and the live half undone", async () => {
     await using scene = await openScene(qemu, deaf);
     await scene.domain.start();
     let theirs = "";
@@ -72,7 +72,7 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     expect(await scene.domain.config().catch((error: { code: string }) => error.code)).toBe("config");
   });
 
-  test("and another one from another process at the same moment: both are done", async () => {
+  test("P4: and another one from another process at the same moment: both are done", async () => {
     await using scene = await openScene(qemu, { vcpus: { max: 8, current: 1 } });
     await scene.start({ paused: true });
     const ends = await Promise.all([
@@ -101,7 +101,7 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     expect((await scene.config()).vcpus.current).toBe((await scene.vcpus()).length);
   });
 
-  test("interrupted while it waits: undone, and 130", async () => {
+  test("P9: interrupted while it waits: undone, and 130", async () => {
     await using scene = await openScene(qemu, { ...deaf, listen: true });
     await scene.domain.start();
     await scene.harness();
@@ -121,7 +121,7 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     expect((await scene.domain.diff()).find(({ resource }) => resource === "memory")).toMatchObject({ why: null });
   });
 
-  test("whose writer is killed in its midst: the next one is told so and touches nothing, and recover takes it back", async () => {
+  test("P8: whose writer is killed in its midst: the next one is told so and touches nothing, and recover takes it back", async () => {
     await using scene = await openScene(qemu, { ...deaf, listen: true });
     await scene.domain.start();
     await scene.harness();
@@ -167,7 +167,7 @@ describe.each(found)("a change on QEMU $version", (qemu) => {
     expect(await scene.vcpus()).toEqual([0, 1]);
   });
 
-  test("of a machine whose monitors are held: unreachable until they let go, never stopped", async () => {
+  test("P3: of a machine whose monitors are held: unreachable until they let go, never stopped", async () => {
     await using scene = await openScene(qemu);
     await scene.start({ paused: true });
     const impatient = await Domain.open("web", { ...scene.options, timeout: 300 });
@@ -232,7 +232,7 @@ describe.each(modern)("an unplug on QEMU $version", (qemu) => {
   });
 });
 
-test("a list of 50 domains, some of them silent, takes as long as the slowest, not as long as all", async () => {
+test("E3: a list of 50 domains, some of them silent, takes as long as the slowest, not as long as all", async () => {
   const qemu = found.at(-1);
   if (qemu === undefined) throw new Error("no QEMU");
   await using scene = await openScene(qemu);

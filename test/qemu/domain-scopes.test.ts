@@ -11,7 +11,7 @@ const SCOPES: readonly Scope[] = ["current", "static", "dynamic", "both"];
 /** Three masks that differ, on any host with two CPUs. */
 const MASKS = ["0", "1", "0-1"];
 
-// How each change ends in each scope: "static half / dynamic half", or the halves that refuse. SCOPES.md's two tables, spelled out.
+// How each change ends in each scope: "static half / dynamic half", or the halves that refuse. The two tables of SCOPES.md, spelled out.
 const RUNNING = {
   memory: ["skipped/applied", "applied/skipped", "skipped/applied", "applied/applied"],
   "max-memory": ["refused: dynamic", "applied/skipped", "refused: dynamic", "refused: dynamic"],

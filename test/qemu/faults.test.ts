@@ -166,7 +166,7 @@ describe.each(found.filter(replugs))("a fault of the guest's and of others on QE
 });
 
 describe.each(found)("a fault on QEMU $version", (qemu) => {
-  test("ends as promised, whatever the step", async () => {
+  test("P10: ends as promised, whatever the step", async () => {
     await using rig = await openReal(qemu);
     for (const [name, step] of FEW) {
       const fault = FAULTS.find((it) => it.name === name && it.steps.includes(step));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ArgumentsOf } from "../../src/schema/vocabulary.ts";
 
-/** A command that QEMU is stuck in until it is let go: a blkdebug node reads its rules from a FIFO, which blocks (TESTBED.md). */
+/** A command that QEMU is stuck in until it is let go: a blkdebug node reads its rules from a FIFO, which blocks. */
 export interface Block {
   readonly command: "blockdev-add";
   readonly parameters: ArgumentsOf<"blockdev-add">;

@@ -68,7 +68,7 @@ describe.each(await qemus())("QEMU $version", (qemu) => {
   });
 });
 
-test("the lines of 2007, options first, on a stopped machine and on one that runs", async () => {
+test("F1: the lines of 2007, options first, on a stopped machine and on one that runs", async () => {
   await using scene = await openScene(await installed());
   expect(await scene.cli("--static", "setmem", "web", "500M")).toMatchObject({ code: 0, stderr: "" });
   expect(await scene.config()).toMatchObject({ memory: { current: "500MiB" } });

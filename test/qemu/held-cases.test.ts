@@ -65,7 +65,7 @@ describe("E1: who holds a monitor is named, and waited for as long as there is t
     expect(await change.ended).toMatchObject({ code: 0, stderr: "" });
   });
 
-  test("by TCP as well; a QEMU that a signal has stopped is called so, also where its queue is full", async () => {
+  test("E2: by TCP as well; a QEMU that a signal has stopped is called so, also where its queue is full", async () => {
     await using host = await openHost();
     const { pid } = await host.hand("t", [
       "-qmp",

@@ -10,7 +10,7 @@ import { type Host, isRoot, lives, NOBODY, openHost, type Session } from "./host
 
 const versions = await qemus();
 
-// The cases of group A of CASES.md, each with its siblings: another machine is hit, or a second one started. What is asked of the product
+// The cases of group A of SCOPES.md, each with its siblings: another machine is hit, or a second one started. What is asked of the product
 // is asked of the built command line; what is so is
 // asked of QEMU on a monitor that only the test has, and of /proc.
 

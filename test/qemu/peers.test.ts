@@ -60,7 +60,7 @@ describe.each(await qemus())("QEMU $version", ({ binary, version, major }) => {
     });
   });
 
-  test("deadline for the greeting: a client that stands in line is told at once when QEMU ends before it greets", async () => {
+  test("H1: deadline for the greeting: a client that stands in line is told at once when QEMU ends before it greets", async () => {
     await using machine = await launch(binary, NO_GUEST);
     await using holder = await connect(machine.address);
     // The system connects it without QEMU. Awaited: one that hears of the connection and of the death in one breath was never connected.

@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { qemus } from "../../scripts/lab/machine.ts";
 import { type Host, isRoot, lives, NOBODY, openHost } from "./host.ts";
 
-// The cases of group B of CASES.md, each with its siblings: a start is a transaction. What is asked of the product is asked of the built
+// The cases of group B of SCOPES.md, each with its siblings: a start is a transaction. What is asked of the product is asked of the built
 // command line, and what is left of a start that did not
 // work is looked for in /proc and in its folders.
 
@@ -63,7 +63,7 @@ describe("B1: an emulator that can't be run", () => {
     await host.ok("start", "x");
   });
 
-  test("B1: as CASES has it: defined from a command line", async () => {
+  test("B1: as SCOPES.md has it: defined from a command line", async () => {
     await using host = await openHost();
     await host.ok("define", "--name", "x", "--", "qemu-system-nothere", "-m", "128");
     await fails(host, ["start", "x"], 1, /^qmpctl: x: qemu-system-nothere: there is no such program\n$/);
@@ -503,7 +503,7 @@ describe("B7: a start that is interrupted or killed", () => {
     expect(await host.info("x")).not.toHaveProperty("interrupted");
   });
 
-  test("B7: recover --undo ends it, --forget leaves it, and what is left can be started or resumed", async () => {
+  test("B7, P23: recover --undo ends it, --forget leaves it, and what is left can be started or resumed", async () => {
     await using host = await openHost();
     await host.define("x");
     await killedAt(host, ["start", "x"], "/notes\\.new$", "before");

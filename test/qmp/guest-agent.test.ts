@@ -105,90 +105,93 @@ test("closing while a command runs fails it", async () => {
   expect(await call).toMatchObject({ code: "closed", sent: true });
 });
 
-describe.each<Kind>(["new", "silent", "old"])("R45: what nobody asked for shifts no answer, with an agent that is %s of ids", (kind) => {
-  /** An agent that answers with the command's name, and with what the test does besides. */
-  async function strayed(
-    stray: (client: Socket, answer: string) => void,
-    before = "",
-  ): Promise<{ readonly guest: Listening; readonly clients: Socket[] }> {
-    const clients: Socket[] = [];
-    const guest = await agent((request, client) => stray(client, line({ return: request.execute }, request, kind)), before, kind);
-    guest.server.on("connection", (client) => clients.push(client));
-    return { guest, clients };
-  }
-
-  async function asked(guest: Listening, between: (count: number) => void | Promise<void> = () => {}): Promise<unknown[]> {
-    await using session = await connectAgent(guest.address);
-    const answers: unknown[] = [];
-    for (const name of ["guest-a", "guest-b", "guest-c", "guest-d"]) {
-      await between(answers.length);
-      answers.push(await session.execute(name).catch((error: { readonly code: string }) => error.code));
+describe.each<Kind>(["new", "silent", "old"])(
+  "R45, E5: what nobody asked for shifts no answer, with an agent that is %s of ids",
+  (kind) => {
+    /** An agent that answers with the command's name, and with what the test does besides. */
+    async function strayed(
+      stray: (client: Socket, answer: string) => void,
+      before = "",
+    ): Promise<{ readonly guest: Listening; readonly clients: Socket[] }> {
+      const clients: Socket[] = [];
+      const guest = await agent((request, client) => stray(client, line({ return: request.execute }, request, kind)), before, kind);
+      guest.server.on("connection", (client) => clients.push(client));
+      return { guest, clients };
     }
-    return answers;
-  }
 
-  const RIGHT = ["guest-a", "guest-b", "guest-c", "guest-d"];
-  const STRAY = '{"return": "stray"}\n';
+    async function asked(guest: Listening, between: (count: number) => void | Promise<void> = () => {}): Promise<unknown[]> {
+      await using session = await connectAgent(guest.address);
+      const answers: unknown[] = [];
+      for (const name of ["guest-a", "guest-b", "guest-c", "guest-d"]) {
+        await between(answers.length);
+        answers.push(await session.execute(name).catch((error: { readonly code: string }) => error.code));
+      }
+      return answers;
+    }
 
-  test("before everything", async () => {
-    const { guest } = await strayed(
-      (client, answer) => client.write(answer),
-      `${STRAY}{"error": {"class": "GenericError", "desc": "stray"}}\n`,
-    );
-    await using _ = guest;
-    expect(await asked(guest)).toEqual(RIGHT);
-  });
+    const RIGHT = ["guest-a", "guest-b", "guest-c", "guest-d"];
+    const STRAY = '{"return": "stray"}\n';
 
-  test.each([
-    ["a message", STRAY],
-    ["an error", '{"error": {"class": "GenericError", "desc": "stray"}}\n'],
-    ["many", STRAY.repeat(5000)],
-    ["half a message", '{"return": {"half": "'],
-    ["no answer at all", '{"event": "STRAY"}\n'],
-  ])("between two commands, read before the next one: %s", async (_, bytes) => {
-    const { guest, clients } = await strayed((client, answer) => client.write(answer));
-    await using _guest = guest;
-    const idle = async (count: number): Promise<void> => {
-      if (count !== 1) return;
-      await new Promise((resolve) => clients[0]?.write(bytes, resolve));
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    };
-    expect(await asked(guest, idle)).toEqual(RIGHT);
-  });
+    test("before everything", async () => {
+      const { guest } = await strayed(
+        (client, answer) => client.write(answer),
+        `${STRAY}{"error": {"class": "GenericError", "desc": "stray"}}\n`,
+      );
+      await using _ = guest;
+      expect(await asked(guest)).toEqual(RIGHT);
+    });
 
-  test("between two commands, on its way while the next one is sent", async () => {
-    const { guest, clients } = await strayed((client, answer) => client.write(answer));
-    await using _ = guest;
-    expect(await asked(guest, () => void clients[0]?.write(STRAY))).toEqual(RIGHT);
-  });
+    test.each([
+      ["a message", STRAY],
+      ["an error", '{"error": {"class": "GenericError", "desc": "stray"}}\n'],
+      ["many", STRAY.repeat(5000)],
+      ["half a message", '{"return": {"half": "'],
+      ["no answer at all", '{"event": "STRAY"}\n'],
+    ])("between two commands, read before the next one: %s", async (_, bytes) => {
+      const { guest, clients } = await strayed((client, answer) => client.write(answer));
+      await using _guest = guest;
+      const idle = async (count: number): Promise<void> => {
+        if (count !== 1) return;
+        await new Promise((resolve) => clients[0]?.write(bytes, resolve));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      };
+      expect(await asked(guest, idle)).toEqual(RIGHT);
+    });
 
-  test("together with an answer, after it", async () => {
-    const { guest } = await strayed((client, answer) => client.write(answer + STRAY));
-    await using _ = guest;
-    // Without ids nobody can tell which of the two is the answer.
-    expect(await asked(guest)).toEqual(kind === "new" ? RIGHT : RIGHT.map(() => "protocol"));
-  });
+    test("between two commands, on its way while the next one is sent", async () => {
+      const { guest, clients } = await strayed((client, answer) => client.write(answer));
+      await using _ = guest;
+      expect(await asked(guest, () => void clients[0]?.write(STRAY))).toEqual(RIGHT);
+    });
 
-  test("together with an answer, before it", async () => {
-    const { guest } = await strayed((client, answer) => client.write(STRAY + answer));
-    await using _ = guest;
-    expect(await asked(guest)).toEqual(kind === "new" ? RIGHT : RIGHT.map(() => "protocol"));
-  });
+    test("together with an answer, after it", async () => {
+      const { guest } = await strayed((client, answer) => client.write(answer + STRAY));
+      await using _ = guest;
+      // Without ids nobody can tell which of the two is the answer.
+      expect(await asked(guest)).toEqual(kind === "new" ? RIGHT : RIGHT.map(() => "protocol"));
+    });
 
-  test("a moment after an answer", async () => {
-    const { guest } = await strayed((client, answer) => client.write(answer, () => setImmediate(() => client.write(`${STRAY}{"half":`))));
-    await using _ = guest;
-    const answers = await asked(guest, (count) => (count === 2 ? new Promise((resolve) => setTimeout(resolve, 20)) : undefined));
-    // They may still come together: never another one's answer.
-    for (const [at, answer] of answers.entries()) expect(kind === "new" ? [RIGHT[at]] : [RIGHT[at], "protocol"]).toContain(answer);
-  });
+    test("together with an answer, before it", async () => {
+      const { guest } = await strayed((client, answer) => client.write(STRAY + answer));
+      await using _ = guest;
+      expect(await asked(guest)).toEqual(kind === "new" ? RIGHT : RIGHT.map(() => "protocol"));
+    });
 
-  test("an answer that comes twice", async () => {
-    const { guest } = await strayed((client, answer) => client.write(answer, () => setTimeout(() => client.write(answer), 5)));
-    await using _ = guest;
-    expect(await asked(guest, () => new Promise((resolve) => setTimeout(resolve, 15)))).toEqual(RIGHT);
-  });
-});
+    test("a moment after an answer", async () => {
+      const { guest } = await strayed((client, answer) => client.write(answer, () => setImmediate(() => client.write(`${STRAY}{"half":`))));
+      await using _ = guest;
+      const answers = await asked(guest, (count) => (count === 2 ? new Promise((resolve) => setTimeout(resolve, 20)) : undefined));
+      // They may still come together: never another one's answer.
+      for (const [at, answer] of answers.entries()) expect(kind === "new" ? [RIGHT[at]] : [RIGHT[at], "protocol"]).toContain(answer);
+    });
+
+    test("an answer that comes twice", async () => {
+      const { guest } = await strayed((client, answer) => client.write(answer, () => setTimeout(() => client.write(answer), 5)));
+      await using _ = guest;
+      expect(await asked(guest, () => new Promise((resolve) => setTimeout(resolve, 15)))).toEqual(RIGHT);
+    });
+  },
+);
 
 test("R45: with ids, a message that comes while a command runs is not its answer", async () => {
   await using guest = await agent(

@@ -176,7 +176,7 @@ test("closing an opening that failed leaves the monitor free for the next client
   await expect.poll(() => clients).toBe(0);
 });
 
-test("a greeting with a number of three million digits is told at once, well within the deadline", async () => {
+test("E3: a greeting with a number of three million digits is told at once, well within the deadline", async () => {
   const greeting = JSON.stringify({ QMP: { version: { qemu: { micro: 7, minor: 2, major: 7 }, package: "" }, capabilities: [] } }).replace(
     "7",
     "7".repeat(3_000_000),

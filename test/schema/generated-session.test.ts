@@ -77,7 +77,7 @@ const WRONG = [
   'own.events("RESUME");',
 ];
 
-test("a session is typed by what QEMUs say of themselves, and takes names that they don't know", { timeout: 60_000 }, async () => {
+test("G1: a session is typed by what QEMUs say of themselves, and takes names that they don't know", { timeout: 60_000 }, async () => {
   expect(await faultsIn([...HEAD, ...RIGHT, "}"], { types: ["node"], lib: ["es2023", "esnext.disposable"] })).toEqual([]);
 });
 

@@ -35,7 +35,7 @@ export const CHANGE_TIMEOUT = 30_000;
 const LAST_LOOK = 5000;
 
 /**
- * One change of a domain, from the lock to the report. See SCOPES: lock, read, plan, prepare, live steps, commit, report;
+ * One change of a domain, from the lock to the report. See SCOPES.md: lock, read, plan, prepare, live steps, commit, report;
  * whatever fails takes back what was done before it.
  *
  * @throws RefusedError (nothing touched), ChangeError (rolled back or partial), LockedError, ConfigError, UsageError

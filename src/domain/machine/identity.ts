@@ -55,7 +55,7 @@ export interface Known {
  * The QEMU that runs a domain, in one of its lives: the process that was seen, and what it answered the first time it was asked. A socket
  * path, a pid and a
  * name are only places where a machine was; what has an identity in hand is sure of it. Whatever changes a machine, sends a signal
- * to it, writes its numbers down or calls it running goes through one of these. See SCOPES, "Whose machine it is".
+ * to it, writes its numbers down or calls it running goes through one of these. See SCOPES.md, "Whose machine it is".
  */
 export class Identity {
   readonly known: Known;

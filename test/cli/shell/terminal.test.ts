@@ -286,7 +286,7 @@ describe("the history", () => {
     return it;
   };
 
-  test("is searched with ^R for what is typed after it, further back each time, and Enter runs what is found", async () => {
+  test("F5: is searched with ^R for what is typed after it, further back each time, and Enter runs what is found", async () => {
     await using it = await withHistory();
     it.type("\u0012");
     await it.screen.says("(reverse-i-search)`': ");

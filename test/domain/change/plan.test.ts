@@ -13,7 +13,7 @@ const maxVcpus = (count: number): Change => ({ resource: "max-vcpus", count });
 const pin = (vcpu: number, cpus: string): Change => ({ resource: "vcpu-pin", vcpu, cpus });
 
 describe("a refusal", () => {
-  test("names every reason of both halves at once, and plans nothing", () => {
+  test("P2: names every reason of both halves at once, and plans nothing", () => {
     const plan = planOf([memory(4096), vcpus(9), pin(7, "77")], "both");
     expect(reasonsOf(plan)).toEqual([
       "static: memory 4GiB is above memory.max 2GiB of the config",

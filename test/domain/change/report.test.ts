@@ -44,7 +44,7 @@ function told(changes: readonly Change[], { scope = "both", facts = factsOf(), s
 const failed = { committed: false, failure: "somebody else changed it since it was read" };
 
 describe("a report", () => {
-  test("has both halves with before, wanted and what it is now", () => {
+  test("P1: has both halves with before, wanted and what it is now", () => {
     const after = {
       config: configOf({ memory: { current: 300 * MIB } }),
       live: liveOf({ memory: { size: 2 * GIB, actual: 310 * MIB, balloon: "/b", guest: null } }),
@@ -194,7 +194,7 @@ describe("the commands at the end of a report", () => {
     expect(next([memory], { facts, steps: ["pending"] })[1]).toBe("qmpctl setmem web1 1GiB --dynamic && qmpctl setmem web1 2GiB --static");
   });
 
-  test("of a half that could not be put back finish both", () => {
+  test("P16: of a half that could not be put back finish both", () => {
     expect(next([vcpus], { steps: ["undo-failed"], ending: failed })).toEqual([
       "qmpctl setvcpus web1 3 --static --dynamic",
       "qmpctl setvcpus web1 2 --dynamic",

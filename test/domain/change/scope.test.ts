@@ -5,7 +5,7 @@ import type { DomainState, Scope } from "../../../src/domain/model/change.ts";
 /** What becomes of a half: touched, left alone, or refused. */
 type Half = "yes" | "-" | "refused";
 
-/** The halves (static, dynamic) of each scope, for a domain with a config and for a transient one. Source: SCOPES, the table. */
+/** The halves (static, dynamic) of each scope, for a domain with a config and for a transient one. Source: the table of SCOPES.md. */
 const TABLE: readonly (readonly [
   Scope,
   DomainState,

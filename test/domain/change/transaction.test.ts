@@ -21,7 +21,7 @@ describe("a change of both halves", () => {
     expect(await files()).toEqual(["web1.json"]);
   });
 
-  test("sends nothing and writes nothing where all is so already", async () => {
+  test("P14: sends nothing and writes nothing where all is so already", async () => {
     const { domain, sent, text } = await runningDomain();
     const before = await text();
     expect(
@@ -36,7 +36,7 @@ describe("a change of both halves", () => {
     expect([sent(), await text()]).toEqual([[], before]);
   });
 
-  test("is refused before anything is touched", async () => {
+  test("P2: is refused before anything is touched", async () => {
     const { domain, sent, text, files } = await runningDomain();
     const before = await text();
     const error = await failure(
@@ -59,7 +59,7 @@ describe("a change of both halves", () => {
 });
 
 describe("a dry run", () => {
-  test("says what would be done, and leaves no trace", async () => {
+  test("P15: says what would be done, and leaves no trace", async () => {
     const { domain, sent, text, options } = await runningDomain();
     const look = async (): Promise<unknown> => [
       await text(),

@@ -13,7 +13,7 @@ const vcpus = (count: number): Change => ({ resource: "vcpus", count });
 const never = (): Promise<never> => new Promise(() => {});
 
 describe("a monitor that says nothing more", () => {
-  test("is waited for no longer than the change and the way back may take, and what is not known is told so", async () => {
+  test("P13: is waited for no longer than the change and the way back may take, and what is not known is told so", async () => {
     const scene = await runningDomain();
     scene.qemu.answers["balloon"] = () => {
       process.kill(scene.process.pid, "SIGSTOP");
@@ -100,7 +100,7 @@ describe("a connection that goes quiet", () => {
 });
 
 describe("a reply that is lost", () => {
-  test("is no answer: the state is, and what was done without a word is undone", async () => {
+  test("P12: is no answer: the state is, and what was done without a word is undone", async () => {
     const scene = await runningDomain();
     const add = scene.qemu.answers["device_add"] as (args: unknown) => unknown;
     scene.qemu.answers["device_add"] = (args: unknown) => (scene.monitor.silence(), add(args));

@@ -8,7 +8,7 @@ async function refusal(scene: RunningScene, mib: number): Promise<string> {
   return (await failure(scene.domain.setMemory(mib * MIB, { timeout: 300 }), RefusedError)).message;
 }
 
-test("what the guest said before the balloon moved does not count: it is asked anew, and what QEMU was told about asking is as before", async () => {
+test("D6: what the guest said before the balloon moved does not count: it is asked anew, and what QEMU was told about asking is as before", async () => {
   const scene = await runningDomain();
   scene.qemu.used = 500 * MIB;
   // Figures of a time when the guest had twice as much, and used a tenth.

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { configOf } from "../../../scripts/lab/facts.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
 
-test("a restart of a machine that is stopped is a start, and asks nobody to shut down", async () => {
+test("H2: a restart of a machine that is stopped is a start, and asks nobody to shut down", async () => {
   const { domain } = await definedDomain({ ...configOf(), emulator: "false" });
   await expect(domain.restart()).rejects.toMatchObject({
     code: "host",

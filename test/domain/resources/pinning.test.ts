@@ -46,7 +46,7 @@ describe("pinning a vCPU", () => {
     expect(await mask()).toBe(all);
   });
 
-  test("fails where the kernel gives less than was asked for, with both masks", async () => {
+  test("P20: fails where the kernel gives less than was asked for, with both masks", async () => {
     const { work, first } = await machine();
     await expect(pinning.begin(stepOf({ cpus: `${first},8191` }), work)).rejects.toMatchObject({
       code: "host",
@@ -54,7 +54,7 @@ describe("pinning a vCPU", () => {
     });
   });
 
-  test("never touches a thread of another process: ids are reused", async () => {
+  test("P20: never touches a thread of another process: ids are reused", async () => {
     const { process, first, mask } = await machine();
     const before = await mask();
     await expect(pinning.begin(stepOf({ cpus: String(first) }), workOn(process.pid, ownPid))).rejects.toThrow(

@@ -67,7 +67,7 @@ describe("a size that args fix too", () => {
   });
 });
 
-describe("half a topology", () => {
+describe("C4: half a topology", () => {
   test.each([
     [{ threads: 2 }, 6, ['"max": 6,']],
     [{ threads: 2 }, 5, ["static: vcpus.topology of the config describes 2 vCPUs, not 5"]],

@@ -67,7 +67,7 @@ describe("vCPUs of a config for whole cores", () => {
 });
 
 describe("vCPUs of the running machine", () => {
-  test("grow into the free slots from the lowest", () => {
+  test("P18: grow into the free slots from the lowest", () => {
     const plan = planOf(to(4), "dynamic");
     expect(inShort(plan.steps)).toEqual(["+2", "+3"]);
     expect(plan.steps.map(({ step }) => step.kind === "plug" && step.id)).toEqual(["vcpu2", "vcpu3"]);
@@ -78,7 +78,7 @@ describe("vCPUs of the running machine", () => {
     expect(inShort(planOf(to(3), "dynamic", factsOf({ live: liveOf({ slots }) })).steps)).toEqual(["+1"]);
   });
 
-  test("shrink from the highest, all asked for at once", () => {
+  test("P18: shrink from the highest, all asked for at once", () => {
     const plan = planOf(to(1), "dynamic", factsOf({ live: liveOf({ slots: slotsOf(4, 4) }) }));
     expect(inShort(plan.steps)).toEqual(["-3,2,1"]);
     expect(plan.steps[0]?.step).toMatchObject({
@@ -154,7 +154,7 @@ describe("a machine of whole cores", () => {
 describe("a new vCPU's mask", () => {
   const pinned = configOf({ vcpus: { pin: { "2": "1" } } });
 
-  test("is the config's, right after its plug", () => {
+  test("P19: is the config's, right after its plug", () => {
     expect(inShort(planOf(to(4), "dynamic", factsOf({ config: pinned })).steps)).toEqual(["+2", "2@1", "+3"]);
   });
 
