@@ -4,7 +4,8 @@ import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
 import { MIB, near, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { openHost } from "./host.ts";
 
-// Cases D1, D3, D4 and D5 of SCOPES.md: what is said of the live machine, and that `diff`, `persist`, `setmem --live` and `restart` agree on
+// Cases D1, D3, D4 and D5 of SCOPES.md: what is said of the live machine, and that `diff`, `persist`, `setmem --live` and `restart` agree
+// on
 // it.
 
 interface Row {

@@ -8,7 +8,8 @@ import { qemus } from "../../scripts/lab/machine.ts";
 import { openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { type Host, isRoot, NOBODY, openHost } from "./host.ts";
 
-// Case D7 of SCOPES.md and its siblings: the note of what was asked of a QEMU, which it can't be asked for. Writers are killed between their
+// Case D7 of SCOPES.md and its siblings: the note of what was asked of a QEMU, which it can't be asked for. Writers are killed between
+// their
 // note and their command, and after it; what QEMU was
 // told is asked of QEMU.
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { qemus } from "../../scripts/lab/machine.ts";
 import { type Host, openHost } from "./host.ts";
 
-// Case D2 of SCOPES.md: what state a machine is in, and what leads on from it. No guest: the firmware is there, and what a guest would write
+// Case D2 of SCOPES.md: what state a machine is in, and what leads on from it. No guest: the firmware is there, and what a guest would
+// write
 // to ports is written from outside.
 
 const WORDS = ["-no-shutdown", "-device", "pvpanic"];
