@@ -1,7 +1,8 @@
 #!/usr/bin/env -S npx tsx
 /** Measures what the project promises of its speed, each figure against something bare in the same run. */
+import { execFile } from "node:child_process";
 import { cpus, release, totalmem } from "node:os";
-import { parseArgs } from "node:util";
+import { parseArgs, promisify } from "node:util";
 import { conversationRows } from "./bench/conversation.ts";
 import { crowdRows } from "./bench/crowd.ts";
 import { engineRows } from "./bench/engine.ts";
@@ -9,10 +10,10 @@ import { floodRows } from "./bench/flood.ts";
 import type { Row } from "./bench/measure.ts";
 import { peerRows } from "./bench/peers.ts";
 import { pythonRows } from "./bench/python-peer.ts";
-import { startUpRows } from "./bench/start-up.ts";
+import { type StartUpOptions, startUpRows } from "./bench/start-up.ts";
 import { installed, type Qemu, qemus } from "./lab/machine.ts";
 
-const GROUPS: ReadonlyMap<string, (qemu: Qemu) => Promise<readonly Row[]>> = new Map([
+const GROUPS: ReadonlyMap<string, (qemu: Qemu, options: StartUpOptions) => Promise<readonly Row[]>> = new Map([
   ["start-up", startUpRows],
   ["conversation", conversationRows],
   ["engine", engineRows],
@@ -27,6 +28,9 @@ Prints a table of measured figures; every ratio is taken within this run. Groups
   --qemu SUITE   which QEMU: installed (default), or one that npm run testbed fetched, as trixie
   --peer DIR     compare with the npm package node-qemu too, which is installed in DIR
   --python DIR   compare with QEMU's own Python client too, whose package \`qemu\` is in DIR (python/ of QEMU's source)
+  --node PATH    start-up: the Node that runs qmpctl and what it is held against (default: this one)
+  --pairs N      start-up: how many pairs of each (default: 31)
+  --tolerance X  start-up: a goal counts as reached up to X times itself (default: 1)
   --check        exit with 1 when a goal is missed
   --help`;
 
@@ -37,6 +41,9 @@ async function main(): Promise<number> {
       qemu: { type: "string" },
       peer: { type: "string" },
       python: { type: "string" },
+      node: { type: "string" },
+      pairs: { type: "string", default: "31" },
+      tolerance: { type: "string", default: "1" },
       check: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
@@ -47,15 +54,27 @@ async function main(): Promise<number> {
   const qemu = values.qemu === undefined ? await installed() : (await qemus()).find(({ suite }) => suite === values.qemu);
   if (qemu === undefined) return (console.error(`no QEMU of ${values.qemu} here: npm run testbed`), 2);
 
+  const [pairs, tolerance] = [Number(values.pairs), Number(values.tolerance)];
+  if (!Number.isSafeInteger(pairs) || pairs < 1 || !(tolerance >= 1))
+    return (console.error(`--pairs takes a whole number from 1, --tolerance a number from 1\n${HELP}`), 2);
+
   console.log(
-    `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, QEMU ${qemu.version}\n`,
+    `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${await versionOf(values.node)}, QEMU ${qemu.version}\n`,
   );
   const rows: Row[] = [];
-  for (const [name, measure] of GROUPS) if (positionals.length === 0 || positionals.includes(name)) rows.push(...(await measure(qemu)));
+  for (const [name, measure] of GROUPS)
+    if (positionals.length === 0 || positionals.includes(name))
+      rows.push(...(await measure(qemu, { node: values.node, pairs, tolerance })));
   if (values.peer !== undefined) rows.push(...(await peerRows(qemu, values.peer)));
   if (values.python !== undefined) rows.push(...(await pythonRows(qemu, values.python)));
   printTable(rows);
   return values.check && rows.some(({ reached }) => !reached) ? 1 : 0;
+}
+
+/** The version of the Node that is measured, as `22.1.0`. */
+async function versionOf(node: string | undefined): Promise<string> {
+  if (node === undefined) return process.versions.node;
+  return (await promisify(execFile)(node, ["--print", "process.versions.node"])).stdout.trim();
 }
 
 function printTable(rows: readonly Row[]): void {
