@@ -25,7 +25,7 @@ export { formatAddress, parseTarget, type Address, type ExecAddress, type Target
 export type { FramingOptions } from "./wire/framing.ts";
 export type { Message, Transport } from "./wire/transport.ts";
 export { ConnectError, ProtocolError } from "./wire/errors.ts";
-export type { QmpEvent } from "./schema/events.ts";
+export type { QmpEvent } from "./schema/event.ts";
 export type { Greeting } from "./schema/message.ts";
 export { ArgumentError, type ArgumentIssue } from "./schema/validate.ts";
 export type { SessionOf } from "./qmp/session-of.ts";

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { formatTime } from "../errors.ts";
 import { formatAddress, type Target } from "../wire/address.ts";
+import { dial } from "../wire/dial.ts";
 import { ConnectError, isQueueFull } from "../wire/errors.ts";
 import { Framer, type FramingOptions } from "../wire/framing.ts";
-import { dial } from "../wire/socket.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { Patience } from "./patience.ts";
 

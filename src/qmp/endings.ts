@@ -1,5 +1,6 @@
 import { QmpctlError } from "../errors.ts";
-import type { QmpEvent, Shutdown } from "../schema/events.ts";
+import type { QmpEvent } from "../schema/event.ts";
+import type { Shutdown } from "../schema/events.ts";
 import { ClosedError, CommandError, TimeoutError } from "./errors.ts";
 import { Patience } from "./patience.ts";
 import type { CallOptions, Session } from "./session.ts";

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { UsageError } from "../errors.ts";
-import type { EventName, QmpEvent } from "../schema/events.ts";
-import type { KnownEvent } from "../schema/vocabulary.ts";
+import type { QmpEvent } from "../schema/event.ts";
+import type { EventName, KnownEvent } from "../schema/vocabulary.ts";
 import { OverflowError } from "./errors.ts";
 
 /** Which events are wanted: one name, some names, or whatever a function says yes to. Nothing: all. */

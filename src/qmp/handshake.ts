@@ -1,7 +1,7 @@
 import { randomHex } from "../digest.ts";
 import { formatTime, messageOf } from "../errors.ts";
 import { greeting } from "../schema/check.ts";
-import type { QmpEvent } from "../schema/events.ts";
+import type { QmpEvent } from "../schema/event.ts";
 import type { Greeting } from "../schema/message.ts";
 import { showJson } from "../wire/json.ts";
 import type { Message, Transport } from "../wire/transport.ts";

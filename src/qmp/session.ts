@@ -1,8 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { formatTime, messageOf, QmpctlError } from "../errors.ts";
-import type { CommandName } from "../schema/commands.ts";
-import { eventCheck, type EventName, type QmpEvent } from "../schema/events.ts";
+import type { QmpEvent } from "../schema/event.ts";
+import { eventCheck } from "../schema/events.ts";
 import type { Greeting } from "../schema/message.ts";
+import type { CommandName, EventName } from "../schema/vocabulary.ts";
 import { parseTarget, type Target } from "../wire/address.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { showJson } from "../wire/json.ts";

@@ -1,4 +1,4 @@
-import type { QmpEvent } from "../schema/events.ts";
+import type { QmpEvent } from "../schema/event.ts";
 import { ClosedError, TimeoutError } from "./errors.ts";
 import type { EventStream } from "./event-stream.ts";
 import { Patience } from "./patience.ts";

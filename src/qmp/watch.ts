@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { setTimeout as wait } from "node:timers/promises";
 import { isErrorCode, QmpctlError, UsageError } from "../errors.ts";
-import type { EventName, QmpEvent } from "../schema/events.ts";
-import type { KnownEvent } from "../schema/vocabulary.ts";
+import type { QmpEvent } from "../schema/event.ts";
+import type { EventName, KnownEvent } from "../schema/vocabulary.ts";
 import { onAbort } from "../wire/abort.ts";
 import type { Target } from "../wire/address.ts";
 import { TimeoutError } from "./errors.ts";

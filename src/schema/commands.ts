@@ -2,7 +2,6 @@ import { z } from "zod/v3";
 import { type Check, complaint, versionInfo } from "./check.ts";
 import type { Complaint, VersionInfo } from "./message.ts";
 import type * as replies from "./replies.ts";
-import type { KnownCommand } from "./vocabulary.ts";
 
 /** A command without arguments. */
 export type NoArguments = Readonly<Record<string, never>>;
@@ -52,9 +51,6 @@ export interface Commands {
   /** Errors of the human monitor come back as text, in a reply that counts as a success. */
   "human-monitor-command": { arguments: { readonly "command-line": string; readonly "cpu-index"?: number | undefined }; returns: string };
 }
-
-/** Names that are typed; any other string is a command too. */
-export type CommandName = KnownCommand | (string & {});
 
 const empty = (): Check<replies.Empty> => z.object({}).passthrough();
 const open = z.record(z.unknown());

@@ -1,7 +1,6 @@
 import { z } from "zod/v3";
 import { type Check, complaint } from "./check.ts";
-import type { Complaint, Timestamp } from "./message.ts";
-import type { DataOf, KnownEvent } from "./vocabulary.ts";
+import type { Complaint } from "./message.ts";
 
 /** The data of a device that went, or did not go. `device` is its id, absent when it has none. */
 export interface DeviceGone {
@@ -42,23 +41,6 @@ export interface Events {
   MEMORY_DEVICE_SIZE_CHANGE: { readonly id?: string | undefined; readonly size: number; readonly "qom-path"?: string | undefined };
   MEM_UNPLUG_ERROR: { readonly device: string; readonly msg: string };
   GUEST_PANICKED: { readonly action: string; readonly info?: Readonly<Record<string, unknown>> | undefined };
-}
-
-/** Names that are typed; any other string is an event too. */
-export type EventName = KnownEvent | (string & {});
-
-/**
- * One event; `data` is absent for events that have none. Of several names it is one of them: comparing `event` says which, and so what
- * `data` is. Without a name, any of those that are
- * known: a QEMU may also send one that no recorded QEMU has, whose name is none of these. `QmpEvent<string>` is one of which nothing is
- * known.
- */
-export type QmpEvent<Name extends string = KnownEvent> = Name extends string ? OneEvent<Name> : never;
-
-interface OneEvent<Name extends string> {
-  readonly event: Name;
-  readonly data: DataOf<Name>;
-  readonly timestamp: Timestamp;
 }
 
 const cause = () => z.object({ guest: z.boolean(), reason: z.string() }).passthrough();

@@ -10,6 +10,12 @@ export type KnownCommand = keyof Commands | keyof QemuCommands;
 /** Every event whose types are known. */
 export type KnownEvent = keyof Events | keyof QemuEvents;
 
+/** The name of a command. Known names complete in an editor; any other string is a command too. */
+export type CommandName = KnownCommand | (string & {});
+
+/** The name of an event. Known names complete in an editor; any other string is an event too. */
+export type EventName = KnownEvent | (string & {});
+
 /**
  * What a command takes; any object, where the command is not known. Values of enumerations are open, save a tag's, by which the other
  * members

@@ -1,44 +1,30 @@
 import { Buffer } from "node:buffer";
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { onAbort } from "./abort.ts";
-import { checkSocketPath, formatAddress, type Target } from "./address.ts";
+import { type Address, checkSocketPath } from "./address.ts";
 import { ConnectError } from "./errors.ts";
 import { Framer } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 import type { Transport } from "./transport.ts";
 
-/**
- * Connects to an address. Rejects with a ConnectError that says why, or with the signal's reason.
- * QEMU serves one client at a time, so being connected does not mean being heard. `framer` is for those who want another limit
- * than the usual, and for peers that frame in a way of their own.
- */
-export async function dial(address: Target, signal?: AbortSignal, framer: Framer = new Framer(formatAddress(address))): Promise<Transport> {
-  signal?.throwIfAborted();
-  const peer = formatAddress(address);
-  switch (address.kind) {
-    case "unix":
-      checkSocketPath(address.path);
-      return plain({ path: address.path }, peer, framer, signal);
-    case "tcp":
-      return plain({ host: address.host, port: address.port, noDelay: true, ...KEEP_ALIVE }, peer, framer, signal);
-    // Loaded when asked for: most programs never do.
-    case "tls":
-      return (await import("./tls.ts")).dialTls(address, peer, framer, signal);
-    case "exec":
-      return (await import("./child.ts")).dialChild(address.command, peer, framer, signal);
-  }
-}
-
-/** So that the end of a machine that could not say goodbye is noticed, in the system's own time. */
+/** Options of a socket with which the system notices, in its own time, that a peer ended without closing the connection. */
 export const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 
 /**
- * Reads of all sockets go here: each is taken apart before the next one comes, and what is kept of it is copied. A buffer made for
- * every read would be the most of what there is to collect afterwards.
+ * All sockets read into this one buffer. Each read is parsed before the next one comes, and what is kept of it is copied. With a new
+ * buffer for every read, most of the garbage to collect would be buffers.
  */
 const READ = Buffer.allocUnsafeSlow(64 * 1024);
 
-function plain(to: NetConnectOpts, peer: string, framer: Framer, signal: AbortSignal | undefined): Promise<Transport> {
+/**
+ * Connects to a Unix socket or over plain TCP.
+ *
+ * @throws ConnectError when nobody listens there or the system refuses; UsageError when a path is too long; the signal's reason as it is
+ */
+export async function dialSocket(address: Address, peer: string, framer: Framer, signal?: AbortSignal): Promise<Transport> {
+  if (address.kind === "unix") checkSocketPath(address.path);
+  const to: NetConnectOpts =
+    address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port, noDelay: true, ...KEEP_ALIVE };
   const intake = new Intake(framer);
   const read = (length: number): boolean => {
     const well = intake.read(READ.subarray(0, length));

@@ -1,5 +1,5 @@
 import { parseAddress } from "../../src/wire/address.ts";
-import { dial } from "../../src/wire/socket.ts";
+import { dial } from "../../src/wire/dial.ts";
 import type { Message, Transport } from "../../src/wire/transport.ts";
 
 /** What somebody on the way to QEMU may do to what passes by. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 import { connect, open } from "../../src/qmp/session.ts";
 import { parseAddress } from "../../src/wire/address.ts";
-import { dial } from "../../src/wire/socket.ts";
+import { dial } from "../../src/wire/dial.ts";
 import { FAULT, type Message } from "../../src/wire/transport.ts";
 import { rejection } from "../qmp/peer.ts";
 import { between } from "./between.ts";

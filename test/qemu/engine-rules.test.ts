@@ -7,7 +7,7 @@ import { launch, NO_GUEST, privateFolder, qemus } from "../../scripts/lab/machin
 import { CommandError, NegotiationError } from "../../src/qmp/errors.ts";
 import { connect, type LateReply, open } from "../../src/qmp/session.ts";
 import { spawnQemu } from "../../src/qmp/spawn.ts";
-import type { QmpEvent } from "../../src/schema/events.ts";
+import type { QmpEvent } from "../../src/schema/event.ts";
 import { socketTransport } from "../../src/wire/socket.ts";
 import type { Message } from "../../src/wire/transport.ts";
 import { rejection } from "../qmp/peer.ts";

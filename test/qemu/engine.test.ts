@@ -4,7 +4,7 @@ import { CommandError, GreetingError, TimeoutError } from "../../src/qmp/errors.
 import { oobCommands, probe } from "../../src/qmp/oob.ts";
 import { connect, type LateReply } from "../../src/qmp/session.ts";
 import { parseAddress } from "../../src/wire/address.ts";
-import { dial } from "../../src/wire/socket.ts";
+import { dial } from "../../src/wire/dial.ts";
 import { rejection } from "../qmp/peer.ts";
 import { block } from "./fifo.ts";
 import { freeze } from "./freeze.ts";

@@ -7,8 +7,8 @@ import { ClosedError, CommandError, GreetingError } from "../../src/qmp/errors.t
 import { windowOf } from "../../src/qmp/pending.ts";
 import { connect, type LateReply, open } from "../../src/qmp/session.ts";
 import { parseAddress } from "../../src/wire/address.ts";
+import { dial } from "../../src/wire/dial.ts";
 import { ProtocolError } from "../../src/wire/errors.ts";
-import { dial } from "../../src/wire/socket.ts";
 import { rejection } from "../qmp/peer.ts";
 import { recorded } from "../schema/recorded.ts";
 import { between } from "./between.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
 import { OverflowError } from "../../src/qmp/errors.ts";
-import type { QmpEvent } from "../../src/schema/events.ts";
+import type { QmpEvent } from "../../src/schema/event.ts";
 import { conversation, rejection } from "./peer.ts";
 
 const delivered = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

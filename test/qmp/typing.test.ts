@@ -3,7 +3,7 @@ import type { GuestAgent } from "../../src/qmp/guest-agent.ts";
 import type { SessionOf } from "../../src/qmp/session-of.ts";
 import type { Session } from "../../src/qmp/session.ts";
 import { watch } from "../../src/qmp/watch.ts";
-import type { QmpEvent } from "../../src/schema/events.ts";
+import type { QmpEvent } from "../../src/schema/event.ts";
 import type { QemuCommands } from "../../src/schema/generated/commands.ts";
 import type { QemuEvents } from "../../src/schema/generated/events.ts";
 import type { StatusInfo } from "../../src/schema/replies.ts";
