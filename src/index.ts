@@ -27,7 +27,7 @@ export type { Message, Transport } from "./wire/transport.ts";
 export { ConnectError, ProtocolError } from "./wire/errors.ts";
 export type { QmpEvent } from "./schema/event.ts";
 export type { Greeting } from "./schema/message.ts";
-export { ArgumentError, type ArgumentIssue } from "./schema/validate.ts";
+export { ArgumentError, type ArgumentIssue } from "./schema/argument-error.ts";
 export type { SessionOf } from "./qmp/session-of.ts";
 export type { QemuCommands } from "./schema/generated/commands.ts";
 export type { QemuEvents } from "./schema/generated/events.ts";

@@ -9,6 +9,7 @@ import { ProtocolError } from "../wire/errors.ts";
 import { showJson } from "../wire/json.ts";
 import { FAULT, type Message, type Transport } from "../wire/transport.ts";
 import type { CallOptions } from "./call.ts";
+import { closedError, type CloseReason, failureOf, whyClosed } from "./close-reason.ts";
 import type { ConnectOptions, OpenOptions } from "./connect-options.ts";
 import { dialInTurn } from "./dial.ts";
 import { ClosedError, NegotiationError } from "./errors.ts";
@@ -20,13 +21,11 @@ import type { CallArguments, Returns } from "./typing.ts";
 import { firstOf } from "./wait-for.ts";
 
 export type { CallOptions, LateReply, SlowNotice } from "./call.ts";
+export type { CloseReason } from "./close-reason.ts";
 export type { EventFilter, EventOptions } from "./event-stream.ts";
 export type { CallHooks } from "./pending.ts";
 export type { ConnectOptions, OpenOptions } from "./connect-options.ts";
 export type { CallArguments, Returns } from "./typing.ts";
-
-/** Why a session ended. By us: it was closed on purpose. By the peer: `error` says how. */
-export type CloseReason = { readonly by: "us" } | { readonly by: "peer"; readonly error: ClosedError | ProtocolError };
 
 /**
  * Connects to a monitor and enters command mode.
@@ -130,7 +129,7 @@ export class Session implements AsyncDisposable {
    * kept; without one it gets one of ours, to be found by. Errors as for {@link execute}, but never a CommandError.
    */
   exchange(request: Message, options?: CallOptions): Promise<Message> {
-    if (this.#reason !== undefined) return Promise.reject(this.#gone("exchange"));
+    if (this.#reason !== undefined) return Promise.reject(closedError("exchange", this.#reason));
     return this.#calls.startRaw(request, options ?? NO_OPTIONS, this.exchange) as Promise<Message>;
   }
 
@@ -222,7 +221,7 @@ export class Session implements AsyncDisposable {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     const failure = failureOf(reason);
-    this.#calls.fail(failure === undefined ? "the session was closed here" : failure.message, failure);
+    this.#calls.fail(whyClosed(reason), failure);
     for (const stream of this.#streams) stream.end(failure);
     this.#streams.clear();
     void this.#transport.close();
@@ -230,17 +229,8 @@ export class Session implements AsyncDisposable {
   }
 
   #refusal(name: string, parameters: object | undefined): Error | undefined {
-    return this.#reason === undefined ? this.#mistake?.(name, parameters) : this.#gone(name);
+    return this.#reason === undefined ? this.#mistake?.(name, parameters) : closedError(name, this.#reason);
   }
-
-  #gone(name: string): ClosedError {
-    const failure = this.#reason === undefined ? undefined : failureOf(this.#reason);
-    return new ClosedError(name, failure === undefined ? "the session was closed here" : failure.message, { sent: false, cause: failure });
-  }
-}
-
-function failureOf(reason: CloseReason): QmpctlError | undefined {
-  return reason.by === "us" ? undefined : reason.error;
 }
 
 function misshapen(event: QmpEvent): ProtocolError | undefined {

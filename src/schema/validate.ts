@@ -1,5 +1,5 @@
-import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { ArgumentError, type ArgumentIssue } from "./argument-error.ts";
 import {
   type AlternateType,
   type CommandEntry,
@@ -12,32 +12,7 @@ import {
   typeNamed,
   valuesOf,
 } from "./introspection.ts";
-
-/** One thing that a QEMU would not take. */
-export interface ArgumentIssue {
-  /** Where, as `options.bitmaps[0].node`; empty for the command or its arguments as a whole. */
-  readonly path: string;
-  /** What was given; undefined where something is missing. */
-  readonly value: unknown;
-  /** What would be right. */
-  readonly expected: string;
-  /** What is wrong, for a sentence that begins with the path. */
-  readonly why: string;
-}
-
-/** Arguments that the QEMU they are meant for would not take, by its own schema. Nothing was sent. */
-export class ArgumentError extends UsageError {
-  readonly command: string;
-  readonly issues: readonly ArgumentIssue[];
-
-  constructor(command: string, issues: readonly [ArgumentIssue, ...ArgumentIssue[]]) {
-    const [{ path, value, expected, why }, ...others] = issues;
-    const more = others.length > 0 ? ` (and ${others.length} more)` : "";
-    super(`${command}: ${path === "" ? "" : `${path}: `}${why}${more}`, { value, expected });
-    this.command = command;
-    this.issues = issues;
-  }
-}
+import { formatPath, guess, kindOf, KINDS, list, oneOf, type Path, show } from "./value-words.ts";
 
 /**
  * What a QEMU with this schema would not take of a command's arguments; nothing, when all is right. It knows types, not ranges nor
@@ -67,8 +42,6 @@ interface Checking {
   readonly schema: Introspection;
   readonly issues: ArgumentIssue[];
 }
-
-type Path = readonly (string | number)[];
 
 /** QEMU's `gen: false`: the schema can't tell what goes on to the device, and before 6.0 to the object, as it is. */
 function takesMore(entry: CommandEntry, type: ObjectType): boolean {
@@ -104,14 +77,6 @@ function asWritten(value: unknown): unknown {
   return typeof known === "object" && known !== null && typeof known.toJSON === "function" ? (known.toJSON as () => unknown)() : value;
 }
 
-const KINDS: Readonly<Record<string, string>> = {
-  string: "a string",
-  int: "an integer",
-  number: "a number",
-  boolean: "true or false",
-  null: "null",
-};
-
 function isOf(kind: string, value: unknown): boolean {
   switch (kind) {
     case "int":
@@ -134,7 +99,7 @@ function checkEnum(checking: Checking, type: EnumType, value: unknown, path: Pat
   if (values.includes(value)) return;
   const meant = nearest(value, values);
   checking.issues.push({
-    path: shown(path),
+    path: formatPath(path),
     value,
     expected: meant ?? oneOf(values),
     why: `${show(value)} is none of its values${meant === undefined ? `: ${oneOf(values)}` : guess(meant)}`,
@@ -159,19 +124,6 @@ function couldBe(branch: SchemaType, value: unknown): boolean {
       return Array.isArray(value);
     default:
       return isObject(value);
-  }
-}
-
-function kindOf(type: SchemaType): string {
-  switch (type["meta-type"]) {
-    case "builtin":
-      return KINDS[type["json-type"]] ?? "anything";
-    case "enum":
-      return oneOf(valuesOf(type));
-    case "array":
-      return "a list";
-    default:
-      return "an object";
   }
 }
 
@@ -212,7 +164,7 @@ function membersFor(
 
 function missing(checking: Checking, member: SchemaMember, path: Path): void {
   const expected = kindOf(typeNamed(checking.schema, member.type));
-  checking.issues.push({ path: shown(path), value: undefined, expected, why: `missing: ${expected}` });
+  checking.issues.push({ path: formatPath(path), value: undefined, expected, why: `missing: ${expected}` });
 }
 
 function surplus(
@@ -223,7 +175,7 @@ function surplus(
   names: readonly string[],
   path: Path,
 ): ArgumentIssue {
-  const place = { path: shown([...path, name]), value: value[name] };
+  const place = { path: formatPath([...path, name]), value: value[name] };
   const tag = type.tag ?? "";
   const others = (type.variants ?? []).filter((it) =>
     membersFor(schema, type, { ...value, [tag]: it.case }).members.some((member) => member.name === name),
@@ -242,40 +194,9 @@ function surplus(
 }
 
 function fault(checking: Checking, path: Path, value: unknown, expected: string): void {
-  checking.issues.push({ path: shown(path), value, expected, why: `expected ${expected}, got ${show(value)}` });
-}
-
-function guess(meant: string | undefined): string {
-  return meant === undefined ? "" : `, did you mean ${meant}?`;
-}
-
-function oneOf(values: readonly string[]): string {
-  return values.length === 1 ? show(values[0]) : `one of ${list(values.map(show))}`;
-}
-
-const MOST_LISTED = 12;
-
-function list(values: readonly string[]): string {
-  return values.length <= MOST_LISTED
-    ? values.join(", ")
-    : `${values.slice(0, MOST_LISTED).join(", ")} and ${values.length - MOST_LISTED} more`;
+  checking.issues.push({ path: formatPath(path), value, expected, why: `expected ${expected}, got ${show(value)}` });
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** `["a", 0, "b"]` as `a[0].b`. */
-function shown(path: Path): string {
-  return path.map((step, index) => (typeof step === "number" ? `[${step}]` : index === 0 ? step : `.${step}`)).join("");
-}
-
-const MOST_SHOWN = 80;
-
-function show(value: unknown): string {
-  // JSON would make null of NaN.
-  if (typeof value === "bigint" || typeof value === "number") return String(value);
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length <= MOST_SHOWN ? text : `${text.slice(0, MOST_SHOWN)}…`;
 }

@@ -3,8 +3,9 @@ import { launch, NO_GUEST, qemus } from "../../scripts/lab/machine.ts";
 import { randomFrom } from "../../scripts/lab/random.ts";
 import { CommandError } from "../../src/qmp/errors.ts";
 import { connect } from "../../src/qmp/session.ts";
+import { ArgumentError } from "../../src/schema/argument-error.ts";
 import { readIntrospection } from "../../src/schema/introspection.ts";
-import { ArgumentError, checkArguments } from "../../src/schema/validate.ts";
+import { checkArguments } from "../../src/schema/validate.ts";
 import { rejection } from "../qmp/peer.ts";
 import { rightArguments, spoil } from "../schema/random-arguments.ts";
 

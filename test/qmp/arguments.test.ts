@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { NegotiationError } from "../../src/qmp/errors.ts";
 import { open } from "../../src/qmp/session.ts";
-import { ArgumentError } from "../../src/schema/validate.ts";
+import { ArgumentError } from "../../src/schema/argument-error.ts";
 import { conversation, peer, rejection } from "./peer.ts";
 
 const SCHEMA = [

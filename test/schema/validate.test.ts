@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { ArgumentError } from "../../src/schema/argument-error.ts";
 import { readIntrospection } from "../../src/schema/introspection.ts";
-import { argumentCheck, ArgumentError, checkArguments } from "../../src/schema/validate.ts";
+import { argumentCheck, checkArguments } from "../../src/schema/validate.ts";
 import { recorded, schemaOf } from "./recorded.ts";
 
 const schema = schemaOf("7.2_x86_64");
