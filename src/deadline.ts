@@ -23,21 +23,28 @@ export function now(): number {
   return performance.now();
 }
 
-/** The longest time that setTimeout takes. */
+/** The longest time that setTimeout takes, 24 days; it ends a longer one at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * Calls `act` once `time` milliseconds are over, and never before this process has read what arrived while it was held up: an answer
- * that is there already must not be found late. Times above 24 days never end.
+ * Calls `act` when `time` milliseconds are over; never for Infinity. If this process was held up for that long, it first reads what
+ * arrived meanwhile: an answer that is already here must not count as late.
  *
  * @returns a function that cancels the alarm
  */
 export function alarmIn(time: number, act: () => void): () => void {
-  if (time > LONGEST_TIMER) return () => {};
-  let immediate: ReturnType<typeof setImmediate> | undefined;
-  const timer = setTimeout(() => (immediate = setImmediate(act)), time);
+  if (time === Infinity) return () => {};
+  let cancelNext = (): void => {};
+  const ring = (): void => {
+    if (time > LONGEST_TIMER) cancelNext = alarmIn(time - LONGEST_TIMER, act);
+    else {
+      const immediate = setImmediate(act);
+      cancelNext = () => clearImmediate(immediate);
+    }
+  };
+  const timer = setTimeout(ring, Math.min(time, LONGEST_TIMER));
   return () => {
     clearTimeout(timer);
-    clearImmediate(immediate);
+    cancelNext();
   };
 }

@@ -1,5 +1,5 @@
 import type { FramingOptions } from "../wire/framing.ts";
-import type { CallHooks } from "./pending.ts";
+import type { CallHooks } from "./call-hooks.ts";
 
 /**
  * How to open a session over a transport. `timeout` is for connecting, greeting and negotiation together, in milliseconds: 5000 unless

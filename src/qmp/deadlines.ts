@@ -1,36 +1,35 @@
-/** One timer for all calls of a connection: a timer each would cost more than the call. It goes off at the earliest deadline, or before. */
+import { alarmIn, now } from "../deadline.ts";
+
+/**
+ * One alarm for all calls of a connection: an alarm for each would cost more than the call. It rings at the earliest deadline, or before
+ * that.
+ */
 export class Deadlines {
   readonly #expire: (now: number) => number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel: () => void = () => {};
+  /** When the alarm rings; Infinity when none is set. */
   #at = Infinity;
 
-  /** `expire` ends what is due and returns the next deadline, Infinity for none. Times are milliseconds of `performance.now()`. */
+  /** `expire` ends the calls that are due and returns the next deadline, Infinity for none. Times as of {@link now}. */
   constructor(expire: (now: number) => number) {
     this.#expire = expire;
   }
 
-  /** Makes sure that the timer goes off by then. */
+  /** Makes sure that the alarm rings at that time or before. */
   arm(at: number): void {
     if (at >= this.#at) return;
     this.#at = at;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ring(), Math.min(Math.max(1, Math.ceil(at - performance.now())), LONGEST_TIMER));
+    this.#cancel();
+    this.#cancel = alarmIn(Math.max(1, Math.ceil(at - now())), () => this.#ring());
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
     this.#at = Infinity;
   }
 
-  /** What came while this process was held up is read before anything is found to be late. */
   #ring(): void {
-    setImmediate(() => {
-      if (this.#at === Infinity) return;
-      this.#at = Infinity;
-      this.arm(this.#expire(performance.now()));
-    });
+    this.#at = Infinity;
+    this.arm(this.#expire(now()));
   }
 }
-
-/** setTimeout takes no more. */
-const LONGEST_TIMER = 2 ** 31 - 1;

@@ -5,13 +5,13 @@ import { dial } from "../wire/dial.ts";
 import { ConnectError, isQueueFull } from "../wire/errors.ts";
 import { Framer, type FramingOptions } from "../wire/framing.ts";
 import type { Transport } from "../wire/transport.ts";
-import type { Patience } from "./patience.ts";
+import type { DeadlineSignal } from "./deadline-signal.ts";
 
 /** Connects within the time there is; a connection that comes when nobody waits for it any more is closed. `late` says why, out of time. */
-export async function dialWithin(target: Target, patience: Patience, framer: Framer, late: () => Error): Promise<Transport> {
-  const dialing = dial(target, patience.signal, framer);
+export async function dialWithin(target: Target, deadline: DeadlineSignal, framer: Framer, late: () => Error): Promise<Transport> {
+  const dialing = dial(target, deadline.signal, framer);
   try {
-    return await patience.within(dialing, late);
+    return await deadline.race(dialing, late);
   } catch (error) {
     void dialing.then(
       (transport) => transport.close(),
@@ -30,17 +30,17 @@ const [PAUSE, LONGEST_PAUSE] = [25, 100];
  * Connects within the time there is. A monitor serves one client and queues two more; the next is turned away at once, and tries
  * again here until its time is up. Errors as for {@link dial}; out of time, what the last attempt said, or that there was no answer.
  */
-export async function dialInTurn(target: Target, patience: Patience, framing: FramingOptions): Promise<Transport> {
+export async function dialInTurn(target: Target, deadline: DeadlineSignal, framing: FramingOptions): Promise<Transport> {
   const peer = formatAddress(target);
   let full: ConnectError | undefined;
-  const late = (): Error => full ?? new ConnectError(peer, `not connected within ${formatTime(patience.timeout)}`);
+  const late = (): Error => full ?? new ConnectError(peer, `not connected within ${formatTime(deadline.timeout)}`);
   for (let pause = PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 1.25)) {
     try {
-      return await dialWithin(target, patience, new Framer(peer, framing), late);
+      return await dialWithin(target, deadline, new Framer(peer, framing), late);
     } catch (error) {
-      if (!isQueueFull(error) || patience.signal.aborted) throw error;
+      if (!isQueueFull(error) || deadline.signal.aborted) throw error;
       full = error;
     }
-    await patience.within(wait(pause, undefined, { signal: patience.signal }), late);
+    await deadline.race(wait(pause, undefined, { signal: deadline.signal }), late);
   }
 }

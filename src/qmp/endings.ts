@@ -1,39 +1,40 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { type Deadline, deadlineIn } from "../deadline.ts";
 import { QmpctlError } from "../errors.ts";
+import { ejectReport } from "../schema/acpi-ost.ts";
 import type { QmpEvent } from "../schema/event.ts";
 import type { Shutdown } from "../schema/events.ts";
+import { DeadlineSignal } from "./deadline-signal.ts";
 import { ClosedError, CommandError, TimeoutError } from "./errors.ts";
-import { Patience } from "./patience.ts";
 import type { CallOptions, Session } from "./session.ts";
 
 /**
- * Ends QEMU and settles when it has gone: when the connection ends. The reply to `quit` may be lost on the way, so that a broken
- * connection is the success here.
+ * Ends QEMU, and resolves when it has gone, that is when the connection ends. QEMU may go before it answers `quit`, so a broken
+ * connection is a success here. `timeout` is 60 s unless told.
  *
- * @throws CommandError, TimeoutError (it is still there), ClosedError when we closed the session; the signal's reason as it is
+ * @throws CommandError when QEMU refuses; TimeoutError when it is still there at the deadline; ClosedError when the session was closed
+ *   here; the signal's reason as it is
  */
 export async function quit(session: Session, options: CallOptions = {}): Promise<void> {
   const { timeout = 60_000 } = options;
-  const patience = new Patience(timeout, options.signal);
-  try {
-    const refused = session.execute("quit", {}, { timeout: Infinity }).then(
-      () => session.closed,
-      (error: unknown) => {
-        if (error instanceof ClosedError && error.sent) return session.closed;
-        throw error;
-      },
-    );
-    const reason = await patience.within(refused, () => new TimeoutError("quit", timeout, "unanswered"));
-    if (reason.by === "us") throw new ClosedError("quit", "the session was closed here before QEMU ended", { sent: true });
-  } finally {
-    patience.done();
-  }
+  using deadline = new DeadlineSignal(timeout, options.signal);
+  const ended = session.execute("quit", {}, { timeout: Infinity }).then(
+    () => session.closed,
+    (error: unknown) => {
+      if (error instanceof ClosedError && error.sent) return session.closed;
+      throw error;
+    },
+  );
+  const reason = await deadline.race(ended, () => new TimeoutError("quit", timeout, "unanswered"));
+  if (reason.by === "us") throw new ClosedError("quit", "the session was closed here before QEMU ended", { sent: true });
 }
 
 /**
- * Asks the guest to shut down and settles when it has: at QEMU's SHUTDOWN event, or when the connection ends. The reply to
- * `system_powerdown` says no more than that a button was pressed; `undefined` comes where QEMU went before it said why.
+ * Asks the guest to shut down, and resolves when it has: with the data of QEMU's SHUTDOWN event, or with undefined when QEMU went before
+ * it sent one. The reply to `system_powerdown` only says that the power button was pressed. `timeout` is 60 s unless told.
  *
- * @throws CommandError, TimeoutError (the guest does not listen); the signal's reason as it is
+ * @throws CommandError when QEMU refuses; TimeoutError when the guest has not shut down by the deadline; ClosedError when the session was
+ *   closed here; the signal's reason as it is
  */
 export async function powerDown(session: Session, options: CallOptions = {}): Promise<Shutdown | undefined> {
   const { timeout = 60_000, signal } = options;
@@ -48,30 +49,40 @@ export async function powerDown(session: Session, options: CallOptions = {}): Pr
   }
 }
 
-/** How an unplug ended. `refused`: the guest said no. `pending`: it stays asked for, and QEMU has no way to take it back. */
+/**
+ * How an unplug ended.
+ *
+ * - `gone`: the device is no longer there
+ * - `refused`: the guest refused; `said` is the event that says so
+ * - `pending`: the guest has not let go by the deadline, and may still do so: QEMU can't withdraw the request. `said` is its last event
+ */
 export type Unplugged = { readonly outcome: "gone" } | { readonly outcome: "refused" | "pending"; readonly said: QmpEvent | undefined };
 
 const HINTS = ["DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR", "MEM_UNPLUG_ERROR", "ACPI_DEVICE_OST", "RESUME"] as const;
 
-/** How often the state is read without any event: the event for a vCPU does not always come. */
+/** How often the state is read if no event comes, in milliseconds: the event of an unplugged vCPU may never come. */
 const LOOK_AGAIN = 200;
 
+/** What a question about the state gets at least, in milliseconds: at the deadline the state is still read once. */
+const LEAST = 2000;
+
 /**
- * Unplugs a device, by its id or QOM path, and settles when the device is no longer there. Events are taken as hints to look;
- * the state decides, since the event of an unplugged vCPU may never come.
+ * Unplugs a device, by its id or QOM path, and resolves when the device is no longer there, or can be known to stay. Events are only
+ * hints to read the state; the state decides, as the event of an unplugged vCPU may never come. `timeout` is 30 s unless told.
  *
- * @throws CommandError (DeviceNotFound, or it can't be unplugged), ClosedError; the signal's reason as it is
+ * @throws CommandError when there is no such device, or it can't be unplugged; TimeoutError when the monitor does not answer;
+ *   ClosedError when the connection ends; the signal's reason as it is
  */
 export async function unplug(session: Session, device: string, options: CallOptions = {}): Promise<Unplugged> {
   const { timeout = 30_000, signal } = options;
   const path = device.startsWith("/") ? device : `/machine/peripheral/${device}`;
-  const end = performance.now() + timeout;
+  const deadline = deadlineIn(timeout);
   let said: QmpEvent | undefined;
   using hints = session.events(HINTS);
   await session.execute("device_del", { id: device }, { signal, timeout });
   for (let hint = hints.next(); ;) {
-    if (!(await exists(session, path, signal))) return { outcome: "gone" };
-    const left = end - performance.now();
+    if (!(await exists(session, path, deadline, signal))) return { outcome: "gone" };
+    const left = deadline.left();
     if (left <= 0) return { outcome: "pending", said };
     const heard = await soon(hint, Math.min(left, LOOK_AGAIN), signal);
     if (heard === undefined) continue;
@@ -81,9 +92,9 @@ export async function unplug(session: Session, device: string, options: CallOpti
   }
 }
 
-async function exists(session: Session, path: string, signal: AbortSignal | undefined): Promise<boolean> {
+async function exists(session: Session, path: string, deadline: Deadline, signal: AbortSignal | undefined): Promise<boolean> {
   try {
-    await session.execute("qom-list", { path }, { signal });
+    await session.execute("qom-list", { path }, { signal, timeout: Math.max(LEAST, deadline.left()) });
     return true;
   } catch (error) {
     if (error instanceof CommandError && error.class === "DeviceNotFound") return false;
@@ -97,14 +108,12 @@ async function soon(
   time: number,
   signal: AbortSignal | undefined,
 ): Promise<QmpEvent | undefined> {
-  const patience = new Patience(time, signal);
+  using deadline = new DeadlineSignal(time, signal);
   try {
-    return (await patience.within(hint, () => new QmpctlError("timeout", "not yet"))).value;
+    return (await deadline.race(hint, () => new QmpctlError("timeout", "not yet"))).value;
   } catch (error) {
     if (error instanceof QmpctlError && error.code === "timeout") return undefined;
     throw error;
-  } finally {
-    patience.done();
   }
 }
 
@@ -113,8 +122,7 @@ function concerns(event: QmpEvent, device: string, path: string): boolean {
   return data !== undefined && (data.device === device || data.path === path || data.info?.device === device);
 }
 
-/** _OST of ACPI 6: source 3 is an ejection; 0 is done, 132 under way, 131 is pending, all else is a refusal. */
 function isRefusal(event: QmpEvent): boolean {
   if (event.event === "DEVICE_UNPLUG_GUEST_ERROR" || event.event === "MEM_UNPLUG_ERROR") return true;
-  return event.event === "ACPI_DEVICE_OST" && event.data.info.source === 3 && ![0, 131, 132].includes(event.data.info.status);
+  return event.event === "ACPI_DEVICE_OST" && ejectReport(event.data.info) === "refused";
 }

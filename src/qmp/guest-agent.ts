@@ -7,9 +7,9 @@ import { Framer, type FramingOptions } from "../wire/framing.ts";
 import { showJson, writeJson } from "../wire/json.ts";
 import type { Message, Transport } from "../wire/transport.ts";
 import type { CallOptions } from "./call.ts";
+import { DeadlineSignal } from "./deadline-signal.ts";
 import { dialWithin } from "./dial.ts";
 import { ClosedError, CommandError, GreetingError, TimeoutError } from "./errors.ts";
-import { Patience } from "./patience.ts";
 
 /** No JSON has it: the agent writes it before its answer to `guest-sync-delimited`, and forgets what it was reading when it gets it. */
 const DELIMITER = 0xff;
@@ -41,25 +41,21 @@ export interface AgentOptions extends FramingOptions {
 export async function connectAgent(address: string | Target, options: AgentOptions = {}): Promise<GuestAgent> {
   const at = typeof address === "string" ? parseTarget(address) : address;
   const peer = formatAddress(at);
-  const patience = new Patience(options.timeout ?? 5000, options.signal);
+  using deadline = new DeadlineSignal(options.timeout ?? 5000, options.signal);
+  const time = formatTime(deadline.timeout);
+  const late = (): Error => new ConnectError(peer, `not connected within ${time}`);
+  const agent = new GuestAgent(await dialWithin(at, deadline, new Framer(peer, options, DELIMITER), late));
   try {
-    const late = (): Error => new ConnectError(peer, `not connected within ${formatTime(patience.timeout)}`);
-    const transport = await dialWithin(at, patience, new Framer(peer, options, DELIMITER), late);
-    const agent = new GuestAgent(transport);
-    try {
-      const nobody = `the guest agent does not answer within ${formatTime(patience.timeout)}: it may not run in the guest, or the guest is stuck`;
-      await agent.synchronise(
-        patience,
-        () => new GreetingError(peer, nobody),
-        (why, cause) => new GreetingError(peer, why, { cause }),
-      );
-      return agent;
-    } catch (cause) {
-      void agent.close();
-      throw cause;
-    }
-  } finally {
-    patience.done();
+    const nobody = `the guest agent does not answer within ${time}: it may not run in the guest, or the guest is stuck`;
+    await agent.synchronise(
+      deadline,
+      () => new GreetingError(peer, nobody),
+      (why, cause) => new GreetingError(peer, why, { cause }),
+    );
+    return agent;
+  } catch (cause) {
+    void agent.close();
+    throw cause;
   }
 }
 
@@ -99,17 +95,16 @@ export class GuestAgent implements AsyncDisposable {
   async execute(command: string, parameters?: object, options: CallOptions = {}): Promise<unknown> {
     const { timeout = 30_000, signal } = options;
     const text = writeJson({ execute: command, arguments: parameters }, command);
-    const patience = new Patience(timeout, signal);
+    using deadline = new DeadlineSignal(timeout, signal);
     const before = this.#turn;
     let finish = (): void => {};
     this.#turn = Promise.all([before, new Promise<void>((resolve) => (finish = resolve))]);
     try {
       const unsent = (): Error => new TimeoutError(command, timeout, "queued");
-      await patience.within(before, unsent);
-      await this.synchronise(patience, unsent, (why, cause) => new ClosedError(command, why, { sent: false, cause }));
-      return await this.#run(command, text, patience);
+      await deadline.race(before, unsent);
+      await this.synchronise(deadline, unsent, (why, cause) => new ClosedError(command, why, { sent: false, cause }));
+      return await this.#run(command, text, deadline);
     } finally {
-      patience.done();
       finish();
     }
   }
@@ -118,7 +113,7 @@ export class GuestAgent implements AsyncDisposable {
    * Finds out whether the agent answers, and whether it gives ids back; reads away what is left of earlier commands. For
    * {@link connectAgent}, and for `execute` after a command that was given up.
    */
-  async synchronise(patience: Patience, late: () => Error, complain: Complaint): Promise<void> {
+  async synchronise(deadline: DeadlineSignal, late: () => Error, complain: Complaint): Promise<void> {
     if (this.#synchronised) return;
     const [first, second] = [newNumber(), newNumber()];
     this.#heard = [];
@@ -127,7 +122,7 @@ export class GuestAgent implements AsyncDisposable {
     this.#transport.send(`${syncText(first)}}\n${syncText(second)},"id":${second}}\n`);
     try {
       for (let known = false; !this.#synchronised;) {
-        const message = await this.#next(patience, late, complain);
+        const message = await this.#next(deadline, late, complain);
         known ||= message["return"] === first;
         this.#echoes = message["return"] === second && message["id"] === second;
         this.#synchronised = message["return"] === second || (known && "error" in message);
@@ -148,35 +143,35 @@ export class GuestAgent implements AsyncDisposable {
     await this.close();
   }
 
-  async #run(command: string, text: string, patience: Patience): Promise<unknown> {
+  async #run(command: string, text: string, deadline: DeadlineSignal): Promise<unknown> {
     const number = newNumber();
     this.#synchronised = false;
     this.#heard = [];
     this.#transport.send(`${syncText(number)}}\n${this.#echoes ? `${text.slice(0, -1)},"id":${number}}` : text}\n`);
-    const late = (): Error => new TimeoutError(command, patience.timeout, "unanswered");
+    const late = (): Error => new TimeoutError(command, deadline.timeout, "unanswered");
     const complain: Complaint = (why, cause) => new ClosedError(command, why, { sent: true, cause });
     const silent = SILENT.has(command);
-    let wait: Patience | undefined;
+    let wait: DeadlineSignal | undefined;
     try {
-      while ((await this.#next(patience, late, complain))["return"] !== number);
-      wait = silent ? new Patience(SILENCE, patience.signal) : patience;
+      while ((await this.#next(deadline, late, complain))["return"] !== number);
+      wait = silent ? new DeadlineSignal(SILENCE, deadline.signal) : deadline;
       const reply = await this.#answer(command, number, wait, late, complain);
       this.#synchronised = true;
       return outcome(command, reply);
     } catch (error) {
       const ended = error instanceof ClosedError || (error instanceof TimeoutError && wait !== undefined);
-      if (silent && ended && !patience.signal.aborted && !this.#closed) return undefined;
+      if (silent && ended && !deadline.signal.aborted && !this.#closed) return undefined;
       throw error;
     } finally {
       this.#heard = undefined;
-      if (silent) wait?.done();
+      if (silent) wait?.[Symbol.dispose]();
     }
   }
 
   /** The first message that can be the answer. An error without an id is one: of a request that the agent could not take apart. */
-  async #answer(command: string, id: number, patience: Patience, late: () => Error, complain: Complaint): Promise<Message> {
+  async #answer(command: string, id: number, deadline: DeadlineSignal, late: () => Error, complain: Complaint): Promise<Message> {
     for (;;) {
-      const message = await this.#next(patience, late, complain);
+      const message = await this.#next(deadline, late, complain);
       if (!this.#echoes && this.#heard?.length !== 0) {
         throw new ProtocolError(command, "two answers, and an agent that has no ids to tell whose they are", {
           excerpt: showJson([message, ...(this.#heard ?? [])]),
@@ -187,12 +182,12 @@ export class GuestAgent implements AsyncDisposable {
   }
 
   /** The next message since the command was sent. */
-  async #next(patience: Patience, late: () => Error, complain: Complaint): Promise<Message> {
+  async #next(deadline: DeadlineSignal, late: () => Error, complain: Complaint): Promise<Message> {
     for (;;) {
       const message = this.#heard?.shift();
       if (message !== undefined) return message;
       if (this.#end !== undefined) throw complain(this.#end.why, this.#end.cause);
-      await patience.within(new Promise<void>((resolve) => (this.#wake = resolve)), late);
+      await deadline.race(new Promise<void>((resolve) => (this.#wake = resolve)), late);
     }
   }
 

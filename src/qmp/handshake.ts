@@ -5,8 +5,8 @@ import type { QmpEvent } from "../schema/event.ts";
 import type { Greeting } from "../schema/message.ts";
 import { showJson } from "../wire/json.ts";
 import type { Message, Transport } from "../wire/transport.ts";
+import type { DeadlineSignal } from "./deadline-signal.ts";
 import { GreetingError, NegotiationError } from "./errors.ts";
-import type { Patience } from "./patience.ts";
 
 /** A monitor in command mode. */
 export interface Opened {
@@ -21,8 +21,8 @@ export interface Opened {
 }
 
 /** Waits for the greeting, then leaves negotiation mode. Does not close the transport when it fails: the caller does. */
-export async function handshake(transport: Transport, patience: Patience): Promise<Opened> {
-  const reader = new Reader(transport, patience);
+export async function handshake(transport: Transport, deadline: DeadlineSignal): Promise<Opened> {
+  const reader = new Reader(transport, deadline);
   const hello = await reader.find(isGreeting, (why, cause) => new GreetingError(transport.peer, why, { cause }), GREETING_LATE);
   const checked = greeting.safeParse(hello);
   if (!checked.success) {
@@ -54,14 +54,14 @@ type Complaint = (why: string, cause?: unknown) => Error;
 class Reader {
   readonly early: QmpEvent[] = [];
   readonly messages: AsyncIterator<readonly Message[]>;
-  readonly #patience: Patience;
+  readonly #deadline: DeadlineSignal;
   readonly #peer: string;
   #batch: readonly Message[] = [];
   #next = 0;
 
-  constructor(transport: Transport, patience: Patience) {
+  constructor(transport: Transport, deadline: DeadlineSignal) {
     this.messages = transport[Symbol.asyncIterator]();
-    this.#patience = patience;
+    this.#deadline = deadline;
     this.#peer = transport.peer;
   }
 
@@ -90,12 +90,12 @@ class Reader {
   }
 
   async #read(complain: Complaint, late: string): Promise<readonly Message[]> {
-    const turn = await this.#patience.within(
+    const turn = await this.#deadline.race(
       this.messages.next().catch((cause: unknown) => {
         // What is not QMP has the peer's name in it already.
         throw complain(messageOf(cause).replace(`${this.#peer}: `, ""), cause);
       }),
-      () => complain(late.replace("{}", formatTime(this.#patience.timeout))),
+      () => complain(late.replace("{}", formatTime(this.#deadline.timeout))),
     );
     if (turn.done === true) throw complain("the peer closed the connection at once: QEMU is on its way out, or this is not a monitor");
     return turn.value;

@@ -8,22 +8,24 @@ import { parseTarget, type Target } from "../wire/address.ts";
 import { ProtocolError } from "../wire/errors.ts";
 import { showJson } from "../wire/json.ts";
 import { FAULT, type Message, type Transport } from "../wire/transport.ts";
+import type { CallHooks } from "./call-hooks.ts";
 import type { CallOptions } from "./call.ts";
 import { closedError, type CloseReason, failureOf, whyClosed } from "./close-reason.ts";
+import { windowOf } from "./command-window.ts";
 import type { ConnectOptions, OpenOptions } from "./connect-options.ts";
+import { DeadlineSignal } from "./deadline-signal.ts";
 import { dialInTurn } from "./dial.ts";
 import { ClosedError, NegotiationError } from "./errors.ts";
 import { type EventFilter, type EventOptions, EventStream } from "./event-stream.ts";
 import { handshake, type Opened } from "./handshake.ts";
-import { Patience } from "./patience.ts";
-import { type CallHooks, PendingCalls, windowOf } from "./pending.ts";
+import { PendingCalls } from "./pending.ts";
 import type { CallArguments, Returns } from "./typing.ts";
 import { firstOf } from "./wait-for.ts";
 
 export type { CallOptions, LateReply, SlowNotice } from "./call.ts";
 export type { CloseReason } from "./close-reason.ts";
 export type { EventFilter, EventOptions } from "./event-stream.ts";
-export type { CallHooks } from "./pending.ts";
+export type { CallHooks } from "./call-hooks.ts";
 export type { ConnectOptions, OpenOptions } from "./connect-options.ts";
 export type { CallArguments, Returns } from "./typing.ts";
 
@@ -34,33 +36,25 @@ export type { CallArguments, Returns } from "./typing.ts";
  */
 export async function connect(address: string | Target, options: ConnectOptions = {}): Promise<Session> {
   const at = typeof address === "string" ? parseTarget(address) : address;
-  const patience = new Patience(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
-  try {
-    return await greet(await dialInTurn(at, patience, options), patience, options);
-  } finally {
-    patience.done();
-  }
+  using deadline = new DeadlineSignal(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
+  return await greet(await dialInTurn(at, deadline, options), deadline, options);
 }
 
 /** Enters command mode over a transport that is connected. Closes it when that fails. Errors as for {@link connect}. */
 export async function open(transport: Transport, options: OpenOptions = {}): Promise<Session> {
-  const patience = new Patience(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
-  try {
-    return await greet(transport, patience, options);
-  } finally {
-    patience.done();
-  }
+  using deadline = new DeadlineSignal(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
+  return await greet(transport, deadline, options);
 }
 
 const DEFAULT_TIMEOUT = 5000;
 const NO_OPTIONS: CallOptions = {};
 
-async function greet(transport: Transport, patience: Patience, options: OpenOptions): Promise<Session> {
+async function greet(transport: Transport, deadline: DeadlineSignal, options: OpenOptions): Promise<Session> {
   try {
-    const session = new Session(transport, await handshake(transport, patience), options);
+    const session = new Session(transport, await handshake(transport, deadline), options);
     if (options.checkArguments === true) {
-      const late = (): Error => new NegotiationError(transport.peer, `no schema within ${formatTime(patience.timeout)}`);
-      await patience.within(session.checkArguments({ signal: patience.signal, timeout: Infinity }), late);
+      const late = (): Error => new NegotiationError(transport.peer, `no schema within ${formatTime(deadline.timeout)}`);
+      await deadline.race(session.checkArguments({ signal: deadline.signal, timeout: Infinity }), late);
     }
     return session;
   } catch (cause) {

@@ -2,6 +2,7 @@ import { Buffer, constants } from "node:buffer";
 import { UsageError } from "../errors.ts";
 import { excerptOf, ProtocolError } from "./errors.ts";
 import { LONGEST_NUMBER } from "./exact.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { parseMessage } from "./json.ts";
 import type { Message } from "./transport.ts";
 
@@ -32,8 +33,6 @@ const LEAST_PARTS = 1_000_000;
 /** Integers of fewer digits always fit a number. */
 const LONG_DIGITS = 16;
 
-const NOTHING = Buffer.alloc(0);
-
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
@@ -56,9 +55,7 @@ export class Framer {
   readonly #limit: number;
   readonly #mostParts: number;
   readonly #delimiter: number | undefined;
-  /** The beginning of a message whose end has not come yet. */
-  #held: Buffer = NOTHING;
-  #heldLength = 0;
+  readonly #held: HeldBytes;
   #depth = 0;
   #inString = false;
   #escaped = false;
@@ -82,6 +79,7 @@ export class Framer {
     }
     this.#peer = peer;
     this.#limit = messageLimit;
+    this.#held = new HeldBytes(messageLimit);
     this.#mostParts = Math.max(LEAST_PARTS, Math.trunc(messageLimit / BYTES_PER_PART));
     this.#delimiter = delimiter;
     this.#deaf = delimiter !== undefined;
@@ -89,7 +87,7 @@ export class Framer {
 
   /** Bytes held of a message that is not complete. */
   get pending(): number {
-    return this.#heldLength;
+    return this.#held.length;
   }
 
   /** Takes the next bytes of the stream. After a fault nothing more is read. */
@@ -103,16 +101,16 @@ export class Framer {
         if (this.#depth === 0) at = this.#skipBlank(bytes, at);
         if (at === bytes.length) break;
         const end = this.#scan(bytes, at);
-        if (this.#heldLength + end - at > this.#limit)
+        if (this.#held.length + end - at > this.#limit)
           throw this.#refusal(`a message longer than ${this.#limit} bytes, its messageLimit`, bytes.subarray(at, end));
         if (this.#depth === 0) messages.push(this.#complete(bytes, at, end));
-        else this.#hold(bytes.subarray(at, end));
+        else this.#held.add(bytes.subarray(at, end));
         at = end;
       }
     } catch (fault) {
       if (!(fault instanceof ProtocolError)) throw fault;
       this.#fault = fault;
-      this.#held = NOTHING;
+      this.#held.release();
       return { messages, fault };
     }
     return { messages, fault: undefined };
@@ -123,7 +121,8 @@ export class Framer {
     const last = bytes.lastIndexOf(delimiter);
     if (last < 0) return this.#deaf ? bytes.length : 0;
     this.#deaf = false;
-    this.#heldLength = this.#depth = this.#digits = this.#parts = 0;
+    this.#held.clear();
+    this.#depth = this.#digits = this.#parts = 0;
     this.#inString = this.#escaped = this.#exact = this.#wide = false;
     return last + 1;
   }
@@ -201,25 +200,13 @@ export class Framer {
     return at;
   }
 
-  #hold(part: Buffer): void {
-    const needed = this.#heldLength + part.length;
-    if (needed > this.#held.length) {
-      const grown = Buffer.allocUnsafe(Math.max(needed, Math.min(this.#held.length * 2, this.#limit)));
-      this.#held.copy(grown, 0, 0, this.#heldLength);
-      this.#held = grown;
-    }
-    part.copy(this.#held, this.#heldLength);
-    this.#heldLength = needed;
-  }
-
   #complete(bytes: Buffer, from: number, to: number): Message {
     let text: string;
-    if (this.#heldLength === 0) text = this.#decode(bytes, from, to);
+    if (this.#held.length === 0) text = this.#decode(bytes, from, to);
     else {
-      this.#hold(bytes.subarray(from, to));
-      text = this.#decode(this.#held, 0, this.#heldLength);
-      this.#held = NOTHING;
-      this.#heldLength = 0;
+      this.#held.add(bytes.subarray(from, to));
+      text = this.#decode(this.#held.first(Infinity), 0, this.#held.length);
+      this.#held.release();
     }
     const exact = this.#exact;
     this.#exact = this.#wide = false;
@@ -242,7 +229,7 @@ export class Framer {
 
   /** Shows the first bytes of the message that goes on with these. */
   #refusal(why: string, part: Buffer): ProtocolError {
-    const shown = Buffer.concat([this.#held.subarray(0, Math.min(this.#heldLength, 4096)), part.subarray(0, 4096)]);
+    const shown = Buffer.concat([this.#held.first(4096), part.subarray(0, 4096)]);
     return new ProtocolError(this.#peer, why, { excerpt: excerptOf(shown.toString("latin1", 0, 4096)) });
   }
 

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { powerDown, quit, unplug } from "../../src/qmp/endings.ts";
 import { conversation, type Peer, rejection } from "./peer.ts";
 
@@ -89,4 +89,22 @@ test("an unplug that does not happen in time is pending, with the guest's last w
   };
   void serve(other, (command) => (command === "device_del" ? (other.say(underWay), { return: {} }) : THERE));
   expect(await unplug(other.session, "d", { timeout: 50 })).toEqual({ outcome: "pending", said: underWay });
+});
+
+test("an unplug asks for the state no longer than its deadline leaves, and 2 s at least", async () => {
+  vi.useFakeTimers();
+  try {
+    const other = await conversation();
+    void serve(other, (command) => (command === "device_del" ? { return: {} } : undefined));
+    const failed = rejection(unplug(other.session, "d", { timeout: 5000 }));
+    await vi.advanceTimersByTimeAsync(5001);
+    expect(await failed).toMatchObject({ code: "timeout", command: "qom-list", timeout: 5000 });
+    const late = await conversation();
+    void serve(late, (command) => (command === "device_del" ? { return: {} } : undefined));
+    const soon = rejection(unplug(late.session, "d", { timeout: 1 }));
+    await vi.advanceTimersByTimeAsync(2001);
+    expect(await soon).toMatchObject({ code: "timeout", command: "qom-list", timeout: 2000 });
+  } finally {
+    vi.useRealTimers();
+  }
 });

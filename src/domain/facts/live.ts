@@ -2,6 +2,7 @@ import { type CpuSet, formatCpuList } from "../../host/cpulist.ts";
 import { cpusetOf } from "../../host/cpuset.ts";
 import { readAffinity } from "../../host/taskset.ts";
 import type { Session } from "../../qmp/session.ts";
+import { ejectReport } from "../../schema/acpi-ost.ts";
 import { processBehind } from "../machine/process.ts";
 import { orNull } from "./answer.ts";
 import { type LiveMemory, readMemory } from "./live-memory.ts";
@@ -146,21 +147,17 @@ interface OspmStatus {
   readonly device?: string | undefined;
 }
 
-/** _OST of an eject, and its status while the guest is at it. Source: ACPI 6, section _OST. */
-const EJECT = 3;
-const UNDER_WAY: ReadonlySet<number> = new Set([131, 132]);
-
 function isLeavingMemory(entry: OspmStatus): boolean {
-  return entry["slot-type"] === "DIMM" && entry.source === EJECT && UNDER_WAY.has(entry.status);
+  return entry["slot-type"] === "DIMM" && ejectReport(entry) === "under way";
 }
 
 const TOPOLOGY = ["drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "module-id", "core-id", "thread-id"];
 
 /** Puts QEMU's list, which comes in an order of its own, into index order and counts the vCPUs through. */
 function toSlots(cpus: readonly HotpluggableCpu[], ospm: readonly OspmStatus[]): Slot[] {
-  const ejects = ospm.filter((entry) => entry["slot-type"] === "CPU" && entry.source === EJECT);
-  const ejected = new Set(ejects.filter(({ status }) => status === 0).map(({ slot }) => Number(slot)));
-  const leaving = new Set(ejects.filter(({ status }) => UNDER_WAY.has(status)).map(({ slot }) => Number(slot)));
+  const vcpus = ospm.filter((entry) => entry["slot-type"] === "CPU");
+  const ejected = new Set(vcpus.filter((entry) => ejectReport(entry) === "done").map(({ slot }) => Number(slot)));
+  const leaving = new Set(vcpus.filter((entry) => ejectReport(entry) === "under way").map(({ slot }) => Number(slot)));
   const sorted = cpus.toSorted((a, b) => {
     const level = TOPOLOGY.find((key) => a.props[key] !== b.props[key]);
     return level === undefined ? 0 : Number(a.props[level] ?? 0) - Number(b.props[level] ?? 0);

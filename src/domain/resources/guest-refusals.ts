@@ -1,15 +1,6 @@
 import { HostError } from "../../errors.ts";
+import { ejectReport, refusalReason } from "../../schema/acpi-ost.ts";
 import type { Hint } from "../machine/poll-until.ts";
-
-/** _OST source of an eject that the firmware asked for, and its status codes. Source: ACPI 6, section _OST. */
-const EJECT = 3;
-const UNDERWAY: ReadonlySet<number> = new Set([0, 131, 132]);
-const WORDS: Readonly<Record<number, string>> = {
-  1: "failure",
-  128: "the device is in use by an application",
-  129: "the device is busy",
-  130: "a device it depends on is busy",
-};
 
 /** A refusal that gives no status. */
 const UNSAID = -1;
@@ -60,7 +51,7 @@ export class GuestRefusals {
 
   #hearStatus(data: unknown): void {
     const { info } = data as { info: { slot: string; "slot-type": string; source: number; status: number } };
-    if (info["slot-type"] !== "CPU" || info.source !== EJECT || UNDERWAY.has(info.status)) return;
+    if (info["slot-type"] !== "CPU" || ejectReport(info) !== "refused") return;
     this.#status.set(Number(info.slot), info.status);
   }
 
@@ -72,7 +63,7 @@ export class GuestRefusals {
     const said = vcpus.map((vcpu) => {
       const status = this.#status.get(vcpu) ?? 1;
       if (status === UNSAID) return `vCPU ${vcpu}`;
-      return `vCPU ${vcpu} (${WORDS[status] ?? "no reason given"}, _OST status ${status})`;
+      return `vCPU ${vcpu} (${refusalReason(status)}, _OST status ${status})`;
     });
     return new StayError(`unplug: the guest refused to let go of ${said.join(", ")}`, vcpus);
   }
