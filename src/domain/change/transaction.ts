@@ -1,305 +1,245 @@
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
-import type { ProcessIdentity } from "../../host/signal.ts";
-import type { Facts, LiveFacts } from "../facts/facts.ts";
-import { type Live, readLive } from "../facts/live.ts";
-import { type Going, writeNotes } from "../facts/notes.ts";
+import type { Facts } from "../facts/facts.ts";
 import { openFor, readFacts } from "../facts/open.ts";
-import { type Held, lockMachine, readStored } from "../machine/lock.ts";
+import { type Held, lockMachine } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
-import { type Place } from "../machine/place.ts";
-import { Pulse, whyStopped } from "../machine/wait-notice.ts";
+import type { Place } from "../machine/place.ts";
+import { WaitNotice } from "../machine/wait-notice.ts";
 import type { ChangeOptions, Report, Scope } from "../model/change.ts";
-import { ChangeError, DiedError, RefusedError } from "../model/errors.ts";
-import { shellWord } from "../model/format.ts";
+import { ChangeError, RefusedError } from "../model/errors.ts";
 import { nameOf } from "../resources/registry.ts";
 import type { Work } from "../resources/step.ts";
-import { indices } from "../resources/vcpus.ts";
 import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
+import { Bookkeeping } from "./bookkeeping.ts";
 import type { Ending } from "./ending.ts";
-import { recordOf, removeRecord, writeRecord } from "./journal.ts";
-import { askedAfter } from "./notes-after.ts";
 import { planAsking, type Wanted } from "./plan-asking.ts";
 import type { Plan } from "./plan.ts";
+import { type After, readBack } from "./read-back.ts";
 import { reportOf } from "./report.ts";
 import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
 import { refuseUnresolved, sweep } from "./unresolved.ts";
 
 export type { Wanted } from "./plan-asking.ts";
 
-/** How long the live half may take, in milliseconds, unless told otherwise. */
+/** How long the live half may take, in milliseconds, unless the caller says otherwise. */
 export const CHANGE_TIMEOUT = 30_000;
 
-/** How long the machine may take to say how it stands at the end, in milliseconds. */
-const LAST_LOOK = 5000;
-
 /**
- * One change of a domain, from the lock to the report. See SCOPES.md: lock, read, plan, prepare, live steps, commit, report;
- * whatever fails takes back what was done before it.
+ * Makes one change of a domain, from the lock to the report. The steps S1 to S13 are those of SCOPES.md: if one fails, what was done before
+ * it is taken back.
  *
- * @throws RefusedError (nothing touched), ChangeError (rolled back or partial), LockedError, ConfigError, UsageError
+ * @throws RefusedError when nothing was touched; ChangeError when the change was rolled back, or is partial; LockedError; ConfigError;
+ * UsageError; the signal's reason
  */
 export async function changeDomain(place: Place, wanted: Wanted, options: ChangeOptions): Promise<Report> {
   options.signal?.throwIfAborted();
+  // S1 Lock, S2 Find. A dry run takes no lock: a journal that it found could be a living writer's.
   await using held = await lockMachine(place, options);
-  // A dry run does not hold the lock: what it would find could be a living writer's.
   if (options.dryRun !== true) await refuseUnresolved(place, held);
   return await changeLocked(place, held, wanted, options);
 }
 
 /** Options of a change under a lock that is held already. */
 export interface LockedOptions extends ChangeOptions {
-  /** There is a record of a change already, which this one is to settle: it stays as it is. */
-  readonly settling?: boolean;
+  /** There is a journal already, of the change that this one resolves: it stays as it is. */
+  readonly resolving?: boolean;
 }
 
-/** A change of a machine whose lock is held, and of which nothing is left to be resolved. See `changeDomain`. */
+/** Makes a change of a machine whose lock is held and which has nothing left to be resolved. @throws as `changeDomain` does */
 export async function changeLocked(place: Place, held: Held, wanted: Wanted, options: LockedOptions): Promise<Report> {
   const deadline = deadlineIn(options.timeout ?? CHANGE_TIMEOUT);
-  using pulse = new Pulse(options.onProgress);
-  pulse.enter("waiting for QEMU", deadline);
-  const { stored } = held;
-  await using monitor = await openFor(place, held, { ...options, deadline, onHeld: (what) => pulse.enter(what, deadline) });
-  const read = await readFacts(place, held, monitor, { by: deadline, signal: options.signal });
+  using notice = new WaitNotice(options.onProgress);
+  notice.enter("waiting for QEMU", deadline);
+  const until = { by: deadline, signal: options.signal };
+
+  // S3 Open
+  await using opened = await openFor(place, held, { ...options, deadline, onHeld: (what) => notice.enter(what, deadline) });
+
+  // S4 Read
+  const read = await readFacts(place, held, opened, until);
+
+  // S5 Plan
   const scope = options.scope ?? "current";
-  const { facts, planned } = await planAsking(
-    place.name,
-    wanted,
-    { scope, force: options.force ?? false, facts: read, stored },
-    monitor.open,
-    { by: deadline, signal: options.signal },
-  );
+  const input = { scope, force: options.force ?? false, facts: read, stored: held.stored };
+  const { facts, planned } = await planAsking(place.name, wanted, input, opened.open, until);
+
   // A monitor that did not answer is not asked again.
-  return await new Transaction(
-    place,
-    held,
-    facts,
-    planned,
-    scope,
-    options,
-    facts.live === null ? null : monitor.open,
-    deadline,
-    pulse,
-  ).run();
+  const monitor = facts.live === null ? null : opened.open;
+  notice.enter("waiting for QEMU", deadline, { pid: monitor?.pid ?? null });
+  return await carryOut(contextOf({ place, held, options, scope, monitor, facts, plan: planned, deadline, notice }));
 }
 
-/** One change from its plan to its report. */
-class Transaction {
-  readonly #place: Place;
-  readonly #held: Held;
-  readonly #stored: Stored | null;
-  readonly #facts: Facts;
-  readonly #plan: Plan;
-  readonly #scope: Scope;
-  readonly #options: LockedOptions;
-  readonly #monitor: Monitor | null;
-  readonly #deadline: Deadline;
-  readonly #pulse: Pulse;
-  readonly #start: number = performance.now();
-  readonly #records: readonly StepRecord[];
-  readonly #notes: string[] = [];
-  #committed: Stored | null = null;
-  #died: DiedError | null = null;
-  /** What a monitor ended with that answered nothing on all of the way back. */
-  #silent: unknown;
+/** What one change works with once it is planned. */
+interface Context {
+  readonly place: Place;
+  readonly held: Held;
+  readonly options: LockedOptions;
+  readonly scope: Scope;
+  /** Null if the machine does not run, or does not answer. */
+  readonly monitor: Monitor | null;
+  readonly facts: Facts;
+  readonly plan: Plan;
+  readonly deadline: Deadline;
+  readonly notice: WaitNotice;
+  /** The steps of the plan, and how far each has come. */
+  readonly records: readonly StepRecord[];
+  readonly books: Bookkeeping;
+  /** What the report has to say besides. */
+  readonly notes: string[];
+  /** When the work began, by the clock of `performance.now()`. */
+  readonly start: number;
+}
 
-  constructor(
-    place: Place,
-    held: Held,
-    facts: Facts,
-    planned: Plan,
-    scope: Scope,
-    options: LockedOptions,
-    monitor: Monitor | null,
-    deadline: Deadline,
-    pulse: Pulse,
-  ) {
-    this.#place = place;
-    this.#held = held;
-    this.#stored = held.stored;
-    this.#facts = facts;
-    this.#plan = planned;
-    this.#scope = scope;
-    this.#options = options;
-    this.#monitor = monitor;
-    this.#deadline = deadline;
-    this.#pulse = pulse;
-    pulse.enter("waiting for QEMU", deadline, { pid: monitor?.pid ?? null });
-    this.#records = recordsOf(planned.steps);
-  }
+function contextOf(planned: Omit<Context, "records" | "books" | "notes" | "start">): Context {
+  const { place, held, options, monitor, plan } = planned;
+  const notes: string[] = [];
+  const records = recordsOf(plan.steps);
+  const books = new Bookkeeping({
+    ...planned,
+    domain: place.name,
+    paths: held.books,
+    stored: held.stored,
+    process: monitor?.target.machine.process ?? null,
+    records,
+    resolving: options.resolving === true,
+    tell: (note) => notes.push(note),
+  });
+  return { ...planned, records, books, notes, start: performance.now() };
+}
 
-  async run(): Promise<Report> {
-    if (this.#plan.refusals.length > 0) throw new RefusedError(this.#report(null, this.#facts));
-    if (this.#options.dryRun) return this.#report(null, this.#facts);
-    let prepared: Prepared | null = null;
-    try {
-      prepared = await this.#prepare();
-      await this.#keepJournal();
-      await this.#doLive();
-      this.#options.signal?.throwIfAborted();
-      this.#committed = (await prepared?.commit()) ?? null;
-      if (prepared !== null && prepared.note !== null) this.#notes.push(prepared.note);
-    } catch (error) {
-      await prepared?.drop();
-      throw await this.#failed(error);
-    }
-    await this.#dropJournal();
-    if (this.#plan.legs.static && this.#committed !== null && this.#facts.state !== "stopped")
-      this.#notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
-    // Nothing was sent or written: what was read under the lock a moment ago is how it is.
-    const untouched = this.#records.length === 0 && this.#committed === null;
-    if (untouched) return this.#report(null, this.#facts);
-    const after = await this.#after();
-    const { left = [] } = this.#plan;
-    if (this.#died === null && left.length > 0) throw this.#inPart(left, after);
-    if (this.#died === null || this.#records.length === 0) return this.#report(null, after);
-    // All was done and read back, and is gone with the machine.
-    for (const record of this.#records) Object.assign(record, { outcome: "failed", reason: this.#died.message, cause: this.#died });
-    throw new ChangeError(this.#report(this.#died.message, after), this.#died.message, { cause: this.#died });
+/** S6 to S13: does what is planned. The order of the writes is the promise: whenever we die, the next reader can tell how far we came. */
+async function carryOut(change: Context): Promise<Report> {
+  if (change.plan.refusals.length > 0) throw new RefusedError(report(change, { after: change.facts }));
+  if (change.options.dryRun) return report(change, { after: change.facts });
+  let prepared: Prepared | null = null;
+  let committed: Stored | null;
+  try {
+    prepared = await prepare(change);
+    await change.books.openJournal();
+    await apply(change);
+    change.options.signal?.throwIfAborted();
+    committed = await commit(change, prepared);
+  } catch (error) {
+    await prepared?.drop();
+    const silent = await undo(change);
+    await change.books.closeJournal();
+    throw await reportFailure(change, error, silent);
   }
+  await change.books.closeJournal();
+  return await reportSuccess(change, committed);
+}
 
-  /** What could be made is, and the rest is left as it is. */
-  #inPart(left: NonNullable<Plan["left"]>, after: Ending["after"]): ChangeError {
-    const why = `${left.map(({ change }) => nameOf(change)).join(", ")} could not be changed, the rest is done: ${left.flatMap(({ refusals }) => refusals.map(({ reason }) => reason)).join("; ")}`;
-    return new ChangeError(this.#report(why, after), why, { cause: new Error(why) });
-  }
+/** S6 Prepare: the config's next text, in a file beside it. Null if the config stays as it is. */
+async function prepare({ held: { stored }, plan }: Context): Promise<Prepared | null> {
+  if (stored === null) return null;
+  // What writers that died have left there: under the lock there is no living one.
+  await sweep(stored);
+  return plan.text === null ? null : prepareConfig(stored, plan.text);
+}
 
-  async #prepare(): Promise<Prepared | null> {
-    if (this.#stored === null) return null;
-    // Of writers that died: under the lock there is no living one.
-    await sweep(this.#stored);
-    if (this.#plan.text === null) return null;
-    return prepareConfig(this.#stored, this.#plan.text);
+/** S8 Notes, S9 Apply, S10 Read back: the live steps. An accepted unplug can't be withdrawn, so each is noted before it is asked for. */
+async function apply(change: Context): Promise<void> {
+  const { records, books } = change;
+  if (records.length === 0) return;
+  await books.noteIntent();
+  try {
+    await applySteps(records, { ...workOf(change), onBegun: () => books.noteIntent() });
+  } finally {
+    await books.noteDone();
   }
+}
 
-  /** From here until the end of the change, whoever finds the record knows that we died. */
-  async #keepJournal(): Promise<void> {
-    if (this.#records.length === 0 || this.#options.settling === true) return;
-    const record = recordOf(this.#scope, this.#plan, this.#facts, this.#stored);
-    await writeRecord(this.#held.books, record, this.#stored, this.#process);
-  }
+/** S11 Commit: the prepared file becomes the config. */
+async function commit({ notes }: Context, prepared: Prepared | null): Promise<Stored | null> {
+  if (prepared === null) return null;
+  const committed = await prepared.commit();
+  if (prepared.note !== null) notes.push(prepared.note);
+  return committed;
+}
 
-  async #dropJournal(): Promise<void> {
-    if (this.#options.settling === true) return;
-    // What is done is done: a record that stays must not turn it into a failure.
-    await removeRecord(this.#held.books).catch((error: unknown) =>
-      this.#notes.push(`the record of this change stays, see qmpctl recover ${shellWord(this.#place.name)}: ${messageOf(error)}`),
-    );
+/**
+ * S12 Undo: takes back what was begun, or keeps it if the caller wants that. It has a deadline of its own.
+ *
+ * @returns the error of a monitor that answered nothing during all of it; undefined if it answered
+ */
+async function undo(change: Context): Promise<unknown> {
+  const { options, records, notice, monitor, books } = change;
+  if (options.onFailure === "keep") {
+    for (const record of records) if (record.outcome === "planned") record.outcome = "skipped";
+    return undefined;
   }
+  if (records.length === 0) return undefined;
+  const deadline = deadlineIn(options.undoTimeout ?? UNDO_TIMEOUT);
+  notice.enter("taking back what is half done", deadline, { undoing: true, pid: monitor?.pid ?? null });
+  const silent = await undoSteps(records, { ...workOf(change), deadline });
+  await books.noteDone();
+  return silent;
+}
 
-  async #doLive(): Promise<void> {
-    if (this.#records.length === 0) return;
-    // Before it is asked, so that it is known when we die: an unplug that QEMU has accepted can't be taken back. What is only about to be
-    // asked is noted as just that.
-    await this.#note(true);
-    try {
-      await applySteps(this.#records, { ...this.#work(), onBegun: () => this.#note(true) });
-    } finally {
-      await this.#note(false);
-    }
-  }
+/** What the live steps work with. */
+function workOf({ monitor, facts: { live }, deadline, options, notice }: Context): Work {
+  if (monitor === null || live === null) throw new Error("a plan with live steps for a machine that is not there");
+  const onProgress = options.onProgress === undefined ? undefined : notice.onProgress;
+  return { monitor, live, deadline, signal: options.signal, onProgress };
+}
 
-  /** The QEMU that is being worked on, where its process is known. */
-  get #process(): ProcessIdentity | null {
-    return this.#monitor?.target.machine.process ?? null;
-  }
+/** S13 Report, of a change that was undone, or kept as far as it came. */
+async function reportFailure(change: Context, error: unknown, silent: unknown): Promise<ChangeError> {
+  const failure = messageOf(error);
+  const { now } = await readAgain(change, silent);
+  return new ChangeError(report(change, { after: now, failure }), failure, { cause: error });
+}
 
-  #work(): Work {
-    const live = this.#facts.live;
-    if (this.#monitor === null || live === null) throw new Error("a plan with live steps for a machine that is not there");
-    return {
-      monitor: this.#monitor,
-      live,
-      deadline: this.#deadline,
-      signal: this.#options.signal,
-      onProgress: this.#options.onProgress === undefined ? undefined : this.#pulse.onProgress,
-    };
-  }
+/** S13 Report, of a change that was done. @throws ChangeError if some of it could not be made, or QEMU died after it */
+async function reportSuccess(change: Context, committed: Stored | null): Promise<Report> {
+  const { plan, facts, records, notes } = change;
+  if (plan.legs.static && committed !== null && facts.state !== "stopped")
+    notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
+  // Nothing was sent or written: what was read under the lock a moment ago is how it is.
+  if (records.length === 0 && committed === null) return report(change, { after: facts });
+  const { now: after, died } = await readAgain(change);
+  if (died === null && plan.left !== undefined && plan.left.length > 0) throw partial(change, plan.left, { after, committed });
+  if (died === null || records.length === 0) return report(change, { after, committed });
+  // All was done and read back, and is gone with QEMU.
+  for (const record of records) Object.assign(record, { outcome: "failed", reason: died.message, cause: died });
+  throw new ChangeError(report(change, { after, committed, failure: died.message }), died.message, { cause: died });
+}
 
-  /** Takes back what was begun, unless told to keep it, and says how it stands. */
-  async #failed(error: unknown): Promise<ChangeError> {
-    if (this.#options.onFailure === "keep") this.#keep();
-    else if (this.#records.length > 0) {
-      const { undoTimeout = UNDO_TIMEOUT } = this.#options;
-      this.#pulse.enter("taking back what is half done", deadlineIn(undoTimeout), { undoing: true, pid: this.#monitor?.pid ?? null });
-      this.#silent = await undoSteps(this.#records, this.#work(), undoTimeout);
-      await this.#note(false);
-    }
-    await this.#dropJournal();
-    return new ChangeError(this.#report(messageOf(error), await this.#after()), messageOf(error), { cause: error });
-  }
+function readAgain({ place, monitor, options, notes }: Context, silent?: unknown): Promise<After> {
+  return readBack(place, monitor, { timeout: options.undoTimeout, silent, tell: (note) => notes.push(note) });
+}
 
-  #keep(): void {
-    for (const record of this.#records) if (record.outcome === "planned") record.outcome = "skipped";
-  }
+/** Some changes of the set could be made and are; the others are left as they are. */
+function partial(change: Context, left: NonNullable<Plan["left"]>, end: End): ChangeError {
+  const reasons = left.flatMap(({ refusals }) => refusals.map(({ reason }) => reason));
+  const why = `${left.map((each) => nameOf(each.change)).join(", ")} could not be changed, the rest is done: ${reasons.join("; ")}`;
+  return new ChangeError(report(change, { ...end, failure: why }), why, { cause: new Error(why) });
+}
 
-  /**
-   * What the guest was asked for and may do later; kept even when the change fails in the middle. With `going`, also what it is about to be
-   * asked.
-   */
-  async #note(going: boolean): Promise<void> {
-    const facts = this.#facts as LiveFacts;
-    const left = this.#records.filter(({ outcome }) => outcome === "planned");
-    const more: Going | undefined =
-      going && left.length > 0
-        ? {
-            asked: askedAfter(
-              facts,
-              this.#records.map((record) => (record.outcome === "planned" ? { ...record, outcome: "pending" } : record)),
-            ),
-            plugging: left.flatMap(({ step }) => (step.kind === "plug" ? indices(step.slot) : [])),
-          }
-        : undefined;
-    await writeNotes(this.#held.books, this.#process, askedAfter(facts, this.#records), more).catch((error: unknown) =>
-      this.#notes.push(`what was asked of the guest could not be noted: ${messageOf(error)}`),
-    );
-  }
+/** How a change ended: what is read of both halves, and what was committed and what failed, if anything. */
+interface End {
+  readonly after: Ending["after"];
+  readonly committed?: Stored | null;
+  readonly failure?: string;
+}
 
-  /** Both halves, read again. What can't be read any more is null, never what was hoped for. */
-  async #after(): Promise<Ending["after"]> {
-    const [config, live] = await Promise.all([this.#configNow(), this.#liveNow()]);
-    return { config, live };
-  }
-
-  async #configNow(): Promise<Ending["after"]["config"]> {
-    if (this.#stored === null) return null;
-    return readStored(this.#place).then(
-      (stored) => stored?.config ?? null,
-      () => null,
-    );
-  }
-
-  async #liveNow(): Promise<Live | null> {
-    const monitor = this.#monitor;
-    if (monitor === null) return null;
-    const look = (): Promise<Live> =>
-      monitor.ask((session) => readLive(session, monitor.pid), {
-        by: deadlineIn(Math.min(LAST_LOOK, this.#options.undoTimeout ?? LAST_LOOK)),
-      });
-    // It has been asked, on a new connection too, until a moment ago.
-    return (this.#silent === undefined ? look() : Promise.reject(this.#silent)).catch(async (error: unknown) => {
-      this.#notes.push((await whyStopped(monitor.pid)) ?? messageOf(error));
-      if (error instanceof DiedError) this.#died = error;
-      return null;
-    });
-  }
-
-  #report(failure: string | null, after: Ending["after"]): Report {
-    const text = this.#plan.text;
-    return reportOf({
-      name: this.#place.name,
-      scope: this.#scope,
-      facts: this.#facts,
-      plan: this.#plan,
-      records: this.#records,
-      after,
-      committed: this.#committed !== null,
-      failure,
-      dryRun: this.#options.dryRun ?? false,
-      notes: this.#notes,
-      config: this.#stored === null || text === null ? null : { path: this.#stored.path, before: this.#stored.text, after: text },
-      elapsed: Math.round(performance.now() - this.#start),
-    });
-  }
+function report({ place, held, options, ...change }: Context, { after, committed = null, failure }: End): Report {
+  const { scope, facts, plan, records, notes, start } = change;
+  const { stored } = held;
+  return reportOf({
+    name: place.name,
+    scope,
+    facts,
+    plan,
+    records,
+    after,
+    committed: committed !== null,
+    failure: failure ?? null,
+    dryRun: options.dryRun ?? false,
+    notes,
+    config: stored === null || plan.text === null ? null : { path: stored.path, before: stored.text, after: plan.text },
+    elapsed: Math.round(performance.now() - start),
+  });
 }

@@ -10,19 +10,21 @@ import { leastFor } from "../resources/memory-need.ts";
 import type { Step, Work } from "../resources/step.ts";
 import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
 
-/** How long the way back may take, whatever the change was given. */
+/** How long undo may take, in milliseconds, whatever the change was given. */
 export const UNDO_TIMEOUT = 15_000;
 
-/** How long a connection may be quiet before it is changed for a new one. */
+/** How long a connection may be quiet before a new one takes its place, in milliseconds. */
 const PROBE = 3000;
 
 /**
- * Takes back what was begun, last first, each from the machine's state as it then is and each read back.
- * Never throws: the records say what could not be restored. Gives what the monitor ended with where it answers nothing any more.
+ * Takes back the steps that were begun, last first. Each is worked out from the machine's state as it is then, and read back. `work` has
+ * undo's own deadline. Never throws: the records say what could not be restored.
+ *
+ * @returns the error of a monitor that answers nothing any more; undefined if it answers
  */
-export async function undoSteps(records: readonly StepRecord[], work: Work, timeout: number = UNDO_TIMEOUT): Promise<unknown> {
-  // An interrupt has led here; it must not cut the way back short as well.
-  const back: Work = { ...work, signal: undefined, deadline: deadlineIn(timeout), onProgress: undefined, onBegun: undefined };
+export async function undoSteps(records: readonly StepRecord[], work: Work): Promise<unknown> {
+  // If an interrupt led here, it must not cut the undo short as well.
+  const back: Work = { ...work, signal: undefined, onProgress: undefined, onBegun: undefined };
   let silent = await reach(back).then(
     () => undefined,
     (error: unknown) => error,

@@ -70,7 +70,7 @@ async function resolve(place: Place, held: Held, found: Found | "damaged", how: 
       action: { action: record.action, done: await recoverAction(place, held, record, how, options) },
     };
   const interrupted = await interruptedFrom(place.name, record, facts, held.stored?.text ?? null);
-  return { interrupted, ...(await WORK[how](place, held, record, { ...options, onFailure: "keep", settling: true })) };
+  return { interrupted, ...(await WORK[how](place, held, record, { ...options, onFailure: "keep", resolving: true })) };
 }
 
 /** What a damaged record can't tell any more. */

@@ -22,7 +22,7 @@ import { type Held, lockMachine } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
-import { Pulse } from "../machine/wait-notice.ts";
+import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StartOptions, StartReport } from "../model/action.ts";
 import { StateError } from "../model/errors.ts";
 import { foldVcpus } from "../model/format.ts";
@@ -85,15 +85,15 @@ export async function launchAndLetGo(
   deadline: Deadline,
   options: StartOptions,
 ): Promise<StartReport> {
-  using pulse = new Pulse(options.onProgress);
-  pulse.enter("QEMU sets the machine up", deadline);
+  using notice = new WaitNotice(options.onProgress);
+  notice.enter("QEMU sets the machine up", deadline);
   await using launched = await launch(place, stored, books, deadline, options.signal);
   const { machine, monitor, folder } = launched;
   try {
     const { process } = machine;
     if (process === null) throw new HostError(`${place.name}: ${stored.config.emulator} wrote no pidfile`);
     await refuseTwins(place, stored, process.pid);
-    pulse.enter("QEMU is being asked", deadline, { pid: process.pid });
+    notice.enter("QEMU is being asked", deadline, { pid: process.pid });
     const live = await prepareMachine(place, { books, stored }, monitor);
     options.signal?.throwIfAborted();
     if (deadline.left() === 0) throw new HostError(`${place.name}: QEMU did not answer within ${formatTime(deadline.timeout)}`);

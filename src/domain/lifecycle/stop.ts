@@ -12,7 +12,7 @@ import { machineIdOf } from "../machine/machine-id.ts";
 import { openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
-import { Pulse } from "../machine/wait-notice.ts";
+import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StopOptions, StopReport } from "../model/action.ts";
 import { notRunning } from "../model/errors.ts";
 import { cleanUp } from "./launch.ts";
@@ -66,8 +66,8 @@ export async function shutdownLocked(
  */
 export async function destroyMachine(place: Place, options: StopOptions): Promise<StopReport> {
   const deadline = deadlineIn(options.timeout ?? END_TIMEOUT);
-  using pulse = new Pulse(options.onProgress);
-  pulse.enter("QEMU is ending", deadline);
+  using notice = new WaitNotice(options.onProgress);
+  notice.enter("QEMU is ending", deadline);
   const stored = await readStored(place);
   const { machine, hindrance, key } = await findMachine(place, stored);
   if (machine === null) throw notRunning(place.name, hindrance);

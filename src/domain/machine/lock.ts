@@ -13,7 +13,7 @@ import type { Identity } from "./identity.ts";
 import { machineIdOf } from "./machine-id.ts";
 import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
-import { Pulse } from "./wait-notice.ts";
+import { WaitNotice } from "./wait-notice.ts";
 
 /** How long a writer waits for the one before it, in milliseconds, when it was given no time of its own. */
 export const LOCK_TIMEOUT = 60_000;
@@ -46,8 +46,8 @@ export interface LockOptions {
  */
 export async function lockMachine(place: Place, options: LockOptions = {}): Promise<Held> {
   const deadline = deadlineIn(options.timeout ?? LOCK_TIMEOUT);
-  using pulse = new Pulse(options.onProgress);
-  pulse.enter("waiting for the writer before", deadline);
+  using notice = new WaitNotice(options.onProgress);
+  notice.enter("waiting for the writer before", deadline);
   const mark = options.dryRun === true ? null : await markElsewhere(place, deadline, options.signal);
   let key = mark ?? (await likelyKey(place));
   for (;;) {

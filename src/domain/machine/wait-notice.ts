@@ -10,7 +10,7 @@ const QUIET = 1000;
  * Tells, while a change has nothing to tell of itself, what it waits for and until when: a QEMU that is silent must not look like a hang of
  * ours.
  */
-export class Pulse implements Disposable {
+export class WaitNotice implements Disposable {
   readonly #tell: ((progress: Progress) => void) | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
   #last: number = performance.now();
@@ -18,7 +18,7 @@ export class Pulse implements Disposable {
 
   constructor(tell: ((progress: Progress) => void) | undefined) {
     this.#tell = tell;
-    if (tell !== undefined) this.#timer = setInterval(() => void this.#beat(), QUIET / 2);
+    if (tell !== undefined) this.#timer = setInterval(() => void this.#tellWait(), QUIET / 2);
   }
 
   /** Begins to wait for something else. `pid`: the process that it is up to. */
@@ -32,7 +32,7 @@ export class Pulse implements Disposable {
     this.#tell?.(progress);
   };
 
-  async #beat(): Promise<void> {
+  async #tellWait(): Promise<void> {
     const phase = this.#phase;
     if (phase === undefined || performance.now() - this.#last < QUIET) return;
     const { deadline, undoing, pid = null } = phase;

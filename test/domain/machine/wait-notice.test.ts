@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { describeProgress } from "../../../src/cli/progress.ts";
 import { deadlineIn } from "../../../src/deadline.ts";
-import { Pulse, whyStopped } from "../../../src/domain/machine/wait-notice.ts";
+import { WaitNotice, whyStopped } from "../../../src/domain/machine/wait-notice.ts";
 import type { Progress } from "../../../src/domain/model/change.ts";
 import { runProgram } from "../../host/processes.ts";
 
@@ -10,33 +10,33 @@ describe("a change that has nothing to tell", () => {
   afterEach(() => void vi.useRealTimers());
 
   const heard: Progress[] = [];
-  const opened = (): Pulse => {
+  const opened = (): WaitNotice => {
     heard.length = 0;
-    return new Pulse((progress) => void heard.push(progress));
+    return new WaitNotice((progress) => void heard.push(progress));
   };
 
   test("is told to be waiting, from the second second on, with how long it may", async () => {
-    using pulse = opened();
-    pulse.enter("waiting for QEMU", deadlineIn(30_000));
+    using notice = opened();
+    notice.enter("waiting for QEMU", deadlineIn(30_000));
     await vi.advanceTimersByTimeAsync(900);
     expect(heard).toEqual([]);
     await vi.advanceTimersByTimeAsync(600);
     expect(heard.at(-1)).toEqual({ what: "waiting for QEMU", actual: null, wanted: null, elapsed: 1500, timeout: 30_000 });
-    pulse.enter("taking back what is half done", deadlineIn(15_000), { undoing: true });
+    notice.enter("taking back what is half done", deadlineIn(15_000), { undoing: true });
     await vi.advanceTimersByTimeAsync(500);
     expect(heard.at(-1)).toMatchObject({ what: "taking back what is half done", elapsed: 500, timeout: 15_000, undoing: true });
   });
 
   test("says nothing for as long as its steps do, and after its end", async () => {
-    const pulse = opened();
-    pulse.enter("waiting for QEMU", deadlineIn(30_000));
+    const notice = opened();
+    notice.enter("waiting for QEMU", deadlineIn(30_000));
     const own: Progress = { what: "memory", actual: 1, wanted: 2, elapsed: 3, timeout: 4 };
     for (let turn = 0; turn < 10; turn++) {
-      pulse.onProgress(own);
+      notice.onProgress(own);
       await vi.advanceTimersByTimeAsync(400);
     }
     expect(new Set(heard)).toEqual(new Set([own]));
-    pulse[Symbol.dispose]();
+    notice[Symbol.dispose]();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(heard).toHaveLength(10);
     expect(vi.getTimerCount()).toBe(0);
@@ -46,12 +46,12 @@ describe("a change that has nothing to tell", () => {
     const { pid } = await runProgram(process.execPath, "-e", "console.log('up'); process.stdin.resume()");
     process.kill(pid, "SIGSTOP");
     await vi.waitUntil(() => whyStopped(pid));
-    using pulse = opened();
+    using notice = opened();
     for (const [what, more] of [
       ["waiting for QEMU", {}],
       ["taking back what is half done", { undoing: true }],
     ] as const) {
-      pulse.enter(what, deadlineIn(15_000), { ...more, pid });
+      notice.enter(what, deadlineIn(15_000), { ...more, pid });
       await vi.advanceTimersByTimeAsync(1500);
       await vi.waitUntil(
         () =>
@@ -63,7 +63,7 @@ describe("a change that has nothing to tell", () => {
   });
 
   test("keeps no timer where nobody listens", () => {
-    using _pulse = new Pulse(undefined);
+    using _notice = new WaitNotice(undefined);
     expect(vi.getTimerCount()).toBe(0);
   });
 });
