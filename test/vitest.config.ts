@@ -16,11 +16,11 @@ const NOWHERE = {
  */
 const LONG_UNIT = [
   "cli/planted",
-  "domain/undo",
+  "domain/change/undo",
   "domain/replay",
   "cli/replay",
   "domain/model",
-  "domain/recover",
+  "domain/lifecycle/recover",
   "wire/child",
   "domain/writers",
   "cli/program-monitor",
