@@ -1,10 +1,12 @@
 import type { ChangeOptions, Report, Scope } from "../domain/model/change.ts";
+import { printAs } from "./answer.ts";
 import { parseDuration, timeoutOf } from "./duration.ts";
+import { exitCodeOf } from "./exit-code.ts";
 import type { Domain } from "./facade.ts";
 import { type Arguments, type FlagsOf, misuse, type TextsOf } from "./options.ts";
-import { flow, toJson } from "./output.ts";
+import { flow } from "./output.ts";
 import { erase, progressLine } from "./progress.ts";
-import { exitCodeOf, showReport } from "./report.ts";
+import { showReport } from "./report.ts";
 import type { Call } from "./verb.ts";
 
 /** Options of what may touch a running machine and take its time. */
@@ -75,7 +77,7 @@ export async function reported(
   using _ = interruptNotice(call);
   const report = await work(domain, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress });
   line[Symbol.dispose]();
-  io.stdout.write(args.flag("json") ? `${toJson(report)}\n` : showReport(report, io));
+  printAs(call, report, (it) => showReport(it, io));
   return exitCodeOf(report);
 }
 

@@ -1,4 +1,5 @@
 import { isErrorCode } from "../errors.ts";
+import { EXIT, exitCodeOfError } from "./exit-code.ts";
 import type { Facade } from "./facade.ts";
 import { ElsewhereError, misuse, parseArguments } from "./options.ts";
 import type { Io, Verb } from "./verb.ts";
@@ -62,7 +63,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
     if (args.flag("help")) return print(io, await helpOn([name], io));
     return await loaded.verb.run({ args, io, facade: world.facade });
   } catch (error) {
-    const [{ exitCodeOfError, showFailure }, { adviceOn }] = await Promise.all([import("./failure.ts"), import("./advice.ts")]);
+    const [{ showFailure }, { adviceOn }] = await Promise.all([import("./failure.ts"), import("./advice.ts")]);
     showFailure(error, io, wantsJson(argv), await adviceOn(error, { verb: loaded?.name, domain }));
     if (isErrorCode(error, "usage") && !(error instanceof ElsewhereError)) io.stderr.write(await usageAfter(loaded, io));
     return exitCodeOfError(error, io.signal);
@@ -190,5 +191,5 @@ function wantsJson(argv: readonly string[]): boolean {
 
 function print(io: Io, text: string): number {
   io.stdout.write(text);
-  return 0;
+  return EXIT.done;
 }

@@ -1,42 +1,10 @@
 import type { Report } from "../domain/model/change.ts";
-import { type ErrorCode, messageOf, QmpctlError, UsageError } from "../errors.ts";
+import { messageOf, QmpctlError, UsageError } from "../errors.ts";
+import { reportOf } from "./exit-code.ts";
 import { oneLine } from "./harmless.ts";
 import { flow, toJson } from "./output.ts";
-import { exitCodeOf, showReport } from "./report.ts";
+import { showReport } from "./report.ts";
 import type { Io } from "./verb.ts";
-
-/** What the exit codes mean, for the help and the README's table. */
-export const exitCodes: readonly (readonly [number, string])[] = [
-  [0, "all that was asked for is so"],
-  [1, "failed; after a change: and everything is as it was"],
-  [2, "usage: the command line is wrong"],
-  [3, "refused, nothing was touched; also: no such domain, a damaged config, a file of ours that is somebody else's, another writer"],
-  [4, "partial: a half of a change failed and could not be put back"],
-  [5, "pending: asked for, and not done by the deadline"],
-  [130, "interrupted, after undoing what was half done"],
-];
-
-// Every other code is a plain failure, 1.
-const byCode: Readonly<Partial<Record<ErrorCode, number>>> = {
-  usage: 2,
-  refused: 3,
-  config: 3,
-  locked: 3,
-  partial: 4,
-  timeout: 5,
-};
-
-/** The exit code of a command that ended with an error. What could not be put back outranks the interrupt that caused it. */
-export function exitCodeOfError(error: unknown, signal: AbortSignal): number {
-  const report = reportOf(error);
-  const code = report !== undefined ? exitCodeOf(report) : error instanceof QmpctlError ? (byCode[error.code] ?? 1) : 1;
-  return signal.aborted && code !== 4 ? 130 : code;
-}
-
-/** The report that a refused or failed change carries. */
-export function reportOf(error: unknown): Report | undefined {
-  return error instanceof QmpctlError && "report" in error ? (error.report as Report) : undefined;
-}
 
 /**
  * `advice` goes to the end of the message. Says on stdout (the report or the error, as JSON or table) and on stderr (the message) why a

@@ -1,4 +1,4 @@
-import { exitCodes } from "./failure.ts";
+import { exitCodes } from "./exit-code.ts";
 import { commonOptions, type Option } from "./options.ts";
 import { table, wrap } from "./output.ts";
 import type { Verb } from "./verb.ts";

@@ -1,9 +1,11 @@
 import type { StartReport, StopOptions } from "../domain/model/action.ts";
 import { commandLine } from "../domain/model/format.ts";
+import { type Answer, printAnswer } from "./answer.ts";
 import { timeoutOf } from "./duration.ts";
+import { EXIT } from "./exit-code.ts";
 import type { Domain } from "./facade.ts";
 import type { Option } from "./options.ts";
-import { flow, showSize, toJson } from "./output.ts";
+import { noteLine, showSize } from "./output.ts";
 import { progressLine } from "./progress.ts";
 import type { Call } from "./verb.ts";
 
@@ -12,22 +14,19 @@ export function waitOption(about: string): { readonly timeout: Option & { readon
   return { timeout: { about, value: "TIME" } };
 }
 
-/** The operands of a verb that is given a domain and nothing else. */
+/** The operands of a verb that takes a domain and nothing else. */
 export const domainOnly = { names: ["DOMAIN"], required: 1 } as const;
 
-/** What a verb of the life cycle answers: an object for programs, lines for people. */
-export interface Answer {
-  readonly json: unknown;
-  readonly lines: readonly string[];
-}
+/** How far a shutdown has come: the guest is asked, or it is down. */
+type Shutdown = "asked" | "stopped";
 
-/** Opens the domain of the first operand, does one thing of its life cycle with it, and prints the answer. */
+/** Opens the domain of the first operand, does one thing with it, and prints the answer. */
 export async function lifecycle(
   call: Call<never, "timeout">,
   work: (domain: Domain, options: StopOptions) => Promise<Answer>,
 ): Promise<number> {
   const { args, io, facade } = call;
-  let come: "asked" | "stopped" | undefined;
+  let come: Shutdown | undefined;
   const options = {
     ...timeoutOf(args),
     signal: io.signal,
@@ -39,45 +38,28 @@ export async function lifecycle(
   const answer = await work(domain, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress }).catch(
     (error: unknown) => {
       line[Symbol.dispose]();
-      // The power button can't be released again.
-      if (come === "asked" && io.signal.aborted)
-        io.stderr.write(
-          flow(
-            `note: the guest of ${domain.name} stays asked to shut down, and may still do it: ${commandLine("info", domain.name)} tells, ${commandLine("destroy", domain.name)} ends it`,
-            io.stderr.columns,
-          ),
-        );
-      if (come === "stopped" && io.signal.aborted)
-        io.stderr.write(
-          flow(
-            `note: ${domain.name} had shut down for the restart, and is stopped now: ${commandLine("start", domain.name)}`,
-            io.stderr.columns,
-          ),
-        );
+      if (come !== undefined && io.signal.aborted) io.stderr.write(noteLine(leftBehind(domain.name, come), io.stderr.columns));
       throw error;
     },
   );
   line[Symbol.dispose]();
-  printAnswer(answer, call);
-  return 0;
+  printAnswer(call, answer);
+  return EXIT.done;
 }
 
-/** Prints an answer as it was asked for. */
-export function printAnswer({ json, lines }: Answer, { args, io }: Call<never, never>): void {
-  io.stdout.write(args.flag("json") ? `${toJson(json)}\n` : lines.map((each) => flow(each, io.stdout.columns)).join(""));
+/** What an interrupt can't undo: nobody can release the power button again. */
+function leftBehind(name: string, come: Shutdown): string {
+  return come === "asked"
+    ? `the guest of ${name} was asked to shut down and may still do it: ${commandLine("info", name)} shows its state, ${commandLine("destroy", name)} ends it`
+    : `${name} has shut down for the restart and is stopped now: ${commandLine("start", name)} starts it`;
 }
 
-/** The answer of a verb that either works or throws. */
-export function done(name: string, what: string): Answer {
-  return { json: { name, done: what }, lines: [`${name}: ${what}`] };
-}
-
-/** What a start has to say. */
+/** What there is to say about a start. */
 export function started(report: StartReport): Answer {
   const vcpus = `${report.vcpus} vCPU${report.vcpus === 1 ? "" : "s"}`;
-  const lines = [
-    `${report.name}: started, pid ${report.pid}, ${vcpus}, ${showSize(report.memory)}`,
-    ...report.notes.map((note) => `note: ${note}`),
-  ];
-  return { json: report, lines };
+  return {
+    json: report,
+    lines: [`${report.name}: started, pid ${report.pid}, ${vcpus}, ${showSize(report.memory)}`],
+    notes: report.notes,
+  };
 }

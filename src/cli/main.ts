@@ -1,4 +1,5 @@
 import { endChildren, killChildren } from "../wire/children.ts";
+import { EXIT } from "./exit-code.ts";
 import { harmless } from "./harmless.ts";
 import type { Sink } from "./verb.ts";
 
@@ -7,7 +8,7 @@ const readerGone = new Error("nobody reads the output any more");
 // Node would show it as it is, with whatever is in its message.
 process.on("uncaughtException", (error) => {
   sinkOf(process.stderr).write(`qmpctl: internal error: ${error.stack ?? error.message}\n`);
-  process.exit(1);
+  process.exit(EXIT.failed);
 });
 void main().then((code) => process.exit(code));
 
@@ -32,7 +33,7 @@ async function main(): Promise<number> {
   const [lost] = await Promise.all([stdout.written(), endChildren()]);
   if (lost === undefined) return code;
   io.stderr.write(`qmpctl: the answer could not be written: ${lost.message}\n`);
-  return code === 0 ? 1 : code;
+  return code === EXIT.done ? EXIT.failed : code;
 }
 
 /**
@@ -57,7 +58,7 @@ async function become(uid: number): Promise<void> {
 function interrupt(name: string): void {
   if (interrupted.signal.aborted) {
     killChildren();
-    process.exit(130);
+    process.exit(EXIT.interrupted);
   }
   interrupted.abort(new Error(`interrupted by ${name}`));
 }

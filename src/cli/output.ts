@@ -141,6 +141,11 @@ export function flow(text: string, columns: number = Infinity): string {
     .join("");
 }
 
+/** A note, within the terminal's width. */
+export function noteLine(note: string, columns: number = Infinity): string {
+  return flow(`note: ${note}`, columns);
+}
+
 const mebi = 2 ** 20;
 
 /**

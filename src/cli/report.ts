@@ -1,7 +1,7 @@
-import type { ChangeReport, Leg, LegOutcome, Outcome, Report, StepReport, Value } from "../domain/model/change.ts";
+import type { ChangeReport, Leg, LegOutcome, Report, StepReport, Value } from "../domain/model/change.ts";
 import { oneLine } from "./harmless.ts";
 import { lineDiff } from "./line-diff.ts";
-import { type Cell, flow, type Paint, painter, showSize, type Style, table } from "./output.ts";
+import { type Cell, flow, noteLine, type Paint, painter, showSize, type Style, table } from "./output.ts";
 import type { Io } from "./verb.ts";
 
 const colours: Readonly<Record<LegOutcome, Style>> = {
@@ -13,21 +13,6 @@ const colours: Readonly<Record<LegOutcome, Style>> = {
   failed: "red",
 };
 
-const codes: Readonly<Record<Outcome, number>> = {
-  planned: 0,
-  unchanged: 0,
-  applied: 0,
-  "rolled-back": 1,
-  refused: 3,
-  failed: 4,
-  pending: 5,
-};
-
-/** The exit code that a report stands for. */
-export function exitCodeOf(report: Report): number {
-  return codes[report.outcome];
-}
-
 /**
  * A report for people: a table of both halves of each change, what a dry run would do, notes, and what to do next. Each reason stands
  * there once, and not at all where it is `said` besides.
@@ -38,11 +23,6 @@ export function showReport(report: Report, io: Io, said = ""): string {
   if (report.outcome === "planned") parts.push(plan(report, io, paint));
   parts.push(report.notes.map((note) => noteLine(note, io.stdout.columns)).join(""), next(report, io.stdout.columns));
   return parts.filter((part) => part !== "").join("\n");
-}
-
-/** A note, within the terminal's width. */
-export function noteLine(note: string, columns: number = Infinity): string {
-  return flow(`note: ${note}`, columns);
 }
 
 function halves(report: Report, io: Io, paint: Paint, said: string): string {

@@ -1,4 +1,5 @@
 import type { ReadOptions } from "../domain/model/action.ts";
+import { EXIT } from "./exit-code.ts";
 import type { Domain } from "./facade.ts";
 import { flow } from "./output.ts";
 import type { Io } from "./verb.ts";
@@ -9,7 +10,7 @@ import type { Io } from "./verb.ts";
  */
 export async function sayUnreachable(domain: Domain, io: Io, options: ReadOptions): Promise<number> {
   const { state, reason } = await domain.info(options);
-  if (state !== "unreachable") return 0;
+  if (state !== "unreachable") return EXIT.done;
   io.stderr.write(flow(`qmpctl: ${domain.name}: unreachable${reason === undefined ? "" : `: ${reason}`}`, io.stderr.columns));
-  return 1;
+  return EXIT.failed;
 }

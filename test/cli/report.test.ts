@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { exitCodeOf, noteLine, showReport, showValue } from "../../src/cli/report.ts";
+import { exitCodeOf } from "../../src/cli/exit-code.ts";
+import { noteLine } from "../../src/cli/output.ts";
+import { showReport, showValue } from "../../src/cli/report.ts";
 import type { Leg } from "../../src/domain/model/change.ts";
 import { ioOf, reportOf } from "./scene.ts";
 

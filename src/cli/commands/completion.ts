@@ -1,3 +1,4 @@
+import { EXIT } from "../exit-code.ts";
 import { misuse } from "../options.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
@@ -62,6 +63,6 @@ export const verb: Verb = defineVerb({
     const script = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined;
     if (script === undefined) throw misuse(`${shell}: there is no script for it, only for bash, zsh and fish`, shell, "bash, zsh or fish");
     io.stdout.write(script);
-    return 0;
+    return EXIT.done;
   },
 });

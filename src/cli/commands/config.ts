@@ -1,3 +1,4 @@
+import { EXIT } from "../exit-code.ts";
 import { domainOnly } from "../lifecycle.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
@@ -10,6 +11,6 @@ export const verb: Verb = defineVerb({
     await using domain = await facade.open(args.operand(0));
     const text = await domain.config();
     io.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
-    return 0;
+    return EXIT.done;
   },
 });

@@ -1,6 +1,7 @@
 import type { DefineSource } from "../../domain/lifecycle/define.ts";
+import { printAnswer } from "../answer.ts";
+import { EXIT } from "../exit-code.ts";
 import { type Arguments, misuse } from "../options.ts";
-import { flow, toJson } from "../output.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -18,16 +19,15 @@ export const verb: Verb = defineVerb({
     replace: { about: "overwrite a config of that name" },
   },
   operands: { names: ["FILE"], required: 0, verbatim: true },
-  async run({ args, io, facade }) {
+  async run(call) {
+    const { args, facade } = call;
     const source = sourceOf(args);
     const name = args.text("name");
     const { domain, notes } = await facade.define(source, { ...(name === undefined ? {} : { name }), replace: args.flag("replace") });
     const path = domain.configPath ?? null;
-    if (args.flag("json")) io.stdout.write(`${toJson({ name: domain.name, path, notes })}\n`);
-    else
-      for (const line of [`${domain.name}: defined${path === null ? "" : ` in ${path}`}`, ...notes.map((note) => `note: ${note}`)])
-        io.stdout.write(flow(line, io.stdout.columns));
-    return 0;
+    const json = { name: domain.name, path, notes };
+    printAnswer(call, { json, lines: [`${domain.name}: defined${path === null ? "" : ` in ${path}`}`], notes });
+    return EXIT.done;
   },
 });
 

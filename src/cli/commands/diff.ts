@@ -1,7 +1,9 @@
 import type { DiffRow } from "../../domain/views/diff.ts";
+import { printAs } from "../answer.ts";
 import { timeoutOf } from "../duration.ts";
+import { EXIT } from "../exit-code.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
-import { type Cell, painter, table, toJson } from "../output.ts";
+import { type Cell, painter, table } from "../output.ts";
 import { showValue } from "../report.ts";
 import { sayUnreachable } from "../unreachable.ts";
 import { defineVerb, type Verb } from "../verb.ts";
@@ -12,22 +14,16 @@ export const verb: Verb = defineVerb({
   details: ["`revert` makes the running machine equal to the config, `persist` the config equal to the running machine."],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run({ args, io, facade }) {
+  async run(call) {
+    const { args, io, facade } = call;
     const options = { ...timeoutOf(args), signal: io.signal };
     await using domain = await facade.open(args.operand(0));
     const rows = await domain.diff(options);
     const paint = painter(io.stdout, io.env);
-    if (args.flag("json")) io.stdout.write(`${toJson(rows)}\n`);
-    else
-      io.stdout.write(
-        table(rows.map(row), {
-          header: ["resource", "config", "live", "guest", "why"],
-          right: [1, 2, 3],
-          paint,
-          columns: io.stdout.columns,
-        }),
-      );
-    return rows.some(({ live }) => live !== null) ? 0 : await sayUnreachable(domain, io, options);
+    printAs(call, rows, (them) =>
+      table(them.map(row), { header: ["resource", "config", "live", "guest", "why"], right: [1, 2, 3], paint, columns: io.stdout.columns }),
+    );
+    return rows.some(({ live }) => live !== null) ? EXIT.done : await sayUnreachable(domain, io, options);
   },
 });
 

@@ -2,6 +2,7 @@ import { isErrorCode } from "../../errors.ts";
 import { parseCount } from "../count.ts";
 import { parseDuration } from "../duration.ts";
 import { eventLine } from "../event-line.ts";
+import { EXIT } from "../exit-code.ts";
 import type { Monitor, MonitorEvent } from "../facade.ts";
 import { whatIsHeld } from "../held.ts";
 import { type Arguments, misuse } from "../options.ts";
@@ -54,8 +55,8 @@ export const verb: Verb = defineVerb({
       print,
     );
     // ^C is how a watcher ends: nothing to complain about.
-    if (io.signal.aborted) return 130;
-    return left > 0 && limits.count !== undefined ? 5 : 0;
+    if (io.signal.aborted) return EXIT.interrupted;
+    return left > 0 && limits.count !== undefined ? EXIT.pending : EXIT.done;
   },
 });
 

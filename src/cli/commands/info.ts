@@ -1,8 +1,10 @@
 import { commandLine } from "../../domain/model/format.ts";
 import type { DomainInfo } from "../../domain/views/inspect.ts";
+import { printAs } from "../answer.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
+import { EXIT } from "../exit-code.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
-import { type Cell, painter, showSize, table, toJson } from "../output.ts";
+import { type Cell, painter, showSize, table } from "../output.ts";
 import { defineVerb, type Io, type Verb } from "../verb.ts";
 import { stateStyles } from "./list.ts";
 
@@ -11,12 +13,13 @@ export const verb: Verb = defineVerb({
   summary: "show the machine's state and what it has, live and by its config",
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run({ args, io, facade }) {
+  async run(call) {
+    const { args, io, facade } = call;
     const options = { ...timeoutOf(args), signal: io.signal };
     await using domain = await facade.open(args.operand(0));
     const info = await domain.info(options);
-    io.stdout.write(args.flag("json") ? `${toJson(info)}\n` : show(info, io));
-    return 0;
+    printAs(call, info, (it) => show(it, io));
+    return EXIT.done;
   },
 });
 

@@ -1,6 +1,8 @@
 import type { DomainInfo } from "../../domain/views/inspect.ts";
+import { printAs } from "../answer.ts";
 import { timeoutOf } from "../duration.ts";
-import { type Cell, flow, painter, showSize, type Style, table, toJson } from "../output.ts";
+import { EXIT } from "../exit-code.ts";
+import { type Cell, flow, painter, showSize, type Style, table } from "../output.ts";
 import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 /** How a state is drawn on a terminal. */
@@ -31,22 +33,17 @@ export const verb: Verb = defineVerb({
     timeout: { about: "how long each machine may take to answer (all are asked at the same time)", value: "TIME" },
   },
   operands: { names: [], required: 0 },
-  async run({ args, io, facade }) {
+  async run(call) {
+    const { args, io, facade } = call;
     const domains = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
-    if (args.flag("json")) io.stdout.write(`${toJson(domains)}\n`);
-    else if (domains.length > 0) io.stdout.write(show(domains, io));
-    else
-      io.stderr.write(
-        flow(
-          args.flag("all")
-            ? "no domains are defined: `qmpctl define` makes one"
-            : "no domain runs: `qmpctl list --all` lists those that are stopped",
-          io.stderr.columns,
-        ),
-      );
-    return 0;
+    printAs(call, domains, (them) => (them.length === 0 ? "" : show(them, io)));
+    if (domains.length === 0 && !args.flag("json")) io.stderr.write(flow(args.flag("all") ? NONE_DEFINED : NONE_RUN, io.stderr.columns));
+    return EXIT.done;
   },
 });
+
+const NONE_DEFINED = "no domains are defined: `qmpctl define` makes one";
+const NONE_RUN = "no domain is running: `qmpctl list --all` also lists stopped ones";
 
 function show(domains: readonly DomainInfo[], io: Io): string {
   // Only what can't be reached has a reason.

@@ -1,5 +1,6 @@
 import { isErrorCode } from "../../errors.ts";
 import { timeoutOf } from "../duration.ts";
+import { EXIT } from "../exit-code.ts";
 import type { Monitor } from "../facade.ts";
 import { waitOption } from "../lifecycle.ts";
 import { type Arguments, misuse } from "../options.ts";
@@ -39,7 +40,7 @@ export const verb: Verb = defineVerb({
     const isText = args.flag("hmp") && !args.flag("json");
     if (isText) io.stdout.write(String(returned).replaceAll("\r\n", "\n"));
     else io.stdout.write(`${toJson(returned, io.stdout.isTTY && !args.flag("json") ? 2 : undefined)}\n`);
-    return 0;
+    return EXIT.done;
   },
 });
 

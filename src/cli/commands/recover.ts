@@ -1,10 +1,12 @@
 import type { Recovery, RecoveryReport } from "../../domain/lifecycle/recover.ts";
+import { printAs } from "../answer.ts";
 import { effortOf, effortOptions } from "../change.ts";
+import { EXIT, exitCodeOf } from "../exit-code.ts";
 import { domainOnly } from "../lifecycle.ts";
 import { type Arguments, misuse } from "../options.ts";
-import { flow, toJson } from "../output.ts";
+import { flow } from "../output.ts";
 import { progressLine } from "../progress.ts";
-import { exitCodeOf, showReport } from "../report.ts";
+import { showReport } from "../report.ts";
 import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -20,7 +22,8 @@ export const verb: Verb = defineVerb({
     ...effortOptions,
   },
   operands: domainOnly,
-  async run({ args, io, facade }) {
+  async run(call) {
+    const { args, io, facade } = call;
     const chosen = howOf(args);
     await using domain = await facade.open(args.operand(0));
     // Who does not say which way hears first whether there is anything to resolve.
@@ -33,8 +36,8 @@ export const verb: Verb = defineVerb({
       ...(line.onProgress === undefined ? {} : { onProgress: line.onProgress }),
     });
     line[Symbol.dispose]();
-    io.stdout.write(args.flag("json") ? `${toJson(recovery)}\n` : show(recovery, io));
-    return Math.max(0, ...recovery.reports.map(exitCodeOf));
+    printAs(call, recovery, (it) => show(it, io));
+    return Math.max(EXIT.done, ...recovery.reports.map(exitCodeOf));
   },
 });
 

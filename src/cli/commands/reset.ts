@@ -1,4 +1,5 @@
-import { domainOnly, done, lifecycle, waitOption } from "../lifecycle.ts";
+import { done } from "../answer.ts";
+import { domainOnly, lifecycle, waitOption } from "../lifecycle.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({

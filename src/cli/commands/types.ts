@@ -1,4 +1,5 @@
 import { timeoutOf } from "../duration.ts";
+import { EXIT } from "../exit-code.ts";
 import { waitOption } from "../lifecycle.ts";
 import { misuse } from "../options.ts";
 import { type Call, defineVerb, type Verb } from "../verb.ts";
@@ -30,7 +31,7 @@ export const verb: Verb = defineVerb({
       );
     }
     io.stdout.write(emulator === undefined ? await ofMachine(call, domain ?? "") : await ofEmulator(call, emulator));
-    return 0;
+    return EXIT.done;
   },
 });
 

@@ -1,4 +1,6 @@
-import { type Answer, domainOnly, done, printAnswer } from "../lifecycle.ts";
+import { type Answer, done, printAnswer } from "../answer.ts";
+import { EXIT } from "../exit-code.ts";
+import { domainOnly } from "../lifecycle.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -12,15 +14,12 @@ export const verb: Verb = defineVerb({
   async run(call) {
     await using domain = await call.facade.open(call.args.operand(0));
     const { alias = null, links = [] } = (await domain.undefine()) ?? {};
-    printAnswer(alias === null ? withLinks(done(domain.name, "undefined"), links) : aliasRemoved(domain.name, alias), call);
-    return 0;
+    const notes = links.map((link) => `${link}, which led to it, is removed too`);
+    printAnswer(call, alias === null ? { ...done(domain.name, "undefined"), notes } : aliasRemoved(domain.name, alias));
+    return EXIT.done;
   },
 });
 
 function aliasRemoved(name: string, alias: string): Answer {
   return { json: { name, done: "alias removed", alias }, lines: [`${alias}: removed; it was a second name of ${name}, which stays`] };
-}
-
-function withLinks(answer: Answer, links: readonly string[]): Answer {
-  return { ...answer, lines: [...answer.lines, ...links.map((link) => `note: ${link}, which led to it, is removed too`)] };
 }

@@ -1,7 +1,9 @@
 import type { VcpuInfo } from "../../domain/views/inspect.ts";
+import { printAs } from "../answer.ts";
 import { showDuration, timeoutOf } from "../duration.ts";
+import { EXIT } from "../exit-code.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
-import { type Cell, painter, table, toJson } from "../output.ts";
+import { type Cell, painter, table } from "../output.ts";
 import { sayUnreachable } from "../unreachable.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
@@ -10,16 +12,14 @@ export const verb: Verb = defineVerb({
   summary: "show each vCPU: thread, host CPU it ran on, time it used, pins",
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run({ args, io, facade }) {
+  async run(call) {
+    const { args, io, facade } = call;
     const options = { ...timeoutOf(args), signal: io.signal };
     await using domain = await facade.open(args.operand(0));
     const vcpus = await domain.vcpus(options);
-    if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
-    else
-      io.stdout.write(
-        table(vcpus.map(row), { header, right: [0, 2, 4, 5], paint: painter(io.stdout, io.env), columns: io.stdout.columns }),
-      );
-    return vcpus.some(({ online }) => online) ? 0 : await sayUnreachable(domain, io, options);
+    const paint = painter(io.stdout, io.env);
+    printAs(call, vcpus, (them) => table(them.map(row), { header, right: [0, 2, 4, 5], paint, columns: io.stdout.columns }));
+    return vcpus.some(({ online }) => online) ? EXIT.done : await sayUnreachable(domain, io, options);
   },
 });
 

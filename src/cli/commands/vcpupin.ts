@@ -1,9 +1,11 @@
 import type { VcpuInfo } from "../../domain/views/inspect.ts";
+import { printAs } from "../answer.ts";
 import { change, changeOptions } from "../change.ts";
 import { parseCount } from "../count.ts";
 import { timeoutOf } from "../duration.ts";
+import { EXIT } from "../exit-code.ts";
 import { misuse } from "../options.ts";
-import { painter, table, toJson } from "../output.ts";
+import { painter, table } from "../output.ts";
 import { sayUnreachable } from "../unreachable.ts";
 import { type Call, defineVerb, type Verb } from "../verb.ts";
 
@@ -21,24 +23,19 @@ export const verb: Verb = defineVerb({
   },
 });
 
-async function show({ args, io, facade }: Call<never, "timeout">, wanted: number | undefined): Promise<number> {
+async function show(call: Call<never, "timeout">, wanted: number | undefined): Promise<number> {
+  const { args, io, facade } = call;
   const options = { ...timeoutOf(args), signal: io.signal };
   await using domain = await facade.open(args.operand(0));
   const all = await domain.vcpus(options);
   const vcpus = wanted === undefined ? all : all.filter(({ vcpu }) => vcpu === wanted);
   if (vcpus.length === 0 && wanted !== undefined && all.length > 0)
     throw misuse(`vCPU ${wanted}: ${domain.name} has no such vCPU`, wanted, `0 to ${all.length - 1}`);
-  if (args.flag("json")) io.stdout.write(`${toJson(vcpus)}\n`);
-  else
-    io.stdout.write(
-      table(vcpus.map(row), {
-        header: ["vCPU", "config", "live"],
-        right: [0],
-        paint: painter(io.stdout, io.env),
-        columns: io.stdout.columns,
-      }),
-    );
-  return all.some(({ online }) => online) ? 0 : await sayUnreachable(domain, io, options);
+  const paint = painter(io.stdout, io.env);
+  printAs(call, vcpus, (them) =>
+    table(them.map(row), { header: ["vCPU", "config", "live"], right: [0], paint, columns: io.stdout.columns }),
+  );
+  return all.some(({ online }) => online) ? EXIT.done : await sayUnreachable(domain, io, options);
 }
 
 function row({ vcpu, pin, affinity }: VcpuInfo): string[] {

@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline";
 import { isErrorCode } from "../../errors.ts";
-import { evidenceOf, exitCodeOfError, wording } from "../failure.ts";
+import { EXIT, exitCodeOfError } from "../exit-code.ts";
+import { evidenceOf, wording } from "../failure.ts";
 import { misuse } from "../options.ts";
 import { toJson } from "../output.ts";
 import type { Io } from "../verb.ts";
@@ -37,7 +38,7 @@ export async function runScript(conversation: Conversation, io: Io, options: Scr
 }
 
 class Script {
-  code = 0;
+  code: number = EXIT.done;
   readonly #conversation: Conversation;
   readonly #io: Io;
   readonly #options: ScriptOptions;
@@ -86,7 +87,7 @@ class Script {
 
   async #failed(text: string, error: unknown): Promise<void> {
     const code = exitCodeOfError(error, this.#io.signal);
-    if (this.code === 0) this.code = code;
+    if (this.code === EXIT.done) this.code = code;
     const said = this.#say(text, { error: evidenceOf(error) });
     this.#io.stderr.write(`qmpctl: line ${this.#began}: ${wording(error)}\n`);
     await Promise.all([said, this.#io.stderr.drained?.()]);

@@ -1,5 +1,6 @@
 import { isErrorCode, messageOf } from "../../errors.ts";
 import { eventLine } from "../event-line.ts";
+import { EXIT } from "../exit-code.ts";
 import { wording } from "../failure.ts";
 import { flow, type Paint, painter, toJson } from "../output.ts";
 import type { Io } from "../verb.ts";
@@ -59,9 +60,9 @@ class Terminal {
       complete: (line) => complete(this.#held + line, { mode: this.#mode, knowledge, ask }),
       line: (line) => this.#take(line),
       interrupt: () => this.#interrupt(),
-      close: () => this.#end(0),
+      close: () => this.#end(EXIT.done),
     });
-    const onSignal = (): void => this.#end(130);
+    const onSignal = (): void => this.#end(EXIT.interrupted);
     this.#io.signal.addEventListener("abort", onSignal, { once: true });
     for (const line of this.#options.greeting.split("\n")) this.#io.stderr.write(flow(line, this.#io.stderr.columns));
     this.#screen.prompt(this.#promptText());
@@ -82,7 +83,7 @@ class Terminal {
       if (this.#left) return;
       // Who said quit twice wanted just that.
       const wanted = this.#wantsQuit;
-      this.#end(wanted ? 0 : 1);
+      this.#end(wanted ? EXIT.done : EXIT.failed);
       this.#io.stderr.write(flow(`qmpctl: ${messageOf(error)}`, this.#io.stderr.columns));
     }
   }
@@ -153,7 +154,7 @@ class Terminal {
       case "nothing":
         return;
       case "exit":
-        return this.#end(0);
+        return this.#end(EXIT.done);
       case "qmp-mode":
       case "hmp-mode":
         this.#mode = statement.kind === "qmp-mode" ? "qmp" : "hmp";

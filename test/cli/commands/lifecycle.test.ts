@@ -53,7 +53,10 @@ describe("shutdown and destroy", () => {
   });
 
   test.each([
-    [true, "note: the guest of web1 stays asked to shut down, and may still do it: qmpctl info web1 tells, qmpctl destroy web1 ends it\n"],
+    [
+      true,
+      "note: the guest of web1 was asked to shut down and may still do it: qmpctl info web1 shows its state, qmpctl destroy web1 ends it\n",
+    ],
     [false, ""],
   ])("an interrupt says what can't be taken back, when the guest has been asked (%s)", async (asked, note) => {
     const interrupt = new AbortController();

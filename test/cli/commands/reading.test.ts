@@ -55,7 +55,7 @@ describe("list", () => {
     expect(await play(["list"], stage)).toMatchObject({
       code: 0,
       stdout: "",
-      stderr: "no domain runs: `qmpctl list --all` lists those that are stopped\n",
+      stderr: "no domain is running: `qmpctl list --all` also lists stopped ones\n",
     });
     expect(await play(["list", "--all"], stage)).toMatchObject({
       code: 0,
