@@ -98,7 +98,7 @@ function recorded(qemu: string): Stages {
   const known = new Set(listRecordings().map((it) => it.qemu));
   if (!known.has(qemu)) throw new TypeError(`--recorded ${qemu}: there is no such recording, only ${[...known].join(", ")}`);
   return async (name, { setting }) => {
-    const machine = await fakeMachine({ lives: join(RECORDINGS, qemu, name) });
+    const machine = await fakeMachine({ runs: join(RECORDINGS, qemu, name) });
     const stage = await openStage(setting, { machine, major: Number.parseInt(qemu, 10) });
     return { ...stage, [Symbol.asyncDispose]: () => machine.close() };
   };

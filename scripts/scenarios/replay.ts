@@ -35,18 +35,18 @@ export function listRecordings(root: string = RECORDINGS): readonly Recording[] 
 
 /**
  * Plays a scenario on its recording: the same code that real QEMU was recorded with, the same expectations.
- * Throws DepartureError, with the transcript's file and line, where the product does other things than then.
+ * Throws MismatchError, with the transcript's file and line, where the product does other things than then.
  */
 export async function replay({ folder, qemu, scenario }: Recording): Promise<void> {
-  await using machine = await fakeMachine({ lives: folder });
+  await using machine = await fakeMachine({ runs: folder });
   const stage = await openStage(scenario.setting ?? {}, { machine, major: Number.parseInt(qemu, 10) });
   try {
     await scenario.play(stage);
   } catch (error) {
-    // A departure is why, if there was one; what went wrong then is only what came of it.
-    await machine.verify().catch((departure: Error) => {
-      departure.cause = error;
-      throw departure;
+    // A mismatch is why, if there was one; what went wrong then is only what came of it.
+    await machine.verify().catch((mismatch: Error) => {
+      mismatch.cause = error;
+      throw mismatch;
     });
     throw error;
   }

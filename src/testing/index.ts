@@ -8,7 +8,7 @@ import "../node-supported.ts";
  * ```
  */
 export { type AgentOptions, type FakeAgent, startAgent } from "./server/agent-server.ts";
-export { type Departure, DepartureError, QmpFailure } from "./protocol/mismatch.ts";
+export { type Mismatch, MismatchError, QmpFailure } from "./protocol/mismatch.ts";
 export type { Directive } from "./transcript/directive.ts";
 export { type RecordedMonitor, type Recorder, type RecorderOptions, startRecorder } from "./record/recorder.ts";
 export { type MonitorPlace, type ReplayOptions, type ReplayServer, startReplay, type Weather } from "./server/replay-server.ts";

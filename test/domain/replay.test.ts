@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { listRecordings, RECORDINGS, replay } from "../../scripts/scenarios/replay.ts";
 import { scenarios } from "../../scripts/scenarios/table.ts";
 import { connect } from "../../src/qmp/session.ts";
-import { DepartureError, startReplay } from "../../src/testing/index.ts";
+import { MismatchError, startReplay } from "../../src/testing/index.ts";
 
 // What real QEMU and a real guest did, without them: each recording with the scenario that it was recorded by. A new folder is a new test.
 const recordings = listRecordings().filter(({ scenario }) => scenario.through === "library");
@@ -23,7 +23,7 @@ test("what is not as recorded fails, with the recording's file and line", async 
     () => undefined,
     (reason: unknown) => reason,
   );
-  expect(error).toBeInstanceOf(DepartureError);
+  expect(error).toBeInstanceOf(MismatchError);
   expect(error).toMatchObject({ message: expect.stringMatching(/_x86_64\/setvcpus-paused\/1\.qmp:\d+\)/) });
 });
 

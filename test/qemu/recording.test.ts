@@ -83,7 +83,7 @@ describe.each(found)("QEMU $version", ({ binary, version }) => {
     await recorder.close();
     const transcript = await readTranscript(join(folder, "1.qmp"));
     expect(transcript.provenance["qemu"]).toMatch(version);
-    await using machine = await fakeMachine({ lives: folder });
+    await using machine = await fakeMachine({ runs: folder });
     expect(await converse(machine)).toEqual(real);
     await machine.verify({ finished: true });
     await rm(folder, { recursive: true });
@@ -106,7 +106,7 @@ describe.each(found)("QEMU $version", ({ binary, version }) => {
       { code: 0, signal: null, stderr: expect.stringMatching(/qemu_system_shutdown_request reason=2\n$/) as string },
     ]);
     await recorder.close();
-    await using machine = await fakeMachine({ lives: folder.path });
+    await using machine = await fakeMachine({ runs: folder.path });
     expect(await play(machine)).toEqual(real);
     await machine.verify({ finished: true });
   });
@@ -172,7 +172,7 @@ describe.each(found)("QEMU $version", ({ binary, version }) => {
     expect(real).toMatchObject({ code: 1, stderr: expect.stringContaining("'nosuch-device' is not a valid device model name") as string });
     await recorder.close();
     expect((await readTranscript(join(folder.path, "1.qmp"))).entries.at(-1)).toMatchObject({ directive: { name: "exit", status: "1" } });
-    await using machine = await fakeMachine({ lives: folder.path });
+    await using machine = await fakeMachine({ runs: folder.path });
     expect(await fail(machine)).toEqual(real);
   });
 });

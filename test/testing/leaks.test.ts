@@ -22,7 +22,7 @@ it("nothing stays in the temporary folder of what was used and closed", async ()
     await using server = await startReplay();
     await using _agent = await startAgent();
     await using _recorder = await startRecorder({ monitors: [{ name: "control", upstream: server.address }] });
-    await using _machine = await fakeMachine({ lives: [] });
+    await using _machine = await fakeMachine({ runs: [] });
     expect((await readdir(folder)).length).toBe(4);
   }
   expect(await readdir(folder)).toEqual([]);
@@ -45,7 +45,7 @@ it.each<[string, () => Promise<unknown>]>([
       }),
   ],
   ["an agent in no folder", () => startAgent({ address: "unix:/nowhere/x.sock" })],
-  ["a machine without its transcript", () => fakeMachine({ lives: "/nowhere.qmp" })],
+  ["a machine without its transcript", () => fakeMachine({ runs: "/nowhere.qmp" })],
 ])("nothing stays of what could not start: %s", async (_name, start) => {
   await expect(start()).rejects.toThrow();
   expect(await readdir(folder)).toEqual([]);

@@ -8,13 +8,13 @@ import { writeFileSync } from "node:fs";
 import { argv, env, exit, stdout } from "node:process";
 import { couldNotStart, daemonReady } from "./daemon.ts";
 import { type EmulatorOptions, EmulatorRefusal, readEmulatorOptions } from "./emulator-options.ts";
-import { listLives } from "./runs.ts";
+import { listRuns } from "./runs.ts";
 
 const [, , ...args] = argv;
 
 async function main(): Promise<number> {
   const options = readEmulatorOptions(args);
-  const transcripts = listLives(options.replay ?? env["QMPCTL_REPLAY"] ?? "");
+  const transcripts = listRuns(options.replay ?? env["QMPCTL_REPLAY"] ?? "");
   if (transcripts.length === 0) throw new EmulatorRefusal("nothing to replay: name a transcript in QMPCTL_REPLAY, or with -replay");
   if (options.version) return printVersion(transcripts[0] ?? "");
   return play(options, transcripts);
@@ -28,11 +28,11 @@ async function printVersion(transcript: string): Promise<number> {
 }
 
 async function play(options: EmulatorOptions, transcripts: readonly string[]): Promise<number> {
-  const { playLife } = await import("./replayed-life.ts");
-  const life = await playLife(options, transcripts);
+  const { playRun } = await import("./replayed-run.ts");
+  const run = await playRun(options, transcripts);
   if (options.log !== undefined) openLog(options.log);
   daemonReady();
-  const status = Number.parseInt(await life.ended, 10);
+  const status = Number.parseInt(await run.ended, 10);
   return Number.isNaN(status) ? 0 : status;
 }
 

@@ -16,10 +16,10 @@ async function main(): Promise<number> {
   const [binary, into] = [env["QMPCTL_RECORD_EMULATOR"] ?? "qemu-system-x86_64", env["QMPCTL_RECORD"]];
   if (into === undefined) throw new EmulatorRefusal("QMPCTL_RECORD names no file or folder to record to");
   const options = readEmulatorOptions(args);
-  const { recordLife } = await import("./recorded-life.ts");
-  const life = await recordLife(binary, args, options, into);
+  const { recordRun } = await import("./recorded-run.ts");
+  const run = await recordRun(binary, args, options, into);
   daemonReady();
-  const { status, signal } = await life.ended;
+  const { status, signal } = await run.ended;
   if (signal !== null) kill(pid, signal);
   return status;
 }

@@ -2,15 +2,15 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFi
 import { join } from "node:path";
 
 /** What a stand-in notes for the test that has it started, one JSON a line of the file `report`. */
-export type Note = { readonly life: number; readonly pid: number } & (
+export type Note = { readonly run: number; readonly pid: number } & (
   | { readonly note: "start" | "end" }
-  | { readonly note: "departure"; readonly message: string; readonly line: number; readonly command: string }
+  | { readonly note: "mismatch"; readonly message: string; readonly line: number; readonly command: string }
   /** What is still to be asked; an empty message when nothing is. */
   | { readonly note: "unplayed"; readonly message: string; readonly line: number; readonly command: string }
 );
 
 /** The transcripts that a list names: `a.qmp:b.qmp`, or a folder's `*.qmp` by number. */
-export function listLives(names: string): readonly string[] {
+export function listRuns(names: string): readonly string[] {
   return names
     .split(":")
     .filter((it) => it !== "")
@@ -21,13 +21,13 @@ export function listLives(names: string): readonly string[] {
     });
 }
 
-/** Takes the next life: the first number that nobody has taken. Safe when two start at once, as making a file is. */
-export function takeLife(state: string): number {
+/** Takes the next run: the first number that nobody has taken. Safe when two start at once, as making a file is. */
+export function takeRun(state: string): number {
   mkdirSync(state, { recursive: true });
-  for (let life = 1; ; life += 1) {
+  for (let run = 1; ; run += 1) {
     try {
-      writeFileSync(join(state, `life-${life}`), "", { flag: "wx" });
-      return life;
+      writeFileSync(join(state, `run-${run}`), "", { flag: "wx" });
+      return run;
     } catch (error) {
       if ((error as { readonly code?: string }).code !== "EEXIST") throw error;
     }

@@ -8,11 +8,11 @@ import { env, execPath, pid } from "node:process";
 import { fileURLToPath } from "node:url";
 import { HostError } from "../../errors.ts";
 import { identify, sendSignal, waitForEnd } from "../../host/signal.ts";
-import { DepartureError } from "../protocol/mismatch.ts";
+import { MismatchError } from "../protocol/mismatch.ts";
 import { isRelease, schemaFor } from "../protocol/recorded-schema.ts";
 import { readTranscript } from "../transcript/transcript.ts";
 import { DAEMON, READY } from "./daemon.ts";
-import { listLives, type Note, readNotes } from "./runs.ts";
+import { listRuns, type Note, readNotes } from "./runs.ts";
 import { joinWords } from "./shell-words.ts";
 
 /** An emulator to name in a launch config, and private folders for the configs and sockets of one test. */
@@ -23,37 +23,37 @@ export interface StandIn extends AsyncDisposable {
   readonly folder: string;
   /** QMPCTL_CONFIG_DIR, QMPCTL_RUNTIME_DIR and QMPCTL_STATE_DIR, all inside `folder`. */
   readonly env: Readonly<Record<"QMPCTL_CONFIG_DIR" | "QMPCTL_RUNTIME_DIR" | "QMPCTL_STATE_DIR", string>>;
-  /** Rejects with DepartureError if any life left its recording; with `finished`, also if one was not played to its end. */
+  /** Rejects with MismatchError if any life left its recording; with `finished`, also if one was not played to its end. */
   verify(options?: { readonly finished?: boolean | undefined }): Promise<void>;
   /** Ends machines that still run, removes the folder, then rejects as `verify()`, unless that has been told already. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * An emulator that replays one life a start, so that start, restart and shutdown run whole without QEMU. `lives` are transcripts in order,
+ * An emulator that replays one life a start, so that start, restart and shutdown run whole without QEMU. `runs` are transcripts in order,
  * or
  * a folder of them (`1.qmp`, `2.qmp`, …); one start more fails. `schema`: as for `startReplay`, by its release or file. Throws
  * TranscriptError for a damaged one, HostError where the package is not built.
  */
 export async function fakeMachine(options: {
-  readonly lives: string | readonly string[];
+  readonly runs: string | readonly string[];
   readonly schema?: string | false | undefined;
 }): Promise<StandIn> {
-  const named = typeof options.lives === "string" ? [options.lives] : options.lives;
-  const lives = listLives(named.map((it) => resolve(it)).join(":"));
-  const transcripts = await Promise.all(lives.map(readTranscript));
+  const named = typeof options.runs === "string" ? [options.runs] : options.runs;
+  const runs = listRuns(named.map((it) => resolve(it)).join(":"));
+  const transcripts = await Promise.all(runs.map(readTranscript));
   await schemaFor(options.schema, {});
   const schema =
     options.schema === undefined
       ? {}
       : { QMPCTL_REPLAY_SCHEMA: options.schema === false ? "" : isRelease(options.schema) ? options.schema : resolve(options.schema) };
   const settings = (state: string) => ({
-    QMPCTL_REPLAY: lives.join(":"),
+    QMPCTL_REPLAY: runs.join(":"),
     QMPCTL_REPLAY_STATE: state,
     QMPCTL_REPLAY_OWNER: String(pid),
     ...schema,
   });
-  return new Machine(await prepare("fake-emulator", settings), transcripts.length);
+  return new FakeEmulator(await prepare("fake-emulator", settings), transcripts.length);
 }
 
 /**
@@ -67,7 +67,7 @@ export async function recordingMachine(options: { readonly emulator: string; rea
     QMPCTL_RECORD: resolve(options.into),
     QMPCTL_REPLAY_STATE: state,
   });
-  return new Machine(await prepare("recording-emulator", settings), undefined);
+  return new FakeEmulator(await prepare("recording-emulator", settings), undefined);
 }
 
 /** Where a program is, found now: later the PATH may lead to the stand-in, which has its name, and would start itself for ever. */
@@ -129,15 +129,15 @@ function built(program: string): string {
   return found;
 }
 
-class Machine implements StandIn {
+class FakeEmulator implements StandIn {
   readonly folder: string;
-  readonly #lives: number | undefined;
+  readonly #runs: number | undefined;
   #told = 0;
 
-  /** `lives`: how many there are to play; undefined for a recording. */
-  constructor(folder: string, lives: number | undefined) {
+  /** `runs`: how many there are to play; undefined for a recording. */
+  constructor(folder: string, runs: number | undefined) {
     this.folder = folder;
-    this.#lives = lives;
+    this.#runs = runs;
   }
 
   get emulator(): string {
@@ -160,7 +160,7 @@ class Machine implements StandIn {
     if (!existsSync(this.folder)) return;
     // Also one that has noted its end: it may not be gone yet.
     for (const { note, pid: machine } of this.#notes()) if (note === "start") await end(machine, this.folder);
-    if (this.#lives === undefined) await this.#untilWritten();
+    if (this.#runs === undefined) await this.#untilWritten();
     const notes = this.#notes();
     await rm(this.folder, { recursive: true, force: true });
     this.#check(notes, false);
@@ -175,16 +175,16 @@ class Machine implements StandIn {
   }
 
   #check(notes: readonly Note[], finished: boolean): void {
-    const departures = notes.filter((it) => it.note === "departure");
-    const found = [...departures.slice(this.#told), ...(finished ? this.#unplayed(notes) : [])];
-    this.#told = departures.length;
-    if (found.length > 0) throw new DepartureError(found.map(({ message, line, command }) => ({ message, line, command })));
+    const mismatches = notes.filter((it) => it.note === "mismatch");
+    const found = [...mismatches.slice(this.#told), ...(finished ? this.#unplayed(notes) : [])];
+    this.#told = mismatches.length;
+    if (found.length > 0) throw new MismatchError(found.map(({ message, line, command }) => ({ message, line, command })));
   }
 
   #unplayed(notes: readonly Note[]): readonly { readonly message: string; readonly line: number; readonly command: string }[] {
-    return Array.from({ length: this.#lives ?? 0 }, (_, index) => index + 1).flatMap((life) => {
-      const own = notes.filter((it) => it.life === life);
-      if (own.length === 0) return [{ message: `life ${life} was never started`, line: 0, command: "start" }];
+    return Array.from({ length: this.#runs ?? 0 }, (_, index) => index + 1).flatMap((run) => {
+      const own = notes.filter((it) => it.run === run);
+      if (own.length === 0) return [{ message: `run ${run} was never started`, line: 0, command: "start" }];
       const last = own.findLast((it) => it.note === "unplayed");
       return last !== undefined && last.message !== "" ? [last] : [];
     });
@@ -199,7 +199,7 @@ class Machine implements StandIn {
 }
 
 function running(notes: readonly Note[]): readonly Note[] {
-  return notes.filter((note) => note.note === "start" && !notes.some((it) => it.note === "end" && it.life === note.life));
+  return notes.filter((note) => note.note === "start" && !notes.some((it) => it.note === "end" && it.run === note.run));
 }
 
 /**

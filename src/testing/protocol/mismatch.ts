@@ -1,7 +1,7 @@
 import { QmpctlError } from "../../errors.ts";
 
 /** Where a client left the recording. */
-export interface Departure {
+export interface Mismatch {
   /** What happened, with the transcript's file and line. */
   readonly message: string;
   /** The line of the transcript that was to come, or is nearest. */
@@ -9,13 +9,13 @@ export interface Departure {
   readonly command: string;
 }
 
-/** A conversation was not as recorded. `departures` has each place; the message has them all. */
-export class DepartureError extends QmpctlError {
-  readonly departures: readonly Departure[];
+/** A conversation was not as recorded. `mismatches` has each place; the message has them all. */
+export class MismatchError extends QmpctlError {
+  readonly mismatches: readonly Mismatch[];
 
-  constructor(departures: readonly Departure[]) {
-    super("protocol", departures.map((it) => it.message).join("\n"));
-    this.departures = departures;
+  constructor(mismatches: readonly Mismatch[]) {
+    super("protocol", mismatches.map((it) => it.message).join("\n"));
+    this.mismatches = mismatches;
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Input } from "../json/json-input.ts";
 import { asKept, formatJson, isNumber, type Json, toPlain } from "../json/json-value.ts";
 import { handled } from "../protocol/answers.ts";
-import { DepartureError } from "../protocol/mismatch.ts";
+import { MismatchError } from "../protocol/mismatch.ts";
 import { generic, type Refusal, refusalReply, type Request, type Said, successReply, toRequest } from "../protocol/request.ts";
 import { Client } from "./client.ts";
 import { FakeMonitor } from "./fake-monitor.ts";
@@ -35,7 +35,7 @@ export interface FakeAgent extends AsyncDisposable {
   send(bytes: string): void;
   /** Breaks the connection; the agent lives on. */
   reset(): void;
-  /** Ends everything. Rejects with a DepartureError where a handler of `answers` threw anything but a QmpFailure. */
+  /** Ends everything. Rejects with a MismatchError where a handler of `answers` threw anything but a QmpFailure. */
   close(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ class Agent implements FakeAgent {
         { prologue: undefined, weather: options.weather ?? {}, major: 7 },
         (input) => void this.#hear(input, client),
       );
-      client.outlet.raw(options.weather?.before ?? "");
+      client.writer.raw(options.weather?.before ?? "");
       if (options.weather?.deaf !== true) client.read();
       void client.gone.then(() => client.socket.destroy());
       return client;
@@ -91,11 +91,11 @@ class Agent implements FakeAgent {
   }
 
   send(bytes: string): void {
-    this.#channel.client?.outlet.raw(bytes);
+    this.#channel.client?.writer.raw(bytes);
   }
 
   reset(): void {
-    this.#channel.client?.outlet.reset();
+    this.#channel.client?.writer.reset();
   }
 
   close(): Promise<void> {
@@ -110,7 +110,7 @@ class Agent implements FakeAgent {
   async #close(): Promise<void> {
     await this.#channel.close(true);
     if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
-    if (this.#mistakes.length > 0) throw new DepartureError(this.#mistakes.map((message) => ({ message, line: 0, command: "" })));
+    if (this.#mistakes.length > 0) throw new MismatchError(this.#mistakes.map((message) => ({ message, line: 0, command: "" })));
   }
 
   /** One request after the other. */
@@ -118,7 +118,7 @@ class Agent implements FakeAgent {
     client.executing = true;
     client.queue.shift();
     const reply = await this.#answer(input);
-    if (reply !== undefined) client.outlet.raw(`${reply}\n`);
+    if (reply !== undefined) client.writer.raw(`${reply}\n`);
     client.executing = false;
     client.proceed();
   }

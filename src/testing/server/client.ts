@@ -3,10 +3,10 @@ import { type Input, JsonInput } from "../json/json-input.ts";
 import { asksOutOfBand } from "../protocol/request.ts";
 import type { Directive } from "../transcript/directive.ts";
 import type { Prologue } from "../transcript/timeline-entry.ts";
-import { Outlet, type OutletWeather } from "./socket-writer.ts";
+import { SocketWriter, type WriterWeather } from "./socket-writer.ts";
 
 /** How the server's side of one connection behaves. */
-export interface ClientWeather extends OutletWeather {
+export interface ClientWeather extends WriterWeather {
   /** Bytes a millisecond that the server reads; undefined reads at once. */
   readRate?: number | undefined;
   /** Nothing is read at all. */
@@ -27,7 +27,7 @@ const QUEUE_OOB = 8;
 /** One connection, from the server's side: reads requests as far as the queue allows, and remembers what was negotiated. */
 export class Client {
   readonly socket: Socket;
-  readonly outlet: Outlet;
+  readonly writer: SocketWriter;
   readonly prologue: Prologue | undefined;
   readonly queue: Input[] = [];
   /** Resolved when the client has left, or closed its sending half. */
@@ -50,7 +50,7 @@ export class Client {
     this.#input = new JsonInput(major);
     this.socket = socket;
     this.prologue = prologue;
-    this.outlet = new Outlet(socket, weather);
+    this.writer = new SocketWriter(socket, weather);
     this.#weather = weather;
     this.#wake = wake;
     this.gone = new Promise((resolve) => {
@@ -70,23 +70,23 @@ export class Client {
   }
 
   /** What a transcript's directive does to this connection. */
-  suffer(directive: Directive): void {
+  applyDirective(directive: Directive): void {
     switch (directive.name) {
       case "split":
       case "bytewise":
       case "whole":
-        this.outlet.weather.chunk = "count" in directive ? directive.count : directive.name === "bytewise" ? 1 : undefined;
+        this.writer.weather.chunk = "count" in directive ? directive.count : directive.name === "bytewise" ? 1 : undefined;
         return;
       case "pretty":
       case "compact":
-        this.outlet.weather.pretty = directive.name === "pretty";
+        this.writer.weather.pretty = directive.name === "pretty";
         return;
       case "reset":
-        return this.outlet.reset();
+        return this.writer.reset();
       case "hang":
-        return this.outlet.mute();
+        return this.writer.mute();
       case "garbage":
-        return this.outlet.raw(directive.text);
+        return this.writer.raw(directive.text);
       case "deaf":
         this.#deaf = true;
         this.socket.pause();

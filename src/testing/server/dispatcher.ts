@@ -35,7 +35,7 @@ export class Dispatcher {
   /** A client that will say no more gets all its replies, then the end. */
   farewell(client: Client): void {
     if (!client.left) return;
-    if (!client.executing && client.queue.length === 0) return client.outlet.end();
+    if (!client.executing && client.queue.length === 0) return client.writer.end();
     // From here one who has ended his half looks like one who has left altogether. Who waits this long has left: others get his place.
     setTimeout(() => client.socket.destroy(), DESERTED).unref();
   }

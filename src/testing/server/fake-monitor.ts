@@ -33,7 +33,7 @@ export class FakeMonitor {
 
   /** One message, given as QEMU's text, to whoever is served now. */
   say(text: string, modifiers: readonly Modifier[] = []): void {
-    this.#client?.outlet.message(text, modifiers);
+    this.#client?.writer.message(text, modifiers);
   }
 
   /** The next client to be served after the present one has left. */
@@ -54,7 +54,7 @@ export class FakeMonitor {
     const client = this.#client;
     if (client !== undefined && abrupt) client.socket.destroy();
     else if (client !== undefined) {
-      client.outlet.end();
+      client.writer.end();
       client.socket.once("finish", () => client.socket.destroy());
     }
     await closed;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fromPlain } from "../json/json-value.ts";
 import { eventNow } from "../protocol/event.ts";
 import { majorOf } from "../protocol/greeting.ts";
-import { type Departure, DepartureError } from "../protocol/mismatch.ts";
+import { type Mismatch, MismatchError } from "../protocol/mismatch.ts";
 import { isRelease, schemaFor } from "../protocol/recorded-schema.ts";
 import type { Said } from "../protocol/request.ts";
 import { EventThrottle } from "../protocol/throttle.ts";
@@ -45,7 +45,7 @@ export interface MonitorPlace {
 
 /** What to replay, where, and how. */
 export interface ReplayOptions {
-  /** A transcript, or its file's path. Without one the server greets and negotiates, and every command is a departure. */
+  /** A transcript, or its file's path. Without one the server greets and negotiates, and every command is a mismatch. */
   readonly transcript?: Transcript | string | undefined;
   /** Default: `control` and `watch`, as a QEMU that qmpctl starts has them. */
   readonly monitors?: readonly MonitorPlace[] | undefined;
@@ -59,7 +59,7 @@ export interface ReplayOptions {
    * none. What
    * the transcript does not have is refused in QEMU's own words where QEMU would refuse it (an unknown command, arguments that are missing
    * or
-   * wrong), and is no departure. Default: the release that the transcript names, where it is one of those.
+   * wrong), and is no mismatch. Default: the release that the transcript names, where it is one of those.
    */
   readonly schema?: string | readonly SchemaEntry[] | false | undefined;
   /**
@@ -76,7 +76,7 @@ export interface ReplayServer extends AsyncDisposable {
   /** Each monitor's address by its name. */
   readonly addresses: Readonly<Record<string, string>>;
   /** Where clients left the recording, so far. */
-  readonly departures: readonly Departure[];
+  readonly mismatches: readonly Mismatch[];
   /** What clients asked, so far, except qmp_capabilities. */
   readonly said: readonly Said[];
   /** Resolved with the recorded status when QEMU has ended. */
@@ -98,7 +98,7 @@ export interface ReplayServer extends AsyncDisposable {
   exit(): Promise<void>;
   /** Recorded thread id to the real one that stands for it, for those that were asked for. */
   threads(): Promise<ReadonlyMap<number, number>>;
-  /** Throws DepartureError if anybody left the recording; with `finished`, also if a recorded changing command was never asked. */
+  /** Throws MismatchError if anybody left the recording; with `finished`, also if a recorded changing command was never asked. */
   verify(options?: { readonly finished?: boolean | undefined }): void;
   /** Ends everything, then rejects as `verify()` throws, unless that has been told already. Idempotent. */
   close(): Promise<void>;
@@ -161,8 +161,8 @@ class Replay implements ReplayServer {
     return Object.fromEntries(this.#stage.monitors.map((it) => [it.name, it.address]));
   }
 
-  get departures(): readonly Departure[] {
-    return this.#stage.departures;
+  get mismatches(): readonly Mismatch[] {
+    return this.#stage.mismatches;
   }
 
   get said(): readonly Said[] {
@@ -182,15 +182,15 @@ class Replay implements ReplayServer {
   }
 
   send(bytes: string): void {
-    for (const client of this.#stage.clients) client.outlet.raw(bytes);
+    for (const client of this.#stage.clients) client.writer.raw(bytes);
   }
 
   reset(): void {
-    for (const client of this.#stage.clients) client.outlet.reset();
+    for (const client of this.#stage.clients) client.writer.reset();
   }
 
   silence(): void {
-    for (const client of this.#stage.clients) client.outlet.mute();
+    for (const client of this.#stage.clients) client.writer.mute();
   }
 
   async exit(): Promise<void> {
@@ -205,9 +205,9 @@ class Replay implements ReplayServer {
     const unplayed = options.finished === true ? this.#stage.playhead.unplayed : undefined;
     const missing =
       unplayed === undefined ? [] : [{ message: unfinished(this.#transcript, unplayed), line: unplayed.line, command: unplayed.command }];
-    const found = [...this.#stage.departures.slice(this.#told), ...missing];
-    this.#told = this.#stage.departures.length;
-    if (found.length > 0) throw new DepartureError(found);
+    const found = [...this.#stage.mismatches.slice(this.#told), ...missing];
+    this.#told = this.#stage.mismatches.length;
+    if (found.length > 0) throw new MismatchError(found);
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { formatJson, type Json, spread } from "../json/json-value.ts";
 import type { Modifier } from "../transcript/timeline-entry.ts";
 
 /** How a monitor writes. */
-export interface OutletWeather {
+export interface WriterWeather {
   /** Bytes a write; undefined writes whole messages. */
   chunk?: number | undefined;
   /** CR and LF in two writes. */
@@ -17,15 +17,15 @@ export interface OutletWeather {
 }
 
 /** The writing half of one connection: everything in order, in whatever pieces the weather asks for. */
-export class Outlet {
+export class SocketWriter {
   readonly #socket: Socket;
-  readonly weather: OutletWeather;
+  readonly weather: WriterWeather;
   /** The greeting that was said here, empty before. */
   greeted = "";
   #muted = false;
   #pending: Promise<void> | undefined;
 
-  constructor(socket: Socket, weather: OutletWeather) {
+  constructor(socket: Socket, weather: WriterWeather) {
     this.#socket = socket;
     this.weather = { ...weather };
   }
@@ -103,7 +103,7 @@ export class Outlet {
   }
 }
 
-function piecesOf(bytes: Buffer, weather: OutletWeather): readonly Buffer[] {
+function piecesOf(bytes: Buffer, weather: WriterWeather): readonly Buffer[] {
   const chunk = weather.chunk ?? weather.writeRate;
   if (chunk !== undefined) {
     const size = Math.max(1, Math.floor(chunk));

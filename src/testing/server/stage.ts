@@ -3,7 +3,7 @@ import { asKept, canonical, formatJson, type Json, toPlain } from "../json/json-
 import { handled } from "../protocol/answers.ts";
 import { eventNow } from "../protocol/event.ts";
 import { greetingOf } from "../protocol/greeting.ts";
-import type { Departure } from "../protocol/mismatch.ts";
+import type { Mismatch } from "../protocol/mismatch.ts";
 import { withId, withPresent } from "../protocol/rendering.ts";
 import {
   generic,
@@ -45,7 +45,7 @@ export interface StageOptions {
   readonly vocabulary: Vocabulary;
   /** What recorded answers have to say otherwise here. */
   readonly replace?: readonly (readonly [string, string])[];
-  readonly onDeparture?: (departure: Departure) => void;
+  readonly onMismatch?: (mismatch: Mismatch) => void;
   /** A changing command was played. */
   readonly onChange?: () => void;
   readonly onStderr?: (text: string) => void;
@@ -57,7 +57,7 @@ export interface StageOptions {
  */
 export class Stage {
   readonly monitors: readonly FakeMonitor[];
-  readonly departures: Departure[] = [];
+  readonly mismatches: Mismatch[] = [];
   readonly said: Said[] = [];
   readonly threads: FakeThreads;
   readonly playhead: Playhead;
@@ -93,7 +93,7 @@ export class Stage {
 
   /** Tells everybody who has negotiated. */
   broadcast(event: Json): void {
-    for (const client of this.audience) client.outlet.value(event);
+    for (const client of this.audience) client.writer.value(event);
   }
 
   /** Lets happen what the recording says; weather goes to `to`, events to all who have negotiated. */
@@ -101,7 +101,7 @@ export class Stage {
     for (const happening of happenings) {
       const early = to !== undefined && !to.negotiated;
       if (happening.kind === "weather") this.#weather(happening.directive, to === undefined ? this.clients : [to]);
-      else for (const client of early ? [to] : this.audience) client.outlet.message(happening.text, happening.modifiers);
+      else for (const client of early ? [to] : this.audience) client.writer.message(happening.text, happening.modifiers);
     }
   }
 
@@ -136,9 +136,9 @@ export class Stage {
     );
     this.happen(prologue?.before ?? [], client);
     const { greeting, before, deaf } = this.#options.weather;
-    if (before !== undefined) client.outlet.raw(before);
+    if (before !== undefined) client.writer.raw(before);
     if (greeting !== "never")
-      client.outlet.greet(greetingOf(this.#options.timeline, monitor.name, nth, this.#options.oob), prologue?.modifiers ?? [], greeting);
+      client.writer.greet(greetingOf(this.#options.timeline, monitor.name, nth, this.#options.oob), prologue?.modifiers ?? [], greeting);
     if (deaf !== true) client.read();
     void client.gone.then(() => this.#dispatcher.farewell(client));
     socket.once("close", () => {
@@ -150,14 +150,14 @@ export class Stage {
   #weather(directive: Directive, clients: readonly Client[]): void {
     if (directive.name === "exit") return void this.exit(directive.status);
     if (directive.name === "stderr") return this.#options.onStderr?.(directive.text);
-    for (const client of clients) client.suffer(directive);
+    for (const client of clients) client.applyDirective(directive);
   }
 
   async #answer({ input, client, monitor }: Turn): Promise<void> {
     clearTimeout(this.#idle);
     const request = "error" in input ? generic(input.error, undefined) : toRequest(asKept(input.value), client.oob);
     const refused = "desc" in request ? request : this.#byRule(request, client);
-    if (refused !== undefined) client.outlet.value("desc" in refused ? refusalReply(refused) : refused.reply);
+    if (refused !== undefined) client.writer.value("desc" in refused ? refusalReply(refused) : refused.reply);
     else if (!("desc" in request)) await this.#perform(request, client, monitor);
     if (refused !== undefined && "after" in refused) refused.after();
     this.#waitIdly();
@@ -175,7 +175,7 @@ export class Stage {
       return wrongCapabilities(request, vocabulary.major) ?? found("Capabilities negotiation is already complete, command ignored");
     }
     if (!capabilities) return found("Expecting capabilities negotiation with 'qmp_capabilities'");
-    const enabled = negotiate(request, vocabulary.major, client.outlet.greeted.includes('"oob"') ? ["oob"] : []);
+    const enabled = negotiate(request, vocabulary.major, client.writer.greeted.includes('"oob"') ? ["oob"] : []);
     if ("desc" in enabled) return enabled;
     this.happen(client.prologue?.between ?? [], client);
     client.oob = enabled.includes("oob");
@@ -196,10 +196,11 @@ export class Stage {
     const handler = Object.hasOwn(this.#options.answers, request.command) ? this.#options.answers[request.command] : undefined;
     if (handler !== undefined)
       return monitor.say(
-        this.#unasked(request) ?? (await handled(handler, plain, request.id, (why) => this.#depart({ departure: why, line: 0 }, request))),
+        this.#unasked(request) ??
+          (await handled(handler, plain, request.id, (why) => this.#mismatched({ mismatch: why, line: 0 }, request))),
       );
     const play = this.playhead.ask(request.command, canonical(request.arguments), plain);
-    if ("departure" in play) return monitor.say(this.#unasked(request) ?? this.#depart(play, request));
+    if ("mismatch" in play) return monitor.say(this.#unasked(request) ?? this.#mismatched(play, request));
     this.happen(play.before, client);
     const { exchange } = play;
     if (!exchange.query) this.#options.onChange?.();
@@ -223,11 +224,11 @@ export class Stage {
     return known === undefined ? undefined : formatJson(successReply(known, request.id));
   }
 
-  #depart(play: { readonly departure: string; readonly line: number }, request: Request): string {
-    const departure = { message: play.departure, line: play.line, command: request.command };
-    this.departures.push(departure);
-    this.#options.onDeparture?.(departure);
-    return formatJson(refusalReply(generic(play.departure, request.id)));
+  #mismatched(play: { readonly mismatch: string; readonly line: number }, request: Request): string {
+    const mismatch = { message: play.mismatch, line: play.line, command: request.command };
+    this.mismatches.push(mismatch);
+    this.#options.onMismatch?.(mismatch);
+    return formatJson(refusalReply(generic(play.mismatch, request.id)));
   }
 
   /** Waits for a client to give up on its reply. Its place is free then, though its command goes on. */

@@ -1,11 +1,11 @@
-import { type Beat, type Exchange, type Happening, isConstant, isQuery, type Scene } from "./timeline-entry.ts";
+import { type Exchange, type Happening, isConstant, isQuery, type Scene, type TimelineEntry } from "./timeline-entry.ts";
 import type { Timeline } from "./timeline.ts";
 import { placeOf } from "./transcript.ts";
 
-/** What one command makes happen, in this order. A departure has only words. */
+/** What one command makes happen, in this order. A mismatch has only words. */
 export type Play =
   | { readonly before: readonly Happening[]; readonly exchange: Exchange; readonly after: readonly Happening[] }
-  | { readonly departure: string; readonly line: number };
+  | { readonly mismatch: string; readonly line: number };
 
 /**
  * Where a replay stands in its timeline. Pure: it says what is to be sent, and sends nothing.
@@ -19,7 +19,7 @@ export class Playhead {
   #scene = 0;
   /** Beats of the scene below this index have happened or are outdated. */
   #now = 0;
-  #given = new Set<Beat>();
+  #given = new Set<TimelineEntry>();
 
   constructor(timeline: Timeline) {
     this.#timeline = timeline;
@@ -34,23 +34,23 @@ export class Playhead {
   visit(): readonly Happening[] {
     const next = this.#scenes[this.#scene + 1];
     if (next === undefined || next.change !== undefined) return [];
-    const rest = this.#happenings(this.#beats.length);
+    const rest = this.#happenings(this.#entries.length);
     this.#enter(this.#scene + 1);
     return [...rest, ...this.#following()];
   }
 
   /** Time passes with nobody asking: the next happening of this scene, with all that directly follows it. */
   idle(): readonly Happening[] {
-    const next = this.#beats.findIndex((beat, index) => index >= this.#now && beat.kind !== "exchange");
-    const beat = this.#beats[next];
-    if (beat === undefined || beat.kind === "exchange" || isForced(beat)) return [];
+    const next = this.#entries.findIndex((entry, index) => index >= this.#now && entry.kind !== "exchange");
+    const entry = this.#entries[next];
+    if (entry === undefined || entry.kind === "exchange" || isForced(entry)) return [];
     const found = this.#happenings(next + 1);
     return [...found, ...this.#following()];
   }
 
   /** All that is left to happen in this scene; for a QEMU that is ended from outside. */
   rest(): readonly Happening[] {
-    return this.#happenings(this.#beats.length);
+    return this.#happenings(this.#entries.length);
   }
 
   /** What happens before anybody asked anything. */
@@ -67,8 +67,8 @@ export class Playhead {
     return this.#timeline.scenes;
   }
 
-  get #beats(): readonly Beat[] {
-    return this.#scenes[this.#scene]?.beats ?? [];
+  get #entries(): readonly TimelineEntry[] {
+    return this.#scenes[this.#scene]?.entries ?? [];
   }
 
   #enter(scene: number): void {
@@ -79,12 +79,12 @@ export class Playhead {
 
   #change(command: string, args: string): Play {
     const upcoming = this.#upcoming();
-    if (upcoming === undefined) return this.#depart(command, args, undefined);
+    if (upcoming === undefined) return this.#mismatchOf(command, args, undefined);
     const { change, index } = upcoming;
-    if (change.command !== command || change.arguments !== args) return this.#depart(command, args, change);
+    if (change.command !== command || change.arguments !== args) return this.#mismatchOf(command, args, change);
     const before = [
-      ...this.#happenings(this.#beats.length),
-      ...this.#scenes.slice(this.#scene + 1, index).flatMap((it) => it.beats.filter(isHappening)),
+      ...this.#happenings(this.#entries.length),
+      ...this.#scenes.slice(this.#scene + 1, index).flatMap((it) => it.entries.filter(isHappening)),
     ];
     this.#enter(index);
     return { before: [...before, ...change.during], exchange: change, after: this.#following() };
@@ -99,39 +99,40 @@ export class Playhead {
   }
 
   #query(command: string, args: string): Play {
-    const same = (beat: Beat): beat is Exchange => beat.kind === "exchange" && beat.command === command && beat.arguments === args;
-    const fresh = this.#beats.findIndex((beat, index) => index >= this.#now && same(beat) && !this.#given.has(beat));
+    const same = (entry: TimelineEntry): entry is Exchange =>
+      entry.kind === "exchange" && entry.command === command && entry.arguments === args;
+    const fresh = this.#entries.findIndex((entry, index) => index >= this.#now && same(entry) && !this.#given.has(entry));
     if (fresh >= 0) return this.#give(fresh);
-    const stays = this.#beats.findLast(same) ?? this.#earlier(same) ?? this.#later(same);
+    const stays = this.#entries.findLast(same) ?? this.#earlier(same) ?? this.#later(same);
     if (stays !== undefined) return { before: [], exchange: stays, after: this.#following() };
-    return this.#depart(command, args, undefined);
+    return this.#mismatchOf(command, args, undefined);
   }
 
   /** Successive equal answers count as one: how often a recorded client polled is no fact about QEMU. */
   #give(index: number): Play {
-    const exchange = this.#beats[index] as Exchange;
+    const exchange = this.#entries[index] as Exchange;
     const before = this.#happenings(index);
-    for (const beat of this.#beats.slice(index)) {
-      if (beat.kind !== "exchange") break;
-      if (beat.command !== exchange.command || beat.arguments !== exchange.arguments) continue;
-      if (substance(beat) !== substance(exchange)) break;
-      this.#given.add(beat);
+    for (const entry of this.#entries.slice(index)) {
+      if (entry.kind !== "exchange") break;
+      if (entry.command !== exchange.command || entry.arguments !== exchange.arguments) continue;
+      if (substance(entry) !== substance(exchange)) break;
+      this.#given.add(entry);
     }
     return { before: [...before, ...exchange.during], exchange, after: this.#following() };
   }
 
-  #earlier(same: (beat: Beat) => beat is Exchange): Exchange | undefined {
+  #earlier(same: (entry: TimelineEntry) => entry is Exchange): Exchange | undefined {
     for (let index = this.#scene - 1; index >= 0; index -= 1) {
-      const found = this.#scenes[index]?.beats.findLast(same);
+      const found = this.#scenes[index]?.entries.findLast(same);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  #later(same: (beat: Beat) => beat is Exchange): Exchange | undefined {
+  #later(same: (entry: TimelineEntry) => entry is Exchange): Exchange | undefined {
     for (let index = this.#scene + 1; index < this.#scenes.length; index += 1) {
       const scene = this.#scenes[index];
-      const found = scene?.beats.find(same);
+      const found = scene?.entries.find(same);
       const reachable = this.#scenes.slice(this.#scene + 1, index + 1).every((it) => it.change === undefined);
       if (found !== undefined && (reachable || isConstant(found.command))) return found;
     }
@@ -140,56 +141,56 @@ export class Playhead {
 
   /** The happenings up to an index that have not happened, which then have. */
   #happenings(end: number): readonly Happening[] {
-    const found = this.#beats.slice(this.#now, end).filter(isHappening);
-    if (found.length > 0) this.#now = this.#beats.findLastIndex((beat, index) => index < end && isHappening(beat)) + 1;
+    const found = this.#entries.slice(this.#now, end).filter(isHappening);
+    if (found.length > 0) this.#now = this.#entries.findLastIndex((entry, index) => index < end && isHappening(entry)) + 1;
     return found;
   }
 
   /** What directly follows the answers given so far: it comes by itself, before anybody asks again. */
   #following(): readonly Happening[] {
     let end = this.#now;
-    for (let index = this.#now; index < this.#beats.length; index += 1) {
-      const beat = this.#beats[index];
-      if (beat === undefined || (beat.kind === "exchange" ? !this.#given.has(beat) : isForced(beat))) break;
+    for (let index = this.#now; index < this.#entries.length; index += 1) {
+      const entry = this.#entries[index];
+      if (entry === undefined || (entry.kind === "exchange" ? !this.#given.has(entry) : isForced(entry))) break;
       end = index + 1;
     }
     return this.#happenings(end);
   }
 
-  #depart(command: string, args: string, expected: Exchange | undefined): Play {
+  #mismatchOf(command: string, args: string, expected: Exchange | undefined): Play {
     const asked = args === "{}" ? command : `${command} ${args}`;
     if (expected !== undefined) {
       const wanted = expected.arguments === "{}" ? expected.command : `${expected.command} ${expected.arguments}`;
-      return this.#departure(expected.line, `${asked} was asked where ${wanted} comes next`);
+      return this.#mismatch(expected.line, `${asked} was asked where ${wanted} comes next`);
     }
     const later = this.#scenes
-      .flatMap((it) => it.beats)
+      .flatMap((it) => it.entries)
       .find((it) => it.kind === "exchange" && it.command === command && it.arguments === args);
     if (later !== undefined)
-      return this.#departure(
+      return this.#mismatch(
         later.line,
         `${asked} was asked too early: it is recorded after ${this.#upcoming()?.change.command ?? "the end"}`,
       );
     const other = this.#scenes
-      .flatMap((it) => [...(it.change === undefined ? [] : [it.change]), ...it.beats])
+      .flatMap((it) => [...(it.change === undefined ? [] : [it.change]), ...it.entries])
       .find((it) => it.kind === "exchange" && it.command === command);
     const why = other === undefined ? "never recorded" : "recorded only elsewhere or with other arguments";
-    return this.#departure(other?.line ?? this.#timeline.transcript.entries.at(-1)?.line ?? 1, `${asked} was asked and is ${why}`);
+    return this.#mismatch(other?.line ?? this.#timeline.transcript.entries.at(-1)?.line ?? 1, `${asked} was asked and is ${why}`);
   }
 
-  #departure(line: number, why: string): Play {
-    return { departure: `not as recorded (${placeOf(this.#timeline.transcript, line)}): ${why}`, line };
+  #mismatch(line: number, why: string): Play {
+    return { mismatch: `not as recorded (${placeOf(this.#timeline.transcript, line)}): ${why}`, line };
   }
 }
 
-function isHappening(beat: Beat): beat is Happening {
-  return beat.kind !== "exchange";
+function isHappening(entry: TimelineEntry): entry is Happening {
+  return entry.kind !== "exchange";
 }
 
 /** What only happens when somebody from outside does it: a signal to QEMU. Time alone does not bring it. */
-function isForced(beat: Happening): boolean {
-  if (beat.kind === "event") return beat.text.includes('"host-signal"');
-  return beat.directive.name === "exit" && /^(outside|SIGKILL)\b/.test(beat.directive.status);
+function isForced(entry: Happening): boolean {
+  if (entry.kind === "event") return entry.text.includes('"host-signal"');
+  return entry.directive.name === "exit" && /^(outside|SIGKILL)\b/.test(entry.directive.status);
 }
 
 /** An answer without its id. */

@@ -29,13 +29,13 @@ export interface Exchange {
   readonly modifiers: readonly Modifier[];
 }
 
-/** One beat of a transcript: something that happens by itself, or a command and what follows it. */
-export type Beat = Happening | Exchange;
+/** One entry of a transcript: something that happens by itself, or a command and what follows it. */
+export type TimelineEntry = Happening | Exchange;
 
 /** What lies between two changing commands, or until all clients had left. Begins with the change that opened it, if one did. */
 export interface Scene {
   readonly change: Exchange | undefined;
-  readonly beats: readonly Beat[];
+  readonly entries: readonly TimelineEntry[];
 }
 
 /** What one connection saw up to its capabilities reply. */

@@ -41,7 +41,7 @@ class Builder {
   readonly #transcript: Transcript;
   readonly #connections = new Map<number, Connection>();
   readonly #orphans: Asked[] = [];
-  readonly #scenes: Draft<Scene>[] = [{ change: undefined, beats: [] }];
+  readonly #scenes: Draft<Scene>[] = [{ change: undefined, entries: [] }];
   readonly #events = new Map<string, number>();
   #modifiers: Modifier[] = [];
   #speaking: Connection | undefined;
@@ -173,7 +173,7 @@ class Builder {
     connection.negotiating = undefined;
     if (!reply.has("return")) return;
     connection.negotiated = true;
-    if (this.#deserted) this.#scenes.push({ change: undefined, beats: [] });
+    if (this.#deserted) this.#scenes.push({ change: undefined, entries: [] });
     this.#deserted = false;
   }
 
@@ -183,8 +183,8 @@ class Builder {
   }
 
   #place(exchange: Exchange): void {
-    if (exchange.query) this.#scenes.at(-1)?.beats.push(exchange);
-    else this.#scenes.push({ change: exchange, beats: [] });
+    if (exchange.query) this.#scenes.at(-1)?.entries.push(exchange);
+    else this.#scenes.push({ change: exchange, entries: [] });
   }
 
   /** An event is broadcast: the same text on several connections is one event. Who was not negotiated saw it out of turn. */
@@ -215,7 +215,7 @@ class Builder {
     if (happening.kind === "weather" && waiting !== undefined) return void waiting.during.push(happening);
     const changing = [...this.#connections.values()].flatMap((it) => it.waiting).filter((it) => !it.exchange.query);
     const oldest = changing.sort((a, b) => a.exchange.line - b.exchange.line)[0];
-    if (oldest === undefined) this.#scenes.at(-1)?.beats.push(happening);
+    if (oldest === undefined) this.#scenes.at(-1)?.entries.push(happening);
     else oldest.exchange.during.push(happening);
   }
 

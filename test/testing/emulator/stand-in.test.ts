@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wireClient } from "../../../scripts/lab/wire-client.ts";
 import { commandLineOf, processOf, threadsOf } from "../../../src/host/threads.ts";
-import { DepartureError, fakeMachine, type StandIn } from "../../../src/testing/index.ts";
+import { fakeMachine, MismatchError, type StandIn } from "../../../src/testing/index.ts";
 
 const HEAD = ["# qemu: 7.2.22 (Debian)", "# arch: x86_64", "# command: qemu-system-x86_64 -m 512M -smp cpus=1,maxcpus=2"];
 const OPEN = [
@@ -94,7 +94,7 @@ async function refusal(machine: StandIn, args: readonly string[]): Promise<{ rea
 
 describe("the fake emulator", () => {
   it("is gone when its machine is closed: one that was still dying would be taken for the next test's machine", async () => {
-    const machine = await fakeMachine({ lives: [files["second"] ?? ""] });
+    const machine = await fakeMachine({ runs: [files["second"] ?? ""] });
     const { args, pidfile } = places(machine);
     await start(machine, args);
     const pid = Number(readFileSync(pidfile, "utf8"));
@@ -103,7 +103,7 @@ describe("the fake emulator", () => {
   });
 
   it("starts as QEMU does: when it returns, monitors listen and the pidfile is written", async () => {
-    await using machine = await fakeMachine({ lives: [files["second"] ?? ""] });
+    await using machine = await fakeMachine({ runs: [files["second"] ?? ""] });
     const { args, control, watch, pidfile } = places(machine);
     await start(machine, args);
     const pid = Number(readFileSync(pidfile, "utf8"));
@@ -119,7 +119,7 @@ describe("the fake emulator", () => {
   });
 
   it("plays one life a start, and has no more than were recorded", async () => {
-    await using machine = await fakeMachine({ lives: [files["first"] ?? "", files["second"] ?? ""] });
+    await using machine = await fakeMachine({ runs: [files["first"] ?? "", files["second"] ?? ""] });
     const { args, control, pidfile } = places(machine);
     for (const commands of [["query-cpus-fast", "cont"], ["query-cpus-fast"]]) {
       await start(machine, args);
@@ -133,12 +133,12 @@ describe("the fake emulator", () => {
     await machine.verify({ finished: true });
     expect(await refusal(machine, args)).toMatchObject({
       code: 1,
-      stderr: "qemu-system: no life left: 2 recorded, this would be number 3\n",
+      stderr: "qemu-system: no run left: 2 recorded, this would be number 3\n",
     });
   });
 
   it("removes its pidfile and its sockets when it ends in order", async () => {
-    await using machine = await fakeMachine({ lives: [files["first"] ?? ""] });
+    await using machine = await fakeMachine({ runs: [files["first"] ?? ""] });
     const { args, pidfile, control } = places(machine);
     const foreground = args.filter((it) => it !== "-daemonize");
     const child = execFile(machine.emulator, foreground);
@@ -149,7 +149,7 @@ describe("the fake emulator", () => {
   });
 
   it("dies as recorded: in the middle of a command, with its last words, pidfile left behind", async () => {
-    await using machine = await fakeMachine({ lives: [files["crash"] ?? ""] });
+    await using machine = await fakeMachine({ runs: [files["crash"] ?? ""] });
     const { args, pidfile, control } = places(machine);
     const { stderr } = await start(machine, args);
     await using client = await wireClient(control);
@@ -163,7 +163,7 @@ describe("the fake emulator", () => {
   });
 
   it("answers with the mark of its own command line, and says on stderr what QEMU said, when it said it", async () => {
-    await using machine = await fakeMachine({ lives: [files["marked"] ?? ""] });
+    await using machine = await fakeMachine({ runs: [files["marked"] ?? ""] });
     const { args, control, pidfile } = places(machine);
     const { stderr } = await start(machine, [...args, "-object", `authz-simple,id=${marked(7)},identity=/etc/x.json`]);
     await using client = await wireClient(control);
@@ -176,7 +176,7 @@ describe("the fake emulator", () => {
   });
 
   it("tells the test where a client left the recording, by file and line", async () => {
-    const machine = await fakeMachine({ lives: [files["first"] ?? ""] });
+    const machine = await fakeMachine({ runs: [files["first"] ?? ""] });
     const { args, control } = places(machine);
     await start(machine, args);
     await using client = await wireClient(control);
@@ -184,14 +184,14 @@ describe("the fake emulator", () => {
     expect(await client.ask("stop")).toMatchObject({
       error: { desc: "not as recorded (first.qmp:10): stop was asked where cont comes next" },
     });
-    await expect(machine.verify()).rejects.toThrow(DepartureError);
+    await expect(machine.verify()).rejects.toThrow(MismatchError);
     await expect(machine.verify({ finished: true })).rejects.toThrow("transcript not finished (first.qmp:10): cont was never asked");
     await machine.close();
   });
 
   it("refuses what the recorded release would refuse, unless it shall know no schema", async () => {
     for (const schema of [undefined, false, "11.1"] as const) {
-      await using machine = await fakeMachine({ lives: [files["first"] ?? ""], ...(schema === undefined ? {} : { schema }) });
+      await using machine = await fakeMachine({ runs: [files["first"] ?? ""], ...(schema === undefined ? {} : { schema }) });
       const { args, control } = places(machine);
       await start(machine, args);
       await using client = await wireClient(control);
@@ -214,7 +214,7 @@ describe("the fake emulator", () => {
   });
 
   it("tells a start with another machine than the recorded one", async () => {
-    const machine = await fakeMachine({ lives: [files["first"] ?? ""] });
+    const machine = await fakeMachine({ runs: [files["first"] ?? ""] });
     await start(
       machine,
       places(machine).args.map((it) => (it === "512M" ? "1G" : it)),
@@ -223,12 +223,12 @@ describe("the fake emulator", () => {
   });
 
   it("fails to start where QEMU failed", async () => {
-    await using machine = await fakeMachine({ lives: [files["refused"] ?? ""] });
+    await using machine = await fakeMachine({ runs: [files["refused"] ?? ""] });
     expect(await refusal(machine, places(machine).args)).toEqual({ code: 1, stderr: "qemu-system-x86_64: -device x: no such device\n" });
   });
 
   it("says which QEMU it plays", async () => {
-    await using machine = await fakeMachine({ lives: [files["first"] ?? ""] });
+    await using machine = await fakeMachine({ runs: [files["first"] ?? ""] });
     expect((await run(machine.emulator, ["--version"])).stdout).toBe("QEMU emulator version 7.2.22 (Debian)\n");
   });
 
@@ -256,7 +256,7 @@ describe("the fake emulator", () => {
     ],
     [["-pidfile", "/nowhere/pid"], "cannot create PID file: Could not create '/nowhere/pid': No such file or directory"],
   ])("refuses %j in QEMU's words", async (args, words) => {
-    await using machine = await fakeMachine({ lives: [files["first"] ?? ""] });
+    await using machine = await fakeMachine({ runs: [files["first"] ?? ""] });
     const { code, stderr } = await refusal(machine, args);
     expect(code).toBe(1);
     expect(stderr).toContain(words);

@@ -16,14 +16,14 @@ it.each([
   ],
   ["chardev-add", { id: "a", backend: { type: "nope", data: {} } }, "Parameter 'type' does not accept value 'nope'"],
   ["query-cpu-model-expansion", { type: "full", model: { name: "x", y: 1 } }, "Parameter 'model.y' is unexpected"],
-])("what the schema does not allow is refused in QEMU's words, and is no departure: %s %j", async (command, args, desc) => {
+])("what the schema does not allow is refused in QEMU's words, and is no mismatch: %s %j", async (command, args, desc) => {
   await using server = await startReplay({ schema });
   await using client = await wireClient(server.address);
   await client.negotiate();
   expect(await client.ask(command, args)).toMatchObject({ error: { desc } });
 });
 
-it("what the schema allows and the transcript does not have is a departure still", async () => {
+it("what the schema allows and the transcript does not have is a mismatch still", async () => {
   const server = await startReplay({ schema, transcript: parseTranscript("#! end\n", "inline.qmp") });
   await using client = await wireClient(server.address);
   await client.negotiate();

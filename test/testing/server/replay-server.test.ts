@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { wireClient } from "../../../scripts/lab/wire-client.ts";
-import { DepartureError, parseTranscript, startReplay } from "../../../src/testing/index.ts";
+import { MismatchError, parseTranscript, startReplay } from "../../../src/testing/index.ts";
 
 const GREETING = '<- {"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}';
 const OPEN = ["#! connect 1 control", GREETING, '-> {"execute":"qmp_capabilities","id":1}', '<- {"return": {}, "id": 1}'];
@@ -51,13 +51,13 @@ describe("answers", () => {
     expect(await client.ask("query-balloon")).toMatchObject({ return: { actual: 300 } });
   });
 
-  it("tells the place of a departure to the client and to the test", async () => {
+  it("tells the place of a mismatch to the client and to the test", async () => {
     const server = await startReplay({ transcript: polling });
     await using client = await wireClient(server.address);
     await client.negotiate();
     const reply = await client.ask("balloon", { value: 299 });
     expect(reply).toMatchObject({ error: { class: "GenericError", desc: expect.stringContaining("inline.qmp:5") as string } });
-    await expect(server.close()).rejects.toThrow(DepartureError);
+    await expect(server.close()).rejects.toThrow(MismatchError);
     await server.close();
   });
 

@@ -12,14 +12,14 @@ import { startRecorder } from "../record/recorder.ts";
 import { Recording } from "../record/recording.ts";
 import { dialPlace, parsePlace } from "../server/listening.ts";
 import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
-import { takeLife, writeNote } from "./runs.ts";
+import { takeRun, writeNote } from "./runs.ts";
 import { joinWords } from "./shell-words.ts";
 
 /** Descriptor that a QEMU in the background keeps to its end: when it closes, QEMU is gone. */
 const LIFELINE = 3;
 
 /** A QEMU under record: its end is the end of the recording. */
-export interface RecordedLife {
+export interface RecordedRun {
   readonly ended: Promise<Ended>;
 }
 
@@ -37,7 +37,7 @@ const NOBODYS_MARK = `${MARK_PREFIX}00000000-0000-0000-0000-000000000000`;
  * for
  * listen. Where QEMU can't start, that is recorded, and its own words are thrown as an EmulatorRefusal.
  */
-export async function recordLife(binary: string, args: readonly string[], options: EmulatorOptions, into: string): Promise<RecordedLife> {
+export async function recordRun(binary: string, args: readonly string[], options: EmulatorOptions, into: string): Promise<RecordedRun> {
   const marks = options.mark === undefined ? [] : [[options.mark, NOBODYS_MARK] as const];
   const provenance = await provenanceOf(
     binary,
@@ -102,8 +102,8 @@ function lastWords(stderr: string, { daemonize, log }: EmulatorOptions): string 
 function noteOf(options: EmulatorOptions): (note: "start" | "end") => void {
   const state = env["QMPCTL_REPLAY_STATE"];
   if (state === undefined || options.pidfile === undefined) return () => {};
-  const [life, qemu] = [takeLife(state), Number(readFileSync(options.pidfile, "utf8"))];
-  return (note) => writeNote(state, { life, pid: qemu, note });
+  const [run, qemu] = [takeRun(state), Number(readFileSync(options.pidfile, "utf8"))];
+  return (note) => writeNote(state, { run, pid: qemu, note });
 }
 
 /**
@@ -112,8 +112,8 @@ function noteOf(options: EmulatorOptions): (note: "start" | "end") => void {
 function nextFile(into: string): string {
   if (into.endsWith(".qmp")) return into;
   mkdirSync(into, { recursive: true });
-  for (let life = 1; ; life += 1) {
-    const file = join(into, `${life}.qmp`);
+  for (let run = 1; ; run += 1) {
+    const file = join(into, `${run}.qmp`);
     if (existsSync(file)) continue;
     writeFileSync(file, "", { flag: "wx" });
     return file;

@@ -11,26 +11,26 @@ import { IDLE, Stage } from "../server/stage.ts";
 import { timelineOf } from "../transcript/timeline.ts";
 import { placeOf, readTranscript, type Transcript } from "../transcript/transcript.ts";
 import { type EmulatorOptions, EmulatorRefusal, markIn } from "./emulator-options.ts";
-import { takeLife, writeNote } from "./runs.ts";
+import { takeRun, writeNote } from "./runs.ts";
 import { splitWords } from "./shell-words.ts";
 
 /** What became of a start: the life runs until `ended`; its status is what the process has to end with. */
-export interface ReplayedLife {
+export interface ReplayedRun {
   readonly ended: Promise<string>;
 }
 
 /**
- * Plays one life of a recorded QEMU in this process: monitors listening and pidfile written when it resolves. Rejects with EmulatorRefusal
+ * Plays one run of a recorded QEMU in this process: monitors listening and pidfile written when it resolves. Rejects with EmulatorRefusal
  * where QEMU could not start, be it recorded so or the case here.
  */
-export async function playLife(options: EmulatorOptions, transcripts: readonly string[]): Promise<ReplayedLife> {
+export async function playRun(options: EmulatorOptions, transcripts: readonly string[]): Promise<ReplayedRun> {
   const state = env["QMPCTL_REPLAY_STATE"];
-  const life = state === undefined ? 1 : takeLife(state);
-  const path = transcripts[life - 1];
-  if (path === undefined) throw new EmulatorRefusal(`no life left: ${transcripts.length} recorded, this would be number ${life}`);
+  const run = state === undefined ? 1 : takeRun(state);
+  const path = transcripts[run - 1];
+  if (path === undefined) throw new EmulatorRefusal(`no run left: ${transcripts.length} recorded, this would be number ${run}`);
   const transcript = await readTranscript(path);
   const timeline = timelineOf(transcript);
-  const notes = new Notes(state, life, transcript);
+  const notes = new Notes(state, run, transcript);
   refuseAsRecorded(transcript, notes);
   const stage = new Stage({
     timeline,
@@ -41,7 +41,7 @@ export async function playLife(options: EmulatorOptions, transcripts: readonly s
     answers: {},
     vocabulary: new Vocabulary(await schemaFor(schemaSetting(), transcript.provenance), majorOf(timeline)),
     replace: ownMark(options, transcript),
-    onDeparture: (departure) => notes.departure(departure),
+    onMismatch: (mismatch) => notes.mismatch(mismatch),
     onChange: () => notes.unplayed(stage),
     onStderr: (text) => writeSync(2, text),
   });
@@ -141,7 +141,7 @@ function compareMachine(options: EmulatorOptions, transcript: Transcript, notes:
   for (const [name, value] of Object.entries(options.machine)) {
     const was = recorded.findLast((it) => `-${it.name}` === name)?.value;
     if (was === undefined || was === value) continue;
-    notes.departure({
+    notes.mismatch({
       message: `not as recorded (${placeOf(transcript, line)}): started with ${name} ${value}, recorded with ${name} ${was}`,
       line,
       command: "start",
@@ -178,18 +178,18 @@ function finish(status: string, options: EmulatorOptions, notes: Notes): string 
 /** What the test that started us wants to know. */
 class Notes {
   readonly #state: string | undefined;
-  readonly #life: number;
+  readonly #run: number;
   readonly #transcript: Transcript;
 
-  constructor(state: string | undefined, life: number, transcript: Transcript) {
+  constructor(state: string | undefined, run: number, transcript: Transcript) {
     this.#state = state;
-    this.#life = life;
+    this.#run = run;
     this.#transcript = transcript;
     this.#write({ note: "start" });
   }
 
-  departure(departure: { readonly message: string; readonly line: number; readonly command: string }): void {
-    this.#write({ note: "departure", ...departure });
+  mismatch(mismatch: { readonly message: string; readonly line: number; readonly command: string }): void {
+    this.#write({ note: "mismatch", ...mismatch });
   }
 
   unplayed(stage: Stage): void {
@@ -206,8 +206,8 @@ class Notes {
   #write(
     note:
       | { readonly note: "start" | "end" }
-      | { readonly note: "departure" | "unplayed"; readonly message: string; readonly line: number; readonly command: string },
+      | { readonly note: "mismatch" | "unplayed"; readonly message: string; readonly line: number; readonly command: string },
   ): void {
-    if (this.#state !== undefined) writeNote(this.#state, { life: this.#life, pid, ...note });
+    if (this.#state !== undefined) writeNote(this.#state, { run: this.#run, pid, ...note });
   }
 }
