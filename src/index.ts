@@ -35,7 +35,10 @@ export type { ArgumentsOf, CommandsOf, DataOf, EventsOf, QemuRelease, ReturnsOf 
 export { Domain, type MonitorOptions } from "./domain/domain.ts";
 export { listDomains, type ListOptions } from "./domain/views/list.ts";
 export type * from "./domain/model/change.ts";
-export { ChangeError, DiedError, RefusedError, StateError } from "./domain/model/errors.ts";
+export type { Change, Resource } from "./domain/resources/registry.ts";
+export type { ChangeReport, Report } from "./domain/change/change-report.ts";
+export { ChangeError, RefusedError } from "./domain/change/errors.ts";
+export { DiedError, StateError } from "./domain/model/errors.ts";
 export type { DefineOptions, DefineSource, UndefineReport } from "./domain/lifecycle/define.ts";
 export type { WantedAllocation } from "./domain/resources/allocation.ts";
 export { InterruptedError, type Interrupted, type InterruptedChange } from "./domain/change/interrupted.ts";

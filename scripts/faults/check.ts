@@ -1,8 +1,9 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import type { ChangeReport, Report } from "../../src/domain/change/change-report.ts";
+import { RefusedError } from "../../src/domain/change/errors.ts";
 import { InterruptedError } from "../../src/domain/change/interrupted.ts";
-import type { ChangeReport, Report, Scope, Value } from "../../src/domain/model/change.ts";
-import { RefusedError } from "../../src/domain/model/errors.ts";
+import type { Scope, Value } from "../../src/domain/model/change.ts";
 import { messageOf } from "../../src/errors.ts";
 import {
   baseOf,

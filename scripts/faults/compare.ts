@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Change, ChangeReport, LegOutcome, Report } from "../../src/domain/model/change.ts";
+import type { ChangeReport, Report } from "../../src/domain/change/change-report.ts";
+import type { LegOutcome } from "../../src/domain/model/change.ts";
+import type { Change } from "../../src/domain/resources/registry.ts";
 import { inConfig, inLive, legsOf, predict, type State, wantedOf } from "./model.ts";
 import type { Move } from "./move.ts";
 

@@ -1,4 +1,5 @@
-import type { Change, Scope } from "../../src/domain/model/change.ts";
+import type { Scope } from "../../src/domain/model/change.ts";
+import type { Change } from "../../src/domain/resources/registry.ts";
 
 /** A domain as the model knows it: sizes in MiB, masks as lists. Nothing here is the product's. */
 export interface State {

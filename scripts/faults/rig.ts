@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { Report } from "../../src/domain/change/change-report.ts";
 import { Domain } from "../../src/domain/domain.ts";
-import type { Report } from "../../src/domain/model/change.ts";
 import type { WantedAllocation } from "../../src/domain/resources/allocation.ts";
 import type { Proxy } from "./proxy.ts";
 

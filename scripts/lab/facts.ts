@@ -2,7 +2,8 @@ import type { LaunchConfig } from "../../src/config/launch.ts";
 import { plan, type Plan } from "../../src/domain/change/plan.ts";
 import type { Facts, LiveFacts } from "../../src/domain/facts/facts.ts";
 import type { Live, Slot, Vcpu } from "../../src/domain/facts/live.ts";
-import type { Change, Scope } from "../../src/domain/model/change.ts";
+import type { Scope } from "../../src/domain/model/change.ts";
+import type { Change } from "../../src/domain/resources/registry.ts";
 
 export const MIB: number = 2 ** 20;
 export const GIB: number = 2 ** 30;

@@ -1,4 +1,4 @@
-import type { Report } from "../domain/model/change.ts";
+import type { Report } from "../domain/change/change-report.ts";
 import { messageOf, QmpctlError, UsageError } from "../errors.ts";
 import { reportOf } from "./exit-code.ts";
 import { oneLine } from "./harmless.ts";

@@ -1,4 +1,5 @@
-import type { ChangeReport, Leg, LegOutcome, Report, StepReport, Value } from "../domain/model/change.ts";
+import type { ChangeReport, Report } from "../domain/change/change-report.ts";
+import type { Leg, LegOutcome, StepReport, Value } from "../domain/model/change.ts";
 import { oneLine } from "./harmless.ts";
 import { lineDiff } from "./line-diff.ts";
 import { type Cell, flow, noteLine, type Paint, painter, showSize, type Style, table } from "./output.ts";

@@ -1,4 +1,4 @@
-import type { Resource } from "../domain/model/change.ts";
+import type { Resource } from "../domain/resources/registry.ts";
 import { nearest } from "../nearest.ts";
 import { type Arguments, misuse } from "./options.ts";
 

@@ -1,13 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mustExist } from "../config/store.ts";
 import type { Session } from "../qmp/session.ts";
+import type { Report } from "./change/change-report.ts";
 import type { Interrupted } from "./change/interrupted.ts";
 import type { Wanted } from "./change/transaction.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
 import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
-import type { Change, ChangeOptions, Report, Resource } from "./model/change.ts";
+import type { Change, Resource } from "./resources/registry.ts";
+import type { ChangeOptions } from "./model/change.ts";
 import { notRunning, StateError } from "./model/errors.ts";
 import type { WantedAllocation } from "./resources/allocation.ts";
 import type { DiffRow } from "./views/diff.ts";

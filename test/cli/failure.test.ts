@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { exitCodeOfError } from "../../src/cli/exit-code.ts";
-import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
+import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
 import { type ErrorCode, HostError, QmpctlError } from "../../src/errors.ts";
 import { play, reportOf } from "./scene.ts";
 

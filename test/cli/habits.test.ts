@@ -5,7 +5,8 @@ import { wayOfOption, wayOfVerb } from "../../src/cli/habits.ts";
 import { optionsOf } from "../../src/cli/options.ts";
 import { verbFirst } from "../../src/cli/verb-first.ts";
 import type { Verb } from "../../src/cli/verb.ts";
-import type { Change, ChangeOptions } from "../../src/domain/model/change.ts";
+import type { ChangeOptions } from "../../src/domain/model/change.ts";
+import type { Change } from "../../src/domain/resources/registry.ts";
 import { play, type Played, reportOf } from "./scene.ts";
 
 const verbs: readonly (readonly [string, Verb])[] = await Promise.all(

@@ -3,7 +3,7 @@ import { run } from "../../src/cli/command.ts";
 import type { Domain, Facade, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
 import { harmless } from "../../src/cli/harmless.ts";
 import type { Io, Sink } from "../../src/cli/verb.ts";
-import type { Report } from "../../src/domain/model/change.ts";
+import type { Report } from "../../src/domain/change/change-report.ts";
 
 /** A sink that keeps what is written to it. */
 export class Paper implements Sink {

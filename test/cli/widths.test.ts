@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { verbs } from "../../src/cli/command.ts";
 import type { Domain } from "../../src/cli/facade.ts";
-import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
+import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
 import { program } from "./program.ts";
 import { livesOf, play, reportOf, type Stage } from "./scene.ts";
 

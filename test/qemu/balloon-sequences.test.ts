@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { qemus } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
-import { RefusedError } from "../../src/domain/model/errors.ts";
+import { RefusedError } from "../../src/domain/change/errors.ts";
 
 /** The seeds of this run: `QMPCTL_SEEDS=7,8,9` tries others. */
 const SEEDS: readonly number[] = (process.env["QMPCTL_SEEDS"] ?? "1").split(",").map(Number);

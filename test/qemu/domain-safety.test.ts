@@ -7,9 +7,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { qemus } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
+import { ChangeError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import type { ChangeOptions } from "../../src/domain/model/change.ts";
-import { ChangeError, DiedError } from "../../src/domain/model/errors.ts";
+import { DiedError } from "../../src/domain/model/errors.ts";
 import { listDomains } from "../../src/domain/views/list.ts";
 
 const found = await qemus();

@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { guestArgs } from "../../scripts/lab/guest.ts";
 import { carrier, launch, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 import { MIB, near, openScene } from "../../scripts/lab/scene.ts";
+import { RefusedError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
-import type { Change, Resource, Scope } from "../../src/domain/model/change.ts";
-import { RefusedError } from "../../src/domain/model/errors.ts";
+import type { Scope } from "../../src/domain/model/change.ts";
+import type { Change, Resource } from "../../src/domain/resources/registry.ts";
 import { formatAddress } from "../../src/wire/address.ts";
 
 const SCOPES: readonly Scope[] = ["current", "static", "dynamic", "both"];

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
 import { openScene, type Scene } from "../../scripts/lab/scene.ts";
-import { ChangeError, RefusedError } from "../../src/domain/model/errors.ts";
+import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { onlineCpus } from "../../src/host/taskset.ts";
 

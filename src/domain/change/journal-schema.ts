@@ -1,5 +1,5 @@
 import { z } from "zod/v3";
-import type { Change } from "../model/change.ts";
+import type { Change } from "../resources/registry.ts";
 import type { ActionRecord, Journal } from "./record.ts";
 
 const value = z.union([z.number(), z.string(), z.null()]);

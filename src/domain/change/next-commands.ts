@@ -1,8 +1,10 @@
+import type { Report } from "./change-report.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
-import type { Change, Outcome, Report, Value } from "../model/change.ts";
+import type { Outcome, Value } from "../model/change.ts";
 import { DiedError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { domainStateOf } from "../model/run-state.ts";
+import type { Change } from "../resources/registry.ts";
 import { kindOf, withValue } from "../resources/registry.ts";
 import type { StepRecord } from "./apply.ts";
 import type { Ending } from "./ending.ts";

@@ -1,8 +1,8 @@
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { askGuest, type GuestNeed } from "../facts/guest-need.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
-import type { Change } from "../model/change.ts";
 import { isShrink } from "../resources/memory-need.ts";
+import type { Change } from "../resources/registry.ts";
 import { plan, type Plan, type PlanInput } from "./plan.ts";
 import { missingSides } from "./scope.ts";
 

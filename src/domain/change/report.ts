@@ -1,6 +1,7 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import type { Live } from "../facts/live.ts";
-import type { ChangeReport, Leg, LegOutcome, Outcome, Report, Value } from "../model/change.ts";
+import type { ChangeReport, Report } from "./change-report.ts";
+import type { Leg, LegOutcome, Outcome, Value } from "../model/change.ts";
 import { foldVcpus } from "../model/format.ts";
 import { kindOf, nameOf } from "../resources/registry.ts";
 import { reportStep, type StepRecord } from "./apply.ts";

@@ -1,3 +1,5 @@
+import type { Report } from "./change-report.ts";
+import { ChangeError, RefusedError } from "./errors.ts";
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
@@ -7,8 +9,9 @@ import { type Held, lockMachine } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
-import type { ChangeOptions, Report, Scope } from "../model/change.ts";
-import { ChangeError, RefusedError } from "../model/errors.ts";
+import type { ChangeOptions, Scope } from "../model/change.ts";
+import type { Report } from "./change-report.ts";
+import { ChangeError, RefusedError } from "./errors.ts";
 import { nameOf } from "../resources/registry.ts";
 import type { Work } from "../resources/step.ts";
 import { applySteps, recordsOf, type StepRecord } from "./apply.ts";

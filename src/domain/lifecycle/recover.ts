@@ -1,4 +1,5 @@
 import { prepareConfig, type Stored } from "../../config/store.ts";
+import type { Report } from "../change/change-report.ts";
 import { type Interrupted, interruptedFrom } from "../change/interrupted.ts";
 import { DamagedRecordError, isMachineThere } from "../change/journal.ts";
 import type { ActionRecord, Journal } from "../change/record.ts";
@@ -7,8 +8,9 @@ import { forgetRecords, recordToResolve, sweep } from "../change/unresolved.ts";
 import type { Facts } from "../facts/facts.ts";
 import { type Held, lockMachine, readStored } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
-import type { Change, ChangeOptions, Report, Value } from "../model/change.ts";
+import type { ChangeOptions, Value } from "../model/change.ts";
 import { StateError } from "../model/errors.ts";
+import type { Change } from "../resources/registry.ts";
 import { nameOf, withValue } from "../resources/registry.ts";
 import { recoverAction } from "./recover-action.ts";
 

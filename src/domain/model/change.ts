@@ -11,18 +11,6 @@ export type Scope = "current" | "static" | "dynamic" | "both";
  * its documentation.
  */
 export type { DomainState } from "./run-state.ts";
-import type { DomainState } from "./run-state.ts";
-
-/** One wanted change of allocation. */
-export type Change =
-  | { readonly resource: "memory"; readonly size: number }
-  | { readonly resource: "max-memory"; readonly size: number }
-  | { readonly resource: "vcpus"; readonly count: number }
-  | { readonly resource: "max-vcpus"; readonly count: number }
-  | { readonly resource: "vcpu-pin"; readonly vcpu: number; readonly cpus: string };
-
-/** The name of a resource whose allocation can be changed. */
-export type Resource = Change["resource"];
 
 /** A resource's value: bytes, a count, or a Linux CPU list. `null`: not known there, or there is none. */
 export type Value = number | string | null;
@@ -39,13 +27,6 @@ export interface Leg {
   readonly actual: Value;
   /** Why it ended so, where that needs saying. */
   readonly reason?: string;
-}
-
-/** What became of one change of the list that was asked for. */
-export interface ChangeReport {
-  readonly change: Change;
-  readonly static: Leg;
-  readonly dynamic: Leg;
 }
 
 /** One reason why a change is refused, and what would work instead. */
@@ -71,26 +52,6 @@ export interface StepReport {
 
 /** How the whole ended; `planned` is a dry run. */
 export type Outcome = "planned" | "unchanged" | "applied" | "pending" | "rolled-back" | "failed" | "refused";
-
-/** The answer to a change. Both halves are always reported, also where only one was asked for. */
-export interface Report {
-  readonly domain: string;
-  readonly scope: Scope;
-  readonly state: DomainState;
-  readonly outcome: Outcome;
-  readonly changes: readonly ChangeReport[];
-  readonly steps: readonly StepReport[];
-  /** Every reason at once, when `outcome` is `refused`. */
-  readonly refusals: readonly Refusal[];
-  /** What the caller ought to know besides: QEMU died, a static change waits for the next start. */
-  readonly notes: readonly string[];
-  /** The command that finishes a job left half done, and the one that takes it back. */
-  readonly finish?: string;
-  readonly takeBack?: string;
-  /** The config file's text before and after (dry run, and changes of the static half). */
-  readonly config?: { readonly path: string; readonly before: string; readonly after: string };
-  readonly elapsed: number;
-}
 
 /** Where a long wait is: memory on its way, vCPUs on their way out, a guest shutting down, a lock or a QEMU that is waited for. */
 export interface Progress {

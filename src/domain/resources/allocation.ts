@@ -3,7 +3,7 @@ import { JsonTextError, parseJson, valueOf } from "../../config/json.ts";
 import { parseSize } from "../../config/size.ts";
 import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
-import type { Change } from "../model/change.ts";
+import type { Change } from "./registry.ts";
 import { ALL } from "./vcpu-pin.ts";
 
 /** A wanted allocation, as much of it as is to be changed. Sizes have a unit (`1GiB`); a pin of null means all CPUs. */

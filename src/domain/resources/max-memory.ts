@@ -2,13 +2,16 @@ import { resizeMemory } from "../../config/fixed-sizes.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
 import { startMemory } from "../facts/live-memory.ts";
-import type { Change } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { checkSize, hasBalloon } from "./memory.ts";
 import { type ResourceKind, when } from "./resource.ts";
 import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";
 
-type MaxMemoryChange = Extract<Change, { resource: "max-memory" }>;
+/** How much memory the machine is to have at its start, in bytes. */
+export interface MaxMemoryChange {
+  readonly resource: "max-memory";
+  readonly size: number;
+}
 
 /** Without a balloon a guest has all of its memory: there, current goes where the maximum goes. */
 function follows(config: LaunchConfig): boolean {
@@ -17,6 +20,11 @@ function follows(config: LaunchConfig): boolean {
 
 /** `setmaxmem`: the RAM that QEMU gives the machine at start. */
 export const maxMemory: ResourceKind<MaxMemoryChange> = {
+  resource: "max-memory",
+  row: 20,
+  label: () => "max-memory",
+  format: (value) => (typeof value === "number" ? formatSize(value) : value),
+  withValue: (change, value) => ({ ...change, size: Number(value) }),
   check: (change) => checkSize("maximum memory", change.size, 8192, "a positive multiple of 8 KiB"),
   wanted: (change) => change.size,
   inConfig: (_change, config) => config.memory.max,

@@ -2,12 +2,15 @@ import { resizeVcpus, type Resizing } from "../../config/fixed-sizes.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { misfit, productOf } from "../../config/topology.ts";
 import { UsageError } from "../../errors.ts";
-import type { Change } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
 import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";
 
-type MaxVcpusChange = Extract<Change, { resource: "max-vcpus" }>;
+/** How many vCPUs the machine is to have room for, from its next start on. */
+export interface MaxVcpusChange {
+  readonly resource: "max-vcpus";
+  readonly count: number;
+}
 
 /** Checks a number of vCPUs. `what` names it in the error. */
 export function checkCount(what: string, count: number): void {
@@ -17,6 +20,11 @@ export function checkCount(what: string, count: number): void {
 
 /** `setvcpus --maximum`: how many vCPUs there is room for, fixed at start. */
 export const maxVcpus: ResourceKind<MaxVcpusChange> = {
+  resource: "max-vcpus",
+  row: 40,
+  label: () => "max-vcpus",
+  format: String,
+  withValue: (change, value) => ({ ...change, count: Number(value) }),
   check: (change) => checkCount("maximum vCPUs", change.count),
   wanted: (change) => change.count,
   inConfig: (_change, config) => config.vcpus.max,

@@ -3,12 +3,15 @@ import { formatSize } from "../../config/size.ts";
 import { UsageError } from "../../errors.ts";
 import type { LiveFacts } from "../facts/facts.ts";
 import { memoryNow } from "../facts/live-memory.ts";
-import type { Change } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { isShrink, needReasons } from "./memory-need.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
 
-type MemoryChange = Extract<Change, { resource: "memory" }>;
+/** How much memory the guest is to have, in bytes. */
+export interface MemoryChange {
+  readonly resource: "memory";
+  readonly size: number;
+}
 
 /** The balloon moves whole pages of 4 KiB. */
 const PAGE = 4096;
@@ -28,6 +31,11 @@ export function hasBalloon(config: LaunchConfig): boolean {
 
 /** `setmem`: the guest's memory, through the balloon. */
 export const memory: ResourceKind<MemoryChange> = {
+  resource: "memory",
+  row: 10,
+  label: () => "memory",
+  format: (value) => (typeof value === "number" ? formatSize(value) : value),
+  withValue: (change, value) => ({ ...change, size: Number(value) }),
   check: (change) => checkSize("memory", change.size, PAGE, "a positive multiple of 4 KiB"),
   wanted: (change) => change.size,
   inConfig: (_change, config) => config.memory.current,

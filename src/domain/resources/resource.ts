@@ -2,7 +2,7 @@ import type { Edit } from "../../config/edit.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
-import type { Change, Value } from "../model/change.ts";
+import type { Value } from "../model/change.ts";
 import type { Step } from "./step.ts";
 
 /** Why something can't be done, and what would work instead. */
@@ -11,8 +11,23 @@ export interface Reason {
   readonly instead?: string;
 }
 
+/** What every change has: whose it is. */
+export interface AnyChange {
+  readonly resource: string;
+}
+
 /** Everything there is to know of one resource: a new resource is a new one of these. All pure. */
-export interface ResourceKind<C extends Change> {
+export interface ResourceKind<C extends AnyChange> {
+  /** Its name, as a change says it. */
+  readonly resource: C["resource"];
+  /** Where it stands in tables: those of small numbers first. No two are the same. */
+  readonly row: number;
+  /** The name of one change's place in tables: `memory`, `vcpu-pin 0`. */
+  label(change: C): string;
+  /** A value as a person reads it. */
+  format(value: number | string): string;
+  /** The same change with another value, as it was read or noted before. */
+  withValue(change: C, value: number | string): C;
   /** @throws UsageError for a value that no machine could have */
   check(change: C): void;
   wanted(change: C): Value;

@@ -3,12 +3,17 @@ import { UsageError } from "../../errors.ts";
 import { type CpuSet, formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { shareThread } from "../facts/live.ts";
-import type { Change, Value } from "../model/change.ts";
+import type { Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
 import type { PinStep } from "./step.ts";
 
-type PinChange = Extract<Change, { resource: "vcpu-pin" }>;
+/** The CPUs of the host that a vCPU's thread may run on: a Linux CPU list, or `all`. */
+export interface PinChange {
+  readonly resource: "vcpu-pin";
+  readonly vcpu: number;
+  readonly cpus: string;
+}
 
 /** What is written for "not pinned": every CPU of the machine. */
 export const ALL = "all";
@@ -25,6 +30,11 @@ export function meant(cpus: string, online: CpuSet): CpuSet {
 
 /** `vcpupin`: the CPUs that a vCPU's thread may run on. */
 export const vcpuPin: ResourceKind<PinChange> = {
+  resource: "vcpu-pin",
+  row: 50,
+  label: ({ vcpu }) => `vcpu-pin ${vcpu}`,
+  format: String,
+  withValue: (change, value) => ({ ...change, cpus: String(value) }),
   check: ({ vcpu, cpus }) => {
     if (!Number.isSafeInteger(vcpu) || vcpu < 0)
       throw new UsageError(`vCPU ${vcpu}: no such vCPU`, { value: vcpu, expected: "a vCPU's number, from 0" });

@@ -2,17 +2,25 @@ import type { LaunchConfig } from "../../config/launch.ts";
 import { pluggingOptions } from "../../config/plugged.ts";
 import type { LiveFacts } from "../facts/facts.ts";
 import type { Live, Slot } from "../facts/live.ts";
-import type { Change } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { checkCount } from "./max-vcpus.ts";
 import { replugRisk } from "./replug.ts";
 import { type CheckOptions, type Reason, type ResourceKind, when } from "./resource.ts";
 import type { PinStep, PlugStep, Step } from "./step.ts";
 
-type VcpusChange = Extract<Change, { resource: "vcpus" }>;
+/** How many vCPUs the machine is to have. */
+export interface VcpusChange {
+  readonly resource: "vcpus";
+  readonly count: number;
+}
 
 /** `setvcpus`: how many vCPUs the machine has, by hotplug and unplug. */
 export const vcpus: ResourceKind<VcpusChange> = {
+  resource: "vcpus",
+  row: 30,
+  label: () => "vcpus",
+  format: String,
+  withValue: (change, value) => ({ ...change, count: Number(value) }),
   check: (change) => checkCount("vCPUs", change.count),
   wanted: (change) => change.count,
   inConfig: (_change, config) => config.vcpus.current,

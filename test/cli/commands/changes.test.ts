@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Change, ChangeOptions } from "../../../src/domain/model/change.ts";
+import type { ChangeOptions } from "../../../src/domain/model/change.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 import { QmpctlError } from "../../../src/errors.ts";
 import { play, reportOf } from "../scene.ts";
 

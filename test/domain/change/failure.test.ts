@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { GIB, MIB } from "../../../scripts/lab/facts.ts";
-import type { Change } from "../../../src/domain/model/change.ts";
-import { ChangeError } from "../../../src/domain/model/errors.ts";
+import { ChangeError } from "../../../src/domain/change/errors.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 import { formatCpuList } from "../../../src/host/cpulist.ts";
 import { readAffinity } from "../../../src/host/taskset.ts";
 import { threadsOf } from "../../../src/host/threads.ts";

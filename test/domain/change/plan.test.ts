@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { configOf, factsOf, GIB, liveOf, MIB, planOf, reasonsOf, slotsOf, stoppedFacts } from "../../../scripts/lab/facts.ts";
 import { fractionsFrom } from "../../../scripts/lab/fractions.ts";
 import { parseLaunchConfig } from "../../../src/config/launch.ts";
-import type { Change } from "../../../src/domain/model/change.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 import { UsageError } from "../../../src/errors.ts";
 import { pick } from "../../config/random-json.ts";
 

@@ -4,8 +4,9 @@ import type { StepRecord } from "../../../src/domain/change/apply.ts";
 import type { Ending } from "../../../src/domain/change/ending.ts";
 import { reportOf } from "../../../src/domain/change/report.ts";
 import type { Facts } from "../../../src/domain/facts/facts.ts";
-import type { Change, Scope } from "../../../src/domain/model/change.ts";
+import type { Scope } from "../../../src/domain/model/change.ts";
 import { DiedError } from "../../../src/domain/model/errors.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 
 const memory: Change = { resource: "memory", size: 300 * MIB };
 const vcpus: Change = { resource: "vcpus", count: 3 };

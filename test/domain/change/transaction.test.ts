@@ -2,7 +2,7 @@ import { link, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
-import { RefusedError } from "../../../src/domain/model/errors.ts";
+import { RefusedError } from "../../../src/domain/change/errors.ts";
 import { asked, definedDomain, failure, runningDomain, type RunningScene, takeLock } from "../scene.ts";
 
 const TARGET = 300 * MIB;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
-import type { Change } from "../../../src/domain/model/change.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 import { formatCpuList } from "../../../src/host/cpulist.ts";
 import { onlineCpus, readAffinity } from "../../../src/host/taskset.ts";
 import { threadsOf } from "../../../src/host/threads.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { GIB, MIB } from "../../../scripts/lab/facts.ts";
-import { RefusedError } from "../../../src/domain/model/errors.ts";
+import { RefusedError } from "../../../src/domain/change/errors.ts";
 import { failure, runningDomain, type RunningScene } from "../scene.ts";
 
 /** Why a change is refused. */

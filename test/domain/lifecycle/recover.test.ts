@@ -3,10 +3,11 @@ import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/pro
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
+import { ChangeError } from "../../../src/domain/change/errors.ts";
 import { InterruptedError } from "../../../src/domain/change/interrupted.ts";
 import { openBooks } from "../../../src/domain/machine/lock.ts";
-import type { Change, ChangeOptions } from "../../../src/domain/model/change.ts";
-import { ChangeError } from "../../../src/domain/model/errors.ts";
+import type { ChangeOptions } from "../../../src/domain/model/change.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 import { formatCpuList } from "../../../src/host/cpulist.ts";
 import { identify } from "../../../src/host/signal.ts";
 import { onlineCpus, readAffinity, setAffinity } from "../../../src/host/taskset.ts";

@@ -3,8 +3,8 @@ import { changedLines, configOf, factsOf, GIB, liveOf, MIB, planOf, reasonsOf, s
 import type { Facts, LiveFacts } from "../../../src/domain/facts/facts.ts";
 import type { GuestNeed } from "../../../src/domain/facts/guest-need.ts";
 import type { LiveMemory } from "../../../src/domain/facts/live-memory.ts";
-import type { Change } from "../../../src/domain/model/change.ts";
 import { isShrink } from "../../../src/domain/resources/memory-need.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 import { UsageError } from "../../../src/errors.ts";
 
 const to = (mib: number): Change => ({ resource: "memory", size: mib * MIB });

@@ -10,7 +10,7 @@ import {
   stoppedFacts,
   textOf,
 } from "../../../scripts/lab/facts.ts";
-import type { Change } from "../../../src/domain/model/change.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 
 /** What a change makes of a config: the lines that it changes, or why not. */
 function outcome(changes: Change | readonly Change[], config: ConfigChanges): readonly string[] {

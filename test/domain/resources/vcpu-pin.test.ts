@@ -12,7 +12,7 @@ import {
   textOf,
   vcpusIn,
 } from "../../../scripts/lab/facts.ts";
-import type { Change } from "../../../src/domain/model/change.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 import { UsageError } from "../../../src/errors.ts";
 
 const pin = (vcpu: number, list: string): Change => ({ resource: "vcpu-pin", vcpu, cpus: list });

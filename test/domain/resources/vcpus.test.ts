@@ -13,7 +13,7 @@ import {
   textOf,
   vcpusIn,
 } from "../../../scripts/lab/facts.ts";
-import type { Change } from "../../../src/domain/model/change.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 import type { Step } from "../../../src/domain/resources/step.ts";
 import { UsageError } from "../../../src/errors.ts";
 

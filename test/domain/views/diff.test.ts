@@ -15,7 +15,7 @@ import {
 } from "../../../scripts/lab/facts.ts";
 import { fractionsFrom } from "../../../scripts/lab/fractions.ts";
 import type { LiveFacts } from "../../../src/domain/facts/facts.ts";
-import type { Change } from "../../../src/domain/model/change.ts";
+import type { Change } from "../../../src/domain/resources/registry.ts";
 import { changesToPersist, changesToRevert, diffOf, type DiffRow } from "../../../src/domain/views/diff.ts";
 import { pick } from "../../config/random-json.ts";
 import { afterPersist, afterRevert } from "../model.ts";

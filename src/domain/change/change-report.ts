@@ -1,0 +1,30 @@
+import type { Leg, Outcome, Refusal, Scope, StepReport } from "../model/change.ts";
+import type { DomainState } from "../model/run-state.ts";
+import type { Change } from "../resources/registry.ts";
+
+/** What became of one change of the list that was asked for. */
+export interface ChangeReport {
+  readonly change: Change;
+  readonly static: Leg;
+  readonly dynamic: Leg;
+}
+
+/** The answer to a change. Both halves are always reported, also where only one was asked for. */
+export interface Report {
+  readonly domain: string;
+  readonly scope: Scope;
+  readonly state: DomainState;
+  readonly outcome: Outcome;
+  readonly changes: readonly ChangeReport[];
+  readonly steps: readonly StepReport[];
+  /** Every reason at once, when `outcome` is `refused`. */
+  readonly refusals: readonly Refusal[];
+  /** What the caller ought to know besides: QEMU died, a static change waits for the next start. */
+  readonly notes: readonly string[];
+  /** The command that finishes a job left half done, and the one that takes it back. */
+  readonly finish?: string;
+  readonly takeBack?: string;
+  /** The config file's text before and after (dry run, and changes of the static half). */
+  readonly config?: { readonly path: string; readonly before: string; readonly after: string };
+  readonly elapsed: number;
+}

@@ -1,0 +1,36 @@
+import { QmpctlError } from "../../errors.ts";
+import type { Report } from "./change-report.ts";
+
+/** What is asked can't be done as things are. Nothing was touched; every reason is in `report.refusals`. */
+export class RefusedError extends QmpctlError {
+  readonly report: Report;
+
+  constructor(report: Report, options?: { readonly cause?: unknown }) {
+    const reasons = report.refusals.map((refusal) => refusal.reason).join("; ");
+    super("refused", `${report.domain}: ${reasons}`, options);
+    this.report = report;
+  }
+}
+
+/**
+ * A change that failed after it began. Code `rolled-back`: everything is as it was;
+ * `partial`: something is not, and `report` says what, with the commands that finish it or take it back.
+ */
+export class ChangeError extends QmpctlError {
+  readonly report: Report;
+
+  constructor(report: Report, why: string, options: { readonly cause: unknown }) {
+    const restored = report.outcome === "rolled-back";
+    const name = `${report.domain}: `;
+    // Most errors of the domain begin with its name already.
+    const what = why.startsWith(name) ? why : name + why;
+    // A guest may still be on its way back, or somebody else has changed it meanwhile: then the report's values and notes say so.
+    const same = report.changes.every(({ dynamic: { outcome, before, actual } }) => outcome !== "rolled-back" || before === actual);
+    super(
+      restored ? "rolled-back" : "partial",
+      `${what}${restored ? `; ${same ? "everything is as it was" : "what was done is taken back"}` : ""}`,
+      options,
+    );
+    this.report = report;
+  }
+}

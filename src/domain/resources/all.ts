@@ -1,0 +1,9 @@
+/**
+ * The registry: one line for each resource whose allocation can be changed. What there is to know of it is in its file; the plan, the
+ * journal, reports, diff, revert, persist, allocation files, help and completion go over this list.
+ */
+export { maxMemory } from "./max-memory.ts";
+export { maxVcpus } from "./max-vcpus.ts";
+export { memory } from "./memory.ts";
+export { vcpuPin } from "./vcpu-pin.ts";
+export { vcpus } from "./vcpus.ts";
