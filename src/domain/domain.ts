@@ -8,10 +8,10 @@ import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/de
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
 import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
-import type { Change, Resource } from "./resources/registry.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import { notRunning, StateError } from "./model/errors.ts";
 import type { WantedAllocation } from "./resources/allocation.ts";
+import type { Change, Resource } from "./resources/registry.ts";
 import type { DiffRow } from "./views/diff.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
 

@@ -1,8 +1,8 @@
 import { QmpctlError } from "../../errors.ts";
 import type { Facts } from "../facts/facts.ts";
-import type { Change } from "../resources/registry.ts";
 import type { Scope, Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
+import type { Change } from "../resources/registry.ts";
 import { formatValue, kindOf, nameOf } from "../resources/registry.ts";
 import { isMachineThere } from "./journal.ts";
 import type { ActionRecord, Journal } from "./record.ts";

@@ -1,4 +1,3 @@
-import type { Report } from "./change-report.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Outcome, Value } from "../model/change.ts";
 import { DiedError } from "../model/errors.ts";
@@ -7,6 +6,7 @@ import { domainStateOf } from "../model/run-state.ts";
 import type { Change } from "../resources/registry.ts";
 import { kindOf, withValue } from "../resources/registry.ts";
 import type { StepRecord } from "./apply.ts";
+import type { Report } from "./change-report.ts";
 import type { Ending } from "./ending.ts";
 import { askedAfter } from "./notes-after.ts";
 import { plan, type PlannedChange } from "./plan.ts";

@@ -1,6 +1,6 @@
 import type { ProcessIdentity } from "../../host/signal.ts";
-import type { Change } from "../resources/registry.ts";
 import type { Scope, Value } from "../model/change.ts";
+import type { Change } from "../resources/registry.ts";
 
 /** What every record says: who wrote it, and which machine it is about. */
 export interface RecordHead {

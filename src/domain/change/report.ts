@@ -1,10 +1,10 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import type { Live } from "../facts/live.ts";
-import type { ChangeReport, Report } from "./change-report.ts";
 import type { Leg, LegOutcome, Outcome, Value } from "../model/change.ts";
 import { foldVcpus } from "../model/format.ts";
 import { kindOf, nameOf } from "../resources/registry.ts";
 import { reportStep, type StepRecord } from "./apply.ts";
+import type { ChangeReport, Report } from "./change-report.ts";
 import type { Ending } from "./ending.ts";
 import { followUps } from "./next-commands.ts";
 import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";

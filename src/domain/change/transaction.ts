@@ -1,5 +1,3 @@
-import type { Report } from "./change-report.ts";
-import { ChangeError, RefusedError } from "./errors.ts";
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";

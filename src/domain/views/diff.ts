@@ -7,9 +7,9 @@ import { type LiveMemory, memoryNow, startMemory } from "../facts/live-memory.ts
 import { type Live, roomForVcpus } from "../facts/live.ts";
 import type { Place } from "../machine/place.ts";
 import type { ReadOptions } from "../model/action.ts";
-import type { Change, Resource } from "../resources/registry.ts";
 import type { Value } from "../model/change.ts";
 import { runStateOf } from "../model/run-state.ts";
+import type { Change, Resource } from "../resources/registry.ts";
 import { ALL, pinOf } from "../resources/vcpu-pin.ts";
 import { pendingUnplug, stayingVcpus } from "../resources/vcpus.ts";
 import { readBoth } from "./inspect.ts";
