@@ -1,5 +1,5 @@
-import type { Change } from "../../src/domain/resources/registry.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
+import type { Change } from "../../src/domain/resources/registry.ts";
 import { fractionsFrom } from "../lab/fractions.ts";
 import { MIB } from "./model.ts";
 

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { ChangeOptions } from "../../src/domain/model/change.ts";
 import type { Report } from "../../src/domain/change/change-report.ts";
 import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
+import type { ChangeOptions } from "../../src/domain/model/change.ts";
 import { messageOf } from "../../src/errors.ts";
 import { differences, type Seen } from "./compare.ts";
 import type { FakeRig } from "./fake-rig.ts";
