@@ -1,5 +1,5 @@
-import type { ChangeOptions, Scope } from "../domain/model/change.ts";
 import type { Report } from "../domain/change/change-report.ts";
+import type { ChangeOptions, Scope } from "../domain/model/change.ts";
 import { printAs } from "./answer.ts";
 import { parseDuration, timeoutOf } from "./duration.ts";
 import { exitCodeOf } from "./exit-code.ts";

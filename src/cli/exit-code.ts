@@ -1,5 +1,5 @@
-import type { Outcome } from "../domain/model/change.ts";
 import type { Report } from "../domain/change/change-report.ts";
+import type { Outcome } from "../domain/model/change.ts";
 import { type ErrorCode, QmpctlError } from "../errors.ts";
 
 /** The exit codes of the program by what they mean. */
