@@ -10,29 +10,29 @@ import { erase, progressLine } from "./progress.ts";
 import { showReport } from "./report.ts";
 import type { Call } from "./verb.ts";
 
-/** Options of what may touch a running machine and take its time. */
+/** Options of every verb that may change a running machine, which can take time. */
 export const effortOptions = {
-  "dry-run": { about: "say what would be done, and do nothing" },
-  timeout: { about: "how long the running machine may take (30 s unless given)", value: "TIME" },
-  "undo-timeout": { about: "how long taking it back may take when it fails (15 s unless given)", value: "TIME" },
-  force: { about: "do it though the guest may not survive it" },
-  "on-failure": { about: "what becomes of what was done when a step fails: undo (unless given) or keep", value: "undo|keep" },
+  "dry-run": { about: "show what would be done, and do nothing" },
+  timeout: { about: "how long the running machine may take (default: 30 s)", value: "TIME" },
+  "undo-timeout": { about: "how long undoing may take if the change fails (default: 15 s)", value: "TIME" },
+  force: { about: "do it even if the guest may not survive it" },
+  "on-failure": { about: "what to do with finished steps if a step fails: undo (default) or keep", value: "undo|keep" },
 } as const;
 
-/** SIZE as older habits have it: in KiB, the number alone. */
+/** Older programs take SIZE as a bare number of KiB. */
 export const sizeOptions = {
   kilobytes: { about: "", value: "NUMBER", fills: "SIZE", unit: "KiB", hidden: true },
 } as const;
 
 const scopeOptions = {
-  static: { about: "change the launch config: what the next start uses" },
+  static: { about: "change the launch config, which the next start uses" },
   config: { about: "", alias: "static" },
   dynamic: { about: "change the running machine; with --static: both" },
   live: { about: "", alias: "dynamic" },
-  both: { about: "change both: as --static and --dynamic together" },
+  both: { about: "change both, as --static and --dynamic together do" },
   perm: { about: "", alias: "both" },
   permanent: { about: "", alias: "both", hidden: true },
-  current: { about: "change the running machine, or the config of a stopped one (what happens without these)" },
+  current: { about: "change the running machine, or the config of a stopped one (the default)" },
 } as const;
 
 /** Options that every change takes. */
@@ -42,13 +42,13 @@ type ScopeFlag = FlagsOf<typeof scopeOptions>;
 type EffortFlag = FlagsOf<typeof effortOptions>;
 type EffortText = TextsOf<typeof effortOptions>;
 
-/** Which halves the options ask for. */
+/** Which halves the options ask for. @throws UsageError when they contradict each other */
 export function scopeOf(args: Arguments<ScopeFlag, never>): Scope {
   const both = args.flag("both");
   const [fixed, running] = [both || args.flag("static"), both || args.flag("dynamic")];
   if (args.flag("current") && (fixed || running)) {
     const other = both ? "--both" : fixed ? "--static" : "--dynamic";
-    throw misuse(`--current and ${other}: give one of them`, other, "--current alone, or --static and --dynamic");
+    throw misuse(`--current and ${other}: give only one`, other, "--current alone, or --static and --dynamic");
   }
   if (fixed && running) return "both";
   return fixed ? "static" : running ? "dynamic" : "current";
@@ -82,7 +82,7 @@ export async function reported(
   return exitCodeOf(report);
 }
 
-/** What the options of `effortOptions` say. */
+/** Reads the options of `effortOptions`. @throws UsageError when a value is not one of theirs */
 export function effortOf(args: Arguments<EffortFlag, EffortText>): ChangeOptions {
   const onFailure = args.text("on-failure");
   if (onFailure !== undefined && onFailure !== "undo" && onFailure !== "keep")
@@ -97,10 +97,9 @@ export function effortOf(args: Arguments<EffortFlag, EffortText>): ChangeOptions
   };
 }
 
-// Undoing takes time too: without a word the user would take it for a hang and kill it halfway.
+// Undoing takes time. If nothing said so, the user would take it for a hang and kill it halfway.
 function interruptNotice({ io }: Pick<Call, "io">): Disposable {
-  const say = (): void =>
-    io.stderr.write(erase + flow("qmpctl: interrupted: taking back what is half done; once more to quit at once", io.stderr.columns));
+  const say = (): void => io.stderr.write(erase + flow("qmpctl: interrupted: undoing; press again to quit now", io.stderr.columns));
   if (io.stderr.isTTY) io.signal.addEventListener("abort", say, { once: true });
   return { [Symbol.dispose]: () => io.signal.removeEventListener("abort", say) };
 }

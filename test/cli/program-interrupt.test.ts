@@ -52,7 +52,7 @@ test("^C takes back what is half done, and ends with 130", async () => {
   await using pty = await changing(server);
   await pty.says("memory: 1GiB, going to 512MiB");
   pty.type("\u0003");
-  await pty.says("interrupted: taking back what is half done; once more to quit at once");
+  await pty.says("interrupted: undoing; press again to quit now");
   expect(await pty.ended).toBe(130);
   expect(server.said.filter(({ command }) => command === "balloon").map((it) => it.arguments)).toEqual([
     { value: GIB / 2 },
@@ -67,7 +67,7 @@ test("a second ^C does not wait for that", async () => {
   // What is to be taken back is never answered: it would be waited for.
   server.silence();
   pty.type("\u0003");
-  await pty.says("once more to quit at once");
+  await pty.says("press again to quit now");
   pty.type("\u0003");
   expect(await pty.ended).toBe(130);
 }, 10_000);

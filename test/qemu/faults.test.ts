@@ -101,7 +101,7 @@ describe.each(found.filter((qemu) => qemu.suite === "installed" || qemu === foun
       });
       expect(await cli(rig, "recover", "web", "--undo")).toMatchObject({
         code: 0,
-        stdout: expect.stringContaining("undone in the config alone: the QEMU that it was made on is gone") as string,
+        stdout: expect.stringContaining("undone in the config only: the QEMU that it changed is gone") as string,
       });
       expect(await textOf(rig)).toBe(before);
       expect((await cli(rig, "setmem", "web", "500M")).code).toBe(0);

@@ -4,10 +4,11 @@ import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["apply DOMAIN FILE"],
-  summary: "make memory, vCPUs and pins what a file says, as one change",
+  summary: "set memory, vCPUs and pins to what a file says, as one change",
   details: [
-    'FILE is JSON with what is wanted, in the shape of a config: {"memory": {"max": "2GiB", "current": "1GiB"}, "vcpus": {"max": 4, "current": 2, "pin": {"0": "0-1"}}}; what is left out stays as it is, a pin of null means all CPUs; - reads standard input.',
-    "Only the difference is done, under one lock and with one commit, and undone together. Done twice, it changes nothing the second time.",
+    'FILE is JSON in the shape of a config: {"memory": {"max": "2GiB", "current": "1GiB"}, "vcpus": {"max": 4, "current": 2, "pin": {"0": "0-1"}}}. If FILE is -, standard input is read.',
+    "What the file leaves out stays as it is. A pin of null means all CPUs.",
+    "Only the differences are changed, under one lock. If one part fails, all of it is undone. A second run changes nothing.",
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "FILE"], required: 2 },

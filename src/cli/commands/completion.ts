@@ -2,10 +2,7 @@ import { EXIT } from "../exit-code.ts";
 import { misuse } from "../options.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
-/**
- * Each asks the program itself how the line can go on (`qmpctl __complete WORD...`), so that it is never out of date. Names of domains
- * are those of the configs.
- */
+/** Each script asks the program how the line can go on (`qmpctl __complete WORD...`), so that no script is ever out of date. */
 const scripts: Readonly<Record<string, string>> = {
   bash: `_qmpctl() {
   local line word=\${COMP_WORDS[COMP_CWORD]}
@@ -50,10 +47,11 @@ complete -c qmpctl -f -a '(__qmpctl_complete)'
 
 export const verb: Verb = defineVerb({
   usage: ["completion bash", "completion zsh", "completion fish"],
-  summary: "print a script that has a shell complete verbs, options, domains",
+  summary: "print a script that makes a shell complete qmpctl's words",
   details: [
-    "bash, for this shell: source <(qmpctl completion bash). For every shell: qmpctl completion bash > ~/.local/share/bash-completion/completions/qmpctl",
-    "zsh: source <(qmpctl completion zsh), after compinit; or qmpctl completion zsh > DIR/_qmpctl, with DIR in fpath.",
+    "bash, for this shell: source <(qmpctl completion bash)",
+    "bash, for every shell: qmpctl completion bash > ~/.local/share/bash-completion/completions/qmpctl",
+    "zsh: source <(qmpctl completion zsh), after compinit. Or write it to DIR/_qmpctl, with DIR in fpath.",
     "fish: qmpctl completion fish > ~/.config/fish/completions/qmpctl.fish",
   ],
   options: {},
@@ -61,7 +59,7 @@ export const verb: Verb = defineVerb({
   async run({ args, io }) {
     const shell = args.operand(0);
     const script = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined;
-    if (script === undefined) throw misuse(`${shell}: there is no script for it, only for bash, zsh and fish`, shell, "bash, zsh or fish");
+    if (script === undefined) throw misuse(`${shell}: there are scripts only for bash, zsh and fish`, shell, "bash, zsh or fish");
     io.stdout.write(script);
     return EXIT.done;
   },

@@ -4,7 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["config DOMAIN"],
-  summary: "print the launch config, as the file has it",
+  summary: "print the launch config, exactly as it is in its file",
   options: {},
   operands: domainOnly,
   async run({ args, io, facade }) {

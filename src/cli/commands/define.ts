@@ -6,17 +6,18 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["define FILE", "define -- QEMU-COMMAND...", "define --pid PID"],
-  summary: "make a domain of a config, a QEMU command line or a running QEMU",
+  summary: "make a domain from a config, a QEMU command line or a running QEMU",
   details: [
-    "FILE is a launch config (JSON), or a shell script with one QEMU command in it. A QEMU command line is given as it would be typed, after --; options that the launch config has a place for (-m, -smp, -name, monitors) move there, and notes say so.",
-    'A script is read, never run: quotes, continued lines, variables and lists that it sets itself, cd, and $(dirname "$0") are understood. What only a shell could tell is refused with its line; then run the script, and define --pid the QEMU that it starts.',
-    "Relative paths become absolute: those of a command line and of a script are meant from the working folder, as they would be if it were run from here; those of a launch config from its own folder, those of --pid from the folder of that process.",
-    "What runs QEMU (sudo, taskset, ip netns exec, ...) is not a part of a config: put it in front of qmpctl start, or see what the refusal says.",
+    "FILE is a launch config (JSON), or a shell script with one QEMU command in it. A QEMU command line is given as you would type it, after --.",
+    "Some options have a place of their own in a config: -m, -smp, -name and monitors. They move there, and notes say so.",
+    'A script is read, never run. Quotes, continued lines, cd, $(dirname "$0"), and variables and lists that it sets itself are understood. A line that only a shell can work out is refused; then run the script yourself, and define --pid the QEMU that it starts.',
+    "Relative paths become absolute. For a command line or a script they start at the working folder, for a launch config at the folder of its file, for --pid at the working folder of that process.",
+    "A config has no place for what runs QEMU (sudo, taskset, ip netns exec, ...). Put it in front of qmpctl start, or follow the advice in the refusal.",
   ],
   options: {
-    name: { about: "what to call the domain", value: "NAME" },
+    name: { about: "the name of the domain", value: "NAME" },
     pid: { about: "take the command line of this running process", value: "PID" },
-    replace: { about: "overwrite a config of that name" },
+    replace: { about: "overwrite a config of that name, if there is one" },
   },
   operands: { names: ["FILE"], required: 0, verbatim: true },
   async run(call) {

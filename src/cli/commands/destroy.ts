@@ -3,8 +3,8 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["destroy DOMAIN"],
-  summary: "end the machine at once, as pulling its plug does; the config stays",
-  options: waitOption("how long QEMU may take to go"),
+  summary: "end the machine at once, without asking it; the config stays",
+  options: waitOption("how long QEMU may take to end"),
   operands: domainOnly,
   run: (call) =>
     lifecycle(call, async (domain, options) => {

@@ -11,13 +11,16 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["events DOMAIN [NAME...]"],
-  summary: "print the events of the machine as they come",
+  summary: "print the machine's events as they come",
   details: [
-    "NAME is an event of QMP, as SHUTDOWN; without names all are printed. Each line is one event as JSON; on a terminal its time, name and data.",
-    "Ends with 0 after --count events, at --timeout, or when the machine goes after its SHUTDOWN; with 5 when fewer than --count came by then; with 1 when the machine goes in any other way, or when more events wait to be read than are kept.",
+    "NAME is a QMP event, such as SHUTDOWN. Without names, all events are printed.",
+    "Each line is one event as JSON. On a terminal it is the time, the name and the data.",
+    "Exit code 0: --count events came, or --timeout is over, or the machine ended after its SHUTDOWN.",
+    "Exit code 5: --count was given, and fewer events came before the end.",
+    "Exit code 1: the machine ended in another way, or events came faster than they were read and some are lost.",
   ],
   options: {
-    count: { about: "end after so many events", value: "N" },
+    count: { about: "end after this many events", value: "N" },
     timeout: { about: "end after this time", value: "TIME" },
     // What virsh has to be told, and happens here anyway.
     loop: { about: "", hidden: true },

@@ -24,13 +24,13 @@ export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = {
 
 export const verb: Verb = defineVerb({
   usage: ["list"],
-  summary: "list the machines that run; --all: also those that are stopped",
+  summary: "list running machines; --all: stopped ones too",
   details: [
-    "A machine whose monitor does not answer is listed as unreachable, one whose config can't be read as damaged, one whose config others could have written as unsafe, with the reason.",
+    "unreachable: the monitor does not answer. damaged: the config cannot be read. unsafe: another user could have written the config. The last column says why.",
   ],
   options: {
-    all: { about: "also list what is stopped", short: "a" },
-    timeout: { about: "how long each machine may take to answer (all are asked at the same time)", value: "TIME" },
+    all: { about: "also list stopped domains", short: "a" },
+    timeout: { about: "how long each machine may take to answer (all are asked at once)", value: "TIME" },
   },
   operands: { names: [], required: 0 },
   async run(call) {

@@ -7,7 +7,7 @@ const resources = ["memory", "max-memory", "vcpus", "max-vcpus", "vcpu-pin"] as 
 export const verb: Verb = defineVerb({
   usage: ["persist DOMAIN [RESOURCE]"],
   summary: "make the config equal to the running machine",
-  details: ["Of one RESOURCE where one is named: memory, max-memory, vcpus, max-vcpus or vcpu-pin."],
+  details: ["With a RESOURCE, only that one changes: memory, max-memory, vcpus, max-vcpus or vcpu-pin."],
   options: effortOptions,
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {

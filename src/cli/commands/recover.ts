@@ -11,13 +11,15 @@ import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["recover DOMAIN --finish", "recover DOMAIN --undo", "recover DOMAIN --forget"],
-  summary: "resolve a change or a start that was killed in the middle of it",
+  summary: "resolve a change or a start that was killed halfway",
   details: [
-    "--finish makes both halves what was wanted, --undo what they were before, --forget leaves both as they are. Of a start, --finish brings it to its end, --undo ends the half-started machine. Until then other changes of the domain are refused.",
+    "After a change: --finish gives both halves their new values, --undo gives both their old values, --forget leaves both as they are.",
+    "After a start: --finish completes it, --undo ends the machine that is half started.",
+    "Until then, other changes of the domain are refused.",
   ],
   options: {
-    finish: { about: "make both halves what was wanted" },
-    undo: { about: "make both halves what they were before" },
+    finish: { about: "give both halves their new values" },
+    undo: { about: "give both halves their old values" },
     forget: { about: "leave both halves as they are" },
     ...effortOptions,
   },
@@ -26,7 +28,7 @@ export const verb: Verb = defineVerb({
     const { args, io, facade } = call;
     const chosen = howOf(args);
     await using domain = await facade.open(args.operand(0));
-    // Who does not say which way hears first whether there is anything to resolve.
+    // Without an option, the user first hears whether there is anything to resolve.
     if (chosen === undefined) await domain.recover("undo", { ...effortOf(args), dryRun: true, signal: io.signal });
     const how = chosen ?? ask();
     using line = progressLine(io);
@@ -44,13 +46,13 @@ export const verb: Verb = defineVerb({
 function howOf(args: Arguments<Recovery, never>): Recovery | undefined {
   const chosen = (["finish", "undo", "forget"] as const).filter((how) => args.flag(how));
   const [how] = chosen;
-  if (chosen.length > 1) throw misuse(`--${chosen.join(" and --")}: give one of them`, chosen, "--finish, --undo or --forget");
+  if (chosen.length > 1) throw misuse(`--${chosen.join(" and --")}: give only one`, chosen, "--finish, --undo or --forget");
   return how;
 }
 
 function ask(): never {
   throw misuse(
-    "which way is it to be resolved? --finish makes both halves what was wanted, --undo what they were before, --forget leaves them as they are",
+    "how should it be resolved? give --finish (new values in both halves), --undo (old values) or --forget (both stay as they are)",
     [],
     "--finish, --undo or --forget",
   );
@@ -72,13 +74,13 @@ function show(recovery: RecoveryReport, io: Io): string {
   return [...reports.map((report) => showReport(report, io)), ...lines.map((line) => flow(line, io.stdout.columns))].join("");
 }
 
-/** What was really done: of a QEMU that is gone there is no live half. */
+/** What was really done. If the QEMU is gone, there is no live half. */
 function lineOf({ how, interrupted, settled, dryRun, action }: RecoveryReport): string {
   if (action !== undefined) return action.done;
   const is = `the interrupted change ${dryRun ? "would be" : "is"} ${DONE[how]}`;
   if (how === "forget" || interrupted?.sameMachine !== false) return is;
-  const gone = "the QEMU that it was made on is gone, and its live half with it";
+  const gone = "the QEMU that it changed is gone, and the live half with it";
   return settled.includes("static")
-    ? `${is} in the config alone: ${gone}`
-    : `nothing is left to ${how}: ${gone}, and the config had no part in it`;
+    ? `${is} in the config only: ${gone}`
+    : `nothing is left to ${how}: ${gone}, and the config was not part of the change`;
 }

@@ -5,9 +5,10 @@ export const verb: Verb = defineVerb({
   usage: ["restart DOMAIN"],
   summary: "shut the guest down and start it again from its launch config",
   details: [
-    "One that is stopped is started. A guest that reboots itself keeps its QEMU and sees no static change: this is how it gets them.",
+    "A stopped domain is just started.",
+    "If a guest reboots by itself, its QEMU goes on and static changes still wait. A restart applies them.",
   ],
-  options: waitOption("how long all of it may take, the shutdown and the start (2 min unless given)"),
+  options: waitOption("how long shutdown and start may take together (default: 2 min)"),
   operands: domainOnly,
   run: (call) => lifecycle(call, async (domain, options) => started(await domain.restart(options))),
 });

@@ -4,7 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["resume DOMAIN"],
-  summary: "let a suspended machine go on",
+  summary: "let a suspended machine run again",
   options: waitOption("how long QEMU may take to answer"),
   operands: domainOnly,
   run: (call) =>

@@ -8,7 +8,8 @@ export const verb: Verb = defineVerb({
   usage: ["revert DOMAIN [RESOURCE]"],
   summary: "make the running machine equal to its config, without a restart",
   details: [
-    "Of one RESOURCE where one is named: memory, vcpus or vcpu-pin. What can be reverted is, though something else of it can't: then it says what is left, and ends with 4.",
+    "With a RESOURCE, only that one changes: memory, vcpus or vcpu-pin.",
+    "If only some of it can be reverted, that part is. The report then says what is left, and the exit code is 4.",
   ],
   options: effortOptions,
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },

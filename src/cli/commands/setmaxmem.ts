@@ -4,8 +4,8 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["setmaxmem DOMAIN SIZE"],
-  summary: "change how much memory the guest can have at most",
-  details: ["QEMU fixes it at the start, so on a running machine this takes --static, and waits for the next start."],
+  summary: "change the most memory that the guest can have",
+  details: ["QEMU sets this at its start. On a running machine the change needs --static, and applies at the next start."],
   options: { ...changeOptions, ...sizeOptions },
   operands: { names: ["DOMAIN", "SIZE"], required: 2 },
   run(call) {

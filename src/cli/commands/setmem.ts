@@ -6,7 +6,7 @@ export const verb: Verb = defineVerb({
   usage: ["setmem DOMAIN SIZE"],
   summary: "change how much memory the guest has",
   details: [
-    "A running guest gives memory up, or takes it, through its balloon driver: it is `applied` when it is there, and `pending` while the guest has not done it by the deadline.",
+    "A running guest gives or takes memory through its balloon driver. The change is `applied` when the guest has the new size. It is `pending` if the guest has not finished by the deadline.",
   ],
   options: { ...changeOptions, ...sizeOptions },
   operands: { names: ["DOMAIN", "SIZE"], required: 2 },

@@ -5,9 +5,9 @@ import { defineVerb, type Verb } from "../verb.ts";
 export const verb: Verb = defineVerb({
   usage: ["setvcpus DOMAIN COUNT"],
   summary: "change how many vCPUs the guest has; --maximum: can have",
-  details: ["vCPUs of a running machine are plugged and unplugged; those the guest has not let go by the deadline are `pending`."],
+  details: ["On a running machine, vCPUs are plugged and unplugged. A vCPU that the guest has not released by the deadline is `pending`."],
   options: {
-    maximum: { about: "change the most it can have; QEMU fixes it at the start, so on a running machine this takes --static" },
+    maximum: { about: "change the most that the guest can have; on a running machine this needs --static and applies at the next start" },
     ...changeOptions,
   },
   operands: { names: ["DOMAIN", "COUNT"], required: 2 },

@@ -5,8 +5,11 @@ import { defineVerb, type Verb } from "../verb.ts";
 export const verb: Verb = defineVerb({
   usage: ["shutdown DOMAIN"],
   summary: "ask the guest to shut down, and wait until it has",
-  details: ["Ends with 5 (pending) when the guest has not gone by the deadline: it stays asked to. `destroy` does not ask."],
-  options: waitOption("how long the guest may take (60 s unless given)"),
+  details: [
+    "If the guest is still up at the deadline, the exit code is 5 (pending). The guest may still shut down later.",
+    "`destroy` ends the machine without asking the guest.",
+  ],
+  options: waitOption("how long the guest may take (default: 60 s)"),
   operands: domainOnly,
   run: (call) =>
     lifecycle(call, async (domain, options) => {

@@ -3,11 +3,11 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["start DOMAIN"],
-  summary: "start the machine as its launch config says",
-  details: ["The machine outlives this command. Pins and the memory target are in place before its first instruction runs."],
+  summary: "start the machine from its launch config",
+  details: ["The machine goes on when this command ends. Pins and the memory target are set before its first instruction."],
   options: {
-    paused: { about: "do not let its vCPUs go: `resume` does" },
-    ...waitOption("how long it may take to come up (60 s unless given)"),
+    paused: { about: "start with its vCPUs paused; `resume` lets them run" },
+    ...waitOption("how long it may take to come up (default: 60 s)"),
   },
   operands: domainOnly,
   run: (call) => lifecycle(call, async (domain, options) => started(await domain.start({ ...options, paused: call.args.flag("paused") }))),

@@ -4,7 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["suspend DOMAIN"],
-  summary: "stop the machine's vCPUs; memory stays as it is",
+  summary: "pause the machine's vCPUs; its memory stays as it is",
   options: waitOption("how long QEMU may take to answer"),
   operands: domainOnly,
   run: (call) =>

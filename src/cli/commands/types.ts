@@ -6,13 +6,12 @@ import { type Call, defineVerb, type Verb } from "../verb.ts";
 
 type Ask = (command: string) => Promise<unknown>;
 
-/** Writes the types of one QEMU's own commands and events, for programs in TypeScript. */
 export const verb: Verb = defineVerb({
   usage: ["types DOMAIN", "types --emulator PROGRAM"],
   summary: "print QEMU's own commands and events as TypeScript",
   details: [
-    "The package has types for the QEMUs that it was made for; these are for yours alone, newer or patched: qmpctl types --emulator qemu-system-riscv64 > riscv64.ts",
-    "Made of QEMU's own query-qmp-schema, which a machine answers without being disturbed; PROGRAM is started for it, with no machine, and ended.",
+    "The package has types for the QEMUs that it knows. This prints types for yours, newer or patched: qmpctl types --emulator qemu-system-riscv64 > riscv64.ts",
+    "They come from QEMU's own query-qmp-schema. To ask a running machine does not disturb it. PROGRAM is started for this, without a machine, and ended.",
   ],
   options: {
     emulator: { about: "ask this program instead of a machine", value: "PROGRAM" },

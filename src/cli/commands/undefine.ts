@@ -6,9 +6,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 export const verb: Verb = defineVerb({
   usage: ["undefine DOMAIN"],
   summary: "delete the launch config of a stopped domain",
-  details: [
-    "A link to a config is a second name of it: by that name, only the link is removed. With the config go the links in its folder that lead to it.",
-  ],
+  details: ["Links to the config in its own folder are deleted with it.", "If DOMAIN names such a link, only the link is deleted."],
   options: {},
   operands: domainOnly,
   async run(call) {
@@ -21,5 +19,8 @@ export const verb: Verb = defineVerb({
 });
 
 function aliasRemoved(name: string, alias: string): Answer {
-  return { json: { name, done: "alias removed", alias }, lines: [`${alias}: removed; it was a second name of ${name}, which stays`] };
+  return {
+    json: { name, done: "alias removed", alias },
+    lines: [`${alias}: removed; it was a second name of ${name}, which is still there`],
+  };
 }

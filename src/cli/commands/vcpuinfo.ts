@@ -9,7 +9,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["vcpuinfo DOMAIN"],
-  summary: "show each vCPU: thread, host CPU it ran on, time it used, pins",
+  summary: "show each vCPU: thread, last host CPU, time used, pins",
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {

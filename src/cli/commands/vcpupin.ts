@@ -11,8 +11,8 @@ import { type Call, defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["vcpupin DOMAIN VCPU CPULIST", "vcpupin DOMAIN [VCPU]"],
-  summary: "bind a vCPU to CPUs of the host, or show what is bound",
-  details: ["CPULIST is a list of the host's CPUs as 0-3,8 or 0-7,^4. vCPUs are counted from 0."],
+  summary: "bind a vCPU to CPUs of the host, or show the bindings",
+  details: ["CPULIST is a list of host CPUs, such as 0-3,8 or 0-7,^4. vCPUs count from 0."],
   options: changeOptions,
   operands: { names: ["DOMAIN", "VCPU", "CPULIST"], required: 1 },
   async run(call) {

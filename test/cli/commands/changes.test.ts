@@ -39,8 +39,8 @@ describe("scopes", () => {
   ])("%j is %s", async (flags, scope) => expect((await asked("setvcpus", "web1", "2", ...flags)).options.scope).toBe(scope));
 
   test.each([
-    [["--current", "--live"], "--current and --dynamic: give one of them"],
-    [["--config", "--current"], "--current and --static: give one of them"],
+    [["--current", "--live"], "--current and --dynamic: give only one"],
+    [["--config", "--current"], "--current and --static: give only one"],
   ])("%j is a usage error, before anything is opened", async (flags, why) => {
     const { code, stderr, opened } = await play(["setvcpus", "web1", "2", ...flags]);
     expect([code, opened]).toEqual([2, []]);
@@ -149,6 +149,6 @@ describe("on a terminal", () => {
       return reportOf();
     };
     const { stderr } = await play(["setmem", "web1", "512M"], { domain: { change: slow }, columns: 80, signal: interrupt.signal });
-    expect(stderr).toBe("\r\u001b[Kqmpctl: interrupted: taking back what is half done; once more to quit at once\n");
+    expect(stderr).toBe("\r\u001b[Kqmpctl: interrupted: undoing; press again to quit now\n");
   });
 });

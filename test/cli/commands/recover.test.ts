@@ -45,11 +45,11 @@ describe("recover says what was done:", () => {
   test("the config alone, where the machine is gone", async () => {
     const gone = { interrupted: { ...interrupted, sameMachine: false }, settled: ["static"] } as const;
     expect(await said(gone)).toBe(
-      "web1: the interrupted change is finished in the config alone: the QEMU that it was made on is gone, and its live half with it\n",
+      "web1: the interrupted change is finished in the config only: the QEMU that it changed is gone, and the live half with it\n",
     );
-    expect(await said({ ...gone, how: "undo" })).toContain("is undone in the config alone: the QEMU");
+    expect(await said({ ...gone, how: "undo" })).toContain("is undone in the config only: the QEMU");
     expect(await said({ ...gone, settled: [] })).toBe(
-      "web1: nothing is left to finish: the QEMU that it was made on is gone, and its live half with it, and the config had no part in it\n",
+      "web1: nothing is left to finish: the QEMU that it changed is gone, and the live half with it, and the config was not part of the change\n",
     );
   });
 
@@ -81,7 +81,7 @@ describe("recover that is not told which way", () => {
     const { code, stderr } = await play(["recover", "web1"], { domain: { recover } });
     expect([code, asked]).toEqual([2, [["undo", true]]]);
     expect(stderr).toContain(
-      "which way is it to be resolved? --finish makes both halves what was wanted, --undo what they were before, --forget leaves them as they are",
+      "how should it be resolved? give --finish (new values in both halves), --undo (old values) or --forget (both stay as they are)",
     );
   });
 
