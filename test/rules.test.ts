@@ -65,6 +65,14 @@ describe("src/domain/SCOPES.md", () => {
   });
 });
 
+test("the phases of a change are named by the steps, in their order", async () => {
+  const sources = await sourcesIn(join(SOURCES, "domain/change"), ".ts");
+  const titles = [...scopes.matchAll(/^### (S\d+ [A-Z][a-z ]+)$/gm)].map(([, title = ""]) => title);
+  expect(titles.map((title) => title.split(" ")[0])).toEqual(steps);
+  const comments = [...sources.values()].flatMap((text) => text.match(/(\/\/|^\s*\/?\*).*/gm) ?? []).join("\n");
+  expect(titles.filter((title) => !comments.includes(title))).toEqual([]);
+});
+
 test("no test is named after a rule, a promise or a case that is not written down", async () => {
   const titles = [...(await sourcesIn(TESTS, ".test.ts"))]
     .filter(([name]) => name !== "rules.test.ts")
