@@ -1,17 +1,17 @@
-/** A verb of another program that means just what one of ours does. */
+/** A verb of another program that means the same as one of ours. */
 export interface Alias {
   readonly verb: string;
-  /** Options of ours that are part of its meaning. */
+  /** Our options that it implies. */
   readonly adds?: readonly string[];
-  /** Its own flags that only choose what is shown: ours shows it all. */
+  /** Its flags that only choose what is shown. Our verb shows everything. */
   readonly drops?: readonly string[];
-  /** Whether a word for the kind of thing may stand before the name, as kubectl has it. */
+  /** Whether a kind may stand before the name, as in kubectl. */
   readonly kinds?: boolean;
 }
 
 const toInfo = (...drops: readonly string[]): Alias => ({ verb: "info", drops });
 
-/** Verbs of virsh, qm, docker, kubectl and systemctl with one meaning here. None of them ends a machine or deletes anything. */
+/** Verbs of virsh, qm, docker, kubectl and systemctl that have one meaning here. None of them ends a machine or deletes anything. */
 export const aliases: Readonly<Record<string, Alias>> = {
   dominfo: toInfo(),
   domstate: toInfo("reason"),
@@ -41,13 +41,13 @@ export const aliases: Readonly<Record<string, Alias>> = {
 
 const KINDS = /^(domains?|doms?|vms?|vmis?|virtualmachines?|machines?|guests?|pods?|all)$/i;
 
-/** The words without one for the kind of thing before a name, as in `get vm web1`. */
+/** The words without the kind before a name, such as `vm` in `get vm web1`. */
 export function withoutKind(words: readonly string[]): readonly string[] {
   const [kind, name] = words.filter((word) => !word.startsWith("-"));
   return kind !== undefined && name !== undefined && KINDS.test(kind) ? words.toSpliced(words.indexOf(kind), 1) : words;
 }
 
-/** The domain that is named by the words after a verb of others; `undefined` where they only say which kind of thing. */
+/** The domain that the words after another program's verb name. `undefined` if they only name a kind. */
 export function domainIn(words: readonly string[]): string | undefined {
   const name = withoutKind(words).find((word) => !word.startsWith("-"));
   return name === undefined || KINDS.test(name) ? undefined : name;

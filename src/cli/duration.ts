@@ -2,7 +2,7 @@ import type { Arguments } from "./options.ts";
 import { misuse } from "./options.ts";
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-// What a timer of Node can hold; a longer one would fire at once.
+// The longest time that a timer of Node can hold. A longer one would fire at once.
 const longest = 2 ** 31 - 1;
 
 /**
@@ -13,11 +13,11 @@ export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
   const time = match === null ? NaN : Math.round(Number(match[1]) * (units[match[2] ?? "s"] ?? NaN));
   if (time > 0 && time <= longest) return time;
-  const expected = "a time above 0, as 30, 30s, 500ms, 2m (seconds when there is no unit), at most 24 days";
+  const expected = "a time above 0 and at most 24 days, such as 30s, 500ms or 2m (a bare number is seconds)";
   throw misuse(`${JSON.stringify(text)}: not a time; give ${expected}`, text, expected);
 }
 
-/** `--timeout` in a shape that spreads into options; absent stays absent, so that the library's default holds. */
+/** `--timeout` in a shape that spreads into options. If it is absent it stays absent, so that the library's default applies. */
 export function timeoutOf(args: Arguments<never, "timeout">): { readonly timeout?: number } {
   const text = args.text("timeout");
   return text === undefined ? {} : { timeout: parseDuration(text) };

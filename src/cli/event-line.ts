@@ -2,7 +2,7 @@ import type { MonitorEvent } from "./facade.ts";
 import { oneLine } from "./harmless.ts";
 import { type Paint, toJson } from "./output.ts";
 
-/** An event for people: the time by the clock of this place, its name, its data. */
+/** An event for people: the local time, its name, its data. */
 export function eventLine({ event, data, timestamp }: MonitorEvent, paint: Paint): string {
   const time = new Date(timestamp.seconds * 1000 + timestamp.microseconds / 1000);
   const clock = `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, "0")}`;

@@ -7,8 +7,8 @@ import { showReport } from "./report.ts";
 import type { Io } from "./verb.ts";
 
 /**
- * `advice` goes to the end of the message. Says on stdout (the report or the error, as JSON or table) and on stderr (the message) why a
- * command failed.
+ * Says why a command failed: the message on stderr, the report (or with `json` the error) on stdout.
+ * `advice` goes to the end of the message.
  */
 export function showFailure(error: unknown, io: Io, json: boolean, advice?: string): void {
   const report = reportOf(error);
@@ -31,40 +31,40 @@ function message(error: unknown, report: Report | undefined, signal: AbortSignal
 }
 
 /**
- * An error for people, on one line: what it says, what would be right, and QEMU's class of it. One that is none of ours is our mistake, and
- * shows where.
+ * An error for people, on one line: its message, what was expected, and QEMU's class of it. An error of no known class is a bug of ours,
+ * so its stack is shown.
  */
 export function wording(error: unknown): string {
   if (error instanceof QmpctlError) return printable(error.message + wantedBy(error) + classOf(error) + guessOf(error));
   return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 
-// Many messages say it themselves.
+// Many messages say what is expected.
 function wantedBy(error: QmpctlError): string {
   if (!(error instanceof UsageError) || error.message.includes(error.expected) || /\b(give|write)\b|did you mean/.test(error.message))
     return "";
   return `; expected ${error.expected}`;
 }
 
-/** The longest word that is shown whole: a path can be longer than a page. */
+/** The longest word that is shown whole. A path can be longer than a page. */
 const LONGEST_WORD = 300;
 
-/** A text as part of one line, without words that fill a page: what is in it may have come from anywhere. */
+/** A text as part of one line. It may come from anywhere, so a very long word is cut. */
 function printable(text: string): string {
   return oneLine(text).replace(/\S{301,}/g, (word) => `${word.slice(0, LONGEST_WORD / 3)}… (${word.length} characters)`);
 }
 
-// QEMU's class of an error is what its documents speak of; the generic one says nothing.
+// QEMU's documents speak of the class of an error. The generic class says nothing.
 function classOf(error: QmpctlError): string {
   return "class" in error && error.class !== "GenericError" ? ` (${String(error.class)})` : "";
 }
 
-// What a shell or a script knows of a slip.
+// The shell and scripts may know which word was meant.
 function guessOf(error: QmpctlError): string {
   return "meant" in error ? `, did you mean ${String(error.meant)}?` : "";
 }
 
-/** An error as a program reads it: its code, its message, every field of evidence, and what caused it. */
+/** An error for programs: its code, its message, every field of evidence, and its cause. */
 export function evidenceOf(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { code: "internal", message: String(error) };
   const { name: _, ...fields } = { ...error } as Record<string, unknown>;

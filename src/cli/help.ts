@@ -3,7 +3,7 @@ import { commonOptions, type Option } from "./options.ts";
 import { table, wrap } from "./output.ts";
 import type { Verb } from "./verb.ts";
 
-/** The verb's usage, one line for each way of writing it, within the terminal's width; without a verb that of all. */
+/** The usage of a verb, one line for each form, within the terminal's width. Without a verb: the usage of the program. */
 export function usageLines(verb?: Verb, columns: number = Infinity): string {
   if (verb === undefined) return usageLine("usage:", "qmpctl VERB DOMAIN [OPERAND...] [--OPTION...]", columns);
   const options = Object.keys(verb.options).length > 0 ? " [OPTION...]" : "";
@@ -14,7 +14,7 @@ function usageLine(before: string, usage: string, columns: number): string {
   return `${before} ${wrap(usage, columns - before.length - 1).join(`\n${" ".repeat(before.length + 1)}`)}\n`;
 }
 
-// What follows -- is somebody else's command line, so our options stand before it.
+// What follows -- is another program's command line, so our options stand before it.
 function withOptions(usage: string, options: string): string {
   const end = usage.indexOf(" -- ");
   return end < 0 ? usage + options : usage.slice(0, end) + options + usage.slice(end);
@@ -47,26 +47,26 @@ function optionRows(options: Readonly<Record<string, Option>>): string[][] {
     });
 }
 
-/** What `qmpctl` alone prints: what somebody new does first, within `width` characters. */
+/** What `qmpctl` alone prints: the first steps of a new user, within `width` characters. */
 export function firstSteps(width: number): string {
   const steps = [
-    ["  qmpctl define -- QEMU-COMMAND...", "make a domain of a QEMU command line,"],
-    ["  qmpctl define --pid PID", "or of a QEMU that runs"],
-    ["  qmpctl list --all", "what there is, and how it is"],
+    ["  qmpctl define -- QEMU-COMMAND...", "make a domain from a QEMU command line,"],
+    ["  qmpctl define --pid PID", "or from a running QEMU"],
+    ["  qmpctl list --all", "all domains and their states"],
     ["  qmpctl start web1", "start it"],
     ["  qmpctl setmem web1 500M --both", "its memory, now and at the next start"],
-    ["  qmpctl diff web1", "config, machine and guest side by side"],
+    ["  qmpctl diff web1", "compare config, machine and guest"],
   ];
   return [
     paragraph(ABOUT, width),
-    `to begin with:\n${table(steps, { columns: width })}`,
-    "qmpctl help: all verbs\nqmpctl VERB --help: all about one\n",
+    `first steps:\n${table(steps, { columns: width })}`,
+    "qmpctl help: all verbs\nqmpctl VERB --help: all about one verb\n",
   ].join("\n");
 }
 
 const ABOUT = "qmpctl changes a QEMU machine's memory, vCPUs and pinning now, at the next start, or both.";
 
-/** Verbs by what they are about; one that is not here stands under the last of these. */
+/** Verbs by subject. A verb that is not here stands under the last one. */
 const groups: readonly (readonly [string, readonly string[]])[] = [
   ["domains", ["define", "undefine", "list", "info", "config"]],
   ["running and stopping", ["start", "shutdown", "destroy", "restart", "reset", "suspend", "resume"]],
@@ -78,13 +78,13 @@ const groups: readonly (readonly [string, readonly string[]])[] = [
 export function overview(verbs: readonly (readonly [string, Verb])[], width: number): string {
   const named = new Set(groups.flatMap(([, names]) => names));
   const own: readonly (readonly [string, string])[] = [
-    ["help", "show this; help VERB: all about one verb, as VERB --help"],
+    ["help", "show this; help VERB, or VERB --help: all about one verb"],
     ["--version", "show the version of qmpctl"],
   ];
   const sections = groups.map(([title, names]) => {
     const members = names.length > 0 ? verbs.filter(([name]) => names.includes(name)) : verbs.filter(([name]) => !named.has(name));
     const rows = [...members.map(([name, { summary }]) => [name, summary] as const), ...(names.length > 0 ? [] : own)];
-    // One width for all, so that the sections stand below each other.
+    // The same width for all sections, so that they line up.
     return `${title}:\n${table(
       rows.map(([name, about]) => [`  ${name.padEnd(9)}`, about]),
       { columns: width },
@@ -92,9 +92,10 @@ export function overview(verbs: readonly (readonly [string, Verb])[], width: num
   });
   const codes = exitCodes.map(([code, meaning]) => [`  ${code}`, meaning]);
   const prose = [
-    "DOMAIN is a name, the path of a launch config, or the address of a monitor (unix:/run/x.sock, tcp:127.0.0.1:4444, tls:HOST:PORT?ca=FILE, 'exec:ssh HOST socat - UNIX-CONNECT:/run/x.sock'). SIZE has a unit and is binary (300M, 2GiB, 4096B; not KB, MB, GB, which virsh counts in thousands), TIME may have one (30s, 500ms, 2m; else seconds).",
-    "A change is for the running machine, or for the config of a stopped one; --static (the config) and --dynamic (the running machine), alone or together, say it.",
-    "Options stand before the verb or after it. Operands can be given by name, as virsh takes them: setmem --domain web1 --size 1G.",
+    "DOMAIN is a name, the path of a launch config, or the address of a monitor: unix:/run/x.sock, tcp:127.0.0.1:4444, tls:HOST:PORT?ca=FILE or 'exec:ssh HOST socat - UNIX-CONNECT:/run/x.sock'.",
+    "SIZE is binary and needs a unit: 300M, 2GiB, 4096B. KB, MB and GB are refused, because virsh counts them in thousands. TIME is in seconds, or has a unit: 30s, 500ms, 2m.",
+    "Without an option, a change is for the running machine, or for the config of a stopped one. --static means the config, --dynamic the running machine, and both together mean both.",
+    "Options may stand before or after the verb. Operands may be given by name, as in virsh: setmem --domain web1 --size 1G.",
   ];
   return [
     usageLines(undefined, width),

@@ -1,11 +1,11 @@
 import type { Facade } from "./facade.ts";
 
-/** As root: goes on as another user, for good. */
+/** Turns root into another user, for good. */
 export type Become = (uid: number) => Promise<void>;
 
-/** The library as the verbs see it, loaded when a verb first needs it: a usage mistake is told without. `become` is there for root only. */
+/** The library as the verbs see it. It is loaded when a verb first needs it: a usage mistake needs none of it. Only root has `become`. */
 export function openFacade(env: Readonly<Record<string, string | undefined>>, become?: Become): Facade {
-  /** A machine of another user's is worked on as that user: with its lock, and with no more rights than whoever wrote its config has. */
+  /** Works on another user's machine as that user: with their lock, and with no more rights than the author of the config has. */
   const asOwner = async (name?: string): Promise<void> => {
     if (become === undefined) return;
     const { ownerOf } = await import("../domain/machine/owner.ts");

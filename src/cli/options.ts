@@ -5,34 +5,34 @@ import { nearest } from "../nearest.ts";
 /** One option of a verb. */
 export interface Option {
   readonly about: string;
-  /** What stands for its value in the help, as `TIME`; absent: the option is a flag. */
+  /** The word for its value in the help, such as `TIME`. If it is absent, the option is a flag. */
   readonly value?: string;
   readonly short?: string;
-  /** The option that this one is another name of; with a `value`, when that is its value. */
+  /** This option is another name of that one. With a `value`: it is that one if it has this value. */
   readonly alias?: string;
-  /** The operand that its value is, and what has to be added to a bare number. */
+  /** Its value is this operand. `unit` is added to a bare number. */
   readonly fills?: string;
   readonly unit?: string;
-  /** A habit from elsewhere, which the help need not teach. */
+  /** A habit from another program. The help does not show it. */
   readonly hidden?: boolean;
 }
 
 /** Options by their names, without dashes. */
 export type Options = Readonly<Record<string, Option>>;
 
-/** How a verb may be written. */
+/** How a verb is written. */
 export interface Grammar {
   readonly options: Options;
   readonly operands: {
-    /** Their names in order, as the usage line has them. */
+    /** Their names in order, as in the usage line. */
     readonly names: readonly string[];
-    /** How many of them have to be there. */
+    /** How many of them must be there. */
     readonly required: number;
-    /** Whether the last may be there several times. */
+    /** Whether the last one may be repeated. */
     readonly many?: boolean;
-    /** What the last one can be, where it is one of a few words. */
+    /** The words that the last one can be, if they are few. */
     readonly words?: readonly string[];
-    /** Whether what follows `--` is kept apart, in `Arguments.verbatim`. */
+    /** Whether the words after `--` are kept apart, in `Arguments.verbatim`. */
     readonly verbatim?: boolean;
   };
 }
@@ -95,7 +95,7 @@ export const commonOptions: Options = {
   help: { about: "show this help", short: "h" },
 };
 
-/** All options that a verb takes: its own, those of every verb, and its operands by their names, as virsh takes them (`--domain web1`). */
+/** All options that a verb takes: its own, those of every verb, and its operands by name as in virsh (`--domain web1`). */
 export function optionsOf(grammar: Grammar): Options {
   const { names, many } = grammar.operands;
   const single = many === true ? names.slice(0, -1) : names;
@@ -103,12 +103,12 @@ export function optionsOf(grammar: Grammar): Options {
   return { ...Object.fromEntries(byName), ...grammar.options, ...commonOptions };
 }
 
-/** Says what to do in place of an option that the verb does not have, by its name without dashes, if anybody knows. */
+/** Says what to do instead of an option that the verb does not have, by its name without dashes. */
 export type WayOf = (option: string) => Promise<string | undefined>;
 
 /**
  * Reads what follows the verb.
- * @throws UsageError that names the option or operand and, where one is near, what was meant
+ * @throws UsageError when an option or operand is wrong. The message names it, and a similar one that may be meant
  */
 export async function parseArguments(
   argv: readonly string[],
@@ -134,7 +134,7 @@ export async function parseArguments(
       (verbatim ?? positional).push(token.value);
     } else {
       const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
-      // Of -5M the parser makes the options -5 and -M.
+      // The parser splits -5M into the options -5 and -M.
       const typed = /^-\d/.test(token.rawName) ? (argv[token.index] ?? token.rawName) : token.rawName;
       if (option === undefined) throw await unknownOption(typed, table, wayOf);
       const value = valueOf(token, option);
@@ -151,7 +151,7 @@ function withUnit(value: string, { unit }: Option): string {
   return unit !== undefined && /^\d+$/.test(value) ? value + unit : value;
 }
 
-/** The operands in their order: those that were named where they belong, the others in the places that are left. */
+/** The operands in order. Named ones go to their own positions, the others to the positions that are left. */
 function inPlace(
   positional: readonly string[],
   named: ReadonlyMap<string, string>,
@@ -184,11 +184,11 @@ function valueOf(token: OptionToken, option: Option): string | true {
       throw misuse(`${token.rawName}=${token.value}: ${token.rawName} takes no value`, token.value, token.rawName);
     return true;
   }
-  // Not strict, the parser takes the next option for a value; a value that begins with a dash has to be written --x=-1.
+  // The parser is not strict and takes the next option for a value. A value that begins with a dash must be written --x=-1.
   if (token.value === undefined || (token.inlineValue !== true && /^-\D/.test(token.value)))
     throw misuse(`${token.rawName}: a value is missing`, token.value, `${token.rawName} ${option.value}`);
   if (option.alias !== undefined && token.value !== option.value)
-    throw misuse(`${token.rawName} ${token.value}: an answer is text, or ${option.value}`, token.value, `${token.rawName} ${option.value}`);
+    throw misuse(`${token.rawName} ${token.value}: answers are text or ${option.value}`, token.value, `${token.rawName} ${option.value}`);
   return token.value;
 }
 
@@ -206,7 +206,7 @@ function countOperands(operands: readonly string[], verbatim: readonly string[] 
 
 async function unknownOption(rawName: string, table: Options, wayOf: WayOf): Promise<UsageError> {
   if (/^-\d/.test(rawName))
-    return misuse(`${rawName}: no number here can be below 0`, rawName, "a number from 0, or an option of this verb");
+    return misuse(`${rawName}: numbers must be 0 or more`, rawName, "a number of 0 or more, or an option of this verb");
   const name = rawName.replace(/^-+/, "");
   const way = await wayOf(name);
   if (way !== undefined) return new ElsewhereError(rawName, "option", way);
@@ -215,7 +215,7 @@ async function unknownOption(rawName: string, table: Options, wayOf: WayOf): Pro
   return misuse(`${rawName}: ${hint}`, rawName, meant === undefined ? "an option of this verb" : `--${meant}`);
 }
 
-/** A word of another program, with the way that there is here: it needs no usage line besides. */
+/** A word of another program, with what to do here instead. It needs no usage line. */
 export class ElsewhereError extends UsageError {
   constructor(word: string, kind: "verb" | "option", way: string) {
     super(`${word}: there is no such ${kind} here: ${way}`, { value: word, expected: way });

@@ -4,25 +4,25 @@ import { control, oneLine } from "./harmless.ts";
 import { showSize, wrap } from "./output.ts";
 import type { Io } from "./verb.ts";
 
-/** Back to the start of the line, and wipe it. */
+/** Goes back to the start of the line and wipes it. */
 export const erase: string = control("\r\u001b[K");
 
-/** A line on the terminal that says how far a long wait has come. Disposing wipes it. */
+/** A line on the terminal that shows the progress of a long wait. Disposing wipes it. */
 export interface ProgressLine extends Disposable {
-  /** Goes into the library's options; `undefined` where nobody would see the line. */
+  /** Goes into the library's options. `undefined` if nobody would see the line. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/** Draws progress on stderr, in place; on anything but a terminal it does nothing. */
+/** Draws progress on stderr, in place. If stderr is no terminal, it does nothing. */
 export function progressLine(io: Io): ProgressLine {
   const { stderr } = io;
   if (!stderr.isTTY || io.env["TERM"] === "dumb") return { [Symbol.dispose]() {} };
   let drawn = false;
   return {
     onProgress(progress) {
-      // What is being undone does not go there any more.
+      // After an interrupt, only the progress of the undo is true.
       if (io.signal.aborted && progress.undoing !== true) return;
-      // One column stays free: a line that fills the terminal wraps, and \r would leave its first row behind.
+      // One column stays free. A full line would wrap, and \r would leave its first row behind.
       stderr.write(erase + fitting(oneLine(describeProgress(progress)), (stderr.columns ?? 80) - 1));
       drawn = true;
     },
@@ -40,7 +40,7 @@ export function describeProgress({ what, actual, wanted, elapsed, timeout }: Pro
   return `${what}${where} (${showDuration(elapsed)} of ${showDuration(timeout)})`;
 }
 
-/** As much of a line as there is room for: without its last words, rather than with half a word. */
+/** As much of a line as fits. It loses whole words, never half a word. */
 function fitting(line: string, room: number): string {
   return line.length <= room ? line : (wrap(line.replace(/ \([^()]*\)$/, ""), room)[0] ?? "").slice(0, room);
 }

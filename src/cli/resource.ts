@@ -2,7 +2,7 @@ import type { Resource } from "../domain/resources/registry.ts";
 import { nearest } from "../nearest.ts";
 import { type Arguments, misuse } from "./options.ts";
 
-/** The resource that the second operand names, if there is one. @throws UsageError for another one than these */
+/** The resource that the second operand names, if it is there. @throws UsageError when it is not one of `names` */
 export function resourceOf({ operands }: Pick<Arguments, "operands">, names: readonly Resource[]): Resource | undefined {
   const word = operands[1];
   if (word === undefined) return undefined;

@@ -5,8 +5,8 @@ import { flow } from "./output.ts";
 import type { Io } from "./verb.ts";
 
 /**
- * For an answer that has no live side: says on stderr why, when that is because the machine does not answer.
- * Resolves with the exit code, 1 then: what was asked for is not known, and an empty column would look like "stopped".
+ * For an answer without live values: if the machine does not answer, says so on stderr.
+ * Resolves with the exit code. It is 1 if the machine does not answer, because an empty column alone would look like "stopped".
  */
 export async function sayUnreachable(domain: Domain, io: Io, options: ReadOptions): Promise<number> {
   const { state, reason } = await domain.info(options);

@@ -15,13 +15,13 @@ async function saidIn(shop: Shop, ...argv: readonly string[]): Promise<string> {
 }
 
 test.each([
-  ["wbe1", /no such config; did you mean web1\? qmpctl list --all shows what there is\n$/],
+  ["wbe1", /no such config; did you mean web1\? qmpctl list --all shows all domains\n$/],
   ["web", /did you mean web1\?/],
-  ["mail.example", /no such config; qmpctl list --all shows what there is\n$/],
+  ["mail.example", /no such config; qmpctl list --all shows all domains\n$/],
   ["$SHOP/etc/wbe1.json", /did you mean \S+\/etc\/web1\.json\?/],
-  ["$SHOP/none.sock", /a monitor's address is written unix:\S+\/none\.sock\n$/],
-  ["$SHOP/qmp-web1", /a monitor's address is written unix:\S+\/qmp-web1\n$/],
-  ["127.0.0.1:4444", /a monitor's address is written tcp:127\.0\.0\.1:4444/],
+  ["$SHOP/none.sock", /write the address of a monitor as unix:\S+\/none\.sock\n$/],
+  ["$SHOP/qmp-web1", /write the address of a monitor as unix:\S+\/qmp-web1\n$/],
+  ["127.0.0.1:4444", /write the address of a monitor as tcp:127\.0\.0\.1:4444/],
 ])("a domain that is written %s", async (domain, advice) => {
   await using shop = await openShop();
   for (const argv of [["info"], ["setmem", "300M"], ["qmp", "query-status"], ["start"]]) {
@@ -36,7 +36,7 @@ test("a socket without unix:, whatever its name", async () => {
   const server = createServer().listen(path);
   onTestFinished(() => void server.close());
   await new Promise((resolve) => server.once("listening", resolve));
-  expect(await saidIn(shop, "info", path)).toBe(`qmpctl: ${path}: not a regular file; a monitor's address is written 'unix:${path}'\n`);
+  expect(await saidIn(shop, "info", path)).toBe(`qmpctl: ${path}: not a regular file; write the address of a monitor as 'unix:${path}'\n`);
 });
 
 test("no advice on files that are no domains", async () => {

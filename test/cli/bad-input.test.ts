@@ -247,11 +247,11 @@ const numbers: readonly Attempt[] = [
   ),
   ...values(["2", "999999999999"], (count) => ["vcpupin", "web1", count, "0", "--dry-run"], /instead: a vCPU from 0 to 1/),
   ...values(badLists, (cpus) => ["vcpupin", "web1", "0", cpus], /expected CPU numbers and ranges, as 0-3,8/),
-  ...values(badTimes, (time) => ["setmem", "web1", "512M", `--timeout=${time}`], /give a time above 0, as 30, 30s/),
+  ...values(badTimes, (time) => ["setmem", "web1", "512M", `--timeout=${time}`], /give a time above 0 and at most 24 days, such as 30s/),
   ...["setmem", "setvcpus"].map((verb): Attempt => ({
     what: `${verb} -1`,
     argv: [verb, "web1", "-1"],
-    says: ["-1: no number here can be below 0"],
+    says: ["-1: numbers must be 0 or more"],
   })),
   { what: "a half that is none", argv: ["setmem", "web1", "512M", "--on-failure", "x"], says: ["--on-failure x: give undo or keep"] },
   { what: "a pid", argv: ["define", "--pid", "1e3"], says: ["--pid 1e3", "a process id, as 4711"] },

@@ -162,7 +162,7 @@ describe("F2: verbs of others", () => {
   });
 
   test("reboot does not mean restart", () =>
-    expect(wayOfVerb("reboot", "web1")).toMatch(/inside of it.*reset web1.*restart web1.*from its config/));
+    expect(wayOfVerb("reboot", "web1")).toMatch(/inside the guest.*reset web1.*restart web1.*from its config/));
 
   test("what a way tells to type is there", () => {
     for (const verb of ELSEWHERE) {
@@ -187,7 +187,7 @@ describe("options of others", () => {
     }
     expect(await play(["list", "-o", "yaml"])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("-o yaml: an answer is text, or json") as string,
+      stderr: expect.stringContaining("-o yaml: answers are text or json") as string,
     });
   });
 
@@ -195,15 +195,15 @@ describe("options of others", () => {
     ["-c qemu:///system list", "there is no libvirt here"],
     ["--connect=qemu:///system list --all", "there is no libvirt here"],
     ["list --connect qemu:///system", "there is no libvirt here"],
-    ["setvcpus web1 2 --guest", "guest's agent is not asked"],
-    ["undefine web1 --remove-all-storage", "disks and other files stay"],
+    ["setvcpus web1 2 --guest", "guest agent is not used"],
+    ["undefine web1 --remove-all-storage", "remove disks and other files yourself"],
     ["shutdown web1 --mode acpi", "presses the power button"],
     ["shutdown web1 --force", "`qmpctl destroy web1` ends it"],
     ["destroy web1 --force", "leave it out"],
-    ["list --inactive", "--all lists those that are stopped"],
+    ["list --inactive", "--all also lists stopped domains"],
     ["list -q", "stdout has the answer"],
     ["start web1 --console", "socat"],
-    ["setmem web1 400M --persistent", "--config is what stays"],
+    ["setmem web1 400M --persistent", "use --config for the next start"],
     ["setmem web1 400M --scope live", "--config, --live or --both"],
     ["setmem web1 400M --now", "leave it out"],
     ["shutdown web1 --now", "`qmpctl destroy web1`"],
@@ -211,7 +211,7 @@ describe("options of others", () => {
     ["restart web1 --hard", "`qmpctl destroy web1`"],
     ["setmem web1 -m 400M", "`qmpctl setmem web1 SIZE`"],
     ["events web1 --event STOP", "`qmpctl events web1 SHUTDOWN`"],
-    ["apply web1 -f x.json", "a file is an operand here"],
+    ["apply web1 -f x.json", "write a file as an operand"],
   ])("%s: one line with the way", async (line, way) => {
     const { code, stdout, stderr, opened } = await play(line.split(" "));
     expect([code, stdout, opened]).toEqual([2, "", []]);

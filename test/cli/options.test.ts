@@ -107,7 +107,7 @@ describe("what is wrong is named", () => {
     [["web1", "1G", "2G"], '"2G": one operand too many'],
     [["web1", "1G", "--statc"], "--statc: there is no such option, did you mean --static?"],
     [["web1", "1G", "--frobnicate"], "--frobnicate: there is no such option"],
-    [["web1", "-5M"], "-5M: no number here can be below 0"],
+    [["web1", "-5M"], "-5M: numbers must be 0 or more"],
     [["web1", "1G", "-x"], "-x: there is no such option"],
     [["web1", "1G", "--__proto__"], "--__proto__: there is no such option"],
     [["web1", "1G", "--static=yes"], "--static=yes: --static takes no value"],

@@ -102,7 +102,7 @@ test.each([
   ["unix:/run/qmpctl/web1/watch.sock", ""],
   [
     "unix:/run/qmpctl/web1/control.sock",
-    "Changes of this machine wait while this holds unix:/run/qmpctl/web1/control.sock: its only free monitor.\n",
+    "Changes of this machine wait while unix:/run/qmpctl/web1/control.sock is in use here: it is the only free monitor.\n",
   ],
 ])("at %s it says what waits for it: %j", async (address, said) => {
   await using it = await shell({}, [], undefined, () => ({ address }));
