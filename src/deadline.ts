@@ -18,6 +18,11 @@ export function deadlineIn(timeout: number): Deadline {
   return { timeout, elapsed, left: () => Math.max(0, timeout - elapsed()) };
 }
 
+/** Starts the deadline of one part of a call: it ends `timeout` milliseconds from now, or with the `whole` if that is sooner. */
+export function partOf(whole: Deadline, timeout: number): Deadline {
+  return deadlineIn(Math.min(timeout, whole.left()));
+}
+
 /** The clock of all deadlines: milliseconds since this process started, monotonic. */
 export function now(): number {
   return performance.now();

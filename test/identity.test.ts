@@ -355,7 +355,7 @@ describe("the check catches", () => {
       "a verb that only looks for the machine that it changes",
       withVerb(
         "reset",
-        '    const { findMachine, openSession, readStored } = await import("./machine/connect.ts");\n    const { machine } = await findMachine(this.#place, await readStored(this.#place));\n    if (machine !== null) await (await openSession(machine, { timeout: 1 })).execute("system_reset");',
+        '    const { findMachine, openSession, readStored } = await import("./machine/connect.ts");\n    const { machine } = await findMachine(this.#place, await readStored(this.#place));\n    if (machine !== null) await (await openSession(machine, { by: deadlineIn(1) })).execute("system_reset");',
       ),
       /^reset: goes round the machine's lock$/,
     ],
@@ -373,7 +373,7 @@ describe("the check catches", () => {
       "a verb whose function has lost its lock",
       withFile(
         "domain/lifecycle/power.ts",
-        (WORLD.get("domain/lifecycle/power.ts") ?? "").replace("await lockMachine(place, options)", "await held(place)"),
+        (WORLD.get("domain/lifecycle/power.ts") ?? "").replace(/await lockMachine\(place, [^)]*\)/, "await held(place)"),
       ),
       /^(reset|suspend|resume): goes round the machine's lock$/,
     ],

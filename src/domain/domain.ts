@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mustExist } from "../config/store.ts";
+import { deadlineIn } from "../deadline.ts";
 import type { Session } from "../qmp/session.ts";
 import type { Report } from "./change/change-report.ts";
 import type { Interrupted } from "./change/interrupted.ts";
@@ -245,7 +246,7 @@ export class Domain {
     const { machine, hindrance } = await findMachine(this.#place, await readStored(this.#place));
     if (machine === null) throw notRunning(this.name, hindrance);
     const { watch } = machine.known;
-    const opening = { timeout: options.timeout ?? this.#place.timeout, signal: options.signal };
+    const opening = { by: deadlineIn(options.timeout ?? this.#place.timeout), signal: options.signal };
     if (options.monitor === "any") return openReader(machine, opening, "watch");
     return openSession(machine, opening, options.monitor === "watch" && watch !== null ? watch : undefined);
   }

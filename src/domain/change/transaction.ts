@@ -2,8 +2,9 @@ import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
 import type { Facts } from "../facts/facts.ts";
-import { openFor, readFacts } from "../facts/open.ts";
-import { type Held, lockMachine } from "../machine/lock.ts";
+import { openFor } from "../facts/open.ts";
+import { readFacts } from "../facts/read.ts";
+import { type Held, lockDeadline, lockMachine } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
@@ -37,7 +38,7 @@ export const CHANGE_TIMEOUT = 30_000;
 export async function changeDomain(place: Place, wanted: Wanted, options: ChangeOptions): Promise<Report> {
   options.signal?.throwIfAborted();
   // S1 Lock, S2 Find. A dry run takes no lock: a journal that it found could be a living writer's.
-  await using held = await lockMachine(place, options);
+  await using held = await lockMachine(place, { ...options, by: lockDeadline(options.timeout) });
   if (options.dryRun !== true) await refuseUnresolved(place, held);
   return await changeLocked(place, held, wanted, options);
 }
@@ -56,7 +57,8 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   const until = { by: deadline, signal: options.signal };
 
   // S3 Open
-  await using opened = await openFor(place, held, { ...options, deadline, onHeld: (what) => notice.enter(what, deadline) });
+  const onHeld = (what: string): void => notice.enter(what, deadline);
+  await using opened = await openFor(place, held, { ...until, heldBy: deadline, onHeld });
 
   // S4 Read
   const read = await readFacts(place, held, opened, until);

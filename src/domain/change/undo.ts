@@ -43,7 +43,7 @@ async function reach({ monitor, deadline }: Work): Promise<void> {
     await monitor.ask((session) => session.execute("query-status"), { by: deadlineIn(Math.min(PROBE, deadline.timeout / 3)) });
   } catch (error) {
     if (!(error instanceof TimeoutError)) return;
-    await monitor.renew(deadline.left());
+    await monitor.renew(deadline);
   }
 }
 

@@ -4,7 +4,8 @@ import { deadlineIn } from "../../deadline.ts";
 import { LockedError } from "../../host/lock.ts";
 import { commandOf, isAlive } from "../../host/threads.ts";
 import type { Facts } from "../facts/facts.ts";
-import { openFor, readFacts } from "../facts/open.ts";
+import { openFor } from "../facts/open.ts";
+import { readFacts } from "../facts/read.ts";
 import type { Held } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
@@ -100,8 +101,9 @@ export async function forgetRecords(place: Place, held: Held): Promise<void> {
 }
 
 async function look(place: Place, held: Held): Promise<Facts> {
-  await using monitor = await openFor(place, held, { timeout: LOOK });
-  return await readFacts(place, held, monitor, { by: deadlineIn(LOOK) });
+  const by = deadlineIn(LOOK);
+  await using opened = await openFor(place, held, { by });
+  return await readFacts(place, held, opened, { by });
 }
 
 /**

@@ -2,7 +2,7 @@ import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
-import { settle } from "../machine/poll-until.ts";
+import { pollUntil } from "../machine/poll-until.ts";
 import { LEAST } from "../machine/with-deadline.ts";
 import { hasDriver, readBalloonTarget } from "./balloon-target.ts";
 import { figuresOf } from "./live-memory.ts";
@@ -70,11 +70,9 @@ async function hear(
   const old = wordOf(before.said);
   try {
     await ask((session) => poll(session, path, 1));
-    const { seen, done } = await settle(
-      monitor,
-      { hints: [], look, done: ({ said }) => wordOf(said) !== old && figuresOf(said) !== null },
-      deadline,
-      signal,
+    const { seen, done } = await pollUntil(
+      { look: () => ask(look), done: ({ said }) => wordOf(said) !== old && figuresOf(said) !== null },
+      { by: deadline, signal },
     );
     const figures = figuresOf(seen.said);
     if (!done || figures === null) return null;

@@ -1,68 +1,95 @@
-import type { Deadline } from "../../deadline.ts";
+import { type Deadline, partOf } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
+import type { Session } from "../../qmp/session.ts";
+import type { Identity } from "../machine/identity.ts";
 import type { Held } from "../machine/lock.ts";
 import { type AskOptions, type Monitor, openMonitor } from "../machine/monitor.ts";
+import { openReader } from "../machine/open.ts";
 import type { Place } from "../machine/place.ts";
 import { whyStopped } from "../machine/wait-notice.ts";
-import type { ChangeOptions } from "../model/change.ts";
-import type { Facts } from "./facts.ts";
-import { factsOf, factsWithout } from "./read.ts";
+import { withDeadline } from "../machine/with-deadline.ts";
 
-/** The control monitor where the machine is there and answers, else why it does not. */
-export interface Opened extends AsyncDisposable {
-  readonly open: Monitor | null;
-  readonly why?: unknown;
+/** What was found of a domain before QEMU is asked: its config, the QEMU that runs it, what stands in the way of a start. */
+export type Found = Pick<Held, "stored" | "machine" | "hindrance">;
+
+/** A channel to QEMU: the control monitor, or a session for those who only look. */
+export interface Channel extends AsyncDisposable {
+  ask<T>(question: (session: Session) => Promise<T>, options: AskOptions): Promise<T>;
+  /** Told the process that the vCPU threads belong to. */
+  foundProcess(pid: number | null): void;
 }
 
-/** How long a machine may take to answer; `deadline` is for one whose monitor another client holds, of which `onHeld` is told. */
-export interface OpenForOptions extends Pick<ChangeOptions, "signal" | "timeout"> {
-  readonly deadline?: Deadline | undefined;
+/** QEMU as it can be asked. */
+export interface Opened<C extends Channel = Monitor> extends AsyncDisposable {
+  /** Null if it does not run, or does not answer. */
+  readonly open: C | null;
+  /** Why it does not answer; undefined if it does, or does not run. */
+  readonly why?: string;
+}
+
+/** By when QEMU has to answer. */
+export interface OpenForOptions {
+  readonly by: Deadline;
+  /** By when, if another client holds the monitor; else `by`. A timeout that the caller gave for the domain comes before it. */
+  readonly heldBy?: Deadline | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told who holds the monitor, while that is waited for. */
   readonly onHeld?: ((what: string) => void) | undefined;
 }
 
 /**
- * Opens the control monitor for a change, which may take no longer than the change itself. A machine that does not answer is
- * no error here: it is refused with the other reasons.
+ * Opens the control monitor for a change. A QEMU that does not answer is no error here: the change is refused with all reasons at once.
+ *
+ * @throws the signal's reason
  */
-export async function openFor(
+export function openFor(place: Place, found: Pick<Found, "machine">, options: OpenForOptions): Promise<Opened> {
+  const { by, heldBy, signal, onHeld } = options;
+  return opened(place, found.machine, signal, (machine) =>
+    openMonitor(place.name, machine, {
+      by: partOf(by, place.timeout),
+      heldBy: place.isTimeoutOwn === true ? undefined : heldBy,
+      signal,
+      onHeld,
+    }),
+  );
+}
+
+/** Opens whichever monitor is free, to look only. A QEMU that does not answer is no error here. @throws the signal's reason */
+export function openToLook(place: Place, found: Pick<Found, "machine">, { by, signal }: OpenForOptions): Promise<Opened<Channel>> {
+  return opened(place, found.machine, signal, async (machine) => {
+    const session = await openReader(machine, { by, signal });
+    return {
+      // No answer by the deadline is an answer, too: nothing is waited for any longer.
+      ask: (question, options) => withDeadline(() => question(session), `${place.name}: the monitor`, { ...options, least: 0 }),
+      foundProcess: () => {},
+      [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    };
+  });
+}
+
+async function opened<C extends Channel>(
   place: Place,
-  { machine }: Pick<Held, "machine">,
-  { signal, timeout, deadline, onHeld }: OpenForOptions,
-): Promise<Opened> {
+  machine: Identity | null,
+  signal: AbortSignal | undefined,
+  open: (machine: Identity) => Promise<C>,
+): Promise<Opened<C>> {
   const nothing = { open: null, [Symbol.asyncDispose]: () => Promise.resolve() };
   if (machine === null) return nothing;
   try {
-    const open = await openMonitor(place.name, machine, {
-      timeout: Math.min(place.timeout, timeout ?? place.timeout),
-      signal,
-      heldTimeout: place.isTimeoutOwn === true ? undefined : deadline?.left(),
-      onHeld,
-    });
-    return { open, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
+    const channel = await open(machine);
+    return { open: channel, [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose]() };
   } catch (error) {
     signal?.throwIfAborted();
-    // It has ended since it was found: that is stopped, not unreachable.
-    if (machine.process !== null && !(await machine.isThere())) return nothing;
-    return { ...nothing, why: (await whyStopped(machine.pid)) ?? messageOf(error).replace(`${place.name}: `, "") };
+    return (await hasEnded(place, machine)) ? nothing : { ...nothing, why: await whyUnreachable(place, machine, error) };
   }
 }
 
-/** Both sides of the domain, read on that monitor. */
-export async function readFacts(
-  place: Place,
-  { stored, hindrance }: Pick<Held, "stored" | "hindrance">,
-  { open, why }: Opened,
-  options: AskOptions,
-): Promise<Facts> {
-  if (open === null)
-    return { ...(await factsWithout(stored, why)), ...(why === undefined && hindrance !== null ? { why: hindrance } : {}) };
-  try {
-    const facts = await open.ask((session) => factsOf(place, stored, session, open.target.machine), options);
-    open.foundProcess(facts.live.pid);
-    return facts;
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    // Greeted and then silent, or gone while it was asked: whatever it is, it is not known to be stopped.
-    return factsWithout(stored, (await whyStopped(open.pid)) ?? error);
-  }
+/** Whether a QEMU that was found has ended since: then it is stopped, not unreachable. One that is known by its address only never is. */
+export async function hasEnded({ address }: Place, machine: Identity): Promise<boolean> {
+  return address === null && !(await machine.isThere());
+}
+
+/** Why QEMU does not answer, in words that can stand behind the domain's name. */
+export async function whyUnreachable({ name }: Place, { pid }: Identity, error: unknown): Promise<string> {
+  return (await whyStopped(pid)) ?? messageOf(error).replace(`${name}: `, "");
 }

@@ -1,29 +1,98 @@
-import { statePaths } from "../../config/runtime.ts";
+import { statePaths, type StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
-import { messageOf } from "../../errors.ts";
+import { deadlineIn, partOf } from "../../deadline.ts";
 import { onlineCpus, presentCpus } from "../../host/taskset.ts";
 import type { Session } from "../../qmp/session.ts";
+import { findMachine } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
+import { readStored } from "../machine/lock.ts";
+import type { AskOptions } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
+import type { ReadOptions } from "../model/action.ts";
 import { domainStateOf } from "../model/run-state.ts";
 import { readBalloonTarget } from "./balloon-target.ts";
 import type { Facts } from "./facts.ts";
 import { type Live, readLive } from "./live.ts";
 import { type Asked, readNotes } from "./notes.ts";
+import { type Channel, type Found, hasEnded, type Opened, openToLook, whyUnreachable } from "./open.ts";
 
-/** Facts of a domain whose machine does not run, or does not answer. */
-export async function factsWithout(stored: Stored | null, why?: unknown): Promise<Facts> {
-  const base = { config: stored?.config ?? null, live: null, asked: {}, ...(await hostFacts()) };
-  return why === undefined ? { ...base, state: "stopped" } : { ...base, state: "unreachable", why: messageOf(why) };
+/** A question to be asked beside the facts, of a QEMU that answers. */
+export type AlsoAsk = (session: Session, live: Live) => Promise<void>;
+
+/**
+ * Reads both halves of a domain, and what is noted of its machine: the one reader of facts. QEMU is asked on the channel that was opened to
+ * it, if there is one.
+ *
+ * @throws the signal's reason. A QEMU that does not answer is no error: the facts say `unreachable`, and why
+ */
+export async function readFacts(
+  place: Place,
+  { stored, machine, hindrance }: Found,
+  { open, why }: Opened<Channel>,
+  options: AskOptions,
+  also?: AlsoAsk,
+): Promise<Facts> {
+  if (why !== undefined) return unreachable(stored, why);
+  if (open === null || machine === null) return stopped(stored, hindrance);
+  try {
+    const facts = await open.ask(async (session) => {
+      const read = await factsOf(place, stored, session, machine);
+      await also?.(session, read.live);
+      return read;
+    }, options);
+    open.foundProcess(facts.live.pid);
+    return facts;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    // It greeted, and is silent or gone: whatever it is, it is not known to be stopped.
+    return unreachable(stored, await whyUnreachable(place, machine, error));
+  }
 }
 
-/** Facts of a domain whose machine answers. `session` is one that its identity has checked. */
-export async function factsOf(
-  place: Place,
-  stored: Stored | null,
-  session: Session,
-  machine: Identity,
-): Promise<Facts & { readonly live: Live }> {
+/** Both halves of a domain, read once. */
+export interface Both {
+  readonly stored: Stored | null;
+  /** Null if it is stopped. */
+  readonly machine: Identity | null;
+  readonly books: StatePaths;
+  readonly facts: Facts;
+}
+
+/** How long reading may take, in milliseconds, unless the caller says otherwise. */
+const READ_TIMEOUT = 10_000;
+
+/**
+ * Reads both halves of a domain without its lock, to look only. There is one deadline for all of it, with what is `also` asked.
+ *
+ * @throws ConfigError when the config can't be read; the signal's reason
+ */
+export async function readBoth(place: Place, { signal, timeout }: ReadOptions = {}, also?: AlsoAsk): Promise<Both> {
+  const by = deadlineIn(timeout ?? Math.max(READ_TIMEOUT, 2 * place.timeout));
+  const stored = await readStored(place);
+  const { machine, hindrance, key } = await findMachine(place, stored);
+  const found = { stored, machine, hindrance };
+  const books = statePaths(place.folders, key);
+  await using opened = await openToLook(place, found, { by: partOf(by, timeout ?? place.timeout), signal });
+  const facts = await readFacts(place, found, opened, { by, signal }, also);
+  const isStopped = facts.state === "stopped" || (facts.live === null && machine !== null && (await hasEnded(place, machine)));
+  if (!isStopped) return { stored, machine, books, facts };
+  return { stored, machine: null, books, facts: await stopped(stored, hindrance) };
+}
+
+async function stopped(stored: Stored | null, hindrance: string | null): Promise<Facts> {
+  return { ...(await withoutLive(stored)), state: "stopped", ...(hindrance === null ? {} : { why: hindrance }) };
+}
+
+async function unreachable(stored: Stored | null, why: string): Promise<Facts> {
+  return { ...(await withoutLive(stored)), state: "unreachable", why };
+}
+
+async function withoutLive(stored: Stored | null): Promise<Omit<Facts, "state">> {
+  return { config: stored?.config ?? null, live: null, asked: {}, ...(await hostFacts()) };
+}
+
+/** The facts of a machine that answers. `session` is one that its identity has checked. */
+async function factsOf(place: Place, stored: Stored | null, session: Session, machine: Identity): Promise<Facts & { readonly live: Live }> {
   const live = await readLive(session, machine.pid);
   const [noted, host] = await Promise.all([
     readNotes(statePaths(place.folders, machine.known.key), machine.process, live, machine.known.folder),

@@ -7,7 +7,7 @@ import { openFolder, runtimePaths, type RuntimePaths, type StatePaths } from "..
 import { readTail } from "../../config/safe-file.ts";
 import { mayUseStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
-import type { Deadline } from "../../deadline.ts";
+import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { formatTime, HostError, isErrorCode, messageOf } from "../../errors.ts";
 import { type Background, type ProgramConsole, startInBackground } from "../../host/background.ts";
 import { identify } from "../../host/signal.ts";
@@ -18,6 +18,7 @@ import { lastWords, OUTPUT, whyNotKept } from "../machine/last-words.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
+import { pollUntil } from "../machine/poll-until.ts";
 
 /** A machine that was launched, set up and still stopped, with its control monitor. */
 export interface Launched extends AsyncDisposable {
@@ -111,9 +112,9 @@ async function endRest(stored: Stored, program: Background): Promise<void> {
       ours: true,
     });
     await rest.signal("SIGTERM");
-    if (await rest.hasEnded({ timeout: REST })) continue;
+    if (await rest.hasEnded({ by: deadlineIn(REST) })) continue;
     await rest.signal("SIGKILL");
-    await rest.hasEnded({ timeout: REST });
+    await rest.hasEnded({ by: deadlineIn(REST) });
   }
 }
 
@@ -164,23 +165,27 @@ async function setUp(work: SetUp): Promise<{ readonly machine: Identity; readonl
 }
 
 async function answering(work: SetUp, signal: AbortSignal): Promise<{ readonly machine: Identity; readonly monitor: Monitor }> {
-  for (let attempt = 0, unwritten = 0; ; attempt++) {
-    signal.throwIfAborted();
-    try {
-      const machine = await identityOf(work);
-      const monitor = await openMonitor(work.place.name, machine, { timeout: work.deadline.left(), signal });
-      if (machine.process !== null) return { machine, monitor };
-      if (++unwritten === TRIES)
-        throw new HostError(
-          `QEMU answers, and has written no pidfile at ${work.runtime.pidfile}: does its program add a -pidfile of its own?`,
-        );
-      // Its pidfile came after the look for it, and before it answered.
-      await monitor[Symbol.asyncDispose]();
-    } catch (error) {
-      if (!isErrorCode(error, "connect")) throw error;
-    }
-    await wait(PAUSES[attempt] ?? PAUSES.at(-1), undefined, { signal }).catch(() => signal.throwIfAborted());
-  }
+  const by = work.deadline;
+  let unwritten = 0;
+  const look = async (): Promise<{ readonly machine: Identity; readonly monitor: Monitor } | null> => {
+    const machine = await identityOf(work);
+    const monitor = await openMonitor(work.place.name, machine, { by, signal }).catch((error: unknown) => {
+      if (isErrorCode(error, "connect")) return null;
+      throw error;
+    });
+    if (monitor === null) return null;
+    if (machine.process !== null) return { machine, monitor };
+    // Its pidfile came after the look for it, and before it answered.
+    await monitor[Symbol.asyncDispose]();
+    if (++unwritten === TRIES)
+      throw new HostError(
+        `QEMU answers, and has written no pidfile at ${work.runtime.pidfile}: does its program add a -pidfile of its own?`,
+      );
+    return null;
+  };
+  const { seen } = await pollUntil({ look, done: (found) => found !== null, pauses: PAUSES }, { by, signal });
+  if (seen === null) throw new HostError("too late");
+  return seen;
 }
 
 /** By its mark, and by the pid that QEMU wrote itself: what we started may be a script that started it. */

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { deadlineIn } from "../../deadline.ts";
 import { HostError, isErrorCode } from "../../errors.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { causeOf } from "./ended.ts";
@@ -65,10 +66,10 @@ function listen(events: AsyncIterable<{ readonly event: string; readonly data?: 
 
 /** By SHUTDOWN's reason where it came, else by what QEMU left behind. */
 async function endOf({ machine, howItEnded }: Pick<Launched, "machine" | "howItEnded">, reason: string | null): Promise<string> {
-  if (!(await machine.hasEnded({ timeout: END }))) {
+  if (!(await machine.hasEnded({ by: deadlineIn(END) }))) {
     // 7.2 can hang at its end; a signal frees it.
     await machine.signal("SIGTERM");
-    await machine.hasEnded({ timeout: END });
+    await machine.hasEnded({ by: deadlineIn(END) });
   }
   return reason === null ? howItEnded() : `${causeOf(reason)} (SHUTDOWN, ${reason})`;
 }

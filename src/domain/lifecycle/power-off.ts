@@ -1,8 +1,9 @@
-import type { Deadline } from "../../deadline.ts";
+import { type Deadline, deadlineIn, partOf } from "../../deadline.ts";
 import { formatTime, isErrorCode, QmpctlError } from "../../errors.ts";
 import type { Identity } from "../machine/identity.ts";
 import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
+import { type Hints, pollUntil } from "../machine/poll-until.ts";
 import type { StopOptions } from "../model/action.ts";
 import { StateError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
@@ -24,9 +25,9 @@ const END = 1000;
  */
 export async function powerOff(place: Place, machine: Identity, deadline: Deadline, options: StopOptions): Promise<string> {
   await using monitor = await openMonitor(place.name, machine, {
-    timeout: Math.min(place.timeout, Math.max(1, deadline.left())),
+    by: partOf(deadline, place.timeout),
     signal: options.signal,
-    heldTimeout: deadline.left(),
+    heldBy: deadline,
   });
   const { status } = await monitor.session.execute("query-status", undefined, { signal: options.signal });
   if (isPaused(status)) {
@@ -42,7 +43,7 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
   const ending = firstShutdown(events);
   while (deadline.left() > 0) {
     await press(monitor, options);
-    const reason = await Promise.race([ending, gone(machine, monitor, Math.min(PRESS_AGAIN, deadline.left()), deadline, options)]);
+    const reason = await Promise.race([ending, gone(machine, monitor, deadline, options)]);
     if (reason === undefined) continue;
     return await finish(
       monitor,
@@ -86,29 +87,23 @@ async function press(monitor: Monitor, { signal, onAsked }: StopOptions): Promis
 async function gone(
   machine: Identity,
   monitor: Monitor,
-  timeout: number,
   deadline: Deadline,
   { signal, onProgress }: StopOptions,
 ): Promise<null | undefined> {
+  const until = { by: partOf(deadline, PRESS_AGAIN), signal };
   const onLook = (): void =>
     onProgress?.({ what: "shutdown", actual: "running", wanted: "stopped", elapsed: deadline.elapsed(), timeout: deadline.timeout });
-  if (machine.process !== null) return (await machine.hasEnded({ timeout, signal, onLook })) ? null : undefined;
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(undefined), timeout);
-    const stop = (): void => reject(signal?.reason as Error);
-    signal?.addEventListener("abort", stop, { once: true });
-    void monitor.session.closed
-      .then(() => resolve(null))
-      .finally(() => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", stop);
-      });
-  });
+  if (machine.process !== null) return (await machine.hasEnded({ ...until, onLook })) ? null : undefined;
+  let closed = false;
+  const { closed: closing } = monitor.session;
+  const hints: Hints = { listen: (hear) => void closing.then(() => ((closed = true), hear())), [Symbol.dispose]: () => {} };
+  const { done } = await pollUntil({ look: async () => closed, done: (isOver) => isOver, onLook, hints, pauses: [PRESS_AGAIN] }, until);
+  return done ? null : undefined;
 }
 
 /** Waits until a QEMU that has said that it ends has ended, and helps where it does not. */
 async function finish(monitor: Monitor, machine: Identity, how: string): Promise<string> {
-  if (machine.process === null || (await machine.hasEnded({ timeout: END }))) return how;
+  if (machine.process === null || (await machine.hasEnded({ by: deadlineIn(END) }))) return how;
   return quitNow(monitor, machine, how);
 }
 
@@ -117,6 +112,6 @@ async function quitNow({ session }: Monitor, machine: Identity, how: string): Pr
     if (!isErrorCode(error, "closed", "timeout")) throw error;
   });
   // One that hangs at its end is freed by a signal.
-  if (machine.process !== null && !(await machine.hasEnded({ timeout: END }))) await machine.signal("SIGTERM");
+  if (machine.process !== null && !(await machine.hasEnded({ by: deadlineIn(END) }))) await machine.signal("SIGTERM");
   return how;
 }

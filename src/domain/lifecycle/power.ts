@@ -1,12 +1,13 @@
-import { deadlineIn } from "../../deadline.ts";
+import { deadlineIn, partOf } from "../../deadline.ts";
 import { QmpctlError } from "../../errors.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
 import { readLive } from "../facts/live.ts";
-import { lockMachine } from "../machine/lock.ts";
-import { type Monitor, openMonitor } from "../machine/monitor.ts";
+import { eventsOf } from "../machine/event-hints.ts";
+import { lockDeadline, lockMachine } from "../machine/lock.ts";
+import { type AskOptions, type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
-import { settle } from "../machine/poll-until.ts";
+import { pollUntil } from "../machine/poll-until.ts";
 import type { ReadOptions } from "../model/action.ts";
 import { notRunning, StateError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
@@ -72,27 +73,29 @@ export function resetMachine(place: Place, options: ReadOptions): Promise<void> 
 }
 
 async function command(place: Place, options: ReadOptions, act: (monitor: Monitor, status: string) => Promise<void>): Promise<void> {
-  await using held = await lockMachine(place, options);
+  const deadline = lockDeadline(options.timeout);
+  await using held = await lockMachine(place, { by: deadline, signal: options.signal });
   // One whose start was interrupted would run without its pins and its memory target.
   await refuseUnresolved(place, held);
   const { machine, hindrance } = held;
   if (machine === null) throw notRunning(place.name, hindrance);
   await using monitor = await openMonitor(place.name, machine, {
-    timeout: Math.min(place.timeout, options.timeout ?? place.timeout),
+    by: partOf(deadline, place.timeout),
     signal: options.signal,
-    heldTimeout: options.timeout,
+    heldBy: options.timeout === undefined ? undefined : deadline,
   });
   await act(monitor, await statusOf(monitor));
 }
 
-async function statusOf(monitor: Monitor): Promise<string> {
-  return (await monitor.ask((session) => session.execute("query-status"))).status;
+async function statusOf(monitor: Monitor, options: AskOptions = {}): Promise<string> {
+  return (await monitor.ask((session) => session.execute("query-status"), options)).status;
 }
 
 /** A reset, and a wake-up, are done a moment after QEMU has taken them. */
 async function mustShow(name: string, monitor: Monitor, sent: string, reached: (status: string) => boolean): Promise<void> {
-  const look = async (session: Monitor["session"]): Promise<string> => (await session.execute("query-status")).status;
-  const { seen, done } = await settle(monitor, { hints: ["RESET", "WAKEUP", "RESUME", "STOP"], look, done: reached }, deadlineIn(SHOWN));
+  const by = deadlineIn(SHOWN);
+  const hints = eventsOf(monitor, ["RESET", "WAKEUP", "RESUME", "STOP"]);
+  const { seen, done } = await pollUntil({ hints, look: () => statusOf(monitor, { by }), done: reached }, { by });
   if (!done)
     throw new QmpctlError(
       "command",

@@ -1,4 +1,4 @@
-import { deadlineIn } from "../../deadline.ts";
+import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { isMachineThere, removeRecord } from "../change/journal.ts";
 import type { ActionRecord } from "../change/record.ts";
 import { findMachine } from "../machine/find.ts";
@@ -59,7 +59,7 @@ async function finish(
     const { pid } = await startMachine(place, now, deadlineIn(timeout ?? START_TIMEOUT), options);
     return `the machine is started, pid ${pid}`;
   }
-  await goOn(place, now, record.paused, timeout ?? START_TIMEOUT, signal);
+  await goOn(place, now, record.paused, deadlineIn(timeout ?? START_TIMEOUT), signal);
   return `the ${record.action} is brought to its end: what its config says is applied${record.paused ? ", and it is paused, as asked" : ", and it runs"}`;
 }
 
@@ -68,12 +68,12 @@ async function goOn(
   place: Place,
   { machine, stored, books }: Held,
   paused: boolean,
-  timeout: number,
+  by: Deadline,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (machine === null || stored === null) throw new StateError(`${place.name}: it has no config to go by`, "unreachable");
   // It may still be setting its machine up.
-  await using monitor = await openMonitor(place.name, machine, { timeout, signal });
+  await using monitor = await openMonitor(place.name, machine, { by, signal });
   await prepareMachine(place, { books, stored }, monitor);
   await noteProcess(books, stored, machine);
   if (!paused)

@@ -6,7 +6,7 @@ import type { ActionRecord, Journal } from "../change/record.ts";
 import { changeLocked, type LockedOptions } from "../change/transaction.ts";
 import { forgetRecords, recordToResolve, sweep } from "../change/unresolved.ts";
 import type { Facts } from "../facts/facts.ts";
-import { type Held, lockMachine, readStored } from "../machine/lock.ts";
+import { type Held, lockDeadline, lockMachine, readStored } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
 import type { ChangeOptions, Value } from "../model/change.ts";
 import { StateError } from "../model/errors.ts";
@@ -40,7 +40,7 @@ export interface RecoveryReport {
 
 /** The interrupted change of a domain, and how it stands; null where there is none. Takes the lock: a living writer's change is none. */
 export async function findInterrupted(place: Place, options: ChangeOptions = {}): Promise<Interrupted | null> {
-  await using held = await lockMachine(place, options);
+  await using held = await lockMachine(place, { ...options, by: lockDeadline(options.timeout) });
   const found = await recordToResolve(place, held);
   if (found === null || "action" in found.record) return null;
   return await interruptedFrom(place.name, found.record, found.facts, held.stored?.text ?? null);
@@ -51,7 +51,7 @@ export async function findInterrupted(place: Place, options: ChangeOptions = {})
  */
 export async function recoverDomain(place: Place, how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
   const dryRun = options.dryRun === true;
-  await using held = await lockMachine(place, { ...options, dryRun: false });
+  await using held = await lockMachine(place, { ...options, by: lockDeadline(options.timeout), dryRun: false });
   const found = await recordFor(place, held, how);
   if (!dryRun) await sweep(held.stored);
   const report = await resolve(place, held, found, how, options);

@@ -21,7 +21,7 @@ import { SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
  */
 export async function restartMachine(place: Place, options: StartOptions & StopOptions): Promise<StartReport> {
   const deadline = deadlineIn(options.timeout ?? SHUTDOWN_TIMEOUT + START_TIMEOUT);
-  await using held = await lockMachine(place, { ...options, timeout: deadline.timeout });
+  await using held = await lockMachine(place, { ...options, by: deadline });
   await refuseUnresolved(place, held);
   if (held.machine === null) return await startMachine(place, held, deadline, options);
   const stopped: Held = { ...held, machine: null };

@@ -39,7 +39,7 @@ export const START_TIMEOUT = 60_000;
 /** Takes the lock, and starts the machine: one deadline for both. See `startMachine`. */
 export async function startDomain(place: Place, options: StartOptions): Promise<StartReport> {
   const deadline = deadlineIn(options.timeout ?? START_TIMEOUT);
-  await using held = await lockMachine(place, { ...options, timeout: deadline.timeout });
+  await using held = await lockMachine(place, { ...options, by: deadline });
   await refuseUnresolved(place, held);
   return await startMachine(place, held, deadline, options);
 }
@@ -223,9 +223,9 @@ async function endAgain({ machine, program, folder }: Launched, books: StatePath
   if (await machine.isThere()) await machine.signal("SIGTERM");
   await program.end();
   // What we started may be a script, and QEMU in a group of its own by now.
-  if (!(await machine.hasEnded({ timeout: 1000 }))) {
+  if (!(await machine.hasEnded({ by: deadlineIn(1000) }))) {
     await machine.signal("SIGKILL");
-    await machine.hasEnded({ timeout: 5000 });
+    await machine.hasEnded({ by: deadlineIn(5000) });
   }
   await cleanUp(folder, { keepWords: true });
   const record = await readProcessRecord(books);

@@ -1,6 +1,6 @@
 import { statePaths, type StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
-import { type Deadline, deadlineIn } from "../../deadline.ts";
+import { type Deadline, deadlineIn, partOf } from "../../deadline.ts";
 import { HostError, isErrorCode, QmpctlError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import { readRecord, removeRecord, writeRecord } from "../change/journal.ts";
@@ -31,7 +31,7 @@ const END_TIMEOUT = 5000;
  */
 export async function shutdownMachine(place: Place, options: StopOptions): Promise<StopReport> {
   const deadline = deadlineIn(options.timeout ?? SHUTDOWN_TIMEOUT);
-  await using held = await lockMachine(place, { ...options, timeout: deadline.timeout });
+  await using held = await lockMachine(place, { ...options, by: deadline });
   if (held.machine === null) throw notRunning(place.name, held.hindrance);
   // A change that was interrupted stays to be resolved: its config half outlives the machine.
   const mayRecord = (await readRecord(held.books, place.name).catch(() => "damaged")) === null;
@@ -52,7 +52,7 @@ export async function shutdownLocked(
 ): Promise<StopReport> {
   if (machine === null) throw notRunning(place.name, hindrance);
   const how = await powerOff(place, machine, deadline, options);
-  if (!(await machine.hasEnded({ timeout: END_TIMEOUT })))
+  if (!(await machine.hasEnded({ by: deadlineIn(END_TIMEOUT) })))
     throw new QmpctlError("timeout", `${place.name}: ${how}, and its process ${machine.pid} does not end`);
   await noteEnd(place, { books, stored }, machine, how);
   return { name: place.name, how, elapsed: deadline.elapsed() };
@@ -71,7 +71,7 @@ export async function destroyMachine(place: Place, options: StopOptions): Promis
   const stored = await readStored(place);
   const { machine, hindrance, key } = await findMachine(place, stored);
   if (machine === null) throw notRunning(place.name, hindrance);
-  const how = machine.process === null ? await quit(place, machine, options) : await end(place, machine, deadline, options);
+  const how = machine.process === null ? await quit(place, machine, deadline, options) : await end(place, machine, deadline, options);
   await afterwards(place, { books: statePaths(place.folders, key), stored }, machine, how);
   return { name: place.name, how, elapsed: deadline.elapsed() };
 }
@@ -83,25 +83,20 @@ export async function destroyLocked(place: Place, { machine, books, stored }: He
 
 async function end(place: Place, machine: Identity, deadline: Deadline, { signal }: StopOptions): Promise<string> {
   await machine.signal("SIGTERM");
-  if (await machine.hasEnded({ timeout: deadline.left(), signal })) return "destroyed";
+  if (await machine.hasEnded({ by: deadline, signal })) return "destroyed";
   await machine.signal("SIGKILL");
-  if (await machine.hasEnded({ timeout: END_TIMEOUT })) return "killed, as it did not end by itself";
+  if (await machine.hasEnded({ by: deadlineIn(END_TIMEOUT) })) return "killed, as it did not end by itself";
   throw new QmpctlError("timeout", `${place.name}: process ${machine.pid} does not end, even killed`);
 }
 
 /** One whose process is not on this host is told to quit. */
-async function quit(place: Place, machine: Identity, options: StopOptions): Promise<string> {
-  await using monitor = await openMonitor(place.name, machine, {
-    timeout: Math.min(place.timeout, options.timeout ?? END_TIMEOUT),
-    signal: options.signal,
-    heldTimeout: options.timeout,
+async function quit(place: Place, machine: Identity, deadline: Deadline, { timeout, signal }: StopOptions): Promise<string> {
+  const heldBy = timeout === undefined ? undefined : deadline;
+  await using monitor = await openMonitor(place.name, machine, { by: partOf(deadline, place.timeout), heldBy, signal });
+  await monitor.session.execute("quit", undefined, { timeout: Math.max(1, deadline.left()), signal }).catch((error: unknown) => {
+    // The end of the connection is the success of quit (R38).
+    if (!isErrorCode(error, "closed")) throw error;
   });
-  await monitor.session
-    .execute("quit", undefined, { timeout: options.timeout ?? END_TIMEOUT, signal: options.signal })
-    .catch((error: unknown) => {
-      // The end of the connection is the success of quit (R38).
-      if (!isErrorCode(error, "closed")) throw error;
-    });
   await monitor.session.closed;
   return "destroyed";
 }

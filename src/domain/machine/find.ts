@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { MARK_PREFIX } from "../../config/mark.ts";
 import { runtimePaths, statePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
+import { deadlineIn } from "../../deadline.ts";
 import { sha256 } from "../../digest.ts";
 import { isErrorCode, UnsafeError } from "../../errors.ts";
 import { findProcesses, type Process, processAt } from "../../host/processes.ts";
@@ -253,7 +254,7 @@ async function atMonitor(
     ours: false,
   });
   try {
-    await using _session = await openSession(machine, { timeout: Math.min(timeout, LOOK) });
+    await using _session = await openSession(machine, { by: deadlineIn(Math.min(timeout, LOOK)) });
   } catch (error) {
     if (error instanceof StrangerError) return stopped(error.message.replace(`${config.name}: `, ""));
     // Nobody listens: stopped. Somebody listens and is busy: there.

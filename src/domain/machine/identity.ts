@@ -1,9 +1,10 @@
 import { idOfObject, MARK_PREFIX } from "../../config/mark.ts";
 import { isErrorCode, QmpctlError } from "../../errors.ts";
-import { isStillThere, type ProcessIdentity, sendSignal, waitForEnd } from "../../host/signal.ts";
+import { isStillThere, type ProcessIdentity, sendSignal } from "../../host/signal.ts";
 import { isAlive, processOf } from "../../host/threads.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
+import { pollUntil, type Until } from "./poll-until.ts";
 
 /**
  * The QEMU that answers is not the domain's, or the domain's can't be told for sure. Nothing was touched. The message says whose it is, and
@@ -14,6 +15,9 @@ export class StrangerError extends QmpctlError {
     super("refused", message, options);
   }
 }
+
+/** How long to pause between looks for the end of a process, in milliseconds. */
+const ENDING: readonly number[] = [5, 8, 12, 18, 25, 40, 60, 100];
 
 /** What a QEMU says of itself over QMP: enough to tell it from others, and one life of it from the next. */
 interface Word {
@@ -123,10 +127,18 @@ export class Identity {
     await sendSignal(process, signal);
   }
 
-  /** Waits for the end of its process. See `waitForEnd`. */
-  async hasEnded(options: Parameters<typeof waitForEnd>[1]): Promise<boolean> {
-    const { process } = this.known;
-    return process === null || waitForEnd(process, options);
+  /**
+   * Waits until its process has ended, which is no child of ours: the kernel tells us nothing. True if it has by the deadline, or if it is
+   * not known on this host. `onLook` is called each time that it still runs.
+   */
+  async hasEnded({ by, signal, onLook }: Until & { readonly onLook?: (() => void) | undefined }): Promise<boolean> {
+    const look = async (): Promise<boolean> => !(await this.isThere());
+    if (this.known.process === null) return true;
+    const { done } = await pollUntil(
+      { look, done: (ended) => ended, onLook: (ended) => (ended ? undefined : onLook?.()), pauses: ENDING },
+      { by, signal },
+    );
+    return done;
   }
 }
 

@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasFolder, openFolder, statePaths, type StatePaths } from "../../config/runtime.ts";
 import { readConfig, type Stored } from "../../config/store.ts";
-import { type Deadline, deadlineIn } from "../../deadline.ts";
+import { type Deadline, deadlineIn, partOf } from "../../deadline.ts";
 import { HostError, isErrorCode } from "../../errors.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
 import { isStillThere } from "../../host/signal.ts";
@@ -18,6 +18,11 @@ import { WaitNotice } from "./wait-notice.ts";
 /** How long a writer waits for the one before it, in milliseconds, when it was given no time of its own. */
 export const LOCK_TIMEOUT = 60_000;
 
+/** By when a writer has to have the lock: the time that it was given, else `LOCK_TIMEOUT`. */
+export function lockDeadline(timeout: number | undefined): Deadline {
+  return deadlineIn(timeout ?? LOCK_TIMEOUT);
+}
+
 /** What a writer has under the lock: nobody else changes the machine meanwhile, and who it is was asked after the lock was there. */
 export interface Held extends AsyncDisposable {
   readonly books: StatePaths;
@@ -30,7 +35,8 @@ export interface Held extends AsyncDisposable {
 
 /** How long to wait for the lock, and whom to tell. */
 export interface LockOptions {
-  readonly timeout?: number | undefined;
+  /** By when the lock has to be there; else `lockDeadline`. */
+  readonly by?: Deadline | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Only look: nothing is locked, as nothing will be changed. */
@@ -45,7 +51,7 @@ export interface LockOptions {
  * @throws LockedError, which says whom it waited for; ConfigError; UnsafeError
  */
 export async function lockMachine(place: Place, options: LockOptions = {}): Promise<Held> {
-  const deadline = deadlineIn(options.timeout ?? LOCK_TIMEOUT);
+  const deadline = options.by ?? lockDeadline(undefined);
   using notice = new WaitNotice(options.onProgress);
   notice.enter("waiting for the writer before", deadline);
   const mark = options.dryRun === true ? null : await markElsewhere(place, deadline, options.signal);
@@ -84,7 +90,7 @@ async function markElsewhere(place: Place, deadline: Deadline, signal: AbortSign
   const { machine } = await findMachine(place, null);
   if (machine === null || machine.process !== null) return null;
   try {
-    await using _session = await openSession(machine, { timeout: Math.min(LOOK, place.timeout, deadline.left()), signal });
+    await using _session = await openSession(machine, { by: partOf(deadline, Math.min(LOOK, place.timeout)), signal });
     return machine.id;
   } catch (error) {
     signal?.throwIfAborted();

@@ -1,5 +1,4 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { setTimeout as wait } from "node:timers/promises";
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { isErrorCode, messageOf } from "../../errors.ts";
 import { isAlive } from "../../host/threads.ts";
@@ -8,6 +7,7 @@ import { DiedError } from "../model/errors.ts";
 import { type Identity, StrangerError } from "./identity.ts";
 import { lastWords } from "./last-words.ts";
 import { type OpenOptions, openSession } from "./open.ts";
+import { pollUntil } from "./poll-until.ts";
 import { withDeadline } from "./with-deadline.ts";
 
 /** The machine that a monitor is of, and how to learn of its end. */
@@ -93,18 +93,24 @@ export class Monitor implements AsyncDisposable {
 
   /** After a broken connection: a new one, or the certainty that QEMU died. */
   async revive(cause: unknown): Promise<void> {
-    const deadline = deadlineIn(REVIVAL);
-    for (;;) {
-      await this.#mustLive(cause);
-      try {
-        this.#session = await openSession(this.target.machine, { timeout: deadline.left() });
-        return;
-      } catch (error) {
-        if (error instanceof StrangerError) throw this.#died(null, error);
-        if (deadline.left() === 0) throw error;
-        if (this.#pid === null && isErrorCode(error, "connect")) throw this.#died(null, cause);
-      }
-      await wait(25);
+    const by = deadlineIn(REVIVAL);
+    const { seen } = await pollUntil(
+      { look: () => this.#reopen(by, cause), done: ({ session }) => session !== null, pauses: [25] },
+      { by },
+    );
+    if (seen.session === null) throw seen.error;
+    this.#session = seen.session;
+  }
+
+  /** Tries to connect once. @throws DiedError when QEMU is gone for sure */
+  async #reopen(by: Deadline, cause: unknown): Promise<{ readonly session: Session | null; readonly error?: unknown }> {
+    await this.#mustLive(cause);
+    try {
+      return { session: await openSession(this.target.machine, { by }) };
+    } catch (error) {
+      if (error instanceof StrangerError) throw this.#died(null, error);
+      if (by.left() > 0 && this.#pid === null && isErrorCode(error, "connect")) throw this.#died(null, cause);
+      return { session: null, error };
     }
   }
 
@@ -114,10 +120,10 @@ export class Monitor implements AsyncDisposable {
    *
    * @throws DiedError, else as connecting does
    */
-  async renew(timeout: number): Promise<void> {
+  async renew(by: Deadline): Promise<void> {
     await this.#mustLive("its monitor says nothing");
     void this.#session.close();
-    this.#session = await openSession(this.target.machine, { timeout }).catch((error: unknown) => {
+    this.#session = await openSession(this.target.machine, { by }).catch((error: unknown) => {
       throw error instanceof StrangerError ? this.#died(null, error) : error;
     });
   }

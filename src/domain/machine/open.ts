@@ -8,16 +8,13 @@ import { type Identity, StrangerError } from "./identity.ts";
 import { whyStopped } from "./wait-notice.ts";
 import { withDeadline } from "./with-deadline.ts";
 
-/** How long a session may take to be there, and what cuts that short. */
+/** By when a session has to be there, and what cuts that short. */
 export interface OpenOptions {
-  readonly timeout: number;
+  readonly by: Deadline;
   readonly signal?: AbortSignal | undefined;
-  /**
-   * How long to wait where another client holds the monitor, in milliseconds; as `timeout` unless told. A machine that nobody holds has
-   * only that to answer.
-   */
-  readonly heldTimeout?: number | undefined;
-  /** Told what it waits for, while another client holds the monitor. */
+  /** By when to give up if another client holds the monitor; else `by`. A QEMU that nobody holds has to answer by `by` all the same. */
+  readonly heldBy?: Deadline | undefined;
+  /** Told what is waited for, while another client holds the monitor. */
   readonly onHeld?: ((what: string) => void) | undefined;
 }
 
@@ -36,9 +33,9 @@ export async function openSession(
 ): Promise<Session> {
   const { domain, obstacle } = machine.known;
   if (obstacle !== null || address === null) throw new StrangerError(`${domain}: ${obstacle ?? "it has no monitor"}`);
-  const timeout = Math.max(1, options.timeout);
-  const deadline = deadlineIn(Math.max(timeout, options.heldTimeout ?? 0));
-  using waiting = new Waiting(machine, address, { ...options, timeout }, deadline);
+  const unheld = deadlineIn(Math.max(1, options.by.left()));
+  const deadline = deadlineIn(Math.max(unheld.timeout, options.heldBy?.left() ?? 0));
+  using waiting = new Waiting(machine, address, { ...options, by: unheld }, deadline);
   try {
     return await openOnce(machine, address, deadline, waiting.signal);
   } catch (error) {
@@ -70,8 +67,8 @@ class Waiting implements Disposable {
     this.#options = options;
     this.#deadline = deadline;
     // Where there is no more time for one that is held, and nobody to tell, the deadline says all.
-    if (deadline.timeout > options.timeout || options.onHeld !== undefined)
-      this.#timer = setInterval(() => void this.#look(), Math.min(LOOK, options.timeout));
+    if (deadline.timeout > options.by.timeout || options.onHeld !== undefined)
+      this.#timer = setInterval(() => void this.#look(), Math.min(LOOK, options.by.timeout));
   }
 
   get signal(): AbortSignal {
@@ -84,7 +81,7 @@ class Waiting implements Disposable {
     // On another host nobody can be seen: there it may be held.
     const mayBeHeld = !stopped && clients?.isHeld !== false;
     if (mayBeHeld) this.#options.onHeld?.(describeWait(this.#address, clients));
-    else if (this.#deadline.elapsed() >= this.#options.timeout) this.#giveUp();
+    else if (this.#options.by.left() === 0) this.#giveUp();
   }
 
   #giveUp(): void {

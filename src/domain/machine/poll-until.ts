@@ -1,15 +1,31 @@
 import type { Deadline } from "../../deadline.ts";
-import type { Session } from "../../qmp/session.ts";
-import type { Monitor } from "./monitor.ts";
 
-/** Something that the guest does in its own time, as its state shows it. */
+/** Something that comes about in its own time, as its state shows. */
 export interface Awaited<T> {
-  /** Events that are a reason to look again. They are only a hint: some never come (a vCPU's DEVICE_DELETED under TCG). */
-  readonly hints: readonly string[];
-  readonly look: (session: Session) => Promise<T>;
+  /** Reads the state. */
+  readonly look: () => Promise<T>;
   readonly done: (seen: T) => boolean;
+  /** Told what each look has seen. */
   readonly onLook?: (seen: T) => void;
-  readonly onEvent?: (event: Hint) => void;
+  /** What may tell before a pause is over that another look is worth it. */
+  readonly hints?: Hints;
+  /** How long to pause after each look, in milliseconds; the last one is repeated. */
+  readonly pauses?: readonly number[];
+}
+
+/**
+ * A source of hints that a state may have changed. A hint is never more than that: some events do not come at all (DEVICE_DELETED of a
+ * vCPU under TCG).
+ */
+export interface Hints extends Disposable {
+  /** Makes sure that hints are listened to from now on. It is called before each look: the connection may be another one by then. */
+  listen(hear: () => void): void;
+}
+
+/** By when to stop looking, and what cuts it short. */
+export interface Until {
+  readonly by: Deadline;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An event, as far as waiting reads it. */
@@ -18,86 +34,57 @@ export interface Hint {
   readonly data?: unknown;
 }
 
-const FIRST_PAUSE = 20;
-const LONGEST_PAUSE = 200;
+const PAUSES: readonly number[] = [20, 30, 45, 70, 100, 150, 200];
 
-/** Looks until it is done or the deadline passes; always looks at least once. Abort rejects with the signal's reason. */
-export async function settle<T>(
-  monitor: Monitor,
-  awaited: Awaited<T>,
-  deadline: Deadline,
-  signal?: AbortSignal,
+/**
+ * Looks until the state is reached or the deadline passes, and at least once. This is the one way in which the domain waits for a state:
+ * the state decides, and an event is only a hint to look again.
+ *
+ * @throws what a look throws; the signal's reason
+ */
+export async function pollUntil<T>(
+  { look, done, onLook, hints, pauses = PAUSES }: Awaited<T>,
+  { by, signal }: Until,
 ): Promise<{ readonly seen: T; readonly done: boolean }> {
-  using ears = new Ears(monitor, awaited);
-  for (let pause = FIRST_PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 1.5)) {
+  using _hints = hints;
+  const pause = new Pause();
+  for (let turn = 0; ; turn++) {
     signal?.throwIfAborted();
-    ears.listen();
-    const seen = await monitor.ask(awaited.look, { by: deadline, signal });
-    awaited.onLook?.(seen);
-    if (awaited.done(seen)) return { seen, done: true };
-    if (deadline.left() === 0) return { seen, done: false };
-    await ears.hearWithin(Math.min(pause, deadline.left()), signal);
+    hints?.listen(pause.end);
+    const seen = await look();
+    onLook?.(seen);
+    if (done(seen)) return { seen, done: true };
+    if (by.left() === 0) return { seen, done: false };
+    await pause.for(Math.min(pauses[turn] ?? pauses.at(-1) ?? 0, by.left()), signal);
   }
 }
 
-/** Listens for hints on whatever connection the monitor has now. */
-class Ears implements Disposable {
-  readonly #monitor: Monitor;
-  readonly #awaited: Awaited<unknown>;
-  #session: Session | undefined;
-  #stream: Disposable | undefined;
-  #heard = false;
+/** A pause that a hint or an abort ends early. What was hinted at since the last pause counts for the next one. */
+class Pause {
+  #isOver = false;
   #wake: (() => void) | undefined;
 
-  constructor(monitor: Monitor, awaited: Pick<Awaited<never>, "hints" | "onEvent">) {
-    this.#monitor = monitor;
-    this.#awaited = awaited as Awaited<unknown>;
-  }
-
-  listen(): void {
-    if (this.#session === this.#monitor.session) return;
-    this[Symbol.dispose]();
-    this.#session = this.#monitor.session;
-    const stream = this.#session.events([...this.#awaited.hints]);
-    this.#stream = stream;
-    void this.#follow(stream);
-  }
-
-  async #follow(stream: AsyncIterable<Hint>): Promise<void> {
-    try {
-      for await (const event of stream) {
-        this.#awaited.onEvent?.(event);
-        this.#nudge();
-      }
-    } catch {
-      // The connection broke. The next look finds out what that means.
-      this.#nudge();
-    }
-  }
-
-  #nudge(): void {
-    this.#heard = true;
+  readonly end = (): void => {
+    this.#isOver = true;
     this.#wake?.();
+  };
+
+  async for(time: number, signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#isOver) await new Promise<void>((resolve) => this.#begin(time, signal, resolve));
+    this.#isOver = false;
   }
 
-  async hearWithin(pause: number, signal: AbortSignal | undefined): Promise<void> {
-    if (!this.#heard) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pause);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        signal?.addEventListener("abort", this.#wake, { once: true });
-      });
-      if (this.#wake !== undefined) signal?.removeEventListener("abort", this.#wake);
-    }
-    this.#heard = false;
-    this.#wake = undefined;
-  }
-
-  [Symbol.dispose](): void {
-    this.#stream?.[Symbol.dispose]();
-    this.#stream = undefined;
+  #begin(time: number, signal: AbortSignal | undefined, resolve: () => void): void {
+    const wake = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", wake);
+      this.#wake = undefined;
+      resolve();
+    };
+    const timer = setTimeout(wake, time);
+    this.#wake = wake;
+    signal?.addEventListener("abort", wake, { once: true });
+    // One that came during the look fires no more.
+    if (signal?.aborted === true) wake();
   }
 }

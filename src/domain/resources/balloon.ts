@@ -1,6 +1,7 @@
 import { formatSize } from "../../config/size.ts";
 import { CommandError } from "../../qmp/errors.ts";
-import { settle } from "../machine/poll-until.ts";
+import { eventsOf } from "../machine/event-hints.ts";
+import { pollUntil } from "../machine/poll-until.ts";
 import { runStateOf } from "../model/run-state.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { BalloonStep, StepEnd, Work } from "./step.ts";
@@ -21,11 +22,11 @@ export const balloon: StepKind<BalloonStep> = {
 };
 
 async function wait(step: BalloonStep, work: Work): Promise<StepEnd> {
-  const { seen, done } = await settle(
-    work.monitor,
+  const { monitor, deadline: by, signal } = work;
+  const { seen, done } = await pollUntil(
     {
-      hints: ["BALLOON_CHANGE"],
-      look: async (session) => (await session.execute("query-balloon")).actual,
+      hints: eventsOf(monitor, ["BALLOON_CHANGE"]),
+      look: () => monitor.ask(async (session) => (await session.execute("query-balloon")).actual, { by, signal }),
       // A guest that does not run moves nothing: no use in waiting for it.
       done: (actual) => actual === step.target || !work.live.running,
       onLook: (actual) =>
@@ -37,8 +38,7 @@ async function wait(step: BalloonStep, work: Work): Promise<StepEnd> {
           timeout: work.deadline.timeout,
         }),
     },
-    work.deadline,
-    work.signal,
+    { by, signal },
   );
   if (seen === step.target) return { outcome: "done" };
   return { outcome: "pending", reason: stillAt(step, seen, done ? runStateOf(work.live.status).is : null) };

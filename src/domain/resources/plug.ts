@@ -1,8 +1,9 @@
 import { isErrorCode } from "../../errors.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { Live, Slot } from "../facts/live.ts";
+import { eventsOf } from "../machine/event-hints.ts";
 import type { Monitor } from "../machine/monitor.ts";
-import { settle } from "../machine/poll-until.ts";
+import { pollUntil } from "../machine/poll-until.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { PlugStep, StepEnd, UnplugStep } from "./step.ts";
@@ -19,13 +20,9 @@ export const plug: StepKind<PlugStep> = {
     withDeadline((wanted) => plugIn(step, monitor, wanted), "device_add", { by: deadline, signal }),
 
   settle: async (step, work): Promise<StepEnd> => {
-    const look = (session: Session): Promise<boolean> => isPlugged(session, step.slot);
-    const { done } = await settle(
-      work.monitor,
-      { hints: ["ACPI_DEVICE_OST"], look, done: (plugged) => plugged },
-      work.deadline,
-      work.signal,
-    );
+    const { monitor, deadline: by, signal } = work;
+    const look = (): Promise<boolean> => monitor.ask((session) => isPlugged(session, step.slot), { by, signal });
+    const { done } = await pollUntil({ hints: eventsOf(monitor, ["ACPI_DEVICE_OST"]), look, done: (plugged) => plugged }, { by, signal });
     return done ? { outcome: "done" } : { outcome: "pending", reason: `QEMU took vCPU ${step.slot.first} and does not show it yet` };
   },
 

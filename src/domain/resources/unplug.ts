@@ -1,7 +1,8 @@
 import { CommandError, TimeoutError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { Live } from "../facts/live.ts";
-import { settle } from "../machine/poll-until.ts";
+import { eventsOf } from "../machine/event-hints.ts";
+import { pollUntil } from "../machine/poll-until.ts";
 import { formatVcpus } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
@@ -37,18 +38,16 @@ export const unplug: StepKind<UnplugStep> = {
 
   settle: async (step, work) => {
     const refusals = work.refusals ?? new GuestRefusals();
-    const { seen } = await settle(
-      work.monitor,
+    const { monitor, deadline: by, signal } = work;
+    const { seen } = await pollUntil(
       {
-        hints: ["ACPI_DEVICE_OST", "DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR"],
-        onEvent: (event) => refusals.hear(event),
-        look: presentVcpus,
+        hints: eventsOf(monitor, ["ACPI_DEVICE_OST", "DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR"], (event) => refusals.hear(event)),
+        look: () => monitor.ask(presentVcpus, { by, signal }),
         // A guest that does not run lets go of nothing: no use in waiting for it.
         done: (present) => left(step, present).every((vcpu) => refusals.has(vcpu)) || !work.live.running,
         onLook: (present) => report(step, present, work),
       },
-      work.deadline,
-      work.signal,
+      { by, signal },
     );
     return end(step, left(step, seen), refusals, work);
   },

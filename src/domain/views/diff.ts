@@ -5,6 +5,7 @@ import { orNull } from "../facts/answer.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { type LiveMemory, memoryNow, startMemory } from "../facts/live-memory.ts";
 import { type Live, roomForVcpus } from "../facts/live.ts";
+import { readBoth } from "../facts/read.ts";
 import type { Place } from "../machine/place.ts";
 import type { ReadOptions } from "../model/action.ts";
 import type { Value } from "../model/change.ts";
@@ -12,7 +13,6 @@ import { runStateOf } from "../model/run-state.ts";
 import type { Change, Resource } from "../resources/registry.ts";
 import { ALL, pinOf } from "../resources/vcpu-pin.ts";
 import { pendingUnplug, stayingVcpus } from "../resources/vcpus.ts";
-import { readBoth } from "./inspect.ts";
 
 /** One resource, side by side: what the config says, what QEMU says, what the guest says where it can be asked. */
 export interface DiffRow {

@@ -1,26 +1,18 @@
 import { ConfigError } from "../../config/config-error.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
-import { statePaths, type StatePaths } from "../../config/runtime.ts";
+import type { StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
-import { deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
 import { usageOf } from "../../host/thread-usage.ts";
 import { uptimeOf } from "../../host/uptime.ts";
-import type { Session } from "../../qmp/session.ts";
 import { describe, describeAction, interruptedFrom } from "../change/interrupted.ts";
 import { unresolved } from "../change/unresolved.ts";
 import type { Facts } from "../facts/facts.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import { type Live, roomForVcpus } from "../facts/live.ts";
-import { factsOf, factsWithout } from "../facts/read.ts";
+import { readBoth } from "../facts/read.ts";
 import { type Ended, endOf } from "../lifecycle/ended.ts";
-import { findMachine } from "../machine/find.ts";
-import type { Identity } from "../machine/identity.ts";
-import { readStored } from "../machine/lock.ts";
-import { openReader } from "../machine/open.ts";
 import type { Place } from "../machine/place.ts";
-import { whyStopped } from "../machine/wait-notice.ts";
-import { withDeadline } from "../machine/with-deadline.ts";
 import type { ReadOptions } from "../model/action.ts";
 import type { DomainState } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
@@ -83,59 +75,6 @@ export interface VcpuInfo {
   /** The live mask, and the config's pin: Linux CPU lists. */
   readonly affinity: string | null;
   readonly pin: string | null;
-}
-
-/** Both sides of a domain, read once. A machine that does not answer is a state, not an error. */
-export interface Both {
-  readonly stored: Stored | null;
-  readonly machine: Identity | null;
-  readonly books: StatePaths;
-  readonly facts: Facts;
-}
-
-/** How long reading may take, in milliseconds, where nothing else is said. */
-const READ_TIMEOUT = 10_000;
-
-/** Reads both sides of a domain without locking it. The deadline is for all of it, with what is `also` asked. @throws ConfigError */
-export async function readBoth(
-  place: Place,
-  { signal, timeout }: ReadOptions = {},
-  also?: (session: Session, live: Live) => Promise<void>,
-): Promise<Both> {
-  const by = deadlineIn(timeout ?? Math.max(READ_TIMEOUT, 2 * place.timeout));
-  const stored = await readStored(place);
-  const { machine, hindrance, key } = await findMachine(place, stored);
-  const books = statePaths(place.folders, key);
-  const stopped = async (why: string | null): Promise<Both> => ({
-    stored,
-    machine: null,
-    books,
-    facts: { ...(await factsWithout(stored)), ...(why === null ? {} : { why }) },
-  });
-  if (machine === null) return stopped(hindrance);
-  try {
-    await using session = await openReader(machine, { timeout: Math.min(timeout ?? place.timeout, by.left()), signal });
-    const facts = await withDeadline(
-      async () => {
-        const read = await factsOf(place, stored, session, machine);
-        await also?.(session, read.live);
-        return read;
-      },
-      `${place.name}: the monitor`,
-      { by, signal, least: 0 },
-    );
-    return { stored, machine, books, facts };
-  } catch (error) {
-    signal?.throwIfAborted();
-    // It may have ended while we asked: then it is stopped, not unreachable.
-    if (place.address === null && !(await machine.isThere())) return stopped(null);
-    return {
-      stored,
-      machine,
-      books,
-      facts: await factsWithout(stored, (await whyStopped(machine.pid)) ?? messageOf(error).replace(`${place.name}: `, "")),
-    };
-  }
 }
 
 /** A domain in short. A config that can't be read is told as the reason. */

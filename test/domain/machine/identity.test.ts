@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { deadlineIn } from "../../../src/deadline.ts";
 import { Identity, type Known, StrangerError } from "../../../src/domain/machine/identity.ts";
 import { identify } from "../../../src/host/signal.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
@@ -164,10 +165,10 @@ describe("the process of a machine", () => {
     await identity({ process: before }).signal("SIGKILL");
     expect([await identity({ process: before }).isThere(), await identity({ process }).isThere()]).toEqual([false, true]);
     await identity({ process }).signal("SIGKILL");
-    expect(await identity({ process }).hasEnded({ timeout: 5000 })).toBe(true);
+    expect(await identity({ process }).hasEnded({ by: deadlineIn(5000) })).toBe(true);
   });
 
   test("that can't be seen is there as far as anybody knows, and ends at no time", async () => {
-    expect([await identity().isThere(), await identity().hasEnded({ timeout: 0 })]).toEqual([true, true]);
+    expect([await identity().isThere(), await identity().hasEnded({ by: deadlineIn(0) })]).toEqual([true, true]);
   });
 });

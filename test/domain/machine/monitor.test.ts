@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
+import { deadlineIn } from "../../../src/deadline.ts";
 import { Identity } from "../../../src/domain/machine/identity.ts";
 import { Monitor, type MonitorTarget } from "../../../src/domain/machine/monitor.ts";
 import { DiedError } from "../../../src/domain/model/errors.ts";
@@ -46,7 +47,7 @@ async function opened(answers: Answers, pid: number | null = null): Promise<{ re
   for (const [command, answer] of Object.entries(saying())) answers[command] ??= answer;
   const server = await startReplay({ answers });
   onTestFinished(() => server.close());
-  const monitor = await Monitor.open(await target(server.address, pid), { timeout: 1000 });
+  const monitor = await Monitor.open(await target(server.address, pid), { by: deadlineIn(1000) });
   onTestFinished(() => monitor[Symbol.asyncDispose]());
   return { monitor, server };
 }
@@ -86,7 +87,7 @@ describe("a machine whose connection breaks while it is asked who it is", () => 
       let left: number = breaks;
       const server = await startReplay({ answers: { ...saying(), "query-uuid": () => (left-- > 0 ? server.reset() : { UUID: "0" }) } });
       onTestFinished(() => server.close());
-      const opening = Monitor.open(await target(server.address), { timeout: 5000 });
+      const opening = Monitor.open(await target(server.address), { by: deadlineIn(5000) });
       if (opens) await (await opening)[Symbol.asyncDispose]();
       else await expect(opening).rejects.toMatchObject({ code: "closed" });
       expect(server.said.filter(({ command }) => command === "query-uuid")).toHaveLength(2);
@@ -157,14 +158,14 @@ describe("another QEMU at the same address", () => {
     const answers: Answers = {};
     const { monitor, server } = await opened(answers);
     Object.assign(answers, saying({ uuid: "1" }));
-    await expect(monitor.renew(1000)).rejects.toBeInstanceOf(DiedError);
+    await expect(monitor.renew(deadlineIn(1000))).rejects.toBeInstanceOf(DiedError);
     expect(asked(server)).toBe(0);
   });
 
   test("that is the same is gone on with", async () => {
     const answers: Answers = { "query-status": () => paused };
     const { monitor } = await opened(answers);
-    await monitor.renew(1000);
+    await monitor.renew(deadlineIn(1000));
     expect(await ask(monitor)).toEqual(paused);
   });
 });
@@ -185,7 +186,7 @@ describe("a monitor that was let go", () => {
     const { monitor, server } = await opened({ "query-status": () => paused });
     await monitor[Symbol.asyncDispose]();
     await monitor[Symbol.asyncDispose]();
-    await using next = await Monitor.open(await target(server.address), { timeout: 1000 });
+    await using next = await Monitor.open(await target(server.address), { by: deadlineIn(1000) });
     expect(await ask(next)).toEqual(paused);
   });
 });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { deadlineIn } from "../../../src/deadline.ts";
 import { HeldError } from "../../../src/domain/machine/holders.ts";
 import { Identity } from "../../../src/domain/machine/identity.ts";
 import { openSession } from "../../../src/domain/machine/open.ts";
@@ -35,7 +36,7 @@ test("a monitor that another process holds is waited for, and that one is named 
   const told: string[] = [];
   let gone = (): void => {};
   const named = new Promise<void>((resolve) => (gone = resolve));
-  const opening = openSession(machine, { timeout: 100, heldTimeout: 60_000, onHeld: (what) => (told.push(what), gone()) });
+  const opening = openSession(machine, { by: deadlineIn(100), heldBy: deadlineIn(60_000), onHeld: (what) => (told.push(what), gone()) });
   const failed = expect(opening).rejects.toMatchObject({
     code: "greeting",
     message: expect.stringContaining("no other process holds this monitor") as string,
@@ -49,8 +50,9 @@ test("a monitor that another process holds is waited for, and that one is named 
 test("one that is held for longer than there is time names who holds it; without time for that, as soon as a machine had to answer", async () => {
   const { path, machine } = await silentMonitor();
   const { pid } = await holder(path);
-  for (const options of [{ timeout: 100, heldTimeout: 600 }, { timeout: 100 }]) {
-    const error = await openSession(machine, options).then(
+  for (const heldBy of [600, undefined]) {
+    const more = heldBy === undefined ? {} : { heldBy: deadlineIn(heldBy) };
+    const error = await openSession(machine, { by: deadlineIn(100), ...more }).then(
       () => undefined,
       (reason: unknown) => reason,
     );

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Deadline } from "../../../src/deadline.ts";
+import { eventsOf } from "../../../src/domain/machine/event-hints.ts";
 import type { Monitor } from "../../../src/domain/machine/monitor.ts";
-import { type Awaited, type Hint, settle } from "../../../src/domain/machine/poll-until.ts";
+import { type Hint, type Hints, pollUntil } from "../../../src/domain/machine/poll-until.ts";
 
 /** A connection that tells its events when the test says so. */
 class FakeSession {
@@ -41,7 +42,6 @@ function monitorOf(...sessions: readonly FakeSession[]): Monitor & { turn: numbe
     get session() {
       return sessions[this.turn];
     },
-    ask: (question: (session: unknown) => unknown) => question(sessions[monitor.turn]),
   };
   return monitor as unknown as Monitor & { turn: number };
 }
@@ -52,7 +52,11 @@ function looks(count: number): Deadline & { readonly look: () => Promise<number>
   return { timeout: count, elapsed: () => seen, left: () => Math.max(0, count - seen), look: async () => ++seen };
 }
 
-const never: Pick<Awaited<number>, "hints" | "done"> = { hints: ["BALLOON_CHANGE"], done: () => false };
+const never = { done: () => false };
+
+function hintsOf(monitor: Monitor, onEvent?: (event: Hint) => void): Hints {
+  return eventsOf(monitor, ["BALLOON_CHANGE"], onEvent);
+}
 
 // Time stands still, so that nothing but what the test does can wake it.
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
@@ -61,17 +65,17 @@ afterEach(() => void vi.useRealTimers());
 describe("waiting for a state", () => {
   test("looks once where it is so already, and where there is no time at all", async () => {
     const [now, late] = [looks(9), looks(1)];
-    expect(await settle(monitorOf(new FakeSession()), { ...never, look: now.look, done: () => true }, now)).toEqual({
+    expect(await pollUntil({ ...never, look: now.look, done: () => true }, { by: now })).toEqual({
       seen: 1,
       done: true,
     });
-    expect(await settle(monitorOf(new FakeSession()), { ...never, look: late.look }, late)).toEqual({ seen: 1, done: false });
+    expect(await pollUntil({ ...never, look: late.look }, { by: late })).toEqual({ seen: 1, done: false });
   });
 
   test("looks again from time to time until the deadline, and gives what it saw last", async () => {
     const deadline = looks(5);
     const seen: number[] = [];
-    const end = settle(monitorOf(new FakeSession()), { ...never, look: deadline.look, onLook: (it) => void seen.push(it) }, deadline);
+    const end = pollUntil({ ...never, look: deadline.look, onLook: (it) => void seen.push(it) }, { by: deadline });
     await vi.runAllTimersAsync();
     expect(await end).toEqual({ seen: 5, done: false });
     expect(seen).toEqual([1, 2, 3, 4, 5]);
@@ -79,10 +83,9 @@ describe("waiting for a state", () => {
 
   test("looks again at once when an event hints at it, and passes the event on", async () => {
     const [session, deadline, heard] = [new FakeSession(), looks(9), [] as Hint[]];
-    const end = settle(
-      monitorOf(session),
-      { ...never, look: deadline.look, done: (it) => it === 2, onEvent: (it) => void heard.push(it) },
-      deadline,
+    const end = pollUntil(
+      { hints: hintsOf(monitorOf(session), (it) => void heard.push(it)), look: deadline.look, done: (it) => it === 2 },
+      { by: deadline },
     );
     await vi.advanceTimersByTimeAsync(0);
     expect(deadline.elapsed()).toBe(1);
@@ -93,14 +96,14 @@ describe("waiting for a state", () => {
 
   test("listens for the hints only, and no longer than it waits", async () => {
     const [session, deadline] = [new FakeSession(), looks(1)];
-    await settle(monitorOf(session), { ...never, look: deadline.look }, deadline);
+    await pollUntil({ ...never, hints: hintsOf(monitorOf(session)), look: deadline.look }, { by: deadline });
     expect([session.filters, session.listeners]).toEqual([[["BALLOON_CHANGE"]], 0]);
   });
 
   test("goes on listening on the connection that comes after a broken one", async () => {
     const [broken, mended, deadline] = [new FakeSession(), new FakeSession(), looks(9)];
     const monitor = monitorOf(broken, mended);
-    const end = settle(monitor, { ...never, look: deadline.look, done: (it) => it === 4 }, deadline);
+    const end = pollUntil({ hints: hintsOf(monitor), look: deadline.look, done: (it) => it === 4 }, { by: deadline });
     await vi.advanceTimersByTimeAsync(0);
     monitor.turn = 1;
     broken.say(new Error("the connection broke"));
@@ -114,7 +117,7 @@ describe("waiting for a state", () => {
 
   test("is ended by an abort, with its reason, also in the middle of a pause", async () => {
     const [stop, deadline, session] = [new AbortController(), looks(9), new FakeSession()];
-    const end = settle(monitorOf(session), { ...never, look: deadline.look }, deadline, stop.signal);
+    const end = pollUntil({ ...never, hints: hintsOf(monitorOf(session)), look: deadline.look }, { by: deadline, signal: stop.signal });
     const told = expect(end).rejects.toThrow("ctrl-c");
     await vi.advanceTimersByTimeAsync(0);
     stop.abort(new Error("ctrl-c"));
@@ -124,9 +127,9 @@ describe("waiting for a state", () => {
 
   test("ends with what a look fails with, and stops listening", async () => {
     const session = new FakeSession();
-    await expect(settle(monitorOf(session), { ...never, look: () => Promise.reject(new Error("QEMU is gone")) }, looks(9))).rejects.toThrow(
-      "QEMU is gone",
-    );
+    await expect(
+      pollUntil({ ...never, hints: hintsOf(monitorOf(session)), look: () => Promise.reject(new Error("QEMU is gone")) }, { by: looks(9) }),
+    ).rejects.toThrow("QEMU is gone");
     expect(session.listeners).toBe(0);
   });
 });
