@@ -355,7 +355,7 @@ describe("the check catches", () => {
       "a verb that only looks for the machine that it changes",
       withVerb(
         "reset",
-        '    const { findMachine, openSession, readStored } = await import("./machine/connect.ts");\n    const { machine } = await findMachine(this.#place, await readStored(this.#place));\n    if (machine !== null) await (await openSession(machine, { by: deadlineIn(1) })).execute("system_reset");',
+        '    const { findMachine } = await import("./machine/find.ts");\n    const { openSession } = await import("./machine/open.ts");\n    const { readStored } = await import("./machine/lock.ts");\n    const { machine } = await findMachine(this.#place, await readStored(this.#place));\n    if (machine !== null) await (await openSession(machine, { by: deadlineIn(1) })).execute("system_reset");',
       ),
       /^reset: goes round the machine's lock$/,
     ],

@@ -1,6 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mustExist } from "../config/store.ts";
-import { deadlineIn } from "../deadline.ts";
 import type { Session } from "../qmp/session.ts";
 import type { Report } from "./change/change-report.ts";
 import type { Interrupted } from "./change/interrupted.ts";
@@ -8,23 +7,13 @@ import type { Wanted } from "./change/transaction.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
-import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
+import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
-import { notRunning, StateError } from "./model/errors.ts";
+import { StateError } from "./model/errors.ts";
 import type { WantedAllocation } from "./resources/allocation.ts";
 import type { Change, Resource } from "./resources/registry.ts";
 import type { DiffRow } from "./views/diff.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
-
-/** Options of a raw connection to a domain's monitor. */
-export interface MonitorOptions extends ReadOptions {
-  /**
-   * The monitor for changes, as it is without this; the second one, for those who only watch; or whichever of them answers first, the
-   * second one rather. Where there is only one, that. A monitor
-   * serves one client at a time.
-   */
-  readonly monitor?: "control" | "watch" | "any" | undefined;
-}
 
 /**
  * One domain: a launch config and the QEMU that may run it, or somebody else's QEMU by its monitor. It holds no connection
@@ -242,13 +231,8 @@ export class Domain {
 
   /** A session on one of its monitors, for QMP of your own. @throws StateError when it does not run */
   async connect(options: MonitorOptions = {}): Promise<Session> {
-    const { findMachine, openReader, openSession, readStored } = await import("./machine/connect.ts");
-    const { machine, hindrance } = await findMachine(this.#place, await readStored(this.#place));
-    if (machine === null) throw notRunning(this.name, hindrance);
-    const { watch } = machine.known;
-    const opening = { by: deadlineIn(options.timeout ?? this.#place.timeout), signal: options.signal };
-    if (options.monitor === "any") return openReader(machine, opening, "watch");
-    return openSession(machine, opening, options.monitor === "watch" && watch !== null ? watch : undefined);
+    const { connectMachine } = await import("./machine/connect.ts");
+    return connectMachine(this.#place, options);
   }
 
   /** Nothing is held between calls; here so that a domain can stand in an `await using`. */

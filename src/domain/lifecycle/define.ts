@@ -17,7 +17,8 @@ import { domainFolders, type DomainOptions, type Place, placeOf } from "../machi
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { StateError } from "../model/errors.ts";
 import { defineFrom } from "./board.ts";
-import { type DefineSource, type Definition, readSource } from "./source.ts";
+import type { Definition } from "./definition.ts";
+import { type DefineSource, readSource } from "./source.ts";
 
 export type { DefineSource } from "./source.ts";
 

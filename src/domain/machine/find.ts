@@ -5,7 +5,7 @@ import { runtimePaths, statePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
 import { deadlineIn } from "../../deadline.ts";
 import { sha256 } from "../../digest.ts";
-import { isErrorCode, UnsafeError } from "../../errors.ts";
+import { isErrorCode } from "../../errors.ts";
 import { findProcesses, type Process, processAt } from "../../host/processes.ts";
 import { isStillThere } from "../../host/signal.ts";
 import { isQueueFull } from "../../wire/errors.ts";
@@ -14,6 +14,7 @@ import type { QemuWords } from "./command-line.ts";
 import { findByAddress } from "./find-address.ts";
 import { adopting, Identity, StrangerError } from "./identity.ts";
 import { isSameFile, machineIdOf } from "./machine-id.ts";
+import { NO_SOCKETS, socketsOf } from "./monitor-sockets.ts";
 import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
 import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "./process-record.ts";
@@ -151,72 +152,6 @@ async function identityOf({ config }: Stored, found: readonly Found[], record: P
 /** The key of a process's lock: who the machine is, or, where it carries no mark, this process. */
 export function keyOf({ pid, started }: Process, { mark }: QemuWords): string {
   return mark?.id ?? `process-${pid}-${started}`;
-}
-
-interface Sockets {
-  readonly control: string | null;
-  readonly watch: string | null;
-  readonly folder: string | null;
-  readonly obstacle: string | null;
-}
-
-const NO_SOCKETS: Sockets = { control: null, watch: null, folder: null, obstacle: null };
-
-/**
- * The monitors of a QEMU: ours where it has them, else the config's own, else its first. @throws UnsafeError where one is somebody else's
- */
-async function socketsOf(own: string | undefined, { folder: said, monitors }: QemuWords, recorded: string | null): Promise<Sockets> {
-  const folder = recorded ?? said;
-  const paths = monitors.flatMap((each) => (each.kind === "unix" ? [each.path] : []));
-  const tcp = monitors.flatMap((each) =>
-    each.kind === "tcp"
-      ? [`tcp:${["", "0.0.0.0", "*"].includes(each.host) ? "127.0.0.1" : each.host === "::" ? "[::1]" : each.host}:${each.port}`]
-      : [],
-  );
-  const [ours, watchers] = folder === null ? [] : [`${folder}/control.sock`, `${folder}/watch.sock`];
-  // Relative paths of a QEMU that went into the background by itself are no longer meant from where it is: who answers there is asked all
-  // the same.
-  const isLikely = own !== undefined && paths.some((path) => basename(path) === basename(own));
-  const wanted = [
-    ...new Set([
-      ...(ours === undefined ? [] : [ours]),
-      ...(own !== undefined && paths.includes(own) ? [own] : []),
-      ...paths,
-      ...(isLikely ? [own] : []),
-    ]),
-  ].filter((path) => path !== watchers);
-  for (const path of wanted) {
-    if (!(await hasSocket(path))) continue;
-    return {
-      control: `unix:${path}`,
-      watch: watchers !== undefined && (await hasSocket(watchers)) ? `unix:${watchers}` : null,
-      folder,
-      obstacle: null,
-    };
-  }
-  const [address] = tcp;
-  if (address !== undefined) return { control: address, watch: null, folder, obstacle: null };
-  const [gone] = wanted;
-  const why = gone === undefined ? "it was started without a QMP monitor that others can reach" : `its monitor ${gone} is gone`;
-  return {
-    control: gone === undefined ? null : `unix:${gone}`,
-    watch: null,
-    folder,
-    obstacle: `${why}: it can only be ended (destroy), or asked to by the guest itself`,
-  };
-}
-
-/** Whether a socket of ours, or of root's, is there. @throws UnsafeError where something else is, or somebody else's, or we may not look */
-async function hasSocket(path: string): Promise<boolean> {
-  const stat = await lstat(path).catch((cause: unknown) => {
-    if ((cause as { readonly code?: string }).code === "EACCES")
-      throw new UnsafeError(path, "in a folder that this user may not enter", { cause });
-    return undefined;
-  });
-  if (stat === undefined) return false;
-  if (!stat.isSocket()) throw new UnsafeError(path, "not a socket");
-  if (!isTrusted(stat.uid)) throw new UnsafeError(path, `belongs to user ${stat.uid}`);
-  return true;
 }
 
 /** How long whoever listens there may take to say who it is, in milliseconds. */

@@ -46,3 +46,12 @@ export interface StopReport {
   readonly how: string;
   readonly elapsed: number;
 }
+
+/** Options of a raw connection to a domain's monitor. */
+export interface MonitorOptions extends ReadOptions {
+  /**
+   * `control`, the default: the monitor for changes. `watch`: the second one, for those who only look. `any`: whichever answers first, the
+   * second one rather. If there is only one monitor, it is that one. A monitor serves one client at a time.
+   */
+  readonly monitor?: "control" | "watch" | "any" | undefined;
+}

@@ -1,0 +1,73 @@
+import { lstat } from "node:fs/promises";
+import { basename } from "node:path";
+import { UnsafeError } from "../../errors.ts";
+import type { QemuWords } from "./command-line.ts";
+import { isTrusted } from "./verdict.ts";
+
+/** How a QEMU can be reached: addresses of its monitors, and its run-time folder. */
+export interface Sockets {
+  readonly control: string | null;
+  readonly watch: string | null;
+  readonly folder: string | null;
+  readonly obstacle: string | null;
+}
+
+/** Those of a QEMU that is not to be trusted. */
+export const NO_SOCKETS: Sockets = { control: null, watch: null, folder: null, obstacle: null };
+
+/**
+ * The monitors of a QEMU: ours where it has them, else the config's own, else its first. @throws UnsafeError where one is somebody else's
+ */
+export async function socketsOf(own: string | undefined, { folder: said, monitors }: QemuWords, recorded: string | null): Promise<Sockets> {
+  const folder = recorded ?? said;
+  const paths = monitors.flatMap((each) => (each.kind === "unix" ? [each.path] : []));
+  const tcp = monitors.flatMap((each) =>
+    each.kind === "tcp"
+      ? [`tcp:${["", "0.0.0.0", "*"].includes(each.host) ? "127.0.0.1" : each.host === "::" ? "[::1]" : each.host}:${each.port}`]
+      : [],
+  );
+  const [ours, watchers] = folder === null ? [] : [`${folder}/control.sock`, `${folder}/watch.sock`];
+  // Relative paths of a QEMU that went into the background by itself are no longer meant from where it is: who answers there is asked all
+  // the same.
+  const isLikely = own !== undefined && paths.some((path) => basename(path) === basename(own));
+  const wanted = [
+    ...new Set([
+      ...(ours === undefined ? [] : [ours]),
+      ...(own !== undefined && paths.includes(own) ? [own] : []),
+      ...paths,
+      ...(isLikely ? [own] : []),
+    ]),
+  ].filter((path) => path !== watchers);
+  for (const path of wanted) {
+    if (!(await hasSocket(path))) continue;
+    return {
+      control: `unix:${path}`,
+      watch: watchers !== undefined && (await hasSocket(watchers)) ? `unix:${watchers}` : null,
+      folder,
+      obstacle: null,
+    };
+  }
+  const [address] = tcp;
+  if (address !== undefined) return { control: address, watch: null, folder, obstacle: null };
+  const [gone] = wanted;
+  const why = gone === undefined ? "it was started without a QMP monitor that others can reach" : `its monitor ${gone} is gone`;
+  return {
+    control: gone === undefined ? null : `unix:${gone}`,
+    watch: null,
+    folder,
+    obstacle: `${why}: it can only be ended (destroy), or asked to by the guest itself`,
+  };
+}
+
+/** Whether a socket of ours, or of root's, is there. @throws UnsafeError where something else is, or somebody else's, or we may not look */
+async function hasSocket(path: string): Promise<boolean> {
+  const stat = await lstat(path).catch((cause: unknown) => {
+    if ((cause as { readonly code?: string }).code === "EACCES")
+      throw new UnsafeError(path, "in a folder that this user may not enter", { cause });
+    return undefined;
+  });
+  if (stat === undefined) return false;
+  if (!stat.isSocket()) throw new UnsafeError(path, "not a socket");
+  if (!isTrusted(stat.uid)) throw new UnsafeError(path, `belongs to user ${stat.uid}`);
+  return true;
+}
