@@ -5,20 +5,20 @@ import { domainFolders } from "../domain/machine/place.ts";
 import { type Option, optionsOf } from "./options.ts";
 import type { Io, Verb } from "./verb.ts";
 
-/** What a shell is told to add the names of files for. No verb, option or domain is called so. */
+/** Tells the shell to add file names. No verb, option or domain has this name. */
 export const FILES = ":files";
 
-/** What there is to complete with. */
+/** The words to complete with. */
 export interface Vocabulary {
   readonly verbs: ReadonlyMap<string, Verb>;
-  /** The verb behind a word: its own name, or that of an alias. */
+  /** The verb that a word stands for, which may be an alias. */
   readonly verbOf: (word: string) => string | undefined;
   readonly env: Io["env"];
 }
 
 /**
- * How the last of the words of a command line (without the program) can go on; `FILES` among them where files fit as well.
- * Machines are not asked: each would take its time at every TAB.
+ * How the last word of a command line (without the program) can go on, with `FILES` if files fit too.
+ * No machine is asked: that would take time at every TAB.
  */
 export async function candidates(words: readonly string[], vocabulary: Vocabulary): Promise<readonly string[]> {
   const typed = words.at(-1) ?? "";
@@ -26,7 +26,7 @@ export async function candidates(words: readonly string[], vocabulary: Vocabular
   return [...new Set(all)].filter((each) => each === FILES || each.startsWith(typed));
 }
 
-/** Bash takes `--timeout=5s` for three words. */
+/** Bash splits `--timeout=5s` into three words. */
 function rejoined(words: readonly string[]): readonly string[] {
   const joined: string[] = [];
   for (const word of words) {
@@ -91,13 +91,13 @@ function spellings(verbs: readonly Verb[], withVersion: boolean): readonly strin
   return withVersion ? [...options, "--version"] : options;
 }
 
-/** The options of which a verb has to be given one, as each of its usages has it. */
+/** The options of which a verb needs one: each of its usages ends with one. */
 function demanded({ usage }: Verb): readonly string[] {
   const options = usage.map((line) => / (--[a-z]+)$/.exec(line)?.[1]);
   return options.every((option) => option !== undefined) ? options : [];
 }
 
-/** `undo|keep` of the help are the values themselves; others are any text, or a file. */
+/** If the help has `undo|keep`, these are the values. Otherwise a value is any text, or a file. */
 function valuesOf({ value = "" }: Option, domain: string | undefined, env: Io["env"]): readonly string[] | Promise<readonly string[]> {
   if (/^[a-z]+(\|[a-z]+)*$/.test(value)) return value.split("|");
   if (value === "PROGRAM") return [FILES];
@@ -127,7 +127,7 @@ function numbers(first: number, last: number): readonly string[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => String(first + index));
 }
 
-/** What the config has room for; 0 where there is none that can be read. */
+/** The most vCPUs that the config allows. 0 if no config can be read. */
 async function mostVcpus(domain: string | undefined, env: Io["env"]): Promise<number> {
   if (domain === undefined) return 0;
   try {

@@ -6,7 +6,7 @@ import type { Io, Verb } from "./verb.ts";
 
 type Loader = () => Promise<{ readonly verb: Verb }>;
 
-/** Every verb, in the order of the help. Only the one that is used is loaded: start-up time is what a user feels. */
+/** Every verb, in the order of the help. Only the verb that is used is loaded, because the user feels the start-up time. */
 export const verbs: Readonly<Record<string, Loader>> = {
   define: () => import("./commands/define.ts"),
   undefine: () => import("./commands/undefine.ts"),
@@ -36,7 +36,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   types: () => import("./commands/types.ts"),
 };
 
-/** What a command line needs of the world around it. */
+/** What a command line needs from outside. */
 export interface World {
   readonly io: Io;
   readonly facade: Facade;
@@ -73,7 +73,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
 const HELP: ReadonlySet<string> = new Set(["help", "--help", "-h"]);
 const VERSION: ReadonlySet<string> = new Set(["version", "--version", "-V", "-v"]);
 
-/** The words with the verb in front of the options that stand before it. */
+/** The words with the verb moved in front of its options. */
 async function verbInFront(argv: readonly string[]): Promise<readonly string[]> {
   const [first = ""] = argv;
   if (!first.startsWith("-") || HELP.has(first) || VERSION.has(first)) return argv;
@@ -92,7 +92,7 @@ async function verbInFront(argv: readonly string[]): Promise<readonly string[]> 
   );
 }
 
-/** What the scripts of `completion` ask for: the ways to go on, one a line. */
+/** What the scripts of `completion` ask for: the possible next words, one a line. */
 async function completed(words: readonly string[], { env }: Io): Promise<string> {
   const [{ candidates }, { aliases }, all] = await Promise.all([import("./candidates.ts"), import("./aliases.ts"), loadAll()]);
   const verbOf = (word: string): string | undefined =>
@@ -100,13 +100,13 @@ async function completed(words: readonly string[], { env }: Io): Promise<string>
   return (await candidates(words, { verbs: new Map(all), verbOf, env })).map((each) => `${each}\n`).join("");
 }
 
-/** A verb of ours, and the words that it is given. */
+/** One of our verbs, and its words. */
 interface Meant {
   readonly name: string;
   readonly words: readonly string[];
 }
 
-/** The verb that is meant by a name of ours or of another program, and its words. @throws UsageError for what is none, with the way */
+/** Finds the verb that a name stands for, ours or another program's. @throws UsageError when there is none, with what to do instead */
 async function meant(name: string, rest: readonly string[], env: Io["env"]): Promise<Meant> {
   if (Object.hasOwn(verbs, name)) return { name, words: rest };
   const { aliases, domainIn, withoutKind } = await import("./aliases.ts");
@@ -135,7 +135,7 @@ async function meant(name: string, rest: readonly string[], env: Io["env"]): Pro
   );
 }
 
-/** Where a domain's config is, as a word of a shell. */
+/** The path of a domain's config, quoted for a shell. */
 async function configOf(domain: string | undefined, env: Io["env"]): Promise<string> {
   if (domain === undefined) return "that file";
   const [{ locate }, { domainFolders }] = await Promise.all([import("../config/locate.ts"), import("../domain/machine/place.ts")]);
@@ -156,7 +156,7 @@ function loadAll(): Promise<readonly (readonly [string, Verb])[]> {
   return Promise.all(Object.keys(verbs).map(async (name) => [name, await load(name)] as const));
 }
 
-// Wider lines are hard to read, however wide the terminal.
+// Wider lines are hard to read, even on a wide terminal.
 const longestLine = 100;
 
 function widthOf({ stdout }: Io): number {
@@ -180,7 +180,7 @@ async function usageAfter(loaded: { name: string; verb: Verb } | undefined, { st
   return `${usageLines(loaded?.verb, stderr.columns)}${loaded === undefined ? "qmpctl help lists the verbs" : `qmpctl ${loaded.name} --help says more`}\n`;
 }
 
-// Asked of the raw words, since it also has to be known of a line that can't be parsed.
+// Looks at the raw words, because the line may be one that can't be parsed.
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   const words = end < 0 ? argv : argv.slice(0, end);

@@ -8,7 +8,7 @@ import type { Change, Resource } from "../domain/resources/registry.ts";
 import type { DiffRow } from "../domain/views/diff.ts";
 import type { DomainInfo, VcpuInfo } from "../domain/views/inspect.ts";
 
-/** What `define` made: the name, the file, and what is to be told. */
+/** What `define` made: the name, the file, and notes for the user. */
 export interface Defined {
   readonly domain: { readonly name: string; readonly configPath: string | undefined };
   readonly notes: readonly string[];
@@ -21,17 +21,17 @@ export interface MonitorEvent {
   readonly timestamp: { readonly seconds: number; readonly microseconds: number };
 }
 
-/** What the verbs `qmp` (its shell too) and `events` need of a QMP session. */
+/** What the verbs `qmp` (with its shell) and `events` need of a QMP session. */
 export interface Monitor extends AsyncDisposable {
-  /** Which monitor it is, as `unix:/run/qmpctl/web1/watch.sock`. */
+  /** The address of the monitor, such as `unix:/run/qmpctl/web1/watch.sock`. */
   readonly address?: string;
   execute(command: string, args: Record<string, unknown> | undefined, options: ReadOptions): Promise<unknown>;
-  /** Sends a request as it stands and gives the whole reply. */
+  /** Sends a request unchanged and resolves with the whole reply. */
   exchange(request: Readonly<Record<string, unknown>>, options: ReadOptions): Promise<Readonly<Record<string, unknown>>>;
   events(): AsyncIterable<MonitorEvent> & Disposable;
 }
 
-/** What the verbs need of a domain: the library's `Domain` has it all, and a test's fake is a literal. */
+/** What the verbs need of a domain. The library's `Domain` has all of it. In a test it is a literal. */
 export interface Domain extends AsyncDisposable {
   readonly name: string;
   change(change: Change, options: ChangeOptions): Promise<Report>;

@@ -5,7 +5,7 @@ import type { Sink } from "./verb.ts";
 
 const interrupted = new AbortController();
 const readerGone = new Error("nobody reads the output any more");
-// Node would show it as it is, with whatever is in its message.
+// Node itself would print the message with any control characters in it.
 process.on("uncaughtException", (error) => {
   sinkOf(process.stderr).write(`qmpctl: internal error: ${error.stack ?? error.message}\n`);
   process.exit(EXIT.failed);
@@ -37,8 +37,8 @@ async function main(): Promise<number> {
 }
 
 /**
- * Goes on as another user, for good: whose machine it is decides on its lock, and on what its config may do. A user that no list knows is
- * left to be refused.
+ * Becomes another user, for good. The owner of a machine decides on its lock and on what its config may do.
+ * A user without an entry in the user database stays root, and is refused later.
  */
 async function become(uid: number): Promise<void> {
   if (process.geteuid?.() !== 0) return;
@@ -54,7 +54,7 @@ async function become(uid: number): Promise<void> {
   for (const variable of ["XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME"]) delete process.env[variable];
 }
 
-// The first signal lets the library undo what is half done; whoever sends a second one does not want to wait for that.
+// After the first signal the library undoes what is half done. A second signal means that the user does not want to wait for that.
 function interrupt(name: string): void {
   if (interrupted.signal.aborted) {
     killChildren();
@@ -63,7 +63,7 @@ function interrupt(name: string): void {
   interrupted.abort(new Error(`interrupted by ${name}`));
 }
 
-/** A stream as a sink. A reader that has gone ends what is under way without a word, as SIGPIPE does; other failures are kept. */
+/** A stream as a sink. If the reader has gone, the work ends silently, as with SIGPIPE. Other failures are kept. */
 function sinkOf(stream: NodeJS.WriteStream): Sink & { written(): Promise<Error | undefined> } {
   let failure: NodeJS.ErrnoException | undefined;
   stream.on("error", (error) => {
@@ -80,7 +80,7 @@ function sinkOf(stream: NodeJS.WriteStream): Sink & { written(): Promise<Error |
     },
     isTTY: stream.isTTY === true,
     get columns() {
-      // A terminal that nobody told its size says 0; whoever started us in it may know.
+      // A terminal that does not know its size says 0. The program that started us may know it.
       return stream.isTTY ? stream.columns || columnsIn(process.env["COLUMNS"]) || 80 : undefined;
     },
   };
@@ -90,7 +90,7 @@ function columnsIn(text = ""): number {
   return /^[1-9]\d{1,3}$/.test(text) ? Number(text) : 0;
 }
 
-/** Settles when a stream takes more, or never will, or an interrupt means that nothing more is to be written. */
+/** Resolves when a stream takes more, when it never will, or when an interrupt ends the writing. */
 function untilDrained(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     const over = (): void => {
@@ -103,10 +103,10 @@ function untilDrained(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-/** How long a reader that does not read is waited for after an interrupt, in milliseconds. */
+/** How long we wait for a slow reader after an interrupt, in milliseconds. */
 const LAST_WAIT = 1000;
 
-/** Settles when the reader has all that was written. */
+/** Resolves when the reader has everything that was written. */
 function written(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     const stop = (): void => void setTimeout(resolve, LAST_WAIT);

@@ -16,7 +16,7 @@ const codes: Readonly<Record<Style, readonly [number, number]>> = {
 /** Draws text in a style, or leaves it as it is. */
 export type Paint = (text: string, style: Style) => string;
 
-/** Colours only where they can be seen and are wanted: a terminal that is not dumb, and no NO_COLOR (no-color.org). */
+/** Uses colours only if the sink is a terminal, TERM is not dumb, and NO_COLOR is not set (no-color.org). */
 export function painter(sink: Sink, env: Io["env"]): Paint {
   const plain = !sink.isTTY || env["TERM"] === "dumb" || (env["NO_COLOR"] ?? "") !== "";
   return plain
@@ -33,22 +33,22 @@ export interface TableOptions {
   /** Columns (from 0) that hold numbers. */
   readonly right?: readonly number[];
   readonly paint?: Paint;
-  /** How many of the first columns say what a row is about: 1 unless given. */
+  /** How many of the first columns name the row. Default: 1. */
   readonly titles?: number;
-  /** The terminal's width: the last column wraps to stay within it, or stands on lines of its own where there is too little room. */
+  /** The terminal's width. The last column wraps to fit, or goes on lines of its own if there is too little room. */
   readonly columns?: number | undefined;
 }
 
 const gap = "  ";
-/** What is no longer than this has no use of a line of its own below its row. */
+/** A text up to this length gets no line of its own below its row. */
 const SHORT = 40;
-/** A text in less room than this reads badly. */
+/** In less room than this, text is hard to read. */
 const narrowest = (columns: number): number => Math.min(40, Math.floor(columns / 2));
 const indent = " ".repeat(4);
 
 /**
- * Aligned columns, one line a row, each ended by a newline; no trailing blanks, so that pipes and diffs stay clean.
- * On a terminal that is too narrow for the columns each row is a paragraph of its own.
+ * Aligned columns, one line a row, each with a newline at its end. No trailing blanks, so that pipes and diffs stay clean.
+ * If the terminal is too narrow for the columns, each row becomes a paragraph.
  */
 export function table(rows: readonly (readonly Cell[])[], options: TableOptions = {}): string {
   const { header, right = [], paint = (text) => text } = options;
@@ -75,7 +75,7 @@ export function table(rows: readonly (readonly Cell[])[], options: TableOptions 
   return lines.join("");
 }
 
-/** Each row as a title, and below it what it says besides. */
+/** Each row as a title, with its other cells below. */
 function paragraphs(
   rows: readonly (readonly Cell[])[],
   header: readonly string[],
@@ -87,7 +87,7 @@ function paragraphs(
       const facts = row
         .slice(titles)
         .flatMap((cell, i): Cell[][] => (textOf(cell) === "" ? [] : [[`${gap}${header[titles + i] ?? ""}`, cell]]));
-      // A number says nothing without its name.
+      // A number means nothing without its name.
       const title = row
         .slice(0, titles)
         .map((cell, i) => (right.includes(i) ? `${header[i] ?? ""} ${textOf(cell)}` : textOf(cell)))
@@ -98,7 +98,7 @@ function paragraphs(
     .join("");
 }
 
-/** The lines of a row's last cell, the first one without what stands before it. */
+/** The lines of a row's last cell. The first one comes without the columns before it. */
 function lastCell(text: string, columns: number, used: number): string[] {
   const room = columns - used;
   if (text.length <= room) return [text];
@@ -115,10 +115,10 @@ function styled(text: string, cell: Cell, paint: Paint): string {
   return typeof cell === "string" || text === "" ? text : paint(text, cell.style);
 }
 
-/** Where a line may break: a guess stays in one piece with what is guessed. */
+/** Where a line may break. "did you mean X" stays together. */
 const BREAK = /(?<!\bdid|\bdid you|\bdid you mean) /;
 
-/** Breaks at blanks so that no line is longer than `room`; a longer word stays whole. */
+/** Breaks at blanks so that no line is longer than `room`. A longer word stays whole. */
 export function wrap(text: string, room: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -133,7 +133,7 @@ export function wrap(text: string, room: number): string[] {
   return [...lines, line];
 }
 
-/** A text from outside as one line, ended; on a terminal it goes on below where it began, so that no word is cut. */
+/** An outside text as one line with a newline. On a terminal it wraps between words, and keeps its indentation. */
 export function flow(text: string, columns: number = Infinity): string {
   const begin = /^ */.exec(text)?.[0] ?? "";
   return wrap(oneLine(text.slice(begin.length)), columns - begin.length)
@@ -149,16 +149,16 @@ export function noteLine(note: string, columns: number = Infinity): string {
 const mebi = 2 ** 20;
 
 /**
- * Bytes as people say them: in the largest unit that is exact (`1536MiB`), which can be typed back;
- * what is no whole number of MiB (a balloon on its way) is rounded to a tenth of one.
+ * Bytes for people, in the largest unit that is exact (`1536MiB`), so that it can be typed back.
+ * If it is not a whole number of MiB (a moving balloon), it is rounded to a tenth of one.
  */
 export function showSize(bytes: number): string {
   return bytes % mebi === 0 || bytes < mebi ? formatSize(bytes) : `${(bytes / mebi).toFixed(1)}MiB`;
 }
 
-/** One JSON value on one line (or indented). Integers beyond a double's reach are written in full. */
+/** One JSON value on one line, or indented. Integers that are too large for a double are written in full. */
 export function toJson(value: unknown, indent?: number): string {
-  // JSON.stringify can't write a bigint bare, so each goes in as a string with a mark, and the marks come off after.
+  // JSON.stringify can't write a bigint. Each becomes a string with a mark, and the marks are removed afterwards.
   const mark = "\u0000";
   let marked = false;
   const text = JSON.stringify(

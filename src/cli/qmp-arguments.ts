@@ -2,14 +2,14 @@ import { messageOf } from "../errors.ts";
 import { parseJson } from "../wire/json.ts";
 import { misuse } from "./options.ts";
 
-/** Arguments of a command. Without a prototype where they are ours: a key may be called anything, `__proto__` too. */
+/** Arguments of a command. Those that we make have no prototype, because a key may have any name, even `__proto__`. */
 export type Members = Record<string, unknown>;
 
 const expected = "one JSON object, or KEY=VALUE...";
 
 /**
- * The arguments of a QMP command as typed: one JSON object, or `key=value` words; none at all: `undefined`.
- * @throws UsageError that names the word that is neither, or the key that is there twice
+ * The arguments of a QMP command as typed: one JSON object, or `key=value` words. `undefined` if there are none.
+ * @throws UsageError when a word is neither, or a key is there twice
  */
 export function parseQmpArguments(words: readonly string[]): Members | undefined {
   const [first, second] = words;
@@ -26,14 +26,14 @@ export function parseQmpArguments(words: readonly string[]): Members | undefined
   return members;
 }
 
-/** One `key=value`; what stands after the `=` may be quoted (a string then, whatever is in it), or JSON. */
+/** One `key=value`. The value may be quoted, which makes it a string, or JSON. */
 export interface Pair {
   readonly word: string;
   readonly key: string;
   readonly value: { readonly kind: "plain" | "quoted"; readonly text: string } | { readonly kind: "json"; readonly value: unknown };
 }
 
-/** `key=value` words that `parseQmpArguments` has read already, for a reader that knows what the command takes. */
+/** The same words for a reader that knows the types of the command. `parseQmpArguments` must have accepted them. */
 export function pairsOf(words: readonly string[]): readonly Pair[] {
   return words.map((word): Pair => {
     const end = word.indexOf("=");
@@ -44,7 +44,7 @@ export function pairsOf(words: readonly string[]): readonly Pair[] {
   });
 }
 
-/** Whether only the command's types tell what is meant: `value=300M`, `up=on`, and members of a list by their number. */
+/** Whether the meaning depends on the command's types: `value=300M`, `up=on`, and list members by number. */
 export function needTypes(pairs: readonly Pair[]): boolean {
   return pairs.some(
     ({ key, value }) => /(^|\.)\d+(\.|$)/.test(key) || (value.kind === "plain" && /^(\d[\d.]*[a-z]+|on|off)$/i.test(value.text)),
@@ -59,7 +59,7 @@ function parseObject(text: string): Members {
   }
 }
 
-/** Sets a member by its dotted key. @throws UsageError that names the word, for a key that is none or has a value already */
+/** Sets a member by its dotted key. @throws UsageError when the key is not valid, or has a value already */
 export function setMember(members: Members, { word, key }: { readonly word: string; readonly key: string }, value: unknown): void {
   const keys = key.split(".");
   if (keys.includes("")) throw misuse(`${word}: not KEY=VALUE`, word, expected);
@@ -80,7 +80,7 @@ export function emptyMembers(): Members {
   return Object.create(null) as Members;
 }
 
-/** What a word means when nobody knows its type: JSON where it is that, else a string. */
+/** What a word means if its type is not known: JSON if it is valid JSON, else a string. */
 export function jsonOrText(text: string): unknown {
   try {
     return parseJson(text, text, true);
@@ -89,7 +89,7 @@ export function jsonOrText(text: string): unknown {
   }
 }
 
-/** Commands that people know from the human monitor, and that no QMP has. */
+/** Commands of the human monitor that QMP does not have. */
 const HUMAN: ReadonlySet<string> = new Set([
   "info",
   "savevm",

@@ -15,8 +15,8 @@ const colours: Readonly<Record<LegOutcome, Style>> = {
 };
 
 /**
- * A report for people: a table of both halves of each change, what a dry run would do, notes, and what to do next. Each reason stands
- * there once, and not at all where it is `said` besides.
+ * A report for people: a table with both halves of each change, what a dry run would do, notes, and the next commands.
+ * Each reason appears once, and not at all if `said` has it already.
  */
 export function showReport(report: Report, io: Io, said = ""): string {
   const paint = painter(io.stdout, io.env);
@@ -45,7 +45,7 @@ function halves(report: Report, io: Io, paint: Paint, said: string): string {
   return table(shown, { header: why ? header : header.slice(0, 5), titles: 2, paint, columns: io.stdout.columns }) + untouched;
 }
 
-/** Of many changes, those that something is to be said of in a row, and the others in one line; of none or all, rows for all. */
+/** Splits many changes into those with something to say, which get rows, and the others, which share one line. */
 function sorted(changes: readonly ChangeReport[]): { readonly touched: readonly ChangeReport[]; readonly untouched: string } {
   const touched = changes.filter((it) =>
     [it.static, it.dynamic].some((leg) => isWanted(leg) || !["unchanged", "skipped"].includes(leg.outcome)),
@@ -59,7 +59,7 @@ function nameOf(change: ChangeReport["change"]): string {
   return change.resource === "vcpu-pin" ? `vcpu-pin ${change.vcpu}` : change.resource;
 }
 
-/** `undefined` for a half that is out of scope and has nothing to show, as the live one of a stopped domain. */
+/** `undefined` for a half that is out of scope and has nothing to show, such as the live half of a stopped domain. */
 function row(
   { change, ...legs }: ChangeReport,
   half: "static" | "dynamic",
@@ -84,12 +84,12 @@ function row(
   ];
 }
 
-// A half out of scope has nothing that is wanted of it.
+// Nothing is wanted of a half that is out of scope.
 function isWanted({ before, wanted }: Leg): boolean {
   return wanted !== null && wanted !== before;
 }
 
-/** A value of a resource, as people say it; `-` where there is none. */
+/** A value of a resource for people. `-` if there is none. */
 export function showValue(resource: string, value: Value): string {
   if (value === null) return "-";
   return typeof value === "number" && resource.endsWith("memory") ? showSize(value) : String(value);
@@ -112,13 +112,13 @@ function plan(report: Report, { stdout: { columns } }: Io, paint: Paint): string
 }
 
 function step({ what, sends, undo, noUndo }: StepReport, index: number, columns?: number): string {
-  const back = undo === undefined ? `can't be taken back${noUndo === undefined ? "" : `: ${noUndo}`}` : `undo: ${undo}`;
+  const back = undo === undefined ? `can't be undone${noUndo === undefined ? "" : `: ${noUndo}`}` : `undo: ${undo}`;
   return flow(`  ${index + 1}. ${what}`, columns) + flow(`     ${sends}`, columns) + flow(`     ${back}`, columns);
 }
 
 function next({ finish, takeBack }: Report, columns: number | undefined): string {
   const commands: string[][] = [];
   if (finish !== undefined) commands.push(["to finish it:", finish]);
-  if (takeBack !== undefined) commands.push(["to take it back:", takeBack]);
+  if (takeBack !== undefined) commands.push(["to undo it:", takeBack]);
   return table(commands, { columns });
 }

@@ -2,9 +2,9 @@ import { ElsewhereError, misuse, type Option, optionsOf, type WayOf } from "./op
 import type { Verb } from "./verb.ts";
 
 /**
- * A command line with its verb in front: `--static setmem web1 500M` is `setmem --static web1 500M`. Which word is the verb, and which
- * an option's value, is known from the options of all verbs; `isVerb` knows also those of other programs.
- * @throws UsageError where an option's value is missing, for an option of another program, and where no verb is there
+ * Moves the verb to the front: `--static setmem web1 500M` becomes `setmem --static web1 500M`. The options of all verbs tell the verb from
+ * the value of an option. `isVerb` also knows the verbs of other programs.
+ * @throws UsageError when a value is missing, when an option is another program's, or when there is no verb
  */
 export async function verbFirst(
   argv: readonly string[],
@@ -15,7 +15,7 @@ export async function verbFirst(
   const options = spelled(verbs);
   let at = 0;
   for (let word = argv[at]; word !== undefined && word.startsWith("-"); word = argv[at]) {
-    if (word === "--") throw misuse("--: a verb has to come before it", word, "VERB");
+    if (word === "--") throw misuse("--: write the verb before it", word, "VERB");
     const [name = ""] = word.split("=");
     const option = options.get(name);
     const way = option === undefined ? await wayOf(name.replace(/^-+/, "")) : undefined;
@@ -30,7 +30,7 @@ export async function verbFirst(
   return [verb, ...argv.slice(0, at), ...argv.slice(at + 1)];
 }
 
-/** All options by how they are written, with their dashes. */
+/** All options by their spelling, with dashes. */
 function spelled(verbs: readonly Verb[]): ReadonlyMap<string, Option> {
   const options = new Map<string, Option>();
   for (const [name, option] of verbs.flatMap((verb) => Object.entries(optionsOf(verb)))) {

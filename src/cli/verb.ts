@@ -1,29 +1,29 @@
 import type { Facade } from "./facade.ts";
 import type { Arguments, FlagsOf, Grammar, Options, TextsOf } from "./options.ts";
 
-/** Somewhere to write to. A write after the reader has gone is dropped. */
+/** A place to write to. If the reader has gone, a write is dropped. */
 export interface Sink {
   write(text: string): void;
   /**
-   * Settles when there is room for more: whoever writes without an end of its own waits for it, since what a slow reader has not taken
-   * is kept in memory. Settles at an interrupt too. Not there where a write itself waits.
+   * Resolves when there is room for more, and at an interrupt. An endless writer must wait for this: what a slow reader has not taken
+   * is kept in memory. It is absent if `write` itself waits.
    */
   drained?(): Promise<void>;
   readonly isTTY: boolean;
-  /** The terminal's width in characters; `undefined` where there is no terminal. */
+  /** The terminal's width in characters. `undefined`: this is no terminal. */
   readonly columns: number | undefined;
 }
 
-/** Where what is typed, or piped, comes from. */
+/** Where input comes from, typed or piped. */
 export type Source = NodeJS.ReadableStream & { readonly isTTY?: boolean };
 
-/** What a verb sees of the world, so that tests can hand it a literal instead of the process. */
+/** All that a verb sees of the process. Tests pass a literal instead. */
 export interface Io {
   /** The answer. */
   readonly stdout: Sink;
   /** Errors, hints and progress. */
   readonly stderr: Sink;
-  /** Not touched unless it is read: opening it costs time. */
+  /** Touch it only to read from it: opening it costs time. */
   readonly stdin: Source;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts when the user interrupts, or when nobody reads stdout any more. */

@@ -8,7 +8,7 @@ describe("a wrong line says what was meant, on stderr, and ends with 2", () => {
   test.each([
     [["--force"], `qmpctl: --force: a verb is missing; expected VERB\n${general}`],
     [["--timeout", "setmem", "web1", "1G"], `qmpctl: --timeout: a value is missing; expected --timeout TIME\n${general}`],
-    [["--", "list"], `qmpctl: --: a verb has to come before it; expected VERB\n${general}`],
+    [["--", "list"], `qmpctl: --: write the verb before it\n${general}`],
     [["setmen"], `qmpctl: setmen: there is no such verb, did you mean setmem?\n${general}`],
     [["frobnicate"], `qmpctl: frobnicate: there is no such verb\n${general}`],
     [["constructor"], `qmpctl: constructor: there is no such verb\n${general}`],

@@ -26,7 +26,7 @@ export const verb: Verb = defineVerb({
   },
 });
 
-/** More than any allocation has, in UTF-16 units. */
+/** More than any allocation needs, in UTF-16 units. */
 const INPUT_LIMIT = 1024 * 1024;
 
 async function readInput(stdin: Io["stdin"]): Promise<string> {
@@ -34,7 +34,11 @@ async function readInput(stdin: Io["stdin"]): Promise<string> {
   for await (const chunk of stdin.setEncoding("utf8")) {
     text += String(chunk);
     if (text.length > INPUT_LIMIT)
-      throw misuse(`standard input: more than the ${INPUT_LIMIT} characters that an allocation may have`, text.length, "a short JSON text");
+      throw misuse(
+        `standard input: longer than ${INPUT_LIMIT} characters, the most that an allocation may have`,
+        text.length,
+        "a short JSON text",
+      );
   }
   return text;
 }

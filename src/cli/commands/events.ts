@@ -22,7 +22,7 @@ export const verb: Verb = defineVerb({
   options: {
     count: { about: "end after this many events", value: "N" },
     timeout: { about: "end after this time", value: "TIME" },
-    // What virsh has to be told, and happens here anyway.
+    // virsh needs this option. Here it is always so.
     loop: { about: "", hidden: true },
   },
   operands: { names: ["DOMAIN", "NAME"], required: 1, many: true },
@@ -31,7 +31,7 @@ export const verb: Verb = defineVerb({
     const limits = limitsOf(args);
     const { timeout = Infinity } = limits;
     await using domain = await facade.open(args.operand(0));
-    // To the greeting too; more time than usual is for events, not for a QEMU that says nothing.
+    // A short --timeout also limits the wait for the greeting. A long one does not extend it.
     await using monitor = await domain.connect({
       monitor: "any",
       signal: io.signal,
@@ -47,7 +47,7 @@ export const verb: Verb = defineVerb({
       io.stdout.write(`${draw(event)}\n`);
       await io.stdout.drained?.();
     };
-    // Before anything else is asked, so that nothing is missed.
+    // This comes before any other request, so that no event is missed.
     using events = monitor.events();
     const names = args.operands.slice(1);
     if (names.length > 0) await checkNames(monitor, names, io.signal);
@@ -57,18 +57,18 @@ export const verb: Verb = defineVerb({
       { ...limits, timeout: timeout === Infinity ? undefined : Math.max(0, timeout - (performance.now() - start)), signal: io.signal },
       print,
     );
-    // ^C is how a watcher ends: nothing to complain about.
+    // ^C is the usual end of a watch, so there is no error message.
     if (io.signal.aborted) return EXIT.interrupted;
     return left > 0 && limits.count !== undefined ? EXIT.pending : EXIT.done;
   },
 });
 
-/** How long a machine has to greet where nothing is said, in milliseconds. */
+/** How long a machine may take for its greeting by default, in milliseconds. */
 const USUAL = 5000;
 
 /**
- * A name that no event of this QEMU has would be waited for without an end. One that does not describe itself is believed. @throws
- * UsageError
+ * An event that this QEMU does not have would never come. If the QEMU does not describe itself, every name is accepted.
+ * @throws UsageError when this QEMU has no such event
  */
 async function checkNames(monitor: Monitor, names: readonly string[], signal: AbortSignal): Promise<void> {
   const { Schema } = await import("../shell/schema.ts");
@@ -91,12 +91,12 @@ function limitsOf(args: Arguments<never, "count" | "timeout">): Limits {
   return { count: count === undefined ? undefined : Number(count), timeout: timeout === undefined ? undefined : parseDuration(timeout) };
 }
 
-/** Prints one event, and settles when there is room for the next. */
+/** Prints one event, and resolves when there is room for the next. */
 type Print = (event: MonitorEvent) => Promise<void>;
 
 /**
- * Resolves with how many of `count` did not come by the deadline, the interrupt or the machine's end; rejects with why the machine is gone
- * otherwise.
+ * Resolves with how many of `count` events did not come before the deadline, the interrupt or the machine's end.
+ * Rejects if the connection ends in any other way.
  */
 async function watch(
   events: AsyncIterable<MonitorEvent>,
@@ -134,23 +134,20 @@ async function relay(
       goes = next.value.event === "SHUTDOWN" || (goes && !LIVES.has(next.value.event));
       if (wanted.size > 0 && !wanted.has(next.value.event)) continue;
       left--;
-      // What waits here is not read meanwhile: the stream holds so many events, and then it ends and says why.
+      // Nothing is read during this wait. The stream holds a limited number of events; if more come, it ends and says so.
       await unless(over, print(next.value));
     }
   } catch (error) {
-    // A QEMU whose guest shut down ends, and the connection with it.
+    // After its guest has shut down, QEMU ends and closes the connection.
     if (!goes || !isErrorCode(error, "closed")) throw error;
   }
   return left;
 }
 
-/** After these a SHUTDOWN before them was not the end. */
+/** After one of these, an earlier SHUTDOWN was not the end. */
 const LIVES: ReadonlySet<string> = new Set(["RESET", "RESUME"]);
 
-/**
- * The promise's outcome; undefined when the signal comes first. A race with one long promise would keep something of each turn until its
- * end.
- */
+/** The promise's outcome, or `undefined` if the signal comes first. `Promise.race` with one long promise would leak memory each turn. */
 function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const stop = (): void => resolve(undefined);

@@ -5,7 +5,7 @@ import { EXIT } from "../exit-code.ts";
 import { type Cell, flow, painter, showSize, type Style, table } from "../output.ts";
 import { defineVerb, type Io, type Verb } from "../verb.ts";
 
-/** How a state is drawn on a terminal. */
+/** The colour of each state. */
 export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = {
   ...{ running: "green", paused: "yellow", stopped: "dim", unreachable: "red", damaged: "red", unsafe: "red" },
   ...{
@@ -46,7 +46,7 @@ const NONE_DEFINED = "no domains are defined: `qmpctl define` makes one";
 const NONE_RUN = "no domain is running: `qmpctl list --all` also lists stopped ones";
 
 function show(domains: readonly DomainInfo[], io: Io): string {
-  // Only what can't be reached has a reason.
+  // Only a domain with a problem has a reason.
   const shown = domains.some(({ reason }) => reason !== undefined) ? 6 : 5;
   const header = ["name", "state", "pid", "vCPUs", "memory", "why"].slice(0, shown);
   return table(

@@ -45,7 +45,7 @@ export const verb: Verb = defineVerb({
   },
 });
 
-/** One request, and the same one in the words of its command's types, where it was given in words. */
+/** One request. If it was given as words, `typed` is the same one with the types of its command. */
 interface Request {
   readonly plain: Sent;
   readonly typed?: Sent;
@@ -60,7 +60,11 @@ async function requestOf(words: readonly string[], args: Arguments<"hmp", never>
   }
   const [command = "", ...others] = [...name.split(/\s+/), ...rest];
   if (isForHuman(command, others))
-    throw misuse(`${words.join(" ")}: that is for the human monitor: write --hmp ${words.join(" ")}`, name, "a command of QMP, or --hmp");
+    throw misuse(
+      `${words.join(" ")}: that is a command of the human monitor: write --hmp ${words.join(" ")}`,
+      name,
+      "a command of QMP, or --hmp",
+    );
   const plain: Sent = { kind: "command", name, members: parseQmpArguments(rest) ?? {}, pairs: [] };
   if (rest.length === 0) return { plain: { ...plain, members: undefined } };
   if (rest[0]?.trimStart().startsWith("{") === true) return { plain };
@@ -69,14 +73,14 @@ async function requestOf(words: readonly string[], args: Arguments<"hmp", never>
   return needTypes(pairs) ? { plain: typed } : { plain, typed };
 }
 
-/** What QEMU returns. Its schema is asked where the types matter: it is large, and most commands are right without. */
+/** What QEMU returns. Its schema is read only if the types matter: it is large, and most commands work without it. */
 async function answerTo({ plain, typed }: Request, { args, io }: Call<never, "timeout">, monitor: Monitor): Promise<unknown> {
   const { Conversation } = await import("../shell/conversation.ts");
   const conversation = new Conversation(monitor, timeoutOf(args));
   try {
     return await conversation.send(plain, io.signal);
   } catch (error) {
-    // Nothing was done: QEMU looks at the types first.
+    // Nothing was done: QEMU checks the types first.
     if (typed === undefined || !isErrorCode(error, "command") || !/Invalid parameter type for /.test(error.message)) throw error;
     return conversation.send(typed, io.signal);
   }
