@@ -88,7 +88,7 @@ describe("the package, installed in an empty project", () => {
     expect([...wanted].filter((path) => !packed.some((each) => each === path || each.startsWith(`${path}/`)))).toEqual([]);
   });
 
-  test("tells in an editor nothing that needs papers of ours: no numbers of rules", async () => {
+  test("tells in an editor nothing that needs another page: no numbers of rules", async () => {
     const texts = await Promise.all(
       packed.filter((path) => path.endsWith(".d.ts")).map(async (path) => [path, await readFile(join(PROJECT, path), "utf8")] as const),
     );

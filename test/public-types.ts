@@ -7,6 +7,9 @@ interface Named {
   readonly name: string;
 }
 
+/** The name by which a file as a whole is imported. */
+const WHOLE = "*";
+
 /** What one file of declarations says: each name's declarations (a function may have several), and where other names come from. */
 interface Declarations {
   readonly own: ReadonlyMap<string, readonly string[]>;
@@ -63,7 +66,7 @@ async function exportsOf(file: string, open: (file: string) => Promise<Declarati
 /** Where a name is declared, through every file that hands it on. */
 async function homeOf(named: Named, open: (file: string) => Promise<Declarations>): Promise<Named> {
   const { own, from, all } = await open(named.file);
-  if (own.has(named.name)) return named;
+  if (own.has(named.name) || named.name === WHOLE) return named;
   const next = from.get(named.name);
   if (next !== undefined) return next.file.startsWith("node:") ? next : homeOf(next, open);
   for (const each of all) {
@@ -80,16 +83,24 @@ async function reach(
 ): Promise<readonly (Named & { readonly text: string })[]> {
   const seen = new Set<string>();
   const reached: (Named & { readonly text: string })[] = [];
+  // Types that a conditional type only takes apart, as in `X extends Kind<infer C>`: the result has nothing of them but C.
+  const takenApart = new Set<string>();
   const queue = [...wanted];
   for (let named = queue.shift(); named !== undefined; named = queue.shift()) {
     if (seen.has(keyOf(named)) || named.file.startsWith("node:")) continue;
     seen.add(keyOf(named));
+    if (named.name === WHOLE) {
+      queue.push(...(await exportsOf(named.file, open)).values());
+      continue;
+    }
     const { own, from } = await open(named.file);
     const isGenerated = named.file.startsWith("schema/generated/");
     const text = isGenerated ? `// ${named.name}: of QEMU's schema` : (own.get(named.name) ?? []).join("\n");
     reached.push({ ...named, text });
     if (isGenerated) continue;
+    for (const [, name = ""] of text.matchAll(/ extends ([\w$]+)<infer /g)) takenApart.add(name);
     for (const name of new Set(text.match(/[A-Za-z_$][\w$]*/g))) {
+      if (takenApart.has(name)) continue;
       if (own.has(name) || from.has(name)) queue.push(await homeOf({ file: named.file, name }, open));
     }
   }
@@ -113,6 +124,9 @@ function declarationsIn(text: string, file: string): Declarations {
       }
       continue;
     }
+    const [, namespace, whole = ""] = /^import \* as ([\w$]+) from "([^"]+)";$/.exec(statement) ?? [];
+    if (namespace !== undefined)
+      from.set(namespace, { file: whole.startsWith(".") ? asDeclaration(join(file, "..", whole)) : whole, name: WHOLE });
     if (statement.startsWith("import ")) continue;
     const [, isExport, name] =
       /^(export\s+)?(?:declare\s+)?(?:abstract\s+)?(?:class|interface|type|function|const|enum)\s+([\w$]+)/.exec(statement) ?? [];
