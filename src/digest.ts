@@ -1,8 +1,8 @@
 import { builtinModule } from "./builtin-module.ts";
 
 /**
- * SHA-256 of a text, in hex. `node:crypto` is loaded when it is first called: with it come forty modules of Node,
- * and a command line that needs no digest should not pay for them.
+ * SHA-256 of a text, in hex. `node:crypto` is loaded at the first call: it brings forty modules of Node, and a command that needs no digest
+ * should not pay for them.
  */
 export function sha256(text: string): string {
   return builtinModule("node:crypto").createHash("sha256").update(text).digest("hex");
@@ -10,12 +10,15 @@ export function sha256(text: string): string {
 
 const HEX = "0123456789abcdef";
 
-/** Random hex digits: not secret, only not met twice. Node seeds Math.random from the system's entropy in each process. */
+/**
+ * Random hex digits. They are not secret; they only have to differ each time. Node seeds Math.random from the system's entropy in each
+ * process.
+ */
 export function randomHex(length: number): string {
   return Array.from({ length }, () => HEX[Math.floor(Math.random() * HEX.length)]).join("");
 }
 
-/** A random UUID, of version 4. */
+/** A random UUID (version 4). */
 export function randomUuid(): string {
   return [randomHex(8), randomHex(4), `4${randomHex(3)}`, `${"89ab"[Math.floor(Math.random() * 4)]}${randomHex(3)}`, randomHex(12)].join(
     "-",

@@ -1,21 +1,21 @@
 /**
- * Which phase of the work failed: stable, for programs to branch on.
+ * Which phase of the work failed. The codes are stable, so that programs can branch on them.
  *
- * - `usage`: the caller's own input is wrong (a size without a unit, an address that is none)
+ * - `usage`: the caller's own input is wrong (a size without a unit, an address that can't be read)
  * - `connect`: nobody listens there, or we may not connect
- * - `greeting`: connected, and no QMP greeting came (most often: another client holds the monitor)
- * - `negotiation`: greeted, and QEMU would not enter command mode
+ * - `greeting`: connected, but no QMP greeting came (most often another client holds the monitor)
+ * - `negotiation`: QEMU sent its greeting, but did not enter command mode
  * - `command`: QEMU answered with an error
- * - `timeout`: no answer by the deadline; the command itself may still run
- * - `closed`: the connection ended with the call unanswered
- * - `protocol`: the peer said something that is not QMP
- * - `overflow`: a stream of events was not read quickly enough, and ended at its bound
- * - `refused`: what is asked can't be done as things are; nothing was touched
- * - `config`: a launch config is missing, damaged or changed under us
- * - `host`: a tool of the host, or the host itself, said no
+ * - `timeout`: no answer by the deadline; the command may still run
+ * - `closed`: the connection ended before the call was answered
+ * - `protocol`: the peer sent something that is not QMP
+ * - `overflow`: a stream of events was not read fast enough, and ended at its bound
+ * - `refused`: this can't be done in the present state; nothing was changed
+ * - `config`: a launch config is missing, damaged, or was changed by others meanwhile
+ * - `host`: a tool of the host, or the host itself, failed or refused
  * - `locked`: another writer has the domain
- * - `rolled-back`: a change failed, and everything is as it was
- * - `partial`: a change failed, and something could not be put back
+ * - `rolled-back`: a change failed, and everything is as it was before
+ * - `partial`: a change failed, and something could not be undone
  */
 export type ErrorCode =
   | "usage"
@@ -34,7 +34,7 @@ export type ErrorCode =
   | "rolled-back"
   | "partial";
 
-/** The base of every error this package throws. The message reads `<what>: <why>`, with the value in it. */
+/** The base of all errors that this package throws. The message reads `<what>: <why>`, with the value in it. */
 export class QmpctlError extends Error {
   readonly code: ErrorCode;
 
@@ -45,7 +45,7 @@ export class QmpctlError extends Error {
   }
 }
 
-/** Input that can't be what was meant. `value` is what was given, `expected` says what would be right. */
+/** Input that can't be right. `value` is what was given, `expected` says what would be right. */
 export class UsageError extends QmpctlError {
   readonly value: unknown;
   readonly expected: string;
@@ -57,7 +57,7 @@ export class UsageError extends QmpctlError {
   }
 }
 
-/** A tool of the host or a file of the host failed us. `command` is the argv that ran, where one did. */
+/** A tool or a file of the host failed. `command` is the argv that ran, if one did. */
 export class HostError extends QmpctlError {
   readonly command: readonly string[] | undefined;
   readonly stderr: string | undefined;
@@ -73,7 +73,7 @@ export class HostError extends QmpctlError {
   }
 }
 
-/** Something of ours that somebody else put there, or could have: it is left alone, and nothing is done. `path` leads to it. */
+/** A file of ours that somebody else put there, or could have: it is left alone, and nothing is done. `path` leads to it. */
 export class UnsafeError extends QmpctlError {
   readonly path: string;
 
@@ -83,12 +83,12 @@ export class UnsafeError extends QmpctlError {
   }
 }
 
-/** Whether an error is ours, and of that code. */
+/** Whether an error is one of ours and has one of these codes. */
 export function isErrorCode(error: unknown, ...codes: readonly ErrorCode[]): error is QmpctlError {
   return error instanceof QmpctlError && codes.includes(error.code);
 }
 
-/** What an unknown thrown value says, for use inside another message. */
+/** The message of any thrown value, for use inside another message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 /**
- * The candidate that was probably meant: one that begins with what was typed, else the one the fewest slips away
- * (a letter more, less, other, or two swapped). `undefined` when none is near enough to be worth a guess.
+ * The candidate that was probably meant: the one that begins with what was typed, else the one with the fewest slips (a letter too many,
+ * too few, wrong, or two swapped). `undefined` when none is near enough for a guess.
  */
 export function nearest(typed: string, candidates: readonly string[]): string | undefined {
   const word = typed.toLowerCase();
@@ -9,7 +9,7 @@ export function nearest(typed: string, candidates: readonly string[]): string | 
   if (longer.length === 1 && word.length > 1) return longer[0];
   const bound = Math.max(1, Math.floor(word.length / 3));
   const ranked = candidates
-    // The others have more slips than that; a name from outside may be of any length.
+    // Others have more slips than allowed. This bounds the work, since a name from outside may have any length.
     .filter((candidate) => Math.abs(candidate.length - word.length) <= bound)
     .map((candidate) => ({ candidate, slips: distance(word, candidate) }))
     .filter(({ slips, candidate }) => slips <= bound && slips < candidate.length)
@@ -17,7 +17,7 @@ export function nearest(typed: string, candidates: readonly string[]): string | 
   return ranked[0]?.candidate;
 }
 
-/** Optimal string alignment distance: edits and swaps of neighbours, no substring edited twice. */
+/** Optimal string alignment distance: edits, and swaps of neighbours; no part is edited twice. */
 export function distance(a: string, b: string): number {
   let older: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -1,6 +1,6 @@
 import { version } from "node:process";
 import { nodeProblem } from "./node-version.ts";
 
-// Imported first by all that is imported from outside: what an old Node lacks would show much later, as something else.
+// Every entry point imports this file first. Without it, an old Node would fail much later, with an error about something else.
 const problem = nodeProblem(version);
 if (problem !== undefined) throw new Error(problem);

@@ -1,7 +1,7 @@
-/** The oldest Node that this is tried on, `[major, minor]`; package.json says the same. */
+/** The oldest Node that this is tested on, `[major, minor]`; package.json says the same. */
 const OLDEST = [20, 19] as const;
 
-/** What is wrong with a Node of this version, as `v18.20.4`; undefined where it will do. */
+/** Why a Node of this version (as `v18.20.4`) can't be used; undefined if it can. */
 export function nodeProblem(version: string): string | undefined {
   const [major = 0, minor = 0] = version.slice(1).split(".").map(Number);
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return undefined;

@@ -12,48 +12,50 @@ export interface ProgramEnd {
   readonly signal: string | null;
 }
 
-/** A program that runs in the background, in a session of its own: it outlives us, and no terminal's signals reach it. */
+/** A program that runs in the background, in a session of its own. It outlives us, and signals of a terminal do not reach it. */
 export interface Background {
   readonly pid: number;
-  /** Whether a process is it, or was started by it, however far it has gone from it since. */
+  /** Whether a process is this program, or was started by it, directly or through others. */
   started(pid: number): boolean;
-  /** Resolves when it has ended, as long as we live. Never rejects. */
+  /** Resolves when it has ended, if we live that long. Never rejects. */
   readonly ended: Promise<ProgramEnd>;
-  /** Ends it, and what it has started: asks first, then insists. Resolves when it has ended. */
+  /** Ends it and everything that it started: with SIGTERM, and after two seconds with SIGKILL. Resolves when it has ended. */
   end(): Promise<void>;
 }
 
-/** Where a program reads and writes what would be on its terminal: `input` is made as a pipe with a name, which never comes to its end. */
+/**
+ * Where a program reads and writes instead of a terminal. `input` is created as a named pipe, and the program never reads an end from it.
+ */
 export interface ProgramConsole {
   readonly input: string;
   readonly output: string;
 }
 
-/** Where a program runs, and where what it says goes. Without a console its stdin is empty, and `output` has its stdout too. */
+/** Where a program runs, and where its output goes. Without a console its stdin is empty, and its stdout goes to `output` too. */
 export interface BackgroundOptions {
   readonly cwd: string;
   readonly output: string;
   readonly console?: ProgramConsole | undefined;
 }
 
-/** How long a program may take to end when it was asked to, in milliseconds. */
+/** How long a program may take to end after SIGTERM, in milliseconds. */
 const GRACE = 2000;
 
-/** What QEMU's own `-daemonize` sets: its sockets and files are not for everybody. */
+/** The mask that QEMU's own `-daemonize` sets: others must not open its sockets and files. */
 const UMASK = 0o027;
 
 /**
- * Starts a program in the background, in the folder `cwd`. What it writes on stdout and stderr goes to a new file `output`: it keeps that
- * when we are gone. Without QEMU's
- * `-daemonize`, which its sandbox forbids, and which keeps its words and its exit status from us.
+ * Starts a program in the background, in the folder `cwd`. Its stderr, and without a console its stdout, go to a new file `output`, also
+ * after we have ended. This does not use QEMU's `-daemonize`: QEMU's sandbox forbids that, and it would hide QEMU's messages and exit
+ * status from us.
  *
- * @throws Error of the system where it can't be run, with its code: ENOENT, EACCES
+ * @throws Error of the system when the program can't be run, with its code: ENOENT, EACCES; HostError when the console's pipe can't be made
  */
 export async function startInBackground(program: string, words: readonly string[], options: BackgroundOptions): Promise<Background> {
   const { cwd, output, console } = options;
   await using file = await open(output, "ax", 0o600);
   await using terminal = console === undefined ? undefined : await openConsole(console);
-  // What it starts has this in its environment too, also in a session of its own.
+  // Processes that it starts inherit this variable, also those in a session of their own.
   const token = `QMPCTL_START=${randomHex(24)}`;
   const before = umask(UMASK);
   let child: ReturnType<ReturnType<typeof childProcesses>["spawn"]>;
@@ -69,7 +71,7 @@ export async function startInBackground(program: string, words: readonly string[
   child.unref();
   const pid = child.pid ?? 0;
   const end = async (): Promise<void> => {
-    // Now it is waited for: without this we would end ourselves, with status 0, when nothing else is left to do.
+    // Now we wait for it. Without this, Node would exit with status 0 if nothing else was left to do.
     child.ref();
     signalGroup(pid, "SIGTERM");
     if (await isOver(ended, GRACE)) return signalGroup(pid, "SIGKILL");
@@ -87,7 +89,7 @@ interface OpenConsole extends AsyncDisposable {
 
 async function openConsole({ input, output }: ProgramConsole): Promise<OpenConsole> {
   await makePipe(input);
-  // For reading and writing: who has both ends in one hand waits for nobody, and never reads an end.
+  // Opened for reading and writing: opening does not wait for another process, and the program never reads an end of input.
   const pipe = await open(input, "r+");
   try {
     const file = await open(output, "ax", 0o600);
@@ -98,7 +100,7 @@ async function openConsole({ input, output }: ProgramConsole): Promise<OpenConso
   }
 }
 
-/** Node can make none. */
+/** Node has no function for this. */
 function makePipe(path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     childProcesses().execFile("mkfifo", ["-m", "600", path], { env: toolEnvironment() }, (error, _stdout, stderr) => {
@@ -117,7 +119,7 @@ async function isOver(ended: Promise<ProgramEnd>, timeout: number): Promise<bool
   }
 }
 
-/** The program and all that it started: it is the leader of its group. */
+/** Sends a signal to the program and everything in its process group, which it leads. */
 function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
   try {
     kill(-pid, signal);

@@ -10,15 +10,15 @@ import { commandOf } from "./threads.ts";
 /** A process that is connected to a listening socket. */
 export interface Client {
   readonly pid: number;
-  /** What it was asked to do, in one line; undefined where it has ended since. */
+  /** Its command line, on one line; undefined if it has ended since. */
   readonly command: string | undefined;
-  /** False where only its words speak for it: the kernel shows who holds the other end of a Unix socket to `ss` alone. */
+  /** False if only its command line suggests it. The kernel tells only `ss` which process has the other end of a Unix socket. */
   readonly isCertain: boolean;
 }
 
-/** Who else than we is connected to a socket, as far as this host shows. */
+/** Which other processes are connected to a socket, as far as this host shows. */
 export interface Clients {
-  /** Whether anybody is whom the listener has accepted. */
+  /** Whether the listener has accepted a connection that is not ours. */
   readonly isHeld: boolean;
   readonly who: readonly Client[];
 }
@@ -27,10 +27,9 @@ const self = pid;
 const NOBODY: Clients = { isHeld: false, who: [] };
 
 /**
- * Who is connected to a Unix socket that was bound to a path. `hints`: words on the command line of somebody who may be, for where there is
- * no `ss` (iproute2), which is the only
- * tool that asks the kernel for both ends. Null where its listener can't be seen: it is in another network namespace. Source:
- * /proc/net/unix, where what is accepted has an inode.
+ * Who is connected to the Unix socket at a path. Null if its listener can't be seen, because it is in another network namespace. Only `ss`
+ * (iproute2) asks the kernel for both ends of a connection; without it, processes with one of the `hints` on their command line are named
+ * as a guess. Source: /proc/net/unix, where an accepted connection has an inode.
  */
 export async function clientsOnUnix(path: string, hints: readonly string[]): Promise<Clients | null> {
   const sockets = socketsOn(path);
@@ -39,16 +38,14 @@ export async function clientsOnUnix(path: string, hints: readonly string[]): Pro
   if (accepted.size === 0) return NOBODY;
   const pairs = await socketPairs();
   if (pairs === null) return { isHeld: true, who: await suspects(hints) };
-  // The other end of one that its client has left, and its listener has not noticed, has no inode any more.
+  // If the client has left and the listener has not noticed it yet, the other end has no inode any more.
   const peers = pairs.filter(({ inode, peer }) => accepted.has(inode) && peer !== "0").map(({ peer }) => peer);
   const holders = peers.map((peer) => pairs.find(({ inode }) => inode === peer)?.pids ?? []);
-  // We are told of as well, where the listener has taken us and says nothing.
+  // We may be one of them, if the listener has accepted us and says nothing.
   return { isHeld: holders.some((pids) => !pids.includes(self)), who: await clients(holders.flat()) };
 }
 
-/**
- * Who is connected to a TCP port of this host from this host. Null where nobody is seen to listen there. Source: /proc/net/tcp and tcp6.
- */
+/** Who is connected from this host to a TCP port of this host. Null if nothing is seen to listen there. Source: /proc/net/tcp and tcp6. */
 export async function clientsOnTcp(port: number): Promise<Clients | null> {
   const known = [...linesOf("/proc/net/tcp"), ...linesOf("/proc/net/tcp6")].map((line) => line.trim().split(/ +/));
   if (!known.some(([, local, , state]) => state === LISTEN && portOf(local) === port)) return null;
@@ -63,7 +60,7 @@ export async function clientsOnTcp(port: number): Promise<Clients | null> {
   return { isHeld: accepted.length > 1 || !all.includes(self), who: await clients(all) };
 }
 
-/** The kernel's TCP_ESTABLISHED and TCP_LISTEN; SS_CONNECTED and __SO_ACCEPTCON of a Unix socket. */
+/** The kernel's TCP_ESTABLISHED and TCP_LISTEN, and SS_CONNECTED and __SO_ACCEPTCON of a Unix socket. */
 const ESTABLISHED = "01";
 const LISTEN = "0A";
 const CONNECTED = "03";
@@ -76,7 +73,8 @@ interface UnixSocket {
 }
 
 /**
- * The sockets that were bound to a path, and accepted on it, however it was spelled; one that was bound to a relative path shows just that.
+ * The sockets that are bound to a path or were accepted on it, however the path was spelled. For a socket bound to a relative path, the
+ * kernel shows just that.
  */
 function socketsOn(path: string): readonly UnixSocket[] {
   const real = realPath(path);
@@ -111,7 +109,7 @@ interface Pair {
 /** How long `ss` may take, in milliseconds. */
 const TIMEOUT = 2000;
 
-/** Both ends of all Unix sockets, with the processes that we may see; null without `ss`. */
+/** Both ends of all Unix sockets, with the processes that we may see; null if there is no `ss`. */
 function socketPairs(): Promise<readonly Pair[] | null> {
   return new Promise((resolve) => {
     childProcesses().execFile(
@@ -123,7 +121,7 @@ function socketPairs(): Promise<readonly Pair[] | null> {
   });
 }
 
-/** A line of `ss`: `u_str ESTAB 0 0 PATH INODE * PEER users:(("name",pid=1,fd=2))`. A path may have blanks in it. */
+/** One line of `ss`: `u_str ESTAB 0 0 PATH INODE * PEER users:(("name",pid=1,fd=2))`. A path may contain blanks. */
 function pairIn(line: string): readonly Pair[] {
   const [, inode, peer, users = ""] = /^\S+\s+\S+\s+\d+\s+\d+\s+.* (\d+)\s+\S.* (\d+)\s*(users:.*)?$/.exec(line.trimEnd()) ?? [];
   if (inode === undefined || peer === undefined) return [];
@@ -135,7 +133,7 @@ async function clients(pids: readonly number[]): Promise<readonly Client[]> {
   return Promise.all(others.map(async (pid) => ({ pid, command: oneLine(await commandOf(pid)), isCertain: true })));
 }
 
-/** Those whose words name what the socket is of: no more than a guess. The listener itself does too. */
+/** Processes whose command line has one of the hints as a word. This is a guess; the listener itself is among them. */
 async function suspects(hints: readonly string[]): Promise<readonly Client[]> {
   const found = await findProcesses((text) => hints.some((hint) => text.includes(hint)));
   const likely = found.filter(
@@ -144,7 +142,7 @@ async function suspects(hints: readonly string[]): Promise<readonly Client[]> {
   return Promise.all(likely.map(async ({ pid }) => ({ pid, command: oneLine(await commandOf(pid)), isCertain: false })));
 }
 
-/** A command line can be a whole script. */
+/** Shortens a command line, which can be a whole script. */
 function oneLine(text: string | undefined): string | undefined {
   const line = text?.replace(/[\s\x00-\x1f\x7f]+/g, " ").trim();
   return line !== undefined && line.length > 100 ? `${line.slice(0, 100)}…` : line;

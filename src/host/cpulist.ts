@@ -3,16 +3,20 @@ import { UsageError } from "../errors.ts";
 /** A set of host CPU numbers. */
 export type CpuSet = ReadonlySet<number>;
 
-/** One above the highest CPU number we accept: the most that Linux can be built for. It bounds what a list can cost us. */
+/**
+ * One above the highest CPU number that is accepted: the most CPUs that Linux can be built for. It limits the work that a list can cause.
+ */
 export const CPU_LIMIT = 8192;
 
-/** The longest text: more than the longest list of the machine with the most CPUs, as every second one of 8192. */
+/** The longest text, in characters: longer than any list of 8192 CPUs. */
 const TEXT_LIMIT = 64 * 1024;
 const ITEM = /^(\^?)(\d+)(?:-(\d+))?$/;
 
 /**
- * Reads a Linux CPU list as `taskset -c` and `/sys` have it (`0-3,8`), with virsh's exclusions (`0-7,^2`).
- * Exclusions count wherever they stand. Throws UsageError for anything else, for an empty set, and for numbers of 8192 and above.
+ * Reads a Linux CPU list as `taskset -c` and `/sys` write it (`0-3,8`), with virsh's exclusions (`0-7,^2`). An exclusion applies wherever
+ * it stands.
+ *
+ * @throws UsageError when the text is anything else, the set is empty, or a number is 8192 or above
  */
 export function parseCpuList(text: string): CpuSet {
   if (text.length > TEXT_LIMIT) throw refusal(text, "too long");
@@ -50,7 +54,7 @@ function shorten(text: string): string {
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
-/** Writes a set the shortest way, ascending: `0-3,8`. The empty set is the empty text. */
+/** Writes a set in the shortest way, ascending: `0-3,8`. An empty set becomes an empty text. */
 export function formatCpuList(set: CpuSet): string {
   const ranges: [number, number][] = [];
   for (const cpu of [...set].sort((a, b) => a - b)) {

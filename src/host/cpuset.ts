@@ -2,13 +2,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type CpuSet, parseCpuList } from "./cpulist.ts";
 
-/** Where cgroups are, by the kernel's convention, and what they say of CPUs, in both versions. */
+/** Where cgroups are mounted, by the kernel's convention. */
 const CGROUPS = "/sys/fs/cgroup";
 
 /**
- * The CPUs that the cpuset of a process leaves it, whatever its own mask is. Null where that can't be seen: without cgroups, or from inside
- * a container that shows none. Sources: /proc/PID/cgroup,
- * the kernel's cgroup-v2 and cgroup-v1/cpusets documents.
+ * The CPUs that the cpuset of a process allows, whatever the process's own mask is. Null if that can't be seen: without cgroups, or inside
+ * a container that shows none. Sources: /proc/PID/cgroup, the kernel's cgroup-v2 and cgroup-v1/cpusets documents.
  */
 export async function cpusetOf(pid: number): Promise<CpuSet | null> {
   const lines = (await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => ""))
@@ -20,7 +19,7 @@ export async function cpusetOf(pid: number): Promise<CpuSet | null> {
   return second?.[2] === undefined ? null : nearest(CGROUPS, second[2], ["cpuset.cpus.effective"]);
 }
 
-/** A group without the controller has what the next one above it has. */
+/** The CPUs of a group. A group without the controller has those of the nearest group above it. */
 async function nearest(root: string, path: string, files: readonly string[]): Promise<CpuSet | null> {
   for (let folder = path; ; folder = join(folder, "..")) {
     for (const file of files) {

@@ -1,18 +1,19 @@
 import { HostError } from "../errors.ts";
 import { childProcesses, toolEnvironment } from "./programs.ts";
 
-/** What flock(1) is told to say when the lock isn't free in time: a status that it uses for nothing else. */
+/** The status that flock(1) is told to exit with when the lock is not free in time. It uses this status for nothing else. */
 const NOT_FREE = 75;
 
 /**
- * Takes an exclusive lock on an open descriptor through flock(1), run with it as its descriptor 3: the lock belongs to the open
- * file, so it stays ours when flock ends. False when it isn't free within `timeout` milliseconds. An abort rejects with the signal's
- * reason.
+ * Takes an exclusive lock on an open descriptor by running flock(1) with it as descriptor 3. The lock belongs to the open file, so it stays
+ * ours when flock ends. False if it is not free within `timeout` milliseconds; at 0 or below, flock does not wait.
+ *
+ * @throws HostError when flock can't be run, or fails; the signal's reason as it is
  */
 export async function runFlock(fd: number, timeout: number, signal?: AbortSignal): Promise<boolean> {
   signal?.throwIfAborted();
-  const patience = timeout <= 0 ? ["-n"] : ["-w", (timeout / 1000).toFixed(3)];
-  const command = ["flock", "-x", ...patience, "-E", String(NOT_FREE), "3"];
+  const waiting = timeout <= 0 ? ["-n"] : ["-w", (timeout / 1000).toFixed(3)];
+  const command = ["flock", "-x", ...waiting, "-E", String(NOT_FREE), "3"];
   return new Promise((resolve, reject) => {
     const child = childProcesses().spawn("flock", command.slice(1), { stdio: ["ignore", "ignore", "pipe", fd], env: toolEnvironment() });
     let stderr = "";

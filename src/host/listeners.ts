@@ -2,7 +2,7 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { kernelFileIfThere } from "./kernel-file.ts";
 
 /**
- * The processes (their ids, ascending) that listen on a Unix socket path. Only our own are seen, unless we are root. Source:
+ * The ids of the processes that listen on a Unix socket path, ascending. Only our own processes are seen, unless we are root. Source:
  * /proc/net/unix.
  */
 export async function listenersOnUnix(path: string): Promise<readonly number[]> {
@@ -26,18 +26,18 @@ export async function listenersOnTcp(port: number): Promise<readonly number[]> {
   );
 }
 
-/** Whether anybody listens on a Unix socket path, also one whose process can't be seen here. */
+/** Whether something listens on a Unix socket path, even if its process can't be seen here. */
 export function isListenedOn(path: string): boolean {
   return unixListeners().some((each) => each.path === path);
 }
 
-/** The Unix sockets that one process listens on, by their paths as it spelled them. Undefined where we may not look. */
+/** The Unix sockets that one process listens on, by their paths as the process spelled them. Undefined if we may not look. */
 export function unixSocketsOf(pid: number): readonly string[] | undefined {
   const held = heldBy(pid);
   return held && unixListeners().flatMap(({ path, inode }) => (held.has(`socket:[${inode}]`) ? [path] : []));
 }
 
-/** The TCP ports that one process listens on. Undefined where we may not look. */
+/** The TCP ports that one process listens on. Undefined if we may not look. */
 export function tcpPortsOf(pid: number): readonly number[] | undefined {
   const held = heldBy(pid);
   return held && tcpListeners().flatMap(({ port, inode }) => (held.has(`socket:[${inode}]`) ? [port] : []));
@@ -64,7 +64,10 @@ function tcpListeners(): readonly { readonly port: number; readonly inode: strin
   });
 }
 
-/** The processes that have one of these sockets open, ascending. Only our own are seen, unless we are root. Source: /proc/PID/fd. */
+/**
+ * The ids of the processes that have one of these sockets open, ascending. Only our own processes are seen, unless we are root. Source:
+ * /proc/PID/fd.
+ */
 export async function holdersOf(inodes: ReadonlySet<string>): Promise<readonly number[]> {
   if (inodes.size === 0) return [];
   const links = [...inodes].map((inode) => `socket:[${inode}]`);
@@ -74,15 +77,15 @@ export async function holdersOf(inodes: ReadonlySet<string>): Promise<readonly n
     .map(Number)) {
     const held = heldBy(pid);
     if (links.some((link) => held?.has(link) === true)) holders.push(pid);
-    // There may be thousands: whatever else we have to do goes on between them.
+    // There may be thousands: other work of this process goes on in between.
     if (pid % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return holders.sort((a, b) => a - b);
 }
 
 /**
- * What a process has open, as /proc names it. Undefined for somebody else's process, and for one that has just ended. Read at once: see
- * kernel-file.ts.
+ * The files that a process has open, as /proc names them. Undefined for another user's process, and for one that has just ended. Read
+ * synchronously, see kernel-file.ts.
  */
 function heldBy(pid: number): ReadonlySet<string> | undefined {
   const folder = `/proc/${pid}/fd`;

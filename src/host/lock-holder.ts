@@ -1,4 +1,7 @@
-/** Who holds a lock. Each is undefined where it can't be known: `command` is what was asked of it, `since` a time in ISO 8601. */
+/**
+ * Who holds a lock. Each member is undefined if it is not known. `command` is the holder's command line or what it is doing, `since` a time
+ * in ISO 8601.
+ */
 export interface LockHolder {
   readonly pid: number | undefined;
   readonly command: string | undefined;

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { FileHandle } from "node:fs/promises";
 import { pid } from "node:process";
+import { deadlineIn } from "../deadline.ts";
 import { formatTime, QmpctlError } from "../errors.ts";
 import { runFlock } from "./flock.ts";
 import { isStillThere, openLockFile, readHolder, writeHolder } from "./lock-file.ts";
@@ -10,7 +11,8 @@ import { commandOf } from "./threads.ts";
 export type { LockHolder } from "./lock-holder.ts";
 
 /**
- * The lock was not free by the deadline: who holds it, what for, and since when. Where there was no time to wait, nothing is said of that.
+ * The lock was not free by the deadline. `holder` says who holds it, what for, and since when. The message has the time waited, if there
+ * was any.
  */
 export class LockedError extends QmpctlError {
   readonly path: string;
@@ -24,7 +26,8 @@ export class LockedError extends QmpctlError {
 }
 
 /**
- * `timeout` is milliseconds, 10000 by default; 0 does not wait. `holder` tells others what we do, the process's command line by default.
+ * `timeout` is in milliseconds, 10000 unless told; 0 does not wait. `holder` tells others what we do; the process's command line unless
+ * told.
  */
 export interface LockOptions {
   readonly timeout?: number;
@@ -32,53 +35,56 @@ export interface LockOptions {
   readonly holder?: string;
 }
 
-/** A lock that is held until it is released, or its process ends in whatever way. Releasing twice is harmless. */
+/** A lock, held until it is released or its process ends. It may be released twice. */
 export interface Lock extends AsyncDisposable {
   readonly path: string;
   release(): Promise<void>;
 }
 
 /**
- * Takes the exclusive flock(2) lock on a file (made 0600 where missing), the same that a shell script's `flock FILE` takes.
- * LockedError when it isn't free by the deadline; UnsafeError where the file is not ours; an abort rejects with the signal's reason.
+ * Takes the exclusive flock(2) lock on a file, the same lock that a shell script's `flock FILE` takes. The file is created with mode 0600
+ * if it is missing.
+ *
+ * @throws LockedError when the lock is not free by the deadline; UnsafeError when the file is not ours; HostError when flock fails; the
+ *   signal's reason as it is
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   const { timeout = 10_000, signal } = options;
-  const start = performance.now();
+  const deadline = deadlineIn(timeout);
   for (;;) {
     const file = await openLockFile(path);
     try {
-      const free = await runFlock(file.fd, timeout - (performance.now() - start), signal);
+      const free = await runFlock(file.fd, deadline.left(), signal);
       if (!free) await refuse(file, path, timeout);
       if (await isStillThere(file, path)) return await hold(file, path, options.holder);
     } catch (error) {
       await file.close();
       throw error;
     }
-    await file.close(); // its last holder removed the file while we waited: the lock is now on another one
+    await file.close(); // the last holder removed the file while we waited, so the lock is on another one now
   }
 }
 
-/** How often a holder is looked for, where it may have only just come, or be gone by now. */
+/** How often to look for a holder, which may have only just taken the lock, or have released it by now. */
 const LOOKS = 3;
 
-/** Says who holds the lock. Where that can't be said, it may just have been let go: then it is ours after all. */
+/** Reports who holds the lock. If nobody can be found, it may have been released just now; then it is taken after all. */
 async function refuse(file: FileHandle, path: string, waited: number): Promise<void> {
   for (let look = 1; ; look++) {
     const holder = await readHolder(file);
     if (holder.since === undefined && (await runFlock(file.fd, 0))) return;
-    // A flock(1) never writes who it is.
+    // flock(1) never writes a holder into the file.
     const isKnown = holder.since !== undefined || holder.command?.startsWith("flock ") === true;
     if (isKnown || look === LOOKS) throw new LockedError(path, waited, holder);
   }
 }
 
-/** What we were asked to do ourselves: it never changes. */
+/** Our own command line, which never changes. */
 let ownCommand: Promise<string | undefined> | undefined;
 
 async function hold(file: FileHandle, path: string, holder?: string): Promise<Lock> {
   const command = holder ?? (await (ownCommand ??= commandOf(pid)));
-  // The lock is ours, noted or not: a full disk is no reason to let go of it.
+  // The lock is ours even if the note about it can't be written: a full disk is no reason to release it.
   await writeHolder(file, { pid, command, since: new Date().toISOString() }).catch(() => undefined);
   let releasing: Promise<void> | undefined;
   const release = (): Promise<void> => (releasing ??= letGo(file));
@@ -87,7 +93,7 @@ async function hold(file: FileHandle, path: string, holder?: string): Promise<Lo
 
 async function letGo(file: FileHandle): Promise<void> {
   try {
-    await file.truncate(0); // our name must not be read as that of the next holder
+    await file.truncate(0); // or our name would be read as that of the next holder
   } finally {
     await file.close();
   }
@@ -98,7 +104,7 @@ function describe({ pid: holder, command, since }: LockHolder): string {
   return `process ${holder}${command === undefined ? "" : ` (${oneLine(command)})`}${since === undefined ? "" : ` since ${since}`}`;
 }
 
-/** A command line can be a whole script. */
+/** Shortens a command line, which can be a whole script. */
 function oneLine(text: string): string {
   const line = text.replace(/[\s\x00-\x1f\x7f]+/g, " ").trim();
   return line.length > 100 ? `${line.slice(0, 100)}…` : line;

@@ -2,16 +2,15 @@ import { kernelFileIfThere } from "./kernel-file.ts";
 import { childProcesses, toolEnvironment } from "./programs.ts";
 
 /** How long the system's bus may take to answer, in milliseconds. */
-const PATIENCE = 1000;
+const TIMEOUT = 1000;
 
 /**
- * Whether what we start ends with the login session that we are in: logind's KillUserProcesses, for users that it is not told to spare.
- * False where there is no logind, no session, or no
- * answer. Source: logind.conf(5), org.freedesktop.login1(5).
+ * Whether programs that we start end with the login session that we are in: logind's KillUserProcesses, for users that it does not exempt.
+ * False if there is no logind, no session, or no answer. Source: logind.conf(5), org.freedesktop.login1(5).
  */
 export async function sessionEndsProcesses(): Promise<boolean> {
   const session = /\/user-(\d+)\.slice\/session-[^/]+\.scope$/m.exec(kernelFileIfThere("/proc/self/cgroup") ?? "");
-  // Root is spared unless an administrator says otherwise.
+  // Root is exempt unless an administrator says otherwise.
   if (session === null || session[1] === "0") return false;
   return new Promise((resolve) => {
     const words = [
@@ -21,7 +20,7 @@ export async function sessionEndsProcesses(): Promise<boolean> {
       "org.freedesktop.login1.Manager",
       "KillUserProcesses",
     ];
-    childProcesses().execFile("busctl", words, { timeout: PATIENCE, env: toolEnvironment() }, (error, stdout) =>
+    childProcesses().execFile("busctl", words, { timeout: TIMEOUT, env: toolEnvironment() }, (error, stdout) =>
       resolve(error === null && stdout.trim() === "b true"),
     );
   });

@@ -4,7 +4,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { kernelFileIfThere, readKernelFile } from "./kernel-file.ts";
 import type { ProcessIdentity } from "./signal.ts";
 
-/** A process as /proc shows it to everybody. */
+/** A process as /proc shows it to every user. */
 export interface Process extends ProcessIdentity {
   readonly parent: number;
   /** The user that it runs as (the effective one). */
@@ -12,26 +12,24 @@ export interface Process extends ProcessIdentity {
   readonly argv: readonly string[];
 }
 
-/** The kernel's PF_KTHREAD: it has no command line. */
+/** The kernel's PF_KTHREAD: a thread of the kernel itself, without a command line. */
 const KERNEL_THREAD = 0x0020_0000;
 
 /**
- * What QEMU calls the process that outlives it to give its memory back (`-run-with async-teardown=on`), with its own command line: without
- * files, and of one
- * thread, where a machine has several. The machine is over, though that one goes on for as long as much memory takes.
+ * The name of the process that QEMU leaves behind to free its memory (`-run-with async-teardown=on`). It has QEMU's command line, no open
+ * files, and one thread, where a machine has several. The machine has ended, though this process runs on for as long as freeing takes.
  */
 const GIVES_BACK_MEMORY = /^cleanup\/\d+$/;
 
 /**
- * How long one process's memory may keep us, in milliseconds: its command line is read from there, and one that sleeps for good may hold
- * it.
+ * How long to wait for one process's command line, in milliseconds. It is read from the process's memory, which a process that sleeps for
+ * good may block.
  */
 const BUSY = 1000;
 
 /**
- * The processes whose command line (its words with NULs between them) is wanted, by ascending id. Of other users' too, unless /proc is
- * mounted
- * with `hidepid`. About 20 µs for each process there is.
+ * The processes whose command line is wanted, by ascending id. `wanted` gets the words with NULs between them. Other users' processes are
+ * included, unless /proc is mounted with `hidepid`. Takes about 20 µs for each process on the host.
  */
 export async function findProcesses(wanted: (commandLine: string) => boolean): Promise<readonly Process[]> {
   const pids = readdirSync("/proc")
@@ -41,7 +39,7 @@ export async function findProcesses(wanted: (commandLine: string) => boolean): P
   return found.filter((each) => each !== undefined).sort((a, b) => a.pid - b.pid);
 }
 
-/** One process; undefined where it is gone, a zombie, the kernel's own, or only what a QEMU left to give its memory back. */
+/** One process; undefined if it has ended, is a zombie or the kernel's own, or was left behind by a QEMU to free its memory. */
 export async function processAt(pid: number): Promise<Process | undefined> {
   return processIf(pid, () => true);
 }
@@ -56,12 +54,12 @@ function processIf(pid: number, wanted: (commandLine: string) => boolean): Promi
     text !== "" && wanted(text)
       ? withOwner({ pid, started: Number(fields[19]), parent: Number(fields[1]), argv: text.replace(/\0$/, "").split("\0") })
       : undefined;
-  // Hundreds of reads at once through Node's threads would take ten times as long; only one that may block is worth it.
+  // Hundreds of reads through Node's threads would take ten times as long, so only a read that may block goes there.
   return state === "D" ? slowCommandLine(pid).then(made) : made(kernelFileIfThere(`/proc/${pid}/cmdline`) ?? "");
 }
 
 function withOwner(process: Omit<Process, "uid">): Process | undefined {
-  // Not the owner of /proc/PID: that is root where the process gave up its rights.
+  // The owner of /proc/PID does not tell: it is root if the process gave up its privileges.
   const uid = /^Uid:\s+\d+\s+(\d+)/m.exec(kernelFileIfThere(`/proc/${process.pid}/status`) ?? "")?.[1];
   return uid === undefined ? undefined : { ...process, uid: Number(uid) };
 }
@@ -76,7 +74,7 @@ async function slowCommandLine(pid: number): Promise<string> {
   }
 }
 
-/** The program that a process runs, as a path; undefined where we may not know. Source: /proc/PID/exe. */
+/** The path of the program that a process runs; undefined if we may not know. Source: /proc/PID/exe. */
 export function programOf(pid: number): Promise<string | undefined> {
   return readlink(`/proc/${pid}/exe`).then(
     (path) => path.replace(/ \(deleted\)$/, ""),
@@ -84,16 +82,14 @@ export function programOf(pid: number): Promise<string | undefined> {
   );
 }
 
-/** The folder that a process works in; undefined where we may not know. Source: /proc/PID/cwd. */
+/** The working folder of a process; undefined if we may not know. Source: /proc/PID/cwd. */
 export function folderOfProcess(pid: number): Promise<string | undefined> {
   return readlink(`/proc/${pid}/cwd`).catch(() => undefined);
 }
 
 let boot: string | undefined;
 
-/**
- * What tells this run of the host from the next one: a pid and a start time mean nothing after it. Source: /proc/sys/kernel/random/boot_id.
- */
+/** An id of this boot of the host. A pid and a start time mean nothing after the next boot. Source: /proc/sys/kernel/random/boot_id. */
 export function bootId(): string {
   return (boot ??= readKernelFile("/proc/sys/kernel/random/boot_id").trim());
 }

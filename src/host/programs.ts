@@ -3,26 +3,26 @@ import { builtinModule } from "../builtin-module.ts";
 
 type ChildProcesses = typeof import("node:child_process");
 
-/** Node's own way to run programs, loaded when needed: most of those who import us never run one. */
+/** Node's own way to run programs, loaded when needed: most programs that import this package never run one. */
 export function childProcesses(): ChildProcesses {
   return builtinModule("node:child_process");
 }
 
 /**
- * The environment for the host's tools: ours, in the C locale. To load another takes them longer than all that they do, and we read their
- * words.
+ * The environment for the host's tools: ours, in the C locale. We parse their output, and loading another locale takes them longer than all
+ * their work.
  */
 export function toolEnvironment(): Readonly<Record<string, string | undefined>> {
   return { ...env, LC_ALL: "C" };
 }
 
-/** Our own environment, with one variable more (`NAME=VALUE`). */
+/** Our own environment with one more variable (`NAME=VALUE`). */
 export function environmentWith(variable: string): Readonly<Record<string, string | undefined>> {
   const [, name = "", value = ""] = /^([^=]*)=(.*)$/s.exec(variable) ?? [];
   return { ...env, [name]: value };
 }
 
-/** Where a program is, as `execvp` finds it: a path as it is, a name by PATH. A string that is no path says why there is none. */
+/** Where a program is, as `execvp` finds it: a path is taken as it is, a name is looked up in PATH. `why` says why there is none. */
 export function findProgram(program: string): { readonly path: string } | { readonly why: string } {
   const fs = builtinModule("node:fs");
   const places = program.includes("/")
@@ -38,7 +38,7 @@ export function findProgram(program: string): { readonly path: string } | { read
   return { why };
 }
 
-/** A folder of PATH that may not be entered is passed over, as execvp does. */
+/** A folder of PATH that may not be entered is skipped, as by execvp. */
 function statIfThere(fs: typeof import("node:fs"), path: string): import("node:fs").Stats | undefined {
   try {
     return fs.statSync(path);

@@ -1,5 +1,6 @@
 import { kill } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
+import { deadlineIn } from "../deadline.ts";
 import { HostError, messageOf } from "../errors.ts";
 import { isAlive, startTime } from "./threads.ts";
 
@@ -10,18 +11,22 @@ export interface ProcessIdentity {
   readonly started: number;
 }
 
-/** Identifies a living process; undefined where there is none. */
+/** Identifies a running process; undefined if there is none. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   const started = await startTime(pid);
   return started === undefined || !(await isAlive(pid)) ? undefined : { pid, started };
 }
 
-/** Whether it still runs. */
+/** Whether this very process still runs. */
 export async function isStillThere({ pid, started }: ProcessIdentity): Promise<boolean> {
   return (await startTime(pid)) === started && isAlive(pid);
 }
 
-/** Sends a signal to the process, if it still is that process. HostError where we may not. */
+/**
+ * Sends a signal to the process, if it still is that process.
+ *
+ * @throws HostError when we may not
+ */
 export async function sendSignal(process: ProcessIdentity, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
   if (!(await isStillThere(process))) return;
   try {
@@ -36,8 +41,10 @@ const FIRST_PAUSE = 5;
 const LONGEST_PAUSE = 100;
 
 /**
- * Waits for the end of a process that is not our child, so that the kernel tells us nothing: by looking. True when it ended
- * by the deadline (milliseconds). `onLook` is told each time that it still runs.
+ * Waits for the end of a process that is not our child. The kernel does not report that end, so this looks again and again. True if the
+ * process ended within `timeout` milliseconds. `onLook` is called each time that it still runs.
+ *
+ * @throws the signal's reason as it is
  */
 export async function waitForEnd(
   process: ProcessIdentity,
@@ -47,11 +54,10 @@ export async function waitForEnd(
     readonly onLook?: ((elapsed: number) => void) | undefined;
   },
 ): Promise<boolean> {
-  const start = performance.now();
+  const deadline = deadlineIn(options.timeout);
   for (let pause = FIRST_PAUSE; await isStillThere(process); pause = Math.min(LONGEST_PAUSE, pause * 1.5)) {
-    const elapsed = performance.now() - start;
-    if (elapsed >= options.timeout) return false;
-    options.onLook?.(Math.round(elapsed));
+    if (deadline.left() <= 0) return false;
+    options.onLook?.(deadline.elapsed());
     await wait(pause, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(() =>
       options.signal?.throwIfAborted(),
     );

@@ -3,13 +3,17 @@ import { type CpuSet, formatCpuList, parseCpuList } from "./cpulist.ts";
 import { readKernelFile } from "./kernel-file.ts";
 import { childProcesses, toolEnvironment } from "./programs.ts";
 
-/** How long a call may take. `timeout` is milliseconds, 5000 by default; an abort rejects with the signal's own reason. */
+/** Limits of a call: `timeout` is in milliseconds, 5000 unless told. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
   readonly timeout?: number;
 }
 
-/** The CPUs a thread may run on, as the kernel has it now. HostError where the thread is gone. Source: /proc/TID/status. */
+/**
+ * The CPUs that a thread may run on now. Source: /proc/TID/status.
+ *
+ * @throws HostError when the thread has ended
+ */
 export async function readAffinity(tid: number): Promise<CpuSet> {
   const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readOr(`/proc/${tid}/status`, `thread ${tid}: it is gone`))?.[1];
   if (list === undefined) throw new HostError(`thread ${tid}: /proc shows no CPUs for it`);
@@ -17,20 +21,30 @@ export async function readAffinity(tid: number): Promise<CpuSet> {
 }
 
 /**
- * Lets a thread run on these CPUs only, through taskset(1), and returns what the kernel then says. That can be less than was
- * asked for, as a cpuset narrows it silently: compare. HostError with taskset's own words where it fails.
+ * Restricts a thread to these CPUs with taskset(1), and returns the CPUs that the kernel then reports. Those can be fewer: a cpuset narrows
+ * them silently, so compare.
+ *
+ * @throws HostError with taskset's own words when it fails; the signal's reason as it is
  */
 export async function setAffinity(tid: number, set: CpuSet, options: CallOptions = {}): Promise<CpuSet> {
   await run("taskset", ["-pc", formatCpuList(set), String(tid)], options);
   return readAffinity(tid);
 }
 
-/** The CPUs this machine has running. Source: /sys/devices/system/cpu/online. */
+/**
+ * The CPUs of this host that are online. Source: /sys/devices/system/cpu/online.
+ *
+ * @throws HostError when they can't be read
+ */
 export async function onlineCpus(): Promise<CpuSet> {
   return readCpus("online");
 }
 
-/** The CPUs this machine has at all, also those taken offline. Source: /sys/devices/system/cpu/present. */
+/**
+ * All CPUs of this host, also those taken offline. Source: /sys/devices/system/cpu/present.
+ *
+ * @throws HostError when they can't be read
+ */
 export async function presentCpus(): Promise<CpuSet> {
   return readCpus("present");
 }

@@ -1,6 +1,6 @@
 import { kernelFileIfThere } from "./kernel-file.ts";
 
-/** What a thread has used so far, and where it last ran. */
+/** The CPU time that a thread has used, and where it last ran. */
 export interface ThreadUsage {
   /** Its name in /proc, as `CPU 1/KVM`. */
   readonly name: string;
@@ -10,14 +10,14 @@ export interface ThreadUsage {
   readonly cpuTime: number;
 }
 
-/** Clock ticks of /proc in a second: USER_HZ, 100 on every Linux that Node runs on. */
+/** Clock ticks a second in /proc: USER_HZ, which is 100 on every Linux that Node runs on. */
 const TICKS = 100;
 
-/** A thread's use of CPUs; undefined where it is gone. Source: fields 2, 14, 15 and 39 of /proc/TID/stat, see proc(5). */
+/** A thread's use of CPUs; undefined if it has ended. Source: fields 2, 14, 15 and 39 of /proc/TID/stat, see proc(5). */
 export async function usageOf(tid: number): Promise<ThreadUsage | undefined> {
   const stat = kernelFileIfThere(`/proc/${tid}/stat`);
   if (stat === undefined) return undefined;
-  // The name is in parentheses and may hold some itself: what follows the last one is numbers.
+  // The name is in parentheses, and may contain some. After the last one there are only numbers.
   const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const field = (number: number): number => Number(fields[number - 3]);

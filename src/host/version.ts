@@ -1,9 +1,9 @@
 import { childProcesses, toolEnvironment } from "./programs.ts";
 
-/** How long a program may take to say its version, in milliseconds. */
+/** How long a program may take to print its version, in milliseconds. */
 const TIMEOUT = 5000;
 
-/** What a program says to `--version`: the only word it is given. Null where it can't be run, fails, or says nothing in time. */
+/** What a program prints for `--version`, its only argument. Null if it can't be run, fails, or does not end in time. */
 export function versionOf(program: string): Promise<string | null> {
   const options = {
     cwd: "/",

@@ -1,7 +1,10 @@
 import type { LateReply, SlowNotice } from "./call.ts";
 import type { Timeouts } from "./timeouts.ts";
 
-/** What a session takes beside its transport. A hook runs in a task of its own: what it throws is an uncaught error of its author. */
+/**
+ * What a session takes beside its transport. A hook runs on its own, after the session's code: an error that it throws is an uncaught
+ * error, and the session goes on.
+ */
 export interface CallHooks {
   /** Timeouts by command, in milliseconds, in place of the built-in ones. */
   readonly timeouts?: Timeouts | undefined;

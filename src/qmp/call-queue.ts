@@ -3,7 +3,7 @@ import type { Call } from "./call.ts";
 /** Calls that wait to be sent, in order. Those that were settled meanwhile are passed over. */
 export class CallQueue {
   #calls: Call[] = [];
-  /** Where the queue begins: shifting a long array costs its length. */
+  /** Where the queue begins. Shifting a long array would cost time in proportion to its length. */
   #head = 0;
 
   push(call: Call): void {

@@ -5,15 +5,18 @@ import { FAULT, type Message } from "../wire/transport.ts";
 import { blame, type CallSite } from "./call-site.ts";
 import { CommandError, type Whereabouts } from "./errors.ts";
 
-/** What any call takes. `timeout` in milliseconds, Infinity for none; whichever comes first settles the call. */
+/**
+ * What every call takes. `timeout` is in milliseconds, Infinity for none. The reply, the deadline or the signal ends the call, whichever
+ * comes first.
+ */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeout?: number | undefined;
-  /** Told once, at half of the timeout, that there is no answer yet. */
+  /** Called once, at half of the timeout, if there is no answer yet. */
   readonly onSlow?: ((notice: SlowNotice) => void) | undefined;
 }
 
-/** A call that takes long, before its deadline. Times in milliseconds. */
+/** A call that has had no answer at half of its timeout. Times in milliseconds. */
 export interface SlowNotice {
   readonly command: string;
   readonly elapsed: number;
@@ -21,7 +24,7 @@ export interface SlowNotice {
   readonly where: "queued" | "unanswered";
 }
 
-/** A reply that came after its call was given up: the command ran after all. */
+/** A reply that came after its call was given up: the command did run. */
 export interface LateReply {
   readonly command: string;
   /** Milliseconds since the call. */
@@ -29,18 +32,18 @@ export interface LateReply {
   readonly reply: Message;
 }
 
-/** Ours are numbers, others may be any JSON value. */
+/** The id of a call: our own ids are numbers, those of callers may be any JSON value, written as a string. */
 export type CallKey = number | string;
 
-/** One call, from the moment it is made until QEMU has answered it, also when the caller has long gone. */
+/** One call, from the moment it is made until QEMU has answered it, even if its caller has given up long before. */
 export interface Call {
-  /** How its reply is known: its id, from the moment it has one. */
+  /** The id by which its reply is found; undefined until it has one. */
   key: CallKey | undefined;
   readonly command: string;
-  /** The request up to the value of its id; the whole line of one that brought an id along. */
+  /** The request up to the value of its id. For a request that brought its own id: the whole line. */
   readonly text: string;
   readonly inBand: boolean;
-  /** Gives the whole reply, errors too, and checks nothing. */
+  /** Whether the caller gets the whole reply, errors too, unchecked. */
   readonly raw: boolean;
   readonly site: CallSite | undefined;
   readonly start: number;
@@ -52,20 +55,28 @@ export interface Call {
   forget: (() => void) | undefined;
   sent: boolean;
   settled: boolean;
-  /** What had been heard when the call was found to be slow: -1 before. */
+  /** How often the peer had said something when the call was found to be slow; -1 before that. */
   heard: number;
 }
 
-/** A request up to the value of its id, as short as JSON allows: QEMU reads it one byte at a time. */
+/**
+ * A request up to the value of its id, as short as JSON allows, because QEMU reads it one byte at a time.
+ *
+ * @throws UsageError when the arguments can't be written as JSON for QEMU
+ */
 export function requestText(verb: "execute" | "exec-oob", command: string, parameters: object | undefined): string {
-  // QEMU's own names need no escapes, and asking the pattern is quicker than JSON.stringify.
+  // QEMU's own names need no escapes, and this test is quicker than JSON.stringify.
   const what = PLAIN.test(command) ? `{"${verb}":"${command}"` : `{"${verb}":${JSON.stringify(command)}`;
   if (parameters === undefined) return `${what},"id":`;
   const text = writeJson(parameters, command, ARGUMENT_LEVELS);
   return text === "{}" ? `${what},"id":` : `${what},"arguments":${text},"id":`;
 }
 
-/** A request as it stands, up to the value of the id that it lacks. */
+/**
+ * A request as the caller wrote it, up to the value of the id that it lacks.
+ *
+ * @throws UsageError when it can't be written as JSON for QEMU
+ */
 export function rawText(request: Message, command: string): string {
   const text = writeJson(request, command).slice(0, -1);
   return text === "{" ? `{"id":` : `${text},"id":`;
@@ -73,12 +84,12 @@ export function rawText(request: Message, command: string): string {
 
 const PLAIN = /^[\w.-]+$/;
 
-/** One level less than QEMU reads: the request itself is one. */
+/** One level less than QEMU reads, because the request itself is one. */
 const ARGUMENT_LEVELS = 1023;
 
 /**
- * The key by which a reply finds its call. An object's members come back in any order, a long integer as a bigint. Undefined for one
- * longer than `longest`: a peer that makes ids up is not to keep us busy with them.
+ * The key by which a reply finds its call. QEMU returns an object's members in another order, and a long integer as a bigint, so the key
+ * does not depend on either. Undefined for an id longer than `longest`: no call has it, and a peer that makes up ids must not keep us busy.
  */
 export function keyOf(id: unknown, longest: number): CallKey | undefined {
   if (typeof id === "number" && Number.isSafeInteger(id)) return id;
@@ -88,7 +99,7 @@ export function keyOf(id: unknown, longest: number): CallKey | undefined {
   return key.left < 0 ? undefined : key.parts.join("");
 }
 
-/** A key as it is written, and how much longer it may become. */
+/** A key that is being written, and how much longer it may become. */
 interface Key {
   readonly parts: string[];
   left: number;
@@ -108,7 +119,7 @@ function write(id: unknown, key: Key): void {
   } else {
     const members = id as Readonly<Record<string, unknown>>;
     const names = Object.keys(id);
-    // A member takes four characters and more; sorting is what takes long.
+    // Each member takes at least four characters. Sorting is what takes long, so the number is checked before.
     if (names.length > key.left) return void (key.left = -1);
     add(key, "{");
     for (const name of names.filter((name) => members[name] !== undefined).sort()) {
@@ -126,13 +137,13 @@ function add(key: Key, part: string): void {
   key.left -= part.length;
 }
 
-/** Settles a call that nobody settled before, and lets go of the caller's signal. */
+/** Marks a call as settled, and stops listening to the caller's signal. */
 export function finish(call: Call): void {
   call.settled = true;
   call.forget?.();
 }
 
-/** The reply as the call's outcome. */
+/** Settles a call with its reply. */
 export function settle(call: Call, reply: Message): void {
   finish(call);
   const fault = reply[FAULT];
@@ -159,7 +170,9 @@ function unexpected(call: Call, why: string, value: unknown, cause: unknown): Pr
   return new ProtocolError(call.command, `a reply that is not as QEMU documents it: ${why}`, { excerpt: showJson(value), cause });
 }
 
-/** Where a call is when its time is up; `heard` counts what came from the peer, `probed` tells whether it was asked out of band. */
+/**
+ * Where a call is when its time is up. `heard` counts what came from the peer; `probed` tells whether the monitor was asked out of band.
+ */
 export function whereabouts(call: Call, heard: number, probed: boolean): Whereabouts {
   if (!call.sent) return "queued";
   if (call.heard >= 0 && heard > call.heard) return "busy";

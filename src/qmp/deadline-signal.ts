@@ -38,7 +38,7 @@ export class DeadlineSignal implements Deadline, Disposable {
     return this.#deadline.left();
   }
 
-  /** Aborted at the deadline, and by the caller's signal: for steps that take a signal. */
+  /** Aborted at the deadline, or when the caller's signal is: for steps that take a signal. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -46,8 +46,8 @@ export class DeadlineSignal implements Deadline, Disposable {
   /**
    * The outcome of one step.
    *
-   * @throws what `late` returns when the deadline comes first; the caller's reason as it is when the signal is aborted first; else what
-   *   the step throws
+   * @throws what `late` returns when the deadline comes first; the caller's reason as it is when the signal is aborted first; else what the
+   *   step throws
    */
   async race<T>(step: Promise<T>, late: () => Error): Promise<T> {
     const { signal } = this;

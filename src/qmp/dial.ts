@@ -7,7 +7,11 @@ import { Framer, type FramingOptions } from "../wire/framing.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { DeadlineSignal } from "./deadline-signal.ts";
 
-/** Connects within the time there is; a connection that comes when nobody waits for it any more is closed. `late` says why, out of time. */
+/**
+ * Connects before the deadline. A connection that is made after that is closed again.
+ *
+ * @throws what `late` returns when the deadline comes first; else as {@link dial} does
+ */
 export async function dialWithin(target: Target, deadline: DeadlineSignal, framer: Framer, late: () => Error): Promise<Transport> {
   const dialing = dial(target, deadline.signal, framer);
   try {
@@ -22,13 +26,15 @@ export async function dialWithin(target: Target, deadline: DeadlineSignal, frame
 }
 
 /**
- * How long to wait before a full queue is tried again, in milliseconds, at first and at most: the system does not tell when there is room.
+ * How long to wait before trying a full queue again, in milliseconds, at first and at most. The system does not tell when there is room.
  */
 const [PAUSE, LONGEST_PAUSE] = [25, 100];
 
 /**
- * Connects within the time there is. A monitor serves one client and queues two more; the next is turned away at once, and tries
- * again here until its time is up. Errors as for {@link dial}; out of time, what the last attempt said, or that there was no answer.
+ * Connects before the deadline, also to a monitor that is busy. A monitor serves one client and queues two more. The system refuses the
+ * next one at once; we try again until the deadline.
+ *
+ * @throws ConnectError of the last attempt, or without any answer, when the deadline comes first; else as {@link dial} does
  */
 export async function dialInTurn(target: Target, deadline: DeadlineSignal, framing: FramingOptions): Promise<Transport> {
   const peer = formatAddress(target);

@@ -63,15 +63,16 @@ const HINTS = ["DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR", "MEM_UNPLUG_ERROR"
 /** How often the state is read if no event comes, in milliseconds: the event of an unplugged vCPU may never come. */
 const LOOK_AGAIN = 200;
 
-/** What a question about the state gets at least, in milliseconds: at the deadline the state is still read once. */
+/** What a question about the state gets at least, in milliseconds: when the deadline has passed, the state is still read once. */
 const LEAST = 2000;
 
 /**
- * Unplugs a device, by its id or QOM path, and resolves when the device is no longer there, or can be known to stay. Events are only
- * hints to read the state; the state decides, as the event of an unplugged vCPU may never come. `timeout` is 30 s unless told.
+ * Unplugs a device, by its id or QOM path. Resolves when the device is no longer there, when the guest refuses, or at the deadline. Events
+ * are only hints to read the state; the state decides, because the event of an unplugged vCPU may never come. `timeout` is 30 s unless
+ * told.
  *
- * @throws CommandError when there is no such device, or it can't be unplugged; TimeoutError when the monitor does not answer;
- *   ClosedError when the connection ends; the signal's reason as it is
+ * @throws CommandError when there is no such device, or it can't be unplugged; TimeoutError when the monitor does not answer; ClosedError
+ *   when the connection ends; the signal's reason as it is
  */
 export async function unplug(session: Session, device: string, options: CallOptions = {}): Promise<Unplugged> {
   const { timeout = 30_000, signal } = options;

@@ -1,6 +1,6 @@
 import { formatTime, QmpctlError } from "../errors.ts";
 
-/** Connected, and no QMP greeting came, or something else did. The usual cause: another client holds the monitor. */
+/** Connected, but no QMP greeting came, or something else came. Most often another client holds the monitor. */
 export class GreetingError extends QmpctlError {
   readonly address: string;
 
@@ -10,7 +10,7 @@ export class GreetingError extends QmpctlError {
   }
 }
 
-/** Greeted, and command mode was not reached. */
+/** QEMU sent its greeting, but command mode was not reached. */
 export class NegotiationError extends QmpctlError {
   readonly address: string;
 
@@ -20,7 +20,7 @@ export class NegotiationError extends QmpctlError {
   }
 }
 
-/** QEMU answered a command with an error. Branch on `class` and not on `desc`, which is for people and changes between versions. */
+/** QEMU answered a command with an error. Branch on `class`, not on `desc`: that is for people, and changes between versions. */
 export class CommandError extends QmpctlError {
   readonly command: string;
   /** `GenericError`, `CommandNotFound`, `DeviceNotActive`, `DeviceNotFound`, `KVMMissingCap`, or a newer one. */
@@ -36,11 +36,11 @@ export class CommandError extends QmpctlError {
 }
 
 /**
- * Where a command was when its time was up.
+ * Where a command was at its deadline.
  *
- * - `queued`: still on our side, behind others; it was never sent, so it is safe to ask again
- * - `unanswered`: sent. QEMU has no way to take it back: it may still run, and change things
- * - `busy`: as `unanswered`, and the monitor is known to be alive: the command itself is slow, or waits behind a slow one
+ * - `queued`: still on our side, behind other commands. It was never sent, so it is safe to send it again
+ * - `unanswered`: sent. QEMU can't withdraw a command: it may still run, and change things
+ * - `busy`: as `unanswered`, and the monitor is known to be alive: the command is slow, or waits behind a slow one
  * - `wedged`: as `unanswered`, and the monitor did not answer a probe either
  * - `awaited`: no command, but an event that did not come
  */
@@ -54,10 +54,10 @@ const WHERE: Readonly<Record<Whereabouts, string>> = {
   wedged: "it was sent and may still run; the monitor answers nothing at all",
 };
 
-/** No answer by the deadline. `command` is the command's name, or the event's that was waited for. */
+/** No answer by the deadline. `command` is the name of the command, or of the event that was waited for. */
 export class TimeoutError extends QmpctlError {
   readonly command: string;
-  /** Milliseconds that it had. */
+  /** How long it had, in milliseconds. */
   readonly timeout: number;
   readonly where: Whereabouts;
 
@@ -69,7 +69,7 @@ export class TimeoutError extends QmpctlError {
   }
 }
 
-/** The connection ended with a call unanswered, or there is none any more. `sent` tells whether QEMU may have done it. */
+/** The connection ended before the call was answered, or before it was made. `sent` tells whether QEMU may have run the command. */
 export class ClosedError extends QmpctlError {
   readonly sent: boolean;
 
@@ -79,7 +79,7 @@ export class ClosedError extends QmpctlError {
   }
 }
 
-/** A stream of events was not read quickly enough: it held `bound` events, and ended. */
+/** A stream of events was not read fast enough: it held `bound` events, and ended. */
 export class OverflowError extends QmpctlError {
   readonly bound: number;
 

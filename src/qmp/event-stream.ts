@@ -1,32 +1,36 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { UsageError } from "../errors.ts";
 import type { QmpEvent } from "../schema/event.ts";
+import { eventCheck } from "../schema/events.ts";
 import type { EventName, KnownEvent } from "../schema/vocabulary.ts";
+import { ProtocolError } from "../wire/errors.ts";
+import { showJson } from "../wire/json.ts";
 import { OverflowError } from "./errors.ts";
 
-/** Which events are wanted: one name, some names, or whatever a function says yes to. Nothing: all. */
+/** Which events are wanted: one name, several names, or a function that returns true for them. Without a filter, all. */
 export type EventFilter<Name extends EventName = KnownEvent> = Name | readonly Name[] | ((event: QmpEvent) => boolean);
 
-/** How a stream behaves. */
+/** How a stream selects events, and how many it holds. */
 export interface EventOptions<Name extends EventName = KnownEvent> {
   /** The most events that may wait to be read; 10000 unless told. */
   readonly bound?: number | undefined;
-  /** Of the events that the filter lets through, those that are wanted. */
+  /** Selects among the events that the filter lets through. */
   readonly where?: ((event: QmpEvent<Name>) => boolean) | undefined;
 }
 
 type Item<Name extends string> = IteratorResult<QmpEvent<Name>, undefined>;
 
 /**
- * One subscriber's events, from the moment it was made. It holds what is not read yet, up to its bound; one more ends it with an
- * OverflowError after what it holds. It never ends silently: when the connection ends, it throws why, unless it was closed by us.
+ * One subscriber's events, from the moment of subscribing. It holds events that are not read yet, up to its bound. With one more it ends:
+ * what it holds can still be read, and then it throws an OverflowError. When the connection ends, it throws the reason; when the session is
+ * closed here, it ends without an error.
  */
 export class EventStream<Name extends string = KnownEvent> implements AsyncIterableIterator<QmpEvent<Name>>, Disposable {
   readonly #wants: (event: QmpEvent) => boolean;
   readonly #bound: number;
   readonly #leave: () => void;
   #queue: QmpEvent<Name>[] = [];
-  /** How many of the queue are read: shifting an array costs its length. */
+  /** How many of the queue have been read. Shifting a long array would cost time in proportion to its length. */
   #read = 0;
   #waiting: { resolve(item: Item<Name>): void; reject(cause: unknown): void }[] = [];
   #ended = false;
@@ -40,14 +44,14 @@ export class EventStream<Name extends string = KnownEvent> implements AsyncItera
       throw new UsageError(`event stream: a bound of ${this.#bound}`, { value: this.#bound, expected: "at least 1" });
   }
 
-  /** Hands an event in, for the session to call. One with a `fault` ends the stream of whoever wants it. */
+  /** Hands in an event; called by the session. An event with a `fault` ends the stream if the stream wants it. */
   offer(event: QmpEvent, fault?: unknown): void {
     if (this.#ended) return;
     try {
       if (!this.#wants(event)) return;
       if (fault !== undefined) throw fault;
     } catch (mistake) {
-      // Also what the subscriber's own predicate throws: its stream tells it, the others go on.
+      // This may also be an error that the subscriber's own filter throws. It ends this stream only.
       this.#leave();
       this.end(mistake);
       return;
@@ -61,7 +65,7 @@ export class EventStream<Name extends string = KnownEvent> implements AsyncItera
     }
   }
 
-  /** Ends it after what is queued, with an error or without. The first end counts. */
+  /** Ends it after what is queued, with an error or without. Only the first end counts. */
   end(failure?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -79,7 +83,7 @@ export class EventStream<Name extends string = KnownEvent> implements AsyncItera
     return failure === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(failure);
   }
 
-  /** Leaves: nothing more is taken, what is queued is dropped. `break` in a `for await` does so too. */
+  /** Leaves the stream: it takes no more events, and drops those that are queued. `break` in a `for await` does the same. */
   return(): Promise<Item<Name>> {
     this.#leave();
     this.#queue = [];
@@ -115,4 +119,14 @@ function toPredicate<Name extends string>(
   if (typeof filter === "function") return (event) => filter(event) && where(event);
   const names: ReadonlySet<string> = new Set(typeof filter === "string" ? [filter] : filter);
   return (event) => names.has(event.event) && where(event);
+}
+
+/** What is wrong with an event's data, by QEMU's documentation; undefined if nothing. */
+export function eventFault(event: QmpEvent): ProtocolError | undefined {
+  const wrong = eventCheck(event.event)?.(event.data);
+  if (wrong === undefined) return undefined;
+  return new ProtocolError(event.event, `data that is not as QEMU documents it: ${wrong.why}`, {
+    excerpt: showJson(event),
+    cause: wrong.cause,
+  });
 }

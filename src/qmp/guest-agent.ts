@@ -11,7 +11,10 @@ import { DeadlineSignal } from "./deadline-signal.ts";
 import { dialWithin } from "./dial.ts";
 import { ClosedError, CommandError, GreetingError, TimeoutError } from "./errors.ts";
 
-/** No JSON has it: the agent writes it before its answer to `guest-sync-delimited`, and forgets what it was reading when it gets it. */
+/**
+ * A byte that no JSON contains. The agent writes it before its answer to `guest-sync-delimited`. When the agent reads it, it drops the
+ * message that it was reading.
+ */
 const DELIMITER = 0xff;
 
 /** Commands that send nothing when they succeed: QEMU's qga/qapi-schema.json, `success-response: false`. */
@@ -20,7 +23,7 @@ const SILENT: ReadonlySet<string> = new Set(["guest-shutdown", "guest-suspend-di
 /** How long such a command has to report an error, in milliseconds. */
 const SILENCE = 1000;
 
-/** What comes after a command's name: its arguments, which may be left out where none is needed, and how to call it. */
+/** What follows a command's name: its arguments, which may be left out if none is needed, and the options of the call. */
 type AgentCall<Name extends string> =
   Readonly<Record<string, never>> extends AgentArguments<Name>
     ? [parameters?: AgentArguments<Name> | undefined, options?: CallOptions]
@@ -33,10 +36,11 @@ export interface AgentOptions extends FramingOptions {
 }
 
 /**
- * Connects to a guest agent, by the host's end of its channel, and finds out whether there is one in the guest.
- * `timeout` is for all of it, in milliseconds: 5000 unless told.
+ * Connects to a guest agent, at the host's end of its channel, and finds out whether an agent answers in the guest. `timeout`, in
+ * milliseconds, is for all of this: 5000 unless told.
  *
- * @throws UsageError, ConnectError, GreetingError (nobody answers within the guest); the signal's reason as it is
+ * @throws UsageError when the address can't be read; ConnectError when the channel can't be reached; GreetingError when no agent answers;
+ *   the signal's reason as it is
  */
 export async function connectAgent(address: string | Target, options: AgentOptions = {}): Promise<GuestAgent> {
   const at = typeof address === "string" ? parseTarget(address) : address;
@@ -60,22 +64,22 @@ export async function connectAgent(address: string | Target, options: AgentOptio
 }
 
 /**
- * A guest agent: no greeting, no capabilities, no events, one command at a time, and answers that say whose they are in new
- * versions only. So each command goes out behind a `guest-sync-delimited`: what comes before the answer to that was there before the
- * command, and is nobody's. What comes between two commands is read and dropped.
+ * A guest agent. It has no greeting, no capabilities and no events, it runs one command at a time, and only new versions say which command
+ * an answer belongs to. So each command is sent after a `guest-sync-delimited`: whatever comes before the answer to that is older than the
+ * command, and is dropped. So is whatever comes between two commands.
  */
 export class GuestAgent implements AsyncDisposable {
-  /** The channel's address. */
+  /** The channel's address, as {@link parseTarget} reads it. */
   readonly address: string;
   readonly #transport: Transport;
-  /** What came since the command that runs was sent; undefined while none does. */
+  /** What has arrived since the running command was sent; undefined while no command runs. */
   #heard: Message[] | undefined;
   #wake: () => void = () => {};
-  /** Why nothing comes any more. */
+  /** Why nothing arrives any more. */
   #end: { readonly why: string; readonly cause?: unknown } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #synchronised = false;
-  /** Whether it gives ids back. */
+  /** Whether the agent returns the ids of requests. */
   #echoes = false;
   #closed = false;
 
@@ -86,10 +90,12 @@ export class GuestAgent implements AsyncDisposable {
   }
 
   /**
-   * Runs a command in the guest, after those before it; without `timeout`, 30 s. Commands that say nothing when they succeed
-   * (`guest-shutdown`, `guest-suspend-*`) give undefined when no error came for a second.
+   * Runs a command in the guest, after those that were called before; without `timeout`, 30 s. Commands that send nothing when they succeed
+   * (`guest-shutdown`, `guest-suspend-*`) resolve with undefined when no error has come for a second.
    *
-   * @throws CommandError, TimeoutError (`queued`: it was not sent), ClosedError, UsageError; the signal's reason as it is
+   * @throws CommandError when the agent refuses; TimeoutError at the deadline (`queued`: it was not sent); ClosedError when the channel
+   *   ends; ProtocolError when the answer can't be told from another; UsageError when the arguments can't be written as JSON; the signal's
+   *   reason as it is
    */
   execute<Name extends keyof AgentCommands | (string & {})>(command: Name, ...rest: AgentCall<Name>): Promise<AgentReturns<Name>>;
   async execute(command: string, parameters?: object, options: CallOptions = {}): Promise<unknown> {
@@ -110,15 +116,17 @@ export class GuestAgent implements AsyncDisposable {
   }
 
   /**
-   * Finds out whether the agent answers, and whether it gives ids back; reads away what is left of earlier commands. For
-   * {@link connectAgent}, and for `execute` after a command that was given up.
+   * Finds out whether the agent answers, and whether it returns ids; drops what is left of earlier commands. Used by {@link connectAgent},
+   * and by `execute` after a command that was given up.
+   *
+   * @throws what `late` returns at the deadline; what `complain` returns when the channel ends; the signal's reason as it is
    */
   async synchronise(deadline: DeadlineSignal, late: () => Error, complain: Complaint): Promise<void> {
     if (this.#synchronised) return;
     const [first, second] = [newNumber(), newNumber()];
     this.#heard = [];
     this.#transport.send(Uint8Array.of(DELIMITER));
-    // Old agents refuse a request with an id. It comes behind one without, so that the refusal is known for what it is.
+    // Old agents refuse a request with an id. The one without an id is sent first, so that the refusal can be told apart.
     this.#transport.send(`${syncText(first)}}\n${syncText(second)},"id":${second}}\n`);
     try {
       for (let known = false; !this.#synchronised;) {
@@ -132,7 +140,7 @@ export class GuestAgent implements AsyncDisposable {
     }
   }
 
-  /** Gives the channel up; a command that runs goes on in the guest. Any number of calls. */
+  /** Closes the channel. A running command goes on in the guest. May be called any number of times. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#finish({ why: "the channel was closed here" });
@@ -168,7 +176,7 @@ export class GuestAgent implements AsyncDisposable {
     }
   }
 
-  /** The first message that can be the answer. An error without an id is one: of a request that the agent could not take apart. */
+  /** The first message that can be the answer. An error without an id can be: the agent could not parse the request. */
   async #answer(command: string, id: number, deadline: DeadlineSignal, late: () => Error, complain: Complaint): Promise<Message> {
     for (;;) {
       const message = await this.#next(deadline, late, complain);
@@ -191,7 +199,7 @@ export class GuestAgent implements AsyncDisposable {
     }
   }
 
-  /** Reads all that comes, wanted or not, for as long as there is a channel. */
+  /** Reads everything that arrives, as long as the channel is open. */
   async #listen(): Promise<void> {
     try {
       for await (const batch of this.#transport) {
@@ -205,7 +213,7 @@ export class GuestAgent implements AsyncDisposable {
     }
   }
 
-  /** The first reason counts. */
+  /** Only the first reason counts. */
   #finish(end: { readonly why: string; readonly cause?: unknown }): void {
     this.#end ??= end;
     this.#wake();
@@ -214,12 +222,12 @@ export class GuestAgent implements AsyncDisposable {
 
 type Complaint = (why: string, cause?: unknown) => Error;
 
-/** One that nobody had before. */
+/** A number that no earlier request had. */
 function newNumber(): number {
   return Math.floor(Math.random() * 2 ** 52);
 }
 
-/** A request for that number to come back, up to its last brace. */
+/** A request that makes the agent return this number, without its last brace. */
 function syncText(number: number): string {
   return `{"execute":"guest-sync-delimited","arguments":{"id":${number}}`;
 }

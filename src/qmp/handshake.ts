@@ -13,14 +13,19 @@ export interface Opened {
   readonly greeting: Greeting;
   /** Whether commands can be sent out of band. */
   readonly oob: boolean;
-  /** Events that came before anybody could ask for them. Before command mode QMP promises none, and QEMU sends some. */
+  /** Events that came before anyone could subscribe. QMP promises none before command mode, but QEMU sends some. */
   readonly early: readonly QmpEvent[];
-  /** What came after the last reply of the handshake, in the same read. */
+  /** What came after the last reply of the handshake in the same read. */
   readonly rest: readonly Message[];
   readonly messages: AsyncIterator<readonly Message[]>;
 }
 
-/** Waits for the greeting, then leaves negotiation mode. Does not close the transport when it fails: the caller does. */
+/**
+ * Waits for the greeting, then leaves negotiation mode. It does not close the transport when it fails; the caller does.
+ *
+ * @throws GreetingError when no greeting comes, or something else does; NegotiationError when QEMU does not enter command mode; the
+ *   signal's reason as it is
+ */
 export async function handshake(transport: Transport, deadline: DeadlineSignal): Promise<Opened> {
   const reader = new Reader(transport, deadline);
   const hello = await reader.find(isGreeting, (why, cause) => new GreetingError(transport.peer, why, { cause }), GREETING_LATE);
@@ -30,7 +35,7 @@ export async function handshake(transport: Transport, deadline: DeadlineSignal):
   }
   const { capabilities } = checked.data.QMP;
   const oob = capabilities.includes("oob");
-  // Long and random, once: the reply to a command of the client before us may come first, and must not pass for ours (R28).
+  // This one id is long and random: the reply to an earlier client's command may come first, and must not be taken for ours (R28).
   const id = randomHex(32);
   const enable = oob ? `,"arguments":{"enable":["oob"]}` : "";
   transport.send(`{"execute":"qmp_capabilities"${enable},"id":"${id}"}\n`);
@@ -45,12 +50,12 @@ const GREETING_LATE =
 const NEGOTIATION_LATE =
   "greeted, and qmp_capabilities was not answered within {}: a command of an earlier client may still run, or QEMU is stuck";
 
-/** Where events come by the thousand, nobody misses those from before it asked for any. */
+/** The most early events that are kept. If they come by the thousand, those from before the session are not missed. */
 const MOST_EARLY = 1000;
 
 type Complaint = (why: string, cause?: unknown) => Error;
 
-/** Reads until what is looked for comes; keeps events, and drops what was meant for an earlier client. */
+/** Reads until a certain message comes. Keeps events, and drops replies to earlier clients. */
 class Reader {
   readonly early: QmpEvent[] = [];
   readonly messages: AsyncIterator<readonly Message[]>;
@@ -82,7 +87,7 @@ class Reader {
     if (this.early.length < MOST_EARLY) this.early.push(event);
   }
 
-  /** What is left of the last read; its events are early ones too. */
+  /** What is left of the last read. Its events count as early ones too. */
   rest(): readonly Message[] {
     const rest = this.#batch.slice(this.#next);
     for (const message of rest) if (typeof message["event"] === "string") this.#keep(message as unknown as QmpEvent);
@@ -92,7 +97,7 @@ class Reader {
   async #read(complain: Complaint, late: string): Promise<readonly Message[]> {
     const turn = await this.#deadline.race(
       this.messages.next().catch((cause: unknown) => {
-        // What is not QMP has the peer's name in it already.
+        // The message of a ProtocolError begins with the peer's name already.
         throw complain(messageOf(cause).replace(`${this.#peer}: `, ""), cause);
       }),
       () => complain(late.replace("{}", formatTime(this.#deadline.timeout))),

@@ -1,4 +1,4 @@
-/** A microtask by way of a promise costs a quarter of one by `queueMicrotask`, which keeps the context of its caller. */
+/** A microtask from a promise costs a quarter of one from `queueMicrotask`, which keeps the context of its caller. */
 const SOON = Promise.resolve();
 
 /** Collects what one turn of the event loop sends, and sends it in one write. */

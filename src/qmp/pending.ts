@@ -27,12 +27,12 @@ import { timeoutOf } from "./timeouts.ts";
 /** The function that the caller called: the stack of an error begins above it. */
 type Entry = (...parameters: never[]) => unknown;
 
-/** What is sent of a call. */
+/** The part of a call that describes the request. */
 type Request = Pick<Call, "key" | "command" | "text" | "inBand" | "raw">;
 
 const UNSENT = { forget: undefined, sent: false, settled: false, heard: -1 };
 
-/** The calls of a connection, sent or waiting to be sent: gives them ids, order and deadlines, and each exactly one outcome. */
+/** The calls of a connection, sent or waiting to be sent. It gives them ids, order and deadlines, and settles each of them exactly once. */
 export class PendingCalls {
   readonly #oob: boolean;
   readonly #window: number;
@@ -99,7 +99,7 @@ export class PendingCalls {
     this.#heard++;
   }
 
-  /** Takes a reply. A reply to no call is dropped; an error without an id belongs to the oldest call. */
+  /** Takes a reply. A reply to no known call is dropped. An error without an id belongs to the oldest call. */
   answer(reply: Message): void {
     const id = reply["id"];
     const call = id !== undefined ? this.#called(id) : reply["error"] === undefined ? undefined : this.#oldest();
@@ -180,7 +180,7 @@ export class PendingCalls {
       this.#outbox.put(`${call.text}${call.key}}\n`);
     } else {
       this.#outbox.put(call.text);
-      // Its id was known before it was sent; the map is in the order of sending.
+      // The map is in the order of sending, so a call whose id was known before is moved to the end.
       this.#calls.delete(call.key);
     }
     this.#calls.set(call.key, call);
@@ -190,7 +190,7 @@ export class PendingCalls {
     call.forget = onAbort(signal, () => this.#abandon(call, signal.reason));
   }
 
-  /** Ends a call with an error. If it was sent, it keeps its place on the wire until QEMU answers it. */
+  /** Settles a call with an error. If it was sent, it keeps its place in the window until QEMU answers it. */
   #abandon(call: Call, cause: unknown): void {
     if (call.settled) return;
     finish(call);

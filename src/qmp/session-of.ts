@@ -14,12 +14,12 @@ type Call<Command> = Command extends { readonly arguments: infer Taken; readonly
     }
   : never;
 
-/** An event with the data that its table gives it; of several, one of them, told apart by `event`. */
+/** An event with the data that its table gives it. Of several events it is one; `event` tells which. */
 type Told<Events, Name extends keyof Events> = Name extends keyof Events
   ? { readonly event: Name; readonly data: Events[Name]; readonly timestamp: Timestamp }
   : never;
 
-/** As {@link EventOptions}, for the events of one QEMU. */
+/** {@link EventOptions} for the events of one QEMU. */
 interface OptionsOf<Events, Name extends keyof Events> extends Omit<EventOptions, "where"> {
   readonly where?: ((event: Told<Events, Name>) => boolean) | undefined;
 }
@@ -27,8 +27,8 @@ interface OptionsOf<Events, Name extends keyof Events> extends Omit<EventOptions
 type FilterOf<Events, Name extends keyof Events> = Name | readonly Name[] | ((event: Told<Events, Name>) => boolean);
 
 /**
- * A session that speaks just the commands and events of one QEMU, from types made for it (`qmpctl types`): names that it has not
- * are mistakes. A type only: `(await connect(address)) as SessionOf<QemuCommands, QemuEvents>`.
+ * A session that knows only the commands and events of one QEMU, from types made for that QEMU (`qmpctl types`). Other names are type
+ * errors. It is only a type: `(await connect(address)) as SessionOf<QemuCommands, QemuEvents>`.
  */
 export type SessionOf<Commands, Events = Record<never, never>> = Omit<Session, "execute" | "executeOob" | "events" | "waitFor"> & {
   execute<Name extends keyof Commands>(name: Name, ...rest: Call<Commands[Name]>["rest"]): Promise<Call<Commands[Name]>["given"]>;

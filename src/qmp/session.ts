@@ -1,7 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { formatTime, messageOf, QmpctlError } from "../errors.ts";
 import type { QmpEvent } from "../schema/event.ts";
-import { eventCheck } from "../schema/events.ts";
 import type { Greeting } from "../schema/message.ts";
 import type { CommandName, EventName } from "../schema/vocabulary.ts";
 import { parseTarget, type Target } from "../wire/address.ts";
@@ -16,7 +15,7 @@ import type { ConnectOptions, OpenOptions } from "./connect-options.ts";
 import { DeadlineSignal } from "./deadline-signal.ts";
 import { dialInTurn } from "./dial.ts";
 import { ClosedError, NegotiationError } from "./errors.ts";
-import { type EventFilter, type EventOptions, EventStream } from "./event-stream.ts";
+import { eventFault, type EventFilter, type EventOptions, EventStream } from "./event-stream.ts";
 import { handshake, type Opened } from "./handshake.ts";
 import { PendingCalls } from "./pending.ts";
 import type { CallArguments, Returns } from "./typing.ts";
@@ -32,7 +31,8 @@ export type { CallArguments, Returns } from "./typing.ts";
 /**
  * Connects to a monitor and enters command mode.
  *
- * @throws UsageError (no address, no option), ConnectError, GreetingError, NegotiationError; the signal's reason as it is
+ * @throws UsageError when the address or an option is wrong; ConnectError when the monitor can't be reached; GreetingError when no greeting
+ *   comes; NegotiationError when QEMU does not enter command mode; the signal's reason as it is
  */
 export async function connect(address: string | Target, options: ConnectOptions = {}): Promise<Session> {
   const at = typeof address === "string" ? parseTarget(address) : address;
@@ -40,7 +40,11 @@ export async function connect(address: string | Target, options: ConnectOptions 
   return await greet(await dialInTurn(at, deadline, options), deadline, options);
 }
 
-/** Enters command mode over a transport that is connected. Closes it when that fails. Errors as for {@link connect}. */
+/**
+ * Enters command mode over a connected transport, and closes the transport if that fails.
+ *
+ * @throws as {@link connect}, without ConnectError
+ */
 export async function open(transport: Transport, options: OpenOptions = {}): Promise<Session> {
   using deadline = new DeadlineSignal(options.timeout ?? DEFAULT_TIMEOUT, options.signal);
   return await greet(transport, deadline, options);
@@ -63,14 +67,14 @@ async function greet(transport: Transport, deadline: DeadlineSignal, options: Op
   }
 }
 
-/** A monitor in command mode: there is no session that is not ready. Made by {@link connect} and {@link open}. */
+/** A monitor in command mode, made by {@link connect} or {@link open}. A session that is not ready does not exist. */
 export class Session implements AsyncDisposable {
   /** The monitor's address, as {@link parseTarget} reads it. */
   readonly address: string;
   readonly greeting: Greeting;
   /** Whether commands can be sent out of band. */
   readonly oob: boolean;
-  /** Events that came before the session was ready. Rare; state that is read now has more to say. */
+  /** Events that came before the session was ready. They are rare; reading the state now tells more. */
   readonly early: readonly QmpEvent[];
   /** Resolves when the session has ended, with the reason. Never rejects. */
   readonly closed: Promise<CloseReason>;
@@ -94,10 +98,12 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Runs a command. In order with the others, at most eight before QEMU at a time; without `timeout`, 30 s.
+   * Runs a command. Commands are sent in order, and QEMU has at most eight at a time. Without `timeout`, 30 s or more, by the command. A
+   * command that was sent can't be withdrawn.
    *
-   * @throws CommandError (QEMU said no), TimeoutError, ClosedError, ProtocolError (a reply of another shape),
-   *   UsageError (arguments that JSON has not); the signal's reason as it is. A command that was sent can't be taken back.
+   * @throws CommandError when QEMU answers with an error; TimeoutError when no answer comes by the deadline; ClosedError when the
+   *   connection ends; ProtocolError when the reply has another shape than QEMU documents; UsageError when the arguments can't be written
+   *   as JSON; ArgumentError after `checkArguments`; the signal's reason as it is
    */
   execute<Name extends CommandName>(name: Name, ...rest: CallArguments<Name>): Promise<Returns<Name>>;
   execute(name: string, parameters?: object, options?: CallOptions): Promise<unknown> {
@@ -107,8 +113,10 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Runs a command out of band: before all that wait, also while QEMU is busy with one. Few commands may be sent so, see
-   * {@link oobCommands}; QEMU refuses the others. Errors as for {@link execute}, and `refused` where the monitor has no such thing.
+   * Runs a command out of band: ahead of all that wait, also while QEMU is busy with one. Only few commands may be sent like this, see
+   * {@link oobCommands}; QEMU refuses the others.
+   *
+   * @throws as {@link execute}; QmpctlError (`refused`) when the monitor has no out-of-band commands
    */
   executeOob<Name extends CommandName>(name: Name, ...rest: CallArguments<Name>): Promise<Returns<Name>>;
   executeOob(name: string, parameters?: object, options?: CallOptions): Promise<unknown> {
@@ -119,8 +127,10 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Sends a request as it stands, right or wrong, and gives the whole reply, error or not, unchecked. An `id` of any JSON kind is
-   * kept; without one it gets one of ours, to be found by. Errors as for {@link execute}, but never a CommandError.
+   * Sends a request as it is, right or wrong, and resolves with the whole reply, error or not, unchecked. An `id` of any JSON kind is kept;
+   * a request without one gets an id of ours.
+   *
+   * @throws as {@link execute}, but never a CommandError
    */
   exchange(request: Message, options?: CallOptions): Promise<Message> {
     if (this.#reason !== undefined) return Promise.reject(closedError("exchange", this.#reason));
@@ -128,8 +138,10 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Asks this QEMU what its commands take (20 ms, once); from then on, what it would not take is refused with an ArgumentError that
-   * says where and what would be right, and nothing of it is sent. Not for {@link exchange}.
+   * Asks this QEMU once for its schema (20 ms). From then on, commands that this QEMU would not accept are refused with an ArgumentError,
+   * which says where the fault is and what would be right; nothing of them is sent. {@link exchange} is not checked.
+   *
+   * @throws as {@link execute}
    */
   async checkArguments(options?: CallOptions): Promise<void> {
     const schema = await this.execute("query-qmp-schema", {}, options);
@@ -137,7 +149,10 @@ export class Session implements AsyncDisposable {
     this.#mistake = argumentCheck(schema);
   }
 
-  /** Subscribes from now on: subscribe, then act. Use it with `using`, or in a `for await`; `event.event` tells what `event.data` is. */
+  /**
+   * Subscribes to events from now on; subscribe before you act. Use it with `using`, or in a `for await`. `event.event` tells the type of
+   * `event.data`.
+   */
   events<Name extends EventName>(filter: Name | readonly Name[], options?: EventOptions<Name>): EventStream<Name>;
   events(filter?: ((event: QmpEvent) => boolean) | undefined, options?: EventOptions): EventStream;
   events<Name extends EventName>(filter?: EventFilter<Name> | undefined, options?: EventOptions<Name>): EventStream<Name>;
@@ -149,10 +164,11 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * The first such event from now on: call it before the command that causes the event, and await it after. A rejection
-   * that nobody gets to hear, as when that command fails, is no unhandled one.
+   * The first such event from now on. Call it before the command that causes the event, and await it after. If that command fails and
+   * nobody awaits this promise, its rejection is not reported as unhandled.
    *
-   * @throws TimeoutError, ClosedError, ProtocolError; the signal's reason as it is
+   * @throws TimeoutError when no such event comes by the deadline; ClosedError when the session ends; ProtocolError when the event has
+   *   another shape than QEMU documents; the signal's reason as it is
    */
   waitFor<Name extends EventName>(filter: Name | readonly Name[], options?: EventOptions<Name> & CallOptions): Promise<QmpEvent<Name>>;
   waitFor(filter: (event: QmpEvent) => boolean, options?: EventOptions & CallOptions): Promise<QmpEvent>;
@@ -164,8 +180,8 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Ends the session: calls that wait fail, streams end. Settles when the connection is gone. Any number of calls. QEMU drops what it
-   * has not begun when its client leaves, so a command that matters is awaited first.
+   * Ends the session: waiting calls fail, and streams end. Resolves when the connection is closed. May be called any number of times. When
+   * a client leaves, QEMU drops the commands that it has not started, so await a command that matters first.
    */
   async close(): Promise<void> {
     this.#finish({ by: "us" });
@@ -206,11 +222,11 @@ export class Session implements AsyncDisposable {
   #announce(message: Message): void {
     if (this.#streams.size === 0) return;
     const event = message as unknown as QmpEvent;
-    const fault = message[FAULT] ?? misshapen(event);
+    const fault = message[FAULT] ?? eventFault(event);
     for (const stream of this.#streams) stream.offer(event, fault);
   }
 
-  /** The one way out. The first reason counts. */
+  /** Every way out goes through here. Only the first reason counts. */
   #finish(reason: CloseReason): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
@@ -225,13 +241,4 @@ export class Session implements AsyncDisposable {
   #refusal(name: string, parameters: object | undefined): Error | undefined {
     return this.#reason === undefined ? this.#mistake?.(name, parameters) : closedError(name, this.#reason);
   }
-}
-
-function misshapen(event: QmpEvent): ProtocolError | undefined {
-  const wrong = eventCheck(event.event)?.(event.data);
-  if (wrong === undefined) return undefined;
-  return new ProtocolError(event.event, `data that is not as QEMU documents it: ${wrong.why}`, {
-    excerpt: showJson(event),
-    cause: wrong.cause,
-  });
 }

@@ -7,8 +7,8 @@ import { type ConnectOptions, open, type Session } from "./session.ts";
 /** How to start a QEMU and open a session with it. */
 export interface SpawnOptions extends ConnectOptions {
   /**
-   * Open descriptors of ours, which QEMU gets as 4, 5, …: name them in its options, as in `-add-fd fd=4,set=1` or `-netdev tap,id=n,fd=4`.
-   * They stay ours to close. No other way leads there from Node, which can't send a descriptor over a socket.
+   * Open descriptors of ours, which QEMU gets as 4, 5, …. Name them in its options, as in `-add-fd fd=4,set=1` or `-netdev tap,id=n,fd=4`.
+   * The caller still closes them. Node has no other way to pass a descriptor: it can't send one over a socket.
    */
   readonly descriptors?: readonly number[] | undefined;
 }
@@ -22,10 +22,10 @@ export interface SpawnedQemu extends AsyncDisposable {
 }
 
 /**
- * Starts QEMU with a monitor on a socket pair and opens a session: no socket's path, no waiting for one to appear, no other client.
- * `options` are QEMU's own command line; a monitor is added to it. Nothing of the process's environment changes.
+ * Starts QEMU with a monitor on a socket pair, and opens a session: there is no path, nothing to wait for, and no other client. `options`
+ * are QEMU's own command line; a monitor is added to it. QEMU gets the environment of this process unchanged.
  *
- * @throws ConnectError (no such program), GreetingError with QEMU's own words when it does not start, else as {@link open} does
+ * @throws ConnectError when there is no such program; GreetingError with QEMU's own words when it does not start; else as {@link open}
  */
 export async function spawnQemu(emulator: string, options: readonly string[], connect: SpawnOptions = {}): Promise<SpawnedQemu> {
   const child = await spawnMonitored(emulator, options, connect, connect.descriptors ?? []);
@@ -38,9 +38,9 @@ export async function spawnQemu(emulator: string, options: readonly string[], co
     return { session, pid: child.pid, exited: child.exited, [Symbol.asyncDispose]: dispose };
   } catch (cause) {
     const { code, signal, lastWords } = await child.end();
-    // One that ended as we asked it to did start, whatever it warned of.
+    // One that ended as we asked did start, whatever it wrote on stderr.
     const failed = code !== 0 && signal !== "SIGTERM" && signal !== "SIGKILL";
-    // One that can't set its machine up has greeted by then, and answers nothing.
+    // A QEMU that can't set up its machine has sent its greeting already, and answers nothing.
     const isEnd = cause instanceof GreetingError || isErrorCode(cause, "closed") || isErrorCode(cause, "negotiation");
     if (!failed || lastWords === "" || !isEnd) throw cause;
     throw new GreetingError(emulator, `it did not start: ${lastWords}`, { cause });

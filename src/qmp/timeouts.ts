@@ -1,12 +1,12 @@
-/** Deadlines in milliseconds by command; `*` is for all that are not named. Infinity for none. */
+/** Timeouts by command, in milliseconds; Infinity for none. `*` is for all commands that are not named. */
 export type Timeouts = Readonly<Record<string, number>>;
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
 /**
- * What a command may take when the caller says nothing. QEMU runs commands one after another, so each has to outlast the ones
- * before it; those that wait for disks, networks or a guest get more.
+ * How long a command may take if the caller says nothing. QEMU runs commands one after another, so each timeout covers waiting for earlier
+ * commands too. Commands that wait for disks, networks or a guest get more.
  */
 const KNOWN: readonly (readonly [RegExp, number])[] = [
   [
@@ -20,14 +20,14 @@ const KNOWN: readonly (readonly [RegExp, number])[] = [
 ];
 const OTHERS = 30 * SECOND;
 
-/** The deadline of a command: the caller's table first, then ours. */
+/** The timeout of a command: from the caller's table, else from ours. */
 export function timeoutOf(command: string, own: Timeouts | undefined): number {
   const chosen = own !== undefined && Object.hasOwn(own, command) ? own[command] : own?.["*"];
   if (chosen !== undefined) return chosen;
   const known = memory.get(command);
   if (known !== undefined) return known;
   const timeout = KNOWN.find(([names]) => names.test(command))?.[1] ?? OTHERS;
-  // Bounded, for a caller that makes names up.
+  // Bounded, because a caller may make up names.
   if (memory.size < 1000) memory.set(command, timeout);
   return timeout;
 }

@@ -9,5 +9,5 @@ export type CallArguments<Name extends string> = Name extends KnownCommand
     : [parameters: ArgumentsOf<Name>, options?: CallOptions]
   : [parameters?: object | undefined, options?: CallOptions];
 
-/** What a command gives; `unknown` for commands that are not known. */
+/** What a command returns; `unknown` for commands that are not known. */
 export type Returns<Name extends string> = ReturnsOf<Name>;

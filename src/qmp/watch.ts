@@ -10,20 +10,21 @@ import type { EventFilter, EventStream } from "./event-stream.ts";
 import { probe } from "./oob.ts";
 import { connect, type ConnectOptions, type EventOptions, type Session } from "./session.ts";
 
-/** A time without events: there may have been some. Times in milliseconds, of the host's clock. */
+/** A time in which events may have been missed. Times in milliseconds, of the host's clock. */
 export interface Gap {
   readonly since: number;
   readonly until: number;
-  /** Why: the connection ended, or we were too slow (code `overflow`). */
+  /** The reason: the connection ended, or the events were not read fast enough (code `overflow`). */
   readonly cause: unknown;
 }
 
 /**
- * What a watcher sees.
+ * What a watcher yields.
  *
- * - `up`: connected, at first or again, and the state as it was read *after* the events began to be kept; with the gap before, if any
+ * - `up`: connected, for the first time or again. `state` was read *after* the subscription to events; `gap` is the time before, if there
+ *   was one
  * - `event`: one event
- * - `down`: the connection ended, or an attempt failed; the next is made in `retryIn` milliseconds
+ * - `down`: the connection ended, or an attempt failed; the next attempt follows in `retryIn` milliseconds
  */
 export type Sight<State, Name extends string = KnownEvent> =
   | { readonly kind: "up"; readonly session: Session; readonly state: State; readonly gap: Gap | undefined }
@@ -33,21 +34,26 @@ export type Sight<State, Name extends string = KnownEvent> =
 /** How to watch. */
 export interface WatchOptions<State, Name extends EventName = KnownEvent> extends ConnectOptions, EventOptions<Name> {
   readonly events?: EventFilter<Name> | undefined;
-  /** Reads what events alone can't tell, after each gap. */
+  /** Reads the state after each gap, for what events alone can't tell. */
   readonly read?: ((session: Session) => Promise<State>) | undefined;
-  /** The first and the longest pause between attempts, in milliseconds: 100 and 10000 unless told; each is twice the one before. */
+  /**
+   * The first and the longest pause between attempts, in milliseconds: 100 and 10000 unless told. Each pause is twice as long as the one
+   * before.
+   */
   readonly backoff?: { readonly first?: number | undefined; readonly longest?: number | undefined } | undefined;
   /**
-   * How often the monitor is asked whether it is alive, in milliseconds: 15000 unless told, Infinity for never. A machine that stands
-   * still says nothing, and so does one that has nothing to say. Needs out-of-band commands; one that is only busy is not taken for dead.
+   * How often to ask the monitor whether it is alive, in milliseconds: 15000 unless told, Infinity for never. Without this, a QEMU that has
+   * stopped looks like one that has nothing to report. It needs out-of-band commands. A monitor that is only busy counts as alive.
    */
   readonly heartbeat?: number | undefined;
 }
 
 /**
- * Watches a machine for as long as one likes: connects again whenever the connection ends, says where events may be missing, and
- * reads the state anew there. One client of the monitor: give watchers a monitor of their own.
- * Ends when it is left (`break`, `return()`, disposal); throws the signal's reason as it is, and what is our own mistake (code `usage`).
+ * Watches a machine for any length of time. It connects again when the connection ends, reports where events may be missing, and reads the
+ * state again there. It is one of the monitor's clients, and a monitor serves one at a time: give watchers a monitor of their own. It ends
+ * when the caller leaves it (`break`, `return()`, disposal).
+ *
+ * @throws UsageError when the address or an option is wrong; what `read` throws; the signal's reason as it is
  */
 export function watch<State = undefined, Name extends EventName = KnownEvent>(
   address: string | Target,
@@ -56,7 +62,7 @@ export function watch<State = undefined, Name extends EventName = KnownEvent>(
   return new Watcher(address, options);
 }
 
-/** What {@link watch} gives: an async iterable that lets go of its connection when it is left. */
+/** What {@link watch} returns: an async iterable that closes its connection when it is left. */
 export class Watcher<State, Name extends string = KnownEvent> implements AsyncIterableIterator<Sight<State, Name>>, AsyncDisposable {
   readonly #address: string | Target;
   readonly #options: WatchOptions<State, Name>;
@@ -78,7 +84,7 @@ export class Watcher<State, Name extends string = KnownEvent> implements AsyncIt
     return this.#sights.next();
   }
 
-  /** Ends it and lets go of the connection, also while `next()` waits. */
+  /** Ends it and closes the connection, also while `next()` waits. */
   async return(): Promise<IteratorResult<Sight<State, Name>, undefined>> {
     this.#stop.abort(LEFT);
     await this.#sights.return(undefined).catch(() => {});
@@ -120,7 +126,7 @@ export class Watcher<State, Name extends string = KnownEvent> implements AsyncIt
         if (isErrorCode(error, "usage") || !(error instanceof QmpctlError)) throw error;
         this.#lost ??= { since: Date.now(), cause: error };
         const pause = Math.min(longest, first * 2 ** attempt++);
-        // Spread, so that a hundred watchers of one host do not come back in the same moment.
+        // Random, so that a hundred watchers of one host do not all come back at the same moment.
         const retryIn = Math.round(pause * (0.5 + Math.random() / 2));
         yield { kind: "down", error, attempt, retryIn };
         await wait(retryIn, undefined, { signal }).catch(() => {});
@@ -130,39 +136,39 @@ export class Watcher<State, Name extends string = KnownEvent> implements AsyncIt
     return undefined;
   }
 
-  /** One connection, to its end: throws why it ended. */
+  /** One connection up to its end; throws the reason of the end. */
   async *#follow(session: Session): AsyncGenerator<Sight<State, Name>, never, undefined> {
     const stay = onAbort(this.#stop.signal, () => void session.close());
-    const pulse = this.#feel(session);
+    const heart = this.#checkHeartbeat(session);
     try {
       for (;;) {
         using stream = session.events(this.#options.events, this.#options);
         yield await this.#arrive(session);
         const end = yield* this.#relay(stream);
-        if (!isErrorCode(end, "overflow")) throw pulse.stopped ?? end;
+        if (!isErrorCode(end, "overflow")) throw heart.stopped ?? end;
         this.#lost = { since: Date.now(), cause: end };
       }
     } finally {
-      clearInterval(pulse.timer);
+      clearInterval(heart.timer);
       stay();
       await session.close();
     }
   }
 
-  /** Closes a session whose monitor has died without a word. */
-  #feel(session: Session): Pulse {
+  /** Closes the session when its monitor no longer answers. */
+  #checkHeartbeat(session: Session): Heartbeat {
     const { heartbeat = 15_000 } = this.#options;
     if (!(heartbeat > 0))
       throw new UsageError(`watch: a heartbeat of ${heartbeat}`, { value: heartbeat, expected: "milliseconds above 0, or Infinity" });
-    const pulse: Pulse = { timer: undefined, stopped: undefined };
-    const beat = async (): Promise<void> => {
+    const heart: Heartbeat = { timer: undefined, stopped: undefined };
+    const check = async (): Promise<void> => {
       if ((await probe(session, { timeout: Math.min(heartbeat, LONGEST_SILENCE) })) !== "dead") return;
-      pulse.stopped = new TimeoutError("watch", heartbeat, "wedged");
+      heart.stopped = new TimeoutError("watch", heartbeat, "wedged");
       await session.close();
     };
-    // A session that ends meanwhile tells it itself.
-    if (heartbeat < 2 ** 31 && session.oob) pulse.timer = setInterval(() => void beat().catch(() => {}), heartbeat);
-    return pulse;
+    // If the session ends meanwhile, its stream reports that.
+    if (heartbeat < 2 ** 31 && session.oob) heart.timer = setInterval(() => void check().catch(() => {}), heartbeat);
+    return heart;
   }
 
   async #arrive(session: Session): Promise<Sight<State, Name>> {
@@ -172,7 +178,7 @@ export class Watcher<State, Name extends string = KnownEvent> implements AsyncIt
     return { kind: "up", session, state, gap };
   }
 
-  /** The stream's events, and then why it ended. */
+  /** Yields the stream's events, and returns why it ended. */
   async *#relay(stream: EventStream<Name>): AsyncGenerator<Sight<State, Name>, unknown, undefined> {
     try {
       for await (const event of stream) yield { kind: "event", event };
@@ -183,10 +189,10 @@ export class Watcher<State, Name extends string = KnownEvent> implements AsyncIt
   }
 }
 
-/** How long a monitor may be silent when it is asked out of band, in milliseconds. */
+/** How long a monitor may take to answer out of band, in milliseconds. */
 const LONGEST_SILENCE = 5000;
 
-interface Pulse {
+interface Heartbeat {
   timer: ReturnType<typeof setInterval> | undefined;
   stopped: TimeoutError | undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * The guest agent's commands, by hand: an agent can't be asked for its schema. Source: QEMU's qga/qapi-schema.json, up to 10.0; which of
- * them one agent has it says itself (`guest-info`).
- * Values of enumerations are open, as another release may have more. Members that came later than the command are optional.
+ * The guest agent's commands, written by hand, because an agent can't be asked for its schema. Source: QEMU's qga/qapi-schema.json, up to
+ * 10.0. An agent itself says which of them it has (`guest-info`). Enumerations are open: another release may have more values. Members that
+ * were added later than their command are optional.
  */
 export interface AgentCommands {
   "guest-ping": { arguments: None; returns: Empty };
@@ -15,15 +15,15 @@ export interface AgentCommands {
   };
   /** Nanoseconds since 1970, UTC. */
   "guest-get-time": { arguments: None; returns: number | bigint };
-  /** Nanoseconds since 1970, UTC; without them, from the guest's own hardware clock. */
+  /** `time`: nanoseconds since 1970, UTC; without it, the time is taken from the guest's hardware clock. */
   "guest-set-time": { arguments: { readonly time?: number | bigint | undefined }; returns: Empty };
-  /** Says nothing when it succeeds. `powerdown` unless told. */
+  /** Sends nothing when it succeeds. `mode` is `powerdown` unless told. */
   "guest-shutdown": { arguments: { readonly mode?: "powerdown" | "halt" | "reboot" | undefined }; returns: undefined };
   "guest-suspend-disk": { arguments: None; returns: undefined };
   "guest-suspend-ram": { arguments: None; returns: undefined };
   "guest-suspend-hybrid": { arguments: None; returns: undefined };
   "guest-get-vcpus": { arguments: None; returns: readonly LogicalProcessor[] };
-  /** How many of them, from the first, were set: fewer than were given means that the next one could not be. */
+  /** Returns how many of them, from the first on, were set. If fewer were set than given, the next one could not be. */
   "guest-set-vcpus": {
     arguments: { readonly vcpus: readonly { readonly "logical-id": number; readonly online: boolean }[] };
     returns: number;
@@ -41,7 +41,7 @@ export interface AgentCommands {
   "guest-fsfreeze-freeze-list": { arguments: { readonly mountpoints?: readonly string[] | undefined }; returns: number };
   /** How many file systems were thawed. */
   "guest-fsfreeze-thaw": { arguments: None; returns: number };
-  /** `minimum`: the smallest range that is given back, in bytes. */
+  /** `minimum`: the smallest free range to give back, in bytes. */
   "guest-fstrim": {
     arguments: { readonly minimum?: number | undefined };
     returns: {
@@ -89,7 +89,7 @@ export interface AgentCommands {
     };
     returns: { readonly pid: number };
   };
-  /** `out-data` and `err-data`: in base64. What ended is forgotten once it was told. */
+  /** `out-data` and `err-data`: in base64. The agent forgets an ended process after it has reported the end. */
   "guest-exec-status": {
     arguments: { readonly pid: number };
     returns: {
@@ -102,7 +102,7 @@ export interface AgentCommands {
       readonly "err-truncated"?: boolean | undefined;
     };
   };
-  /** A handle for the others. `mode` as for C's fopen: `r` unless told. */
+  /** Returns a handle for the other file commands. `mode` as for C's fopen: `r` unless told. */
   "guest-file-open": { arguments: { readonly path: string; readonly mode?: string | undefined }; returns: number };
   "guest-file-close": { arguments: { readonly handle: number }; returns: Empty };
   /** `count`: bytes, 4096 unless told; `buf-b64`: in base64. */
@@ -127,24 +127,24 @@ export interface AgentCommands {
   "guest-ssh-remove-authorized-keys": { arguments: { readonly username: string; readonly keys: readonly string[] }; returns: Empty };
 }
 
-/** What a command of the agent takes; any object, where it is not known. */
+/** What a command of the agent takes; any object if the command is not known. */
 export type AgentArguments<Name extends string> = Name extends keyof AgentCommands ? AgentCommands[Name]["arguments"] : object;
 
-/** What a command of the agent gives; unknown, where it is not known. */
+/** What a command of the agent returns; unknown if the command is not known. */
 export type AgentReturns<Name extends string> = Name extends keyof AgentCommands ? AgentCommands[Name]["returns"] : unknown;
 
 type None = Readonly<Record<string, never>>;
 type Empty = Readonly<Record<string, never>>;
 type Other = string & {};
 
-/** A vCPU as the guest's kernel sees it. `can-offline`: whether it may be taken offline; the first one most often may not. */
+/** A vCPU as the guest's kernel sees it. `can-offline`: whether it may be taken offline; most often the first one may not. */
 export interface LogicalProcessor {
   readonly "logical-id": number;
   readonly online: boolean;
   readonly "can-offline"?: boolean | undefined;
 }
 
-/** A block of the guest's memory, all of one size (`guest-get-memory-block-info`). */
+/** A block of the guest's memory. All have the same size (`guest-get-memory-block-info`). */
 export interface MemoryBlock {
   readonly "phys-index": number;
   readonly online: boolean;
@@ -171,7 +171,7 @@ export interface NetworkInterface {
   readonly statistics?: Readonly<Record<string, number>> | undefined;
 }
 
-/** What runs in the guest, by its own os-release and uname. */
+/** The guest's system, from its own os-release and uname. */
 export interface OsInfo {
   readonly id?: string | undefined;
   readonly name?: string | undefined;

@@ -1,10 +1,10 @@
 import { UsageError } from "../errors.ts";
 
-/** One thing that a QEMU would not take. */
+/** One fault that a QEMU would find in a command's arguments. */
 export interface ArgumentIssue {
-  /** Where, as `options.bitmaps[0].node`; empty for the command or its arguments as a whole. */
+  /** Where it is, as `options.bitmaps[0].node`; empty for the command or its arguments as a whole. */
   readonly path: string;
-  /** What was given; undefined where something is missing. */
+  /** What was given; undefined if something is missing. */
   readonly value: unknown;
   /** What would be right. */
   readonly expected: string;
@@ -12,7 +12,7 @@ export interface ArgumentIssue {
   readonly why: string;
 }
 
-/** Arguments that the QEMU they are meant for would not take, by its own schema. Nothing was sent. */
+/** A QEMU would refuse these arguments, by its own schema. Nothing was sent. */
 export class ArgumentError extends UsageError {
   readonly command: string;
   readonly issues: readonly ArgumentIssue[];

@@ -2,25 +2,25 @@ import { z } from "zod/v3";
 import type { Complaint, Greeting, VersionInfo } from "./message.ts";
 import { quickCheck, type QuickCheck } from "./quick.ts";
 
-/** A reply's or an event's check. Open: members that newer versions of QEMU add pass, and are kept. */
+/** The check of a reply or an event. Members that newer versions of QEMU add are allowed, and kept. */
 export type Check<T> = z.ZodType<T, z.ZodTypeDef, unknown>;
 
-/** The version as the greeting and `query-version` give it (qapi/control.json). */
+/** The version, as the greeting and `query-version` give it (qapi/control.json). */
 export const versionInfo: Check<VersionInfo> = z
   .object({ qemu: z.object({ major: z.number(), minor: z.number(), micro: z.number() }).passthrough(), package: z.string() })
   .passthrough();
 
-/** The greeting (docs/interop/qmp-spec): the first message of a monitor. Capabilities stay unchecked, newer QEMU may add kinds. */
+/** The greeting (docs/interop/qmp-spec), the first message of a monitor. Capabilities are not checked: a newer QEMU may add kinds. */
 export const greeting: Check<{ readonly QMP: Greeting }> = z
   .object({ QMP: z.object({ version: versionInfo, capabilities: z.array(z.unknown()) }).passthrough() })
   .passthrough();
 
-/** A check as a function that is quick when there is nothing to complain of. */
+/** A check as a function, which is quick when nothing is wrong. */
 export function complaint(check: z.ZodTypeAny): Complaint {
   const quick: QuickCheck = quickCheck(check);
   return (value) => {
     if (quick(value)) return undefined;
-    // It collects every mistake, and of a long list there may be millions.
+    // zod collects every mistake, and a long list may have millions.
     if (check instanceof z.ZodArray && Array.isArray(value) && value.length > SOME) return firstOf(value, check);
     const result = check.safeParse(value);
     return result.success ? undefined : { why: explain(result.error), cause: result.error };
@@ -38,7 +38,7 @@ function firstOf(list: readonly unknown[], check: z.ZodTypeAny): ReturnType<Comp
   return undefined;
 }
 
-/** One mistake, as `0.status: expected string, received number`. `from` is where in a list its part begins that was checked. */
+/** The first mistake, as `0.status: expected string, received number`. `from` is the position of the checked part in its list. */
 export function explain(error: z.ZodError, from = 0): string {
   const first = error.issues[0];
   if (first === undefined) return error.message;

@@ -7,16 +7,15 @@ import type * as replies from "./replies.ts";
 export type NoArguments = Readonly<Record<string, never>>;
 
 /**
- * Commands whose replies are checked when they come. All other commands of QEMU are typed by what QEMUs say of themselves (see
- * vocabulary.ts), and one that no QEMU knows can be sent by its name too: its reply is `unknown`. Source: QEMU's qapi/*.json and
- * `query-qmp-schema`.
+ * Commands whose replies are checked on arrival. All other commands are typed by the schemas of the recorded QEMUs (see vocabulary.ts). A
+ * command that none of them has can be sent by its name too; its reply is `unknown`. Source: QEMU's qapi/*.json and `query-qmp-schema`.
  */
 export interface Commands {
   "query-status": { arguments: NoArguments; returns: replies.StatusInfo };
   "query-cpus-fast": { arguments: NoArguments; returns: readonly replies.CpuInfo[] };
   "query-hotpluggable-cpus": { arguments: NoArguments; returns: readonly replies.HotpluggableCpu[] };
   "query-balloon": { arguments: NoArguments; returns: replies.BalloonInfo };
-  /** `value` in bytes; what the guest is to be left with. */
+  /** `value`: the memory that is left to the guest, in bytes. */
   balloon: { arguments: { readonly value: number | bigint }; returns: replies.Empty };
   "query-memory-size-summary": { arguments: NoArguments; returns: replies.MemoryInfo };
   "query-memory-devices": { arguments: NoArguments; returns: readonly replies.MemoryDevice[] };
@@ -31,7 +30,7 @@ export interface Commands {
     };
     returns: replies.Empty;
   };
-  /** `id`: the device's id or its QOM path. The reply says that unplugging was asked for, not that it is done. */
+  /** `id`: the device's id or its QOM path. The reply only says that the guest was asked to let go of it, not that it has. */
   device_del: { arguments: { readonly id: string }; returns: replies.Empty };
   "qom-list": { arguments: { readonly path: string }; returns: readonly replies.ObjectProperty[] };
   "qom-get": { arguments: { readonly path: string; readonly property: string }; returns: unknown };
@@ -55,7 +54,7 @@ export interface Commands {
 const empty = (): Check<replies.Empty> => z.object({}).passthrough();
 const open = z.record(z.unknown());
 
-/** Made when first needed: most programs use few of them, and a command line starts quicker without. */
+/** Each check is made when it is first needed: most programs use few of them, and a command line starts faster without. */
 const makers: { readonly [Name in keyof Commands]: () => Check<Commands[Name]["returns"]> } = {
   "query-status": () => z.object({ running: z.boolean(), status: z.string() }).passthrough(),
   "query-cpus-fast": () =>
@@ -86,7 +85,7 @@ const makers: { readonly [Name in keyof Commands]: () => Check<Commands[Name]["r
   "query-kvm": () => z.object({ enabled: z.boolean(), present: z.boolean() }).passthrough(),
   "query-version": () => versionInfo,
   "query-commands": () => z.array(z.object({ name: z.string() }).passthrough()),
-  // 1,500 entries: checking each would cost as much as QEMU needs to write them.
+  // 1,500 entries: checking each would take as long as QEMU takes to write them.
   "query-qmp-schema": () => z.custom<readonly replies.SchemaInfo[]>(Array.isArray, "expected array"),
   "query-machines": () =>
     z.array(
@@ -105,7 +104,7 @@ const makers: { readonly [Name in keyof Commands]: () => Check<Commands[Name]["r
 
 const made = new Map<string, Complaint>();
 
-/** What is wrong with a command's reply; undefined for commands that are not listed. */
+/** The check of a command's reply; undefined for commands that are not listed. */
 export function replyCheck(command: string): Complaint | undefined {
   const known = made.get(command);
   if (known !== undefined || !Object.hasOwn(makers, command)) return known;

@@ -2,7 +2,7 @@ import { z } from "zod/v3";
 import { type Check, complaint } from "./check.ts";
 import type { Complaint } from "./message.ts";
 
-/** The data of a device that went, or did not go. `device` is its id, absent when it has none. */
+/** The data of a device that was unplugged, or was not. `device` is its id, absent if it has none. */
 export interface DeviceGone {
   readonly device?: string | undefined;
   readonly path: string;
@@ -15,8 +15,8 @@ export interface Shutdown {
 }
 
 /**
- * Events whose data is checked. All others of QEMU are typed by what QEMUs say of themselves (see vocabulary.ts), and one that no
- * QEMU knew comes too, with data that is unknown. Source: QEMU's qapi/*.json.
+ * Events whose data is checked. All others are typed by the schemas of the recorded QEMUs (see vocabulary.ts). An event that none of them
+ * has is delivered too; its data is `unknown`. Source: QEMU's qapi/*.json.
  */
 export interface Events {
   SHUTDOWN: Shutdown;
@@ -24,7 +24,7 @@ export interface Events {
   POWERDOWN: undefined;
   STOP: undefined;
   RESUME: undefined;
-  /** Bytes that the guest is left with. At most one in a second, the last one always. */
+  /** `actual`: the memory that is left to the guest, in bytes. At most one event in a second; the last one always comes. */
   BALLOON_CHANGE: { readonly actual: number };
   DEVICE_DELETED: DeviceGone;
   DEVICE_UNPLUG_GUEST_ERROR: DeviceGone;
@@ -37,7 +37,7 @@ export interface Events {
       readonly status: number;
     };
   };
-  /** `qom-path` since 6.0; bytes. */
+  /** `size` in bytes. `qom-path` since 6.0. */
   MEMORY_DEVICE_SIZE_CHANGE: { readonly id?: string | undefined; readonly size: number; readonly "qom-path"?: string | undefined };
   MEM_UNPLUG_ERROR: { readonly device: string; readonly msg: string };
   GUEST_PANICKED: { readonly action: string; readonly info?: Readonly<Record<string, unknown>> | undefined };
@@ -68,7 +68,7 @@ const makers: { readonly [Name in keyof Events]?: () => Check<Events[Name]> } = 
 
 const made = new Map<string, Complaint>();
 
-/** What is wrong with an event's data; undefined for events that are not listed or have none. */
+/** The check of an event's data; undefined for events that are not listed or have none. */
 export function eventCheck(name: string): Complaint | undefined {
   const known = made.get(name);
   if (known !== undefined || !Object.hasOwn(makers, name)) return known;

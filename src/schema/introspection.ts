@@ -1,9 +1,9 @@
 import { QmpctlError } from "../errors.ts";
 
-/** What a member, a value, a command or an event is marked with: `deprecated`, `unstable`, or that it can do something. */
+/** Marks of a member, a value, a command or an event: `deprecated`, `unstable`, or the name of an ability. */
 type Features = readonly string[] | undefined;
 
-/** One member of an object. It may be left out when it has a `default` (always null so far). */
+/** One member of an object. A member with a `default` may be left out (the default is always null so far). */
 export interface SchemaMember {
   readonly name: string;
   readonly type: string;
@@ -11,14 +11,14 @@ export interface SchemaMember {
   readonly features?: Features;
 }
 
-/** A type that JSON has: all of QEMU's integers are `int`, whatever their width; `value` is anything. */
+/** A kind of JSON value. All of QEMU's integers are `int`, whatever their width; `value` is any kind. */
 export interface BuiltinType {
   readonly "meta-type": "builtin";
   readonly name: string;
   readonly "json-type": string;
 }
 
-/** `values` in all versions, `members` since 6.2: the same names, with their features. */
+/** An enumeration. All versions have `values`; since 6.2 there are also `members`, the same names with their features. */
 export interface EnumType {
   readonly "meta-type": "enum";
   readonly name: string;
@@ -33,7 +33,7 @@ export interface ArrayType {
   readonly "element-type": string;
 }
 
-/** An object. With a `tag`, the member of that name says which variant's members are there besides. */
+/** An object. With a `tag`, the value of the member of that name selects a variant, whose members are there too. */
 export interface ObjectType {
   readonly "meta-type": "object";
   readonly name: string;
@@ -52,7 +52,7 @@ export interface AlternateType {
 /** Any type of the schema. */
 export type SchemaType = BuiltinType | EnumType | ArrayType | ObjectType | AlternateType;
 
-/** One command. `arg-type` names an object type, `ret-type` any. */
+/** One command. `arg-type` names an object type, `ret-type` any type. */
 export interface CommandEntry {
   readonly "meta-type": "command";
   readonly name: string;
@@ -70,22 +70,25 @@ export interface EventEntry {
   readonly features?: Features;
 }
 
-/** What one QEMU says of itself: its commands, its events, and the types that these name. */
+/** One QEMU's own description: its commands, its events, and the types that they name. */
 export interface Introspection {
   readonly commands: ReadonlyMap<string, CommandEntry>;
   readonly events: ReadonlyMap<string, EventEntry>;
   readonly types: ReadonlyMap<string, SchemaType>;
 }
 
-/** The most entries that a schema may have, and members, variants and values that one of them may: QEMU 11.1 has 1,225, and 162. */
+/**
+ * The most entries that a schema may have, and the most members, variants and values that an entry may have. QEMU 11.1 has 1,225 entries,
+ * and at most 162 in one.
+ */
 const MOST_ENTRIES = 10_000;
 const MOST_PARTS = 4096;
 
 /**
- * The reply to `query-qmp-schema` by name. Source: QEMU's qapi/introspect.json. Type names are masked: they mean something within one
- * reply only. Entries of a kind that is not known are passed over.
+ * Reads the reply to `query-qmp-schema`. Source: QEMU's qapi/introspect.json. Type names are masked: they have a meaning within one reply
+ * only. Entries of an unknown kind are skipped.
  *
- * @throws QmpctlError (`protocol`) when it is far larger than any QEMU's, or when a type is made of itself
+ * @throws QmpctlError (`protocol`) when it is far larger than any QEMU's, or when a type contains itself other than as a member
  */
 export function readIntrospection(reply: readonly { readonly name: string; readonly "meta-type": string }[]): Introspection {
   const commands = new Map<string, CommandEntry>();
@@ -112,12 +115,12 @@ function largestOf(entry: object): number {
   return Math.max(0, ...Object.values(entry).map((value: unknown) => (Array.isArray(value) ? value.length : 0)));
 }
 
-/** Lists of lists, variants of variants: QEMU has two levels. */
+/** The most levels of lists in lists, or variants in variants. QEMU has two. */
 const MOST_LEVELS = 16;
 
 /**
- * How many lists of lists, alternates of alternates or variants of variants a type is. Refuses one that is made of itself in this way,
- * since what reads it would never come to its end; to have oneself as a member is fine.
+ * How many levels of lists, alternates or variants a type has. Refuses a type that contains itself in this way, because reading it would
+ * never end. A type may have itself as a member.
  */
 function heightOf(type: SchemaType, types: Introspection["types"], heights: Map<string, number>, level: number): number {
   const known = heights.get(type.name);
@@ -142,7 +145,11 @@ function partsOf(type: SchemaType): readonly string[] {
 
 const TYPES: ReadonlySet<string> = new Set(["builtin", "enum", "array", "object", "alternate"]);
 
-/** A type by its name. Throws a QmpctlError (`protocol`) where the schema does not describe what it names. */
+/**
+ * A type by its name.
+ *
+ * @throws QmpctlError (`protocol`) when the schema names the type but does not describe it
+ */
 export function typeNamed(schema: Introspection, name: string): SchemaType {
   const type = schema.types.get(name);
   if (type === undefined) throw new QmpctlError("protocol", `query-qmp-schema: the type ${name} is named and not described`);

@@ -4,17 +4,17 @@ export interface VersionInfo {
   readonly package: string;
 }
 
-/** What a monitor says first, of itself (QEMU's docs/interop/qmp-spec). Capabilities are open: unknown ones mean nothing to us. */
+/** The greeting of a monitor (QEMU's docs/interop/qmp-spec). Unknown capabilities are allowed, and ignored. */
 export interface Greeting {
   readonly version: VersionInfo;
   readonly capabilities: readonly unknown[];
 }
 
-/** Host time of an event; both -1 where the host could not tell. */
+/** The host's time of an event; both are -1 if the host could not tell. */
 export interface Timestamp {
   readonly seconds: number;
   readonly microseconds: number;
 }
 
-/** Why a value is not what a check wants; undefined when it is. */
+/** Why a value fails a check; undefined when it passes. */
 export type Complaint = (value: unknown) => { readonly why: string; readonly cause: unknown } | undefined;

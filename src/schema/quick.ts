@@ -1,11 +1,11 @@
 import { z } from "zod/v3";
 
-/** Yes: the value passes. No: ask the schema itself, which can say why, or may know better. */
+/** True: the value passes. False: ask the schema itself, which may still accept it, and can say what is wrong. */
 export type QuickCheck = (value: unknown) => boolean;
 
 /**
- * A quick yes for what a schema would let through: replies are nearly always right, and zod takes ten times as long to find it out.
- * Knows the few kinds of schema that replies are made of, and says no to everything else.
+ * A quick test for values that a schema accepts. Replies are nearly always right, and zod takes ten times as long to find that out. It
+ * knows the few kinds of schema that replies are made of, and returns false for all others.
  */
 export function quickCheck(schema: z.ZodTypeAny): QuickCheck {
   if (schema instanceof z.ZodObject && schema._def.unknownKeys === "passthrough")

@@ -1,6 +1,6 @@
-/** What QEMU replies to the commands that this package relies on: QEMU's own names, bytes, and open to more members. */
+/** What QEMU replies to the commands that this package relies on: with QEMU's own names, in bytes, and open to more members. */
 
-/** Nothing: the command's result is in the state. */
+/** An empty reply: the result shows in the state only. */
 export type Empty = Readonly<Record<string, unknown>>;
 
 /** qapi/run-state.json. `status`: `running`, `paused`, `prelaunch`, `inmigrate`, `shutdown`, … */
@@ -9,7 +9,7 @@ export interface StatusInfo {
   readonly status: string;
 }
 
-/** qapi/machine.json `CpuInfoFast`. `target` is there since 2.12; s390x adds `cpu-state`. */
+/** qapi/machine.json `CpuInfoFast`. `target` since 2.12; s390x adds `cpu-state`. */
 export interface CpuInfo {
   readonly "cpu-index": number;
   readonly "qom-path": string;
@@ -18,10 +18,10 @@ export interface CpuInfo {
   readonly props?: CpuProperties | undefined;
 }
 
-/** qapi/machine.json `CpuInstanceProperties`: where a vCPU sits; which levels there are depends on the machine. */
+/** qapi/machine.json `CpuInstanceProperties`: the place of a vCPU. Which levels there are depends on the machine. */
 export type CpuProperties = Readonly<Record<string, unknown>>;
 
-/** qapi/machine.json `HotpluggableCPU`. `qom-path` is there when something is plugged. */
+/** qapi/machine.json `HotpluggableCPU`. `qom-path` is there if something is plugged. */
 export interface HotpluggableCpu {
   readonly type: string;
   readonly "vcpus-count": number;
@@ -29,7 +29,7 @@ export interface HotpluggableCpu {
   readonly "qom-path"?: string | undefined;
 }
 
-/** qapi/machine.json `BalloonInfo`: what the guest is left with, in bytes. */
+/** qapi/machine.json `BalloonInfo`: the memory that is left to the guest, in bytes. */
 export interface BalloonInfo {
   readonly actual: number;
 }
@@ -46,12 +46,12 @@ export interface MemoryDevice {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** qapi/migration.json `MigrationInfo`: empty when there never was one. */
+/** qapi/migration.json `MigrationInfo`: empty if there never was a migration. */
 export interface MigrationInfo {
   readonly status?: string | undefined;
 }
 
-/** qapi/acpi.json `ACPIOSTInfo`: what the guest said last of a slot. */
+/** qapi/acpi.json `ACPIOSTInfo`: the guest's last report about a slot. */
 export interface AcpiOstInfo {
   readonly device?: string | undefined;
   readonly slot: string;
@@ -86,7 +86,7 @@ export interface CommandInfo {
 export interface SchemaInfo {
   readonly name: string;
   readonly "meta-type": string;
-  /** Commands only: whether they may be sent out of band. Absent in versions before 2.12. */
+  /** Commands only: whether they may be sent out of band. Absent before 2.12. */
   readonly "allow-oob"?: boolean | undefined;
 }
 

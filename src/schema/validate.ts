@@ -15,8 +15,8 @@ import {
 import { formatPath, guess, kindOf, KINDS, list, oneOf, type Path, show } from "./value-words.ts";
 
 /**
- * What a QEMU with this schema would not take of a command's arguments; nothing, when all is right. It knows types, not ranges nor
- * what exists: QEMU may still say no. Commands that take more than their schema tells (`device_add`) are not faulted for it.
+ * What a QEMU with this schema would find wrong with a command's arguments; empty if nothing. The schema knows types, but not ranges, nor
+ * what exists: QEMU may still refuse. Commands that take more than their schema says (`device_add`) may have any further members.
  */
 export function checkArguments(schema: Introspection, command: string, parameters: unknown = {}): readonly ArgumentIssue[] {
   const entry = schema.commands.get(command);
@@ -27,7 +27,11 @@ export function checkArguments(schema: Introspection, command: string, parameter
   return checking.issues;
 }
 
-/** The check of one QEMU's commands, by its reply to `query-qmp-schema`: gives an error where {@link checkArguments} finds anything. */
+/**
+ * The check for one QEMU, from its reply to `query-qmp-schema`. It returns an error if {@link checkArguments} finds anything.
+ *
+ * @throws QmpctlError (`protocol`) when the schema can't be read
+ */
 export function argumentCheck(
   reply: Parameters<typeof readIntrospection>[0],
 ): (command: string, parameters: object | undefined) => ArgumentError | undefined {
@@ -43,7 +47,9 @@ interface Checking {
   readonly issues: ArgumentIssue[];
 }
 
-/** QEMU's `gen: false`: the schema can't tell what goes on to the device, and before 6.0 to the object, as it is. */
+/**
+ * QEMU's `gen: false`: such arguments go on to the device (before 6.0 also to the object) as they are, and the schema does not know them.
+ */
 function takesMore(entry: CommandEntry, type: ObjectType): boolean {
   return entry.name === "device_add" || (entry.name === "object-add" && type.tag === undefined);
 }
@@ -71,7 +77,7 @@ function check(checking: Checking, type: SchemaType, given: unknown, path: Path)
   }
 }
 
-/** As JSON has it, for what has a say in that. */
+/** A value as JSON writes it: objects with `toJSON` decide that themselves. */
 function asWritten(value: unknown): unknown {
   const known = value as { toJSON?: unknown } | null;
   return typeof known === "object" && known !== null && typeof known.toJSON === "function" ? (known.toJSON as () => unknown)() : value;
@@ -106,7 +112,7 @@ function checkEnum(checking: Checking, type: EnumType, value: unknown, path: Pat
   });
 }
 
-/** The branches of an alternate are told apart by the kind of JSON value, so that at most one can be meant. */
+/** The branches of an alternate differ in their kind of JSON value, so at most one can be meant. */
 function checkAlternate(checking: Checking, type: AlternateType, value: unknown, path: Path): void {
   const branches = type.members.map((branch) => typeNamed(checking.schema, branch.type));
   const meant = branches.find((branch) => couldBe(branch, value));
@@ -129,7 +135,7 @@ function couldBe(branch: SchemaType, value: unknown): boolean {
 
 function checkObject(checking: Checking, type: ObjectType, value: unknown, path: Path, more: boolean): void {
   if (!isObject(value)) return fault(checking, path, value, "an object");
-  // What contains itself ends here; the writer of JSON tells.
+  // An object that contains itself ends here. Writing it as JSON fails later, and says so.
   if (path.length > DEEPEST) return;
   const { members, whole } = membersFor(checking.schema, type, value);
   for (const member of members) {
@@ -146,9 +152,7 @@ function checkObject(checking: Checking, type: ObjectType, value: unknown, path:
 
 const DEEPEST = 1024;
 
-/**
- * The members that an object of this type has with these values of its tags; not `whole` where a tag is not there, or none that is known.
- */
+/** The members that an object of this type has, given the values of its tags. Not `whole` if a tag is missing or has an unknown value. */
 function membersFor(
   schema: Introspection,
   type: ObjectType,

@@ -1,11 +1,13 @@
 import { setMaxListeners } from "node:events";
 
-/** Signals that have been told that many may listen. */
+/** Signals whose limit of listeners has been lifted. */
 const told = new WeakSet<AbortSignal>();
 
 /**
- * Acts once when the signal is aborted, unless the function that this returns is called before. One signal may well stand for a
- * thousand calls, or for a hundred machines: Node's warning of a leak from ten listeners on would be a false alarm.
+ * Calls `act` once when the signal is aborted. One signal may serve a thousand calls or a hundred machines, so Node's warning about a leak,
+ * from ten listeners on, is turned off for it.
+ *
+ * @returns a function that stops listening
  */
 export function onAbort(signal: AbortSignal, act: () => void): () => void {
   if (!told.has(signal)) {

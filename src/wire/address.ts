@@ -1,7 +1,10 @@
 import { Buffer } from "node:buffer";
 import { UsageError } from "../errors.ts";
 
-/** A TLS server, and what to know it by and be known by: paths of PEM files. Without `ca`, the system's own authorities are trusted. */
+/**
+ * A TLS server. `ca`, `cert` and `key` are paths of PEM files: the authorities to trust, and our own certificate with its key. Without
+ * `ca`, the system's own authorities are trusted.
+ */
 export interface TlsAddress {
   readonly kind: "tls";
   readonly host: string;
@@ -9,7 +12,7 @@ export interface TlsAddress {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** The name that the server's certificate has to bear, where it is not `host`. */
+  /** The name that the server's certificate must have; `host` unless told. */
   readonly name?: string | undefined;
 }
 
@@ -33,8 +36,10 @@ const TARGETS = `${SOCKETS}, tls:HOST:PORT?ca=FILE&cert=FILE&key=FILE, exec:COMM
 const LONGEST_PATH = 107;
 
 /**
- * What {@link parseAddress} reads, and `tls:vm.example:4444?ca=/etc/pki/ca.pem`, and
- * `exec:ssh host socat - UNIX-CONNECT:/run/vm.sock` (words, or a JSON list of them; no shell). Throws a UsageError that says what is wrong.
+ * Reads what {@link parseAddress} reads, and also `tls:vm.example:4444?ca=/etc/pki/ca.pem` and `exec:ssh host socat -
+ * UNIX-CONNECT:/run/vm.sock`. The command is words, or a JSON list of words; no shell reads it.
+ *
+ * @throws UsageError when the text is no address; it says what is wrong
  */
 export function parseTarget(text: string): Target {
   if (text.startsWith("tls:")) return parseTls(text, text.slice(4));
@@ -43,8 +48,10 @@ export function parseTarget(text: string): Target {
 }
 
 /**
- * `unix:/run/vm.sock`, `tcp:localhost:4444`, `tcp:[::1]:4444`. Plain TCP to another machine has to be asked for by its own name,
- * `plain-tcp:host:port`: whoever is on the way can read it, and command the guest. Throws a UsageError that says what is wrong.
+ * Reads `unix:/run/vm.sock`, `tcp:localhost:4444` and `tcp:[::1]:4444`. Plain TCP to another machine has a name of its own,
+ * `plain-tcp:host:port`, because anyone on the way can read it and command the guest.
+ *
+ * @throws UsageError when the text is no address; it says what is wrong
  */
 export function parseAddress(text: string): Address {
   return parseSocket(text, SOCKETS);
@@ -60,7 +67,7 @@ function parseSocket(text: string, expected: string): Address {
   throw refusal(text, scheme === "" ? "a kind of address is missing" : `no such kind of address: ${scheme}`, expected);
 }
 
-/** The text that {@link parseTarget} reads as this address. */
+/** Writes an address so that {@link parseTarget} reads it back. */
 export function formatAddress(address: Target): string {
   if (address.kind === "unix") return `unix:${address.path}`;
   if (address.kind === "exec")
@@ -75,7 +82,11 @@ export function formatAddress(address: Target): string {
 
 const TLS_OPTIONS = ["ca", "cert", "key", "name"] as const;
 
-/** Refuses a path that the system would cut short, or misreport as missing. */
+/**
+ * Refuses a path that the system would cut short, or would report as missing.
+ *
+ * @throws UsageError when the path is too long for a Unix socket
+ */
 export function checkSocketPath(path: string): void {
   const bytes = Buffer.byteLength(path);
   if (bytes <= LONGEST_PATH) return;
@@ -125,7 +136,7 @@ function parseWords(text: string, json: string): readonly string[] {
     const words: unknown = JSON.parse(json);
     if (Array.isArray(words) && words.every((word): word is string => typeof word === "string")) return words;
   } catch {
-    // Told below.
+    // The error below says so.
   }
   throw refusal(text, "not a JSON list of words");
 }
@@ -139,7 +150,7 @@ function parseHostPort(text: string, rest: string): { readonly host: string; rea
   return { host, port };
 }
 
-/** Whether a host is this one, whatever it resolves to elsewhere. */
+/** Whether a host's name or address means this machine. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
+import { alarmIn } from "../deadline.ts";
 import { HostError, messageOf } from "../errors.ts";
 import { remember } from "./children.ts";
 import { ConnectError } from "./errors.ts";
@@ -7,29 +8,35 @@ import { Framer, type FramingOptions } from "./framing.ts";
 import { Intake, socketTransport } from "./socket.ts";
 import type { Transport } from "./transport.ts";
 
-/** How much of what a program writes to its stderr is kept, to be told when it ends. */
+/** How much of the end of a program's stderr is kept for an error message, in characters. */
 const LAST_WORDS = 4096;
 
-/** How many lines of that fit an error message. */
+/** How many lines of it go into an error message. */
 const LAST_LINES = 3;
 
-/** How long a QEMU has to end, once it was asked to, in milliseconds: it flushes its disks. Also a program that has closed its stdout. */
+/**
+ * How long a QEMU may take to end after it was asked to, in milliseconds: it flushes its disks. Also how long a program may stay after it
+ * has closed its stdout.
+ */
 const GRACE = 2000;
 
-/** How long any other program has: it has nothing to lose. */
+/** How long any other program may take, in milliseconds: it has nothing to lose. */
 const SHORT_GRACE = 1000;
 
-/** How long a program may take to go when it was made to. One that runs as another user, as `sudo` does, can't be made to. */
+/** How long a program may take to end after SIGKILL, in milliseconds. We can't kill one that runs as another user, as `sudo` does. */
 const LAST_GRACE = 1000;
 
-/** How long the pipes of a program that has ended are read on: others may hold them open for ever, as `ssh` with ControlPersist does. */
+/**
+ * How long the pipes of an ended program are still read, in milliseconds. Others may hold them open for ever, as `ssh` with ControlPersist
+ * does.
+ */
 const DRAIN = 250;
 
 /** How a program that we started ended. */
 export interface ChildExit {
   readonly code: number | null;
   readonly signal: string | null;
-  /** The end of what it wrote to its stderr. */
+  /** The end of its stderr. */
   readonly lastWords: string;
 }
 
@@ -39,18 +46,20 @@ export interface ChildMonitor {
   readonly pid: number;
   /** Resolves when it has ended. Never rejects. */
   readonly exited: Promise<ChildExit>;
-  /** Asks it to end, insists after two seconds; settles when it has ended, or can't be made to. */
+  /** Sends SIGTERM, and SIGKILL after two seconds. Resolves when the program has ended, or when it can't be killed. */
   end(): Promise<ChildExit>;
 }
 
 /**
- * Runs a program whose stdin and stdout lead to a monitor, as `ssh host socat - UNIX-CONNECT:/run/vm.sock` do: the words as they
- * are, no shell. The connection ends with the program, and the program with the connection. Its stderr is told when it fails.
+ * Runs a program whose stdin and stdout lead to a monitor, as `ssh host socat - UNIX-CONNECT:/run/vm.sock` do. The words are passed as they
+ * are, without a shell. The program ends with the connection, and the connection with the program. If it fails, the error has the end of
+ * its stderr.
  *
- * It stays in our process group and session, since `ssh` asks for a password on the terminal, which another session has not. So only
- * the program itself is ended by us; those that it started see the end of their input. Nor are they looked for: the connection that
- * `ssh` shares with later ones (ControlPersist) is one of them, and not ours to end. Rejects with a ConnectError when there is no such
- * program, or with the signal's reason.
+ * The program stays in our process group and session, because `ssh` asks for a password on the terminal, and another session has no
+ * terminal. So we end only the program itself; the programs that it started see the end of their input. We do not look for those: one of
+ * them may be the connection that `ssh` shares with later calls (ControlPersist), and it is not ours to end.
+ *
+ * @throws ConnectError when there is no such program, or it can't be run; the signal's reason as it is
  */
 export async function dialChild(command: readonly string[], peer: string, framer: Framer, signal?: AbortSignal): Promise<Transport> {
   const [program = "", ...words] = command;
@@ -63,12 +72,12 @@ export async function dialChild(command: readonly string[], peer: string, framer
     spoke = true;
     if (!intake.read(chunk)) child.stdout.destroy();
   });
-  // A program that says no more but stays is left; one that ends says why.
+  // A program that closes its stdout and stays is given up after a while; one that ends has its exit status reported.
   child.stdout.once("end", () => {
     const left = setTimeout(() => intake.end(), GRACE);
     void exited.then(() => clearTimeout(left));
   });
-  // Writing to a program that has ended; its exit says more.
+  // Writing to an ended program fails; its exit status says more.
   child.stdin.on("error", () => {});
   void exited.then((exit) => {
     if (exit.code !== 0 || !spoke) inbox.end(failureOf(command, exit, spoke));
@@ -92,9 +101,11 @@ export async function dialChild(command: readonly string[], peer: string, framer
 }
 
 /**
- * Runs QEMU with a monitor on a socket pair: no path, no waiting for a socket to appear, no other client, and it is gone with the
- * process. `options` are QEMU's own; a chardev `qmpctl` on descriptor 3 is added to them. `descriptors` are open ones of ours, which
- * it gets as 4, 5, …. Rejects with a ConnectError when there is no such program.
+ * Runs QEMU with a monitor on a socket pair: there is no path, nothing to wait for, and no other client, and the monitor is gone with the
+ * process. `options` are QEMU's own; a chardev `qmpctl` on descriptor 3 is added to them. `descriptors` are open descriptors of ours, which
+ * QEMU gets as 4, 5, ….
+ *
+ * @throws ConnectError when there is no such program, or it can't be run; UsageError when the message limit is not valid
  */
 export async function spawnMonitored(
   emulator: string,
@@ -103,9 +114,9 @@ export async function spawnMonitored(
   descriptors: readonly number[],
 ): Promise<ChildMonitor> {
   const peer = `child:${emulator}`;
-  // Before anything is started: a limit that is none is refused here.
+  // Made first, so that a message limit that is not valid is refused before anything is started.
   const framer = new Framer(peer, framing);
-  // By `-qmp`, as 11.1 warns of `-mon` each time.
+  // With `-qmp`, because QEMU 11.1 warns about `-mon` each time.
   const monitor = ["-chardev", "socket,id=qmpctl,fd=3", "-qmp", "chardev:qmpctl"];
   const child = await started(
     () => spawn(emulator, [...options, ...monitor], { stdio: ["ignore", "ignore", "pipe", "pipe", ...descriptors] }),
@@ -117,7 +128,7 @@ export async function spawnMonitored(
   return { transport, pid: child.pid as number, exited, end };
 }
 
-/** What the system says of a program that it can't run, in our words. */
+/** The system's errors for a program that can't be run, in our words. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such program",
   ENOTDIR: "no such program",
@@ -125,7 +136,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOEXEC: "not a program that can be run here",
 };
 
-/** A program, once it runs. Some reasons why it can't are thrown, and others are told a moment later. */
+/** A program once it runs. Node throws some of the reasons why it can't run, and reports others a moment later. */
 async function started<Child extends ChildProcess>(start: () => Child, program: string, peer: string): Promise<Child> {
   try {
     const child = start();
@@ -138,17 +149,17 @@ async function started<Child extends ChildProcess>(start: () => Child, program: 
   }
 }
 
-/** A program from its start to its end. */
+/** Watches a program from its start to its end. */
 function watched(child: ChildProcess, grace: number): Pick<ChildMonitor, "exited" | "end"> {
   let lastWords = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (lastWords = (lastWords + text).slice(-LAST_WORDS)));
-  // Also for a signal that we may not send.
+  // Also emitted when we may not send it a signal.
   child.on("error", () => {});
   const exited = new Promise<ChildExit>((resolve) => {
     const tell = (code: number | null, signal: string | null): void => resolve({ code, signal, lastWords: lastWords.trim() });
     child.once("close", tell);
-    // What came while this process was held up is read before anything is left unread.
-    child.once("exit", (code, signal) => setTimeout(() => setImmediate(() => letGo(child, () => tell(code, signal))), DRAIN));
+    // Output that arrived while this process was held up is read before the pipes are closed.
+    child.once("exit", (code, signal) => void alarmIn(DRAIN, () => letGo(child, () => tell(code, signal))));
   });
   let ending: Promise<ChildExit> | undefined;
   const end = (): Promise<ChildExit> => (ending ??= ended(child, exited, grace, () => lastWords.trim()));
@@ -174,7 +185,7 @@ async function ended(child: ChildProcess, exited: Promise<ChildExit>, grace: num
   }
 }
 
-/** What is left of a program must not keep this process alive. */
+/** Closes our ends of a program's pipes, so that they do not keep this process alive. */
 function letGo(child: ChildProcess, tell: () => void): void {
   tell();
   child.unref();

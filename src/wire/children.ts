@@ -1,8 +1,8 @@
 /** A program that was started here. */
 export interface Running {
-  /** Asks it to end, then insists; settles when it has ended, or can't be made to. */
+  /** Asks it to end, then kills it. Resolves when it has ended, or when it can't be killed. */
   end(): Promise<unknown>;
-  /** Ends it at once. */
+  /** Kills it at once. */
   kill(): void;
 }
 
@@ -16,14 +16,14 @@ export function remember(program: Running, ended: Promise<unknown>): void {
 }
 
 /**
- * Ends every program that was started here and has not ended: for a process that is about to exit. Closing a connection ends its
- * program, but whoever gives a connection up (a deadline, an interrupt) does not wait for that. Settles when they are gone.
+ * Ends every program that was started here and still runs, for a process that is about to exit. Closing a connection ends its program too,
+ * but a call that is given up (at a deadline, by an interrupt) does not wait for that. Resolves when all have ended.
  */
 export async function endChildren(): Promise<void> {
   await Promise.all([...running].map((program) => program.end()));
 }
 
-/** Ends them all in this moment, for a process that won't wait. */
+/** Kills them all at once, for a process that can't wait. */
 export function killChildren(): void {
   for (const program of running) program.kill();
 }

@@ -1,6 +1,6 @@
 import { QmpctlError } from "../errors.ts";
 
-/** Nobody could be reached at `address`. `errno` is the system's own name for it (`ENOENT`), where it has one. */
+/** Nothing could be reached at `address`. `errno` is the system's own name of the error (`ENOENT`), if there is one. */
 export class ConnectError extends QmpctlError {
   readonly address: string;
   readonly errno: string | undefined;
@@ -12,12 +12,12 @@ export class ConnectError extends QmpctlError {
   }
 }
 
-/** Whether somebody listens there who has more clients waiting than the system queues: a QEMU that is there, and busy. */
+/** Whether a monitor is there, but has more clients waiting than the system queues. */
 export function isQueueFull(error: unknown): error is ConnectError {
   return error instanceof ConnectError && error.errno === "EAGAIN";
 }
 
-/** The peer said something that is not QMP. `excerpt` shows the bytes, everything unprintable escaped. */
+/** The peer sent something that is not QMP. `excerpt` shows the bytes, with everything unprintable escaped. */
 export class ProtocolError extends QmpctlError {
   readonly excerpt: string;
 
@@ -29,7 +29,7 @@ export class ProtocolError extends QmpctlError {
 
 const LONGEST_EXCERPT = 120;
 
-/** Text for an error message: quoted, one line, unprintable bytes escaped, cut in the middle when it is long. */
+/** Text for an error message: quoted, on one line, with unprintable bytes escaped, and cut in the middle if it is long. */
 export function excerptOf(text: string): string {
   const half = LONGEST_EXCERPT / 2;
   const short = text.length <= LONGEST_EXCERPT ? text : `${text.slice(0, half)}…${text.slice(-half)}`;

@@ -1,8 +1,8 @@
 import { excerptOf, ProtocolError } from "./errors.ts";
 
 /**
- * The longest number that is read, in characters. QEMU's integers have 20 digits. Old versions write real numbers without an exponent: the
- * largest one has 309 digits, a point and 6 more.
+ * The longest number that is read, in characters. QEMU's integers have up to 20 digits. Old versions write real numbers without an
+ * exponent: the largest one has 309 digits, a point and 6 more.
  */
 export const LONGEST_NUMBER = 320;
 
@@ -11,13 +11,16 @@ interface Cursor {
   readonly peer: string;
   readonly text: string;
   at: number;
-  /** The first number that JSON has not; reading went on behind it. */
+  /** The first number that is not JSON; reading went on after it. */
   fault: ProtocolError | undefined;
 }
 
 /**
- * JSON text to a value, integers exact: a number where a number holds it, else a bigint. The caller has bounded the nesting.
- * `inf` and `nan`, which QEMU writes for what C calls so, read as NaN and are told as a fault: the rest still shows whose it is.
+ * Reads JSON text with exact integers: as a number where a number holds it, else as a bigint. The caller has limited the nesting. QEMU
+ * writes `inf` and `nan` for such C values. They become NaN and are reported as a `fault`; the rest of the message still shows which call
+ * it answers.
+ *
+ * @throws ProtocolError when the text is not JSON in any other way
  */
 export function readExact(peer: string, text: string): { readonly value: unknown; readonly fault: ProtocolError | undefined } {
   const cursor: Cursor = { peer, text, at: 0, fault: undefined };
@@ -54,7 +57,7 @@ function skipBlank(cursor: Cursor): void {
   }
 }
 
-/** Steps over a structural character, if it is the next thing. */
+/** Steps over a structural character if it comes next. */
 function take(cursor: Cursor, character: string): boolean {
   skipBlank(cursor);
   if (cursor.text[cursor.at] !== character) return false;
@@ -120,7 +123,7 @@ function readNumber(cursor: Cursor): number | bigint {
   NUMBER.lastIndex = cursor.at;
   const found = NUMBER.exec(cursor.text);
   if (found === null) return readNoNumber(cursor);
-  // Reading it takes a time that grows with the square of its length.
+  // The time to read a number grows with the square of its length.
   if (found[0].length > LONGEST_NUMBER) throw broken(cursor, `a number of ${found[0].length} characters, and QEMU's have 20 digits,`);
   cursor.at += found[0].length;
   const value = Number(found[0]);

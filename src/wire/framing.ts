@@ -6,31 +6,31 @@ import { HeldBytes } from "./held-bytes.ts";
 import { parseMessage } from "./json.ts";
 import type { Message } from "./transport.ts";
 
-/** How messages are cut out of what comes. */
+/** How a stream of bytes is cut into messages. */
 export interface FramingOptions {
   /**
-   * The longest message that is taken, in bytes: 128 MiB unless told, twice what QEMU itself would read. A longer one ends the
-   * connection with a ProtocolError, and no more than that is ever held of one.
+   * The longest message that is accepted, in bytes: 128 MiB unless told, twice what QEMU itself would read. A longer one ends the
+   * connection with a ProtocolError. No more than this is ever held of a message.
    */
   readonly messageLimit?: number | undefined;
 }
 
 const MESSAGE_LIMIT: number = 128 * 1024 * 1024;
 
-/** A message becomes one string before it becomes a value. */
+/** A message becomes one string before it is parsed. */
 const LONGEST_STRING: number = constants.MAX_STRING_LENGTH;
 
-/** The deepest nesting that is taken: QEMU reads 1,024 levels, and may wrap one more around an id that it echoes. */
+/** The deepest nesting that is accepted. QEMU reads 1,024 levels, and may add one around an id that it echoes. */
 export const NESTING_CEILING = 1100;
 
 /**
- * The most lists, objects and strings that one message may have: one for each 32 bytes of its limit, and a million in any case.
- * Empty ones take three bytes on the wire and fifty in memory: 128 MiB of them would be more than a process may have.
+ * The most lists, objects and strings that one message may have: one for each 32 bytes of its limit, and never less than a million. Empty
+ * ones take three bytes on the wire and fifty in memory, so 128 MiB of them would exhaust a process's memory.
  */
 const BYTES_PER_PART = 32;
 const LEAST_PARTS = 1_000_000;
 
-/** Integers of fewer digits always fit a number. */
+/** Integers with fewer digits always fit a number. */
 const LONG_DIGITS = 16;
 
 const QUOTE = 0x22;
@@ -40,15 +40,15 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
-/** What a read gave: whole messages in order, and then perhaps the fault that ends the stream. */
+/** What one read gave: whole messages in order, and the fault that ended the stream, if there was one. */
 export interface Frames {
   readonly messages: readonly Message[];
   readonly fault: ProtocolError | undefined;
 }
 
 /**
- * Cuts a stream of bytes into messages by JSON structure, not by line (QEMU's `pretty=on` spreads one over many lines).
- * Reads may be split anywhere, also within a character or an escape. Each byte is looked at once, however it arrives.
+ * Cuts a stream of bytes into messages by JSON structure, not by line: QEMU's `pretty=on` spreads one message over many lines. A read may
+ * end anywhere, also within a character or an escape. Each byte is looked at once, however the bytes arrive.
  */
 export class Framer {
   readonly #peer: string;
@@ -59,19 +59,21 @@ export class Framer {
   #depth = 0;
   #inString = false;
   #escaped = false;
-  /** Length of the run of digits being read, outside strings. */
+  /** Length of the run of digits that is being read, outside strings. */
   #digits = 0;
-  /** Lists, objects and strings of the message so far. */
+  /** Lists, objects and strings in the message so far. */
   #parts = 0;
   #exact = false;
   #wide = false;
-  /** Until the first delimiter, where there is one. */
+  /** True until the first delimiter, if there is one to wait for. */
   #deaf: boolean;
   #fault: ProtocolError | undefined;
 
   /**
-   * A `delimiter` is a byte that no message has in it, before which all is to be forgotten: what comes before the first one
-   * is for somebody who was here before us, and may begin in the middle. Throws a UsageError for a limit that is none.
+   * `delimiter` is a byte that no message contains. Everything before it is dropped: what comes before the first one was meant for an
+   * earlier client, and may begin in the middle of a message.
+   *
+   * @throws UsageError when the message limit is not valid
    */
   constructor(peer: string, { messageLimit = MESSAGE_LIMIT }: FramingOptions = {}, delimiter?: number) {
     if (!(Number.isInteger(messageLimit) && messageLimit > 0 && messageLimit <= LONGEST_STRING)) {
@@ -85,12 +87,12 @@ export class Framer {
     this.#deaf = delimiter !== undefined;
   }
 
-  /** Bytes held of a message that is not complete. */
+  /** How many bytes are held of a message that is not complete. */
   get pending(): number {
     return this.#held.length;
   }
 
-  /** Takes the next bytes of the stream. After a fault nothing more is read. */
+  /** Takes the next bytes of the stream. After a fault nothing more is read, and the fault is returned again. */
   read(chunk: Uint8Array): Frames {
     if (this.#fault !== undefined) return { messages: [], fault: this.#fault };
     const messages: Message[] = [];
@@ -116,7 +118,7 @@ export class Framer {
     return { messages, fault: undefined };
   }
 
-  /** Where to begin after the last delimiter; what came before it is dropped. */
+  /** The position after the last delimiter; everything before it is dropped. */
   #forget(bytes: Buffer, delimiter: number): number {
     const last = bytes.lastIndexOf(delimiter);
     if (last < 0) return this.#deaf ? bytes.length : 0;
@@ -127,7 +129,7 @@ export class Framer {
     return last + 1;
   }
 
-  /** Between messages there may be white space only; anything else but an object is not QMP. */
+  /** Only white space may stand between messages. Anything else that is not an object is not QMP. */
   #skipBlank(bytes: Buffer, from: number): number {
     for (let at = from; at < bytes.length; at++) {
       const byte = bytes[at];
@@ -139,7 +141,7 @@ export class Framer {
     return bytes.length;
   }
 
-  /** Reads on to the end of the message, or of the bytes; tells where that is. The depth says which. */
+  /** Reads up to the end of the message or of the bytes, and returns that position. The depth is 0 at the end of a message. */
   #scan(bytes: Buffer, from: number): number {
     const length = bytes.length;
     let at = from;
@@ -167,14 +169,14 @@ export class Framer {
     }
     this.#depth = depth;
     this.#digits = digits;
-    // Asked once a read: a read has not so many bytes that it matters.
+    // Checked once for each read: a single read is too short for this to matter.
     this.#parts = parts;
     if (parts > this.#mostParts)
       throw this.#refusal(`a message of more than ${this.#mostParts} lists, objects and strings`, bytes.subarray(from, at));
     return at;
   }
 
-  /** Reads on to just after the string's closing quote, or the end of the bytes. */
+  /** Reads up to just after the string's closing quote, or to the end of the bytes. */
   #scanString(bytes: Buffer, from: number): number {
     const length = bytes.length;
     let at = from;
@@ -214,12 +216,12 @@ export class Framer {
     return parseMessage(this.#peer, text, exact);
   }
 
-  /** QEMU writes pure ASCII, which decodes quicker this way; another peer may write UTF-8. */
+  /** QEMU writes pure ASCII, which decodes faster as latin1; another peer may write UTF-8. */
   #decode(bytes: Buffer, from: number, to: number): string {
     return this.#wide ? bytes.toString("utf8", from, to) : bytes.toString("latin1", from, to);
   }
 
-  /** Its digits are read exactly, and so many of them not at all: the time that it takes grows with their square. */
+  /** A long number has to be read exactly. One that is far too long is refused: the time to read it grows with the square of its length. */
   #longNumber(digits: number, bytes: Buffer, at: number): void {
     this.#exact = true;
     if (digits <= LONGEST_NUMBER) return;
@@ -227,7 +229,7 @@ export class Framer {
     throw new ProtocolError(this.#peer, `a number of more than ${LONGEST_NUMBER} digits, and QEMU's have 20`, { excerpt });
   }
 
-  /** Shows the first bytes of the message that goes on with these. */
+  /** A fault that shows the first bytes of the message. `part` is its newest part. */
   #refusal(why: string, part: Buffer): ProtocolError {
     const shown = Buffer.concat([this.#held.first(4096), part.subarray(0, 4096)]);
     return new ProtocolError(this.#peer, why, { excerpt: excerptOf(shown.toString("latin1", 0, 4096)) });

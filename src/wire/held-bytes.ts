@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 
 const NOTHING = Buffer.alloc(0);
 
-/** The bytes of a message whose end has not come yet. The buffer doubles as it fills, so that each byte is copied few times. */
+/** The bytes of a message whose end has not come yet. The buffer doubles as it fills, so that each byte is copied only a few times. */
 export class HeldBytes {
   readonly #limit: number;
   #buffer: Buffer = NOTHING;
@@ -28,7 +28,7 @@ export class HeldBytes {
     this.#length = needed;
   }
 
-  /** At most so many of the first bytes; they change with the next call. */
+  /** The first bytes, at most so many. They are valid until the next call. */
   first(length: number): Buffer {
     return this.#buffer.subarray(0, Math.min(this.#length, length));
   }

@@ -1,9 +1,11 @@
 import type { Message } from "./transport.ts";
 
-/** Batches of messages on their way from a source that pushes to the one reader that pulls. Unbounded: the reader always reads. */
+/**
+ * A queue of batches of messages, from a source that pushes to the one reader that pulls. It has no bound, because the reader always reads.
+ */
 export class Inbox implements AsyncIterableIterator<readonly Message[]> {
   #batches: (readonly Message[])[] = [];
-  /** How many of them are read: shifting a long array costs its length. */
+  /** How many batches have been read. Shifting a long array would cost time in proportion to its length. */
   #read = 0;
   #waiting: { resolve(result: IteratorResult<readonly Message[], undefined>): void; reject(cause: unknown): void } | undefined;
   #ended = false;
@@ -17,7 +19,7 @@ export class Inbox implements AsyncIterableIterator<readonly Message[]> {
     else waiting.resolve({ value: batch, done: false });
   }
 
-  /** Ends the iteration after what is queued; with a failure, the iteration throws it. The first end counts. */
+  /** Ends the iteration after what is queued. With a failure, the iteration then throws it. Only the first end counts. */
   end(failure?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;

@@ -4,27 +4,32 @@ import { readExact } from "./exact.ts";
 import { FAULT, type Message } from "./transport.ts";
 
 /**
- * JSON text to a message. With `exact`, integers that a number can't hold become bigints; that reader is slower, so it is asked for
- * only where long runs of digits were seen. Throws a ProtocolError that shows the text around the mistake; where the mistake is a
- * number only, the message comes with it as its fault.
+ * Parses a message. With `exact`, integers that a number can't hold become bigints. That reader is slower, so it is used only for messages
+ * with long runs of digits. If nothing is wrong but a number, the message is returned with its fault.
+ *
+ * @throws ProtocolError when the text is not JSON; it shows the text around the mistake
  */
 export function parseMessage(peer: string, text: string, exact: boolean): Message {
   if (exact) return readMessage(peer, text);
   try {
     return JSON.parse(text) as Message;
   } catch {
-    // Only our own reader knows where it went wrong in a way that does not depend on the version of Node.
+    // Our own reader says where the mistake is in words that do not depend on the version of Node.
     return readMessage(peer, text);
   }
 }
 
-/** As {@link parseMessage}, for any JSON value, and with any fault thrown. */
+/**
+ * Parses any JSON value, as {@link parseMessage} does a message.
+ *
+ * @throws ProtocolError when the text is not JSON, or has a number that is not JSON
+ */
 export function parseJson(what: string, text: string, exact: boolean): unknown {
   if (!exact) {
     try {
       return JSON.parse(text);
     } catch {
-      // As above.
+      // As in parseMessage.
     }
   }
   const { value, fault } = readExact(what, text);
@@ -32,10 +37,13 @@ export function parseJson(what: string, text: string, exact: boolean): unknown {
   return value;
 }
 
-/** About so many characters of a value are looked at when it is shown: an excerpt has fewer. */
+/** About how many characters of a value are looked at to show it; an excerpt has fewer. */
 const SHOWN = 4096;
 
-/** Any JSON value for an error message, shortened. Of a long one its beginning, so that the time it takes does not grow with it. */
+/**
+ * Any JSON value for an error message, shortened. Only the beginning of a long value is looked at, so that the time does not grow with its
+ * size.
+ */
 export function showJson(value: unknown): string {
   const room = { left: SHOWN };
   const text = String(JSON.stringify(clipped(value, room)));
@@ -69,14 +77,16 @@ function readMessage(peer: string, text: string): Message {
   return fault === undefined ? (value as Message) : { ...(value as Message), [FAULT]: fault };
 }
 
-/** Nesting that QEMU reads; a deeper message is answered with about one error for each level, none with an id. */
+/** The nesting that QEMU reads. It answers a deeper message with about one error for each level, and none of them has an id. */
 const DEEPEST = 1024;
 const LARGEST = 64 * 1024 * 1024;
 
 /**
- * A value as the shortest JSON text. Bigints are written as integers, and numbers beyond 2^53 by their exact digits.
- * Refuses, with the path, what QEMU would answer with an error that nobody could match to the call, or would misread:
- * numbers that are not finite, integers beyond 64 bits, lone surrogates, nesting of more than so many levels.
+ * Writes a value as the shortest JSON text. Bigints are written as integers, and numbers above 2^53 with their exact digits. Refused are
+ * values that QEMU would misread, or would answer with an error that has no id to match.
+ *
+ * @throws UsageError, with the path, when a number is not finite, an integer does not fit 64 bits, a string has half of a surrogate pair,
+ *   or the nesting is deeper than `levels`
  */
 export function writeJson(value: unknown, what: string, levels: number = DEEPEST): string {
   let text: string | undefined;
@@ -87,12 +97,12 @@ export function writeJson(value: unknown, what: string, levels: number = DEEPEST
     return writeExact(value, what, cause, levels);
   }
   if (text === undefined) throw new UsageError(`${what}: not a JSON value: ${typeof value}`, { value, expected: "a JSON value" });
-  // "null" may be what became of NaN, \ud of a lone surrogate, and long digits are not always the exact ones.
+  // "null" may have been NaN, \ud may be half of a surrogate pair, and long digits are not always the exact ones.
   if (text.length > 2 * DEEPEST || /null|\\ud|\d{16}|\de\+/.test(text)) return writeExact(value, what, undefined, levels);
   return text;
 }
 
-/** What is the same all the way down. */
+/** What stays the same at every level. */
 interface Writing {
   readonly what: string;
   readonly levels: number;

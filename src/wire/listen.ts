@@ -6,17 +6,25 @@ import { Framer, type FramingOptions } from "./framing.ts";
 import { Intake, refusal, socketTransport } from "./socket.ts";
 import type { Transport } from "./transport.ts";
 
-/** Waits for QEMUs that dial in (`-chardev socket,server=off,reconnect=1`); they dial again when the connection ends. */
+/** Waits for QEMUs that connect to us (`-chardev socket,server=off,reconnect=1`). They connect again when the connection ends. */
 export interface Listener extends AsyncDisposable, AsyncIterable<Transport> {
-  /** Where it listens, with the port that the system chose for port 0. */
+  /** Where it listens; for port 0, with the port that the system chose. */
   readonly address: string;
-  /** The next QEMU that dials in; rejects with the signal's reason, undefined when the listener is closed. */
+  /**
+   * The next QEMU that connects; undefined when the listener is closed.
+   *
+   * @throws the signal's reason as it is
+   */
   accept(signal?: AbortSignal): Promise<Transport | undefined>;
-  /** Stops listening. Connections that were accepted live on. */
+  /** Stops listening. Connections that were accepted stay open; those still waiting to be accepted are closed. */
   close(): Promise<void>;
 }
 
-/** Listens on a Unix socket or a TCP port (0: any free one). Rejects with a ConnectError, or a UsageError for a limit that is none. */
+/**
+ * Listens on a Unix socket or a TCP port. Port 0 means any free port.
+ *
+ * @throws ConnectError when the system refuses; UsageError when the path is too long, or the message limit is not valid
+ */
 export async function listen(address: Address, options: FramingOptions = {}): Promise<Listener> {
   const framerOf = (peer: string): Framer => new Framer(peer, options);
   framerOf(formatAddress(address));
@@ -43,7 +51,7 @@ export async function listen(address: Address, options: FramingOptions = {}): Pr
   const close = async (): Promise<void> => {
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
-      // A server closes when its last connection does: those that live on are not waited for.
+      // Node closes a server when its last connection ends. We do not wait for connections that were accepted.
       waiting.splice(0).forEach((tell) => tell(undefined));
       resolve();
     });

@@ -35,7 +35,7 @@ export async function dialSocket(address: Address, peer: string, framer: Framer,
   return connected(socket, "connect", peer, intake, signal);
 }
 
-/** Bytes as they come, on their way to become messages. */
+/** Turns the bytes of a peer into messages, and queues them. */
 export class Intake {
   readonly inbox: Inbox = new Inbox();
   readonly #framer: Framer;
@@ -44,7 +44,7 @@ export class Intake {
     this.#framer = framer;
   }
 
-  /** Takes the next bytes. False when nothing more is to be read: they were no messages, and the iteration ends with the reason. */
+  /** Takes the next bytes. False when they were no messages: nothing more is to be read then, and the iteration ends with the reason. */
   read(bytes: Uint8Array): boolean {
     const { messages, fault } = this.#framer.read(bytes);
     this.inbox.push(messages);
@@ -52,14 +52,18 @@ export class Intake {
     return fault === undefined;
   }
 
-  /** The peer said that this was all. */
+  /** The peer said that it sends nothing more. */
   end(): void {
     const { pending } = this.#framer;
     this.inbox.end(pending > 0 ? new Error(`closed in the middle of a message, after ${pending} bytes of it`) : undefined);
   }
 }
 
-/** A socket that is on its way, once it is there; `event` says so. Errors as for {@link dial}. */
+/**
+ * A transport over a socket that is connecting, as soon as it is connected; `event` is emitted then.
+ *
+ * @throws ConnectError when the connection fails; the signal's reason as it is
+ */
 export function connected(
   socket: Socket,
   event: "connect" | "secureConnect",
@@ -78,7 +82,7 @@ export function connected(
     const failed = (cause: NodeJS.ErrnoException): void => settle(() => reject(refusal(peer, cause)));
     const abort = (): void => {
       settle(() => {
-        // The system may still report on a socket that nobody waits for any more.
+        // The system may still report an error of this socket, for which nobody waits any more.
         socket.on("error", () => {});
         socket.destroy();
         reject(signal?.reason as Error);
@@ -90,7 +94,10 @@ export function connected(
   });
 }
 
-/** A connected socket, its end or its break as the end of the iteration. Takes the socket over; what it reads by itself is not emitted. */
+/**
+ * A transport over a connected socket. The iteration ends when the socket ends, and throws when it breaks. The transport owns the socket
+ * from now on. A socket that was made with `onread` emits no data: its maker feeds the `intake`.
+ */
 export function socketTransport(socket: Socket, peer: string, intake: Intake = new Intake(new Framer(peer))): Transport {
   const { inbox } = intake;
   const closed = new Promise<void>((resolve) => (socket.closed ? resolve() : void socket.once("close", () => resolve())));
@@ -123,7 +130,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: "no such host",
 };
 
-/** The system's refusal in our words. */
+/** An error of the system as a ConnectError, in our words. */
 export function refusal(peer: string, cause: NodeJS.ErrnoException): ConnectError {
   const errno = cause.code;
   const why = errno === undefined ? undefined : REASONS[errno];

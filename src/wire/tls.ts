@@ -9,8 +9,10 @@ import { connected, Intake, KEEP_ALIVE } from "./socket.ts";
 import type { Message, Transport } from "./transport.ts";
 
 /**
- * Connects to QEMU's `tls-creds-x509` server, with a client certificate where it asks for one. The server's certificate is always
- * checked. Rejects with a ConnectError that says why, or with the signal's reason.
+ * Connects to QEMU's `tls-creds-x509` server, with a client certificate if the address names one. The server's certificate is always
+ * checked.
+ *
+ * @throws ConnectError when the connection or the check fails, or a PEM file can't be read; the signal's reason as it is
  */
 export async function dialTls(address: TlsAddress, peer: string, framer: Framer, signal?: AbortSignal): Promise<Transport> {
   const [ca, cert, key] = await Promise.all([address.ca, address.cert, address.key].map((path) => readPem(peer, path)));
@@ -21,7 +23,7 @@ export async function dialTls(address: TlsAddress, peer: string, framer: Framer,
     port: address.port,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert, key }),
-    // An IP address is no server name, but the certificate is still checked for it.
+    // An IP address can't be sent as a server name, but the certificate is still checked for it.
     ...(isIP(name) === 0 ? { servername: name } : {}),
     rejectUnauthorized: true,
     minVersion: "TLSv1.2",
@@ -31,12 +33,12 @@ export async function dialTls(address: TlsAddress, peer: string, framer: Framer,
   return bytewise(socket, await connected(socket, "secureConnect", peer, new Intake(framer), signal));
 }
 
-/** The first major version of QEMU that goes on reading what came in one TLS record. */
+/** The first major version of QEMU that reads a whole TLS record without waiting for more. */
 const WHOLE_RECORDS = 8;
 
 /**
- * QEMU reads a monitor one byte at a time, and before 8.0 waits for more to come on the wire though the rest of the record is there
- * already: to those each byte goes in a record of its own.
+ * QEMU reads a monitor one byte at a time. Before 8.0 it then waits for more bytes on the wire, even if the rest of the record has arrived
+ * already. So each byte for such a QEMU goes in a record of its own.
  */
 function bytewise(socket: TLSSocket, transport: Transport): Transport {
   let old = true;
@@ -64,7 +66,7 @@ async function oneByOne(socket: TLSSocket, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Of a greeting; other messages have none. */
+/** QEMU's major version, from its greeting; 0 for any other message. */
 function majorOf(message: Message): number {
   const greeting = message["QMP"] as { readonly version?: { readonly qemu?: { readonly major?: number } } } | undefined;
   return greeting?.version?.qemu?.major ?? 0;

@@ -1,27 +1,27 @@
 import type { ProtocolError } from "./errors.ts";
 
 /**
- * Under this key a message carries its own fault: it could be taken apart, but not all of it could be read. Between the framer
- * and the session only, and no public name: a transport of somebody else's gives messages that are read, or throws.
+ * The key of a message's own fault: the message could be split into its parts, but not all of them could be read. Used between the framer
+ * and the session only. It is not public: another kind of transport gives messages that are whole, or throws.
  */
 export const FAULT: unique symbol = Symbol("fault");
 
-/** One message of the wire: always a JSON object. Integers that a number can't hold exactly are bigints. */
+/** One message, which is always a JSON object. Integers that a number can't hold exactly are bigints. */
 export interface Message {
   readonly [name: string]: unknown;
   readonly [FAULT]?: ProtocolError;
 }
 
 /**
- * A way to talk to one peer. It is iterated once: each turn gives all messages that came together, so that a busy wire costs
- * one turn a read and not one a message. The iteration ends when the peer closes, and throws when the connection breaks.
- * A literal object will do for a test.
+ * A connection to one peer. It is iterated once. Each turn gives all messages that arrived together, so that a busy connection costs one
+ * turn for each read and not one for each message. The iteration ends when the peer closes the connection, and throws when the connection
+ * breaks. For a test, an object literal is enough.
  */
 export interface Transport extends AsyncIterable<readonly Message[]> {
-  /** What the peer is called in error messages: an address as {@link formatAddress} writes it. */
+  /** The peer's address for error messages, as {@link formatAddress} writes it. */
   readonly peer: string;
-  /** Sends text (as UTF-8) or bytes as they are; never blocks, never throws for a broken connection (the iteration tells). */
+  /** Sends text (as UTF-8) or bytes. Never blocks, and never throws when the connection is broken: the iteration does. */
   send(text: string | Uint8Array): void;
-  /** Gives the connection up; settles when it is gone. The iteration ends too. Any number of calls. */
+  /** Closes the connection, and resolves when it is closed. The iteration ends too. May be called any number of times. */
   close(): Promise<void>;
 }

@@ -4,10 +4,10 @@ import { type Marked, notes } from "./presence.ts";
 import { keyOf, LINK, OWN_TYPES, Renderer } from "./render.ts";
 import { isEmpty } from "./shapes.ts";
 
-/** Generated text, by the name of the file that it belongs into. */
+/** Generated text, by the name of its file. */
 export type Files = ReadonlyMap<string, string>;
 
-/** Everything that is written of some sources, not yet in files. `LINK` stands before each name of a type. */
+/** Everything that is generated from some sources, before it is put into files. `LINK` stands before each name of a type. */
 interface Text {
   readonly types: readonly string[];
   readonly commands: readonly string[];
@@ -30,7 +30,7 @@ export function generateFiles(sources: readonly Source[]): Files {
   ]);
 }
 
-/** The types of one QEMU, in one file that needs no other. */
+/** The types of one QEMU, in one file that imports no other. */
 export function generateFile(source: Source, from: string): string {
   const text = textOf([source]);
   const plain = (lines: readonly string[], gap: string): string => lines.join(gap).replaceAll(LINK, "");
@@ -96,7 +96,7 @@ function noted(text: string): string {
   return text === "" ? "" : `  /** ${text} */\n`;
 }
 
-/** Types that read the same are one; what then reads the same is one in turn. */
+/** Merges types whose text is the same. Merging may make further texts the same. */
 function dedupe(
   declared: ReadonlyMap<MergedType, string>,
   names: ReadonlyMap<MergedType, Named>,
@@ -108,7 +108,7 @@ function dedupe(
     before = aliases.size;
     const firsts = new Map<string, string>();
     bodies = new Map();
-    // In the order of the names' making, so that the shortest way's name stays.
+    // In the order in which the names were made, so that the name of the shortest way stays.
     for (const [type, { name }] of names) {
       const body = declared.get(type);
       if (body === undefined || aliases.has(name)) continue;

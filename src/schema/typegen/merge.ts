@@ -1,6 +1,6 @@
 import { type AlternateType, type EnumType, type Introspection, type ObjectType, type SchemaType, typeNamed } from "../introspection.ts";
 
-/** One QEMU's schema, and what to call that QEMU. */
+/** One QEMU's schema, and the name of that QEMU. */
 export interface Source {
   /** A release, as `7.2`. */
   readonly version: string;
@@ -8,32 +8,32 @@ export interface Source {
   readonly schema: Introspection;
 }
 
-/** A type in one of the sources. */
+/** One type of one source. */
 export interface Node {
   readonly source: number;
   readonly type: SchemaType;
 }
 
-/** What has a name of its own, or deserves one: the same type in all sources that have it. */
+/** A type that has a name, or deserves one: the types of all sources that are the same. */
 export interface MergedType {
   readonly kind: "enum" | "object" | "alternate";
   readonly nodes: readonly Node[];
 }
 
-/** One place where a type stands: in each source that has the place, one. */
+/** One place where a type is used, with the type that each source has there. */
 export type Place = readonly Node[];
 
-/** All sources as one. */
+/** All sources merged. */
 export interface Merged {
   readonly sources: readonly Source[];
   typeOf(node: Node): MergedType | undefined;
-  /** The type that a name of one source stands for. */
+  /** The type with this name in one source. */
   node(source: number, name: string): Node;
 }
 
 /**
- * Finds which types of one QEMU are which of another. Names don't tell, they are masked: two types are the same when the same place
- * of a command or an event has them, and then what stands in their members of the same name is the same too.
+ * Finds which types of different QEMUs are the same. Their names do not tell, because they are masked. Two types are the same if the same
+ * place of a command or an event has them; then the types of their members of the same name are the same too.
  */
 export function merge(sources: readonly Source[]): Merged {
   const nodes = sources.map(
@@ -43,7 +43,7 @@ export function merge(sources: readonly Source[]): Merged {
     nodes[source]?.get(name) ?? { source, type: typeNamed(sources[source]?.schema as Introspection, name) };
   const groups = new Map<Node, Node[]>();
   const places = rootPlaces(sources, node);
-  // Members of types that turn out to be the same are places in turn; each round joins at least two types, or is the last.
+  // The members of merged types are places in turn. Each round merges at least two types, or is the last.
   for (let joined = true; joined;) {
     joined = false;
     for (const place of places) joined = join(place, groups, node) || joined;
@@ -73,7 +73,7 @@ function rootPlaces(sources: readonly Source[], node: Merged["node"]): Place[] {
   return [...places.values()];
 }
 
-/** Makes one type of those that stand at one place, kind by kind, newest first. Returns whether anything is new. */
+/** Merges the types that stand at one place, kind by kind, newest first. Returns whether anything changed. */
 function join(place: Place, groups: Map<Node, Node[]>, node: Merged["node"]): boolean {
   let joined = false;
   const here: Node[][] = [];
@@ -91,18 +91,20 @@ function join(place: Place, groups: Map<Node, Node[]>, node: Merged["node"]): bo
   return joined;
 }
 
-/** Whether two groups can be one: of one kind, and not two types of one QEMU, which knows best what it tells apart. */
+/** Whether two groups can be merged: they are of one kind, and no QEMU has a type in both, because a QEMU's own distinctions count. */
 function agree(one: readonly Node[], two: readonly Node[]): boolean {
   if (one[0]?.type["meta-type"] !== two[0]?.type["meta-type"]) return false;
   return !one.some(({ source }) => two.some((it) => it.source === source));
 }
 
-/** What a list is of, however deep; any other type is itself. */
+/** The element type of a list, however deep; any other type itself. */
 function elementOf(it: Node, node: Merged["node"]): Node {
   return it.type["meta-type"] === "array" ? elementOf(node(it.source, it.type["element-type"]), node) : it;
 }
 
-/** Whether a type is one to tell from others: JSON's own are not, nor is the empty object, which stands wherever there is nothing. */
+/**
+ * Whether a type has to be told from others. JSON's own kinds have not, nor has the empty object, which is used wherever there is nothing.
+ */
 export function isNamed(type: SchemaType): type is EnumType | ObjectType | AlternateType {
   return type["meta-type"] === "enum" || type["meta-type"] === "alternate" || (type["meta-type"] === "object" && !isNothing(type));
 }
@@ -112,14 +114,14 @@ export function isNothing(type: SchemaType): boolean {
   return type["meta-type"] === "object" && type.members.length === 0 && type.tag === undefined;
 }
 
-/** One part of a type: a member, a variant or a branch, with the place it makes. */
+/** One part of a type: a member, a variant or a branch, and the place that it makes. */
 export interface Part {
   readonly kind: "member" | "variant" | "branch";
   readonly name: string;
   readonly place: Place;
 }
 
-/** The parts of a merged type, each with what stands there in the sources. */
+/** The parts of a merged type, each with the types that the sources have there. */
 export function partsOf(nodes: readonly Node[], node: Merged["node"]): readonly Part[] {
   const parts = new Map<string, { kind: Part["kind"]; name: string; place: Node[] }>();
   const add = (kind: Part["kind"], name: string, it: Node): void => {
@@ -132,7 +134,7 @@ export function partsOf(nodes: readonly Node[], node: Merged["node"]): readonly 
       for (const member of type.members) add("member", member.name, node(source, member.type));
       for (const variant of type.variants ?? []) add("variant", variant.case, node(source, variant.type));
     } else if (type["meta-type"] === "alternate") {
-      // Branches have no names: those of one kind of JSON value are the same one, since no two of a type are of one kind.
+      // Branches have no names. Each kind of JSON value has at most one branch, so the kind identifies it.
       for (const branch of type.members) add("branch", jsonKind(node(source, branch.type)), node(source, branch.type));
     }
   }

@@ -1,13 +1,13 @@
 import { isNamed, type Merged, type MergedType, type Node, partsOf, type Place } from "./merge.ts";
 
-/** A place that commands and events have, by its name: `block-commit arguments`. */
+/** A place in a command or an event, with its name: `block-commit arguments`. */
 export interface Root {
   readonly kind: "arguments" | "returns" | "data";
   readonly name: string;
   readonly place: Place;
 }
 
-/** All commands' arguments and replies and all events' data, in the order of their names. */
+/** All arguments and replies of commands, and all data of events, ordered by name. */
 export function rootsOf({ sources, node }: Merged): readonly Root[] {
   const collect = (kind: Root["kind"], entries: "commands" | "events", key: "arg-type" | "ret-type"): Root[] =>
     [...new Set(sources.flatMap(({ schema }) => [...schema[entries].keys()]))].sort().map((name) => ({
@@ -25,18 +25,18 @@ export function rootsOf({ sources, node }: Merged): readonly Root[] {
   ];
 }
 
-/** A type's name, and the way to it: `block-export-add: arguments/nbd.bitmaps`. */
+/** A type's name, and the way that leads to it: `block-export-add: arguments/nbd.bitmaps`. */
 export interface Named {
   readonly name: string;
   readonly way: string;
 }
 
-/** Names of types that are in the same file and not QEMU's: a second one would add to them. */
+/** Names in the same file that are not QEMU's. TypeScript would merge a second interface of that name with it. */
 const OURS: readonly string[] = ["Integer", "Other", "Nothing", "QemuCommands", "QemuEvents"];
 
 /**
- * A name for each type: QEMU does not tell its own, so it is made of the shortest way from a command or an event to the type, and
- * stays while that way is there. A type met on several ways of one length has the alphabetically first.
+ * Gives each type a name. QEMU does not tell its own names, so the name is made of the shortest way from a command or an event to the type,
+ * and stays the same as long as that way exists. Of several ways of the same length the alphabetically first counts.
  */
 export function nameTypes(merged: Merged, roots: readonly Root[]): ReadonlyMap<MergedType, Named> {
   const names = new Map<MergedType, Named>();
@@ -45,7 +45,7 @@ export function nameTypes(merged: Merged, roots: readonly Root[]): ReadonlyMap<M
     const below = pascal(name).replace(/^(?=\d)/, "_");
     return { place, name: below + pascal(kind), below, way: `${name}: ${kind}` };
   });
-  // Grows while it is read: the nearest come first.
+  // The queue grows while it is read, so the nearest types come first.
   for (const { place, name, below, way } of queue) {
     for (const it of place) {
       const { found, item } = elementOf(it, merged);
@@ -79,7 +79,7 @@ function free(name: string, taken: Set<string>): string {
   return own;
 }
 
-/** `x-blockdev-change` and `BLOCK_JOB_ERROR` as `XBlockdevChange` and `BlockJobError`. */
+/** Turns `x-blockdev-change` and `BLOCK_JOB_ERROR` into `XBlockdevChange` and `BlockJobError`. */
 export function pascal(name: string): string {
   const words = name.split(/[^A-Za-z0-9]+/).filter(Boolean);
   return words.map((word) => word.slice(0, 1).toUpperCase() + (/[a-z]/.test(word) ? word.slice(1) : word.slice(1).toLowerCase())).join("");

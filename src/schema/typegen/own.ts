@@ -4,11 +4,11 @@ import type { VersionInfo } from "../message.ts";
 import { generateFile } from "./files.ts";
 
 /**
- * The types of a running QEMU as one file of TypeScript, made of its own `query-qmp-schema`. `ask` runs a command without arguments.
- * What a QEMU calls its things becomes part of a program here, so it has to be a name. A program that emulates nothing, as
- * qemu-storage-daemon, is said to be of no architecture.
+ * Writes the types of a running QEMU as one TypeScript file, from its own `query-qmp-schema`. `ask` runs a command without arguments.
+ * QEMU's names become part of a program here, so each is checked to be a name. A program that emulates nothing, as qemu-storage-daemon, is
+ * reported as having no architecture.
  *
- * @throws QmpctlError (`protocol`) when something has a name that QAPI does not allow; and what `ask` rejects with
+ * @throws QmpctlError (`protocol`) when something has a name that QAPI does not allow; what `ask` rejects with
  */
 export async function typesOf(ask: (command: string) => Promise<unknown>): Promise<string> {
   const schema = readIntrospection((await ask("query-qmp-schema")) as Parameters<typeof readIntrospection>[0]);
@@ -17,13 +17,13 @@ export async function typesOf(ask: (command: string) => Promise<unknown>): Promi
   const arch = schema.commands.has("query-target") ? ((await ask("query-target")) as { readonly arch: string }).arch : "any";
   for (const number of [qemu.major, qemu.minor, qemu.micro]) requireName("query-version", String(number));
   requireName("query-target", arch);
-  // The rest of a line of comment.
+  // This goes into one line of a comment, so line breaks and other characters are replaced.
   const packaged = builder === "" ? "" : ` (${builder.replace(/[^\x20-\x7e]+/g, " ").trim()})`;
   const from = `QEMU ${qemu.major}.${qemu.minor}.${qemu.micro}${packaged}, ${arch},`;
   return generateFile({ version: `${qemu.major}.${qemu.minor}`, arch, schema }, from);
 }
 
-/** Everything of a schema that is written as a name, a string, or in a comment. */
+/** Everything in a schema that is written as a name, as a string, or in a comment. */
 function namesIn({ commands, events, types }: Introspection): readonly string[] {
   const ofEntries = [...commands.values(), ...events.values()].flatMap(({ name, features }) => [name, ...(features ?? [])]);
   const ofTypes = [...types.values()].flatMap((type): readonly string[] => {
@@ -35,7 +35,9 @@ function namesIn({ commands, events, types }: Introspection): readonly string[] 
   return [...ofEntries, ...ofTypes];
 }
 
-/** Letters, digits, and what QAPI puts between them (docs/devel/qapi-code-gen, "Naming rules"; a dot in names of vendors). */
+/**
+ * Refuses anything but letters, digits, and what QAPI allows between them (docs/devel/qapi-code-gen, "Naming rules"; vendors have a dot).
+ */
 function requireName(command: string, name: string): void {
   if (/^[\w.+-]{1,200}$/.test(name)) return;
   throw new QmpctlError("protocol", `${command}: ${JSON.stringify(name.slice(0, 200))} is not a name that QEMU's schema can have`);

@@ -1,12 +1,12 @@
 import type { Source } from "./merge.ts";
 
-/** In which of the sources something is, in words: `since 7.2`, `until 7.2, x86_64 only`. Empty when all that could have it do. */
+/** Which of the sources have something, in words: `since 7.2`, `until 7.2, x86_64 only`. Empty if all that could have it do. */
 export function presence(sources: readonly Source[], having: ReadonlySet<number>, among: ReadonlySet<number> = everyOne(sources)): string {
   const of = (indexes: Iterable<number>, key: "version" | "arch"): readonly string[] => [
     ...new Set([...indexes].toSorted((a, b) => a - b).map((index) => sources[index]?.[key] ?? "")),
   ];
   const [versions, all] = [of(having, "version"), of(among, "version")];
-  // An architecture that was not recorded in a version says nothing of it.
+  // A version in which an architecture was not recorded says nothing about that architecture.
   const recorded = [...among].filter((index) => versions.includes(sources[index]?.version ?? ""));
   const [archs, allArchs] = [of(having, "arch"), of(recorded, "arch")];
   const words = [spanOf(versions, all)];
@@ -29,15 +29,15 @@ function everyOne(sources: readonly Source[]): ReadonlySet<number> {
   return new Set(sources.keys());
 }
 
-/** Something with features, and where. */
+/** Something with features, and the source that has it. */
 export interface Marked {
   readonly source: number;
   readonly features?: readonly string[] | undefined;
 }
 
 /**
- * What is to be known of a command, an event, a member or a value, as the text of a docstring: where it is, that it will go
- * (`@deprecated`), that it may change (`@experimental`), and what else QEMU says of it.
+ * The text of a docstring for a command, an event, a member or a value: which sources have it, whether it will be removed (`@deprecated`),
+ * whether it may change (`@experimental`), and QEMU's other features.
  */
 export function notes(sources: readonly Source[], marked: readonly Marked[], among?: ReadonlySet<number>): string {
   const having = new Set(marked.map(({ source }) => source));

@@ -2,10 +2,10 @@ import { isNamed, isNothing, type Merged, type MergedType, type Node, partsOf, t
 import type { Named } from "./names.ts";
 import { type Case, choicesOf, isEmpty, type Member, shapeOf } from "./shapes.ts";
 
-/** Stands before the name of a type, until it is known in which file that type is. */
+/** Marks the name of a type until it is known which file the type is in. */
 export const LINK = "\u0001";
 
-/** The names of types that are not QEMU's: an integer of 64 bits, any other text, nothing. */
+/** Names of types that are not QEMU's: a 64-bit integer, any other text, nothing. */
 export const OWN_TYPES = `/** QEMU's integers have up to 64 bits, signed or not: a number where a number holds it exactly, else a bigint. */
 export type Integer = number | bigint;
 
@@ -24,12 +24,15 @@ const SCALARS: Readonly<Record<string, string>> = {
   null: "null",
 };
 
-/** What is short is written where it stands; a name would only send the reader elsewhere. */
+/** A type of at most so many characters is written in place: a name would only send the reader elsewhere. */
 const SHORT = 80;
 
-/** Writes types as TypeScript. What has no name yet when it is asked for is written, and kept in `declared` when it is long. */
+/**
+ * Writes types as TypeScript. A type that is used for the first time is written out; a long one is kept in `declared`, and its name is
+ * used.
+ */
 export class Renderer {
-  /** By type, the text after its name: ` = …;` or ` {…}`. */
+  /** The text after each type's name: ` = …;` or ` {…}`. */
   readonly declared: Map<MergedType, string> = new Map();
   readonly #merged: Merged;
   readonly #names: ReadonlyMap<MergedType, Named>;
@@ -41,11 +44,11 @@ export class Renderer {
     this.#names = names;
   }
 
-  /** What stands at a place. */
+  /** The type that is used at a place. */
   place(place: Place): string {
     const all = place.toReversed();
     const named = new Map<string, string>();
-    // Of several types of one kind the newest source's counts.
+    // If one kind has several types, the newest source counts.
     for (const it of all) if (!named.has(kindOf(it))) named.set(kindOf(it), this.#node(it));
     if (named.has("enum")) named.delete("string");
     if (named.size > 1) named.delete("nothing");
@@ -111,7 +114,7 @@ export class Renderer {
     return `${notes === "" ? "" : `/** ${notes} */ `}readonly ${key}${optional ? "?" : ""}: ${text}${optional && text !== "unknown" ? " | undefined" : ""}`;
   }
 
-  /** A branch for each set of further members; values of the tag that have the same ones share theirs. */
+  /** A branch for each set of further members. Values of the tag with the same members share a branch. */
   #cases(tag: string, cases: readonly Case[]): string {
     const key = keyOf(tag);
     const branches = new Map<string, string[]>();
@@ -133,13 +136,13 @@ export function keyOf(name: string): string {
   return /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);
 }
 
-/** A union in which nothing is twice. */
+/** A union without duplicates. */
 function unionOf(texts: readonly string[]): readonly string[] {
   const simple = texts.flatMap((text) => (/[{(]/.test(text) ? [text] : text.split(" | ")));
   return [...new Set(simple)];
 }
 
-/** The kind of value that a type has: at one place, types of one kind are one type. */
+/** The kind of value that a type describes. At one place, types of one kind are one type. */
 function kindOf({ type }: Node): string {
   if (type["meta-type"] === "builtin") return type["json-type"];
   return isNothing(type) ? "nothing" : type["meta-type"];

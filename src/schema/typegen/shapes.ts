@@ -6,7 +6,7 @@ import { type Marked, notes } from "./presence.ts";
 export interface Member {
   readonly name: string;
   readonly place: Place;
-  /** In some of the sources that have the type it may be missing. */
+  /** Whether it may be missing in some of the sources that have the type. */
   readonly optional: boolean;
   readonly notes: string;
 }
@@ -17,14 +17,14 @@ export interface Shape {
   readonly variants: { readonly tag: string; readonly cases: readonly Case[] } | undefined;
 }
 
-/** The values of a tag that have the same members, and these. */
+/** One value of a tag, and the members that come with it. */
 export interface Case {
   readonly value: string;
   readonly place: Place;
   readonly notes: string;
 }
 
-/** What an object type is in all sources taken together. Where they tell tagged from untagged, the newer ones count. */
+/** The shape of an object type in all sources together. If some sources have a tag and others do not, the newer ones count. */
 export function shapeOf(type: MergedType, merged: Merged): Shape {
   const objects = type.nodes.map((it) => ({ source: it.source, type: it.type as ObjectType }));
   const among = new Set(objects.map(({ source }) => source));
@@ -69,7 +69,7 @@ function featuresOf(member: SchemaMember): readonly string[] | undefined {
   return member.features;
 }
 
-/** The values of an enumeration, those of the newest source first, each with what is to be known of it. */
+/** The values of an enumeration, those of the newest source first, each with its notes. */
 export function choicesOf(type: MergedType, merged: Merged): readonly { readonly value: string; readonly notes: string }[] {
   const enums = type.nodes.flatMap(({ source, type }) => (type["meta-type"] === "enum" ? [{ source, type }] : []));
   const among = new Set(enums.map(({ source }) => source));
@@ -84,7 +84,7 @@ export function choicesOf(type: MergedType, merged: Merged): readonly { readonly
   });
 }
 
-/** Whether a place has nothing in every source. */
+/** Whether all sources have nothing at a place. */
 export function isEmpty(place: Place): boolean {
   return place.every(({ type }) => isNothing(type));
 }
