@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { KINDS } from "../src/domain/resources/registry.ts";
 
 const TESTS = new URL(".", import.meta.url).pathname;
 const SOURCES = new URL("../src/", import.meta.url).pathname;
@@ -58,6 +59,12 @@ describe("src/domain/SCOPES.md", () => {
     expect(steps).toEqual(steps.map((_, index) => `S${index + 1}`));
     expect(others.filter((name) => name.startsWith("P")).length).toBeGreaterThan(20);
     expect(others.filter((name) => /^[A-H]/.test(name)).length).toBeGreaterThan(40);
+  });
+
+  test("has each resource of the registry in its table, in that order", () => {
+    const [, table = ""] = scopes.split("| resource | verb |");
+    const rows = [...(table.split("\n\n")[0]?.matchAll(/^\| `([\w-]+)` \|/gm) ?? [])].map(([, name]) => name);
+    expect(rows).toEqual(KINDS.map(({ resource }) => resource));
   });
 
   test("has for each promise and each case a test that is named after it", async () => {
