@@ -99,7 +99,7 @@ test("a whole request may stand on the command line, as for virsh", async () => 
   expect(await piped(["qmp", "unix:/nonexistent/qmp.sock", '{"arguments": {}}'], "")).toMatchObject({
     code: 2,
     stdout: "",
-    stderr: expect.stringContaining('a request has "execute"') as string,
+    stderr: expect.stringContaining('a request needs "execute"') as string,
   });
 });
 

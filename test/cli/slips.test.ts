@@ -56,7 +56,7 @@ describe("a value has the type that the command takes, with one command as in th
   test.each([
     ["balloon value=300MB", 'value=300MB: size "300MB": MB is MiB to some, and a power of 1000 to virsh: write 300M'],
     ["balloon value=1.5G", 'value=1.5G: size "1.5G": not a whole number: write 1536MiB'],
-    ["balloon value=3x", 'value=3x: "3x" is not an integer, nor a size as 512M'],
+    ["balloon value=3x", 'value=3x: "3x" is not an integer or a size such as 512M'],
   ])("%s is refused before it is sent", async (line, message) => {
     const { code, stderr, sent } = await qmp(line.split(" "));
     expect([code, sent]).toEqual([2, []]);
@@ -135,7 +135,7 @@ describe("F3: a slip gets a guess", () => {
   test.each([
     ["SHUTDWN", "SHUTDWN: this QEMU has no such event, did you mean SHUTDOWN?"],
     ["blockjob_ready", "blockjob_ready: this QEMU has no such event, did you mean BLOCK_JOB_READY?"],
-    ["lifecycle", "lifecycle: this QEMU has no such event, so it would never come; without a name all are shown"],
+    ["lifecycle", "lifecycle: this QEMU has no such event, so it would never come; without a name, all events are shown"],
   ])("of an event %s, which would be waited for without an end", async (name, message) => {
     const monitor = await puppet();
     for (const words of [[name], ["STOP", name]]) {

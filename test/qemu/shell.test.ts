@@ -75,7 +75,7 @@ describe.each(await qemus())("the shell on QEMU $version", (qemu) => {
     pty.type("!info name\r");
     await pty.says(/> $/);
     pty.type("quit\r");
-    await pty.says("say it once more");
+    await pty.says("type it again");
     pty.type("quit\r");
     expect(await pty.ended).toBe(0);
     expect((await machine.exited).code).toBe(0);

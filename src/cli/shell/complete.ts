@@ -4,17 +4,17 @@ import { piecesOf } from "./pieces.ts";
 import type { Given, Type } from "./schema.ts";
 import { builtins, type Mode } from "./statement.ts";
 
-/** What readline asks for: the ways to go on, and what of the line they stand for. */
+/** What readline wants: the possible words, and the part of the line that they replace. */
 export type Completion = readonly [readonly string[], string];
 
-/** What completing takes. */
+/** What completion needs. */
 export interface Sight {
   readonly mode: Mode;
   readonly knowledge: Knowledge;
   readonly ask: Ask;
 }
 
-/** Completes the word at the end of a line: commands, arguments, values, and whatever lives in this QEMU now. */
+/** Completes the last word of a line: commands, arguments, values, and the names of what this QEMU has now. */
 export async function complete(line: string, sight: Sight): Promise<Completion> {
   if (sight.mode === "hmp" || line.trimStart().startsWith("!")) return completeHuman(line.replace(/^\s*!/, "").trimStart(), sight.ask);
   const { word, before } = wordAtEnd(line);
@@ -33,7 +33,7 @@ export async function complete(line: string, sight: Sight): Promise<Completion> 
     : completeValue(command, { key: word.slice(0, end), typed: word.slice(end + 1) }, given, sight);
 }
 
-/** The last word, which may be empty, and those before it. No word where the line ends inside of brackets. */
+/** The last word, which may be empty, and those before it. No word if the line ends inside brackets. */
 function wordAtEnd(line: string): { readonly word: string | undefined; readonly before: readonly string[] } {
   const pieces = piecesOf(line);
   const last = pieces.at(-1);
@@ -73,7 +73,7 @@ async function completeValue(
   { knowledge, ask }: Sight,
 ): Promise<Completion> {
   const live = await liveValues(ask, { command, key, typed, given });
-  // A path may go on after its next step.
+  // A path may continue after its next step, so no blank is added.
   if (live !== undefined) return offer(typed, live, typed.startsWith("/") ? "" : " ");
   const types = await knowledge.types(command, given);
   return offer(typed, valuesOf(types.typeAt(key.split(".")), types.type), " ");
@@ -85,7 +85,7 @@ function valuesOf(type: Type | undefined, typeNamed: (name: string) => Type): re
   return type?.kind === "alternate" ? type.of.flatMap((name) => valuesOf(typeNamed(name), typeNamed)) : [];
 }
 
-/** The human monitor lists its commands by `help`, and those of `info` by `help info`, as `name|other ARGS -- what it does`. */
+/** The human monitor lists its commands with `help`, and those of `info` with `help info`, as `name|other ARGS -- what it does`. */
 async function completeHuman(line: string, ask: Ask): Promise<Completion> {
   const words = line.split(/\s+/);
   const word = words.at(-1) ?? "";
@@ -97,23 +97,21 @@ async function completeHuman(line: string, ask: Ask): Promise<Completion> {
   return offer(word, names, " ");
 }
 
-/** How many ways to go on are shown. */
+/** How many words are shown at most. */
 const MANY = 250;
 
-/** What sorted words have in common at their beginning. */
+/** The common beginning of sorted words. */
 function shared(words: readonly string[]): string {
   const [first = "", last = ""] = [words[0], words.at(-1)];
   const differ = [...first].findIndex((char, index) => char !== last[index]);
   return differ < 0 ? first : first.slice(0, differ);
 }
 
-/**
- * `end` follows a word that is the only one left. `minor`: those that are left out first where there are too many, as a CPU's 400 switches.
- */
+/** If only one word fits, `end` follows it. If too many fit, `minor` ones are left out first, such as the 400 switches of a CPU. */
 function offer(word: string, candidates: readonly string[], end: string, minor: ReadonlySet<string> = new Set()): Completion {
   const hits = [...new Set(candidates)].filter((candidate) => candidate.startsWith(word)).toSorted();
   const [only] = hits;
-  // A list that fills several screens helps nobody; shortened only where there is nothing to add to the word.
+  // A list of several screens helps nobody. It is shortened only if the word itself can't be extended.
   if (hits.length > MANY && shared(hits) === word) {
     const major = hits.filter((hit) => !minor.has(hit));
     const shown = (major.length > 0 ? major : hits).slice(0, MANY);

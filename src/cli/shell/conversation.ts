@@ -6,13 +6,13 @@ import { type Ask, Knowledge } from "./knowledge.ts";
 import type { Statement } from "./statement.ts";
 import { membersOf, untyped } from "./typed.ts";
 
-/** How long an answer that only helps typing may take, in milliseconds. */
+/** How long a request may take that only helps typing, in milliseconds. */
 const ASIDE = 2000;
 
 /** A statement that goes to QEMU. */
 export type Sent = Extract<Statement, { kind: "command" | "request" | "hmp" }>;
 
-/** What both the terminal and a script do with a statement. */
+/** What a terminal and a script have in common: how they send a statement. */
 export class Conversation {
   readonly monitor: Monitor;
   readonly knowledge: Knowledge;
@@ -24,7 +24,7 @@ export class Conversation {
     this.knowledge = new Knowledge(this.ask);
   }
 
-  /** Asks on the side: no answer and an error are the same. */
+  /** Asks for help with typing. An error counts as no answer. */
   readonly ask: Ask = async (command, args) => {
     try {
       return await this.monitor.execute(command, args, { timeout: ASIDE });
@@ -35,7 +35,7 @@ export class Conversation {
 
   /**
    * Sends a statement and resolves with what QEMU returns.
-   * @throws CommandError, TimeoutError, ClosedError, ProtocolError; UsageError for a value of the wrong type; the signal's reason
+   * @throws CommandError, TimeoutError, ClosedError, ProtocolError; UsageError when a value has the wrong type; the signal's reason
    */
   async send(statement: Sent, signal: AbortSignal): Promise<unknown> {
     const options = { ...this.#timeout, signal };
@@ -47,13 +47,13 @@ export class Conversation {
     try {
       return await this.#guessing(args, () => this.monitor.execute(name, args, options));
     } catch (error) {
-      // QEMU may be gone before its answer is out: that is what was wanted.
+      // QEMU may end before it has answered, which is what the user wants.
       if (name === "quit" && isErrorCode(error, "closed")) return {};
       throw error;
     }
   }
 
-  /** Adds to an error what was probably `meant`, where QEMU does not know a command or an argument by that name. */
+  /** If QEMU does not know a command or an argument, adds the name that was probably `meant` to the error. */
   async #guessing(args: unknown, work: () => Promise<unknown>): Promise<unknown> {
     try {
       return await work();
@@ -65,7 +65,7 @@ export class Conversation {
 
   async #meant({ command, class: kind, desc }: CommandError, args: unknown): Promise<string | undefined> {
     if (kind === "CommandNotFound") return (await this.knowledge.schema())?.meant(command);
-    // QEMU's words, with a dot before each step inwards; of a slip, it is told first what is missing.
+    // QEMU's words, with a dot at each level. If a name is misspelled, QEMU may first complain that the right one is missing.
     const argument = /^Parameter '([^']+)' is (unexpected|missing)$/.exec(desc);
     if (argument === null) return undefined;
     const [, name = "", how] = argument;

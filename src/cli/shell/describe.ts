@@ -4,8 +4,8 @@ import type { Member, Schema, Type } from "./schema.ts";
 import { builtins } from "./statement.ts";
 
 /**
- * What `help` says in the shell, within so many columns: all there is, or one command or event by QEMU's own schema. @throws UsageError for
- * what there is not
+ * What `help` prints in the shell, within so many columns: an overview, or one command or event from QEMU's own schema.
+ * @throws UsageError when there is no such command or event
  */
 export function describe(topic: string | undefined, schema: Schema, columns: number): string {
   if (topic === undefined) return overview(schema, columns);
@@ -28,10 +28,10 @@ function overview(schema: Schema, columns: number): string {
   const list = wrap(schema.commands.join(" "), columns - 2).map((line) => `  ${line}\n`);
   const own = Object.values(builtins).map((line) => flow(`  ${line}`, columns));
   const head = [
-    'COMMAND [JSON | KEY=VALUE...], or a whole {"execute": ...}; !LINE is for the human monitor',
-    "TAB completes; ^R looks back for a line with what is typed, before it or after, and further with each ^R",
+    'COMMAND [JSON | KEY=VALUE...], or a whole {"execute": ...}; !LINE goes to the human monitor',
+    "TAB completes. ^R searches earlier lines for what you type; ^R again finds an older one.",
   ];
-  return `${head.map((line) => flow(line, columns)).join("")}\nthe shell's own:\n${own.join("")}\ncommands of this QEMU:\n${list.join("")}`;
+  return `${head.map((line) => flow(line, columns)).join("")}\ncommands of this shell:\n${own.join("")}\ncommands of this QEMU:\n${list.join("")}`;
 }
 
 function entry(kind: "command" | "event", name: string, schema: Schema, columns: number): string {
@@ -56,7 +56,7 @@ function returns(schema: Schema, type: Type | undefined, columns: number): strin
   )}`;
 }
 
-/** A member, and one level of what is in it: deeper, the completion leads the way. */
+/** A member and one level below it. Completion shows deeper levels. */
 function rowsOf(member: Member, prefix: string, schema: Schema): string[][] {
   const own = row(member, prefix, schema);
   const { type } = member;

@@ -6,13 +6,13 @@ import { dirname, join } from "node:path";
 import { ownUid } from "../../config/own-user.ts";
 import { isOneLine } from "../harmless.ts";
 
-/** How many lines a new shell remembers. */
+/** How many lines a new shell loads. */
 const KEPT = 1000;
 
-// What is typed there must not be found in a file.
+// A line with a secret must never be in a file.
 const SECRET = /passw|secret|"?data"?\s*[=:]/i;
 
-/** Lines that were typed, in a file that nobody else can read; several shells may write it at once. */
+/** Typed lines, in a file that nobody else can read. Several shells may write it at once. */
 export class History {
   readonly #path: string;
   #last: string | undefined;
@@ -23,7 +23,7 @@ export class History {
     this.#path = join(root, "qmpctl", "history");
   }
 
-  /** The last lines, newest first, as readline wants them. None where the file can't be read, or is not ours alone to write. */
+  /** The last lines, newest first, as readline wants them. None if the file can't be read, or if others can write it. */
   async load(): Promise<string[]> {
     try {
       const { uid, mode } = await stat(this.#path);
@@ -38,12 +38,12 @@ export class History {
     }
   }
 
-  /** Whether a line is one to remember: not a secret's, and not begun with a blank, which says "forget this" in shells. */
+  /** Whether to remember a line. One with a secret is not kept, nor one with a blank in front, which means "forget this" in shells. */
   static keeps(line: string): boolean {
     return line.trim() !== "" && !/^\s/.test(line) && !SECRET.test(line);
   }
 
-  /** Adds a line, unless it is the last one again. Resolves with why it could not, if so: a shell without a memory is still a shell. */
+  /** Adds a line, unless it repeats the last one. Resolves with the error if this fails: the shell works without a history too. */
   async add(line: string): Promise<Error | undefined> {
     if (line === this.#last) return undefined;
     this.#last = line;
@@ -51,7 +51,7 @@ export class History {
       await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
       const file = await open(this.#path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
       try {
-        // One made by hand may be open to others.
+        // A file that the user made may be readable by others.
         await file.chmod(0o600);
         await file.write(`${line.replaceAll("\n", " ")}\n`);
       } finally {

@@ -2,10 +2,10 @@ import type { Given, Member, Type } from "./schema.ts";
 import { Schema } from "./schema.ts";
 import type { Types } from "./typed.ts";
 
-/** Asks QEMU something on the side; `undefined` where it does not know, or does not answer soon. */
+/** Asks QEMU for help with typing. `undefined` if it does not know, or does not answer soon. */
 export type Ask = (command: string, args?: Readonly<Record<string, unknown>>) => Promise<unknown>;
 
-/** What this QEMU can be told: its schema, and for `device_add`, of which the schema knows next to nothing, what each device takes. */
+/** What this QEMU accepts: its schema, and the properties of each device, because the schema knows almost nothing about `device_add`. */
 export class Knowledge {
   readonly #ask: Ask;
   #schema: Promise<Schema | undefined> | undefined;
@@ -15,14 +15,14 @@ export class Knowledge {
     this.#ask = ask;
   }
 
-  /** Asked for once; undefined when QEMU has none to give. */
+  /** Asks once. `undefined` if QEMU has no schema. */
   schema(): Promise<Schema | undefined> {
     return (this.#schema ??= this.#ask("query-qmp-schema").then((reply) =>
       Array.isArray(reply) ? new Schema(reply as ConstructorParameters<typeof Schema>[0]) : undefined,
     ));
   }
 
-  /** The members that an argument of a command may have; with an empty path: its arguments. */
+  /** The members that an argument of a command may have. With an empty path: the arguments of the command. */
   async members(command: string, path: readonly string[], given: Given): Promise<readonly Member[]> {
     const schema = await this.schema();
     const members = schema?.members("command", command, path, given) ?? [];
@@ -31,7 +31,7 @@ export class Knowledge {
     return [...members, ...(await this.#propertiesOf(given("driver"))).filter(({ name }) => !known.has(name))];
   }
 
-  /** The types of a command's arguments, as far as they are known. */
+  /** The types of a command's arguments, as far as we know them. */
   async types(command: string, given: Given): Promise<Types> {
     const schema = await this.schema();
     const devices = command === "device_add" ? await this.#propertiesOf(given("driver")) : [];
@@ -57,7 +57,7 @@ function propertyOf(property: { readonly name: string; readonly type: string }):
   return { name: property.name, type: typeOfProperty(property.type), optional: true, features: [] };
 }
 
-/** QOM's own names for types; those that are not here take whatever QEMU's parser for them takes. */
+/** QOM's names for types. A value of any other type goes to QEMU's parser as it is. */
 function typeOfProperty(name: string): Type {
   if (name === "bool") return { kind: "boolean" };
   if (name === "str" || name.startsWith("link<")) return { kind: "string" };

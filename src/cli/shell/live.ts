@@ -1,7 +1,7 @@
 import type { Ask } from "./knowledge.ts";
 import type { Given } from "./schema.ts";
 
-/** One argument whose value is wanted, with what is typed of it and the others of the line. */
+/** An argument to complete, with the typed part of its value and the other arguments of the line. */
 export interface Wanted {
   readonly command: string;
   /** Dotted. */
@@ -12,7 +12,7 @@ export interface Wanted {
 
 type Source = (ask: Ask, wanted: Wanted) => Promise<readonly string[]>;
 
-/** Which arguments name something that is there now, by `command key`, and who knows what is there. The first that fits counts. */
+/** Arguments that name something of this QEMU, by `command key`, and the query that lists it. The first match counts. */
 const sources: readonly (readonly [RegExp, Source])[] = [
   [/^(qom-(list|get|set)|x-query-virtio-\S+) path$/, qomPaths],
   [/^qom-(get|set) property$/, properties],
@@ -37,7 +37,7 @@ const sources: readonly (readonly [RegExp, Source])[] = [
   [/ (drive|device)$/, async (ask) => [...(await fields(ask("query-block"), "device")), ...(await nodes(ask))]],
 ];
 
-/** The values that an argument can have on the running machine; `undefined` when it names nothing that lives. */
+/** The values that an argument can have on the running machine. `undefined` if it names nothing there. */
 export async function liveValues(ask: Ask, wanted: Wanted): Promise<readonly string[] | undefined> {
   const source = sources.find(([pattern]) => pattern.test(`${wanted.command} ${wanted.key}`))?.[1];
   return source === undefined ? undefined : [...new Set(await source(ask, wanted))].filter((value) => value !== "").toSorted();
@@ -58,7 +58,7 @@ async function children(ask: Ask, path: string): Promise<readonly string[]> {
   return (await rows(ask("qom-list", { path }))).flatMap(({ name, type }) => (String(type).startsWith("child<") ? [String(name)] : []));
 }
 
-/** The children of the path up to its last slash: a path is completed a step at a time, as a file's is. */
+/** The children of the path up to its last slash. A path is completed step by step, as file names are. */
 async function qomPaths(ask: Ask, { typed }: Wanted): Promise<readonly string[]> {
   const parent = typed.slice(0, typed.lastIndexOf("/"));
   return (await children(ask, parent === "" ? "/" : parent)).map((name) => `${parent}/${name}`);
@@ -75,8 +75,8 @@ const PLUGGABLE =
   "virtio-gpu-pci virtio-mem-pci virtio-net-pci virtio-rng-pci virtio-scsi-pci virtio-serial-pci virtserialport";
 
 /**
- * Drivers that are usually plugged, those that the machine has, and its own vCPUs'. Not all that there are: QEMU loads every module
- * that it has to list them (qom-list-types), and aborts where its package was upgraded under it (measured on 10.0 and 11.1).
+ * Drivers that are often plugged, those that the machine has, and its vCPUs. Not all drivers: to list them (qom-list-types), QEMU loads
+ * every module, and it aborts if its package was upgraded while it runs (measured on 10.0 and 11.1).
  */
 async function drivers(ask: Ask): Promise<readonly string[]> {
   const [cpus, named] = await Promise.all([
@@ -99,17 +99,17 @@ function nodes(ask: Ask): Promise<readonly string[]> {
   return fields(ask("query-named-block-nodes"), "node-name");
 }
 
-/** What is left of the topology where nothing is plugged, by what the line says of it already. */
+/** The free slots of the topology that fit the rest of the line. */
 async function freeSlots(ask: Ask, { key, given }: Wanted): Promise<readonly string[]> {
   const slots = await rows(ask("query-hotpluggable-cpus"));
   return slots.flatMap(({ props, "qom-path": plugged }) => {
-    const place = props as Row;
-    const fits = Object.entries(place).every(([name, value]) => name === key || given(name) === undefined || given(name) === String(value));
-    return plugged === undefined && fits && place[key] !== undefined ? [String(place[key])] : [];
+    const slot = props as Row;
+    const fits = Object.entries(slot).every(([name, value]) => name === key || given(name) === undefined || given(name) === String(value));
+    return plugged === undefined && fits && slot[key] !== undefined ? [String(slot[key])] : [];
   });
 }
 
-/** QMP has no list of networks; the human monitor's has one to a line, as `net0: index=0,type=user,…`, or ` \ net0: …` under its card. */
+/** QMP has no list of networks. The human monitor has one a line, as `net0: index=0,type=user,…`, or ` \ net0: …` below its card. */
 async function networks(ask: Ask): Promise<readonly string[]> {
   return (await humanLines(ask, "info network")).flatMap((line) => /^[ \\]*([^\s:]+): index=/.exec(line)?.[1] ?? []);
 }
@@ -118,7 +118,7 @@ async function buses(ask: Ask): Promise<readonly string[]> {
   return (await humanLines(ask, "info qtree")).flatMap((line) => /^\s*bus: (\S+)/.exec(line)?.[1] ?? []);
 }
 
-/** The lines that the human monitor answers. */
+/** The lines of the human monitor's answer. */
 export async function humanLines(ask: Ask, line: string): Promise<readonly string[]> {
   const text = await ask("human-monitor-command", { "command-line": line });
   return typeof text === "string" ? text.split(/\r?\n/) : [];

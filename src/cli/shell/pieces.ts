@@ -1,4 +1,4 @@
-/** A word of a line with the blanks that are inside its brackets and quotes. `open`: what is still to be closed at its end. */
+/** A word of a line, with the blanks inside its brackets and quotes. `open`: the bracket or quote that is not closed. */
 export interface Piece {
   readonly text: string;
   /** Where it begins in the line. */
@@ -6,7 +6,10 @@ export interface Piece {
   readonly open?: "{" | "[" | "'" | '"';
 }
 
-/** Splits a line at blanks; brackets and quotes keep together what they hold where a value can begin: at a word's start and after `=`. */
+/**
+ * Splits a line at blanks, but not inside brackets and quotes. These count only where a value can begin: at the start of a word and after
+ * `=`.
+ */
 export function piecesOf(line: string): readonly Piece[] {
   const pieces: Piece[] = [];
   let at = 0;
@@ -26,7 +29,7 @@ export function piecesOf(line: string): readonly Piece[] {
             ? endOfQuote(line, at)
             : undefined;
       if (end === -1) open = char as NonNullable<Piece["open"]>;
-      // The first = is the one between a key and its value.
+      // Only the first = separates a key from its value.
       valueMayBegin = char === "=" && !line.slice(start, at).includes("=");
       at = end === undefined ? at + 1 : end === -1 ? line.length : end;
     }
@@ -34,7 +37,7 @@ export function piecesOf(line: string): readonly Piece[] {
   }
 }
 
-/** Whether a bracket is still open: the next line belongs to it. */
+/** Whether a bracket is open, so that the next line continues this one. */
 export function isUnfinished(line: string): boolean {
   return piecesOf(line).some(({ open }) => open === "{" || open === "[");
 }
@@ -43,7 +46,7 @@ function isBlank(char: string | undefined): boolean {
   return char === " " || char === "\t" || char === "\n" || char === "\r";
 }
 
-/** The index after the bracket that closes the one at `start`; -1 when none does. */
+/** The index after the bracket that closes the one at `start`. -1 if none does. */
 function endOfJson(line: string, start: number): number {
   let depth = 0;
   for (let at = start; at < line.length; at++) {

@@ -24,7 +24,7 @@ export interface Member {
   readonly features: readonly string[];
 }
 
-/** The text of an argument that is typed already, by its dotted key: what decides a union's branch. */
+/** The text of an argument of the line, by its dotted key. It decides the branch of a union. */
 export type Given = (key: string) => string | undefined;
 
 const BUILTIN: Readonly<Record<string, Type["kind"] & ("string" | "integer" | "number" | "boolean" | "null")>> = {
@@ -35,7 +35,7 @@ const BUILTIN: Readonly<Record<string, Type["kind"] & ("string" | "integer" | "n
   null: "null",
 };
 
-/** QEMU's own description of its commands (`query-qmp-schema`), as far as typing and completing them takes it. */
+/** QEMU's own description of its commands (`query-qmp-schema`), as far as typing and completion need it. */
 export class Schema {
   readonly #all: Introspection;
 
@@ -61,7 +61,7 @@ export class Schema {
     return nearest(command, this.commands);
   }
 
-  /** Checks the names of events, in any case. @throws UsageError for one that this QEMU does not have */
+  /** Checks the names of events, in upper or lower case. @throws UsageError when this QEMU has no such event */
   checkEvents(names: readonly string[]): void {
     for (const name of names) {
       if (this.has("event", name.toUpperCase())) continue;
@@ -70,28 +70,26 @@ export class Schema {
         this.events.map((each) => each.toLowerCase()),
       )?.toUpperCase();
       throw misuse(
-        `${name}: this QEMU has no such event, ${meant === undefined ? "so it would never come; without a name all are shown" : `did you mean ${meant}?`}`,
+        `${name}: this QEMU has no such event, ${meant === undefined ? "so it would never come; without a name, all events are shown" : `did you mean ${meant}?`}`,
         name,
         meant ?? "an event of this QEMU",
       );
     }
   }
 
-  /** What QEMU says of a command or event besides its types: `deprecated`, `unstable`, and whether it may go out of band. */
+  /** What else QEMU says of a command or event: `deprecated`, `unstable`, and whether it may go out of band. */
   features(kind: "command" | "event", name: string): readonly string[] {
     const entry = this.#entry(kind, name);
     return [...(entry?.features ?? []), ...(entry?.["meta-type"] === "command" && entry["allow-oob"] === true ? ["out-of-band"] : [])];
   }
 
-  /**
-   * The arguments of a command, or the data of an event: those that are there whatever is given, and those of the branches that are chosen.
-   */
+  /** The arguments of a command, or the data of an event: the fixed ones, and those of the branches that `given` chooses. */
   members(kind: "command" | "event", name: string, path: readonly string[] = [], given: Given = () => undefined): readonly Member[] {
     const type = this.#nameAt(this.#entry(kind, name)?.["arg-type"], path, given);
     return type === undefined ? [] : this.#membersOf(type, path, given);
   }
 
-  /** The type of an argument, by its path; undefined where the schema does not know it. */
+  /** The type of an argument, by its path. `undefined` if the schema does not know it. */
   typeAt(command: string, path: readonly string[], given: Given = () => undefined): Type | undefined {
     const name = this.#nameAt(this.#entry("command", command)?.["arg-type"], path, given);
     return name === undefined ? undefined : this.type(name);
@@ -103,12 +101,12 @@ export class Schema {
     return name === undefined ? undefined : this.type(name);
   }
 
-  /** The members of an object type; of a union, those of no branch. */
+  /** The members of an object type. For a union: those outside its branches. */
   membersOf(type: ObjectOf): readonly Member[] {
     return this.#membersOf(type.name, [], () => undefined);
   }
 
-  /** A type by its name in the schema; anything where it is not described. */
+  /** A type by its name in the schema. `any` if it is not described. */
   type(name: string): Type {
     const entry = this.#all.types.get(name);
     switch (entry?.["meta-type"]) {
@@ -129,7 +127,7 @@ export class Schema {
     return kind === "command" ? this.#all.commands.get(name) : this.#all.events.get(name);
   }
 
-  /** Follows a path from a type inwards; of an alternate, the way leads into its object. */
+  /** Follows a path from a type inwards. In an alternate, it follows the object. */
   #nameAt(start: string | undefined, path: readonly string[], given: Given): string | undefined {
     let name = start;
     for (const [depth, key] of path.entries()) {

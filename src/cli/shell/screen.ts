@@ -5,7 +5,7 @@ import type { Io, Sink } from "../verb.ts";
 import type { Completion } from "./complete.ts";
 import { Search } from "./search.ts";
 
-/** What happens at the line that is being typed. */
+/** What happens on the input line. */
 export interface Keyboard {
   complete(line: string): Promise<Completion>;
   line(line: string): void;
@@ -17,25 +17,25 @@ export interface Keyboard {
 
 type Key = { readonly ctrl?: boolean; readonly meta?: boolean; readonly name?: string };
 
-/** Of readline's interface what Node's own REPL searches with. */
+/** The part of readline's interface that Node's own REPL uses for its search. */
 interface Editor {
   line: string;
   cursor: number;
   _ttyWrite(typed: string | undefined, key: Key): void;
 }
 
-/** A terminal with a line that is being typed at its end, and everything else above it. */
+/** A terminal with the input line at the bottom, and all output above it. */
 export class Screen {
-  /** The lines typed before, newest first: readline's own list, to be changed in place. */
+  /** Earlier lines, newest first. This is readline's own list: change it in place. */
   remembered: string[];
   readonly #io: Io;
   readonly #editor: Interface;
   #search: { readonly search: Search; readonly line: string; readonly cursor: number } | undefined;
   #searched = "";
-  /** What stands before the line when nothing is searched. */
+  /** The prompt outside a search. */
   #prompt = "";
   #closed = false;
-  /** Whether the line stands there to be typed on. */
+  /** Whether the input line is shown. */
   #open = false;
 
   constructor(io: Io, remembered: string[], keyboard: Keyboard) {
@@ -50,7 +50,7 @@ export class Screen {
       historySize: 1000,
       completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
         keyboard.complete(line).then(
-          // What QEMU calls a thing may be what no keyboard types: readline would draw it as it is.
+          // A name in QEMU may have control characters, and readline would draw them.
           ([hits, word]) => done(null, [hits.filter(isOneLine), word]),
           () => done(null, [[], line]),
         );
@@ -71,12 +71,12 @@ export class Screen {
     return this.#editor as unknown as Editor;
   }
 
-  /** What is typed of the line so far. */
+  /** The input line so far. */
   get typed(): string {
     return this.#editor.line;
   }
 
-  /** Writes above the line that is being typed, and draws that again. */
+  /** Writes above the input line, and draws that again. */
   print(text: string): void {
     if (this.#closed) return this.#io.stdout.write(text);
     const { rows } = this.#editor.getCursorPos();
@@ -84,7 +84,7 @@ export class Screen {
     this.#editor.prompt(true);
   }
 
-  /** Draws the line, with this before it. */
+  /** Draws the input line with this prompt. */
   prompt(prompt: string): void {
     if (this.#closed) return;
     this.#open = true;
@@ -97,13 +97,13 @@ export class Screen {
     if (this.#search === undefined) this.#editor.setPrompt(harmless(prompt));
   }
 
-  /** While a command runs, what is typed ahead has nothing before it. */
+  /** Hides the prompt while a command runs. The user can still type ahead. */
   hidePrompt(): void {
     this.#open = false;
     this.#show("");
   }
 
-  /** Leaves the typed line where it is, says something below it, and begins a new one. */
+  /** Leaves the input line where it is, writes below it, and starts a new line. */
   drop(said: string, prompt: string): void {
     this.#editor.write(null, { ctrl: true, name: "e" });
     this.#io.stdout.write(`${said}${"\n".repeat(this.#believedRows())}`);
@@ -114,12 +114,12 @@ export class Screen {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Whatever comes next begins on a line of its own.
+    // The next output starts on a line of its own.
     if (this.#open || this.#editor.line !== "") this.#io.stdout.write("\n");
     this.#editor.close();
   }
 
-  /** ^R, which readline does not know, and what is typed after it. Whether the key is done with. */
+  /** Handles ^R, which readline does not know, and the keys of a search. Returns whether the key was handled. */
   #searchKey(typed: string | undefined, key: Key): boolean {
     if (this.#closed) return false;
     const isSearch = key.ctrl === true && key.name === "r";
@@ -139,7 +139,7 @@ export class Screen {
     return true;
   }
 
-  /** Enter runs what was found, ^G and ^C give back what was there before; any other key edits what was found. */
+  /** Ends a search. Enter runs the line found, ^G and ^C restore the line before, any other key edits the line found. */
   #endSearch(key: Key): boolean {
     const { search, line, cursor } = this.#search ?? { search: new Search([], ""), line: "", cursor: 0 };
     const isBack = key.ctrl === true && (key.name === "g" || key.name === "c");
@@ -164,21 +164,21 @@ export class Screen {
     this.#editor.prompt(true);
   }
 
-  /** Readline goes up by so many rows before it draws, so that they have to be there; it is not always right about them. */
+  /** Readline moves up by this many rows before it draws, so they must exist. Its count is not always right. */
   #believedRows(): number {
     return (this.#editor as unknown as { readonly prevRows?: number }).prevRows ?? this.#editor.getCursorPos().rows;
   }
 }
 
-/** Whether a key is a part of a text. */
+/** Whether a key is text. */
 function isText(typed: string | undefined, { ctrl, meta, name }: Key): typed is string {
   return ctrl !== true && meta !== true && name !== "return" && name !== "enter" && typed !== undefined && typed !== "" && isOneLine(typed);
 }
 
-/** What readline draws with: moves of the cursor, wiping, the prompt's colours. Any other command to the terminal is none of its own. */
+/** The terminal commands that readline draws with: cursor moves, wiping, the prompt's colours. Any other one is not from readline. */
 const DRAWING = /\u001b\[[\d;]*[A-HJKm]|\r|\u0007/g;
 
-/** A sink as the stream that readline draws on. */
+/** A sink as the stream that readline writes to. */
 function asStream(sink: Sink): Writable {
   const stream = new Writable({
     decodeStrings: false,

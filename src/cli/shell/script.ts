@@ -13,13 +13,13 @@ import { type Mode, parseStatement, type Statement } from "./statement.ts";
 export interface ScriptOptions {
   readonly mode: Mode;
   readonly keepGoing: boolean;
-  /** One object a result, with the line's number, instead of what QEMU returns. */
+  /** Prints an object with the line number for each result, instead of only what QEMU returns. */
   readonly json: boolean;
 }
 
 /**
- * Runs commands from stdin, one a line; brackets that are open take further lines in. One line of JSON for each result:
- * what QEMU returned, or `{"error": ...}`, which is told on stderr as well. Resolves with the exit code: of the first failure, else 0.
+ * Runs commands from stdin, one a line. An open bracket continues a command on the next line. Prints one line of JSON for each result:
+ * what QEMU returned, or `{"error": ...}`, with a message on stderr too. Resolves with the exit code of the first failure, else 0.
  */
 export async function runScript(conversation: Conversation, io: Io, options: ScriptOptions): Promise<number> {
   const lines = createInterface({ input: io.stdin, crlfDelay: Infinity });
@@ -54,7 +54,7 @@ class Script {
     this.#mode = options.mode;
   }
 
-  /** Takes one line in; resolves with whether the script goes on. */
+  /** Runs one line. Resolves with whether the script goes on. */
   async take(line: string): Promise<boolean> {
     this.#number++;
     if (this.#held === "") this.#began = this.#number;
@@ -64,7 +64,7 @@ class Script {
     return this.#held !== "" || (await this.#run(text));
   }
 
-  /** The input is at its end. */
+  /** Ends the script after its last line. */
   async end(): Promise<void> {
     if (this.#held !== "") await this.#failed(this.#held, misuse(`${this.#held}: a bracket is never closed`, this.#held, "JSON"));
   }
@@ -80,7 +80,7 @@ class Script {
     } catch (error) {
       if (this.#io.signal.aborted) throw error;
       await this.#failed(text, error);
-      // Without a connection every other line would fail as well.
+      // Without a connection, every further line would fail too.
       return this.#options.keepGoing && !isErrorCode(error, "closed");
     }
   }
@@ -93,7 +93,7 @@ class Script {
     await Promise.all([said, this.#io.stderr.drained?.()]);
   }
 
-  /** Settles when the reader has room for the next one: a script may be without an end. */
+  /** Resolves when the reader has room for the next result: a script may be endless. */
   async #say(text: string, result: { readonly return: unknown } | { readonly error: unknown }): Promise<void> {
     const plain = "return" in result ? result.return : result;
     this.#io.stdout.write(`${toJson(this.#options.json ? { line: this.#began, input: text.trim(), ...result } : plain)}\n`);

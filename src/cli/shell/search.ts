@@ -1,7 +1,7 @@
-/** A search back through what was typed before, newest first, which goes on while its text is typed: what ^R is in other shells. */
+/** A search through earlier lines, newest first, with each typed character: ^R as in other shells. */
 export class Search {
   readonly #lines: readonly string[];
-  /** What a second ^R with nothing typed looks for: the search before this one. */
+  /** The text of the search before: a second ^R without text looks for it. */
   readonly #before: string;
   #text: string;
   #at = -1;
@@ -14,12 +14,12 @@ export class Search {
     if (typed !== "") this.#look(0);
   }
 
-  /** What is looked for. */
+  /** The text to look for. */
   get text(): string {
     return this.#text;
   }
 
-  /** The line that has it, or had what was typed before of it; undefined where there is none yet. */
+  /** The last line that was found. `undefined` if there is none yet. */
   get found(): string | undefined {
     return this.#lines[this.#at];
   }
@@ -28,13 +28,13 @@ export class Search {
     return this.#failed;
   }
 
-  /** More of the text was typed. */
+  /** Adds typed text. */
   add(typed: string): void {
     this.#text += typed;
     this.#look(Math.max(this.#at, 0));
   }
 
-  /** The last character was taken back. */
+  /** Removes the last character. */
   shorten(): void {
     this.#text = [...this.#text].slice(0, -1).join("");
     this.#at = -1;
@@ -42,7 +42,7 @@ export class Search {
     if (this.#text !== "") this.#look(0);
   }
 
-  /** Further back, to a line that is another one. */
+  /** Goes back to an older, different line. */
   older(): void {
     if (this.#text === "") this.#text = this.#before;
     if (this.#text !== "") this.#look(this.#at + 1);

@@ -7,7 +7,7 @@ import type { Call } from "../verb.ts";
 import { Conversation } from "./conversation.ts";
 import type { Mode } from "./statement.ts";
 
-/** `qmp DOMAIN` without a command: a shell in a terminal, a script from anywhere else. Resolves with the exit code. */
+/** `qmp DOMAIN` without a command: a shell in a terminal, else a script from stdin. Resolves with the exit code. */
 export async function runShell({ args, io }: Call<"hmp" | "keep-going", "timeout">, domain: Domain, monitor: Monitor): Promise<number> {
   const conversation = new Conversation(monitor, timeoutOf(args));
   const mode: Mode = args.flag("hmp") ? "hmp" : "qmp";
@@ -16,7 +16,7 @@ export async function runShell({ args, io }: Call<"hmp" | "keep-going", "timeout
     return runScript(conversation, io, { mode, keepGoing: args.flag("keep-going"), json: args.flag("json") });
   }
   if (args.flag("json") || args.flag("keep-going"))
-    throw misuse("--json and --keep-going are for scripts: pipe one in", undefined, "a script on stdin");
+    throw misuse("--json and --keep-going are for scripts: give one on stdin", undefined, "a script on stdin");
   const { runTerminal } = await import("./terminal.ts");
   const isAddress = domain.name.includes(":");
   const width = io.stdout.columns ?? 80;

@@ -4,7 +4,7 @@ import { misuse } from "../options.ts";
 import { isForHuman, type Pair } from "../qmp-arguments.ts";
 import { piecesOf } from "./pieces.ts";
 
-/** One line (or several, while brackets are open) as it is meant. */
+/** What one line means, or several lines with an open bracket. */
 export type Statement =
   | { readonly kind: "nothing" | "exit" | "hmp-mode" | "qmp-mode" }
   | { readonly kind: "help"; readonly topic: string | undefined }
@@ -18,20 +18,20 @@ export type Statement =
       readonly pairs: readonly Pair[];
     };
 
-/** Which monitor's language a line is in. */
+/** Which monitor a line is for. */
 export type Mode = "qmp" | "hmp";
 
-/** Words that the shell takes for itself: no command of QMP has such a name. */
+/** The shell's own commands. No QMP command has such a name. */
 export const builtins: Readonly<Record<string, string>> = {
-  help: "help [COMMAND|EVENT]: what there is, and what a command takes",
-  events: "events [on|off|NAME...]: which events are shown as they come",
-  hmp: "hmp: take lines for the human monitor from now on (or one line with ! before it); qmp: back again",
-  exit: "exit, or ^D: leave, QEMU goes on (quit ends QEMU)",
+  help: "help [COMMAND|EVENT]: list the commands, or explain one",
+  events: "events [on|off|NAME...]: choose which events are shown",
+  hmp: "hmp: send all further lines to the human monitor (! sends one line); qmp: switch back",
+  exit: "exit, or ^D: leave the shell; QEMU goes on (quit ends QEMU)",
 };
 
 const expected = "COMMAND [JSON | KEY=VALUE...]";
 
-/** Reads one statement. @throws UsageError that names the word that can't be meant */
+/** Reads one statement. @throws UsageError when a word is wrong; the message names it */
 export function parseStatement(text: string, mode: Mode = "qmp"): Statement {
   const line = text.trim();
   if (line === "" || line.startsWith("#")) return { kind: "nothing" };
@@ -53,17 +53,17 @@ function parseQmp(line: string): Statement {
   if (!/^[\w.-]+$/.test(first)) throw misuse(`${first}: not the name of a command`, first, expected);
   const [object, extra] = words;
   if (isForHuman(first, words))
-    throw misuse(`${first}: that is for the human monitor: write !${[first, ...words].join(" ")}`, first, expected);
+    throw misuse(`${first}: that is a command of the human monitor: write !${[first, ...words].join(" ")}`, first, expected);
   if (object?.startsWith("{") !== true) return { kind: "command", name: first, members: undefined, pairs: words.map(parsePair) };
   if (extra !== undefined) throw misuse(`${extra}: nothing may follow the JSON object`, extra, expected);
   return { kind: "command", name: first, members: parse(object) as Record<string, unknown>, pairs: [] };
 }
 
-/** A whole request, as JSON. @throws UsageError for what is none */
+/** Reads a whole request from JSON. @throws UsageError when it is not one */
 export function parseRequest(text: string): Readonly<Record<string, unknown>> {
   const request = parse(text) as Readonly<Record<string, unknown>>;
   if ("execute" in request || "exec-oob" in request) return request;
-  throw misuse(`${text}: a request has "execute" or "exec-oob"`, text, '{"execute": COMMAND, "arguments": {...}}');
+  throw misuse(`${text}: a request needs "execute" or "exec-oob"`, text, '{"execute": COMMAND, "arguments": {...}}');
 }
 
 function parsePair(word: string): Pair {

@@ -11,15 +11,15 @@ import { isUnfinished } from "./pieces.ts";
 import { Screen } from "./screen.ts";
 import { type Mode, parseStatement, type Statement } from "./statement.ts";
 
-/** How a shell in a terminal begins. */
+/** How a shell in a terminal starts. */
 export interface TerminalOptions {
   readonly mode: Mode;
-  /** What the prompt says. */
+  /** The prompt. */
   readonly name: string;
   readonly greeting: string;
 }
 
-/** Runs the shell in a terminal until the user leaves it (0), QEMU goes (1), or a signal ends it (130). */
+/** Runs the shell in a terminal. Resolves with 0 when the user leaves, 1 when QEMU ends, 130 after a signal. */
 export function runTerminal(conversation: Conversation, io: Io, options: TerminalOptions): Promise<number> {
   return new Terminal(conversation, io, options).run();
 }
@@ -35,9 +35,9 @@ class Terminal {
   #leave: (code: number) => void = () => {};
   #left = false;
   #mode: Mode;
-  /** Lines of a statement whose brackets are open. */
+  /** The lines so far of a statement with an open bracket. */
   #held = "";
-  /** The history as it was before the statement that is being typed. */
+  /** The history before the statement that the user is typing. */
   #before: readonly string[] | undefined;
   #saved: Promise<unknown> = Promise.resolve();
   #running: AbortController | undefined;
@@ -73,22 +73,22 @@ class Terminal {
     return code;
   }
 
-  /** Shows events as they come, as quickly as the terminal takes them, and ends the shell when the connection ends. */
+  /** Shows events as they come, as fast as the terminal takes them. Ends the shell when the connection ends. */
   async #watch(): Promise<void> {
     try {
       while (await this.#missedSome()) {
-        this.#print(`${this.#paint("events came quicker than they could be shown: some are missing", "dim")}\n`);
+        this.#print(`${this.#paint("events came faster than the terminal takes them: some are missing", "dim")}\n`);
       }
     } catch (error) {
       if (this.#left) return;
-      // Who said quit twice wanted just that.
+      // The user said quit twice, so this is no failure.
       const wanted = this.#wantsQuit;
       this.#end(wanted ? EXIT.done : EXIT.failed);
       this.#io.stderr.write(flow(`qmpctl: ${messageOf(error)}`, this.#io.stderr.columns));
     }
   }
 
-  /** Shows events until more of them wait than are kept: true. False when we close the connection; rejects with why it ended otherwise. */
+  /** Shows events. Resolves with true when some were lost, with false when we close the connection. Rejects if it ends in another way. */
   async #missedSome(): Promise<boolean> {
     using events = this.#conversation.monitor.events();
     try {
@@ -119,7 +119,7 @@ class Terminal {
     if (this.#running === undefined) void this.#work();
   }
 
-  /** A statement of several lines is remembered as one, and a secret is not. */
+  /** Remembers a statement of several lines as one line, and no secret. */
   #remember(text: string): void {
     const keeps = History.keeps(text);
     if (this.#before !== undefined)
@@ -128,7 +128,7 @@ class Terminal {
     if (keeps) this.#saved = this.#saved.then(() => this.#history.add(text));
   }
 
-  /** Runs what was typed, in order, also what was typed ahead. */
+  /** Runs the typed lines in order, with those that were typed ahead. */
   async #work(): Promise<void> {
     for (let line = this.#lines.shift(); line !== undefined && !this.#left; line = this.#lines.shift()) {
       this.#running = new AbortController();
@@ -136,7 +136,7 @@ class Terminal {
       try {
         await this.#run(parseStatement(line, this.#mode), this.#running.signal);
       } catch (error) {
-        // The end of the connection is told where the events end.
+        // `#watch` reports the end of the connection.
         if (!this.#left && !isErrorCode(error, "closed"))
           this.#print(
             `${this.#paint(flow(error === this.#running.signal.reason ? messageOf(error) : `error: ${wording(error)}`, this.#io.stdout.columns).trimEnd(), "red")}\n`,
@@ -168,7 +168,7 @@ class Terminal {
           this.#wantsQuit = true;
           if (!again)
             return this.#print(
-              flow("quit ends QEMU and its guest; say it once more to do that, exit or ^D to leave this shell", this.#io.stdout.columns),
+              flow("quit ends QEMU and its guest; type it again to do that, or exit (^D) to leave this shell", this.#io.stdout.columns),
             );
         }
         this.#show(statement, await this.#conversation.send(statement, signal));
@@ -195,17 +195,17 @@ class Terminal {
   async #help(topic: string | undefined): Promise<void> {
     const { describe } = await import("./describe.ts");
     const schema = await this.#conversation.knowledge.schema();
-    if (schema === undefined) return this.#print("this QEMU describes itself to nobody (query-qmp-schema)\n");
+    if (schema === undefined) return this.#print("this QEMU has no description of its commands (query-qmp-schema)\n");
     this.#print(describe(topic, schema, Math.min(this.#io.stdout.columns ?? 80, 100)));
   }
 
-  /** ^C: what runs is waited for no longer; else the line is dropped. */
+  /** ^C: stops waiting for a running command, else drops the input line. */
   #interrupt(): void {
-    if (this.#running !== undefined) return this.#running.abort(new Error("not waited for any longer: it was sent, and may still run"));
+    if (this.#running !== undefined) return this.#running.abort(new Error("stopped waiting: the command was sent and may still run"));
     const isEmpty = this.#screen?.typed === "" && this.#held === "";
     if (this.#held !== "") this.#remembered.splice(0, this.#remembered.length, ...(this.#before ?? []));
     this.#held = "";
-    this.#screen?.drop(`^C\n${isEmpty ? "exit or ^D leaves\n" : ""}`, this.#promptText());
+    this.#screen?.drop(`^C\n${isEmpty ? "type exit or press ^D to leave\n" : ""}`, this.#promptText());
   }
 
   get #remembered(): string[] {

@@ -5,17 +5,20 @@ import { misuse } from "../options.ts";
 import { emptyMembers, jsonOrText, type Members, type Pair, setMember } from "../qmp-arguments.ts";
 import type { Type } from "./schema.ts";
 
-/** What is known of an argument's type, by its path. */
+/** The types of a command's arguments, as far as we know them. */
 export interface Types {
   typeAt(path: readonly string[]): Type | undefined;
-  /** A type by the name that another type has for it. */
+  /** A type by its name in another type. */
   type(name: string): Type;
 }
 
-/** Nothing is known: a word is JSON where it is that, else a string. */
+/** No type is known: a word is JSON if it is valid JSON, else a string. */
 export const untyped: Types = { typeAt: () => undefined, type: () => ({ kind: "any" }) };
 
-/** `key=value` pairs as a command's arguments, each value in the type that the command takes; none: `undefined`. @throws UsageError */
+/**
+ * `key=value` pairs as a command's arguments, each value in its type. `undefined` if there are none. @throws UsageError when a value does
+ * not fit
+ */
 export function membersOf(pairs: readonly Pair[], types: Types): Members | undefined {
   if (pairs.length === 0) return undefined;
   const members = emptyMembers();
@@ -26,7 +29,7 @@ export function membersOf(pairs: readonly Pair[], types: Types): Members | undef
 function valueOf({ word, key, value }: Pair, types: Types): unknown {
   if (value.kind === "json") return value.value;
   const type = types.typeAt(key.split("."));
-  // Quotes say "string" to whoever takes anything; whoever takes a number has no use for one in any case.
+  // Quotes mean "string" if any type fits. If a number is wanted, QEMU refuses the string.
   if (value.kind === "quoted") return value.text;
   return type === undefined ? jsonOrText(value.text) : read(value.text, type, word, types);
 }
@@ -39,9 +42,9 @@ function read(text: string, type: Type, word: string, types: Types): unknown {
       if (type.values.includes(text)) return text;
       throw misuse(`${word}: ${JSON.stringify(text)} is not one of ${shorten(type.values)}`, text, shorten(type.values));
     case "integer":
-      // Nothing else than a number of bytes could be meant.
+      // This can only mean a number of bytes.
       if (/^\d+(\.\d+)?([kmgtpe](i|i?b)?|b|bytes)$/i.test(text)) return sizeOf(text, word);
-      return numberOf(text, word, /^-?\d+$/, "an integer, nor a size as 512M");
+      return numberOf(text, word, /^-?\d+$/, "an integer or a size such as 512M");
     case "number":
       return numberOf(text, word, /^-?\d/, "a number");
     case "boolean":
@@ -57,18 +60,22 @@ function read(text: string, type: Type, word: string, types: Types): unknown {
       );
     case "array":
     case "object":
-      throw misuse(`${word}: takes ${type.kind === "array" ? "a list, as [..]" : "an object, as {..}, or KEY.MEMBER=VALUE"}`, text, "JSON");
+      throw misuse(
+        `${word}: needs ${type.kind === "array" ? "a list, such as [..]" : "an object, such as {..}, or KEY.MEMBER=VALUE"}`,
+        text,
+        "JSON",
+      );
     default:
       return jsonOrText(text);
   }
 }
 
-/** What is wrong with a size is told by who reads sizes. */
+/** Adds the word to the message of the parser of sizes. */
 function sizeOf(text: string, word: string): number {
   try {
     return parseSize(text);
   } catch (error) {
-    throw misuse(`${word}: ${messageOf(error)}`, text, "an integer, or a size as 512M");
+    throw misuse(`${word}: ${messageOf(error)}`, text, "an integer, or a size such as 512M");
   }
 }
 
@@ -81,7 +88,7 @@ function numberOf(text: string, word: string, pattern: RegExp, what: string): un
   }
 }
 
-/** Of several types, the most particular one that the text fits. */
+/** Of several types, the most specific one that fits the text. */
 function alternative(text: string, of: readonly Type[], word: string, types: Types): unknown {
   const order = ["null", "boolean", "integer", "number", "enum", "string", "any"];
   const simple = of.filter(({ kind }) => order.includes(kind)).toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
@@ -91,13 +98,13 @@ function alternative(text: string, of: readonly Type[], word: string, types: Typ
     try {
       return read(text, type, word, types);
     } catch {
-      // The next one may take it.
+      // The next type may fit.
     }
   }
-  throw misuse(`${word}: nothing that this takes`, text, of.map(({ kind }) => kind).join(" or "));
+  throw misuse(`${word}: no type of this argument fits`, text, of.map(({ kind }) => kind).join(" or "));
 }
 
-/** `list.0=a list.1=b` where a list is wanted becomes one. */
+/** If a list is wanted, `list.0=a list.1=b` becomes one. */
 function listed(value: unknown, path: readonly string[], types: Types): unknown {
   if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== null) return value;
   const entries = Object.entries(value).map(([key, inner]) => [key, listed(inner, [...path, key], types)] as const);

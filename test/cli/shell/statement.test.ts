@@ -45,7 +45,7 @@ test("a line for the human monitor is taken as it is, save the shell's own words
 describe("what can't be meant is named", () => {
   test.each([
     ["a b", "b: not KEY=VALUE"],
-    ["info status", "info: that is for the human monitor: write !info status"],
+    ["info status", "info: that is a command of the human monitor: write !info status"],
     ["savevm", "write !savevm"],
     ["a =1", "=1: not KEY=VALUE"],
     ["a b..c=1", "b..c=1: not KEY=VALUE"],
@@ -54,7 +54,7 @@ describe("what can't be meant is named", () => {
     ['a b="x', 'b="x: " is never closed'],
     ["a b='x", "b='x: ' is never closed"],
     ["a{", "a{: not the name of a command"],
-    ['{"arguments": {}}', 'a request has "execute" or "exec-oob"'],
+    ['{"arguments": {}}', 'a request needs "execute" or "exec-oob"'],
     ['{"execute": "a"} b', "not JSON: "],
   ])("%j", (text, message) => {
     expect(() => parseStatement(text)).toThrow(

@@ -203,16 +203,16 @@ test("^C on a command that takes its time stops the waiting, not the shell", asy
   await using it = await shell({ balloon: (_, signal) => stuck(signal) });
   await it.run("balloon value=1", "\n");
   it.type("\u0003");
-  await it.screen.says("not waited for any longer: it was sent, and may still run");
+  await it.screen.says("stopped waiting: the command was sent and may still run");
   await it.run("query-status", '"running"');
 });
 
 test("quit has to be said twice, since it ends the machine", async () => {
   await using it = await shell({ quit: () => ({}) });
-  await it.run("quit", "say it once more");
+  await it.run("quit", "type it again");
   expect(it.monitor.sent).toEqual([]);
   it.type("query-status\r", "quit\r");
-  await it.screen.says("say it once more");
+  await it.screen.says("type it again");
   expect(it.monitor.sent.length).toBe(1);
   await it.run("quit", "{}");
   it.monitor.end(new QmpctlError("closed", "web1: the peer closed the connection"));
@@ -370,7 +370,7 @@ test("events that come quicker than they are shown: it is said that some are mis
   await using it = await shell({}, [], undefined, (monitor) => ({
     events: () => (++streams > 1 ? monitor.events() : new Flooded()) as ReturnType<Puppet["events"]>,
   }));
-  await it.screen.says("events came quicker than they could be shown: some are missing");
+  await it.screen.says("events came faster than the terminal takes them: some are missing");
   it.monitor.emit("STOP");
   await it.screen.says("STOP");
   expect(streams).toBe(2);

@@ -85,7 +85,7 @@ describe("what does not fit is told before it is sent", () => {
     ["balloon value=1.5", "not an integer"],
     ["qom-list-types abstract=maybe", '"maybe" is not true or false'],
     ["query-stats target=nowhere", "is not one of vm, vcpu, cryptodev"],
-    ["migrate-set-capabilities capabilities=x", "takes a list"],
+    ["migrate-set-capabilities capabilities=x", "needs a list"],
     ["device_del id=1 id=2", "id has a value already"],
   ])("%s", async (line, message) => {
     await expect(sent(line)).rejects.toMatchObject({ code: "usage", message: expect.stringContaining(message) as string });
