@@ -4,16 +4,15 @@ import { type JsonNode, JsonTextError, parseJson } from "./json.ts";
 import { escapeCommas, type Option, parseKeyValues, splitOptions } from "./options.ts";
 import { firstKey, keyKind, type PathKind, wholeKind } from "./path-keys.ts";
 
-/** A command line whose paths are absolute, and the ones that were not. */
+/** A command line with absolute paths, and the relative paths that it had. */
 export interface Anchored {
   readonly argv: readonly string[];
   readonly relative: readonly string[];
 }
 
 /**
- * Makes the paths of a QEMU command line (its emulator first) absolute, as they are meant from a folder: a launch config is used from
- * anywhere. All the rest stays word for
- * word. `folder` has to be a real path, as the kernel gives them.
+ * Makes the paths of a QEMU command line (its emulator first) absolute, relative to a folder, because a launch config is used from
+ * anywhere. Everything else stays as it is, word for word. `folder` must be a real path, as the kernel reports it.
  */
 export function anchor(argv: readonly string[], folder: string): Anchored {
   const relative: string[] = [];
@@ -30,8 +29,8 @@ export function anchor(argv: readonly string[], folder: string): Anchored {
 }
 
 /**
- * A path that is meant from a folder, as the kernel follows it: what stands behind a link and then goes up is left to it, so only what goes
- * up at the beginning is worked out here.
+ * A path relative to a folder, as the kernel follows it. Only `..` at the beginning is resolved here: a later one may follow a link, and
+ * only the kernel knows where that leads.
  */
 export function fromFolder(folder: string, path: string): string {
   const [, up = "", rest = ""] = /^((?:\.\.?(?:\/+|$))*)(.*)$/s.exec(path) ?? [];
@@ -48,7 +47,7 @@ function anchored({ name, words, value }: Option, absolute: Absolute): readonly 
   const [word = ""] = words;
   if (name === "") return [turned("image", word, absolute)];
   if (value === undefined) return words;
-  // To QEMU's own stdout.
+  // `-` is QEMU's own stdout.
   if (name === "writeconfig" && value === "-") return words;
   const whole = wholeKind(name);
   if (whole !== undefined) return [word, turned(whole, value, absolute)];
@@ -65,7 +64,7 @@ function inAssignment(option: string, text: string, absolute: Absolute): string 
   return head === "" || kind === undefined ? text : head + turned(kind, value, absolute);
 }
 
-/** `KEY=VALUE,KEY=VALUE`; a doubled comma is one of the value. */
+/** `KEY=VALUE,KEY=VALUE`; a doubled comma is a comma of the value. */
 function inPairs(option: string, text: string, absolute: Absolute): string {
   const first = firstKey(option);
   const values = parseKeyValues(text, first);
@@ -81,7 +80,7 @@ function inPairs(option: string, text: string, absolute: Absolute): string {
   return changed.join(",").replaceAll("\0", ",,");
 }
 
-/** QEMU takes JSON for most options that have keys. What it reads and we can't (single quotes) is left as it is. */
+/** QEMU accepts JSON for most options that have keys. JSON that QEMU reads and we can't (single quotes) is left as it is. */
 function inJson(option: string, text: string, absolute: Absolute): string {
   const leaves: Leaf[] = [];
   try {
@@ -93,7 +92,7 @@ function inJson(option: string, text: string, absolute: Absolute): string {
   const values = new Map(leaves.map(({ key, value }) => [key, value]));
   return leaves.reduceRight((so_far, { key, value, start, end }) => {
     const kind = keyKind(option, key, values);
-    // A node's name can stand there, and an image is never named by a protocol in JSON.
+    // This can be the name of a node; and in JSON an image is never named by a protocol.
     if (kind === undefined || kind === "image") return so_far;
     const path = turned(kind, value, absolute);
     return path === value ? so_far : so_far.slice(0, start) + JSON.stringify(path) + so_far.slice(end);
@@ -129,7 +128,10 @@ const KINDS: Readonly<Record<PathKind, (value: string, absolute: Absolute) => st
   peer: (value, absolute) => behind(value, /^(unix:|file:)/, absolute),
 };
 
-/** Protocols that have a path in them: what stands before it, and the path; a third part stays. Others name nothing on this host. */
+/**
+ * Protocols that contain a path: what comes before it, the path, and perhaps a third part, which stays. Other protocols name nothing on
+ * this host.
+ */
 const PROTOCOLS: readonly RegExp[] = [
   /^(file:)(.*)$/s,
   /^(fat:(?:.*:)?)([^:]*)$/s,
@@ -137,7 +139,7 @@ const PROTOCOLS: readonly RegExp[] = [
   /^(nbd\+unix:.*[?&]socket=)([^&]*)(.*)$/s,
 ];
 
-/** QEMU takes a colon before the first slash for the end of a protocol's name. */
+/** QEMU takes a colon before the first slash as the end of a protocol's name. */
 function imagePath(value: string, absolute: Absolute): string {
   if (!/^[^/]*:/.test(value)) return absolute(value);
   if (value.startsWith("json:")) return `json:${inJson("blockdev", value.slice("json:".length), absolute)}`;
@@ -147,14 +149,14 @@ function imagePath(value: string, absolute: Absolute): string {
   return head === "" ? value : head + absolute(path) + tail;
 }
 
-/** Behind `file:` and `pipe:` everything is the path, also a comma. */
+/** After `file:` and `pipe:` everything is the path, commas too. */
 function devicePath(value: string, absolute: Absolute): string {
   if (value.startsWith("mon:")) return `mon:${devicePath(value.slice("mon:".length), absolute)}`;
   const [, head = "", path = ""] = /^(file:|pipe:|pty:)(.*)$/s.exec(value) ?? [];
   return head === "" ? behind(value, /^unix:/, absolute) : head + absolute(path);
 }
 
-/** A path behind a word, up to a comma that is not doubled. */
+/** A path after a word, up to a comma that is not doubled. */
 function behind(value: string, word: RegExp, absolute: Absolute): string {
   const head = word.exec(value)?.[0];
   if (head === undefined) return value;

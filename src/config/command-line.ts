@@ -13,7 +13,7 @@ import { isStdio } from "./stdio.ts";
 import { type Taken, takeOut } from "./taken.ts";
 import { obstaclesIn } from "./unstarted.ts";
 
-/** A config made from a command line: its text, the config that it is, and a note for each option that is no longer in `args`. */
+/** A config made from a command line: its text, the parsed config, and a note for each option that is no longer in `args`. */
 export interface Definition {
   readonly text: string;
   readonly config: LaunchConfig;
@@ -22,23 +22,23 @@ export interface Definition {
 
 /** How a command line is read. */
 export interface CommandLineOptions {
-  /** Stands in for `-name`, and goes before it. */
+  /** Used in place of `-name`, even if there is one. */
   readonly name?: string;
   readonly id?: string;
-  /** False for no key `monitor`, though there may be a monitor. */
+  /** False: the config gets no key `monitor`, even if the command line has a monitor. */
   readonly monitor?: false;
-  /** It is that of a QEMU that runs: how its machine came to be is over. */
+  /** The command line is of a running QEMU: options about how its machine came to be no longer matter. */
   readonly running?: boolean;
-  /** What the board has where the command line does not say it, see `boardOf`. */
+  /** What the board has if the command line does not say, see `boardOf`. */
   readonly board?: BoardDefaults;
 }
 
 /**
- * Makes a launch config from a whole QEMU command line (the emulator first), as typed, out of a script, or of a running process. What
- * the config's structure owns is taken out of it, the rest stays word for word in its order.
+ * Makes a launch config from a whole QEMU command line (the emulator first): as typed, from a script, or from a running process. What the
+ * config's structure owns is taken out of it; the rest stays word for word, in order.
  *
- * @throws UsageError where a value can't be read, there is no name, it starts no machine, or a size is left to the board and not given;
- * ConfigError where the whole is no valid config
+ * @throws UsageError when a value can't be read, there is no name, it starts no machine, or a size is left to the board and not known;
+ *   ConfigError when the result is not a valid config
  */
 export function fromCommandLine(argv: readonly string[], options: CommandLineOptions = {}): Definition {
   mustBeMachine(argv, options);
@@ -62,21 +62,21 @@ export function fromCommandLine(argv: readonly string[], options: CommandLineOpt
   return { text, config: parseLaunchConfig(text, `the command line of ${name}`), notes };
 }
 
-/** What PC machines of every type have (measured, 5.2 to 11.1). Others differ from board to board. */
+/** What PC machines of every type have (measured, 5.2 to 11.1). Other boards differ. */
 const PC: BoardDefaults = { memory: 128 * 1024 ** 2, vcpus: 1 };
 
-/** A question that only the emulator can answer: what its board has where the command line does not say it. */
+/** A question that only the emulator can answer: what its board has if the command line does not say. */
 export interface BoardQuestion {
   readonly emulator: string;
-  /** Undefined where it is left to the emulator as well. */
+  /** Undefined if the command line leaves that to the emulator too. */
   readonly machine: string | undefined;
-  /** What it is booted from, in words: some boards are not set up without. */
+  /** The words for what it boots from: some boards can't be set up without them. */
   readonly boot: readonly string[];
 }
 
 const BOOT: ReadonlySet<string> = new Set(["kernel", "bios", "pflash", "dtb", "initrd"]);
 
-/** What has to be asked of the emulator before a command line can be read; undefined where it says all. */
+/** What to ask the emulator before its command line can be read; undefined if the command line says everything. */
 export function boardOf(argv: readonly string[]): BoardQuestion | undefined {
   const [emulator = "", ...words] = argv;
   const options = splitOptions(words);
@@ -116,9 +116,8 @@ function unknownBoard(options: readonly Option[], missing: string): never {
 }
 
 /**
- * The words of a command line (without the emulator) that a config would have in its `args`: two command lines that agree in them are
- * those of one machine, whatever it was given otherwise. Monitors by `-mon` can be in a config's `args` too, where somebody wrote them
- * there.
+ * The words of a command line (without the emulator) that a config would have in its `args`. Two command lines that agree in these are of
+ * one machine, whatever sizes it was given. Monitors by `-mon` can be in a config's `args` too, if somebody wrote them there.
  */
 export function sharedArgs(words: readonly string[], monitors: "kept" | "dropped"): readonly string[] {
   const options = splitOptions(words);
@@ -127,8 +126,9 @@ export function sharedArgs(words: readonly string[], monitors: "kept" | "dropped
 }
 
 /**
- * What can be said of a command line before its sizes are known. @throws UsageError where it does not begin with an emulator, or starts no
- * machine
+ * Checks what can be checked before the sizes are known.
+ *
+ * @throws UsageError when the command line does not begin with an emulator, or starts no machine
  */
 export function mustBeMachine(argv: readonly string[], { running = false }: CommandLineOptions = {}): void {
   const why = whyNoEmulator(argv);
@@ -148,7 +148,7 @@ function missingName(emulator: string): never {
 
 const CONSOLE = "what it writes goes to the file console of the run-time folder, what it reads comes from console.in there";
 
-/** What there is to know of an option that stays as it is: it does not work as before, or not at the next start. */
+/** Notes for an option that stays as it is but does not work as before, or not at the next start. */
 function noteLater(option: Option): readonly string[] {
   const { name, words } = option;
   const given = words.join(" ");
@@ -160,7 +160,7 @@ function noteLater(option: Option): readonly string[] {
 }
 
 /**
- * Whether an option needs a descriptor of QEMU's own process: in either notation, as an address (`addr.type=fd`), or by a set that
+ * Whether an option needs a descriptor of its own QEMU process: in either notation, as an address (`addr.type=fd`), or by a set that
  * `-add-fd` made.
  */
 function namesDescriptor(option: Option): boolean {
@@ -180,7 +180,7 @@ interface Draft {
   readonly monitor: string | undefined;
 }
 
-/** One line for each key and each option, so that later changes show as one line of a diff. */
+/** Writes one line for each key and each option, so that a later change shows as one line of a diff. */
 function write({ name, id, emulator, memory, vcpus, args, monitor }: Draft): string {
   const words = args.map((option) => `    ${option.words.map((each) => JSON.stringify(each)).join(", ")}`);
   const members = [

@@ -1,6 +1,6 @@
 import { QmpctlError } from "../errors.ts";
 
-/** One thing that is wrong in a launch config: where (`memory.max`), what stands there, and what would be right. */
+/** One fault in a launch config: where (`memory.max`), the value there, and what would be right. */
 export interface ConfigIssue {
   readonly path: string;
   readonly value: unknown;
@@ -11,15 +11,15 @@ export interface ConfigIssue {
  * Why a config can't be used.
  *
  * - `missing`: there is none
- * - `exists`: there is one already, and it is not to be replaced
- * - `unsafe`: not a file of ours that only we can write
- * - `invalid`: it is read, and says something wrong: see `issues`
- * - `changed`: somebody else wrote it since it was read
- * - `io`: the system said no: see `cause`
+ * - `exists`: there is one already, and it must not be replaced
+ * - `unsafe`: it is not a file of ours that only we can write
+ * - `invalid`: it was read, and something in it is wrong: see `issues`
+ * - `changed`: somebody else wrote it after it was read
+ * - `io`: the system refused: see `cause`
  */
 export type ConfigProblem = "missing" | "exists" | "unsafe" | "invalid" | "changed" | "io";
 
-/** A launch config that can't be read, used or written. `path` is the file's; `issues` names everything that is wrong, at once. */
+/** A launch config can't be read, used or written. `path` is the file's; `issues` has everything that is wrong in it. */
 export class ConfigError extends QmpctlError {
   readonly path: string;
   readonly problem: ConfigProblem;
@@ -33,7 +33,7 @@ export class ConfigError extends QmpctlError {
   }
 }
 
-/** More than these say nothing more to a reader; `issues` has them all. */
+/** The most issues in a message: more would not help a reader. `issues` has them all. */
 const SHOWN = 20;
 
 function describeIssues(issues: readonly ConfigIssue[]): string {
@@ -43,11 +43,11 @@ function describeIssues(issues: readonly ConfigIssue[]): string {
 
 function describeIssue({ path, value, expected }: ConfigIssue): string {
   const shown = value === undefined ? "is missing" : `is ${shorten(textOf(value))}`;
-  const where = /^[\w.]{1,80}$/.test(path) ? path : shorten(JSON.stringify(path)); // keys can hold anything, also what would move a terminal's cursor
+  const where = /^[\w.]{1,80}$/.test(path) ? path : shorten(JSON.stringify(path)); // a key may contain anything, also characters that move a terminal's cursor
   return `${path === "" ? "the config" : where} ${shown}, expected ${expected}`;
 }
 
-/** A number beyond all numbers would be null in JSON. */
+/** JSON would write a number that is not finite as null. */
 function textOf(value: unknown): string {
   return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
 }

@@ -1,16 +1,15 @@
 import { valuesOf } from "./option-values.ts";
 import type { Option } from "./options.ts";
 
-/** Options of which any takes away the human monitor that QEMU opens by itself; a start has one of them, as it adds QMP monitors. */
+/** With any of these options QEMU does not open a human monitor by itself. A start always has one of them, because it adds QMP monitors. */
 const IN_ITS_PLACE: ReadonlySet<string> = new Set(["nodefaults", "monitor", "mon", "qmp", "qmp-pretty"]);
 
-/** Options with a port that a monitor can be behind: `-serial mon:stdio`. */
+/** Options with a port that can have a monitor on it: `-serial mon:stdio`. */
 const PORTS: ReadonlySet<string> = new Set(["serial", "parallel"]);
 
 /**
- * What opens the human monitor that a command line has without asking for one, where somebody can reach it: behind the serial console of
- * `-nographic` (Ctrl-A c), or as a text screen of a
- * display (Ctrl-Alt-2). Measured, 5.2 to 11.1.
+ * Options that open the human monitor which a command line has by default, if somebody can reach it: on the serial console of `-nographic`
+ * (Ctrl-A c), or as a text screen of a display (Ctrl-Alt-2). Measured, 5.2 to 11.1.
  */
 export function defaultMonitor(options: readonly Option[]): readonly Option[] {
   const isInItsPlace = ({ name, value = "" }: Option): boolean => IN_ITS_PLACE.has(name) || (PORTS.has(name) && value.startsWith("mon:"));

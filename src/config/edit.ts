@@ -11,8 +11,8 @@ import {
 } from "./json-pieces.ts";
 
 /**
- * One change of a JSON text: the keys that lead to a value (in a list, the number of one that is there), and the value it is to have;
- * `undefined` takes a key out.
+ * One change of a JSON text: the keys that lead to a value (in a list, an existing position), and the new value; `undefined` removes the
+ * key.
  */
 export interface Edit {
   readonly path: readonly string[];
@@ -20,13 +20,14 @@ export interface Edit {
 }
 
 /**
- * Changes values of a JSON text and nothing else of it: order, indentation, line ends and keys that we don't know stay as they
- * are, so that a change shows as one line of a diff. Objects on the way to a new key are made. Throws JsonTextError where the text is
- * no JSON, UsageError where a path leads through something that is no object.
+ * Changes values of a JSON text, and nothing else in it: order, indentation, line ends and unknown keys stay as they are, so that a change
+ * shows as one line of a diff. Objects on the way to a new key are created.
+ *
+ * @throws JsonTextError when the text is not JSON; UsageError when a path leads through something that is not an object
  */
 export function editJson(text: string, edits: readonly Edit[]): string {
   if (edits.length === 0) return text;
-  // Taken apart once and put together once: a machine can have thousands of pins.
+  // Parsed once and written once, because a machine can have thousands of pins.
   const document = takeApart(text);
   for (const edit of edits) applyEdit(document, edit);
   return putTogether(document);
@@ -61,7 +62,7 @@ function addMember(object: ObjectPiece, key: string, value: unknown, spacious: b
   const { members } = object;
   const name = `${JSON.stringify(key)}:${spacious ? " " : ""}`;
   const added = { lead: "", key, order: orderOf(key), name, value: pieceOf(write(value, spacious)) };
-  // vCPU numbers are kept in ascending order; other keys go to the end.
+  // vCPU numbers are kept in ascending order; other keys are added at the end.
   const position = members.findIndex((each) => added.order < each.order);
   const [next, last] = [members[position], members.at(-1)];
   if (next !== undefined) {
@@ -75,7 +76,7 @@ function addMember(object: ObjectPiece, key: string, value: unknown, spacious: b
   members.push(added);
 }
 
-/** What stands in front of a member: a line end and its indentation, or blanks, or nothing. */
+/** What stands before a member: a line end with indentation, or blanks, or nothing. */
 function separator({ lead }: MemberPiece, spacious: boolean): string {
   const gap = lead.replace(/^\s*,/, "");
   if (gap.includes("\n")) return `${gap.includes("\r\n") ? "\r\n" : "\n"}${gap.slice(gap.lastIndexOf("\n") + 1)}`;
@@ -89,13 +90,13 @@ function removeMember(object: ObjectPiece, position: number): void {
   else if (position === 0) object.tail = "";
 }
 
-/** Whether the text has blanks after its colons, as people write it, or none, as JSON.stringify does. */
+/** Whether the text has blanks after its colons, as people write JSON, or none, as JSON.stringify does. */
 function isSpacious({ value }: JsonDocument): boolean {
   const first = typeof value === "string" || "items" in value ? undefined : value.members[0];
   return first === undefined || /\s$/.test(first.name);
 }
 
-/** A value on one line: what is new must not take more lines of a diff than it needs. */
+/** A new value is written on one line, so that a diff has no more lines than needed. */
 function write(value: unknown, spacious: boolean): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const [blank, edge] = spacious ? [" ", " "] : ["", ""];

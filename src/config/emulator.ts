@@ -1,13 +1,14 @@
-/** What is known of programs by their names: which are QEMU's system emulators, and which only start another program. */
+/** What is known about programs from their names: which are QEMU's system emulators, and which only start another program. */
 
 /**
- * Whether a program is a QEMU by its name. Others have to be asked (`--version`); qemu-img and its like, and user-mode emulators, are none.
+ * Whether a program is a QEMU, by its name. Other names don't tell, and the program has to be asked (`--version`). qemu-img and its like
+ * are not, nor are user-mode emulators.
  */
 export function isSurelyQemu(program: string): boolean {
   return /^(qemu-system-[\w.+-]+|qemu-kvm|kvm|qemu)$/.test(nameOf(program));
 }
 
-/** What QEMU's system emulators say of themselves. */
+/** Whether this is what QEMU's system emulators print for `--version`. */
 export function isQemuVersion(said: string): boolean {
   return /^QEMU emulator version \d/m.test(said);
 }
@@ -24,7 +25,7 @@ const BACKGROUND = "nothing in its place: start puts the machine in the backgrou
 const CONTAINER = "a machine in a container is managed from inside: run qmpctl there";
 const SHELL = "write the command into a file and define that, or give it without";
 
-/** Programs that run another one: what becomes of what they were for. */
+/** Programs that run another one, and what to do in their place. */
 const WRAPPERS: ReadonlyMap<string, string> = new Map([
   ["taskset", 'the key "vcpus.pin" pins each vCPU, and taskset in front of qmpctl start all of QEMU'],
   ["numactl", '-object memory-backend-ram,host-nodes=… and "vcpus.pin" for the guest\'s nodes, or numactl in front of qmpctl start'],
@@ -55,9 +56,8 @@ function named(names: string, now: string): (readonly [string, string])[] {
 }
 
 /**
- * Why a command line does not begin with an emulator, where its first word says so: it is an option, a variable, or a program that runs
- * another one. Undefined for any other
- * program, which may be a QEMU of whatever name.
+ * Why a command line does not begin with an emulator, if its first word shows that: it is an option, a variable, or a program that runs
+ * another one. Undefined for any other program, which may be a QEMU under any name.
  */
 export function whyNoEmulator([first = "", ...words]: readonly string[]): string | undefined {
   if (first === "") return "it is empty, not with the emulator";

@@ -3,25 +3,25 @@ import { isJson, isMachine, itemsOf, keyOf, valuesOf } from "./option-values.ts"
 import { type Option, splitOptions } from "./options.ts";
 import { readSize } from "./qemu-values.ts";
 
-/** One word of `args` that a change of a size takes along: its number, and the text that it is to have. */
+/** One word of `args` that changes with a size: its position, and its new text. */
 export interface WordEdit {
   readonly word: number;
   readonly text: string;
 }
 
-/** What becomes of `args` when a size is changed that they fix too: words to change, or why it is not plain which. */
+/** What happens to `args` when a size changes that they fix too: words to change, or why it is not clear which. */
 export type Resizing = { readonly edits: readonly WordEdit[] } | { readonly obstacle: string };
 
 interface Placed {
   readonly option: Option;
-  /** The number of its argument among the words. */
+  /** The position of its argument among the words. */
   readonly word: number;
 }
 
 /**
- * What a RAM of `size` bytes asks of `args`: the backend that is all of it (`-machine memory-backend=`, one `-numa node,memdev=`), or the
- * one node that has it (`-numa node,mem=`), has to
- * be as large. Where it is spread over several, only a person knows which is meant.
+ * Changes the sizes in `args` for a RAM of `size` bytes. The one backend that is all of the RAM (`-machine memory-backend=`, one `-numa
+ * node,memdev=`), or the one node that has it (`-numa node,mem=`), must have the same size. If the RAM is spread over several, only a
+ * person can say which of them to change.
  */
 export function resizeMemory(args: readonly string[], size: number): Resizing {
   const placed = placedIn(args);
@@ -38,8 +38,8 @@ export function resizeMemory(args: readonly string[], size: number): Resizing {
 }
 
 /**
- * What room for `max` vCPUs instead of `before` asks of `args`: one NUMA node that has all of them goes with it; where they are spread
- * over several, only a person knows how.
+ * Changes `args` for room for `max` vCPUs instead of `before`. If one NUMA node has all of them, it changes too. If they are spread over
+ * several, only a person can say how.
  */
 export function resizeVcpus(args: readonly string[], before: number, max: number): Resizing {
   const placed = placedIn(args).filter(({ option }) => option.name === "numa");
@@ -53,7 +53,7 @@ export function resizeVcpus(args: readonly string[], before: number, max: number
   return { obstacle: `args say which node each of them is in: ${[...nodes, ...single].map(inWords).join(", ")}` };
 }
 
-/** The size that the backend of the whole RAM has, where args name one and it is theirs: what a machine without `-m` gets. */
+/** The size of the backend that is the whole RAM, if args name one and have it. A machine without `-m` gets this size. */
 export function backendSize(options: readonly Option[]): number | undefined {
   const id = backendOf(machineBackends(options.map((option) => ({ option, word: 0 })))[0]?.option);
   const isIt = (option: Option): boolean => option.name === "object" && valuesOf(option, "qom-type").get("id") === id;
@@ -62,7 +62,7 @@ export function backendSize(options: readonly Option[]): number | undefined {
   return size === undefined ? undefined : readSize("-object size", size, 1);
 }
 
-/** The words of `args` with what was changed. */
+/** The words of `args`, with the changes made. */
 export function withWords(args: readonly string[], edits: readonly WordEdit[]): readonly string[] {
   const changed = new Map(edits.map(({ word, text }) => [word, text]));
   return args.map((each, position) => changed.get(position) ?? each);
@@ -115,7 +115,7 @@ function rewritten({ option, word }: Placed, key: string, value: string): Resizi
   }
 }
 
-/** As QEMU takes it everywhere: without a unit it is bytes for one option and MiB for another. */
+/** Always with a unit: without one, it is bytes for one option and MiB for another. */
 function inUnits(bytes: number): string {
   return bytes % 1024 ** 3 === 0 ? `${bytes / 1024 ** 3}G` : bytes % 1024 ** 2 === 0 ? `${bytes / 1024 ** 2}M` : `${bytes / 1024}K`;
 }

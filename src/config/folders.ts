@@ -12,7 +12,10 @@ export interface Folders {
 /** Environment variables, as `process.env` has them. An empty one counts as absent. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The user whose folders they are. `homedir` follows $HOME; `passwdHome` does not, and is undefined for a user that no list knows. */
+/**
+ * The user whose folders these are. `homedir` follows $HOME; `passwdHome` does not, and is undefined for a user without an entry in the
+ * list of users.
+ */
 export interface User {
   readonly uid: number;
   readonly homedir: string;
@@ -20,11 +23,14 @@ export interface User {
 }
 
 /**
- * The folders of the user who runs us. Configs: QMPCTL_CONFIG_DIR, else for root /etc/qmpctl, else the XDG place (~/.config/qmpctl).
- * Locks and records: QMPCTL_STATE_DIR, else for root /run/qmpctl, else ~/.local/state/qmpctl. Sockets and pidfiles: QMPCTL_RUNTIME_DIR,
- * else
- * the same. Neither follows XDG_RUNTIME_DIR, XDG_STATE_HOME or HOME: a machine outlives the login that started it, and every session of the
- * user, a cron job too, has to come to the same lock.
+ * The folders of the user who runs us.
+ *
+ * - configs: QMPCTL_CONFIG_DIR, else /etc/qmpctl for root, else the XDG place (~/.config/qmpctl)
+ * - locks and records: QMPCTL_STATE_DIR, else /run/qmpctl for root, else ~/.local/state/qmpctl
+ * - sockets and pidfiles: QMPCTL_RUNTIME_DIR, else the same
+ *
+ * The last two do not follow XDG_RUNTIME_DIR, XDG_STATE_HOME or HOME: a machine outlives the login that started it, and every session of
+ * the user, also a cron job, must find the same lock.
  */
 export function foldersOf(env: Environment, user: User = ownUser): Folders {
   const state = resolve(env["QMPCTL_STATE_DIR"] || stateFolder(user));
@@ -44,7 +50,7 @@ function stateFolder({ uid, passwdHome }: User): string {
     : `/var/tmp/qmpctl-${uid}`;
 }
 
-/** The XDG specification has a relative path ignored. */
+/** The XDG specification says to ignore a relative path. */
 function absolute(path: string | undefined): string | undefined {
   return path?.startsWith("/") === true ? path : undefined;
 }

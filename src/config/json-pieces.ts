@@ -1,29 +1,29 @@
 import { type JsonNode, parseJson } from "./json.ts";
 
-/** A JSON text in pieces, in their order, each character in one of them: an edit changes some, and the others stay as they were. */
+/** A JSON text in pieces, in order. Each character is in one piece, so an edit changes some pieces and the others stay as they were. */
 export interface JsonDocument {
-  /** What stands before the value, and after it. */
+  /** The text before the value, and after it. */
   readonly before: string;
   value: JsonPiece;
   readonly after: string;
 }
 
-/** An object or a list, which can be changed from within, or the text of any other value. */
+/** An object or a list, whose parts can be changed, or the text of any other value. */
 export type JsonPiece = string | ObjectPiece | ListPiece;
 
-/** An object; `tail` stands between its last value, or its opening brace, and its closing one. */
+/** An object. `tail` is the text between its last value (or its opening brace) and its closing brace. */
 export interface ObjectPiece {
   readonly members: MemberPiece[];
   tail: string;
 }
 
-/** A list; `tail` stands between its last value, or its opening bracket, and its closing one. */
+/** A list. `tail` is the text between its last value (or its opening bracket) and its closing bracket. */
 export interface ListPiece {
   readonly items: ItemPiece[];
   readonly tail: string;
 }
 
-/** One value of a list; `lead` is from the end of the value before it, or the opening bracket, to it. */
+/** One value of a list. `lead` is the text before it, from the end of the previous value or from the opening bracket. */
 export interface ItemPiece {
   readonly lead: string;
   value: JsonPiece;
@@ -31,33 +31,37 @@ export interface ItemPiece {
 
 /** One key of an object with its value. */
 export interface MemberPiece {
-  /** From the end of the value before it, or the opening brace, to the key. */
+  /** The text before the key, from the end of the previous value or from the opening brace. */
   lead: string;
   readonly key: string;
-  /** The key as a number where it is one, a vCPU's; else NaN, which is neither below nor above any. */
+  /** The key as a number, if it is a vCPU's; else NaN, which is neither below nor above any number. */
   readonly order: number;
-  /** The key as it is written, with its colon, up to the value. */
+  /** The key as it is written, with its colon and the blanks up to the value. */
   readonly name: string;
   value: JsonPiece;
 }
 
-/** Takes a text apart. Throws JsonTextError where it is no JSON. */
+/**
+ * Takes a text apart.
+ *
+ * @throws JsonTextError when it is not JSON
+ */
 export function takeApart(text: string): JsonDocument {
   const node = parseJson(text);
   return { before: text.slice(0, node.start), value: pieceIn(text, node), after: text.slice(node.end) };
 }
 
-/** The piece of a value that is a text of its own. */
+/** The piece for the text of a value. */
 export function pieceOf(text: string): JsonPiece {
   return /^[{[]/.test(text) ? pieceIn(text, parseJson(text)) : text;
 }
 
-/** The text of all pieces, in their order. */
+/** The text of all pieces, in order. */
 export function putTogether({ before, value, after }: JsonDocument): string {
   return `${before}${written(value)}${after}`;
 }
 
-/** See `order` of a member. */
+/** The `order` of a member with this key. */
 export function orderOf(key: string): number {
   return /^\d+$/.test(key) ? Number(key) : Number.NaN;
 }

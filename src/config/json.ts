@@ -1,9 +1,9 @@
 /**
- * A JSON reader that keeps where each value stands, so that an edit can leave the rest of the text alone. Stricter than
- * JSON.parse: a key that stands twice is refused, and so is depth beyond any use. Grammar: RFC 8259.
+ * A JSON reader that keeps the position of each value, so that an edit can leave the rest of the text alone. It is stricter than
+ * JSON.parse: it refuses a key that is there twice, and nesting deeper than is useful. Grammar: RFC 8259.
  */
 
-/** A value with its place in the text: `start` is its first character, `end` the one after its last. */
+/** A value with its position in the text: `start` is its first character, `end` the one after its last. */
 export type JsonNode = JsonScalar | JsonArray | JsonObject;
 
 interface Span {
@@ -23,7 +23,7 @@ export interface JsonArray extends Span {
   readonly items: readonly JsonNode[];
 }
 
-/** An object; `start` of a member is that of its key. */
+/** An object. The `start` of a member is that of its key. */
 export interface JsonObject extends Span {
   readonly kind: "object";
   readonly members: readonly JsonMember[];
@@ -36,7 +36,7 @@ export interface JsonMember {
   readonly value: JsonNode;
 }
 
-/** Text that is no JSON, or JSON that we refuse; `line` and `column` count from 1. */
+/** A text that is not JSON, or JSON that we refuse. `line` and `column` count from 1. */
 export class JsonTextError extends SyntaxError {
   readonly line: number;
   readonly column: number;
@@ -50,17 +50,21 @@ export class JsonTextError extends SyntaxError {
   }
 }
 
-/** Deeper than any launch config is; a bound for the reader's own stack. */
+/** Deeper than any launch config; it limits the reader's own stack. */
 const DEPTH = 64;
 const SCALAR = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const BLANK = /[ \t\r\n]*/y;
 
-/** Reads a whole text. A byte order mark in front is skipped. Throws JsonTextError. */
+/**
+ * Reads a whole text. A byte order mark at its beginning is skipped.
+ *
+ * @throws JsonTextError when it is not JSON, has a key twice, or is nested too deep
+ */
 export function parseJson(text: string): JsonNode {
   return new Reader(text).document();
 }
 
-/** The plain value of a node. A key `__proto__` becomes a key like any other. */
+/** The plain value of a node. A key `__proto__` becomes an ordinary key. */
 export function valueOf(node: JsonNode): unknown {
   if (node.kind === "scalar") return node.value;
   if (node.kind === "array") return node.items.map(valueOf);
@@ -131,7 +135,7 @@ class Reader {
     return { kind: "object", members, start, end: this.#at };
   }
 
-  /** Goes to the next item of a list or object, or past its end. */
+  /** Moves to the next item of a list or object, or past its end. */
   #more(close: string, count: number): boolean {
     this.#skipBlank();
     if (this.#text[this.#at] === close) {

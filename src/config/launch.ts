@@ -11,58 +11,59 @@ import { LEVELS } from "./topology.ts";
 
 export { formatSize, parseSize } from "./size.ts";
 
-/** How vCPUs are arranged, as far as it is given; the machine type completes the rest, so that the product is `vcpus.max`. */
+/** How vCPUs are arranged, as far as it is given. The machine type completes the rest, so that the product is `vcpus.max`. */
 export type Topology = { readonly [Level in (typeof LEVELS)[number]]?: number | undefined };
 
-/** What a machine is started with. Sizes are bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
+/** What a machine is started with. Sizes are in bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
 export interface LaunchConfig {
   readonly name: string;
   /**
-   * Who the machine is, whatever its config is called: a UUID that `define` makes. QEMU carries it as a mark; the guest does not see it.
+   * The machine's identity, whatever its config is called: a UUID that `define` makes. QEMU carries it as a mark; the guest does not see
+   * it.
    */
   readonly id?: string;
-  /** The program: a name that PATH knows, or an absolute path. */
+  /** The program: a name to look up in PATH, or an absolute path. */
   readonly emulator: string;
   readonly memory: {
-    /** The RAM the machine starts with: the most that its balloon can give back. DIMMs in `args` come on top. */
+    /** The RAM that the machine starts with, which is the most that its balloon can give back. DIMMs in `args` are added to it. */
     readonly max: number;
     /** The balloon's target. */
     readonly current: number;
-    /** What a balloon target must not go below. */
+    /** The lowest balloon target. */
     readonly min?: number;
     /**
-     * Slots for DIMMs that are plugged later (0 is enough for virtio-mem), and the most memory that the machine can have with all of it
+     * Slots for DIMMs that are plugged later (0 is enough for virtio-mem), and the most memory that the machine can have with everything
      * plugged.
      */
     readonly hotplug?: { readonly slots: number; readonly limit: number };
   };
   readonly vcpus: {
     readonly max: number;
-    /** How many it starts with, those that `args` plug (`-device …-cpu`) among them. */
+    /** How many vCPUs it starts with, including those that `args` plug (`-device …-cpu`). */
     readonly current: number;
     readonly topology?: Topology;
     readonly pin: Readonly<Record<string, string>>;
   };
-  /** QEMU's own words for all the rest, untouched. */
+  /** QEMU's own words for everything else, unchanged. */
   readonly args: readonly string[];
-  /** An absolute path for one more QMP socket, for tools of one's own. */
+  /** The absolute path of one more QMP socket, for the user's own tools. */
   readonly monitor?: string;
 }
 
-/** The most text that a config can have. */
+/** The longest text of a config, in bytes. */
 export const TEXT_LIMIT: number = 1024 * 1024;
 const MIB = 1024 ** 2;
 
-/** The most bytes that a Unix socket's path can have on Linux: sun_path of unix(7), without its closing NUL. */
+/** The longest path of a Unix socket on Linux, in bytes: sun_path of unix(7), without its closing NUL. */
 const SOCKET_PATH = 107;
 
 const size = z.string().refine(isSize);
 const count = z.number().int().min(1).max(8192);
 const level = count.optional();
 const word = z.string().refine((text) => !text.includes("\0"));
-// A path that would move a terminal's cursor, or that the system would cut short, is nobody's intention.
+// Nobody means a path that would move a terminal's cursor, or that the system would cut short.
 const plain = z.string().refine((text) => !/[\x00-\x1f\x7f-\x9f]/.test(text));
-// And one that ends in QEMU's own options is no address: nobody could connect to it.
+// Nor one that ends in QEMU's own options: it is no address, and nobody could connect to it.
 const path = plain.refine(
   (text) => text.startsWith("/") && !/,(server|wait|abstract|id)\b/.test(text) && new TextEncoder().encode(text).length <= SOCKET_PATH,
 );
@@ -107,8 +108,9 @@ const EXPECTED: Readonly<Record<string, string>> = {
 const SIZE_EXPECTED = "a text with a whole number and its unit, as 300MiB or 2GiB";
 
 /**
- * Reads a launch config. `path` is for messages only. Throws a ConfigError (`invalid`) with everything that is wrong in it, at once.
- * Keys that we don't know are left alone: a newer version may have put them there.
+ * Reads a launch config. `path` is for messages only. Unknown keys are left alone: a newer version may have written them.
+ *
+ * @throws ConfigError (`invalid`), with everything that is wrong in it, when it is not JSON or not a launch config
  */
 export function parseLaunchConfig(text: string, path: string): LaunchConfig {
   const raw = readValue(text, path);
@@ -135,7 +137,7 @@ function readValue(text: string, path: string): unknown {
   }
 }
 
-/** No config has such a key, and programs that read one carelessly can be turned by it. */
+/** No config has such a key, and it can mislead programs that read one carelessly. */
 function prototypes(value: unknown, at: readonly string[] = []): readonly ConfigIssue[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, each]) => {
@@ -144,7 +146,7 @@ function prototypes(value: unknown, at: readonly string[] = []): readonly Config
   });
 }
 
-/** What is said of a place first counts. */
+/** Keeps the first issue of each place. */
 function onePerPlace(issues: readonly ConfigIssue[]): readonly ConfigIssue[] {
   const seen = new Set<string>();
   return issues.filter(({ path }) => path === "args" || (!seen.has(path) && seen.add(path)));
@@ -165,7 +167,7 @@ function expectedAt(path: string, value: unknown): string {
   return path.startsWith("args.") ? "a text without a NUL" : "a whole number from 1 to 8192";
 }
 
-/** The words of `args` as far as they are words, so that wrong options are named also where something else is wrong. */
+/** The words of `args`, as far as they are words, so that wrong options are named even if something else is wrong too. */
 function wordsOf(raw: unknown): readonly string[] {
   const args = (raw as { readonly args?: unknown } | null)?.args;
   return Array.isArray(args) ? args.filter((each) => typeof each === "string") : [];

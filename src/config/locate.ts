@@ -6,27 +6,29 @@ import { ConfigError } from "./config-error.ts";
 import type { Folders } from "./folders.ts";
 import { checkName } from "./names.ts";
 
-/** Where a domain's config is, whether or not it is there already. */
+/** Where a domain's config is, or would be. */
 export interface ConfigPlace {
   /** The real path: links are resolved. */
   readonly path: string;
   /** The file's name without its ending. */
   readonly name: string;
-  /** Whether it is in the config folder: then the file's name is the domain's. */
+  /** Whether it is in the config folder. There, the file's name is the domain's. */
   readonly named: boolean;
-  /** The name of its run-time folder, no two places have the same. */
+  /** The name of its run-time folder; no two places have the same. */
   readonly key: string;
-  /** The link that it was found by, where it was: a second name of it. */
+  /** The link that it was found by, if it was: a second name of the config. */
   readonly alias?: string;
 }
 
-/** What Linux takes: PATH_MAX and NAME_MAX of limits.h, the first without the closing NUL. */
+/** Linux's limits: PATH_MAX and NAME_MAX of limits.h, the first without the closing NUL. */
 const LONGEST_PATH = 4095;
 const LONGEST_PART = 255;
 
 /**
- * Finds a domain's config by its name (in the config folder) or by a path: what has a slash in it or ends in `.json`.
- * UsageError for what can't be a name; ConfigError (`unsafe`) for a link that leads out of the folder it is in.
+ * Finds a domain's config by its name (in the config folder) or by a path: anything with a slash in it, or ending in `.json`.
+ *
+ * @throws UsageError when the text can't be a name or a path; ConfigError (`unsafe`) when a link leads out of its folder, (`io`) when the
+ *   system refuses
  */
 export async function locate(nameOrPath: string, folders: Folders): Promise<ConfigPlace> {
   if (nameOrPath.includes("\0"))
@@ -49,7 +51,7 @@ export async function locate(nameOrPath: string, folders: Folders): Promise<Conf
   return { path, name, named, key: keyOf(path, name), ...alias };
 }
 
-/** The real path of a config. A link may lead to a neighbour, not out of the folder: somebody else could be writing there. */
+/** The real path of a config. A link may lead to a file in the same folder but not out of it, where somebody else could be writing. */
 async function follow(path: string): Promise<{ readonly path: string; readonly link?: string }> {
   const folder = await realFolder(dirname(path));
   const inside = join(folder, basename(path));
@@ -75,7 +77,7 @@ async function realFolder(folder: string): Promise<string> {
   return realpath(folder).catch(() => folder);
 }
 
-/** "@" is in no name, so a config of the config folder never has the key of one elsewhere. */
+/** No name contains "@", so a config in the config folder never has the key of one elsewhere. */
 function keyOf(path: string, name: string): string {
   const safe = name
     .replace(/[^A-Za-z0-9._+-]/g, "_")

@@ -2,11 +2,11 @@ import { isMachine, itemsOf, keyOf } from "./option-values.ts";
 import type { Option } from "./options.ts";
 import { readSize } from "./qemu-values.ts";
 
-/** What `-machine smp.cpus=4,memory.size=1G` says in the words of `-smp` and `-m`, and what is left of it. */
+/** What `-machine smp.cpus=4,memory.size=1G` says, in the words of `-smp` and `-m`, and what is left of the option. */
 export interface MachineSizes {
   readonly smp: ReadonlyMap<string, string>;
   readonly memory: ReadonlyMap<string, string>;
-  /** The option without them; undefined where nothing is left. */
+  /** The option without them; undefined if nothing is left. */
   readonly rest: Option | undefined;
 }
 
@@ -14,10 +14,10 @@ export interface MachineSizes {
 const MEMORY_KEYS: Readonly<Record<string, string>> = { "memory.size": "size", "memory.max-size": "maxmem", "memory.slots": "slots" };
 
 /**
- * Takes the sizes out of `-machine`, where QEMU since 7.0 has them as properties. A bare memory.size is bytes there (measured), not MiB as
- * with -m.
+ * Takes the sizes out of `-machine`, where QEMU since 7.0 accepts them as properties. There a bare memory.size is in bytes (measured), not
+ * in MiB as with -m.
  *
- * @throws UsageError where one can't be read
+ * @throws UsageError when a size can't be read
  */
 export function takeSizes(option: Option): MachineSizes {
   const smp = new Map<string, string>();

@@ -3,8 +3,8 @@ import { nearest } from "../nearest.ts";
 import type { ConfigIssue } from "./config-error.ts";
 
 /**
- * Keys that are nobody's and nearly one that is ours and absent: `memroy`. Other keys that we don't know are left alone, but this one
- * would be ignored, and what it says would never come to be.
+ * Keys that are unknown, and near to a known key that is absent: `memroy`. Other unknown keys are left alone, but such a key would be
+ * ignored, and its value would never take effect.
  */
 export function misspelledKeys(raw: unknown, schema: z.ZodTypeAny, at: readonly string[] = []): readonly ConfigIssue[] {
   const inner = bare(schema);

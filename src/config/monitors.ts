@@ -1,9 +1,8 @@
 import { type Option, parseKeyValues } from "./options.ts";
 
 /**
- * The QMP monitors on a character device of their own words (`-mon …,mode=control`, `-qmp chardev:ID`) and the devices that only they use,
- * each with its socket's path where it is
- * a Unix one. A device that something else uses stays, and so does its socket.
+ * QMP monitors that use a character device of their own (`-mon …,mode=control`, `-qmp chardev:ID`), and the devices that only they use,
+ * each with the path of its Unix socket, if it has one. A device that something else uses too stays, with its socket.
  */
 export function controlMonitors(options: readonly Option[]): ReadonlyMap<Option, string | undefined> {
   const found = new Map<Option, string | undefined>();
@@ -72,7 +71,7 @@ function listening(value: string): readonly Listening[] {
   return Number.isInteger(port) && port > 0 ? [{ kind: "tcp", host: short?.[2] ?? values.get("host") ?? "", port }] : [];
 }
 
-/** The run-time folder of a machine that we started, where this is the command line of one: its files there are not to be kept. */
+/** The run-time folder of a machine that we started, if this is its command line: its files there must not be kept. */
 export function ourFolder(options: readonly Option[]): string | undefined {
   const folder = /^(.*)\/pid$/.exec(options.findLast(({ name }) => name === "pidfile")?.value ?? "")?.[1];
   const isOurs = options.some(({ name, value = "" }) => name === "qmp" && readSocket(value) === `${folder}/control.sock`);

@@ -1,13 +1,13 @@
 import { UsageError } from "../errors.ts";
 
 /**
- * The longest name. It becomes a file name, a part of socket paths (107 bytes for all of it) and QEMU's guest name:
- * with 60, the sockets of the usual run-time folders fit for every user.
+ * The longest name. It becomes a file name, part of socket paths (at most 107 bytes), and QEMU's guest name. With 60, the sockets in the
+ * usual run-time folders fit for every user.
  */
 const LENGTH = 60;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
 
-/** What a domain's name may be, in words. */
+/** The rule for a domain's name, in words. */
 export const NAME_RULE: string = `letters, digits, ".", "_", "+" and "-", a letter or digit first, ${LENGTH} at most, not ending in .json`;
 
 /** Whether a text can be a domain's name: one that is safe as a file name and as a word of QEMU's command line. */
@@ -15,7 +15,11 @@ export function isName(text: string): boolean {
   return text.length <= LENGTH && NAME.test(text) && !text.endsWith(".json");
 }
 
-/** Returns a domain's name as it is, or throws a UsageError that tells the rule. */
+/**
+ * Returns a domain's name as it is.
+ *
+ * @throws UsageError, with the rule, when it is not a domain's name
+ */
 export function checkName(text: string): string {
   if (isName(text)) return text;
   const shown = text.length > LENGTH ? `${JSON.stringify(text.slice(0, 20))}… (${text.length} characters)` : JSON.stringify(text);

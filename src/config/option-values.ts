@@ -2,8 +2,7 @@ import { type Option, parseKeyValues } from "./options.ts";
 
 /**
  * The values of an option's argument, in either of QEMU's notations: `key=value,…`, or a JSON object, whose inner keys are joined with
- * dots. Of JSON that can't be read there are none:
- * QEMU says what is wrong with it. `first` is the key that the first item may leave out.
+ * dots. JSON that can't be read gives no values; QEMU says what is wrong with it. `first` is the key that the first item may leave out.
  */
 export function valuesOf({ value = "" }: Pick<Option, "value">, first: string): ReadonlyMap<string, string> {
   return isJson(value) ? flattened(value) : parseKeyValues(value, first);
@@ -14,7 +13,7 @@ export function isJson(value: string): boolean {
   return value.trimStart().startsWith("{");
 }
 
-/** QEMU's JSON has texts in single quotes too. */
+/** QEMU's JSON may have texts in single quotes. */
 const TEXTS = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'/g;
 
 function flattened(json: string): ReadonlyMap<string, string> {
@@ -35,7 +34,7 @@ function inDoubleQuotes(text: string): string {
   return `"${text.replaceAll('\\"', '"').replaceAll("\\'", "'").replaceAll('"', '\\"')}"`;
 }
 
-/** The items of `key=value,…` as they are written, commas that are doubled among them. */
+/** The items of `key=value,…` as they are written, with their doubled commas. */
 export function itemsOf(value: string): readonly string[] {
   return value
     .replaceAll(",,", "\0")
@@ -43,12 +42,12 @@ export function itemsOf(value: string): readonly string[] {
     .map((item) => item.replaceAll("\0", ",,"));
 }
 
-/** The key of an item; an item without one has none. */
+/** The key of an item; empty if it has none. */
 export function keyOf(item: string): string {
   return /^([^=]*)=/.exec(item)?.[1] ?? "";
 }
 
-/** The machine type that a command line chooses, the last one that is named; undefined where it is left to QEMU. */
+/** The machine type of a command line: the last one that is named; undefined if it is left to QEMU. */
 export function machineTypeOf(options: readonly Option[]): string | undefined {
   return options
     .filter(isMachine)

@@ -1,13 +1,13 @@
-/** QEMU's command line as a list of options, without a word being changed. Source: qemu-options.hx, read from `qemu-system-* -help`. */
+/** QEMU's command line as a list of options; no word is changed. Source: qemu-options.hx, read from `qemu-system-* -help`. */
 
-/** One option as typed: `name` has no dashes; `value` is its argument where it takes one. A bare word (a disk image) has the name "". */
+/** One option as typed: `name` has no dashes; `value` is its argument, if it takes one. A bare word (a disk image) has the name "". */
 export interface Option {
   readonly name: string;
   readonly words: readonly string[];
   readonly value: string | undefined;
 }
 
-/** The options that take no argument in any QEMU from 5.2 to 11.1; every other one takes exactly one. */
+/** The options that take no argument in any QEMU from 5.2 to 11.1. Every other option takes exactly one. */
 const FLAGS = new Set(
   `h help version S s snapshot daemonize nographic nodefaults no-user-config nouserconfig no-reboot no-shutdown no-acpi no-hpet no-fd-bootchk
   full-screen no-frame alt-grab ctrl-grab no-quit show-cursor sdl curses usb portrait singlestep mem-prealloc preconfig win2k-hack
@@ -15,7 +15,7 @@ const FLAGS = new Set(
   async-teardown audio-help jitdump perfmap no-kvm no-kvm-irqchip no-kvm-pit no-kvm-pit-reinjection`.split(/\s+/),
 );
 
-/** Splits an argument list (without the emulator) as QEMU does: `-x` and `--x` are one, an argument is always the next word. */
+/** Splits a list of arguments (without the emulator) as QEMU does: `-x` and `--x` are the same, and an argument is always the next word. */
 export function splitOptions(args: readonly string[]): readonly Option[] {
   const options: Option[] = [];
   for (let at = 0; at < args.length; at++) {
@@ -29,8 +29,9 @@ export function splitOptions(args: readonly string[]): readonly Option[] {
 }
 
 /**
- * Reads QEMU's `key=value,key=value`; a doubled comma is one comma of the value. The first item may leave out its key, which then is
- * `first`; any other bare item is a switch (`on`), or with `no` in front off. A key given twice: the last one counts, as in QEMU.
+ * Reads QEMU's `key=value,key=value`; a doubled comma is a comma of the value. The first item may leave out its key, which is then `first`.
+ * Any other item without a value is a switch: `on`, or `off` if it begins with `no`. If a key is given twice, the last one counts, as in
+ * QEMU.
  */
 export function parseKeyValues(text: string, first: string): ReadonlyMap<string, string> {
   const items = text

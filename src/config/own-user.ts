@@ -1,12 +1,15 @@
 import { homedir, userInfo } from "node:os";
 import { geteuid } from "node:process";
 
-/** The user's id whom files of ours belong to. Not by `userInfo`: it fails for a user that no list knows, as containers have. */
+/**
+ * The id of the user that our files belong to. Not from `userInfo`, which fails for a user without an entry in the list of users, as in
+ * containers.
+ */
 export function ownUid(): number {
   return geteuid?.() ?? -1;
 }
 
-/** That user; his home is looked for when it is needed, and is / where there is none. */
+/** That user. The home folder is looked up when it is needed; it is / if there is none. */
 export const ownUser: { readonly uid: number; readonly homedir: string; readonly passwdHome: string | undefined } = {
   get uid() {
     return ownUid();

@@ -21,7 +21,7 @@ const OWNED: ReadonlyMap<string, string> = new Map([
 const WITHOUT_TERMINAL = "-display none or -vnc instead: a machine in the background has no terminal";
 
 /**
- * Every option of `args` that the structure owns, or that a machine which is started from a config can't have, with what to write instead.
+ * Every option of `args` that the config's structure owns, or that a machine started from a config can't have, with what to write instead.
  */
 export function ownedOptions(args: readonly string[]): readonly ConfigIssue[] {
   const options = splitOptions(args);
@@ -40,7 +40,7 @@ function ownerOf(option: Option): string | undefined {
   return key === undefined ? OWNED.get(option.name) : OWNED.get(key);
 }
 
-/** The option that says the same as a property of `-machine` does: `smp` for smp.cpus, `m` for memory.size. */
+/** The option that says the same as a property of `-machine`: `smp` for smp.cpus, `m` for memory.size. */
 function sizeKeyOf(option: Option): "smp" | "m" | undefined {
   if (!isMachine(option)) return undefined;
   const keys = itemsOf(option.value ?? "").map(keyOf);

@@ -1,25 +1,24 @@
 /**
- * Which words of QEMU's command line name files, and how. QEMU can't be asked: `query-command-line-options` has keys without their meaning.
- * Taken from what it says of
- * itself (`-help`, `-device TYPE,help`, `-object TYPE,help`, the schema's BlockdevOptions and Chardev types; 5.2 to 11.1), never from how a
- * value looks.
+ * Which words of QEMU's command line name files, and how. QEMU can't be asked: `query-command-line-options` has the keys, but not their
+ * meaning. Source: QEMU's own descriptions (`-help`, `-device TYPE,help`, `-object TYPE,help`, the schema's BlockdevOptions and Chardev
+ * types; 5.2 to 11.1). It is never guessed from how a value looks.
  */
 
 /**
  * How a value names a file.
  *
  * - `file`: a path and nothing else
- * - `searched`: a path, or where there is no such file a name in QEMU's own folders
- * - `image`: a path, or a protocol and what that takes (`nbd:…`, `fat:rw:FOLDER`)
+ * - `searched`: a path, or if there is no such file, a name in QEMU's own folders
+ * - `image`: a path, or a protocol with its own syntax (`nbd:…`, `fat:rw:FOLDER`)
  * - `files`: paths with colons between them
  * - `script`: a path, or `no`
- * - `helper`: a program, or a line for a shell
- * - `device`: a character device as `-serial` has it (`file:PATH`, `unix:PATH,server=on`)
+ * - `helper`: a program, or a command line for a shell
+ * - `device`: a character device, as for `-serial` (`file:PATH`, `unix:PATH,server=on`)
  * - `peer`: where a migration or a screen comes in (`unix:PATH`, `file:PATH,offset=0`)
  */
 export type PathKind = "file" | "searched" | "image" | "files" | "script" | "helper" | "device" | "peer";
 
-/** The values of an option by their keys; those of nested objects have dots in them. */
+/** The values of an option by their keys; keys of nested objects contain dots. */
 export type Values = ReadonlyMap<string, string>;
 
 /** Options whose whole argument names a file; "" is a bare word, a disk image. */
@@ -32,7 +31,7 @@ const WHOLE: ReadonlyMap<string, PathKind> = new Map([
   ...each("peer", "incoming vnc"),
 ]);
 
-/** The key of a first value that has none. */
+/** The key of an option's first value, if the value has none. */
 const FIRST: Readonly<Record<string, string>> = {
   chardev: "backend",
   netdev: "type",
@@ -58,7 +57,9 @@ const FIRST: Readonly<Record<string, string>> = {
   blockdev: "driver",
 };
 
-/** Files of any device of QEMU, and those that only some have: `dir` or `file` is something else elsewhere. */
+/**
+ * Keys that name files for every device of QEMU, and keys that do so for some devices only: elsewhere `dir` or `file` means something else.
+ */
 const DEVICE_KEYS: ReadonlyMap<string, PathKind> = new Map([
   ["romfile", "searched"],
   ...each("file", "sysfsdev evdev hidraw rootdir sdrfile frudatafile cdat pcap vhostdev hostdevice socket.path jsonfile"),
@@ -91,7 +92,7 @@ const OBJECTS: ReadonlyMap<string, readonly string[]> = new Map([
   ["x-vfio-user-server", ["socket.path"]],
 ]);
 
-/** Options with the same keys whatever their type. */
+/** Options with the same keys for all their types. */
 const PLAIN: ReadonlyMap<string, ReadonlyMap<string, PathKind>> = new Map([
   ...["fsdev", "virtfs"].map((name) => [name, new Map(each("file", "path socket"))] as const),
   ...["netdev", "nic", "net"].map(
@@ -119,9 +120,9 @@ const PLAIN: ReadonlyMap<string, ReadonlyMap<string, PathKind>> = new Map([
   ["option-rom", new Map(each("searched", "romfile"))],
 ]);
 
-/** Character devices whose `path` is a file; that of a socket is none in the abstract name space. */
+/** Character devices whose `path` is a file. The path of a socket is not, if it is in the abstract name space. */
 const WITH_PATH: ReadonlySet<string> = new Set(["file", "pipe", "serial", "tty", "parallel", "parport", "socket", "pty"]);
-/** Block drivers whose `path` is on this host: that of ssh or nfs is the server's. */
+/** Block drivers whose `path` is on this host. That of ssh or nfs is on the server. */
 const LOCAL_BLOCK: ReadonlySet<string> = new Set([
   "nbd",
   "virtio-blk-vhost-user",
@@ -130,17 +131,17 @@ const LOCAL_BLOCK: ReadonlySet<string> = new Set([
   "nvme-io_uring",
 ]);
 
-/** How the whole argument of an option names a file; undefined where it does not. */
+/** How the whole argument of an option names a file; undefined if it does not. */
 export function wholeKind(option: string): PathKind | undefined {
   return WHOLE.get(option);
 }
 
-/** The key that the first value of an option has where it is left out. */
+/** The key that an option's first value has if it is left out. */
 export function firstKey(option: string): string {
   return FIRST[option] ?? "";
 }
 
-/** How the value of a key names a file; undefined where it does not. `values`: those beside it. */
+/** How the value of a key names a file; undefined if it does not. `values` has all values of the option. */
 export function keyKind(option: string, key: string, values: Values): PathKind | undefined {
   switch (option) {
     case "drive":
@@ -175,7 +176,7 @@ export function keyKind(option: string, key: string, values: Values): PathKind |
   return PLAIN.get(option)?.get(key);
 }
 
-/** A key of a block device, of one that it stands on (`file.filename`), or of an object with dots in its place. */
+/** Handles a key of a block device, of one beneath it (`file.filename`), or of an object with dots in its place. */
 function blockKind(key: string, values: Values): PathKind | undefined {
   const [, prefix = "", last = ""] = /^(.*\.)?([^.]+)$/s.exec(key) ?? [];
   const driver = values.get(`${prefix}driver`) ?? (prefix === "" ? values.get("format") : undefined) ?? "";

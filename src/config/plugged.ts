@@ -1,16 +1,16 @@
 import { valuesOf } from "./option-values.ts";
 import { type Option, splitOptions } from "./options.ts";
 
-/** How devices are called that are vCPUs: `max-x86_64-cpu`, `qemu-s390x-cpu`; a core of POWER has several. */
+/** The names of devices that are vCPUs: `max-x86_64-cpu`, `qemu-s390x-cpu`. A core of POWER has several vCPUs. */
 const VCPU = /-cpu$/;
 const CORE = /-spapr-cpu-core$/;
 
-/** How many vCPUs `-device` in args plugs at start, besides those of `-smp cpus=`. `threads` is how many a core of POWER has. */
+/** How many vCPUs `-device` in args plugs at start, in addition to `-smp cpus=`. `threads` is how many a core of POWER has. */
 export function pluggedByArgs(args: readonly string[], threads: number = 1): number {
   return pluggingOptions(args).reduce((sum, option) => sum + (CORE.test(driverOf(option)) ? threads : 1), 0);
 }
 
-/** The options that do so. */
+/** The options that plug vCPUs. */
 export function pluggingOptions(args: readonly string[]): readonly Option[] {
   return splitOptions(args).filter((option) => option.name === "device" && (VCPU.test(driverOf(option)) || CORE.test(driverOf(option))));
 }

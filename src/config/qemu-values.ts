@@ -3,14 +3,14 @@ import type { Topology } from "./launch.ts";
 import { formatSize } from "./size.ts";
 import { LEVELS } from "./topology.ts";
 
-/** What `-m` says, sizes as a config has them. */
+/** What `-m` says, with sizes as a config has them. */
 export interface MemoryText {
   readonly max: string;
   readonly current: string;
   readonly hotplug?: { readonly slots: number; readonly limit: string };
 }
 
-/** What a board has where nobody says it: bytes of RAM, and vCPUs. */
+/** What a board has if the command line does not say: bytes of RAM, and vCPUs. */
 export interface BoardDefaults {
   readonly memory: number;
   readonly vcpus: number;
@@ -20,15 +20,21 @@ const MIB = 1024 ** 2;
 /** QEMU rounds the RAM up to whole pages of 8 KiB, on every board (measured, 5.2 to 11.1). */
 const RAM_UNIT = 8192;
 
-/** What `-m` gives at start, in bytes; undefined where it says nothing of that (no `size`, or 0), which leaves it to the board. */
+/**
+ * The RAM that `-m` gives at start, in bytes; undefined if it does not say (no `size`, or 0), which leaves it to the board.
+ *
+ * @throws UsageError when the size can't be read
+ */
 export function ramOf(values: ReadonlyMap<string, string>): number | undefined {
   const size = readSize("-m size", values.get("size") ?? "0", MIB);
   return size === 0 ? undefined : Math.ceil(size / RAM_UNIT) * RAM_UNIT;
 }
 
 /**
- * Reads the values of `-m` for a machine with `max` bytes of RAM: a bare `size` is MiB and a bare `maxmem` is bytes, as QEMU counts
+ * Reads the values of `-m` for a machine with `max` bytes of RAM. A bare `size` is in MiB and a bare `maxmem` in bytes, as in QEMU
  * (measured, 5.2 to 11.1).
+ *
+ * @throws UsageError when a value can't be read, or they do not fit together
  */
 export function readMemory(values: ReadonlyMap<string, string>, max: number): MemoryText {
   const limit = readSize("-m maxmem", values.get("maxmem") ?? "0", 1);
@@ -39,7 +45,11 @@ export function readMemory(values: ReadonlyMap<string, string>, max: number): Me
   return { max: size, current: size, ...(limit > max ? { hotplug: { slots, limit: formatSize(limit) } } : {}) };
 }
 
-/** How many vCPUs `-smp` gives and has room for; undefined where it says nothing of that, which leaves it to the board. */
+/**
+ * How many vCPUs `-smp` gives, and has room for; undefined if it does not say, which leaves it to the board.
+ *
+ * @throws UsageError when a number can't be read
+ */
 export function countsOf(values: ReadonlyMap<string, string>): { readonly max: number; readonly current: number } | undefined {
   const cpus = countAt(values, "cpus");
   const product = LEVELS.reduce((so_far, level) => so_far * (countAt(values, level) || 1), 1);
@@ -48,7 +58,7 @@ export function countsOf(values: ReadonlyMap<string, string>): { readonly max: n
   return max === 0 ? undefined : { max, current: cpus || max };
 }
 
-/** The levels of a topology that `-smp` names. What it leaves open stays open: machine types complete it each in their way. */
+/** The levels of a topology that `-smp` names. The others stay open: machine types complete them in different ways. */
 export function readTopology(values: ReadonlyMap<string, string>): Topology | undefined {
   const given = LEVELS.filter((level) => countAt(values, level) > 0).map((level) => [level, countAt(values, level)]);
   return given.length === 0 ? undefined : (Object.fromEntries(given) as Topology);
@@ -59,11 +69,10 @@ function countAt(values: ReadonlyMap<string, string>, key: string): number {
 }
 
 /**
- * A size as QEMU reads it: decimal, with a fraction where a unit follows, or hexadecimal; `bareUnit` counts where it ends in a digit and
- * has no unit. The units are binary, and
- * the hexadecimal digits b and e are no units.
+ * A size as QEMU reads it: decimal, with a fraction if a unit follows, or hexadecimal. `bareUnit` applies if it ends in a digit and has no
+ * unit. Units are binary; after a hexadecimal number, b and e are digits and not units.
  *
- * @throws UsageError for anything else
+ * @throws UsageError when the text is anything else
  */
 export function readSize(option: string, text: string, bareUnit: number): number {
   const [, hex, decimal, unit] = /^ *\+?(?:0x([0-9a-f]{1,13})|(\d{1,15}\.?\d{0,15}|\.\d{1,15}))([bkmgtpe])?$/i.exec(text) ?? [];
@@ -76,7 +85,7 @@ export function readSize(option: string, text: string, bareUnit: number): number
   return bytes;
 }
 
-/** A number as QEMU reads it: decimal, hexadecimal, or octal where it begins with 0. */
+/** A number as QEMU reads it: decimal, hexadecimal, or octal if it begins with 0. */
 function readCount(option: string, text: string): number {
   const [, hex, octal, decimal] = /^ *\+?(?:0x([0-9a-f]{1,5})|0([0-7]{1,6})|(0|[1-9]\d{0,5}))$/i.exec(text) ?? [];
   if ((hex ?? octal ?? decimal) === undefined) throw refusal(option, text, "a whole number");

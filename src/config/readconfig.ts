@@ -1,4 +1,4 @@
-/** Sections of a `-readconfig` file that say what a launch config says, and where it says it. */
+/** Sections of a `-readconfig` file that say what a launch config says, and where the config says it. */
 const OWNED: ReadonlyMap<string, string> = new Map([
   ["memory", 'the key "memory", as -m'],
   ["smp-opts", 'the key "vcpus", as -smp'],
@@ -6,8 +6,8 @@ const OWNED: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * What is wrong with a `-readconfig` file for a launch config: each section that says what the config says. One of both would be read, and
- * not the other.
+ * The sections of a `-readconfig` file that say what a launch config says too, each with the key to use instead. QEMU would use only one of
+ * the two.
  */
 export function sectionsInTheWay(text: string): readonly string[] {
   const wrong: string[] = [];

@@ -4,8 +4,8 @@ import { formatSize, isSize, parseSize } from "./size.ts";
 import { misfit } from "./topology.ts";
 
 /**
- * What the values of a launch config must be to each other. Works on a config that is not checked yet and looks only at the
- * values that are right in themselves, so that one reading names all that is wrong.
+ * The rules between values of a launch config. This works on a config that is not checked yet, and looks only at values that are right in
+ * themselves, so that one reading reports everything that is wrong.
  */
 export function brokenRules(raw: unknown): readonly ConfigIssue[] {
   const memory = objectAt(raw, "memory");
@@ -22,7 +22,7 @@ type Values = Readonly<Record<string, unknown>>;
 
 /** QEMU rounds the RAM up to whole pages of 8 KiB. */
 const RAM_UNIT = 8192;
-/** A page: the balloon's unit. */
+/** A page, which is the balloon's unit. */
 const PAGE = 4096;
 
 function memoryRules(memory: Values): readonly ConfigIssue[] {
@@ -61,7 +61,7 @@ function vcpuRules(vcpus: Values): readonly ConfigIssue[] {
   ];
 }
 
-/** `-smp` gives at least one besides those that args plug. */
+/** `-smp` has to give at least one vCPU, in addition to those that args plug. */
 function pluggedRules(vcpus: Values, args: readonly string[]): readonly ConfigIssue[] {
   const current = countAt(vcpus, "current");
   const plugged = pluggedByArgs(args, countAt(objectAt(vcpus, "topology"), "threads"));
@@ -89,7 +89,7 @@ function pinRules(pin: Values, max: number | undefined): readonly ConfigIssue[] 
   });
 }
 
-/** The form only; whether the machine has those CPUs is for the moment they are used. */
+/** Checks only the form. Whether the host has those CPUs is checked when they are used. */
 function looksLikeCpuList(text: string): boolean {
   const items = text.split(",").map((item) => /^(\^?)(\d{1,4})(?:-(\d{1,4}))?$/.exec(item));
   const well = items.every((item) => item !== null && Number(item[2]) <= Number(item[3] ?? item[2]) && Number(item[3] ?? item[2]) < 8192);
@@ -101,7 +101,7 @@ function looksLikeCpuList(text: string): boolean {
   );
 }
 
-/** Whether a CPU is left when what is excluded is taken out. */
+/** Whether any CPU is left after the exclusions. */
 function leavesAny(ranges: readonly { readonly out: boolean; readonly first: number; readonly last: number }[]): boolean {
   const left = new Set<number>();
   const each = (out: boolean, act: (cpu: number) => unknown): void => {

@@ -6,34 +6,35 @@ import type { RuntimeFiles } from "./argv.ts";
 import type { Folders } from "./folders.ts";
 import { ownUid } from "./own-user.ts";
 
-/** The run-time folder that a start puts a machine's sockets in. Only its owner can enter it, which keeps the sockets private. */
+/** The run-time folder of a machine, with its sockets. Only its owner can enter it, which keeps the sockets private. */
 export interface RuntimePaths extends RuntimeFiles {
   readonly key: string;
   readonly folder: string;
-  /** What QEMU writes on stdout and stderr: its warnings, and its last words. */
+  /** What QEMU writes on stdout and stderr: its warnings and its last messages. */
   readonly output: string;
 }
 
-/** Where the lock of a machine is, and what is written down of it. Keyed by who the machine is, never by how it was named. */
+/** Where the lock and the records of a machine are. The key is the machine's identity, never a name that somebody used for it. */
 export interface StatePaths {
   readonly key: string;
   readonly folder: string;
   /** The file that writers lock. */
   readonly lock: string;
-  /** The record of a change, or of a start, that is being made. */
+  /** The record of a change, or a start, in progress. */
   readonly journal: string;
-  /** What was asked of the running machine. */
+  /** Notes of what was asked of the running machine. */
   readonly notes: string;
-  /** The process that runs it, or ran it last. */
+  /** The process that runs it, or that ran it last. */
   readonly process: string;
 }
 
-/** The most bytes that a Unix socket's path can have on Linux: sun_path of unix(7), without its closing NUL. */
+/** The longest path of a Unix socket on Linux, in bytes: sun_path of unix(7), without its closing NUL. */
 const SOCKET_PATH = 107;
 
 /**
- * The run-time files of the domain with this key; a key that is too long for sockets is cut short. @throws UsageError where even that does
- * not fit
+ * The run-time files of the domain with this key. A key that is too long for socket paths is shortened.
+ *
+ * @throws UsageError when the paths are too long even then
  */
 export function runtimePaths(folders: Folders, key: string): RuntimePaths {
   const folder = join(folders.runtime, fitting(folders.runtime, key));
@@ -48,7 +49,7 @@ export function runtimePaths(folders: Folders, key: string): RuntimePaths {
   return { key, folder, control, watch, pidfile: join(folder, "pid"), output: join(folder, "output") };
 }
 
-/** "@" is in no name, so what is cut short is never another domain's. */
+/** No name contains "@", so a shortened key is never another domain's. */
 function fitting(runtime: string, key: string): string {
   const room = SOCKET_PATH - bytesOf(join(runtime, "x", "control.sock")) + 1;
   if (bytesOf(key) <= room) return key;
@@ -62,7 +63,7 @@ function bytesOf(text: string): number {
 
 /** The files of the machine with this key. */
 export function statePaths({ state }: Folders, key: string): StatePaths {
-  // "@" is in no name: where locks and sockets share a folder, no domain is in the way.
+  // No name contains "@": if locks and sockets share a folder, no domain's folder has this name.
   const folder = join(state, `@${key}`);
   return {
     key,
@@ -74,7 +75,11 @@ export function statePaths({ state }: Folders, key: string): StatePaths {
   };
 }
 
-/** Makes a folder of a machine (0700) where missing. @throws UnsafeError where somebody else made it, or can enter it; HostError */
+/**
+ * Creates a folder of a machine (mode 0700) if it is missing.
+ *
+ * @throws UnsafeError when somebody else made it, or can enter it; HostError when the system refuses
+ */
 export async function openFolder(folder: string): Promise<void> {
   await makeFolder(dirname(folder), true);
   await checkFolder(dirname(folder), 0o022);
@@ -82,7 +87,11 @@ export async function openFolder(folder: string): Promise<void> {
   await checkFolder(folder, 0o077);
 }
 
-/** Whether a folder of a machine is there and ours. @throws UnsafeError where it is there and not ours */
+/**
+ * Whether a folder of a machine is there, and ours.
+ *
+ * @throws UnsafeError when it is there and not ours
+ */
 export async function hasFolder(folder: string): Promise<boolean> {
   if ((await lstat(folder).catch(() => undefined)) === undefined) return false;
   await checkFolder(folder, 0o077);

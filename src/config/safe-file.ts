@@ -6,20 +6,21 @@ import { ConfigError } from "./config-error.ts";
 import { TEXT_LIMIT } from "./launch.ts";
 import { ownUid } from "./own-user.ts";
 
-/** A file's text with whom it belongs to. */
+/** A file's text, with its owner and its mode. */
 export interface SafeText {
   readonly text: string;
   readonly uid: number;
   readonly gid: number;
-  /** Who may read and write it. */
+  /** The permission bits. */
   readonly mode: number;
   readonly links: number;
 }
 
 /**
- * Reads a config file of ours (or of root's) that nobody else can write. A link, a FIFO, a folder, a file over `limit` bytes (1 MiB), or
- * text that is
- * not UTF-8 is refused without waiting and without reading it whole. Throws ConfigError: missing, unsafe, invalid or io.
+ * Reads a config file that belongs to us or to root and that nobody else can write. A link, a FIFO, a folder, a file of more than `limit`
+ * bytes (1 MiB), and text that is not UTF-8 are refused, without waiting and without reading it all.
+ *
+ * @throws ConfigError: `missing`, `unsafe`, `invalid` or `io`
  */
 export async function readSafely(path: string, limit: number = TEXT_LIMIT): Promise<SafeText> {
   const file = await openSafely(path);
@@ -44,8 +45,10 @@ export async function readSafely(path: string, limit: number = TEXT_LIMIT): Prom
 }
 
 /**
- * Reads a text that somebody hands us by its path and that decides nothing but what it says: any regular file of at most 1 MiB, whoever
- * it belongs to. Never waits, never reads more. Throws ConfigError as `readSafely` does.
+ * Reads a text from a path that a user gave, which is only read and never trusted: any regular file of at most 1 MiB, of any owner. It
+ * never waits, and never reads more.
+ *
+ * @throws ConfigError: `missing`, `unsafe`, `invalid` or `io`
  */
 export async function readBoundedText(path: string): Promise<string> {
   const file = await openFile(path, 0, "file");
@@ -63,7 +66,7 @@ function openSafely(path: string): Promise<FileHandle> {
 
 async function openFile(path: string, flags: number, what: string): Promise<FileHandle> {
   try {
-    // Without O_NONBLOCK a FIFO would keep us waiting for its writer.
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   } catch (cause) {
     const code = (cause as { readonly code?: string }).code;
@@ -74,7 +77,7 @@ async function openFile(path: string, flags: number, what: string): Promise<File
   }
 }
 
-/** Who can write the folder can put an old config of ours in the place of the new one, or take it away. */
+/** Anyone who can write the folder can replace a config by an older one, or remove it. */
 async function checkFolder(path: string): Promise<void> {
   const folder = dirname(path);
   const { mode, uid } = await stat(folder);
@@ -87,7 +90,7 @@ async function checkFolder(path: string): Promise<void> {
 
 function whyUnsafe(stat: Stats): string | undefined {
   if (!stat.isFile()) return stat.isDirectory() ? "a folder, not a file" : "not a regular file";
-  // It names the program that we run: whoever can write it can run anything as us.
+  // The config names the program that we run, so anyone who can write it can run anything as us.
   if (stat.uid !== ownUid() && stat.uid !== 0) return `belongs to user ${stat.uid}, not to the one who runs this`;
   if ((stat.mode & 0o002) !== 0) return `everybody can write it (mode ${(stat.mode & 0o777).toString(8)}); chmod o-w it`;
   return undefined;
@@ -118,7 +121,7 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
-/** The last 64 KiB of a file of ours, which can be of any length; nothing where there is none, or something else is there. */
+/** The last 64 KiB of a file of ours, which may be of any length; empty if there is none, or if it is not a regular file of ours. */
 export async function readTail(path: string): Promise<string> {
   const file = await openSafely(path).catch(() => undefined);
   if (file === undefined) return "";
@@ -131,13 +134,14 @@ export async function readTail(path: string): Promise<string> {
   return new TextDecoder().decode(buffer.subarray(0, bytesRead));
 }
 
-/** Much more than a machine's last words. */
+/** Much more than QEMU's last messages. */
 const TAIL = 64 * 1024;
 
 /**
- * Writes a new file, flushed to disk, that nobody else can read; it must not exist. `owner` is kept where given; of a group that this user
- * is not in it is told that it could not be. Throws
- * ConfigError (`io`), which names the config it is for, and leaves nothing.
+ * Writes a new file that nobody else can read, and flushes it to disk. The file must not exist. It gets the `owner` that is given;
+ * `hasGroup` is false if this user is not in that group. If it fails, nothing is left behind.
+ *
+ * @throws ConfigError (`io`), which names `config`
  */
 export async function writeNew(
   path: string,
@@ -157,12 +161,12 @@ export async function writeNew(
   } catch (cause) {
     await file?.close().catch(() => undefined);
     if (file !== undefined) await removeQuietly(path);
-    const why = messageOf(cause).replace(/, \w+( '.*')?$/, ""); // the temporary file's name says nothing to anybody
+    const why = messageOf(cause).replace(/, \w+( '.*')?$/, ""); // the name of the temporary file would not help anyone
     throw new ConfigError(config, "io", `its new text can't be written: ${why}`, { cause });
   }
 }
 
-/** Gives a new file the owner of another one. False where only its group can't be given: it takes membership to do that. */
+/** Gives a new file another owner. False if only the group could not be set, which takes membership of it. */
 async function giveTo(file: FileHandle, owner: { readonly uid: number; readonly gid: number }): Promise<boolean> {
   const stat = await file.stat();
   if (owner.uid === stat.uid && owner.gid === stat.gid) return true;
@@ -177,9 +181,10 @@ async function giveTo(file: FileHandle, owner: { readonly uid: number; readonly 
 }
 
 /**
- * Puts a text in the place of a small file of ours, whole or not at all: nobody ever reads half of it, and a link that was put there is
- * replaced, not followed. `flush`
- * waits until it is on the disk. Call it under the lock of what it is about. @throws HostError
+ * Replaces the text of a small file of ours, completely or not at all: nobody ever reads half of it, and a link in its place is replaced,
+ * not followed. `flush` waits until it is on disk. Call it under the lock of the file's subject.
+ *
+ * @throws HostError when the system refuses
  */
 export async function replaceFile(path: string, text: string, options: { readonly flush?: boolean } = {}): Promise<void> {
   const fresh = `${path}.new`;
@@ -195,12 +200,12 @@ export async function replaceFile(path: string, text: string, options: { readonl
   }
 }
 
-/** Removes a file of ours if it is there; what can't be removed is left. */
+/** Removes a file of ours, if it is there. If it can't be removed, it stays. */
 export async function removeQuietly(path: string): Promise<void> {
   await rm(path, { force: true }).catch(() => undefined);
 }
 
-/** Flushes a folder's entries to disk, so that a rename in it survives a power cut. File systems that can't are let off. */
+/** Flushes a folder's entries to disk, so that a rename in it survives a power failure. File systems that can't do this are tolerated. */
 export async function flushFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined);
   await folder?.sync().catch(() => undefined);

@@ -1,17 +1,17 @@
 import { UsageError } from "../errors.ts";
 import { WordBuilder } from "./word-builder.ts";
 
-/** What is known of a script beside its text. */
+/** Where a script is. */
 export interface ScriptPlace {
-  /** The folder that it is in, and the one that it really is in, where a link leads to it; absolute. */
+  /** The folder that the script is in, and the real folder if a link leads to the script; both absolute. */
   readonly own: string;
   readonly real: string;
 }
 
-/** What a script has set so far: a list of words is an array. */
+/** The variables that a script has set so far. An array is a list of words. */
 export type Variables = Map<string, string | readonly string[]>;
 
-/** The words that one word of a script stands for: none, one or several. `plain`: nothing in it was quoted or expanded. */
+/** The words that one word of a script expands to: none, one or several. `plain`: nothing in it was quoted or expanded. */
 export interface Fields {
   readonly fields: readonly string[];
   readonly plain: boolean;
@@ -20,7 +20,7 @@ export interface Fields {
 const S0 = String.raw`"?(?:\$0|\$\{0\}|\$BASH_SOURCE|\$\{BASH_SOURCE(?:\[0\])?\})"?`;
 const DIRNAME = String.raw`(?:\$\([ \t]*dirname[ \t]+(?:--[ \t]+)?${S0}[ \t]*\)|\$\{0%/\*\})`;
 const QUIET = String.raw`(?:[ \t]*(?:>|&>)[ \t]*/dev/null)?(?:[ \t]*2>(?:&1|[ \t]*/dev/null))?`;
-/** How scripts ask for the folder that they are in. */
+/** The ways in which scripts ask for their own folder. */
 const OWN_FOLDER: readonly (readonly [RegExp, keyof ScriptPlace])[] = [
   [
     new RegExp(String.raw`\$\([ \t]*cd[ \t]+(?:-P[ \t]+|--[ \t]+)*"?${DIRNAME}"?${QUIET}[ \t]*(?:&&|;)[ \t]*pwd(?:[ \t]+-P)?[ \t]*\)`, "y"),
@@ -36,7 +36,7 @@ const OWN_FOLDER: readonly (readonly [RegExp, keyof ScriptPlace])[] = [
   [new RegExp(DIRNAME, "y"), "own"],
 ];
 
-/** Reads the words of a shell's text one after another. What takes a shell to be known is refused, with its line. */
+/** Reads the words of a shell script one after another. What only a shell could expand is refused, with its line. */
 export class ShellLexer {
   readonly #text: string;
   readonly #place: ScriptPlace | undefined;
@@ -56,7 +56,7 @@ export class ShellLexer {
     return this.at >= this.#text.length;
   }
 
-  /** What comes next, where it fits; it is passed over. */
+  /** Takes what comes next if it matches, and moves past it. */
   take(form: RegExp): string | undefined {
     const sticky = new RegExp(form.source, "y");
     sticky.lastIndex = this.at;
@@ -65,19 +65,19 @@ export class ShellLexer {
     return found;
   }
 
-  /** Passes over blanks, lines that go on, and a comment. */
+  /** Moves past blanks, continued lines, and a comment. */
   skipBlanks(): void {
     while (this.take(/[ \t]+|\\\n/) !== undefined);
     if (this.#text[this.at] === "#") this.take(/[^\n]*/);
   }
 
-  /** `NAME=` or `NAME+=` in front of a value. */
+  /** `NAME=` or `NAME+=` before a value. */
   assignment(): { readonly name: string; readonly adds: boolean } | undefined {
     const found = this.take(/[A-Za-z_]\w*\+?=/);
     return found === undefined ? undefined : { name: found.replace(/\+?=$/, ""), adds: found.endsWith("+=") };
   }
 
-  /** The next word, up to a blank or an operator. A value, behind `NAME=`, is never split. */
+  /** The next word, up to a blank or an operator. A value after `NAME=` is never split. */
   word(isValue = false): Fields | undefined {
     const word = new WordBuilder(isValue);
     const start = this.at;
@@ -103,7 +103,7 @@ export class ShellLexer {
 
   #literal(char: string, word: WordBuilder, isValue: boolean): string {
     if ("*?[".includes(char) && !isValue) throw this.refuse(`${char} stands for file names in a shell: quote it, or write them out`);
-    // Some shells expand it behind `NAME=` and `:` too.
+    // Some shells expand ~ after `NAME=` and `:` too.
     const isFolder =
       word.isEmpty || (word.isPlain && /^([A-Za-z_]\w*=|[A-Za-z_]\w*=.*:)$/s.test(word.text)) || (isValue && /:$/.test(word.text));
     if (char === "~" && isFolder) throw this.refuse("~ needs a shell: write out the folder");
@@ -140,11 +140,11 @@ export class ShellLexer {
       else word.addQuoted(char === "\\" ? this.#escapeInQuotes() : char);
       isEmpty = false;
     }
-    // An empty pair of quotes is an empty word; "$@" of nothing is none.
+    // An empty pair of quotes is an empty word; "$@" without arguments is no word.
     if (isEmpty || lists === word.lists) word.addQuoted("");
   }
 
-  /** Inside double quotes a backslash is itself, unless one of these follows. */
+  /** Inside double quotes a backslash stands for itself, unless one of these characters follows. */
   #escapeInQuotes(): string {
     const next = this.#text[this.at] ?? "";
     if (next === "" || !'$`"\\\n'.includes(next)) return "\\";
@@ -163,7 +163,7 @@ export class ShellLexer {
     else word.addSplit(value);
   }
 
-  /** What stands behind a `$`, where it is known for certain. Inside quotes a list by `*` is one text, by `@` it is its words. */
+  /** The value after a `$`, if it is known for certain. Inside quotes, a list is one text with `*`, and its words with `@`. */
   #known(isQuoted: boolean): string | readonly string[] | undefined {
     const dollar = this.at - 1;
     for (const [form, which] of this.#place === undefined ? [] : OWN_FOLDER) {
@@ -173,7 +173,7 @@ export class ShellLexer {
       this.at = dollar + found.length;
       return this.#place?.[which];
     }
-    // Run without arguments, it has none.
+    // The script is run without arguments, so these are empty.
     const none = this.take(/[@*]|\{[@*]\}/);
     if (none !== undefined) return isQuoted && none.includes("*") ? "" : [];
     const all = this.take(/\{[A-Za-z_]\w*\[[@*]\]\}/);

@@ -5,7 +5,7 @@ import { type ScriptPlace, ShellLexer } from "./shell-lexer.ts";
 
 export type { ScriptPlace } from "./shell-lexer.ts";
 
-/** The one command of a script: its words, the folder that it runs in, and what is to be told. */
+/** The one command of a script: its words, the folder that it runs in, and notes for the user. */
 export interface ScriptCommand {
   readonly words: readonly string[];
   readonly folder: string;
@@ -13,14 +13,12 @@ export interface ScriptCommand {
 }
 
 /**
- * Reads the one command in a shell script as words, without running anything: comments, `#!`, quotes, backslashes, and lines that go
- * on after a backslash are understood; so are variables and arrays that it sets to words itself, `cd`, and the folder of the script. What
- * only a shell could tell
- * (`$x` from outside, `$(…)`, `*`, pipes, a second command) is refused with the line it is on. A trailing `&` and a leading `exec` are let
- * go.
- * `folder` is the one that it is run in. Source: POSIX Shell Command Language, 2.2, 2.3, 2.6, and bash for arrays.
+ * Reads the one command in a shell script as words, without running anything. It understands comments, `#!`, quotes, backslashes and
+ * continued lines, also variables and arrays that the script sets to words, `cd`, and the script's own folder. What only a shell could know
+ * (`$x` from outside, `$(…)`, `*`, pipes, a second command) is refused, with its line. A trailing `&` and a leading `exec` are dropped.
+ * `folder` is the folder that the script is run in. Source: POSIX Shell Command Language, 2.2, 2.3, 2.6, and bash for arrays.
  *
- * @throws UsageError
+ * @throws UsageError, with the line, when the script has anything else
  */
 export function readScript(text: string, folder: string, place?: ScriptPlace): ScriptCommand {
   return new ScriptReader(new ShellLexer(text, place), folder).read();
@@ -31,13 +29,13 @@ interface Command {
   readonly words: readonly string[];
 }
 
-/** Words that begin what only a shell can follow. */
+/** Words that begin something that only a shell can run. */
 const KEYWORDS: ReadonlySet<string> = new Set(
   "if then else elif fi for while until do done case esac select function { } ! [[ [ test eval source . trap read local declare typeset unset return shift alias".split(
     " ",
   ),
 );
-/** Commands that change nothing about another one. */
+/** Commands that do not change how another command runs. */
 const HARMLESS = /^(set( [-+][a-z]+( pipefail| errexit| nounset| xtrace)?)*|shopt( -[su])?( \w+)*|:( .*)?|true|wait|exit( \d+)?)$/s;
 
 class ScriptReader {
@@ -45,7 +43,7 @@ class ScriptReader {
   readonly #commands: Command[] = [];
   readonly #notes: string[] = [];
   #folder: string;
-  /** The folder at the time of the command. */
+  /** The folder that the command runs in. */
   #where: string;
 
   constructor(lexer: ShellLexer, folder: string) {
@@ -62,7 +60,7 @@ class ScriptReader {
       if (lexer.take(/[\n;]/) !== undefined) continue;
       const isHarmless = this.#command();
       lexer.skipBlanks();
-      // What changes nothing works, or the script would not come to its command.
+      // A harmless command succeeds: otherwise the script would not get to its command.
       if (isHarmless && lexer.take(/&&|\|\|[ \t]*(exit|return)([ \t]+\d+)?(?=[ \t]*[\n;]|[ \t]*$)/) !== undefined) continue;
       if (lexer.take(/&[ \t]*(?=\n|$)/) !== undefined) continue;
       this.#refuseOperator();
@@ -78,7 +76,7 @@ class ScriptReader {
     throw this.#lexer.refuse(`${operator} needs a shell: only one plain command is read${kept}`);
   }
 
-  /** Reads one command up to its end. True when it changes nothing about another one. */
+  /** Reads one command up to its end. True if it does not change how another command runs. */
   #command(): boolean {
     const lexer = this.#lexer;
     const { line } = lexer;
@@ -89,7 +87,7 @@ class ScriptReader {
       const word = lexer.word();
       if (word === undefined) break;
       words.push(...word.fields);
-      // Before what follows it is found to be wrong for a reason of its own.
+      // Checked before the rest of the line, which would be refused for another reason.
       if (first && word.plain && KEYWORDS.has(words[0] ?? ""))
         throw lexer.refuse(`${words[0]} needs a shell: only one plain command is read`, line);
       if (first && word.plain && /^(export|readonly)$/.test(words[0] ?? "")) return this.#exported(words[0] ?? "", line);
@@ -108,7 +106,7 @@ class ScriptReader {
     return false;
   }
 
-  /** Reads `NAME=value`, `NAME+=value` and `NAME=(words)`; gives the names. They count from here on. */
+  /** Reads `NAME=value`, `NAME+=value` and `NAME=(words)`, sets these variables, and returns their names. */
   #assignments(): readonly string[] {
     const lexer = this.#lexer;
     const names: string[] = [];
@@ -145,7 +143,7 @@ class ScriptReader {
     }
   }
 
-  /** `export NAME…`: a launch config has no environment. */
+  /** Reads `export NAME…`. It is noted, because a launch config has no environment. */
   #exported(verb: string, line: number): boolean {
     const lexer = this.#lexer;
     for (;;) {

@@ -4,9 +4,11 @@ const UNITS = ["", "K", "M", "G", "T", "P", "E"] as const;
 const SIZE = /^(\d{1,15})(?:(bytes?|b)|(K|M|G|T|P|E)(i|iB)?)?$/i;
 
 /**
- * Reads a size with its unit, as `300M`, `1GiB`, `512Mi` or `1048576B`: binary units throughout, as QEMU counts. Bytes come back.
- * UsageError for anything else. A bare number is refused, as virsh reads it as KiB and QEMU as MiB, and so are KB, MB, GB: 10^3, 10^6, 10^9
- * to virsh, and binary to many others.
+ * Reads a size with its unit, as `300M`, `1GiB`, `512Mi` or `1048576B`, and returns bytes. All units are binary, as in QEMU. A bare number
+ * is refused, because virsh reads it as KiB and QEMU as MiB. So are KB, MB and GB: they are 10^3, 10^6 and 10^9 for virsh, and binary for
+ * many others.
+ *
+ * @throws UsageError when the text is anything else
  */
 export function parseSize(text: string): number {
   const match = SIZE.exec(text.trim());
@@ -26,8 +28,8 @@ export function parseSize(text: string): number {
 }
 
 /**
- * Writes a number of bytes in the largest binary unit that keeps it whole: `300MiB`, `1GiB`; bytes that fill no KiB as `1000B`, which no
- * reader of ours takes.
+ * Writes a number of bytes in the largest binary unit that keeps it whole: `300MiB`, `1GiB`. Bytes that are no whole number of KiB become
+ * `1000B`, which {@link parseSize} does not accept.
  */
 export function formatSize(bytes: number): string {
   let size = bytes;
@@ -41,7 +43,7 @@ export function formatSize(bytes: number): string {
 
 const EXPECTED = "a whole number with a unit, as 300M or 1GiB; K, M, G, T or P";
 
-/** Why a text is no size of ours, and what would be right. */
+/** Why a text is no size, and what would be right. */
 function whatElse(text: string): readonly [why: string, expected?: string] {
   const decimal = /^(\d{1,15})([KMGTPE])B$/i.exec(text);
   if (decimal !== null) {
@@ -68,13 +70,13 @@ function refusal(text: string, why: string, expected: string = EXPECTED): UsageE
   return new UsageError(`size ${shown}: ${why}`, { value: text, expected });
 }
 
-/** What is meant by a value that is no size of ours, as `300M, or 286M for …`; `undefined` where it can't be told. */
+/** What was probably meant by a value that is no size, as `300M, or 286M for …`; `undefined` if that is not clear. */
 export function sizeMeant(value: unknown): string | undefined {
   const [, meant] = typeof value === "string" ? whatElse(value.trim()) : [];
   return meant;
 }
 
-/** Whether `parseSize` takes it. */
+/** Whether {@link parseSize} accepts a text. */
 export function isSize(text: string): boolean {
   try {
     parseSize(text);

@@ -1,20 +1,20 @@
 import { valuesOf } from "./option-values.ts";
 import { type Option, splitOptions } from "./options.ts";
 
-/** Options whose argument is a character device in short: `stdio`, `mon:stdio`, `chardev:ID`, … */
+/** Options whose argument is a character device in short form: `stdio`, `mon:stdio`, `chardev:ID`, … */
 const SHORT: ReadonlySet<string> = new Set(["serial", "monitor", "parallel", "debugcon", "gdb", "qmp", "qmp-pretty"]);
 
-/** Whether a machine uses the stdin and stdout of its QEMU, as a console or a monitor. */
+/** Whether a machine uses its QEMU's stdin and stdout, as a console or a monitor. */
 export function usesStdio(args: readonly string[]): boolean {
   return splitOptions(args).some(isStdio);
 }
 
-/** Whether it may: what a file of `-readconfig` has is not looked at. */
+/** Whether a machine may use them: a file of `-readconfig` is not read, so it may. */
 export function mayUseStdio(args: readonly string[]): boolean {
   return splitOptions(args).some((option) => option.name === "readconfig" || isStdio(option));
 }
 
-/** Whether an option ties something to stdin and stdout. */
+/** Whether an option connects something to stdin and stdout. */
 export function isStdio(option: Option): boolean {
   const { name, value = "" } = option;
   if (name === "nographic") return true;
@@ -24,7 +24,7 @@ export function isStdio(option: Option): boolean {
   return [values.get("backend"), values.get("backend.type")].includes("stdio");
 }
 
-/** Whether an option draws the guest's screen in a terminal, which a machine in the background has not. */
+/** Whether an option draws the guest's screen in a terminal. A machine in the background has none. */
 export function needsTerminal({ name, value = "" }: Option): boolean {
   return name === "curses" || (name === "display" && /^(type=)?curses(,|$)/.test(value));
 }

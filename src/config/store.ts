@@ -10,44 +10,59 @@ import type { ConfigPlace } from "./locate.ts";
 import { isName } from "./names.ts";
 import { flushFolder, readSafely, removeQuietly, type SafeText, writeNew } from "./safe-file.ts";
 
-/** A config as it was read: `digest` (SHA-256, hex) tells whether the file still is what was read. */
+/** A config as it was read. `digest` (SHA-256, hex) tells whether the file still is what was read. */
 export interface Stored {
   readonly place: ConfigPlace;
   readonly path: string;
   readonly text: string;
   readonly digest: string;
   readonly config: LaunchConfig;
-  /** How many names the file has: with more than one, a new text would leave the others with the old one. */
+  /** How many names the file has. If it has more than one, a new text would leave the other names with the old one. */
   readonly links: number;
 }
 
-/** A new text of a config, flushed to disk beside the old one and not yet in force. */
+/** A config's new text, flushed to disk beside the old one, and not in use yet. */
 export interface Prepared {
-  /** The file that holds the new text until it is committed or dropped. */
+  /** The file with the new text, until it is committed or dropped. */
   readonly temporary: string;
-  /** What of the old file the new one can't have, in words that can be told; null where it has all. */
+  /** What the new file can't have of the old one, in words for the user; null if it has everything. */
   readonly note: string | null;
   /**
-   * Puts it in force, all of it or nothing. ConfigError `changed` where the file is no longer what was read, `io` where the system refuses.
+   * Puts the new text in place, completely or not at all.
+   *
+   * @throws ConfigError `changed` when the file is no longer what was read, `io` when the system refuses
    */
   commit(): Promise<Stored>;
-  /** Forgets it. Harmless after a commit, and when done twice. */
+  /** Removes the new text. Harmless after a commit, and if called twice. */
   drop(): Promise<void>;
 }
 
-/** Reads a config. ConfigError: `missing`, `unsafe`, `invalid` (also where the file's name is not the domain's), `io`. */
+/**
+ * Reads a config.
+ *
+ * @throws ConfigError: `missing`, `unsafe`, `invalid` (also when the file's name is not the domain's), `io`
+ */
 export async function readConfig(place: ConfigPlace): Promise<Stored> {
   const { text, links } = await readSafely(place.path);
   return asStored(place, text, links);
 }
 
-/** ConfigError `missing` where there is no config. Says nothing of whether it can be read. */
+/**
+ * Checks that there is a config; it may still not be readable.
+ *
+ * @throws ConfigError `missing` when there is none
+ */
 export async function mustExist(place: ConfigPlace): Promise<void> {
   if ((await lstat(place.path).catch(() => undefined)) === undefined)
     throw new ConfigError(place.path, "missing", "there is no such config");
 }
 
-/** Writes a config's next text beside it. The text is checked first: what can't be read again is never written. */
+/**
+ * Writes a config's next text beside it. The text is checked first, so a text that can't be read again is never written.
+ *
+ * @throws ConfigError `invalid` when the new text is no config, `changed` when the file is no longer what was read, `io` when the system
+ *   refuses
+ */
 export async function prepareConfig(stored: Stored, newText: string): Promise<Prepared> {
   const next = asStored(stored.place, newText);
   const owner = await unchanged(stored);
@@ -58,7 +73,7 @@ export async function prepareConfig(stored: Stored, newText: string): Promise<Pr
     temporary,
     note: hasGroup
       ? null
-      : `the config had group ${owner.gid}, which this user is not in: it has his own now, and the group may not read it any more`,
+      : `the config had group ${owner.gid}, which this user is not in: it has this user's group now, and the old group can't read it any more`,
     commit: async () => {
       if (state === "dropped") throw new ConfigError(stored.path, "io", "the prepared text was dropped already");
       if (state === "prepared") await replace(stored, temporary, hasGroup ? owner.mode : narrowed(owner.mode));
@@ -73,8 +88,10 @@ export async function prepareConfig(stored: Stored, newText: string): Promise<Pr
 }
 
 /**
- * Writes a config that is not there yet; its folder is made where missing. ConfigError `exists` where there is one, unless `replace`;
- * then the old one is gone in the same moment in which the new one is there.
+ * Writes a new config, and creates its folder if it is missing. With `replace`, an existing config is replaced in one step.
+ *
+ * @throws ConfigError `invalid` when the text is no config, `exists` when there is one already and `replace` is not given, `io` when the
+ *   system refuses
  */
 export async function createConfig(place: ConfigPlace, text: string, options: { readonly replace?: boolean } = {}): Promise<Stored> {
   const stored = asStored(place, text);
@@ -82,7 +99,7 @@ export async function createConfig(place: ConfigPlace, text: string, options: { 
   await attempt(place.path, () => mkdir(dirname(place.path), { recursive: true, mode: 0o700 }));
   await writeNew(temporary, text, place.path);
   try {
-    // A link is refused where the name is taken, a rename is not.
+    // link(2) fails if the name is taken; rename(2) does not.
     await attempt(place.path, () => (options.replace === true ? rename(temporary, place.path) : link(temporary, place.path)));
   } finally {
     await removeQuietly(temporary);
@@ -92,8 +109,10 @@ export async function createConfig(place: ConfigPlace, text: string, options: { 
 }
 
 /**
- * Removes a config that still is what was read, and the links beside it that lead to it: they would lead nowhere. Gives those. ConfigError:
- * `changed`, `io`.
+ * Removes a config if it still is what was read, and the links beside it that lead to it, since they would lead nowhere. Returns those
+ * links.
+ *
+ * @throws ConfigError: `changed`, `io`
  */
 export async function removeConfig(stored: Stored): Promise<readonly string[]> {
   await unchanged(stored);
@@ -105,7 +124,11 @@ export async function removeConfig(stored: Stored): Promise<readonly string[]> {
   return links;
 }
 
-/** Removes a second name of a config, and nothing of what it leads to. ConfigError: `io`. */
+/**
+ * Removes a second name of a config, and nothing of the config itself.
+ *
+ * @throws ConfigError `io` when the system refuses
+ */
 export async function removeAlias(link: string): Promise<void> {
   await attempt(link, async () => {
     if ((await lstat(link)).isSymbolicLink()) await rm(link);
@@ -114,8 +137,10 @@ export async function removeAlias(link: string): Promise<void> {
 }
 
 /**
- * The names of all domains of the config folder, sorted; a link to another of them is no second one. Whether each can be read is for
- * `readConfig` to say.
+ * The names of all domains of the config folder, sorted. A link to another of them does not count as a domain. Not all of them may be
+ * readable.
+ *
+ * @throws ConfigError `io` when the folder can't be read
  */
 export async function listNames(folders: Folders): Promise<readonly string[]> {
   const files = await entriesOf(folders.config);
@@ -146,8 +171,8 @@ async function linksIn(folder: string): Promise<readonly { readonly link: string
 }
 
 /**
- * Removes what writers that died left beside a config: what names a living one as its writer (`isAlive`) is left. Only under the domain's
- * lock.
+ * Removes what dead writers left beside a config; returns how many files. A file whose writer is alive (`isAlive`) is left. Call it only
+ * under the domain's lock.
  */
 export async function sweepLeftovers(place: ConfigPlace, isAlive: (pid: number) => Promise<boolean>): Promise<number> {
   const folder = dirname(place.path);
@@ -192,7 +217,7 @@ function temporaryOf(path: string): string {
   return join(dirname(path), `.${basename(path)}.${ownPid}-${randomHex(12)}.new`);
 }
 
-/** Makes sure that the file is what was read, and tells whose it is. */
+/** Checks that the file is what was read, and returns its owner and mode. */
 async function unchanged(stored: Stored): Promise<SafeText> {
   const now = await readSafely(stored.path).catch((cause: unknown) => {
     if (cause instanceof ConfigError && cause.problem === "missing")
@@ -207,11 +232,11 @@ async function replace(stored: Stored, temporary: string, mode: number): Promise
   await unchanged(stored);
   await attempt(stored.path, () => chmod(temporary, mode));
   await attempt(stored.path, () => rename(temporary, stored.path));
-  // From here on everybody reads the new text, so nothing that follows may turn the commit into a failure.
+  // From here on everyone reads the new text, so nothing that follows may turn the commit into a failure.
   await flushFolder(dirname(stored.path));
 }
 
-/** Another group may do no more than everybody. */
+/** Another group gets no more rights than everyone has. */
 function narrowed(mode: number): number {
   return (mode & 0o707) | (mode & 0o070 & ((mode & 0o007) << 3));
 }

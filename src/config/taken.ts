@@ -5,10 +5,10 @@ import { type Option, parseKeyValues } from "./options.ts";
 import { needsTerminal } from "./stdio.ts";
 import { obstaclesIn } from "./unstarted.ts";
 
-/** What a command line has for a config's structure, and what is left of it, in its order. */
+/** What a command line has for a config's structure, and the rest of it, in order. */
 export interface Taken {
   readonly name: Map<string, string>;
-  /** What `-m` says, in all of them: repeated options add up, as in QEMU. */
+  /** What `-m` says in all its uses together: repeated options add up, as in QEMU. */
   readonly memory: Map<string, string>;
   readonly smp: Map<string, string>;
   readonly rest: Option[];
@@ -18,11 +18,11 @@ export interface Taken {
 
 /** How options are taken out. */
 export interface TakeOptions {
-  /** Whether a monitor of its own is kept, as the key `monitor`; true by default. */
+  /** Whether the command line's own monitor is kept, as the key `monitor`; true unless told. */
   readonly keepsMonitor?: boolean;
   /** Options that stay, though they would be taken out. */
   readonly kept?: ReadonlySet<Option> | undefined;
-  /** They are of a QEMU that runs: how its machine came to be is over, and taken out. */
+  /** The options are of a running QEMU: those about how its machine came to be are taken out. */
   readonly running?: boolean;
 }
 
@@ -32,8 +32,9 @@ interface Work extends Taken {
 }
 
 /**
- * Takes out of a command line (without the emulator) what the config's structure owns, and what start does itself. @throws UsageError
- * where a size of `-machine` can't be read
+ * Takes out of a command line (without the emulator) what the config's structure owns, and what start does itself.
+ *
+ * @throws UsageError when a size of `-machine` can't be read
  */
 export function takeOut(options: readonly Option[], { keepsMonitor = true, kept = new Set(), running = false }: TakeOptions = {}): Taken {
   const taken: Taken = { name: new Map(), memory: new Map(), smp: new Map(), rest: [], notes: [], monitor: undefined };

@@ -1,10 +1,13 @@
-/** The levels of a machine's vCPUs from the outermost in, as `-smp` names them in QEMU 5.2 to 11.1. A machine type knows some of them. */
+/**
+ * The levels of a machine's vCPUs, from the outermost inwards, as `-smp` names them in QEMU 5.2 to 11.1. Each machine type knows some of
+ * them.
+ */
 export const LEVELS = ["drawers", "books", "sockets", "dies", "clusters", "modules", "cores", "threads"] as const;
 
-/** Levels that every machine type knows: a topology that has all of them leaves nothing open. */
+/** Levels that every machine type knows. A topology with all of them leaves nothing open. */
 const EVERYWHERE = ["sockets", "cores", "threads"] as const;
 
-/** How many vCPUs the levels make that a topology names. Its values need not be checked yet. */
+/** The product of the levels that a topology names. Its values need not be checked yet. */
 export function productOf(topology: Readonly<Record<string, unknown>>): number {
   return LEVELS.reduce((so_far, level) => so_far * (countOf(topology, level) ?? 1), 1);
 }
@@ -14,8 +17,8 @@ function countOf(topology: Readonly<Record<string, unknown>>, level: string): nu
 }
 
 /**
- * What is wrong with a topology for this many vCPUs; undefined where it fits: what it names has to divide them, as QEMU completes the
- * rest. Its values need not be checked yet.
+ * What is wrong with a topology for this many vCPUs; undefined if it fits. The levels that it names must divide `max`, because QEMU
+ * completes the others. Its values need not be checked yet.
  */
 export function misfit(topology: Readonly<Record<string, unknown>>, max: number): string | undefined {
   const product = productOf(topology);

@@ -1,21 +1,21 @@
 import { isJson, isMachine, itemsOf, machineTypeOf, valuesOf } from "./option-values.ts";
 import type { Option } from "./options.ts";
 
-/** An option that stands in the way of a machine that is started from its config and runs, and what to do about it. */
+/** An option that a machine which is started from a config and then runs can't have, and what to do about it. */
 export interface Obstacle {
   readonly option: Option;
   readonly why: string;
   readonly expected: string;
-  /** It tells how a machine came to be: of one that runs already it is over. */
+  /** The option says how a machine came to be. For a machine that runs already, it no longer matters. */
   readonly once: boolean;
 }
 
-/** Options whose argument `help` (or `?`) has QEMU print a list and end. For others it is a name or a file. */
+/** Options for which QEMU prints a list and ends if their argument is `help` (or `?`). For other options that is a name or a file. */
 const LISTS: ReadonlySet<string> = new Set(
   `machine M cpu device object chardev netdev nic net accel d trace audiodev audio display drive vga watchdog soundhw rtc smp boot L global
   tpmdev vnc spice overcommit msg`.split(/\s+/),
 );
-/** Those of them that list what is behind a driver too: `virtio-net-pci,help`. */
+/** Those of them that also list the properties of a driver: `virtio-net-pci,help`. */
 const DETAILS: ReadonlySet<string> = new Set(["machine", "M", "device", "object", "chardev", "netdev", "nic", "audiodev"]);
 const ENDINGS: ReadonlySet<string> = new Set(["h", "help", "?", "version", "audio-help", "dump-vmstate"]);
 
@@ -42,7 +42,7 @@ const NO_MACHINE: Reason = {
   once: false,
 };
 
-/** Every option of a command line that starts no machine, or one that waits for a state which only somebody else can bring. */
+/** Every option of a command line that starts no machine, or a machine that waits for something that only others can give it. */
 export function obstaclesIn(options: readonly Option[]): readonly Obstacle[] {
   const isNone = machineTypeOf(options) === "none";
   const isNoMachine = (option: Option): boolean => isNone && isMachine(option) && valuesOf(option, "type").get("type") === "none";

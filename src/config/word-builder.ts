@@ -1,4 +1,4 @@
-/** Builds one word of a script from plain, quoted and expanded text; the result is its fields: none, one or several. */
+/** Builds one word of a script from plain, quoted and expanded text. The result is its fields: none, one or several. */
 export class WordBuilder {
   readonly #isValue: boolean;
   readonly #fields: string[] = [];
