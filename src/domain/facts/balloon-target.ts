@@ -6,21 +6,20 @@ import type { QueryPciDevices } from "../../schema/generated/types.ts";
 const VENDOR = 0x1af4;
 const DEVICES: ReadonlySet<number> = new Set([0x1002, 0x1045]);
 /**
- * Where QEMU has a modern virtio device's registers in its fourth region (hw/virtio/virtio-pci.c): those that all devices have, and the
+ * Where QEMU keeps a modern virtio device's registers in its fourth region (hw/virtio/virtio-pci.c): those that all devices have, and the
  * balloon's own.
  */
 const REGION = 4;
 const STATUS = 0x14;
 const OWN = 0x2000;
 const PAGE = 4096;
-/** The bit of a virtio device's status by which its driver says that it works. */
+/** The bit of a virtio device's status that its driver sets when it works. */
 const DRIVER_OK = 4;
 
 /**
- * The balloon's target as the device itself has it, in bytes, for a balloon that works in `size`: QMP has no question for it, and the
- * device's registers show it as soon as it is set. After a
- * snapshot was loaded it is the snapshot's. Null where they can't be read: before the firmware has placed them, on a device that is not on
- * PCI. Measured on QEMU 5.2, 7.2, 10.0 and 11.1, q35 and pc.
+ * Reads the balloon's target from the device itself, in bytes, for a balloon that works in `size`. QMP has no question for it. The device's
+ * registers show it as soon as it is set; after a snapshot was loaded they show the snapshot's. Null if they can't be read: the firmware
+ * has not placed them yet, or the device is not on PCI. Measured on QEMU 5.2, 7.2, 10.0 and 11.1, q35 and pc.
  *
  * @throws the session's errors
  */
@@ -31,18 +30,19 @@ export async function readBalloonTarget(session: Session, size: number): Promise
 }
 
 /**
- * Whether a driver in the guest works the balloon; null where that can't be seen: on a device that is not on PCI. @throws the session's
- * errors
+ * Whether a driver in the guest works the balloon; null if that can't be seen, as on a device that is not on PCI.
+ *
+ * @throws the session's errors
  */
 export async function hasDriver(session: Session): Promise<boolean | null> {
   const address = await registersOf(session);
-  // Nothing can drive a device that the firmware has not placed yet.
+  // No driver can use a device that the firmware has not placed yet.
   if (address === "unplaced") return false;
   const status = address === null ? null : await readWord(session, address + STATUS);
   return status === null ? null : (status & DRIVER_OK) !== 0;
 }
 
-/** Where the balloon's registers are in the guest's memory; null without a modern one on PCI. */
+/** The address of the balloon's registers in the guest's memory; null without a modern balloon on PCI. */
 async function registersOf(session: Session): Promise<number | "unplaced" | null> {
   try {
     const buses = await session.execute("query-pci");

@@ -5,21 +5,21 @@ import type { GuestNeed } from "./guest-need.ts";
 import type { Live } from "./live.ts";
 import type { Asked } from "./notes.ts";
 
-/** What is known when a plan is made. All of it was read before; nothing here does I/O. */
+/** What is known when a plan is made. All of it was read before: planning does no I/O. */
 export interface Facts {
   readonly state: DomainState;
-  /** Why the machine is `unreachable`; of a stopped one, what stands in the way of a start. */
+  /** Why the machine is `unreachable`; if it is stopped, what stands in the way of a start. */
   readonly why?: string;
   /** Null for a transient domain. */
   readonly config: LaunchConfig | null;
-  /** Null when the machine does not run, can't be reached, or was not asked. */
+  /** Null if the machine does not run, or does not answer. */
   readonly live: Live | null;
-  /** What was asked of this machine before and may not be done yet. */
+  /** What was asked of this machine earlier and may not be done yet. */
   readonly asked: Asked;
   /** The CPUs of this host. */
   readonly online: CpuSet;
   readonly present: CpuSet;
-  /** What the guest said when it was asked for this change; absent where it was not. */
+  /** What the guest said when it was asked for this change; absent if it was not asked. */
   readonly need?: GuestNeed;
 }
 

@@ -8,24 +8,23 @@ import { hasDriver, readBalloonTarget } from "./balloon-target.ts";
 import { figuresOf } from "./live-memory.ts";
 import type { Live } from "./live.ts";
 
-/** How much memory the guest needs, in bytes of what the balloon leaves it: asked for one change, and good for that one only. */
+/** How much memory the guest needs, in bytes of what the balloon leaves it. It is asked for one change, and is valid for that one only. */
 export type GuestNeed =
   | { readonly uses: number; /** It is frozen and could not be asked: this is the most that it can be. */ readonly frozen?: true }
-  /** Nobody knows: its driver is not up, it does not answer, or it is frozen and has never said it. */
+  /** It is not known: the driver is not up, the guest does not answer, or it is frozen and has never said it. */
   | { readonly silent: "no-driver" | "no-answer" | "frozen" };
 
-/** How long a guest has to answer, in milliseconds. An idle one that was asked within the same second takes a second more. */
+/** How long a guest has to answer, in milliseconds. An idle guest that was asked within the same second takes a second more. */
 const PATIENCE = 5000;
 
-/** How often the guest's figures are asked for, in seconds, of a machine that we started. */
+/** How often QEMU asks the guest for its figures, in seconds, on a machine that we started. */
 export const STATS_INTERVAL = 5;
 
 /**
- * Asks the guest anew what it uses. The figures that QEMU has may be from before the last move of the balloon, or from before the guest's
- * last start, and nothing in them says so: only such
- * as come after the question count, together with the balloon's size around them. What a guest uses is then (balloon's size - available),
- * and stays that while the balloon moves (measured on
- * 5.2, 7.2, 10.0 and 11.1: within 1 MiB); of a balloon that moves meanwhile the larger size is taken. No clock is compared with another.
+ * Asks the guest anew what it uses. The figures that QEMU has may be older than the last move of the balloon, or than the guest's last
+ * boot, and nothing in them says so. So only figures that arrive after the question count, together with the balloon's size around them.
+ * The guest then uses (balloon's size - available), and that stays so while the balloon moves (measured on 5.2, 7.2, 10.0 and 11.1: within
+ * 1 MiB). If the balloon moves meanwhile, the larger size is taken. No clock is compared with another.
  *
  * @throws the monitor's errors; the signal's reason
  */
@@ -35,7 +34,7 @@ export async function askGuest(monitor: Monitor, { running, status, memory }: Li
   const isUp = await monitor.ask(hasDriver, { ...(by === undefined ? {} : { by }), signal });
   if (isUp === false) return { silent: "no-driver" };
   if (!running) {
-    // It had at most all of it when it said what was available.
+    // It had at most all of its memory when it said what was available.
     if (guest !== null) return { uses: Math.max(0, size - guest.available), frozen: true };
     return { silent: isUp === null && (status === "prelaunch" || status === "preconfig") ? "no-driver" : "frozen" };
   }
@@ -58,7 +57,7 @@ async function hear(
 ): Promise<GuestNeed | null> {
   const ask = <T>(question: (session: Session) => Promise<T>): Promise<T> => monitor.ask(question, { by: deadline, signal });
   const look = async (session: Session): Promise<{ readonly said: unknown; readonly actual: number }> => {
-    // In this order: what is read of the balloon is from after the guest's word, or the balloon moved as little as that word takes.
+    // In this order: the balloon's size is read after the guest's figures, or moved only as little as that takes.
     const [said, { actual }] = await Promise.all([
       session.execute("qom-get", { path, property: "guest-stats" }),
       session.execute("query-balloon"),
@@ -80,7 +79,7 @@ async function hear(
       before.actual === seen.actual ? await ask((session) => atRest(session, seen.actual, size)) : Math.max(before.actual, seen.actual);
     return { uses: Math.max(0, most - figures.available) };
   } finally {
-    // 0 is also what another client leaves for a moment while it asks, and one of ours that was killed then, for good.
+    // 0 is also what another client leaves for a moment while it asks, or what a command of ours left that was killed then.
     const usual = monitor.target.machine.id !== null && every === 0 ? STATS_INTERVAL : Number(every);
     await monitor
       .ask((session) => session.execute("qom-set", { path, property: POLLING, value: usual }), { by: deadline })
@@ -89,9 +88,9 @@ async function hear(
 }
 
 /**
- * The most that a balloon which stands still can leave the guest. QEMU's figure is the last that a driver wrote: one that finds nothing to
- * do writes none, so after a guest has rebooted into a balloon
- * that is to be empty, it is that of the boot before, for good (measured on 7.2, 10.0 and 11.1).
+ * The most that a balloon which stands still can leave the guest. QEMU's figure is the last one that a driver wrote, and a driver with
+ * nothing to do writes none. So after a guest has rebooted into a balloon that is to be empty, the figure stays that of the boot before
+ * (measured on 7.2, 10.0 and 11.1).
  */
 async function atRest(session: Session, actual: number, size: number): Promise<number> {
   return actual >= size ? actual : Math.max(actual, (await readBalloonTarget(session, size)) ?? actual);
@@ -100,14 +99,14 @@ async function atRest(session: Session, actual: number, size: number): Promise<n
 const POLLING = "guest-stats-polling-interval";
 
 /**
- * QEMU asks at once when it begins to ask, and then every so many seconds: a guest that has the same to say twice within a second can't be
- * told from one that is silent.
+ * QEMU asks at once when polling is switched on, and then at the given interval. A guest that says the same twice within a second can't be
+ * told from a silent one.
  */
 async function poll(session: Session, path: string, every: number): Promise<void> {
   await Promise.all([0, every].map((value) => session.execute("qom-set", { path, property: POLLING, value })));
 }
 
-/** Any difference is a new word: the numbers change only when the guest answers, `last-update` with the second. */
+/** Any difference is a new answer: the numbers change only when the guest answers, and `last-update` with each second. */
 function wordOf(said: unknown): string {
   return JSON.stringify(said, (_key, value: unknown) => (typeof value === "bigint" ? `${value}` : value));
 }

@@ -1,19 +1,19 @@
 import type { Session } from "../../qmp/session.ts";
 import { orNull } from "./answer.ts";
 
-/** What the guest says of its memory, in bytes. From virtio-balloon's statistics. */
+/** What the guest says about its memory, in bytes. From virtio-balloon's statistics. */
 export interface GuestMemory {
   /** What its kernel counts as its own: without what the balloon took, and without what the kernel keeps for itself. */
   readonly total: number;
-  /** What programs could still be given, of the guest's count. What the balloon takes comes out of this. */
+  /** What programs could still get, by the guest's count. What the balloon takes comes out of this. */
   readonly available: number;
-  /** Seconds since 1970, by the clock of QEMU's host when the guest said so: tells one word from the next, and no age. */
+  /** Seconds since 1970, by the clock of QEMU's host when the guest said so. It tells one answer from the next, not how old it is. */
   readonly at: number;
 }
 
 /** The running machine's memory, in bytes. */
 export interface LiveMemory {
-  /** What the balloon works in: RAM at start, and DIMMs. What virtio-mem gives is beside it, and no balloon touches it. */
+  /** What the balloon works in: RAM at start, and DIMMs. What virtio-mem gives is apart, and no balloon touches it. */
   readonly size: number;
   /** How much of `size` is DIMMs, whether they came with the start or later. */
   readonly dimms?: number;
@@ -27,20 +27,19 @@ export interface LiveMemory {
   readonly guest: GuestMemory | null;
 }
 
-/** What QEMU was started with (its -m): the one size that a config's memory.max can be compared with. */
+/** What QEMU was started with (its -m): the only size that a config's memory.max can be compared with. */
 export function startMemory({ size, dimms = 0 }: LiveMemory): number {
   return size - dimms;
 }
 
-/** What the guest has as its memory, as `setmem` counts. */
+/** The guest's memory, as `setmem` counts it. */
 export function memoryNow({ actual, size }: LiveMemory): number {
   return actual ?? size;
 }
 
 /**
- * Reads sizes, the balloon and the guest's own statistics. QEMU has three counts: query-memory-size-summary's plugged memory has virtio-mem
- * in it, query-balloon's has DIMMs and no
- * virtio-mem, -m has neither (measured on 5.2, 7.2, 10.0 and 11.1).
+ * Reads sizes, the balloon and the guest's own statistics. QEMU counts in three ways: query-memory-size-summary's plugged memory includes
+ * virtio-mem; query-balloon's includes DIMMs and not virtio-mem; -m includes neither (measured on 5.2, 7.2, 10.0 and 11.1).
  */
 export async function readMemory(session: Session): Promise<LiveMemory> {
   const [size, balloon, path] = await Promise.all([
@@ -76,10 +75,10 @@ async function guestMemory(session: Session, path: string): Promise<GuestMemory 
   return figuresOf(await orNull(session.execute("qom-get", { path, property: "guest-stats" })));
 }
 
-/** QEMU gives 2^64-1 for what the guest never told it. */
+/** QEMU gives 2^64-1 for a figure that the guest never told it. */
 const UNTOLD = 2 ** 60;
 
-/** What a balloon device's `guest-stats` say; null where the guest has said nothing. */
+/** What a balloon device's `guest-stats` say; null if the guest has said nothing. */
 export function figuresOf(answer: unknown): GuestMemory | null {
   const { "last-update": last, stats } = (answer ?? {}) as GuestStats;
   const at = Number(last ?? 0);

@@ -10,14 +10,14 @@ import { type LiveMemory, readMemory } from "./live-memory.ts";
 /** One vCPU that is plugged. */
 export interface Vcpu {
   readonly index: number;
-  /** Its thread on the host that QEMU runs on. */
+  /** Its thread, on the host that QEMU runs on. */
   readonly tid: number;
   readonly qomPath: string;
-  /** The thread's affinity as a Linux CPU list; null where the thread is not on this host. */
+  /** The thread's affinity as a Linux CPU list; null if the thread is not on this host. */
   readonly affinity: string | null;
 }
 
-/** A place for vCPUs: one on x86 and ARM, a whole core on ppc64. In index order. */
+/** A slot for vCPUs: for one on x86 and ARM, for a whole core on ppc64. Slots are listed in index order. */
 export interface Slot {
   /** Index of its first vCPU. */
   readonly first: number;
@@ -25,11 +25,11 @@ export interface Slot {
   readonly type: string;
   readonly props: Readonly<Record<string, unknown>>;
   readonly plugged: boolean;
-  /** What `device_del` takes: the id it was plugged with, else its QOM path. Null when nothing is plugged. */
+  /** The name for `device_del`: the id that it was plugged with, else its QOM path. Null if nothing is plugged. */
   readonly device: string | null;
   /** The guest ejected a vCPU from here before (last _OST of the slot: source 3, status 0). */
   readonly ejected: boolean;
-  /** The guest is letting go of what is plugged here at this moment (last _OST of the slot: source 3, in progress). */
+  /** The guest is releasing what is plugged here at this moment (last _OST of the slot: source 3, in progress). */
   readonly leaving?: boolean;
 }
 
@@ -39,30 +39,30 @@ export interface Live {
   readonly status: string;
   readonly running: boolean;
   readonly version: { readonly major: number; readonly text: string };
-  /** Software emulation: vCPU threads are used up when unplugged, see `replugRisk` in vcpus.ts. */
+  /** Software emulation: an unplugged vCPU's thread is used up, see `replugRisk` in replug.ts. */
   readonly tcg: boolean;
   readonly pid: number | null;
-  /** Why threads can't be pinned from here; null when they can. */
+  /** Why threads can't be pinned from here; null if they can. */
   readonly noThreads: string | null;
   readonly memory: LiveMemory;
   readonly vcpus: readonly Vcpu[];
   readonly slots: readonly Slot[];
-  /** All vCPUs that there is room for, as far as QEMU shows it: see `roomForVcpus`. */
+  /** The vCPUs that there is room for, as far as QEMU shows it: see `roomForVcpus`. */
   readonly maxVcpus: number;
-  /** Ids that devices have: `device_add` refuses to use one twice. */
+  /** The ids of devices: `device_add` refuses to use one twice. */
   readonly ids: ReadonlySet<string>;
-  /** Slots whose memory the guest is letting go of at this moment (last _OST of the slot: source 3, in progress). */
+  /** Slots whose memory the guest is releasing at this moment (last _OST of the slot: source 3, in progress). */
   readonly leavingMemory?: readonly string[];
-  /** State of a migration that is under way, else null. */
+  /** The state of a migration in progress, else null. */
   readonly migration: string | null;
-  /** The mask of the emulator's main thread, which new vCPU threads inherit; null where it is not on this host. */
+  /** The mask of the emulator's main thread, which new vCPU threads inherit; null if it is not on this host. */
   readonly mainAffinity: CpuSet | null;
-  /** The CPUs that its cpuset leaves the emulator; null where that can't be seen. */
+  /** The CPUs that the emulator's cpuset allows it; null if that can't be seen. */
   readonly mayUse?: CpuSet | null;
 }
 
 /**
- * How many vCPUs there is room for; null of a machine that can't plug any (aarch64's virt, microvm, isapc): it does not show what it was
+ * How many vCPUs there is room for; null if the machine can't plug any (aarch64's virt, microvm, isapc): it does not show what it was
  * started with.
  */
 export function roomForVcpus({ slots, maxVcpus }: Live): number | null {
@@ -72,10 +72,10 @@ export function roomForVcpus({ slots, maxVcpus }: Live): number | null {
 const QUIET_MIGRATION: ReadonlySet<string> = new Set(["none", "completed", "failed", "cancelled"]);
 
 /**
- * Reads the running machine. All questions go out at once; those that a machine may have no answer to
- * (no hotpluggable vCPUs, no balloon) come back as empty. `known` is the pid of a QEMU we started ourselves.
+ * Reads the running machine. All questions are sent at once. A question that a machine may have no answer to (no hotpluggable vCPUs, no
+ * balloon) gives an empty result. `known` is the pid of a QEMU that we started.
  *
- * @throws the session's errors: a monitor that breaks in the middle gives no half-read facts
+ * @throws the session's errors: if the monitor breaks in the middle, there are no half-read facts
  */
 export async function readLive(session: Session, known: number | null): Promise<Live> {
   const [status, kvm, cpus, hotpluggable, ospm, migrate, devices, memory] = await Promise.all([
@@ -120,11 +120,11 @@ export async function readLive(session: Session, known: number | null): Promise<
 }
 
 async function affinityOf(tid: number): Promise<string | null> {
-  // A vCPU may leave between QEMU's answer and our look.
+  // A vCPU may be unplugged between QEMU's answer and our look.
   return readAffinity(tid).then(formatCpuList, () => null);
 }
 
-/** Whether vCPUs share a thread (tcg,thread=single), so that none has one of its own; `tids` has one for each. */
+/** Whether vCPUs share a thread (tcg,thread=single), so that none has its own. `tids` has one entry for each vCPU. */
 export function shareThread(tids: readonly number[]): boolean {
   return new Set(tids).size < tids.length;
 }
@@ -153,7 +153,7 @@ function isLeavingMemory(entry: OspmStatus): boolean {
 
 const TOPOLOGY = ["drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "module-id", "core-id", "thread-id"];
 
-/** Puts QEMU's list, which comes in an order of its own, into index order and counts the vCPUs through. */
+/** Sorts QEMU's list, which has an order of its own, by index, and numbers the vCPUs. */
 function toSlots(cpus: readonly HotpluggableCpu[], ospm: readonly OspmStatus[]): Slot[] {
   const vcpus = ospm.filter((entry) => entry["slot-type"] === "CPU");
   const ejected = new Set(vcpus.filter((entry) => ejectReport(entry) === "done").map(({ slot }) => Number(slot)));

@@ -7,21 +7,23 @@ import type { ProcessIdentity } from "../../host/signal.ts";
 import type { Live } from "./live.ts";
 
 /**
- * What was asked of a running machine and QMP has no way to ask back: the balloon's target, vCPUs that the guest is to
- * let go of, how many vCPU threads were ever started.
+ * What was asked of a running machine and can't be read back over QMP: the balloon's target, the vCPUs that the guest is to release, how
+ * many vCPU threads were ever started.
  */
 export interface Asked {
-  /** Bytes; absent when nobody set one. */
+  /** The balloon's target in bytes; absent if nobody set one. */
   readonly balloon?: number;
-  /** The balloon may have another target: a writer died when it was about to set one, and QEMU can't be asked whether it did. In bytes. */
+  /**
+   * Another target that the balloon may have, in bytes: a writer died when it was about to set it, and QEMU can't be asked whether it did.
+   */
   readonly balloonOr?: number;
-  /** Indices of vCPUs that QEMU was told to unplug and the guest had not ejected. */
+  /** The indices of vCPUs that QEMU was told to unplug and the guest had not ejected. */
   readonly unplug?: readonly number[];
-  /** vCPU threads that QEMU has started since it began; absent when we did not start it. */
+  /** How many vCPU threads QEMU has started in its run; absent if we did not start it. */
   readonly threads?: number;
 }
 
-/** What is about to be asked: what will have been asked then, and the vCPUs that are to be plugged. */
+/** What is about to be asked: the notes as they will be then, and the vCPUs that are about to be plugged. */
 export interface Going {
   readonly asked: Asked;
   readonly plugging: readonly number[];
@@ -35,10 +37,9 @@ interface Kept {
 }
 
 /**
- * Reads what was asked of the process; nothing when it is another process by now, or another run of the host. What was only about to be
- * asked when its writer died is
- * told by what the machine shows (`live`). Damage counts as nothing: it is a note, not a truth. `folder` is where a version before this one
- * kept it.
+ * Reads the notes of a process. They are empty if they belong to another process, or to an earlier boot of the host. If their writer died
+ * when it was about to ask, what the machine shows (`live`) tells what was asked. A damaged file counts as empty: it is a note, not a
+ * truth. `folder` is where earlier versions kept it.
  */
 export async function readNotes(
   { notes: path }: Pick<StatePaths, "notes">,
@@ -77,7 +78,7 @@ async function readEarlier(folder: string, process: ProcessIdentity): Promise<As
   }
 }
 
-/** Only what can be meant: a number that is none would end up in a plan. */
+/** Only valid values: a wrong number would end up in a plan. */
 function asAsked({ balloon, balloonOr, unplug, threads }: { readonly [Key in keyof Asked]: unknown }): Asked {
   return {
     ...(isCount(balloon) ? { balloon } : {}),
@@ -92,10 +93,9 @@ function isCount(value: unknown): value is number {
 }
 
 /**
- * What was asked after all, of what was about to be. QEMU takes the next client when it has done, or dropped, what the one before had sent:
- * so by the time it answers us, the machine
- * shows a vCPU that was plugged, and one that the guest was told to let go of is gone, or the guest is at it. Only the balloon's target
- * can't be seen before the guest moves.
+ * What was asked in the end, of what was about to be asked. QEMU takes the next client only when it has done, or dropped, what the client
+ * before had sent. So when it answers us, the machine shows a vCPU that was plugged; and a vCPU that the guest was told to release is gone,
+ * or the guest is releasing it. Only the balloon's target can't be seen before the guest moves.
  */
 function foundOut({ asked, going }: Kept, live: Live): Asked {
   if (going === undefined) return asked;
@@ -117,7 +117,9 @@ function foundOut({ asked, going }: Kept, live: Live): Asked {
   };
 }
 
-/** Keeps what was asked, and what is about to be. Call it under the machine's lock. @throws HostError */
+/**
+ * Writes down what was asked, and what is about to be asked. Call it under the machine's lock. @throws HostError when it can't be written
+ */
 export async function writeNotes(
   { notes: path }: Pick<StatePaths, "notes">,
   process: ProcessIdentity | null,
@@ -129,7 +131,7 @@ export async function writeNotes(
   await replaceFile(path, JSON.stringify(kept));
 }
 
-/** The process is gone: so is what was asked of it. */
+/** Removes the notes: the process has ended, and what it was asked for ended with it. */
 export async function forgetNotes({ notes: path }: Pick<StatePaths, "notes">): Promise<void> {
   await rm(path, { force: true });
 }

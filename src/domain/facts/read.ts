@@ -91,7 +91,7 @@ async function withoutLive(stored: Stored | null): Promise<Omit<Facts, "state">>
   return { config: stored?.config ?? null, live: null, asked: {}, ...(await hostFacts()) };
 }
 
-/** The facts of a machine that answers. `session` is one that its identity has checked. */
+/** The facts of a machine that answers. Its identity was checked on the `session`. */
 async function factsOf(place: Place, stored: Stored | null, session: Session, machine: Identity): Promise<Facts & { readonly live: Live }> {
   const live = await readLive(session, machine.pid);
   const [noted, host] = await Promise.all([
@@ -102,7 +102,7 @@ async function factsOf(place: Place, stored: Stored | null, session: Session, ma
   return { config: stored?.config ?? null, live, asked, state: domainStateOf(live.status), ...host };
 }
 
-/** A target that the guest has not reached is read from the device: the one that was noted may be void, or have never been set. */
+/** The target is read from the device if the guest has not reached it: the noted one may be void, or may never have been set. */
 async function confirmed(noted: Asked, { memory: { actual, size } }: Live, session: Session): Promise<Asked> {
   const { balloonOr, ...sure } = noted;
   const isDone = balloonOr === undefined && (sure.balloon === undefined || sure.balloon === actual);

@@ -13,10 +13,10 @@ import { findProgram } from "../../host/programs.ts";
 const TIMEOUT = 10_000;
 
 /**
- * Makes a launch config from a QEMU command line whose paths are absolute. What it leaves to the board, the emulator is asked; files of
- * `-readconfig` are looked into.
+ * Makes a launch config from a QEMU command line whose paths are absolute. If it leaves a size to the board, the emulator is asked. Files
+ * of `-readconfig` are read too.
  *
- * @throws UsageError as `fromCommandLine` does, and where the emulator does not say, or such a file has what the config has
+ * @throws UsageError as `fromCommandLine` does; also when the emulator does not say, or such a file has what the config keeps
  */
 export async function defineFrom(argv: readonly string[], options: CommandLineOptions): Promise<Definition> {
   mustBeMachine(argv, options);
@@ -36,12 +36,12 @@ export async function defineFrom(argv: readonly string[], options: CommandLineOp
   return { ...made, notes: [...made.notes, `${question.emulator}: ${why}: ${taken}`] };
 }
 
-/** What QEMU gives a machine whose board has nothing of its own. */
+/** What QEMU gives a machine whose board has no sizes of its own. */
 const USUAL: BoardDefaults = { memory: 128 * 2 ** 20, vcpus: 1 };
 
 /**
- * What the files that a command line reads with `-readconfig` have in the way, with their names; those that can't be read are QEMU's to
- * complain of.
+ * What stands in the way in the files that a command line reads with `-readconfig`, with the file's name. Files that can't be read are left
+ * for QEMU to report.
  */
 export async function refusedSections(args: readonly string[], folder: string = "/"): Promise<readonly string[]> {
   const files = splitOptions(args)
@@ -54,7 +54,7 @@ export async function refusedSections(args: readonly string[], folder: string = 
   return (await Promise.all(found)).flat();
 }
 
-/** First without anything that the command line gives the board, then with what it is booted from. */
+/** Asks first without what the command line gives the board, then with what it is booted from. */
 async function askBoard({ machine, boot }: BoardQuestion, program: string): Promise<BoardDefaults> {
   const type = machine === undefined ? "" : `type=${escapeCommas(machine)},`;
   const words = ["-machine", `${type}accel=tcg:kvm`, "-nodefaults", "-no-user-config", "-display", "none", "-S"];
@@ -68,7 +68,7 @@ async function askBoard({ machine, boot }: BoardQuestion, program: string): Prom
   }
 }
 
-/** Starts a QEMU, stopped, and looks what it has: nothing of it runs. */
+/** Starts a QEMU, stopped, and reads what it has. The guest never runs. */
 async function look(program: string, words: readonly string[]): Promise<BoardDefaults> {
   const { spawnQemu } = await import("../../qmp/spawn.ts");
   await using qemu = await spawnQemu(program, words, { timeout: TIMEOUT });

@@ -24,13 +24,20 @@ export type { DefineSource } from "./source.ts";
 
 /** Options of `define`. */
 export interface DefineOptions extends DomainOptions {
-  /** The domain's name, where the source has none or another. */
+  /** The domain's name; else the one in the source. */
   readonly name?: string | undefined;
-  /** Put it in the place of a config that is there already. */
+  /** Replace a config that is there already. */
   readonly replace?: boolean | undefined;
 }
 
-/** Defines a domain: its config is checked, and written into the config folder under its name. Gives the name and what is to be told. */
+/**
+ * Defines a domain: checks its config, and writes it into the config folder under its name.
+ *
+ * @returns its place, and notes for the caller
+ * @throws UsageError when the source is no QEMU, or the name can't be one; ConfigError when the config is wrong, or there is one already;
+ * StateError when its monitor or its process is another domain's; InterruptedError when the machine of the old config has a change to
+ * resolve; LockedError
+ */
 export async function defineDomain(
   source: DefineSource,
   options: DefineOptions,
@@ -64,7 +71,7 @@ export async function defineDomain(
   };
 }
 
-/** The lock of the machine whose config is replaced, which must have nothing left to be resolved; of a new one its own. */
+/** The lock of the machine whose config is replaced, which must have nothing left to resolve; a new machine's own lock otherwise. */
 async function lockFor(place: Place, old: Stored | undefined, books: StatePaths): Promise<AsyncDisposable> {
   await openBooks(books);
   if (old === undefined) return acquireLock(books.lock, { timeout: LOCK_TIMEOUT });
@@ -79,9 +86,8 @@ async function lockFor(place: Place, old: Stored | undefined, books: StatePaths)
 }
 
 /**
- * Gives it the id that the machine has: the one of the config that it replaces, as the machine that runs is still the same; the one of the
- * process that it adopts; its own, where no other
- * config has that; else a new one.
+ * Gives the definition the id of its machine. That is the id of the config that it replaces, because a running machine is still the same;
+ * or of the process that it adopts; or its own, if no other config has that; else a new one.
  */
 async function withId(made: Definition, old: Stored | undefined, place: Place): Promise<Definition> {
   await refuseAdopted(made, place);
@@ -103,7 +109,7 @@ async function withId(made: Definition, old: Stored | undefined, place: Place): 
   };
 }
 
-/** Behind the name, where a person looks for it; else as any other key. */
+/** Puts the id behind the name, where a person looks for it; else at the end. */
 function withKey(text: string, id: string): string {
   const edited = editJson(text, [{ path: ["id"], value: id }]);
   const [, name, gap] = /^(\s*\{\s*"name"\s*:\s*"(?:[^"\\]|\\.)*",)(\s*)/.exec(text) ?? [];
@@ -111,7 +117,7 @@ function withKey(text: string, id: string): string {
   return name === undefined || !isNew ? edited : `${name}${gap}"id": ${JSON.stringify(id)},${text.slice(name.length)}`;
 }
 
-/** A QEMU that another config of the folder runs already is that one's. */
+/** Refuses a QEMU that another config of the folder already runs. */
 async function refuseAdopted({ process, config }: Definition, { folders, timeout }: Place): Promise<void> {
   if (process === undefined) return;
   const options = { configDir: folders.config, runtimeDir: folders.runtime, stateDir: folders.state, timeout };
@@ -122,13 +128,13 @@ async function refuseAdopted({ process, config }: Definition, { folders, timeout
   }
 }
 
-/** The config that a machine was started from, where that is still there and not the one that is defined. */
+/** The config that a machine was started from, if it is still there and is not the one being defined. */
 async function configElsewhere({ path }: Mark, { config }: Place): Promise<string | undefined> {
   const isThere = (await lstat(path).catch(() => undefined)) !== undefined;
   return isThere && !(await isSameFile(path, config?.path ?? "")) ? `the machine of ${path}` : undefined;
 }
 
-/** The domain of the config folder, other than `except`, that has an id. */
+/** The name of the domain in the config folder, other than `except`, that has this id. */
 async function ownerOf(id: string, { folders, timeout }: Place, except: string): Promise<string | undefined> {
   for (const { stored } of await others(except, { configDir: folders.config, timeout }))
     if ((await machineIdOf(stored)) === id) return stored.config.name;
@@ -136,11 +142,10 @@ async function ownerOf(id: string, { folders, timeout }: Place, except: string):
 }
 
 /**
- * Two machines can't listen at one path: the second would take it from the first. A process that listens there already is adopted all the
- * same, and has no monitor of its own from its next
- * start on.
+ * Takes care of a monitor that another config has already: the second machine would take the path from the first. A process that listens
+ * there is adopted all the same, and has no such monitor from its next start on.
  *
- * @throws StateError where the monitor is another config's
+ * @throws StateError when the monitor is another config's
  */
 async function withOwnMonitor(made: Definition, options: DomainOptions): Promise<Definition> {
   const { name, monitor } = made.config;
@@ -157,7 +162,7 @@ async function withOwnMonitor(made: Definition, options: DomainOptions): Promise
   return { ...without, process: made.process, notes: [...without.notes, `${why}: from its next start on it has none there`] };
 }
 
-/** The readable configs of the folder but one. */
+/** The configs of the folder that can be read, except one. */
 async function others(except: string, options: DomainOptions): Promise<readonly { readonly stored: Stored }[]> {
   const names = await listNames(domainFolders(options));
   const read = names
@@ -169,7 +174,7 @@ async function others(except: string, options: DomainOptions): Promise<readonly 
   return (await Promise.allSettled(read)).flatMap((each) => (each.status === "fulfilled" && each.value !== undefined ? [each.value] : []));
 }
 
-/** What runs already is this machine from now on, though it may carry no mark: it is known by its process. */
+/** Writes down the process that runs already as this machine's. It may have no mark: then it is known by its process. */
 async function adopt(stored: Stored, books: StatePaths, { pid, started, argv }: Process): Promise<void> {
   await writeProcessRecord(books, {
     process: { pid, started },
@@ -180,16 +185,18 @@ async function adopt(stored: Stored, books: StatePaths, { pid, started, argv }: 
   });
 }
 
-/** What was removed: a second name of a domain, which stays; else the domain, with its second names. */
+/** What was removed: a second name of a domain, which stays, or the domain with its second names. */
 export interface UndefineReport {
   readonly alias: string | null;
   readonly links: readonly string[];
 }
 
 /**
- * Removes a domain's config, and what was kept of its machine. By a second name, a link to its config, only that is removed.
+ * Removes a domain's config, and what was kept of its machine. If the domain was opened by a second name, a link to its config, only the
+ * link is removed.
  *
- * @throws StateError while it runs: its config is what the next start uses
+ * @throws StateError while it runs, because the next start would use its config; InterruptedError when a change has to be resolved;
+ * LockedError
  */
 export async function undefineDomain(place: Place): Promise<UndefineReport> {
   if (place.config === null) throw new StateError(`${place.name}: a transient machine has no config`, "unreachable");
@@ -208,7 +215,7 @@ export async function undefineDomain(place: Place): Promise<UndefineReport> {
   if (stored === null) return { alias: null, links: [] };
   await sweep(stored);
   const id = stored.config.id;
-  // What is kept of a machine is not a copy's: the config that it is a copy of may still have it.
+  // If this is a copy of another config, what is kept of the machine belongs to the other one.
   const isCopy = hindrance !== null || (id !== undefined && (await ownerOf(id, place, stored.config.name)) !== undefined);
   const folder = (await readProcessRecord(books))?.folder ?? null;
   const report = { alias: null, links: await removeConfig(stored) };

@@ -3,12 +3,12 @@ import type { LaunchConfig } from "../../config/launch.ts";
 import { UsageError } from "../../errors.ts";
 import type { Process } from "../../host/processes.ts";
 
-/** A config read from a source, and what was taken out or moved on the way. */
+/** A config that was read from a source, and notes on what was taken out or moved. */
 export interface Definition {
   readonly text: string;
   readonly config: LaunchConfig;
   readonly notes: readonly string[];
-  /** The process that it is the command line of, which it adopts, and its words as they were read. */
+  /** The process whose command line it is, which becomes this machine, with its words as they were read. */
   readonly process?: Process;
 }
 

@@ -6,14 +6,14 @@ import { isStillThere } from "../../host/signal.ts";
 import { isTrace, lastWords, OUTPUT } from "../machine/last-words.ts";
 import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "../machine/process-record.ts";
 
-/** When and why a machine's last QEMU ended, as far as anybody can know. */
+/** When and why a machine's last QEMU ended, as far as it can be known. */
 export interface Ended {
-  /** ISO 8601; null where nobody knows. */
+  /** ISO 8601; null if it is not known. */
   readonly at: string | null;
   readonly why: string;
 }
 
-/** Why QEMU ends, by the numbers of its trace event: QEMU's qapi/run-state.json, ShutdownCause. The others are of resets. */
+/** Why QEMU ends, by the numbers of its trace event: QEMU's qapi/run-state.json, ShutdownCause. The other numbers are causes of resets. */
 const CAUSES: Readonly<Record<string, string>> = {
   1: "an error on the host",
   2: "QEMU was told to quit",
@@ -25,7 +25,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   8: "the guest panicked",
 };
 
-/** Why QEMU ends, by the word that its SHUTDOWN event has for it. */
+/** Why QEMU ends, by the reason in its SHUTDOWN event. */
 export function causeOf(reason: string | undefined): string {
   const words: Readonly<Record<string, string>> = {
     "host-error": "1",
@@ -40,18 +40,18 @@ export function causeOf(reason: string | undefined): string {
   return CAUSES[words[reason ?? ""] ?? ""] ?? (reason === undefined ? "nobody knows why" : `reason ${reason}`);
 }
 
-/** When and why the last QEMU of a machine ended; null where none is known of. */
+/** When and why the last QEMU of a machine ended; null if none is known. */
 export async function endOf(books: StatePaths): Promise<Ended | null> {
   const record = await readProcessRecord(books);
   if (record === null) return null;
   if (record.ended !== undefined) return record.ended;
-  // It runs, and is another config's.
+  // It runs, as another config's machine.
   if (isOfThisBoot(record) && (await isStillThere(record.process))) return null;
   if (!isOfThisBoot(record)) return { at: null, why: "the host went down, or was restarted, while it ran" };
   return record.folder === null ? { at: null, why: "nobody was there to see why" } : byTraces(record, record.folder);
 }
 
-/** What QEMU leaves behind: at an orderly end it removes its pidfile and its sockets, and has written why where its last words are. */
+/** How it ended, by what QEMU left behind. At an orderly end it removes its pidfile and its sockets, and writes the cause to its output. */
 async function byTraces({ process, told }: ProcessRecord, folder: string): Promise<Ended> {
   const pidfile = join(folder, "pid");
   const leftPidfile = (await readTail(pidfile)).trim() === String(process.pid);

@@ -20,26 +20,25 @@ import { type Monitor, openMonitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 
-/** A machine that was launched, set up and still stopped, with its control monitor. */
+/** A machine that was launched and set up, still stopped, with its control monitor. */
 export interface Launched extends AsyncDisposable {
   readonly machine: Identity;
   readonly monitor: Monitor;
   readonly program: Background;
   readonly folder: string;
-  /** How its QEMU ended, if it has by then: with its last words. */
+  /** How its QEMU ended, with its last words. Resolves when it has. */
   howItEnded(): Promise<string>;
 }
 
-/** How long a program may take to end when its connection has, in milliseconds. */
+/** How long a program may take to end after its connection has ended, in milliseconds. */
 const END = 200;
 
-/** How long to wait before the socket of a QEMU that is coming up is looked for again, in milliseconds: it takes about a hundred. */
+/** The pauses between looks for the socket of a QEMU that is starting, in milliseconds: it takes about a hundred. */
 const PAUSES: readonly number[] = [10, 10, 10, 20, 20, 50];
 
 /**
- * Starts the emulator in the background, stopped, and waits until it has set the machine up: that is when it executes the first command of
- * its monitor; the socket is there, and it may even
- * greet, long before. What was begun is ended when it does not come to that.
+ * Starts the emulator in the background, stopped, and waits until it has set the machine up: until it executes the first command of its
+ * monitor. The socket is there, and may even greet, long before that. If it fails, whatever was started is ended.
  *
  * @throws HostError with QEMU's own words, also when the deadline passes; the signal's reason
  */
@@ -53,7 +52,7 @@ export async function launch(
   const runtime = await freeRuntime(place, stored);
   await openFolder(runtime.folder);
   await cleanUp(runtime.folder);
-  // Scripts lock a machine by the file in its run-time folder, as they always did.
+  // Scripts lock a machine by the file in its run-time folder, as they could from the first version on.
   await symlink(books.lock, join(runtime.folder, "lock")).catch(() => undefined);
   const id = await machineIdOf(stored);
   const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: stored.path });
@@ -92,9 +91,9 @@ export async function launch(
 }
 
 /**
- * Ends what the program has started in a session of its own, as a script with `setsid` does: it is in no group of ours, and known by its
- * mark and by what it has in its environment. One that
- * somebody else, with another state folder, has started at the same time has not.
+ * Ends what the program has started in a session of its own, as a script with `setsid` does. That is in no process group of ours, so it is
+ * known by its mark and by what is in its environment. A QEMU that somebody else started at the same time, with another state folder, does
+ * not have that.
  */
 async function endRest(stored: Stored, program: Background): Promise<void> {
   const id = await machineIdOf(stored);
@@ -118,10 +117,10 @@ async function endRest(stored: Stored, program: Background): Promise<void> {
   }
 }
 
-/** How long such a one may take to end, in milliseconds: one that is not set up yet does not hear SIGTERM. */
+/** How long such a process may take to end, in milliseconds: QEMU does not hear SIGTERM before it is set up. */
 const REST = 2000;
 
-/** Whether a program has ended. Its connection may end a moment before it does. */
+/** Whether a program has ended. Its connection may end a moment before the program does. */
 async function hasEnded({ ended }: Background): Promise<boolean> {
   const late = new AbortController();
   const over = await Promise.race([ended.then(() => true), wait(END, false, { signal: late.signal }).catch(() => false)]);
@@ -129,14 +128,14 @@ async function hasEnded({ ended }: Background): Promise<boolean> {
   return over;
 }
 
-/** The run-time folder of a domain's name, or, where the machine of another config has that one in use, one of its own. */
+/** The run-time folder of a domain's name; a folder of its own if the machine of another config uses that one. */
 async function freeRuntime({ config, folders, name }: Place, stored: Stored): Promise<RuntimePaths> {
   const usual = runtimePaths(folders, config?.key ?? name);
   if (!(await isInUse(usual))) return usual;
   return runtimePaths(folders, `${config?.key ?? name}@${(await machineIdOf(stored)).slice(0, 8)}`);
 }
 
-/** How often a machine that answers may have no pidfile: QEMU writes it before it listens. */
+/** How often a machine that answers may have no pidfile: QEMU writes the file before it listens. */
 const TRIES = 3;
 
 interface SetUp {
@@ -148,7 +147,7 @@ interface SetUp {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Waits for the machine, for the end of its program, for the deadline, or for an interrupt, whichever comes first. */
+/** Waits for the machine, for the end of its program, for the deadline or for an interrupt, whichever comes first. */
 async function setUp(work: SetUp): Promise<{ readonly machine: Identity; readonly monitor: Monitor }> {
   const over = new AbortController();
   const late = setTimeout(() => over.abort(new HostError("too late")), work.deadline.left());
@@ -175,7 +174,7 @@ async function answering(work: SetUp, signal: AbortSignal): Promise<{ readonly m
     });
     if (monitor === null) return null;
     if (machine.process !== null) return { machine, monitor };
-    // Its pidfile came after the look for it, and before it answered.
+    // The pidfile was written after we looked for it, and before QEMU answered.
     await monitor[Symbol.asyncDispose]();
     if (++unwritten === TRIES)
       throw new HostError(
@@ -188,7 +187,7 @@ async function answering(work: SetUp, signal: AbortSignal): Promise<{ readonly m
   return seen;
 }
 
-/** By its mark, and by the pid that QEMU wrote itself: what we started may be a script that started it. */
+/** The identity of what was started: its mark, and the pid that QEMU wrote itself. The program that we started may be a script. */
 async function identityOf({ place, runtime, id }: SetUp): Promise<Identity> {
   const pid = Number((await readTail(runtime.pidfile)).trim());
   const process = pid > 0 ? await identify(pid) : undefined;
@@ -206,12 +205,12 @@ async function identityOf({ place, runtime, id }: SetUp): Promise<Identity> {
   });
 }
 
-/** What a machine with a console on stdio reads, a named pipe, and what it writes. */
+/** The files of a machine with a console on stdio: a named pipe that it reads, and a file that it writes. */
 export function consoleIn(folder: string): ProgramConsole {
   return { input: join(folder, "console.in"), output: join(folder, "console") };
 }
 
-/** Removes what a machine that is gone has left: sockets, pidfile, words. Call it under the lock, when nothing runs. */
+/** Removes what a machine that has ended left behind: sockets, pidfile, output. Call it under the lock, when nothing runs. */
 export async function cleanUp(folder: string, options: { readonly keepWords?: boolean } = {}): Promise<void> {
   const names = [
     "control.sock",

@@ -5,17 +5,17 @@ import { runStateOf } from "../model/run-state.ts";
 import { causeOf } from "./ended.ts";
 import type { Launched } from "./launch.ts";
 
-/** How long a guest has to live to count as started, in milliseconds: one that powers off at once takes less. */
+/** How long a guest must run to count as started, in milliseconds: one that powers off at once takes less. */
 const ALIVE = 100;
-/** How long QEMU may take to end when its guest has powered off. */
+/** How long QEMU may take to end after its guest powered off, in milliseconds. */
 const END = 2000;
 
 /**
- * Lets a prepared machine go, and makes sure that it goes. Nothing is asked of QEMU after `cont`: a command that comes while its guest
- * powers off makes 5.2 abort and 7.2
- * hang for good (measured), so its events are listened to. RESUME comes before the answer to `cont`.
+ * Lets a prepared machine go on, and makes sure that it does. QEMU is asked nothing after `cont`: a command that arrives while the guest
+ * powers off makes 5.2 abort and 7.2 hang for good (measured). So its events are listened to instead. RESUME comes before the answer to
+ * `cont`.
  *
- * @throws HostError when it has ended, or stopped, right after its start
+ * @throws HostError when it ended, or stopped, right after its start
  */
 export async function letGo(launched: Pick<Launched, "monitor" | "machine" | "howItEnded">, name: string): Promise<void> {
   const { session } = launched.monitor;
@@ -34,7 +34,7 @@ export async function letGo(launched: Pick<Launched, "monitor" | "machine" | "ho
   if (seen.stopped) throw new HostError(`${name}: it was let go, and has stopped again at once${await whyStopped(launched)}`);
 }
 
-/** What has stopped it, of a machine that is about to be ended: a question can do no harm any more. */
+/** Why the machine stopped. It is about to be ended, so a question can do no harm any more. */
 async function whyStopped({ monitor }: Pick<Launched, "monitor">): Promise<string> {
   const answer = await monitor.session.execute("query-status", {}, { timeout: END }).catch(() => null);
   return answer === null ? "" : `: the guest ${runStateOf(answer.status).is}`;
@@ -64,10 +64,10 @@ function listen(events: AsyncIterable<{ readonly event: string; readonly data?: 
   return Object.assign(seen, { end: follow() });
 }
 
-/** By SHUTDOWN's reason where it came, else by what QEMU left behind. */
+/** Why the machine ended: SHUTDOWN's reason if that came, else what QEMU left behind. */
 async function endOf({ machine, howItEnded }: Pick<Launched, "machine" | "howItEnded">, reason: string | null): Promise<string> {
   if (!(await machine.hasEnded({ by: deadlineIn(END) }))) {
-    // 7.2 can hang at its end; a signal frees it.
+    // 7.2 can hang when it ends; a signal frees it.
     await machine.signal("SIGTERM");
     await machine.hasEnded({ by: deadlineIn(END) });
   }

@@ -11,16 +11,16 @@ import { isPaused } from "../model/run-state.ts";
 import { causeOf } from "./ended.ts";
 import { refused } from "./power.ts";
 
-/** A guest that is still booting misses the power button: it is pressed again this often, in milliseconds. */
+/** How often the power button is pressed again, in milliseconds: a guest that is still booting misses it. */
 const PRESS_AGAIN = 5000;
-/** How long a QEMU may take to end when it has said that it does: with -no-shutdown it stays, and 7.2 can hang at it. */
+/** How long QEMU may take to end after it said so, in milliseconds. With -no-shutdown it stays, and 7.2 can hang then. */
 const END = 1000;
 
 /**
- * Asks the guest to power off until it does, and gives what ended the machine. Nothing is asked of a QEMU that has said that it ends
- * (SHUTDOWN): a command that comes meanwhile makes 5.2
- * abort and 7.2 hang (measured).
+ * Asks the guest to power off until it does. A QEMU that has said that it ends (SHUTDOWN) is asked nothing more: a command that arrives
+ * then makes 5.2 abort and 7.2 hang (measured).
  *
+ * @returns what ended the machine, in words
  * @throws StateError when the guest does not run; QmpctlError `timeout` when it ignores the button
  */
 export async function powerOff(place: Place, machine: Identity, deadline: Deadline, options: StopOptions): Promise<string> {
@@ -36,7 +36,7 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
       "paused",
     );
   }
-  // With -no-shutdown QEMU stays when the guest has powered off.
+  // With -no-shutdown QEMU stays after the guest has powered off.
   if (status === "shutdown") return await quitNow(monitor, machine, "the guest had powered off");
   if (status !== "running") throw refused(place.name, status, "and can't shut down so");
   using events = monitor.session.events(["SHUTDOWN"]);
@@ -55,7 +55,7 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
           : causeOf(reason),
     );
   }
-  // It may have stopped meanwhile: then the button is not what failed.
+  // If it has stopped meanwhile, the button is not what failed.
   const { status: now } = await monitor.session.execute("query-status", undefined, { timeout: END, signal: options.signal });
   if (now !== "running") throw refused(place.name, now, "and has not shut down");
   throw new QmpctlError(
@@ -64,12 +64,12 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
   );
 }
 
-/** The reason of the first SHUTDOWN; null when the connection ended without one. */
+/** The reason of the first SHUTDOWN; null if the connection ended without one. */
 async function firstShutdown(events: AsyncIterable<{ readonly data?: unknown }>): Promise<string | null> {
   try {
     for await (const { data } of events) return (data as { readonly reason?: string } | undefined)?.reason ?? "";
   } catch {
-    // The connection has ended, and QEMU most probably too.
+    // The connection has ended, and QEMU most likely too.
   }
   return null;
 }
@@ -83,7 +83,7 @@ async function press(monitor: Monitor, { signal, onAsked }: StopOptions): Promis
   }
 }
 
-/** Waits for the end of the process, or, where it is elsewhere, of the connection: null then, undefined when it has not come. */
+/** Waits for the end of the process, or of the connection if the process is elsewhere. Null when it came, undefined when it did not. */
 async function gone(
   machine: Identity,
   monitor: Monitor,
@@ -101,7 +101,7 @@ async function gone(
   return done ? null : undefined;
 }
 
-/** Waits until a QEMU that has said that it ends has ended, and helps where it does not. */
+/** Waits until a QEMU that said that it ends has ended, and ends it if it does not. */
 async function finish(monitor: Monitor, machine: Identity, how: string): Promise<string> {
   if (machine.process === null || (await machine.hasEnded({ by: deadlineIn(END) }))) return how;
   return quitNow(monitor, machine, how);
@@ -111,7 +111,7 @@ async function quitNow({ session }: Monitor, machine: Identity, how: string): Pr
   await session.execute("quit", undefined, { timeout: END }).catch((error: unknown) => {
     if (!isErrorCode(error, "closed", "timeout")) throw error;
   });
-  // One that hangs at its end is freed by a signal.
+  // If it hangs at its end, a signal frees it.
   if (machine.process !== null && !(await machine.hasEnded({ by: deadlineIn(END) }))) await machine.signal("SIGTERM");
   return how;
 }

@@ -14,20 +14,28 @@ import { shellWord } from "../model/format.ts";
 import { domainStateOf, isOrdinary, runStateOf } from "../model/run-state.ts";
 import { resetRisk } from "../resources/replug.ts";
 
-/** How long QEMU may take to show the state that it was told to be in, in milliseconds. */
+/** How long QEMU may take to show the state that it was told to enter, in milliseconds. */
 const SHOWN = 5000;
 
-/** Freezes the guest (`stop`), and reads back that it is. Frozen already counts as done. @throws StateError in a state that is no pause */
+/**
+ * Freezes the guest (`stop`), and reads back that it is frozen. If it is frozen already, that counts as done.
+ *
+ * @throws StateError in a state that is no pause; LockedError; DiedError; the session's errors
+ */
 export function suspendMachine(place: Place, options: ReadOptions): Promise<void> {
   return command(place, options, async (monitor, status) => {
     if (!isOrdinary(status)) throw refused(place.name, status, "so there is nothing to suspend");
-    // Each may be sent twice, and a QEMU that dies of it is told as dead.
+    // The command may be sent twice; if QEMU dies of it, that is reported.
     await monitor.ask((session) => session.execute("stop"));
     await mustShow(place.name, monitor, "stop", (now) => now !== "running");
   });
 }
 
-/** Lets a frozen guest go on, or wakes up one that sleeps, and reads back that it runs. @throws StateError in a state that neither ends */
+/**
+ * Lets a frozen guest go on, or wakes one that sleeps, and reads back that it runs.
+ *
+ * @throws StateError in a state that neither ends; LockedError; DiedError; the session's errors
+ */
 export function resumeMachine(place: Place, options: ReadOptions): Promise<void> {
   return command(place, options, (monitor, status) => resume(place.name, monitor, status));
 }
@@ -42,7 +50,7 @@ async function resume(name: string, monitor: Monitor, status: string): Promise<v
   await mustShow(name, monitor, now === "suspended" ? "system_wakeup" : "cont", (seen) => seen === "running");
 }
 
-/** A second one, after a connection that broke, may find it awake. */
+/** If it is sent twice, after a connection that broke, the second one may find the guest awake. */
 async function wakeUp(session: Monitor["session"]): Promise<void> {
   await session.execute("system_wakeup").catch(async (error: unknown) => {
     if (!(error instanceof CommandError) || !(await session.execute("query-status")).running) throw error;
@@ -50,10 +58,10 @@ async function wakeUp(session: Monitor["session"]): Promise<void> {
 }
 
 /**
- * Resets the machine, as its reset button would: the same QEMU goes on, with what it was given. One that has powered off, crashed or slept
- * boots again; one that was paused stays so.
+ * Resets the machine, as its reset button would: the same QEMU goes on with what it was given. A machine that has powered off, crashed or
+ * slept boots again; one that was paused stays paused.
  *
- * @throws StateError while it is set up, migrated or saved
+ * @throws StateError while it is set up, migrated or saved, or if a reset would kill it; LockedError; DiedError; the session's errors
  */
 export function resetMachine(place: Place, options: ReadOptions): Promise<void> {
   return command(place, options, async (monitor, status) => {
@@ -75,7 +83,7 @@ export function resetMachine(place: Place, options: ReadOptions): Promise<void> 
 async function command(place: Place, options: ReadOptions, act: (monitor: Monitor, status: string) => Promise<void>): Promise<void> {
   const deadline = lockDeadline(options.timeout);
   await using held = await lockMachine(place, { by: deadline, signal: options.signal });
-  // One whose start was interrupted would run without its pins and its memory target.
+  // If its start was interrupted, it would run without its pins and its memory target.
   await refuseUnresolved(place, held);
   const { machine, hindrance } = held;
   if (machine === null) throw notRunning(place.name, hindrance);
@@ -91,7 +99,7 @@ async function statusOf(monitor: Monitor, options: AskOptions = {}): Promise<str
   return (await monitor.ask((session) => session.execute("query-status"), options)).status;
 }
 
-/** A reset, and a wake-up, are done a moment after QEMU has taken them. */
+/** Waits until QEMU shows the state: a reset and a wake-up are done a moment after QEMU has accepted them. */
 async function mustShow(name: string, monitor: Monitor, sent: string, reached: (status: string) => boolean): Promise<void> {
   const by = deadlineIn(SHOWN);
   const hints = eventsOf(monitor, ["RESET", "WAKEUP", "RESUME", "STOP"]);
@@ -103,7 +111,7 @@ async function mustShow(name: string, monitor: Monitor, sent: string, reached: (
     );
 }
 
-/** What a state does not allow, and what leads on from it. */
+/** The error for an action that a state does not allow, with the command that helps. */
 export function refused(name: string, status: string, what: string): StateError {
   const { is, next } = runStateOf(status);
   return new StateError(`${name}: the guest ${is}, ${what}; ${next(shellWord(name))}`, domainStateOf(status));

@@ -12,7 +12,7 @@ import { defineFrom } from "./board.ts";
 import { type Called, type Definition, noted, notUtf8 } from "./definition.ts";
 
 /**
- * Makes a definition of the command line of a process that runs. Its relative paths are meant from the folder that it was started in.
+ * Makes a definition of the command line of a running process. Its relative paths are resolved against the folder that it was started in.
  *
  * @throws HostError when there is no such process, or that folder is not known; UsageError when it is no QEMU
  */
@@ -30,7 +30,7 @@ export async function ofProcess(pid: number, called: Called): Promise<Definition
   return { ...made, notes: [...made.notes, ...(await otherRoot(pid))], process: { ...process, argv: anchored.argv } };
 }
 
-/** What is to be told of a process that sees other files than we do. */
+/** The note on a process that sees other files than we do. */
 async function otherRoot(pid: number): Promise<readonly string[]> {
   const [its, ours] = await Promise.all([`/proc/${pid}/root/`, "/"].map((path) => stat(path, { bigint: true }).catch(() => undefined)));
   const isSame = its === undefined || (its.ino === ours?.ino && its.dev === ours.dev);
@@ -40,9 +40,8 @@ async function otherRoot(pid: number): Promise<readonly string[]> {
 }
 
 /**
- * The folder that a process was started in. One that goes into the background by itself, or into another root, has left it: the shell that
- * started it tells where it was (PWD), which is
- * believed where the files are there. "" where it is not known.
+ * The folder that a process was started in; "" if it is not known. A process that goes into the background by itself, or into another root,
+ * has left it. Then the PWD of the shell that started it is believed, if the files are there.
  */
 async function startedIn(pid: number, words: readonly string[]): Promise<string | undefined> {
   const folder = await folderOfProcess(pid);
@@ -68,7 +67,7 @@ async function startedIn(pid: number, words: readonly string[]): Promise<string 
   return there.every(Boolean) ? before : "";
 }
 
-/** What relative paths are meant from. @throws HostError where that is not known */
+/** Checks that the folder is known that relative paths are resolved against. @throws HostError when it is not */
 function mustBeThere({ pid, uid }: Process, folder: string | undefined, relative: readonly string[]): void {
   const why =
     folder === undefined
@@ -84,19 +83,19 @@ function mustBeThere({ pid, uid }: Process, folder: string | undefined, relative
     );
 }
 
-/** By its name, or else by what its program says of itself. */
+/** Whether a process runs QEMU, by its name, or else by what its program says about itself. */
 async function runsQemu({ pid, argv }: Process): Promise<boolean> {
   const program = await programOf(pid);
   if (isSurelyQemu(qemuWords(argv)[0] ?? "") || (program !== undefined && isSurelyQemu(program))) return true;
-  // Something of that name that a script runs, or that can't be seen, is told by the name alone.
+  // If a script runs it, or its program can't be seen, the name alone decides.
   const isCalledSo = isQemu(argv);
   if (isCalledSo && (program === undefined || isScript(program))) return true;
-  // What has nothing of QEMU about it is not even asked.
+  // A program that shows nothing of QEMU is not even asked.
   if (program === undefined || (!isCalledSo && readWords(argv).monitors.length === 0)) return false;
   return isQemuVersion((await versionOf(program)) ?? "");
 }
 
-/** A program that runs what somebody wrote: the emulator is then the script, whose name is what there is to go by. */
+/** Whether a program is an interpreter. The emulator is then the script, and only its name can tell. */
 function isScript(program: string): boolean {
   return /^(node|(ba|da|z|k)?sh|python[\d.]*|perl)$/.test(nameOf(program));
 }
@@ -110,7 +109,7 @@ async function notQemu({ pid, argv }: Process): Promise<UsageError> {
   });
 }
 
-/** A config is UTF-8, a command line any bytes. @throws UsageError that names the word */
+/** Checks that a command line is UTF-8, as a config must be. @throws UsageError that names the word */
 async function mustBeText(pid: number): Promise<void> {
   const bytes = await readFile(`/proc/${pid}/cmdline`).catch((cause: unknown) => {
     throw new HostError(`process ${pid}: its command line can't be read: ${messageOf(cause)}`, {}, { cause });
@@ -130,8 +129,8 @@ async function mustBeText(pid: number): Promise<void> {
 }
 
 /**
- * The program as a config can name it: as it was called where that leads to the program that runs, since QEMU goes by the name it was
- * called by (kvm); else that program.
+ * The program as a config can name it: the name that it was called by, if that leads to the program that runs, because QEMU goes by its
+ * name (kvm); else that program.
  */
 async function emulatorOf({ pid }: Process, called: string, folder: string): Promise<string> {
   const program = await programOf(pid);

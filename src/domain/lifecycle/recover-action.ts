@@ -13,8 +13,9 @@ import { noteProcess, prepareMachine, START_TIMEOUT, startMachine } from "./star
 import { destroyLocked, SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
 
 /**
- * Resolves a start, a restart or a shutdown whose writer died: brings it to its end, or takes back what can be. Says what was done, in
- * words that stand behind the domain's name.
+ * Resolves a start, a restart or a shutdown whose writer died: finishes it, or takes back what can be taken back.
+ *
+ * @returns what was done, in words that follow the domain's name
  */
 export async function recoverAction(
   place: Place,
@@ -63,7 +64,7 @@ async function finish(
   return `the ${record.action} is brought to its end: what its config says is applied${record.paused ? ", and it is paused, as asked" : ", and it runs"}`;
 }
 
-/** Makes a machine that was launched, and left stopped, what its config says, and lets it go. */
+/** Makes a machine that was launched and left stopped what its config says, and lets it go on. */
 async function goOn(
   place: Place,
   { machine, stored, books }: Held,
@@ -72,7 +73,7 @@ async function goOn(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (machine === null || stored === null) throw new StateError(`${place.name}: it has no config to go by`, "unreachable");
-  // It may still be setting its machine up.
+  // QEMU may still be setting the machine up.
   await using monitor = await openMonitor(place.name, machine, { by, signal });
   await prepareMachine(place, { books, stored }, monitor);
   await noteProcess(books, stored, machine);

@@ -14,31 +14,36 @@ import type { Change } from "../resources/registry.ts";
 import { nameOf, withValue } from "../resources/registry.ts";
 import { recoverAction } from "./recover-action.ts";
 
-/** What becomes of an interrupted change: both halves as wanted, both as they were, or both left as they are. */
+/**
+ * How an interrupted change is resolved: both halves as they were wanted (`finish`), both as they were before (`undo`), or both left as
+ * they are (`forget`).
+ */
 export type Recovery = "finish" | "undo" | "forget";
 
-/** The answer to a recovery: the change as it stood, and a report for each half that had to be worked on. */
+/** The answer to a recovery: how the change stood, and a report for each half that was worked on. */
 export interface RecoveryReport {
   readonly domain: string;
   readonly how: Recovery;
-  /**
-   * Null where its record is damaged: then `lost` says what can't be told of it any more. Also null for an action: then `action` says
-   * which.
-   */
+  /** Null if its record is damaged: `lost` then says what can't be known any more. Also null for an action: `action` then says which. */
   readonly interrupted: Interrupted | null;
   /** A start, a restart or a shutdown that was interrupted, and what was done about it. */
   readonly action?: { readonly action: ActionRecord["action"]; readonly done: string };
   readonly lost?: string;
-  /** The halves that were resolved; a QEMU that is gone has no live one. None where they are left as they are. */
+  /** The halves that were resolved. A QEMU that has ended has no live half. None if they are left as they are. */
   readonly settled: readonly ("static" | "dynamic")[];
   readonly reports: readonly Report[];
   /** The config's text was put back as it was, byte for byte. */
   readonly restoredConfig: boolean;
-  /** Nothing was touched: it is what would be done. */
+  /** Nothing was touched: this is what would be done. */
   readonly dryRun: boolean;
 }
 
-/** The interrupted change of a domain, and how it stands; null where there is none. Takes the lock: a living writer's change is none. */
+/**
+ * The interrupted change of a domain, and how it stands; null if there is none. It takes the lock: the change of a living writer is not
+ * interrupted.
+ *
+ * @throws LockedError; DamagedRecordError when the record can't be read; ConfigError
+ */
 export async function findInterrupted(place: Place, options: ChangeOptions = {}): Promise<Interrupted | null> {
   await using held = await lockMachine(place, { ...options, by: lockDeadline(options.timeout) });
   const found = await recordToResolve(place, held);
@@ -47,7 +52,9 @@ export async function findInterrupted(place: Place, options: ChangeOptions = {})
 }
 
 /**
- * Resolves an interrupted change or action, under the machine's lock. Its record is gone when that has worked, and stays when it has not.
+ * Resolves an interrupted change or action, under the machine's lock. If that works, its record is removed; if not, it stays.
+ *
+ * @throws StateError when nothing was interrupted; ChangeError; RefusedError; LockedError; ConfigError; the signal's reason
  */
 export async function recoverDomain(place: Place, how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
   const dryRun = options.dryRun === true;
@@ -75,10 +82,10 @@ async function resolve(place: Place, held: Held, found: Found | "damaged", how: 
   return { interrupted, ...(await WORK[how](place, held, record, { ...options, onFailure: "keep", resolving: true })) };
 }
 
-/** What a damaged record can't tell any more. */
+/** What is lost with a damaged record. */
 const LOST = "its record is damaged: which change it was, who made it, and what both halves had before it are lost";
 
-/** To forget takes no more than to know that there is something to forget. @throws StateError where nothing was interrupted */
+/** The record to resolve. To forget one it is enough to know that it is there. @throws StateError when nothing was interrupted */
 async function recordFor(place: Place, held: Held, how: Recovery): Promise<Found | "damaged"> {
   const found = await recordToResolve(place, held).catch((error: unknown) => {
     if (how === "forget" && error instanceof DamagedRecordError) return "damaged" as const;
@@ -93,7 +100,7 @@ type Done = Pick<RecoveryReport, "reports" | "restoredConfig" | "settled">;
 const NOTHING: Done = { reports: [], restoredConfig: false, settled: [] };
 const WORK = { finish, undo, forget: () => Promise.resolve(NOTHING) };
 
-/** Asks for the same again: what is so already is left alone. A QEMU that is gone has no live half to finish. */
+/** Makes the same change again: what is so already is left alone. If QEMU has ended, there is no live half to finish. */
 async function finish(place: Place, held: Held, journal: Journal, options: LockedOptions): Promise<Done> {
   const live = await hasLiveHalf(journal);
   const fixed = journal.config !== null;
@@ -114,7 +121,7 @@ async function finish(place: Place, held: Held, journal: Journal, options: Locke
   };
 }
 
-/** The live half back to what it was, then the config, byte for byte. */
+/** Takes the live half back to what it was, and then the config, byte for byte. */
 async function undo(place: Place, held: Held, journal: Journal, options: LockedOptions): Promise<Done> {
   const live = await hasLiveHalf(journal);
   const back = live ? [...valuesBefore(journal, (change) => change.back), ...masksBefore(journal)] : [];
@@ -127,7 +134,7 @@ async function undo(place: Place, held: Held, journal: Journal, options: LockedO
     if (options.dryRun !== true) await restore(stored, journal.config.before);
     return { reports, restoredConfig: true, settled };
   }
-  // Somebody has edited it since: only the values of this change go back.
+  // If somebody has edited the config since, only the values of this change go back.
   const fixed = valuesBefore(journal, ({ config: value }) => value);
   return {
     reports: [...reports, await changeLocked(place, { ...held, stored }, fixed, { ...options, scope: "static" })],
@@ -136,7 +143,7 @@ async function undo(place: Place, held: Held, journal: Journal, options: LockedO
   };
 }
 
-/** Whether there is a live half to resolve. One whose process was never known, as it is on another host, is asked by its monitor. */
+/** Whether there is a live half to resolve. If its process was never known, as on another host, its monitor is asked. */
 async function hasLiveHalf(journal: Journal): Promise<boolean> {
   return (await isMachineThere(journal)) ?? true;
 }
@@ -148,7 +155,7 @@ function valuesBefore(journal: Journal, pick: (change: Journal["changes"][number
   });
 }
 
-/** The masks of vCPUs that left, and come back with the others: what is so already is left alone. */
+/** The masks of vCPUs that left and come back with the others. What is so already is left alone. */
 function masksBefore({ changes, masks }: Journal): readonly Change[] {
   const count = changes.find(({ change }) => change.resource === "vcpus")?.live;
   if (typeof count !== "number") return [];

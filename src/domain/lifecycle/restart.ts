@@ -13,11 +13,10 @@ import { launchAndLetGo, mayStart, START_TIMEOUT, startMachine } from "./start.t
 import { SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
 
 /**
- * A shutdown and a start, under one lock and one deadline: what the config says now is so afterwards. What can be checked of the start is
- * checked before the
- * running machine is asked to go. One that is stopped already is as good.
+ * A shutdown and a start, under one lock and one deadline: then the machine is what the config says now. What can be checked of the start
+ * is checked before the running machine is asked to shut down. A stopped machine is simply started.
  *
- * @throws as a shutdown and a start do
+ * @throws what a shutdown and a start throw; QmpctlError `partial` when it was shut down and could not be started
  */
 export async function restartMachine(place: Place, options: StartOptions & StopOptions): Promise<StartReport> {
   const deadline = deadlineIn(options.timeout ?? SHUTDOWN_TIMEOUT + START_TIMEOUT);
@@ -30,7 +29,7 @@ export async function restartMachine(place: Place, options: StartOptions & StopO
   try {
     await shutdownLocked(place, held, deadline, options);
     options.onStopped?.();
-    // A QEMU without a mark had a lock of its own; the one that comes has its machine's.
+    // A QEMU without a mark had a lock of its own; the next one has its machine's.
     const books = statePaths(place.folders, await machineIdOf(stored));
     await using _lock = books.key === held.books.key ? null : await lockBooks(books, deadline, options.signal);
     return await startAgain(place, { books }, stored, deadline, options);
@@ -39,7 +38,7 @@ export async function restartMachine(place: Place, options: StartOptions & StopO
   }
 }
 
-/** The second half. When it fails the first one can't be taken back, and has to be told. */
+/** The start. If it fails, the shutdown can't be taken back, and the error says so. */
 async function startAgain(
   place: Place,
   held: Pick<Held, "books">,

@@ -15,10 +15,9 @@ import { type Called, type Definition, noted, notUtf8 } from "./definition.ts";
 import { ofProcess } from "./process-source.ts";
 
 /**
- * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words,
- * or the command line of a process that runs. Relative paths of a script or of words are meant from `folder`, as a shell would that runs
- * them: the working folder, where
- * nothing is said; those of a process, and of a config, from its own.
+ * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words, or the
+ * command line of a running process. Relative paths of a script or of words are resolved against `folder`, as by a shell that runs them
+ * there; it is the working folder by default. Those of a process or a config are resolved against its own folder.
  */
 export type DefineSource =
   | { readonly file: string; readonly folder?: string }
@@ -26,9 +25,10 @@ export type DefineSource =
   | { readonly pid: number };
 
 /**
- * Reads a source. Nothing of it is run, but a program whose name is not one of QEMU's, for its `--version`.
+ * Reads a source. Nothing of it is run, except a program that does not have one of QEMU's names, for its `--version`.
  *
- * @throws UsageError for what is no QEMU's command line; ConfigError; HostError where there is no such process
+ * @throws UsageError when it is no QEMU command line; ConfigError when the file is missing, or its config is wrong; HostError when there is
+ * no such process
  */
 export async function readSource(source: DefineSource, name: string | undefined): Promise<Definition> {
   const called = name === undefined ? {} : { name };
@@ -58,7 +58,9 @@ export async function readSource(source: DefineSource, name: string | undefined)
   return fromConfig(text, config, dirname(await realpath(source.file)));
 }
 
-/** A config is kept to the letter but for relative paths: they are meant from its own folder, which `define` puts it out of. */
+/**
+ * A config is kept to the letter, except relative paths: they are resolved against its own folder, because `define` moves it to another.
+ */
 function fromConfig(text: string, config: LaunchConfig, folder: string): Definition {
   const anchored = anchor([config.emulator, ...config.args], folder);
   const args = anchored.argv.slice(1);
@@ -75,7 +77,7 @@ async function fromScript(text: string, file: string, folder: string, called: Ca
   return { ...made, notes: [...notes, ...made.notes] };
 }
 
-/** Words as they are typed: nothing of them has to be running. */
+/** Reads words as they are typed: nothing has to be running. */
 async function fromWords(argv: readonly string[], folder: string, called: Called): Promise<Definition> {
   const damaged = argv.find((word) => word.includes("\ufffd"));
   if (damaged !== undefined) throw notUtf8(`command line: ${JSON.stringify(damaged)}`);
@@ -84,7 +86,10 @@ async function fromWords(argv: readonly string[], folder: string, called: Called
   return noted(await defineFrom(anchored.argv, called), anchored, folder);
 }
 
-/** `path`: the emulator, as it can be found. @throws UsageError where a command line begins with something else than a QEMU */
+/**
+ * Checks that a command line begins with a QEMU. `path`: the emulator, as it can be found. @throws UsageError when it begins with something
+ * else
+ */
 async function mustBeQemu(argv: readonly string[], path: string): Promise<void> {
   const [emulator = ""] = argv;
   const expected = "a command line that begins with QEMU's own program, as qemu-system-x86_64";

@@ -31,12 +31,15 @@ import { letGo } from "./let-go.ts";
 import { mustBeStartable } from "./startable.ts";
 
 /**
- * How long a start may take, in milliseconds, unless told otherwise: QEMU may have memory to fill, devices to take over, someone to wait
- * for.
+ * How long a start may take, in milliseconds, unless the caller says otherwise: QEMU may have memory to fill, devices to set up, or a
+ * client to wait for.
  */
 export const START_TIMEOUT = 60_000;
 
-/** Takes the lock, and starts the machine: one deadline for both. See `startMachine`. */
+/**
+ * Takes the lock, and starts the machine, with one deadline for both. @throws as `startMachine` does; LockedError; InterruptedError when
+ * something has to be resolved first
+ */
 export async function startDomain(place: Place, options: StartOptions): Promise<StartReport> {
   const deadline = deadlineIn(options.timeout ?? START_TIMEOUT);
   await using held = await lockMachine(place, { ...options, by: deadline });
@@ -45,9 +48,9 @@ export async function startDomain(place: Place, options: StartOptions): Promise<
 }
 
 /**
- * Starts the domain's machine, under its lock: launched stopped, read back, pins and the balloon's target applied, then let go. A
- * transaction: what can be checked is checked
- * before, a record says that it is under way, and when any of it fails, is interrupted or takes too long, the machine is ended again.
+ * Starts the domain's machine under its lock: launched stopped, read back, pins and the balloon's target applied, then let go. What can be
+ * checked is checked first. A record says that a start is in progress. If any of it fails, is interrupted or takes too long, the machine is
+ * ended again.
  *
  * @throws StateError when it runs, or can't start; HostError with QEMU's words; the signal's reason
  */
@@ -61,7 +64,7 @@ export async function startMachine(place: Place, held: Held, deadline: Deadline,
   }
 }
 
-/** Whether it may be started at all: nothing is touched before. */
+/** Checks whether it may be started at all; nothing was touched before. @throws StateError when it may not */
 export async function mayStart(place: Place, { stored, machine, hindrance }: Held): Promise<Stored> {
   if (stored === null)
     throw new StateError(`${place.name}: a transient machine has no config to start from; define it first`, "unreachable");
@@ -77,7 +80,7 @@ export async function mayStart(place: Place, { stored, machine, hindrance }: Hel
   return stored;
 }
 
-/** The start itself; the record of it is the caller's. */
+/** The start itself; the caller keeps the record of it. @throws as `startMachine` does */
 export async function launchAndLetGo(
   place: Place,
   { books }: Pick<Held, "books">,
@@ -114,7 +117,7 @@ export async function launchAndLetGo(
   }
 }
 
-/** Writes down which process runs it, and how much QEMU had said when it was up. */
+/** Writes down which process runs the machine, and how much QEMU had written when it was up. */
 export async function noteProcess(books: StatePaths, stored: Stored, { process, known: { folder } }: Identity): Promise<void> {
   if (process === null) return;
   await writeProcessRecord(books, {
@@ -127,7 +130,7 @@ export async function noteProcess(books: StatePaths, stored: Stored, { process, 
   });
 }
 
-/** The lock keeps two starts apart, and other users, or another root, have a lock of their own. */
+/** Refuses a second QEMU of the machine. The lock keeps two starts apart, but other users, or another root, have a lock of their own. */
 async function refuseTwins(place: Place, stored: Stored, pid: number): Promise<void> {
   const [other] = await othersOf(stored, pid);
   if (other !== undefined)
@@ -137,7 +140,7 @@ async function refuseTwins(place: Place, stored: Stored, pid: number): Promise<v
     );
 }
 
-/** Makes the stopped machine what its config says, and reads it back. */
+/** Makes the stopped machine what its config says, and reads it back. @throws HostError when it is not what the config says */
 export async function prepareMachine(
   place: Place,
   { books, stored }: { readonly books: StatePaths; readonly stored: Stored },
@@ -182,11 +185,11 @@ async function applyMemory(place: Place, { config }: Stored, { memory }: Live, s
       `${place.name}: memory.current ${formatSize(config.memory.current)} is below memory.max ${formatSize(config.memory.max)}, which needs a balloon device: add "-device", "virtio-balloon-pci,id=balloon0" to args`,
     );
   }
-  // Kept by QEMU, and honoured when the guest's driver loads.
+  // QEMU keeps the target, and the guest follows it when its driver loads.
   await session.execute("balloon", { value: config.memory.current });
 }
 
-/** What QEMU said at a start that worked (warnings, the terminal of `-serial pty`), and what else there is to know. */
+/** The notes of a start that worked: what QEMU wrote (warnings, the terminal of `-serial pty`), and what else the caller should know. */
 async function notesOf({ config }: Stored, folder: string, options: StartOptions): Promise<readonly string[]> {
   const console = consoleIn(folder);
   const said = [...(await outputOf(folder)), ...(await terminalsIn(console.output))].slice(0, MOST_LINES);
@@ -207,7 +210,7 @@ async function notesOf({ config }: Stored, folder: string, options: StartOptions
   ];
 }
 
-/** QEMU tells on stdout which terminal `-serial pty` has got. */
+/** QEMU writes on stdout which terminal `-serial pty` has got. */
 async function terminalsIn(output: string): Promise<readonly string[]> {
   return (await readTail(output))
     .split("\n")
@@ -215,21 +218,21 @@ async function terminalsIn(output: string): Promise<readonly string[]> {
     .filter((line) => line.startsWith("char device redirected to "));
 }
 
-/** More is a console, not a warning. */
+/** More lines than that are a console, not warnings. */
 const MOST_LINES = 20;
 
-/** A machine that is not what its config says must not run. */
+/** Ends a machine again that is not what its config says: it must not run. */
 async function endAgain({ machine, program, folder }: Launched, books: StatePaths, why: string): Promise<void> {
   if (await machine.isThere()) await machine.signal("SIGTERM");
   await program.end();
-  // What we started may be a script, and QEMU in a group of its own by now.
+  // The program that we started may be a script, with QEMU in a group of its own by now.
   if (!(await machine.hasEnded({ by: deadlineIn(1000) }))) {
     await machine.signal("SIGKILL");
     await machine.hasEnded({ by: deadlineIn(5000) });
   }
   await cleanUp(folder, { keepWords: true });
   const record = await readProcessRecord(books);
-  // Where somebody else's command ended it, that one has said so.
+  // If somebody else's command ended it, that command has said so.
   if (record?.process.pid === machine.pid && record.ended === undefined)
     await writeProcessRecord(books, { ...record, ended: { at: new Date().toISOString(), why } });
 }

@@ -10,7 +10,7 @@ import { onlineCpus } from "../../host/taskset.ts";
 import { StateError } from "../model/errors.ts";
 import { refusedSections } from "./board.ts";
 
-/** Options whose whole argument is a file that has to be there; "" is a bare word, a disk image. */
+/** Options whose whole argument is a file that must exist; "" is a bare word, a disk image. */
 const FILE_OPTIONS: ReadonlySet<string> = new Set([
   "",
   "kernel",
@@ -27,9 +27,9 @@ const FILE_OPTIONS: ReadonlySet<string> = new Set([
   "mtdblock",
   "readconfig",
 ]);
-/** Those that are looked for in QEMU's own folders too, unless they are paths. */
+/** Options whose file QEMU also looks for in its own folders, unless it is a path. */
 const SEARCHED: ReadonlySet<string> = new Set(["bios", "pflash"]);
-/** Options with such a file among their keys. */
+/** Options that have such a file among their keys. */
 const FILE_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["drive", ["file"]],
   ["blockdev", ["filename", "file.filename"]],
@@ -39,10 +39,9 @@ const FILE_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
 
 /**
  * Checks what can be checked of a start before anything is done: its emulator, the files that its args name, the CPUs that it is pinned to.
- * For a
- * restart that is before the running machine is asked to go.
+ * For a restart that is before the running machine is asked to shut down.
  *
- * @throws HostError without the emulator; StateError with all that is missing
+ * @throws HostError without the emulator; StateError with everything that is missing
  */
 export async function mustBeStartable({ config, path }: Stored): Promise<void> {
   const program = findProgram(config.emulator);
@@ -99,11 +98,13 @@ function filenamesIn(json: string): readonly string[] {
     });
     return found;
   } catch {
-    return []; // QEMU says what is wrong with it
+    return []; // QEMU will say what is wrong with it
   }
 }
 
-/** Not what QEMU reads by a protocol (`nbd:…`, `http://…`, `fat:rw:…`, `json:…`), nor what another program hands it. */
+/**
+ * Whether it is a file: not what QEMU reads by a protocol (`nbd:…`, `http://…`, `fat:rw:…`, `json:…`), nor what another program hands it.
+ */
 function isFile(file: string): boolean {
   return file !== "" && !/^[a-zA-Z][\w+.-]*:/.test(file) && !file.startsWith("/dev/fd");
 }

@@ -20,20 +20,21 @@ import { powerOff } from "./power-off.ts";
 
 /** How long a guest may take to shut down, in milliseconds. */
 export const SHUTDOWN_TIMEOUT = 60_000;
-/** How long QEMU may take to end once it was told to. */
+/** How long QEMU may take to end once it was told to, in milliseconds. */
 const END_TIMEOUT = 5000;
 
 /**
- * Asks the guest to shut down, by the ACPI power button, and waits until QEMU has ended. Under the machine's lock: a record says that it is
- * under way.
+ * Asks the guest to shut down, with the ACPI power button, and waits until QEMU has ended. It is done under the machine's lock, and a
+ * record says that it is in progress.
  *
- * @throws StateError when it does not run, or is paused; QmpctlError `timeout` when the guest ignores it
+ * @throws StateError when it does not run, or is paused; QmpctlError `timeout` when the guest ignores the button; LockedError; the signal's
+ * reason
  */
 export async function shutdownMachine(place: Place, options: StopOptions): Promise<StopReport> {
   const deadline = deadlineIn(options.timeout ?? SHUTDOWN_TIMEOUT);
   await using held = await lockMachine(place, { ...options, by: deadline });
   if (held.machine === null) throw notRunning(place.name, held.hindrance);
-  // A change that was interrupted stays to be resolved: its config half outlives the machine.
+  // An interrupted change stays to be resolved: its config half outlives the machine.
   const mayRecord = (await readRecord(held.books, place.name).catch(() => "damaged")) === null;
   if (mayRecord) await writeRecord(held.books, { action: "shutdown", paused: false }, held.stored, held.machine?.process ?? null);
   try {
@@ -43,7 +44,7 @@ export async function shutdownMachine(place: Place, options: StopOptions): Promi
   }
 }
 
-/** The shutdown itself, under a lock that is held; the record of it is the caller's. */
+/** The shutdown itself, under a lock that is held. The caller keeps the record of it. @throws as `shutdownMachine` does */
 export async function shutdownLocked(
   place: Place,
   { machine, books, stored, hindrance }: Held,
@@ -59,10 +60,10 @@ export async function shutdownLocked(
 }
 
 /**
- * Ends the machine at once, as pulling the plug would: the guest is not asked, and no lock is waited for, so that it helps where a change
- * hangs. There is nothing in it to be half done: a signal that was sent can't be taken back.
+ * Ends the machine at once, as pulling the plug would. The guest is not asked and no lock is waited for, so that it helps if a change
+ * hangs. Nothing of it can be half done: a signal that was sent can't be taken back.
  *
- * @throws StateError when it does not run; StrangerError when its process is not ours to end; QmpctlError `timeout`
+ * @throws StateError when it does not run; StrangerError when its process is not ours to end; QmpctlError `timeout`; the signal's reason
  */
 export async function destroyMachine(place: Place, options: StopOptions): Promise<StopReport> {
   const deadline = deadlineIn(options.timeout ?? END_TIMEOUT);
@@ -76,7 +77,7 @@ export async function destroyMachine(place: Place, options: StopOptions): Promis
   return { name: place.name, how, elapsed: deadline.elapsed() };
 }
 
-/** Ends a machine whose lock is held. */
+/** Ends a machine whose lock is held. @throws as `destroyMachine` does */
 export async function destroyLocked(place: Place, { machine, books, stored }: Held): Promise<void> {
   if (machine !== null) await noteEnd(place, { books, stored }, machine, await end(place, machine, deadlineIn(END_TIMEOUT), {}));
 }
@@ -89,19 +90,19 @@ async function end(place: Place, machine: Identity, deadline: Deadline, { signal
   throw new QmpctlError("timeout", `${place.name}: process ${machine.pid} does not end, even killed`);
 }
 
-/** One whose process is not on this host is told to quit. */
+/** Tells a QEMU to quit whose process is not on this host. */
 async function quit(place: Place, machine: Identity, deadline: Deadline, { timeout, signal }: StopOptions): Promise<string> {
   const heldBy = timeout === undefined ? undefined : deadline;
   await using monitor = await openMonitor(place.name, machine, { by: partOf(deadline, place.timeout), heldBy, signal });
   await monitor.session.execute("quit", undefined, { timeout: Math.max(1, deadline.left()), signal }).catch((error: unknown) => {
-    // The end of the connection is the success of quit (R38).
+    // For quit, the end of the connection is the success (R38).
     if (!isErrorCode(error, "closed")) throw error;
   });
   await monitor.session.closed;
   return "destroyed";
 }
 
-/** Writes down that it has ended, unless somebody has the lock at this moment: then the machine is theirs to clean up after. */
+/** Writes down that the machine has ended. If somebody has the lock at this moment, that is left to them. */
 async function afterwards(place: Place, ending: Ending, machine: Identity, how: string): Promise<void> {
   try {
     await openBooks(ending.books);
@@ -112,13 +113,13 @@ async function afterwards(place: Place, ending: Ending, machine: Identity, how: 
   }
 }
 
-/** What an end is noted for. */
+/** What the end of a machine is written down for. */
 interface Ending {
   readonly books: StatePaths;
   readonly stored: Stored | null;
 }
 
-/** When and how it ended, for `info`, also of one that somebody else had started; what was asked of it is gone with it. */
+/** Writes down when and how it ended, for `info`, also if somebody else had started it. Its notes end with it. */
 async function noteEnd({ folders }: Place, { books, stored }: Ending, machine: Identity, how: string): Promise<void> {
   await forgetNotes(books);
   const { process, known } = machine;
@@ -131,7 +132,7 @@ async function noteEnd({ folders }: Place, { books, stored }: Ending, machine: I
     await openBooks(own);
     await writeProcessRecord(own, { process, how: "adopted", config: stored.path, folder: known.folder, since: ended.at, ended });
   }
-  // Sockets and pidfile of one that was killed; of one whose start was, too: there is no record of that.
+  // Removes the sockets and the pidfile of a machine that was killed, also if its start was: then there is no record of it.
   if (known.folder !== null && (record?.folder === known.folder || known.id === books.key))
     await cleanUp(known.folder, { keepWords: true }).catch((error: unknown) => {
       if (!(error instanceof HostError)) throw error;

@@ -5,53 +5,55 @@ import { type Mark, markOf } from "../../config/mark.ts";
 import { type Listening, listeningMonitors } from "../../config/monitors.ts";
 import { type Option, parseKeyValues, splitOptions } from "../../config/options.ts";
 
-/** What a QEMU's command line says of it. */
+/** What a QEMU's command line says about it. */
 export interface QemuWords {
   readonly name: string | null;
   readonly mark: Mark | undefined;
   readonly options: readonly Option[];
   /** Its QMP monitors, in the order of the command line. */
   readonly monitors: readonly Listening[];
-  /** The run-time folder, where it was started by us: the one of its pidfile and its control monitor. */
+  /** The run-time folder, which holds its pidfile and its control monitor; null if we did not start it. */
   readonly folder: string | null;
 }
 
-/** Programs that run what one of the words after them names: a script's interpreter, the dynamic linker called by hand. */
+/**
+ * Programs that run another program, named by one of the words after them: the interpreter of a script, the dynamic linker called by hand.
+ */
 const INTERPRETERS = /^(node|(ba|da|z|k)?sh|python[\d.]*|perl|env|ld(-.*)?\.so.*)$/;
-/** How far behind such a program that word may be. */
+/** How many words after such a program that other program can be. */
 const REACH = 4;
 
 /**
- * Whether a command line is that of a QEMU: its program, or the script that an interpreter runs, is called so, or is the emulator of a
- * config. What only has QEMU's words among its arguments (`tail -f`, `timeout`, `sudo`) is none.
+ * Whether a command line is that of a QEMU: its program, or the script that an interpreter runs, has such a name or is the emulator of a
+ * config. A program that only has QEMU's words among its arguments (`tail -f`, `timeout`, `sudo`) is not.
  */
 export function isQemu(argv: readonly string[], emulator?: string): boolean {
   return programAt(argv, emulator) !== undefined;
 }
 
-/** Where QEMU's own program stands in a command line; undefined where it is not one of QEMU. */
+/** The position of QEMU's own program in a command line; undefined if it is not the command line of a QEMU. */
 function programAt(argv: readonly string[], emulator?: string): number | undefined {
   const isIt = (word: string): boolean =>
     !/\s/.test(word) && (/qemu|kvm/i.test(basename(word)) || (emulator !== undefined && basename(word) === basename(emulator)));
   const reach = INTERPRETERS.test(basename(argv[0] ?? "")) ? REACH : 1;
   for (const [position, word] of argv.slice(0, reach).entries()) {
     if (isIt(word)) return position;
-    // What stands behind a script is the script's.
+    // The words after a script belong to the script.
     const isOption = word.startsWith("-") || /^\w+=/.test(word) || WITH_VALUE.test(argv[position - 1] ?? "");
     if (position > 0 && !isOption) return undefined;
   }
   return undefined;
 }
 
-/** The words of a QEMU from its own program on: what an interpreter, or the dynamic linker, is called with stands before it. */
+/** The words of a QEMU from its own program on, without the interpreter or dynamic linker before it. */
 export function qemuWords(argv: readonly string[]): readonly string[] {
   return argv.slice(programAt(argv) ?? 0);
 }
 
-/** Options of such programs whose value is the next word. */
+/** Options of such programs that take the next word as their value. */
 const WITH_VALUE = /^(--[^=]+|-[rIoOCWX])$/;
 
-/** Reads a QEMU's command line. `folder` is the one that it was started in: relative paths of sockets are meant from there. */
+/** Reads a QEMU's command line. Relative paths of sockets are resolved against `folder`, the folder that it was started in. */
 export function readWords(argv: readonly string[], folder?: string): QemuWords {
   const options = splitOptions(argv.slice((programAt(argv) ?? 0) + 1));
   const monitors = listeningMonitors(options).map((each) =>
@@ -73,8 +75,8 @@ function ourFolder(options: readonly Option[], monitors: readonly Listening[]): 
 }
 
 /**
- * Whether a QEMU without a mark runs this config: it has its name, or none, and either all the words that are not ours to change, or the
- * config's monitor. One of the same name that writes the same disk is the same machine too, whatever else was edited since.
+ * Whether a QEMU without a mark runs this config. Its name must be the config's, or absent. Then one of these must hold: it has the same
+ * name and writes one of the config's disks; it has the config's monitor; or all words are equal that qmpctl never changes.
  */
 export function runsConfig(argv: readonly string[], words: QemuWords, config: LaunchConfig): boolean {
   if (words.name !== null && words.name !== config.name) return false;
@@ -87,11 +89,11 @@ export function runsConfig(argv: readonly string[], words: QemuWords, config: La
   const own = argv.slice((programAt(argv, config.emulator) ?? 0) + 1);
   const given = telling(config.args);
   const isSame = (["dropped", "kept"] as const).some((monitors) => sameWords(telling(sharedArgs(own, monitors)), given));
-  // Where nothing is left that tells machines apart, only a name does.
+  // If no such word is left, only a name can tell.
   return isSame && (given.length > 0 || words.name !== null);
 }
 
-/** Options that tell no machine from another: a start adds them, a script that runs QEMU does, a person at a terminal. */
+/** Options that do not tell one machine from another: a start adds them, or a script or a person who runs QEMU. */
 const NOT_TELLING: ReadonlySet<string> = new Set(["L", "D", "d", "trace", "msg", "display"]);
 
 /** The words that tell a machine from others. */
@@ -105,7 +107,7 @@ function sameWords(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((word, position) => word === other[position]);
 }
 
-/** The files that a machine writes as its disks; those that it only reads are shared by many. */
+/** The files that a machine writes as its disks. Files that it only reads can belong to many machines. */
 function disksOf(options: readonly Option[]): readonly string[] {
   return options.flatMap(({ name, value = "" }) => {
     if (/^hd[a-d]$/.test(name)) return [value];

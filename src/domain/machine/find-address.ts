@@ -11,9 +11,9 @@ import { isSameFile } from "./machine-id.ts";
 import type { Place } from "./place.ts";
 
 /**
- * The QEMU behind a monitor's address. On this host its process is found by what its command line says it listens on, else by who holds
- * the socket: so one machine has one lock, by whichever of its monitors and in whatever spelling it is addressed. One elsewhere is known by
- * its address until it is asked.
+ * Finds the QEMU behind a monitor's address. On this host its process is found by what its command line says it listens on, or by who holds
+ * the socket. So one machine has one lock, whichever of its monitors it is addressed by, however that is spelled. A QEMU elsewhere is known
+ * by its address until it is asked.
  */
 export async function findByAddress({ name }: Pick<Place, "name">, address: string): Promise<Identity> {
   const process = await processAtAddress(address);
@@ -38,7 +38,7 @@ export async function findByAddress({ name }: Pick<Place, "name">, address: stri
 interface Found {
   readonly process: Process;
   readonly words: QemuWords;
-  /** The folder that it works in, where we may know. */
+  /** Its working folder; undefined if this user may not see it. */
   readonly folder: string | undefined;
 }
 
@@ -48,7 +48,7 @@ async function processAtAddress(address: string): Promise<Found | undefined> {
   const all = await Promise.all(
     (await findProcesses((text) => /qemu|kvm|qmpctl-/i.test(text))).filter(({ argv }) => isQemu(argv)).map(read),
   );
-  // Nearly always the command line says it; a monitor that was added later is only found by who holds the socket.
+  // The command line nearly always says it. A monitor that was added later is only found by who holds the socket.
   const said = await Promise.all(all.map((each) => saysAt(each, target)));
   const found =
     (await listeners(
@@ -62,11 +62,11 @@ async function processAtAddress(address: string): Promise<Found | undefined> {
   if (found !== undefined) return found;
   const [holder] = target.kind === "unix" ? await listenersOnUnix(target.path) : await listenersOnTcp(target.port);
   const process = holder === undefined ? undefined : await processAt(holder);
-  // One that passes on to a QEMU (socat, ssh) is not it: to end that one would leave the machine running.
+  // A program that passes on to a QEMU (socat, ssh) is not that QEMU: ending it would leave the machine running.
   return process === undefined || !isQemu(process.argv) ? undefined : read(process);
 }
 
-/** The one that listens at an address. A second QEMU on the same path has taken it from the first. */
+/** The QEMU that listens at an address. If two have the same path, the second one has taken it from the first. */
 async function listeners(all: readonly Found[], target: Target): Promise<Found | undefined> {
   const listens = await Promise.all(all.map((each) => listensAt(each, target)));
   return all
@@ -84,9 +84,8 @@ async function saysAt({ words }: Found, target: Target): Promise<boolean> {
 }
 
 /**
- * Whether a QEMU listens at an address, by the sockets that it holds: the same path on its command line can mean another file, and the same
- * port another one, where it
- * runs in namespaces of its own. Of somebody else's QEMU only the command line can be seen.
+ * Whether a QEMU listens at an address, by the sockets that it holds. In namespaces of its own, the same path on its command line can be
+ * another file, and the same port another port. Of somebody else's QEMU only the command line can be seen.
  */
 async function listensAt(found: Found, target: Target): Promise<boolean> {
   const { pid } = found.process;
@@ -102,9 +101,7 @@ async function read(process: Process): Promise<Found> {
   return { process, words: readWords(process.argv, folder), folder };
 }
 
-/**
- * Whether a run-time folder is in use: somebody listens at one of its monitors, seen here or not, or the process of its pidfile is there.
- */
+/** Whether a run-time folder is in use: a process listens at one of its monitors, or the process of its pidfile still runs. */
 export async function isInUse({ control, watch, pidfile }: RuntimeFiles): Promise<boolean> {
   if (isListenedOn(control) || isListenedOn(watch)) return true;
   const pid = Number((await readTail(pidfile)).trim());

@@ -20,21 +20,22 @@ import type { Place } from "./place.ts";
 import { isOfThisBoot, type ProcessRecord, readProcessRecord } from "./process-record.ts";
 import { type Found, innermost, isItsPidfile, isTrusted, read, type Verdict, verdictOn, verdictOnMark } from "./verdict.ts";
 
-/** Whether a domain's machine runs, and what else there is to know about that. */
+/** Whether a domain's machine runs, and what else is known about that. */
 export interface Whereabouts {
-  /** The QEMU that runs it; null when no process does: it is stopped. */
+  /** The QEMU that runs it; null if it is stopped. */
   readonly machine: Identity | null;
-  /** What stands in the way of a start though it does not run: somebody else has its monitor, or its id. */
+  /** What stands in the way of a start although it does not run: another QEMU has its monitor, or its id. */
   readonly hindrance: string | null;
-  /** Names the lock, the record and the notes. */
+  /** The name under which its lock, record and notes are kept. */
   readonly key: string;
 }
 
 /**
- * Finds the QEMU that runs a domain: the process that was written down at its start, else any process of this host with its mark, or with
- * its name and its
- * words, whatever folder or session it was started from; else whoever answers at the config's monitor and proves to be it. "Stopped" means
- * that there is none.
+ * Finds the QEMU that runs a domain. First comes the process that was written down at its start. Then any process of this host that has its
+ * mark, or its name and words, whatever folder or session it was started from. Last comes the QEMU that answers at the config's monitor, if
+ * it proves to be this machine. If there is none, the domain is stopped.
+ *
+ * @throws UnsafeError when a monitor's socket is not to be trusted; ConfigError; HostError
  */
 export async function findMachine(place: Place, stored: Stored | null): Promise<Whereabouts> {
   if (place.address !== null) {
@@ -53,7 +54,7 @@ function there(machine: Identity): Whereabouts {
   return { machine, hindrance: null, key: machine.known.key };
 }
 
-/** The process of the record, if it still is that one. A mark that is not the machine's is another machine's. */
+/** The process of the record, if it still runs. If its mark is another machine's, it is not this one. */
 async function recordedProcess(record: ProcessRecord, id: string, stored: Stored): Promise<Found | undefined> {
   if (!isOfThisBoot(record) || !(await isStillThere(record.process))) return undefined;
   const process = await processAt(record.process.pid);
@@ -77,17 +78,16 @@ async function searched(place: Place, stored: Stored, id: string): Promise<Where
     const found = all[verdicts.indexOf(verdict)];
     if (found !== undefined) return { machine: null, hindrance: words(found, config.name), key: id };
   }
-  // Where /proc does not show it, as in another container, it still listens where a start would put its sockets.
-  // Another machine that listens there is not in the way: a start takes another folder then.
+  // If /proc does not show it (another container), it still listens where a start would put its sockets. Another machine that listens there
+  // is not in the way: a start then takes another folder.
   const own = await atMonitor(place, stored, id, all, runtimePaths(place.folders, place.config?.key ?? place.name).control);
   if (own.machine !== null && !own.hungUp) return own;
   return config.monitor === undefined ? { machine: null, hindrance: null, key: id } : atMonitor(place, stored, id, all, config.monitor);
 }
 
 /**
- * Verdicts on processes that are still there after them: files have been looked at meanwhile, and a machine that ended with its folder
- * between the two looks
- * would pass for one whose config has moved.
+ * Judges processes, and keeps only those that still run afterwards. Files were read meanwhile: a machine that ended in between, with its
+ * folder, would look like one whose config has moved.
  */
 async function judged(
   found: readonly Found[],
@@ -101,7 +101,7 @@ async function judged(
   return { all: found.filter((_, position) => there[position]), verdicts: verdicts.filter((_, position) => there[position]) };
 }
 
-/** What stands in the way of a start though nothing is known to run it for sure. */
+/** Verdicts that stand in the way of a start, though no process is known for sure to run the machine. */
 const HINDRANCES: readonly (readonly [Verdict, (found: Found, name: string) => string])[] = [
   [
     "has its id",
@@ -127,7 +127,7 @@ async function identityOf({ config }: Stored, found: readonly Found[], record: P
   const { process, words } = first;
   const { pid, started } = process;
   const isTwin = second !== undefined && second.process.pid !== process.parent;
-  // One that gave up its rights (-runas) is known by the pidfile that it wrote before.
+  // A QEMU that gave up its rights (-runas) is known by the pidfile that it wrote before.
   const trusted = record !== null || isTrusted(process.uid) || (await isItsPidfile(process, words));
   const sockets = trusted ? await socketsOf(config.monitor, outer.words, record?.folder ?? null) : NO_SOCKETS;
   const why = isTwin
@@ -149,15 +149,17 @@ async function identityOf({ config }: Stored, found: readonly Found[], record: P
   });
 }
 
-/** The key of a process's lock: who the machine is, or, where it carries no mark, this process. */
+/** The key of a process's lock: the machine's id, or the process itself if it has no mark. */
 export function keyOf({ pid, started }: Process, { mark }: QemuWords): string {
   return mark?.id ?? `process-${pid}-${started}`;
 }
 
-/** How long whoever listens there may take to say who it is, in milliseconds. */
+/** How long the QEMU that listens there may take to say who it is, in milliseconds. */
 const LOOK = 1000;
 
-/** Nobody on this host runs it, as far as /proc shows: whoever listens at the config's own monitor is it, or is in the way. */
+/**
+ * Looks who listens at a monitor of the config, when /proc shows no process that runs the machine: it is the machine, or it is in the way.
+ */
 async function atMonitor(
   { folders: _, timeout }: Place,
   { config }: Stored,
@@ -192,9 +194,9 @@ async function atMonitor(
     await using _session = await openSession(machine, { by: deadlineIn(Math.min(timeout, LOOK)) });
   } catch (error) {
     if (error instanceof StrangerError) return stopped(error.message.replace(`${config.name}: `, ""));
-    // Nobody listens: stopped. Somebody listens and is busy: there.
+    // If nobody listens, it is stopped. If somebody listens and is busy, it runs.
     if (isErrorCode(error, "connect") && !isQueueFull(error)) return stopped(null);
-    // A QEMU that is busy says nothing; who hangs up at once is a proxy whose QEMU is gone, or no QEMU.
+    // A busy QEMU says nothing. One that hangs up at once is a proxy whose QEMU is gone, or no QEMU.
     return { machine, hindrance: null, key: id, hungUp: isErrorCode(error, "greeting", "closed") && performance.now() - begun < LOOK / 2 };
   }
   return { machine, hindrance: null, key: id };
@@ -205,7 +207,7 @@ function inTheWay(path: string, { process, words: { name, mark } }: Found): stri
   return `its monitor ${path} is that of ${who}${mark === undefined ? `, which is adopted by ${adopting(process)}` : ""}`;
 }
 
-/** Other processes than `pid` that run the machine of a config, whoever they belong to. */
+/** The processes other than `pid` that run the machine of a config, whoever owns them. */
 export async function othersOf(stored: Stored, pid: number): Promise<readonly Process[]> {
   const id = await machineIdOf(stored);
   const { all, verdicts } = await judged(

@@ -5,10 +5,10 @@ import { isQueueFull } from "../../wire/errors.ts";
 import type { Identity } from "./identity.ts";
 import { whyStopped } from "./wait-notice.ts";
 
-/** A monitor is held by another client. QEMU serves one at a time, so that nobody else is heard meanwhile. */
+/** Another client holds the monitor. QEMU serves one client at a time, so no other is heard meanwhile. */
 export class HeldError extends QmpctlError {
   readonly address: string;
-  /** The processes that hold it, as far as they can be seen here. */
+  /** The processes that hold it, as far as this user can see them. */
   readonly holders: readonly Client[];
 
   constructor(machine: Identity, address: string, holders: readonly Client[], waited: number, options: { readonly cause: unknown }) {
@@ -22,7 +22,7 @@ export class HeldError extends QmpctlError {
   }
 }
 
-/** In few words: which monitor, and who holds it. */
+/** Which monitor, and who holds it, in a few words. */
 export function describeHolders(address: string, holders: readonly Client[]): string {
   const certain = holders.filter(({ isCertain }) => isCertain);
   const [shown, how] = certain.length > 0 ? [certain, "is held by"] : [holders, "is held by another client, possibly"];
@@ -30,10 +30,10 @@ export function describeHolders(address: string, holders: readonly Client[]): st
   return `its monitor ${address} ${who === "" ? "is held by another client, of whom this user can't be told more" : `${how} ${who}`}`;
 }
 
-/** How much of a command fits into a line of progress, which has times behind it. */
+/** How many characters of a command are shown in a line of progress, which ends with times. */
 const SHOWN = 20;
 
-/** The same in the words of progress, which is one line of a terminal. */
+/** The same for a progress line: it has to fit into one line of a terminal. */
 export function describeWait(address: string, clients: Clients | null): string {
   const [first] = clients?.who ?? [];
   if (first === undefined)
@@ -42,7 +42,7 @@ export function describeWait(address: string, clients: Clients | null): string {
   return `waiting for the monitor, which process ${pid}${command === undefined ? "" : ` (${command.length > SHOWN ? `${command.slice(0, SHOWN)}…` : command})`} ${isCertain ? "holds" : "may hold"}`;
 }
 
-/** Who holds a monitor; null where that can't be seen from here, as it is on another host. */
+/** The clients of a monitor; null if they can't be seen from here, as on another host. */
 export async function holdersOf(machine: Identity, address: string): Promise<Clients | null> {
   const target = parseTarget(address);
   if (target.kind === "tcp" && isLoopback(target.host)) return clientsOnTcp(target.port);
@@ -51,9 +51,8 @@ export async function holdersOf(machine: Identity, address: string): Promise<Cli
 }
 
 /**
- * Why a monitor gave no session, said better where this host shows more: QEMU is stopped by a signal, whoever holds its monitors; or
- * another client holds this one. Else the
- * error as it is.
+ * A better error for a monitor that gave no session, if this host shows more: QEMU is stopped by a signal, or another client holds the
+ * monitor. Else the error itself.
  */
 export async function explained(machine: Identity, address: string, error: unknown, waited: number): Promise<unknown> {
   if (!isErrorCode(error, "connect", "greeting", "negotiation", "timeout")) return error;

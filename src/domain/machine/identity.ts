@@ -7,8 +7,8 @@ import type { Session } from "../../qmp/session.ts";
 import { pollUntil, type Until } from "./poll-until.ts";
 
 /**
- * The QEMU that answers is not the domain's, or the domain's can't be told for sure. Nothing was touched. The message says whose it is, and
- * how to adopt it.
+ * The QEMU that answers is not the domain's, or that can't be told for sure. Nothing was touched. The message says whose it is, and how to
+ * adopt it.
  */
 export class StrangerError extends QmpctlError {
   constructor(message: string, options?: { readonly cause?: unknown }) {
@@ -19,47 +19,46 @@ export class StrangerError extends QmpctlError {
 /** How long to pause between looks for the end of a process, in milliseconds. */
 const ENDING: readonly number[] = [5, 8, 12, 18, 25, 40, 60, 100];
 
-/** What a QEMU says of itself over QMP: enough to tell it from others, and one life of it from the next. */
+/** What a QEMU says about itself over QMP: enough to tell it from others, and one run of it from the next. */
 interface Word {
-  /** The machine's id, from its mark; null where it carries none. */
+  /** The machine's id, from its mark; null without a mark. */
   readonly mark: string | null;
   readonly name: string | null;
   readonly uuid: string;
-  /** The thread of its first vCPU: that one is never unplugged. Null without vCPUs. */
+  /** The thread of its first vCPU, which is never unplugged; null without vCPUs. */
   readonly thread: number | null;
   readonly threads: readonly number[];
 }
 
-/** What is known of a QEMU when it is found. */
+/** What is known about a QEMU when it is found. */
 export interface Known {
-  /** The domain that it is taken for: its name, or the address that it was asked for by. */
+  /** The domain that it should be: its name, or the address that the caller gave. */
   readonly domain: string;
-  /** What QEMU has to call itself, where that is all there is to know it by; null where it is known otherwise, or may be anybody. */
+  /** The name that QEMU must report, if nothing else tells who it is; null if it is known otherwise, or may be any QEMU. */
   readonly name: string | null;
-  /** The id of its mark; null where it carries none, as far as is known. */
+  /** The id of its mark; null if it has none, as far as is known. */
   readonly id: string | null;
-  /** The id that it may turn out to have, where its process can't be seen. */
+  /** The id that it may have, if its process can't be seen. */
   readonly mayBe?: string;
-  /** The process that runs it; null where it is not on this host, or can't be seen. */
+  /** The process that runs it; null if it is on another host, or can't be seen. */
   readonly process: ProcessIdentity | null;
-  /** Names its lock, record and notes. */
+  /** The name under which its lock, record and notes are kept. */
   readonly key: string;
   readonly control: string | null;
-  /** The monitor for those who only watch. */
+  /** The monitor for clients that only look. */
   readonly watch: string | null;
-  /** Its run-time folder, where it was started by us. */
+  /** Its run-time folder; null if we did not start it. */
   readonly folder: string | null;
-  /** Why it can neither be asked nor changed, in words that can stand behind its name; null where it can. */
+  /** Why it can neither be asked nor changed, in words that follow its name; null if it can. */
   readonly obstacle: string | null;
-  /** Whether a signal may be sent to its process; not where it is somebody else's, or one of two. */
+  /** Whether its process may be sent a signal: not if it belongs to another user, or is one of two. */
   readonly ours: boolean;
 }
 
 /**
- * The QEMU that runs a domain, in one of its lives: the process that was seen, and what it answered the first time it was asked. A socket
- * path, a pid and a
- * name are only places where a machine was; what has an identity in hand is sure of it. Whatever changes a machine, sends a signal
- * to it, writes its numbers down or calls it running goes through one of these. See SCOPES.md, "Whose machine it is".
+ * One run of the QEMU that runs a domain: the process that was found, and what it answered when it was first asked. A socket path, a pid
+ * and a name only say where a machine was; an identity says which one it is. All code that changes a machine, sends it a signal, reports
+ * its numbers or calls it running uses one of these. See SCOPES.md.
  */
 export class Identity {
   readonly known: Known;
@@ -77,15 +76,15 @@ export class Identity {
     return this.known.process?.pid ?? null;
   }
 
-  /** The id that its mark has, also where only QMP could tell. */
+  /** The id of its mark, which may be known only since QMP was asked. */
   get id(): string | null {
     return this.known.id ?? this.#word?.mark ?? null;
   }
 
   /**
-   * Makes sure that the QEMU at the other end of a session is this one. To be called on every new session, before anything else is asked.
+   * Makes sure that the QEMU at the other end of a session is this one. Call it on every new session, before anything else is asked.
    *
-   * @throws StrangerError when it is another; what the session throws
+   * @throws StrangerError when it is another one; what the session throws
    */
   async check(session: Session): Promise<void> {
     const word = await wordOf(session);
@@ -94,7 +93,7 @@ export class Identity {
     this.#word ??= word;
   }
 
-  /** Why this can't be it by what was found on this host; null when it can. */
+  /** Why this can't be it, by what was found on this host; null if it can. */
   async #unlike(word: Word): Promise<string | null> {
     const { id, mayBe, name, process, control } = this.known;
     const at = `the QEMU that answers at ${control}`;
@@ -106,7 +105,7 @@ export class Identity {
     return null;
   }
 
-  /** Why this can't be the one that answered before; null when it can. */
+  /** Why this can't be the QEMU that answered before; null if it can. */
   #changed(word: Word): string | null {
     const before = this.#word;
     if (before === undefined) return null;
@@ -114,13 +113,17 @@ export class Identity {
     return same ? null : `another QEMU answers at ${this.known.control} than before: the one that was being worked on is gone`;
   }
 
-  /** Whether its process still runs; true where that can't be seen. */
+  /** Whether its process still runs; true if that can't be seen. */
   async isThere(): Promise<boolean> {
     const { process } = this.known;
     return process === null || isStillThere(process);
   }
 
-  /** Sends a signal to its process, if that still is the one. @throws StrangerError where it is not ours to end; HostError */
+  /**
+   * Sends a signal to its process, if that is still the same.
+   *
+   * @throws StrangerError when it is not ours to end; HostError when the signal can't be sent
+   */
   async signal(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     const { process, ours, domain, obstacle } = this.known;
     if (process === null || !ours) throw new StrangerError(`${domain}: ${obstacle ?? "its process is not known on this host"}`);
@@ -128,8 +131,11 @@ export class Identity {
   }
 
   /**
-   * Waits until its process has ended, which is no child of ours: the kernel tells us nothing. True if it has by the deadline, or if it is
-   * not known on this host. `onLook` is called each time that it still runs.
+   * Waits until its process has ended. It is no child of ours, so the kernel does not tell. `onLook` is called after each look that finds
+   * it still there.
+   *
+   * @returns true if it ended by the deadline, or is not known on this host
+   * @throws the signal's reason
    */
   async hasEnded({ by, signal, onLook }: Until & { readonly onLook?: (() => void) | undefined }): Promise<boolean> {
     const look = async (): Promise<boolean> => !(await this.isThere());
@@ -160,7 +166,7 @@ async function wordOf(session: Session): Promise<Word> {
   };
 }
 
-/** What can't be told is told of none that has to be known by it. Somebody's own program at the other end may answer anything. */
+/** The answer, or undefined if this QEMU can't give it. A program of somebody's own at the other end may answer anything. */
 async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch((error: unknown) => {
     if (error instanceof CommandError || isErrorCode(error, "protocol")) return undefined;
@@ -169,8 +175,8 @@ async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
 }
 
 /**
- * Whether the threads are those of the process. Without threads nothing can be said; in another pid namespace the numbers mean nobody here,
- * or somebody else.
+ * Whether the threads are those of the process. Without threads nothing can be said. In another pid namespace the numbers belong to nobody
+ * here, or to another process.
  */
 async function belongsTo(threads: readonly number[], pid: number): Promise<boolean> {
   if (!(await isAlive(pid))) return false;
@@ -183,7 +189,7 @@ function describe({ name, mark }: Word): string {
   return mark === null ? called : `${called} (marked ${MARK_PREFIX}${mark})`;
 }
 
-/** How to make a QEMU that is nobody's a domain. */
+/** The command that makes a QEMU without a config a domain. */
 export function adopting(process: ProcessIdentity | null): string {
   return `qmpctl define --pid ${process?.pid ?? "PID"} --name NAME`;
 }

@@ -6,10 +6,10 @@ import { messageOf } from "../../errors.ts";
 /** The file in a run-time folder that QEMU's stdout and stderr go to. */
 export const OUTPUT = "output";
 
-/** What a version before this one kept QEMU's words in. */
+/** The names of that file in earlier versions. */
 const EARLIER: readonly string[] = ["stderr", "log"];
 
-/** What QEMU wrote on stdout and stderr, in lines; empty without a run-time folder of ours. */
+/** The lines that QEMU wrote on stdout and stderr; none without a run-time folder of ours. */
 export async function outputOf(folder: string | null): Promise<readonly string[]> {
   if (folder === null) return [];
   const texts = await Promise.all([...EARLIER, OUTPUT].map((name) => readTail(join(folder, name))));
@@ -23,12 +23,12 @@ export async function outputOf(folder: string | null): Promise<readonly string[]
 /** The trace event that tells why QEMU ends. */
 export const SHUTDOWN_TRACE = "qemu_system_shutdown_request";
 
-/** QEMU's own note of why it ends, which `start` asks it for: told in words of ours. */
+/** Whether a line is QEMU's own note of why it ends, which `start` asks for. We report it in words of our own. */
 export function isTrace(line: string): boolean {
   return line.includes(SHUTDOWN_TRACE);
 }
 
-/** The last lines that QEMU wrote, in one; null where it wrote none, or none after the first `told`. */
+/** The last lines that QEMU wrote, joined; null if it wrote none after the first `told` lines. */
 export async function lastWords(folder: string | null, told: number = 0): Promise<string | null> {
   const lines = (await outputOf(folder)).slice(told).slice(-3).join(" / ");
   return lines === "" ? null : lines;
@@ -38,9 +38,8 @@ export async function lastWords(folder: string | null, told: number = 0): Promis
 const PROBE = 64 * 1024;
 
 /**
- * Why what QEMU says can't be kept in its run-time folder, in words that can stand behind others: a disk that is full swallows them, and
- * QEMU itself ends without its pidfile. Empty where
- * there is room.
+ * Why QEMU's output can't be kept in its run-time folder, in words that follow others; empty if there is room. On a full disk the output is
+ * lost, and QEMU itself ends without its pidfile.
  */
 export async function whyNotKept(folder: string): Promise<string> {
   const path = join(folder, "probe");

@@ -15,7 +15,7 @@ import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
 import { WaitNotice } from "./wait-notice.ts";
 
-/** How long a writer waits for the one before it, in milliseconds, when it was given no time of its own. */
+/** How long a writer waits for the one before it, in milliseconds, unless the caller gives a time. */
 export const LOCK_TIMEOUT = 60_000;
 
 /** By when a writer has to have the lock: the time that it was given, else `LOCK_TIMEOUT`. */
@@ -23,32 +23,34 @@ export function lockDeadline(timeout: number | undefined): Deadline {
   return deadlineIn(timeout ?? LOCK_TIMEOUT);
 }
 
-/** What a writer has under the lock: nobody else changes the machine meanwhile, and who it is was asked after the lock was there. */
+/**
+ * What a writer has under the lock. Nobody else changes the machine meanwhile. The machine was looked for again after the lock was taken.
+ */
 export interface Held extends AsyncDisposable {
   readonly books: StatePaths;
   readonly stored: Stored | null;
-  /** The QEMU that runs it; null when it is stopped. */
+  /** The QEMU that runs it; null if it is stopped. */
   readonly machine: Identity | null;
   /** What stands in the way of a start. */
   readonly hindrance: string | null;
 }
 
-/** How long to wait for the lock, and whom to tell. */
+/** By when to have the lock, and who is told meanwhile. */
 export interface LockOptions {
-  /** By when the lock has to be there; else `lockDeadline`. */
+  /** By when the lock must be there; `lockDeadline` if absent. */
   readonly by?: Deadline | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Only look: nothing is locked, as nothing will be changed. */
+  /** Only look: no lock is taken, as nothing will be changed. */
   readonly dryRun?: boolean | undefined;
 }
 
 /**
- * Takes a machine's lock: one writer at a time, across processes and sessions, however it is addressed. The lock is keyed by who the
- * machine is. That is asked again when the lock is held, as
- * it may have been started, ended or replaced while we waited; where the answer is another one, its lock is taken instead.
+ * S1 Lock, S2 Find: takes a machine's lock. There is one writer at a time, across processes and sessions, however the machine is addressed:
+ * the lock is keyed by who the machine is. That is found out again under the lock, because the machine may have been started, ended or
+ * replaced while we waited. If it is another one by then, its lock is taken instead.
  *
- * @throws LockedError, which says whom it waited for; ConfigError; UnsafeError
+ * @throws LockedError, which names its holder, when the deadline passes; ConfigError; UnsafeError; the signal's reason
  */
 export async function lockMachine(place: Place, options: LockOptions = {}): Promise<Held> {
   const deadline = options.by ?? lockDeadline(undefined);
@@ -81,9 +83,9 @@ export async function lockMachine(place: Place, options: LockOptions = {}): Prom
 const LOOK = 5000;
 
 /**
- * The mark of a QEMU behind a program, or on another host: only QMP shows it, and it may be a machine that is known here by its name. Asked
- * before its lock is
- * waited for, as one client more at its monitor would keep the holder from it. Null where it has none, or does not answer.
+ * The mark of a QEMU behind a program, or on another host; null if it has none, or does not answer. Only QMP shows it, and the machine may
+ * be known here by its name. It is asked before the lock is waited for: one more client at the monitor would keep the holder of the lock
+ * from it.
  */
 async function markElsewhere(place: Place, deadline: Deadline, signal: AbortSignal | undefined): Promise<string | null> {
   if (place.address === null) return null;
@@ -99,7 +101,7 @@ async function markElsewhere(place: Place, deadline: Deadline, signal: AbortSign
   }
 }
 
-/** Who it most probably is. A config that can't be read leaves nothing behind, not even a folder to lock in. */
+/** The key that it most probably has. A config that can't be read leaves nothing behind, not even a folder for the lock. */
 async function likelyKey(place: Place): Promise<string> {
   const stored = await readStored(place);
   return stored === null ? (await findMachine(place, null)).key : machineIdOf(stored);
@@ -111,13 +113,13 @@ async function take(books: StatePaths, deadline: Deadline, signal: AbortSignal |
   try {
     return await acquireLock(books.lock, { timeout: deadline.left(), ...(signal === undefined ? {} : { signal }) });
   } catch (error) {
-    // Somebody has undefined it while we waited, and its folder is gone: who it is now is asked again.
+    // Somebody undefined it while we waited, and its folder is gone. So its key is found out again.
     if (error instanceof HostError && !(await hasFolder(books.folder))) return undefined;
     throw error;
   }
 }
 
-/** Takes away what was kept of QEMUs without a mark that are gone: nobody will ask for it again. */
+/** Removes what was kept of QEMUs without a mark that have ended: nobody will ask for it again. */
 async function sweepGone({ folder }: StatePaths): Promise<void> {
   const state = dirname(folder);
   for (const name of await readdir(state).catch(() => [])) {
@@ -127,26 +129,26 @@ async function sweepGone({ folder }: StatePaths): Promise<void> {
   }
 }
 
-/** Takes a lock that is known by its key already. @throws LockedError, UnsafeError, HostError */
+/** Takes a lock whose key is known already. @throws LockedError when the deadline passes; UnsafeError; HostError */
 export async function lockBooks(books: StatePaths, deadline: Deadline, signal: AbortSignal | undefined): Promise<Lock> {
   await openBooks(books);
   return acquireLock(books.lock, { timeout: deadline.left(), ...(signal === undefined ? {} : { signal }) });
 }
 
-/** Makes the folder of a machine's lock, record and notes where missing. @throws UnsafeError, HostError */
+/** Makes the folder of a machine's lock, record and notes if it is missing. @throws UnsafeError; HostError */
 export function openBooks(books: StatePaths): Promise<void> {
   return openFolder(books.folder);
 }
 
 /**
- * Takes away all that was kept of a machine whose config is gone, its lock last: whoever waits for that looks again. Call it under the
- * lock.
+ * Removes all that was kept of a machine whose config is gone. Its lock goes last: a writer that waits for it then looks again. Call it
+ * under the lock.
  */
 export async function forgetMachine({ folder }: StatePaths): Promise<void> {
   await rm(folder, { recursive: true, force: true }).catch(() => undefined);
 }
 
-/** The config of a domain as it stands in its file; null for a transient one. @throws ConfigError */
+/** The config of a domain, as it is in its file; null for a transient domain. @throws ConfigError when it is missing, or can't be read */
 export async function readStored(place: Place): Promise<Stored | null> {
   return place.config === null ? null : readConfig(place.config);
 }

@@ -5,9 +5,9 @@ import type { Stored } from "../../config/store.ts";
 import { sha256 } from "../../digest.ts";
 
 /**
- * Who the machine of a config is: its key `id`, which `define` makes. A config without one, written by hand or by an earlier version, is
- * told by its place in
- * the file system: the folder's device and inode with the file's name, so that a bind mount, a symlink or another spelling is the same.
+ * The id of a config's machine: its key `id`, which `define` makes. A config without one, written by hand or by an earlier version, gets an
+ * id from its place in the file system: the folder's device and inode with the file's name. So a bind mount, a symlink or another spelling
+ * gives the same id.
  */
 export async function machineIdOf({ config, path }: Stored): Promise<string> {
   if (config.id !== undefined) return config.id;
@@ -26,12 +26,12 @@ export async function isSameFile(one: string, other: string): Promise<boolean> {
   return first !== undefined && second !== undefined && first.dev === second.dev && first.ino === second.ino;
 }
 
-/** Whether two paths mean the same file, also while there is none: they have a folder in common, and the name in it. */
+/** Whether two paths mean the same file, also if there is none yet: they have the same name in the same folder. */
 export async function isSamePlace(one: string, other: string): Promise<boolean> {
   return (await isSameFile(one, other)) || (basename(one) === basename(other) && (await isSameFile(dirname(one), dirname(other))));
 }
 
-/** The id that a config's text has; undefined where there is none, or no config. */
+/** The id in a config's text; undefined if there is none, or no config. */
 export async function idIn(path: string): Promise<string | undefined> {
   const text = await readBoundedText(path).catch(() => "");
   return /"id"\s*:\s*"([0-9a-f-]{36})"/.exec(text)?.[1];

@@ -16,7 +16,9 @@ export interface Sockets {
 export const NO_SOCKETS: Sockets = { control: null, watch: null, folder: null, obstacle: null };
 
 /**
- * The monitors of a QEMU: ours where it has them, else the config's own, else its first. @throws UnsafeError where one is somebody else's
+ * The monitors of a QEMU: ours if it has them, else the config's own, else its first.
+ *
+ * @throws UnsafeError when there is something else at the path, or another user's socket
  */
 export async function socketsOf(own: string | undefined, { folder: said, monitors }: QemuWords, recorded: string | null): Promise<Sockets> {
   const folder = recorded ?? said;
@@ -27,8 +29,8 @@ export async function socketsOf(own: string | undefined, { folder: said, monitor
       : [],
   );
   const [ours, watchers] = folder === null ? [] : [`${folder}/control.sock`, `${folder}/watch.sock`];
-  // Relative paths of a QEMU that went into the background by itself are no longer meant from where it is: who answers there is asked all
-  // the same.
+  // After QEMU has gone into the background by itself, its relative paths can no longer be resolved. The config's own path is tried all the
+  // same: identity is checked there too.
   const isLikely = own !== undefined && paths.some((path) => basename(path) === basename(own));
   const wanted = [
     ...new Set([
@@ -59,7 +61,11 @@ export async function socketsOf(own: string | undefined, { folder: said, monitor
   };
 }
 
-/** Whether a socket of ours, or of root's, is there. @throws UnsafeError where something else is, or somebody else's, or we may not look */
+/**
+ * Whether there is a socket of ours, or of root's.
+ *
+ * @throws UnsafeError when something else is there, or another user's socket, or this user may not look
+ */
 async function hasSocket(path: string): Promise<boolean> {
   const stat = await lstat(path).catch((cause: unknown) => {
     if ((cause as { readonly code?: string }).code === "EACCES")

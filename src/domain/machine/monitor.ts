@@ -10,31 +10,31 @@ import { type OpenOptions, openSession } from "./open.ts";
 import { pollUntil } from "./poll-until.ts";
 import { withDeadline } from "./with-deadline.ts";
 
-/** The machine that a monitor is of, and how to learn of its end. */
+/** The machine that a monitor belongs to, and how to learn about its end. */
 export interface MonitorTarget {
   readonly name: string;
   readonly machine: Identity;
   readonly lastWords: () => Promise<string | null>;
 }
 
-/** How long a question may wait for its answer. */
+/** By when a question must be answered. */
 export interface AskOptions {
   readonly by?: Deadline;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How long a broken connection may take to come back before the machine counts as unreachable. */
+/** How long a broken connection may take to come back before the machine counts as unreachable, in milliseconds. */
 const REVIVAL = 5000;
 
 /**
- * Opens the control monitor of a machine; its last words are in its run-time folder, where it was started by us. @throws as `Monitor.open`
+ * Opens the control monitor of a machine. Its last words are read from its run-time folder, if we started it. @throws as `Monitor.open`
  * does
  */
 export function openMonitor(name: string, machine: Identity, options: OpenOptions): Promise<Monitor> {
   return Monitor.open({ name, machine, lastWords: () => lastWords(machine.known.folder) }, options);
 }
 
-/** The control monitor of one machine for the length of one piece of work; outlives a connection that breaks. */
+/** The control monitor of one machine, for one piece of work. It outlives a connection that breaks. */
 export class Monitor implements AsyncDisposable {
   readonly target: MonitorTarget;
   #session: Session;
@@ -47,7 +47,7 @@ export class Monitor implements AsyncDisposable {
   }
 
   /**
-   * Connects, negotiates, and makes sure that it is the machine that was meant.
+   * Connects, negotiates, and makes sure that it is the right machine.
    *
    * @throws StrangerError when another QEMU answers; the session's errors: connect, greeting, negotiation
    */
@@ -55,7 +55,7 @@ export class Monitor implements AsyncDisposable {
     return new Monitor(target, await openSession(target.machine, options));
   }
 
-  /** The connection as it is now. Another one after a break: don't keep it. */
+  /** The connection at this moment. After a break there is another one, so don't keep it. */
   get session(): Session {
     return this.#session;
   }
@@ -64,34 +64,33 @@ export class Monitor implements AsyncDisposable {
     return this.#pid;
   }
 
-  /** What reading the machine found out: the process that the vCPU threads belong to. */
+  /** Told the process that the vCPU threads belong to, once reading the machine has found it. */
   foundProcess(pid: number | null): void {
     this.#pid ??= pid;
   }
 
   /**
-   * Asks, and asks once more on a new connection when this one breaks: only for questions, or for commands that
-   * may be sent twice.
+   * Asks, and asks once more on a new connection if this one breaks. So it is only for questions, and for commands that may be sent twice.
    *
-   * @throws DiedError when QEMU is gone, TimeoutError when there is no answer by the deadline, an abort's reason, else what the question
+   * @throws DiedError when QEMU is gone; TimeoutError when there is no answer by the deadline; the signal's reason; what the question
    * throws
    */
   ask<T>(question: (session: Session) => Promise<T>, options: AskOptions = {}): Promise<T> {
-    return withDeadline((wanted) => this.#ask(question, wanted), `${this.target.name}: the monitor`, options);
+    return withDeadline((stillWanted) => this.#ask(question, stillWanted), `${this.target.name}: the monitor`, options);
   }
 
-  async #ask<T>(question: (session: Session) => Promise<T>, wanted: () => boolean): Promise<T> {
+  async #ask<T>(question: (session: Session) => Promise<T>, stillWanted: () => boolean): Promise<T> {
     try {
       return await question(this.#session);
     } catch (error) {
-      if (!isErrorCode(error, "closed") || !wanted()) throw error;
+      if (!isErrorCode(error, "closed") || !stillWanted()) throw error;
       await this.revive(error);
-      if (!wanted()) throw error;
+      if (!stillWanted()) throw error;
       return question(this.#session);
     }
   }
 
-  /** After a broken connection: a new one, or the certainty that QEMU died. */
+  /** Opens a new connection after one that broke. @throws DiedError when QEMU is gone; else what connecting throws */
   async revive(cause: unknown): Promise<void> {
     const by = deadlineIn(REVIVAL);
     const { seen } = await pollUntil(
@@ -102,7 +101,7 @@ export class Monitor implements AsyncDisposable {
     this.#session = seen.session;
   }
 
-  /** Tries to connect once. @throws DiedError when QEMU is gone for sure */
+  /** Tries to connect once. @throws DiedError when QEMU is certainly gone */
   async #reopen(by: Deadline, cause: unknown): Promise<{ readonly session: Session | null; readonly error?: unknown }> {
     await this.#mustLive(cause);
     try {
@@ -115,10 +114,10 @@ export class Monitor implements AsyncDisposable {
   }
 
   /**
-   * A new connection in place of one that answers nothing more. QEMU takes the next client when it has dropped what the one before had
-   * asked for, so that nothing of that comes later.
+   * Opens a new connection in place of one that answers nothing any more. QEMU takes the next client only after it has dropped the requests
+   * of the one before, so nothing of them comes later.
    *
-   * @throws DiedError, else as connecting does
+   * @throws DiedError when QEMU is gone; else what connecting throws
    */
   async renew(by: Deadline): Promise<void> {
     await this.#mustLive("its monitor says nothing");

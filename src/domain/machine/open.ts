@@ -8,7 +8,7 @@ import { type Identity, StrangerError } from "./identity.ts";
 import { whyStopped } from "./wait-notice.ts";
 import { withDeadline } from "./with-deadline.ts";
 
-/** By when a session has to be there, and what cuts that short. */
+/** By when a session must be there, and what cuts that short. */
 export interface OpenOptions {
   readonly by: Deadline;
   readonly signal?: AbortSignal | undefined;
@@ -19,12 +19,11 @@ export interface OpenOptions {
 }
 
 /**
- * A session with a machine, by one of its monitors, the control one unless told: the only way to one. The QEMU that answers has been asked
- * who it is. A connection that
- * breaks meanwhile is no answer: it is asked once more on a new one.
+ * Opens a session with a machine at one of its monitors, by default the control monitor. This is the only way to a machine, and the QEMU
+ * that answers has been asked who it is. If the connection breaks meanwhile, that is asked once more on a new one.
  *
- * @throws StrangerError when it is another, or can't be reached as it is; HeldError when another client holds the monitor; the session's
- * errors: connect, greeting, negotiation; TimeoutError
+ * @throws StrangerError when it is another QEMU, or can't be reached as it is; HeldError when another client holds the monitor;
+ * TimeoutError; the session's errors: connect, greeting, negotiation; the signal's reason
  */
 export async function openSession(
   machine: Identity,
@@ -47,10 +46,10 @@ export async function openSession(
   }
 }
 
-/** How long to be quiet about a monitor that has not greeted, and how often to look again who holds it, in milliseconds. */
+/** How long to say nothing about a monitor that has not greeted, and how often to look again who holds it, in milliseconds. */
 const LOOK = 1000;
 
-/** Gives up on a machine that does not answer when its time is over, unless another client holds the monitor: then there is more. */
+/** Gives up on a machine that does not answer in time, unless another client holds the monitor: then there is more time. */
 class Waiting implements Disposable {
   readonly #machine: Identity;
   readonly #address: string;
@@ -58,7 +57,7 @@ class Waiting implements Disposable {
   readonly #deadline: Deadline;
   readonly #over = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
-  /** Says why, where it was given up. */
+  /** The reason, if it was given up. */
   givenUp: GreetingError | undefined;
 
   constructor(machine: Identity, address: string, options: OpenOptions, deadline: Deadline) {
@@ -66,7 +65,7 @@ class Waiting implements Disposable {
     this.#address = address;
     this.#options = options;
     this.#deadline = deadline;
-    // Where there is no more time for one that is held, and nobody to tell, the deadline says all.
+    // If there is no more time for a monitor that is held, and nobody to tell, the deadline is enough.
     if (deadline.timeout > options.by.timeout || options.onHeld !== undefined)
       this.#timer = setInterval(() => void this.#look(), Math.min(LOOK, options.by.timeout));
   }
@@ -78,7 +77,7 @@ class Waiting implements Disposable {
   async #look(): Promise<void> {
     const stopped = (await whyStopped(this.#machine.pid)) !== null;
     const clients = stopped ? null : await holdersOf(this.#machine, this.#address);
-    // On another host nobody can be seen: there it may be held.
+    // On another host nobody can be seen, so it may be held.
     const mayBeHeld = !stopped && clients?.isHeld !== false;
     if (mayBeHeld) this.#options.onHeld?.(describeWait(this.#address, clients));
     else if (this.#options.by.left() === 0) this.#giveUp();
@@ -112,12 +111,14 @@ async function openOnce(machine: Identity, address: string, deadline: Deadline, 
   }
 }
 
-/** When the first monitor has not greeted by then, it is probably held. */
+/** If the first monitor has not greeted after so many milliseconds, another client probably holds it. */
 const PATIENCE = 250;
 
 /**
- * A session to read from: by the control monitor, or, when that is held by a change that waits for its guest, by the
- * watchers' one. The first that answers is taken. `first`: the one to begin with.
+ * Opens a session to read from: at the control monitor, or at the watchers' monitor while a change holds the first. The one that answers
+ * first is taken. `first` is the one to begin with.
+ *
+ * @throws what the first monitor's attempt throws, as `openSession` does
  */
 export async function openReader(machine: Identity, options: OpenOptions, first: "control" | "watch" = "control"): Promise<Session> {
   const { control, watch } = machine.known;
@@ -126,8 +127,8 @@ export async function openReader(machine: Identity, options: OpenOptions, first:
   const signal = eitherOf(enough.signal, options.signal);
   const attempt = openSession(machine, { ...options, signal }, one);
   const second = async (): Promise<Session> => {
-    // Who begins with the watchers' monitor leaves the other one to changes, unless somebody is in the way: a QEMU that is slow is slow at
-    // both.
+    // A reader that begins with the watchers' monitor leaves the other one to changes, unless a client holds the first. A QEMU that is slow
+    // is slow at both.
     const isFree = first === "watch" && watch !== null && (await holdersOf(machine, watch))?.isHeld === false;
     return isFree ? attempt : openSession(machine, { ...options, signal }, other);
   };
@@ -142,7 +143,7 @@ export async function openReader(machine: Identity, options: OpenOptions, first:
       );
     return session;
   } catch (error) {
-    // The first monitor's own error says most: who holds it, why it can't be reached.
+    // The first monitor's error says most: who holds it, why it can't be reached.
     throw error instanceof AggregateError ? error.errors[0] : error;
   } finally {
     enough.abort();

@@ -3,16 +3,16 @@ import { parseTarget } from "../../wire/address.ts";
 import { domainFolders, type DomainOptions, placeOf } from "./place.ts";
 
 /**
- * The user whom a domain belongs to: its config's owner, or its monitor's. Without a name, the owner of the config folder. Null where there
- * is nothing yet, or it is not on
- * this host. A machine's lock, its sockets and its QEMU are this user's: root has to do as this user would, or there would be two locks.
+ * The user whom a domain belongs to: the owner of its config, or of its monitor. Without a name, the owner of the config folder. Null if
+ * there is nothing yet, or it is not on this host. A machine's lock, sockets and QEMU belong to this user. Root has to act as this user, or
+ * there would be two locks.
  */
 export async function ownerOf(name: string | undefined, options: DomainOptions = {}): Promise<number | null> {
   try {
     const path = name === undefined ? domainFolders(options).config : await pathOf(name, options);
     return path === undefined ? null : (await lstat(path)).uid;
   } catch {
-    return null; // what is wrong with it is told when it is opened
+    return null; // opening it will say what is wrong
   }
 }
 

@@ -11,15 +11,15 @@ export interface DomainOptions {
   /** Folder of the configs; else QMPCTL_CONFIG_DIR, else for root /etc/qmpctl, else ~/.config/qmpctl (or its XDG place). */
   readonly configDir?: string | undefined;
   /**
-   * Folder that a start puts sockets and pidfiles in; else QMPCTL_RUNTIME_DIR, else for root /run/qmpctl, else ~/.local/state/qmpctl. A
+   * Folder for the sockets and pidfiles of a start; else QMPCTL_RUNTIME_DIR, else for root /run/qmpctl, else ~/.local/state/qmpctl. A
    * machine is found wherever its folder is.
    */
   readonly runtimeDir?: string | undefined;
-  /** Folder of locks and records; else QMPCTL_STATE_DIR, else as the one before. It has to be the same for all who change a machine. */
+  /** Folder of locks and records; else QMPCTL_STATE_DIR, else as the one before. All who change a machine must use the same. */
   readonly stateDir?: string | undefined;
   /**
-   * Milliseconds for connecting to a monitor, its greeting and the negotiation; 5000 by default, and as long as a change may take where
-   * another client holds the monitor.
+   * Milliseconds for connecting to a monitor, its greeting and the negotiation; 5000 by default. If another client holds the monitor, the
+   * default is as long as a change may take.
    */
   readonly timeout?: number | undefined;
   /** The environment that names the folders; the process's own by default. */
@@ -29,18 +29,18 @@ export interface DomainOptions {
 /** How long a monitor may take to answer, in milliseconds. */
 export const MONITOR_TIMEOUT = 5000;
 
-/** Where a domain's files are, and how it was addressed. Says nothing of who answers there: see identity.ts. */
+/** Where a domain's files are, and how it was addressed. It does not say who answers there: see identity.ts. */
 export interface Place {
   readonly name: string;
-  /** Null for a transient domain: somebody else's QEMU, known by its monitor only. */
+  /** Null for a transient domain: a QEMU without a config, known by its monitor only. */
   readonly config: ConfigPlace | null;
   /** The monitor's address, for a transient domain. */
   readonly address: string | null;
   readonly folders: Folders;
   readonly timeout: number;
-  /** Whether that was said by the caller: then it holds for a monitor that another client holds, too. */
+  /** Whether the caller gave that timeout: then it also limits the wait for a monitor that another client holds. */
   readonly isTimeoutOwn?: boolean;
-  /** The processes of this host, for those who look for many domains at once. */
+  /** The processes of this host, for a caller that looks for many domains at once. */
   readonly processes?: (() => Promise<readonly Process[]>) | undefined;
 }
 
@@ -55,7 +55,7 @@ export async function placeOf(name: string, options: DomainOptions = {}): Promis
   const isTimeoutOwn = options.timeout !== undefined;
   if (/^[a-z-]+:/.test(name)) {
     const address = parseTarget(name);
-    // The same words would mean another machine in another folder.
+    // The same words would mean another socket in another folder.
     if (address.kind === "unix" && !address.path.startsWith("/"))
       throw new UsageError(`${name}: a relative path means another socket in another folder`, {
         value: name,

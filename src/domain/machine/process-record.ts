@@ -4,31 +4,30 @@ import { bootId } from "../../host/processes.ts";
 import type { ProcessIdentity } from "../../host/signal.ts";
 
 /**
- * The process that runs a machine, or ran it last, as whoever started or adopted it wrote it down. It finds that process at once, and tells
- * of its end what can
- * be known; a machine is found without it too.
+ * The process that runs a machine, or ran it last, as written down by the command that started or adopted it. It finds that process at
+ * once, and keeps what can be known about its end. A machine is found without it too.
  */
 export interface ProcessRecord {
   readonly process: ProcessIdentity;
-  /** The run of the host that it belongs to: a pid means nothing after it. */
+  /** The boot of the host that it belongs to: a pid means nothing after it. */
   readonly boot: string;
-  /** We started it, or `define --pid` took it over. */
+  /** Whether we started it, or `define --pid` adopted it. */
   readonly how: "started" | "adopted";
   /** The config that it was for. */
   readonly config: string;
-  /** Its run-time folder, where we started it. */
+  /** Its run-time folder; null if we did not start it. */
   readonly folder: string | null;
   /** ISO 8601. */
   readonly since: string;
-  /** How many lines QEMU had written when it was up: they are no last words. */
+  /** How many lines QEMU had written when it was up: these are not its last words. */
   readonly told?: number;
-  /** When and how it ended, where one of our own commands was there. */
+  /** When and how it ended, if a command of ours was there. */
   readonly ended?: { readonly at: string; readonly why: string };
 }
 
 const LIMIT = 64 * 1024;
 
-/** The record of a machine; null where there is none. Damage counts as none: it is a note, not a truth. */
+/** The record of a machine; null if there is none. A damaged one counts as none: it is a note, not a truth. */
 export async function readProcessRecord({ process: path }: StatePaths): Promise<ProcessRecord | null> {
   try {
     const record = JSON.parse((await readSafely(path, LIMIT)).text) as ProcessRecord;
@@ -49,12 +48,12 @@ function isRecord({ process, boot, how, config, folder, since }: { readonly [Key
   );
 }
 
-/** Whether the record is of this run of the host. */
+/** Whether the record was written since the host booted. */
 export function isOfThisBoot({ boot }: ProcessRecord): boolean {
   return boot === bootId();
 }
 
-/** Writes it whole. Call it under the machine's lock. @throws HostError */
+/** Writes it whole. Call it under the machine's lock. @throws HostError when it can't be written */
 export function writeProcessRecord({ process: path }: StatePaths, record: Omit<ProcessRecord, "boot">): Promise<void> {
   return replaceFile(path, JSON.stringify({ ...record, boot: bootId() }));
 }

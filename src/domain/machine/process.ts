@@ -2,17 +2,16 @@ import { listenersOnTcp, listenersOnUnix } from "../../host/listeners.ts";
 import { processOf } from "../../host/threads.ts";
 import { isLoopback, parseTarget } from "../../wire/address.ts";
 
-/** The QEMU process behind a monitor, when it runs on this host and we can be sure of it. */
+/** The QEMU process behind a monitor, if it runs on this host and that is certain. */
 export interface Behind {
   readonly pid: number | null;
-  /** Why we are not sure; null when we are. */
+  /** Why it is not certain; null if it is. */
   readonly why: string | null;
 }
 
 /**
- * Finds the process that the vCPU threads belong to and makes sure that it is the one behind the monitor:
- * thread ids are reused, and a monitor may be a tunnel to another host where the same numbers mean somebody else.
- * `known` is the pid of a QEMU that we started ourselves.
+ * Finds the process that the vCPU threads belong to, and makes sure that it is the one behind the monitor. Thread ids are reused, and a
+ * monitor may be a tunnel to another host, where the same numbers belong to other threads. `known` is the pid of a QEMU that we started.
  */
 export async function processBehind(address: string, tids: readonly number[], known: number | null): Promise<Behind> {
   const owners = new Set(await Promise.all(tids.map(processOf)));
@@ -33,6 +32,6 @@ async function listeners(address: string): Promise<readonly number[]> {
   const parsed = parseTarget(address);
   if (parsed.kind === "unix") return listenersOnUnix(parsed.path);
   if (parsed.kind === "tcp" && isLoopback(parsed.host)) return listenersOnTcp(parsed.port);
-  // Behind a program, or on another host: thread ids from there mean somebody else here.
+  // Behind a program, or on another host: its thread ids belong to other threads here.
   return [];
 }

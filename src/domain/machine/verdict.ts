@@ -11,7 +11,7 @@ import { folderOfProcess, type Process } from "../../host/processes.ts";
 import { isQemu, type QemuWords, readWords, runsConfig } from "./command-line.ts";
 import { idIn, isSameFile } from "./machine-id.ts";
 
-/** A process as it was found, with what its command line says. */
+/** A process that was found, with what its command line says. */
 export interface Found {
   readonly process: Process;
   readonly words: QemuWords;
@@ -24,37 +24,36 @@ export async function read(process: Process): Promise<Found> {
 }
 
 /**
- * Whether a process runs the machine of a config. `has its id`: it is the machine that this config is a copy of. `had another id`: it was
- * started from this very file, which is another machine's
- * now. `is like it`: it has the same words, and no name to go by.
+ * Whether a process runs the machine of a config. `has its id`: this config is a copy of that machine's. `had another id`: it was started
+ * from this very file, which is another machine's now. `is like it`: it has the same words, and no name to tell it by.
  */
 export type Verdict = "runs it" | "has its id" | "had another id" | "is like it" | "another";
 
-/** See `Verdict`. `id` is the machine's, as `machineIdOf` has it. */
+/** Judges a process, see `Verdict`. `id` is the machine's, as `machineIdOf` gives it. */
 export async function verdictOn(found: Found, stored: Stored, id: string): Promise<Verdict> {
   const { process, words } = found;
   const { config } = stored;
   const { mark } = words;
   if (!isQemu(process.argv, config.emulator) && !(mark !== undefined && (await isItsPidfile(process, words)))) return "another";
   if (mark !== undefined) return verdictOnMark(found, mark, stored, id);
-  // Somebody else's QEMU that is like ours is no reason not to start ours; one with our mark is.
+  // Another user's QEMU that is like ours is no reason not to start ours; one with our mark is.
   if (!isTrusted(process.uid) || !runsConfig(process.argv, words, config)) return "another";
   if (words.name !== null || listensAtMonitor(words, config)) return "runs it";
-  // Many a QEMU without a name has the same words as another: it is not touched for that.
+  // Two QEMUs without names can have the same words: neither is touched because of that.
   return hasSizesOf(process.argv, config) ? "is like it" : "another";
 }
 
-/** What a mark says: the id decides where the config has one; a path is only a place where a config was. */
+/** Judges by a mark. If the config has an id, the id decides; a path is only a place where a config was. */
 export async function verdictOnMark({ process, words }: Found, mark: Mark, { config, path }: Stored, id: string): Promise<Verdict> {
   const isHere = await isSameFile(mark.path, path);
   if (config.id === undefined) {
     if (isHere || mark.id === id) return "runs it";
-    // Its config is gone from where it was, as one that was moved: by its words it is this one.
+    // Its config is no longer where it was, as after a move. By its words it is this one.
     const isMoved = !(await isThere(mark.path)) && runsConfig(process.argv, { ...words, name: config.name }, config);
     return !isMoved ? "another" : words.name === config.name ? "runs it" : "is like it";
   }
   if (mark.id !== config.id) return isHere && !(await hasOtherConfig(mark, path)) ? "had another id" : "another";
-  // A config that was renamed is the same machine's still; one that was copied is not, while the first one is there.
+  // After a rename of its config it is the same machine. A copy is another one while the first config is there.
   return words.name === config.name || isHere || (await idIn(mark.path)) !== mark.id ? "runs it" : "has its id";
 }
 
@@ -62,7 +61,7 @@ async function isThere(path: string): Promise<boolean> {
   return (await lstat(path).catch(() => undefined)) !== undefined;
 }
 
-/** Whether the machine of a mark has its config beside this one, under another name: this one is somebody else's then. */
+/** Whether the machine of a mark has its config beside this one under another name: then this config is another machine's. */
 async function hasOtherConfig({ id }: Mark, path: string): Promise<boolean> {
   const [{ readdir }, { dirname, join }] = await Promise.all([import("node:fs/promises"), import("node:path")]);
   const folder = dirname(path);
@@ -74,20 +73,19 @@ function listensAtMonitor({ monitors }: QemuWords, { monitor }: LaunchConfig): b
   return monitor !== undefined && monitors.some((each) => each.kind === "unix" && each.path === monitor);
 }
 
-/** Whether a command line gives its machine the memory and the vCPUs that the config gives it. */
+/** Whether a command line gives its machine the memory and the vCPUs of the config. */
 function hasSizesOf(argv: readonly string[], { name, memory, vcpus }: LaunchConfig): boolean {
   try {
     const { config } = fromCommandLine(argv, { name, running: true });
     return config.memory.max === memory.max && config.vcpus.max === vcpus.max;
   } catch {
-    return true; // what can't be read is no reason to call it another
+    return true; // a command line that can't be read does not make it another machine
   }
 }
 
 /**
- * A process with a name that says nothing is QEMU when QEMU has written its pid where its command line says, and it listens there too, as
- * far as we may look: `tail -f` with
- * the same words, and a pid of old in that file, is not.
+ * Whether a process with any name is QEMU, by its pidfile: QEMU wrote its pid there, and it listens where its command line says, as far as
+ * this user may look. `tail -f` with the same words, or an old pid in that file, is not enough.
  */
 export async function isItsPidfile({ pid }: Process, { options, monitors }: QemuWords): Promise<boolean> {
   const path = options.findLast(({ name }) => name === "pidfile")?.value;
@@ -98,16 +96,15 @@ export async function isItsPidfile({ pid }: Process, { options, monitors }: Qemu
 }
 
 /**
- * Programs that pass QEMU's words on to it have them on their own command lines too: the one at the end of the line is QEMU. Not so a child
- * with the very same words: QEMU has forked, and that
- * child has not become another program yet (a network script, a helper of a block device). Where QEMU was told to fork into the background,
- * the child is it.
+ * Sorts QEMU's own process before the programs that started it. Programs that pass QEMU's words on to it have them on their own command
+ * lines too, so the last one in the line is QEMU. A child with exactly the same words is not: it is a fork of QEMU that has not become
+ * another program yet (a network script, a helper of a block device). If QEMU was told to fork into the background, the child is QEMU.
  */
 export function innermost(all: readonly Found[]): readonly Found[] {
   const found = all.filter((each) => !isFork(each, all));
   const parents = new Set(found.map(({ process }) => process.parent));
   const inner = found.filter(({ process }) => !parents.has(process.pid));
-  // The outer ones come last: they know where the monitors are, where they put others in front of QEMU's own.
+  // The outer ones come last. They know where the monitors are, if they put others in front of QEMU's own.
   return [...inner, ...found.filter((each) => !inner.includes(each))];
 }
 
@@ -121,7 +118,7 @@ function isFork({ process, words }: Found, all: readonly Found[]): boolean {
   );
 }
 
-/** Ourselves, and root: those who could do everything to the machine anyway. */
+/** Whether a user is ourselves or root: they could do anything to the machine anyway. */
 export function isTrusted(uid: number): boolean {
   return uid === ownUid() || uid === 0;
 }

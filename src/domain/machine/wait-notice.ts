@@ -3,12 +3,12 @@ import type { Deadline } from "../../deadline.ts";
 import { isStopped } from "../../host/threads.ts";
 import type { Progress } from "../model/change.ts";
 
-/** How long a change may have nothing to tell before it is told what it waits for, in milliseconds. */
+/** How long a change may say nothing before its caller is told what it waits for, in milliseconds. */
 const QUIET = 1000;
 
 /**
- * Tells, while a change has nothing to tell of itself, what it waits for and until when: a QEMU that is silent must not look like a hang of
- * ours.
+ * Tells the caller what a change waits for and until when, while the change has nothing else to tell. A silent QEMU must not look as if
+ * qmpctl hangs.
  */
 export class WaitNotice implements Disposable {
   readonly #tell: ((progress: Progress) => void) | undefined;
@@ -21,12 +21,12 @@ export class WaitNotice implements Disposable {
     if (tell !== undefined) this.#timer = setInterval(() => void this.#tellWait(), QUIET / 2);
   }
 
-  /** Begins to wait for something else. `pid`: the process that it is up to. */
+  /** Begins another wait. `pid`: the process that is waited for. */
   enter(what: string, deadline: Deadline, more: { readonly undoing?: true; readonly pid?: number | null } = {}): void {
     this.#phase = { what, deadline, ...more };
   }
 
-  /** What the steps tell of themselves goes through here. */
+  /** Passes on the progress of the steps themselves. */
   readonly onProgress = (progress: Progress): void => {
     this.#last = performance.now();
     this.#tell?.(progress);
@@ -38,7 +38,7 @@ export class WaitNotice implements Disposable {
     const { deadline, undoing, pid = null } = phase;
     const stopped = pid !== null && (await isStopped(pid));
     if (this.#phase !== phase) return;
-    // In few words: it is to fit into a line of a terminal.
+    // It has to fit into one line of a terminal.
     const what = stopped ? `${undoing === true ? "taking back: " : ""}QEMU (process ${pid}) is stopped, kill -CONT ${pid}` : phase.what;
     this.#tell?.({
       what,
@@ -56,7 +56,7 @@ export class WaitNotice implements Disposable {
   }
 }
 
-/** Says that a process stands still by a signal (as `kill -STOP` sends), and what lets it go on; null where it does not. */
+/** Why a process that was stopped by a signal (`kill -STOP`) does not answer, and how to continue it; null if it is not stopped. */
 export async function whyStopped(pid: number | null): Promise<string | null> {
   return pid !== null && (await isStopped(pid))
     ? `QEMU (process ${pid}) is stopped by a signal and answers nothing; kill -CONT ${pid} lets it go on`

@@ -1,33 +1,33 @@
 import { alarmIn, type Deadline } from "../../deadline.ts";
 import { TimeoutError } from "../../qmp/errors.ts";
 
-/** Until when to wait. */
+/** By when an answer must come, and what cuts the wait short. */
 export interface WaitOptions {
   readonly by?: Deadline;
   readonly signal?: AbortSignal | undefined;
-  /** What it gets at least, in milliseconds; 0 for what is only looked at, where no answer by the deadline is the answer. */
+  /** The least time that it gets, in milliseconds. 0 if nothing depends on the answer but what is shown. */
   readonly least?: number;
 }
 
-/** What a question gets at least, in milliseconds: a deadline that has passed is a reason to wait no longer, not one to look away. */
+/** The least time that a question gets, in milliseconds: after the deadline we stop waiting, but we still look once. */
 export const LEAST = 2000;
 
 /**
- * The answer, unless the deadline or an abort comes first. What was sent can't be taken back, and what comes of it later is not heard;
- * the work is told by `wanted` that it must send nothing more.
+ * The answer of `work`, unless the deadline or an abort comes first. A request that was sent can't be withdrawn, and its late answer is
+ * ignored. `stillWanted` tells the work whether it may send anything more.
  *
- * @throws TimeoutError, the signal's reason, else what the work throws
+ * @throws TimeoutError when the deadline passes; the signal's reason; what the work throws
  */
 export function withDeadline<T>(
-  work: (wanted: () => boolean) => Promise<T>,
+  work: (stillWanted: () => boolean) => Promise<T>,
   what: string,
   { by, signal, least = LEAST }: WaitOptions,
 ): Promise<T> {
   const time = by === undefined ? undefined : Math.max(least, by.left());
-  let wanted = true;
+  let stillWanted = true;
   return new Promise<T>((resolve, reject) => {
     const giveUp = (why: unknown): void => {
-      wanted = false;
+      stillWanted = false;
       reject(why as Error);
     };
     const stop = (): void => giveUp(signal?.reason);
@@ -39,7 +39,7 @@ export function withDeadline<T>(
       cancel?.();
       signal?.removeEventListener("abort", stop);
     };
-    work(() => wanted)
+    work(() => stillWanted)
       .then(resolve, reject)
       .then(end, end);
   });

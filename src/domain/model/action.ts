@@ -2,7 +2,7 @@ import type { Progress } from "./change.ts";
 
 /** What can be asked of a whole machine, besides a change, and what is answered: shapes only. Sizes are bytes, times are milliseconds. */
 
-/** Options of everything that only looks. `timeout` is for reaching the monitor, in milliseconds. */
+/** Options of everything that only reads. `timeout` is for reaching the monitor, in milliseconds. */
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeout?: number | undefined;
@@ -33,9 +33,9 @@ export interface StopOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeout?: number | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Told when the guest has been asked to shut down: an interrupt can't take that back. */
+  /** Called when the guest has been asked to shut down: an interrupt can't take that back. */
   readonly onAsked?: (() => void) | undefined;
-  /** Told, of a restart, when the machine has ended and is not started again yet. */
+  /** Called by a restart when the machine has ended and is not started again yet. */
   readonly onStopped?: (() => void) | undefined;
 }
 

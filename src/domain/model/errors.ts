@@ -1,6 +1,6 @@
 import { QmpctlError } from "../../errors.ts";
 
-/** An action on the machine that its state does not allow: start of a running one, suspend of a stopped one. */
+/** The machine's state does not allow the action: a start of one that runs, a suspend of one that is stopped. */
 export class StateError extends QmpctlError {
   readonly state: string;
 
@@ -10,12 +10,14 @@ export class StateError extends QmpctlError {
   }
 }
 
-/** What takes a machine that runs was asked of one that does not. `hindrance` is what stands in the way of its start, if anything does. */
+/**
+ * The error for an action that needs a running machine, if it does not run. `hindrance` is what stands in the way of its start, or null.
+ */
 export function notRunning(name: string, hindrance: string | null): StateError {
   return new StateError(`${name}: it does not run${hindrance === null ? "" : `; ${hindrance}`}`, "stopped");
 }
 
-/** QEMU ended while we worked with it. `lastWords` is what it wrote on stderr at its end, where that is kept. */
+/** QEMU ended while we worked with it. `lastWords` is what it wrote on stderr at the end; null if that is not known. */
 export class DiedError extends QmpctlError {
   readonly pid: number | null;
   readonly lastWords: string | null;

@@ -22,7 +22,10 @@ export function listVcpus(vcpus: readonly number[]): string {
   return `vCPU${sorted.length === 1 ? "" : "s"} ${others.length === 0 ? last : `${others.toReversed().join(", ")} and ${last}`}`;
 }
 
-/** Texts that are equal but for the vCPU that they name, as one that names them all; texts that are equal, as one with their number. */
+/**
+ * Folds texts that differ only in the vCPU that they name into one text that names all of those vCPUs. Equal texts become one text with
+ * their number.
+ */
 export function foldVcpus(texts: readonly string[]): readonly string[] {
   const groups = new Map<string, string[]>();
   const keyOf = (text: string): string => text.replace(VCPU, "vCPU #");
@@ -31,17 +34,17 @@ export function foldVcpus(texts: readonly string[]): readonly string[] {
     if (more.length === 0) return first;
     if (!key.includes("vCPU #")) return `${first} (${more.length + 1} times)`;
     const all = listVcpus([first, ...more].map((text) => Number(VCPU.exec(text)?.[1])));
-    // A sentence about one stays one about each.
+    // A sentence about one vCPU stays a sentence about each of them.
     return /^vCPU \d+ [a-z]/.test(first) ? first.replace(VCPU, `${all}: each`) : first.replace(VCPU, all);
   });
 }
 
 const VCPU = /\bvCPU (\d+)\b(?!,)/;
 
-/** A word as a shell takes it back: as it is where it is plain, else quoted. */
+/** A word that a shell reads back as it is: unchanged if it is plain, else quoted. */
 export function shellWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  // A line of ours shows no control characters, and $'…' is how bash, zsh and ksh write them.
+  // Control characters are never shown as they are; bash, zsh and ksh all read $'…'.
   if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(word))
     return `$'${word.replace(/[\\']/g, "\\$&").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, bytes)}'`;
   return `'${word.replaceAll("'", "'\\''")}'`;
@@ -51,7 +54,7 @@ function bytes(char: string): string {
   return [...new TextEncoder().encode(char)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
 }
 
-/** A command line of this program that can be pasted into a shell, whatever its words have in them. */
+/** A command line of this program that can be pasted into a shell, whatever its words contain. */
 export function commandLine(...words: readonly string[]): string {
   return ["qmpctl", ...words].map(shellWord).join(" ");
 }

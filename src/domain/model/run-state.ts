@@ -1,20 +1,20 @@
 /** What QEMU says a machine does, as far as this table has it; QEMU's qapi/run-state.json, RunState. */
 export interface RunState {
-  /** What that is, for people: `the guest IS`. */
+  /** What that is, in words that follow `the guest`. */
   readonly is: string;
-  /** How `resume` lets it go on; null where that can't be done, and `next` says what can. */
+  /** The command by which `resume` lets it go on; null if none does, and `next` says what helps. */
   readonly resumes: "cont" | "system_wakeup" | null;
-  /** Whether a guest in it will do later what it is asked now, when the machine goes on; else a change that takes the guest is refused. */
+  /** Whether the guest will do later what it is asked now, when it goes on. If not, a change that needs the guest is refused. */
   readonly canWait: boolean;
-  /** Whether `reset` has to let the machine go afterwards: QEMU leaves it stopped. */
+  /** Whether QEMU stays stopped after a reset, so that `reset` has to let it go on. */
   readonly resetStops: boolean;
-  /** The command that leads on, by the domain's name as a shell takes it. */
+  /** The command that helps next. It takes the domain's name, quoted for a shell. */
   readonly next: (quoted: string) => string;
 }
 
 /**
- * The state of a domain, as its `state` says it: QEMU's own word, but `paused` for what waits for nothing but a resume, and what is no
- * state of a running QEMU.
+ * The state of a domain. Most are QEMU's own words. `paused` stands for every state that waits for nothing but a resume; `stopped` and
+ * `unreachable` are no states of a running QEMU.
  */
 export type DomainState =
   | "running"
@@ -93,7 +93,7 @@ const STATES: Readonly<Record<string, RunState>> = {
   preconfig: { ...BUSY, is: "is not set up yet (--preconfig)", next: (quoted) => `qmpctl qmp ${quoted} x-exit-preconfig` },
 };
 
-/** What a state of QEMU's means. One that a newer QEMU has is taken for a pause. */
+/** What a state of QEMU's means. A state that only a newer QEMU has is treated as a pause. */
 export function runStateOf(status: string): RunState {
   return Object.hasOwn(STATES, status) ? (STATES[status] ?? unknown(status)) : unknown(status);
 }
@@ -102,7 +102,7 @@ function unknown(status: string): RunState {
   return { ...FROZEN, is: `is in a state that qmpctl does not know (${status})` };
 }
 
-/** The state of a domain whose QEMU says this. */
+/** The state of a domain whose QEMU reports this status. */
 export function domainStateOf(status: string): DomainState {
   return Object.hasOwn(STATES, status) && status !== "prelaunch" ? (status as DomainState) : "paused";
 }
@@ -112,17 +112,17 @@ export function isThere(state: DomainState): boolean {
   return state !== "stopped" && state !== "unreachable";
 }
 
-/** Whether a machine simply runs, or simply waits for a resume: there is nothing more to say of it. */
+/** Whether a machine runs or is paused, so that there is nothing more to say about it. */
 export function isOrdinary(status: string): boolean {
   return status === "running" || isPaused(status);
 }
 
-/** Whether it was stopped by a person or not let go yet, and by nothing that happened to it. */
+/** Whether it was paused by somebody, or not let go yet, and not stopped by something that happened to it. */
 export function isPaused(status: string): boolean {
   return status === "paused" || status === "prelaunch";
 }
 
-/** What there is to say of a machine that is not simply running or paused; null of those. */
+/** What to say about a machine that neither runs nor is simply paused; null for those two. */
 export function remarkOn(status: string, name: string): string | null {
   if (isOrdinary(status)) return null;
   const { is, next } = runStateOf(status);
