@@ -12,10 +12,10 @@ export interface Ending {
   readonly facts: Facts;
   readonly plan: Plan;
   readonly records: readonly StepRecord[];
-  /** Read again after the work; null where that is not possible any more, or there is none. */
+  /** Both halves, read again after the work; null if that is no longer possible, or there is none. */
   readonly after: { readonly config: LaunchConfig | null; readonly live: Live | null };
   readonly committed: boolean;
-  /** What made it fail, if it did. */
+  /** Why it failed; null if it did not. */
   readonly failure: string | null;
   readonly dryRun: boolean;
   readonly notes: readonly string[];

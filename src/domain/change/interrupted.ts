@@ -10,19 +10,19 @@ import type { ActionRecord, Journal } from "./record.ts";
 /** A change whose writer died in the middle, and how both halves stand now. */
 export interface Interrupted {
   readonly domain: string;
-  /** The process that was at it. */
+  /** The process that made the change. */
   readonly writer: number;
   /** When it began; ISO 8601. */
   readonly since: string;
   readonly scope: Scope;
-  /** The QEMU that it was at still runs. */
+  /** Whether the QEMU of that change still runs. */
   readonly sameMachine: boolean;
-  /** The new config is in force already. */
+  /** Whether the new config is in place already. */
   readonly committed: boolean;
   readonly changes: readonly InterruptedChange[];
 }
 
-/** One change of it: what was wanted, what was before, what is now. */
+/** One change of the set: what was wanted, what was before, what is now. */
 export interface InterruptedChange {
   readonly change: Change;
   readonly wanted: Value;
@@ -30,7 +30,7 @@ export interface InterruptedChange {
   readonly now: { readonly config: Value; readonly live: Value };
 }
 
-/** A change is refused because another one was interrupted, and has to be settled first. `interrupted` says how things stand. */
+/** A change is refused because another one was interrupted and has to be resolved first. `interrupted` says how things stand. */
 export class InterruptedError extends QmpctlError {
   readonly interrupted: Interrupted;
 
@@ -44,7 +44,7 @@ export class InterruptedError extends QmpctlError {
   }
 }
 
-/** A start, a restart or a shutdown was interrupted, and what is left of it has to be resolved first. */
+/** A start, a restart or a shutdown was interrupted, and has to be resolved first. */
 export class InterruptedActionError extends QmpctlError {
   readonly action: ActionRecord["action"];
 
@@ -63,12 +63,12 @@ const LEFT: Readonly<Record<ActionRecord["action"], string>> = {
   shutdown: "the guest may have been asked to shut down, and may still do it",
 };
 
-/** In one line: which action, of whom, and what may be left of it. */
+/** In one line: which action was interrupted, who made it, and what it may have left. */
 export function describeAction({ action, writer, since }: ActionRecord): string {
   return `a ${action} was interrupted, as process ${writer} died at it (since ${since}): ${LEFT[action]}`;
 }
 
-/** How an interrupted change stands, from its record and what is read now. */
+/** How an interrupted change stands, by its record and by what is read now. */
 export async function interruptedFrom(name: string, journal: Journal, facts: Facts, text: string | null): Promise<Interrupted> {
   return {
     domain: name,
@@ -89,7 +89,7 @@ export async function interruptedFrom(name: string, journal: Journal, facts: Fac
   };
 }
 
-/** In one line: which change, of whom, and how both halves stand. */
+/** In one line: which change was interrupted, who made it, and how both halves stand. */
 export function describe({ writer, since, changes }: Interrupted): string {
   const what = changes.map(({ change, wanted, before, now }) => {
     const show = (value: Value): string => formatValue(change.resource, value);

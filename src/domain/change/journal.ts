@@ -16,7 +16,7 @@ import { kindOf } from "../resources/registry.ts";
 import type { Plan } from "./plan.ts";
 import type { ActionRecord, Journal, JournalChange, RecordHead } from "./record.ts";
 
-/** What lies where the record of a change should be is none that we wrote: what it was, and how it was before, can't be told any more. */
+/** There is something else in the place of the record of a change: what the change was, and how it was before, is lost. */
 export class DamagedRecordError extends QmpctlError {
   readonly path: string;
 
@@ -32,12 +32,12 @@ export class DamagedRecordError extends QmpctlError {
   }
 }
 
-/** It has a config twice, and each of its characters may take six. */
+/** The largest record in bytes: it holds a config twice, and each character may take six bytes. */
 const LIMIT = 16 * 1024 * 1024;
 
 /**
- * The record that lies with a machine; null where there is none. Without the lock it may be a living writer's. @throws DamagedRecordError,
- * ConfigError
+ * The record of a machine; null if there is none. Without the lock it may be a living writer's. @throws DamagedRecordError when it is not
+ * one of ours; ConfigError when it can't be read
  */
 export async function readRecord({ journal: path }: Pick<StatePaths, "journal">, domain: string): Promise<Journal | ActionRecord | null> {
   let text: string;
@@ -45,23 +45,23 @@ export async function readRecord({ journal: path }: Pick<StatePaths, "journal">,
     ({ text } = await readSafely(path, LIMIT));
   } catch (error) {
     if (error instanceof ConfigError && error.problem === "missing") return null;
-    // Something is there that is none of ours: no text, too much of it, a link, a folder, somebody else's file. The folder is ours alone,
-    // so it can be put away.
+    // Something is there that we did not write: no text, too much of it, a link, a folder, another user's file. The folder is ours alone,
+    // so it can be removed.
     if (error instanceof ConfigError && (error.problem === "invalid" || error.problem === "unsafe"))
       throw new DamagedRecordError(path, domain, { cause: error });
     throw error;
   }
   try {
-    // Loaded when there is something to read, which is hardly ever.
+    // Loaded only if there is something to read, which is rare.
     const { record } = await import("./journal-schema.ts");
     return record.parse(JSON.parse(text));
   } catch (cause) {
-    // It is written whole or not at all, so this is nothing that we wrote.
+    // Records are written whole or not at all, so we did not write this.
     throw new DamagedRecordError(path, domain, { cause });
   }
 }
 
-/** The record of a plan: what is wanted, and how it is before. */
+/** The record of a plan: what is wanted, and how it was before. */
 export function recordOf(
   scope: Scope,
   plan: Plan,
@@ -82,7 +82,7 @@ export function recordOf(
   };
 }
 
-/** Writes a record, flushed to disk, whole or not at all. @throws HostError */
+/** Writes a record, flushed to disk, whole or not at all. @throws HostError when it can't be written */
 export async function writeRecord(
   { journal: path }: Pick<StatePaths, "journal">,
   record: Omit<Journal, keyof RecordHead> | Omit<ActionRecord, keyof RecordHead>,
@@ -100,30 +100,33 @@ export async function writeRecord(
   await replaceFile(path, JSON.stringify({ ...head, ...record }), { flush: true });
 }
 
-/** Whether the process that wrote the record still is at it. */
+/** Whether the process that wrote the record is still working on it. */
 export async function isUnderWay({ writer, started, boot }: RecordHead): Promise<boolean> {
   if (boot !== bootId()) return false;
   return started === null ? isAlive(writer) : isStillThere({ pid: writer, started });
 }
 
-/** Whether the QEMU that it was made on still runs; null where its process was never known, as it is on another host. */
+/** Whether the QEMU of the record still runs; null if its process was never known, as on another host. */
 export async function isMachineThere({ machine, boot }: RecordHead): Promise<boolean | null> {
   if (boot !== bootId()) return false;
   return machine === null ? null : isStillThere(machine);
 }
 
-/** Whether a record is about this config: one that was removed, or replaced by another machine's, takes its records with it. */
+/**
+ * Whether a record is about this config. If the config was removed, or replaced by another machine's, its records do not count any more.
+ */
 export async function isAbout({ of }: RecordHead, stored: Stored | null): Promise<boolean> {
-  // Addressed by its monitor, a machine shows no config to compare.
+  // If the machine is addressed by its monitor, there is no config to compare.
   if (stored === null || of === null) return true;
   const id = stored.config.id ?? null;
   if (id !== of.id) return false;
   if (id === null || of.name === stored.config.name) return id !== null || isSameFile(of.path, stored.path);
-  // A copy has the same id, and is another machine while the first one is there; a config that was renamed is the same.
+  // A copy of a config has the same id, and is another machine while the first config is there. A config that was renamed is the same
+  // machine.
   return (await isSameFile(of.path, stored.path)) || (await idIn(of.path)) !== id;
 }
 
-/** The change is over, one way or the other. Where a folder lies in its place, all of that goes; a link goes, and not what it leads to. */
+/** Removes the record: the change is over. If a folder is in its place, all of that is removed. Of a link only the link is removed. */
 export async function removeRecord({ journal: path }: Pick<StatePaths, "journal">): Promise<void> {
   await rm(path, { force: true, recursive: true });
 }

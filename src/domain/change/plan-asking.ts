@@ -9,21 +9,20 @@ import { missingSides } from "./scope.ts";
 /** What is to be changed: given, or worked out from the facts once they are read (revert, persist). */
 export type Wanted = readonly Change[] | WorkedOut;
 
-/** Works the changes out. `inPart`: those that can be made are made though others of them can't. */
+/** Works the changes out from the facts. `inPart`: make those that can be made, even if others can't. */
 export interface WorkedOut {
   (facts: Facts): readonly Change[];
   readonly inPart?: boolean;
 }
 
-/** A plan, and the facts it was made from. */
+/** A plan, and the facts that it was made from. */
 export interface AskedPlan {
   readonly facts: Facts;
   readonly planned: Plan;
 }
 
 /**
- * Plans the changes. Where the plan would leave the guest less memory, the guest is asked what it needs, and it is planned once more with
- * what it said.
+ * S5 Plan: plans the changes. If the guest would get less memory, it is asked what it uses, and the plan is made again with its answer.
  *
  * @throws the monitor's errors; the signal's reason; UsageError as `plan` does
  */
@@ -42,7 +41,7 @@ export async function planAsking(
 }
 
 /**
- * Of a plan that is refused, the part that each by itself would not be, where something of it is to be done; what is left stands with its
+ * The part of a refused plan that would not be refused by itself, if there is something to do in it. What is left out is kept with its
  * reasons.
  */
 function inPart(name: string, planned: Plan, input: Omit<PlanInput, "name" | "changes">): Plan {
@@ -68,7 +67,7 @@ function planFor(name: string, wanted: Wanted, input: Omit<PlanInput, "name" | "
   const { facts } = input;
   if (typeof wanted !== "function") return plan({ ...input, name, changes: wanted });
   const planned = plan({ ...input, name, changes: wanted(facts) });
-  // To make one side equal the other takes both.
+  // It takes both halves to make one equal to the other.
   const missing = missingSides({ name, state: facts.state, why: facts.why, transient: facts.config === null });
   return missing.length > 0 ? { ...planned, refusals: missing } : planned;
 }

@@ -5,46 +5,46 @@ import type { Change } from "../resources/registry.ts";
 /** What every record says: who wrote it, and which machine it is about. */
 export interface RecordHead {
   readonly writer: number;
-  /** When that process was started: ids are reused. */
+  /** When that process was started: process ids are reused. */
   readonly started: number | null;
-  /** The run of the host: neither the writer nor the machine lives longer. */
+  /** The boot of the host: neither the writer nor the machine outlives it. */
   readonly boot: string;
   /** ISO 8601. */
   readonly since: string;
-  /** The config that it was made for; null for a QEMU that has none. */
+  /** The config that it was made for; null for a QEMU without one. */
   readonly of: { readonly path: string; readonly id: string | null; readonly name: string } | null;
-  /** The QEMU that was being worked on; another one by now has no part in it. */
+  /** The QEMU that was worked on; the record does not concern another one. */
   readonly machine: ProcessIdentity | null;
 }
 
 /**
- * What a writer is about to do, and how it was before: kept from before the first live step until the change is committed or
- * taken back. One that is found under the lock means that its writer died.
+ * S7 Journal: what a writer is about to do, and how it was before. It is kept from before the first live step until the change is committed
+ * or undone. If one is found under the lock, its writer died.
  */
 export interface Journal extends RecordHead {
   readonly scope: Scope;
   readonly changes: readonly JournalChange[];
-  /** The masks of the vCPUs' threads: one that is plugged again has a new thread. */
+  /** The masks of the vCPUs' threads: a vCPU that is plugged again has a new thread. */
   readonly masks: Readonly<Record<string, string>>;
-  /** The config's text before, and after; null where the config has no part in it. */
+  /** The config's text before and after; null if the config stays as it is. */
   readonly config: { readonly before: string; readonly after: string } | null;
 }
 
-/** One change, and what each half had before. */
+/** One change, and the value that each half had before. */
 export interface JournalChange {
   readonly change: Change;
   readonly config: Value;
   readonly live: Value;
-  /** What the live half goes back to: where the guest was still on its way, that is the target it had. */
+  /** The value that the live half goes back to. If the guest was still moving, that is the target that it had. */
   readonly back: Value;
 }
 
-/** What is done to a whole machine and takes more than one step. */
+/** An action on a whole machine that takes more than one step. */
 export type Action = "start" | "restart" | "shutdown";
 
-/** The record of an action. `machine` is the one that is to end, of a restart and a shutdown. */
+/** The record of an action. `machine` is the one that is to end, for a restart and a shutdown. */
 export interface ActionRecord extends RecordHead {
   readonly action: Action;
-  /** It was to be left paused when it is up. */
+  /** The machine was to stay paused when it is up. */
   readonly paused: boolean;
 }

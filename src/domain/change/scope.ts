@@ -9,7 +9,7 @@ export interface Legs {
   readonly refusals: readonly Refusal[];
 }
 
-/** What of the domain decides on the halves. */
+/** The facts that decide which halves a change touches. */
 export interface ScopeFacts {
   readonly name: string;
   readonly state: DomainState;
@@ -18,8 +18,8 @@ export interface ScopeFacts {
 }
 
 /**
- * The table of the four scopes. A machine that does not answer is never taken for a stopped one:
- * a busy monitor must not turn a live change into a change of the config.
+ * The table of the four scopes in SCOPES.md. A machine that does not answer never counts as stopped: a busy monitor must not turn a live
+ * change into a change of the config.
  */
 export function legsOf(scope: Scope, facts: ScopeFacts): Legs {
   const dynamic = scope === "dynamic" || scope === "both" || (scope === "current" && facts.state !== "stopped");
@@ -27,7 +27,7 @@ export function legsOf(scope: Scope, facts: ScopeFacts): Legs {
   return { static: fixed, dynamic, refusals: [...refuseLive(dynamic, scope, facts), ...refuseStatic(fixed, facts)] };
 }
 
-/** Why one side can't be made equal the other: there is only one. */
+/** Why one half can't be made equal to the other: there is only one. */
 export function missingSides({ name, state, why, transient }: ScopeFacts): readonly Refusal[] {
   const config: readonly Refusal[] = transient
     ? [{ leg: "static", reason: "a transient machine has no config", instead: "`qmpctl define` it first" }]

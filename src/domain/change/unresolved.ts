@@ -14,12 +14,13 @@ import { InterruptedActionError, InterruptedError, interruptedFrom } from "./int
 import { isAbout, isMachineThere, isUnderWay, readRecord, removeRecord } from "./journal.ts";
 import type { ActionRecord, Journal } from "./record.ts";
 
-/** How long a machine may take to say how it stands, in milliseconds. */
+/** How long QEMU may take to say how it stands, in milliseconds. */
 const LOOK = 5000;
 
 /**
- * The record of a change or an action whose writer died, if something is left to be resolved; null where there is none. Looks only, and
- * needs no lock.
+ * The record of a change or an action whose writer died, if something is left to resolve; else null. It only reads, and needs no lock.
+ *
+ * @throws DamagedRecordError when a record can't be read; ConfigError
  */
 export async function unresolved(
   place: Pick<Place, "name" | "folders">,
@@ -35,7 +36,7 @@ export async function unresolved(
   return null;
 }
 
-/** When the machine was last started by us, as it was written down; null where nobody did. ISO 8601. */
+/** When the machine was last started by us, in ISO 8601; null if it was not. */
 async function startedLast(place: Pick<Place, "folders">, books: StatePaths, stored: Stored | null): Promise<string | null> {
   const all = await whereRecordsAre(place, books, stored);
   const record = await readProcessRecord(all.at(-1) ?? books);
@@ -43,8 +44,8 @@ async function startedLast(place: Pick<Place, "folders">, books: StatePaths, sto
 }
 
 /**
- * With the machine's lock; and with its config, where that one has another key: while a QEMU without a mark runs it, the lock is the
- * process's.
+ * Where records are kept: beside the machine's lock, and beside its config if that has another key. A QEMU without a mark has the lock of
+ * its process while it runs.
  */
 async function whereRecordsAre(
   { folders }: Pick<Place, "folders">,
@@ -55,27 +56,27 @@ async function whereRecordsAre(
   return id === books.key ? [books] : [books, statePaths(folders, id)];
 }
 
-/** Whether an action came to its end all the same, or nothing is left of it: then there is nothing to resolve. */
+/** Whether an action was finished in spite of its writer's death, or left nothing: then there is nothing to resolve. */
 async function isOver(record: ActionRecord, { state, live }: Facts, started: string | null): Promise<boolean> {
   const isUp = live !== null && live.status !== "prelaunch";
   const old = record.machine !== null && (await isMachineThere(record)) === true;
   switch (record.action) {
     case "start":
-      // Paused is how QEMU is launched, too.
+      // QEMU is launched paused, so a paused one may be half started.
       return state === "stopped" || (isUp && !record.paused);
     case "shutdown":
       return !old;
     case "restart":
-      // Started again, and ended since: there is nothing left to do either.
+      // It was started again and has ended since: nothing is left to do either.
       return !old && ((isUp && !record.paused) || (state === "stopped" && started !== null && started > record.since));
   }
 }
 
 /**
- * The record that has to be resolved before anything else is done to the machine, under its lock. What is not this config's, or is over, is
- * taken away.
+ * The record that has to be resolved before anything else is done to the machine, under its lock. A record of another config, or of an
+ * action that is over, is removed.
  *
- * @throws LockedError when its writer lives: somebody took its lock file away
+ * @throws LockedError when its writer lives, because somebody removed its lock file; DamagedRecordError; ConfigError
  */
 export async function recordToResolve(
   place: Place,
@@ -95,7 +96,7 @@ export async function recordToResolve(
   return null;
 }
 
-/** Takes away the records of a machine: what they are about is resolved. */
+/** Removes the records of a machine: what they are about is resolved. */
 export async function forgetRecords(place: Place, held: Held): Promise<void> {
   for (const books of await whereRecordsAre(place, held.books, held.stored)) await removeRecord(books);
 }
@@ -107,8 +108,9 @@ async function look(place: Place, held: Held): Promise<Facts> {
 }
 
 /**
- * Where a writer died in the middle, nobody may build on what it left before that is resolved. @throws InterruptedError,
- * InterruptedActionError, LockedError
+ * Refuses to go on if a writer died in the middle: nothing may be built on what it left before that is resolved.
+ *
+ * @throws InterruptedError for a change; InterruptedActionError for an action; LockedError; DamagedRecordError
  */
 export async function refuseUnresolved(place: Place, held: Held): Promise<void> {
   const found = await recordToResolve(place, held);
@@ -119,7 +121,8 @@ export async function refuseUnresolved(place: Place, held: Held): Promise<void> 
 }
 
 /**
- * Takes away what writers that died left beside a config. Under the lock there is no living one, unless somebody took the lock file away.
+ * Removes the files that dead writers left beside a config. Under the lock there is no living writer, unless somebody removed the lock
+ * file.
  */
 export async function sweep(stored: Stored | null): Promise<void> {
   if (stored !== null) await sweepLeftovers(stored.place, isAlive);

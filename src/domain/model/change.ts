@@ -1,18 +1,15 @@
-/**
- * What can be asked of a domain, and what is answered: shapes only.
- * Sizes are bytes, times are milliseconds, vCPUs are counted from 0.
- */
+/** What can be asked of a domain, and what is answered: shapes only. Sizes are bytes, times are milliseconds, vCPUs are counted from 0. */
 
-/** Which description of the domain a change is for. `current` is the live one of a running domain, else the config. */
+/** Which halves a change is for. `current` means the live half of a running domain, else the config. */
 export type Scope = "current" | "static" | "dynamic" | "both";
 
 /**
- * `unreachable`: a QEMU is there and does not answer; it is never taken for `stopped`. The others are QEMU's own words, see `RunState` of
- * its documentation.
+ * `unreachable`: a QEMU is there and does not answer. It never counts as `stopped`. The other words are QEMU's own, see `RunState` in its
+ * documentation.
  */
 export type { DomainState } from "./run-state.ts";
 
-/** A resource's value: bytes, a count, or a Linux CPU list. `null`: not known there, or there is none. */
+/** A resource's value: bytes, a count, or a Linux CPU list. `null`: not known, or there is none. */
 export type Value = number | string | null;
 
 /** How one half of a change ended. */
@@ -25,7 +22,7 @@ export interface Leg {
   readonly wanted: Value;
   /** What it is now, read back after the work. */
   readonly actual: Value;
-  /** Why it ended so, where that needs saying. */
+  /** Why it ended so, if that needs saying. */
   readonly reason?: string;
 }
 
@@ -36,15 +33,15 @@ export interface Refusal {
   readonly instead?: string;
 }
 
-/** One step on the live machine, as planned or as done. */
+/** One step on the live half, as planned or as done. */
 export interface StepReport {
-  /** What it is to achieve, as `unplug vCPU 2`. */
+  /** What it achieves, as `unplug vCPU 2`. */
   readonly what: string;
   /** The QMP command or the host's tool, as it is sent. */
   readonly sends: string;
-  /** How it is taken back; absent where that is impossible. */
+  /** How it is taken back; absent if that is impossible. */
   readonly undo?: string;
-  /** Why it can't be. */
+  /** Why it can't be taken back. */
   readonly noUndo?: string;
   readonly outcome: "planned" | "done" | "pending" | "failed" | "undone" | "undo-failed" | "skipped";
   readonly reason?: string;
@@ -53,14 +50,14 @@ export interface StepReport {
 /** How the whole ended; `planned` is a dry run. */
 export type Outcome = "planned" | "unchanged" | "applied" | "pending" | "rolled-back" | "failed" | "refused";
 
-/** Where a long wait is: memory on its way, vCPUs on their way out, a guest shutting down, a lock or a QEMU that is waited for. */
+/** How far a long wait has come: for memory to move, vCPUs to be released, a guest to shut down, a lock, or a QEMU. */
 export interface Progress {
   readonly what: string;
   readonly actual: Value;
   readonly wanted: Value;
   readonly elapsed: number;
   readonly timeout: number;
-  /** What was half done is being taken back. */
+  /** The change failed, and is being undone. */
   readonly undoing?: true;
 }
 
@@ -68,13 +65,13 @@ export interface Progress {
 export interface ChangeOptions {
   readonly scope?: Scope | undefined;
   readonly dryRun?: boolean | undefined;
-  /** Do it though the guest may not survive it (memory below what the guest uses). */
+  /** Do it even if the guest may not survive it (memory below what the guest uses). */
   readonly force?: boolean | undefined;
-  /** What happens to what was done when a step fails; `undo` by default. */
+  /** What happens to the steps that were done when a later one fails; `undo` by default. */
   readonly onFailure?: "undo" | "keep" | undefined;
   /** How long the live half may take, in milliseconds; 30000 by default. */
   readonly timeout?: number | undefined;
-  /** How long taking it back may take when it fails, in milliseconds; 15000 by default. A look at what is left comes after that. */
+  /** How long undo may take after a failure, in milliseconds; 15000 by default. One more reading of both halves comes after that. */
   readonly undoTimeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
