@@ -5,7 +5,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Report } from "../../src/domain/change/change-report.ts";
 import { Domain } from "../../src/domain/domain.ts";
-import type { WantedAllocation } from "../../src/domain/resources/allocation.ts";
+import type { WantedAllocation } from "../../src/domain/resources/registry.ts";
 import type { Proxy } from "./proxy.ts";
 
 /** What an independent look finds: QEMU asked behind the product's back, the kernel's masks. */

@@ -3,9 +3,9 @@ import type { DefineSource, UndefineReport } from "../domain/lifecycle/define.ts
 import type { Recovery, RecoveryReport } from "../domain/lifecycle/recover.ts";
 import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "../domain/model/action.ts";
 import type { ChangeOptions } from "../domain/model/change.ts";
-import type { WantedAllocation } from "../domain/resources/allocation.ts";
 import type { Change, Resource } from "../domain/resources/registry.ts";
-import type { DiffRow } from "../domain/views/diff.ts";
+import type { WantedAllocation } from "../domain/resources/registry.ts";
+import type { DiffRow } from "../domain/resources/row.ts";
 import type { DomainInfo, VcpuInfo } from "../domain/views/inspect.ts";
 
 /** What `define` made: the name, the file, and notes for the user. */

@@ -1,5 +1,6 @@
 import type { ChangeReport, Report } from "../domain/change/change-report.ts";
 import type { Leg, LegOutcome, StepReport, Value } from "../domain/model/change.ts";
+import { isSizes, nameOf } from "../domain/resources/registry.ts";
 import { oneLine } from "./harmless.ts";
 import { lineDiff } from "./line-diff.ts";
 import { type Cell, flow, noteLine, type Paint, painter, showSize, type Style, table } from "./output.ts";
@@ -55,10 +56,6 @@ function sorted(changes: readonly ChangeReport[]): { readonly touched: readonly 
   return { touched, untouched: `unchanged: ${others.join(", ")}\n` };
 }
 
-function nameOf(change: ChangeReport["change"]): string {
-  return change.resource === "vcpu-pin" ? `vcpu-pin ${change.vcpu}` : change.resource;
-}
-
 /** `undefined` for a half that is out of scope and has nothing to show, such as the live half of a stopped domain. */
 function row(
   { change, ...legs }: ChangeReport,
@@ -92,7 +89,7 @@ function isWanted({ before, wanted }: Leg): boolean {
 /** A value of a resource for people. `-` if there is none. */
 export function showValue(resource: string, value: Value): string {
   if (value === null) return "-";
-  return typeof value === "number" && resource.endsWith("memory") ? showSize(value) : String(value);
+  return typeof value === "number" && isSizes(resource) ? showSize(value) : String(value);
 }
 
 function plan(report: Report, { stdout: { columns } }: Io, paint: Paint): string {

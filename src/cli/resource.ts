@@ -11,3 +11,8 @@ export function resourceOf({ operands }: Pick<Arguments, "operands">, names: rea
   const near = nearest(word, names);
   throw misuse(`${word}: ${near === undefined ? `give one of ${names.join(", ")}` : `did you mean ${near}?`}`, word, names.join(", "));
 }
+
+/** `memory, vcpus or vcpu-pin`. */
+export function orOf(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(", ")} or ${names.at(-1) ?? ""}`;
+}

@@ -10,9 +10,9 @@ import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import { StateError } from "./model/errors.ts";
-import type { WantedAllocation } from "./resources/allocation.ts";
 import type { Change, Resource } from "./resources/registry.ts";
-import type { DiffRow } from "./views/diff.ts";
+import type { WantedAllocation } from "./resources/registry.ts";
+import type { DiffRow } from "./resources/row.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
 
 /**

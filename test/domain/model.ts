@@ -3,14 +3,14 @@ import { parseLaunchConfig } from "../../src/config/launch.ts";
 import type { Plan } from "../../src/domain/change/plan.ts";
 import type { LiveFacts } from "../../src/domain/facts/facts.ts";
 import type { Live } from "../../src/domain/facts/live.ts";
-import type { Step } from "../../src/domain/resources/step.ts";
-import { meant } from "../../src/domain/resources/vcpu-pin.ts";
-import { indices } from "../../src/domain/resources/vcpus.ts";
+import { resolveCpuList } from "../../src/domain/resources/cpu-list.ts";
+import { indices } from "../../src/domain/resources/slots.ts";
+import type { BalloonStep, PinStep, PlugStep, UnplugStep } from "../../src/domain/resources/step.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 
 /** The facts once a machine and its guest have done all that a plan asks of them. */
 export function afterRevert(facts: LiveFacts, plan: Plan): LiveFacts {
-  return { ...facts, live: plan.steps.reduce((live, { step }) => afterStep(live, step, facts), facts.live) };
+  return { ...facts, live: plan.steps.reduce((live, { step }) => afterStep(live, step as KnownStep, facts), facts.live) };
 }
 
 /** The facts once a plan's config is written. */
@@ -18,7 +18,9 @@ export function afterPersist(facts: LiveFacts, plan: Plan): LiveFacts {
   return plan.text === null ? facts : { ...facts, config: parseLaunchConfig(plan.text, "web1.json") };
 }
 
-function afterStep(live: Live, step: Step, { online }: LiveFacts): Live {
+type KnownStep = BalloonStep | PlugStep | UnplugStep | PinStep;
+
+function afterStep(live: Live, step: KnownStep, { online }: LiveFacts): Live {
   switch (step.kind) {
     case "balloon":
       return { ...live, memory: { ...live.memory, actual: step.target } };
@@ -40,7 +42,9 @@ function afterStep(live: Live, step: Step, { online }: LiveFacts): Live {
     case "pin":
       return {
         ...live,
-        vcpus: live.vcpus.map((vcpu) => (vcpu.index === step.vcpu ? { ...vcpu, affinity: formatCpuList(meant(step.cpus, online)) } : vcpu)),
+        vcpus: live.vcpus.map((vcpu) =>
+          vcpu.index === step.vcpu ? { ...vcpu, affinity: formatCpuList(resolveCpuList(step.cpus, online)) } : vcpu,
+        ),
       };
   }
 }

@@ -1,4 +1,4 @@
-import type { DiffRow } from "../../domain/views/diff.ts";
+import type { DiffRow } from "../../domain/resources/row.ts";
 import { printAs } from "../answer.ts";
 import { timeoutOf } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";

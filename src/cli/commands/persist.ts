@@ -1,13 +1,14 @@
+import { KINDS, type Resource } from "../../domain/resources/registry.ts";
 import { effortOptions, reported } from "../change.ts";
-import { resourceOf } from "../resource.ts";
+import { orOf, resourceOf } from "../resource.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
-const resources = ["memory", "max-memory", "vcpus", "max-vcpus", "vcpu-pin"] as const;
+const resources: readonly Resource[] = KINDS.map(({ resource }) => resource);
 
 export const verb: Verb = defineVerb({
   usage: ["persist DOMAIN [RESOURCE]"],
   summary: "make the config equal to the running machine",
-  details: ["With a RESOURCE, only that one changes: memory, max-memory, vcpus, max-vcpus or vcpu-pin."],
+  details: [`With a RESOURCE, only that one changes: ${orOf(resources)}.`],
   options: effortOptions,
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {

@@ -1,14 +1,15 @@
+import { KINDS, type Resource } from "../../domain/resources/registry.ts";
 import { effortOptions, reported } from "../change.ts";
-import { resourceOf } from "../resource.ts";
+import { orOf, resourceOf } from "../resource.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
-const resources = ["memory", "vcpus", "vcpu-pin"] as const;
+const resources: readonly Resource[] = KINDS.filter((kind) => kind.revert !== null).map(({ resource }) => resource);
 
 export const verb: Verb = defineVerb({
   usage: ["revert DOMAIN [RESOURCE]"],
   summary: "make the running machine equal to its config, without a restart",
   details: [
-    "With a RESOURCE, only that one changes: memory, vcpus or vcpu-pin.",
+    `With a RESOURCE, only that one changes: ${orOf(resources)}.`,
     "If only some of it can be reverted, that part is. The report then says what is left, and the exit code is 4.",
   ],
   options: effortOptions,

@@ -1,24 +1,10 @@
 import { messageOf } from "../../errors.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { StepReport } from "../model/change.ts";
-import { balloon } from "../resources/balloon.ts";
 import { GuestRefusals } from "../resources/guest-refusals.ts";
-import { pinning } from "../resources/pinning.ts";
-import { plug } from "../resources/plug.ts";
-import type { StepKind } from "../resources/step-kind.ts";
+import { stepKindOf } from "../resources/registry.ts";
 import type { Step, Work } from "../resources/step.ts";
-import { unplug } from "../resources/unplug.ts";
 import type { PlannedStep } from "./plan.ts";
-
-type Kinds = { readonly [K in Step["kind"]]: StepKind<Extract<Step, { kind: K }>> };
-
-const KINDS: Kinds = { balloon, plug, unplug, pin: pinning };
-
-/** How a step of this kind is done. */
-export function stepKindOf(step: Step): StepKind<Step> {
-  // The key picks the kind that takes exactly this member of the union; TypeScript can't follow that.
-  return KINDS[step.kind] as unknown as StepKind<Step>;
-}
 
 /** A step and how far it has come. */
 export interface StepRecord extends PlannedStep {

@@ -6,7 +6,7 @@ import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { type Going, writeNotes } from "../facts/notes.ts";
 import type { Scope } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
-import { indices } from "../resources/vcpus.ts";
+import { stepKindOf } from "../resources/registry.ts";
 import type { StepRecord } from "./apply.ts";
 import { recordOf, removeRecord, writeRecord } from "./journal.ts";
 import { askedAfter } from "./notes-after.ts";
@@ -69,7 +69,7 @@ export class Bookkeeping {
     const begun = records.map((record): StepRecord => (record.outcome === "planned" ? { ...record, outcome: "pending" } : record));
     await this.#write({
       asked: askedAfter(facts as LiveFacts, begun),
-      plugging: planned.flatMap(({ step }) => (step.kind === "plug" ? indices(step.slot) : [])),
+      plugging: planned.flatMap(({ step }) => stepKindOf(step).brings?.(step) ?? []),
     });
   }
 

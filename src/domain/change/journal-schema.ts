@@ -1,13 +1,18 @@
 import { z } from "zod/v3";
-import type { Change } from "../resources/registry.ts";
+import { type Change, kindOf, KINDS, type Resource } from "../resources/registry.ts";
 import type { ActionRecord, Journal } from "./record.ts";
 
 const value = z.union([z.number(), z.string(), z.null()]);
-const change: z.ZodType<Change> = z.union([
-  z.object({ resource: z.enum(["memory", "max-memory"]), size: z.number() }),
-  z.object({ resource: z.enum(["vcpus", "max-vcpus"]), count: z.number() }),
-  z.object({ resource: z.literal("vcpu-pin"), vcpu: z.number(), cpus: z.string() }),
-]) as z.ZodType<Change>;
+const member = { number: z.number(), text: z.string() };
+/** Of each resource in the registry, its own members. */
+const change = z
+  .object({ resource: z.enum(KINDS.map((kind) => kind.resource) as [Resource, ...Resource[]]) })
+  .passthrough()
+  .superRefine((found, context) => {
+    const members: Readonly<Record<string, keyof typeof member>> = kindOf(found).members;
+    const shape = z.object(Object.fromEntries(Object.entries(members).map(([name, type]) => [name, member[type]])));
+    for (const issue of shape.safeParse(found).error?.issues ?? []) context.addIssue(issue);
+  }) as unknown as z.ZodType<Change>;
 const head = {
   writer: z.number(),
   started: z.number().nullable(),

@@ -65,13 +65,14 @@ export async function readRecord({ journal: path }: Pick<StatePaths, "journal">,
 export function recordOf(
   scope: Scope,
   plan: Plan,
-  { config, live, asked }: Facts,
+  facts: Facts,
   stored: { readonly text: string } | null,
 ): Omit<Journal, keyof RecordHead> {
+  const { config, live } = facts;
   const changes = plan.changes.map(({ change }): JournalChange => {
     const before = live === null ? null : kindOf(change).inLive(change, live);
-    const target = change.resource === "memory" && live !== null ? (asked.balloon ?? before) : before;
-    return { change, config: config === null ? null : kindOf(change).inConfig(change, config), live: before, back: target };
+    const back = facts.live === null ? null : (kindOf(change).back?.(change, { ...facts, live: facts.live }) ?? before);
+    return { change, config: config === null ? null : kindOf(change).inConfig(change, config), live: before, back };
   });
   const masks = (live?.vcpus ?? []).flatMap(({ index, affinity }) => (affinity === null ? [] : [[String(index), affinity] as const]));
   return {

@@ -4,7 +4,7 @@ import { DiedError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { domainStateOf } from "../model/run-state.ts";
 import type { Change } from "../resources/registry.ts";
-import { kindOf, withValue } from "../resources/registry.ts";
+import { kindOf, stepKindOf, withValue } from "../resources/registry.ts";
 import type { StepRecord } from "./apply.ts";
 import type { Report } from "./change-report.ts";
 import type { Ending } from "./ending.ts";
@@ -54,9 +54,7 @@ function takingBack(
   ending: Ending,
 ): readonly string[] {
   const { name, committed } = ending;
-  const stuck = records.some(
-    ({ step, outcome }) => step.kind === "unplug" && (outcome !== "done" || step.noReturn !== null) && outcome !== "undone",
-  );
+  const stuck = records.some(({ step, outcome }) => stepKindOf(step).hasNoWayBack?.(step, outcome) === true);
   const left = records.some(({ outcome }) => ["done", "pending", "failed", "undo-failed"].includes(outcome));
   const allowed = (value: Value, legs: Legs): Value =>
     value !== null && !wouldBeRefused(withValue(change, value), legs, ending) ? value : null;

@@ -7,10 +7,9 @@ import type { Refusal, Scope, Value } from "../model/change.ts";
 import { foldVcpus, shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
 import type { Change } from "../resources/registry.ts";
-import { kindOf, nameOf } from "../resources/registry.ts";
+import { kindOf, nameOf, stepKindOf } from "../resources/registry.ts";
 import type { Reason } from "../resources/resource.ts";
 import type { Step } from "../resources/step.ts";
-import { indices } from "../resources/vcpus.ts";
 import { type Legs, legsOf } from "./scope.ts";
 
 /** What one change means for one half. */
@@ -145,7 +144,7 @@ function otherNames(path: string): Refusal {
 
 /** A value may follow its maximum: what is asked for by name comes after that, and counts. */
 function maximaFirst(changes: readonly Change[]): readonly Change[] {
-  const isMaximum = ({ resource }: Change): boolean => resource === "max-memory" || resource === "max-vcpus";
+  const isMaximum = (change: Change): boolean => kindOf(change).isMaximum === true;
   return [...changes.filter(isMaximum), ...changes.filter((change) => !isMaximum(change))];
 }
 
@@ -192,8 +191,8 @@ function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LiveP
 
 /** vCPUs that the set plugs: their threads are there when it comes to pinning them. */
 function comingVcpus(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number> {
-  const steps = changes.filter(({ resource }) => resource === "vcpus").flatMap((change) => kindOf(change).steps(change, facts));
-  return new Set(steps.flatMap((step) => (step.kind === "plug" ? [...indices(step.slot)] : [])));
+  const steps = changes.flatMap((change) => kindOf(change).steps(change, facts));
+  return new Set(steps.flatMap((step) => stepKindOf(step).brings?.(step) ?? []));
 }
 
 function busy({ live }: LiveFacts): readonly Refusal[] {
@@ -204,17 +203,17 @@ function busy({ live }: LiveFacts): readonly Refusal[] {
 /** A guest that has powered off or crashed, or is elsewhere, does nothing more of what it is asked; its threads can still be pinned. */
 function outOfReach(needed: readonly Change[], { live: { status } }: LiveFacts, name: string): readonly Refusal[] {
   const { canWait, is, next } = runStateOf(status);
-  if (canWait || needed.every(({ resource }) => resource === "vcpu-pin")) return [];
+  if (canWait || needed.every((change) => !kindOf(change).needsGuest)) return [];
   return [{ leg: "dynamic", reason: `the guest ${is}, so nothing can be changed with it`, instead: next(shellWord(name)) }];
 }
 
-/** What only asks the guest comes last, so that its waits run side by side; vCPUs are there before they are pinned. */
-const ORDER: Readonly<Record<Step["kind"], number>> = { plug: 0, pin: 1, balloon: 2, unplug: 3 };
-
+/** By the rank of each kind of step: what only asks the guest comes last, so that its waits run side by side. */
 function inOrder(steps: readonly PlannedStep[], changes: readonly Change[]): readonly PlannedStep[] {
-  // A new thread's own mask belongs to its plugging.
-  const rank = ({ step, change }: PlannedStep): number =>
-    changes[change]?.resource === "vcpus" && step.kind === "pin" ? ORDER.plug : ORDER[step.kind];
+  const rank = ({ step, change }: PlannedStep): number => {
+    const own = changes[change];
+    const first = own !== undefined && kindOf(own).keepsTogether === true ? steps.find((each) => each.change === change) : undefined;
+    return stepKindOf((first ?? { step }).step).rank;
+  };
   return steps.toSorted((a, b) => rank(a) - rank(b));
 }
 

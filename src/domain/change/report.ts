@@ -46,7 +46,8 @@ function leftOver({ change, refusals }: NonNullable<Plan["left"]>[number], { fac
 /** What is taken back and still not as it was, though nobody but the guest has a say in memory. */
 function meddled(changes: readonly ChangeReport[]): readonly string[] {
   return changes.flatMap(({ change, dynamic: { outcome, before, actual } }) => {
-    const other = outcome === "rolled-back" && change.resource !== "memory" && before !== null && actual !== null && actual !== before;
+    const other =
+      outcome === "rolled-back" && kindOf(change).guestMoves !== true && before !== null && actual !== null && actual !== before;
     return other ? [`${nameOf(change)}: ${before} before, ${actual} now: our part is taken back, somebody else changed it meanwhile`] : [];
   });
 }

@@ -1,14 +1,11 @@
-import { formatSize } from "../../config/size.ts";
 import { deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
 import { TimeoutError } from "../../qmp/errors.ts";
-import { askGuest } from "../facts/guest-need.ts";
-import { memoryNow } from "../facts/live-memory.ts";
 import { type Live, readLive } from "../facts/live.ts";
 import { DiedError } from "../model/errors.ts";
-import { leastFor } from "../resources/memory-need.ts";
-import type { Step, Work } from "../resources/step.ts";
-import { applySteps, recordsOf, stepKindOf, type StepRecord } from "./apply.ts";
+import { stepKindOf } from "../resources/registry.ts";
+import type { Work } from "../resources/step.ts";
+import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
 
 /** How long undo may take, in milliseconds, whatever the change was given. */
 export const UNDO_TIMEOUT = 15_000;
@@ -70,25 +67,19 @@ async function takeBack(record: StepRecord, work: Work): Promise<string | null> 
   const now = await readNow(work);
   const inverse = kind.inverse(step, now, work.live, cause);
   if (typeof inverse === "string") return inverse;
-  const lethal = await tooLittle(inverse, now, work);
-  if (lethal !== null) return lethal;
+  for (const each of inverse) {
+    const hazard = (await stepKindOf(each).hazard?.(each, now, work)) ?? null;
+    if (hazard !== null) return hazard;
+  }
   record.back = inverse;
   const records = recordsOf(inverse.map((each) => ({ step: each, change: 0 })));
   await applySteps(records, { ...work, live: now });
   const pending = records.find((record) => record.outcome === "pending");
-  // The target is back where it was: a guest that does not run can't follow it now, and will.
-  if (pending?.step.kind === "balloon" && !now.running) record.reason = [record.reason, pending.reason].filter(Boolean).join("; ");
+  // What goes on without us is on its way back.
+  if (pending !== undefined && stepKindOf(pending.step).goesOn?.(now) === true)
+    record.reason = [record.reason, pending.reason].filter(Boolean).join("; ");
   else if (pending !== undefined) return pending.reason ?? "not done in time";
   return kind.irrevocable?.(step, now, cause) ?? null;
-}
-
-/** A guest that was given more may use it by now: taking it back must not kill it. One that says nothing goes back to where it lived. */
-async function tooLittle(steps: readonly Step[], now: Live, { monitor, deadline }: Work): Promise<string | null> {
-  const less = steps.find((step) => step.kind === "balloon" && step.target < memoryNow(now.memory));
-  if (less?.kind !== "balloon" || !now.running) return null;
-  const need = await askGuest(monitor, now, { by: deadline }).catch(() => null);
-  if (need === null || "silent" in need || less.target >= leastFor(need.uses)) return null;
-  return `the guest uses ${formatSize(Math.ceil(need.uses / 2 ** 20) * 2 ** 20)} by now, and ${formatSize(less.target)}, as before, could kill it`;
 }
 
 function readNow({ monitor, deadline }: Work): Promise<Live> {

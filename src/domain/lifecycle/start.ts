@@ -5,13 +5,10 @@ import { usesStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { formatTime, HostError, messageOf } from "../../errors.ts";
-import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { sessionEndsProcesses } from "../../host/login.ts";
-import { setAffinity } from "../../host/taskset.ts";
 import type { Session } from "../../qmp/session.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
-import { STATS_INTERVAL } from "../facts/guest-need.ts";
 import { startMemory } from "../facts/live-memory.ts";
 import { type Live, readLive } from "../facts/live.ts";
 import { writeNotes } from "../facts/notes.ts";
@@ -26,6 +23,7 @@ import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StartOptions, StartReport } from "../model/action.ts";
 import { StateError } from "../model/errors.ts";
 import { foldVcpus } from "../model/format.ts";
+import { KINDS } from "../resources/registry.ts";
 import { cleanUp, consoleIn, launch, type Launched } from "./launch.ts";
 import { letGo } from "./let-go.ts";
 import { mustBeStartable } from "./startable.ts";
@@ -150,8 +148,7 @@ export async function prepareMachine(
   const live = await readLive(monitor.session, monitor.pid);
   check(place, "vCPUs", live.vcpus.length, config.vcpus.current);
   check(place, "maximum memory", formatSize(startMemory(live.memory)), formatSize(config.memory.max));
-  await applyPins(place, stored, live);
-  await applyMemory(place, stored, live, monitor.session);
+  await applyResources(place, stored, live, monitor.session);
   await writeNotes(books, monitor.target.machine.process, {
     threads: live.vcpus.length,
     ...(config.memory.current < config.memory.max ? { balloon: config.memory.current } : {}),
@@ -163,30 +160,16 @@ function check(place: Place, what: string, actual: number | string, wanted: numb
   if (actual !== wanted) throw new HostError(`${place.name}: QEMU started with ${what} ${actual}, the config says ${wanted}`);
 }
 
-async function applyPins(place: Place, { config }: Stored, live: Live): Promise<void> {
-  const pinned = live.vcpus.filter((vcpu) => config.vcpus.pin[String(vcpu.index)] !== undefined);
-  if (pinned.length > 0 && live.noThreads !== null) throw new HostError(`${place.name}: its vCPUs can't be pinned: ${live.noThreads}`);
-  await Promise.all(
-    pinned.map(async ({ index, tid }) => {
-      const wanted = parseCpuList(config.vcpus.pin[String(index)] ?? "");
-      const actual = await setAffinity(tid, wanted);
-      check(place, `vCPU ${index} on CPUs`, formatCpuList(actual), formatCpuList(wanted));
-    }),
-  );
-}
-
-async function applyMemory(place: Place, { config }: Stored, { memory }: Live, session: Session): Promise<void> {
-  if (memory.balloon !== null) {
-    await session.execute("qom-set", { path: memory.balloon, property: "guest-stats-polling-interval", value: STATS_INTERVAL });
+/** What each resource of the config needs besides QEMU's command line. */
+async function applyResources({ name }: Place, { config }: Stored, live: Live, session: Session): Promise<void> {
+  for (const kind of KINDS) {
+    try {
+      await kind.atStart?.(config, live, session);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      throw new HostError(`${name}: ${error.message.replace(`${name}: `, "")}`, {}, { cause: error });
+    }
   }
-  if (config.memory.current === config.memory.max) return;
-  if (memory.actual === null) {
-    throw new HostError(
-      `${place.name}: memory.current ${formatSize(config.memory.current)} is below memory.max ${formatSize(config.memory.max)}, which needs a balloon device: add "-device", "virtio-balloon-pci,id=balloon0" to args`,
-    );
-  }
-  // QEMU keeps the target, and the guest follows it when its driver loads.
-  await session.execute("balloon", { value: config.memory.current });
 }
 
 /** The notes of a start that worked: what QEMU wrote (warnings, the terminal of `-serial pty`), and what else the caller should know. */

@@ -1,109 +1,91 @@
-import { z } from "zod/v3";
 import { JsonTextError, parseJson, valueOf } from "../../config/json.ts";
-import { parseSize } from "../../config/size.ts";
 import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
-import type { Change } from "./registry.ts";
-import { ALL } from "./vcpu-pin.ts";
+import { type Change, KINDS, type WantedAllocation } from "./registry.ts";
 
-/** A wanted allocation, as much of it as is to be changed. Sizes have a unit (`1GiB`); a pin of null means all CPUs. */
-export interface WantedAllocation {
-  readonly memory?: { readonly max?: string | undefined; readonly current?: string | undefined } | undefined;
-  readonly vcpus?:
-    | {
-        readonly max?: number | undefined;
-        readonly current?: number | undefined;
-        readonly pin?: Readonly<Record<string, string | null>> | undefined;
-      }
-    | undefined;
+type Values = Readonly<Record<string, unknown>>;
+
+/** Maxima first: what is asked for by name comes after what it may follow. */
+const PARTS = [...KINDS.filter((kind) => kind.isMaximum === true), ...KINDS.filter((kind) => kind.isMaximum !== true)].map(
+  ({ inFile }) => inFile,
+);
+
+/** The groups of a file, as `memory`, in the order of tables. */
+const GROUPS: readonly string[] = [...new Set(KINDS.map(({ inFile }) => inFile.path[0]))];
+
+function partsOf(group: string): typeof PARTS {
+  return PARTS.filter(({ path }) => path[0] === group);
 }
 
-const wanted: z.ZodType<WantedAllocation> = z
-  .object({
-    memory: z.object({ max: z.string().optional(), current: z.string().optional() }).strict().optional(),
-    vcpus: z
-      .object({ max: z.number().optional(), current: z.number().optional(), pin: z.record(z.string().nullable()).optional() })
-      .strict()
-      .optional(),
-  })
-  .strict();
+/** What a file may hold, in one line. */
+export const SHAPE: string = `{${GROUPS.map(
+  (group) =>
+    `"${group}": {${partsOf(group)
+      .map(({ path, shape }) => `"${path[1]}": ${shape}`)
+      .join(", ")}}`,
+).join(", ")}}, each key optional`;
 
-const SHAPE = '{"memory": {"max": SIZE, "current": SIZE}, "vcpus": {"max": N, "current": N, "pin": {"VCPU": CPULIST}}}, each key optional';
-
-/** As many as a machine can have room for. */
-const MOST_VCPUS = 4096;
-
-/** The changes that a wanted allocation asks for: what is so already is found out when they are planned. @throws UsageError */
+/**
+ * The changes that a wanted allocation asks for: what is so already is found out when they are planned.
+ *
+ * @throws UsageError for what is no allocation, with everything that is wrong in it, or for a value that is none
+ */
 export function changesOf(allocation: WantedAllocation): readonly Change[] {
-  const read = wanted.safeParse(allocation);
-  if (!read.success)
-    throw new UsageError(`allocation: ${read.error.issues.map((issue) => describe(issue, allocation)).join("; ")}`, {
-      value: allocation,
-      expected: SHAPE,
-    });
-  const { memory, vcpus } = read.data;
-  const changes: Change[] = [];
-  if (memory?.max !== undefined) changes.push({ resource: "max-memory", size: sizeAt("memory.max", memory.max) });
-  if (vcpus?.max !== undefined) changes.push({ resource: "max-vcpus", count: vcpus.max });
-  if (memory?.current !== undefined) changes.push({ resource: "memory", size: sizeAt("memory.current", memory.current) });
-  if (vcpus?.current !== undefined) changes.push({ resource: "vcpus", count: vcpus.current });
-  // As it was given: what reads it drops a key that can't be meant, and that is to be told.
-  for (const [vcpu, cpus] of Object.entries(allocation.vcpus?.pin ?? {}))
-    changes.push({ resource: "vcpu-pin", vcpu: indexOf(vcpu), cpus: cpus ?? ALL });
+  const wrong = shapeFaults(allocation);
+  const found = new Map(PARTS.map((part) => [part, [] as readonly Change[]]));
+  for (const group of GROUPS) {
+    const values = (allocation as Values | null)?.[group];
+    if (!isObject(values)) continue;
+    const keys = partsOf(group);
+    for (const part of keys) {
+      const value = values[part.path[1]];
+      if (value !== undefined)
+        found.set(
+          part,
+          part.changes(value, part.path.join("."), (...what) => wrong.push(fault(...what))),
+        );
+    }
+    wrong.push(
+      ...unknownKeys(
+        values,
+        group,
+        keys.map(({ path }) => path[1]),
+      ),
+    );
+  }
+  if (wrong.length > 0) throw new UsageError(`allocation: ${wrong.join("; ")}`, { value: allocation, expected: SHAPE });
+  const changes = PARTS.flatMap((part) => found.get(part) ?? []);
   if (changes.length === 0) throw new UsageError("allocation: it asks for nothing", { value: allocation, expected: SHAPE });
   return changes;
 }
 
-function sizeAt(place: string, text: string): number {
-  try {
-    return parseSize(text);
-  } catch (cause) {
-    if (!(cause instanceof UsageError)) throw cause;
-    throw new UsageError(`allocation: ${place}: ${cause.message}`, { value: text, expected: cause.expected }, { cause });
-  }
+function isObject(value: unknown): value is Values {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What may stand at each place, by its path without the vCPU's number. */
-const KEYS: Readonly<Record<string, readonly string[]>> = {
-  "": ["memory", "vcpus"],
-  memory: ["max", "current"],
-  vcpus: ["max", "current", "pin"],
-};
-const VALUES: Readonly<Record<string, string>> = {
-  "": "an object",
-  memory: 'an object, as {"current": "512M"}',
-  vcpus: 'an object, as {"current": 2}',
-  "vcpus.pin": 'an object, as {"0": "0-3"}',
-};
+/** What is wrong with the whole, and with its groups. */
+function shapeFaults(allocation: unknown): string[] {
+  if (!isObject(allocation)) return [fault("the whole", allocation, "an object")];
+  const groups = GROUPS.filter((group) => allocation[group] !== undefined && !isObject(allocation[group])).map((group) => {
+    const part = partsOf(group).findLast(({ path }) => path[1] === "current") ?? partsOf(group)[0];
+    return fault(group, allocation[group], `an object, as {"${part?.path[1]}": ${part?.example}}`);
+  });
+  return [...groups, ...unknownKeys(allocation, "", GROUPS)];
+}
 
 /** One thing that is wrong: where, what stands there, and what would be right. */
-function describe(issue: z.ZodIssue, allocation: unknown): string {
-  const path = issue.path.join(".");
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys
-      .map((key) => {
-        const meant = nearest(key, KEYS[path] ?? []);
-        return `${JSON.stringify(key.slice(0, 60))}${path === "" ? "" : ` of ${path}`}: no such key${meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`}`;
-      })
-      .join("; ");
-  }
-  const value = issue.path.reduce<unknown>((from, key) => (from as Readonly<Record<string, unknown>> | undefined)?.[key], allocation);
-  const right =
-    VALUES[path] ??
-    (path.startsWith("memory.")
-      ? 'a text with a unit, as "512M"'
-      : path.startsWith("vcpus.pin.")
-        ? 'a text, as "0-3", or null'
-        : "a number");
-  return `${path === "" ? "the whole" : path} is ${JSON.stringify(value)?.slice(0, 60) ?? "absent"}, not ${right}`;
+function fault(place: string, value: unknown, expected: string): string {
+  return `${place} is ${JSON.stringify(value)?.slice(0, 60) ?? "absent"}, not ${expected}`;
 }
 
-function indexOf(key: string): number {
-  if (/^(0|[1-9]\d{0,3})$/.test(key) && Number(key) < MOST_VCPUS) return Number(key);
-  throw new UsageError(`allocation: vcpus.pin.${key.slice(0, 60)}: not a vCPU's number`, {
-    value: key,
-    expected: `a vCPU's number, from 0 to ${MOST_VCPUS - 1}`,
-  });
+function unknownKeys(values: Values, group: string, known: readonly string[]): readonly string[] {
+  return Object.keys(values)
+    .filter((key) => !known.includes(key))
+    .map((key) => {
+      const meant = nearest(key, known);
+      const guess = meant === undefined ? "" : `, did you mean ${JSON.stringify(meant)}?`;
+      return `${JSON.stringify(key.slice(0, 60))}${group === "" ? "" : ` of ${group}`}: no such key${guess}`;
+    });
 }
 
 /** Reads a wanted allocation from the text of a file. @throws UsageError where it is no JSON, or has a key twice */

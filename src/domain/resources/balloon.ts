@@ -1,13 +1,19 @@
 import { formatSize } from "../../config/size.ts";
 import { CommandError } from "../../qmp/errors.ts";
+import { askGuest } from "../facts/guest-need.ts";
+import { memoryNow } from "../facts/live-memory.ts";
+import type { Live } from "../facts/live.ts";
 import { eventsOf } from "../machine/event-hints.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { runStateOf } from "../model/run-state.ts";
+import { leastFor } from "./memory-need.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { BalloonStep, StepEnd, Work } from "./step.ts";
 
 /** Setting the balloon's target. QEMU takes any and answers `{}`; only `actual` tells what the guest did (query-balloon). */
 export const balloon: StepKind<BalloonStep> = {
+  kind: "balloon",
+  rank: 2,
   asksGuest: true,
   what: (step) => `balloon to ${formatSize(step.target)}`,
   sends: (step) => `balloon {"value":${step.target}}`,
@@ -16,6 +22,14 @@ export const balloon: StepKind<BalloonStep> = {
     await monitor.ask((session) => session.execute("balloon", { value: step.target }), { by: deadline, signal });
   },
   settle: wait,
+  // A guest that does not run can't follow now, and will.
+  goesOn: (now) => !now.running,
+  hazard: tooLittle,
+  notedAfter: (asked, { step, outcome, cause }) => {
+    // With a target that QEMU took, which one it had before is no longer in doubt.
+    const { balloonOr: _, ...others } = asked;
+    return cause instanceof CommandError ? asked : { ...others, balloon: outcome === "undone" ? step.before : step.target };
+  },
   // Refused by QEMU, it has changed nothing, and would be refused again.
   inverse: (step, _now, _before, cause) =>
     cause instanceof CommandError ? [] : [{ kind: "balloon", target: step.before, before: step.target, actual: step.actual }],
@@ -50,4 +64,12 @@ function stillAt(step: BalloonStep, actual: number, why: string | null): string 
   if (actual === step.actual)
     return `the guest has not moved from ${formatSize(actual)}: it may have no balloon driver, or be still booting`;
   return `the guest is at ${formatSize(actual)} on its way to ${formatSize(step.target)}`;
+}
+
+/** A guest that was given more may use it by now: taking it back must not kill it. One that says nothing goes back to where it lived. */
+async function tooLittle({ target }: BalloonStep, now: Live, { monitor, deadline }: Work): Promise<string | null> {
+  if (!now.running || target >= memoryNow(now.memory)) return null;
+  const need = await askGuest(monitor, now, { by: deadline }).catch(() => null);
+  if (need === null || "silent" in need || target >= leastFor(need.uses)) return null;
+  return `the guest uses ${formatSize(Math.ceil(need.uses / 2 ** 20) * 2 ** 20)} by now, and ${formatSize(target)}, as before, could kill it`;
 }

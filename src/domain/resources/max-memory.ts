@@ -3,8 +3,10 @@ import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
 import { startMemory } from "../facts/live-memory.ts";
 import { shellWord } from "../model/format.ts";
+import { sizeIn } from "./file-part.ts";
 import { checkSize, hasBalloon } from "./memory.ts";
 import { type ResourceKind, when } from "./resource.ts";
+import { fixedAtStart } from "./row.ts";
 import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";
 
 /** How much memory the machine is to have at its start, in bytes. */
@@ -19,11 +21,24 @@ function follows(config: LaunchConfig): boolean {
 }
 
 /** `setmaxmem`: the RAM that QEMU gives the machine at start. */
-export const maxMemory: ResourceKind<MaxMemoryChange> = {
+export const maxMemory: ResourceKind<MaxMemoryChange, { readonly memory: { readonly max: string } }> = {
   resource: "max-memory",
   row: 20,
   label: () => "max-memory",
-  format: (value) => (typeof value === "number" ? formatSize(value) : value),
+  unit: "bytes",
+  members: { size: "number" },
+  inFile: {
+    path: ["memory", "max"],
+    shape: "SIZE",
+    example: '"512M"',
+    changes: (value, place, complain) => {
+      const size = sizeIn(value, place, complain);
+      return size === undefined ? [] : [{ resource: "max-memory", size }];
+    },
+  },
+  needsGuest: true,
+  isMaximum: true,
+  stepKinds: [],
   withValue: (change, value) => ({ ...change, size: Number(value) }),
   check: (change) => checkSize("maximum memory", change.size, 8192, "a positive multiple of 8 KiB"),
   wanted: (change) => change.size,
@@ -45,6 +60,25 @@ export const maxMemory: ResourceKind<MaxMemoryChange> = {
   needed: (change, { live }) => startMemory(live.memory) !== change.size,
   command: (change, name) => `setmaxmem ${shellWord(name)} ${formatSize(change.size)}`,
   steps: () => [],
+
+  rows: ({ config, live }) => {
+    const start = live === null ? undefined : startMemory(live.memory);
+    const why = fixedAtStart(config?.memory.max, start);
+    return [{ resource: "max-memory", config: config?.memory.max ?? null, live: start ?? null, guest: null, why }];
+  },
+  revert: null,
+  persist: ({ live }) => [{ resource: "max-memory", size: startMemory(live.memory) }],
+
+  // A config whose maximum is written says nothing of what was plugged.
+  remarks: ({ memory: { dimms = 0, virtioMem = 0 } }) => {
+    const plugged = [
+      ...(dimms > 0 ? [`DIMMs (${formatSize(dimms)})`] : []),
+      ...(virtioMem > 0 ? [`virtio-mem (${formatSize(virtioMem)})`] : []),
+    ];
+    return plugged.length === 0
+      ? []
+      : [`memory.max is what QEMU starts with: ${plugged.join(" and ")} come again where the config's args plug them, and only there`];
+  },
 
   staticReasons: ({ size }, { after }, { name }) => [
     ...when(after.memory.current > size, () => ({

@@ -2,8 +2,11 @@ import { resizeVcpus, type Resizing } from "../../config/fixed-sizes.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { misfit, productOf } from "../../config/topology.ts";
 import { UsageError } from "../../errors.ts";
+import { roomForVcpus } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
+import { countIn } from "./file-part.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
+import { fixedAtStart } from "./row.ts";
 import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";
 
 /** How many vCPUs the machine is to have room for, from its next start on. */
@@ -19,11 +22,24 @@ export function checkCount(what: string, count: number): void {
 }
 
 /** `setvcpus --maximum`: how many vCPUs there is room for, fixed at start. */
-export const maxVcpus: ResourceKind<MaxVcpusChange> = {
+export const maxVcpus: ResourceKind<MaxVcpusChange, { readonly vcpus: { readonly max: number } }> = {
   resource: "max-vcpus",
   row: 40,
   label: () => "max-vcpus",
-  format: String,
+  unit: "count",
+  members: { count: "number" },
+  inFile: {
+    path: ["vcpus", "max"],
+    shape: "N",
+    example: "2",
+    changes: (value, place, complain) => {
+      const count = countIn(value, place, complain);
+      return count === undefined ? [] : [{ resource: "max-vcpus", count }];
+    },
+  },
+  needsGuest: true,
+  isMaximum: true,
+  stepKinds: [],
   withValue: (change, value) => ({ ...change, count: Number(value) }),
   check: (change) => checkCount("maximum vCPUs", change.count),
   wanted: (change) => change.count,
@@ -38,6 +54,17 @@ export const maxVcpus: ResourceKind<MaxVcpusChange> = {
   needed: (change, { live }) => live.maxVcpus !== change.count,
   command: (change, name) => `setvcpus ${shellWord(name)} ${change.count} --maximum`,
   steps: () => [],
+
+  rows: ({ config, live }) => {
+    const most = live === null ? null : roomForVcpus(live);
+    const why = fixedAtStart(config?.vcpus.max, most ?? undefined);
+    return [{ resource: "max-vcpus", config: config?.vcpus.max ?? null, live: most, guest: null, why }];
+  },
+  revert: null,
+  persist: ({ live }) => {
+    const most = roomForVcpus(live);
+    return most === null ? [] : [{ resource: "max-vcpus", count: most }];
+  },
 
   staticReasons: ({ count }, { after, config }, { name }) => [
     ...when(after.vcpus.current > count, () => ({

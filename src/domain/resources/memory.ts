@@ -1,11 +1,18 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
-import { UsageError } from "../../errors.ts";
+import { HostError, UsageError } from "../../errors.ts";
+import type { Facts } from "../facts/facts.ts";
 import type { LiveFacts } from "../facts/facts.ts";
-import { memoryNow } from "../facts/live-memory.ts";
+import { STATS_INTERVAL } from "../facts/guest-need.ts";
+import { type LiveMemory, memoryNow, startMemory } from "../facts/live-memory.ts";
+import type { Live } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
+import { runStateOf } from "../model/run-state.ts";
+import { balloon } from "./balloon.ts";
+import { sizeIn } from "./file-part.ts";
 import { isShrink, needReasons } from "./memory-need.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
+import { CHANGED } from "./row.ts";
 
 /** How much memory the guest is to have, in bytes. */
 export interface MemoryChange {
@@ -30,11 +37,24 @@ export function hasBalloon(config: LaunchConfig): boolean {
 }
 
 /** `setmem`: the guest's memory, through the balloon. */
-export const memory: ResourceKind<MemoryChange> = {
+export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly current: string } }> = {
   resource: "memory",
   row: 10,
   label: () => "memory",
-  format: (value) => (typeof value === "number" ? formatSize(value) : value),
+  unit: "bytes",
+  members: { size: "number" },
+  inFile: {
+    path: ["memory", "current"],
+    shape: "SIZE",
+    example: '"512M"',
+    changes: (value, place, complain) => {
+      const size = sizeIn(value, place, complain);
+      return size === undefined ? [] : [{ resource: "memory", size }];
+    },
+  },
+  needsGuest: true,
+  guestMoves: true,
+  stepKinds: [balloon],
   withValue: (change, value) => ({ ...change, size: Number(value) }),
   check: (change) => checkSize("memory", change.size, PAGE, "a positive multiple of 4 KiB"),
   wanted: (change) => change.size,
@@ -62,6 +82,46 @@ export const memory: ResourceKind<MemoryChange> = {
       instead: `add ${BALLOON_ARGS} to its args`,
     })),
   ],
+
+  back: (_change, { live, asked }) => asked.balloon ?? memoryNow(live.memory),
+
+  rows: (facts) => {
+    const { config, live } = facts;
+    const guest = live?.memory.guest?.total ?? null;
+    return [
+      {
+        resource: "memory",
+        config: config?.memory.current ?? null,
+        live: live === null ? null : memoryNow(live.memory),
+        guest,
+        why: whyMemory(facts),
+        ...(live === null || guest === null ? {} : { guestAge: ageOf(live, facts.askedEvery ?? null) }),
+      },
+    ];
+  },
+
+  revert: ({ config, live }) => {
+    const possible = live.memory.actual !== null && config.memory.current <= live.memory.size;
+    return possible ? [{ resource: "memory", size: hasAll(config, live.memory) ? live.memory.size : config.memory.current }] : [];
+  },
+
+  // Of DIMMs besides, the next start has those that args bring: all stays all, and no start has more than its own.
+  persist: ({ live: { memory } }) => {
+    const [start, now] = [startMemory(memory), memoryNow(memory)];
+    return [{ resource: "memory", size: now === memory.size ? start : Math.min(now, start) }];
+  },
+
+  atStart: async ({ memory: { current, max } }, { memory: live }, session) => {
+    if (live.balloon !== null)
+      await session.execute("qom-set", { path: live.balloon, property: "guest-stats-polling-interval", value: STATS_INTERVAL });
+    if (current === max) return;
+    if (live.actual === null)
+      throw new HostError(
+        `memory.current ${formatSize(current)} is below memory.max ${formatSize(max)}, which needs a balloon device: add ${BALLOON_ARGS} to args`,
+      );
+    // Kept by QEMU, and honoured when the guest's driver loads.
+    await session.execute("balloon", { value: current });
+  },
 
   liveReasons: (change, facts, { force }) => (facts.live.memory.actual === null ? [noBalloon()] : liveLimits(change.size, facts, force)),
 
@@ -118,4 +178,33 @@ function aboveAll(
     reason: `memory ${formatSize(size)} is above the ${formatSize(all)} that the machine was started with${plugged}${beside}`,
     instead: "raise it with setmaxmem --static, and restart it",
   };
+}
+
+/**
+ * Whether config and machine are of one mind: by the number, or both with all of the memory that there is: DIMMs come on top, and are no
+ * business of the config's sizes.
+ */
+function hasAll({ memory }: LaunchConfig, live: LiveMemory): boolean {
+  return memory.current === memory.max && memory.max === startMemory(live);
+}
+
+function whyMemory({ config, live, asked }: Facts): string | null {
+  if (live === null) return null;
+  const actual = memoryNow(live.memory);
+  if (asked.balloonOr !== undefined)
+    return `may wait for the guest: whether it was asked to go to ${formatSize(asked.balloonOr)}, as an interrupted change wanted, can't be known`;
+  if (asked.balloon !== undefined && asked.balloon !== actual) return `waits for the guest: asked to go to ${formatSize(asked.balloon)}`;
+  if (config === null || config.memory.current === actual || (hasAll(config, live.memory) && actual === live.memory.size)) return null;
+  if (live.memory.actual === null || config.memory.current > live.memory.size) return "waits for the next start";
+  return CHANGED;
+}
+
+/**
+ * How it came to be known, and no age: QEMU asks by the time that the machine runs, so what was said before a pause, or by a guest that
+ * hangs since, can be of any age, and
+ * no clock tells (measured: 20 s after 14 s of suspend).
+ */
+function ageOf({ running, status }: Live, every: number | null): string {
+  if (!running) return `from before it ${runStateOf(status).is.replace(/^is /, "was ")}`;
+  return every !== null && every > 0 ? `asked every ${every} s` : "of an unknown age: QEMU does not ask the guest";
 }

@@ -3,19 +3,21 @@ import { type CpuSet, formatCpuList } from "../../host/cpulist.ts";
 import { onlineCpus, setAffinity } from "../../host/taskset.ts";
 import { processOf } from "../../host/threads.ts";
 import type { Facts } from "../facts/facts.ts";
+import { resolveCpuList } from "./cpu-list.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { PinStep, StepEnd, Work } from "./step.ts";
-import { meant } from "./vcpu-pin.ts";
 
 /** Binding a vCPU's thread by taskset(1); counts when the kernel's mask, read back, is the one that was asked for. */
 export const pinning: StepKind<PinStep> = {
+  kind: "pin",
+  rank: 1,
   asksGuest: false,
   what: ({ vcpu, cpus }) => `pin vCPU ${vcpu} to ${cpus === "all" ? "all CPUs" : `CPU ${cpus}`}`,
-  sends: ({ vcpu, cpus }, facts) => tasksetLine(vcpu, formatCpuList(meant(cpus, facts.online)), facts),
+  sends: ({ vcpu, cpus }, facts) => tasksetLine(vcpu, formatCpuList(resolveCpuList(cpus, facts.online)), facts),
   undoing: ({ vcpu, before }, facts) => (before === null ? "the thread is new, and goes with its vCPU" : tasksetLine(vcpu, before, facts)),
 
   begin: async (step, work) => {
-    const wanted = meant(step.cpus, await onlineCpus());
+    const wanted = resolveCpuList(step.cpus, await onlineCpus());
     const tid = await threadOf(step.vcpu, work);
     const actual = await setAffinity(tid, wanted, { timeout: Math.max(1, work.deadline.left()) });
     if (!suffices(step, wanted, actual)) {

@@ -1,16 +1,19 @@
 import { isErrorCode } from "../../errors.ts";
+import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { Live, Slot } from "../facts/live.ts";
 import { eventsOf } from "../machine/event-hints.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
+import { indices, usedUp } from "./slots.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { PlugStep, StepEnd, UnplugStep } from "./step.ts";
-import { indices } from "./vcpus.ts";
 
 /** Plugging a vCPU: `device_add` of the slot's own type and properties, as `query-hotpluggable-cpus` gives them. */
 export const plug: StepKind<PlugStep> = {
+  kind: "plug",
+  rank: 0,
   asksGuest: false,
   what: ({ slot }) => `plug vCPU ${indices(slot).join(", ")}`,
   sends: (step) => `device_add ${JSON.stringify(argumentsOf(step))}`,
@@ -25,6 +28,10 @@ export const plug: StepKind<PlugStep> = {
     const { done } = await pollUntil({ hints: eventsOf(monitor, ["ACPI_DEVICE_OST"]), look, done: (plugged) => plugged }, { by, signal });
     return done ? { outcome: "done" } : { outcome: "pending", reason: `QEMU took vCPU ${step.slot.first} and does not show it yet` };
   },
+
+  brings: (step) => indices(step.slot),
+  notedAfter: (asked, { step, outcome, cause, back }) =>
+    cause instanceof CommandError || (outcome === "undone" && back?.length === 0) ? asked : usedUp(asked, step.slot.count),
 
   inverse: (step, now) => {
     const slot = now.slots.find((it) => it.first === step.slot.first);

@@ -1,11 +1,14 @@
+import { formatSize } from "../../config/size.ts";
 import type { Value } from "../model/change.ts";
 import * as ALL from "./all.ts";
 import type { ResourceKind } from "./resource.ts";
+import type { StepKind } from "./step-kind.ts";
+import type { Step } from "./step.ts";
 
 type Kinds = typeof ALL;
 
 /** One wanted change of allocation: of each resource in the registry, its own shape. */
-export type Change = { readonly [K in keyof Kinds]: Kinds[K] extends ResourceKind<infer C> ? C : never }[keyof Kinds];
+export type Change = { readonly [K in keyof Kinds]: Kinds[K] extends ResourceKind<infer C, infer _> ? C : never }[keyof Kinds];
 
 /** The name of a resource whose allocation can be changed. */
 export type Resource = Change["resource"];
@@ -16,6 +19,10 @@ export const KINDS: readonly ResourceKind<Change>[] = (Object.values(ALL) as unk
 );
 
 const BY_NAME: ReadonlyMap<string, ResourceKind<Change>> = new Map(KINDS.map((kind) => [kind.resource, kind]));
+
+const STEP_KINDS: ReadonlyMap<string, StepKind<Step>> = new Map(
+  KINDS.flatMap(({ stepKinds }) => stepKinds.map((kind) => [kind.kind, kind] as const)),
+);
 
 /** What there is to know of a change's resource. @throws TypeError for a change of none, which types rule out */
 export function kindOf({ resource }: Pick<Change, "resource">): ResourceKind<Change> {
@@ -34,8 +41,29 @@ export function withValue(change: Change, value: number | string): Change {
   return kindOf(change).withValue(change, value);
 }
 
+/** Whether the values at a place in tables are sizes in bytes. */
+export function isSizes(label: string): boolean {
+  return BY_NAME.get(label.split(" ")[0] ?? "")?.unit === "bytes";
+}
+
 /** A value as a person reads it, by the name of its place in tables: sizes with their unit, nothing as a dash. */
 export function formatValue(label: string, value: Value): string {
   if (value === null) return "-";
-  return BY_NAME.get(label.split(" ")[0] ?? "")?.format(value) ?? String(value);
+  return isSizes(label) && typeof value === "number" ? formatSize(value) : String(value);
+}
+
+type Parts = { readonly [K in keyof Kinds]: Kinds[K] extends ResourceKind<never, infer W> ? W : never }[keyof Kinds];
+type Keys<U> = U extends unknown ? keyof U : never;
+type At<U, K extends PropertyKey> = U extends { readonly [P in K]: infer V } ? V : never;
+
+/** A wanted allocation, as much of it as is to be changed. Sizes have a unit (`1GiB`); a pin of null means all CPUs. */
+export type WantedAllocation = {
+  readonly [G in Keys<Parts>]?: { readonly [K in Keys<At<Parts, G>>]?: At<At<Parts, G>, K> | undefined } | undefined;
+};
+
+/** How a step of this kind is done. @throws TypeError for a kind of no resource, which the registry rules out */
+export function stepKindOf(step: Step): StepKind<Step> {
+  const kind = STEP_KINDS.get(step.kind);
+  if (kind === undefined) throw new TypeError(`${step.kind}: no such step`);
+  return kind;
 }

@@ -1,8 +1,11 @@
 import type { Edit } from "../../config/edit.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
+import type { Session } from "../../qmp/session.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
+import type { BothFacts, DiffRow, RowFacts } from "./row.ts";
+import type { StepKind } from "./step-kind.ts";
 import type { Step } from "./step.ts";
 
 /** Why something can't be done, and what would work instead. */
@@ -16,16 +19,30 @@ export interface AnyChange {
   readonly resource: string;
 }
 
-/** Everything there is to know of one resource: a new resource is a new one of these. All pure. */
-export interface ResourceKind<C extends AnyChange> {
+/** Everything there is to know of one resource: a new resource is a new one of these. Pure, but for `atStart`. */
+export interface ResourceKind<C extends AnyChange, W = unknown> {
   /** Its name, as a change says it. */
   readonly resource: C["resource"];
   /** Where it stands in tables: those of small numbers first. No two are the same. */
   readonly row: number;
   /** The name of one change's place in tables: `memory`, `vcpu-pin 0`. */
   label(change: C): string;
-  /** A value as a person reads it. */
-  format(value: number | string): string;
+  /** What its values are: sizes in bytes, counts, or Linux CPU lists. */
+  readonly unit: "bytes" | "count" | "cpus";
+  /** The members of a change besides its resource: by these, a record of it is checked when it is read. */
+  readonly members: Members<C>;
+  /** Where it stands in an allocation file. */
+  readonly inFile: FilePart<C, W>;
+  /** Whether the guest has a part in a change of it: then nothing can be done while the guest has crashed, or is elsewhere. */
+  readonly needsGuest: boolean;
+  /** Whether the guest moves the live value by itself: then another value than before is nobody's meddling. */
+  readonly guestMoves?: true;
+  /** What others follow: in a set of changes it is written before them, so that what is asked for by name counts. */
+  readonly isMaximum?: true;
+  /** Whether its steps belong together: none of another change comes between them. */
+  readonly keepsTogether?: true;
+  /** Every kind of step that is its own. */
+  readonly stepKinds: readonly StepKind<Step>[];
   /** The same change with another value, as it was read or noted before. */
   withValue(change: C, value: number | string): C;
   /** @throws UsageError for a value that no machine could have */
@@ -43,8 +60,39 @@ export interface ResourceKind<C extends AnyChange> {
   needed(change: C, facts: LiveFacts): boolean;
   liveReasons(change: C, facts: LiveFacts, options: CheckOptions): readonly Reason[];
   steps(change: C, facts: LiveFacts): readonly Step[];
+  /** What the live half goes back to, where that is another value than it shows: the target of a guest on its way. */
+  back?(change: C, facts: LiveFacts): Value;
+  /** Its rows in `diff`. */
+  rows(facts: RowFacts): readonly DiffRow[];
+  /** The changes that make the live machine equal its config; null where a running machine can't be changed. */
+  readonly revert: ((facts: BothFacts) => readonly C[]) | null;
+  /** The changes that make the config equal the live machine. */
+  persist(facts: BothFacts): readonly C[];
+  /** What the caller ought to know when its static half is in a change of a running machine. */
+  remarks?(live: Live): readonly string[];
+  /** Makes a machine that is set up, and does not run yet, what its config says. @throws HostError where it can't, or is not so after */
+  atStart?(config: LaunchConfig, live: Live, session: Session): Promise<void>;
   /** The command line that asks for it, without flags: `setmem web1 1GiB`. */
   command(change: C, name: string): string;
+}
+
+/** What each member of a change is. */
+export type Members<C extends AnyChange> = { readonly [K in Exclude<keyof C, "resource">]: C[K] extends number ? "number" : "text" };
+
+/** Says that a value of an allocation file is wrong: where it stands, what it is, and what would be right. */
+export type Complain = (place: string, value: unknown, expected: string) => void;
+
+/** A resource's part of an allocation file. `W` is its type there: `{ memory: { current: string } }`. */
+export interface FilePart<C extends AnyChange, W> {
+  /** The keys that lead to it, `["memory", "current"]`. */
+  readonly path: readonly [group: string, key: string];
+  /** How the shape of a file shows it, as `SIZE`, and a value as an example, in JSON. */
+  readonly shape: string;
+  readonly example: string;
+  /** The changes that a value asks for; none, and a complaint, where it is no such value. @throws UsageError for a size that is none */
+  changes(value: unknown, place: string, complain: Complain): readonly C[];
+  /** Only for the compiler. */
+  readonly type?: W;
 }
 
 /** What the checks are told besides the facts. */

@@ -1,9 +1,24 @@
 import type { Facts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
+import type { Asked } from "../facts/notes.ts";
+import type { StepReport } from "../model/change.ts";
 import type { Step, StepEnd, Work } from "./step.ts";
+
+/** How a step ended, and with what. */
+export interface Ended<S extends Step> {
+  readonly step: S;
+  readonly outcome: StepReport["outcome"];
+  /** What was thrown, where it failed. */
+  readonly cause?: unknown;
+  /** The steps that were sent to take it back; empty where nothing had come of it. */
+  readonly back?: readonly Step[];
+}
 
 /** How one kind of step is described, done, waited for and turned back. */
 export interface StepKind<S extends Step> {
+  readonly kind: S["kind"];
+  /** Its place in the order of a plan: steps of small numbers are begun first. */
+  readonly rank: number;
   /** Its end is up to the guest: it is begun, and waited for when everything else is done. */
   readonly asksGuest: boolean;
   what(step: S): string;
@@ -23,4 +38,16 @@ export interface StepKind<S extends Step> {
   inverse(step: S, now: Live, before: Live, cause?: unknown): readonly Step[] | string;
   /** What can't be taken back of a step that was asked for and not done; null when nothing. */
   irrevocable?(step: S, now: Live, cause?: unknown): string | null;
+  /** vCPUs whose threads it brings to life. */
+  brings?(step: S): readonly number[];
+  /** Why this step must not be done on the way back as the machine is now; null where it may. Asks the guest, where it has to. */
+  hazard?(step: S, now: Live, work: Work): Promise<string | null>;
+  /** Of a step on the way back that is `pending`: whether it will still be done without us, so that nothing stands in the way. */
+  goesOn?(now: Live): boolean;
+  /** What the machine has been asked for after this step, where QEMU can't be asked for it. */
+  notedAfter?(asked: Asked, ended: Ended<S>): Asked;
+  /** Whether the change that it belongs to can't be taken back after this end, by no command. */
+  hasNoWayBack?(step: S, outcome: StepReport["outcome"]): boolean;
+  /** What the caller ought to know of what this step means later. `live` is the machine as it is now, `name` the domain's. */
+  remarks?(step: S, outcome: StepReport["outcome"], live: Live | null, name: string): readonly string[];
 }

@@ -4,8 +4,18 @@ import type { Monitor } from "../machine/monitor.ts";
 import type { Progress } from "../model/change.ts";
 import type { GuestRefusals } from "./guest-refusals.ts";
 
+/** One thing to do to the live machine, of the kind that `kind` names. Data only: it can be printed, stored and inverted. */
+export interface Step {
+  readonly kind: string;
+}
+
+/** Whether a step is of this kind. */
+export function isOf<S extends Step>(kind: S["kind"], step: Step): step is S {
+  return step.kind === kind;
+}
+
 /** Set the balloon's target, in bytes of guest memory. */
-export interface BalloonStep {
+export interface BalloonStep extends Step {
   readonly kind: "balloon";
   readonly target: number;
   /** The target that was asked for before: what undo goes back to. */
@@ -15,14 +25,14 @@ export interface BalloonStep {
 }
 
 /** Plug the vCPUs of one free slot (one on x86, a core's worth on ppc64). */
-export interface PlugStep {
+export interface PlugStep extends Step {
   readonly kind: "plug";
   readonly slot: Slot;
   readonly id: string;
 }
 
 /** Ask the guest to let go of vCPUs: all are asked for at once, then all are waited for. */
-export interface UnplugStep {
+export interface UnplugStep extends Step {
   readonly kind: "unplug";
   readonly slots: readonly { readonly slot: Slot; readonly device: string }[];
   /** vCPUs that the machine has before and is to have after. */
@@ -33,7 +43,7 @@ export interface UnplugStep {
 }
 
 /** Bind a vCPU's thread to CPUs of the host. */
-export interface PinStep {
+export interface PinStep extends Step {
   readonly kind: "pin";
   readonly vcpu: number;
   readonly cpus: string;
@@ -42,9 +52,6 @@ export interface PinStep {
   /** The kernel may give less than was asked for: true where "all CPUs" is meant, within what the process may use. */
   readonly upTo: boolean;
 }
-
-/** One thing to do to the live machine. Data only: it can be printed, stored and inverted. */
-export type Step = BalloonStep | PlugStep | UnplugStep | PinStep;
 
 /** What the execution of steps works with. */
 export interface Work {

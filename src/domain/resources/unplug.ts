@@ -3,18 +3,21 @@ import type { Session } from "../../qmp/session.ts";
 import type { Live } from "../facts/live.ts";
 import { eventsOf } from "../machine/event-hints.ts";
 import { pollUntil } from "../machine/poll-until.ts";
-import { formatVcpus } from "../model/format.ts";
+import { formatVcpus, listVcpus, shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
+import { resetRisk } from "./replug.ts";
+import { indices, plugStep, usedUp } from "./slots.ts";
 import type { StepKind } from "./step-kind.ts";
-import type { Step, StepEnd, UnplugStep, Work } from "./step.ts";
-import { indices, plugStep } from "./vcpus.ts";
+import { isOf, type PinStep, type PlugStep, type Step, type StepEnd, type UnplugStep, type Work } from "./step.ts";
 
 /**
  * Unplugging vCPUs: all are asked for at once, then the *state* is watched. DEVICE_DELETED does not come for a vCPU under TCG
  * (QEMU 7.2, 10.0), so events are hints only; ACPI_DEVICE_OST tells when the guest refuses.
  */
 export const unplug: StepKind<UnplugStep> = {
+  kind: "unplug",
+  rank: 3,
   asksGuest: true,
   what: (step) => `unplug vCPU ${leavingOf(step).join(", ")}`,
   sends: (step) => step.slots.map(({ device }) => `device_del {"id":"${device}"}`).join("; "),
@@ -55,7 +58,34 @@ export const unplug: StepKind<UnplugStep> = {
   inverse: (step, now, before) => {
     const gone = now.slots.filter((slot) => !slot.plugged && step.slots.some((it) => it.slot.first === slot.first));
     if (gone.length > 0 && step.noReturn !== null) return step.noReturn;
-    return gone.flatMap((slot): Step[] => [plugStep(slot, now), ...indices(slot).flatMap((vcpu) => maskAgain(vcpu, before))]);
+    return gone.flatMap((slot): readonly Step[] => [plugStep(slot, now), ...indices(slot).flatMap((vcpu) => maskAgain(vcpu, before))]);
+  },
+
+  notedAfter: (asked, { step, outcome, cause, back = [] }) => {
+    const vcpus = leavingOf(step);
+    const others = (asked.unplug ?? []).filter((vcpu) => !vcpus.includes(vcpu));
+    const replugged = back.flatMap((each) => (isOf<PlugStep>("plug", each) ? indices(each.slot) : []));
+    const known = new Set([...replugged, ...stayingAfter(cause)]);
+    const waiting = outcome === "done" || outcome === "undone" ? [] : vcpus.filter((vcpu) => !known.has(vcpu));
+    // Plugged back means as many new threads.
+    return usedUp({ ...asked, unplug: [...others, ...waiting] }, replugged.length);
+  },
+
+  // An unplug that QEMU has accepted, a vCPU that must not be plugged again.
+  hasNoWayBack: ({ noReturn }, outcome) => (outcome !== "done" || noReturn !== null) && outcome !== "undone",
+
+  // Said at once: else it is found out the next morning, when the vCPUs are wanted back.
+  remarks: (step, outcome, live, name) => {
+    const risk = live === null ? null : resetRisk(live);
+    const gone = step.noReturn !== null && (outcome === "done" || outcome === "pending");
+    return [
+      ...(risk === null ? [] : [`${risk}, so a reboot from inside the guest ends it`]),
+      ...(gone
+        ? [
+            `${listVcpus(leavingOf(step))} can't come back while this QEMU runs: ${step.noReturn}; qmpctl restart ${shellWord(name)} is the way`,
+          ]
+        : []),
+    ];
   },
 
   irrevocable: (step, now, cause) => {
@@ -70,7 +100,7 @@ export const unplug: StepKind<UnplugStep> = {
 };
 
 /** A thread that comes back gets the mask that the one before it had. */
-function maskAgain(vcpu: number, before: Live): readonly Step[] {
+function maskAgain(vcpu: number, before: Live): readonly PinStep[] {
   const cpus = before.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
   return cpus === null || before.noThreads !== null ? [] : [{ kind: "pin", vcpu, cpus, before: null, upTo: false }];
 }

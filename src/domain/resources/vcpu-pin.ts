@@ -1,12 +1,18 @@
 import type { LaunchConfig } from "../../config/launch.ts";
-import { UsageError } from "../../errors.ts";
-import { type CpuSet, formatCpuList, parseCpuList } from "../../host/cpulist.ts";
+import { HostError, UsageError } from "../../errors.ts";
+import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
+import { setAffinity } from "../../host/taskset.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { shareThread } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
+import { ALL, canonical, resolveCpuList } from "./cpu-list.ts";
+import { pinning } from "./pinning.ts";
+import type { Complain } from "./resource.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
+import { CHANGED } from "./row.ts";
 import type { PinStep } from "./step.ts";
+import { stayingVcpus } from "./vcpus.ts";
 
 /** The CPUs of the host that a vCPU's thread may run on: a Linux CPU list, or `all`. */
 export interface PinChange {
@@ -15,25 +21,21 @@ export interface PinChange {
   readonly cpus: string;
 }
 
-/** What is written for "not pinned": every CPU of the machine. */
-export const ALL = "all";
-
-/** A list in its shortest form; `all` stays `all`. @throws UsageError for what is neither */
-export function canonical(cpus: string): string {
-  return cpus === ALL ? ALL : formatCpuList(parseCpuList(cpus));
-}
-
-/** The set that a list means on this host. */
-export function meant(cpus: string, online: CpuSet): CpuSet {
-  return cpus === ALL ? online : parseCpuList(cpus);
-}
-
 /** `vcpupin`: the CPUs that a vCPU's thread may run on. */
-export const vcpuPin: ResourceKind<PinChange> = {
+export const vcpuPin: ResourceKind<PinChange, { readonly vcpus: { readonly pin: Readonly<Record<string, string | null>> } }> = {
   resource: "vcpu-pin",
   row: 50,
   label: ({ vcpu }) => `vcpu-pin ${vcpu}`,
-  format: String,
+  unit: "cpus",
+  members: { vcpu: "number", cpus: "text" },
+  inFile: {
+    path: ["vcpus", "pin"],
+    shape: '{"VCPU": CPULIST}',
+    example: '{"0": "0-3"}',
+    changes: pinsIn,
+  },
+  needsGuest: false,
+  stepKinds: [pinning],
   withValue: (change, value) => ({ ...change, cpus: String(value) }),
   check: ({ vcpu, cpus }) => {
     if (!Number.isSafeInteger(vcpu) || vcpu < 0)
@@ -51,8 +53,43 @@ export const vcpuPin: ResourceKind<PinChange> = {
     return { ...config, vcpus: { ...config.vcpus, pin } };
   },
   inLive: ({ vcpu }, live) => live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null,
-  needed: ({ vcpu, cpus }, { live, online }) => affinityOf(vcpu, live) !== formatCpuList(meant(cpus, online)),
+  needed: ({ vcpu, cpus }, { live, online }) => affinityOf(vcpu, live) !== formatCpuList(resolveCpuList(cpus, online)),
   command: ({ vcpu, cpus }, name) => `vcpupin ${shellWord(name)} ${vcpu} ${shellWord(cpus)}`,
+
+  rows: (facts) => {
+    const { config, live } = facts;
+    const count = Math.max(config?.vcpus.max ?? 0, live?.maxVcpus ?? 0);
+    return Array.from({ length: count }, (_, vcpu) => vcpu).flatMap((vcpu) => {
+      const pin = config === null ? null : pinOf(config, vcpu);
+      const mask = live === null ? null : liveMask(vcpu, { ...facts, live });
+      const pinned = (pin !== null && pin !== ALL) || (mask !== null && mask !== ALL);
+      return pinned ? [{ resource: `vcpu-pin ${vcpu}`, config: pin, live: mask, guest: null, why: whyPin(vcpu, pin, mask, facts) }] : [];
+    });
+  },
+
+  // A vCPU that is about to leave needs no mask, and one that comes gets its own.
+  revert: (facts) =>
+    stayingVcpus(facts, facts.config.vcpus.current).flatMap((vcpu): readonly PinChange[] => {
+      const [pin, mask] = [pinOf(facts.config, vcpu), liveMask(vcpu, facts)];
+      return mask === null || pin === mask ? [] : [{ resource: "vcpu-pin", vcpu, cpus: String(pin) }];
+    }),
+  persist: (facts) =>
+    facts.live.vcpus.flatMap(({ index }): readonly PinChange[] => {
+      const mask = liveMask(index, facts);
+      return mask === null || mask === pinOf(facts.config, index) ? [] : [{ resource: "vcpu-pin", vcpu: index, cpus: mask }];
+    }),
+
+  atStart: async ({ vcpus: { pin } }, live) => {
+    const pinned = live.vcpus.filter((vcpu) => pin[String(vcpu.index)] !== undefined);
+    if (pinned.length > 0 && live.noThreads !== null) throw new HostError(`its vCPUs can't be pinned: ${live.noThreads}`);
+    await Promise.all(
+      pinned.map(async ({ index, tid }) => {
+        const wanted = formatCpuList(parseCpuList(pin[String(index)] ?? ""));
+        const actual = formatCpuList(await setAffinity(tid, parseCpuList(wanted)));
+        if (actual !== wanted) throw new HostError(`QEMU started with vCPU ${index} on CPUs ${actual}, the config says ${wanted}`);
+      }),
+    );
+  },
 
   staticReasons: ({ vcpu, cpus }, facts) => [
     // A pin that goes away needs no room.
@@ -121,4 +158,51 @@ function hostReasons(cpus: string, { online, present }: Facts): readonly Reason[
     ...when(absent.length > 0, () => ({ reason: `this host has no CPU ${formatCpuList(new Set(absent))}`, instead })),
     ...when(offline.length > 0, () => ({ reason: `CPU ${formatCpuList(new Set(offline))} of this host is offline`, instead })),
   ];
+}
+
+function whyPin(vcpu: number, pin: Value, mask: string | null, { live }: Facts): string | null {
+  if (live === null || pin === null || pin === mask) return null;
+  if (mask === null) return vcpu < live.maxVcpus ? "applied when the vCPU is plugged" : "waits for the next start";
+  const inherited = pin === ALL && live.mainAffinity !== null && formatCpuList(live.mainAffinity) === mask;
+  return inherited
+    ? `inherited from its QEMU, which was started on CPU ${mask} (as taskset does): \`revert\` gives it all, \`persist\` pins it there`
+    : CHANGED;
+}
+
+/**
+ * A vCPU's live mask; `all` when it is no narrower than what it would have unpinned, and not what the config pins it to. Null when it has
+ * no thread here.
+ */
+export function liveMask(vcpu: number, { live, online, config }: LiveFacts): string | null {
+  const affinity = live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
+  if (affinity === null || (config !== null && pinOf(config, vcpu) === affinity)) return affinity;
+  // What a cpuset gives is all that there is; a mask that QEMU was started with is not.
+  const free = [online, live.mayUse ?? live.mainAffinity].some((set) => set !== null && formatCpuList(set) === affinity);
+  return free ? ALL : affinity;
+}
+
+/** As many as a machine can have room for. */
+const MOST_VCPUS = 4096;
+
+/** The pins of an allocation file; null means all CPUs. */
+function pinsIn(value: unknown, place: string, complain: Complain): readonly PinChange[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    complain(place, value, 'an object, as {"0": "0-3"}');
+    return [];
+  }
+  return Object.entries(value).flatMap(([vcpu, cpus]: readonly [string, unknown]): readonly PinChange[] => {
+    if (cpus !== null && typeof cpus !== "string") {
+      complain(`${place}.${vcpu}`, cpus, 'a text, as "0-3", or null');
+      return [];
+    }
+    return [{ resource: "vcpu-pin", vcpu: indexOf(vcpu, place), cpus: cpus ?? ALL }];
+  });
+}
+
+function indexOf(key: string, place: string): number {
+  if (/^(0|[1-9]\d{0,3})$/.test(key) && Number(key) < MOST_VCPUS) return Number(key);
+  throw new UsageError(`allocation: ${place}.${key.slice(0, 60)}: not a vCPU's number`, {
+    value: key,
+    expected: `a vCPU's number, from 0 to ${MOST_VCPUS - 1}`,
+  });
 }

@@ -1,12 +1,18 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { pluggingOptions } from "../../config/plugged.ts";
+import type { Facts } from "../facts/facts.ts";
 import type { LiveFacts } from "../facts/facts.ts";
 import type { Live, Slot } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
+import { countIn } from "./file-part.ts";
 import { checkCount } from "./max-vcpus.ts";
+import { plug } from "./plug.ts";
 import { replugRisk } from "./replug.ts";
 import { type CheckOptions, type Reason, type ResourceKind, when } from "./resource.ts";
-import type { PinStep, PlugStep, Step } from "./step.ts";
+import { CHANGED } from "./row.ts";
+import { indices, plugStep } from "./slots.ts";
+import type { PinStep, Step, UnplugStep } from "./step.ts";
+import { unplug } from "./unplug.ts";
 
 /** How many vCPUs the machine is to have. */
 export interface VcpusChange {
@@ -15,11 +21,24 @@ export interface VcpusChange {
 }
 
 /** `setvcpus`: how many vCPUs the machine has, by hotplug and unplug. */
-export const vcpus: ResourceKind<VcpusChange> = {
+export const vcpus: ResourceKind<VcpusChange, { readonly vcpus: { readonly current: number } }> = {
   resource: "vcpus",
   row: 30,
   label: () => "vcpus",
-  format: String,
+  unit: "count",
+  members: { count: "number" },
+  inFile: {
+    path: ["vcpus", "current"],
+    shape: "N",
+    example: "2",
+    changes: (value, place, complain) => {
+      const count = countIn(value, place, complain);
+      return count === undefined ? [] : [{ resource: "vcpus", count }];
+    },
+  },
+  needsGuest: true,
+  keepsTogether: true,
+  stepKinds: [plug, unplug],
   withValue: (change, value) => ({ ...change, count: Number(value) }),
   check: (change) => checkCount("vCPUs", change.count),
   wanted: (change) => change.count,
@@ -29,6 +48,15 @@ export const vcpus: ResourceKind<VcpusChange> = {
   inLive: (_change, live) => live.vcpus.length,
   needed: (change, facts) => facts.live.vcpus.length !== change.count || pendingUnplug(facts).length > 0,
   command: (change, name) => `setvcpus ${shellWord(name)} ${change.count}`,
+
+  rows: (facts) => {
+    const { config, live } = facts;
+    const row = { resource: "vcpus", config: config?.vcpus.current ?? null, live: live?.vcpus.length ?? null };
+    return [{ ...row, guest: null, why: whyVcpus(facts) }];
+  },
+  revert: ({ config: { vcpus: wanted }, live }) =>
+    wanted.current <= live.maxVcpus && live.slots.length > 0 ? [{ resource: "vcpus", count: wanted.current }] : [],
+  persist: ({ live }) => [{ resource: "vcpus", count: live.vcpus.length }],
 
   staticReasons: ({ count }, { after }, { name }) => [
     ...when(count > after.vcpus.max, () => ({
@@ -162,14 +190,6 @@ function growSteps(slots: readonly Slot[], facts: LiveFacts): readonly Step[] {
   return slots.flatMap((slot): Step[] => [plugStep(slot, facts.live), ...indices(slot).flatMap((vcpu) => maskStep(vcpu, facts))]);
 }
 
-/** Plugs a free slot under an id that nobody has. */
-export function plugStep(slot: Slot, live: Live): PlugStep {
-  const name = `vcpu${slot.first}`;
-  let id = name;
-  for (let attempt = 2; live.ids.has(id); attempt++) id = `${name}-${attempt}`;
-  return { kind: "plug", slot, id };
-}
-
 function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly PinStep[] {
   if (live.noThreads !== null || live.pid === null) return [];
   const pin = config?.vcpus.pin[String(vcpu)];
@@ -178,7 +198,7 @@ function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly P
   return inherits ? [] : [{ kind: "pin", vcpu, cpus: "all", before: null, upTo: true }];
 }
 
-function shrinkSteps(count: number, facts: LiveFacts): readonly Step[] {
+function shrinkSteps(count: number, facts: LiveFacts): readonly UnplugStep[] {
   const { live } = facts;
   const slots = leavingSlots(live, live.vcpus.length - count, new Set(pendingUnplug(facts)));
   return [
@@ -213,7 +233,11 @@ export function stayingVcpus(facts: LiveFacts, count: number): readonly number[]
   return live.vcpus.map(({ index }) => index).filter((index) => !leaving.has(index));
 }
 
-/** The vCPU indices of a slot. */
-export function indices(slot: Slot): readonly number[] {
-  return Array.from({ length: slot.count }, (_, offset) => slot.first + offset);
+function whyVcpus(facts: Facts): string | null {
+  const { config, live } = facts;
+  if (live === null) return null;
+  const pending = pendingUnplug({ ...facts, live });
+  if (pending.length > 0) return `waits for the guest: asked to let go of vCPU ${pending.join(", ")}`;
+  if (config === null || config.vcpus.current === live.vcpus.length) return null;
+  return live.slots.length === 0 || config.vcpus.current > live.maxVcpus ? "waits for the next start" : CHANGED;
 }

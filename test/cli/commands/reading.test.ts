@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { DiffRow } from "../../../src/domain/views/diff.ts";
+import type { DiffRow } from "../../../src/domain/resources/row.ts";
 import type { DomainInfo, VcpuInfo } from "../../../src/domain/views/inspect.ts";
 import { play } from "../scene.ts";
 

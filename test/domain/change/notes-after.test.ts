@@ -4,12 +4,12 @@ import type { StepRecord } from "../../../src/domain/change/apply.ts";
 import { askedAfter } from "../../../src/domain/change/notes-after.ts";
 import type { Asked } from "../../../src/domain/facts/notes.ts";
 import { StayError } from "../../../src/domain/resources/guest-refusals.ts";
-import type { Step } from "../../../src/domain/resources/step.ts";
+import type { BalloonStep, PlugStep, Step, UnplugStep } from "../../../src/domain/resources/step.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
 
-const balloon: Step = { kind: "balloon", target: 300 * MIB, before: 512 * MIB, actual: 512 * MIB };
-const plug: Step = { kind: "plug", slot: slotOf(2), id: "vcpu2" };
-const unplug: Step = {
+const balloon: BalloonStep = { kind: "balloon", target: 300 * MIB, before: 512 * MIB, actual: 512 * MIB };
+const plug: PlugStep = { kind: "plug", slot: slotOf(2), id: "vcpu2" };
+const unplug: UnplugStep = {
   kind: "unplug",
   slots: [3, 2].map((first) => ({ slot: slotOf(first, { plugged: true }), device: `vcpu${first}` })),
   from: 4,

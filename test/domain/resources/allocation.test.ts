@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
-import { changesOf, readAllocation, type WantedAllocation } from "../../../src/domain/resources/allocation.ts";
+import { changesOf, readAllocation } from "../../../src/domain/resources/allocation.ts";
+import type { WantedAllocation } from "../../../src/domain/resources/registry.ts";
 import { UsageError } from "../../../src/errors.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
 

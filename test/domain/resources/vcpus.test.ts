@@ -14,7 +14,7 @@ import {
   vcpusIn,
 } from "../../../scripts/lab/facts.ts";
 import type { Change } from "../../../src/domain/resources/registry.ts";
-import type { Step } from "../../../src/domain/resources/step.ts";
+import { isOf, type PinStep, type PlugStep, type Step, type UnplugStep } from "../../../src/domain/resources/step.ts";
 import { UsageError } from "../../../src/errors.ts";
 
 const to = (count: number): Change => ({ resource: "vcpus", count });
@@ -23,9 +23,9 @@ const toMax = (count: number): Change => ({ resource: "max-vcpus", count });
 /** What the steps do, in short: `+2` plugs the slot of vCPU 2, `-3,2` unplugs, `2@all` pins. */
 function inShort(steps: readonly { readonly step: Step }[]): readonly string[] {
   return steps.map(({ step }) => {
-    if (step.kind === "plug") return `+${step.slot.first}`;
-    if (step.kind === "unplug") return `-${step.slots.map(({ slot }) => slot.first).join(",")}`;
-    return step.kind === "pin" ? `${step.vcpu}@${step.cpus}` : "balloon";
+    if (isOf<PlugStep>("plug", step)) return `+${step.slot.first}`;
+    if (isOf<UnplugStep>("unplug", step)) return `-${step.slots.map(({ slot }) => slot.first).join(",")}`;
+    return isOf<PinStep>("pin", step) ? `${step.vcpu}@${step.cpus}` : "balloon";
   });
 }
 
@@ -70,7 +70,7 @@ describe("vCPUs of the running machine", () => {
   test("P18: grow into the free slots from the lowest", () => {
     const plan = planOf(to(4), "dynamic");
     expect(inShort(plan.steps)).toEqual(["+2", "+3"]);
-    expect(plan.steps.map(({ step }) => step.kind === "plug" && step.id)).toEqual(["vcpu2", "vcpu3"]);
+    expect(plan.steps.map(({ step }) => isOf<PlugStep>("plug", step) && step.id)).toEqual(["vcpu2", "vcpu3"]);
   });
 
   test("fill the gaps that an unplug has left", () => {

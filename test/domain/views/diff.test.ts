@@ -16,7 +16,8 @@ import {
 import { fractionsFrom } from "../../../scripts/lab/fractions.ts";
 import type { LiveFacts } from "../../../src/domain/facts/facts.ts";
 import type { Change } from "../../../src/domain/resources/registry.ts";
-import { changesToPersist, changesToRevert, diffOf, type DiffRow } from "../../../src/domain/views/diff.ts";
+import type { DiffRow } from "../../../src/domain/resources/row.ts";
+import { changesToPersist, changesToRevert, diffOf } from "../../../src/domain/views/diff.ts";
 import { pick } from "../../config/random-json.ts";
 import { afterPersist, afterRevert } from "../model.ts";
 

@@ -1,0 +1,30 @@
+import type { LaunchConfig } from "../../config/launch.ts";
+import type { Facts, LiveFacts } from "../facts/facts.ts";
+import type { Value } from "../model/change.ts";
+
+/** One resource, side by side: what the config says, what QEMU says, what the guest says where it can be asked. */
+export interface DiffRow {
+  /** `memory`, `max-memory`, `vcpus`, `max-vcpus`, `vcpu-pin 0`. */
+  readonly resource: string;
+  readonly config: Value;
+  readonly live: Value;
+  readonly guest: Value;
+  /** Why the sides differ; null when they agree, or there is only one. */
+  readonly why: string | null;
+  /** Of when the guest's word is, as `asked every 5 s`; absent where it has said nothing. */
+  readonly guestAge?: string;
+}
+
+/** What rows are made of: the facts, and how often QEMU asks the guest for its figures, in seconds of its running time, where known. */
+export type RowFacts = Facts & { readonly askedEvery?: number | null };
+
+/** Facts of a machine that runs and has a config. */
+export type BothFacts = LiveFacts & { readonly config: LaunchConfig };
+
+/** Why two sides differ that were equal once, and which verbs make them equal. */
+export const CHANGED = "changed on one side only: `revert` makes live equal the config, `persist` the config equal live";
+
+/** Why the two sides of a value differ that QEMU fixes at its start. */
+export function fixedAtStart(config: number | undefined, live: number | undefined): string | null {
+  return config === undefined || live === undefined || config === live ? null : "waits for the next start";
+}
