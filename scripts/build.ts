@@ -3,11 +3,13 @@
  * Few files instead of a hundred, since on Node 20 a module costs about 0.4 ms to load and a command line has no time to lose.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { Layers, type Metafile } from "./build/layers.ts";
 
 interface Bundler {
-  build(options: Readonly<Record<string, unknown>>): Promise<unknown>;
+  build(options: Readonly<Record<string, unknown>>): Promise<{ readonly metafile?: unknown }>;
 }
 
 if (process.argv.includes("--help")) {
@@ -39,6 +41,40 @@ const common = {
   sourcemap: "linked",
   logLevel: "warning",
 };
+
+/**
+ * The command line is CommonJS: what it needs of the loader of ES modules costs a tenth of its time. It is a few files, so that each verb
+ * loads little more than it needs; see layers.ts.
+ */
+async function buildCommandLine(): Promise<void> {
+  const { metafile } = await build({
+    ...common,
+    entryPoints: ["src/cli/main.ts"],
+    outdir: fresh,
+    format: "esm",
+    splitting: true,
+    write: false,
+    metafile: true,
+  });
+  const layers = new Layers(metafile as Metafile, process.cwd());
+  const program = { ...common, format: "cjs", outdir: `${fresh}/cli`, supported: { "dynamic-import": false } };
+  await Promise.all(
+    layers.names.map((name) =>
+      build({
+        ...program,
+        stdin: { contents: layers.entry(name), resolveDir: process.cwd(), sourcefile: `${name}.cjs`, loader: "js" },
+        outdir: undefined,
+        outfile: `${fresh}/cli/${name}.js`,
+        plugins: [layers.plugin(name)],
+      }),
+    ),
+  );
+  const digest = createHash("sha256");
+  for (const name of layers.names) digest.update(readFileSync(`${fresh}/cli/${name}.js`));
+  const define = { BUILD: JSON.stringify(digest.digest("hex").slice(0, 12)) };
+  await build({ ...program, entryPoints: { main: "src/cli/launcher.ts" }, define });
+}
+
 await Promise.all([
   build({
     ...common,
@@ -54,16 +90,7 @@ await Promise.all([
     splitting: true,
     format: "esm",
   }),
-  // The command line is one file, and CommonJS: what it needs of the loader of ES modules costs a tenth of its time.
-  build({
-    ...common,
-    entryPoints: { program: "src/cli/main.ts", main: "src/cli/launcher.ts" },
-    outdir: `${fresh}/cli`,
-    format: "cjs",
-    supported: { "dynamic-import": false },
-    define: { "import.meta.url": "MODULE_URL" },
-    banner: { js: 'const MODULE_URL = require("node:url").pathToFileURL(__filename).href;' },
-  }),
+  buildCommandLine(),
 ]);
 writeFileSync(`${fresh}/cli/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(fresh, 0o755);

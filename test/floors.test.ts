@@ -7,7 +7,7 @@ const SOURCES = new URL("../src/", import.meta.url).pathname;
 const FLOORS: ReadonlyMap<string, number> = new Map(
   [
     ["node-version.ts", "builtin-module.ts", "deadline.ts"],
-    ["errors.ts", "digest.ts", "nearest.ts", "node-supported.ts"],
+    ["errors.ts", "digest.ts", "nearest.ts", "shape.ts", "node-supported.ts"],
     ["wire", "schema", "host", "config"],
     ["qmp"],
     ["domain"],

@@ -1,7 +1,4 @@
 import { availableParallelism } from "node:os";
-import { locate } from "../config/locate.ts";
-import { listNames, readConfig } from "../config/store.ts";
-import { domainFolders } from "../domain/machine/place.ts";
 import { type Option, optionsOf } from "./options.ts";
 import type { Io, Verb } from "./verb.ts";
 
@@ -10,7 +7,8 @@ export const FILES = ":files";
 
 /** The words to complete with. */
 export interface Vocabulary {
-  readonly verbs: ReadonlyMap<string, Verb>;
+  readonly names: readonly string[];
+  readonly load: (name: string) => Promise<Verb>;
   /** The verb that a word stands for, which may be an alias. */
   readonly verbOf: (word: string) => string | undefined;
   readonly env: Io["env"];
@@ -37,17 +35,27 @@ function rejoined(words: readonly string[]): readonly string[] {
   return joined;
 }
 
-async function fitting(before: readonly string[], typed: string, { verbs, verbOf, env }: Vocabulary): Promise<readonly string[]> {
-  const { verb: name, operands, open, named, ended } = read(before, verbs, verbOf);
-  const verb = name === undefined ? undefined : verbs.get(name);
+async function fitting(
+  before: readonly string[],
+  typed: string,
+  { names: known, load, verbOf, env }: Vocabulary,
+): Promise<readonly string[]> {
+  // Which options have a value, and so what is the verb and what an operand, is known of all verbs together. Without an option before, the
+  // verb is the first word, and no other is loaded.
+  const [first = ""] = before;
+  const own = verbOf(first);
+  const needed = before.some((word) => word.startsWith("-")) ? known : own === undefined ? [] : [own];
+  const loaded = new Map(await Promise.all(needed.map(async (name) => [name, await load(name)] as const)));
+  const { verb: named, operands, open, named: filled, ended } = read(before, loaded, verbOf);
+  const verb = named === undefined ? undefined : loaded.get(named);
   if (ended) return verb?.operands.verbatim === true ? [FILES] : [];
-  const domain = named.get("DOMAIN") ?? operands[0];
+  const domain = filled.get("DOMAIN") ?? operands[0];
   if (open !== undefined) return open.fills === undefined ? valuesOf(open, domain, env) : operandsLike(open.fills, domain, env);
-  if (name === "help") return operands.length > 0 ? [] : [...verbs.keys()];
-  if (typed.startsWith("-")) return spellings(verb === undefined ? [...verbs.values()] : [verb], verb === undefined);
-  if (verb === undefined) return name === undefined ? [...verbs.keys(), "help", "version"] : [];
+  if (named === "help") return operands.length > 0 ? [] : known;
+  if (typed.startsWith("-")) return spellings(verb === undefined ? await Promise.all(known.map(load)) : [verb], verb === undefined);
+  if (verb === undefined) return named === undefined ? [...known, "help", "version"] : [];
   const { names, many } = verb.operands;
-  const left = names.filter((each) => !named.has(each));
+  const left = names.filter((each) => !filled.has(each));
   const next = left[operands.length] ?? (many === true ? names.at(-1) : undefined);
   if (next === undefined) return demanded(verb);
   return next === names.at(-1) && verb.operands.words !== undefined ? verb.operands.words : operandsLike(next, domain, env, typed);
@@ -107,7 +115,7 @@ function valuesOf({ value = "" }: Option, domain: string | undefined, env: Io["e
 async function operandsLike(name: string, domain: string | undefined, env: Io["env"], typed = ""): Promise<readonly string[]> {
   switch (name) {
     case "DOMAIN":
-      return typed.includes("/") ? [FILES] : listNames(domainFolders({ env }));
+      return typed.includes("/") ? [FILES] : domainNames(env);
     case "FILE":
       return [FILES];
     case "SHELL":
@@ -127,9 +135,19 @@ function numbers(first: number, last: number): readonly string[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => String(first + index));
 }
 
+async function domainNames(env: Io["env"]): Promise<readonly string[]> {
+  const [{ listNames }, { domainFolders }] = await Promise.all([import("../config/store.ts"), import("../domain/machine/place.ts")]);
+  return listNames(domainFolders({ env }));
+}
+
 /** The most vCPUs that the config allows. 0 if no config can be read. */
 async function mostVcpus(domain: string | undefined, env: Io["env"]): Promise<number> {
   if (domain === undefined) return 0;
+  const [{ readConfig }, { locate }, { domainFolders }] = await Promise.all([
+    import("../config/store.ts"),
+    import("../config/locate.ts"),
+    import("../domain/machine/place.ts"),
+  ]);
   try {
     return (await readConfig(await locate(domain, domainFolders({ env })))).config.vcpus.max;
   } catch {

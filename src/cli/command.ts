@@ -94,10 +94,10 @@ async function verbInFront(argv: readonly string[]): Promise<readonly string[]> 
 
 /** What the scripts of `completion` ask for: the possible next words, one a line. */
 async function completed(words: readonly string[], { env }: Io): Promise<string> {
-  const [{ candidates }, { aliases }, all] = await Promise.all([import("./candidates.ts"), import("./aliases.ts"), loadAll()]);
+  const [{ candidates }, { aliases }] = await Promise.all([import("./candidates.ts"), import("./aliases.ts")]);
   const verbOf = (word: string): string | undefined =>
     Object.hasOwn(verbs, word) ? word : Object.hasOwn(aliases, word) ? aliases[word]?.verb : undefined;
-  return (await candidates(words, { verbs: new Map(all), verbOf, env })).map((each) => `${each}\n`).join("");
+  return (await candidates(words, { names: Object.keys(verbs), load, verbOf, env })).map((each) => `${each}\n`).join("");
 }
 
 /** One of our verbs, and its words. */

@@ -4,56 +4,88 @@
  * in a folder of our own, never in one that others can write: whoever can write there can make us run his code.
  * What goes wrong with that only costs time.
  */
-import { readFileSync } from "node:fs";
-import module, { createRequire } from "node:module";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { readdirSync, readFileSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
 import { Script } from "node:vm";
 import { nodeProblem } from "../node-version.ts";
 import { cacheFolder, readPrivate, writePrivate } from "./cache-folder.ts";
+import { lazily } from "./lazily.ts";
 
-const PROGRAM = join(__dirname, "program.js");
 declare const __dirname: string;
+declare const require: (id: string) => object;
+/** Tells this build from every other: V8 would take kept code for any text of the same length. */
+declare const BUILD: string;
 
+const SUFFIX = `-${process.version}.cache`;
+const BEFORE = "(function (exports, require, module, __filename, __dirname) {";
 const self = process.geteuid?.() ?? -1;
-const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown };
-
 const problem = nodeProblem(process.version);
 if (problem !== undefined) {
   // Before anything else: what is missing in an old Node shows later, as a machine that can't be reached.
   process.stderr.write(`${problem}\n`);
   process.exitCode = 3;
-} else {
+} else if ((process as { readonly sourceMapsEnabled?: boolean }).sourceMapsEnabled === true) require(join(__dirname, "program.js"));
+else start();
+
+function start(): void {
   const folder = cacheFolder(join(cacheRoot(), "qmpctl"), self);
-  if (enableCompileCache === undefined) runCached(folder);
-  else {
-    if (folder !== undefined) enableCompileCache(folder);
-    createRequire(PROGRAM)(PROGRAM);
-  }
+  const held = new Map<string, { exports: object }>();
+  const compiled = new Map<string, Script>();
+  const load = (id: string): object => {
+    if (!id.startsWith("./")) return lazily(id, require);
+    const known = held.get(id);
+    if (known !== undefined) return known.exports;
+    const layer = { exports: {} };
+    held.set(id, layer);
+    const { script, isFresh } = compile(join(__dirname, id), cacheFile(folder, id));
+    if (isFresh) compiled.set(id, script);
+    const body = script.runInThisContext() as (...values: readonly unknown[]) => void;
+    body(layer.exports, load, layer, join(__dirname, id), __dirname);
+    return layer.exports;
+  };
+  // At the end, when what was used is compiled; not after a failure, which has used the least of it.
+  process.once("exit", (code) => {
+    if (folder === undefined || code !== 0 || compiled.size === 0) return;
+    for (const [id, script] of compiled) writePrivate(cacheFile(folder, id), script.createCachedData(), process.pid);
+    sweep(folder);
+  });
+  load("./program.js");
 }
 
 function cacheRoot(): string {
   if (self === 0) return "/var/cache";
   try {
-    return process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
+    const { env } = process;
+    return env["XDG_CACHE_HOME"] ?? join(env["HOME"] ?? (require("node:os") as typeof import("node:os")).homedir(), ".cache");
   } catch {
     return "/nonexistent"; // a user that no list knows, as containers have, has no home
   }
 }
 
-/** What Node 22 does by itself: V8 checks that the kept code is of this very text and of this V8. */
-function runCached(folder: string | undefined): void {
-  const kept = folder === undefined ? undefined : join(folder, `program-${process.version}.cache`);
-  const text = readFileSync(PROGRAM, "utf8");
-  const cachedData = kept === undefined ? undefined : readPrivate(kept, self);
-  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${text}\n})`, {
-    filename: PROGRAM,
+function cacheFile(folder: string, id: string): string;
+function cacheFile(folder: string | undefined, id: string): string | undefined;
+function cacheFile(folder: string | undefined, id: string): string | undefined {
+  return folder === undefined ? undefined : join(folder, `${id.slice("./".length, -".js".length)}-${BUILD}${SUFFIX}`);
+}
+
+function compile(path: string, cache: string | undefined): { readonly script: Script; readonly isFresh: boolean } {
+  const text = readFileSync(path, "utf8");
+  const cachedData = cache === undefined ? undefined : readPrivate(cache, self);
+  const script = new Script(`${BEFORE}${text}\n})`, {
+    filename: path,
+    columnOffset: -BEFORE.length,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
-  const held = { exports: {} };
-  const body = script.runInThisContext() as (...values: readonly unknown[]) => void;
-  body(held.exports, createRequire(PROGRAM), held, PROGRAM, dirname(PROGRAM));
-  // At the end, when what was used is compiled.
-  if (kept !== undefined && (cachedData === undefined || script.cachedDataRejected === true))
-    process.once("exit", () => writePrivate(kept, script.createCachedData(), process.pid));
+  return { script, isFresh: cachedData === undefined || script.cachedDataRejected === true };
+}
+
+/** Takes away what this Node has compiled of other builds. */
+function sweep(folder: string): void {
+  try {
+    for (const name of readdirSync(folder)) {
+      if (name.endsWith(SUFFIX) && !name.endsWith(`-${BUILD}${SUFFIX}`)) unlinkSync(join(folder, name));
+    }
+  } catch {
+    // Somebody else is at it.
+  }
 }

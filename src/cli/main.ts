@@ -1,13 +1,18 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { endChildren, killChildren } from "../wire/children.ts";
+import { directOutput } from "./direct-output.ts";
 import { EXIT } from "./exit-code.ts";
 import { harmless } from "./harmless.ts";
 import type { Sink } from "./verb.ts";
+
+declare const __dirname: string;
 
 const interrupted = new AbortController();
 const readerGone = new Error("nobody reads the output any more");
 // Node itself would print the message with any control characters in it.
 process.on("uncaughtException", (error) => {
-  sinkOf(process.stderr).write(`qmpctl: internal error: ${error.stack ?? error.message}\n`);
+  sinkOf("stderr").write(`qmpctl: internal error: ${error.stack ?? error.message}\n`);
   process.exit(EXIT.failed);
 });
 void main().then((code) => process.exit(code));
@@ -15,10 +20,10 @@ void main().then((code) => process.exit(code));
 async function main(): Promise<number> {
   const [{ run }, { openFacade }] = await Promise.all([import("./command.ts"), import("./open.ts")]);
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => interrupt(name));
-  const stdout = sinkOf(process.stdout);
+  const stdout = sinkOf("stdout");
   const io = {
     stdout,
-    stderr: sinkOf(process.stderr),
+    stderr: sinkOf("stderr"),
     get stdin() {
       return process.stdin;
     },
@@ -63,25 +68,39 @@ function interrupt(name: string): void {
   interrupted.abort(new Error(`interrupted by ${name}`));
 }
 
-/** A stream as a sink. If the reader has gone, the work ends silently, as with SIGPIPE. Other failures are kept. */
-function sinkOf(stream: NodeJS.WriteStream): Sink & { written(): Promise<Error | undefined> } {
+/**
+ * An output of this process as a sink. Its stream is opened if a direct write is not enough. If the reader has gone, the work ends
+ * silently,
+ * as with SIGPIPE. Other failures are kept.
+ */
+function sinkOf(name: "stdout" | "stderr"): Sink & { written(): Promise<Error | undefined> } {
   let failure: NodeJS.ErrnoException | undefined;
-  stream.on("error", (error) => {
+  const fail = (error: NodeJS.ErrnoException): void => {
     failure ??= error;
-    if (isGone(error) && stream === process.stdout) interrupted.abort(readerGone);
-  });
-  const unread = (): boolean => failure === undefined && !interrupted.signal.aborted && stream.writableNeedDrain;
+    if (isGone(error) && name === "stdout") interrupted.abort(readerGone);
+  };
+  let opened: NodeJS.WriteStream | undefined;
+  const stream = (): NodeJS.WriteStream => (opened ??= process[name].on("error", fail));
+  const direct = directOutput(name === "stdout" ? 1 : 2);
+  if (direct === undefined) stream();
+  const send = (text: string): void => {
+    if (direct === undefined || opened !== undefined) return void stream().write(text);
+    const written = direct(text);
+    if ("error" in written) fail(written.error);
+    else if (written.left.length > 0) stream().write(written.left);
+  };
+  const unread = (): boolean => failure === undefined && !interrupted.signal.aborted && opened?.writableNeedDrain === true;
   return {
-    drained: () => (unread() ? untilDrained(stream) : Promise.resolve()),
-    write: (text) => void (failure === undefined && interrupted.signal.reason !== readerGone && stream.write(harmless(text))),
+    drained: () => (unread() ? untilDrained(stream()) : Promise.resolve()),
+    write: (text) => void (failure === undefined && interrupted.signal.reason !== readerGone && send(harmless(text))),
     written: async () => {
-      if (failure === undefined) await written(stream);
+      if (failure === undefined && opened !== undefined) await written(opened);
       return failure === undefined || isGone(failure) ? undefined : failure;
     },
-    isTTY: stream.isTTY === true,
+    isTTY: opened?.isTTY === true,
     get columns() {
       // A terminal that does not know its size says 0. The program that started us may know it.
-      return stream.isTTY ? stream.columns || columnsIn(process.env["COLUMNS"]) || 80 : undefined;
+      return opened?.isTTY === true ? opened.columns || columnsIn(process.env["COLUMNS"]) || 80 : undefined;
     },
   };
 }
@@ -121,7 +140,6 @@ function isGone(error: NodeJS.ErrnoException): boolean {
 }
 
 async function version(): Promise<string> {
-  const { readFile } = await import("node:fs/promises");
-  const manifest = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  const manifest = JSON.parse(readFileSync(join(__dirname, "../../package.json"), "utf8")) as { version: string };
   return manifest.version;
 }

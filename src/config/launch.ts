@@ -1,4 +1,4 @@
-import { z } from "zod/v3";
+import { list, object, optional, record, type Shaped, string, where, whole } from "../shape.ts";
 import { ConfigError, type ConfigIssue } from "./config-error.ts";
 import { JsonTextError, parseJson, valueOf } from "./json.ts";
 import { isMachineId } from "./mark.ts";
@@ -57,37 +57,38 @@ const MIB = 1024 ** 2;
 /** The longest path of a Unix socket on Linux, in bytes: sun_path of unix(7), without its closing NUL. */
 const SOCKET_PATH = 107;
 
-const size = z.string().refine(isSize);
-const count = z.number().int().min(1).max(8192);
-const level = count.optional();
-const word = z.string().refine((text) => !text.includes("\0"));
+const size = where(string, isSize);
+const count = whole(1, 8192);
+const level = optional(count);
+const word = where(string, (text) => !text.includes("\0"));
 // Nobody means a path that would move a terminal's cursor, or that the system would cut short.
-const plain = z.string().refine((text) => !/[\x00-\x1f\x7f-\x9f]/.test(text));
+const isPlain = (text: string): boolean => !/[\x00-\x1f\x7f-\x9f]/.test(text);
 // Nor one that ends in QEMU's own options: it is no address, and nobody could connect to it.
-const path = plain.refine(
-  (text) => text.startsWith("/") && !/,(server|wait|abstract|id)\b/.test(text) && new TextEncoder().encode(text).length <= SOCKET_PATH,
+const path = where(
+  string,
+  (text) => isPlain(text) && text.startsWith("/") && !/,(server|wait|abstract|id)\b/.test(text) && Buffer.byteLength(text) <= SOCKET_PATH,
 );
 
-const launchConfig = z.object({
-  name: z.string().refine(isName),
-  id: z.string().refine(isMachineId).optional(),
-  emulator: plain.refine((text) => text.startsWith("/") || /^[^/\s-][^/]*$/.test(text)),
-  memory: z.object({
+const launchConfig = object({
+  name: where(string, isName),
+  id: optional(where(string, isMachineId)),
+  emulator: where(string, (text) => isPlain(text) && (text.startsWith("/") || /^[^/\s-][^/]*$/.test(text))),
+  memory: object({
     max: size,
     current: size,
-    min: size.optional(),
-    hotplug: z.object({ slots: z.number().int().min(0).max(256), limit: size }).optional(),
+    min: optional(size),
+    hotplug: optional(object({ slots: whole(0, 256), limit: size })),
   }),
-  vcpus: z.object({
+  vcpus: object({
     max: count,
     current: count,
-    topology: z
-      .object({ drawers: level, books: level, sockets: level, dies: level, clusters: level, modules: level, cores: level, threads: level })
-      .optional(),
-    pin: z.record(z.string()).default({}),
+    topology: optional(
+      object({ drawers: level, books: level, sockets: level, dies: level, clusters: level, modules: level, cores: level, threads: level }),
+    ),
+    pin: optional(record(string)),
   }),
-  args: z.array(word).default([]),
-  monitor: path.optional(),
+  args: optional(list(word)),
+  monitor: optional(path),
 });
 
 /** What would be right at each place, for the message. `memory.max` and the like are looked up without their last number. */
@@ -114,8 +115,7 @@ const SIZE_EXPECTED = "a text with a whole number and its unit, as 300MiB or 2Gi
  */
 export function parseLaunchConfig(text: string, path: string): LaunchConfig {
   const raw = readValue(text, path);
-  const parsed = launchConfig.safeParse(raw);
-  const shape = parsed.success ? [] : parsed.error.issues.map((issue) => issueAt(issue.path, raw));
+  const shape = launchConfig.fits(raw) ? [] : launchConfig.faults(raw, []).map((fault) => issueAt(fault.path, raw));
   const issues = onePerPlace([
     ...misspelledKeys(raw, launchConfig),
     ...shape,
@@ -123,8 +123,8 @@ export function parseLaunchConfig(text: string, path: string): LaunchConfig {
     ...ownedOptions(wordsOf(raw)),
     ...prototypes(raw),
   ]);
-  if (!parsed.success || issues.length > 0) throw new ConfigError(path, "invalid", issues);
-  return inBytes(parsed.data);
+  if (!launchConfig.fits(raw) || issues.length > 0) throw new ConfigError(path, "invalid", issues);
+  return inBytes(raw);
 }
 
 function readValue(text: string, path: string): unknown {
@@ -173,19 +173,26 @@ function wordsOf(raw: unknown): readonly string[] {
   return Array.isArray(args) ? args.filter((each) => typeof each === "string") : [];
 }
 
-function inBytes({ memory, vcpus, monitor, id, ...rest }: z.infer<typeof launchConfig>): LaunchConfig {
+/** Only what we know of it: a key of a newer version means nothing here. */
+function inBytes({ name, id, emulator, memory, vcpus, args = [], monitor }: Shaped<typeof launchConfig>): LaunchConfig {
   const { min, hotplug } = memory;
-  const { topology, ...counts } = vcpus;
+  const { max, current, topology, pin = {} } = vcpus;
   return {
-    ...rest,
+    name,
+    emulator,
     memory: {
       max: parseSize(memory.max),
       current: parseSize(memory.current),
       ...(min === undefined ? {} : { min: parseSize(min) }),
       ...(hotplug === undefined ? {} : { hotplug: { slots: hotplug.slots, limit: parseSize(hotplug.limit) } }),
     },
-    vcpus: { ...counts, ...(topology === undefined ? {} : { topology }) },
+    vcpus: { max, current, pin, ...(topology === undefined ? {} : { topology: levelsOf(topology) }) },
+    args,
     ...(monitor === undefined ? {} : { monitor }),
     ...(id === undefined ? {} : { id }),
   };
+}
+
+function levelsOf(topology: Topology): Topology {
+  return Object.fromEntries(LEVELS.flatMap((name) => (topology[name] === undefined ? [] : [[name, topology[name]]])));
 }

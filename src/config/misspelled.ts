@@ -1,18 +1,20 @@
-import { z } from "zod/v3";
 import { nearest } from "../nearest.ts";
+import type { Shape } from "../shape.ts";
 import type { ConfigIssue } from "./config-error.ts";
 
 /**
  * Keys that are unknown, and near to a known key that is absent: `memroy`. Other unknown keys are left alone, but such a key would be
  * ignored, and its value would never take effect.
  */
-export function misspelledKeys(raw: unknown, schema: z.ZodTypeAny, at: readonly string[] = []): readonly ConfigIssue[] {
-  const inner = bare(schema);
-  if (!(inner instanceof z.ZodObject) || typeof raw !== "object" || raw === null || Array.isArray(raw)) return [];
-  const shape = inner.shape as Readonly<Record<string, z.ZodTypeAny>>;
-  const absent = Object.keys(shape).filter((key) => !Object.hasOwn(raw, key));
+export function misspelledKeys(
+  raw: unknown,
+  { members }: Pick<Shape<unknown>, "members">,
+  at: readonly string[] = [],
+): readonly ConfigIssue[] {
+  if (members === undefined || typeof raw !== "object" || raw === null || Array.isArray(raw)) return [];
+  const absent = Object.keys(members).filter((key) => !Object.hasOwn(raw, key));
   return Object.entries(raw).flatMap(([key, value]): readonly ConfigIssue[] => {
-    const own = Object.hasOwn(shape, key) ? shape[key] : undefined;
+    const own = Object.hasOwn(members, key) ? members[key] : undefined;
     if (own !== undefined) return misspelledKeys(value, own, [...at, key]);
     // A short name is near to many others.
     const meant =
@@ -26,9 +28,4 @@ export function misspelledKeys(raw: unknown, schema: z.ZodTypeAny, at: readonly 
       ? []
       : [{ path: [...at, key].join("."), value, expected: `the key ${JSON.stringify(meant)}: did you mean that?` }];
   });
-}
-
-function bare(schema: z.ZodTypeAny): z.ZodTypeAny {
-  if (schema instanceof z.ZodOptional) return bare(schema.unwrap() as z.ZodTypeAny);
-  return schema instanceof z.ZodDefault ? bare(schema.removeDefault() as z.ZodTypeAny) : schema;
 }

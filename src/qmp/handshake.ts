@@ -3,6 +3,7 @@ import { formatTime, messageOf } from "../errors.ts";
 import { greeting } from "../schema/check.ts";
 import type { QmpEvent } from "../schema/event.ts";
 import type { Greeting } from "../schema/message.ts";
+import { faultOf } from "../shape.ts";
 import { showJson } from "../wire/json.ts";
 import type { Message, Transport } from "../wire/transport.ts";
 import type { DeadlineSignal } from "./deadline-signal.ts";
@@ -29,11 +30,11 @@ export interface Opened {
 export async function handshake(transport: Transport, deadline: DeadlineSignal): Promise<Opened> {
   const reader = new Reader(transport, deadline);
   const hello = await reader.find(isGreeting, (why, cause) => new GreetingError(transport.peer, why, { cause }), GREETING_LATE);
-  const checked = greeting.safeParse(hello);
-  if (!checked.success) {
-    throw new GreetingError(transport.peer, `a greeting that is not as QEMU documents it: ${showJson(hello)}`, { cause: checked.error });
+  if (!greeting.fits(hello)) {
+    const cause = faultOf(greeting, hello);
+    throw new GreetingError(transport.peer, `a greeting that is not as QEMU documents it: ${showJson(hello)}`, { cause });
   }
-  const { capabilities } = checked.data.QMP;
+  const { capabilities } = hello.QMP;
   const oob = capabilities.includes("oob");
   // This one id is long and random: the reply to an earlier client's command may come first, and must not be taken for ours (R28).
   const id = randomHex(32);
@@ -42,7 +43,7 @@ export async function handshake(transport: Transport, deadline: DeadlineSignal):
   const refuse = (why: string, cause?: unknown): NegotiationError => new NegotiationError(transport.peer, why, { cause });
   const reply = await reader.find((message) => message["id"] === id, refuse, NEGOTIATION_LATE);
   if (reply["return"] === undefined) throw refuse(`QEMU refused qmp_capabilities: ${showJson(reply["error"] ?? reply)}`);
-  return { greeting: checked.data.QMP, oob, rest: reader.rest(), early: reader.early, messages: reader.messages };
+  return { greeting: hello.QMP, oob, rest: reader.rest(), early: reader.early, messages: reader.messages };
 }
 
 const GREETING_LATE =

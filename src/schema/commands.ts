@@ -1,5 +1,5 @@
-import { z } from "zod/v3";
-import { type Check, complaint, versionInfo } from "./check.ts";
+import { anything, boolean, list, number, object, optional, record, type Shape, string } from "../shape.ts";
+import { complaint, versionInfo } from "./check.ts";
 import type { Complaint, VersionInfo } from "./message.ts";
 import type * as replies from "./replies.ts";
 
@@ -51,55 +51,42 @@ export interface Commands {
   "human-monitor-command": { arguments: { readonly "command-line": string; readonly "cpu-index"?: number | undefined }; returns: string };
 }
 
-const empty = (): Check<replies.Empty> => z.object({}).passthrough();
-const open = z.record(z.unknown());
+const empty = (): Shape<replies.Empty> => object({});
+const open = record(anything);
 
 /** Each check is made when it is first needed: most programs use few of them, and a command line starts faster without. */
-const makers: { readonly [Name in keyof Commands]: () => Check<Commands[Name]["returns"]> } = {
-  "query-status": () => z.object({ running: z.boolean(), status: z.string() }).passthrough(),
+const makers: { readonly [Name in keyof Commands]: () => Shape<Commands[Name]["returns"]> } = {
+  "query-status": () => object({ running: boolean, status: string }),
   "query-cpus-fast": () =>
-    z.array(
-      z
-        .object({ "cpu-index": z.number(), "qom-path": z.string(), "thread-id": z.number(), target: z.string(), props: open.optional() })
-        .passthrough(),
-    ),
-  "query-hotpluggable-cpus": () =>
-    z.array(z.object({ type: z.string(), "vcpus-count": z.number(), props: open, "qom-path": z.string().optional() }).passthrough()),
-  "query-balloon": () => z.object({ actual: z.number() }).passthrough(),
+    list(object({ "cpu-index": number, "qom-path": string, "thread-id": number, target: string, props: optional(open) })),
+  "query-hotpluggable-cpus": () => list(object({ type: string, "vcpus-count": number, props: open, "qom-path": optional(string) })),
+  "query-balloon": () => object({ actual: number }),
   balloon: empty,
-  "query-memory-size-summary": () => z.object({ "base-memory": z.number(), "plugged-memory": z.number().optional() }).passthrough(),
-  "query-memory-devices": () => z.array(z.object({ type: z.string(), data: open }).passthrough()),
-  "query-migrate": () => z.object({ status: z.string().optional() }).passthrough(),
+  "query-memory-size-summary": () => object({ "base-memory": number, "plugged-memory": optional(number) }),
+  "query-memory-devices": () => list(object({ type: string, data: open })),
+  "query-migrate": () => object({ status: optional(string) }),
   "query-acpi-ospm-status": () =>
-    z.array(
-      z
-        .object({ device: z.string().optional(), slot: z.string(), "slot-type": z.string(), source: z.number(), status: z.number() })
-        .passthrough(),
-    ),
+    list(object({ device: optional(string), slot: string, "slot-type": string, source: number, status: number })),
   device_add: empty,
   device_del: empty,
-  "qom-list": () => z.array(z.object({ name: z.string(), type: z.string() }).passthrough()),
-  "qom-get": () => z.unknown(),
+  "qom-list": () => list(object({ name: string, type: string })),
+  "qom-get": () => anything,
   "qom-set": empty,
-  "query-name": () => z.object({ name: z.string().optional() }).passthrough(),
-  "query-kvm": () => z.object({ enabled: z.boolean(), present: z.boolean() }).passthrough(),
+  "query-name": () => object({ name: optional(string) }),
+  "query-kvm": () => object({ enabled: boolean, present: boolean }),
   "query-version": () => versionInfo,
-  "query-commands": () => z.array(z.object({ name: z.string() }).passthrough()),
+  "query-commands": () => list(object({ name: string })),
   // 1,500 entries: checking each would take as long as QEMU takes to write them.
-  "query-qmp-schema": () => z.custom<readonly replies.SchemaInfo[]>(Array.isArray, "expected array"),
+  "query-qmp-schema": () => list(anything) as Shape<readonly replies.SchemaInfo[]>,
   "query-machines": () =>
-    z.array(
-      z
-        .object({ name: z.string(), "cpu-max": z.number(), "hotpluggable-cpus": z.boolean(), "default-cpu-type": z.string().optional() })
-        .passthrough(),
-    ),
-  "query-chardev": () => z.array(z.object({ label: z.string(), filename: z.string(), "frontend-open": z.boolean() }).passthrough()),
+    list(object({ name: string, "cpu-max": number, "hotpluggable-cpus": boolean, "default-cpu-type": optional(string) })),
+  "query-chardev": () => list(object({ label: string, filename: string, "frontend-open": boolean })),
   stop: empty,
   cont: empty,
   system_reset: empty,
   system_powerdown: empty,
   quit: empty,
-  "human-monitor-command": () => z.string(),
+  "human-monitor-command": () => string,
 };
 
 const made = new Map<string, Complaint>();

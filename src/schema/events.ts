@@ -1,5 +1,5 @@
-import { z } from "zod/v3";
-import { type Check, complaint } from "./check.ts";
+import { anything, boolean, number, object, optional, record, type Shape, string } from "../shape.ts";
+import { complaint } from "./check.ts";
 import type { Complaint } from "./message.ts";
 
 /** The data of a device that was unplugged, or was not. `device` is its id, absent if it has none. */
@@ -43,27 +43,22 @@ export interface Events {
   GUEST_PANICKED: { readonly action: string; readonly info?: Readonly<Record<string, unknown>> | undefined };
 }
 
-const cause = () => z.object({ guest: z.boolean(), reason: z.string() }).passthrough();
-const gone = () => z.object({ device: z.string().optional(), path: z.string() }).passthrough();
+const cause = () => object({ guest: boolean, reason: string });
+const gone = () => object({ device: optional(string), path: string });
 
-const makers: { readonly [Name in keyof Events]?: () => Check<Events[Name]> } = {
+const makers: { readonly [Name in keyof Events]?: () => Shape<Events[Name]> } = {
   SHUTDOWN: cause,
   RESET: cause,
-  BALLOON_CHANGE: () => z.object({ actual: z.number() }).passthrough(),
+  BALLOON_CHANGE: () => object({ actual: number }),
   DEVICE_DELETED: gone,
   DEVICE_UNPLUG_GUEST_ERROR: gone,
   ACPI_DEVICE_OST: () =>
-    z
-      .object({
-        info: z
-          .object({ device: z.string().optional(), slot: z.string(), "slot-type": z.string(), source: z.number(), status: z.number() })
-          .passthrough(),
-      })
-      .passthrough(),
-  MEMORY_DEVICE_SIZE_CHANGE: () =>
-    z.object({ id: z.string().optional(), size: z.number(), "qom-path": z.string().optional() }).passthrough(),
-  MEM_UNPLUG_ERROR: () => z.object({ device: z.string(), msg: z.string() }).passthrough(),
-  GUEST_PANICKED: () => z.object({ action: z.string(), info: z.record(z.unknown()).optional() }).passthrough(),
+    object({
+      info: object({ device: optional(string), slot: string, "slot-type": string, source: number, status: number }),
+    }),
+  MEMORY_DEVICE_SIZE_CHANGE: () => object({ id: optional(string), size: number, "qom-path": optional(string) }),
+  MEM_UNPLUG_ERROR: () => object({ device: string, msg: string }),
+  GUEST_PANICKED: () => object({ action: string, info: optional(record(anything)) }),
 };
 
 const made = new Map<string, Complaint>();

@@ -362,7 +362,8 @@ export function mainFor(uid: number | undefined): string {
   chmodSync(folder, 0o755);
   const cli = join(folder, "dist", "cli");
   mkdirSync(cli, { recursive: true });
-  for (const name of ["main.js", "program.js", "package.json"]) copyFileSync(join(dirname(MAIN), name), join(cli, name));
+  for (const name of readdirSync(dirname(MAIN)).filter((file) => /\.js(on)?$/.test(file)))
+    copyFileSync(join(dirname(MAIN), name), join(cli, name));
   copyFileSync(new URL("../../package.json", import.meta.url).pathname, join(folder, "package.json"));
   return (readable = join(cli, "main.js"));
 }

@@ -75,8 +75,13 @@ const TYPIST = `
   const { createRequire } = require("node:module");
   const { dirname, join } = require("node:path");
   const { Script } = require("node:vm");
-  const main = join(dirname(process.argv[1]), "program.js");
-  const body = new Script("(function (exports, require, module, __filename, __dirname, process) {" + readFileSync(main, "utf8") + "\\n})", { filename: main }).runInThisContext();
+  const folder = dirname(process.argv[1]);
+  const main = join(folder, "program.js");
+  const bodies = new Map();
+  const bodyOf = (path) => {
+    if (!bodies.has(path)) bodies.set(path, new Script("(function (exports, require, module, __filename, __dirname, process) {" + readFileSync(path, "utf8") + "\\n})", { filename: path }).runInThisContext());
+    return bodies.get(path);
+  };
   const exit = process.exit.bind(process);
   process.on("disconnect", () => exit(0));
   process.on("message", (words) => {
@@ -95,8 +100,17 @@ const TYPIST = `
       set: (target, key, value) => { if (key === "stdout_" || key === "stderr_") sinks[key] = value; else target[key] = value; return true; },
     });
     const sinks = {};
-    const held = { exports: {} };
-    body(held.exports, createRequire(main), held, main, dirname(main), world);
+    const held = new Map();
+    const load = (id) => {
+      if (!id.startsWith("./")) return createRequire(main)(id);
+      const known = held.get(id);
+      if (known) return known.exports;
+      const layer = { exports: {} };
+      held.set(id, layer);
+      bodyOf(join(folder, id))(layer.exports, load, layer, join(folder, id), folder, world);
+      return layer.exports;
+    };
+    load("./program.js");
   });
 `;
 

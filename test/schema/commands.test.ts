@@ -24,7 +24,7 @@ test.each<[string, unknown, string]>([
   ["query-cpus-fast", [{ "cpu-index": 0, "qom-path": "/", target: "x86_64" }], "0.thread-id: expected number, received undefined"],
   ["query-balloon", { actual: "512M" }, "actual: expected number, received string"],
   ["stop", null, "expected object, received null"],
-  ["query-qmp-schema", {}, "expected array"],
+  ["query-qmp-schema", {}, "expected array, received object"],
 ])("the check of %s says what is wrong", (command, reply, why) => {
   expect(replyCheck(command)?.(reply)?.why).toBe(why);
 });
