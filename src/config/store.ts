@@ -1,13 +1,12 @@
-import { chmod, link, lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pid as ownPid } from "node:process";
 import { randomHex, sha256 } from "../digest.ts";
 import { messageOf } from "../errors.ts";
 import { ConfigError } from "./config-error.ts";
-import type { Folders } from "./folders.ts";
+import { entriesOf, linksIn } from "./config-folder.ts";
 import { type LaunchConfig, parseLaunchConfig } from "./launch.ts";
 import type { ConfigPlace } from "./locate.ts";
-import { isName } from "./names.ts";
 import { flushFolder, readSafely, removeQuietly, type SafeText, writeNew } from "./safe-file.ts";
 
 /** A config as it was read. `digest` (SHA-256, hex) tells whether the file still is what was read. */
@@ -137,40 +136,6 @@ export async function removeAlias(link: string): Promise<void> {
 }
 
 /**
- * The names of all domains of the config folder, sorted. A link to another of them does not count as a domain. Not all of them may be
- * readable.
- *
- * @throws ConfigError `io` when the folder can't be read
- */
-export async function listNames(folders: Folders): Promise<readonly string[]> {
-  const files = await entriesOf(folders.config);
-  const names = files
-    .filter((file) => file.endsWith(".json"))
-    .map((file) => file.slice(0, -".json".length))
-    .filter(isName)
-    .sort();
-  const links = await linksIn(folders.config);
-  const isSecond = (name: string): boolean =>
-    links.some(
-      ({ link, target }) =>
-        basename(link) === `${name}.json` && names.includes(basename(target).replace(/\.json$/, "")) && dirname(target) === dirname(link),
-    );
-  return names.filter((name) => !isSecond(name));
-}
-
-/** The links of a folder that lead somewhere, by real paths. */
-async function linksIn(folder: string): Promise<readonly { readonly link: string; readonly target: string }[]> {
-  const real = await realpath(folder).catch(() => folder);
-  const entries = await readdir(real, { withFileTypes: true }).catch(() => []);
-  const links = entries.filter((entry) => entry.isSymbolicLink() && entry.name.endsWith(".json")).map(({ name }) => join(real, name));
-  const targets = await Promise.all(links.map((link) => realpath(link).catch(() => null)));
-  return links.flatMap((link, position) => {
-    const target = targets[position];
-    return target === null || target === undefined ? [] : [{ link, target }];
-  });
-}
-
-/**
  * Removes what dead writers left beside a config; returns how many files. A file whose writer is alive (`isAlive`) is left. Call it only
  * under the domain's lock.
  */
@@ -248,14 +213,5 @@ async function attempt(path: string, action: () => Promise<unknown>): Promise<vo
     if ((cause as { readonly code?: string }).code === "EEXIST")
       throw new ConfigError(path, "exists", "there is such a config already; define --replace puts the new one in its place", { cause });
     throw new ConfigError(path, "io", messageOf(cause), { cause });
-  }
-}
-
-async function entriesOf(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (cause) {
-    if ((cause as { readonly code?: string }).code === "ENOENT") return [];
-    throw new ConfigError(folder, "io", messageOf(cause), { cause });
   }
 }

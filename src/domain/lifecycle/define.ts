@@ -1,8 +1,9 @@
 import { lstat, rm } from "node:fs/promises";
+import { listNames } from "../../config/config-folder.ts";
 import { editJson } from "../../config/edit.ts";
 import type { Mark } from "../../config/mark.ts";
 import { runtimePaths, statePaths, type StatePaths } from "../../config/runtime.ts";
-import { createConfig, listNames, readConfig, removeAlias, removeConfig, type Stored } from "../../config/store.ts";
+import { createConfig, readConfig, removeAlias, removeConfig, type Stored } from "../../config/store.ts";
 import { randomUuid } from "../../digest.ts";
 import { isErrorCode, UsageError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";

@@ -1,4 +1,4 @@
-import { listNames } from "../../config/store.ts";
+import { listNames } from "../../config/config-folder.ts";
 import { findProcesses, type Process } from "../../host/processes.ts";
 import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
 import type { ReadOptions } from "../model/action.ts";

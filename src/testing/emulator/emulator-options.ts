@@ -3,17 +3,17 @@ import { type Option, parseKeyValues, splitOptions } from "../../config/options.
 
 /** One QMP monitor that a command line opens. */
 export interface MonitorOption {
-  /** The socket file's name without its ending, else `monitor0`, `monitor1`, … */
+  /** The name of the socket's file without its ending, else `monitor0`, `monitor1`, … */
   readonly name: string;
   /** `unix:/path` or `tcp:host:port`. */
   readonly address: string;
-  /** The words that asked for it: QEMU puts them before its complaints. */
+  /** The words of the option. QEMU begins its complaints with them. */
   readonly words: string;
-  /** Where its value stands in the command line: the recorder puts another in its place. */
+  /** The option that has its address. The recorder replaces that value. */
   readonly option: Option;
 }
 
-/** What the stand-ins for QEMU read of its command line. */
+/** What the emulators of this package read from QEMU's command line. */
 export interface EmulatorOptions {
   readonly monitors: readonly MonitorOption[];
   readonly pidfile: string | undefined;
@@ -21,19 +21,20 @@ export interface EmulatorOptions {
   readonly daemonize: boolean;
   readonly version: boolean;
   readonly replay: string | undefined;
-  /** The mark that qmpctl puts on the command line of a machine: the name of an object, with the machine's id in it. */
+  /** The mark that qmpctl puts on a machine's command line: the name of an object, with the machine's id in it. */
   readonly mark: string | undefined;
-  /** `-m` and `-smp` as typed, for comparison with the recording. */
+  /** `-m` and `-smp` as typed, to compare with the recording. */
   readonly machine: Readonly<Record<string, string>>;
 }
 
-/** QEMU would not start with this command line; the message is what it says, without its own name before. */
+/** QEMU would not start with this command line. The message is QEMU's, without its name before it. */
 export class EmulatorRefusal extends Error {}
 
 /**
- * Reads the options that matter to a stand-in; all others are taken to be right. Throws EmulatorRefusal, in the words of QEMU 7.2 and 10.0,
- * for what they refuse too: a missing argument, sizes and counts that contradict each other, a monitor without its chardev, a path too
- * long.
+ * Reads the options that matter here; all others are taken to be right.
+ *
+ * @throws EmulatorRefusal, in the words of QEMU 7.2 and 10.0, for a missing argument, sizes and counts that contradict each other, a
+ *   monitor without its chardev, or a path that is too long
  */
 export function readEmulatorOptions(args: readonly string[]): EmulatorOptions {
   const options = splitOptions(args);
@@ -55,7 +56,7 @@ export function readEmulatorOptions(args: readonly string[]): EmulatorOptions {
   };
 }
 
-/** The name of the object that marks a machine on a command line; undefined without one. */
+/** The name of the object that marks a machine on a command line; undefined if there is none. */
 export function markIn(options: readonly Option[]): string | undefined {
   const mark = markOf(options);
   return mark === undefined ? undefined : `${MARK_PREFIX}${mark.id}`;

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /*
- * A QEMU that replays: takes QEMU's command line, writes the pidfile, opens the monitors, and answers from a transcript.
- * A launch config names it as its `emulator`, by a script of stand-in.ts, which is what puts it in the background where `-daemonize` asks
- * for that.
+ * A fake QEMU: takes QEMU's command line, writes the pidfile, opens the monitors, and answers from a transcript.
+ * A launch config names it as its `emulator`, through a script of stand-in.ts. With `-daemonize` the script puts it in the background.
  */
 import { writeFileSync } from "node:fs";
 import { argv, env, exit, stdout } from "node:process";

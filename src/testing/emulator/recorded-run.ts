@@ -15,27 +15,28 @@ import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
 import { takeRun, writeNote } from "./runs.ts";
 import { joinWords } from "./shell-words.ts";
 
-/** Descriptor that a QEMU in the background keeps to its end: when it closes, QEMU is gone. */
+/** A descriptor that a QEMU in the background keeps open to its end: when it closes, QEMU has ended. */
 const LIFELINE = 3;
 
-/** A QEMU under record: its end is the end of the recording. */
+/** A QEMU that is being recorded. The recording ends when QEMU does. */
 export interface RecordedRun {
   readonly ended: Promise<Ended>;
 }
 
-/** How a QEMU ended. Of one in the background nobody is told: 0 then. */
+/** How a QEMU ended. For one in the background this is not known, and the status is 0. */
 export interface Ended {
   readonly status: number;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Stands in recordings for a machine's mark, which is of that one only: the fake answers with its own. */
+/** Replaces a machine's own mark in recordings. The fake answers with the mark of its own command line. */
 const NOBODYS_MARK = `${MARK_PREFIX}00000000-0000-0000-0000-000000000000`;
 
 /**
- * Starts a real QEMU with its monitors moved to a private folder, and stands between. Resolves when QEMU has set up and the monitors asked
- * for
- * listen. Where QEMU can't start, that is recorded, and its own words are thrown as an EmulatorRefusal.
+ * Starts a real QEMU with its monitors moved to a private folder, and stands between it and its clients. Resolves when QEMU has set up its
+ * machine, and the monitors that were asked for listen. If QEMU can't start, that is recorded.
+ *
+ * @throws EmulatorRefusal, with QEMU's own words, when QEMU can't start
  */
 export async function recordRun(binary: string, args: readonly string[], options: EmulatorOptions, into: string): Promise<RecordedRun> {
   const marks = options.mark === undefined ? [] : [[options.mark, NOBODYS_MARK] as const];
@@ -48,7 +49,8 @@ export async function recordRun(binary: string, args: readonly string[], options
   const replace = [...marks, ...foldersIn([...args, join(folder, "x")]).map((it) => [it, "DIR/"] as const)];
   const moved = options.monitors.map((it, index) => ({ ...it, upstream: `unix:${join(folder, `${index}.sock`)}` }));
   const qemu = launch(binary, moveMonitors(args, moved), options.daemonize);
-  // Who finds us by the sockets means the QEMU behind them. From the start on: whoever sees the sockets may send one at once.
+  // A signal to this process is meant for the QEMU behind its sockets. Set from the start: anyone who sees the sockets may send one at
+  // once.
   if (!options.daemonize) for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => qemu.end(signal));
   const status = options.daemonize
     ? (await qemu.started).status
@@ -89,7 +91,8 @@ export async function recordRun(binary: string, args: readonly string[], options
 }
 
 /**
- * A QEMU in the background with a log has its stderr there from the fork on. Folders are this machine's, and so is the suffix of its name.
+ * The last lines on stderr. A QEMU in the background with a log writes them there once it has forked. Folders and the suffix of QEMU's name
+ * belong to this host, and are left out.
  */
 function lastWords(stderr: string, { daemonize, log }: EmulatorOptions): string {
   const logged = daemonize && log !== undefined && existsSync(log) ? readFileSync(log, "utf8") : "";
@@ -98,7 +101,7 @@ function lastWords(stderr: string, { daemonize, log }: EmulatorOptions): string 
     .replaceAll(/from pid \d+ \(\S*\//g, "from pid 1 (DIR/");
 }
 
-/** Notes of this life for the test that has it started; QEMU's own process id goes with them. */
+/** Writes notes of this run for the test that has it started, with QEMU's own process id. */
 function noteOf(options: EmulatorOptions): (note: "start" | "end") => void {
   const state = env["QMPCTL_REPLAY_STATE"];
   if (state === undefined || options.pidfile === undefined) return () => {};
@@ -107,7 +110,8 @@ function noteOf(options: EmulatorOptions): (note: "start" | "end") => void {
 }
 
 /**
- * The transcript to write: the file named, or the next number in the folder named. Taken at once, so that two lives can't take the same.
+ * The transcript to write: the named file, or the next number in the named folder. The file is created at once, so that two runs can't take
+ * the same number.
  */
 function nextFile(into: string): string {
   if (into.endsWith(".qmp")) return into;
@@ -134,7 +138,7 @@ async function provenanceOf(binary: string, args: readonly string[]): Promise<Re
   };
 }
 
-/** The folders of all absolute paths in a command line, longest first: they are this machine's, and nobody's business. */
+/** The folders of all absolute paths on a command line, longest first. They belong to this host, and are replaced. */
 function foldersIn(args: readonly string[]): readonly string[] {
   const paths = args.flatMap((word) => word.split(/[,=]|(?<=^\w+):/)).filter((it) => isAbsolute(it));
   return [...new Set(paths.map((it) => `${dirname(it)}/`))].filter((it) => it !== "//").sort((a, b) => b.length - a.length);
@@ -177,13 +181,13 @@ function launch(binary: string, args: readonly string[], daemonize: boolean) {
     if (running) ownStderr.write(bytes);
   });
   const started = new Promise<Ended>((resolve, reject) => {
-    // Not at its exit: what it said last may still be on its way.
+    // Not at its exit, because its last output may still be on its way.
     child.once(daemonize ? "exit" : "close", (code, signal) => resolve({ status: code ?? 1, signal }));
     child.once("error", reject);
   });
   const lifeline = child.stdio[LIFELINE] as NodeJS.ReadableStream;
   lifeline.resume();
-  // What it says while it starts is told by whoever reports the failure.
+  // What it writes while it starts is part of the error if it fails.
   const passOn = (): void => {
     running = true;
     ownStderr.write(stderr);
@@ -198,8 +202,8 @@ function launch(binary: string, args: readonly string[], daemonize: boolean) {
 }
 
 /**
- * Resolves with 0 when the machine is set up. A QEMU in the foreground says nothing then: its sockets are there before, and its first
- * answer comes after it.
+ * Resolves with 0 when the machine is set up. A QEMU in the foreground does not report that: its sockets appear before, and its first
+ * answer comes after.
  */
 async function isSetUp(folder: string, upstreams: readonly string[]): Promise<number> {
   const there = (): boolean => upstreams.every((it) => existsSync(it.replace("unix:", "")));
@@ -207,12 +211,12 @@ async function isSetUp(folder: string, upstreams: readonly string[]): Promise<nu
   while (!there()) await once(watcher, "change");
   watcher.close();
   const [first] = upstreams;
-  // A socket is there a moment before it can be connected to.
+  // A socket appears a moment before it accepts connections.
   while (first !== undefined && !(await answers(first))) await wait(10);
   return 0;
 }
 
-/** Whether QEMU has answered: false when the connection ended before. */
+/** Whether QEMU has answered; false if the connection ended before. */
 async function answers(upstream: string): Promise<boolean> {
   const socket = dialPlace(parsePlace(upstream))
     .on("error", () => {})

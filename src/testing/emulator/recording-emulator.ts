@@ -1,15 +1,14 @@
 #!/usr/bin/env node
 /*
- * A QEMU that is recorded: takes QEMU's command line, starts the real one that QMPCTL_RECORD_EMULATOR names with it, stands between
- * clients and its monitors, and writes what they say to the file or folder that QMPCTL_RECORD names. So whole runs of a product are
- * recorded.
+ * A recorded QEMU: takes QEMU's command line, starts the real one that QMPCTL_RECORD_EMULATOR names, stands between clients and its
+ * monitors, and writes what they say to the file or folder that QMPCTL_RECORD names. In this way whole runs of a program are recorded.
  */
 import process, { argv, env, exit, kill, pid } from "node:process";
 import { couldNotStart, daemonReady } from "./daemon.ts";
 import { EmulatorRefusal, readEmulatorOptions } from "./emulator-options.ts";
 
 const [, , ...args] = argv;
-// It outlives its QEMU until all is written, and must not be taken for that one by words that are QEMU's.
+// This process outlives its QEMU until everything is written. It must not be taken for that QEMU because of the words on its command line.
 process.title = "qemu-recording-emulator";
 
 async function main(): Promise<number> {

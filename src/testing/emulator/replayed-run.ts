@@ -14,14 +14,15 @@ import { type EmulatorOptions, EmulatorRefusal, markIn } from "./emulator-option
 import { takeRun, writeNote } from "./runs.ts";
 import { splitWords } from "./shell-words.ts";
 
-/** What became of a start: the life runs until `ended`; its status is what the process has to end with. */
+/** A run that has started. `ended` resolves with the status that the process has to end with. */
 export interface ReplayedRun {
   readonly ended: Promise<string>;
 }
 
 /**
- * Plays one run of a recorded QEMU in this process: monitors listening and pidfile written when it resolves. Rejects with EmulatorRefusal
- * where QEMU could not start, be it recorded so or the case here.
+ * Plays one recorded run of a QEMU in this process. When it resolves, the monitors listen and the pidfile is written.
+ *
+ * @throws EmulatorRefusal when QEMU could not start, because that was recorded or because it can't here
  */
 export async function playRun(options: EmulatorOptions, transcripts: readonly string[]): Promise<ReplayedRun> {
   const state = env["QMPCTL_REPLAY_STATE"];
@@ -56,7 +57,7 @@ export async function playRun(options: EmulatorOptions, transcripts: readonly st
           () => undefined,
         ),
     );
-  // Before its sockets, as QEMU does.
+  // QEMU writes it before it opens its sockets.
   if (options.pidfile !== undefined) writePidfile(options.pidfile);
   listening = listen(stage, options);
   await listening.catch((error: unknown) => {
@@ -68,19 +69,19 @@ export async function playRun(options: EmulatorOptions, transcripts: readonly st
   return { ended: stage.exited.then((status) => finish(status, options, notes)) };
 }
 
-/** As `fakeMachine` was told. */
+/** The schema that `fakeMachine` was given. */
 function schemaSetting(): SchemaChoice {
   const told = env["QMPCTL_REPLAY_SCHEMA"];
   return told === "" ? false : told;
 }
 
-/** A machine says whose it is by what its own command line has, as QEMU does. */
+/** A machine answers with the mark on its own command line, as QEMU does, in place of the recorded one. */
 function ownMark({ mark }: EmulatorOptions, { provenance }: Transcript): readonly (readonly [string, string])[] {
   const recorded = markIn(splitOptions(splitWords(provenance["command"] ?? "").slice(1)));
   return mark === undefined || recorded === undefined ? [] : [[recorded, mark]];
 }
 
-/** A life that begins with stderr and a status is one that never began. */
+/** A recording that begins with stderr and a status is of a QEMU that could not start. */
 function refuseAsRecorded({ entries }: Transcript, notes: Notes): void {
   const [first, second] = entries.flatMap((entry) =>
     entry.kind === "directive" ? [entry.directive] : entry.kind === "comment" ? [] : [undefined],
@@ -110,7 +111,7 @@ async function listen(stage: Stage, options: EmulatorOptions): Promise<void> {
   }
 }
 
-/** QEMU locks its pidfile; two machines with the same one can't be. */
+/** QEMU locks its pidfile, so two machines can't have the same. */
 function writePidfile(path: string): void {
   const other = Number(readIfThere(path).trim());
   if (Number.isInteger(other) && other > 1 && readIfThere(`/proc/${other}/cmdline`).split("\0").includes(path)) {
@@ -132,7 +133,7 @@ function readIfThere(path: string): string {
   }
 }
 
-/** Another size of machine than the recorded one can't be replayed truly. */
+/** A machine of another size than the recorded one can't be replayed truthfully. */
 function compareMachine(options: EmulatorOptions, transcript: Transcript, notes: Notes): void {
   const command = transcript.provenance["command"];
   if (command === undefined) return;
@@ -149,7 +150,7 @@ function compareMachine(options: EmulatorOptions, transcript: Transcript, notes:
   }
 }
 
-/** A test that was killed leaves nobody behind: its machines end when it is gone, or when its folder is. */
+/** If a test is killed, its machines end too: when the test's process has gone, or its folder has. */
 function endWithOwner(state: string): void {
   const owner = env["QMPCTL_REPLAY_OWNER"];
   const look = (): void => {
@@ -158,7 +159,7 @@ function endWithOwner(state: string): void {
   setInterval(look, 1000).unref();
 }
 
-/** QEMU ends itself on a signal: it says so first, then closes. */
+/** On a signal QEMU ends itself: it sends an event first, then closes its connections. */
 async function endBySignal(stage: Stage): Promise<void> {
   const rest = stage.playhead.rest();
   const told = rest.some((it) => it.kind === "event" && it.text.includes('"SHUTDOWN"'));
@@ -167,7 +168,7 @@ async function endBySignal(stage: Stage): Promise<void> {
   await stage.exit("0");
 }
 
-/** A crash leaves its files behind, an orderly end doesn't. */
+/** A crash leaves its files behind; an orderly end does not. */
 function finish(status: string, options: EmulatorOptions, notes: Notes): string {
   notes.ended();
   if (/^(crashed|SIG)/.test(status)) kill(pid, "SIGKILL");
@@ -175,7 +176,7 @@ function finish(status: string, options: EmulatorOptions, notes: Notes): string 
   return status;
 }
 
-/** What the test that started us wants to know. */
+/** Notes for the test that started this process. */
 class Notes {
   readonly #state: string | undefined;
   readonly #run: number;

@@ -1,15 +1,15 @@
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What a stand-in notes for the test that has it started, one JSON a line of the file `report`. */
+/** A note for the test that has an emulator started: one JSON value on each line of the file `report`. */
 export type Note = { readonly run: number; readonly pid: number } & (
   | { readonly note: "start" | "end" }
   | { readonly note: "mismatch"; readonly message: string; readonly line: number; readonly command: string }
-  /** What is still to be asked; an empty message when nothing is. */
+  /** The next command that was recorded and not asked; an empty message if there is none. */
   | { readonly note: "unplayed"; readonly message: string; readonly line: number; readonly command: string }
 );
 
-/** The transcripts that a list names: `a.qmp:b.qmp`, or a folder's `*.qmp` by number. */
+/** The transcripts of a list: `a.qmp:b.qmp`, or the `*.qmp` of a folder by number. */
 export function listRuns(names: string): readonly string[] {
   return names
     .split(":")
@@ -21,7 +21,7 @@ export function listRuns(names: string): readonly string[] {
     });
 }
 
-/** Takes the next run: the first number that nobody has taken. Safe when two start at once, as making a file is. */
+/** Takes the next run: the first number that is free. Two processes may do this at once, because creating a file is atomic. */
 export function takeRun(state: string): number {
   mkdirSync(state, { recursive: true });
   for (let run = 1; ; run += 1) {
@@ -34,12 +34,12 @@ export function takeRun(state: string): number {
   }
 }
 
-/** Adds a note. Written at once: the process may be killed the next moment. */
+/** Adds a note. Written synchronously, because the process may be killed at any moment. */
 export function writeNote(state: string, note: Note): void {
   appendFileSync(join(state, "report"), `${JSON.stringify(note)}\n`);
 }
 
-/** All notes so far; none where nothing was started yet. */
+/** All notes so far; empty if nothing was started yet. */
 export function readNotes(state: string): readonly Note[] {
   try {
     return readFileSync(join(state, "report"), "utf8")

@@ -15,25 +15,33 @@ import { DAEMON, READY } from "./daemon.ts";
 import { listRuns, type Note, readNotes } from "./runs.ts";
 import { joinWords } from "./shell-words.ts";
 
-/** An emulator to name in a launch config, and private folders for the configs and sockets of one test. */
+/** An emulator to name in a launch config, with private folders for the configs and sockets of one test. */
 export interface StandIn extends AsyncDisposable {
-  /** Path of an executable that takes QEMU's command line. All it needs is inside: no environment has to be set for it. */
+  /** The path of an executable that takes QEMU's command line. It needs no environment. */
   readonly emulator: string;
-  /** A private temporary folder; its path is short enough for sockets. */
+  /** A private temporary folder. Its path is short enough for sockets. */
   readonly folder: string;
   /** QMPCTL_CONFIG_DIR, QMPCTL_RUNTIME_DIR and QMPCTL_STATE_DIR, all inside `folder`. */
   readonly env: Readonly<Record<"QMPCTL_CONFIG_DIR" | "QMPCTL_RUNTIME_DIR" | "QMPCTL_STATE_DIR", string>>;
-  /** Rejects with MismatchError if any life left its recording; with `finished`, also if one was not played to its end. */
+  /**
+   * Checks that everything was as recorded so far.
+   *
+   * @throws MismatchError when a run did not follow its recording; with `finished`, also when one was not played to its end
+   */
   verify(options?: { readonly finished?: boolean | undefined }): Promise<void>;
-  /** Ends machines that still run, removes the folder, then rejects as `verify()`, unless that has been told already. Idempotent. */
+  /**
+   * Ends machines that still run, and removes the folder. May be called any number of times.
+   *
+   * @throws as `verify()`, for what was not reported before
+   */
   close(): Promise<void>;
 }
 
 /**
- * An emulator that replays one life a start, so that start, restart and shutdown run whole without QEMU. `runs` are transcripts in order,
- * or
- * a folder of them (`1.qmp`, `2.qmp`, …); one start more fails. `schema`: as for `startReplay`, by its release or file. Throws
- * TranscriptError for a damaged one, HostError where the package is not built.
+ * An emulator that replays one run for each start, so that start, restart and shutdown run completely without QEMU. `runs` are transcripts
+ * in order, or a folder of them (`1.qmp`, `2.qmp`, …); one more start fails. `schema`: as for `startReplay`, a release or a file.
+ *
+ * @throws TranscriptError when a transcript is damaged; HostError when the package is not built
  */
 export async function fakeMachine(options: {
   readonly runs: string | readonly string[];
@@ -57,8 +65,10 @@ export async function fakeMachine(options: {
 }
 
 /**
- * An emulator that starts the real one (`emulator`: a path, or a name on PATH) and records each life to `into`: a folder, where they become
- * `1.qmp`, `2.qmp`, …, or one file. `close()` returns when all is written.
+ * An emulator that starts the real one (`emulator`: a path, or a name in PATH) and records each run. `into` is a folder for `1.qmp`,
+ * `2.qmp`, …, or one file. `close()` resolves when everything is written.
+ *
+ * @throws HostError when the package is not built
  */
 export async function recordingMachine(options: { readonly emulator: string; readonly into: string }): Promise<StandIn> {
   const emulator = onPath(options.emulator);
@@ -70,7 +80,9 @@ export async function recordingMachine(options: { readonly emulator: string; rea
   return new FakeEmulator(await prepare("recording-emulator", settings), undefined);
 }
 
-/** Where a program is, found now: later the PATH may lead to the stand-in, which has its name, and would start itself for ever. */
+/**
+ * The path of a program, looked up now. Later the stand-in, which has the same name, may be first in PATH, and would start itself for ever.
+ */
 function onPath(program: string): string {
   if (program.includes("/")) return resolve(program);
   return (
@@ -87,7 +99,7 @@ async function prepare(program: string, settings: (state: string) => Readonly<Re
   await Promise.all(["config", "run", "state"].map((it) => mkdir(join(folder, it), { mode: 0o700 })));
   const variables = Object.entries(settings(join(folder, "state"))).map(([key, value]) => `${key}=${joinWords([value])}`);
   const emulator = join(folder, "qemu-system-x86_64");
-  // By a name that says what it stands for: that is how QEMU's process is known among others.
+  // The link's name says what it stands for: QEMU's process is recognised by its name.
   const named = join(folder, `qemu-${program}.js`);
   await symlink(script, named);
   await writeFile(emulator, launcher(variables, joinWords([execPath, named])));
@@ -97,9 +109,8 @@ async function prepare(program: string, settings: (state: string) => Readonly<Re
 
 /**
  * The script that a launch config names. For `-daemonize` it runs the program in the background, in a session of its own, and waits until
- * that one
- * says on descriptor 3 how it went, see daemon.ts: Node can't fork, and to start it twice takes twice as long. QEMU keeps its stderr when
- * it has a log (`-D`).
+ * the program answers on descriptor 3 (see daemon.ts). Node can't fork, and starting it twice would take twice as long. As with QEMU,
+ * stderr is kept if there is a log (`-D`).
  */
 function launcher(variables: readonly string[], program: string): string {
   return `#!/bin/sh
@@ -119,7 +130,7 @@ exit 1
 `;
 }
 
-/** The program beside this file, or beside where this was bundled from, or, when this runs from its source, what was built from it. */
+/** The built program: beside this file, beside the bundle that this is part of, or, if this runs from source, in dist/. */
 function built(program: string): string {
   const here = dirname(fileURLToPath(import.meta.url));
   const found = [here, join(here, "..", "testing", "emulator"), join(here, "../../../dist/testing/emulator")]
@@ -158,7 +169,7 @@ class FakeEmulator implements StandIn {
 
   async close(): Promise<void> {
     if (!existsSync(this.folder)) return;
-    // Also one that has noted its end: it may not be gone yet.
+    // Also if it has noted its end: the process may not have ended yet.
     for (const { note, pid: machine } of this.#notes()) if (note === "start") await end(machine, this.folder);
     if (this.#runs === undefined) await this.#untilWritten();
     const notes = this.#notes();
@@ -190,7 +201,7 @@ class FakeEmulator implements StandIn {
     });
   }
 
-  /** A recorder writes its transcript when QEMU has ended, and notes it. */
+  /** A recorder writes its transcript and its note after QEMU has ended. */
   async #untilWritten(): Promise<void> {
     const watcher = watch(join(this.folder, "state"));
     while (running(this.#notes()).length > 0) await once(watcher, "change");
@@ -203,9 +214,8 @@ function running(notes: readonly Note[]): readonly Note[] {
 }
 
 /**
- * Ends a machine of ours, and waits until it is gone: one that is still there when the next test starts a machine of the same words is
- * taken for that one.
- * A process that has got its id since is let be.
+ * Ends a machine of ours, and waits for the end. If it was still there when the next test starts a machine with the same words, it would be
+ * taken for that one. Another process that has got the same id since is left alone.
  */
 async function end(machine: number, folder: string): Promise<void> {
   const found = await identify(machine);
@@ -215,5 +225,5 @@ async function end(machine: number, folder: string): Promise<void> {
   await waitForEnd(found, { timeout: END });
 }
 
-/** How long the system may take to end a process that was killed, in milliseconds. */
+/** How long the system may take to end a killed process, in milliseconds. */
 const END = 5000;

@@ -2,7 +2,7 @@ import { JsonLexer, type Place, type Token } from "./json-lexer.ts";
 import { JsonParseError, parseTokens, readable, TELLS_PLACE } from "./json-parser.ts";
 import type { Json } from "./json-value.ts";
 
-/** What a monitor reads next: a value, or what it complains about. */
+/** What a monitor reads next: a value, or a complaint. */
 export type Input = { readonly value: Json } | { readonly error: string };
 
 /** QEMU's own limits on one message. */
@@ -11,9 +11,8 @@ const TOKEN_COUNT = 2 << 20;
 const NESTING = 1024;
 
 /**
- * A monitor's reading half: bytes in, messages and complaints out, one at a time. A monitor that is suspended simply isn't asked for the
- * next
- * one, and what is unread stays unread, as in QEMU. A message ends where its braces and brackets balance; line ends mean nothing.
+ * The reading half of a monitor: takes bytes, and returns messages and complaints one at a time. As in QEMU, a suspended monitor is not
+ * asked for the next one, and what is not read stays unread. A message ends where its braces and brackets balance; line ends mean nothing.
  */
 export class JsonInput {
   readonly #major: number;
@@ -26,12 +25,12 @@ export class JsonInput {
   #braces = 0;
   #brackets = 0;
 
-  /** `major`: of the QEMU to read as. Before 6 numbers are printed otherwise, since 11 complaints tell where. */
+  /** `major`: the version of QEMU to read as. Numbers were printed differently before 6, and complaints have a position since 11. */
   constructor(major = 10) {
     this.#major = major;
   }
 
-  /** Adds bytes; cut anywhere. */
+  /** Adds bytes; a message may be cut anywhere. */
   feed(bytes: Uint8Array): void {
     const rest = this.#unread.subarray(this.#at);
     const joined = new Uint8Array(rest.length + bytes.length);
@@ -41,7 +40,7 @@ export class JsonInput {
     this.#at = 0;
   }
 
-  /** How many bytes wait unread. */
+  /** How many bytes have not been read. */
   get unread(): number {
     return this.#unread.length - this.#at;
   }
@@ -80,7 +79,7 @@ export class JsonInput {
     this.#reset();
   }
 
-  /** What the tokens so far amount to; nothing where they are only too few. */
+  /** What the tokens so far make: a value or a complaint; nothing if more tokens are needed. */
   #parsed(): readonly Input[] {
     try {
       return [{ value: parseTokens(this.#tokens, this.#major) }];
@@ -90,7 +89,7 @@ export class JsonInput {
     }
   }
 
-  /** Since 11 tokens are parsed as they come: what was wrong before the stray text is told instead of it. */
+  /** Since version 11 QEMU parses tokens as they arrive: a mistake before the stray text is reported in its place. */
   #astray(stray: string, place: Place): void {
     const [before] = this.#major < TELLS_PLACE ? [] : this.#parsed();
     this.#fail(before !== undefined && "error" in before ? before.error : this.#complaint(`stray '${readable(stray)}'`, place));
@@ -113,7 +112,11 @@ export class JsonInput {
   }
 }
 
-/** One whole JSON text, exactly; throws JsonParseError. For what is known to be one message: a line of a transcript, an argument. */
+/**
+ * Parses one JSON text exactly, for what is known to be one message: a line of a transcript, an argument.
+ *
+ * @throws JsonParseError when it is not one whole JSON text
+ */
 export function parseJson(text: string): Json {
   const input = new JsonInput();
   input.feed(new TextEncoder().encode(`${text}\n`));

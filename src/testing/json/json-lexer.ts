@@ -1,30 +1,30 @@
-/** One token: `kind` is the structural character itself, or what sort of value it is. `text` is as it came, one character a byte. */
+/** One token. `kind` is the structural character, or the kind of value. `text` is as it arrived, one character for each byte. */
 export interface Token {
   readonly kind: "{" | "}" | "[" | "]" | ":" | "," | "string" | "number" | "word";
   readonly text: string;
   readonly place: Place;
 }
 
-/** Where QEMU says that something begins, both counted from 1. After a number or a word it is one column too far, as there. */
+/** Where QEMU says that something begins; line and column count from 1. As in QEMU, after a number or a word the column is one too high. */
 export interface Place {
   readonly line: number;
   /** In bytes. */
   readonly column: number;
 }
 
-/** A token, or the text that no token begins with. */
+/** A token, or text that can't begin a token. */
 export type Lexed = { readonly token: Token } | { readonly stray: string; readonly place: Place };
 
 type State = "start" | "recovery" | '"' | "'" | '"\\' | "'\\" | "-" | "0" | "1" | "1." | "1.1" | "e" | "e+" | "e1" | "word";
-/** `take`: this byte ends the token and belongs to it; `before`: the token ended before this byte. */
+/** `take`: this byte is the last one of the token. `before`: the token ended before this byte. */
 type Next = State | "take" | "before" | "stray";
 
 const STRUCTURE = "{}[]:,";
 const DIGIT = /[0-9]/;
 
 /**
- * Bytes to tokens as QEMU's own lexer does it, mistakes included: after a stray character everything is skipped up to a structural or a
- * control character, so that one bad line can give several errors or swallow a good request. Source: QEMU's json-lexer, measured on 7.2.
+ * Turns bytes into tokens as QEMU's own lexer does, with its mistakes: after a stray character it skips everything up to a structural or a
+ * control character, so one bad line can cause several errors, or swallow a good request. Source: QEMU's json-lexer, measured on 7.2.
  */
 export class JsonLexer {
   #state: State = "start";
@@ -34,7 +34,7 @@ export class JsonLexer {
   /** Where the next token begins. */
   #place: Place = { line: 1, column: 1 };
 
-  /** Takes one byte (0 to 255); gives the tokens or the error that it completes: at most two. */
+  /** Takes one byte (0 to 255), and returns the tokens or the error that it completes: two at most. */
   take(byte: number): readonly Lexed[] {
     const char = String.fromCharCode(byte);
     this.#column = char === "\n" ? 0 : this.#column + 1;

@@ -1,9 +1,9 @@
 import type { Place, Token } from "./json-lexer.ts";
 import { type Json, qemuNumber } from "./json-value.ts";
 
-/** Why tokens are no JSON, in QEMU's words (without the `JSON parse error, ` before them), and where. */
+/** Why tokens are not JSON, in QEMU's words (without `JSON parse error, ` before them), and where. */
 export class JsonParseError extends Error {
-  /** Undefined where the mistake is that nothing more comes. */
+  /** Undefined if the only mistake is that more tokens are needed. */
   readonly place: Place | undefined;
 
   constructor(why: string, place?: Place) {
@@ -12,7 +12,7 @@ export class JsonParseError extends Error {
   }
 }
 
-/** What QEMU says to each mistake: up to 10.0, and since 11.0 (both measured; which version changed is not known). */
+/** QEMU's words for each mistake: up to 10.0, and since 11.0 (both measured; the version that changed them is not known). */
 const WORDS = {
   key: "key is not a string in object",
   colon: "missing : in object pair",
@@ -21,10 +21,14 @@ const WORDS = {
 };
 const NEW_WORDS = { key: "expecting key", colon: "expecting ':'", dict: "expected ',' or '}'", list: "expected ',' or ']'" };
 
-/** The first version that tells where a mistake is, and has other words. */
+/** The first version that tells the position of a mistake, and has other words. */
 export const TELLS_PLACE = 11;
 
-/** Tokens of one whole text to its value. `major`: of the QEMU whose words and numbers are wanted. Throws JsonParseError. */
+/**
+ * Parses the tokens of one whole text. `major`: the version of QEMU whose words and numbers to use.
+ *
+ * @throws JsonParseError when they are not one JSON value
+ */
 export function parseTokens(tokens: readonly Token[], major: number): Json {
   return new Parser(tokens, major).value();
 }
@@ -109,7 +113,7 @@ function keyword({ text, place }: Token): Json {
 
 const ESCAPES: Readonly<Record<string, string>> = { '"': '"', "'": "'", "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-/** The content of a quoted token. Its characters are bytes: they are decoded as UTF-8 here, as strictly as QEMU does. */
+/** The content of a quoted token. Its characters are bytes, which are decoded as UTF-8 here, as strictly as QEMU does. */
 function unquote({ text: token, place }: Token): string {
   try {
     return unescape(token);
@@ -134,19 +138,19 @@ function unescape(token: string): string {
   return text;
 }
 
-/** Whether a code point is no character, though it can be encoded: QEMU takes none of them. */
+/** Whether a code point is a noncharacter. It can be encoded, but QEMU does not accept it. */
 function isNoncharacter(text: string): boolean {
   const code = text.codePointAt(0) ?? 0;
   return (code & 0xfffe) === 0xfffe || (code >= 0xfdd0 && code <= 0xfdef);
 }
 
-/** UTF-8 as QEMU has it: a NUL may come as two bytes, so that its strings need not have one within. */
+/** Decodes UTF-8 as QEMU does: a NUL may be encoded as two bytes, so that QEMU's strings contain no zero byte. */
 function decode(bytes: string): string {
   try {
     const text = bytes.split("\xc0\x80").map(decodeStrictly).join("\0");
     if (![...text].some(isNoncharacter)) return text;
   } catch {
-    // As below.
+    // The error below says so.
   }
   throw new JsonParseError("invalid UTF-8 sequence in string");
 }
@@ -155,12 +159,12 @@ function decodeStrictly(bytes: string): string {
   return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
 }
 
-/** A lead byte with as many of the bytes that should follow it as do, or a byte that leads nothing. */
+/** A lead byte with those bytes that may follow it, or a byte that can't lead. */
 const SEQUENCE =
   /[\xc0-\xdf][\x80-\xbf]?|[\xe0-\xef][\x80-\xbf]{0,2}|[\xf0-\xf7][\x80-\xbf]{0,3}|[\xf8-\xfb][\x80-\xbf]{0,4}|[\xfc\xfd][\x80-\xbf]{0,5}|[\x80-\xff]/g;
 
 /**
- * Bytes (one a character) as QEMU quotes them in a message: up to the first NUL, and each sequence that is no UTF-8 becomes U+FFFD.
+ * Bytes (one for each character) as QEMU quotes them in a message: up to the first NUL, with each sequence that is not UTF-8 as U+FFFD.
  * Measured on 5.2 to 11.1.
  */
 export function readable(bytes: string): string {

@@ -1,42 +1,42 @@
 /**
- * JSON that loses nothing: numbers keep their digits (64-bit ids must echo exactly), objects keep the order of their members.
- * `JSON.parse` does neither, and a fake that rounds an id is no QEMU.
+ * JSON values without loss: numbers keep their digits, because 64-bit ids must be echoed exactly, and objects keep the order of their
+ * members. `JSON.parse` does neither.
  */
 export type Json = null | boolean | string | JsonNumber | readonly Json[] | JsonObject;
 
 /** An object with its members in order. */
 export type JsonObject = ReadonlyMap<string, Json>;
 
-/** A number as it is written: an integer of any size, a decimal, or the `inf` that QEMU prints for 1e400. */
+/** A number as it is written: an integer of any size, a decimal, or QEMU's `inf` for 1e400. */
 export interface JsonNumber {
   readonly digits: string;
-  /** QEMU keeps it as a double, whatever its digits: 1.0 is no integer. */
+  /** QEMU keeps it as a double, whatever its digits: 1.0 is not an integer. */
   readonly real?: true;
 }
 
-/** Whether a value is an object (and not a list, a number or null). */
+/** Whether a value is an object, and not a list, a number or null. */
 export function isObject(value: Json | undefined): value is JsonObject {
   return value instanceof Map;
 }
 
 /**
- * Members in the order in which QEMU keeps and prints them: by a hash of the name into 512 buckets, the newest first in each. So `return`
- * comes
- * before `id`, `id` before `error`, and an id that is an object comes back otherwise than it was sent. `names` in order of arrival.
+ * The order in which QEMU keeps and prints an object's members: by a hash of the name into 512 buckets, the newest first in each. So
+ * `return` comes before `id`, `id` before `error`, and an id that is an object comes back in another order than it was sent. `names` are in
+ * order of arrival.
  */
 export function qemuOrder(names: readonly string[]): readonly string[] {
   const placed = names.map((name, index) => ({ name, index, bucket: bucketOf(name) }));
   return placed.sort((a, b) => a.bucket - b.bucket || b.index - a.index).map(({ name }) => name);
 }
 
-/** A value as QEMU has it in hand once it has read it: its members in QEMU's order. */
+/** A value as QEMU keeps it after reading: with its members in QEMU's order. */
 export function asKept(value: Json): Json {
   if (Array.isArray(value)) return value.map(asKept);
   if (!isObject(value)) return value;
   return new Map(qemuOrder([...value.keys()]).map((name) => [name, asKept(value.get(name) ?? null)]));
 }
 
-/** The hash of qobject/qdict.c, by way of Samba's TDB: 32 bits, unsigned. */
+/** The hash of qobject/qdict.c, which comes from Samba's TDB: 32 bits, unsigned. */
 function bucketOf(name: string): number {
   const bytes = new TextEncoder().encode(name);
   let hash = Math.imul(0x238f13af, bytes.length);
@@ -50,9 +50,8 @@ export function isNumber(value: Json | undefined): value is JsonNumber {
 }
 
 /**
- * A number as QEMU keeps and prints it: int64, else uint64, else a double with 17 digits, where 1.0 becomes `1` and 1e400 `inf`.
- * Before 6.0 it had six decimals, and no exponent. Source: the `number` rule of docs/interop/qmp-spec.rst, and what QEMU 7.2 echoes as an
- * id.
+ * A number as QEMU keeps and prints it: int64, else uint64, else a double with 17 digits; 1.0 becomes `1` and 1e400 `inf`. Before 6.0
+ * doubles had six decimals, and no exponent. Source: the `number` rule of docs/interop/qmp-spec.rst, and what QEMU 7.2 echoes as an id.
  */
 export function qemuNumber(text: string, major = 10): JsonNumber {
   if (!/[.eE]/.test(text)) {
@@ -87,7 +86,7 @@ function trimZeros(digits: string): string {
   return digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
 }
 
-/** The same value as `JSON.parse` would give it: what tests compare and handlers receive. Numbers beyond 2^53 lose digits here. */
+/** The same value as `JSON.parse` returns it, for tests and handlers. Numbers beyond 2^53 lose digits. */
 export function toPlain(value: Json): unknown {
   if (isObject(value)) return Object.fromEntries([...value].map(([key, member]) => [key, toPlain(member)]));
   if (Array.isArray(value)) return value.map(toPlain);
@@ -95,8 +94,10 @@ export function toPlain(value: Json): unknown {
 }
 
 /**
- * A plain value (as handlers return it) as ours, `inf` and `nan` too: QEMU prints them. Members that are undefined are left out; bigints
- * are kept exactly.
+ * A plain value, as handlers return it, as one of ours. `inf` and `nan` are kept, because QEMU prints them; undefined members are left out;
+ * bigints are exact.
+ *
+ * @throws TypeError when a value has no JSON form
  */
 export function fromPlain(value: unknown): Json {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
@@ -111,7 +112,7 @@ export function fromPlain(value: unknown): Json {
   return new Map(members.map(([key, member]) => [key, fromPlain(member)]));
 }
 
-/** A text that is equal exactly when two values mean the same: members sorted, numbers by value. */
+/** A text that is equal for two values exactly if they mean the same: members are sorted, and numbers compared by value. */
 export function canonical(value: Json): string {
   if (isObject(value)) {
     const keys = [...value.keys()].sort();
@@ -122,15 +123,14 @@ export function canonical(value: Json): string {
 }
 
 /**
- * As QEMU prints it: ASCII with upper-case `\u` escapes (DEL too), a blank after `:` and `,`; with `pretty`, one member a line, four blanks
- * a level.
- * Source: measured on 7.2.
+ * Writes a value as QEMU prints it: ASCII with upper-case `\u` escapes (DEL too), and a blank after `:` and `,`. With `pretty`, each member
+ * has a line, with four blanks for each level. Source: measured on 7.2.
  */
 export function formatJson(value: Json, pretty = false): string {
   return pretty ? spread(format(value)) : format(value);
 }
 
-/** A text that QEMU printed on one line as its `pretty=on` prints it: over many lines, empty objects and lists over two. */
+/** Turns QEMU's one-line text into what `pretty=on` prints: over many lines, with empty objects and lists over two. */
 export function spread(line: string): string {
   let depth = 0;
   const start = (): string => `\n${"    ".repeat(depth)}`;

@@ -3,8 +3,8 @@ import { QmpFailure } from "./mismatch.ts";
 import { refusalReply, successReply } from "./request.ts";
 
 /**
- * The reply of code that answers a command: what it returns (nothing is `{}`), or the QmpFailure that it throws. Anything else that it
- * throws is its own mistake, and told to both sides.
+ * The reply of a function that answers a command: what it returns (nothing is `{}`), or the QmpFailure that it throws. Anything else that
+ * it throws is a mistake in the function, and is reported to the client and to the test.
  */
 export async function handled(
   handler: (args: unknown) => unknown,

@@ -9,23 +9,22 @@ import {
 import { isNumber, isObject, type Json, type JsonObject } from "../json/json-value.ts";
 import { noSuchValue } from "./request.ts";
 
-/** Where a value stands: its whole path, and what its own level calls it. QEMU's messages use the one or the other. */
+/** Where a value is: its whole path, and its name at its own level. QEMU's messages use one or the other. */
 interface Place {
   readonly path: string;
   readonly name: string;
 }
 
-/** What is wrong, in QEMU's words. */
+/** A fault, in QEMU's words. */
 class Mistake extends Error {}
 
-/** These take any members: they are handed on as they are, and checked by the command itself. */
+/** Commands that accept any members: they are passed on as they are, and the command itself checks them. */
 const OPEN: readonly string[] = ["device_add", "object-add"];
 
 /**
- * What QEMU says to arguments that are not as its schema has them, undefined where it would run the command. Checked in QEMU's order:
- * members
- * as they are declared, then those that are too many. The schema tells neither an integer's width nor what an alternate is called, so
- * numbers out of range are let through. `major` is the version's: 5.2 has other words for a value that is none. Measured on 5.2 to 11.1.
+ * What QEMU answers to arguments that do not fit its schema; undefined if it would run the command. Checked in QEMU's order: members as
+ * they are declared, then those that are too many. The schema does not tell the width of an integer or the name of an alternate, so numbers
+ * out of range are accepted. `major` is QEMU's version: 5.2 words a wrong value in another way. Measured on 5.2 to 11.1.
  */
 export function mistakeIn(schema: Introspection, major: number, command: string, args: JsonObject): string | undefined {
   const type = typeNamed(schema, schema.commands.get(command)?.["arg-type"] ?? "");
@@ -50,7 +49,7 @@ class Checker {
     this.#major = major;
   }
 
-  /** All members of an object; `path` is its own, empty for the arguments themselves. */
+  /** Checks all members of an object. `path` is the object's own, empty for the arguments themselves. */
   members(type: ObjectType, value: JsonObject, path: string): void {
     const known = new Set<string>();
     const open = this.#visit(type, value, path, known);
@@ -58,13 +57,13 @@ class Checker {
     if (stranger !== undefined && !open) throw new Mistake(`Parameter '${join(path, stranger)}' is unexpected`);
   }
 
-  /** Only whether what must be there is. */
+  /** Checks only that nothing is missing. */
   present(type: ObjectType, value: JsonObject): void {
     const missing = type.members.find((it) => !isOptional(it) && !value.has(it.name));
     if (missing !== undefined) throw new Mistake(`Parameter '${missing.name}' is missing`);
   }
 
-  /** Gives whether more members may be there than are known: a union whose tag was left out. */
+  /** Whether members beyond the known ones are allowed: in a union whose tag was left out. */
   #visit(type: ObjectType, value: JsonObject, path: string, known: Set<string>): boolean {
     for (const member of type.members) {
       known.add(member.name);
@@ -111,7 +110,7 @@ class Checker {
     this.#value(branch, value, place);
   }
 
-  /** Branches are told apart by the kind of JSON that they are. */
+  /** Whether a value can be this branch of an alternate: branches differ in their kind of JSON value. */
   #suits(type: SchemaType, value: Json): boolean {
     if (type["meta-type"] === "builtin") return isA(type["json-type"], value);
     if (type["meta-type"] === "enum") return typeof value === "string";
@@ -139,7 +138,7 @@ function isA(jsonType: string, value: Json): boolean {
   }
 }
 
-/** How QEMU calls the kinds of JSON. */
+/** QEMU's names for kinds of JSON values. */
 const KINDS: Readonly<Record<string, string>> = { int: "integer" };
 
 function expect(place: Place, kind: string, right: boolean): void {

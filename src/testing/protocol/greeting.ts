@@ -2,9 +2,8 @@ import { formatJson, fromPlain } from "../json/json-value.ts";
 import type { Timeline } from "../transcript/timeline.ts";
 
 /**
- * What a monitor greets its `nth` client with (from 0): what it said to that one in the recording, else what it said to anybody, else a
- * greeting
- * of the version that the transcript names. `oob` says whether out-of-band is offered, where that is not to be as recorded.
+ * The greeting for a monitor's `nth` client (from 0): the recorded one, else the one that any client got in the recording, else one of the
+ * version that the transcript names. `oob` says whether out-of-band is offered; as recorded unless told.
  */
 export function greetingOf({ prologues, transcript }: Timeline, monitor: string, nth: number, oob: boolean | undefined): string {
   const recorded =
@@ -17,7 +16,7 @@ export function greetingOf({ prologues, transcript }: Timeline, monitor: string,
   return oob === undefined ? text : text.replace(/"capabilities": ?\[[^\]]*\]/, `"capabilities": [${oob ? '"oob"' : ""}]`);
 }
 
-/** The major version of the QEMU that was recorded: as it greeted, else as the transcript says. */
+/** The major version of the recorded QEMU, by its greeting, else by the transcript's head. */
 export function majorOf(timeline: Timeline): number {
   return Number(/"major": ?(\d+)/.exec(greetingOf(timeline, "", 0, undefined))?.[1] ?? 0);
 }

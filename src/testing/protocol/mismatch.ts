@@ -1,10 +1,10 @@
 import { QmpctlError } from "../../errors.ts";
 
-/** Where a client left the recording. */
+/** A place where a client did not follow the recording. */
 export interface Mismatch {
   /** What happened, with the transcript's file and line. */
   readonly message: string;
-  /** The line of the transcript that was to come, or is nearest. */
+  /** The line of the transcript that should have come next, or is nearest. */
   readonly line: number;
   readonly command: string;
 }
@@ -19,7 +19,7 @@ export class MismatchError extends QmpctlError {
   }
 }
 
-/** An error that a handler of `answers` throws to have the command fail, with QEMU's class and words. */
+/** The error that a function of `answers` throws to make the command fail, with QEMU's class and words. */
 export class QmpFailure extends Error {
   readonly class: string;
 

@@ -4,8 +4,9 @@ import { QmpctlError } from "../../errors.ts";
 import type { SchemaEntry } from "./vocabulary.ts";
 
 /**
- * A recorded reply to query-qmp-schema: the entries themselves, or with them as its `schema`. Rejects with a QmpctlError (`config`) for
- * another file.
+ * Reads a recorded reply to query-qmp-schema: a file with the entries, or an object that has them as its `schema`.
+ *
+ * @throws QmpctlError (`config`) when the file is anything else
  */
 export async function readSchema(path: string): Promise<readonly SchemaEntry[]> {
   return entriesIn(await readFile(path, "utf8").catch(() => ""), path);
@@ -31,9 +32,7 @@ function recordedIn(): URL {
   return existsSync(bundled) ? bundled : source;
 }
 
-/**
- * The recorded schema of a release (`7.2`, `7.2.22 (Debian …)`: the patch level makes no difference); undefined where none was recorded.
- */
+/** The recorded schema of a release (`7.2`, `7.2.22 (Debian …)`: the patch level makes no difference); undefined if none was recorded. */
 export function schemaOfRelease(version: string | undefined, arch = "x86_64"): readonly SchemaEntry[] | undefined {
   const release = /^\d+\.\d+/.exec(version ?? "")?.[0];
   const file = recordedFiles().find((it) => release !== undefined && it.startsWith(`${release}.`) && it.endsWith(`_${arch}.json`));
@@ -49,14 +48,15 @@ function recordedFiles(): readonly string[] {
 }
 
 /**
- * What a test says of the schema: a recorded release, a file, the entries, none at all; undefined for the release that the transcript
+ * How a test chooses a schema: a recorded release, a file, the entries, or false for none; undefined for the release that the transcript
  * names.
  */
 export type SchemaChoice = string | readonly SchemaEntry[] | false | undefined;
 
 /**
- * How to come by the schema that was chosen. Rejects with a QmpctlError: `config` for a file that is none, `usage` for a release that was
- * not recorded.
+ * How to load the schema that was chosen.
+ *
+ * @throws QmpctlError: `config` when a file is no schema, `usage` when a release was not recorded
  */
 export async function schemaFor(
   choice: SchemaChoice,
@@ -76,7 +76,7 @@ export async function schemaFor(
   return () => entries;
 }
 
-/** Whether it names a release, and no file. */
+/** Whether the choice is a release, and not a file. */
 export function isRelease(choice: SchemaChoice): choice is string {
   return typeof choice === "string" && /^\d+\.\d+$/.test(choice);
 }

@@ -4,7 +4,7 @@ import { formatJson, isNumber, isObject, type Json, type JsonObject } from "../j
 const FIRST_ID = /^\{"id": (?:-?\d+|"(?:[^"\\]|\\.)*"), (?="error")/;
 const LAST_ID = /, "id": (?:-?\d+|"(?:[^"\\]|\\.)*")\}$/;
 
-/** A recorded reply with the id that this client gave, in the place where QEMU puts it. Without re-reading it, as replies can be huge. */
+/** A recorded reply with this client's id, in QEMU's place for it. The reply is not parsed, because replies can be huge. */
 export function withId(recorded: string, id: Json | undefined): string {
   const text = /^\{"(return|id|error)": /.test(recorded) ? recorded : tidy(recorded);
   const bare = text.replace(FIRST_ID, "{").replace(LAST_ID, "}");
@@ -12,7 +12,7 @@ export function withId(recorded: string, id: Json | undefined): string {
   return bare.startsWith('{"error"') ? `{"id": ${formatJson(id)}, ${bare.slice(1)}` : `${bare.slice(0, -1)}, "id": ${formatJson(id)}}`;
 }
 
-/** A reply that no QEMU wrote, in QEMU's spacing and order of members. */
+/** A reply that no QEMU wrote, with QEMU's spacing and order of members. */
 function tidy(text: string): string {
   const value = parseJson(text);
   if (!isObject(value)) return text;
@@ -20,10 +20,10 @@ function tidy(text: string): string {
   return formatJson(new Map(order.flatMap((key) => (value.has(key) ? [[key, value.get(key) ?? null] as const] : []))));
 }
 
-/** Commands whose answers name threads of the host. Elsewhere `thread-id` is a place in the guest's topology. */
+/** Commands whose answers name threads of the host. In others `thread-id` is a place in the guest's topology. */
 const NAMING_THREADS: readonly string[] = ["query-cpus-fast", "query-cpus", "query-iothreads"];
 
-/** The thread ids in a reply, with what the thread is called: `CPU 1` for a vCPU, `IO iothread0` for an iothread. */
+/** The thread ids in a reply, each with the name of the thread: `CPU 1` for a vCPU, `IO iothread0` for an iothread. */
 export function threadsIn(command: string, reply: string): ReadonlyMap<number, string> {
   if (!NAMING_THREADS.includes(command)) return new Map();
   const named = itemsOf(parseJson(reply)).flatMap((item) => {
@@ -43,7 +43,7 @@ function nameOf(index: Json | undefined, id: Json | undefined): string {
   return typeof id === "string" ? `IO ${id}` : "worker";
 }
 
-/** A reply with its thread ids exchanged. */
+/** A reply with its thread ids replaced. */
 export function withThreads(reply: string, threads: ReadonlyMap<number, number>): string {
   const value = parseJson(reply);
   if (!isObject(value)) return reply;
@@ -59,7 +59,10 @@ export function withThreads(reply: string, threads: ReadonlyMap<number, number>)
   return formatJson(new Map([...value].map(([key, member]) => [key, key === "return" ? items : member])));
 }
 
-/** A reply with the time of the guest's last word as long ago as it was then. `at`: the recorded present, in seconds since 1970. */
+/**
+ * A reply in which the guest's last report is as long ago as it was in the recording. `at`: the time of the recording, in seconds since
+ * 1970.
+ */
 export function withPresent(reply: string, at: number | undefined): string {
   if (at === undefined || !reply.includes('"last-update"')) return reply;
   const shift = Math.floor(Date.now() / 1000) - at;

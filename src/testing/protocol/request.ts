@@ -1,6 +1,6 @@
 import { fromPlain, isObject, type Json, type JsonObject } from "../json/json-value.ts";
 
-/** A request that has the right shape. */
+/** A request with the right shape. */
 export interface Request {
   readonly command: string;
   readonly oob: boolean;
@@ -8,27 +8,30 @@ export interface Request {
   readonly id: Json | undefined;
 }
 
-/** A request as a client said it. */
+/** A request as a client made it. */
 export interface Said {
   readonly monitor: string;
   readonly command: string;
-  /** As `JSON.parse` gives them. */
+  /** As `JSON.parse` returns them. */
   readonly arguments: unknown;
 }
 
-/** An answer that is an error, in QEMU's classes and words. */
+/** An answer that is an error, with QEMU's class and words. */
 export interface Refusal {
   readonly class: string;
   readonly desc: string;
   readonly id: Json | undefined;
 }
 
-/** Whether a message asks to overtake the queue. */
+/** Whether a message asks to be executed out of band. */
 export function asksOutOfBand(value: Json): boolean {
   return isObject(value) && value.has("exec-oob") && !value.has("execute");
 }
 
-/** A parsed message as a request, or why QEMU would not take it. `oob`: negotiated on this connection. Source: measured on 7.2. */
+/**
+ * A parsed message as a request, or QEMU's reason to refuse it. `oob`: whether out-of-band was negotiated on this connection. Source:
+ * measured on 7.2.
+ */
 export function toRequest(value: Json, oob: boolean): Request | Refusal {
   if (!isObject(value)) return generic("QMP input must be a JSON object", undefined);
   const id = value.get("id");
@@ -52,19 +55,20 @@ export function generic(desc: string, id: Json | undefined): Refusal {
   return { class: "GenericError", desc, id };
 }
 
-/** An error reply, its members in QEMU's order: id before error. */
+/** An error reply, with its members in QEMU's order: id before error. */
 export function refusalReply(refusal: Refusal): Json {
   const error = fromPlain({ class: refusal.class, desc: refusal.desc });
   return new Map<string, Json>([...(refusal.id === undefined ? [] : [["id", refusal.id] as const]), ["error", error]]);
 }
 
-/** A success reply, its members in QEMU's order: return before id. */
+/** A success reply, with its members in QEMU's order: return before id. */
 export function successReply(value: Json, id: Json | undefined): Json {
   return new Map<string, Json>([["return", value], ...(id === undefined ? [] : [["id", id] as const])]);
 }
 
 /**
- * What QEMU says to qmp_capabilities on a connection that still negotiates: what is enabled, or why not. Source: measured on 5.2 to 11.1.
+ * QEMU's answer to qmp_capabilities on a connection that still negotiates: what is enabled, or why it is refused. Source: measured on 5.2
+ * to 11.1.
  */
 export function negotiate(request: Request, major: number, offered: readonly string[]): readonly string[] | Refusal {
   const mistake = wrongCapabilities(request, major);
@@ -74,12 +78,12 @@ export function negotiate(request: Request, major: number, offered: readonly str
   return missing === undefined ? enable : generic(`Capability ${missing} not available`, request.id);
 }
 
-/** What QEMU says to a value that an enumeration does not have. It calls an item of a list `null` here. */
+/** What QEMU says about a value that an enumeration does not have. Here it calls an item of a list `null`. */
 export function noSuchValue(name: string, value: string, major: number): string {
   return major < 6 ? `Invalid parameter '${value}'` : `Parameter '${name}' does not accept value '${value}'`;
 }
 
-/** What is wrong with the arguments of qmp_capabilities, wherever it is asked. */
+/** What is wrong with the arguments of qmp_capabilities, before or after negotiation; undefined if nothing. */
 export function wrongCapabilities(request: Request, major: number): Refusal | undefined {
   const stranger = [...request.arguments.keys()].find((key) => key !== "enable");
   const enable = request.arguments.get("enable") ?? [];

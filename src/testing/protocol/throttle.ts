@@ -1,9 +1,9 @@
 import { isObject, type Json } from "../json/json-value.ts";
 
-/** How long QEMU keeps an event back after one like it, in milliseconds. */
+/** How long QEMU holds an event back after a similar one, in milliseconds. */
 const INTERVAL = 1000;
 
-/** The events that QEMU sends at most once a second, and the member of their data that makes two of them unlike each other. */
+/** The events that QEMU sends at most once a second, and the member of their data by which two of them differ. */
 const THROTTLED: Readonly<Record<string, string | undefined>> = {
   RTC_CHANGE: undefined,
   BLOCK_IO_ERROR: "qom-path",
@@ -22,14 +22,14 @@ interface Kept {
 }
 
 /**
- * QEMU's rate limit on a clock of its own, which only moves when told: the first event goes out at once, of those that follow within a
- * second the last one goes out when it is over. Pure, so that a test never waits.
+ * QEMU's rate limit, on a clock of its own that moves only when told. The first event is sent at once. Of those that follow within a
+ * second, the last one is sent when the second is over. It is pure, so that a test never waits.
  */
 export class EventThrottle {
   readonly #kept = new Map<string, Kept>();
   #now = 0;
 
-  /** An event happens; gives what goes out at once: it, or nothing. */
+  /** Takes an event; returns what to send at once: the event, or nothing. */
   take(event: string, data: Json | undefined, message: Json): readonly Json[] {
     if (!Object.hasOwn(THROTTLED, event) || neverKept(event, data)) return [message];
     const key = THROTTLED[event];
@@ -44,7 +44,7 @@ export class EventThrottle {
     return [];
   }
 
-  /** Time passes; gives what goes out meanwhile, in order. */
+  /** Moves the clock; returns what to send meanwhile, in order. */
   advance(milliseconds: number): readonly Json[] {
     const end = this.#now + milliseconds;
     const out: Json[] = [];
@@ -66,7 +66,7 @@ export class EventThrottle {
   }
 }
 
-/** An I/O error that stopped the guest is never kept back: somebody has to act on it. */
+/** An I/O error that stopped the guest is never held back: someone has to act on it. */
 function neverKept(event: string, data: Json | undefined): boolean {
   return event === "BLOCK_IO_ERROR" && isObject(data) && data.get("action") === "stop";
 }

@@ -9,30 +9,30 @@ export interface SchemaEntry {
   readonly "meta-type": string;
 }
 
-/** The commands that may overtake others, in all versions from 5.2 to 11.1. Source: `allow-oob` of query-qmp-schema. */
+/** The commands that can be sent out of band in all versions from 5.2 to 11.1. Source: `allow-oob` of query-qmp-schema. */
 const OUT_OF_BAND: readonly string[] = ["migrate-recover", "migrate-pause", "yank", "query-yank"];
 
-/**
- * What a QEMU understands, by its own schema where there is one: then it refuses what it does not know, and arguments that it would not
- * take.
- */
+/** What a QEMU understands, by its own schema, if there is one: it refuses unknown commands, and arguments that do not fit. */
 export class Vocabulary {
   readonly #load: () => readonly SchemaEntry[] | undefined;
   #entries: readonly SchemaEntry[] | undefined;
   #schema: Introspection | undefined;
   #loaded = false;
-  /** The major version: errors are worded otherwise before 6, and since 11. */
+  /** The major version: before 6, and since 11, errors have other words. */
   readonly major: number;
 
-  /** `load` gives the schema, and is called when it is first needed: reading one takes longer than a fake emulator's start may. */
+  /**
+   * `load` returns the schema. It is called when it is first needed, because reading a schema takes longer than a fake emulator's start
+   * may.
+   */
   constructor(load: () => readonly SchemaEntry[] | undefined, major: number) {
     this.#load = load;
     this.major = major;
   }
 
   /**
-   * Why the machine would not even begin; undefined where it would, or where nobody can tell. `answered`: a test has code for it, so that
-   * it is known.
+   * Why QEMU would not run a request; undefined if it would, or if that is not known. `answered`: the test has a function for the command,
+   * so it is known.
    */
   refusal({ command, arguments: args, id }: Request, answered: boolean): Refusal | undefined {
     const schema = this.#known();
@@ -43,16 +43,16 @@ export class Vocabulary {
     return mistake === undefined ? undefined : { class: "GenericError", desc: mistake, id };
   }
 
-  /** Whether the command may overtake others. */
+  /** Whether the command may be sent out of band. */
   overtakes(command: string): boolean {
     const schema = this.#known();
     if (schema === undefined) return OUT_OF_BAND.includes(command);
     const entry = schema.commands.get(command);
-    // One that is not known is refused for that.
+    // An unknown command is refused for being unknown.
     return entry === undefined || entry["allow-oob"] === true;
   }
 
-  /** The reply to query-qmp-schema, where that is what is asked and it is known. */
+  /** The reply to query-qmp-schema, if that is what is asked and the schema is known. */
   introduce(command: string): Json | undefined {
     if (command !== "query-qmp-schema" || this.#known() === undefined) return undefined;
     return fromPlain(this.#entries);

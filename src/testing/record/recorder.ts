@@ -7,48 +7,52 @@ import { dialPlace, listenAt, parsePlace, type Place } from "../server/listening
 import type { Transcript } from "../transcript/transcript.ts";
 import { Recording, type Tap } from "./recording.ts";
 
-/** A monitor to listen in on. Clients connect to `listen` (default: a socket in a private folder), QEMU's own is `upstream`. */
+/** A monitor to record. Clients connect to `listen` (a socket in a private folder unless told); `upstream` is QEMU's own. */
 export interface RecordedMonitor {
   readonly name: string;
   readonly upstream: string;
   readonly listen?: string | undefined;
 }
 
-/** What to record, and where to. */
+/** What to record, and where. */
 export interface RecorderOptions {
   /** All monitors of one QEMU. */
   readonly monitors: readonly RecordedMonitor[];
-  /** The file that `finish()` writes; nothing is written without one. */
+  /** The file that `finish()` writes; without one nothing is written. */
   readonly write?: string | undefined;
   /** The `# key: value` lines at the top: `qemu`, `arch`, `command`, `recorded`. */
   readonly provenance?: Readonly<Record<string, string>> | undefined;
-  /** What QEMU wrote on stderr as it started. */
+  /** What QEMU wrote on stderr while it started. */
   readonly stderr?: string | undefined;
-  /** Texts in messages that are private, and what to write instead: folders, mostly. */
+  /** Private texts in messages, as folders, and what to write instead. */
   readonly replace?: readonly (readonly [string, string])[] | undefined;
-  /** Keeps the clients' own ids; otherwise they are numbered from 1, so that two recordings can be compared. */
+  /** Whether to keep the clients' own ids. Unless told they are numbered from 1, so that two recordings can be compared. */
   readonly keepIds?: boolean | undefined;
   /**
-   * A client that ends its half of a connection wants the rest of its replies. Otherwise it has left, and QEMU is told so: the two look the
-   * same to a proxy.
+   * Whether a client that ends its half of a connection still wants its replies. Unless told it counts as having left, and QEMU is told so:
+   * a proxy can't tell the two apart.
    */
   readonly halfClose?: boolean | undefined;
 }
 
-/** A proxy between clients and a QEMU that writes down what they say. */
+/** A proxy between clients and a QEMU, which writes down what they say. */
 export interface Recorder extends AsyncDisposable {
   /** The first monitor's address, for clients. */
   readonly address: string;
   readonly addresses: Readonly<Record<string, string>>;
   /**
-   * Stops, writes the file and gives what was recorded. `exit`: how QEMU ended; without it the transcript says that only the recording did,
-   * unless QEMU hung up by itself.
+   * Stops, writes the file and returns what was recorded. `exit` says how QEMU ended. Without it the transcript says that only the
+   * recording ended, unless QEMU closed the connections itself.
+   *
+   * @throws TranscriptError when what was recorded can't be read again
    */
   finish(exit?: { readonly status?: string | undefined; readonly stderr?: string | undefined }): Promise<Transcript>;
 }
 
 /**
- * Starts to record; resolves when it listens. Any number of clients may come, one after the other or at once: QEMU treats them as it does.
+ * Starts to record; resolves when it listens. Any number of clients may come, one after another or at once, and QEMU treats them as usual.
+ *
+ * @throws UsageError when an address can't be read; the system's error when it can't be listened on
  */
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
   const recording = new Recording(options.provenance ?? {}, options.replace ?? [], options.keepIds === true);
@@ -108,7 +112,7 @@ class Proxy implements Recorder {
   }
 }
 
-/** One monitor: every client gets a connection of its own to QEMU, and bytes pass as they come. */
+/** One monitor. Every client gets a connection of its own to QEMU, and bytes are passed on as they come. */
 class Post {
   readonly name: string;
   readonly #upstream: Place;
@@ -117,7 +121,7 @@ class Post {
   readonly #server: Server;
   readonly #pairs = new Set<{ readonly client: Socket; readonly qemu: Socket; readonly over: Promise<void> }>();
   address = "";
-  /** QEMU closed a connection that its client had not. */
+  /** Whether QEMU closed a connection that its client had not. */
   hungUp = false;
 
   constructor(name: string, upstream: Place, recording: Recording, halfClose: boolean) {
@@ -132,7 +136,7 @@ class Post {
     this.address = await listenAt(this.#server, place);
   }
 
-  /** `ended`: QEMU has, and what it said last is waited for; otherwise connections are cut. */
+  /** `ended`: QEMU has ended, and its last output is waited for. Otherwise connections are cut. */
   async close(ended: boolean): Promise<void> {
     const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
     for (const { client, qemu, over } of [...this.#pairs]) {
@@ -155,7 +159,7 @@ class Post {
 
   #join(client: Socket, qemu: Socket, tap: Tap): void {
     let open = true;
-    // One who waits for a place at the monitor is nobody yet, and is not read from.
+    // A client that waits for its turn at the monitor is not served yet, and nothing is read from it.
     let served = false;
     const left = (): void => {
       if (open) tap.close();
@@ -165,7 +169,7 @@ class Post {
       if (!this.#halfClose) qemu.destroy();
     };
     const hungUp = (): void => {
-      // A client that had left by then counts as such: its end is known at the latest when this round of events is over.
+      // If the client had left before, its end is known at the latest after this turn of the event loop.
       setImmediate(() => {
         if (open && served) this.hungUp = true;
         else if (open) tap.close();

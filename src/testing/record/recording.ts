@@ -3,7 +3,7 @@ import { canonical, formatJson, isObject, type Json } from "../json/json-value.t
 import { type Directive, formatDirective } from "../transcript/directive.ts";
 import { parseTranscript, type Transcript } from "../transcript/transcript.ts";
 
-/** One listening post on a connection: bytes of each side as they pass. */
+/** Listens to one connection: gets the bytes of each side as they pass. */
 export interface Tap {
   client(bytes: Uint8Array): void;
   server(bytes: Uint8Array): void;
@@ -11,12 +11,12 @@ export interface Tap {
   close(): void;
 }
 
-/** What is written down of one QEMU life: all its connections, in the order in which things passed. */
+/** What is written down of one run of a QEMU: all its connections, in the order in which messages passed. */
 export class Recording {
   readonly #lines: string[];
   readonly #replace: readonly (readonly [string, string])[];
   readonly #keepIds: boolean;
-  /** Unanswered: connection and id to number. */
+  /** The numbers of unanswered requests, by connection and id. */
   readonly #ids = new Map<string, number>();
   #asked = 0;
   #connections = 0;
@@ -24,14 +24,17 @@ export class Recording {
   #speaking = 0;
   #shutdown = false;
 
-  /** `provenance` becomes the head; `replace` what is private in messages (folders) by what may be read; ids are numbered unless kept. */
+  /**
+   * `provenance` becomes the head. `replace` names private texts in messages, as folders, and what to write instead. Ids are numbered
+   * unless `keepIds`.
+   */
   constructor(provenance: Readonly<Record<string, string>>, replace: readonly (readonly [string, string])[], keepIds: boolean) {
     this.#lines = Object.entries(provenance).map(([key, value]) => `# ${key}: ${value.replaceAll("\n", " ")}`);
     this.#replace = replace;
     this.#keepIds = keepIds;
   }
 
-  /** A client came. */
+  /** A client has connected. */
   connect(monitor: string): Tap {
     const connection = ++this.#connections;
     this.#open += 1;
@@ -53,17 +56,17 @@ export class Recording {
     this.#direct({ name: "stderr", text: this.#scrub(text) });
   }
 
-  /** QEMU ended. With nobody there and no word of it, somebody ended it from outside. */
+  /** QEMU ended. If no client was connected and no event came, something from outside ended it. */
   exit(status: string): void {
     this.#direct({ name: "exit", status: this.#open === 0 && !this.#shutdown ? "outside" : status });
   }
 
-  /** The recording ended, QEMU didn't. */
+  /** The recording ended, and QEMU did not. */
   end(): void {
     this.#direct({ name: "end" });
   }
 
-  /** What was written, checked by being read again. */
+  /** The transcript, checked by reading it. */
   transcript(name: string): Transcript {
     return parseTranscript(this.text, name);
   }
@@ -87,7 +90,10 @@ export class Recording {
     this.#lines.push(`${arrow} ${this.#scrub(formatJson(this.#keepIds ? value : this.#numbered(value, connection)))}`);
   }
 
-  /** Ids are random, so that no earlier client can have used them; in a file they would only make every recording differ. */
+  /**
+   * Replaces an id by a number. Ids are random, so that no earlier client can have used them; in a file they would only make all recordings
+   * differ.
+   */
   #numbered(value: Json, connection: number): Json {
     const id = isObject(value) ? value.get("id") : undefined;
     if (!isObject(value) || id === undefined) return value;
@@ -100,7 +106,7 @@ export class Recording {
       : new Map([...value].map(([key, member]) => [key, key === "id" ? { digits: String(number) } : member]));
   }
 
-  /** The number of what this answers; if its client has not asked it, one who had left did. */
+  /** The number of the request that this answers. If its client has not asked it, a client that has left did. */
   #answered(own: string, id: string): number | undefined {
     const key = this.#ids.has(own) ? own : [...this.#ids.keys()].findLast((it) => it.endsWith(` ${id}`));
     const number = this.#ids.get(key ?? own);

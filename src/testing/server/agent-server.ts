@@ -12,36 +12,42 @@ import { FakeMonitor } from "./fake-monitor.ts";
 import { parsePlace } from "./listening.ts";
 import type { Weather } from "./replay-server.ts";
 
-/** How an agent is to behave. */
+/** How a fake agent behaves. */
 export interface AgentOptions {
   /**
-   * Commands that it knows besides `guest-ping`, `guest-sync` and `guest-sync-delimited`: gets the arguments, gives the return value,
+   * Commands in addition to `guest-ping`, `guest-sync` and `guest-sync-delimited`. A function gets the arguments and returns the value; it
    * throws QmpFailure for an error.
    */
   readonly answers?: Readonly<Record<string, (args: unknown) => unknown>> | undefined;
-  /** `unix:/path` or `tcp:127.0.0.1:0`; default: a socket in a private folder. */
+  /** `unix:/path` or `tcp:127.0.0.1:0`; a socket in a private folder unless told. */
   readonly address?: string | undefined;
   readonly weather?: Pick<Weather, "chunk" | "delay" | "before" | "readRate" | "deaf"> | undefined;
-  /** Whether ids come back; old agents do not know them. Default true. */
+  /** Whether ids are returned: old agents do not know them. True unless told. */
   readonly echoIds?: boolean | undefined;
 }
 
-/** A guest agent that is none. */
+/** A fake guest agent. */
 export interface FakeAgent extends AsyncDisposable {
   readonly address: string;
-  /** What was asked so far, except for synchronising. */
+  /** Everything that was asked so far, except synchronising. */
   readonly said: readonly Said[];
-  /** Writes bytes (one a character), whatever they are: an answer that comes late, garbage. */
+  /** Writes any bytes (one for each character): a late answer, garbage. */
   send(bytes: string): void;
-  /** Breaks the connection; the agent lives on. */
+  /** Breaks the connection; the agent goes on. */
   reset(): void;
-  /** Ends everything. Rejects with a MismatchError where a handler of `answers` threw anything but a QmpFailure. */
+  /**
+   * Ends everything.
+   *
+   * @throws MismatchError when a function of `answers` threw anything but a QmpFailure
+   */
   close(): Promise<void>;
 }
 
 /**
- * Starts a guest agent as the host's end of its channel shows it: no greeting, no events, one line a reply, the byte 0xFF before the answer
- * to `guest-sync-delimited`, and silence where the guest goes down. Measured on qemu-ga 7.2.
+ * Starts a guest agent as it appears at the host's end of its channel: without greeting and events, one line for each reply, the byte 0xFF
+ * before the answer to `guest-sync-delimited`, and silence when the guest goes down. Measured on qemu-ga 7.2.
+ *
+ * @throws UsageError when the address can't be read; the system's error when it can't be listened on
  */
 export async function startAgent(options: AgentOptions = {}): Promise<FakeAgent> {
   const folder = options.address === undefined ? await mkdtemp(join(tmpdir(), "qmp-")) : undefined;
@@ -55,7 +61,7 @@ export async function startAgent(options: AgentOptions = {}): Promise<FakeAgent>
   }
 }
 
-/** Commands that say nothing when they succeed. Source: qga/qapi-schema.json, `success-response: false`. */
+/** Commands that send nothing when they succeed. Source: qga/qapi-schema.json, `success-response: false`. */
 const SILENT: readonly string[] = ["guest-shutdown", "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid"];
 
 class Agent implements FakeAgent {
@@ -113,7 +119,7 @@ class Agent implements FakeAgent {
     if (this.#mistakes.length > 0) throw new MismatchError(this.#mistakes.map((message) => ({ message, line: 0, command: "" })));
   }
 
-  /** One request after the other. */
+  /** Requests are answered one after another. */
   async #hear(input: Input, client: Client): Promise<void> {
     client.executing = true;
     client.queue.shift();
@@ -143,7 +149,7 @@ class Agent implements FakeAgent {
   }
 }
 
-/** The number that the client gave, so that it knows what came before. */
+/** Returns the client's number, so that the client knows which answers are older. */
 function synchronised({ command, arguments: args, id }: Request): string {
   const wrong = wrongNumber(args.get("id"));
   if (wrong !== undefined) return formatJson(refusalReply({ ...wrong, id }));

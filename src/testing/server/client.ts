@@ -5,46 +5,46 @@ import type { Directive } from "../transcript/directive.ts";
 import type { Prologue } from "../transcript/timeline-entry.ts";
 import { SocketWriter, type WriterWeather } from "./socket-writer.ts";
 
-/** How the server's side of one connection behaves. */
+/** How the server behaves on one connection. */
 export interface ClientWeather extends WriterWeather {
-  /** Bytes a millisecond that the server reads; undefined reads at once. */
+  /** How many bytes a millisecond the server reads; undefined reads at once. */
   readRate?: number | undefined;
-  /** Nothing is read at all. */
+  /** Whether nothing is read at all. */
   deaf?: boolean | undefined;
 }
 
-/** What a connection is set in. */
+/** What a connection begins with. */
 export interface Setting {
   readonly prologue: Prologue | undefined;
   readonly weather: ClientWeather;
-  /** The major version of the QEMU that is played. */
+  /** The major version of the QEMU that is replayed. */
   readonly major: number;
 }
 
-/** How many requests wait while one is executed, before reading stops: with out-of-band enabled, and without. */
+/** With out-of-band enabled: how many requests may wait while one is executed, before reading stops. */
 const QUEUE_OOB = 8;
 
-/** One connection, from the server's side: reads requests as far as the queue allows, and remembers what was negotiated. */
+/** One connection, on the server's side. It reads requests as far as the queue allows, and remembers what was negotiated. */
 export class Client {
   readonly socket: Socket;
   readonly writer: SocketWriter;
   readonly prologue: Prologue | undefined;
   readonly queue: Input[] = [];
-  /** Resolved when the client has left, or closed its sending half. */
+  /** Resolves when the client has left, or has closed its sending half. */
   readonly gone: Promise<void>;
   negotiated = false;
   oob = false;
   left = false;
-  /** One of its requests is being executed. */
+  /** Whether one of its requests is being executed. */
   executing = false;
-  /** An out-of-band request is being executed. */
+  /** Whether an out-of-band request is being executed. */
   overtaking = false;
   readonly #input: JsonInput;
   readonly #weather: ClientWeather;
   #deaf = false;
   readonly #wake: (input: Input, client: Client) => void;
 
-  /** `wake` is called with each message that came: out-of-band ones are not in the queue, all others are. */
+  /** `wake` is called with each message that arrives. Out-of-band ones are not in the queue, all others are. */
   constructor(socket: Socket, setting: Setting, wake: (input: Input, client: Client) => void) {
     const { prologue, weather, major } = setting;
     this.#input = new JsonInput(major);
@@ -63,13 +63,13 @@ export class Client {
     socket.on("error", () => {});
   }
 
-  /** Begins to read. */
+  /** Starts reading. */
   read(): void {
     this.socket.on("data", (bytes) => this.#receive(bytes));
     this.socket.resume();
   }
 
-  /** What a transcript's directive does to this connection. */
+  /** Does to this connection what a transcript's directive says. */
   applyDirective(directive: Directive): void {
     switch (directive.name) {
       case "split":
@@ -96,7 +96,7 @@ export class Client {
     }
   }
 
-  /** Reads on where it had to stop: a request was taken from the queue, or answered. */
+  /** Continues reading after a request was taken from the queue, or answered. */
   proceed(): void {
     if (this.#deaf) return;
     while (!this.#suspended) {
@@ -109,7 +109,9 @@ export class Client {
     else if (this.#weather.readRate === undefined) this.socket.resume();
   }
 
-  /** Without out-of-band one request at a time is read; with it, eight may wait, and then nothing is read, not even out-of-band. */
+  /**
+   * Without out-of-band, one request at a time is read. With it, eight may wait; then nothing more is read, not even out-of-band requests.
+   */
   get #suspended(): boolean {
     return this.overtaking || (this.oob ? this.queue.length >= QUEUE_OOB : this.queue.length > 0 || this.executing);
   }

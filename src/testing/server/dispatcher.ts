@@ -2,29 +2,31 @@ import type { Input } from "../json/json-input.ts";
 import type { Client } from "./client.ts";
 import type { FakeMonitor } from "./fake-monitor.ts";
 
-/** Milliseconds after which one who ended his half of the connection, and waits for a reply, is taken to have left. */
+/** Milliseconds after which a client that has ended its half of the connection, and waits for a reply, counts as having left. */
 const DESERTED = 100;
 
-/** What a client said, and where. */
+/** What a client said, and on which monitor. */
 export interface Turn {
   readonly input: Input;
   readonly client: Client;
   readonly monitor: FakeMonitor;
 }
 
-/** QEMU's one dispatcher for all monitors: one request after the other, whoever asked. What is out of band does not wait for it. */
+/**
+ * QEMU's one dispatcher for all monitors: it executes one request after another, of any client. Out-of-band requests do not wait for it.
+ */
 export class Dispatcher {
   readonly #answer: (turn: Turn) => Promise<void>;
   readonly #turns: Turn[] = [];
   #running = false;
   #stopped = false;
 
-  /** `answer` carries one request out; the next waits for it. */
+  /** `answer` executes one request; the next one waits for it. */
   constructor(answer: (turn: Turn) => Promise<void>) {
     this.#answer = answer;
   }
 
-  /** Takes a request that was read: one that is in its client's queue in turn, any other at once. */
+  /** Takes a request that was read. One in its client's queue waits for its turn, any other is executed at once. */
   hear(turn: Turn): void {
     if (turn.client.queue.includes(turn.input)) {
       this.#turns.push(turn);
@@ -32,15 +34,15 @@ export class Dispatcher {
     } else void this.#overtake(turn);
   }
 
-  /** A client that will say no more gets all its replies, then the end. */
+  /** A client that will send no more gets all its replies, and then the end of the connection. */
   farewell(client: Client): void {
     if (!client.left) return;
     if (!client.executing && client.queue.length === 0) return client.writer.end();
-    // From here one who has ended his half looks like one who has left altogether. Who waits this long has left: others get his place.
+    // A client that has ended its half looks like one that has left altogether. After this time it has left, and others get its place.
     setTimeout(() => client.socket.destroy(), DESERTED).unref();
   }
 
-  /** Nothing more is carried out. */
+  /** Executes nothing more. */
   stop(): void {
     this.#stopped = true;
   }
@@ -62,7 +64,7 @@ export class Dispatcher {
     this.#running = false;
   }
 
-  /** What is out of band is carried out as it is read: nothing after it is read before it is answered. */
+  /** An out-of-band request is executed when it is read, and nothing after it is read before it is answered. */
   async #overtake(turn: Turn): Promise<void> {
     turn.client.overtaking = true;
     await this.#answer(turn);

@@ -4,7 +4,7 @@ import type { Modifier } from "../transcript/timeline-entry.ts";
 import type { Client } from "./client.ts";
 import { listenAt, type Place } from "./listening.ts";
 
-/** One monitor: a listening socket that serves one client at a time. Others connect, and wait unseen until that one leaves. */
+/** One monitor: a listening socket that serves one client at a time. Others can connect, and wait unnoticed until that one leaves. */
 export class FakeMonitor {
   readonly name: string;
   readonly #server: Server;
@@ -21,33 +21,37 @@ export class FakeMonitor {
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#arrive(socket));
   }
 
-  /** The client that is served now. */
+  /** The client that is being served. */
   get client(): Client | undefined {
     return this.#client;
   }
 
-  /** Where it listens, once it does. */
+  /** The address that it listens on; empty before that. */
   get address(): string {
     return this.#address;
   }
 
-  /** One message, given as QEMU's text, to whoever is served now. */
+  /** Sends one message, as QEMU's text, to the client that is being served. */
   say(text: string, modifiers: readonly Modifier[] = []): void {
     this.#client?.writer.message(text, modifiers);
   }
 
-  /** The next client to be served after the present one has left. */
+  /** The next client, after the present one has left. */
   nextClient(): Promise<Client> {
     return new Promise((resolve) => void this.#waiters.push(resolve));
   }
 
-  /** Listens; a socket file that was left behind is replaced, as QEMU does. Port 0 takes a free one. Rejects with the system's error. */
+  /**
+   * Starts to listen. A socket file that was left behind is replaced, as QEMU does. Port 0 takes any free port.
+   *
+   * @throws the system's error when it can't listen there
+   */
   async listen(place: Place): Promise<void> {
     if (place.kind === "unix") await rm(place.path, { force: true });
     this.#address = await listenAt(this.#server, place);
   }
 
-  /** Stops listening and ends all connections, after what is written has gone out; `abrupt`: at once. */
+  /** Stops listening, and ends all connections after everything is written, or at once if `abrupt`. */
   async close(abrupt = false): Promise<void> {
     const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
     for (const socket of this.#parked.splice(0)) socket.destroy();
@@ -63,7 +67,7 @@ export class FakeMonitor {
   #arrive(socket: Socket): void {
     if (this.#client === undefined) return this.#serve(socket);
     this.#parked.push(socket);
-    // What a parked client has sent stays in its socket, and is read when its turn comes.
+    // What a waiting client has sent stays in its socket, and is read when its turn comes.
     socket.on("error", () => {}).once("close", () => this.#forget(socket));
   }
 

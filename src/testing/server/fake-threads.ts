@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import { threadsIn, withThreads } from "../protocol/rendering.ts";
 
-/** A worker that tells its thread id and then waits. A script of its own file would have to be found from a bundle as well. */
+/** A worker that tells its thread id and then waits. It is a text because a file would have to be found from a bundle too. */
 const SCRIPT = `
   const { parentPort } = require("node:worker_threads");
   const { readlinkSync } = require("node:fs");
@@ -17,19 +17,21 @@ interface FakeThread {
 }
 
 /**
- * Real threads that stand for recorded ones, so that taskset has something to work on. A new one inherits the affinity of the thread that
- * makes it, the main one, as QEMU's vCPU threads do.
+ * Real threads in place of the recorded ones, so that taskset has something to work on. A new one inherits the affinity of the main thread,
+ * which makes it, as QEMU's vCPU threads do.
  */
 export class FakeThreads {
   readonly #threads = new Map<number, FakeThread>();
   readonly #suffix: string;
 
-  /** `accelerator` is what follows in a vCPU thread's name: `TCG` or `KVM`. */
+  /** `accelerator` is the end of a vCPU thread's name: `TCG` or `KVM`. */
   constructor(accelerator: string) {
     this.#suffix = accelerator;
   }
 
-  /** A recorded reply with the ids of real threads, made as needed; those that a full list of vCPUs no longer names are ended. */
+  /**
+   * A recorded reply with the ids of real threads, which are made as needed. Threads that a full list of vCPUs no longer names are ended.
+   */
   async inReply(command: string, reply: string): Promise<string> {
     const recorded = threadsIn(command, reply);
     if (recorded.size === 0) return reply;
@@ -38,7 +40,7 @@ export class FakeThreads {
     return withThreads(reply, real);
   }
 
-  /** Recorded thread id to real one, for those made so far. */
+  /** The real thread ids by the recorded ones, for those made so far. */
   async known(): Promise<ReadonlyMap<number, number>> {
     return new Map(await Promise.all([...this.#threads].map(async ([tid, thread]) => [tid, await thread.tid] as const)));
   }

@@ -2,11 +2,15 @@ import { once } from "node:events";
 import { createConnection, type Server, type Socket } from "node:net";
 import { UsageError } from "../../errors.ts";
 
-/** A place to listen at, or to dial. Port 0 takes a free one. */
+/** An address to listen on, or to connect to. Port 0 takes any free port. */
 export type Place =
   { readonly kind: "unix"; readonly path: string } | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
-/** `unix:/path`, `tcp:127.0.0.1:0`, `tcp:[::1]:4444`. Throws UsageError. */
+/**
+ * Reads `unix:/path`, `tcp:127.0.0.1:0` or `tcp:[::1]:4444`.
+ *
+ * @throws UsageError when the text is anything else
+ */
 export function parsePlace(text: string): Place {
   const [, path, bracketed, host, port] = /^(?:unix:(.+)|tcp:(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5}))$/s.exec(text) ?? [];
   if (path !== undefined) return { kind: "unix", path };
@@ -16,7 +20,11 @@ export function parsePlace(text: string): Place {
   return { kind: "tcp", host: name, port: Number(port) };
 }
 
-/** Has a server listen, and gives the address to connect to, with the port that was taken. Rejects with the system's error. */
+/**
+ * Makes a server listen, and returns the address to connect to, with the port that was taken.
+ *
+ * @throws the system's error when it can't listen there
+ */
 export async function listenAt(server: Server, place: Place): Promise<string> {
   server.listen(place.kind === "unix" ? { path: place.path } : { host: place.host, port: place.port });
   await once(server, "listening");
@@ -25,7 +33,7 @@ export async function listenAt(server: Server, place: Place): Promise<string> {
   return `tcp:${place.host.includes(":") ? `[${place.host}]` : place.host}:${bound.port}`;
 }
 
-/** Begins to connect. The other half stays open when one ends. */
+/** Starts to connect. When one half ends, the other stays open. */
 export function dialPlace(place: Place): Socket {
   return createConnection(
     place.kind === "unix" ? { path: place.path, allowHalfOpen: true } : { host: place.host, port: place.port, allowHalfOpen: true },

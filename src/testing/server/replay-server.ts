@@ -15,29 +15,29 @@ import { parseTranscript, placeOf, readTranscript, type Transcript } from "../tr
 import { parsePlace } from "./listening.ts";
 import { IDLE, Stage } from "./stage.ts";
 
-/** Bad weather on every connection. A transcript's directives can do the same at one point of it. */
+/** Faults on every connection. A transcript's directives can cause the same at one point. */
 export interface Weather {
-  /** Bytes a write: 1 is bytewise. */
+  /** Bytes in one write; 1 writes byte by byte. */
   readonly chunk?: number | undefined;
-  /** CR and LF in two writes. */
+  /** Whether CR and LF come in two writes. */
   readonly splitLineEnd?: boolean | undefined;
-  /** Messages over many lines, as `pretty=on` writes them. */
+  /** Whether messages have many lines, as with `pretty=on`. */
   readonly pretty?: boolean | undefined;
   /** Milliseconds before each message. */
   readonly delay?: number | undefined;
-  /** No greeting at all, or after so many milliseconds. */
+  /** No greeting at all, or one after so many milliseconds. */
   readonly greeting?: "never" | number | undefined;
-  /** Bytes before the greeting, one a character: an event, garbage. */
+  /** Bytes before the greeting, one for each character: an event, garbage. */
   readonly before?: string | undefined;
-  /** Bytes a millisecond that the server reads. */
+  /** How many bytes a millisecond the server reads. */
   readonly readRate?: number | undefined;
-  /** Bytes a millisecond that it writes. */
+  /** How many bytes a millisecond it writes. */
   readonly writeRate?: number | undefined;
-  /** The server reads nothing. */
+  /** Whether the server reads nothing. */
   readonly deaf?: boolean | undefined;
 }
 
-/** Where one monitor is to listen: `unix:/path`, `tcp:127.0.0.1:0`; without an address in a private folder. */
+/** Where one monitor listens: `unix:/path`, `tcp:127.0.0.1:0`; in a private folder if no address is given. */
 export interface MonitorPlace {
   readonly name: string;
   readonly address?: string | undefined;
@@ -45,66 +45,78 @@ export interface MonitorPlace {
 
 /** What to replay, where, and how. */
 export interface ReplayOptions {
-  /** A transcript, or its file's path. Without one the server greets and negotiates, and every command is a mismatch. */
+  /** A transcript, or the path of its file. Without one the server greets and negotiates, and every command is a mismatch. */
   readonly transcript?: Transcript | string | undefined;
-  /** Default: `control` and `watch`, as a QEMU that qmpctl starts has them. */
+  /** `control` and `watch` unless told, as in a QEMU that qmpctl starts. */
   readonly monitors?: readonly MonitorPlace[] | undefined;
   readonly weather?: Weather | undefined;
-  /** Whether out-of-band is offered; default: as recorded. */
+  /** Whether out-of-band is offered; as recorded unless told. */
   readonly oob?: boolean | undefined;
-  /** When nobody asked for so many milliseconds, the scene's next recorded event comes. Default 250. */
+  /** After so many milliseconds without a request, the next recorded event of the scene comes. 250 unless told. */
   readonly idle?: number | undefined;
   /**
-   * What QEMU understands: a release that comes with this package (`"7.2"`), or a reply to query-qmp-schema, or its file's path; false for
-   * none. What
-   * the transcript does not have is refused in QEMU's own words where QEMU would refuse it (an unknown command, arguments that are missing
-   * or
-   * wrong), and is no mismatch. Default: the release that the transcript names, where it is one of those.
+   * What QEMU understands: a release that comes with this package (`"7.2"`), a reply to query-qmp-schema, the path of its file, or false
+   * for none. A request that is not in the transcript, and that QEMU would refuse (an unknown command, missing or wrong arguments), is
+   * refused in QEMU's words, and is no mismatch. The transcript's release unless told, if it comes with this package.
    */
   readonly schema?: string | readonly SchemaEntry[] | false | undefined;
   /**
-   * Commands that code answers instead of the recording: gets the arguments, gives the return value, throws QmpFailure for an error.
-   * Without a recording `quit` is answered as QEMU does.
+   * Commands that functions answer instead of the recording. A function gets the arguments and returns the value; it throws QmpFailure for
+   * an error. Without a recording `quit` is answered as by QEMU.
    */
   readonly answers?: Readonly<Record<string, (args: unknown) => unknown>> | undefined;
 }
 
-/** A QEMU that is none: real sockets, QMP's rules, recorded answers. */
+/** A fake QEMU: with real sockets, QMP's rules, and recorded answers. */
 export interface ReplayServer extends AsyncDisposable {
-  /** The first monitor's address, to connect to. */
+  /** The address of the first monitor. */
   readonly address: string;
-  /** Each monitor's address by its name. */
+  /** The address of each monitor by its name. */
   readonly addresses: Readonly<Record<string, string>>;
-  /** Where clients left the recording, so far. */
+  /** Where clients did not follow the recording, so far. */
   readonly mismatches: readonly Mismatch[];
-  /** What clients asked, so far, except qmp_capabilities. */
+  /** What clients asked so far, except qmp_capabilities. */
   readonly said: readonly Said[];
-  /** Resolved with the recorded status when QEMU has ended. */
+  /** Resolves with the recorded status when QEMU has ended. */
   readonly exited: Promise<string>;
   /**
-   * Tells all clients of an event that no recording has; the time stamp is now. Those that QEMU limits to one a second are limited, on a
-   * clock that stands still.
+   * Sends all clients an event that is not in the recording, with the present time. Events that QEMU sends at most once a second are
+   * limited too, by a clock that stands still.
    */
   emit(event: string, data?: Readonly<Record<string, unknown>>): void;
-  /** Moves that clock on: events that were kept back go out when their second is over. */
+  /** Moves that clock. Events that were held back are sent when their second is over. */
   advance(milliseconds: number): void;
-  /** Writes bytes (one a character) to all clients, whatever they are. */
+  /** Writes any bytes (one for each character) to all clients. */
   send(bytes: string): void;
-  /** Breaks all connections; QEMU lives on. */
+  /** Breaks all connections; QEMU goes on. */
   reset(): void;
-  /** Says nothing more on the connections there are. */
+  /** Sends nothing more on the existing connections. */
   silence(): void;
-  /** QEMU dies now. */
+  /** Ends QEMU at once. */
   exit(): Promise<void>;
-  /** Recorded thread id to the real one that stands for it, for those that were asked for. */
+  /** The real thread ids by the recorded ones, for threads that were asked for. */
   threads(): Promise<ReadonlyMap<number, number>>;
-  /** Throws MismatchError if anybody left the recording; with `finished`, also if a recorded changing command was never asked. */
+  /**
+   * Checks that everything was as recorded so far.
+   *
+   * @throws MismatchError when a client did not follow the recording; with `finished`, also when a recorded changing command was never
+   *   asked
+   */
   verify(options?: { readonly finished?: boolean | undefined }): void;
-  /** Ends everything, then rejects as `verify()` throws, unless that has been told already. Idempotent. */
+  /**
+   * Ends everything. May be called any number of times.
+   *
+   * @throws as `verify()`, for what was not reported before
+   */
   close(): Promise<void>;
 }
 
-/** Starts a replay; resolves when all monitors listen. Throws TranscriptError for a damaged one, UsageError for an address that is none. */
+/**
+ * Starts a replay; resolves when all monitors listen.
+ *
+ * @throws TranscriptError when the transcript is damaged; UsageError when an address can't be read; QmpctlError when there is no such
+ *   schema; the system's error when a monitor can't listen
+ */
 export async function startReplay(options: ReplayOptions = {}): Promise<ReplayServer> {
   const transcript =
     typeof options.transcript === "string" ? await readTranscript(options.transcript) : (options.transcript ?? nothing(options.schema));
@@ -117,7 +129,7 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
     weather: options.weather ?? {},
     oob: options.oob,
     idle: options.idle ?? IDLE,
-    // Looked at with each command: a test may change its answers as it goes.
+    // Read for each command, because a test may change its answers meanwhile.
     get answers() {
       return { ...own, ...options.answers };
     },
@@ -135,7 +147,7 @@ export async function startReplay(options: ReplayOptions = {}): Promise<ReplaySe
   }
 }
 
-/** A recording of nothing, by the release whose schema is wanted. */
+/** An empty recording of the release whose schema is wanted. */
 function nothing(schema: ReplayOptions["schema"]): Transcript {
   return parseTranscript(`${isRelease(schema) ? `# qemu: ${schema}.0\n` : ""}#! end\n`, "nothing");
 }

@@ -4,23 +4,23 @@ import type { Modifier } from "../transcript/timeline-entry.ts";
 
 /** How a monitor writes. */
 export interface WriterWeather {
-  /** Bytes a write; undefined writes whole messages. */
+  /** Bytes in one write; undefined writes whole messages. */
   chunk?: number | undefined;
-  /** CR and LF in two writes. */
+  /** Whether CR and LF come in two writes. */
   splitLineEnd?: boolean | undefined;
-  /** Messages over many lines, as `pretty=on` writes them. */
+  /** Whether messages have many lines, as with `pretty=on`. */
   pretty?: boolean | undefined;
   /** Milliseconds before each message. */
   delay?: number | undefined;
-  /** Bytes a millisecond that are written; undefined writes at once. */
+  /** How many bytes a millisecond are written; undefined writes at once. */
   writeRate?: number | undefined;
 }
 
-/** The writing half of one connection: everything in order, in whatever pieces the weather asks for. */
+/** The writing half of one connection. It writes everything in order, in the pieces that the weather asks for. */
 export class SocketWriter {
   readonly #socket: Socket;
   readonly weather: WriterWeather;
-  /** The greeting that was said here, empty before. */
+  /** The greeting that was sent here; empty before that. */
   greeted = "";
   #muted = false;
   #pending: Promise<void> | undefined;
@@ -30,39 +30,39 @@ export class SocketWriter {
     this.weather = { ...weather };
   }
 
-  /** One message, given as QEMU's one-line text. */
+  /** Writes one message, given as QEMU's one-line text. */
   message(text: string, modifiers: readonly Modifier[] = []): void {
     const whole = this.weather.pretty === true ? spread(text).replaceAll("\n", "\r\n") : text;
     this.#enqueue(Buffer.from(`${whole}\r\n`, "latin1"), modifiers);
   }
 
-  /** The greeting; `delay`: milliseconds before it. */
+  /** Writes the greeting, after `delay` milliseconds. */
   greet(text: string, modifiers: readonly Modifier[], delay: number | undefined): void {
     this.greeted = text;
     this.message(text, delay === undefined ? modifiers : [{ name: "delay", count: delay }, ...modifiers]);
   }
 
-  /** One message, given as a value. */
+  /** Writes one message, given as a value. */
   value(value: Json): void {
     this.message(formatJson(value));
   }
 
-  /** Bytes that need not be a message; each character is one byte. */
+  /** Writes bytes that need not be a message; each character is one byte. */
   raw(bytes: string): void {
     this.#enqueue(Buffer.from(bytes, "latin1"), []);
   }
 
-  /** From now on nothing is said, and nothing is closed. */
+  /** From now on nothing is written, and nothing is closed. */
   mute(): void {
     this.#muted = true;
   }
 
-  /** Ends the connection when all is written. */
+  /** Ends the connection when everything is written. */
   end(): void {
     this.#then(() => void this.#socket.end());
   }
 
-  /** Breaks the connection at once (TCP: with RST; a Unix socket only knows an end). */
+  /** Breaks the connection at once (TCP: with RST; a Unix socket has only an end). */
   reset(): void {
     this.#muted = true;
     if (this.#socket.remoteAddress === undefined) this.#socket.destroy();

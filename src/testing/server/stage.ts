@@ -27,33 +27,32 @@ import { FakeMonitor } from "./fake-monitor.ts";
 import { FakeThreads } from "./fake-threads.ts";
 
 /**
- * Milliseconds without a request after which a recorded event comes by itself. Long enough that a busy machine's client, who only takes its
- * time
- * between two questions, is told the same on every run.
+ * Milliseconds without a request after which a recorded event comes by itself. This is long, so that a client that is only slow between two
+ * questions on a busy host sees the same on every run.
  */
 export const IDLE = 250;
 
-/** What the stage is set with. */
+/** What a stage plays, and how. */
 export interface StageOptions {
   readonly timeline: Timeline;
   readonly monitors: readonly string[];
   readonly weather: ClientWeather & { readonly greeting?: "never" | number | undefined; readonly before?: string | undefined };
   readonly oob: boolean | undefined;
-  /** Milliseconds without a request after which time passes by itself. */
+  /** Milliseconds without a request after which the next event comes by itself. */
   readonly idle: number;
   readonly answers: Readonly<Record<string, (args: unknown) => unknown>>;
   readonly vocabulary: Vocabulary;
-  /** What recorded answers have to say otherwise here. */
+  /** Texts to replace in recorded answers. */
   readonly replace?: readonly (readonly [string, string])[];
   readonly onMismatch?: (mismatch: Mismatch) => void;
-  /** A changing command was played. */
+  /** Called when a changing command was played. */
   readonly onChange?: () => void;
   readonly onStderr?: (text: string) => void;
 }
 
 /**
- * QEMU's part of the play: monitors, a dispatcher, and a playhead that says what comes next.
- * What concerns the protocol goes by rule; what concerns the machine goes by the recording.
+ * QEMU's part: monitors, a dispatcher, and a playhead that says what comes next. The protocol is answered by rule, everything about the
+ * machine from the recording.
  */
 export class Stage {
   readonly monitors: readonly FakeMonitor[];
@@ -61,7 +60,7 @@ export class Stage {
   readonly said: Said[] = [];
   readonly threads: FakeThreads;
   readonly playhead: Playhead;
-  /** Resolved with the recorded exit status when QEMU has ended. */
+  /** Resolves with the recorded exit status when QEMU has ended. */
   readonly exited: Promise<string>;
   readonly #options: StageOptions;
   readonly #dispatcher = new Dispatcher((turn) => this.#answer(turn));
@@ -81,22 +80,22 @@ export class Stage {
     });
   }
 
-  /** Those who have negotiated: who is told of events. */
+  /** The clients that have negotiated, and so get events. */
   get audience(): readonly Client[] {
     return this.clients.filter((it) => it.negotiated);
   }
 
-  /** Those who are served, one a monitor. */
+  /** The clients that are being served, one for each monitor. */
   get clients(): readonly Client[] {
     return this.monitors.flatMap((it) => (it.client === undefined ? [] : [it.client]));
   }
 
-  /** Tells everybody who has negotiated. */
+  /** Sends an event to every client that has negotiated. */
   broadcast(event: Json): void {
     for (const client of this.audience) client.writer.value(event);
   }
 
-  /** Lets happen what the recording says; weather goes to `to`, events to all who have negotiated. */
+  /** Does what the recording says. Weather goes to `to`, events to all clients that have negotiated. */
   happen(happenings: readonly Happening[], to?: Client): void {
     for (const happening of happenings) {
       const early = to !== undefined && !to.negotiated;
@@ -105,7 +104,7 @@ export class Stage {
     }
   }
 
-  /** QEMU ends as it was told to: it says so, answers, and closes; 5.2 answers first. */
+  /** Ends QEMU as `quit` does: it sends an event, answers, and closes. QEMU 5.2 answers first. */
   quit(): void {
     const late = this.#options.vocabulary.major < 6;
     const tell = (): void => this.broadcast(eventNow("SHUTDOWN", { guest: false, reason: "host-qmp-quit" }));
@@ -116,7 +115,7 @@ export class Stage {
     });
   }
 
-  /** QEMU ends: connections close when what is written has gone out (`abrupt`: at once). */
+  /** Ends QEMU. Connections close after everything is written, or at once if `abrupt`. */
   async exit(status: string, abrupt = false): Promise<void> {
     if (this.#dead) return;
     this.#dead = true;
@@ -163,7 +162,7 @@ export class Stage {
     this.#waitIdly();
   }
 
-  /** The protocol's own business; undefined where the request is the machine's. */
+  /** Answers what concerns the protocol only; undefined if the request concerns the machine. */
   #byRule(request: Request, client: Client): Refusal | { readonly reply: Json; readonly after: () => void } | undefined {
     const found = (desc: string): Refusal => ({ class: "CommandNotFound", desc, id: request.id });
     const { vocabulary } = this.#options;
@@ -214,7 +213,7 @@ export class Stage {
     this.happen(play.after, client);
   }
 
-  /** What needs no machine to be answered: the schema itself, and what it does not allow. */
+  /** Answers what the schema alone can answer: the schema itself, and refusals of what it does not allow. */
   #unasked(request: Request): string | undefined {
     const { vocabulary, answers } = this.#options;
     const answered = Object.hasOwn(answers, request.command);

@@ -1,28 +1,32 @@
-/** An instruction of a transcript: who speaks, how QEMU ended, or weather. Written as `#! name arguments`. */
+/** An instruction in a transcript: who speaks, how QEMU ended, or a fault. Written as `#! name arguments`. */
 export type Directive =
-  /** A client came; `at` is when, in seconds since 1970: times in its answers are told relative to it. */
+  /** A client connected. `at` is the time, in seconds since 1970: times in its answers are relative to it. */
   | { readonly name: "connect"; readonly connection: number; readonly monitor: string; readonly at?: number }
   | { readonly name: "on" | "close"; readonly connection: number }
-  /** How QEMU ended: an exit status, a signal's name, or nothing where it isn't known. */
+  /** How QEMU ended: an exit status, a signal's name, or empty if that is not known. */
   | { readonly name: "exit"; readonly status: string }
-  /** What QEMU wrote on stderr before it gave up starting. */
+  /** What QEMU wrote on stderr before it failed to start. */
   | { readonly name: "stderr"; readonly text: string }
   /** Milliseconds before the next message. */
   | { readonly name: "delay"; readonly count: number }
-  /** From here on in pieces of so many bytes. */
+  /** From here on, bytes are written in pieces of this size. */
   | { readonly name: "split"; readonly count: number }
-  /** The next message ends after so many bytes, and so does the connection. */
+  /** After so many bytes of the next message, the connection ends. */
   | { readonly name: "truncate"; readonly count: number }
-  /** Bytes that are no message; each character is one byte. */
+  /** Bytes that are not a message; each character is one byte. */
   | { readonly name: "garbage"; readonly text: string }
   | { readonly name: "end" | "bytewise" | "whole" | "reset" | "hang" | "pretty" | "compact" | "deaf" };
 
-/** What is wrong with a line; the caller knows which line. */
+/** What is wrong with a line. The caller knows which line. */
 export class DirectiveError extends Error {}
 
 const PLAIN = ["end", "bytewise", "whole", "reset", "hang", "pretty", "compact", "deaf"] as const;
 
-/** What follows `#!` on a line. Throws DirectiveError. */
+/**
+ * Reads what follows `#!` on a line.
+ *
+ * @throws DirectiveError when it is no directive
+ */
 export function parseDirective(text: string): Directive {
   const [, name = "", rest = ""] = /^\s*(\S*)\s*(.*?)\s*$/.exec(text) ?? [];
   const plain = PLAIN.find((it) => it === name);
@@ -70,7 +74,7 @@ function quoted(name: string, text: string): string {
 
 const SHORT: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", 0: "\0" };
 
-/** A directive as it is written, without the `#! `. The inverse of `parseDirective`. */
+/** Writes a directive, without the `#! `. The inverse of `parseDirective`. */
 export function formatDirective(directive: Directive): string {
   if ("text" in directive) return `${directive.name} "${escape(directive.text)}"`;
   if (directive.name === "connect")

@@ -2,22 +2,22 @@ import { type Exchange, type Happening, isConstant, isQuery, type Scene, type Ti
 import type { Timeline } from "./timeline.ts";
 import { placeOf } from "./transcript.ts";
 
-/** What one command makes happen, in this order. A mismatch has only words. */
+/** What one command causes, in this order. A mismatch causes only a message. */
 export type Play =
   | { readonly before: readonly Happening[]; readonly exchange: Exchange; readonly after: readonly Happening[] }
   | { readonly mismatch: string; readonly line: number };
 
 /**
- * Where a replay stands in its timeline. Pure: it says what is to be sent, and sends nothing.
+ * The position of a replay in its timeline. It is pure: it says what to send, and sends nothing.
  *
- * Changing commands move it from scene to scene, in recorded order only. Inside a scene the n-th ask gets the n-th answer and the last one
- * stays; a happening outdates the answers that were recorded before it. So a replay depends neither on how often a client polls, nor on
- * time.
+ * Changing commands move it from scene to scene, in the recorded order only. Inside a scene, the n-th request gets the n-th answer, and the
+ * last answer stays. A happening makes the answers that were recorded before it outdated. So a replay does not depend on how often a client
+ * polls, nor on time.
  */
 export class Playhead {
   readonly #timeline: Timeline;
   #scene = 0;
-  /** Beats of the scene below this index have happened or are outdated. */
+  /** Entries of the scene below this index have happened or are outdated. */
   #now = 0;
   #given = new Set<TimelineEntry>();
 
@@ -25,12 +25,12 @@ export class Playhead {
     this.#timeline = timeline;
   }
 
-  /** A client's command; `args` in canonical form, `plain` as JSON.parse gives them. */
+  /** Takes a client's command. `args` in canonical form, `plain` as JSON.parse returns them. */
   ask(command: string, args: string, plain: unknown): Play {
     return isQuery(command, plain) ? this.#query(command, args) : this.#change(command, args);
   }
 
-  /** A client came where none was: what was recorded after the earlier ones had left may be told from now on. */
+  /** A client came when there was none: what was recorded after the earlier clients had left may happen from now on. */
   visit(): readonly Happening[] {
     const next = this.#scenes[this.#scene + 1];
     if (next === undefined || next.change !== undefined) return [];
@@ -39,7 +39,7 @@ export class Playhead {
     return [...rest, ...this.#following()];
   }
 
-  /** Time passes with nobody asking: the next happening of this scene, with all that directly follows it. */
+  /** Time passed without a request: the next happening of this scene, with everything that directly follows it. */
   idle(): readonly Happening[] {
     const next = this.#entries.findIndex((entry, index) => index >= this.#now && entry.kind !== "exchange");
     const entry = this.#entries[next];
@@ -48,17 +48,17 @@ export class Playhead {
     return [...found, ...this.#following()];
   }
 
-  /** All that is left to happen in this scene; for a QEMU that is ended from outside. */
+  /** Everything that is left to happen in this scene, for a QEMU that is ended from outside. */
   rest(): readonly Happening[] {
     return this.#happenings(this.#entries.length);
   }
 
-  /** What happens before anybody asked anything. */
+  /** What happens before the first request. */
   opening(): readonly Happening[] {
     return this.#following();
   }
 
-  /** The first changing command that was recorded and not asked, if any. */
+  /** The next changing command that was recorded and not asked; undefined if there is none. */
   get unplayed(): Exchange | undefined {
     return this.#upcoming()?.change;
   }
@@ -108,7 +108,7 @@ export class Playhead {
     return this.#mismatchOf(command, args, undefined);
   }
 
-  /** Successive equal answers count as one: how often a recorded client polled is no fact about QEMU. */
+  /** Equal answers in a row count as one: how often the recorded client polled says nothing about QEMU. */
   #give(index: number): Play {
     const exchange = this.#entries[index] as Exchange;
     const before = this.#happenings(index);
@@ -139,14 +139,14 @@ export class Playhead {
     return undefined;
   }
 
-  /** The happenings up to an index that have not happened, which then have. */
+  /** Marks the happenings up to an index as happened, and returns those that had not. */
   #happenings(end: number): readonly Happening[] {
     const found = this.#entries.slice(this.#now, end).filter(isHappening);
     if (found.length > 0) this.#now = this.#entries.findLastIndex((entry, index) => index < end && isHappening(entry)) + 1;
     return found;
   }
 
-  /** What directly follows the answers given so far: it comes by itself, before anybody asks again. */
+  /** What directly follows the answers given so far. It comes by itself, before the next request. */
   #following(): readonly Happening[] {
     let end = this.#now;
     for (let index = this.#now; index < this.#entries.length; index += 1) {
@@ -187,7 +187,7 @@ function isHappening(entry: TimelineEntry): entry is Happening {
   return entry.kind !== "exchange";
 }
 
-/** What only happens when somebody from outside does it: a signal to QEMU. Time alone does not bring it. */
+/** Whether it happens only because of something outside: a signal to QEMU. It does not come with time. */
 function isForced(entry: Happening): boolean {
   if (entry.kind === "event") return entry.text.includes('"host-signal"');
   return entry.directive.name === "exit" && /^(outside|SIGKILL)\b/.test(entry.directive.status);

@@ -1,10 +1,11 @@
 import { parseJson } from "../json/json-input.ts";
 import { canonical, isObject, type Json, type JsonObject, toPlain } from "../json/json-value.ts";
 import type { Directive } from "./directive.ts";
+import { idOf, outline } from "./message-outline.ts";
 import { type Exchange, type Happening, isQuery, type Modifier, type Prologue, type Scene } from "./timeline-entry.ts";
 import { type Entry, type Transcript, TranscriptError } from "./transcript.ts";
 
-/** A transcript in the order in which things became so: all connections merged, answers standing where they were given. */
+/** A transcript in the order of events: all connections are merged, and each answer stands where it was given. */
 export interface Timeline {
   readonly transcript: Transcript;
   readonly scenes: readonly Scene[];
@@ -23,14 +24,18 @@ interface Connection {
   readonly at: number | undefined;
   readonly waiting: Asked[];
   readonly heard: Map<string, number>;
-  /** Ids of commands that came before the negotiation: refused by rule, and no part of the story. */
+  /** Ids of commands that came before the negotiation. They are refused by rule, and do not belong to the timeline. */
   readonly premature: Set<string>;
   negotiating: string | undefined;
   negotiated: boolean;
   open: boolean;
 }
 
-/** Merges a transcript's connections into one timeline. Throws TranscriptError where a line can't belong to any of them. */
+/**
+ * Merges a transcript's connections into one timeline.
+ *
+ * @throws TranscriptError when a line can't belong to any connection
+ */
 export function timelineOf(transcript: Transcript): Timeline {
   const builder = new Builder(transcript);
   for (const entry of transcript.entries) builder.add(entry);
@@ -187,7 +192,10 @@ class Builder {
     else this.#scenes.push({ change: exchange, entries: [] });
   }
 
-  /** An event is broadcast: the same text on several connections is one event. Who was not negotiated saw it out of turn. */
+  /**
+   * An event is sent to all clients, so the same text on several connections is one event. A client that had not negotiated saw it out of
+   * order.
+   */
   #event(connection: Connection, event: Happening & { readonly kind: "event" }): void {
     const nth = (connection.heard.get(event.text) ?? 0) + 1;
     connection.heard.set(event.text, nth);
@@ -228,18 +236,4 @@ class Builder {
   #error(line: number, why: string): TranscriptError {
     return new TranscriptError(this.#transcript.name, line, why);
   }
-}
-
-/** The id in canonical form; empty where there is none. */
-function idOf(message: JsonObject): string {
-  const id = message.get("id");
-  return id === undefined ? "" : canonical(id);
-}
-
-/** Only the members' names and the id of a long reply: parsing all of them exactly would cost the fake its quick start. */
-function outline(text: string): JsonObject {
-  const parsed = JSON.parse(text) as Record<string, unknown>;
-  const id = parsed["id"];
-  const members = Object.keys(parsed).map((key): [string, Json] => [key, null]);
-  return new Map([...members, ...(id === undefined ? [] : [["id", parseJson(JSON.stringify(id))] as const])]);
 }

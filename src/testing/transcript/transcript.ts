@@ -4,22 +4,23 @@ import { messageOf, QmpctlError } from "../../errors.ts";
 import { type Directive, DirectiveError, formatDirective, parseDirective } from "./directive.ts";
 
 /**
- * One line of a transcript. `line` counts from 1. A comment's text is the whole line (a blank line is an empty one), a message's its JSON.
+ * One line of a transcript. `line` counts from 1. The text of a comment is the whole line (empty for a blank line), that of a message its
+ * JSON.
  */
 export type Entry = { readonly line: number } & (
   { readonly kind: "comment" | "client" | "server"; readonly text: string } | { readonly kind: "directive"; readonly directive: Directive }
 );
 
-/** One life of a QEMU as its monitors told it. */
+/** One run of a QEMU, as recorded on its monitors. */
 export interface Transcript {
-  /** What to call it in messages: the file's path, as given. */
+  /** Its name in messages: the file's path, as given. */
   readonly name: string;
   /** The `# key: value` lines at the top: `qemu`, `arch`, `command`, `recorded`. */
   readonly provenance: Readonly<Record<string, string>>;
   readonly entries: readonly Entry[];
 }
 
-/** A transcript that can't be read: damaged, cut, or not one at all. The message begins `FILE:LINE: `. */
+/** A transcript that can't be read: it is damaged, cut, or not a transcript. The message begins with `FILE:LINE: `. */
 export class TranscriptError extends QmpctlError {
   readonly file: string;
   readonly line: number;
@@ -31,7 +32,11 @@ export class TranscriptError extends QmpctlError {
   }
 }
 
-/** Reads a transcript's file. Throws TranscriptError. */
+/**
+ * Reads a transcript from a file.
+ *
+ * @throws TranscriptError when it can't be read
+ */
 export async function readTranscript(path: string): Promise<Transcript> {
   try {
     return parseTranscript(await readFile(path, "utf8"), path);
@@ -47,9 +52,10 @@ export async function readTranscript(path: string): Promise<Transcript> {
 }
 
 /**
- * Text to transcript: `-> ` lines are the client's, `<- ` lines QEMU's, `#! ` are directives, other `#` lines comments.
- * It has to end with `#! exit` (QEMU ended) or `#! end` (the recording did), so that a file cut at a line's end is noticed. Throws
- * TranscriptError.
+ * Reads a transcript from text: lines with `-> ` are the client's, `<- ` QEMU's, `#! ` directives, and other `#` lines comments. It must
+ * end with `#! exit` (QEMU ended) or `#! end` (the recording did), so that a file that was cut at a line's end is noticed.
+ *
+ * @throws TranscriptError when a line can't be read, or the end is missing
  */
 export function parseTranscript(text: string, name = "transcript"): Transcript {
   const lines = text.split("\n");
@@ -104,7 +110,7 @@ function provenanceOf(entries: readonly Entry[]): Readonly<Record<string, string
   return found;
 }
 
-/** Transcript to text; `parseTranscript` gives the same entries back. */
+/** Writes a transcript as text. `parseTranscript` returns the same entries. */
 export function formatTranscript(transcript: Pick<Transcript, "entries">): string {
   return transcript.entries.map((entry) => `${formatEntry(entry)}\n`).join("");
 }
@@ -122,9 +128,9 @@ function formatEntry(entry: Entry): string {
   }
 }
 
-/** Where an entry stands, for messages: `wire-basics.qmp:12`, `10.0.13_x86_64/setmem/1.qmp:12`. */
+/** Where an entry is, for messages: `wire-basics.qmp:12`, `10.0.13_x86_64/setmem/1.qmp:12`. */
 export function placeOf(transcript: Pick<Transcript, "name">, line: number): string {
-  // A number alone names no recording: the lives of a machine are in a folder of their own.
+  // A number alone does not tell which recording: the runs of a machine are in a folder of their own.
   const folders = /^\d+\.qmp$/.test(basename(transcript.name)) ? 3 : 1;
   return `${transcript.name.split("/").slice(-folders).join("/")}:${line}`;
 }
