@@ -1,5 +1,5 @@
 import type { Scope } from "../../src/domain/model/change.ts";
-import type { Change } from "../../src/domain/resources/registry.ts";
+import type { Change, Resource } from "../../src/domain/resources/registry.ts";
 import { fractionsFrom } from "../lab/fractions.ts";
 import { MIB } from "./model.ts";
 
@@ -36,18 +36,21 @@ export interface Choices {
 export function movesOf(seed: number, length: number, choices: Choices): readonly Move[] {
   const random = fractionsFrom(seed);
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
-  const kinds: readonly (() => Change)[] = [
-    () => ({ resource: "memory", size: pick(choices.sizes) * MIB }),
-    () => ({ resource: "vcpus", count: pick(choices.counts) }),
-    () => ({ resource: "vcpu-pin", vcpu: pick([0, 1, 2]), cpus: pick(choices.masks) }),
-    () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
-    () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
-  ];
+  // Of each resource in the registry one: a new one without a move does not compile.
+  const makers: { readonly [R in Resource]: () => Change & { readonly resource: R } } = {
+    memory: () => ({ resource: "memory", size: pick(choices.sizes) * MIB }),
+    vcpus: () => ({ resource: "vcpus", count: pick(choices.counts) }),
+    "vcpu-pin": () => ({ resource: "vcpu-pin", vcpu: pick([0, 1, 2]), cpus: pick(choices.masks) }),
+    "max-memory": () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
+    "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
+  };
   return Array.from({ length }, (_, position) => {
     // The maxima are for the next start only: they come more seldom.
-    const changes = kinds.filter((_kind, nth) => random() < (nth < 3 ? 0.45 : 0.1)).map((make) => make());
+    const changes = Object.entries(makers)
+      .filter(([resource]) => random() < (resource.startsWith("max-") ? 0.1 : 0.45))
+      .map(([, make]) => make());
     const scope = pick<Scope>(["current", "static", "dynamic", "both", "both"]);
-    const wanted = changes.length > 0 ? changes : [kinds[0]?.() as Change];
+    const wanted = changes.length > 0 ? changes : [makers.memory()];
     const mishaps: readonly Mishap["kind"][] = [
       "refuse",
       "break",

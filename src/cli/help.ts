@@ -1,7 +1,7 @@
 import { exitCodes } from "./exit-code.ts";
 import { commonOptions, type Option } from "./options.ts";
 import { table, wrap } from "./output.ts";
-import type { Verb } from "./verb.ts";
+import type { Section, Verb } from "./verb.ts";
 
 /** The usage of a verb, one line for each form, within the terminal's width. Without a verb: the usage of the program. */
 export function usageLines(verb?: Verb, columns: number = Infinity): string {
@@ -66,24 +66,23 @@ export function firstSteps(width: number): string {
 
 const ABOUT = "qmpctl changes a QEMU machine's memory, vCPUs and pinning now, at the next start, or both.";
 
-/** Verbs by subject. A verb that is not here stands under the last one. */
-const groups: readonly (readonly [string, readonly string[]])[] = [
-  ["domains", ["define", "undefine", "list", "info", "config"]],
-  ["running and stopping", ["start", "shutdown", "destroy", "restart", "reset", "suspend", "resume"]],
-  ["memory, vCPUs, pinning", ["setmem", "setmaxmem", "setvcpus", "vcpupin", "vcpuinfo", "apply", "diff", "revert", "persist", "recover"]],
-  ["the monitor, and more", []],
+/** The sections of the list of verbs, with their titles; undefined is what has none. */
+const sections: readonly (readonly [title: string, section: Section | undefined])[] = [
+  ["domains", "domains"],
+  ["running and stopping", "power"],
+  ["memory, vCPUs, pinning", "allocation"],
+  ["the monitor, and more", undefined],
 ];
 
 /** What `qmpctl help` prints, within `width` characters. */
 export function overview(verbs: readonly (readonly [string, Verb])[], width: number): string {
-  const named = new Set(groups.flatMap(([, names]) => names));
   const own: readonly (readonly [string, string])[] = [
     ["help", "show this; help VERB, or VERB --help: all about one verb"],
     ["--version", "show the version of qmpctl"],
   ];
-  const sections = groups.map(([title, names]) => {
-    const members = names.length > 0 ? verbs.filter(([name]) => names.includes(name)) : verbs.filter(([name]) => !named.has(name));
-    const rows = [...members.map(([name, { summary }]) => [name, summary] as const), ...(names.length > 0 ? [] : own)];
+  const lists = sections.map(([title, section]) => {
+    const members = verbs.filter(([, verb]) => verb.section === section);
+    const rows = [...members.map(([name, { summary }]) => [name, summary] as const), ...(section === undefined ? own : [])];
     // The same width for all sections, so that they line up.
     return `${title}:\n${table(
       rows.map(([name, about]) => [`  ${name.padEnd(9)}`, about]),
@@ -100,7 +99,7 @@ export function overview(verbs: readonly (readonly [string, Verb])[], width: num
   return [
     usageLines(undefined, width),
     paragraph(ABOUT, width),
-    ...sections,
+    ...lists,
     ...prose.map((text) => paragraph(text, width)),
     `exit codes:\n${table(codes, { right: [0], columns: width })}`,
   ].join("\n");

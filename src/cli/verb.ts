@@ -37,10 +37,15 @@ export interface Call<Flag extends string = string, Text extends string = string
   readonly facade: Facade;
 }
 
+/** What a verb is about: the domains there are, whether they run, what they have. */
+export type Section = "domains" | "power" | "allocation";
+
 /** One verb of the command line: how it is written, what it is for, what it does. */
 export interface Verb<Flag extends string = string, Text extends string = string> extends Grammar {
   /** The verb and its operands as in `setmem DOMAIN SIZE`; one line for each way of writing it. */
   readonly usage: readonly string[];
+  /** Where the list of verbs has it; without one, at the end. */
+  readonly section?: Section;
   /** One line for the list of verbs. */
   readonly summary: string;
   /** What `--help` says besides: short paragraphs, one thought each. */

@@ -90,7 +90,7 @@ function pinRules(pin: Values, max: number | undefined): readonly ConfigIssue[] 
 }
 
 /** Checks only the form. Whether the host has those CPUs is checked when they are used. */
-function looksLikeCpuList(text: string): boolean {
+export function looksLikeCpuList(text: string): boolean {
   const items = text.split(",").map((item) => /^(\^?)(\d{1,4})(?:-(\d{1,4}))?$/.exec(item));
   const well = items.every((item) => item !== null && Number(item[2]) <= Number(item[3] ?? item[2]) && Number(item[3] ?? item[2]) < 8192);
   return (

@@ -4,6 +4,7 @@ import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["apply DOMAIN FILE"],
+  section: "allocation",
   summary: "set memory, vCPUs and pins to what a file says, as one change",
   details: [
     'FILE is JSON in the shape of a config: {"memory": {"max": "2GiB", "current": "1GiB"}, "vcpus": {"max": 4, "current": 2, "pin": {"0": "0-1"}}}. If FILE is -, standard input is read.',

@@ -4,6 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["config DOMAIN"],
+  section: "domains",
   summary: "print the launch config, exactly as it is in its file",
   options: {},
   operands: domainOnly,

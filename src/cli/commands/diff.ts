@@ -10,6 +10,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["diff DOMAIN"],
+  section: "allocation",
   summary: "compare config, running machine and guest; say why they differ",
   details: ["`revert` makes the running machine equal to the config. `persist` makes the config equal to the running machine."],
   options: waitOption("how long the machine may take to answer"),

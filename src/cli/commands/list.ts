@@ -24,6 +24,7 @@ export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = {
 
 export const verb: Verb = defineVerb({
   usage: ["list"],
+  section: "domains",
   summary: "list running machines; --all: stopped ones too",
   details: [
     "unreachable: the monitor does not answer. damaged: the config cannot be read. unsafe: another user could have written the config. The last column says why.",

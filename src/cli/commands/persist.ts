@@ -7,6 +7,7 @@ const resources: readonly Resource[] = KINDS.map(({ resource }) => resource);
 
 export const verb: Verb = defineVerb({
   usage: ["persist DOMAIN [RESOURCE]"],
+  section: "allocation",
   summary: "make the config equal to the running machine",
   details: [`With a RESOURCE, only that one changes: ${orOf(resources)}.`],
   options: effortOptions,

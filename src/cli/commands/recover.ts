@@ -11,6 +11,7 @@ import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["recover DOMAIN --finish", "recover DOMAIN --undo", "recover DOMAIN --forget"],
+  section: "allocation",
   summary: "resolve a change or a start that was killed halfway",
   details: [
     "After a change: --finish gives both halves their new values, --undo gives both their old values, --forget leaves both as they are.",

@@ -3,6 +3,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["restart DOMAIN"],
+  section: "power",
   summary: "shut the guest down and start it again from its launch config",
   details: [
     "A stopped domain is just started.",

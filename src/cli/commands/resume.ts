@@ -4,6 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["resume DOMAIN"],
+  section: "power",
   summary: "let a suspended machine run again",
   options: waitOption("how long QEMU may take to answer"),
   operands: domainOnly,

@@ -7,6 +7,7 @@ const resources: readonly Resource[] = KINDS.filter((kind) => kind.revert !== nu
 
 export const verb: Verb = defineVerb({
   usage: ["revert DOMAIN [RESOURCE]"],
+  section: "allocation",
   summary: "make the running machine equal to its config, without a restart",
   details: [
     `With a RESOURCE, only that one changes: ${orOf(resources)}.`,

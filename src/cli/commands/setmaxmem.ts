@@ -4,6 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["setmaxmem DOMAIN SIZE"],
+  section: "allocation",
   summary: "change the most memory that the guest can have",
   details: ["QEMU sets this at its start. On a running machine the change needs --static, and applies at the next start."],
   options: { ...changeOptions, ...sizeOptions },

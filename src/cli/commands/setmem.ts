@@ -4,6 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["setmem DOMAIN SIZE"],
+  section: "allocation",
   summary: "change how much memory the guest has",
   details: [
     "A running guest gives or takes memory through its balloon driver. The change is `applied` when the guest has the new size. It is `pending` if the guest has not finished by the deadline.",

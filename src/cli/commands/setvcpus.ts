@@ -4,6 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["setvcpus DOMAIN COUNT"],
+  section: "allocation",
   summary: "change how many vCPUs the guest has; --maximum: can have",
   details: ["On a running machine, vCPUs are plugged and unplugged. A vCPU that the guest has not released by the deadline is `pending`."],
   options: {

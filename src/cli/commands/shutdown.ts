@@ -4,6 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["shutdown DOMAIN"],
+  section: "power",
   summary: "ask the guest to shut down, and wait until it has",
   details: [
     "If the guest is still up at the deadline, the exit code is 5 (pending). The guest may still shut down later.",

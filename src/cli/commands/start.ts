@@ -3,6 +3,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["start DOMAIN"],
+  section: "power",
   summary: "start the machine from its launch config",
   details: ["The machine goes on when this command ends. Pins and the memory target are set before its first instruction."],
   options: {

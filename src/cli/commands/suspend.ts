@@ -4,6 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["suspend DOMAIN"],
+  section: "power",
   summary: "pause the machine's vCPUs; its memory stays as it is",
   options: waitOption("how long QEMU may take to answer"),
   operands: domainOnly,

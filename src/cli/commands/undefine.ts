@@ -5,6 +5,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["undefine DOMAIN"],
+  section: "domains",
   summary: "delete the launch config of a stopped domain",
   details: ["Links to the config in its own folder are deleted with it.", "If DOMAIN names such a link, only the link is deleted."],
   options: {},

@@ -9,6 +9,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["vcpuinfo DOMAIN"],
+  section: "allocation",
   summary: "show each vCPU: thread, last host CPU, time used, pins",
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,

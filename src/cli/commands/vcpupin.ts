@@ -11,6 +11,7 @@ import { type Call, defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["vcpupin DOMAIN VCPU CPULIST", "vcpupin DOMAIN [VCPU]"],
+  section: "allocation",
   summary: "bind a vCPU to CPUs of the host, or show the bindings",
   details: ["CPULIST is a list of host CPUs, such as 0-3,8 or 0-7,^4. vCPUs count from 0."],
   options: changeOptions,
