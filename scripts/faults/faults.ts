@@ -69,7 +69,7 @@ const failsOnDisk =
   };
 
 /** Somebody else's work on the config, at a step of the change. */
-const meddled =
+const changedByOthers =
   (edit: (text: string) => string): Fault["run"] =>
   async (trial, step) => {
     const before = (await textOf(trial.rig)) ?? "";
@@ -215,9 +215,9 @@ export const FAULTS: readonly Fault[] = [
     name: "config replaced by another",
     steps: ["plug", "balloon", "ballooned"],
     onReal: ["ballooned"],
-    run: meddled((text) => `${text}\n`),
+    run: changedByOthers((text) => `${text}\n`),
   },
-  { name: "config damaged", steps: ["plug", "balloon"], onReal: ["balloon"], run: meddled(() => "{ not JSON") },
+  { name: "config damaged", steps: ["plug", "balloon"], onReal: ["balloon"], run: changedByOthers(() => "{ not JSON") },
   { name: "config folder gone", steps: ["plug", "balloon"], onReal: ["balloon"], run: folderGone },
   {
     name: "no space (ENOSPC)",

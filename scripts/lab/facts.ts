@@ -78,7 +78,7 @@ export function liveOf(changes: Partial<Live> = {}): Live {
     version: { major: 10, text: "10.0.0" },
     tcg: false,
     pid: 4000,
-    noThreads: null,
+    pinObstacle: null,
     memory: { size: 2 * GIB, actual: GIB, balloon: "/machine/peripheral/balloon0", guest: null },
     slots,
     vcpus: vcpusIn(slots),

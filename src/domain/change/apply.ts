@@ -10,13 +10,13 @@ import type { PlannedStep } from "./plan.ts";
 export interface StepRecord extends PlannedStep {
   outcome: StepReport["outcome"];
   reason?: string;
-  /** What was thrown, where it failed. */
+  /** What was thrown, if it failed. */
   cause?: unknown;
-  /** The steps that were sent to take it back; empty where nothing had come of it. */
+  /** The steps that were sent to take it back; empty if nothing had come of it. */
   back?: readonly Step[];
 }
 
-/** Starts the books of a plan's steps. */
+/** The records of a plan's steps before anything is done. */
 export function recordsOf(steps: readonly PlannedStep[]): readonly StepRecord[] {
   return steps.map((planned) => ({ ...planned, outcome: "planned" }));
 }
@@ -30,12 +30,14 @@ export function reportStep({ step, outcome, reason }: StepRecord, facts: Facts):
 }
 
 /**
- * Does the steps in order and writes down how each one ended. What only asks the guest is begun in order and waited for
- * together. The first failure ends it: it is thrown, and the records tell what was done by then.
+ * S9 Apply, S10 Read back: does the steps in order and writes down how each one ended. Steps of the guest's are begun in order and waited
+ * for together. The first failure ends it.
+ *
+ * @throws what a step fails with; the signal's reason. The records then say what was done
  */
 export async function applySteps(records: readonly StepRecord[], given: Work): Promise<void> {
-  const asked: StepRecord[] = [];
-  // Subscribe, then act: a guest may say no before the next step is begun.
+  const waiting: StepRecord[] = [];
+  // Subscribe, then act: a guest may refuse before the next step is begun.
   using said = given.monitor.session.events(["ACPI_DEVICE_OST", "DEVICE_UNPLUG_GUEST_ERROR"]);
   const work: Work = { ...given, refusals: new GuestRefusals() };
   void work.refusals?.follow(said);
@@ -45,19 +47,19 @@ export async function applySteps(records: readonly StepRecord[], given: Work): P
       record.outcome = "pending";
       await stepKindOf(record.step).begin(record.step, work);
       await work.onBegun?.();
-      if (stepKindOf(record.step).asksGuest) asked.push(record);
-      else await settled(record, work);
+      if (stepKindOf(record.step).asksGuest) waiting.push(record);
+      else await readBack(record, work);
     });
   }
-  await settleAll(asked, work);
+  await readBackAll(waiting, work);
 }
 
-/** One guest that says no is the end of the whole change: the other waits are cut short, to be undone. */
-async function settleAll(asked: readonly StepRecord[], work: Work): Promise<void> {
+/** Waits for the guest's steps together. If one fails, the whole change has failed: the other waits are cut short, to be undone. */
+async function readBackAll(waiting: readonly StepRecord[], work: Work): Promise<void> {
   const failed = new AbortController();
   const signal = work.signal === undefined ? failed.signal : AbortSignal.any([work.signal, failed.signal]);
-  const waits = asked.map((record) =>
-    noting(record, () => settled(record, { ...work, signal })).catch((error: unknown) => {
+  const waits = waiting.map((record) =>
+    noting(record, () => readBack(record, { ...work, signal })).catch((error: unknown) => {
       failed.abort(error);
       throw error;
     }),
@@ -66,8 +68,8 @@ async function settleAll(asked: readonly StepRecord[], work: Work): Promise<void
   if (failed.signal.aborted) throw failed.signal.reason;
 }
 
-async function settled(record: StepRecord, work: Work): Promise<void> {
-  const end = await stepKindOf(record.step).settle(record.step, work);
+async function readBack(record: StepRecord, work: Work): Promise<void> {
+  const end = await stepKindOf(record.step).readBack(record.step, work);
   record.outcome = end.outcome;
   if (end.reason !== undefined) record.reason = end.reason;
 }

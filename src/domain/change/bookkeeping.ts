@@ -9,7 +9,7 @@ import { shellWord } from "../model/format.ts";
 import { stepKindOf } from "../resources/registry.ts";
 import type { StepRecord } from "./apply.ts";
 import { recordOf, removeRecord, writeRecord } from "./journal.ts";
-import { askedAfter } from "./notes-after.ts";
+import { notesAfter } from "./notes-after.ts";
 import type { Plan } from "./plan.ts";
 
 /** What the books of one change are kept for. */
@@ -26,13 +26,13 @@ export interface BookkeepingOptions {
   readonly records: readonly StepRecord[];
   /** There is a journal already, of the change that this one resolves: it stays as it is. */
   readonly resolving: boolean;
-  /** Takes what the report has to say about books that could not be kept. */
+  /** Takes a note for the report, if something could not be written down. */
   readonly tell: (note: string) => void;
 }
 
 /**
- * What one change writes down about itself. The journal says what is wanted and how both halves were before: whoever finds it under the
- * lock knows that its writer died. The notes say what the guest was asked for and may still do: QEMU can't be asked for that later.
+ * What one change writes down about itself. The journal says what is wanted and how both halves were before: if one is found under the
+ * lock, its writer died. The notes say what the guest was asked for and may still do: QEMU can't be asked for that later.
  */
 export class Bookkeeping {
   readonly #of: BookkeepingOptions;
@@ -68,7 +68,7 @@ export class Bookkeeping {
     if (planned.length === 0) return this.noteDone();
     const begun = records.map((record): StepRecord => (record.outcome === "planned" ? { ...record, outcome: "pending" } : record));
     await this.#write({
-      asked: askedAfter(facts as LiveFacts, begun),
+      asked: notesAfter(facts as LiveFacts, begun),
       plugging: planned.flatMap(({ step }) => stepKindOf(step).brings?.(step) ?? []),
     });
   }
@@ -80,7 +80,7 @@ export class Bookkeeping {
 
   async #write(going: Going | undefined): Promise<void> {
     const { paths, process, facts, records, tell } = this.#of;
-    await writeNotes(paths, process, askedAfter(facts as LiveFacts, records), going).catch((error: unknown) =>
+    await writeNotes(paths, process, notesAfter(facts as LiveFacts, records), going).catch((error: unknown) =>
       tell(`what was asked of the guest could not be noted: ${messageOf(error)}`),
     );
   }

@@ -2,14 +2,14 @@ import type { Leg, Outcome, Refusal, Scope, StepReport } from "../model/change.t
 import type { DomainState } from "../model/run-state.ts";
 import type { Change } from "../resources/registry.ts";
 
-/** What became of one change of the list that was asked for. */
+/** What became of one change of the set. */
 export interface ChangeReport {
   readonly change: Change;
   readonly static: Leg;
   readonly dynamic: Leg;
 }
 
-/** The answer to a change. Both halves are always reported, also where only one was asked for. */
+/** The answer to a change. Both halves are always reported, also if only one was asked for. */
 export interface Report {
   readonly domain: string;
   readonly scope: Scope;
@@ -19,9 +19,9 @@ export interface Report {
   readonly steps: readonly StepReport[];
   /** Every reason at once, when `outcome` is `refused`. */
   readonly refusals: readonly Refusal[];
-  /** What the caller ought to know besides: QEMU died, a static change waits for the next start. */
+  /** What else the caller should know: QEMU died, a static change waits for the next start. */
   readonly notes: readonly string[];
-  /** The command that finishes a job left half done, and the one that takes it back. */
+  /** The command that finishes what is half done, and the one that takes it back. */
   readonly finish?: string;
   readonly takeBack?: string;
   /** The config file's text before and after (dry run, and changes of the static half). */

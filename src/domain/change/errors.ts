@@ -1,7 +1,7 @@
 import { QmpctlError } from "../../errors.ts";
 import type { Report } from "./change-report.ts";
 
-/** What is asked can't be done as things are. Nothing was touched; every reason is in `report.refusals`. */
+/** The change can't be made as things are. Nothing was touched; every reason is in `report.refusals`. */
 export class RefusedError extends QmpctlError {
   readonly report: Report;
 
@@ -22,9 +22,9 @@ export class ChangeError extends QmpctlError {
   constructor(report: Report, why: string, options: { readonly cause: unknown }) {
     const restored = report.outcome === "rolled-back";
     const name = `${report.domain}: `;
-    // Most errors of the domain begin with its name already.
+    // Most errors of the domain already begin with its name.
     const what = why.startsWith(name) ? why : name + why;
-    // A guest may still be on its way back, or somebody else has changed it meanwhile: then the report's values and notes say so.
+    // The guest may still be moving back, or somebody else may have changed it meanwhile: the report's values and notes say so.
     const same = report.changes.every(({ dynamic: { outcome, before, actual } }) => outcome !== "rolled-back" || before === actual);
     super(
       restored ? "rolled-back" : "partial",

@@ -8,16 +8,16 @@ import { kindOf, stepKindOf, withValue } from "../resources/registry.ts";
 import type { StepRecord } from "./apply.ts";
 import type { Report } from "./change-report.ts";
 import type { Ending } from "./ending.ts";
-import { askedAfter } from "./notes-after.ts";
+import { notesAfter } from "./notes-after.ts";
 import { plan, type PlannedChange } from "./plan.ts";
 
-interface Legs {
+interface Halves {
   readonly static: boolean;
   readonly dynamic: boolean;
 }
 
-/** The command that finishes what is left, and the one that takes back what was done. */
-export function followUps(outcome: Outcome, ending: Ending): Pick<Report, "finish" | "takeBack"> {
+/** S13 Report: the command that finishes what is left, and the one that takes back what was done. */
+export function nextCommands(outcome: Outcome, ending: Ending): Pick<Report, "finish" | "takeBack"> {
   if (outcome !== "failed" && outcome !== "pending") return {};
   if (ending.records.some(({ cause }) => cause instanceof DiedError)) return afterDeath(ending);
   const finish = ending.plan.changes.flatMap((planned, position) => finishing(planned, recordsAt(position, ending), ending));
@@ -25,13 +25,13 @@ export function followUps(outcome: Outcome, ending: Ending): Pick<Report, "finis
   return { ...(finish.length > 0 ? { finish: finish.join(" && ") } : {}), ...(back.length > 0 ? { takeBack: back.join(" && ") } : {}) };
 }
 
-/** A QEMU that is gone can't be changed any more: what is left is to write the config, and to start it again. */
+/** After QEMU has died, what is left is to write the config and to start it again. */
 function afterDeath({ plan, name, committed, facts }: Ending): Pick<Report, "finish"> {
   if (facts.config === null) return {};
-  const fixed = plan.changes.flatMap(({ change, static: leg }) =>
-    commandFor(change, name, { static: leg?.needed === true && !committed, dynamic: false }),
+  const writes = plan.changes.flatMap(({ change, static: half }) =>
+    commandFor(change, name, { static: half?.needed === true && !committed, dynamic: false }),
   );
-  return { finish: [...fixed, `qmpctl start ${shellWord(name)}`].join(" && ") };
+  return { finish: [...writes, `qmpctl start ${shellWord(name)}`].join(" && ") };
 }
 
 function recordsAt(position: number, { records }: Ending): readonly StepRecord[] {
@@ -39,26 +39,26 @@ function recordsAt(position: number, { records }: Ending): readonly StepRecord[]
 }
 
 function finishing(
-  { change, static: fixed }: PlannedChange,
+  { change, static: half }: PlannedChange,
   records: readonly StepRecord[],
   { name, committed }: Ending,
 ): readonly string[] {
   const dynamic = records.some(({ outcome }) => outcome !== "done");
-  return commandFor(change, name, { static: fixed?.needed === true && !committed, dynamic });
+  return commandFor(change, name, { static: half?.needed === true && !committed, dynamic });
 }
 
-/** Nothing where there is no way back: an unplug that QEMU has accepted, a vCPU that must not be plugged again. */
+/** There is no command if there is no way back: QEMU has accepted an unplug, or the vCPU must not be plugged again. */
 function takingBack(
-  { change, static: fixed, dynamic: live }: PlannedChange,
+  { change, static: half, dynamic: live }: PlannedChange,
   records: readonly StepRecord[],
   ending: Ending,
 ): readonly string[] {
   const { name, committed } = ending;
   const stuck = records.some(({ step, outcome }) => stepKindOf(step).hasNoWayBack?.(step, outcome) === true);
   const left = records.some(({ outcome }) => ["done", "pending", "failed", "undo-failed"].includes(outcome));
-  const allowed = (value: Value, legs: Legs): Value =>
-    value !== null && !wouldBeRefused(withValue(change, value), legs, ending) ? value : null;
-  const before = allowed(committed && fixed?.needed === true ? fixed.before : null, { static: true, dynamic: false });
+  const allowed = (value: Value, halves: Halves): Value =>
+    value !== null && !wouldBeRefused(withValue(change, value), halves, ending) ? value : null;
+  const before = allowed(committed && half?.needed === true ? half.before : null, { static: true, dynamic: false });
   const running = allowed(left && !stuck ? (live?.before ?? null) : null, { static: false, dynamic: true });
   if (before !== null && before === running) return commandFor(withValue(change, before), name, { static: true, dynamic: true });
   return [
@@ -67,17 +67,19 @@ function takingBack(
   ];
 }
 
-/** Nobody is to be told a command that ends in a refusal. */
-function wouldBeRefused(change: Change, legs: Legs, { name, facts, records, after, plan: { text }, config }: Ending): boolean {
-  const asked = facts.live === null ? facts.asked : askedAfter(facts as LiveFacts, records);
+/** Whether a command would be refused: it is not shown then. */
+function wouldBeRefused(change: Change, halves: Halves, { name, facts, records, after, plan: { text }, config }: Ending): boolean {
+  const asked = facts.live === null ? facts.asked : notesAfter(facts as LiveFacts, records);
   const { why: _, ...known } = facts;
   const state = after.live === null ? "unreachable" : domainStateOf(after.live.status);
-  const now: Facts = { ...known, config: after.config, live: after.live, asked, ...(legs.dynamic ? { state } : {}) };
+  const now: Facts = { ...known, config: after.config, live: after.live, asked, ...(halves.dynamic ? { state } : {}) };
   const stored = config === null ? null : { path: config.path, text: text ?? config.before };
-  return plan({ name, changes: [change], scope: legs.static ? "static" : "dynamic", force: false, facts: now, stored }).refusals.length > 0;
+  return (
+    plan({ name, changes: [change], scope: halves.static ? "static" : "dynamic", force: false, facts: now, stored }).refusals.length > 0
+  );
 }
 
-function commandFor(change: Change, name: string, legs: Legs): readonly string[] {
-  if (!legs.static && !legs.dynamic) return [];
-  return [`qmpctl ${kindOf(change).command(change, name)}${legs.static ? " --static" : ""}${legs.dynamic ? " --dynamic" : ""}`];
+function commandFor(change: Change, name: string, halves: Halves): readonly string[] {
+  if (!halves.static && !halves.dynamic) return [];
+  return [`qmpctl ${kindOf(change).command(change, name)}${halves.static ? " --static" : ""}${halves.dynamic ? " --dynamic" : ""}`];
 }

@@ -1,18 +1,18 @@
 import type { LiveFacts } from "../facts/facts.ts";
-import type { Asked } from "../facts/notes.ts";
+import type { MachineNotes } from "../facts/notes.ts";
 import { stepKindOf } from "../resources/registry.ts";
 import { pendingUnplug } from "../resources/vcpus.ts";
 import type { StepRecord } from "./apply.ts";
 
-/** What the machine has been asked for once these steps have ended as they did. */
-export function askedAfter(facts: LiveFacts, records: readonly StepRecord[]): Asked {
+/** The notes of the machine after these steps have ended as they did. */
+export function notesAfter(facts: LiveFacts, records: readonly StepRecord[]): MachineNotes {
   const { asked } = facts;
-  // One that has left meanwhile is done: it may be plugged again, and is not on its way out then.
+  // A vCPU that has left meanwhile is done: it may be plugged again, and is then no longer on its way out.
   const now = asked.unplug === undefined ? asked : { ...asked, unplug: pendingUnplug(facts) };
   return records.reduce(withStep, now);
 }
 
-function withStep(asked: Asked, record: StepRecord): Asked {
+function withStep(asked: MachineNotes, record: StepRecord): MachineNotes {
   if (record.outcome === "planned" || record.outcome === "skipped") return asked;
   return stepKindOf(record.step).notedAfter?.(asked, record) ?? asked;
 }

@@ -10,40 +10,40 @@ import type { Change } from "../resources/registry.ts";
 import { kindOf, nameOf, stepKindOf } from "../resources/registry.ts";
 import type { Reason } from "../resources/resource.ts";
 import type { Step } from "../resources/step.ts";
-import { type Legs, legsOf } from "./scope.ts";
+import { type Halves, halvesOf } from "./scope.ts";
 
 /** What one change means for one half. */
-export interface PlannedLeg {
+export interface PlannedHalf {
   readonly before: Value;
   readonly needed: boolean;
 }
 
-/** One change and what it means for both halves; null for a half that is not in its scope, or that there is nothing known of. */
+/** One change and what it means for both halves; null for a half that is not in its scope, or of which nothing is known. */
 export interface PlannedChange {
   readonly change: Change;
-  readonly static: PlannedLeg | null;
-  readonly dynamic: PlannedLeg | null;
+  readonly static: PlannedHalf | null;
+  readonly dynamic: PlannedHalf | null;
 }
 
-/** A step and the change it belongs to. */
+/** A step, and the position of the change that it belongs to. */
 export interface PlannedStep {
   readonly step: Step;
   readonly change: number;
 }
 
-/** Everything that will be done, as data; or every reason why nothing will. */
+/** Everything that will be done, as data; or every reason why nothing will be done. */
 export interface Plan {
-  readonly legs: Legs;
+  readonly halves: Halves;
   readonly changes: readonly PlannedChange[];
   readonly steps: readonly PlannedStep[];
-  /** The config's text after; null when it stays as it is. */
+  /** The config's text after the change; null if it stays as it is. */
   readonly text: string | null;
   readonly refusals: readonly Refusal[];
-  /** What can't be made of a set that is made in part, and why. */
+  /** If only a part of the set is made: the changes that can't be made, and why. */
   readonly left?: readonly { readonly change: Change; readonly refusals: readonly Refusal[] }[];
 }
 
-/** What is planned from: the facts, and the config as it stands in its file. */
+/** What a plan is made from: the facts, and the config as it is in its file. */
 export interface PlanInput {
   readonly name: string;
   readonly changes: readonly Change[];
@@ -54,30 +54,30 @@ export interface PlanInput {
 }
 
 /**
- * Plans a set of changes: pure. Every half is checked before any is touched, and all reasons come at once.
+ * S5 Plan: plans a set of changes. It is a pure function. Both halves are checked before either is touched, and all reasons come at once.
  *
  * @throws UsageError for a value that no machine could have
  */
 export function plan(input: PlanInput): Plan {
   const { name, changes, scope, facts } = input;
   checkChanges(changes);
-  const legs = legsOf(scope, { name, state: facts.state, why: facts.why, transient: facts.config === null });
-  const fixed = legs.static && facts.config !== null ? planStatic(input, facts.config) : null;
-  const live = legs.dynamic && facts.live !== null ? planLive(input, { ...facts, live: facts.live }) : null;
+  const halves = halvesOf(scope, { name, state: facts.state, why: facts.why, transient: facts.config === null });
+  const staticPlan = halves.static && facts.config !== null ? planStatic(input, facts.config) : null;
+  const livePlan = halves.dynamic && facts.live !== null ? planLive(input, { ...facts, live: facts.live }) : null;
   return {
-    legs,
+    halves,
     changes: changes.map((change, position) => ({
       change,
-      static: legs.static ? (fixed?.legs[position] ?? null) : null,
-      dynamic: legs.dynamic ? (live?.legs[position] ?? null) : null,
+      static: halves.static ? (staticPlan?.halves[position] ?? null) : null,
+      dynamic: halves.dynamic ? (livePlan?.halves[position] ?? null) : null,
     })),
-    steps: live?.steps ?? [],
-    text: fixed?.text ?? null,
-    refusals: folded([...legs.refusals, ...(fixed?.refusals ?? []), ...(live?.refusals ?? [])]),
+    steps: livePlan?.steps ?? [],
+    text: staticPlan?.text ?? null,
+    refusals: folded([...halves.refusals, ...(staticPlan?.refusals ?? []), ...(livePlan?.refusals ?? [])]),
   };
 }
 
-/** What stands in the way of several vCPUs in the same words is said once. */
+/** Merges refusals that differ only in the vCPU that they name. */
 function folded(refusals: readonly Refusal[]): readonly Refusal[] {
   const same = (one: Refusal, other: Refusal): boolean => one.leg === other.leg && foldVcpus([one.reason, other.reason]).length === 1;
   const first = refusals.filter((refusal, position) => refusals.findIndex((each) => same(each, refusal)) === position);
@@ -87,13 +87,16 @@ function folded(refusals: readonly Refusal[]): readonly Refusal[] {
   });
 }
 
-/** What is wrong in the changes themselves, whatever the domain is like. @throws UsageError */
+/**
+ * Checks the changes themselves, whatever the domain is like. @throws UsageError for a value that no machine could have, or a resource that
+ * is asked for twice
+ */
 export function checkChanges(changes: readonly Change[]): void {
   for (const change of changes) kindOf(change).check(change);
   refuseTwice(changes);
 }
 
-/** One thing asked for twice can't be so both times. */
+/** A resource can't have two values. */
 function refuseTwice(changes: readonly Change[]): void {
   const seen = new Set<string>();
   for (const name of changes.map(nameOf)) {
@@ -104,7 +107,7 @@ function refuseTwice(changes: readonly Change[]): void {
 }
 
 interface StaticPlan {
-  readonly legs: readonly PlannedLeg[];
+  readonly halves: readonly PlannedHalf[];
   readonly text: string | null;
   readonly refusals: readonly Refusal[];
 }
@@ -118,14 +121,14 @@ function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
     wanted.push(change);
     after = kindOf(change).applied(change, after);
   }
-  const legs = changes.map((change) => ({ before: kindOf(change).inConfig(change, config), needed: wanted.includes(change) }));
+  const halves = changes.map((change) => ({ before: kindOf(change).inConfig(change, config), needed: wanted.includes(change) }));
   const refusals = [
     ...wanted.flatMap((change) => refuse("static", kindOf(change).staticReasons(change, { ...facts, after }, { name, force }))),
     ...(wanted.length > 0 && stored !== null && (stored.links ?? 1) > 1 ? [otherNames(stored.path)] : []),
   ];
-  if (wanted.length === 0 || refusals.length > 0 || stored === null) return { legs, text: null, refusals };
+  if (wanted.length === 0 || refusals.length > 0 || stored === null) return { halves, text: null, refusals };
   return {
-    legs,
+    halves,
     ...editText(
       stored,
       wanted.flatMap((change) => kindOf(change).edits(change, config)),
@@ -133,7 +136,7 @@ function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
   };
 }
 
-/** A config is replaced, not written in place: its other names would go on with the old text, unnoticed. */
+/** A config is replaced, not written in place: its other names would keep the old text, and nobody would notice. */
 function otherNames(path: string): Refusal {
   return {
     leg: "static",
@@ -142,7 +145,7 @@ function otherNames(path: string): Refusal {
   };
 }
 
-/** A value may follow its maximum: what is asked for by name comes after that, and counts. */
+/** A value may follow its maximum, so maxima come first: then a value that was asked for by name counts. */
 function maximaFirst(changes: readonly Change[]): readonly Change[] {
   const isMaximum = (change: Change): boolean => kindOf(change).isMaximum === true;
   return [...changes.filter(isMaximum), ...changes.filter((change) => !isMaximum(change))];
@@ -160,37 +163,37 @@ function editText(stored: { path: string; text: string }, edits: readonly Edit[]
 }
 
 interface LivePlan {
-  readonly legs: readonly PlannedLeg[];
+  readonly halves: readonly PlannedHalf[];
   readonly steps: readonly PlannedStep[];
   readonly refusals: readonly Refusal[];
 }
 
 function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LivePlan {
-  const facts: LiveFacts = { ...before, coming: comingVcpus(changes, before) };
-  const legs = changes.map((change) => ({
+  const facts: LiveFacts = { ...before, beingPlugged: vcpusBeingPlugged(changes, before) };
+  const halves = changes.map((change) => ({
     before: kindOf(change).inLive(change, facts.live),
     needed: kindOf(change).needed(change, facts),
   }));
   const refusals = changes.flatMap((change, position) =>
-    legs[position]?.needed ? refuse("dynamic", kindOf(change).liveReasons(change, facts, { name, force })) : [],
+    halves[position]?.needed ? refuse("dynamic", kindOf(change).liveReasons(change, facts, { name, force })) : [],
   );
-  const needed = changes.filter((_, position) => legs[position]?.needed);
+  const needed = changes.filter((_, position) => halves[position]?.needed);
   const all = [...(needed.length > 0 ? busy(facts) : []), ...outOfReach(needed, facts, name), ...refusals];
   const steps =
     all.length > 0
       ? []
       : changes.flatMap((change, position) =>
-          legs[position]?.needed
+          halves[position]?.needed
             ? kindOf(change)
                 .steps(change, facts)
                 .map((step) => ({ step, change: position }))
             : [],
         );
-  return { legs, refusals: all, steps: inOrder(steps, changes) };
+  return { halves, refusals: all, steps: inOrder(steps, changes) };
 }
 
-/** vCPUs that the set plugs: their threads are there when it comes to pinning them. */
-function comingVcpus(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number> {
+/** The vCPUs that the set plugs: their threads exist when they are pinned. */
+function vcpusBeingPlugged(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number> {
   const steps = changes.flatMap((change) => kindOf(change).steps(change, facts));
   return new Set(steps.flatMap((step) => stepKindOf(step).brings?.(step) ?? []));
 }
@@ -200,14 +203,14 @@ function busy({ live }: LiveFacts): readonly Refusal[] {
   return [{ leg: "dynamic", reason: `a migration is under way (${live.migration})`, instead: "wait for its end, or migrate_cancel" }];
 }
 
-/** A guest that has powered off or crashed, or is elsewhere, does nothing more of what it is asked; its threads can still be pinned. */
+/** A guest that has powered off or crashed, or runs elsewhere, does nothing that it is asked. Its threads can still be pinned. */
 function outOfReach(needed: readonly Change[], { live: { status } }: LiveFacts, name: string): readonly Refusal[] {
   const { canWait, is, next } = runStateOf(status);
   if (canWait || needed.every((change) => !kindOf(change).needsGuest)) return [];
   return [{ leg: "dynamic", reason: `the guest ${is}, so nothing can be changed with it`, instead: next(shellWord(name)) }];
 }
 
-/** By the rank of each kind of step: what only asks the guest comes last, so that its waits run side by side. */
+/** Sorts by the rank of each kind of step. Steps of the guest's come last, so that they are waited for together. */
 function inOrder(steps: readonly PlannedStep[], changes: readonly Change[]): readonly PlannedStep[] {
   const rank = ({ step, change }: PlannedStep): number => {
     const own = changes[change];

@@ -1,12 +1,12 @@
 import { kindOf, nameOf, stepKindOf } from "../resources/registry.ts";
 import type { Ending } from "./ending.ts";
 
-/** What whoever made a change ought to know of what it means later. */
+/** What the caller should know about the later effects of a change. */
 export function remarksOf(ending: Ending): readonly string[] {
   return [...ofSteps(ending), ...notMade(ending), ...besides(ending)];
 }
 
-/** What each step means later; what is true of several steps is said once. */
+/** What each step means later. What is true of several steps is said once. */
 function ofSteps({ records, name, dryRun, after: { live } }: Ending): readonly string[] {
   if (dryRun) return [];
   return [...new Set(records.flatMap(({ step, outcome }) => stepKindOf(step).remarks?.(step, outcome, live, name) ?? []))];
@@ -19,8 +19,8 @@ function notMade({ plan: { left = [] } }: Ending): readonly string[] {
   );
 }
 
-/** What the static half of a change does not say of a machine that runs. */
+/** What the static half of a change leaves out of a running machine. */
 function besides({ plan: { changes }, facts: { live } }: Ending): readonly string[] {
   if (live === null) return [];
-  return changes.flatMap(({ change, static: leg }) => (leg === null ? [] : (kindOf(change).remarks?.(live) ?? [])));
+  return changes.flatMap(({ change, static: half }) => (half === null ? [] : (kindOf(change).remarks?.(live) ?? [])));
 }

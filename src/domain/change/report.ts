@@ -6,11 +6,11 @@ import { kindOf, nameOf } from "../resources/registry.ts";
 import { reportStep, type StepRecord } from "./apply.ts";
 import type { ChangeReport, Report } from "./change-report.ts";
 import type { Ending } from "./ending.ts";
-import { followUps } from "./next-commands.ts";
-import type { Plan, PlannedChange, PlannedLeg } from "./plan.ts";
+import { nextCommands } from "./next-commands.ts";
+import type { Plan, PlannedChange, PlannedHalf } from "./plan.ts";
 import { remarksOf } from "./remarks.ts";
 
-/** Puts the answer together from what was planned, done and read back. */
+/** S13 Report: puts the answer together from what was planned, done and read back. */
 export function reportOf(ending: Ending): Report {
   const { plan, facts } = ending;
   const changes = plan.changes.map((planned, position) => changeReport(planned, position, ending));
@@ -23,15 +23,15 @@ export function reportOf(ending: Ending): Report {
     changes: [...changes, ...(plan.left ?? []).map((left) => leftOver(left, ending))],
     steps: ending.records.map((record) => reportStep(record, facts)),
     refusals: plan.refusals,
-    notes: foldVcpus([...ending.notes, ...meddled(changes), ...remarksOf(ending)]),
-    ...followUps(outcome, ending),
-    // A text that was never written and never will be is no news.
+    notes: foldVcpus([...ending.notes, ...changedByOthers(changes), ...remarksOf(ending)]),
+    ...nextCommands(outcome, ending),
+    // A text that was never written and never will be is not reported.
     ...(ending.config !== null && (ending.committed || ending.dryRun) ? { config: ending.config } : {}),
     elapsed: ending.elapsed,
   };
 }
 
-/** A change that could not be made while the others of its set were. */
+/** The report of a change that could not be made while the others of its set were. */
 function leftOver({ change, refusals }: NonNullable<Plan["left"]>[number], { facts, after }: Ending): ChangeReport {
   const read = (live: Live | null): Value => (live === null ? null : kindOf(change).inLive(change, live));
   const now: Value = after.config === null ? null : kindOf(change).inConfig(change, after.config);
@@ -43,8 +43,8 @@ function leftOver({ change, refusals }: NonNullable<Plan["left"]>[number], { fac
   };
 }
 
-/** What is taken back and still not as it was, though nobody but the guest has a say in memory. */
-function meddled(changes: readonly ChangeReport[]): readonly string[] {
+/** Notes on values that were taken back and still are not as they were. Memory is not among them: only the guest moves it. */
+function changedByOthers(changes: readonly ChangeReport[]): readonly string[] {
   return changes.flatMap(({ change, dynamic: { outcome, before, actual } }) => {
     const other =
       outcome === "rolled-back" && kindOf(change).guestMoves !== true && before !== null && actual !== null && actual !== before;
@@ -55,9 +55,9 @@ function meddled(changes: readonly ChangeReport[]): readonly string[] {
 function overall(changes: readonly ChangeReport[], { plan, dryRun, failure }: Ending): Outcome {
   if (plan.refusals.length > 0) return "refused";
   if (dryRun) return "planned";
-  const legs = changes.flatMap((change) => [change.static.outcome, change.dynamic.outcome]);
-  const has = (...outcomes: readonly LegOutcome[]): boolean => legs.some((outcome) => outcomes.includes(outcome));
-  // What was done and kept while the rest failed is not as it was.
+  const halves = changes.flatMap((change) => [change.static.outcome, change.dynamic.outcome]);
+  const has = (...outcomes: readonly LegOutcome[]): boolean => halves.some((outcome) => outcomes.includes(outcome));
+  // If something was done and kept while the rest failed, it is not as it was.
   if (has("failed") || (failure !== null && has("pending", "applied"))) return "failed";
   if (failure !== null) return "rolled-back";
   return has("pending") ? "pending" : has("applied") ? "applied" : "unchanged";
@@ -65,33 +65,33 @@ function overall(changes: readonly ChangeReport[], { plan, dryRun, failure }: En
 
 function changeReport(planned: PlannedChange, position: number, ending: Ending): ChangeReport {
   const { change } = planned;
-  return { change, static: staticLeg(planned, ending), dynamic: dynamicLeg(planned, position, ending) };
+  return { change, static: staticHalf(planned, ending), dynamic: dynamicHalf(planned, position, ending) };
 }
 
-function staticLeg({ change, static: leg }: PlannedChange, ending: Ending): Leg {
+function staticHalf({ change, static: half }: PlannedChange, ending: Ending): Leg {
   const read = (config: LaunchConfig | null): Value => (config === null ? null : kindOf(change).inConfig(change, config));
   const base = { before: read(ending.facts.config), wanted: kindOf(change).wanted(change), actual: read(ending.after.config) };
-  if (leg === null) return { ...base, outcome: "skipped", wanted: null };
-  return { ...base, ...staticEnd(leg, ending) };
+  if (half === null) return { ...base, outcome: "skipped", wanted: null };
+  return { ...base, ...staticEnd(half, ending) };
 }
 
-function staticEnd(leg: PlannedLeg, { plan, committed, failure, dryRun }: Ending): Pick<Leg, "outcome" | "reason"> {
-  if (!leg.needed) return { outcome: "unchanged" };
+function staticEnd(half: PlannedHalf, { plan, committed, failure, dryRun }: Ending): Pick<Leg, "outcome" | "reason"> {
+  if (!half.needed) return { outcome: "unchanged" };
   if (plan.refusals.length > 0 || dryRun) return { outcome: "skipped" };
   if (committed) return { outcome: "applied" };
   return { outcome: "rolled-back", reason: failure ?? "never reached" };
 }
 
-function dynamicLeg({ change, dynamic: leg }: PlannedChange, position: number, ending: Ending): Leg {
+function dynamicHalf({ change, dynamic: half }: PlannedChange, position: number, ending: Ending): Leg {
   const read = (live: Live | null): Value => (live === null ? null : kindOf(change).inLive(change, live));
   const base = { before: read(ending.facts.live), wanted: kindOf(change).wanted(change), actual: read(ending.after.live) };
-  if (leg === null) return { ...base, outcome: "skipped", wanted: null };
-  if (!leg.needed) return { ...base, outcome: "unchanged" };
+  if (half === null) return { ...base, outcome: "skipped", wanted: null };
+  if (!half.needed) return { ...base, outcome: "unchanged" };
   if (ending.plan.refusals.length > 0 || ending.dryRun) return { ...base, outcome: "skipped" };
   return { ...base, ...dynamicEnd(ending.records.filter((record) => record.change === position)) };
 }
 
-/** The worst of a change's steps decides; nothing begun means never reached. */
+/** The worst of a change's steps decides. If none was begun, the change was never reached. */
 function dynamicEnd(records: readonly StepRecord[]): Pick<Leg, "outcome" | "reason"> {
   const order: readonly (readonly [StepRecord["outcome"], LegOutcome])[] = [
     ["undo-failed", "failed"],

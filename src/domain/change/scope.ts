@@ -3,7 +3,7 @@ import { formatReason, shellWord } from "../model/format.ts";
 import { isThere } from "../model/run-state.ts";
 
 /** Which halves a change touches. */
-export interface Legs {
+export interface Halves {
   readonly static: boolean;
   readonly dynamic: boolean;
   readonly refusals: readonly Refusal[];
@@ -21,10 +21,10 @@ export interface ScopeFacts {
  * The table of the four scopes in SCOPES.md. A machine that does not answer never counts as stopped: a busy monitor must not turn a live
  * change into a change of the config.
  */
-export function legsOf(scope: Scope, facts: ScopeFacts): Legs {
+export function halvesOf(scope: Scope, facts: ScopeFacts): Halves {
   const dynamic = scope === "dynamic" || scope === "both" || (scope === "current" && facts.state !== "stopped");
-  const fixed = scope === "static" || scope === "both" || (scope === "current" && facts.state === "stopped");
-  return { static: fixed, dynamic, refusals: [...refuseLive(dynamic, scope, facts), ...refuseStatic(fixed, facts)] };
+  const isStatic = scope === "static" || scope === "both" || (scope === "current" && facts.state === "stopped");
+  return { static: isStatic, dynamic, refusals: [...refuseLive(dynamic, scope, facts), ...refuseStatic(isStatic, facts)] };
 }
 
 /** Why one half can't be made equal to the other: there is only one. */
@@ -55,7 +55,7 @@ function refuseLive(dynamic: boolean, scope: Scope, { name, state, why, transien
   return [{ leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead }];
 }
 
-function refuseStatic(fixed: boolean, { transient }: ScopeFacts): readonly Refusal[] {
-  if (!fixed || !transient) return [];
+function refuseStatic(isStatic: boolean, { transient }: ScopeFacts): readonly Refusal[] {
+  if (!isStatic || !transient) return [];
   return [{ leg: "static", reason: "a transient machine has no config to change", instead: "--dynamic, or `qmpctl define` it first" }];
 }

@@ -198,7 +198,7 @@ async function reportFailure(change: Context, error: unknown, silent: unknown): 
 /** S13 Report, of a change that was done. @throws ChangeError if some of it could not be made, or QEMU died after it */
 async function reportSuccess(change: Context, committed: Stored | null): Promise<Report> {
   const { plan, facts, records, notes } = change;
-  if (plan.legs.static && committed !== null && facts.state !== "stopped")
+  if (plan.halves.static && committed !== null && facts.state !== "stopped")
     notes.push("the config is for the next start: a reboot from inside the guest keeps the machine as it is");
   // Nothing was sent or written: what was read under the lock a moment ago is how it is.
   if (records.length === 0 && committed === null) return report(change, { after: facts });

@@ -28,13 +28,13 @@ export async function undoSteps(records: readonly StepRecord[], work: Work): Pro
   );
   for (const record of records.toReversed()) {
     if (record.outcome === "planned") record.outcome = "skipped";
-    // A monitor that did not answer in all that time is not asked for each step anew.
+    // A monitor that did not answer in all that time is not asked again for each step.
     else if (record.outcome !== "skipped") silent = await undoOne(record, back, silent);
   }
   return silent;
 }
 
-/** Makes sure that the monitor answers: a connection that has gone quiet is changed for a new one. */
+/** Makes sure that the monitor answers: a new connection takes the place of a quiet one. */
 async function reach({ monitor, deadline }: Work): Promise<void> {
   try {
     await monitor.ask((session) => session.execute("query-status"), { by: deadlineIn(Math.min(PROBE, deadline.timeout / 3)) });
@@ -44,7 +44,7 @@ async function reach({ monitor, deadline }: Work): Promise<void> {
   }
 }
 
-/** Gives the error when the monitor answers nothing any more. */
+/** Undoes one step and writes down how that ended. @returns the error of a monitor that answers nothing any more */
 async function undoOne(record: StepRecord, work: Work, silent: unknown): Promise<unknown> {
   try {
     if (silent !== undefined) throw silent;
@@ -60,7 +60,7 @@ async function undoOne(record: StepRecord, work: Work, silent: unknown): Promise
   return undefined;
 }
 
-/** Undoes one step; what stands in the way, or null when it is as before. */
+/** Undoes one step. @returns what stands in the way; null if it is as before */
 async function takeBack(record: StepRecord, work: Work): Promise<string | null> {
   const { step, cause } = record;
   const kind = stepKindOf(step);

@@ -3,7 +3,7 @@ import type { CpuSet } from "../../host/cpulist.ts";
 import type { DomainState } from "../model/change.ts";
 import type { GuestNeed } from "./guest-need.ts";
 import type { Live } from "./live.ts";
-import type { Asked } from "./notes.ts";
+import type { MachineNotes } from "./notes.ts";
 
 /** What is known when a plan is made. All of it was read before: planning does no I/O. */
 export interface Facts {
@@ -15,7 +15,7 @@ export interface Facts {
   /** Null if the machine does not run, or does not answer. */
   readonly live: Live | null;
   /** What was asked of this machine earlier and may not be done yet. */
-  readonly asked: Asked;
+  readonly asked: MachineNotes;
   /** The CPUs of this host. */
   readonly online: CpuSet;
   readonly present: CpuSet;
@@ -27,5 +27,5 @@ export interface Facts {
 export type LiveFacts = Facts & {
   readonly live: Live;
   /** vCPUs that another change of the same set plugs. */
-  readonly coming?: ReadonlySet<number>;
+  readonly beingPlugged?: ReadonlySet<number>;
 };

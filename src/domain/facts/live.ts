@@ -43,7 +43,7 @@ export interface Live {
   readonly tcg: boolean;
   readonly pid: number | null;
   /** Why threads can't be pinned from here; null if they can. */
-  readonly noThreads: string | null;
+  readonly pinObstacle: string | null;
   readonly memory: LiveMemory;
   readonly vcpus: readonly Vcpu[];
   readonly slots: readonly Slot[];
@@ -106,7 +106,7 @@ export async function readLive(session: Session, known: number | null): Promise<
     version: { major: version.major, text: `${version.major}.${version.minor}.${version.micro}` },
     tcg: !kvm.enabled,
     pid: behind.pid,
-    noThreads: behind.why ?? sharedThread(tids),
+    pinObstacle: behind.why ?? sharedThread(tids),
     memory,
     vcpus,
     slots,

@@ -10,7 +10,7 @@ import type { Live } from "./live.ts";
  * What was asked of a running machine and can't be read back over QMP: the balloon's target, the vCPUs that the guest is to release, how
  * many vCPU threads were ever started.
  */
-export interface Asked {
+export interface MachineNotes {
   /** The balloon's target in bytes; absent if nobody set one. */
   readonly balloon?: number;
   /**
@@ -25,14 +25,14 @@ export interface Asked {
 
 /** What is about to be asked: the notes as they will be then, and the vCPUs that are about to be plugged. */
 export interface Going {
-  readonly asked: Asked;
+  readonly asked: MachineNotes;
   readonly plugging: readonly number[];
 }
 
 interface Kept {
   readonly process: ProcessIdentity;
   readonly boot: string;
-  readonly asked: Asked;
+  readonly asked: MachineNotes;
   readonly going?: Going;
 }
 
@@ -46,7 +46,7 @@ export async function readNotes(
   process: ProcessIdentity | null,
   live: Live,
   folder: string | null = null,
-): Promise<Asked> {
+): Promise<MachineNotes> {
   if (process === null) return {};
   const kept = await readKept(path);
   if (kept === undefined) return folder === null || folder === dirname(path) ? {} : readEarlier(folder, process);
@@ -69,9 +69,9 @@ async function readKept(path: string): Promise<Kept | undefined> {
   }
 }
 
-async function readEarlier(folder: string, process: ProcessIdentity): Promise<Asked> {
+async function readEarlier(folder: string, process: ProcessIdentity): Promise<MachineNotes> {
   try {
-    const kept = JSON.parse(await readTail(join(folder, "asked.json"))) as Asked & ProcessIdentity;
+    const kept = JSON.parse(await readTail(join(folder, "asked.json"))) as MachineNotes & ProcessIdentity;
     return kept.pid === process.pid && kept.started === process.started ? asAsked(kept) : {};
   } catch {
     return {};
@@ -79,7 +79,7 @@ async function readEarlier(folder: string, process: ProcessIdentity): Promise<As
 }
 
 /** Only valid values: a wrong number would end up in a plan. */
-function asAsked({ balloon, balloonOr, unplug, threads }: { readonly [Key in keyof Asked]: unknown }): Asked {
+function asAsked({ balloon, balloonOr, unplug, threads }: { readonly [Key in keyof MachineNotes]: unknown }): MachineNotes {
   return {
     ...(isCount(balloon) ? { balloon } : {}),
     ...(isCount(balloonOr) ? { balloonOr } : {}),
@@ -97,7 +97,7 @@ function isCount(value: unknown): value is number {
  * before had sent. So when it answers us, the machine shows a vCPU that was plugged; and a vCPU that the guest was told to release is gone,
  * or the guest is releasing it. Only the balloon's target can't be seen before the guest moves.
  */
-function foundOut({ asked, going }: Kept, live: Live): Asked {
+function foundOut({ asked, going }: Kept, live: Live): MachineNotes {
   if (going === undefined) return asked;
   const plugged = going.plugging.filter((vcpu) => live.vcpus.some(({ index }) => index === vcpu)).length;
   const leaving = (going.asked.unplug ?? []).filter(
@@ -123,7 +123,7 @@ function foundOut({ asked, going }: Kept, live: Live): Asked {
 export async function writeNotes(
   { notes: path }: Pick<StatePaths, "notes">,
   process: ProcessIdentity | null,
-  asked: Asked,
+  asked: MachineNotes,
   going?: Going,
 ): Promise<void> {
   if (process === null) return;

@@ -13,7 +13,7 @@ import { domainStateOf } from "../model/run-state.ts";
 import { readBalloonTarget } from "./balloon-target.ts";
 import type { Facts } from "./facts.ts";
 import { type Live, readLive } from "./live.ts";
-import { type Asked, readNotes } from "./notes.ts";
+import { type MachineNotes, readNotes } from "./notes.ts";
 import { type Channel, type Found, hasEnded, type Opened, openToLook, whyUnreachable } from "./open.ts";
 
 /** A question to be asked beside the facts, of a QEMU that answers. */
@@ -103,7 +103,7 @@ async function factsOf(place: Place, stored: Stored | null, session: Session, ma
 }
 
 /** The target is read from the device if the guest has not reached it: the noted one may be void, or may never have been set. */
-async function confirmed(noted: Asked, { memory: { actual, size } }: Live, session: Session): Promise<Asked> {
+async function confirmed(noted: MachineNotes, { memory: { actual, size } }: Live, session: Session): Promise<MachineNotes> {
   const { balloonOr, ...sure } = noted;
   const isDone = balloonOr === undefined && (sure.balloon === undefined || sure.balloon === actual);
   const target = isDone || actual === null ? null : await readBalloonTarget(session, size);

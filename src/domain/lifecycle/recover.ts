@@ -102,11 +102,11 @@ const WORK = { finish, undo, forget: () => Promise.resolve(NOTHING) };
 
 /** Makes the same change again: what is so already is left alone. If QEMU has ended, there is no live half to finish. */
 async function finish(place: Place, held: Held, journal: Journal, options: LockedOptions): Promise<Done> {
-  const live = await hasLiveHalf(journal);
-  const fixed = journal.config !== null;
-  if (!live && !fixed) return NOTHING;
-  const scope = live && fixed ? "both" : live ? "dynamic" : "static";
-  const settled = [...(fixed ? ["static" as const] : []), ...(live ? ["dynamic" as const] : [])];
+  const hasLive = await hasLiveHalf(journal);
+  const hasStatic = journal.config !== null;
+  if (!hasLive && !hasStatic) return NOTHING;
+  const scope = hasLive && hasStatic ? "both" : hasLive ? "dynamic" : "static";
+  const settled = [...(hasStatic ? ["static" as const] : []), ...(hasLive ? ["dynamic" as const] : [])];
   return {
     reports: [
       await changeLocked(
@@ -135,9 +135,9 @@ async function undo(place: Place, held: Held, journal: Journal, options: LockedO
     return { reports, restoredConfig: true, settled };
   }
   // If somebody has edited the config since, only the values of this change go back.
-  const fixed = valuesBefore(journal, ({ config: value }) => value);
+  const values = valuesBefore(journal, ({ config: value }) => value);
   return {
-    reports: [...reports, await changeLocked(place, { ...held, stored }, fixed, { ...options, scope: "static" })],
+    reports: [...reports, await changeLocked(place, { ...held, stored }, values, { ...options, scope: "static" })],
     restoredConfig: false,
     settled,
   };

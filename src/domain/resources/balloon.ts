@@ -21,7 +21,7 @@ export const balloon: StepKind<BalloonStep> = {
   begin: async (step, { monitor, deadline, signal }) => {
     await monitor.ask((session) => session.execute("balloon", { value: step.target }), { by: deadline, signal });
   },
-  settle: wait,
+  readBack: wait,
   // A guest that does not run can't follow now, and will.
   goesOn: (now) => !now.running,
   hazard: tooLittle,

@@ -27,7 +27,7 @@ export const pinning: StepKind<PinStep> = {
     }
   },
 
-  settle: async (): Promise<StepEnd> => ({ outcome: "done" }),
+  readBack: async (): Promise<StepEnd> => ({ outcome: "done" }),
   inverse: ({ vcpu, before }, now) =>
     before === null || !now.vcpus.some((it) => it.index === vcpu) ? [] : [{ kind: "pin", vcpu, cpus: before, before: null, upTo: false }],
 };

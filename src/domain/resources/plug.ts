@@ -22,7 +22,7 @@ export const plug: StepKind<PlugStep> = {
   begin: (step, { monitor, deadline, signal }) =>
     withDeadline((wanted) => plugIn(step, monitor, wanted), "device_add", { by: deadline, signal }),
 
-  settle: async (step, work): Promise<StepEnd> => {
+  readBack: async (step, work): Promise<StepEnd> => {
     const { monitor, deadline: by, signal } = work;
     const look = (): Promise<boolean> => monitor.ask((session) => isPlugged(session, step.slot), { by, signal });
     const { done } = await pollUntil({ hints: eventsOf(monitor, ["ACPI_DEVICE_OST"]), look, done: (plugged) => plugged }, { by, signal });

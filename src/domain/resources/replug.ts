@@ -1,5 +1,5 @@
 import type { Live, Slot } from "../facts/live.ts";
-import type { Asked } from "../facts/notes.ts";
+import type { MachineNotes } from "../facts/notes.ts";
 import { listVcpus } from "../model/format.ts";
 import type { Reason } from "./resource.ts";
 
@@ -11,7 +11,7 @@ const REPLUG_WORKS_SINCE = 10;
  * and QEMU aborts when it starts more threads, over its whole life, than the machine has room for
  * (tcg_register_thread: assertion n < tcg_max_ctxs; measured on 10.0 and 11.1). KVM has no such limit.
  */
-export function replugRisk(slots: readonly Slot[], live: Live, asked: Asked): readonly Reason[] {
+export function replugRisk(slots: readonly Slot[], live: Live, asked: MachineNotes): readonly Reason[] {
   if (!live.tcg) return [];
   const again = slots.filter((slot) => slot.ejected);
   const ejected = live.slots.filter((slot) => slot.ejected).length;

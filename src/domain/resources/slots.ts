@@ -1,5 +1,5 @@
 import type { Live, Slot } from "../facts/live.ts";
-import type { Asked } from "../facts/notes.ts";
+import type { MachineNotes } from "../facts/notes.ts";
 import type { PlugStep } from "./step.ts";
 
 /** The vCPU indices of a slot. */
@@ -16,6 +16,6 @@ export function plugStep(slot: Slot, live: Live): PlugStep {
 }
 
 /** What was asked, with so many threads more that QEMU has started in its life. */
-export function usedUp(asked: Asked, threads: number): Asked {
+export function usedUp(asked: MachineNotes, threads: number): MachineNotes {
   return asked.threads === undefined ? asked : { ...asked, threads: asked.threads + threads };
 }

@@ -1,6 +1,6 @@
 import type { Facts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
-import type { Asked } from "../facts/notes.ts";
+import type { MachineNotes } from "../facts/notes.ts";
 import type { StepReport } from "../model/change.ts";
 import type { Step, StepEnd, Work } from "./step.ts";
 
@@ -30,7 +30,7 @@ export interface StepKind<S extends Step> {
   /** @throws when QEMU or the host says no */
   begin(step: S, work: Work): Promise<void>;
   /** Reads back until the state shows it, or the deadline passes. @throws when the guest says no */
-  settle(step: S, work: Work): Promise<StepEnd>;
+  readBack(step: S, work: Work): Promise<StepEnd>;
   /**
    * The steps that lead from the machine as it is now to how it was `before`; none where nothing came of the step.
    * A string says why there is no way back. `cause` is what the step failed with, if it did.
@@ -45,7 +45,7 @@ export interface StepKind<S extends Step> {
   /** Of a step on the way back that is `pending`: whether it will still be done without us, so that nothing stands in the way. */
   goesOn?(now: Live): boolean;
   /** What the machine has been asked for after this step, where QEMU can't be asked for it. */
-  notedAfter?(asked: Asked, ended: Ended<S>): Asked;
+  notedAfter?(asked: MachineNotes, ended: Ended<S>): MachineNotes;
   /** Whether the change that it belongs to can't be taken back after this end, by no command. */
   hasNoWayBack?(step: S, outcome: StepReport["outcome"]): boolean;
   /** What the caller ought to know of what this step means later. `live` is the machine as it is now, `name` the domain's. */

@@ -81,7 +81,7 @@ export const vcpuPin: ResourceKind<PinChange, { readonly vcpus: { readonly pin: 
 
   atStart: async ({ vcpus: { pin } }, live) => {
     const pinned = live.vcpus.filter((vcpu) => pin[String(vcpu.index)] !== undefined);
-    if (pinned.length > 0 && live.noThreads !== null) throw new HostError(`its vCPUs can't be pinned: ${live.noThreads}`);
+    if (pinned.length > 0 && live.pinObstacle !== null) throw new HostError(`its vCPUs can't be pinned: ${live.pinObstacle}`);
     await Promise.all(
       pinned.map(async ({ index, tid }) => {
         const wanted = formatCpuList(parseCpuList(pin[String(index)] ?? ""));
@@ -120,8 +120,8 @@ function affinityOf(vcpu: number, live: LiveFacts["live"]): string | null {
   return live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
 }
 
-function placeReasons({ vcpu }: PinChange, { live, coming }: LiveFacts): readonly Reason[] {
-  const why = live.noThreads ?? (live.pid === null ? "the machine's threads are not on this host" : null);
+function placeReasons({ vcpu }: PinChange, { live, beingPlugged }: LiveFacts): readonly Reason[] {
+  const why = live.pinObstacle ?? (live.pid === null ? "the machine's threads are not on this host" : null);
   if (why !== null)
     return [
       {
@@ -131,7 +131,7 @@ function placeReasons({ vcpu }: PinChange, { live, coming }: LiveFacts): readonl
           : "on the host where its QEMU runs, by its own socket",
       },
     ];
-  if (live.vcpus.some((it) => it.index === vcpu) || coming?.has(vcpu) === true) return [];
+  if (live.vcpus.some((it) => it.index === vcpu) || beingPlugged?.has(vcpu) === true) return [];
   if (vcpu < live.maxVcpus) {
     return [
       {

@@ -191,7 +191,7 @@ function growSteps(slots: readonly Slot[], facts: LiveFacts): readonly Step[] {
 }
 
 function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly PinStep[] {
-  if (live.noThreads !== null || live.pid === null) return [];
+  if (live.pinObstacle !== null || live.pid === null) return [];
   const pin = config?.vcpus.pin[String(vcpu)];
   if (pin !== undefined) return [{ kind: "pin", vcpu, cpus: pin, before: null, upTo: false }];
   const inherits = live.mainAffinity !== null && [...online].every((cpu) => live.mainAffinity?.has(cpu));

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { factsOf, liveOf, MIB, slotOf, slotsOf } from "../../../scripts/lab/facts.ts";
 import type { StepRecord } from "../../../src/domain/change/apply.ts";
-import { askedAfter } from "../../../src/domain/change/notes-after.ts";
-import type { Asked } from "../../../src/domain/facts/notes.ts";
+import { notesAfter } from "../../../src/domain/change/notes-after.ts";
+import type { MachineNotes } from "../../../src/domain/facts/notes.ts";
 import { StayError } from "../../../src/domain/resources/guest-refusals.ts";
 import type { BalloonStep, PlugStep, Step, UnplugStep } from "../../../src/domain/resources/step.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
@@ -21,9 +21,9 @@ const no = new CommandError("x", { class: "GenericError", desc: "no" });
 function after(
   step: Step,
   outcome: StepRecord["outcome"],
-  { asked = {}, ...more }: { asked?: Asked } & Pick<StepRecord, "cause" | "back"> = {},
-): Asked {
-  return askedAfter(factsOf({ asked, live: liveOf({ slots: slotsOf(4, 4) }) }), [{ step, change: 0, outcome, ...more }]);
+  { asked = {}, ...more }: { asked?: MachineNotes } & Pick<StepRecord, "cause" | "back"> = {},
+): MachineNotes {
+  return notesAfter(factsOf({ asked, live: liveOf({ slots: slotsOf(4, 4) }) }), [{ step, change: 0, outcome, ...more }]);
 }
 
 describe("what a machine has been asked for", () => {
@@ -80,11 +80,11 @@ describe("what a machine has been asked for", () => {
   });
 
   test("is over for a vCPU that has left since, so that it can be plugged again", () => {
-    expect(askedAfter(factsOf({ asked: { unplug: [1, 2, 3] } }), [])).toEqual({ unplug: [1] });
+    expect(notesAfter(factsOf({ asked: { unplug: [1, 2, 3] } }), [])).toEqual({ unplug: [1] });
   });
 
   test("adds up over several steps", () => {
     const records = [balloon, plug].map((step): StepRecord => ({ step, change: 0, outcome: "done" }));
-    expect(askedAfter(factsOf({ asked: { threads: 2 } }), records)).toEqual({ threads: 3, balloon: 300 * MIB });
+    expect(notesAfter(factsOf({ asked: { threads: 2 } }), records)).toEqual({ threads: 3, balloon: 300 * MIB });
   });
 });

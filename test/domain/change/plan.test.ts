@@ -122,7 +122,7 @@ describe("a set of changes", () => {
 
   test("may be empty", () => {
     expect(planOf([], "both")).toEqual({
-      legs: { static: true, dynamic: true, refusals: [] },
+      halves: { static: true, dynamic: true, refusals: [] },
       changes: [],
       steps: [],
       text: null,

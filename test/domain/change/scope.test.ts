@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { legsOf, missingSides } from "../../../src/domain/change/scope.ts";
+import { halvesOf, missingSides } from "../../../src/domain/change/scope.ts";
 import type { DomainState, Scope } from "../../../src/domain/model/change.ts";
 
 /** What becomes of a half: touched, left alone, or refused. */
@@ -30,8 +30,8 @@ const TABLE: readonly (readonly [
 ];
 
 function halves(scope: Scope, state: DomainState, transient: boolean): readonly [Half, Half] {
-  const legs = legsOf(scope, { name: "web1", state, transient });
-  const half = (leg: "static" | "dynamic"): Half => (!legs[leg] ? "-" : legs.refusals.some((it) => it.leg === leg) ? "refused" : "yes");
+  const halves = halvesOf(scope, { name: "web1", state, transient });
+  const half = (leg: "static" | "dynamic"): Half => (!halves[leg] ? "-" : halves.refusals.some((it) => it.leg === leg) ? "refused" : "yes");
   return [half("static"), half("dynamic")];
 }
 
@@ -53,7 +53,7 @@ describe("the table of scopes", () => {
 
 describe("a refusal says what would work", () => {
   const insteadOf = (scope: Scope, state: DomainState, transient = false): readonly (string | undefined)[] =>
-    legsOf(scope, { name: "web1", state, transient, why: "another client may hold it" }).refusals.map(({ instead }) => instead);
+    halvesOf(scope, { name: "web1", state, transient, why: "another client may hold it" }).refusals.map(({ instead }) => instead);
 
   test("start, or the config, where it does not run", () => {
     expect(insteadOf("dynamic", "stopped")).toEqual(["qmpctl start web1, or --static"]);
@@ -71,7 +71,7 @@ describe("a refusal says what would work", () => {
   });
 
   test("and why a monitor does not answer", () => {
-    const { refusals } = legsOf("current", { name: "web1", state: "unreachable", transient: false, why: "another client may hold it" });
+    const { refusals } = halvesOf("current", { name: "web1", state: "unreachable", transient: false, why: "another client may hold it" });
     expect(refusals[0]?.reason).toBe("the machine is unreachable, which is not stopped: another client may hold it");
   });
 });

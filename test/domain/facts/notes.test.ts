@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { GIB, liveOf, MIB, slotOf, slotsOf } from "../../../scripts/lab/facts.ts";
 import { openFolder, statePaths, type StatePaths } from "../../../src/config/runtime.ts";
 import type { Live } from "../../../src/domain/facts/live.ts";
-import { type Asked, forgetNotes, type Going, readNotes, writeNotes } from "../../../src/domain/facts/notes.ts";
+import { forgetNotes, type Going, type MachineNotes, readNotes, writeNotes } from "../../../src/domain/facts/notes.ts";
 import { bootId } from "../../../src/host/processes.ts";
 import { ownFolders } from "../../config/folder.ts";
 
@@ -17,7 +17,7 @@ async function books(): Promise<StatePaths> {
 }
 
 /** What a reader finds of a note, on a machine that looks so. */
-async function found(asked: Asked, going: Going | undefined, live: Live): Promise<Asked> {
+async function found(asked: MachineNotes, going: Going | undefined, live: Live): Promise<MachineNotes> {
   const paths = await books();
   await writeNotes(paths, QEMU, asked, going);
   return readNotes(paths, QEMU, live);

@@ -81,11 +81,11 @@ describe("a pin of the running machine", () => {
   });
 
   test("is refused where the threads are shared, or elsewhere", () => {
-    const shared = liveOf({ noThreads: "all vCPUs share one thread (tcg,thread=single), so none can be pinned by itself" });
+    const shared = liveOf({ pinObstacle: "all vCPUs share one thread (tcg,thread=single), so none can be pinned by itself" });
     expect(reasonsOf(planOf(pin(0, "0"), "dynamic", factsOf({ live: shared })))).toEqual([
       "dynamic: vCPU 0 can't be pinned: all vCPUs share one thread (tcg,thread=single), so none can be pinned by itself",
     ]);
-    const sharing = liveOf({ noThreads: "all vCPUs share one thread", vcpus: shared.vcpus.map((vcpu) => ({ ...vcpu, tid: 77 })) });
+    const sharing = liveOf({ pinObstacle: "all vCPUs share one thread", vcpus: shared.vcpus.map((vcpu) => ({ ...vcpu, tid: 77 })) });
     expect(planOf(pin(0, "0"), "dynamic", factsOf({ live: sharing })).refusals).toMatchObject([
       { instead: "one thread each: -accel tcg,thread=multi" },
     ]);

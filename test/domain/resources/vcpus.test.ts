@@ -164,7 +164,7 @@ describe("a new vCPU's mask", () => {
   });
 
   test("is nobody's business where the threads can't be reached", () => {
-    for (const changes of [{ pid: null, mainAffinity: null }, { noThreads: "all vCPUs share one thread" }]) {
+    for (const changes of [{ pid: null, mainAffinity: null }, { pinObstacle: "all vCPUs share one thread" }]) {
       expect(inShort(planOf(to(3), "dynamic", factsOf({ live: liveOf(changes), config: pinned })).steps)).toEqual(["+2"]);
     }
   });
