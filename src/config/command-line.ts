@@ -103,7 +103,7 @@ function sizesOf(emulator: string, { memory, smp, rest }: Taken, asked: BoardDef
   if (ram === undefined || counts === undefined) unknownBoard(rest, ram === undefined ? "-m" : "-smp");
   if (ram === 0) {
     const expected = "a machine with RAM of its own (-m)";
-    throw new UsageError("command line: this board has no memory that could be given to it", { value: emulator, expected });
+    throw new UsageError("command line: this board has no RAM whose size could be set", { value: emulator, expected });
   }
   return { ram, counts };
 }

@@ -108,7 +108,7 @@ function write(value: unknown, spacious: boolean): string {
 
 function pathError(at: readonly string[], path: readonly string[]): UsageError {
   const where = at.length === 0 ? "the whole config" : at.join(".");
-  return new UsageError(`${path.join(".") || "edit"}: ${where} is no object that can be changed so`, {
+  return new UsageError(`${path.join(".") || "edit"}: ${where} is not an object, so it has no keys to change`, {
     value: path,
     expected: "a path of keys through objects",
   });

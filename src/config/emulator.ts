@@ -18,7 +18,7 @@ export function nameOf(program: string): string {
   return program.slice(program.lastIndexOf("/") + 1);
 }
 
-const INHERITED = "QEMU has it from what starts it: put it in front of qmpctl start";
+const INHERITED = "QEMU inherits it: put it in front of qmpctl start";
 const USER = "a machine is its config's owner's: run qmpctl define and start as that user";
 const WATCHED = "watch the QEMU that runs: qmpctl info has its process id";
 const BACKGROUND = "nothing in its place: start puts the machine in the background itself";
@@ -60,7 +60,7 @@ function named(names: string, now: string): (readonly [string, string])[] {
  * another one. Undefined for any other program, which may be a QEMU under any name.
  */
 export function whyNoEmulator([first = "", ...words]: readonly string[]): string | undefined {
-  if (first === "") return "it is empty, not with the emulator";
+  if (first === "") return "it is empty, and should begin with the emulator";
   if (first.startsWith("-")) return "it begins with an option, not with the emulator";
   if (/^\w+=/.test(first)) return `it begins with a variable, not with the emulator: a launch config has no environment; ${INHERITED}`;
   const now = WRAPPERS.get(nameOf(first));

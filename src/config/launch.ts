@@ -128,7 +128,7 @@ export function parseLaunchConfig(text: string, path: string): LaunchConfig {
 }
 
 function readValue(text: string, path: string): unknown {
-  if (text.length > TEXT_LIMIT) throw new ConfigError(path, "invalid", `larger than ${TEXT_LIMIT / MIB} MiB, no launch config is`);
+  if (text.length > TEXT_LIMIT) throw new ConfigError(path, "invalid", `larger than ${TEXT_LIMIT / MIB} MiB, and no launch config is`);
   try {
     return valueOf(parseJson(text));
   } catch (cause) {

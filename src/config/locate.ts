@@ -32,7 +32,7 @@ const LONGEST_PART = 255;
  */
 export async function locate(nameOrPath: string, folders: Folders): Promise<ConfigPlace> {
   if (nameOrPath.includes("\0"))
-    throw new UsageError(`domain ${JSON.stringify(nameOrPath.slice(0, 60))}: a NUL is in it`, {
+    throw new UsageError(`domain ${JSON.stringify(nameOrPath.slice(0, 60))}: it contains a NUL`, {
       value: nameOrPath,
       expected: "a name or a path",
     });
@@ -67,7 +67,7 @@ async function follow(path: string): Promise<{ readonly path: string; readonly l
     const why = {
       ENOENT: "a link that leads nowhere",
       ELOOP: "a link that leads back to itself",
-      ENOTDIR: "what should be its folder is a file",
+      ENOTDIR: "its folder is a file",
     }[code ?? ""];
     throw new ConfigError(path, code === "ENOENT" || code === "ELOOP" ? "unsafe" : "io", why ?? messageOf(cause), { cause });
   }

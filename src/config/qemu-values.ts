@@ -81,7 +81,7 @@ export function readSize(option: string, text: string, bareUnit: number): number
   if ((hex ?? decimal) === undefined || (!isWhole && isBytes)) throw refusal(option, text, "a size as QEMU takes it, as 512M or 2G");
   const number = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
   const bytes = Math.round(number * (unit !== undefined ? 1024 ** "bkmgtpe".indexOf(unit.toLowerCase()) : /\d$/.test(text) ? bareUnit : 1));
-  if (bytes > Number.MAX_SAFE_INTEGER) throw refusal(option, text, "less than a machine can have");
+  if (bytes > Number.MAX_SAFE_INTEGER) throw refusal(option, text, "a size that a machine can have");
   return bytes;
 }
 

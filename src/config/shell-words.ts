@@ -154,7 +154,7 @@ class ScriptReader {
       if (!told.every((name) => /^[A-Za-z_]\w*$/.test(name))) throw lexer.refuse(`${verb} ${told.join(" ")}: can't be read`, line);
       if (verb === "export")
         this.#notes.push(
-          `line ${line}, export ${told.join(" ")}: a launch config has no environment; set it where qmpctl start is called, where QEMU needs it`,
+          `line ${line}, export ${told.join(" ")}: a launch config has no environment; if QEMU needs it, set it where qmpctl start is called`,
         );
     }
   }
@@ -170,7 +170,7 @@ class ScriptReader {
 
   #theOne(): readonly string[] {
     const [first, second] = this.#commands;
-    if (first === undefined) throw this.#lexer.refuse("no command is in it", 1);
+    if (first === undefined) throw this.#lexer.refuse("it has no command", 1);
     if (second !== undefined) throw this.#refuseMore(second);
     return first.words[0] === "exec" || first.words[0] === "command" ? first.words.slice(1) : first.words;
   }
@@ -182,7 +182,7 @@ class ScriptReader {
       other === undefined || !programs.some(isSurelyQemu) ? [second, "a second"] : [other, other === second ? "a second" : "another"];
     const isRest =
       words[0]?.startsWith("-") === true
-        ? ": the line before it does not go on (a backslash has to be its very last character, and a comment ends it)"
+        ? ": the line before it does not continue (a backslash has to be its very last character, and a comment ends it)"
         : "";
     return this.#lexer.refuse(`${which} command, ${JSON.stringify(shorten(words.join(" ")))}, is in it${isRest}`, line);
   }

@@ -61,7 +61,7 @@ function whatElse(text: string): readonly [why: string, expected?: string] {
   if (broken !== null && Number.isSafeInteger(bytes) && bytes > 0 && bytes % 1024 === 0) {
     return [`not a whole number: write ${formatSize(bytes)}`, `a text with a whole number and its unit, as ${formatSize(bytes)}`];
   }
-  if (/^[+-]=?\d|%$/.test(text)) return ["a size here is what there is to be in the end, not a part and not a difference"];
+  if (/^[+-]=?\d|%$/.test(text)) return ["a size here is the final one, not a percentage and not a difference"];
   return ["not a whole number with a unit"];
 }
 

@@ -55,7 +55,7 @@ export function takeOut(options: readonly Option[], { keepsMonitor = true, kept 
     else if (name === "qmp" || name === "qmp-pretty") takeMonitor(work, option, monitors.get(option) ?? readSocket(value));
     else if (kept.has(option)) work.rest.push(option);
     else if (monitors.has(option)) takeMonitor(work, option, monitors.get(option));
-    else if (over.has(option)) note(work, option, "dropped, it is how this machine came to be, and not how it is started");
+    else if (over.has(option)) note(work, option, "dropped, it says how this machine came to be, not how to start it");
     else takeOther(work, option);
   }
   return work;

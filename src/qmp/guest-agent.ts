@@ -181,7 +181,7 @@ export class GuestAgent implements AsyncDisposable {
     for (;;) {
       const message = await this.#next(deadline, late, complain);
       if (!this.#echoes && this.#heard?.length !== 0) {
-        throw new ProtocolError(command, "two answers, and an agent that has no ids to tell whose they are", {
+        throw new ProtocolError(command, "two answers, and this agent returns no ids to tell them apart", {
           excerpt: showJson([message, ...(this.#heard ?? [])]),
         });
       }

@@ -103,7 +103,7 @@ class Reader {
       }),
       () => complain(late.replace("{}", formatTime(this.#deadline.timeout))),
     );
-    if (turn.done === true) throw complain("the peer closed the connection at once: QEMU is on its way out, or this is not a monitor");
+    if (turn.done === true) throw complain("the peer closed the connection at once: QEMU is ending, or this is not a monitor");
     return turn.value;
   }
 }

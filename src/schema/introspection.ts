@@ -152,7 +152,7 @@ const TYPES: ReadonlySet<string> = new Set(["builtin", "enum", "array", "object"
  */
 export function typeNamed(schema: Introspection, name: string): SchemaType {
   const type = schema.types.get(name);
-  if (type === undefined) throw new QmpctlError("protocol", `query-qmp-schema: the type ${name} is named and not described`);
+  if (type === undefined) throw new QmpctlError("protocol", `query-qmp-schema: the type ${name} is named but not described`);
   return type;
 }
 

@@ -108,7 +108,7 @@ function checkEnum(checking: Checking, type: EnumType, value: unknown, path: Pat
     path: formatPath(path),
     value,
     expected: meant ?? oneOf(values),
-    why: `${show(value)} is none of its values${meant === undefined ? `: ${oneOf(values)}` : guess(meant)}`,
+    why: `${show(value)} is not one of its values${meant === undefined ? `: ${oneOf(values)}` : guess(meant)}`,
   });
 }
 

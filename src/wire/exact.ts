@@ -134,7 +134,7 @@ function readNumber(cursor: Cursor): number | bigint {
 function readNoNumber(cursor: Cursor): number {
   const found = /^-?(?:inf(?:inity)?|nan)/i.exec(cursor.text.slice(cursor.at, cursor.at + 10));
   if (found === null) throw broken(cursor, "a broken value");
-  cursor.fault ??= broken(cursor, "a number that JSON has not");
+  cursor.fault ??= broken(cursor, "a number that is not JSON");
   cursor.at += found[0].length;
   return NaN;
 }

@@ -149,7 +149,7 @@ describe("fromCommandLine", () => {
     [["sudo", ...QEMU], "command line: it begins with sudo, not with the emulator"],
     [["/usr/bin/taskset", "-c", "0", ...QEMU], "command line: it begins with taskset, not with the emulator"],
     [["LANG=C", ...QEMU], "command line: it begins with a variable, not with the emulator"],
-    [[], "command line: it is empty, not with the emulator"],
+    [[], "command line: it is empty, and should begin with the emulator"],
     [[...QEMU, "-m", "lots"], '-m size: "lots" can\'t be read, expected a size as QEMU takes it, as 512M or 2G'],
     [[...QEMU, "-smp", "-1"], '-smp cpus: "-1" can\'t be read, expected a whole number'],
     [[...QEMU, "-m", "256,maxmem=128M"], '-m maxmem: "128M" can\'t be read, expected at least the size, 256MiB'],

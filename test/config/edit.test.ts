@@ -83,7 +83,9 @@ describe("editJson", () => {
   test("refuses a path through what is no object", () => {
     expect(() => editJson(CONFIG, [{ path: ["name", "first"], value: 1 }])).toThrow(UsageError);
     for (const key of ["2", "-1", "", "first"])
-      expect(() => editJson(CONFIG, [{ path: ["args", key], value: 1 }])).toThrow(`args.${key}: args is no object that can be changed so`);
+      expect(() => editJson(CONFIG, [{ path: ["args", key], value: 1 }])).toThrow(
+        `args.${key}: args is not an object, so it has no keys to change`,
+      );
     expect(() => editJson(CONFIG, [{ path: [], value: undefined }])).toThrow(UsageError);
   });
 

@@ -68,7 +68,7 @@ describe("parseLaunchConfig", () => {
   });
 
   test("refuses text over 1 MiB without reading it", () => {
-    expect(refusal(`${" ".repeat(TEXT_LIMIT)}{}`).message).toBe("web1.json: larger than 1 MiB, no launch config is");
+    expect(refusal(`${" ".repeat(TEXT_LIMIT)}{}`).message).toBe("web1.json: larger than 1 MiB, and no launch config is");
   });
 
   test("refuses depth beyond any use", () => {

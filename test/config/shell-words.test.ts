@@ -33,8 +33,8 @@ describe("the words of a script", () => {
   });
 
   test.each([
-    ["", "no command is in it"],
-    ["# only this", "no command is in it"],
+    ["", "it has no command"],
+    ["# only this", "it has no command"],
     ["a\n\nb c", 'a second command, "b c", is in it'],
     ["a; b", 'a second command, "b", is in it'],
     ["a \\\n $(touch /tmp/x)", "line 2: $ needs a shell"],
@@ -165,7 +165,7 @@ describe("C9: a script", () => {
   test.each([
     ["a=1\n\nmkdir -p x\nqemu-system-x86_64", 'line 3: another command, "mkdir -p x", is in it'],
     ["qemu-system-x86_64\nrm x\n", 'line 2: a second command, "rm x", is in it'],
-    ["qemu -m 1G \\ # memory\n  -smp 2", 'line 2: a second command, "-smp 2", is in it: the line before it does not go on'],
+    ["qemu -m 1G \\ # memory\n  -smp 2", 'line 2: a second command, "-smp 2", is in it: the line before it does not continue'],
     ["\nf() {\nqemu\n}", "line 2: ( needs a shell"],
     ["qemu\nif true; then x; fi", "line 2: if needs a shell"],
     ["if [ -e x ]; then\n qemu\nfi", "line 1: if needs a shell"],

@@ -40,7 +40,7 @@ test("an id that another call in flight has is refused", async () => {
   await first;
 });
 
-test("R19: a reply with a number that JSON has not fails its own call, with the bytes; the session goes on", async () => {
+test("R19: a reply with a number that is not JSON fails its own call, with the bytes; the session goes on", async () => {
   await using server = await monitor((request, client) =>
     client.write(`{"return":${request.execute === "query-migrate" ? '{"mbps":inf}' : "1"},"id":${JSON.stringify(request.id)}}\r\n`),
   );

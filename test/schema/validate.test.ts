@@ -44,7 +44,7 @@ describe("what QEMU would not take is told with its place, and what would be rig
     ["balloon", [1], "balloon: expected an object, got a list"],
     ["query-status", { verbose: true }, "query-status: verbose: no such member: expected nothing"],
     ["blockdev-add", { ...disk, node_name: "x" }, "blockdev-add: node_name: no such member, did you mean node-name?"],
-    ["blockdev-add", { ...disk, driver: "qcow3" }, 'blockdev-add: driver: "qcow3" is none of its values, did you mean qcow?'],
+    ["blockdev-add", { ...disk, driver: "qcow3" }, 'blockdev-add: driver: "qcow3" is not one of its values, did you mean qcow?'],
     [
       "blockdev-add",
       { driver: "raw", file: "a", "lazy-refcounts": true },
@@ -60,7 +60,7 @@ describe("what QEMU would not take is told with its place, and what would be rig
       "transaction: actions[0].data.overlay: expected a string, got 1",
     ],
     ["migrate-set-capabilities", { capabilities: {} }, "migrate-set-capabilities: capabilities: expected a list, got an object"],
-    ["set-action", { reboot: "nope" }, 'set-action: reboot: "nope" is none of its values: one of "reset", "shutdown"'],
+    ["set-action", { reboot: "nope" }, 'set-action: reboot: "nope" is not one of its values: one of "reset", "shutdown"'],
     ["device_add", { id: "n0", model: "e1000" }, "device_add: driver: missing: a string"],
   ])("%s %j", (command, parameters, message) => {
     const [first, ...others] = checkArguments(schema, command, parameters);
@@ -98,5 +98,5 @@ test("a schema that names what it does not describe is no schema", () => {
   const broken = readIntrospection([
     { name: "x", "meta-type": "command", "arg-type": "9", "ret-type": "9" } as { name: string; "meta-type": string },
   ]);
-  expect(() => checkArguments(broken, "x")).toThrow("query-qmp-schema: the type 9 is named and not described");
+  expect(() => checkArguments(broken, "x")).toThrow("query-qmp-schema: the type 9 is named but not described");
 });

@@ -78,11 +78,11 @@ test("R19: exact integers survive any split, and only long ones are bigints", ()
   }
 });
 
-test("R19: a number that JSON has not is told with the bytes around it, and spoils no other message", () => {
+test("R19: a number that is not JSON is told with the bytes around it, and spoils no other message", () => {
   const { messages, fault } = read('{"return":{"mbps":-inf,"a":1},"id":"x"}{"return":2}', 4096);
   expect(fault).toBeUndefined();
   expect(messages[0]?.[FAULT]?.message).toBe(
-    'peer: a number that JSON has not at byte 18 of a message: "{\\"return\\":{\\"mbps\\":-inf,\\"a\\":1},\\"id\\":\\"x\\"}"',
+    'peer: a number that is not JSON at byte 18 of a message: "{\\"return\\":{\\"mbps\\":-inf,\\"a\\":1},\\"id\\":\\"x\\"}"',
   );
   expect({ ...messages[0] }).toMatchObject({ return: { mbps: NaN, a: 1 }, id: "x" });
   expect(messages[1]).toEqual({ return: 2 });

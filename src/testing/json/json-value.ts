@@ -107,7 +107,7 @@ export function fromPlain(value: unknown): Json {
   if (typeof value === "number")
     return Number.isInteger(value) && Math.abs(value) < 2 ** 53 ? { digits: String(value) } : qemuNumber(String(value));
   if (Array.isArray(value)) return value.map(fromPlain);
-  if (typeof value !== "object") throw new TypeError(`can't be said in JSON: ${String(value)}`);
+  if (typeof value !== "object") throw new TypeError(`has no JSON form: ${String(value)}`);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   return new Map(members.map(([key, member]) => [key, fromPlain(member)]));
 }

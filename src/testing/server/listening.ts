@@ -16,7 +16,7 @@ export function parsePlace(text: string): Place {
   if (path !== undefined) return { kind: "unix", path };
   const name = bracketed ?? host;
   if (name === undefined)
-    throw new UsageError(`${text}: no place to listen at`, { value: text, expected: "unix:/path or tcp:127.0.0.1:0" });
+    throw new UsageError(`${text}: not an address to listen on`, { value: text, expected: "unix:/path or tcp:127.0.0.1:0" });
   return { kind: "tcp", host: name, port: Number(port) };
 }
 
