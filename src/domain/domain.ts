@@ -16,9 +16,9 @@ import type { DiffRow } from "./resources/row.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
 
 /**
- * One domain: a launch config and the QEMU that may run it, or somebody else's QEMU by its monitor. It holds no connection
- * and no state: each call reads what is, and others may change the domain in between. What a call needs is loaded with the
- * first such call, so that a command line starts quickly.
+ * One domain: a launch config and the QEMU that may run it, or a QEMU without a config, known by its monitor. It holds no connection and no
+ * state. Each call reads what is, and others may change the domain in between. What a call needs is loaded with the first such call, so
+ * that a command line starts quickly.
  */
 export class Domain {
   readonly #place: Place;
@@ -28,11 +28,10 @@ export class Domain {
   }
 
   /**
-   * Opens a domain by its name, the path of its config, or the address of its monitor as `connect` takes it
-   * (`unix:/run/x.sock`, `tcp:127.0.0.1:4444`, `exec:ssh host socat - UNIX-CONNECT:/run/x.sock`). Of a QEMU on another host nothing can be
-   * pinned.
+   * Opens a domain by its name, the path of its config, or the address of its monitor as `connect` takes it (`unix:/run/x.sock`,
+   * `tcp:127.0.0.1:4444`, `exec:ssh host socat - UNIX-CONNECT:/run/x.sock`). The vCPUs of a QEMU on another host can't be pinned.
    *
-   * @throws ConfigError when there is no such config (a damaged one is told when it is first needed); UsageError for a name that can't be
+   * @throws ConfigError when there is no such config (a damaged one is reported when it is first needed); UsageError when the name can't be
    * one
    */
   static async open(name: string, options: DomainOptions = {}): Promise<Domain> {
@@ -41,7 +40,12 @@ export class Domain {
     return new Domain(place);
   }
 
-  /** Defines a domain from a config file, a QEMU command line, or a running process. @throws ConfigError, UsageError */
+  /**
+   * Defines a domain from a config file, a QEMU command line, or a running process.
+   *
+   * @throws UsageError when the source is no QEMU, or the name can't be one; ConfigError when the config is wrong, or there is one already;
+   * StateError when its monitor or its process is another domain's; HostError; LockedError
+   */
   static async define(
     source: DefineSource,
     options: DefineOptions = {},
@@ -51,20 +55,22 @@ export class Domain {
     return { domain: new Domain(place), notes };
   }
 
+  /** Its name; the address of its monitor for a transient domain. */
   get name(): string {
     return this.#place.name;
   }
 
-  /** The config's file; undefined for a transient domain. */
+  /** The path of the config; undefined for a transient domain. */
   get configPath(): string | undefined {
     return this.#place.config?.path;
   }
 
   /**
-   * Makes one change or several as one: one plan, one lock, one commit, undone together. Resolves when what was asked for is so,
-   * or `pending` with the guest.
+   * Makes one change or several as one: with one plan, one lock, one commit, and undone together. Resolves when what was asked for is so,
+   * or is `pending` with the guest.
    *
-   * @throws RefusedError (nothing touched), ChangeError (rolled back or partial, with the report), LockedError, ConfigError, UsageError
+   * @throws RefusedError when nothing was touched; ChangeError when it was rolled back, or is partial, with the report; InterruptedError
+   * when another change has to be resolved first; LockedError; ConfigError; UsageError; the signal's reason
    */
   change(wanted: Change | readonly Change[], options: ChangeOptions = {}): Promise<Report> {
     return this.#change("resource" in wanted ? [wanted] : wanted, options);
@@ -75,7 +81,7 @@ export class Domain {
     return this.change({ resource: "memory", size }, options);
   }
 
-  /** The memory QEMU gives the machine at start, in bytes. See `change`. */
+  /** The memory that QEMU gives the machine at start, in bytes. See `change`. */
   setMaxMemory(size: number, options?: ChangeOptions): Promise<Report> {
     return this.change({ resource: "max-memory", size }, options);
   }
@@ -96,51 +102,44 @@ export class Domain {
   }
 
   /**
-   * Makes the running machine equal its config, as far as a running machine can be changed: all of it, or one `resource`. What can be
-   * reverted is, though something else of it can't. See `change`.
+   * Makes the running machine equal to its config, as far as a running machine can be changed: all of it, or one `resource`. If a part
+   * can't be reverted, the rest is. See `change`.
    *
-   * @throws ChangeError `partial` when some of it is reverted and the rest can't be; else as `change` does
+   * @throws ChangeError `partial` when a part can't be reverted; else as `change` does
    */
   async revert({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
     const { changesOf, changesToRevert } = await import("./views/diff.ts");
-    return this.#change(
-      Object.assign(
-        changesOf((facts) => changesToRevert(facts), resource),
-        { inPart: true },
-      ),
-      { ...options, scope: "dynamic" },
-    );
+    const wanted = changesOf((facts) => changesToRevert(facts), resource);
+    return this.#change(Object.assign(wanted, { inPart: true }), { ...options, scope: "dynamic" });
   }
 
-  /** Makes the config equal the running machine, in all or in one `resource`. See `change`. */
+  /** Makes the config equal to the running machine, all of it or one `resource`. See `change`. @throws as `change` does */
   async persist({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
     const { changesOf, changesToPersist } = await import("./views/diff.ts");
-    return this.#change(
-      changesOf((facts) => changesToPersist(facts), resource),
-      { ...options, scope: "static" },
-    );
+    return this.#change(changesOf(changesToPersist, resource), { ...options, scope: "static" });
   }
 
   /**
-   * Makes the domain what is wanted, as far as it is not so already: doing it twice changes nothing the second time. See `change`.
+   * Makes the domain what is wanted, as far as it is not so already: the second time it changes nothing. See `change`.
    *
-   * @throws UsageError where the allocation is none
+   * @throws UsageError when it is no allocation; else as `change` does
    */
   async apply(wanted: WantedAllocation, options: ChangeOptions = {}): Promise<Report> {
     const { changesOf } = await import("./resources/allocation.ts");
     return this.#change(changesOf(wanted), options);
   }
 
-  /** The change that a dead writer left half done, and how both halves stand; null when there is none. Waits for the lock. */
+  /** The change that a dead writer left half done, and how both halves stand; null if there is none. @throws LockedError; ConfigError */
   async interrupted(options: ReadOptions = {}): Promise<Interrupted | null> {
     const { findInterrupted } = await import("./lifecycle/recover.ts");
     return findInterrupted(this.#place, options);
   }
 
   /**
-   * Settles an interrupted change: both halves as they were wanted (`finish`), both as they were (`undo`), or left as they are (`forget`).
+   * Resolves an interrupted change: both halves as they were wanted (`finish`), both as they were before (`undo`), or both left as they are
+   * (`forget`).
    *
-   * @throws StateError when there is none; as `change` for what can't be done: then it stays to be settled
+   * @throws StateError when none was interrupted; as `change` does for what can't be done: then the change stays to be resolved
    */
   async recover(how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
     const { recoverDomain } = await import("./lifecycle/recover.ts");
@@ -149,30 +148,30 @@ export class Domain {
 
   async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
     const [{ changeDomain }, { checkChanges }] = await Promise.all([import("./change/transaction.ts"), import("./change/plan.ts")]);
-    // Before the lock: what no machine could have leaves nothing behind.
+    // Before the lock is taken: a value that no machine could have leaves nothing behind.
     if (typeof wanted !== "function") checkChanges(wanted);
     return changeDomain(this.#place, wanted, options);
   }
 
-  /** State, sizes and counts of both sides. A machine that does not answer is told as `unreachable`, with the reason. */
+  /** The state, sizes and counts of both halves. A machine that does not answer is `unreachable`, with the reason. @throws ConfigError */
   async info(options?: ReadOptions): Promise<DomainInfo> {
     const { inspectDomain } = await import("./views/inspect.ts");
     return inspectDomain(this.#place, options);
   }
 
-  /** Every vCPU: thread, mask, pin, use. */
+  /** Every vCPU: its thread, mask, pin and use. @throws ConfigError */
   async vcpus(options?: ReadOptions): Promise<readonly VcpuInfo[]> {
     const { inspectVcpus } = await import("./views/inspect.ts");
     return inspectVcpus(this.#place, options);
   }
 
-  /** Config, live and guest side by side, and why they differ. */
+  /** Config, live and guest side by side, and why they differ. @throws ConfigError */
   async diff(options?: ReadOptions): Promise<readonly DiffRow[]> {
     const { diffDomain } = await import("./views/diff.ts");
     return diffDomain(this.#place, options);
   }
 
-  /** The config's text, as it stands in its file. @throws StateError for a transient domain */
+  /** The config's text, as it is in its file. @throws StateError for a transient domain; ConfigError */
   async config(): Promise<string> {
     const { readStored } = await import("./machine/lock.ts");
     const stored = await readStored(this.#place);
@@ -180,61 +179,68 @@ export class Domain {
     return stored.text;
   }
 
-  /** Removes the config; opened by a link to it, only that second name. @throws StateError while the machine runs */
+  /** Removes the config; of a domain opened by a link to it, only the link. @throws StateError while the machine runs; LockedError */
   async undefine(): Promise<UndefineReport> {
     const { undefineDomain } = await import("./lifecycle/define.ts");
     return undefineDomain(this.#place);
   }
 
   /**
-   * Starts the machine in the background: stopped, pins and balloon applied, then let go. @throws StateError when it runs, HostError with
-   * QEMU's words
+   * Starts the machine in the background: stopped, with pins and balloon applied, then let go.
+   *
+   * @throws StateError when it runs, or can't start; HostError with QEMU's words; LockedError; ConfigError; the signal's reason
    */
   async start(options: StartOptions = {}): Promise<StartReport> {
     const { startDomain } = await import("./lifecycle/start.ts");
     return startDomain(this.#place, options);
   }
 
-  /** Asks the guest to shut down, and waits for it. @throws QmpctlError `timeout` when it ignores that */
+  /** Asks the guest to shut down, and waits for it. @throws StateError if it does not run; QmpctlError `timeout` if it ignores that */
   async shutdown(options: StopOptions = {}): Promise<StopReport> {
     const { shutdownMachine } = await import("./lifecycle/stop.ts");
     return shutdownMachine(this.#place, options);
   }
 
-  /** Ends the machine at once. */
+  /** Ends the machine at once, without its lock. @throws StateError if it does not run; QmpctlError `timeout` if it does not end */
   async destroy(options: StopOptions = {}): Promise<StopReport> {
     const { destroyMachine } = await import("./lifecycle/stop.ts");
     return destroyMachine(this.#place, options);
   }
 
-  /** A shutdown and a start: what the config says now is so afterwards. */
+  /**
+   * A shutdown and a start: then the machine is what the config says now.
+   *
+   * @throws as `shutdown` and `start` do; QmpctlError `partial` when it was shut down and could not be started
+   */
   async restart(options: StartOptions & StopOptions = {}): Promise<StartReport> {
     const { restartMachine } = await import("./lifecycle/restart.ts");
     return restartMachine(this.#place, options);
   }
 
-  /** Resets the machine: the same QEMU goes on, static changes still wait for the next start. */
+  /** Resets the machine: the same QEMU goes on, and static changes still wait for the next start. @throws as `suspend` does */
   async reset(options: ReadOptions = {}): Promise<void> {
     const { resetMachine } = await import("./lifecycle/power.ts");
     return resetMachine(this.#place, options);
   }
 
+  /** Freezes the guest. @throws StateError if it does not run, or its state does not allow it; LockedError */
   async suspend(options: ReadOptions = {}): Promise<void> {
     const { suspendMachine } = await import("./lifecycle/power.ts");
     return suspendMachine(this.#place, options);
   }
 
+  /** Lets a frozen guest go on, or wakes one that sleeps. @throws as `suspend` does */
   async resume(options: ReadOptions = {}): Promise<void> {
     const { resumeMachine } = await import("./lifecycle/power.ts");
     return resumeMachine(this.#place, options);
   }
 
-  /** A session on one of its monitors, for QMP of your own. @throws StateError when it does not run */
+  /** A session on one of its monitors, for QMP of the caller's own. @throws StateError if it does not run; as `connect` does */
   async connect(options: MonitorOptions = {}): Promise<Session> {
     const { connectMachine } = await import("./machine/connect.ts");
     return connectMachine(this.#place, options);
   }
 
-  /** Nothing is held between calls; here so that a domain can stand in an `await using`. */
+  /** Nothing is held between calls. This lets a domain stand in an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {}
 }
