@@ -80,12 +80,13 @@ export function overview(verbs: readonly (readonly [string, Verb])[], width: num
     ["help", "show this; help VERB, or VERB --help: all about one verb"],
     ["--version", "show the version of qmpctl"],
   ];
+  const widest = Math.max(...[...verbs, ...own].map(([name]) => name.length));
   const lists = sections.map(([title, section]) => {
     const members = verbs.filter(([, verb]) => verb.section === section);
     const rows = [...members.map(([name, { summary }]) => [name, summary] as const), ...(section === undefined ? own : [])];
     // The same width for all sections, so that they line up.
     return `${title}:\n${table(
-      rows.map(([name, about]) => [`  ${name.padEnd(9)}`, about]),
+      rows.map(([name, about]) => [`  ${name.padEnd(widest)}`, about]),
       { columns: width },
     )}`;
   });

@@ -1,4 +1,6 @@
 import { type CpuSet, formatCpuList, parseCpuList } from "../../host/cpulist.ts";
+import type { Facts } from "../facts/facts.ts";
+import { type Reason, when } from "./resource.ts";
 
 /** What is written for "not pinned": every CPU of the machine. */
 export const ALL = "all";
@@ -11,4 +13,17 @@ export function canonical(cpus: string): string {
 /** The set that a list means on this host. */
 export function resolveCpuList(cpus: string, online: CpuSet): CpuSet {
   return cpus === ALL ? online : parseCpuList(cpus);
+}
+
+/** What this host has against a list: CPUs that it does not have, or that are offline. */
+export function hostReasons(cpus: string, { online, present }: Facts): readonly Reason[] {
+  if (cpus === ALL) return [];
+  const wanted = [...parseCpuList(cpus)];
+  const absent = wanted.filter((cpu) => !present.has(cpu));
+  const offline = wanted.filter((cpu) => present.has(cpu) && !online.has(cpu));
+  const instead = `CPUs out of ${formatCpuList(online)}`;
+  return [
+    ...when(absent.length > 0, () => ({ reason: `this host has no CPU ${formatCpuList(new Set(absent))}`, instead })),
+    ...when(offline.length > 0, () => ({ reason: `CPU ${formatCpuList(new Set(offline))} of this host is offline`, instead })),
+  ];
 }

@@ -29,7 +29,9 @@ export const pinning: StepKind<PinStep> = {
 
   readBack: async (): Promise<StepEnd> => ({ outcome: "done" }),
   inverse: ({ vcpu, before }, now) =>
-    before === null || !now.vcpus.some((it) => it.index === vcpu) ? [] : [{ kind: "pin", vcpu, cpus: before, before: null, upTo: false }],
+    before === null || !now.vcpus.some((it) => it.index === vcpu)
+      ? []
+      : [{ kind: "pin", vcpu, cpus: before, before: null, allowSubset: false }],
 };
 
 /** A thread that the plan itself brings to life has no number yet. */
@@ -37,9 +39,9 @@ function tasksetLine(vcpu: number, list: string, { live }: Facts): string {
   return `taskset -pc ${list} ${live?.vcpus.find((it) => it.index === vcpu)?.tid ?? `(thread of vCPU ${vcpu})`}`;
 }
 
-function suffices({ upTo }: PinStep, wanted: CpuSet, actual: CpuSet): boolean {
+function suffices({ allowSubset }: PinStep, wanted: CpuSet, actual: CpuSet): boolean {
   const within = [...actual].every((cpu) => wanted.has(cpu));
-  return within && (upTo || actual.size === wanted.size);
+  return within && (allowSubset || actual.size === wanted.size);
 }
 
 /** The vCPU's thread as it is now: thread ids are reused, so it has to be one of QEMU's at the moment it is touched. */

@@ -50,7 +50,7 @@ export interface PinStep extends Step {
   /** The mask before; null for a thread that the same plan brings to life. */
   readonly before: string | null;
   /** The kernel may give less than was asked for: true where "all CPUs" is meant, within what the process may use. */
-  readonly upTo: boolean;
+  readonly allowSubset: boolean;
 }
 
 /** What the execution of steps works with. */

@@ -102,7 +102,7 @@ export const unplug: StepKind<UnplugStep> = {
 /** A thread that comes back gets the mask that the one before it had. */
 function maskAgain(vcpu: number, before: Live): readonly PinStep[] {
   const cpus = before.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
-  return cpus === null || before.pinObstacle !== null ? [] : [{ kind: "pin", vcpu, cpus, before: null, upTo: false }];
+  return cpus === null || before.pinObstacle !== null ? [] : [{ kind: "pin", vcpu, cpus, before: null, allowSubset: false }];
 }
 
 /** The vCPUs that a step asks the guest to let go of. */

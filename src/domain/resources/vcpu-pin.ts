@@ -6,7 +6,7 @@ import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { shareThread } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
-import { ALL, canonical, resolveCpuList } from "./cpu-list.ts";
+import { ALL, canonical, hostReasons, resolveCpuList } from "./cpu-list.ts";
 import { pinning } from "./pinning.ts";
 import type { Complain } from "./resource.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
@@ -106,7 +106,7 @@ export const vcpuPin: ResourceKind<PinChange, { readonly vcpus: { readonly pin: 
   },
 
   steps: ({ vcpu, cpus }, { live }): readonly PinStep[] => [
-    { kind: "pin", vcpu, cpus: canonical(cpus), before: affinityOf(vcpu, live), upTo: cpus === ALL },
+    { kind: "pin", vcpu, cpus: canonical(cpus), before: affinityOf(vcpu, live), allowSubset: cpus === ALL },
   ],
 };
 
@@ -145,18 +145,6 @@ function placeReasons({ vcpu }: PinChange, { live, beingPlugged }: LiveFacts): r
       reason: `vCPU ${vcpu} is out of range of the running machine, which has room for ${live.maxVcpus}`,
       instead: `a vCPU from 0 to ${live.maxVcpus - 1}`,
     },
-  ];
-}
-
-function hostReasons(cpus: string, { online, present }: Facts): readonly Reason[] {
-  if (cpus === ALL) return [];
-  const wanted = [...parseCpuList(cpus)];
-  const absent = wanted.filter((cpu) => !present.has(cpu));
-  const offline = wanted.filter((cpu) => present.has(cpu) && !online.has(cpu));
-  const instead = `CPUs out of ${formatCpuList(online)}`;
-  return [
-    ...when(absent.length > 0, () => ({ reason: `this host has no CPU ${formatCpuList(new Set(absent))}`, instead })),
-    ...when(offline.length > 0, () => ({ reason: `CPU ${formatCpuList(new Set(offline))} of this host is offline`, instead })),
   ];
 }
 

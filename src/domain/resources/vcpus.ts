@@ -193,9 +193,9 @@ function growSteps(slots: readonly Slot[], facts: LiveFacts): readonly Step[] {
 function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly PinStep[] {
   if (live.pinObstacle !== null || live.pid === null) return [];
   const pin = config?.vcpus.pin[String(vcpu)];
-  if (pin !== undefined) return [{ kind: "pin", vcpu, cpus: pin, before: null, upTo: false }];
+  if (pin !== undefined) return [{ kind: "pin", vcpu, cpus: pin, before: null, allowSubset: false }];
   const inherits = live.mainAffinity !== null && [...online].every((cpu) => live.mainAffinity?.has(cpu));
-  return inherits ? [] : [{ kind: "pin", vcpu, cpus: "all", before: null, upTo: true }];
+  return inherits ? [] : [{ kind: "pin", vcpu, cpus: "all", before: null, allowSubset: true }];
 }
 
 function shrinkSteps(count: number, facts: LiveFacts): readonly UnplugStep[] {

@@ -17,7 +17,7 @@ function workOn(tid: number, pid: number): Work {
 }
 
 function stepOf(changes: Partial<PinStep>): PinStep {
-  return { kind: "pin", vcpu: 0, cpus: "0", before: null, upTo: false, ...changes };
+  return { kind: "pin", vcpu: 0, cpus: "0", before: null, allowSubset: false, ...changes };
 }
 
 async function machine(): Promise<{
@@ -42,7 +42,7 @@ describe("pinning a vCPU", () => {
     const { process, work, first, mask } = await machine();
     const all = await mask();
     await setAffinity(process.pid, new Set([first]));
-    await pinning.begin(stepOf({ cpus: "all", upTo: true }), work);
+    await pinning.begin(stepOf({ cpus: "all", allowSubset: true }), work);
     expect(await mask()).toBe(all);
   });
 
@@ -76,7 +76,7 @@ describe("the way back", () => {
 
   test("is the mask before, for a thread that is still there", () => {
     expect(pinning.inverse(step, liveOf({ vcpus: [vcpuOf(0, "0")] }), liveOf())).toEqual([
-      { kind: "pin", vcpu: 0, cpus: "0-3", before: null, upTo: false },
+      { kind: "pin", vcpu: 0, cpus: "0-3", before: null, allowSubset: false },
     ]);
     expect(pinning.inverse(step, liveOf({ vcpus: [] }), liveOf())).toEqual([]);
   });

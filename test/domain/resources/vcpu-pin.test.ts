@@ -54,7 +54,7 @@ describe("a pin of the config", () => {
 describe("a pin of the running machine", () => {
   test("is one step, and remembers the mask that was", () => {
     expect(planOf(pin(1, "2"), "dynamic").steps).toEqual([
-      { change: 0, step: { kind: "pin", vcpu: 1, cpus: "2", before: "0-3", upTo: false } },
+      { change: 0, step: { kind: "pin", vcpu: 1, cpus: "2", before: "0-3", allowSubset: false } },
     ]);
   });
 
@@ -64,7 +64,11 @@ describe("a pin of the running machine", () => {
 
   test("to all takes what the kernel gives", () => {
     const live = liveOf({ vcpus: vcpusIn(slotsOf(4, 2), "1") });
-    expect(planOf(pin(0, "all"), "dynamic", factsOf({ live })).steps[0]?.step).toMatchObject({ cpus: "all", before: "1", upTo: true });
+    expect(planOf(pin(0, "all"), "dynamic", factsOf({ live })).steps[0]?.step).toMatchObject({
+      cpus: "all",
+      before: "1",
+      allowSubset: true,
+    });
   });
 
   test("of a vCPU that is not plugged is refused", () => {
