@@ -136,7 +136,10 @@ function numbers(first: number, last: number): readonly string[] {
 }
 
 async function domainNames(env: Io["env"]): Promise<readonly string[]> {
-  const [{ listNames }, { domainFolders }] = await Promise.all([import("../config/config-folder.ts"), import("../domain/machine/place.ts")]);
+  const [{ listNames }, { domainFolders }] = await Promise.all([
+    import("../config/config-folder.ts"),
+    import("../domain/machine/place.ts"),
+  ]);
   return listNames(domainFolders({ env }));
 }
 

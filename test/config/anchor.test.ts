@@ -98,7 +98,7 @@ describe("paths of a command line are meant from a folder", () => {
     expect(anchor(["qemu"], "/w").argv).toEqual(["qemu"]);
   });
 
-  test("a file that QEMU looks for in its own folders too is meant from here only where it is here", async () => {
+  test("a file that QEMU also looks for in its own folders is made absolute only if it is here", async () => {
     const folder = await ownFolder();
     await writeFile(join(folder, "bios.bin"), "");
     expect(anchor(["q", "-bios", "bios.bin", "-bios", "seabios.bin", "-device", "e1000,romfile=bios.bin"], folder).argv.slice(1)).toEqual([

@@ -55,7 +55,7 @@ describe("foldersOf", () => {
     expect(foldersOf({ ...LOGIN, QMPCTL_STATE_DIR: "/e" }, ANNA)).toMatchObject({ runtime: "/var/tmp/qmpctl-4242", state: "/e" });
   });
 
-  test("a user without a home, or with one that is not his, has a folder of his own that outlives logins", async () => {
+  test("a user without a home, or with somebody else's, has a folder of their own that outlives logins", async () => {
     const folder = await ownFolder();
     await writeFile(join(folder, "file"), "");
     await mkdir(join(folder, "real"));

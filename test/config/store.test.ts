@@ -284,7 +284,7 @@ describe("what is no config", () => {
     ).toMatch(/belongs to user 1234, not to the one who runs this$/);
   });
 
-  test("a byte order mark and Windows line ends are let be", async () => {
+  test("a byte order mark and Windows line ends stay", async () => {
     const text = `\uFEFF${OLD.replaceAll("\n", "\r\n")}`;
     const stored = await place((path) => writeFile(path, text));
     expect(stored.text).toBe(text);

@@ -56,7 +56,7 @@ describe("a program in the background", () => {
     expect(await program.ended).toEqual({ code: null, signal: "SIGKILL" });
   });
 
-  test("outlives the one who started it, and what it says later is kept too", async () => {
+  test("outlives its starter, and its later output is kept too", async () => {
     const folder = await ownFolder();
     const { said, kill } = await runModule(`import { startInBackground } from "../../src/host/background.ts";
       const { pid } = await startInBackground("sh", ["-c", "while [ ! -e ${folder}/go ]; do sleep 0.05; done; echo late; sleep 60"], { cwd: "/", output: "${folder}/output" });
@@ -92,7 +92,7 @@ describe("the end of a program in the background", () => {
     await program.end();
   });
 
-  test("is insisted on where it does not do it when asked", async () => {
+  test("is forced if it does not end when asked", async () => {
     const { program, output } = await started("trap '' TERM; echo up; while :; do sleep 0.1; done");
     await expect.poll(() => readFile(output, "utf8")).toBe("up\n");
     const start = performance.now();

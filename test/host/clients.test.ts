@@ -53,7 +53,7 @@ describe("who is connected", () => {
     expect(await clientsOnUnix(path, [])).toMatchObject({ who: [] });
   });
 
-  test("to a Unix socket: nobody, where a client has left and its listener has not noticed", async () => {
+  test("to a Unix socket: nobody, when a client has left and the listener has not noticed", async () => {
     const path = join(await ownFolder(), "m.sock");
     // Takes its clients, and never reads again.
     await runModule(
@@ -65,7 +65,7 @@ describe("who is connected", () => {
     expect(await clientsOnUnix(path, [])).toEqual({ isHeld: false, who: [] });
   });
 
-  test("to a Unix socket, where there is no ss: that somebody is, and whom their words make likely", async () => {
+  test("to a Unix socket, without ss: that somebody is, and the likely processes by their command lines", async () => {
     const folder = await ownFolder();
     const path = join(folder, "m.sock");
     const { taken } = await serverOn(path);

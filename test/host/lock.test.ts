@@ -92,7 +92,7 @@ describe("a lock", () => {
     expect(holder.command).toMatch(/^flock /);
   });
 
-  test("that was taken and not yet signed is told by its holder's command line", async () => {
+  test("that was taken and has no note yet is reported with its holder's command line", async () => {
     const path = await ownPath();
     const other = await holderOf(path, "x");
     await truncate(path);
@@ -102,7 +102,7 @@ describe("a lock", () => {
     expect(holder.command).toContain("acquireLock");
   });
 
-  test("is held also where nothing can be written any more, and is told by its holder's command line", async () => {
+  test("is held even if nothing can be written any more, and is reported with its holder's command line", async () => {
     const path = await ownPath();
     const other = await holderOf(path, "x", "prlimit", "--fsize=0", "--");
     const { holder } = await locked(path);
@@ -118,7 +118,7 @@ describe("a lock", () => {
     expect((await locked(path)).holder.pid).toBe(other.pid);
   });
 
-  test("that nobody waits for any more: an abort rejects with its own reason, and leaves no flock behind", async () => {
+  test("that is given up: an abort rejects with its own reason, and leaves no flock behind", async () => {
     const path = await ownPath();
     await using _lock = await acquireLock(path);
     const controller = new AbortController();

@@ -30,7 +30,7 @@ describe("what a thread has used", () => {
     expect(await usageOf(odd.pid)).toMatchObject({ name: "CPU 0) R 1 (", cpu: expect.any(Number) as number });
   });
 
-  test("is unknown where it is gone", async () => {
+  test("is unknown when the process has ended", async () => {
     expect(await usageOf(NOBODY)).toBeUndefined();
   });
 });

@@ -44,7 +44,7 @@ describe("a process", () => {
     expect(await isAlive(zombie)).toBe(false);
   });
 
-  test("whose first thread has ended, and another has not, is alive: its files are still open", async () => {
+  test("whose first thread has ended but not its others is alive: its files are still open", async () => {
     // Source: exit(2) ends one thread, exit_group(2) all; glibc's pthread_exit is the former.
     const lasting = await runProgram(
       "perl",
@@ -72,7 +72,7 @@ describe("a process", () => {
     expect(await commandLineOf(shell.pid)).toEqual(["sh", ...words]);
   });
 
-  test("is told to people without the folders of its program and script", async () => {
+  test("is shown to people without the folders of its program and script", async () => {
     const node = await runProgram(process.execPath, "-e", "console.log('up'); process.stdin.resume()", "/a/b");
     expect(await commandOf(node.pid)).toBe(`node -e console.log('up'); process.stdin.resume() /a/b`);
   });

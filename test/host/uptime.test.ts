@@ -6,7 +6,7 @@ import { runProgram } from "./processes.ts";
 const NOBODY = 2 ** 22 + 1;
 
 describe("a process's uptime", () => {
-  test("grows, is less than that of an older process, and 0 where it is gone", async () => {
+  test("grows, is less than that of an older process, and is 0 when the process has ended", async () => {
     const cat = await runProgram("sh", "-c", "echo up; exec cat");
     const first = await uptimeOf(cat.pid);
     expect(first).toBeLessThan(await uptimeOf(process.pid));

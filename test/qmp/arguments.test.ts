@@ -46,7 +46,7 @@ test("what QEMU would not take is refused where the call was made, and nothing o
   await session.close();
 });
 
-test("a session that was opened without can be told to check", async () => {
+test("a session that was opened without checks can be told to check", async () => {
   const { session, heard, say } = await conversation();
   const checking = session.checkArguments();
   const [asked] = await heard(1);

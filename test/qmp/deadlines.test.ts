@@ -33,7 +33,7 @@ test("a deadline tells a command that was not sent from one that was", async () 
   expect(requests).toHaveLength(8);
 });
 
-test("R34: where the monitor can be asked out of band, a slow command is told from a monitor that hangs", async () => {
+test("R34: if the monitor can be asked out of band, a slow command can be told from a hanging monitor", async () => {
   const alive = await conversation();
   void answerOob(alive);
   expect(await rejection(alive.session.execute("x-slow", {}, { timeout: 600 }))).toMatchObject({ where: "busy" });

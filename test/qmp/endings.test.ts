@@ -68,7 +68,7 @@ test("an unplug without any event is seen in the state", async () => {
   expect(await unplug(other.session, "d")).toEqual({ outcome: "gone" });
 });
 
-test("an unplug that the guest refuses says what it said; one of another device is none of ours", async () => {
+test("an unplug that the guest refuses has the guest's event; that of another device does not count", async () => {
   const other = await conversation();
   const refusal = { event: "DEVICE_UNPLUG_GUEST_ERROR", data: { device: "d", path: "/machine/peripheral/d" }, timestamp };
   void serve(other, (command, count) => {

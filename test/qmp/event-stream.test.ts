@@ -148,7 +148,7 @@ test("R39: waitFor is armed when it is called, not when it is awaited", async ()
   expect((await stopped).event).toBe("STOP");
 });
 
-test("waitFor has a deadline, a signal, and ends with the session; none of it goes unhandled", async () => {
+test("waitFor has a deadline and a signal, and ends with the session; no rejection goes unhandled", async () => {
   const { session, end } = await conversation();
   expect(await rejection(session.waitFor(["A", "B"], { timeout: 10 }))).toMatchObject({
     code: "timeout",

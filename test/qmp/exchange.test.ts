@@ -67,7 +67,7 @@ test("R19: an event with such a number ends the streams that want it, and no oth
   await call;
 });
 
-test("an id that nobody sent is not worked on, however large", async () => {
+test("an unknown id costs no work, however large it is", async () => {
   const { session, say, requests } = await conversation();
   const members = Object.fromEntries(Array.from({ length: 500_000 }, (_, index) => [`m${(index * 7919) % 500_000}`, index]));
   let nested: unknown = "x".repeat(100_000);

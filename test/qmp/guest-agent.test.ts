@@ -46,7 +46,7 @@ test("R45: stale answers and half messages before the synchronisation are droppe
   expect(await Promise.all([session.execute("guest-ping"), session.execute("guest-info")])).toEqual(["guest-ping", "guest-info"]);
 });
 
-test("R45: nobody in the guest: the deadline says so", async () => {
+test("R45: no agent in the guest: the deadline says so", async () => {
   await using silent = await listening(() => {});
   const error = await rejection(connectAgent(silent.address, { timeout: 30 }));
   expect(error).toMatchObject({
@@ -55,7 +55,7 @@ test("R45: nobody in the guest: the deadline says so", async () => {
   });
 });
 
-test("R45: after a command that was given up, its late answer is nobody else's", async () => {
+test("R45: the late answer to a command that was given up is not taken for another's", async () => {
   const late: (() => void)[] = [];
   await using guest = await agent((request, client) => {
     if (request.execute === "guest-slow") late.push(() => client.write('{"return": "late"}\n'));
@@ -204,7 +204,7 @@ test("R45: with ids, a message that comes while a command runs is not its answer
   expect(await session.execute("guest-slow")).toBe("right");
 });
 
-test("what an agent says while nobody asks is read and forgotten, however much it is", async () => {
+test("what an agent says without being asked is read and dropped, however much it is", async () => {
   const clients: Socket[] = [];
   await using guest = await agent(echo);
   guest.server.on("connection", (client) => clients.push(client));

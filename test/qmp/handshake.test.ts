@@ -6,7 +6,7 @@ import { conversation, GREETING, listening, monitor, peer, rejection } from "./p
 
 const EVENT = { event: "RTC_CHANGE", data: { offset: 1 }, timestamp: { seconds: 1, microseconds: 2 } };
 
-test("R1, R5: a monitor that does not greet is told from one that is not there, and who may hold it is said", async () => {
+test("R1, R5: a monitor that does not greet is not taken for a missing one, and the error says who may hold it", async () => {
   await using silent = await listening(() => {});
   const error = await rejection(connect(silent.address, { timeout: 30 }));
   expect(error).toBeInstanceOf(GreetingError);
@@ -90,7 +90,7 @@ test("calls that wait here get their id when they are sent: however many they ar
   for (const { id } of await heard(500)) expect(String(id)).toMatch(/^\d{3}$/);
 });
 
-test("R7, R8: QEMU's refusal to negotiate is told in its own words", async () => {
+test("R7, R8: QEMU's refusal to negotiate is reported in its own words", async () => {
   const other = peer({ negotiate: false });
   const opening = open(other.transport);
   await expect.poll(() => other.lines.length).toBe(1);
@@ -133,7 +133,7 @@ test.each([undefined, new Error("read ECONNRESET")])("a peer that goes before it
   expect(error.cause).toBe(cause);
 });
 
-test("nobody there: the system's own reason, and the path", async () => {
+test("no listener: the system's own reason, and the path", async () => {
   const error = await rejection(connect("unix:/nonexistent/monitor.sock"));
   expect(error).toBeInstanceOf(ConnectError);
   expect(error).toMatchObject({
@@ -176,7 +176,7 @@ test("closing an opening that failed leaves the monitor free for the next client
   await expect.poll(() => clients).toBe(0);
 });
 
-test("E3: a greeting with a number of three million digits is told at once, well within the deadline", async () => {
+test("E3: a greeting with a number of three million digits is refused at once, well before the deadline", async () => {
   const greeting = JSON.stringify({ QMP: { version: { qemu: { micro: 7, minor: 2, major: 7 }, package: "" }, capabilities: [] } }).replace(
     "7",
     "7".repeat(3_000_000),

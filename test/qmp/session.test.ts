@@ -44,7 +44,7 @@ test("R26: a class of error that is not known yet is passed on", async () => {
   expect(await rejection(call)).toMatchObject({ class: "BrandNew" });
 });
 
-test("R27: a reply that nobody asked for is dropped", async () => {
+test("R27: a reply to no request is dropped", async () => {
   const { session, heard, say } = await conversation();
   const call = session.execute("x");
   say(
@@ -270,7 +270,7 @@ test("closing fails what waits, ends what is read, and may be done twice", async
   expect(await rejection(session.execute("x"))).toBeInstanceOf(ClosedError);
 });
 
-test("an error says who called, through any number of awaits", async () => {
+test("an error shows its caller, through any number of awaits", async () => {
   const { session, heard, say } = await conversation();
   async function theCaller(): Promise<unknown> {
     return session.execute("x-fails");

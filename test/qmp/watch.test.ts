@@ -47,7 +47,7 @@ test("a machine that is not there is asked for again, less and less often", asyn
   }
 });
 
-test("one that reads too slowly is told of the gap, on the same connection", async () => {
+test("a reader that is too slow learns of the gap, on the same connection", async () => {
   await using server = await machine();
   await using watcher = watch(server.address, { bound: 1, read: (session) => session.execute("x-state"), backoff: BRISK });
   const first = (await take(watcher)) as Extract<Sight<unknown>, { kind: "up" }>;

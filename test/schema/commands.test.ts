@@ -37,7 +37,7 @@ test("a command or an event that is not listed has no check, whatever its name",
   expect(eventCheck("STOP")).toBeUndefined();
 });
 
-test("a long list is checked until the first mistake in it, and the place of that is told", () => {
+test("a long list is checked up to its first mistake, which is reported with its position", () => {
   const right = { "cpu-index": 0, "qom-path": "/", "thread-id": 1, target: "x86_64" };
   const list = (first: unknown): readonly unknown[] => [
     ...Array.from({ length: 2500 }, () => right),

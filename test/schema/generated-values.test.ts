@@ -91,7 +91,7 @@ async function saidIn(path: string): Promise<readonly (readonly [type: string, t
   return said;
 }
 
-test("the generated types are what real QEMUs replied and told", { timeout: 60_000 }, async () => {
+test("the generated types fit the replies and events of real QEMUs", { timeout: 60_000 }, async () => {
   const folder = join(PROJECT, "fixtures/qmp");
   const paths = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".qmp")).map((name) => join(folder, name));
   const said = (await Promise.all(paths.map(saidIn))).flat();

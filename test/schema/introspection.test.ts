@@ -21,7 +21,7 @@ const union = (name: string, ...of: string[]) => ({
   variants: of.map((type) => ({ case: type, type })),
 });
 
-describe("a schema that nobody could come to the end of is refused", () => {
+describe("a schema without an end is refused", () => {
   test.each<[string, readonly { readonly name: string; readonly "meta-type": string }[], RegExp]>([
     ["a list of itself", [array("[1]", "[1]")], /the type \[1\] is made of itself/],
     ["lists of each other", [array("a", "b"), array("b", "a")], /is made of itself/],
@@ -40,7 +40,7 @@ describe("a schema that nobody could come to the end of is refused", () => {
     expect(() => readIntrospection(reply)).toThrow(expect.objectContaining({ code: "protocol" }));
   });
 
-  test("not one that has itself as a member, nor one whose branches meet again", () => {
+  test("but not a type that has itself as a member, nor one whose branches meet again", () => {
     const member = {
       name: "a",
       "meta-type": "object",

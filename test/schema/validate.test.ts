@@ -7,7 +7,7 @@ import { recorded, schemaOf } from "./recorded.ts";
 const schema = schemaOf("7.2_x86_64");
 const disk = { driver: "qcow2", file: { driver: "file", filename: "/a" } };
 
-describe("what QEMU takes is let pass", () => {
+describe("what QEMU accepts passes", () => {
   test.each<[string, object | undefined]>([
     ["query-status", undefined],
     ["query-status", {}],
@@ -32,7 +32,7 @@ test("a bigint is an integer", () => {
   expect(checkArguments(schema, "balloon", { value: 2n ** 63n })).toEqual([]);
 });
 
-describe("what QEMU would not take is told with its place, and what would be right", () => {
+describe("what QEMU would refuse is reported with its place, and with what would be right", () => {
   test.each<[string, unknown, string]>([
     ["query-statsu", {}, "query-statsu: this QEMU has no such command, did you mean query-stats?"],
     ["nothing-like-it-at-all", {}, "nothing-like-it-at-all: this QEMU has no such command"],
@@ -71,7 +71,7 @@ describe("what QEMU would not take is told with its place, and what would be rig
   });
 });
 
-test("each mistake is told, and the error counts them", () => {
+test("each mistake is reported, and the error counts them", () => {
   const error = argumentCheck(recorded.get("7.2_x86_64")?.schema ?? [])("blockdev-add", { driver: "raw", file: 1, sise: 2, offset: "3" });
   expect(error?.message).toBe("blockdev-add: file: expected an object or a string, got 1 (and 2 more)");
   expect(error?.issues.map(({ path, value, expected }) => ({ path, value, expected }))).toEqual([

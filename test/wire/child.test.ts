@@ -48,7 +48,7 @@ async function withPlainFile(use: (path: string) => Promise<void>): Promise<void
   await use(path).finally(() => rm(folder, { recursive: true }));
 }
 
-test("a program that is not there, or can't be run, is told as such, and not as a socket", async () => {
+test("a program that is missing or can't be run is reported as a program, not as a socket", async () => {
   const missing = await rejection(connect("exec:/nonexistent/ssh host"));
   expect(missing).toBeInstanceOf(ConnectError);
   expect(missing).toMatchObject({
@@ -182,7 +182,7 @@ async function stubborn(): Promise<Stubborn> {
   };
 }
 
-test("a program that won't end is ended, and closing settles when it has: whoever waits for that leaves nothing behind", async () => {
+test("a program that won't end is killed, and close() resolves after that, so that a caller who waits leaves nothing behind", async () => {
   await using program = await stubborn();
   const session = await connect({ kind: "exec", command: program.command("greets") }, { timeout: 20_000 });
   await session.execute("anything");

@@ -56,7 +56,7 @@ test.each([
   expect(read(text, 4096).fault).toContain(shown);
 });
 
-test("a message longer than the limit is refused as soon as it is, not when it ends", () => {
+test("a message is refused as soon as it is longer than the limit, not when it ends", () => {
   const framer = new Framer("peer", { messageLimit: 1000 });
   const { messages, fault } = read(`{"return":"${"x".repeat(980)}"}{"return":"${"y".repeat(990)}`, 100, framer);
   expect(messages).toHaveLength(1);
@@ -78,7 +78,7 @@ test("R19: exact integers survive any split, and only long ones are bigints", ()
   }
 });
 
-test("R19: a number that is not JSON is told with the bytes around it, and spoils no other message", () => {
+test("R19: a number that is not JSON is reported with the bytes around it, and no other message is lost", () => {
   const { messages, fault } = read('{"return":{"mbps":-inf,"a":1},"id":"x"}{"return":2}', 4096);
   expect(fault).toBeUndefined();
   expect(messages[0]?.[FAULT]?.message).toBe(
@@ -103,10 +103,13 @@ test("bytes are looked at once: a message that drips in costs what it costs in o
   expect(messages).toBe(1);
 });
 
-test.each([1, 2, 5, 100])("R45: the tail of a reply to somebody before us is no message, and no fault, in reads of %i bytes", (size) => {
-  const bytes = Buffer.concat([Buffer.from('rn": "garb"}\n{"return":'), Buffer.of(0xff), Buffer.from('{"return":1}')]);
-  expect(read(bytes, size, new Framer("peer", { messageLimit: 1000 }, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
-});
+test.each([1, 2, 5, 100])(
+  "R45: the tail of a reply to an earlier client is neither a message nor a fault, in reads of %i bytes",
+  (size) => {
+    const bytes = Buffer.concat([Buffer.from('rn": "garb"}\n{"return":'), Buffer.of(0xff), Buffer.from('{"return":1}')]);
+    expect(read(bytes, size, new Framer("peer", { messageLimit: 1000 }, 0xff))).toEqual({ messages: [{ return: 1 }], fault: undefined });
+  },
+);
 
 test.each([1, 2, 5, 100])("R45: what stands before a delimiter is forgotten, in reads of %i bytes", (size) => {
   const bytes = Buffer.concat(['{"return":{"half":"', "\\", "{[\xff", '{"return":1}\n'].map((part) => Buffer.from(part, "latin1")));

@@ -76,7 +76,7 @@ test.each([0, -1, 1.5, NaN, Infinity, 2 ** 40])(
   },
 );
 
-test("unless told otherwise, 128 MiB are taken, and no more", () => {
+test("by default, 128 MiB are accepted, and no more", () => {
   const framer = new Framer("peer");
   const part = Buffer.alloc(2 ** 26, "x");
   expect(framer.read(Buffer.from('{"return":"')).fault).toBeUndefined();

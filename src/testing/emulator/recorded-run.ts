@@ -30,7 +30,7 @@ export interface Ended {
 }
 
 /** Replaces a machine's own mark in recordings. The fake answers with the mark of its own command line. */
-const NOBODYS_MARK = `${MARK_PREFIX}00000000-0000-0000-0000-000000000000`;
+const PLACEHOLDER_MARK = `${MARK_PREFIX}00000000-0000-0000-0000-000000000000`;
 
 /**
  * Starts a real QEMU with its monitors moved to a private folder, and stands between it and its clients. Resolves when QEMU has set up its
@@ -39,7 +39,7 @@ const NOBODYS_MARK = `${MARK_PREFIX}00000000-0000-0000-0000-000000000000`;
  * @throws EmulatorRefusal, with QEMU's own words, when QEMU can't start
  */
 export async function recordRun(binary: string, args: readonly string[], options: EmulatorOptions, into: string): Promise<RecordedRun> {
-  const marks = options.mark === undefined ? [] : [[options.mark, NOBODYS_MARK] as const];
+  const marks = options.mark === undefined ? [] : [[options.mark, PLACEHOLDER_MARK] as const];
   const provenance = await provenanceOf(
     binary,
     args.map((word) => replaceAll(word, marks)),

@@ -118,7 +118,7 @@ describe("the fake emulator", () => {
     }
   });
 
-  it("plays one life a start, and has no more than were recorded", async () => {
+  it("plays one run for each start, and no more than were recorded", async () => {
     await using machine = await fakeMachine({ runs: [files["first"] ?? "", files["second"] ?? ""] });
     const { args, control, pidfile } = places(machine);
     for (const commands of [["query-cpus-fast", "cont"], ["query-cpus-fast"]]) {

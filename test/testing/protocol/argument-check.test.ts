@@ -33,7 +33,7 @@ it("what the schema allows and the transcript does not have is a mismatch still"
   await expect(server.close()).rejects.toThrow("balloon");
 });
 
-it("the release that a transcript names is known by itself, unless nobody shall know one", async () => {
+it("the release that a transcript names is used by default, unless the test wants none", async () => {
   const transcript = parseTranscript("# qemu: 5.2.0 (Debian 1:5.2)\n# arch: x86_64\n#! end\n", "inline.qmp");
   await using server = await startReplay({ transcript });
   await using client = await wireClient(server.address);

@@ -32,7 +32,7 @@ describe("a guest agent", () => {
     await expect(session.execute("guest-ping")).rejects.toMatchObject({ code: "closed" });
   });
 
-  it("may be one that does not run: nobody reads", async () => {
+  it("may be one that does not run, so that nothing is read", async () => {
     await using agent = await startAgent({ weather: { deaf: true } });
     await expect(connectAgent(agent.address, { timeout: 30 })).rejects.toMatchObject({ code: "greeting" });
   });

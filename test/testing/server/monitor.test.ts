@@ -97,7 +97,7 @@ describe("the protocol goes by rule", () => {
     expect(order).toContain("too late");
   });
 
-  it("R32: an urgent command is carried out as it is read, before whatever was sent after it", async () => {
+  it("R32: an out-of-band command is executed when it is read, before anything that was sent after it", async () => {
     await using server = await startReplay({
       answers: { "query-yank": () => new Promise((resolve) => setImmediate(() => resolve([]))), "query-name": () => ({}) },
     });
@@ -140,7 +140,7 @@ describe("the protocol goes by rule", () => {
     expect(await two.message()).toEqual({ return: {} });
   });
 
-  it("R28: the reply of one who left goes to the next", async () => {
+  it("R28: the reply to a client that has left goes to the next one", async () => {
     const { answers, release } = slowAnswer();
     await using server = await startReplay({ answers });
     const first = await wireClient(server.address);
@@ -154,7 +154,7 @@ describe("the protocol goes by rule", () => {
     expect(await second.ask("qmp_capabilities")).toEqual({ return: {} });
   });
 
-  it("R37: who ends his half of the connection gets his replies, then the end", async () => {
+  it("R37: a client that ends its half of the connection gets its replies, then the end", async () => {
     await using server = await startReplay(ECHO);
     await using client = await wireClient(server.address);
     await client.negotiate();
