@@ -137,7 +137,7 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
     if (!(error instanceof InterruptedError)) throw new Broken(`the next command: ${messageOf(error)}`);
     const told = (await rig.domain.info()).interrupted;
     // What the guest has by now may differ from one look to the next.
-    const who = /^.* died at it \(since [^)]*\)/.exec(told ?? "")?.[0];
+    const who = /^.* died during it \(since [^)]*\)/.exec(told ?? "")?.[0];
     if (who === undefined || !error.message.includes(who)) throw new Broken(`info does not tell of the interrupted change: ${told}`);
     await checkRecovery(rig, before, how, alive);
     await next();

@@ -47,7 +47,7 @@ describe.each(found.filter((qemu) => qemu.suite === "installed" || qemu === foun
       const next = await cli(rig, "setmem", "web", "500M");
       expect(next.code).toBe(3);
       expect(next.stderr).toMatch(
-        /^qmpctl: web: a change was interrupted, as process \d+ died at it \(since [^)]+\): memory to 400MiB \(live 512MiB before, 512MiB now; config 512MiB before, 512MiB now\), .*; resolve it first: qmpctl recover web --finish, or --undo, or --forget\n$/,
+        /^qmpctl: web: a change was interrupted: process \d+ died during it \(since [^)]+\): memory to 400MiB \(live 512MiB before, 512MiB now; config 512MiB before, 512MiB now\), .*; resolve it first: qmpctl recover web --finish, or --undo, or --forget\n$/,
       );
       expect([await rig.look(), await textOf(rig), await leftoversOf(rig)]).toEqual([half, before.text, [expect.stringMatching(/\.new$/)]]);
       expect(await cli(rig, "info", "web")).toMatchObject({

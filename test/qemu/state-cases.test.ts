@@ -49,7 +49,7 @@ describe.each((await qemus()).filter(({ major }) => major >= 7))(
         reason: "the guest sleeps (ACPI S3); qmpctl resume web wakes it up",
       });
       expect(await host.ok("list")).toMatch(/web +suspended .*sleeps \(ACPI S3\)/);
-      await refused(host, ["shutdown", "web"], /the guest sleeps \(ACPI S3\), and can't shut down so; qmpctl resume web wakes it up/);
+      await refused(host, ["shutdown", "web"], /the guest sleeps \(ACPI S3\), so it can't shut down; qmpctl resume web wakes it up/);
       await refused(host, ["suspend", "web"], /the guest sleeps/);
       await host.ok("resume", "web");
       expect(await statusOf(host)).toBe("running");
@@ -61,7 +61,7 @@ describe.each((await qemus()).filter(({ major }) => major >= 7))(
 
       await enter(host, "guest-panicked");
       expect(await host.ok("list")).toMatch(/web +guest-panicked .*has panicked; qmpctl reset web/);
-      await refused(host, ["shutdown", "web"], /the guest has panicked, and can't shut down so; qmpctl reset web boots it again/);
+      await refused(host, ["shutdown", "web"], /the guest has panicked, so it can't shut down; qmpctl reset web boots it again/);
       await refused(host, ["restart", "web"], /the guest has panicked/);
       await refused(
         host,

@@ -28,7 +28,7 @@ export class ChangeError extends QmpctlError {
     const same = report.changes.every(({ dynamic: { outcome, before, actual } }) => outcome !== "rolled-back" || before === actual);
     super(
       restored ? "rolled-back" : "partial",
-      `${what}${restored ? `; ${same ? "everything is as it was" : "what was done is taken back"}` : ""}`,
+      `${what}${restored ? `; ${same ? "everything is as it was" : "what was done was undone"}` : ""}`,
       options,
     );
     this.report = report;

@@ -65,7 +65,7 @@ const LEFT: Readonly<Record<ActionRecord["action"], string>> = {
 
 /** In one line: which action was interrupted, who made it, and what it may have left. */
 export function describeAction({ action, writer, since }: ActionRecord): string {
-  return `a ${action} was interrupted, as process ${writer} died at it (since ${since}): ${LEFT[action]}`;
+  return `a ${action} was interrupted: process ${writer} died during it (since ${since}): ${LEFT[action]}`;
 }
 
 /** How an interrupted change stands, by its record and by what is read now. */
@@ -95,5 +95,5 @@ export function describe({ writer, since, changes }: Interrupted): string {
     const show = (value: Value): string => formatValue(change.resource, value);
     return `${nameOf(change)} to ${show(wanted)} (live ${show(before.live)} before, ${show(now.live)} now; config ${show(before.config)} before, ${show(now.config)} now)`;
   });
-  return `a change was interrupted, as process ${writer} died at it (since ${since}): ${what.join(", ")}`;
+  return `a change was interrupted: process ${writer} died during it (since ${since}): ${what.join(", ")}`;
 }

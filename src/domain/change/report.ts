@@ -48,7 +48,7 @@ function changedByOthers(changes: readonly ChangeReport[]): readonly string[] {
   return changes.flatMap(({ change, dynamic: { outcome, before, actual } }) => {
     const other =
       outcome === "rolled-back" && kindOf(change).guestMoves !== true && before !== null && actual !== null && actual !== before;
-    return other ? [`${nameOf(change)}: ${before} before, ${actual} now: our part is taken back, somebody else changed it meanwhile`] : [];
+    return other ? [`${nameOf(change)}: ${before} before, ${actual} now: our part was undone; somebody else changed it meanwhile`] : [];
   });
 }
 

@@ -175,7 +175,7 @@ async function undo(change: Context): Promise<unknown> {
   }
   if (records.length === 0) return undefined;
   const deadline = deadlineIn(options.undoTimeout ?? UNDO_TIMEOUT);
-  notice.enter("taking back what is half done", deadline, { undoing: true, pid: monitor?.pid ?? null });
+  notice.enter("undoing what is half done", deadline, { undoing: true, pid: monitor?.pid ?? null });
   const silent = await undoSteps(records, { ...workOf(change), deadline });
   await books.noteDone();
   return silent;

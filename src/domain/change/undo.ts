@@ -87,5 +87,5 @@ function readNow({ monitor, deadline }: Work): Promise<Live> {
 }
 
 function because({ reason }: StepRecord, obstacle: string): string {
-  return reason === undefined || reason === obstacle ? obstacle : `${reason}; not taken back: ${obstacle}`;
+  return reason === undefined || reason === obstacle ? obstacle : `${reason}; not undone: ${obstacle}`;
 }

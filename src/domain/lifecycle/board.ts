@@ -31,8 +31,8 @@ export async function defineFrom(argv: readonly string[], options: CommandLineOp
   if ("path" in program) return fromCommandLine(argv, { ...options, board: await askBoard(question, program.path) });
   if (question.machine !== undefined) throw unknown(question.machine, `${question.emulator}: ${program.why}`);
   const made = fromCommandLine(argv, { ...options, board: USUAL });
-  const why = `${program.why}, so what its machine has by itself can't be asked`;
-  const taken = `taken for ${formatSize(USUAL.memory)} and ${USUAL.vcpus} vCPU, as most have; -m and -smp say others`;
+  const why = `${program.why}, so it can't be asked what its machine has by default`;
+  const taken = `taken for ${formatSize(USUAL.memory)} and ${USUAL.vcpus} vCPU, as most machines have; -m and -smp set others`;
   return { ...made, notes: [...made.notes, `${question.emulator}: ${why}: ${taken}`] };
 }
 
@@ -78,6 +78,6 @@ async function look(program: string, words: readonly string[]): Promise<BoardDef
 
 function unknown(machine: string | undefined, why: string, cause?: unknown): UsageError {
   const board = machine ?? "the machine";
-  const message = `command line: it leaves its memory (-m) or its vCPUs (-smp) to ${board}, which could not be asked what it has: ${why}`;
+  const message = `command line: it leaves its memory (-m) or its vCPUs (-smp) to ${board}, and that could not be asked for: ${why}`;
   return new UsageError(message, { value: machine, expected: "-m SIZE and -smp N on the command line" }, { cause });
 }

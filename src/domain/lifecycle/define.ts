@@ -47,7 +47,7 @@ export async function defineDomain(
   const place = await placeOf(drafted.config.name, options);
   const { config } = place;
   if (config === null)
-    throw new UsageError(`name ${JSON.stringify(drafted.config.name)}: reads as a monitor's address`, {
+    throw new UsageError(`name ${JSON.stringify(drafted.config.name)}: looks like a monitor's address`, {
       value: drafted.config.name,
       expected: "a name",
     });
@@ -160,7 +160,7 @@ async function withOwnMonitor(made: Definition, options: DomainOptions): Promise
   const why = `its monitor ${monitor} is that of ${other.config.name} already (${other.path})`;
   if (made.process === undefined) throw new StateError(`${name}: ${why}: give it a path of its own, or none`, "settled");
   const without = await defineFrom(made.process.argv, { name, monitor: false, running: true });
-  return { ...without, process: made.process, notes: [...without.notes, `${why}: from its next start on it has none there`] };
+  return { ...without, process: made.process, notes: [...without.notes, `${why}: from its next start on it has no monitor there`] };
 }
 
 /** The configs of the folder that can be read, except one. */

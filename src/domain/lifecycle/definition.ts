@@ -28,7 +28,7 @@ export function noted(made: Definition, { relative }: Anchored, folder: string):
 
 /** A word that a launch config can't have: it is UTF-8, and a command line any bytes. */
 export function notUtf8(what: string): UsageError {
-  return new UsageError(`${what} is no UTF-8 text, which a launch config is: give that file a name that is`, {
+  return new UsageError(`${what} is not UTF-8, as a launch config has to be: give that file a name in UTF-8`, {
     value: what,
     expected: "words in UTF-8",
   });

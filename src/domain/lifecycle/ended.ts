@@ -37,7 +37,7 @@ export function causeOf(reason: string | undefined): string {
     "guest-reset": "7",
     "guest-panic": "8",
   };
-  return CAUSES[words[reason ?? ""] ?? ""] ?? (reason === undefined ? "nobody knows why" : `reason ${reason}`);
+  return CAUSES[words[reason ?? ""] ?? ""] ?? (reason === undefined ? "the cause is not known" : `reason ${reason}`);
 }
 
 /** When and why the last QEMU of a machine ended; null if none is known. */
@@ -48,7 +48,7 @@ export async function endOf(books: StatePaths): Promise<Ended | null> {
   // It runs, as another config's machine.
   if (isOfThisBoot(record) && (await isStillThere(record.process))) return null;
   if (!isOfThisBoot(record)) return { at: null, why: "the host went down, or was restarted, while it ran" };
-  return record.folder === null ? { at: null, why: "nobody was there to see why" } : byTraces(record, record.folder);
+  return record.folder === null ? { at: null, why: "no command of ours was there to see why" } : byTraces(record, record.folder);
 }
 
 /** How it ended, by what QEMU left behind. At an orderly end it removes its pidfile and its sockets, and writes the cause to its output. */
@@ -63,7 +63,7 @@ async function byTraces({ process, told }: ProcessRecord, folder: string): Promi
       why: `it was killed, or crashed${last === "" ? ", without a word" : last}`,
     };
   const at = await timeOf(folder);
-  if (at === null) return { at, why: "nobody knows why: its run-time folder is gone" };
+  if (at === null) return { at, why: "the cause is not known: its run-time folder is gone" };
   const trace = (await readTail(join(folder, OUTPUT))).split("\n").findLast(isTrace);
   const cause = CAUSES[/reason=(\d+)/.exec(trace ?? "")?.[1] ?? ""];
   return { at, why: cause !== undefined ? `${cause}${last}` : words !== null ? `its last words: ${words}` : "it ended by itself" };

@@ -232,8 +232,8 @@ async function remove(path: string): Promise<void> {
 function notRun(cause: unknown): string {
   const reasons: Readonly<Record<string, string>> = {
     ENOENT: "there is no such program",
-    EACCES: "it may not be run",
-    ENOEXEC: "it is no program that can be run here",
+    EACCES: "this user may not run it",
+    ENOEXEC: "this host can't run it",
   };
   return reasons[(cause as { readonly code?: string }).code ?? ""] ?? messageOf(cause);
 }

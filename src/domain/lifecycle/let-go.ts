@@ -31,7 +31,7 @@ export async function letGo(launched: Pick<Launched, "monitor" | "machine" | "ho
   late.abort();
   if (seen.shutdown !== null || seen.closed)
     throw new HostError(`${name}: it ended right after its start: ${await endOf(launched, seen.shutdown)}`);
-  if (seen.stopped) throw new HostError(`${name}: it was let go, and has stopped again at once${await whyStopped(launched)}`);
+  if (seen.stopped) throw new HostError(`${name}: it was let go, and stopped again at once${await whyStopped(launched)}`);
 }
 
 /** Why the machine stopped. It is about to be ended, so a question can do no harm any more. */

@@ -38,7 +38,7 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
   }
   // With -no-shutdown QEMU stays after the guest has powered off.
   if (status === "shutdown") return await quitNow(monitor, machine, "the guest had powered off");
-  if (status !== "running") throw refused(place.name, status, "and can't shut down so");
+  if (status !== "running") throw refused(place.name, status, "so it can't shut down");
   using events = monitor.session.events(["SHUTDOWN"]);
   const ending = firstShutdown(events);
   while (deadline.left() > 0) {

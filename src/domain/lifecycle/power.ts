@@ -107,7 +107,7 @@ async function mustShow(name: string, monitor: Monitor, sent: string, reached: (
   if (!done)
     throw new QmpctlError(
       "command",
-      `${name}: QEMU took ${sent}, and the guest ${runStateOf(seen).is}; ${runStateOf(seen).next(shellWord(name))}`,
+      `${name}: QEMU accepted ${sent}, but the guest ${runStateOf(seen).is}; ${runStateOf(seen).next(shellWord(name))}`,
     );
 }
 

@@ -36,7 +36,7 @@ async function otherRoot(pid: number): Promise<readonly string[]> {
   const isSame = its === undefined || (its.ino === ours?.ino && its.dev === ours.dev);
   return isSame
     ? []
-    : [`process ${pid} has another root folder (a container, or chroot): its paths are meant from there, and start looks for them here`];
+    : [`process ${pid} has another root folder (a container, or chroot): its paths are resolved there, but start looks for them here`];
 }
 
 /**
@@ -71,7 +71,7 @@ async function startedIn(pid: number, words: readonly string[]): Promise<string 
 function mustBeThere({ pid, uid }: Process, folder: string | undefined, relative: readonly string[]): void {
   const why =
     folder === undefined
-      ? `can't be read; run this as user ${uid}, whom it belongs to`
+      ? `can't be read; run this as user ${uid}, who owns it`
       : folder === ""
         ? "was left when it was started (-daemonize, chroot); define it by its words, in the folder that it was started in"
         : folder.endsWith(" (deleted)")
@@ -79,7 +79,7 @@ function mustBeThere({ pid, uid }: Process, folder: string | undefined, relative
           : undefined;
   if (why !== undefined)
     throw new HostError(
-      `process ${pid}: relative paths are on its command line (${relative.join(", ")}), and the folder that they are meant from (/proc/${pid}/cwd) ${why}`,
+      `process ${pid}: relative paths are on its command line (${relative.join(", ")}), and the folder that they are resolved against (/proc/${pid}/cwd) ${why}`,
     );
 }
 

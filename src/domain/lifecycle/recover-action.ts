@@ -36,7 +36,7 @@ export async function recoverAction(
     if (options.dryRun !== true) await destroyLocked(place, held);
     return `the half-started machine ${word} ended${record.action === "restart" ? "; the one before it has ended too, which can't be taken back: qmpctl start starts it" : ""}`;
   }
-  if (options.dryRun === true) return `the ${record.action} would be brought to its end`;
+  if (options.dryRun === true) return `the ${record.action} would be finished`;
   return finish(place, held, record, old, options);
 }
 
@@ -50,7 +50,7 @@ async function finish(
   const options = { signal, onProgress, paused: record.paused };
   if (old) {
     await shutdownLocked(place, held, deadlineIn(timeout ?? SHUTDOWN_TIMEOUT), options);
-    if (record.action === "shutdown") return "the shutdown is brought to its end";
+    if (record.action === "shutdown") return "the shutdown is finished";
   }
   if (record.action === "shutdown") return "the machine is stopped";
   const found = await findMachine(place, held.stored);
@@ -61,7 +61,7 @@ async function finish(
     return `the machine is started, pid ${pid}`;
   }
   await goOn(place, now, record.paused, deadlineIn(timeout ?? START_TIMEOUT), signal);
-  return `the ${record.action} is brought to its end: what its config says is applied${record.paused ? ", and it is paused, as asked" : ", and it runs"}`;
+  return `the ${record.action} is finished: what its config says is applied${record.paused ? ", and it is paused, as asked" : ", and it runs"}`;
 }
 
 /** Makes a machine that was launched and left stopped what its config says, and lets it go on. */
@@ -72,11 +72,14 @@ async function goOn(
   by: Deadline,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (machine === null || stored === null) throw new StateError(`${place.name}: it has no config to go by`, "unreachable");
+  if (machine === null || stored === null) throw new StateError(`${place.name}: it has no config`, "unreachable");
   // QEMU may still be setting the machine up.
   await using monitor = await openMonitor(place.name, machine, { by, signal });
   await prepareMachine(place, { books, stored }, monitor);
   await noteProcess(books, stored, machine);
   if (!paused)
-    await letGo({ monitor, machine, howItEnded: async () => (await lastWords(machine.known.folder)) ?? "nobody knows why" }, place.name);
+    await letGo(
+      { monitor, machine, howItEnded: async () => (await lastWords(machine.known.folder)) ?? "the cause is not known" },
+      place.name,
+    );
 }

@@ -178,9 +178,7 @@ async function notesOf({ config }: Stored, folder: string, options: StartOptions
   const said = [...(await outputOf(folder)), ...(await terminalsIn(console.output))].slice(0, MOST_LINES);
   return [
     ...foldVcpus(said.map((line) => `QEMU says: ${line}`)),
-    ...(usesStdio(config.args)
-      ? [`what it writes on stdio is in ${console.output}, and what is written to ${console.input} it reads from there`]
-      : []),
+    ...(usesStdio(config.args) ? [`it writes its stdio to ${console.output}, and reads what is written to ${console.input}`] : []),
     ...(options.paused === true ? ["it is paused, as asked"] : []),
     ...(config.memory.current < config.memory.max
       ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`]

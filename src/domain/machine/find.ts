@@ -106,7 +106,7 @@ const HINDRANCES: readonly (readonly [Verdict, (found: Found, name: string) => s
   [
     "has its id",
     ({ process, words: { name, mark } }) =>
-      `its config has the id of ${name ?? "a machine without a name"} (${mark?.path ?? ""}), which process ${process.pid} runs: a config that is copied has to lose its key "id"`,
+      `its config has the id of ${name ?? "a machine without a name"} (${mark?.path ?? ""}), which process ${process.pid} runs: remove the key "id" from a copied config`,
   ],
   [
     "had another id",

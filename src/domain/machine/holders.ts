@@ -27,7 +27,7 @@ export function describeHolders(address: string, holders: readonly Client[]): st
   const certain = holders.filter(({ isCertain }) => isCertain);
   const [shown, how] = certain.length > 0 ? [certain, "is held by"] : [holders, "is held by another client, possibly"];
   const who = shown.map(({ pid, command }) => `process ${pid}${command === undefined ? "" : ` (${command})`}`).join(" or ");
-  return `its monitor ${address} ${who === "" ? "is held by another client, of whom this user can't be told more" : `${how} ${who}`}`;
+  return `its monitor ${address} ${who === "" ? "is held by another client, which this user can't see" : `${how} ${who}`}`;
 }
 
 /** How many characters of a command are shown in a line of progress, which ends with times. */

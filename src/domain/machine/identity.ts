@@ -110,7 +110,7 @@ export class Identity {
     const before = this.#word;
     if (before === undefined) return null;
     const same = word.mark === before.mark && word.name === before.name && word.uuid === before.uuid && word.thread === before.thread;
-    return same ? null : `another QEMU answers at ${this.known.control} than before: the one that was being worked on is gone`;
+    return same ? null : `another QEMU answers at ${this.known.control} than before: the one that we worked with is gone`;
   }
 
   /** Whether its process still runs; true if that can't be seen. */

@@ -49,7 +49,7 @@ export async function whyNotKept(folder: string): Promise<string> {
   } catch (cause) {
     const code = (cause as { readonly code?: string }).code ?? "";
     return ["ENOSPC", "EDQUOT", "EROFS", "EIO"].includes(code)
-      ? `, and its words could not be kept: ${folder}: ${messageOf(cause).replace(/, \w+( '.*')?$/, "")}`
+      ? `, and its output could not be kept: ${folder}: ${messageOf(cause).replace(/, \w+( '.*')?$/, "")}`
       : "";
   } finally {
     await removeQuietly(path);

@@ -55,7 +55,7 @@ export interface LockOptions {
 export async function lockMachine(place: Place, options: LockOptions = {}): Promise<Held> {
   const deadline = options.by ?? lockDeadline(undefined);
   using notice = new WaitNotice(options.onProgress);
-  notice.enter("waiting for the writer before", deadline);
+  notice.enter("waiting for another writer", deadline);
   const mark = options.dryRun === true ? null : await markElsewhere(place, deadline, options.signal);
   let key = mark ?? (await likelyKey(place));
   for (;;) {

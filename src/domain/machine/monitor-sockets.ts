@@ -57,7 +57,7 @@ export async function socketsOf(own: string | undefined, { folder: said, monitor
     control: gone === undefined ? null : `unix:${gone}`,
     watch: null,
     folder,
-    obstacle: `${why}: it can only be ended (destroy), or asked to by the guest itself`,
+    obstacle: `${why}: it can only be ended (destroy), or powered off from inside the guest`,
   };
 }
 

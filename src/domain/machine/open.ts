@@ -86,7 +86,7 @@ class Waiting implements Disposable {
   #giveUp(): void {
     this.givenUp ??= new GreetingError(
       this.#address,
-      `connected, and no QMP greeting came within ${formatTime(this.#deadline.elapsed())}: no other process holds this monitor: another session of this one does, or QEMU is busy, or stuck`,
+      `connected, and no QMP greeting came within ${formatTime(this.#deadline.elapsed())}: no other process holds this monitor, so another session of this process does, or QEMU is busy or stuck`,
     );
     this.#over.abort(this.givenUp);
   }

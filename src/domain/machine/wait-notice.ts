@@ -39,7 +39,7 @@ export class WaitNotice implements Disposable {
     const stopped = pid !== null && (await isStopped(pid));
     if (this.#phase !== phase) return;
     // It has to fit into one line of a terminal.
-    const what = stopped ? `${undoing === true ? "taking back: " : ""}QEMU (process ${pid}) is stopped, kill -CONT ${pid}` : phase.what;
+    const what = stopped ? `${undoing === true ? "undoing: " : ""}QEMU (process ${pid}) is stopped, kill -CONT ${pid}` : phase.what;
     this.#tell?.({
       what,
       actual: null,

@@ -70,7 +70,7 @@ const STATES: Readonly<Record<string, RunState>> = {
   "io-error": {
     ...FROZEN,
     is: "was stopped by an I/O error of a disk",
-    next: (quoted) => `mend what the disk lacks (space, access), then qmpctl resume ${quoted}`,
+    next: (quoted) => `give the disk what it lacks (space, access), then qmpctl resume ${quoted}`,
   },
   watchdog: {
     ...FROZEN,

@@ -49,12 +49,12 @@ describe("a step that QEMU refuses", () => {
       ({ id }: { id: string }) => id === "vcpu3" && scene.qemu.plugged.set(3, "theirs") !== undefined,
     );
     const error = await failure(scene.domain.setVcpus(4, { scope: "both" }));
-    expect(error).toMatchObject({ code: "rolled-back", message: "web1: device_add: CPU[3] exists; what was done is taken back" });
+    expect(error).toMatchObject({ code: "rolled-back", message: "web1: device_add: CPU[3] exists; what was done was undone" });
     expect(error.report.changes[0]).toMatchObject({
       static: { outcome: "rolled-back" },
       dynamic: { outcome: "rolled-back", before: 2, actual: 3 },
     });
-    expect(error.report.notes).toEqual(["vcpus: 2 before, 3 now: our part is taken back, somebody else changed it meanwhile"]);
+    expect(error.report.notes).toEqual(["vcpus: 2 before, 3 now: our part was undone; somebody else changed it meanwhile"]);
     expect([...scene.qemu.plugged]).toEqual([
       [0, ""],
       [1, ""],

@@ -24,7 +24,7 @@ describe("what is left to the board", () => {
     await expect(defineFrom([path, "-name", "a", "-M", "virt,gic-version=3", "-m", "1G", "-drive", "file=/x"], {})).rejects.toMatchObject({
       code: "usage",
       message: expect.stringMatching(
-        /^command line: it leaves its memory \(-m\) or its vCPUs \(-smp\) to virt, which could not be asked what it has: .*unsupported machine type \/ Use -machine help$/,
+        /^command line: it leaves its memory \(-m\) or its vCPUs \(-smp\) to virt, and that could not be asked for: .*unsupported machine type \/ Use -machine help$/,
       ) as string,
       expected: "-m SIZE and -smp N on the command line",
     });
@@ -66,20 +66,20 @@ describe("what is left to the board", () => {
     await expect(defineFrom([...words, "-M", "sifive_u"], {})).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining(
-        "to sifive_u, which could not be asked what it has: /no/such/qemu-system-riscv64: there is no such program",
+        "to sifive_u, and that could not be asked for: /no/such/qemu-system-riscv64: there is no such program",
       ) as string,
     });
     // Where no board is named it has most likely nothing of its own: told, as nobody can know.
     expect(await defineFrom([...words, "-m", "1G"], {})).toMatchObject({
       config: { memory: { max: 2 ** 30 }, vcpus: { max: 1, current: 1 } },
       notes: [
-        "/no/such/qemu-system-riscv64: there is no such program, so what its machine has by itself can't be asked: taken for 128MiB and 1 vCPU, as most have; -m and -smp say others",
+        "/no/such/qemu-system-riscv64: there is no such program, so it can't be asked what its machine has by default: taken for 128MiB and 1 vCPU, as most machines have; -m and -smp set others",
       ],
     });
   });
 });
 
-test("files of -readconfig are looked into from the folder that they are meant from; what is not there is not", async () => {
+test("files of -readconfig are looked into from the folder that they are resolved against; what is not there is not", async () => {
   const folder = await ownFolder();
   await writeFile(join(folder, "own.cfg"), "[memory]\nsize = 1\n");
   expect(await refusedSections(["-readconfig", "own.cfg", "-readconfig", "none.cfg", "-append", "-readconfig"], folder)).toEqual([

@@ -90,8 +90,11 @@ describe("the end of a machine", () => {
   test("is nobody's to tell where its folder is gone, or never was", async () => {
     const { books, runtime } = await gone({});
     await rm(runtime.folder, { recursive: true });
-    expect(await endOf(books)).toEqual({ at: null, why: "nobody knows why: its run-time folder is gone" });
-    expect(await endOf((await gone({}, { how: "adopted", folder: null })).books)).toEqual({ at: null, why: "nobody was there to see why" });
+    expect(await endOf(books)).toEqual({ at: null, why: "the cause is not known: its run-time folder is gone" });
+    expect(await endOf((await gone({}, { how: "adopted", folder: null })).books)).toEqual({
+      at: null,
+      why: "no command of ours was there to see why",
+    });
   });
 
   test("was that of the host where that runs for another time", async () => {
@@ -107,7 +110,7 @@ test.each([
   ["host-signal", "QEMU was ended by a signal"],
   ["host-qmp-quit", "QEMU was told to quit"],
   ["subsystem-reset", "reason subsystem-reset"],
-  [undefined, "nobody knows why"],
+  [undefined, "the cause is not known"],
 ])("SHUTDOWN's reason %s: %s", (reason, why) => {
   expect(causeOf(reason)).toBe(why);
 });

@@ -67,7 +67,7 @@ describe("a change whose writer died", () => {
     expect(error).toBeInstanceOf(InterruptedError);
     expect(error).toMatchObject({
       code: "refused",
-      message: `web1: a change was interrupted, as process ${DEAD} died at it (since ${(error as InterruptedError).interrupted.since}): memory to 300MiB (live 1GiB before, 300MiB now; config 1GiB before, 1GiB now); resolve it first: qmpctl recover web1 --finish, or --undo, or --forget`,
+      message: `web1: a change was interrupted: process ${DEAD} died during it (since ${(error as InterruptedError).interrupted.since}): memory to 300MiB (live 1GiB before, 300MiB now; config 1GiB before, 1GiB now); resolve it first: qmpctl recover web1 --finish, or --undo, or --forget`,
       interrupted: {
         committed: false,
         sameMachine: true,

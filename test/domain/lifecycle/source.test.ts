@@ -48,7 +48,7 @@ describe("words", () => {
   test("that were no UTF-8 are refused", async () => {
     await expect(config({ argv: [QEMU, "-hda", "caf\ufffd.img"] }, "x")).rejects.toMatchObject({
       code: "usage",
-      message: expect.stringContaining("no UTF-8"),
+      message: expect.stringContaining("not UTF-8"),
     });
   });
 });
@@ -137,7 +137,7 @@ describe("a process", () => {
     const script = `mkdir "$0/usr" && mount --bind /usr "$0/usr" && for each in bin lib lib64; do ln -s "usr/$each" "$0/$each"; done && exec chroot "$0" bash -c 'exec -a ${QEMU} sh -c "echo up; read -r end" -name p ${SIZE.join(" ")} -kernel /k'`;
     const { pid } = await runProgram("unshare", "--mount", "sh", "-c", script, await own());
     expect((await readSource({ pid }, "x")).notes.at(-1)).toBe(
-      `process ${pid} has another root folder (a container, or chroot): its paths are meant from there, and start looks for them here`,
+      `process ${pid} has another root folder (a container, or chroot): its paths are resolved there, but start looks for them here`,
     );
   });
 
@@ -145,7 +145,7 @@ describe("a process", () => {
     const { pid } = await runProgram("bash", "-c", `exec -a ${QEMU} sh -c 'echo up; read -r end' -hda $'caf\\xe9.img'`);
     await expect(config({ pid }, "x")).rejects.toMatchObject({
       code: "usage",
-      message: expect.stringContaining('"caf\\xe9.img" of its command line is no UTF-8'),
+      message: expect.stringContaining('"caf\\xe9.img" of its command line is not UTF-8'),
     });
   });
 });

@@ -261,7 +261,7 @@ describe("a config that was copied, id and all", () => {
     const scene = await definedDomain({ ...configOf(), id: OTHER });
     const pid = await runs(scene);
     const copy = await definedDomain({ ...configOf(), id: OTHER, name: "copy" }, "copy", scene.options);
-    const why = `its config has the id of web1 (${scene.place.config?.path}), which process ${pid} runs: a config that is copied has to lose its key "id"`;
+    const why = `its config has the id of web1 (${scene.place.config?.path}), which process ${pid} runs: remove the key "id" from a copied config`;
     expect(await find(copy)).toEqual({ machine: null, hindrance: why, key: OTHER });
     expect(await copy.domain.info()).toMatchObject({ state: "stopped", reason: why });
     expect(await failure(copy.domain.start(), Error)).toMatchObject({ code: "refused", message: `copy: ${why}` });

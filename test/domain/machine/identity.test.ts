@@ -148,7 +148,7 @@ describe("a QEMU that answers is another", () => {
     // vCPUs come and go; the first one stays.
     expect(await checked({}, first, { ...first, threads: [7] })).toBeNull();
     expect(await checked({}, first, { ...first, ...other })).toBe(
-      "web1: another QEMU answers at unix:/run/c.sock than before: the one that was being worked on is gone",
+      "web1: another QEMU answers at unix:/run/c.sock than before: the one that we worked with is gone",
     );
   });
 });

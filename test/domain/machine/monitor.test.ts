@@ -148,7 +148,7 @@ describe("another QEMU at the same address", () => {
     const error: unknown = await ask(monitor).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DiedError);
     expect((error as DiedError).message).toBe(
-      `web1: QEMU is gone: web1: another QEMU answers at ${server.address} than before: the one that was being worked on is gone`,
+      `web1: QEMU is gone: web1: another QEMU answers at ${server.address} than before: the one that we worked with is gone`,
     );
     // The one that answers now was asked who it is, and nothing else.
     expect(asked(server)).toBe(1);

@@ -22,9 +22,9 @@ describe("a change that has nothing to tell", () => {
     expect(heard).toEqual([]);
     await vi.advanceTimersByTimeAsync(600);
     expect(heard.at(-1)).toEqual({ what: "waiting for QEMU", actual: null, wanted: null, elapsed: 1500, timeout: 30_000 });
-    notice.enter("taking back what is half done", deadlineIn(15_000), { undoing: true });
+    notice.enter("undoing what is half done", deadlineIn(15_000), { undoing: true });
     await vi.advanceTimersByTimeAsync(500);
-    expect(heard.at(-1)).toMatchObject({ what: "taking back what is half done", elapsed: 500, timeout: 15_000, undoing: true });
+    expect(heard.at(-1)).toMatchObject({ what: "undoing what is half done", elapsed: 500, timeout: 15_000, undoing: true });
   });
 
   test("says nothing for as long as its steps do, and after its end", async () => {
@@ -49,7 +49,7 @@ describe("a change that has nothing to tell", () => {
     using notice = opened();
     for (const [what, more] of [
       ["waiting for QEMU", {}],
-      ["taking back what is half done", { undoing: true }],
+      ["undoing what is half done", { undoing: true }],
     ] as const) {
       notice.enter(what, deadlineIn(15_000), { ...more, pid });
       await vi.advanceTimersByTimeAsync(1500);
