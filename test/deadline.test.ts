@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { alarmIn, deadlineIn } from "../src/deadline.ts";
+import { alarmIn, deadlineIn, partOf } from "../src/deadline.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -12,6 +12,12 @@ describe("a deadline", () => {
     expect([deadline.elapsed(), deadline.left()]).toEqual([15, 5]);
     vi.advanceTimersByTime(15);
     expect([deadline.elapsed(), deadline.left()]).toEqual([30, 0]);
+  });
+
+  test("of a part ends with the whole, if that is sooner", () => {
+    const whole = deadlineIn(100);
+    vi.advanceTimersByTime(70);
+    expect([partOf(whole, 20).timeout, partOf(whole, 50).timeout, partOf(deadlineIn(Infinity), 50).timeout]).toEqual([20, 30, 50]);
   });
 
   test("of Infinity never comes", () => {

@@ -125,6 +125,26 @@ describe("waiting for a state", () => {
     expect([deadline.elapsed(), session.listeners]).toEqual([1, 0]);
   });
 
+  test("does not begin a pause after an abort that came during a look", async () => {
+    const stop = new AbortController();
+    const look = async (): Promise<void> => stop.abort(new Error("ctrl-c"));
+    await expect(pollUntil({ look, done: () => false }, { by: looks(9), signal: stop.signal })).rejects.toThrow("ctrl-c");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("pauses for as long as it is told, and no longer than there is time", async () => {
+    const seen: number[] = [];
+    const by: Deadline = { timeout: 100, elapsed: () => 0, left: () => Math.max(0, 100 - seen.reduce((sum, pause) => sum + pause, 0)) };
+    const waits = vi.spyOn(globalThis, "setTimeout").mockImplementation((act, time = 0) => {
+      seen.push(time);
+      queueMicrotask(act);
+      return 0 as unknown as NodeJS.Timeout;
+    });
+    await pollUntil({ ...never, look: async () => 0, pauses: [10, 40] }, { by });
+    waits.mockRestore();
+    expect(seen).toEqual([10, 40, 40, 10]);
+  });
+
   test("ends with what a look fails with, and stops listening", async () => {
     const session = new FakeSession();
     await expect(
