@@ -98,7 +98,7 @@ async function reach(
     const text = isGenerated ? `// ${named.name}: of QEMU's schema` : (own.get(named.name) ?? []).join("\n");
     reached.push({ ...named, text });
     if (isGenerated) continue;
-    for (const [, name = ""] of text.matchAll(/ extends ([\w$]+)<infer /g)) takenApart.add(name);
+    for (const [, name = ""] of text.matchAll(/ extends ([\w$]+)<[^?;]*\binfer /g)) takenApart.add(name);
     for (const name of new Set(text.match(/[A-Za-z_$][\w$]*/g))) {
       if (takenApart.has(name)) continue;
       if (own.has(name) || from.has(name)) queue.push(await homeOf({ file: named.file, name }, open));
