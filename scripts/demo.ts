@@ -1,7 +1,7 @@
 #!/usr/bin/env -S npx tsx
 /**
- * The main job, told in the terminal: what becomes of a change now and after a restart, and when one half of it fails. The commands
- * are qmpctl's own, run as they are shown; QEMU is a recorded one, or, with --qemu, a real one with a real Linux guest.
+ * Shows in the terminal what qmpctl is for: the effect of a change now and after a restart, and what happens if one half fails.
+ * The commands are run as they are shown. QEMU is a recorded one, or with --qemu a real one with a Linux guest.
  */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -61,10 +61,10 @@ async function main(signal: AbortSignal): Promise<number> {
   page.heading("qmpctl: a change now, at the next start, or both");
   page.say(
     emulator === undefined
-      ? `QEMU ${version.replace("_", ", ")}, as recorded: real conversations, replayed on a real socket.`
-      : `QEMU ${version} with a Linux guest; \`✓\` means that the guest says so too.`,
+      ? `QEMU ${version.replace("_", ", ")}, recorded: real conversations, replayed on a real socket.`
+      : `QEMU ${version} with a Linux guest; \`✓\` means that the guest agrees.`,
   );
-  // What was recorded went well, whatever that QEMU may do at other times.
+  // A recording always went well, even if that QEMU fails at other times.
   return tellAll(page, storiesFor(emulator === undefined ? 10 : Number.parseInt(version, 10)), stages, signal);
 }
 
@@ -76,7 +76,7 @@ async function tellAll(page: Page, stories: ReturnType<typeof storiesFor>, stage
       await tell(story, stage, page, signal);
     }
   } catch (error) {
-    if (signal.aborted) page.say("", "Interrupted; what was started has been ended.");
+    if (signal.aborted) page.say("", "Interrupted. Everything that was started has been ended.");
     if (signal.aborted) return 130;
     page.wrong(error instanceof Error ? error.message : String(error));
     return 1;
@@ -87,13 +87,13 @@ async function tellAll(page: Page, stories: ReturnType<typeof storiesFor>, stage
     "  A  dynamic   yes    no",
     "  B  static    no     yes",
     "  C  both      yes    yes",
-    "     both, and the live half fails: as it was, now and then",
+    "     both, and the live half fails: no change, now or later",
   );
-  page.say("", `All as told: ${page.commands} commands in ${((performance.now() - start) / 1000).toFixed(1)} s.`);
+  page.say("", `Everything is as told: ${page.commands} commands in ${((performance.now() - start) / 1000).toFixed(1)} s.`);
   return 0;
 }
 
-/** Each story on its recording. Disposal ends what still runs, and throws where the product did other things than then. */
+/** Each story on its recording. Disposal ends what still runs, and throws if the product sent something else than then. */
 function recorded(qemu: string): Stages {
   const known = new Set(listRecordings().map((it) => it.qemu));
   if (!known.has(qemu)) throw new TypeError(`--recorded ${qemu}: there is no such recording, only ${[...known].join(", ")}`);

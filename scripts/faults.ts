@@ -1,5 +1,5 @@
 #!/usr/bin/env -S npx tsx
-/** Injects faults into changes, one at each step, on a fake and on real QEMUs, and checks what is promised of them. */
+/** Injects faults into changes, one at each step, on a fake and on real QEMUs, and checks the promises of qmpctl. */
 import { parseArgs } from "node:util";
 import { openFake } from "./faults/fake-rig.ts";
 import { randomKills } from "./faults/kills.ts";
@@ -14,21 +14,22 @@ import { type Qemu, qemus } from "./lab/machine.ts";
 
 const HELP = `usage: npm run faults -- [options]
 
-Makes a change of memory, vCPUs and a pin, of both halves, by the command line; strikes it with a fault at one of its steps; and checks that
-the exit code and the report say what an independent look at QEMU, /proc and the file finds, that the config is the old one or the new
-one, byte for byte, and that the next command works or says why not. Without options: all faults on a fake, a part of them on the real
-QEMUs found.
+Changes memory, vCPUs and a pin in both halves with the command line, injects a fault at one step, and checks three things:
+  - The exit code and the report agree with an independent look at QEMU, /proc and the config file.
+  - The config is the old one or the new one, byte for byte.
+  - The next command works, or says why not.
+Without options, all faults run on a fake, and some of them on the newest real QEMU.
 
-  --fake          on the fake only
-  --qemu [SUITE]  on real QEMUs only (installed, or as npm run testbed named it; "all" is every one)
-  --only WORD     only faults whose name has this in it
+  --fake          only on the fake
+  --qemu SUITE    only on this real QEMU: installed, a suite of npm run testbed, or all
+  --only WORD     only faults with this in their name
   --step WORD     only at this step
-  --all           on real QEMUs all steps too
-  --kills N       instead: N changes killed at random moments, half of them finished, half undone
-  --lifecycle N   instead: N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU, killed or interrupted at
+  --all           every step, and on every real QEMU too
+  --kills N       instead: kill N changes at random moments, finish half of them, undo the others
+  --lifecycle N   instead: kill or interrupt N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU at
                   random moments
-  --sequences N   instead: N random sequences of changes with mishaps, against a model
-  --seed N        the seed of the moments, or of the first sequence (else a new one, which is printed)
+  --sequences N   instead: compare N random sequences of changes and mishaps with a model
+  --seed N        the seed of the moments, or of the first sequence (default: a new one, which is printed)
   --help`;
 
 interface Options {
@@ -72,7 +73,7 @@ async function main(): Promise<number> {
       Number(values.seed ?? Date.now() % 2 ** 31),
       values.fake || values.qemu === undefined ? undefined : real.at(-1),
     );
-  // The bounded run takes the oldest whose unplugs can be undone and the newest.
+  // The short run takes only the newest QEMU.
   const chosen = values.qemu === undefined && !values.all ? real.slice(-1) : real;
   return matrix({
     real: chosen,
@@ -106,7 +107,7 @@ async function killLifecycles(count: number, seed: number, real: readonly Qemu[]
     const outcomes = await lifecycleKills(count, seed, qemu);
     const by = (result: Outcome["result"]): number => outcomes.filter((outcome) => outcome.result === result).length;
     console.log(
-      `QEMU ${qemu.version}: ${count} lifecycles (seed ${seed}): ${by("held")} struck and held, ${by("not reached")} done before, ${by("broken")} not held`,
+      `QEMU ${qemu.version}: ${count} lifecycles (seed ${seed}): ${by("held")} hit and held, ${by("not reached")} done before, ${by("broken")} not held`,
     );
     broken += by("broken");
   }
@@ -128,9 +129,9 @@ async function matrix({ real, fake, all, wanted }: Options): Promise<number> {
   const held = outcomes.filter(({ result }) => result === "held").length;
   const broken = outcomes.filter(({ result }) => result === "broken").length;
   const lost = outcomes.reduce((sum, outcome) => sum + (outcome.lost ?? 0), 0);
-  if (lost > 0) console.log(`\n${lost} machines were lost by a fault of QEMU's own, and the fault tried on another one`);
+  if (lost > 0) console.log(`\n${lost} machines were lost because of bugs in QEMU; their faults were tried on other machines`);
   console.log(
-    `\n${outcomes.length} faults tried, ${held} held, ${broken} not held, ${outcomes.length - held - broken} at steps that the change does not have there; ${Math.round((performance.now() - start) / 1000)} s`,
+    `\n${outcomes.length} faults tried, ${held} held, ${broken} not held, ${outcomes.length - held - broken} at steps that the change does not have; ${Math.round((performance.now() - start) / 1000)} s`,
   );
   return broken === 0 && held > 0 ? 0 : 1;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S npx tsx
-/** Throws dice at the framing, the session and the fake for as long as one likes. */
+/** Feeds random input to the framing, the session and the fake. */
 import { parseArgs } from "node:util";
 import { fuzz, TARGETS } from "./fuzz/run.ts";
 
@@ -44,7 +44,7 @@ function number(text: string | undefined, otherwise: number): number {
 }
 
 try {
-  // What hangs must not keep the process.
+  // A hanging case must not keep the process alive.
   process.exit(await main());
 } catch (error) {
   console.error(`fuzz: ${error instanceof Error ? error.message : String(error)}`);

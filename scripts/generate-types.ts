@@ -29,7 +29,7 @@ async function generate(): Promise<Files> {
   return generateFiles(recordings.map(({ qemu, arch, introspection }) => ({ version: releaseOf(qemu), arch, schema: introspection })));
 }
 
-/** The files that are not as they would be written. */
+/** The files that differ from what would be written. */
 async function differing(files: Files, folder: string): Promise<readonly string[]> {
   const there = await readdir(folder).catch(() => []);
   const names = [...new Set([...there, ...files.keys()])].sort();
@@ -64,7 +64,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const stale = await differing(files, folder);
-  if (stale.length > 0) console.error(`${folder}: not what fixtures/schema gives: ${stale.join(", ")}; \`npm run generate\` writes it`);
+  if (stale.length > 0) console.error(`${folder}: out of date with fixtures/schema: ${stale.join(", ")}; \`npm run generate\` writes them`);
   return stale.length > 0 ? 1 : 0;
 }
 

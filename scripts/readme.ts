@@ -1,8 +1,7 @@
 #!/usr/bin/env -S npx tsx
 /**
- * Runs the session that the README shows, on real QEMU with the testbed's Linux guest, and writes into the README what really came. `npm
- * run record -- readme` records it then,
- * and the tests replay that: a README that tells of another program is red.
+ * Runs the README's session on real QEMU with the testbed's Linux guest, and writes the real output into the README.
+ * `npm run record -- readme` records the session. The tests replay it, so they fail if the README shows other output than the program's.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,8 +14,9 @@ import { openRealStage } from "./scenarios/real.ts";
 
 const HELP = `usage: npm run readme -- [--write] [--emulator PATH]
 
-Runs the README's session on real QEMU (10.0 of the testbed unless told) and prints where it says something else. With --write the README gets what really came.
-Exit code: 0 as shown, 1 not, 2 usage.
+Runs the README's session on real QEMU (default: 10.0 of the testbed) and prints every output that differs. --write puts the real output
+into the README.
+Exit code: 0 no difference (or written), 1 differences, 2 usage.
 `;
 
 async function run(emulator: string, session: readonly Shown[]): Promise<readonly Shown[]> {
@@ -30,7 +30,7 @@ async function run(emulator: string, session: readonly Shown[]): Promise<readonl
   try {
     await mkdir(machine.env.QMPCTL_CONFIG_DIR, { mode: 0o700 });
     await mkdir(at("emulator"));
-    // By the name that the session calls it.
+    // With the name that the session uses.
     await writeFile(at("emulator/qemu-system-x86_64"), `#!/bin/sh\nexec '${emulator}' "$@"\n`, { mode: 0o755 });
     await using stage = await openRealStage({}, { ...machine, emulator: at("emulator/qemu-system-x86_64") }, 0);
     return await play(stage, session);
@@ -63,7 +63,7 @@ async function main(): Promise<number> {
     const old = `$ ${command}\n${shown === "" ? "" : `${shown}\n`}`;
     text = text.replaceAll(old, () => `$ ${command}\n${said === "" ? "" : `${said}\n`}`);
   }
-  stdout.write(`${told.length} commands, ${differences} said something else than the README\n`);
+  stdout.write(`${told.length} commands, ${differences} with other output than in the README\n`);
   if (values.write === true && text !== page) await writeFile(README, text);
   return differences === 0 || values.write === true ? 0 : 1;
 }

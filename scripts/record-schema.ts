@@ -1,5 +1,5 @@
 #!/usr/bin/env -S npx tsx
-/** Records what real QEMUs say of themselves: fixtures/schema/VERSION_ARCH.json. */
+/** Records how real QEMUs describe their commands, to fixtures/schema/VERSION_ARCH.json. */
 import { access, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";

@@ -1,5 +1,5 @@
 /*
- * Records what QEMU's monitors do on the wire, with no guest: fixtures/qmp/VERSION_ARCH/wire-*.qmp. Each scene is a function below.
+ * Records what QEMU's monitors do on the wire, without a guest, to fixtures/qmp/VERSION_ARCH/wire-*.qmp. Each scene is a function below.
  * Usage: npx tsx scripts/record-wire.ts [QEMU-BINARY…]      (default: qemu-system-x86_64)
  */
 import { execFile, execFileSync, spawn } from "node:child_process";
@@ -15,7 +15,7 @@ import { type WireClient, wireClient } from "./lab/wire-client.ts";
 
 /** The smallest client that can hold a conversation. */
 interface Talk {
-  /** Sends a command and waits for its reply; events on the way are let pass. */
+  /** Sends a command and waits for its reply. It ignores events. */
   ask(command: string, args?: object, oob?: boolean): Promise<Record<string, unknown>>;
   send(message: object): void;
   next(): Promise<Record<string, unknown>>;
@@ -70,7 +70,7 @@ const scenes: Readonly<Record<string, Scene>> = {
     await parked.ask("query-status");
     await parked.ask("quit");
   },
-  // A block node whose config file is a FIFO: the command waits until somebody opens its other end.
+  // The config file of this block node is a FIFO, so the command waits until the other end is opened.
   "wire-stale-reply": async ({ talk, folder }) => {
     const fifo = join(folder, "fifo");
     execFileSync("mkfifo", [fifo]);
@@ -81,7 +81,7 @@ const scenes: Readonly<Record<string, Scene>> = {
       execute: "blockdev-add",
       arguments: { driver: "blkdebug", "node-name": "slow0", config: fifo, image: { driver: "null-co" } },
     });
-    // Opened when QEMU has opened it: from here on the command is being executed.
+    // This opens only after QEMU has opened it, so the command is running from here on.
     const other = await open(fifo, "w");
     await watcher.ask("query-yank", undefined, true);
     await one.hangUp();
@@ -96,7 +96,7 @@ const scenes: Readonly<Record<string, Scene>> = {
   },
 };
 
-/** A connection may be told an event before it is greeted (R4): rarely, so it is tried until it happens, and only that try is kept. */
+/** A connection may get an event before its greeting (R4). That is rare, so this tries until it happens, and keeps only that try. */
 async function recordEarlyEvent(binary: string, file: string): Promise<void> {
   await withQemu(binary, async (folder, provenance) => {
     const storm = await talkTo(join(folder, "control.sock"));
@@ -110,7 +110,7 @@ async function recordEarlyEvent(binary: string, file: string): Promise<void> {
       const talk = await talkTo(recorder.address.slice(5));
       const early = "event" in (await talk.next());
       if (early) while (!("QMP" in (await talk.next())));
-      // The one who comes next is told events early because this one had negotiated.
+      // The next client gets events early, because this one had negotiated.
       await talk.ask("qmp_capabilities");
       await talk.ask("query-name");
       await talk.hangUp();
@@ -171,7 +171,7 @@ async function withQemu(binary: string, use: (folder: string, provenance: Record
   const { stdout: version } = await promisify(execFile)(binary, ["--version"]);
   const args = ["-machine", "none", "-display", "none", "-nodefaults", "-S"];
   const monitors = ["control", "watch"].flatMap((it) => ["-qmp", `unix:${join(folder, `${it}.sock`)},server=on,wait=off`]);
-  // In the background: it returns when the monitors listen.
+  // In the background. This returns when the monitors listen.
   const qemu = spawn(binary, [...args, ...monitors, "-daemonize"], { stdio: ["ignore", "ignore", "inherit", "pipe"] });
   const lifeline = (qemu.stdio[3] as NodeJS.ReadableStream).resume();
   const ended = once(lifeline, "end");
@@ -214,7 +214,7 @@ async function record(binary: string): Promise<void> {
 const [, , ...binaries] = argv;
 if (binaries.some((it) => it === "--help" || it === "-h")) {
   stdout.write(
-    "usage: npx tsx scripts/record-wire.ts [QEMU-BINARY…]\n\nRecords what QEMU's monitors do on the wire, with no guest, to fixtures/qmp/VERSION_x86_64/wire-*.qmp.\n",
+    "usage: npx tsx scripts/record-wire.ts [QEMU-BINARY…]\n\nRecords what QEMU's monitors do on the wire, without a guest, to fixtures/qmp/VERSION_x86_64/wire-*.qmp.\n",
   );
 } else {
   for (const binary of binaries.length === 0 ? ["qemu-system-x86_64"] : binaries) await record(binary);

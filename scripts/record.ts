@@ -1,7 +1,7 @@
 #!/usr/bin/env -S npx tsx
 /**
- * Records what real QEMUs say while qmpctl works with them: every scenario of scripts/scenarios, to fixtures/qmp/VERSION_ARCH/SCENARIO/.
- * A scenario is recorded only when it ends on real QEMU as it has to; the tests then want the same of its replay.
+ * Records what real QEMUs say to qmpctl in every scenario of scripts/scenarios, to fixtures/qmp/VERSION_ARCH/SCENARIO/.
+ * A scenario is recorded only if it succeeds on real QEMU. The tests then expect the same of its replay.
  */
 import { execFile } from "node:child_process";
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -29,10 +29,10 @@ Needs what \`npm run testbed\` makes, and the built program: \`npm run build\`.
 Exit code: 0 all recorded, 1 some scenario did not end as it has to (its old recording is kept), 2 usage.
 `;
 
-/** The machine that is recorded at this moment: it runs in the background, and would outlive us. */
+/** The machine that is being recorded. It runs in the background and would outlive us. */
 let underway: StandIn | undefined;
 
-/** A QEMU under software emulation may die of a vCPU's unplug at any later time: such a run tells nothing, and is made again. */
+/** Under software emulation, QEMU may die some time after the unplug of a vCPU. Such a run proves nothing and is repeated. */
 const ATTEMPTS = 3;
 
 async function main(): Promise<number> {
@@ -83,7 +83,7 @@ interface Job {
   readonly into: string;
 }
 
-/** Records into a hidden folder beside the old one, which it replaces when all is well. Resolves with why that was not so. */
+/** Records into a hidden folder, which replaces the old one on success. Otherwise resolves with the reason. */
 async function recordOne(name: string, scenario: Scenario, job: Job): Promise<string | undefined> {
   const fresh = join(dirname(job.into), `.${name}`);
   let why: unknown;
@@ -111,17 +111,17 @@ async function play(scenario: Scenario, { binary, version, into }: Job): Promise
   await scenario.play(stage);
 }
 
-/** Says what recorded it, and makes sure that nothing of this machine has got in. */
+/** Adds what recorded it, and makes sure that it has no names of this host. */
 async function tidy(folder: string, name: string): Promise<void> {
   for (const file of await readdir(folder)) {
     const path = join(folder, file);
     const text = (await readFile(path, "utf8")).replace(/^(# recorded: \S+) .*$/m, `$1 by scripts/record.ts, scenario ${name}`);
-    // A short host name is a word of QEMU's too, as `vm`.
+    // A short host name may be a word of QEMU too, such as `vm`.
     const host = hostname().length > 3 ? hostname().replaceAll(".", "\\.") : "^$";
     const found = new RegExp(`/(tmp|home|root|work|var|run|usr)/\\S*|(?<![\\w-])${host}(?![\\w-])`).exec(text);
     if (found !== null)
       throw new Error(
-        `${file} tells of this machine: ${found[0]}, in ${JSON.stringify(text.slice(Math.max(0, found.index - 60), found.index + 60))}`,
+        `${file} has a name of this host: ${found[0]}, in ${JSON.stringify(text.slice(Math.max(0, found.index - 60), found.index + 60))}`,
       );
     await writeFile(path, text);
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S npx tsx
 /**
- * Makes what the tests on real QEMU need: QEMUs of other releases, and a Linux guest that answers.
- * Nothing is installed for it; everything lies in one folder, and a second run only looks.
+ * Makes what the tests on real QEMU need: QEMUs of other releases, and a Linux guest.
+ * It installs nothing and puts everything into one folder. A second run only checks it.
  */
 import { access, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -11,14 +11,14 @@ import { isOnPath, run } from "./testbed/command.ts";
 import { fetchEmulator, SUITES, versionOf } from "./testbed/emulators.ts";
 import { buildGuest } from "./testbed/guest.ts";
 
-/** Commands the tests on real QEMU run, and the Debian package that each is in. */
+/** Commands that the tests on real QEMU run, and the Debian package of each. */
 const TOOLS: ReadonlyMap<string, string> = new Map([
   ["qemu-system-x86_64", "qemu-system-x86"],
   ["qemu-storage-daemon", "qemu-utils"],
   ["qemu-ga", "qemu-guest-agent"],
 ]);
 
-/** Emulators of other architectures: only test/qemu/corpus.test.ts starts them, and skips what is not here. */
+/** Emulators of other architectures. Only test/qemu/corpus.test.ts starts them, and it skips those that are missing. */
 const OTHERS: ReadonlyMap<string, string> = new Map([
   ["qemu-system-aarch64", "qemu-system-arm"],
   ["qemu-system-ppc64", "qemu-system-ppc"],
@@ -76,13 +76,13 @@ async function installTools(): Promise<void> {
   await run("env", [...environment, "apt-get", "-qq", "-y", "--no-install-recommends", "install", ...packages]);
 }
 
-/** Does one piece of the work and says how it went; the others go on whatever became of it. */
+/** Does one piece of the work and prints the result. If it fails, the others go on. */
 async function piece(name: string, work: () => Promise<string>): Promise<boolean> {
   try {
     console.log(`${name}: ${await work()}`);
     return true;
   } catch (error) {
-    console.error(`${name}: not to be had here: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`${name}: not available here: ${error instanceof Error ? error.message : String(error)}`);
     return false;
   }
 }
@@ -97,7 +97,7 @@ async function main(options: Options): Promise<boolean> {
   await mkdir(options.folder, { recursive: true });
   for (const [tool, from] of OTHERS)
     if (!(await isOnPath(tool)))
-      console.log(`${tool}: not here; what needs it is skipped (apt-get install --no-install-recommends ${from}, or use --install)`);
+      console.log(`${tool}: missing; tests that need it are skipped (apt-get install --no-install-recommends ${from}, or use --install)`);
   const tools = await Promise.all([...TOOLS].map(([tool, from]) => piece(tool, () => toolOnPath(tool, from))));
   await access(KEYRING).catch(() => {
     throw new Error(`${KEYRING} is missing: install debian-archive-keyring, or use --install`);

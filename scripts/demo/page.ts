@@ -2,18 +2,18 @@ import type { WriteStream } from "node:tty";
 import type { Ended } from "../scenarios/stage.ts";
 import type { Act, Line, Teller } from "../scenarios/story.ts";
 
-/** What can be written to: a terminal, a pipe, a file. */
+/** A place to write to: a terminal, a pipe or a file. */
 export type Paper = Pick<WriteStream, "isTTY" | "columns"> & { write(text: string): unknown };
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, cyan: 36 } as const;
 
-/** How wide the page is where nobody says. */
+/** The default width of the page. */
 const WIDTH = 106;
 
-/** A column is not made narrower than this. */
+/** The smallest width of a column. */
 const NARROWEST = 30;
 
-/** Writes a story down as it is told: the commands as typed, what they said, and what is so then. Colours on terminals only. */
+/** Writes a story: the commands as typed, their output, and the state after each. Only terminals get colours. */
 export class Page implements Teller {
   readonly #paper: Paper;
   readonly #colours: boolean;
@@ -24,7 +24,7 @@ export class Page implements Teller {
     this.#colours = paper.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
   }
 
-  /** How many commands have been told. */
+  /** How many commands were run. */
   get commands(): number {
     return this.#commands;
   }
@@ -45,7 +45,7 @@ export class Page implements Teller {
     );
   }
 
-  /** The story is not as told. */
+  /** Says that the story went wrong. */
   wrong(why: string): void {
     this.say("", `${this.#paint("✗", "red")} ${why}`);
   }
@@ -70,7 +70,7 @@ export class Page implements Teller {
   }
 }
 
-/** Breaks a long line at blanks; what follows stays in the last column of a table's row, else it is indented. */
+/** Breaks a long line at blanks. The rest is indented, to the last column if the line is a row of a table. */
 function wrap(line: string, width: number): readonly string[] {
   if (line.length <= width) return [line];
   const column = line.lastIndexOf("  ", width - NARROWEST) + 2;

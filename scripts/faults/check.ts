@@ -22,35 +22,35 @@ import {
 /** A promise that did not hold. */
 export class Broken extends Error {}
 
-/** How both halves were before the fault, and what the config would be after. */
+/** Both halves before the fault, and the config that the change would write. */
 export interface Before {
   readonly text: string;
   readonly look: Look | null;
   readonly after: string;
 }
 
-/** What a fault allows that is otherwise not held. */
+/** What a fault allows that is otherwise wrong. */
 export interface Allowed {
-  /** The exit codes that are right; any where it is not said. */
+  /** The right exit codes. Default: any. */
   readonly codes?: readonly (number | null)[];
-  /** What somebody else made of the config meanwhile. */
+  /** The config after another program's edit. */
   readonly edited?: string;
-  /** What the machine has where nothing is left of the change: somebody else has changed it meanwhile. */
+  /** What the machine has without the change, if another program has changed it too. */
   readonly base?: Look | null;
-  /** Nobody could remove what was prepared: the next command does. */
+  /** The prepared files could not be removed. The next command removes them. */
   readonly leftovers?: boolean;
-  /** The machine could not be asked at the end: the report may say so. */
+  /** The machine could not be asked at the end, and the report may say so. */
   readonly deaf?: boolean;
 }
 
-/** Reads how it is, and what the change would write. */
+/** Reads both halves, and what the change would write. */
 export async function readBefore(rig: Rig): Promise<Before> {
   const [text, look] = await Promise.all([textOf(rig), rig.look()]);
   const planned = await rig.domain.apply(wantedOf(rig), { scope: "both", dryRun: true });
   return { text: text ?? "", look, after: planned.config?.after ?? text ?? "" };
 }
 
-/** After the fault: the report and the exit code say what an independent look finds. */
+/** After the fault, the report and the exit code must agree with an independent look. */
 export async function checkEnd(rig: Rig, before: Before, ended: Ended, allowed: Allowed): Promise<void> {
   const [text, look] = await Promise.all([textOf(rig), rig.look()]);
   const { code, report } = ended;
@@ -72,7 +72,7 @@ export async function checkEnd(rig: Rig, before: Before, ended: Ended, allowed: 
   if (code !== null && left.length > 0 && allowed.leftovers !== true) throw new Broken(`left beside the config: ${left.join(", ")}`);
 }
 
-/** An old guest that loses the unplug of a vCPU which it was just bringing up: the way back has no end, and that is told. */
+/** An old guest can lose the unplug of a vCPU that it is bringing up. Then the undo never finishes, and the report says so. */
 function isLostUnplug(rig: Rig, { code, report }: Ended): boolean {
   return (
     !rig.replugs &&
@@ -93,12 +93,12 @@ function checkChange(
     name === "memory" ? values.memory : name === "vcpus" ? values.vcpus : (values.pins[vcpu] ?? "all");
   const readable = text !== null && [before.text, before.after].includes(text);
   if (readable && fixed.actual !== pick(valuesIn(text)))
-    throw new Broken(`${name}: the report says that the config has ${fixed.actual}, it has ${pick(valuesIn(text))}`);
+    throw new Broken(`${name}: the report says that the config has ${fixed.actual}, but it has ${pick(valuesIn(text))}`);
   const live = look === null ? null : name === "memory" ? look.memory : name === "vcpus" ? look.vcpus : (look.masks[vcpu] ?? null);
-  // A guest on its way is elsewhere at the next look.
+  // A guest that is still moving has another value at the next look.
   const moving = name === "memory" && dynamic.outcome === "pending";
   if (!moving && dynamic.actual !== live && !(deaf && dynamic.actual === null))
-    throw new Broken(`${name}: the report says that the machine has ${dynamic.actual}, it has ${live} (${notes})`);
+    throw new Broken(`${name}: the report says that the machine has ${dynamic.actual}, but it has ${live} (${notes})`);
 }
 
 /** Whether both halves of the machine are as wanted. */
@@ -111,14 +111,14 @@ export function isWanted({ ends: { pinned, wanted } }: Rig, look: Look | null): 
   );
 }
 
-/** An allocation in short. */
+/** An allocation as a short text. */
 export function show(look: Look | null): string {
   return look === null ? "gone" : `${look.memory / 2 ** 20} MiB, ${look.vcpus} vCPUs, vCPU 0 on ${look.masks["0"]}`;
 }
 
 /**
- * The next command works, or names the interrupted change, which then is settled; in the end the domain is at its base again.
- * `how`: the way it is settled where it has to be. `killed`: the process of the change was, so what is half done has to be told.
+ * The next command must work, or name the interrupted change, which is then resolved. At the end the domain is at its base again.
+ * `how`: how to resolve it. `killed`: the process of the change was killed, so something must say that the change is half done.
  */
 export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo", killed: boolean): Promise<void> {
   await rig.calm?.();
@@ -132,20 +132,20 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
     () => undefined,
     (reason: unknown) => reason,
   );
-  if (error === undefined && halfDone) throw new Broken(`nobody says that a change was interrupted: ${show(start)} with\n${now}`);
+  if (error === undefined && halfDone) throw new Broken(`nothing says that a change was interrupted: ${show(start)} with\n${now}`);
   if (error !== undefined) {
     if (!(error instanceof InterruptedError)) throw new Broken(`the next command: ${messageOf(error)}`);
     const told = (await rig.domain.info()).interrupted;
-    // What the guest has by now may differ from one look to the next.
+    // The guest's value may differ from one look to the next.
     const who = /^.* died during it \(since [^)]*\)/.exec(told ?? "")?.[0];
-    if (who === undefined || !error.message.includes(who)) throw new Broken(`info does not tell of the interrupted change: ${told}`);
+    if (who === undefined || !error.message.includes(who)) throw new Broken(`info does not name the interrupted change: ${told}`);
     await checkRecovery(rig, before, how, alive);
     await next();
   }
   const [text, look] = await Promise.all([textOf(rig), rig.look()]);
   const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pins: {} };
   if (JSON.stringify(valuesIn(text ?? "")) !== JSON.stringify(base)) throw new Broken(`after the next command the config is\n${text}`);
-  // Old guests can lose an unplug that comes while they bring vCPUs up: it was said to be pending, with how many there are.
+  // Old guests can lose an unplug while they bring vCPUs up. The report then said pending, with the count.
   const old = !rig.replugs && ((look?.vcpus ?? 0) < rig.ends.base.vcpus || look?.vcpus === pending);
   const same = old || show(look) === show(before.look);
   if (alive && !same) throw new Broken(`after the next command the machine has ${show(look)}, not ${show(before.look)}`);
@@ -153,7 +153,7 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
   if (left.length > 0 || (await exists(join(rig.books, "journal")))) throw new Broken(`left: ${left.join(", ") || "the journal"}`);
 }
 
-/** Makes the domain its base again. Gives the count of vCPUs where it is said to be pending. */
+/** Brings the domain back to its base. Resolves with the count of vCPUs if that is pending. */
 async function goBack(rig: Rig, alive: boolean): Promise<Value> {
   const back = (scope: Scope, force: boolean): Promise<Report> => rig.domain.apply(baseOf(rig), { scope, timeout: 20_000, force });
   const stuck = !rig.replugs && alive && ((await rig.look())?.vcpus ?? 0) < rig.ends.base.vcpus;
@@ -164,14 +164,14 @@ async function goBack(rig: Rig, alive: boolean): Promise<Value> {
   return outcome === "pending" ? (changes.find(({ change }) => change.resource === "vcpus")?.dynamic.actual ?? null) : null;
 }
 
-/** Software emulation before QEMU 10 dies of a vCPU that comes back: the way back is refused, and says why. */
+/** Under software emulation, QEMU before 10 dies if a vCPU comes back. The undo must be refused, with that reason. */
 async function mustBeRefused(work: () => Promise<unknown>): Promise<void> {
   const error = await work().then(
     () => undefined,
     (reason: unknown) => reason,
   );
   if (!(error instanceof RefusedError && /unplugged before, (is|are) plugged again/.test(error.message)))
-    throw new Broken(`a way back that kills the machine was not refused: ${messageOf(error)}`);
+    throw new Broken(`an undo that kills the machine was not refused: ${messageOf(error)}`);
 }
 
 async function checkRecovery(rig: Rig, before: Before, how: "finish" | "undo", alive: boolean): Promise<void> {
@@ -181,7 +181,7 @@ async function checkRecovery(rig: Rig, before: Before, how: "finish" | "undo", a
   if (text !== right) throw new Broken(`after recover --${how} the config is\n${text}`);
   if (alive && (how === "finish" ? !isWanted(rig, look) : show(look) !== show(before.look)))
     throw new Broken(`after recover --${how} the machine has ${show(look)}`);
-  if ((await rig.domain.interrupted()) !== null) throw new Broken(`recover --${how} left the change to be settled`);
+  if ((await rig.domain.interrupted()) !== null) throw new Broken(`recover --${how} left the change unresolved`);
 }
 
 function exists(path: string): Promise<boolean> {

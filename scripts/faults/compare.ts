@@ -5,33 +5,33 @@ import type { Change } from "../../src/domain/resources/registry.ts";
 import { inConfig, inLive, legsOf, predict, type State, wantedOf } from "./model.ts";
 import type { Move } from "./move.ts";
 
-/** A domain as it was found without the product: what both halves have, and the config byte for byte. */
+/** A domain as seen without the product: the values of both halves, and the text of the config. */
 export interface Seen {
   readonly text: string;
   readonly state: State;
 }
 
-/** A move, what was found before and after it, and what the product says of it. */
+/** A move, what was seen before and after it, and the product's report. */
 export interface Moved {
   readonly before: Seen;
   readonly now: Seen;
   readonly move: Move;
   readonly report: Report;
-  /** Whether the move's mishap came about. */
+  /** Whether the mishap of the move happened. */
   readonly hit: boolean;
   /** The mask of a thread that is not pinned. */
   readonly all: string;
 }
 
-/** How a move has to end. */
+/** How a move must end. */
 interface End {
   readonly outcome: Report["outcome"];
   readonly state: State;
-  /** The config has a new text; else it is, byte for byte, what it was. */
+  /** Whether the config has a new text. If not, it must be unchanged byte for byte. */
   readonly written: boolean;
 }
 
-/** What is not as the model has it: in the report, the file or the live state; null when all is. */
+/** What differs from the model: in the report, the file or the live state. Null: nothing. */
 export function differences(moved: Moved): string | null {
   const { now, report } = moved;
   const end = endOf(moved);
@@ -49,19 +49,20 @@ function endOf({ before: { state }, move, hit, all }: Moved): End {
   return { outcome: writes || acts ? "applied" : "unchanged", state: after, written: writes };
 }
 
-/** Somebody's edit stays, whatever becomes of the change; of a text that was written all that the model does not know is as it was. */
+/** Another program's edit must stay. In a new text, everything that the model does not know must be as before. */
 function inText({ before, now, move, report, hit }: Moved, { written }: End): string | null {
   const edited = hit && move.mishap?.kind === "edit" ? `${before.text}\n` : before.text;
   if (!written)
     return now.text === edited
       ? null
       : `the config should be, byte for byte, ${JSON.stringify(edited)}, and is ${JSON.stringify(now.text)}`;
-  if (withoutKnown(now.text) !== withoutKnown(before.text)) return `the config has lost or changed what nobody asked for: ${now.text}`;
+  if (withoutKnown(now.text) !== withoutKnown(before.text))
+    return `the config lost or changed something that the move did not ask for: ${now.text}`;
   const told = report.config;
-  return told?.before === before.text && told.after === now.text ? null : "the report tells of other texts of the config";
+  return told?.before === before.text && told.after === now.text ? null : "the report has other texts of the config";
 }
 
-/** A config's text without the values that the model knows: what is left is to be the same byte for byte. */
+/** A config's text without the values that the model knows. The rest must stay the same byte for byte. */
 function withoutKnown(text: string): string {
   return text.replace(/,\s*"pin":\s*\{[^}]*\}/g, "").replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
 }
@@ -69,7 +70,7 @@ function withoutKnown(text: string): string {
 function inReport(moved: Moved): string | null {
   const { before, move, report, all } = moved;
   const state = before.state.live === null ? "stopped" : move.paused ? "paused" : "running";
-  if (report.state !== state) return `the report says that it was ${report.state}, it was ${state}`;
+  if (report.state !== state) return `the report says that the domain was ${report.state}, but it was ${state}`;
   if (report.changes.length !== move.changes.length) return "the report leaves changes out";
   const wrong = report.changes.map((change) => inChange(change, moved) ?? inOutcomes(change, moved, all));
   return wrong.find((each) => each !== null) ?? null;
@@ -83,10 +84,10 @@ function inChange({ change, static: fixed, dynamic: live }: ChangeReport, { befo
     [live.actual, inLive(change, now.state), "machine has"],
   ] as const;
   const wrong = pairs.find(([told, found]) => told !== found);
-  return wrong === undefined ? null : `the report says that the ${wrong[2]} ${wrong[0]}, it is ${wrong[1]}`;
+  return wrong === undefined ? null : `the report says that the ${wrong[2]} ${wrong[0]}, but it is ${wrong[1]}`;
 }
 
-/** Each half of each change, alone: what was so already is `unchanged`, what is not in the scope `skipped`. */
+/** Each half of each change: `unchanged` if it had the value already, `skipped` if it is not in the scope. */
 function inOutcomes({ change, static: fixed, dynamic: live }: ChangeReport, { before, move, report }: Moved, all: string): string | null {
   const legs = legsOf(move.scope, before.state.live !== null);
   const right = (outcome: LegOutcome, asked: boolean, needed: boolean, others: readonly LegOutcome[]): boolean =>
@@ -101,8 +102,8 @@ function inOutcomes({ change, static: fixed, dynamic: live }: ChangeReport, { be
   if (report.outcome === "refused") return null;
   const wanted = (it: Change, mask: string): unknown => (it.resource === "vcpu-pin" && it.cpus === "all" ? mask : wantedOf(it));
   if (!right(fixed.outcome, legs.fixed, inConfig(change, before.state) !== wanted(change, "all"), expected))
-    return `the config's half of ${change.resource} is told as ${fixed.outcome}`;
+    return `the report calls the config half of ${change.resource} ${fixed.outcome}`;
   if (!right(live.outcome, legs.running, inLive(change, before.state) !== wanted(change, all), expected))
-    return `the live half of ${change.resource} is told as ${live.outcome}`;
+    return `the report calls the live half of ${change.resource} ${live.outcome}`;
   return null;
 }

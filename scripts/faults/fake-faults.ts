@@ -6,7 +6,7 @@ function fakeOf({ rig }: Trial): FakeRig {
   return rig as FakeRig;
 }
 
-/** A machine that misbehaves from the start. Before the next command it behaves again. */
+/** A machine that misbehaves from the start. Before the next command it works again. */
 function misbehaving(prepare: (rig: FakeRig) => (() => unknown) | void, allowed: Allowed, ...words: readonly string[]): Fault["run"] {
   return async (trial): Promise<Tried> => {
     const rig = fakeOf(trial);
@@ -16,7 +16,7 @@ function misbehaving(prepare: (rig: FakeRig) => (() => unknown) | void, allowed:
   };
 }
 
-/** A command of QEMU's that answers otherwise until it is repaired. */
+/** A QEMU command with another answer, until `repair`. */
 function answering(rig: FakeRig, command: string, otherwise: (args: any, usual: (args: any) => unknown) => unknown): () => void {
   const usual = rig.qemu.answers[command] as (args: any) => unknown;
   rig.qemu.answers[command] = ((args: any) => otherwise(args, usual)) as (args: never) => unknown;
@@ -32,7 +32,7 @@ const thirdPlug: Fault["run"] = misbehaving(
   { codes: [1] },
 );
 
-/** A balloon that stops on its way down, and moves on when it is asked again. */
+/** A balloon that stops on its way down, and goes on when it is asked again. */
 const halfWay: Fault["run"] = misbehaving(
   (rig) => {
     const repair = answering(rig, "balloon", ({ value }: { value: number }) => void (rig.qemu.actual = (rig.qemu.actual + value) / 2));
@@ -47,7 +47,7 @@ const threadGone: Fault["run"] = misbehaving(
   (rig) => {
     let asked = 0;
     const repair = answering(rig, "query-cpus-fast", (args, usual) => {
-      // Asked who it is, read for the facts, and asked once more just before it is touched: gone in between.
+      // The product reads the thread for identity, for the facts, and again just before it pins it. The thread goes in between.
       const cpus = usual(args) as readonly { readonly "cpu-index": number }[];
       return ++asked === 3 ? cpus.filter((cpu) => cpu["cpu-index"] !== 0) : cpus;
     });
@@ -56,7 +56,7 @@ const threadGone: Fault["run"] = misbehaving(
   { codes: [1] },
 );
 
-/** A guest that is to let go of vCPUs, and does what this says instead. */
+/** A guest that is asked to release vCPUs, and does this instead. */
 function shrinking(
   answer: (rig: FakeRig, id: string) => unknown,
   allowed: Allowed,
@@ -73,7 +73,7 @@ function shrinking(
   );
 }
 
-/** It refuses vCPU 3, and gives the others. */
+/** It refuses vCPU 3 and releases the others. */
 const refused = shrinking(
   (rig, id) => {
     if (id !== "vcpu3") rig.qemu.letGo(id);
@@ -82,7 +82,7 @@ const refused = shrinking(
   { codes: [1] },
 );
 
-/** Faults that a fake can have at will. */
+/** Faults that only a fake can have at any time. */
 export const FAKE_FAULTS: readonly Fault[] = [
   { name: "third device_add refused", steps: ["plug"], run: thirdPlug },
   { name: "balloon stuck half-way", steps: ["wait"], run: halfWay },

@@ -19,13 +19,13 @@ import { privateFolder } from "../lab/machine.ts";
 import { Proxy } from "./proxy.ts";
 import { type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 
-/** A domain whose QEMU is played: a process that has threads, and a monitor that answers for it. */
+/** A domain with a fake QEMU: a process with threads, and a monitor that answers for it. */
 export interface FakeRig extends Rig {
   readonly qemu: FakeQemu;
   readonly monitor: ReplayServer;
 }
 
-/** Starts a fake: 1 GiB of 2, no pins, one vCPU of four; four of four, to shrink. */
+/** Starts a fake with 1 of 2 GiB, no pins, and one of four vCPUs (`shrink`: all four). */
 export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const shrinks = kind === "shrink";
   const folder = await privateFolder();
@@ -39,9 +39,9 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const id = await machineIdOf(stored);
   const runtime = runtimePaths(folders, config.key);
   const books = statePaths(folders, id).folder;
-  // As a start leaves them: a script can take the lock at once.
+  // A start makes these too, so a script can take the lock at once.
   for (const each of [runtime.folder, books]) await openFolder(each);
-  // Found by its command line, as QEMU is; it ends with us. Node takes words of its own, up to the first that is no option.
+  // The product finds it by its command line, as it finds QEMU. It ends with us. Node takes its own options up to the first other word.
   const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: configPath });
   const named = [
     "bash",
@@ -63,7 +63,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   if (shrinks) for (const vcpu of [1, 2, 3]) qemu.plugged.set(vcpu, `vcpu${vcpu}`);
   qemu.actual = GIB;
   const mask = await maskOf(pid);
-  // A vCPU that comes has a new thread, which inherits the mask of the process's first one.
+  // A new vCPU has a new thread, which inherits the mask of the first thread.
   qemu.after("device_add", async () => {
     const last = threads[[...qemu.plugged.keys()].at(-1) ?? 0] ?? 0;
     if ((await maskOf(last)) !== mask) await setAffinity(last, parseCpuList(mask));

@@ -6,18 +6,18 @@ import type { Verdict } from "./proxy.ts";
 import { type Command, type Ended, type Kind, type Oddity, type Rig, textOf } from "./rig.ts";
 import { at, DISK_STEPS, diskFault, type DiskStep, MONITOR_STEPS, type MonitorStep } from "./steps.ts";
 
-/** What a fault is tried with: starts the command under test, once. */
+/** One trial of a fault: it starts the command under test, once. */
 export interface Trial {
   readonly rig: Rig;
   readonly start: (more?: Oddity, ...words: readonly string[]) => Command;
 }
 
-/** How a try went: how the command ended, what is allowed besides, and whether the step was reached at all. */
+/** How a trial went: how the command ended, what else is allowed, and whether the step was reached. */
 export interface Tried {
   readonly ended: Ended;
   readonly allowed?: Allowed;
   readonly reached: boolean;
-  /** Puts back what the fault broke, before the next command. */
+  /** Repairs what the fault broke, before the next command. */
   readonly repair?: () => Promise<unknown>;
 }
 
@@ -25,18 +25,18 @@ export interface Tried {
 export interface Fault {
   readonly name: string;
   readonly steps: readonly string[];
-  /** Steps tried on a real QEMU; all where it is not said. */
+  /** The steps to try on a real QEMU. Default: all. */
   readonly onReal?: readonly string[];
-  /** The machine that it takes; the usual one where it is not said. */
+  /** The kind of machine that it needs. Default: the usual one. */
   readonly kind?: Kind;
-  /** Why it can't be tried on this host; null where it can. */
+  /** Why it can't be tried on this host. Null: it can. */
   readonly obstacle?: () => Promise<string | null>;
   readonly run: (trial: Trial, step: string) => Promise<Tried>;
 }
 
 type Act = (trial: Trial, command: Command) => Verdict | Promise<Verdict>;
 
-/** A fault that strikes when a message of the change passes. */
+/** A fault that happens when a message of the change passes. */
 export function atMessage(act: Act, allowed: Allowed = {}, oddity: Oddity = {}, ...words: readonly string[]): Fault["run"] {
   return async (trial, step) => {
     let command: Command | undefined;
@@ -59,7 +59,7 @@ const failsOnDisk =
   (code: string): Fault["run"] =>
   async (trial, step) => {
     const ended = await trial.start({ disk: diskFault(step as DiskStep, code) }).ended;
-    // What can't be noted of the guest, or removed in the end, is no reason to fail.
+    // If a note of the guest can't be written, or a leftover can't be removed, the change need not fail.
     const harmless = step === "asked" || step === "closing";
     return {
       ended,
@@ -68,7 +68,7 @@ const failsOnDisk =
     };
   };
 
-/** Somebody else's work on the config, at a step of the change. */
+/** Another program edits the config at a step of the change. */
 const changedByOthers =
   (edit: (text: string) => string): Fault["run"] =>
   async (trial, step) => {
@@ -83,7 +83,7 @@ const changedByOthers =
 
 const folderGone: Fault["run"] = async (trial, step) => {
   const folder = dirname(trial.rig.configPath);
-  // A change that has no such step never comes to it.
+  // A change without this step never reaches it.
   let moved = false;
   const takeAway = async (): Promise<undefined> => {
     await rename(folder, `${folder}.away`);
@@ -103,7 +103,7 @@ const stoppedAndContinued: Fault["run"] = (trial, step) =>
     { codes: [0] },
   )(trial, step);
 
-/** QEMU stands still until the command has ended. */
+/** QEMU is stopped until the command has ended. */
 const stoppedForGood: Fault["run"] = async (trial, step) => {
   const tried = await atMessage(
     ({ rig }) => (process.kill(rig.pid, "SIGSTOP"), undefined),
@@ -113,12 +113,12 @@ const stoppedForGood: Fault["run"] = async (trial, step) => {
     "500ms",
   )(trial, step);
   process.kill(trial.rig.pid, "SIGCONT");
-  // It first does what it had taken in before it stood still.
+  // It first handles the requests from before it was stopped.
   await trial.rig.look();
   return tried;
 };
 
-/** Fails the change by an edit before its end, and breaks its way back at its first command. */
+/** An edit makes the change fail near its end, and the undo breaks at its first command. */
 const atUndo =
   (act: Act, allowed: Allowed): Fault["run"] =>
   async (trial) => {
@@ -138,7 +138,7 @@ const atUndo =
     return { ended, allowed: { ...allowed, edited }, reached, repair: () => writeFile(trial.rig.configPath, before) };
   };
 
-/** The message goes on a little later than the signal. */
+/** The message passes a little later than the signal. */
 const signalling =
   (signal: NodeJS.Signals): Act =>
   async (_, command) => {
@@ -147,7 +147,7 @@ const signalling =
     return undefined;
   };
 
-/** A reply to nobody's call, then the true one: QMP's clients go by the id. */
+/** A reply with an unknown id, then the true one: QMP clients match replies by id. */
 const forAnotherCall: Fault["run"] = async (trial, step) => {
   let reached = false;
   const command = step === "plugged" ? "device_add" : "balloon";
@@ -163,7 +163,7 @@ const forAnotherCall: Fault["run"] = async (trial, step) => {
 
 const BEFORE_END: readonly MonitorStep[] = ["connect", "read", "plug", "plugged", "balloon", "ballooned", "wait"];
 
-/** Every fault that strikes a change of both halves, on a fake and on a real QEMU alike. */
+/** Every fault for a change of both halves that works on a fake and on a real QEMU. */
 export const FAULTS: readonly Fault[] = [
   { name: "our process killed", steps: [...MONITOR_STEPS, ...DISK_STEPS], run: killed },
   {

@@ -10,7 +10,7 @@ import { atMessage, type Fault } from "./faults.ts";
 
 const run = promisify(execFile);
 
-/** A taskset of our own in front of the host's: a shell script that is told which of its calls this is. */
+/** Our own taskset in front of the host's: a shell script that knows the number of the call. */
 function taskset(script: string, allowed: Allowed): Fault["run"] {
   return async (trial) => {
     const folder = join(trial.rig.runtime, "..", "bin");
@@ -46,14 +46,14 @@ const readOnly: Fault["run"] = async (trial) => {
   return { ended, allowed: { codes: [1] }, reached: true, repair: () => run("umount", [folder]) };
 };
 
-/** Root's right to write what its modes forbid is taken from the command; other users have none. */
+/** Takes root's right to write in spite of file modes from the command. Other users do not have it. */
 const OBEYING: readonly string[] = geteuid?.() === 0 ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner"] : [];
 
 const modeTaken: Fault["run"] = async (trial, step) => {
   const folder = dirname(trial.rig.configPath);
   const shut = (): Promise<void> => chmod(folder, 0o500);
   const repair = (): Promise<void> => chmod(folder, 0o700);
-  // What was prepared can't be removed either, until the next command.
+  // The prepared files can't be removed either, until the next command.
   const allowed = { codes: [1], leftovers: true };
   if (step !== "prepare")
     return { ...(await atMessage(async () => (await shut(), undefined), allowed, { under: OBEYING })(trial, step)), repair };
@@ -105,7 +105,7 @@ const runtimeGone: Fault["run"] = async (trial, step) => {
 
 let mounts: Promise<string | null> | undefined;
 
-/** Why no file system can be mounted here; null where it can. */
+/** Why no file system can be mounted here. Null: it can. */
 function mountObstacle(): Promise<string | null> {
   return (mounts ??= tryMount());
 }
@@ -123,9 +123,9 @@ async function tryMount(): Promise<string | null> {
   }
 }
 
-const rootOnly = (): Promise<string | null> => Promise.resolve(geteuid?.() === 0 ? null : "only root can run a command as somebody else");
+const rootOnly = (): Promise<string | null> => Promise.resolve(geteuid?.() === 0 ? null : "only root can run a command as another user");
 
-/** What the host, its files and its users can do to a change, of a fake or a real machine alike. */
+/** Faults of the host, its files and its users, for fake and real machines. */
 export const HOST_FAULTS: readonly Fault[] = [
   {
     name: "taskset fails on the 2nd of 3 threads",

@@ -1,4 +1,4 @@
-// Loaded into the command line under test (node --import): makes one call to the file system fail, or be its last.
+// Loaded into the command line under test (node --import). Makes one file system call fail, or kills the process at it.
 // QMPCTL_FAULT: {"call": name, "path": regular expression, "when": "before" | "after", "nth": 1, "act": "kill" | an error's code}
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";

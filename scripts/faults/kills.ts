@@ -4,7 +4,7 @@ import type { Fault } from "./faults.ts";
 import type { Rig } from "./rig.ts";
 import { type Outcome, tryFault } from "./run.ts";
 
-/** Kills changes at random moments, and settles each in one way or the other. Prints the seed, and what did not hold. */
+/** Kills changes at random moments, and resolves each in one way or the other. Prints the seed and every broken promise. */
 export async function randomKills(count: number, seed: number, open: () => Promise<Rig>): Promise<readonly Outcome[]> {
   const random = fractionsFrom(seed);
   const outcomes: Outcome[] = [];
@@ -12,7 +12,7 @@ export async function randomKills(count: number, seed: number, open: () => Promi
   let longest = 600;
   try {
     while (outcomes.length < count) {
-      // A machine under software emulation has only so many vCPU threads in it.
+      // Under software emulation, a machine has a limited number of vCPU threads.
       if (outcomes.length % 40 === 0) rig = void (await rig?.[Symbol.asyncDispose]());
       rig ??= await open();
       const fault: Fault = {
@@ -25,7 +25,7 @@ export async function randomKills(count: number, seed: number, open: () => Promi
           await Promise.race([wait(moment), command.ended]);
           command.kill("SIGKILL");
           const ended = await command.ended;
-          // The moments follow the machine's speed: from before the first step until after the last.
+          // The moments depend on the machine's speed: from before the first step to after the last.
           if (ended.code !== null) longest = (longest + (performance.now() - begun) * 1.1) / 2;
           else if (moment > 0.9 * longest) longest *= 1.1;
           return { ended, reached: ended.code === null };

@@ -10,24 +10,24 @@ import { OBEYS_BUTTON } from "./power-button.ts";
 import type { DiskFault } from "./rig.ts";
 import { maskOf } from "./rig.ts";
 
-/** A domain whose guest is nothing but a power button, and an independent look at it. */
+/** A domain with only a power button as its guest, and an independent look at it. */
 export interface LifecycleRig extends AsyncDisposable {
   readonly name: string;
   readonly folder: string;
   readonly config: string;
-  /** The two texts that `define --replace` goes between. */
+  /** The two texts that `define --replace` swaps. */
   readonly texts: readonly [string, string];
   /** The next text to be defined: a file of it. */
   readonly drafts: readonly [string, string];
-  /** Starts the command line on its folders. */
+  /** Starts the command line with this rig's folders. */
   command(words: readonly string[], fault?: DiskFault): LifecycleCommand;
-  /** The processes that carry this machine's mark, by /proc alone. */
+  /** The processes with this machine's mark, from /proc. */
   processes(): readonly number[];
-  /** What QEMU says on a monitor of the config's own: its state, and the mask of vCPU 0; null where it does not answer. */
+  /** QEMU's state and the mask of vCPU 0, from a monitor of the config's own. Null: no answer. */
   look(): Promise<{ readonly status: string; readonly mask: string } | null>;
 }
 
-/** A command under way. */
+/** A running command. */
 export interface LifecycleCommand {
   readonly ended: Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>;
   kill(signal: NodeJS.Signals): void;
@@ -36,7 +36,7 @@ export interface LifecycleCommand {
 const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 const INJECT = new URL("inject.mjs", import.meta.url).href;
 
-/** Two vCPUs, the first pinned to CPU 0, 48 of 64 MiB: a start has pins and a balloon's target to apply. */
+/** Two vCPUs, the first pinned to CPU 0, and 48 of 64 MiB, so that a start must apply pins and a balloon target. */
 export async function openLifecycle(qemu: Qemu): Promise<LifecycleRig> {
   const folder = await privateFolder();
   const at = (name: string): string => join(folder.path, name);
@@ -109,7 +109,7 @@ function commandLineOf(pid: number): string {
   }
 }
 
-/** A client that shares nothing with the product's. */
+/** A client that shares no code with the product's. */
 async function ask(path: string): Promise<{ readonly status: string; readonly mask: string } | null> {
   const socket = connect(path);
   try {
@@ -165,7 +165,7 @@ class Lines {
   }
 }
 
-/** The config's text but for the id that `define` gives it; null where there is none. */
+/** The text of the config without the id that `define` adds. Null: there is no config. */
 export async function definedText(rig: LifecycleRig): Promise<string | null> {
   return readFile(rig.config, "utf8").then(
     (text) => text.replace(/\n\s*"id": "[^"]*",/, ""),

@@ -9,14 +9,14 @@ import type { Course } from "./matrix.ts";
 import type { DiskFault } from "./rig.ts";
 import type { Outcome } from "./run.ts";
 
-/** What is done to a whole machine, the state that it needs, and its words. */
+/** An action on a whole machine, the state that it needs, and its words. */
 interface Action {
   readonly name: string;
   readonly from: "running" | "stopped" | "undefined";
   words(rig: LifecycleRig, turn: number): readonly string[];
 }
 
-/** Every action that is killed. */
+/** Every action to kill. */
 export const ACTIONS: readonly Action[] = [
   { name: "start", from: "stopped", words: () => ["start", "web"] },
   { name: "restart", from: "running", words: () => ["restart", "web"] },
@@ -27,14 +27,14 @@ export const ACTIONS: readonly Action[] = [
   { name: "undefine", from: "stopped", words: () => ["undefine", "web"] },
 ];
 
-/** A fault is over the whole of an action where it is not reached. */
+/** How a run of an action ended, and the signal that hit it. Null: it ended before the signal. */
 interface Struck {
   readonly code: number | null;
   readonly signal: "SIGKILL" | "SIGINT" | null;
   readonly stderr: string;
 }
 
-/** Brings the machine to the state that an action begins at. */
+/** Brings the machine to the state that an action needs. */
 async function bring(rig: LifecycleRig, to: Action["from"]): Promise<void> {
   const defined = (await definedText(rig)) !== null;
   if (!defined && to !== "undefined") await must(rig, ["define", rig.drafts[0]]);
@@ -50,31 +50,31 @@ async function must(rig: LifecycleRig, words: readonly string[]): Promise<string
   return stdout;
 }
 
-/** What is promised after any end of an action, seen without the product; then the product has to resolve what is left, and to work on. */
+/** Checks the promises after any end of an action, without the product. Then the product must resolve what is left, and work on. */
 async function check(rig: LifecycleRig, action: Action, struck: Struck, how: "finish" | "undo"): Promise<void> {
   const found = rig.processes();
   if (found.length > 1) throw new Error(`${found.length} QEMUs of one machine: ${found.join(", ")}`);
   const text = await definedText(rig);
   if (text !== null && !rig.texts.includes(text)) throw new Error(`the config is neither the old one nor the new one: ${text}`);
   if (text === null && !["define", "undefine"].includes(action.name)) throw new Error("the config is gone");
-  if (text === null && found.length > 0) throw new Error("a QEMU runs whose config is gone");
+  if (text === null && found.length > 0) throw new Error("a QEMU runs, but its config is gone");
   const look = found.length === 0 ? null : await rig.look();
   const info = text === null ? {} : (JSON.parse(await must(rig, ["info", "web", "--json"])) as { state?: string; interrupted?: string });
-  if (info.state === "stopped" && rig.processes().length > 0) throw new Error("it is called stopped, and runs");
+  if (info.state === "stopped" && rig.processes().length > 0) throw new Error("info says stopped, but it runs");
   const isLeft = look?.status === "prelaunch";
-  if (isLeft && info.interrupted === undefined) throw new Error("a paused QEMU was left, and nothing says so");
+  if (isLeft && info.interrupted === undefined) throw new Error("a paused QEMU is left, and nothing says so");
   if (look?.status === "running" && look.mask !== "0") throw new Error(`it runs without its pin: ${look.mask}`);
   if (struck.signal === "SIGINT" && struck.code === 130 && info.interrupted !== undefined)
-    throw new Error(`interrupted, and not undone: ${info.interrupted}`);
+    throw new Error(`interrupted, but not undone: ${info.interrupted}`);
   if (struck.signal === "SIGINT" && struck.code === 130 && action.name === "start" && found.length > 0)
-    throw new Error("the start was interrupted, and its QEMU was left");
+    throw new Error("the start was interrupted, but its QEMU is left");
   if (info.interrupted !== undefined) await resolve(rig, how);
   await worksOn(rig);
 }
 
 async function resolve(rig: LifecycleRig, how: "finish" | "undo"): Promise<void> {
   const { code, stderr } = await rig.command(["recover", "web", `--${how}`]).ended;
-  // What was asked may have come to its end meanwhile.
+  // The action may have finished meanwhile.
   if (code !== 0 && !/nothing to recover/.test(stderr)) throw new Error(`recover --${how} ended with ${code}: ${stderr.trim()}`);
   const look = rig.processes().length === 0 ? null : await rig.look();
   if (look !== null && look.status === "prelaunch") throw new Error(`recover --${how} left it paused`);
@@ -82,18 +82,18 @@ async function resolve(rig: LifecycleRig, how: "finish" | "undo"): Promise<void>
   if (info.interrupted !== undefined) throw new Error(`recover --${how} left its record: ${info.interrupted}`);
 }
 
-/** The next commands work, and leave nothing lying about. */
+/** The next commands must work and leave no files behind. */
 async function worksOn(rig: LifecycleRig): Promise<void> {
   await bring(rig, "running");
   const look = await rig.look();
-  if (look?.status !== "running" || look.mask !== "0") throw new Error(`started, it is ${JSON.stringify(look)}`);
+  if (look?.status !== "running" || look.mask !== "0") throw new Error(`after a start it is ${JSON.stringify(look)}`);
   await bring(rig, "stopped");
   await must(rig, ["define", rig.drafts[0], "--replace"]);
   const left = (await readdir(dirname(rig.config))).filter((name) => name.endsWith(".new"));
   if (left.length > 0) throw new Error(`left beside the config: ${left.join(", ")}`);
 }
 
-/** Kills or interrupts actions at random moments. Prints what did not hold. */
+/** Kills or interrupts actions at random moments. Prints every broken promise. */
 export async function lifecycleKills(count: number, seed: number, qemu: Qemu): Promise<readonly Outcome[]> {
   const random = fractionsFrom(seed);
   const outcomes: Outcome[] = [];
@@ -111,7 +111,7 @@ export async function lifecycleKills(count: number, seed: number, qemu: Qemu): P
       command.kill(signal);
       const { code, stderr } = await command.ended;
       const reached = code === null || code === 130;
-      // The moments follow the machine's speed: from before the first step until after the last.
+      // The moments depend on the machine's speed: from before the first step to after the last.
       if (!reached) longest.set(action.name, ((longest.get(action.name) ?? 500) + (performance.now() - begun) * 1.1) / 2);
       await check(rig, action, { code, signal, stderr }, random() < 0.5 ? "finish" : "undo");
       outcomes.push({ ...about, result: reached ? "held" : "not reached" });
@@ -127,15 +127,14 @@ export async function lifecycleKills(count: number, seed: number, qemu: Qemu): P
 
 /** More writing calls than any action makes. */
 const MOST = 60;
-/** The bounded run takes one call of so many. */
+/** The short run tries only one of this many calls. */
 const STRIDE = 12;
 /**
- * So many calls in a row that were not the last: the action makes no more. One that fails by itself (a folder that is there) is none to die
- * after.
+ * After this many calls in a row without a kill, the action has no more calls. A call that fails by itself (a folder exists) kills nothing.
  */
 const MISSES = 4;
 
-/** Kills each action at each of its writing calls to the file system, one after the other. */
+/** Kills each action at each of its writing file system calls, one after the other. */
 export async function lifecycleSteps(qemu: Qemu, { all, wanted, note }: Course): Promise<void> {
   await using rig = await openLifecycle(qemu);
   for (const [turn, action] of ACTIONS.entries()) {

@@ -9,7 +9,7 @@ import { openReal, type RealRig, replugs } from "./real-rig.ts";
 import type { Kind, Rig } from "./rig.ts";
 import { type Outcome, tryFault } from "./run.ts";
 
-/** Which faults at which steps; `all`: on real QEMUs too. */
+/** Which faults at which steps. `all`: every step on real QEMUs too. */
 export interface Course {
   readonly all: boolean;
   readonly wanted: (fault: string, step: string) => boolean;
@@ -23,9 +23,9 @@ interface Case {
   readonly kind: Kind;
 }
 
-/** A fake is cheap: each fault has its own. */
+/** A fake is cheap, so each fault gets its own. */
 export async function onFake({ wanted, note }: Course): Promise<void> {
-  // Nothing can stop a fake that is in our own process.
+  // A fake is in our own process, so it can't be stopped.
   const faults = [...FAULTS, ...FAKE_FAULTS, ...HOST_FAULTS].filter(
     ({ name }) => name !== "QEMU stopped and continued" && name !== "QEMU stopped for good",
   );
@@ -35,7 +35,7 @@ export async function onFake({ wanted, note }: Course): Promise<void> {
   }
 }
 
-/** One machine of a kind for all of its faults, as long as it lives; those that cost it come last. */
+/** One machine of a kind serves all faults while it lives. Faults that end it come last. */
 export async function onReal(qemu: Qemu, { all, wanted, note }: Course): Promise<void> {
   const few = (fault: Fault, step: string): boolean => all || (fault.onReal ?? fault.steps).includes(step);
   const cases = await possible([...FAULTS, ...HOST_FAULTS, ...REAL_FAULTS], (name, step, fault) => wanted(name, step) && few(fault, step));
@@ -46,15 +46,15 @@ export async function onReal(qemu: Qemu, { all, wanted, note }: Course): Promise
   for (const [turn, { fault, step, kind }] of settled.toSorted((one, other) => orderOf(one) - orderOf(other)).entries()) {
     let outcome = await tryFault(await machines.ready(kind), fault, step, howOf(turn));
     let lost = 0;
-    // Software emulation before QEMU 10 can hang, or die, of vCPUs that come and go: no fault of ours, so it is told and tried anew.
+    // Under software emulation, QEMU before 10 can hang or die when vCPUs come and go. That is not our bug: say so, and try again.
     for (let why = await machines.whyLost(outcome); why !== null && lost < MOST_LOST; why = await machines.whyLost(outcome)) {
-      console.log(`${outcome.machine} was lost at ${fault.name} at ${step}, and another one taken: ${why}`);
+      console.log(`${outcome.machine} was lost at ${fault.name} at ${step}; another one takes its place: ${why}`);
       lost++;
       await machines.leave();
       outcome = await tryFault(await machines.ready(kind), fault, step, howOf(turn));
     }
     note({ ...outcome, lost });
-    // What is broken is not built upon.
+    // A broken machine is not used again.
     if (outcome.result === "broken") await machines.leave();
   }
 }
@@ -67,7 +67,7 @@ async function possible(faults: readonly Fault[], wanted: (fault: string, step: 
   for (const fault of faults) {
     const steps = fault.steps.filter((step) => wanted(fault.name, step, fault));
     const obstacle = steps.length === 0 ? null : ((await fault.obstacle?.()) ?? null);
-    if (obstacle !== null) console.log(`left out: ${fault.name}: ${obstacle}`);
+    if (obstacle !== null) console.log(`skipped: ${fault.name}: ${obstacle}`);
     else cases.push(...steps.map((step) => ({ fault, step, kind: fault.kind ?? "usual" })));
   }
   return cases;
@@ -81,15 +81,15 @@ function isPlug(step: string): boolean {
   return step === "plug" || step === "plugged";
 }
 
-/** Machines of a kind one after the other, and last those that end with their fault. */
+/** Sorts by kind of machine. Faults that end the machine come last. */
 function orderOf({ fault, kind }: Case): number {
   return (fault.name === "QEMU killed" ? 10 : 0) + (["usual", "grow", "wide", "shrink", "full"] as const).indexOf(kind);
 }
 
-/** Machines of vCPUs that come and go have only so many threads in them. */
+/** How many faults one machine serves. A machine has a limited number of vCPU threads. */
 const TURNS: Readonly<Record<Kind, number>> = { usual: 30, grow: 8, wide: 8, shrink: 8, full: 30 };
 
-/** The machine that faults are tried on: another one when it is gone, used up, or of another kind. */
+/** The machine to try faults on. It is replaced when it is gone, used up, or of another kind. */
 class Machines implements AsyncDisposable {
   readonly #qemu: Qemu;
   #rig: RealRig | undefined;
@@ -100,7 +100,7 @@ class Machines implements AsyncDisposable {
     this.#qemu = qemu;
   }
 
-  /** Why the machine has failed, where it has and is one that can; null where what does not hold is ours. */
+  /** Why the machine itself failed, if its QEMU is one that can fail. Null: the broken promise is ours. */
   async whyLost({ result }: Outcome): Promise<string | null> {
     return result !== "broken" || replugs(this.#qemu) || this.#rig === undefined ? null : this.#rig.whyLost();
   }
@@ -114,14 +114,14 @@ class Machines implements AsyncDisposable {
     return (this.#rig ??= await this.#open(kind));
   }
 
-  /** A busy host can be too slow for a guest's start: told, and tried again. */
+  /** A busy host can be too slow for the start of a guest. Then this says so, and starts it again. */
   async #open(kind: Kind): Promise<RealRig> {
     for (let left = MOST_LOST; ; left--) {
       try {
         return await openReal(this.#qemu, kind);
       } catch (error) {
         if (left === 0) throw error;
-        console.log(`QEMU ${this.#qemu.version} did not start, and is started again: ${messageOf(error).split("\n")[0]}`);
+        console.log(`QEMU ${this.#qemu.version} did not start; starting it again: ${messageOf(error).split("\n")[0]}`);
       }
     }
   }

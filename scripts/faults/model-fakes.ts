@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import { openFake } from "./fake-rig.ts";
 import { type Course, FAKE_CHOICES, runSeeds, tellEnd } from "./model-run.ts";
 
-/** Sequences on fakes: some at a time in each process, as a change waits for the disk and for programs. */
+/** Sequences at a time in each process. A change often waits for the disk and for programs. */
 export const FAKE_COURSE: Course = { reopen: 20, length: 6, choices: FAKE_CHOICES, lanes: 3 };
 
-/** Many sequences on fakes, by as many processes as there are CPUs. True when all went as the model has it. */
+/** Plays many sequences on fakes, with one process for each CPU. True: all agreed with the model. */
 export async function runOnFakes(count: number, first: number): Promise<boolean> {
   const start = performance.now();
   const workers = Math.min(availableParallelism(), count);
@@ -21,7 +21,7 @@ export async function runOnFakes(count: number, first: number): Promise<boolean>
   return sum === 0;
 }
 
-/** A process of its own for these seeds, which ends with us. */
+/** A process for these seeds. It ends with us. */
 async function runPart(seeds: readonly number[]): Promise<number> {
   const child: ChildProcess = fork(fileURLToPath(import.meta.url), { execArgv: ["--import", import.meta.resolve("tsx")] });
   const ended = once(child, "exit").then(([code, signal]) =>

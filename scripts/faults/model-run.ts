@@ -4,7 +4,7 @@ import type { Rig } from "./rig.ts";
 import { play } from "./sequences.ts";
 import { shortest } from "./shrink.ts";
 
-/** Values for a machine of 2 GiB and four vCPUs: right ones, and some that have to be refused. */
+/** Values for a machine of 2 GiB and four vCPUs. Some of them must be refused. */
 export const FAKE_CHOICES: Choices = {
   sizes: [256, 512, 1024, 1536, 2048, 3072],
   maxSizes: [512, 2048, 4096],
@@ -13,7 +13,7 @@ export const FAKE_CHOICES: Choices = {
   masks: ["0", "1", "0-1", "all"],
   kills: true,
 };
-/** For one of 512 MiB with a Linux in it. */
+/** Values for a machine of 512 MiB with a Linux guest. */
 export const REAL_CHOICES: Choices = {
   sizes: [400, 448, 512, 600],
   maxSizes: [512, 1024],
@@ -22,10 +22,10 @@ export const REAL_CHOICES: Choices = {
   masks: ["0", "1", "all"],
   kills: false,
 };
-/** Without vCPUs that come and go: software emulation before QEMU 10 can't have them back. */
+/** Values without unplugs: under software emulation, QEMU before 10 can't plug a vCPU again. */
 export const OLD_CHOICES: Choices = { ...REAL_CHOICES, counts: [1], maxCounts: [4, 8] };
 
-/** Plays one sequence on a machine of its own; why it failed, with its seed and the shortest sequence that does so too, or null. */
+/** Plays one sequence on a new machine. If it fails: why, with the seed and the shortest sequence that also fails. Else null. */
 export async function tellFailure(
   open: () => Promise<Rig>,
   seed: number,
@@ -35,7 +35,7 @@ export async function tellFailure(
   const why = await failureOf(open, moves, stopped);
   if (why === null) return null;
   const short = await shortest(moves, async (fewer) => (await failureOf(open, fewer, stopped)) !== null);
-  return `seed ${seed}: ${why}\nshortest found (${short.length} of ${moves.length} moves${stopped ? ", on a stopped machine" : ""}): ${JSON.stringify(short)}\n${(await failureOf(open, short, stopped)) ?? "and then it did not fail any more"}`;
+  return `seed ${seed}: ${why}\nshortest found (${short.length} of ${moves.length} moves${stopped ? ", on a stopped machine" : ""}): ${JSON.stringify(short)}\n${(await failureOf(open, short, stopped)) ?? "the last attempt did not fail"}`;
 }
 
 async function failureOf(open: () => Promise<Rig>, moves: readonly Move[], stopped: boolean): Promise<string | null> {
@@ -44,12 +44,12 @@ async function failureOf(open: () => Promise<Rig>, moves: readonly Move[], stopp
   return await play(rig, moves, rig.ends.base.mask).then(() => null, messageOf);
 }
 
-/** Whether a seed's sequence is for a machine that does not run, where it is a fake: real ones take too long to start. */
+/** Whether the sequence of a seed is for a stopped machine. Only fakes: a real one takes too long to start. */
 export function isStopped(seed: number): boolean {
   return seed % 6 === 0;
 }
 
-/** How sequences are run: how many on one machine, how long each is, and how many machines at a time. */
+/** How sequences are run: how many on one machine, the length of each, and how many machines at a time. */
 export interface Course {
   readonly reopen: number;
   readonly length: number;
@@ -57,10 +57,7 @@ export interface Course {
   readonly lanes: number;
 }
 
-/**
- * Many sequences, several on the same machine one after the other, as a real one takes long to start. True when all went as the model has
- * it.
- */
+/** Plays many sequences, several on each machine, because a real one takes long to start. True: all agreed with the model. */
 export async function runSequences(count: number, first: number, open: () => Promise<Rig>, course: Course): Promise<boolean> {
   const start = performance.now();
   const seeds = Array.from({ length: count }, (_, position) => first + position);
@@ -69,14 +66,14 @@ export async function runSequences(count: number, first: number, open: () => Pro
   return failed === 0;
 }
 
-/** The last line: what was run, and how it went. */
+/** The last line: what was run, and the result. */
 export function tellEnd(count: number, first: number, { length }: Course, failed: number, start: number): void {
   console.log(
-    `${count} sequences (seeds ${first} to ${first + count - 1}), ${count * length} changes, ${failed} not as the model; ${Math.round((performance.now() - start) / 1000)} s`,
+    `${count} sequences (seeds ${first} to ${first + count - 1}), ${count * length} changes, ${failed} differ from the model; ${Math.round((performance.now() - start) / 1000)} s`,
   );
 }
 
-/** Runs the sequences of these seeds; how many did not go as the model has it. Each of those is told on stderr. */
+/** Plays the sequences of these seeds. Resolves with how many differ from the model. Each of them is reported on stderr. */
 export async function runSeeds(seeds: readonly number[], open: () => Promise<Rig>, course: Course): Promise<number> {
   const lanes = Array.from({ length: course.lanes }, (_, lane) =>
     new Lane(open, course).run(seeds.filter((_seed, position) => position % course.lanes === lane)),
@@ -84,12 +81,12 @@ export async function runSeeds(seeds: readonly number[], open: () => Promise<Rig
   return (await Promise.all(lanes)).reduce((sum, each) => sum + each, 0);
 }
 
-/** One machine after the other, each with several sequences: first those on machines that run, then those on machines that don't. */
+/** One machine after the other, each with several sequences: first on running machines, then on stopped ones. */
 class Lane {
   readonly #open: () => Promise<Rig>;
   readonly #course: Course;
   #rig: Rig | undefined;
-  /** All that was done on this machine before, and whether it was stopped before that. */
+  /** All earlier moves on this machine, and whether it was stopped before them. */
   #past: Move[] = [];
   #stopped = false;
   #failed = 0;
@@ -99,7 +96,7 @@ class Lane {
     this.#course = course;
   }
 
-  /** How many of these did not go as the model has it. */
+  /** How many of these differ from the model. */
   async run(seeds: readonly number[]): Promise<number> {
     try {
       for (const stopped of [false, true]) {
@@ -125,13 +122,13 @@ class Lane {
     if (why !== null || died) await this.#leave();
   }
 
-  /** Tried again alone on a new machine, or else after all that came before it on that one. */
+  /** Tries a failed sequence again on a new machine: alone, then after all earlier moves. */
   async #tell(seed: number, why: string, past: readonly Move[], moves: readonly Move[]): Promise<void> {
     this.#failed += 1;
     const again = (all: readonly Move[]): Promise<string | null> => tellFailure(this.#open, seed, all, { stopped: this.#stopped });
     const found = (await again(moves)) ?? (past.length === 0 ? null : await again([...past, ...moves]));
     console.error(
-      `NOT AS THE MODEL: ${found ?? `seed ${seed}: ${why}\n(not once more, neither alone nor after the ${past.length} moves before it on the same machine)`}`,
+      `DIFFERS FROM THE MODEL: ${found ?? `seed ${seed}: ${why}\n(it did not fail again, neither alone nor after the ${past.length} moves before it)`}`,
     );
   }
 

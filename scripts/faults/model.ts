@@ -1,7 +1,7 @@
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 
-/** A domain as the model knows it: sizes in MiB, masks as lists. Nothing here is the product's. */
+/** A domain in the model: sizes in MiB, masks as lists. The model shares no code with the product. */
 export interface State {
   readonly config: {
     readonly memory: number;
@@ -10,7 +10,7 @@ export interface State {
     readonly maxVcpus: number;
     readonly pins: Readonly<Record<string, string>>;
   };
-  /** Null where it does not run. A vCPU's place in `masks` is its number. */
+  /** Null: it is stopped. The index in `masks` is the number of the vCPU. */
   readonly live: {
     readonly memory: number;
     readonly maxMemory: number;
@@ -19,10 +19,10 @@ export interface State {
   } | null;
 }
 
-/** What a set of changes leads to; null where it has to be refused. */
+/** The state after a set of changes. Null: the set must be refused. */
 export interface Prediction {
   readonly after: State | null;
-  /** Whether the config, the machine, has anything to be done to it. */
+  /** Whether the config must be written, and whether the machine must be changed. */
   readonly writes: boolean;
   readonly acts: boolean;
 }
@@ -30,7 +30,7 @@ export interface Prediction {
 /** Bytes in a MiB. */
 export const MIB: number = 2 ** 20;
 
-/** Which halves a scope is about. */
+/** Which halves a scope has. */
 export function legsOf(scope: Scope, runs: boolean): { readonly fixed: boolean; readonly running: boolean } {
   return {
     fixed: scope === "static" || scope === "both" || (scope === "current" && !runs),
@@ -44,7 +44,7 @@ export function wantedOf(change: Change): number | string {
   return change.resource === "memory" || change.resource === "max-memory" ? change.size : change.count;
 }
 
-/** What the config has of it, in the units of reports. */
+/** The value in the config, in the units of reports. */
 export function inConfig(change: Change, { config }: State): number | string {
   if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
   return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus, "max-vcpus": config.maxVcpus }[
@@ -52,7 +52,7 @@ export function inConfig(change: Change, { config }: State): number | string {
   ];
 }
 
-/** What the running machine has of it; null where it does not run, or has no such vCPU. */
+/** The value on the running machine. Null: it is stopped, or has no such vCPU. */
 export function inLive(change: Change, { live }: State): number | string | null {
   if (live === null) return null;
   if (change.resource === "vcpu-pin") return live.masks[change.vcpu] ?? null;
@@ -100,14 +100,14 @@ function liveAfter(
   let masks = [...before.masks];
   const wanted = changes.find((change) => change.resource === "vcpus");
   if (wanted !== undefined && wanted.count > maxVcpus) return null;
-  // A vCPU that comes has the pin of the config as it was, or all CPUs.
+  // A new vCPU gets its pin from the config before the change, or all CPUs.
   while (wanted !== undefined && masks.length < wanted.count) masks.push(pins[masks.length] ?? all);
   for (const change of changes) {
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory" && change.size / MIB !== maxMemory) return null;
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
     if (change.resource !== "vcpu-pin") continue;
-    // One that leaves in the same set is pinned before it goes, one that is not there can't be.
+    // A vCPU that leaves in the same set is pinned before it leaves. A vCPU that is not there can't be pinned.
     if (change.vcpu >= masks.length) return null;
     masks[change.vcpu] = change.cpus === "all" ? all : change.cpus;
   }

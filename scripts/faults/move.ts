@@ -3,10 +3,7 @@ import type { Change, Resource } from "../../src/domain/resources/registry.ts";
 import { fractionsFrom } from "../lab/fractions.ts";
 import { MIB } from "./model.ts";
 
-/**
- * What goes wrong at a command of QEMU's: it is refused, its connection breaks, we are interrupted, somebody edits the config, QEMU is
- * killed.
- */
+/** What goes wrong at a QEMU command: QEMU refuses it, the connection breaks, we are interrupted, the config is edited, QEMU is killed. */
 export interface Mishap {
   readonly kind: "refuse" | "break" | "interrupt" | "edit" | "kill";
   readonly command: "balloon" | "device_add" | "device_del" | "query-cpus-fast";
@@ -17,26 +14,26 @@ export interface Move {
   readonly changes: readonly Change[];
   readonly scope: Scope;
   readonly mishap: Mishap | null;
-  /** The guest stands still meanwhile; a fake's only, a real one could not do what it is asked for. */
+  /** The guest is paused meanwhile. Only for fakes: a real guest could not do its part. */
   readonly paused: boolean;
 }
 
-/** What the values of moves are taken from. */
+/** The values that moves choose from. */
 export interface Choices {
   readonly sizes: readonly number[];
   readonly maxSizes: readonly number[];
   readonly counts: readonly number[];
   readonly maxCounts: readonly number[];
   readonly masks: readonly string[];
-  /** Whether QEMU may be killed in the last move: a new one costs little. */
+  /** Whether the last move may kill QEMU. Set it if a new QEMU is cheap. */
   readonly kills: boolean;
 }
 
-/** A sequence out of a seed. */
+/** Makes a sequence from a seed. */
 export function movesOf(seed: number, length: number, choices: Choices): readonly Move[] {
   const random = fractionsFrom(seed);
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
-  // Of each resource in the registry one: a new one without a move does not compile.
+  // One for each resource in the registry. A new resource without a move does not compile.
   const makers: { readonly [R in Resource]: () => Change & { readonly resource: R } } = {
     memory: () => ({ resource: "memory", size: pick(choices.sizes) * MIB }),
     vcpus: () => ({ resource: "vcpus", count: pick(choices.counts) }),
@@ -45,7 +42,7 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
   };
   return Array.from({ length }, (_, position) => {
-    // The maxima are for the next start only: they come more seldom.
+    // The maxima are only for the next start, so they are rarer.
     const changes = Object.entries(makers)
       .filter(([resource]) => random() < (resource.startsWith("max-") ? 0.1 : 0.45))
       .map(([, make]) => make());
@@ -63,7 +60,7 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
   });
 }
 
-/** A mishap at a command that these changes may send, or at the first question, where nothing has been touched yet. */
+/** A mishap at a command that these changes may send, or at the first query, before anything is touched. */
 function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(items: readonly T[]) => T): Mishap {
   const sent = changes.flatMap(({ resource }): Mishap["command"][] =>
     resource === "memory" ? ["balloon"] : resource === "vcpus" ? ["device_add", "device_del"] : [],

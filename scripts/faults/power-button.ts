@@ -1,4 +1,4 @@
-/** x86 code for a machine without a guest, for QEMU's `-bios` on q35: 64 KiB, as small as firmware can be. */
+/** x86 code for QEMU's `-bios` on q35, in place of a guest. It has 64 KiB, the smallest size of firmware. */
 
 const SIZE = 64 * 1024;
 const word = (value: number): readonly number[] => [value & 255, (value >>> 8) & 255];
@@ -18,7 +18,7 @@ const ACPI_ON: readonly number[] = [
 ];
 /** SLP_EN with the sleep type of S5, to PM1_CNT. */
 const POWER_OFF: readonly number[] = out16(0x604, 0x2000);
-/** hlt, and again. */
+/** hlt, in a loop. */
 const HALT: readonly number[] = [0xf4, 0xeb, 0xfd];
 
 function image(code: readonly number[]): Buffer {
@@ -29,10 +29,10 @@ function image(code: readonly number[]): Buffer {
   return bytes;
 }
 
-/** Powers itself off as soon as it runs. */
+/** Powers off as soon as it runs. */
 export const POWERS_OFF: Buffer = image([...ACPI_ON, ...POWER_OFF, ...HALT]);
 
-/** Waits for the power button (PM1_STS, bit 8), and powers itself off: `shutdown` takes a few milliseconds. */
+/** Waits for the power button (PM1_STS, bit 8), then powers off. A `shutdown` takes a few milliseconds. */
 export const OBEYS_BUTTON: Buffer = image([
   ...ACPI_ON,
   ...out16(0x602, 0x100),

@@ -1,20 +1,20 @@
 import { chmod, rename, rm } from "node:fs/promises";
 import { connect as dial, createServer, type Server, type Socket } from "node:net";
 
-/** A message on its way: who sent it, and what it says. */
+/** A message that passes: its sender and its text. */
 export interface Passing {
   readonly from: "client" | "qemu";
-  /** The command's name, or of the command that a reply answers; empty for greetings and events. */
+  /** The name of the command, or of the command that a reply answers. Empty for greetings and events. */
   readonly command: string;
-  /** The how manieth of that sender and name, over all connections since the proxy was armed: 1 is the first. */
+  /** Its number among messages of this sender and name, over all connections since the proxy was armed. The first is 1. */
   readonly nth: number;
   readonly text: string;
 }
 
-/** What becomes of a message: passed on as it is, or as these lines; `drop`: never; `break`: the connection ends. */
+/** What happens to a message. `undefined` passes it on, `lines` pass instead of it, `drop` loses it, `break` ends the connection. */
 export type Verdict = undefined | "drop" | "break" | { readonly lines: readonly string[] };
 
-/** Called for each message, in order; what it returns is waited for, with everything behind it. */
+/** Called for each message, in order. The message, and all behind it, wait for the result. */
 export type Watcher = (passing: Passing) => Verdict | Promise<Verdict>;
 
 /** Stands between all clients and a monitor's socket, message by message. */
@@ -31,7 +31,7 @@ export class Proxy implements AsyncDisposable {
     this.#server = createServer((client) => void this.#serve(client));
   }
 
-  /** Takes the place of the socket at this path, which goes on as `PATH.real`. */
+  /** Takes the place of the socket at this path. The real socket moves to `PATH.real`. */
   static async before(path: string): Promise<Proxy> {
     const proxy = new Proxy(path);
     await rename(path, `${path}.real`);
@@ -40,14 +40,14 @@ export class Proxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** Shows each message to the watcher from now on, and each client before it is let through. */
+  /** From now on, shows each message to the watcher before it passes, and each new client too. */
   arm(watcher: Watcher | undefined, onClient?: () => unknown): void {
     this.#counts.clear();
     this.#watcher = watcher;
     this.#onClient = onClient;
   }
 
-  /** Breaks what is connected. */
+  /** Breaks all connections. */
   reset(): void {
     for (const socket of this.#pairs) socket.destroy();
   }
@@ -87,7 +87,7 @@ export class Proxy implements AsyncDisposable {
   }
 
   #nameOf(from: Passing["from"], text: string, asked: Map<string, string>): string {
-    // The last one: a device's own id comes before it.
+    // The last id in the text is the message's own. A device's id comes before it.
     const id =
       text
         .match(/"id":\s*("[^"]*"|\d+)/g)

@@ -11,18 +11,18 @@ function realOf({ rig }: Trial): RealRig {
   return rig as RealRig;
 }
 
-/** Asks QEMU behind the product's back until it is so. */
+/** Asks QEMU, without the product, until the answer is as wanted. */
 async function until(rig: RealRig, wanted: (look: Look) => boolean): Promise<Look> {
   for (;;) {
     const look = await rig.look();
     if (look === null) throw new Error("QEMU is gone");
     if (wanted(look)) return look;
-    // The guest's next word is a moment to look again.
+    // Looks again after the next word of the guest.
     await rig.scene.console.next();
   }
 }
 
-/** Does something when the first message comes that is meant. */
+/** Does something at the first message that matches. */
 async function atFirst(
   trial: Trial,
   meant: (passing: Passing) => boolean,
@@ -42,7 +42,7 @@ async function atFirst(
   return { ended, reached };
 }
 
-/** Somebody else is quicker, and takes the third slot. */
+/** Another client is faster and takes the third slot. */
 const thirdPlug: Fault["run"] = async (trial) => {
   const rig = realOf(trial);
   const before = await rig.look();
@@ -62,7 +62,7 @@ const thirdPlug: Fault["run"] = async (trial) => {
   return { ...tried, allowed: { codes: [1], base }, ...(tried.reached ? { repair } : {}) };
 };
 
-/** The reply that tells of the second thread that is to be pinned, before that is touched. */
+/** The reply with the second thread to pin, before that thread is pinned. */
 function beforeSecondPin(): (passing: Passing) => boolean {
   let plugging = false;
   let pins = 0;
@@ -72,12 +72,12 @@ function beforeSecondPin(): (passing: Passing) => boolean {
   };
 }
 
-/** The vCPU of that thread: the first one is left alone where it has its mask already. */
+/** The vCPU of that thread. The first vCPU is not pinned if it has its mask already. */
 function secondPinned({ ends: { base, wanted } }: RealRig): number {
   return base.mask === wanted.mask ? 2 : 1;
 }
 
-/** Somebody else unplugs a vCPU between our reading its thread's number and pinning it. */
+/** Another client unplugs a vCPU after we have read its thread and before we pin it. */
 const threadGone: Fault["run"] = async (trial) => {
   const tried = await atFirst(trial, beforeSecondPin(), async (rig) => {
     const vcpu = secondPinned(rig);
@@ -91,7 +91,7 @@ const threadGone: Fault["run"] = async (trial) => {
 
 const CPUSETS = "/sys/fs/cgroup/cpuset";
 
-/** Why a thread can't be put into a cpuset here; null where it can. */
+/** Why a thread can't be put into a cpuset here. Null: it can. */
 async function cpusetObstacle(): Promise<string | null> {
   const folder = join(CPUSETS, `qmpctl-${process.pid}`);
   try {
@@ -99,7 +99,7 @@ async function cpusetObstacle(): Promise<string | null> {
     await rmdir(folder);
     return null;
   } catch (error) {
-    return `no thread can be put into a cpuset (of cgroup version 1): ${(error as Error).message}`;
+    return `a thread can't be put into a cpuset (of cgroup version 1): ${(error as Error).message}`;
   }
 }
 
@@ -116,14 +116,14 @@ const cpuset: Fault["run"] = async (trial) => {
   return { ...tried, allowed: { codes: [1] }, repair: () => emptied(folder) };
 };
 
-/** What still is in there goes back where it was, and the cpuset away. */
+/** Moves what is still in the cpuset back, and removes the cpuset. */
 async function emptied(folder: string): Promise<void> {
   const tids = (await readFile(join(folder, "tasks"), "utf8")).trim().split("\n").filter(Boolean);
   for (const tid of tids) await writeFile(join(CPUSETS, "tasks"), tid).catch(() => undefined);
   await rmdir(folder);
 }
 
-/** A guest that has no memory left to give, on its way. */
+/** A guest that runs out of memory to give, halfway. */
 const halfWay: Fault["run"] = async (trial) => {
   const { scene } = realOf(trial);
   const { memFree } = await scene.console.next();
@@ -145,7 +145,7 @@ const refused: Fault["run"] = async (trial) => {
   };
 };
 
-/** The guest stands still from the moment in which it is asked, until it is over. */
+/** The guest is stopped from the request until the command has ended. */
 const pending: Fault["run"] = async (trial) => {
   const rig = realOf(trial);
   const tried = await atFirst(
@@ -162,12 +162,12 @@ const pending: Fault["run"] = async (trial) => {
   return { ...tried, allowed: { codes: [5] }, repair };
 };
 
-/** Nobody is told that a vCPU has left. */
+/** No event says that a vCPU has left. */
 const withoutEvent: Fault["run"] = async (trial) => {
   let reached = false;
   trial.rig.proxy.arm(({ from, command }) => {
     if (from === "client" && command === "device_del") reached = true;
-    // Events, as they answer no command.
+    // A message without a command is an event.
     return from === "qemu" && command === "" && reached ? "drop" : undefined;
   });
   const ended = await trial.start().ended;
@@ -175,7 +175,7 @@ const withoutEvent: Fault["run"] = async (trial) => {
   return { ended, allowed: { codes: [0] }, reached };
 };
 
-/** What it takes a real machine and a guest to do. */
+/** Faults that need a real machine with a guest. */
 export const REAL_FAULTS: readonly Fault[] = [
   { name: "third device_add refused", steps: ["plug"], kind: "grow", run: thirdPlug },
   { name: "vCPU gone before its pin", steps: ["pin"], kind: "grow", run: threadGone },

@@ -8,12 +8,12 @@ import { openScene, type Scene } from "../lab/scene.ts";
 import { Proxy } from "./proxy.ts";
 import { type Ends, type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 
-/** A QEMU under software emulation starts no more vCPU threads in its life than it has room for: room for many changes. */
+/** Under software emulation, a QEMU can start only a limited number of vCPU threads in its life. This is room for many changes. */
 const ROOM = 64;
-/** Before this QEMU a vCPU that was unplugged can't come back (software emulation). */
+/** Before this version, an unplugged vCPU can't be plugged again under software emulation. */
 const REPLUGS = 10;
 
-/** How long a machine may be silent before it counts as lost, in milliseconds. */
+/** How long a machine may stay silent before it counts as lost, in milliseconds. */
 const PATIENCE = 10_000;
 
 interface Cpu {
@@ -21,25 +21,25 @@ interface Cpu {
   readonly "thread-id": number;
 }
 
-/** A real machine, and what gets at it behind the product's back. */
+/** A real machine, with ways to reach it that do not use the product. */
 export interface RealRig extends Rig {
   readonly scene: Scene;
-  /** The thread of a vCPU; 0 where there is none. */
+  /** The thread of a vCPU. 0: there is none. */
   threadOf(vcpu: number): Promise<number>;
-  /** Why the machine is lost: its QEMU is gone or says nothing, or its guest does not; null where it is well. */
+  /** Why the machine is lost: its QEMU is gone or silent, or its guest is silent. Null: it works. */
   whyLost(): Promise<string | null>;
 }
 
-/** A kernel that panics, as it gets no time to count its clock's ticks in, tells nothing of us. */
+/** This guest panics because a busy host gave it too little time. That says nothing about the product. */
 const PATIENT = "no_timer_check";
 
-/** A balloon that gives way before its guest dies of it: only such a guest can be filled to the brim. */
+/** With this, the balloon gives way before its guest dies. Only such a guest can be filled completely. */
 const FULL: { readonly guest: GuestOptions; readonly args: readonly string[] } = {
   guest: { balloonDevice: false, append: PATIENT },
   args: ["-device", "virtio-balloon-pci,id=balloon0,deflate-on-oom=on"],
 };
 
-/** Whether this QEMU can have a vCPU back. */
+/** Whether this QEMU can plug a vCPU again. */
 export function replugs({ major }: Qemu): boolean {
   return major >= REPLUGS;
 }
@@ -85,7 +85,7 @@ interface Parts {
 
 function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy, pid, mask }: Parts): RealRig {
   let gone = false;
-  // QEMU itself can hang: then it is told, and not waited for.
+  // QEMU itself can hang. Then this says so, and does not wait.
   const ask = (command: string): Promise<unknown> => inTime(scene.ask(command), `QEMU has not answered ${command} in ${PATIENCE} ms`);
   const cpus = async (): Promise<readonly Cpu[]> => (await ask("query-cpus-fast")) as readonly Cpu[];
   const look = async (): Promise<Look | null> => {
@@ -109,7 +109,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
     pid,
     scene,
     look,
-    // See test/qemu/README.md: 5.2 hangs in a device_add that comes meanwhile.
+    // QEMU 5.2 hangs in a device_add that comes too early, see test/qemu/README.md.
     ...(replugs(qemu)
       ? {}
       : {
@@ -148,7 +148,7 @@ function endsOf(kind: Kind, back: boolean, mask: string): Ends {
   ];
   if (kind === "shrink") return { pinned: [], base: { ...base, vcpus: 4 }, wanted: { ...base, vcpus: 2 } };
   if (kind === "grow") return { pinned: [0, 1, 2], base, wanted };
-  // All CPUs there are: what a cpuset can take something from.
+  // All CPUs, so that a cpuset can take some away.
   if (kind === "wide") return { pinned: [0, 1, 2], base, wanted: { ...wanted, mask } };
   return back && kind === "usual"
     ? { pinned: [0, 1], base, wanted: { ...wanted, vcpus: 2 } }

@@ -8,35 +8,33 @@ import { Domain } from "../../src/domain/domain.ts";
 import type { WantedAllocation } from "../../src/domain/resources/registry.ts";
 import type { Proxy } from "./proxy.ts";
 
-/** What an independent look finds: QEMU asked behind the product's back, the kernel's masks. */
+/** What an independent look finds: QEMU's answers without the product, and the kernel's masks. */
 export interface Look {
   readonly memory: number;
   readonly vcpus: number;
-  /** vCPU to mask. */
+  /** The mask by vCPU. */
   readonly masks: Readonly<Record<string, string>>;
 }
 
-/** The two allocations that a case goes between. */
+/** The two allocations of a case. */
 export interface Ends {
-  /** The vCPUs that are pinned; those above the first come by the change itself. */
+  /** The vCPUs to pin. All but the first are plugged by the change itself. */
   readonly pinned: readonly number[];
   readonly base: { readonly memory: string; readonly vcpus: number; readonly mask: string };
   readonly wanted: { readonly memory: string; readonly vcpus: number; readonly mask: string };
 }
 
-/**
- * What a case needs of its machine: vCPUs that come, that go, that come with more than one CPU to be pinned to; a guest that can be filled.
- */
+/** What a case needs of its machine: vCPUs to plug, to unplug, to plug with pins of several CPUs, or a guest that can be filled. */
 export type Kind = "usual" | "grow" | "wide" | "shrink" | "full";
 
-/** A domain that runs behind a proxy, with what a fault needs to get at. */
+/** A running domain behind a proxy, with everything that a fault needs. */
 export interface Rig extends AsyncDisposable {
   readonly name: string;
   readonly real: boolean;
-  /** A vCPU that has left can come back. */
+  /** Whether an unplugged vCPU can be plugged again. */
   readonly replugs: boolean;
   readonly ends: Ends;
-  /** What the machine was started with. MiB. */
+  /** The memory and vCPUs of the machine at its start, in MiB. */
   readonly limits: { readonly maxMemory: number; readonly maxVcpus: number };
   readonly configPath: string;
   /** The folder of its sockets. */
@@ -49,7 +47,7 @@ export interface Rig extends AsyncDisposable {
   readonly pid: number;
   /** Null when QEMU is gone. */
   look(): Promise<Look | null>;
-  /** Waits until the guest has brought up the vCPUs that came, where the next one could otherwise hang QEMU. */
+  /** Waits until the guest has brought up its new vCPUs, if the next one could otherwise hang QEMU. */
   calm?(): Promise<void>;
   killQemu(): Promise<void>;
 }
@@ -65,7 +63,7 @@ export interface Ended {
 const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 const INJECT = new URL("inject.mjs", import.meta.url).href;
 
-/** A fault in the file system of the command under test, see inject.mjs. */
+/** A fault in a file system call of the command under test, see inject.mjs. */
 export interface DiskFault {
   readonly call: string;
   readonly path: string;
@@ -74,12 +72,12 @@ export interface DiskFault {
   readonly act: string;
 }
 
-/** What is different about the command line under test. */
+/** What is special about this run of the command line. */
 export interface Oddity {
   readonly disk?: DiskFault;
   /** A folder that comes first in its PATH. */
   readonly path?: string;
-  /** A program and its words that run it. */
+  /** A program with its arguments that runs the command. */
   readonly under?: readonly string[];
   /** The user that it runs as. */
   readonly uid?: number;
@@ -132,31 +130,31 @@ function reportIn(text: string): Report | undefined {
   }
 }
 
-/** The change that every case makes. */
+/** The change of every case. */
 export function wantedOf({ ends: { pinned, wanted } }: Pick<Rig, "ends">): WantedAllocation {
   const pin = Object.fromEntries(pinned.map((vcpu) => [vcpu, wanted.mask]));
   return { memory: { current: wanted.memory }, vcpus: { current: wanted.vcpus, pin } };
 }
 
-/** The way back from it, for the next case on the same machine. */
+/** The change back, for the next case on the same machine. */
 export function baseOf({ ends: { base } }: Pick<Rig, "ends">): WantedAllocation {
   return { memory: { current: base.memory }, vcpus: { current: base.vcpus, pin: { 0: null } } };
 }
 
-/** The pins of vCPUs that are gone then: of the config alone. */
+/** The pins of vCPUs that are gone by then, so only in the config. */
 export function unpinned({ ends: { pinned } }: Pick<Rig, "ends">): WantedAllocation | null {
   const gone = pinned.filter((vcpu) => vcpu > 0);
   return gone.length === 0 ? null : { vcpus: { pin: Object.fromEntries(gone.map((vcpu) => [vcpu, null])) } };
 }
 
-/** The config's own values, read without the product: bytes, a count, a mask or `all`. */
+/** The values of the config, read without the product: bytes, a count, a mask or `all`. */
 export interface ConfigValues {
   readonly memory: number;
   readonly vcpus: number;
   readonly pins: Readonly<Record<string, string>>;
 }
 
-/** What a config's text says. */
+/** The values in the text of a config. */
 export function valuesIn(text: string): ConfigValues {
   const read = JSON.parse(text) as { memory: { current: string }; vcpus: { current: number; pin?: Record<string, string> } };
   return { memory: bytesOf(read.memory.current), vcpus: read.vcpus.current, pins: read.vcpus.pin ?? {} };
@@ -168,7 +166,7 @@ export function bytesOf(size: string): number {
   return Number(number) * 1024 ** ("KMG".indexOf(unit) + 1);
 }
 
-/** The text of a config, null where it can't be read. */
+/** The text of a config. Null: it can't be read. */
 export function textOf(rig: Rig): Promise<string | null> {
   return readFile(rig.configPath, "utf8").catch(() => null);
 }
@@ -178,7 +176,7 @@ export async function leftoversOf(rig: Rig): Promise<readonly string[]> {
   return (await readdir(dirname(rig.configPath)).catch(() => [])).filter((name) => name.endsWith(".new"));
 }
 
-/** A thread's mask, by the kernel. */
+/** A thread's mask, from the kernel. */
 export async function maskOf(tid: number): Promise<string> {
   return /^Cpus_allowed_list:\s*(\S+)$/m.exec(await readFile(`/proc/${tid}/status`, "utf8").catch(() => ""))?.[1] ?? "gone";
 }

@@ -12,11 +12,11 @@ export interface Outcome {
   readonly step: string;
   readonly result: "held" | "broken" | "not reached";
   readonly why?: string;
-  /** Machines that were lost on the way, by a fault of QEMU's own. */
+  /** Machines that were lost because of a bug in QEMU. */
   readonly lost?: number;
 }
 
-/** Tries one fault at one step, checks what is promised, and leaves the domain at its base. */
+/** Tries one fault at one step, checks the promises, and brings the domain back to its base. */
 export async function tryFault(rig: Rig, fault: Fault, step: string, how: "finish" | "undo"): Promise<Outcome> {
   const about = { machine: rig.name, fault: fault.name, step };
   try {

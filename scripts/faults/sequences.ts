@@ -9,7 +9,7 @@ import { MIB } from "./model.ts";
 import type { Move } from "./move.ts";
 import { type Rig, textOf } from "./rig.ts";
 
-/** Plays a sequence on a machine and compares it with the model after every step. @throws with the step that differs */
+/** Plays a sequence on a machine and compares it with the model after every step. @throws Error when a step differs */
 export async function play(rig: Rig, moves: readonly Move[], all: string): Promise<void> {
   let now = await see(rig);
   for (const [position, move] of moves.entries()) {
@@ -24,7 +24,7 @@ export async function play(rig: Rig, moves: readonly Move[], all: string): Promi
   }
 }
 
-/** What was found, and whether the mishap came about: a command that is never sent can't go wrong. */
+/** Makes a move. Resolves with the report, and whether the mishap happened: it can't if its command is never sent. */
 async function makeMove(rig: Rig, { changes, scope, mishap, paused }: Move): Promise<{ readonly report: Report; readonly hit: boolean }> {
   const stop = new AbortController();
   let hit = false;

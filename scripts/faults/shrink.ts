@@ -1,8 +1,8 @@
 import type { Move } from "./move.ts";
 
 /**
- * The shortest sequence found that still fails: moves are left out by halves, quarters and so on to single ones, then single changes
- * and mishaps, again and again as long as anything can go.
+ * Finds a short sequence that still fails. It leaves out halves of the moves, then quarters, down to single moves, then single changes and
+ * mishaps. It repeats this until nothing more can be left out.
  */
 export async function shortest(moves: readonly Move[], fails: (moves: readonly Move[]) => Promise<boolean>): Promise<readonly Move[]> {
   let best = moves;
@@ -19,7 +19,7 @@ function sizeOf(moves: readonly Move[]): number {
   return moves.reduce((sum, { changes, mishap, paused }) => sum + 1 + changes.length + Number(mishap !== null) + Number(paused), 0);
 }
 
-/** Leaves out runs of so many moves, from the end on: what comes late is seldom needed. */
+/** Leaves out runs of this many moves, starting at the end, because late moves are seldom needed. */
 async function without(
   moves: readonly Move[],
   size: number,

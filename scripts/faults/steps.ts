@@ -9,7 +9,7 @@ export const DISK_STEPS = ["prepare", "journal", "asked", "commit", "committed",
 export type MonitorStep = (typeof MONITOR_STEPS)[number] | "undo";
 export type DiskStep = (typeof DISK_STEPS)[number];
 
-/** Whether a message stands at this step. */
+/** Whether a message is at this step. */
 function standsAt(step: MonitorStep, { from, command, nth }: Passing, seen: { balloon: boolean; waited: boolean }): boolean {
   switch (step) {
     case "connect":
@@ -31,7 +31,7 @@ function standsAt(step: MonitorStep, { from, command, nth }: Passing, seen: { ba
   }
 }
 
-/** Does something, once, when the change comes to this step; the message waits for it. */
+/** Does something once, when the change reaches this step. The message waits for it. */
 export function at(
   rig: Rig,
   step: MonitorStep,
@@ -56,7 +56,7 @@ export function at(
   return state;
 }
 
-/** The call to the file system that is this step, to end or to fail at it. */
+/** The file system call at this step, where the process is to be killed or the call is to fail. */
 export function diskFault(step: DiskStep, act: string): DiskFault {
   const kill = act === "kill";
   const when = kill && step !== "commit" && step !== "closing" ? "after" : "before";

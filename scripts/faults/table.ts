@@ -1,6 +1,6 @@
 import type { Outcome } from "./run.ts";
 
-/** Prints fault by step, for each machine: `2/2` is tried twice and held twice. */
+/** Prints a table of faults and steps for each machine. `2/2` means tried twice and held twice. */
 export function printTable(outcomes: readonly Outcome[]): void {
   const steps = [...new Set(outcomes.map(({ step }) => step))];
   for (const machine of new Set(outcomes.map((outcome) => outcome.machine))) {

@@ -6,7 +6,7 @@ import { type WireClient, wireClient } from "../lab/wire-client.ts";
 import { insist, soon, type Target } from "./target.ts";
 import { cut, spoilt } from "./words.ts";
 
-/** The fake monitor, and clients that say anything, break off, crowd, and come again. Afterwards it has to serve one who behaves. */
+/** The fake monitor, with clients that send anything, break off, crowd, and return. Then it must serve a good client. */
 export const fake: Target = {
   name: "fake",
   async run(random) {
@@ -57,7 +57,7 @@ async function say(client: WireClient, step: Step, random: Random): Promise<void
   }
 }
 
-/** One client at a time is served, so this one waits until the others are gone. */
+/** One client is served at a time, so this one waits until the others are gone. */
 async function behave(server: ReplayServer): Promise<void> {
   for (const address of Object.values(server.addresses)) {
     await using session = await connect(address, { timeout: 10_000 });

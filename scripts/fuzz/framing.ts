@@ -8,9 +8,8 @@ import { insist, type Target } from "./target.ts";
 import { anyObject, cut, spoilt, written } from "./words.ts";
 
 /**
- * Bytes to messages, on both sides: what was written is read, however it is cut; of what was spoilt, the cuts make no difference, nothing
- * is
- * thrown, and nothing is held that was not given.
+ * Bytes to messages, on both sides. What was written is read, however it is cut. If bytes are damaged, the cuts still make no difference,
+ * nothing is thrown, and the framer never holds more than it was given.
  */
 export const framing: Target = {
   name: "framing",
@@ -58,7 +57,7 @@ function heard(pieces: readonly Uint8Array[]): readonly string[] {
   return found;
 }
 
-/** As a reader gives it: integers within 2^53 are numbers. */
+/** The value that a reader gives: integers within 2^53 are numbers. */
 function plain(value: unknown): unknown {
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   if (typeof value === "number")

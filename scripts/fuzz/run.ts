@@ -4,18 +4,18 @@ import { framing } from "./framing.ts";
 import { session } from "./session.ts";
 import { allGone, Finding, heldOpen, type Target } from "./target.ts";
 
-/** All that can be fuzzed. */
+/** All fuzz targets. */
 export const TARGETS: readonly Target[] = [framing, session, fake];
 
-/** What a run of one target came to. */
+/** The result of a run of one target. */
 export interface Outcome {
   readonly target: string;
   readonly cases: number;
-  /** The seed of the case that failed, and how it did. */
+  /** The seed of the failed case, and its error. */
   readonly failure?: { readonly seed: number; readonly error: unknown };
 }
 
-/** Runs a target's cases from a seed on, each with the next number as its own seed, until one fails, or time or `cases` are up. */
+/** Runs the cases of a target. Each has the next number as its seed. Ends when one fails, or when the time or `cases` are used up. */
 export async function fuzz(
   target: Target,
   seed: number,
@@ -28,7 +28,7 @@ export async function fuzz(
     stray ??= error ?? new Finding("rejected with nothing");
   };
   process.on("unhandledRejection", catchStray);
-  // Where they are pipes they count too, from when they are first looked at.
+  // If stdout and stderr are pipes, they count as open from their first use on.
   void [process.stdout, process.stderr];
   const before = heldOpen();
   let cases = 0;

@@ -7,7 +7,7 @@ import type { Random } from "../lab/random.ts";
 import { insist, soon, type Target } from "./target.ts";
 import { anything, cut, spoilt, written } from "./words.ts";
 
-/** A client, and a peer that answers late, twice, in another order, wrongly, in pieces, or not, and goes when it likes. */
+/** A client, and a peer that answers late, twice, out of order, wrongly, in pieces or not at all, and leaves at any time. */
 export const session: Target = {
   name: "session",
   async run(random) {
@@ -43,7 +43,7 @@ async function converse(client: Session, random: Random): Promise<void> {
   insist(isErrorCode(after, "closed"), "a call after the end did not fail");
 }
 
-/** Reads a stream to its end, which has to say why; some readers leave early. */
+/** Reads a stream to its end, which must give a reason. Some readers leave early. */
 async function readAll(client: Session, random: Random): Promise<void> {
   const stream = client.events(undefined, { bound: 1 + random.below(6) });
   let patience = random.below(2) === 0 ? random.below(5) : Infinity;
@@ -73,7 +73,7 @@ async function call(client: Session, random: Random): Promise<unknown> {
   }
 }
 
-/** Without what a client refuses to send: that is tested elsewhere. */
+/** Leaves out what a client refuses to send. Other tests cover that. */
 function harmless(value: unknown): unknown {
   return typeof value === "object" ? null : value;
 }

@@ -1,9 +1,9 @@
 import type { Random } from "../lab/random.ts";
 
-/** Something to be fuzzed. */
+/** A fuzz target. */
 export interface Target {
   readonly name: string;
-  /** One case: everything it does comes from the dice. Rejects, or throws, when a promise is broken. */
+  /** Runs one case with these random numbers only. Rejects, or throws, when a promise is broken. */
   run(random: Random): void | Promise<void>;
 }
 
@@ -13,12 +13,12 @@ const PATIENCE = 15_000;
 /** A broken promise. */
 export class Finding extends Error {}
 
-/** Says no with the reason. */
+/** Throws a finding with this text if the condition does not hold. */
 export function insist(right: boolean, why: string): asserts right {
   if (!right) throw new Finding(why);
 }
 
-/** What a promise gives; a hang is a finding. */
+/** The result of a promise. If it hangs, that is a finding. */
 export async function soon<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -37,8 +37,8 @@ export function heldOpen(): number {
 }
 
 /**
- * Waits until no more is open than was: a socket takes some turns to close, and whoever runs us has timers too. A finding if it stays for
- * two seconds.
+ * Waits until no more is open than before. A socket needs some turns to close, and the caller has timers too.
+ * If more stays open for two seconds, that is a finding.
  */
 export async function allGone(before: number): Promise<void> {
   for (const end = performance.now() + 2000; performance.now() < end && heldOpen() > before;)

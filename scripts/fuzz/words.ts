@@ -3,7 +3,7 @@ import type { Random } from "../lab/random.ts";
 const TEXTS: readonly string[] = ["", "x", "\u0000", '\t\n"\\/', "\u00e9\u20ac\u{1f5a5}", "{}[]:,", "\u2028", "\u007f", "id", "return"];
 const NUMBERS: readonly (number | bigint)[] = [0, -1, 1.5, 1e21, 2 ** 53, 2n ** 63n - 1n, 2n ** 64n - 1n, -(2n ** 63n), 1e-7];
 
-/** Anything that JSON can say; bigints where a number can't hold it. */
+/** Any JSON value. Integers that are too large for a number are bigints. */
 export function anything(random: Random, depth = 0): unknown {
   switch (random.below(depth > 3 ? 5 : 8)) {
     case 0:
@@ -30,7 +30,7 @@ export function anyObject(random: Random, depth = 0): Record<string, unknown> {
   );
 }
 
-/** A value as JSON text, bigints as integers, in any of the ways in which JSON may be written. */
+/** A value as JSON text, in any valid notation. Bigints become integers. */
 export function written(value: unknown, random: Random): string {
   if (typeof value === "bigint") return String(value);
   if (typeof value === "string")
@@ -56,7 +56,7 @@ export function cut(bytes: Uint8Array, random: Random): readonly Uint8Array[] {
   return pieces;
 }
 
-/** Bytes with some of them changed, lost, doubled, or cut off. */
+/** Bytes with some of them changed, lost, doubled or cut off. */
 export function spoilt(bytes: Uint8Array, random: Random): Uint8Array {
   const copy = Uint8Array.from(bytes);
   const at = random.below(copy.length + 1);

@@ -5,7 +5,7 @@ import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** What the guest says of itself, each second. Sizes are bytes. */
+/** The guest's report, once a second. Sizes are in bytes. */
 export interface GuestReport {
   readonly cpus: number;
   readonly memTotal: number;
@@ -18,8 +18,8 @@ export interface Patience {
 }
 
 /**
- * Listens for guests' serial lines at `<folder>/console.sock`. QEMU dials in as it starts, so nothing is missed, also
- * of a QEMU in the background, and one console serves a machine through all its restarts.
+ * Listens for serial lines of guests at `<folder>/console.sock`. QEMU connects at its start, even in the background, so no line is missed.
+ * One console serves a machine through all its restarts.
  */
 export async function openConsole(folder: string): Promise<GuestConsole> {
   const path = join(folder, "console.sock");
@@ -28,15 +28,15 @@ export async function openConsole(folder: string): Promise<GuestConsole> {
   return console;
 }
 
-/** The serial line of a guest, read as it comes. */
+/** The serial line of a guest. */
 export class GuestConsole implements AsyncDisposable {
-  /** What makes QEMU dial in. */
+  /** QEMU's arguments to connect here. */
   readonly args: readonly string[];
   readonly #path: string;
   readonly #server = createServer((socket) => this.#accept(socket));
   readonly #open = new Set<Socket>();
   readonly #listeners = new Set<() => void>();
-  /** The lines of all boots; `#start` is where the present one begins. */
+  /** The lines of all boots. `#start` is the first line of this boot. */
   readonly #lines: string[] = [];
   #start = 0;
   #boots = 0;
@@ -50,17 +50,17 @@ export class GuestConsole implements AsyncDisposable {
     await once(this.#server.listen(this.#path), "listening");
   }
 
-  /** How many QEMUs have dialled in. A guest that reboots inside its QEMU does not count. */
+  /** How many QEMUs have connected. A reboot inside the same QEMU does not count. */
   get boots(): number {
     return this.#boots;
   }
 
-  /** The lines since the last QEMU dialled in. */
+  /** The lines since the last QEMU connected. */
   get lines(): readonly string[] {
     return this.#lines.slice(this.#start);
   }
 
-  /** The first line of this boot, or from now on, that matches. */
+  /** The first matching line of this boot, or from now on. */
   says(pattern: RegExp, options: Patience & { readonly since?: "boot" | "now" } = {}): Promise<RegExpMatchArray> {
     const from = options.since === "now" ? this.#lines.length : undefined;
     const look = (): RegExpMatchArray | undefined =>
@@ -73,7 +73,7 @@ export class GuestConsole implements AsyncDisposable {
     return firstOf(this.lines.toReversed(), parseReport);
   }
 
-  /** Resolves with the first newest report that is as wanted, looking at the one there is before waiting. */
+  /** Resolves with the newest report if it is as wanted, else with the first later one that is. */
   until(wanted: (report: GuestReport) => boolean, options: Patience = {}): Promise<GuestReport> {
     const look = (): GuestReport | undefined => {
       const report = this.latest();
@@ -88,14 +88,14 @@ export class GuestConsole implements AsyncDisposable {
     return this.#wait(() => firstOf(this.#lines.slice(from), parseReport), "the next report", options);
   }
 
-  /** Resolves when the nth QEMU that dialled in has its guest up. */
+  /** Resolves when the guest of the nth QEMU is up. */
   async booted(count: number, options: Patience = {}): Promise<void> {
     const look = (): true | undefined =>
       this.#boots > count || (this.#boots === count && this.lines.includes("GUEST-READY")) ? true : undefined;
     await this.#wait(look, `boot ${count} (there were ${this.#boots})`, options);
   }
 
-  /** Tells the guest to do something, see scripts/testbed/init.sh, and resolves when it has. */
+  /** Tells the guest to do something (see scripts/testbed/init.sh), and resolves when it is done. */
   async tell(line: string): Promise<void> {
     const did = this.says(new RegExp(`^GUEST-DID ${line}$`), { since: "now" });
     for (const socket of this.#open) socket.write(`${line}\n`);
@@ -147,7 +147,7 @@ export class GuestConsole implements AsyncDisposable {
   }
 }
 
-/** What the QEMUs of a scene in this folder said: why one of them is gone. */
+/** The output of the QEMUs of a scene in this folder, which says why one is gone. */
 function lastWords(folder: string): string {
   const run = join(folder, "run");
   const files = existsSync(run) ? readdirSync(run, { recursive: true, encoding: "utf8" }) : [];

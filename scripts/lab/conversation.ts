@@ -1,23 +1,21 @@
 import type { Random } from "./random.ts";
 import { brokenText, oddRequest, plainRequest } from "./utterances.ts";
 
-/**
- * One thing that clients do. Every step stands by itself: any part of a conversation is a conversation too, so a failing one can be shrunk.
- */
+/** One step of the clients. Each step is independent, so any part of a conversation is one too, and a failed one can be shrunk. */
 export type Step =
   /**
-   * The monitor's client (a new one, if there is none) says this, in these pieces, and waits until all of it is answered. One character is
-   * one byte.
+   * The monitor's client (a new one, if there is none) sends this, in these pieces, and waits until all of it is answered.
+   * One character is one byte.
    */
   | { readonly kind: "say"; readonly monitor: number; readonly pieces: readonly string[]; readonly resync: boolean }
-  /** Another client comes to the same monitor, says this, and is served when the first one leaves: with the next `leave`. */
+  /** Another client connects to the same monitor and sends this. It is served when the first one leaves, at the next `leave`. */
   | { readonly kind: "queue"; readonly monitor: number; readonly pieces: readonly string[]; readonly resync: boolean }
-  /** The client goes; `half`: it ends its half, and reads to the end. */
+  /** The client leaves. `half`: it ends only its own half, and reads to the end. */
   | { readonly kind: "leave"; readonly monitor: number; readonly half: boolean }
-  /** QEMU is told to end, and everybody reads to the end. */
+  /** QEMU is told to quit, and all clients read to the end. */
   | { readonly kind: "quit"; readonly monitor: number };
 
-/** A conversation that comes again with its seed. */
+/** A conversation that depends only on the seed. */
 export function conversationFrom(random: Random): readonly Step[] {
   const steps = Array.from({ length: 2 + random.below(14) }, () => step(random));
   return random.below(3) === 0 ? [...steps, { kind: "quit", monitor: random.below(2) }] : steps;
@@ -30,7 +28,7 @@ function step(random: Random): Step {
   return { kind: kind === 1 ? "queue" : "say", monitor, ...speech(random) };
 }
 
-/** Up to 12 requests at once, of which some are wrong. */
+/** Up to 12 requests at once. Some are wrong. */
 function speech(random: Random): { readonly pieces: readonly string[]; readonly resync: boolean } {
   const hello = random.below(3) > 0 ? [random.pick(HELLOS)] : [];
   const parts = Array.from({ length: 1 + random.below(random.below(3) === 0 ? 12 : 3) }, () => utterance(random));
@@ -55,7 +53,7 @@ function utterance(random: Random): string {
   return kind < 8 ? oddRequest(random) : brokenText(random);
 }
 
-/** In one piece mostly, else cut anywhere. */
+/** Mostly in one piece, else cut anywhere. */
 function split(random: Random, text: string): readonly string[] {
   if (random.below(3) > 0) return [text];
   const pieces: string[] = [];
@@ -67,10 +65,7 @@ function split(random: Random, text: string): readonly string[] {
   return pieces;
 }
 
-/**
- * The shortest conversation that still fails, as far as leaving out steps and pieces of speech goes; `fails` is asked at most `tries`
- * times.
- */
+/** A short conversation that still fails, found by leaving out steps and pieces. It calls `fails` at most `tries` times. */
 export async function shrink(
   steps: readonly Step[],
   fails: (steps: readonly Step[]) => Promise<boolean>,
@@ -89,7 +84,7 @@ export async function shrink(
   return best;
 }
 
-/** A conversation, a step a line, to be read in a test's failure. */
+/** A conversation as text for the failure of a test, one step a line. */
 export function tellSteps(steps: readonly Step[]): string {
   return steps
     .map((it) => JSON.stringify("pieces" in it ? { ...it, pieces: undefined, text: it.pieces.join(""), cuts: it.pieces.length - 1 } : it))

@@ -7,7 +7,7 @@ export interface Exit {
   readonly stderr: string;
 }
 
-/** How a child ends, with all that it said on stderr. Never rejects: one that could not be started has ended, too. */
+/** How a child ends, with its stderr. Never rejects: a child that could not start has ended too. */
 export function exitOf(child: ChildProcess): Promise<Exit> {
   let stderr = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));

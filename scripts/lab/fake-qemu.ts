@@ -14,34 +14,34 @@ const BALLOON = {
   regions: [{ bar: 4, type: "memory", address: 0xfe000000, size: 0x4000 }],
 };
 
-/** A QEMU as far as its monitor shows it: 2 GiB with a balloon, room for 4 vCPUs. Its state is there for the test to read and to bend. */
+/** A fake QEMU behind its monitor: 2 GiB with a balloon, room for 4 vCPUs. A test can read and change its state. */
 export class FakeQemu {
   status = "running";
   readonly size: number = 2 * GIB;
   actual: number = GIB;
-  /** The balloon's target, as its device has it. */
+  /** The target in the balloon device. */
   target: number = GIB;
-  /** Whether the guest does what it is asked for, at once. */
+  /** Whether the guest does at once what it is asked for. */
   guestObeys = true;
-  /** Whether the guest says what it uses when it is asked, how often it has, and how many bytes that is. */
+  /** Whether the guest reports its use when asked, how often it has, and how many bytes it uses. */
   guestSpeaks = true;
   words = 1;
   used: number = GIB / 16;
   polling = 5;
-  /** vCPU to the id it was plugged with. */
+  /** The id of each plugged vCPU. */
   readonly plugged = new Map<number, string>([
     [0, ""],
     [1, ""],
   ]);
-  /** What answers each command; a test may put its own in front. */
+  /** The answer to each command. A test may put its own in front. */
   readonly answers: Record<string, (args: never) => unknown>;
-  /** What it says of itself: its mark's object among others, its -name, its UUID. */
+  /** How it identifies itself: the object of its mark, its -name, its UUID. */
   objects: readonly string[];
   name: string | null;
   uuid = "00000000-0000-0000-0000-000000000000";
   readonly #tids: readonly number[];
 
-  /** `tids`: a thread for each vCPU that there is room for. `id`: of its mark; without, it carries none. */
+  /** `tids`: a thread for each possible vCPU. `id`: of its mark. Without one, it has no mark. */
   constructor(tids: readonly number[], { name = null, id }: { readonly name?: string | null; readonly id?: string } = {}) {
     this.#tids = tids;
     this.name = name;
@@ -82,12 +82,12 @@ export class FakeQemu {
     };
   }
 
-  /** The guest ejects a vCPU, named as `device_del` names it. */
+  /** The guest ejects a vCPU, with the name that `device_del` takes. */
   letGo(device: string): void {
     for (const vcpu of this.plugged.keys()) if (this.#path(vcpu).endsWith(device)) this.plugged.delete(vcpu);
   }
 
-  /** Says no to a command from now on, as QEMU does. */
+  /** From now on refuses a command, as QEMU does. */
   refuses(command: string, desc: string, when: (args: never) => boolean = () => true): void {
     const otherwise = this.answers[command];
     this.answers[command] = (args) => {
@@ -96,7 +96,7 @@ export class FakeQemu {
     };
   }
 
-  /** Does something just after it has carried out a command. */
+  /** Does something right after a command. */
   after(command: string, act: () => unknown): void {
     const before = this.answers[command];
     this.answers[command] = async (args) => {
@@ -122,12 +122,12 @@ export class FakeQemu {
     return { type: "max-x86_64-cpu", "vcpus-count": 1, props, ...(this.plugged.has(vcpu) ? { "qom-path": this.#path(vcpu) } : {}) };
   }
 
-  /** The status of the balloon's driver, which is up, or the balloon's target in pages. */
+  /** The status of the balloon's driver, which is active, or the balloon's target in pages. */
   #register(line: string): number {
     return line.endsWith("14") ? 0x0f : (this.size - this.target) / 4096;
   }
 
-  /** What the guest said last: a running one says it of now, a paused one said it when it had all of its memory. */
+  /** The guest's last report. A running guest reports the present, a paused one the time when it had all its memory. */
   #figures(): object {
     const available = (this.status === "running" ? this.actual : this.size) - this.used;
     return {

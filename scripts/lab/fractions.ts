@@ -1,4 +1,4 @@
-/** A stream of numbers in [0, 1) that is the same for the same seed (mulberry32), so that a failing case can be run again. */
+/** Numbers in [0, 1) that depend only on the seed (mulberry32), so that a failed case can run again. */
 export function fractionsFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

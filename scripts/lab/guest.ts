@@ -5,10 +5,10 @@ import { launch, type Machine, privateFolder, type Qemu, testbedFolder } from ".
 
 export { openConsole, type GuestConsole, type GuestReport } from "./console.ts";
 
-/** Makes the guest behave badly; see scripts/testbed/init.sh. */
+/** Makes the guest misbehave, see scripts/testbed/init.sh. */
 export type GuestWord = "qmpctl.balloon=off" | "qmpctl.powerbutton=ignore" | "qmpctl.online=off" | "qmpctl.unplug=refuse";
 
-/** What differs from the standard guest. */
+/** Differences from the standard guest. */
 export interface GuestOptions {
   /** The value of `-m`. */
   readonly memory?: string;
@@ -17,16 +17,16 @@ export interface GuestOptions {
   readonly machine?: string;
   readonly balloonDevice?: boolean;
   readonly words?: readonly GuestWord[];
-  /** More words for the kernel. */
+  /** More words for the kernel's command line. */
   readonly append?: string;
 }
 
-/** A booted machine, with what its guest says. */
+/** A booted machine, with the output of its guest. */
 export interface Guest extends Machine, Pick<GuestConsole, "says" | "until" | "latest" | "next"> {
   readonly console: GuestConsole;
 }
 
-/** QEMU's arguments for a guest, without memory and processors: the part a launch config leaves to its owner. */
+/** QEMU's arguments for a guest, without memory and processors: those that a launch config has in `args`. */
 export function bootArgs(options: GuestOptions = {}): readonly string[] {
   const folder = join(testbedFolder(), "guest");
   const words = ["console=ttyS0", "quiet", "panic=-1", ...(options.words ?? []), options.append ?? ""];
@@ -37,21 +37,21 @@ export function bootArgs(options: GuestOptions = {}): readonly string[] {
   ];
 }
 
-/** QEMU's arguments for the whole standard guest, save console and monitors. */
+/** QEMU's arguments for the standard guest, without console and monitors. */
 export function guestArgs(options: GuestOptions = {}): readonly string[] {
   const smp = options.smp ?? "cpus=1,maxcpus=4,sockets=1,cores=4,threads=1";
   return ["-m", options.memory ?? "size=512M,slots=4,maxmem=4G", "-smp", smp, ...bootArgs(options)];
 }
 
 /**
- * Makes CPU hotplug reach the guest on QEMU 5.2 under TCG, which ignores the four-byte write by which its own ACPI
- * tables choose the newer of two interfaces; one byte, written from outside, does it. For q35, after the guest's start.
+ * Makes CPU hotplug work on QEMU 5.2 under TCG. Its ACPI tables choose the newer of two interfaces with a four-byte write, which this QEMU
+ * ignores. A write of one byte from outside works. For q35, after the guest's start.
  */
 export async function chooseModernCpuHotplug(ask: Machine["ask"]): Promise<void> {
   await ask("human-monitor-command", { "command-line": "o /b 0xcd8 0" });
 }
 
-/** Starts a guest on this QEMU and waits for its first report, unless told not to (a machine started with `-S` has none). */
+/** Starts a guest on this QEMU and waits for its first report, unless `options` say not to: with `-S` there is none. */
 export async function bootGuest(
   qemu: Qemu,
   options: GuestOptions & { readonly monitors?: number; readonly args?: readonly string[]; readonly wait?: boolean } = {},

@@ -15,24 +15,24 @@ interface Message extends Partial<HarnessEvent> {
   readonly error?: { readonly class: string; readonly desc: string };
 }
 
-/** What the harness can say and hear over its own descriptor. */
+/** What the harness can do over its own descriptor. */
 export interface Harness {
-  /** A QMP command's reply; rejects with QEMU's desc, or with its last words when it has ended. */
+  /** The reply to a QMP command. Rejects with QEMU's desc, or with its last output if it has ended. */
   ask(command: string, args?: object): Promise<any>;
-  /** The first event of that name, since QEMU's start, whose data is as wanted. */
+  /** The first event of that name, since QEMU's start, with the wanted data. */
   seen(event: string, wanted?: (data: any) => boolean, options?: { readonly timeout?: number }): Promise<HarnessEvent>;
 }
 
 /**
- * The barest QMP client there can be, over a descriptor that only the harness has. It shares nothing with the
- * product's own client on purpose. Resolves when QEMU has greeted and entered command mode.
+ * The simplest possible QMP client, over a descriptor that only the harness has. It shares no code with the product's client, on purpose.
+ * Resolves when QEMU has greeted and is in command mode.
  */
 export async function openHarness(socket: Socket, exited: Promise<Exit>, timeout: number): Promise<Harness> {
   const waiting = new Map<number, (message: Message) => void>();
   const events: HarnessEvent[] = [];
   const watchers = new Set<(event: HarnessEvent) => void>();
   const lines = createInterface({ input: socket });
-  // A QEMU that dies in mid-sentence resets the connection; what it ended with is in `exited`.
+  // If QEMU dies while it writes, the connection is reset. `exited` says how it ended.
   lines.on("error", () => socket.destroy());
   const gone = exited.then(({ code, signal, stderr }) => {
     throw new Error(`QEMU ended (${signal ?? code}): ${stderr}`);

@@ -9,37 +9,37 @@ import { promisify } from "node:util";
 import { type Exit, exitOf } from "./exit.ts";
 import { type Harness, openHarness } from "./harness.ts";
 
-/** One QEMU binary that is really there. `suite` is the Debian release it comes from, or `installed`. */
+/** One QEMU binary that works. `suite` is its Debian release, or `installed`. */
 export interface Qemu {
   readonly suite: string;
-  /** As `7.2.22`. */
+  /** Such as `7.2.22`. */
   readonly version: string;
   readonly major: number;
   readonly binary: string;
 }
 
-/** A running QEMU that dies with its scope. `ask` and `seen` are the harness's own: the code under test has no part in what they answer. */
+/** A running QEMU that ends with its scope. `ask` and `seen` use the harness, not the code under test. */
 export interface Machine extends AsyncDisposable, Harness {
   readonly pid: number;
   readonly folder: string;
   /** Paths of its QMP sockets. */
   readonly monitors: readonly string[];
-  /** The first monitor, as the library and the command line take it. */
+  /** The address of the first monitor, for the library and the command line. */
   readonly address: string;
   readonly exited: Promise<Exit>;
-  /** Signals it by pid and resolves when it is gone. */
+  /** Signals it and resolves when it is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
 /** A machine without a guest: a QMP server that starts in 0.1 s. */
 export const NO_GUEST: readonly string[] = ["-machine", "none", "-S"];
 
-/** Where `npm run testbed` puts its things. */
+/** The folder of `npm run testbed`. */
 export function testbedFolder(): string {
   return process.env["QMPCTL_TESTBED"] ?? new URL("../../.testbed", import.meta.url).pathname;
 }
 
-/** Every real QEMU of this machine, oldest first. Having none is an error: a test that meets no QEMU must not pass. */
+/** Every real QEMU of this host, oldest first. @throws Error when there is none: a test without a QEMU must not pass */
 export async function qemus(): Promise<readonly Qemu[]> {
   const folder = join(testbedFolder(), "qemu", "bin");
   const fetched = (await readdir(folder).catch(() => [])).map((name) => ({
@@ -65,13 +65,13 @@ async function identify(candidate: { readonly suite: string; readonly binary: st
   return version === undefined ? undefined : { ...candidate, version, major: Number.parseInt(version, 10) };
 }
 
-/** A folder of one's own, with a path short enough for a Unix socket in it. */
+/** A private folder with a path that is short enough for a Unix socket. */
 export async function privateFolder(prefix = "qmpctl-"): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), prefix));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Starts a QEMU and resolves when its main loop answers and all its sockets listen. Rejects with QEMU's own words. */
+/** Starts a QEMU. Resolves when its main loop answers and all its sockets listen. Rejects with QEMU's own message. */
 export async function launch(
   binary: string,
   args: readonly string[],
@@ -113,14 +113,14 @@ export async function launch(
   }
 }
 
-/** Under `setpriv`, so that the kernel ends QEMU when a test runner dies without tidying up. */
+/** Starts it with `setpriv`, so that the kernel ends QEMU if the test runner dies. */
 function start(binary: string, args: readonly string[]): ChildProcess {
   return spawn("setpriv", ["--pdeathsig", "KILL", "--", binary, ...args], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
 }
 
 /**
- * Ends a QEMU that went into the background, by its pid or pidfile, and resolves when it is gone.
- * A pid out of a pidfile counts only while its process has that very pidfile on its command line: numbers are reused.
+ * Ends a QEMU in the background, by its pid or pidfile, and resolves when it is gone.
+ * A pid from a pidfile counts only if that process has the pidfile on its command line, because pids are reused.
  */
 export async function killDaemon(daemon: number | string): Promise<void> {
   const pid = typeof daemon === "number" ? daemon : Number.parseInt(await readFile(daemon, "utf8").catch(() => ""), 10);
@@ -132,11 +132,11 @@ export async function killDaemon(daemon: number | string): Promise<void> {
   } catch {
     return;
   }
-  // The kernel tells only a parent when a process ends; to anyone else it is to be seen in /proc.
+  // The kernel tells only the parent when a process ends. Others must look in /proc.
   while (await isRunning(pid)) await delay(5);
 }
 
-/** A process whose first thread has ended still has its sockets open, and locks on its disks, until the last one has. */
+/** A process keeps its sockets and its locks on disks until its last thread has ended, not only its first. */
 async function isRunning(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -144,7 +144,7 @@ async function isRunning(pid: number): Promise<boolean> {
   return state !== undefined && state !== "X" && !(state === "Z" && threads === "1");
 }
 
-/** A program that carries bytes between its stdin and stdout and a Unix socket, as socat does at the end of an ssh. */
+/** A program that copies bytes between stdin/stdout and a Unix socket, as socat does behind ssh. */
 export function carrier(path: string): readonly string[] {
   const program =
     'const s = require("node:net").connect(process.argv[1]); process.stdin.pipe(s).pipe(process.stdout); s.on("close", () => process.exit(0));';

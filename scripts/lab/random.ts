@@ -1,11 +1,11 @@
-/** A source of choices that are the same for the same seed. */
+/** A source of choices that depend only on the seed. */
 export interface Random {
-  /** A whole number from 0, below the limit. */
+  /** A whole number from 0 to below the limit. */
   below(limit: number): number;
   pick<T>(items: readonly T[]): T;
 }
 
-/** Pseudo-random numbers from a seed, so that a failing case can be run again: mulberry32's idea, a hash of a counter. */
+/** Pseudo-random numbers from a seed, so that a failed case can run again. As in mulberry32, each is a hash of a counter. */
 export function randomFrom(seed: number): Random {
   let counter = seed;
   const below = (limit: number): number => {

@@ -15,26 +15,26 @@ import { killDaemon, privateFolder, type Qemu } from "./machine.ts";
 
 export const MIB: number = 2 ** 20;
 
-/** What a scene's domain has; what is absent is the standard guest with 512 MiB and one vCPU of four. */
+/** The domain of a scene. Default: the standard guest with 512 MiB and one vCPU of four. */
 export interface SceneOptions {
   readonly name?: string;
   readonly memory?: Readonly<Record<string, unknown>>;
   readonly vcpus?: Readonly<Record<string, unknown>>;
   readonly guest?: GuestOptions;
-  /** More words for QEMU. */
+  /** More arguments for QEMU. */
   readonly args?: readonly string[];
-  /** QEMU writes down each command that it hears, for `heard`. Why it ends is then not to be had from it. */
+  /** QEMU logs each command, for `heard`. Then its stderr does not say why it ends. */
   readonly listen?: boolean;
 }
 
-/** How a command of the command line ended. */
+/** The result of a run of the command line. */
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Opens a domain in folders of its own, defined and not started. Its QEMU, when there is one, ends with the scene. */
+/** Defines a domain in its own folders, without a start. If its QEMU runs, it ends with the scene. */
 export async function openScene(qemu: Qemu, options: SceneOptions = {}): Promise<Scene> {
   const folder = await privateFolder();
   const console = await openConsole(folder.path);
@@ -60,7 +60,7 @@ export async function openScene(qemu: Qemu, options: SceneOptions = {}): Promise
   return new Scene(qemu, folder, console, await Domain.open(name, options_), options_);
 }
 
-/** A domain on a real QEMU, and what can be asked behind its back. */
+/** A domain on a real QEMU, and ways to ask that QEMU without the product. */
 export class Scene implements AsyncDisposable {
   readonly domain: Domain;
   readonly options: DomainOptions;
@@ -90,7 +90,7 @@ export class Scene implements AsyncDisposable {
     return join(this.folder, "run", this.domain.name);
   }
 
-  /** Starts the domain and waits for its guest, unless it is to stay paused. QEMU 5.2 is helped to tell its guest of plugged CPUs. */
+  /** Starts the domain and waits for its guest, unless it stays paused. QEMU 5.2 gets help with CPU hotplug. */
   async start(options: StartOptions = {}): Promise<StartReport> {
     const report = await this.domain.start(options);
     await this.harness();
@@ -98,7 +98,7 @@ export class Scene implements AsyncDisposable {
     return report;
   }
 
-  /** Waits until the QEMU that dialled in last has its guest up. */
+  /** Waits until the guest of the QEMU that connected last is up. */
   async booted(): Promise<void> {
     await this.console.booted(this.console.boots);
     await this.console.next();
@@ -106,7 +106,8 @@ export class Scene implements AsyncDisposable {
   }
 
   /**
-   * QEMU's third monitor, by a client that shares nothing with the product's. One connection for each start, so that `seen` misses nothing.
+   * QEMU's third monitor, with a client that shares no code with the product's. One connection for each start, so that `seen` misses no
+   * event.
    */
   harness(): Promise<Harness> {
     this.#harness ??= this.#dial();
@@ -123,7 +124,7 @@ export class Scene implements AsyncDisposable {
     return openHarness(socket, exited, 15_000);
   }
 
-  /** Asks QEMU there. */
+  /** Asks QEMU on that monitor. */
   readonly ask: Harness["ask"] = async (command, args) => (await this.harness()).ask(command, args);
 
   /** The indices of the vCPUs that QEMU has. */
@@ -132,49 +133,49 @@ export class Scene implements AsyncDisposable {
     return cpus.map((cpu) => cpu["cpu-index"]).sort();
   }
 
-  /** The mask of a vCPU's thread, by the kernel's own word. */
+  /** The mask of a vCPU's thread, from the kernel. */
   async mask(vcpu: number): Promise<string | undefined> {
     const cpus = (await this.ask("query-cpus-fast")) as readonly { readonly "cpu-index": number; readonly "thread-id": number }[];
     const tid = cpus.find((cpu) => cpu["cpu-index"] === vcpu)?.["thread-id"];
     return maskOf(tid ?? 0);
   }
 
-  /** The config as it stands in its file. */
+  /** The config in its file. */
   async config(): Promise<any> {
     return JSON.parse(await readFile(this.domain.configPath ?? "", "utf8"));
   }
 
-  /** Edits the config by hand, as a person with an editor would: nobody is asked. */
+  /** Edits the config file, as a person with an editor would, without the product. */
   async edit(change: (config: any) => void): Promise<void> {
     const config = await this.config();
     change(config);
     await writeFile(this.domain.configPath ?? "", `${JSON.stringify(config, null, 2)}\n`);
   }
 
-  /** The pid of QEMU, by the pidfile that it wrote: another word than the product's. */
+  /** The pid of QEMU from its own pidfile, without the product. */
   async pid(): Promise<number> {
     return Number(await readFile(join(this.#runtime, "pid"), "utf8"));
   }
 
-  /** Kills QEMU, and resolves when it is gone. */
+  /** Kills QEMU and resolves when it is gone. */
   async kill(): Promise<void> {
     await killDaemon(join(this.#runtime, "pid"));
   }
 
-  /** Every command that QEMU has heard, on whatever monitor: what it says itself, with `listen`. */
+  /** Every command that QEMU got on any monitor, from its own log (`listen`). */
   async commands(): Promise<readonly string[]> {
     const text = await readFile(join(this.folder, "trace"), "utf8").catch(() => "");
     return [...text.matchAll(/"execute": ?"([\w-]+)"/g)].map((found) => found[1] ?? "");
   }
 
-  /** Resolves when QEMU has heard the command. */
+  /** Resolves when QEMU has got the command. */
   async heard(command: string): Promise<void> {
-    // Before the look, so that nothing falls in between.
+    // This comes before the look, so that no command is missed.
     using changes = watching(join(this.folder, "trace"));
     while (!(await this.commands()).includes(command)) await changes.next();
   }
 
-  /** Starts the built command line on this scene's folders. */
+  /** Starts the built command line with this scene's folders. */
   cli(...words: readonly string[]): Cli {
     const { configDir = "", runtimeDir = "", stateDir = "" } = this.options;
     return new Cli(words, { QMPCTL_CONFIG_DIR: configDir, QMPCTL_RUNTIME_DIR: runtimeDir, QMPCTL_STATE_DIR: stateDir });
@@ -188,7 +189,7 @@ export class Scene implements AsyncDisposable {
   }
 }
 
-/** A command of the built command line, under way. */
+/** A running command of the built command line. */
 export class Cli implements PromiseLike<Ended> {
   readonly process: ChildProcess;
   readonly #end: Promise<Ended>;
@@ -231,7 +232,7 @@ function watching(path: string): Disposable & { next(): Promise<void> } {
   };
 }
 
-/** Whether two sizes are the same but for what a kernel keeps to itself, which varies a little from boot to boot. */
+/** Whether two sizes are the same, except for what a kernel keeps for itself. That varies a little from boot to boot. */
 export function near(one: number, other: number): boolean {
   return Math.abs(one - other) < 4 * MIB;
 }

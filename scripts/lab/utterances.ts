@@ -1,8 +1,7 @@
 import type { Random } from "./random.ts";
 
 /*
- * What a client may say to a monitor, right and wrong, as bytes: one character each. Nothing of it changes more than whether the machine
- * runs.
+ * What a client may send to a monitor, right or wrong, one character for each byte. At most it pauses or resumes the machine.
  */
 
 const GOOD: readonly string[] = ["query-name", "query-status", "query-version", "query-uuid", "stop", "cont"];
@@ -54,7 +53,7 @@ function idOf(random: Random): string {
   return `,"id":${kind === 1 ? `"r${random.below(1000)}"` : random.pick(IDS)}`;
 }
 
-/** A request that a monitor in command mode carries out. */
+/** A valid request for a monitor in command mode. */
 export function plainRequest(random: Random): string {
   const command = random.pick(GOOD);
   const args = random.pick(["", "", ',"arguments":{}']);
@@ -115,7 +114,7 @@ const WRONG: readonly (readonly [string, string])[] = [
   ["migrate", '{"uri":1}'],
 ];
 
-/** A request that is whole, and wrong: arguments, members, commands, what is out of band. */
+/** A complete but wrong request: wrong arguments, members, commands or use of out-of-band. */
 export function oddRequest(random: Random): string {
   const id = idOf(random);
   const [command, args] = random.pick(WRONG);
@@ -232,12 +231,12 @@ const MALFORMED: readonly string[] = [
   "\x1b[A",
 ];
 
-/** Text that is no JSON: known mistakes, cut requests, changed bytes. */
+/** Text that is not JSON: known mistakes, cut requests, changed bytes. */
 export function brokenText(random: Random): string {
   const kind = random.below(5);
   if (kind < 2) return random.pick(MALFORMED);
   if (kind === 2) return cut(random, oddRequest(random));
-  // Only of what is right: a changed byte could make a wrong request one that the machine carries out.
+  // Only right requests are changed: a changed byte could turn a wrong one into one that changes the machine.
   const text = plainRequest(random);
   const at = random.below(text.length);
   const byte =

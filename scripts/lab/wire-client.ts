@@ -2,17 +2,17 @@ import { once } from "node:events";
 import { createConnection, type Socket } from "node:net";
 import { parseAddress } from "../../src/wire/address.ts";
 
-/** A client that knows nothing of QMP: it sends text and collects lines. So the server is tested by something other than our own engine. */
+/** A client that sends text and collects lines, and knows nothing of QMP, so that our own engine does not test the server. */
 export interface WireClient extends AsyncDisposable {
   readonly socket: Socket;
-  /** What came and was not read yet. */
+  /** What has come and is not read yet. */
   received(): string;
   send(text: string): void;
-  /** The next whole line, without its CRLF; rejects when the connection ends first. */
+  /** The next whole line, without its CRLF. Rejects if the connection ends first. */
   line(): Promise<string>;
   /** The next line as a value. */
   message(): Promise<Record<string, unknown>>;
-  /** Sends a command and gives the next reply, collecting the events before it. */
+  /** Sends a command and resolves with the next reply. Collects the events before it. */
   ask(command: string, args?: object): Promise<Record<string, unknown>>;
   readonly events: Record<string, unknown>[];
   /** Greeting and qmp_capabilities. */

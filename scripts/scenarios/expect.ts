@@ -2,8 +2,8 @@ import { AssertionError } from "node:assert";
 import { inspect, isDeepStrictEqual } from "node:util";
 
 /**
- * Checks that a value has at least what is wanted: members that are not named may be anything, a RegExp stands for a text that it matches.
- * Lists have to be of equal length.
+ * Checks that a value has at least the wanted members. Other members may be anything. A RegExp stands for any text that it matches.
+ * Lists must have equal length.
  */
 export function has(actual: unknown, wanted: unknown): void {
   const found = difference(actual, wanted, "");
@@ -11,7 +11,7 @@ export function has(actual: unknown, wanted: unknown): void {
   throw new AssertionError({ message: `${found}\n  in ${inspect(actual, { depth: 8, breakLength: 160 })}`, stackStartFn: has });
 }
 
-/** The error that a promise rejects with, if it has the code; anything else is a failure. */
+/** The error that a promise rejects with. Fails if it resolves, or if the error has another code. */
 export async function failure(promise: Promise<unknown>, code: string): Promise<Error & { readonly report?: unknown }> {
   let value: unknown;
   try {

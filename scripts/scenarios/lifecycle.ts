@@ -3,7 +3,7 @@ import { hostCpus, maskOf } from "./pins.ts";
 import type { Scenarios } from "./scenario.ts";
 import { MIB } from "./stage.ts";
 
-/** From start to end. */
+/** Starting, pausing and ending a machine. */
 export const lifecycle: Scenarios = {
   start: {
     tells: "a start applies pins and the balloon's target before the guest runs",
@@ -24,7 +24,7 @@ export const lifecycle: Scenarios = {
   },
 
   "start-failing": {
-    tells: "a machine that QEMU can't start: its own words, and nothing is left behind",
+    tells: "QEMU can't start a machine: its own message is shown, and nothing is left behind",
     through: "program",
     setting: { args: ["-device", "no-such-device"] },
     play: async ({ cli, domain }) => {
@@ -34,7 +34,7 @@ export const lifecycle: Scenarios = {
   },
 
   "suspend-resume-reset": {
-    tells: "a machine is suspended, resumed and reset: the same QEMU all along",
+    tells: "a machine is suspended, resumed and reset, always with the same QEMU",
     through: "program",
     play: async ({ cli, domain, guest }) => {
       await domain.start();
@@ -50,7 +50,7 @@ export const lifecycle: Scenarios = {
   },
 
   shutdown: {
-    tells: "the guest hears the power button and goes",
+    tells: "the guest reacts to the power button and powers off",
     through: "program",
     play: async ({ cli, domain, guest }) => {
       has(await cli(["start", "web1"]), { code: 0 });
@@ -62,7 +62,7 @@ export const lifecycle: Scenarios = {
   },
 
   "shutdown-ignored": {
-    tells: "the guest ignores the power button: told by the deadline, with destroy as the way out",
+    tells: "the guest ignores the power button: the deadline ends the wait, and destroy is the next command",
     through: "library",
     setting: { guest: { words: ["qmpctl.powerbutton=ignore"] } },
     play: async ({ domain, guest }) => {
@@ -76,7 +76,7 @@ export const lifecycle: Scenarios = {
   },
 
   "persist-revert": {
-    tells: "persist writes what is live to the config, revert makes live what the config says",
+    tells: "persist makes the config equal to the live half, revert the live half equal to the config",
     through: "library",
     play: async ({ domain, config }) => {
       await domain.start({ paused: true });

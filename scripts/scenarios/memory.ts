@@ -2,7 +2,7 @@ import { failure, has } from "./expect.ts";
 import type { Scenarios } from "./scenario.ts";
 import { MIB } from "./stage.ts";
 
-/** The balloon and what is in its way. */
+/** The balloon, and what can stop it. */
 export const memory: Scenarios = {
   setmem: {
     tells: "memory goes down and up, now, and in both halves",
@@ -29,7 +29,7 @@ export const memory: Scenarios = {
   },
 
   "setmem-no-driver": {
-    tells: "a guest without a balloon driver does not move: pending, with target and actual; the static half is committed",
+    tells: "a guest without a balloon driver does not react: pending, with target and actual value; the static half is committed",
     through: "library",
     setting: { guest: { words: ["qmpctl.balloon=off"] } },
     play: async ({ domain, guest, config }) => {
@@ -50,7 +50,7 @@ export const memory: Scenarios = {
   },
 
   "setmem-no-device": {
-    tells: "without a balloon device nothing is touched, and the device to add is named",
+    tells: "there is no balloon device: nothing is touched, and the message names the device to add",
     through: "program",
     setting: { guest: { balloonDevice: false } },
     play: async ({ domain, cli, config }) => {
@@ -58,13 +58,13 @@ export const memory: Scenarios = {
       const { code, stderr, stdout } = await cli(["setmem", "web1", "300MiB", "--dynamic", "--static"]);
       has({ code, text: stdout + stderr }, { code: 3, text: /virtio-balloon-pci/ });
       has(await config(), { memory: { current: "512MiB" } });
-      // The command itself, in QEMU's words.
+      // The QEMU command itself, with QEMU's own error.
       has(await cli(["qmp", "web1", "balloon", "value=314572800"]), { code: 1, stderr: /No balloon device has been activated/ });
     },
   },
 
   setmaxmem: {
-    tells: "maximum memory is the next start's: refused now, and there after a restart",
+    tells: "maximum memory needs a start: refused now, changed after a restart",
     through: "library",
     play: async ({ domain, guest, config }) => {
       await domain.start();
@@ -80,14 +80,14 @@ export const memory: Scenarios = {
   },
 
   "setmem-killed": {
-    tells: "QEMU is killed while a change waits for its guest: the report says that it is gone, and the config is as it was",
+    tells: "QEMU is killed while a change waits for its guest: the report says that it is gone, and the config is as before",
     through: "library",
     setting: { guest: { words: ["qmpctl.balloon=off"] } },
     play: async ({ domain, guest, config }) => {
       const { pid } = await domain.start();
       await guest.booted();
       let killed = false;
-      // Where a host is slow, progress is told before the change has begun, too: QEMU is waited for.
+      // On a slow host there is progress before the change starts too, while it waits for QEMU.
       const onProgress = ({ what }: { readonly what: string }): void => {
         if (what !== "memory") return;
         if (!killed) end(pid);
@@ -107,7 +107,7 @@ export const memory: Scenarios = {
   },
 };
 
-/** Kills a process; in replay it may have ended already, as it did when it was recorded. */
+/** Kills a process. In a replay it may have ended already, as in the recording. */
 function end(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");

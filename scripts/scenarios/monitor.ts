@@ -3,10 +3,10 @@ import { failure, has } from "./expect.ts";
 import type { Scenarios } from "./scenario.ts";
 import { MIB } from "./stage.ts";
 
-/** What is said on the monitors themselves. */
+/** Scenarios about the monitors themselves. */
 export const monitor: Scenarios = {
   "busy-monitor": {
-    tells: "another client holds the control monitor: reading goes by the second one, a change is refused, nothing is taken for stopped",
+    tells: "another client holds the control monitor: reading uses the second one, a change is refused, and nothing counts as stopped",
     through: "library",
     play: async ({ domain, options, config }) => {
       await domain.start({ paused: true });
@@ -25,7 +25,7 @@ export const monitor: Scenarios = {
   },
 
   transient: {
-    tells: "somebody else's QEMU, known by its monitor only: live changes work, static ones are refused",
+    tells: "a foreign QEMU, known only by its monitor: live changes work, static ones are refused",
     through: "library",
     play: async ({ domain, options }) => {
       await domain.start({ paused: true });
@@ -39,7 +39,7 @@ export const monitor: Scenarios = {
   },
 
   errors: {
-    tells: "QEMU's own refusals, each in its words",
+    tells: "QEMU's own refusals, each with its own message",
     through: "library",
     play: async ({ domain, cli }) => {
       await domain.start({ paused: true });
@@ -64,7 +64,7 @@ export const monitor: Scenarios = {
 
 const TYPE = "max-x86_64-cpu";
 
-/** Commands with arguments that can't be, and what QEMU says to each. */
+/** Commands with wrong arguments, and QEMU's answer to each. */
 const REFUSALS: readonly (readonly [string, Readonly<Record<string, unknown>>, RegExp])[] = [
   ["balloon", { value: 0 }, /Parameter '\w+' expects a size/],
   ["balloon", { value: "text" }, /Invalid parameter type for 'value'/],

@@ -5,10 +5,10 @@ import { failure, has } from "./expect.ts";
 import type { Scenarios } from "./scenario.ts";
 import { MIB } from "./stage.ts";
 
-/** Pins: QEMU hears nothing of them. The threads are real ones everywhere, and so is taskset. */
+/** Pins. QEMU takes no part in them, so threads and taskset are real even in a replay. */
 export const pins: Scenarios = {
   vcpupin: {
-    tells: "a vCPU's thread is bound to host CPUs, in both halves, and let go again",
+    tells: "a vCPU's thread is bound to host CPUs in both halves, and unbound again",
     through: "library",
     setting: { vcpus: { current: 2 } },
     play: async ({ domain, config }) => {
@@ -28,7 +28,7 @@ export const pins: Scenarios = {
   },
 
   "all-at-once": {
-    tells: "memory, vCPUs and a pin as one change of both halves; the pin of a plugged vCPU comes with it",
+    tells: "memory, vCPUs and a pin are one change of both halves; a plugged vCPU gets its pin",
     through: "library",
     play: async ({ domain, guest, config }) => {
       await domain.start();
@@ -50,7 +50,7 @@ export const pins: Scenarios = {
   },
 };
 
-/** One CPU that we may run on, and all of them: Linux CPU lists. */
+/** One CPU that we may use, and all of them, as Linux CPU lists. */
 export async function hostCpus(): Promise<readonly [string, string]> {
   const ours = await readAffinity(pid);
   return [String(Math.min(...ours)), formatCpuList(ours)];

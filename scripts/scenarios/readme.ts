@@ -10,25 +10,23 @@ import { fileURLToPath } from "node:url";
 import type { Scenarios } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
-/** What the README shows at a terminal: a command, and what came of it on both streams. */
+/** A command in the README, and its output on both streams. */
 export interface Shown {
   readonly command: string;
   readonly said: string;
 }
 
-/** The page whose session is run as it is written. */
+/** The page with the session. */
 export const README: string = fileURLToPath(new URL("../../README.md", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
-/** Where the README's reader is: the session's own folders are shown as these. */
+/** The folders that the README shows in place of the session's own. */
 const SHOWN_WORK = "/srv/web1";
 
-/** How long the guest may take until it is up, in milliseconds. */
+/** How long the guest may take to boot, in milliseconds. */
 const BOOT = 60_000;
 
-/**
- * The session of a page: all its blocks of `console` from top to bottom. A block that shows again what a longer one has is no part of it.
- */
+/** The session of a page: its `console` blocks from top to bottom. A block that repeats a part of a longer one does not count. */
 export function sessionOf(page: string): readonly Shown[] {
   const blocks = [...page.matchAll(/^```console\n(.*?)^```$/gms)].map(([, text = ""]) => shownIn(text));
   const isIn = (shown: Shown, block: readonly Shown[]): boolean =>
@@ -48,20 +46,20 @@ function shownIn(block: string): readonly Shown[] {
     });
 }
 
-/** Runs a session on a stage's machine, and tells what each of its commands really said. */
+/** Runs a session on a stage's machine. Resolves with the real output of each command. */
 export async function play(stage: Stage, session: readonly Shown[]): Promise<readonly Shown[]> {
   const work = join(stage.folder, "work");
   const programs = join(stage.folder, "bin");
   await Promise.all([work, programs].map((path) => mkdir(path, { recursive: true })));
   await writeFile(join(programs, "qmpctl"), `#!/bin/sh\nexec '${execPath}' '${PROGRAM}' "$@"\n`, { mode: 0o755 });
-  // What `cat` shows is there to be shown.
+  // The files that the session shows with `cat`.
   for (const { command, said } of session) {
     const name = /^cat (\S+)$/.exec(command)?.[1];
     if (name !== undefined) await writeFile(join(work, name), `${said}\n`);
   }
   for (const [name, path] of Object.entries(stage.guestFiles))
     await (path === null ? writeFile(join(work, name), "") : copyFile(path, join(work, name)));
-  // The stage's own machine is not that of the session.
+  // The session has its own machine, not the stage's.
   await rm(join(stage.options.configDir ?? "", `${stage.domain.name}.json`));
   const variables = { ...env, ...stage.variables, PATH: `${programs}:${dirname(stage.emulator)}:${env["PATH"] ?? ""}` };
   const told: Shown[] = [];
@@ -76,13 +74,13 @@ export async function play(stage: Stage, session: readonly Shown[]): Promise<rea
   return told;
 }
 
-/** Reads what the guest says on its serial line until it is up. A guest that was recorded has said it. */
+/** Reads the guest's serial line until the guest is up. A recorded guest is up at once. */
 async function booted(log: string, { guestFiles }: Stage): Promise<void> {
   if (Object.values(guestFiles).includes(null)) return;
   for (const end = performance.now() + BOOT; !(existsSync(log) && (await readFile(log, "utf8")).includes("GUEST-READY")); await wait(100)) {
     if (performance.now() > end) throw new Error(`the guest was not up after ${BOOT / 1000} s`);
   }
-  // Its balloon reports every few seconds from then on.
+  // From then on its balloon reports every few seconds.
   await wait(2000);
 }
 
@@ -94,7 +92,7 @@ function asShown(text: string, { options, folder }: Stage, work: string): string
     .replaceAll(folder, "/run/qmpctl");
 }
 
-/** What is another one each time, and on each host: ids, processes, times, what the guest uses, how many CPUs there are. */
+/** Replaces what differs from run to run and from host to host: ids, processes, times, the guest's use, the number of CPUs. */
 export function alike(text: string): string {
   return text
     .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "ID")
@@ -107,10 +105,10 @@ export function alike(text: string): string {
     .replaceAll(/ +$/gm, "");
 }
 
-/** The README's session: the page is the scenario. */
+/** The README's session as a scenario. */
 export const readme: Scenarios = {
   readme: {
-    tells: "the README's session says what the README shows",
+    tells: "the README's session has the output that the README shows",
     through: "program",
     play: async (stage) => {
       const wanted = sessionOf(await readFile(README, "utf8"));

@@ -5,13 +5,13 @@ import { bootArgs, type GuestConsole, type GuestReport, openConsole } from "../l
 import { testbedFolder } from "../lab/machine.ts";
 import { type Cast, type GuestVoice, MIB, openStage, type Setting, type Stage } from "./stage.ts";
 
-/** What the guest's kernel keeps to itself at most, of the sizes that scenarios use. */
+/** The most memory that the guest's kernel keeps for itself, at the sizes of the scenarios. */
 const KEPT = 72 * MIB;
 
-/** How long the guest may take to report what it has, in milliseconds. */
+/** How long the guest may take to report its values, in milliseconds. */
 const PATIENCE = 20_000;
 
-/** A stage whose machine is real, with the Linux guest of the testbed; closing it closes the guest's serial line. */
+/** A stage with a real machine and the testbed's Linux guest. Closing it closes the guest's serial line. */
 export async function openRealStage(setting: Setting, machine: Cast["machine"], major: number): Promise<Stage & AsyncDisposable> {
   await access(join(testbedFolder(), "guest", "vmlinuz")).catch((cause: unknown) => {
     throw new Error("there is no Linux guest yet: npm run testbed", { cause });
@@ -47,7 +47,7 @@ class RealGuest implements GuestVoice {
     const wanted = (it: GuestReport): boolean =>
       (cpus === undefined || it.cpus === cpus) && (memory === undefined || sees(it.memTotal, memory));
     let report = await this.#console.until(wanted, { timeout: PATIENCE });
-    // A balloon on its way passes by what is wanted: it is there when it stays.
+    // A moving balloon may pass the wanted value. It is there only if it stays.
     for (let before: GuestReport | undefined; memory !== undefined && before?.memTotal !== report.memTotal;) {
       before = report;
       report = await this.#console.next();

@@ -5,19 +5,19 @@ import type { Scenario } from "./scenario.ts";
 import { openStage } from "./stage.ts";
 import { scenarios } from "./table.ts";
 
-/** Where the recordings are: `VERSION_ARCH/SCENARIO/1.qmp`, `2.qmp`, … */
+/** The folder of the recordings: `VERSION_ARCH/SCENARIO/1.qmp`, `2.qmp`, … */
 export const RECORDINGS: string = new URL("../../fixtures/qmp", import.meta.url).pathname;
 
-/** One scenario, as recorded from one QEMU. */
+/** The recording of one scenario on one QEMU. */
 export interface Recording {
   readonly name: string;
-  /** As `7.2.22_x86_64`. */
+  /** Such as `7.2.22_x86_64`. */
   readonly qemu: string;
   readonly folder: string;
   readonly scenario: Scenario;
 }
 
-/** Every recording there is, by listing. A folder without a scenario is an error: nothing would replay it. */
+/** Lists every recording. @throws Error when a folder has no scenario, because nothing would replay it */
 export function listRecordings(root: string = RECORDINGS): readonly Recording[] {
   const folders = (path: string): readonly string[] =>
     readdirSync(path, { withFileTypes: true })
@@ -27,15 +27,15 @@ export function listRecordings(root: string = RECORDINGS): readonly Recording[] 
   return folders(root).flatMap((qemu) =>
     folders(join(root, qemu)).map((name) => {
       const scenario = scenarios[name];
-      if (scenario === undefined) throw new Error(`fixtures/qmp/${qemu}/${name}: recorded, and there is no such scenario`);
+      if (scenario === undefined) throw new Error(`fixtures/qmp/${qemu}/${name}: a recording without a scenario`);
       return { name, qemu, folder: join(root, qemu, name), scenario };
     }),
   );
 }
 
 /**
- * Plays a scenario on its recording: the same code that real QEMU was recorded with, the same expectations.
- * Throws MismatchError, with the transcript's file and line, where the product does other things than then.
+ * Plays a scenario on its recording, with the same code and the same expectations as on real QEMU.
+ * @throws MismatchError when the product does something else than in the recording; it has the transcript's file and line
  */
 export async function replay({ folder, qemu, scenario }: Recording): Promise<void> {
   await using machine = await fakeMachine({ runs: folder });
@@ -43,7 +43,7 @@ export async function replay({ folder, qemu, scenario }: Recording): Promise<voi
   try {
     await scenario.play(stage);
   } catch (error) {
-    // A mismatch is why, if there was one; what went wrong then is only what came of it.
+    // If there was a mismatch, it is the cause, and any later error is only its consequence.
     await machine.verify().catch((mismatch: Error) => {
       mismatch.cause = error;
       throw mismatch;

@@ -1,17 +1,15 @@
 import type { Setting, Stage } from "./stage.ts";
 
-/** One thing that a domain goes through, told once, and played on real QEMU, under record and in replay. */
+/** One story of a domain. It runs on real QEMU, while recording, and in replay. */
 export interface Scenario {
-  /** What it shows, in a line. */
+  /** What it shows, in one line. */
   readonly tells: string;
-  /**
-   * `library`: inside this process; `program`: by the built command line. Both may be used by either; it says where the replay is tested.
-   */
+  /** Where the replay is tested: `library` in this process, `program` with the built command line. A scenario may use both. */
   readonly through: "library" | "program";
   readonly setting?: Setting;
-  /** Does it, and throws where something is not as it has to be. */
+  /** Runs it, and throws when something is wrong. */
   readonly play: (stage: Stage) => Promise<void>;
 }
 
-/** Scenarios by name: the name of the folder that the recording is in. */
+/** Scenarios by name, which is also the folder of the recording. */
 export type Scenarios = Readonly<Record<string, Scenario>>;

@@ -12,49 +12,49 @@ import type { GuestWord } from "../lab/guest.ts";
 /** Bytes in a MiB. */
 export const MIB: number = 2 ** 20;
 
-/** What the machine of a scenario has; what is absent is 512 MiB, and one vCPU of four. */
+/** The machine of a scenario. Default: 512 MiB, and one vCPU of four. */
 export interface Setting {
   readonly name?: string;
   readonly memory?: Readonly<Record<string, unknown>>;
   readonly vcpus?: Readonly<Record<string, unknown>>;
   readonly guest?: { readonly balloonDevice?: boolean; readonly words?: readonly GuestWord[] };
-  /** More words for QEMU. */
+  /** More arguments for QEMU. */
   readonly args?: readonly string[];
 }
 
-/** What a real guest says of itself. Where there is none everything has been said at once. */
+/** The reports of a real guest. Without a real guest, all of this resolves at once. */
 export interface GuestVoice {
-  /** The machine that was started last has its guest up. To be called once a start. */
+  /** Waits until the guest of the last start is up. Call it once for each start. */
   booted(): Promise<void>;
-  /** The guest reports so many CPUs, so much memory (in bytes, but for what its kernel keeps). */
+  /** Waits until the guest reports this many CPUs and this much memory (in bytes, without what its kernel keeps). */
   until(wanted: { readonly cpus?: number; readonly memory?: number }): Promise<void>;
 }
 
-/** How a command of the command line ended. */
+/** The result of a run of the command line. */
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A domain on some QEMU, real or replayed, and what a scenario can do with it. */
+/** A domain on a real or replayed QEMU, and what a scenario can do with it. */
 export interface Stage {
   readonly domain: Domain;
-  /** Of the QEMU, real or recorded. */
+  /** The version of the QEMU, real or recorded. */
   readonly major: number;
   readonly guest: GuestVoice;
   readonly options: DomainOptions;
-  /** The emulator, the private folder that all is in, and the environment's names for what is in it. */
+  /** The emulator, the private folder of all files, and the environment variables that point into it. */
   readonly emulator: string;
   readonly folder: string;
   readonly variables: Readonly<Record<string, string>>;
-  /** The guest's files, for those who start one with words of their own; null where it was recorded. */
+  /** The guest's files, for a start with other arguments. Null: it is a recording. */
   readonly guestFiles: Readonly<Record<"vmlinuz" | "initrd.gz", string | null>>;
-  /** Runs the built command line on this domain's folders. `variables` are added to its environment. */
+  /** Runs the built command line with this domain's folders. `variables` are added to its environment. */
   cli(words: readonly string[], variables?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Ended>;
-  /** The config as it stands in its file. */
+  /** The config in its file. */
   config(): Promise<Config>;
-  /** Edits the config by hand, as a person with an editor would. */
+  /** Edits the config file, as a person with an editor would. */
   edit(change: (config: Config) => void): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export interface Config {
   vcpus: { max: number; current: number; pin?: Record<string, string> };
 }
 
-/** What plays the machine. `args` (of QEMU) and `guest` are there where a real guest is. */
+/** What plays the machine. With a real guest it has QEMU's `args` and the `guest`. */
 export interface Cast {
   readonly machine: Pick<StandIn, "emulator" | "folder" | "env">;
   readonly major: number;
@@ -76,7 +76,7 @@ export interface Cast {
 
 const SILENT: GuestVoice = { booted: () => Promise.resolve(), until: () => Promise.resolve() };
 
-/** Defines the domain of a setting in the stand-in's folders; nothing is started. */
+/** Defines the domain of a setting in the stand-in's folders. It starts nothing. */
 export async function openStage(
   setting: Setting,
   { machine, major, args = argsOf(setting), guest = SILENT, guestFiles = { vmlinuz: null, "initrd.gz": null } }: Cast,
@@ -118,7 +118,7 @@ export async function openStage(
   };
 }
 
-/** What the config has to tell where nobody else reads its args. */
+/** The args of the config for a replay, where only qmpctl reads them. */
 function argsOf({ guest }: Setting): readonly string[] {
   return guest?.balloonDevice === false ? [] : ["-device", "virtio-balloon-pci,id=balloon0"];
 }
@@ -126,13 +126,13 @@ function argsOf({ guest }: Setting): readonly string[] {
 const PROGRAM = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 async function runProgram(words: readonly string[], variables: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Ended> {
-  // In a group of its own where we pass interrupts on: a terminal's ^C would come twice, and twice means at once.
+  // If we pass interrupts on, it gets its own process group. Otherwise ^C would reach it twice, which means to quit at once.
   const child = spawn(execPath, [PROGRAM, ...words], {
     env: { ...env, ...variables },
     stdio: ["ignore", "pipe", "pipe"],
     detached: signal !== undefined,
   });
-  // It takes back what is half done, and is waited for: what it may have started is there to be found then.
+  // We wait while it undoes what is half done. After that, everything that it started can be found.
   const interrupt = (): void => void child.kill("SIGINT");
   signal?.addEventListener("abort", interrupt, { once: true });
   const texts = { stdout: "", stderr: "" };

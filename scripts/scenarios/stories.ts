@@ -1,17 +1,17 @@
 import { MIB } from "./stage.ts";
 import type { Story } from "./story.ts";
 
-/** Two rows of a change's table, static half first. */
+/** Two rows in the table of a change, static half first. */
 function halves(resource: string, fixed: string, live: string): readonly RegExp[] {
   return [new RegExp(`^${resource} +static +.*\\b${fixed}\\b`, "m"), new RegExp(`^${resource} +dynamic +.*\\b${live}\\b`, "m")];
 }
 
-/** Rows of `info`: config and live side by side. */
+/** Rows of `info`: config and live values. */
 function sides(memory: readonly [string, string], vcpus: readonly [number, number]): readonly RegExp[] {
   return [new RegExp(`^memory +${memory.join(" +")}$`, "m"), new RegExp(`^vCPUs +${vcpus.join(" +")}$`, "m")];
 }
 
-/** How many vCPUs the machine has by day, and by night. */
+/** The number of vCPUs by day and by night. */
 interface Shift {
   readonly day: number;
   readonly night: number;
@@ -19,13 +19,12 @@ interface Shift {
   readonly gave: string;
 }
 
-const FEWER: Shift = { day: 3, night: 1, needs: "Night. Others need the memory and the CPUs.", gave: "the guest let go of two vCPUs" };
+const FEWER: Shift = { day: 3, night: 1, needs: "Night. Others need the memory and the CPUs.", gave: "the guest released two vCPUs" };
 const MORE: Shift = { day: 1, night: 3, needs: "Night. Others need the memory; the CPUs are free.", gave: "the guest has two vCPUs more" };
 
 /**
- * The three cases of 2007 (libvir-list, "Life-cycle Management of the domain"). Before QEMU 10 a machine under software emulation may die
- * or
- * hang when a vCPU leaves it, so there the night has more of them.
+ * The three cases of 2007 (libvir-list, "Life-cycle Management of the domain"). Under software emulation, QEMU before 10 may die or hang
+ * when a vCPU is unplugged, so there the night has more vCPUs instead of fewer.
  */
 export function threeCases(major: number): Story {
   return casesWith(major < 10 ? MORE : FEWER);
@@ -33,7 +32,7 @@ export function threeCases(major: number): Story {
 
 function casesWith({ day, night, needs, gave }: Shift): Story {
   return {
-    tells: "cases A, B and C: what a change does now, and what is there after a restart",
+    tells: "cases A, B and C: what a change does now, and what is left after a restart",
     setting: { vcpus: { current: day } },
     acts: [
       {
@@ -60,9 +59,9 @@ function casesWith({ day, night, needs, gave }: Shift): Story {
             so: gave,
             guest: { cpus: night },
           },
-          { run: ["info", "web1"], shows: sides(["512MiB", "300MiB"], [day, night]), so: "live has moved, the config has not" },
+          { run: ["info", "web1"], shows: sides(["512MiB", "300MiB"], [day, night]), so: "the live half has changed, the config has not" },
           {
-            say: "Morning. A restart, and all is back.",
+            say: "Morning. A restart brings everything back.",
             run: ["restart", "web1"],
             shows: [/web1/],
             so: "a new QEMU, from the config",
@@ -71,7 +70,7 @@ function casesWith({ day, night, needs, gave }: Shift): Story {
           {
             run: ["info", "web1"],
             shows: sides(["512MiB", "512MiB"], [day, day]),
-            so: "case A: the change is gone with the night",
+            so: "case A: the change is gone after the night",
             guest: { cpus: day, memory: 512 * MIB },
           },
         ],
@@ -80,7 +79,7 @@ function casesWith({ day, night, needs, gave }: Shift): Story {
         title: "B. From the next start on: a static change",
         lines: [
           {
-            say: "The machine is to be another, but not in the middle of the day.",
+            say: "The machine should change, but not in the middle of the day.",
             run: ["setmem", "web1", "400MiB", "--static"],
             shows: halves("memory", "applied", "skipped"),
             so: "written to the config",
@@ -90,7 +89,7 @@ function casesWith({ day, night, needs, gave }: Shift): Story {
             say: "Nothing happens now.",
             run: ["info", "web1"],
             shows: sides(["400MiB", "512MiB"], [2, day]),
-            so: "the config is ahead of the live machine",
+            so: "the config differs from the live machine",
             guest: { cpus: day, memory: 512 * MIB },
           },
           {
@@ -100,7 +99,7 @@ function casesWith({ day, night, needs, gave }: Shift): Story {
             boots: true,
             guest: { cpus: 2, memory: 400 * MIB },
           },
-          { run: ["info", "web1"], shows: sides(["400MiB", "400MiB"], [2, 2]), so: "case B: it is there after the restart" },
+          { run: ["info", "web1"], shows: sides(["400MiB", "400MiB"], [2, 2]), so: "case B: the change is there after the restart" },
         ],
       },
       {
@@ -109,16 +108,16 @@ function casesWith({ day, night, needs, gave }: Shift): Story {
           {
             run: ["setmem", "web1", "300MiB", "--dynamic", "--static"],
             shows: halves("memory", "applied", "applied"),
-            so: "live and config moved together",
+            so: "live half and config changed together",
             guest: { memory: 300 * MIB },
           },
           {
             run: ["setvcpus", "web1", String(night), "--dynamic", "--static"],
             shows: halves("vcpus", "applied", "applied"),
-            so: "live and config moved together",
+            so: "live half and config changed together",
             guest: { cpus: night },
           },
-          { run: ["info", "web1"], shows: sides(["300MiB", "300MiB"], [night, night]), so: "it is so now" },
+          { run: ["info", "web1"], shows: sides(["300MiB", "300MiB"], [night, night]), so: "the change is there now" },
           {
             run: ["restart", "web1"],
             shows: [/web1/],
@@ -126,7 +125,11 @@ function casesWith({ day, night, needs, gave }: Shift): Story {
             boots: true,
             guest: { cpus: night, memory: 300 * MIB },
           },
-          { run: ["info", "web1"], shows: sides(["300MiB", "300MiB"], [night, night]), so: "case C: and so it is after the restart" },
+          {
+            run: ["info", "web1"],
+            shows: sides(["300MiB", "300MiB"], [night, night]),
+            so: "case C: the change is still there after the restart",
+          },
           { run: ["shutdown", "web1"], shows: [/the guest powered off/], so: "good night" },
         ],
       },
@@ -134,16 +137,16 @@ function casesWith({ day, night, needs, gave }: Shift): Story {
   };
 }
 
-/** The question that was left open: one half works, and the other does not. */
+/** The open question of 2007: one half works and the other does not. */
 export const oneHalfFails: Story = {
-  tells: "both halves are asked for and the live one fails: everything is as it was, and the report says so",
+  tells: "both halves are wanted and the live one fails: everything is as before, and the report says so",
   setting: { name: "db1", vcpus: { current: 3 }, guest: { words: ["qmpctl.unplug=refuse"] } },
   acts: [
     {
       title: "And when one half fails?",
       lines: [
         {
-          say: "A guest that lets go of no vCPU.",
+          say: "A guest that releases no vCPU.",
           run: ["start", "db1"],
           shows: [/^db1: started/m],
           so: "it runs",
@@ -159,7 +162,7 @@ export const oneHalfFails: Story = {
         {
           run: ["info", "db1"],
           shows: sides(["512MiB", "512MiB"], [3, 3]),
-          so: "the config was not touched, the machine is whole",
+          so: "the config was not touched, and the machine works",
           guest: { cpus: 3 },
         },
         { run: ["destroy", "db1"], shows: [/db1/], so: "the end" },

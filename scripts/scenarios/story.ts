@@ -3,21 +3,21 @@ import { once } from "node:events";
 import type { Scenario } from "./scenario.ts";
 import type { Ended, Setting, Stage } from "./stage.ts";
 
-/** A command of a story, and what must come of it. */
+/** A command of a story, and its expected result. */
 export interface Line {
-  /** What is told before it. */
+  /** The text before it. */
   readonly say?: string;
-  /** The words after `qmpctl`. */
+  /** The arguments of `qmpctl`. */
   readonly run: readonly string[];
-  /** Its exit code; 0 unless given. */
+  /** Its exit code. Default: 0. */
   readonly code?: number;
-  /** What its output has to say, one table row or message each. */
+  /** What its output must have, each a row of a table or a message. */
   readonly shows: readonly RegExp[];
-  /** What is so when it has ended, in a few words. */
+  /** The state after it, in a few words. */
   readonly so: string;
-  /** It started the machine: a real guest has to come up before the story goes on. */
+  /** It starts the machine, so the story waits until a real guest is up. */
   readonly boots?: true;
-  /** What a real guest reports then. Memory in bytes. */
+  /** What a real guest must report after it, with memory in bytes. */
   readonly guest?: { readonly cpus?: number; readonly memory?: number };
 }
 
@@ -27,23 +27,23 @@ export interface Act {
   readonly lines: readonly Line[];
 }
 
-/** A story on one machine, told by the command line only. */
+/** A story on one machine, with only the command line. */
 export interface Story {
   readonly tells: string;
   readonly setting: Setting;
   readonly acts: readonly Act[];
 }
 
-/** Who tells a story listens here. */
+/** Called while a story runs, to show it. */
 export interface Teller {
   act?(act: Act): void;
-  /** Before the command is run. */
+  /** Called before a command runs. */
   line?(line: Line): void;
-  /** The command has ended, and all was as told; also the guest, where there is one. */
+  /** Called after a command with the expected result, also from a real guest. */
   told?(line: Line, ended: Ended): void;
 }
 
-/** Tells a story: runs each command and checks what comes of it. Throws AssertionError at the first line that is not as told. */
+/** Runs the commands of a story and checks each result. @throws AssertionError at the first one that differs */
 export async function tell(story: Story, stage: Stage, teller: Teller = {}, signal?: AbortSignal): Promise<void> {
   for (const act of story.acts) {
     teller.act?.(act);
@@ -60,12 +60,12 @@ export async function tell(story: Story, stage: Stage, teller: Teller = {}, sign
   }
 }
 
-/** A story is a scenario like others. */
+/** A story as a scenario. */
 export function scenarioOf(story: Story): Scenario {
   return { tells: story.tells, through: "program", setting: story.setting, play: (stage) => tell(story, stage) };
 }
 
-/** Waits, but not for a guest that nobody wants to hear any more. */
+/** Waits for the guest, unless the run was interrupted. */
 async function orAbort(waiting: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return waiting;
   const over = new AbortController();

@@ -2,14 +2,14 @@ import { type Introspection, readIntrospection, type SchemaType, typeNamed, valu
 
 type Entry = { readonly name: string; readonly "meta-type": string };
 
-/** The type without members: QEMU has one, used wherever there is nothing. */
+/** QEMU's type without members. It stands for "nothing". */
 const NOTHING = "{}";
 
 /**
- * A schema in an order and with type names that do not depend on what else the schema has, so that two can be compared by diff.
- * QEMU numbers its types in order of use, so that one new command renumbers them all; here a type is called after the shortest way
- * to it: `>command` its arguments, `<command` its reply, `!EVENT` its data, then `.member`, `/variant`, `|branch`, `[…]` around it
- * for a list. It remains a reply to query-qmp-schema; only the names of enumeration values that are given twice are given once.
+ * Gives a schema an order and type names that do not depend on its other entries, so that a diff can compare two schemas.
+ * QEMU numbers its types in order of use, so one new command renumbers all of them. Here the name of a type is the shortest path to it:
+ * `>command` for arguments, `<command` for a reply, `!EVENT` for data, then `.member`, `/variant`, `|branch`, and `[…]` around a list.
+ * The result is still a reply to query-qmp-schema, but the names of enumeration values appear once instead of twice.
  */
 export function normalise(reply: readonly Entry[]): readonly Entry[] {
   const schema = readIntrospection(reply);
@@ -32,7 +32,7 @@ function nameAll(schema: Introspection): ReadonlyMap<string, string> {
   for (const { name, "arg-type": taken, "ret-type": given } of [...schema.commands.values()].toSorted(byName))
     queue.push([taken, `>${name}`], [given, `<${name}`]);
   for (const { name, "arg-type": data } of [...schema.events.values()].toSorted(byName)) queue.push([data, `!${name}`]);
-  // Grows while it is read: the nearest come first.
+  // The list grows while it is read, so near types come first.
   for (const [type, name] of queue) {
     if (names.has(type)) continue;
     const described = typeNamed(schema, type);
@@ -93,7 +93,7 @@ function head(it: Entry): Entry {
   return { name: it.name, "meta-type": it["meta-type"] };
 }
 
-/** What is said besides: features, and of commands whether they may go out of band. */
+/** The other properties: features, and whether a command may go out of band. */
 function marks(it: object): object {
   const kept = ["allow-oob", "features"].filter((key) => key in it);
   return Object.fromEntries(kept.map((key) => [key, (it as Readonly<Record<string, unknown>>)[key]]));
@@ -103,7 +103,7 @@ function byName(a: Entry, b: Entry): number {
   return order(a.name, b.name);
 }
 
-/** By code unit: the same on every machine. */
+/** Compares by code unit, which is the same on every host. */
 function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

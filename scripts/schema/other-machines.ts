@@ -2,10 +2,10 @@ import { access, chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { closeSuite, findMirror, openSuite, unpackWithDependencies } from "../testbed/apt.ts";
 
-/** The Debian release whose QEMU is 7.2, as the one that the tests run on. */
+/** The Debian release with QEMU 7.2, which the tests run on too. */
 const SUITE = "bookworm";
 
-/** QEMU's other machines that are recorded, and the Debian package that each is in. */
+/** The other architectures to record, and the Debian package of each. */
 const PACKAGES: ReadonlyMap<string, string> = new Map([
   ["aarch64", "qemu-system-arm"],
   ["ppc64", "qemu-system-ppc"],
@@ -13,8 +13,8 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Unpacks the QEMUs of other architectures beneath `folder`, with the libraries of their release: nothing is installed. Returns the
- * commands that run them; does nothing where they are there.
+ * Unpacks the QEMUs of other architectures into `folder`, with the libraries of their release. It installs nothing.
+ * Resolves with the commands that run them. Does nothing if they are there already.
  */
 export async function fetchOtherMachines(folder: string, mirror?: string): Promise<readonly string[]> {
   const base = join(folder, "other-machines");

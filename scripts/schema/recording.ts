@@ -2,21 +2,21 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Introspection, readIntrospection } from "../../src/schema/introspection.ts";
 
-/** One recorded schema, as its file has it. */
+/** One recorded schema, as in its file. */
 export interface Recording {
-  /** QEMU's version, as `7.2.22`. */
+  /** QEMU's version, such as `7.2.22`. */
   readonly qemu: string;
-  /** QEMU's name of what it emulates, as `x86_64`. */
+  /** The architecture that QEMU emulates, such as `x86_64`. */
   readonly arch: string;
   /** Who built it. */
   readonly package: string;
   readonly schema: readonly { readonly name: string; readonly "meta-type": string }[];
 }
 
-/** Where recordings lie: `VERSION_ARCH.json`. */
+/** The folder of recordings: `VERSION_ARCH.json`. */
 export const RECORDINGS: string = new URL("../../fixtures/schema", import.meta.url).pathname;
 
-/** A recording as text: one entry of the schema a line, so that a diff names what is new. */
+/** A recording as text, with one entry of the schema a line, so that a diff shows what is new. */
 export function writeRecording(recording: Recording): string {
   const { schema, ...provenance } = recording;
   const head = Object.entries(provenance).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},\n`);
@@ -34,12 +34,12 @@ export async function readRecordings(
     .toSorted((a, b) => a.qemu.localeCompare(b.qemu, "en", { numeric: true }) || order(a.arch, b.arch));
 }
 
-/** x86_64 first: it is the one that is recorded in all versions. */
+/** x86_64 comes first, because it is recorded in all versions. */
 function order(a: string, b: string): number {
   return Number(b === "x86_64") - Number(a === "x86_64") || (a < b ? -1 : 1);
 }
 
-/** `7.2.22` as `7.2`: what a release of QEMU adds or takes away does not change after its second number. */
+/** `7.2.22` becomes `7.2`: the third number of a QEMU release never changes its commands. */
 export function releaseOf(version: string): string {
   return version.split(".").slice(0, 2).join(".");
 }

@@ -2,10 +2,10 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./command.ts";
 
-/** The keyring that Debian's indexes are checked with; package `debian-archive-keyring`. */
+/** The keyring that checks Debian's indexes, from the package `debian-archive-keyring`. */
 export const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** A package index of one Debian release, in a folder of its own: what the machine has installed plays no part in it. */
+/** A package index of one Debian release, in its own folder. It does not depend on the installed packages. */
 export interface Suite {
   readonly name: string;
   readonly folder: string;
@@ -13,13 +13,13 @@ export interface Suite {
 }
 
 /**
- * The Debian mirror this machine itself uses, from its apt sources in either notation.
- * The release information is left out of the question because a machine that never ran `apt-get update` has none.
+ * The Debian mirror of this host, from its apt sources in either format.
+ * It does not use the release information, because a host that never ran `apt-get update` has none.
  */
 export async function findMirror(): Promise<string> {
   const targets = await run("apt-get", ["indextargets", "--no-release-info", "--format", "$(SITE)"]);
   const mirror = targets.split("\n").find((site) => /\/debian\/?$/.test(site));
-  if (!mirror) throw new Error("the apt sources of this machine name no Debian mirror: say one with --mirror URL");
+  if (!mirror) throw new Error("the apt sources of this host name no Debian mirror: give one with --mirror URL");
   return mirror.replace(/\/$/, "");
 }
 
@@ -40,7 +40,7 @@ export async function openSuite(name: string, mirror: string, folder: string): P
     "APT::Architecture": "amd64",
     "APT::Architectures": "amd64",
     "APT::Sandbox::User": "root",
-    // An old release's index is past its date and still the right one.
+    // The index of an old release has expired, but it is still the right one.
     "Acquire::Check-Valid-Until": "false",
     "Acquire::Languages": "none",
     "Acquire::Retries": "3",
@@ -50,13 +50,13 @@ export async function openSuite(name: string, mirror: string, folder: string): P
   return suite;
 }
 
-/** Unpacks packages with everything they depend on into `root`, as files only: no package is installed. */
+/** Unpacks packages and all their dependencies into `root`. It installs nothing. */
 export async function unpackWithDependencies(suite: Suite, packages: readonly string[], root: string): Promise<void> {
   await run("apt-get", [...suite.options, "-y", "--no-install-recommends", "--download-only", "install", ...packages]);
   await unpackAll(join(suite.folder, "cache", "archives"), root);
 }
 
-/** Unpacks just these packages into `root`. */
+/** Unpacks only these packages into `root`. */
 export async function unpack(suite: Suite, packages: readonly string[], root: string): Promise<void> {
   const folder = join(suite.folder, "download");
   await mkdir(folder, { recursive: true });
@@ -64,13 +64,13 @@ export async function unpack(suite: Suite, packages: readonly string[], root: st
   await unpackAll(folder, root);
 }
 
-/** The packages that one package of the release depends on. */
+/** The dependencies of a package of the release. */
 export async function dependenciesOf(suite: Suite, name: string): Promise<readonly string[]> {
   const text = await run("apt-cache", [...suite.options, "depends", name]);
   return [...text.matchAll(/Depends: (\S+)/g)].map((match) => match[1] ?? "");
 }
 
-/** Frees what only the fetching needed. */
+/** Removes the files that only the download needed. */
 export async function closeSuite(suite: Suite): Promise<void> {
   for (const leftover of ["lists", "cache", "download", "status", "sources.list"]) {
     await rm(join(suite.folder, leftover), { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 
 const execFileAsync = promisify(execFile);
 
-/** Runs a tool of the host, without a shell, and returns what it printed. What it said on stderr is in the error. */
+/** Runs a tool of the host, without a shell, and resolves with its stdout. An error has its stderr. */
 export async function run(file: string, args: readonly string[], options: { readonly cwd?: string } = {}): Promise<string> {
   try {
     const { stdout } = await execFileAsync(file, args, { ...options, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, LC_ALL: "C" } });

@@ -9,7 +9,7 @@ const FOLDER = 0o040755;
 const PROGRAM = 0o100755;
 const LINK = 0o120777;
 
-/** An archive in cpio's "newc" notation, the one that the Linux kernel unpacks (Documentation/driver-api/early-userspace/buffer-format). */
+/** An archive in the "newc" format of cpio, which the Linux kernel unpacks (Documentation/driver-api/early-userspace/buffer-format). */
 export function cpioArchive(entries: readonly CpioEntry[]): Buffer {
   const parts = entries.flatMap((entry, index) => record(index + 1, entry.name, modeOf(entry), contentOf(entry)));
   return Buffer.concat([...parts, ...record(0, "TRAILER!!!", 0, Buffer.alloc(0))]);

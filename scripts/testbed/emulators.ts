@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { closeSuite, openSuite, unpackWithDependencies } from "./apt.ts";
 import { run } from "./command.ts";
 
-/** Debian releases and the QEMU that each carries: 5.2, 10.0 and whatever is newest. */
+/** Debian releases and their QEMUs: 5.2, 10.0 and the newest. */
 export const SUITES: readonly string[] = ["bullseye", "trixie", "sid"];
 
 const LIBRARIES = "usr/lib/x86_64-linux-gnu";
 
 /**
  * Puts the QEMU of a Debian release into `<folder>/<suite>`, runnable as `<folder>/bin/qemu-system-x86_64-<suite>`.
- * Returns what it says its version is. Does nothing when it already runs.
+ * Resolves with its version. Does nothing if it runs already.
  */
 export async function fetchEmulator(suite: string, mirror: string, folder: string): Promise<string> {
   const command = join(folder, "bin", `qemu-system-x86_64-${suite}`);
@@ -32,7 +32,7 @@ export async function versionOf(command: string): Promise<string> {
   return ((await run(command, ["--version"])).split("\n")[0] ?? "").replace(/^QEMU emulator version /, "");
 }
 
-/** `dpkg -x` of a release with merged /usr leaves out the links that its base package would make. */
+/** In a release with a merged /usr, `dpkg -x` makes no links. The base package of the release would make them. */
 async function linkTopFolders(root: string): Promise<void> {
   for (const name of ["bin", "sbin", "lib", "lib64"]) {
     const there = await lstat(join(root, name)).catch(() => undefined);

@@ -5,15 +5,15 @@ import { closeSuite, dependenciesOf, openSuite, unpack } from "./apt.ts";
 import { run } from "./command.ts";
 import { cpioArchive, type CpioEntry } from "./cpio.ts";
 
-/** The release whose kernel the guest runs: fixed, so that a test sees the same guest on every machine. */
+/** The release of the guest's kernel. It is fixed, so that a test has the same guest on every host. */
 const SUITE = "bookworm";
 
-/** What the guest is to have: PCI virtio, balloon, virtio-mem, and the power button with a way to read it. */
+/** The modules of the guest: PCI virtio, balloon, virtio-mem, and the power button with a way to read it. */
 const MODULES: readonly string[] = ["virtio_pci", "virtio_balloon", "virtio_mem", "button", "evdev"];
 
 const APPLETS: readonly string[] = ["sh", "mount", "insmod", "cat", "chmod", "mkfifo", "nproc", "head", "poweroff", "uevent"];
 
-/** Builds `<folder>/vmlinuz` and `<folder>/initrd.gz`. Does nothing when the same guest is already there. */
+/** Builds `<folder>/vmlinuz` and `<folder>/initrd.gz`. Does nothing if the same guest is there already. */
 export async function buildGuest(mirror: string, folder: string): Promise<string> {
   const init = await readFile(new URL("init.sh", import.meta.url));
   const stamp = join(folder, "init.sh");
@@ -49,7 +49,7 @@ async function initialFiles(tree: string, init: Uint8Array): Promise<CpioEntry[]
   ];
 }
 
-/** The files of the wanted modules, each after those it depends on, as it has to be loaded. */
+/** The files of the modules in loading order: each after its dependencies. */
 async function modulesInOrder(folder: string): Promise<readonly string[]> {
   const files = await readdir(folder, { recursive: true });
   const byName = new Map(files.filter((file) => /\.ko(\.xz)?$/.test(file)).map((file) => [moduleName(file), join(folder, file)]));
@@ -68,7 +68,7 @@ async function modulesInOrder(folder: string): Promise<readonly string[]> {
   return [...ordered];
 }
 
-/** A module names those it needs in its `.modinfo` section, as `depends=a,b` between zero bytes. */
+/** A module names its dependencies in its `.modinfo` section, as `depends=a,b` between zero bytes. */
 function dependenciesIn(module: Buffer): readonly string[] {
   const found = /(?:^|\0)depends=([^\0]*)\0/.exec(module.toString("latin1"));
   return found?.[1] ? found[1].split(",").map(underscored) : [];
@@ -83,7 +83,7 @@ function moduleName(path: string): string {
   return underscored(basename(path).replace(/\.ko(\.xz)?$/, ""));
 }
 
-/** Files spell it with dashes or underscores, the kernel takes both for the same. */
+/** File names have dashes or underscores. For the kernel they are the same. */
 function underscored(name: string): string {
   return name.replaceAll("-", "_");
 }
