@@ -226,7 +226,7 @@ describe("slips", () => {
     ["setmem web1 400 GiB", "write 400GiB as one word"],
     ["qmp web1 info status", "write --hmp info status"],
     ["setmem web1 +100M", "not a difference"],
-    ["setmem web1 50%", "not a part"],
+    ["setmem web1 50%", "not a percentage"],
     ["setmem web1 400M --timeout -1", '"-1": not a time'],
   ])("%s", async (line, way) => {
     const { code, stderr, opened } = await play(line.split(" "));
