@@ -1,5 +1,3 @@
-import * as process from "node:process";
-
 /**
  * One of Node's own modules, loaded when it is first needed. It uses no named import, because an old Node does not have this function, and
  * must get as far as reporting that it is too old.

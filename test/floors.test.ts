@@ -7,7 +7,7 @@ const SOURCES = new URL("../src/", import.meta.url).pathname;
 const FLOORS: ReadonlyMap<string, number> = new Map(
   [
     ["node-version.ts", "builtin-module.ts", "deadline.ts"],
-    ["errors.ts", "digest.ts", "nearest.ts", "shape.ts", "node-supported.ts"],
+    ["errors.ts", "digest.ts", "nearest.ts", "shape.ts", "file-status.ts", "node-supported.ts"],
     ["wire", "schema", "host", "config"],
     ["qmp"],
     ["domain"],
@@ -32,8 +32,6 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   [/^host\/background\.ts$/, /^umask$/],
   // Whether this Node will do.
   [/^node-supported\.ts$/, /^version$/],
-  // Node's own modules, loaded when needed.
-  [/^builtin-module\.ts$/, /^\* as process$/],
   // What the host's tools are run with.
   [/^host\/programs\.ts$/, /^env$/],
   // The emulator that replays is a program of its own.

@@ -41,7 +41,7 @@ const LAYERS: readonly Layer[] = [
     ],
   },
   { name: "machine", first: ["domain/domain.ts", "domain/machine/owner.ts", "domain/views/inspect.ts"] },
-  { name: "change", first: ["domain/change/transaction.ts", "domain/change/plan.ts"] },
+  { name: "change", first: ["domain/change/transaction.ts", "domain/change/plan.ts", "cli/report.ts"] },
   { name: "more", first: [] },
 ];
 
@@ -77,26 +77,22 @@ export class Layers {
       for (const { path: imported, external } of imports)
         if (external !== true && this.#layerOf.get(imported) === layer && this.#layerOf.get(path) !== layer) wanted.add(imported);
     }
-    const members = [...wanted].map((path) => `${JSON.stringify(path)}: () => require(${JSON.stringify(resolve(this.#root, path))})`);
+    const members = [...wanted].map((path) => `${JSON.stringify(path)}: once(() => require(${JSON.stringify(resolve(this.#root, path))}))`);
     const start = layer === LAYERS[0]?.name ? `require(${JSON.stringify(resolve(this.#root, "src/cli/main.ts"))});` : "";
-    return `module.exports = { ${members.join(",\n")} };\n${start}`;
+    return `${ONCE}module.exports = { ${members.join(",\n")} };\n${start}`;
   }
 
-  /** A plugin of esbuild that takes what is in another layer from there. */
+  /** A plugin of esbuild that takes what is in another layer from there: it is asked for as `./LAYER.js:MODULE`, see launcher.ts. */
   plugin(layer: string): object {
     return {
       name: "layers",
       setup: (build: PluginBuild): void => {
-        build.onResolve({ filter: /.*/ }, ({ path, importer, namespace }) => {
-          if (namespace === "layer") return { path, external: true };
+        build.onResolve({ filter: /.*/ }, ({ path, importer }) => {
           const { imports = [] } = this.#metafile.inputs[relative(this.#root, importer)] ?? {};
           const module = imports.find(({ original, external }) => original === path && external !== true)?.path;
           const other = module === undefined ? undefined : this.#layerOf.get(module);
-          return module === undefined || other === layer ? undefined : { path: module, namespace: "layer" };
+          return module === undefined || other === layer ? undefined : { path: `./${other}.js:${module}`, external: true };
         });
-        build.onLoad({ filter: /.*/, namespace: "layer" }, ({ path }) => ({
-          contents: `module.exports = require("./${this.#layerOf.get(path)}.js")[${JSON.stringify(path)}]();`,
-        }));
       },
     };
   }
@@ -105,7 +101,9 @@ export class Layers {
 interface PluginBuild {
   onResolve(
     options: { readonly filter: RegExp },
-    callback: (args: { readonly path: string; readonly importer: string; readonly namespace: string }) => object | undefined,
+    callback: (args: { readonly path: string; readonly importer: string }) => object | undefined,
   ): void;
-  onLoad(options: { readonly filter: RegExp; readonly namespace: string }, callback: (args: { readonly path: string }) => object): void;
 }
+
+/** Many modules may ask for the same one, and what is made for them is made once. */
+const ONCE = "const once = (make) => { let made; return () => (made ??= make()); };\n";

@@ -7,7 +7,6 @@ import type { Domain } from "./facade.ts";
 import { type Arguments, type FlagsOf, misuse, type TextsOf } from "./options.ts";
 import { flow } from "./output.ts";
 import { erase, progressLine } from "./progress.ts";
-import { showReport } from "./report.ts";
 import type { Call } from "./verb.ts";
 
 /** Options of every verb that may change a running machine, which can take time. */
@@ -78,6 +77,7 @@ export async function reported(
   using _ = interruptNotice(call);
   const report = await work(domain, line.onProgress === undefined ? options : { ...options, onProgress: line.onProgress });
   line[Symbol.dispose]();
+  const { showReport } = await import("./report.ts");
   printAs(call, report, (it) => showReport(it, io));
   return exitCodeOf(report);
 }

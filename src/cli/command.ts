@@ -64,7 +64,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
     return await loaded.verb.run({ args, io, facade: world.facade });
   } catch (error) {
     const [{ showFailure }, { adviceOn }] = await Promise.all([import("./failure.ts"), import("./advice.ts")]);
-    showFailure(error, io, wantsJson(argv), await adviceOn(error, { verb: loaded?.name, domain }));
+    await showFailure(error, io, wantsJson(argv), await adviceOn(error, { verb: loaded?.name, domain }));
     if (isErrorCode(error, "usage") && !(error instanceof ElsewhereError)) io.stderr.write(await usageAfter(loaded, io));
     return exitCodeOfError(error, io.signal);
   }

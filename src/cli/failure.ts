@@ -3,18 +3,20 @@ import { messageOf, QmpctlError, UsageError } from "../errors.ts";
 import { reportOf } from "./exit-code.ts";
 import { oneLine } from "./harmless.ts";
 import { flow, toJson } from "./output.ts";
-import { showReport } from "./report.ts";
 import type { Io } from "./verb.ts";
 
 /**
  * Says why a command failed: the message on stderr, the report (or with `json` the error) on stdout.
  * `advice` goes to the end of the message.
  */
-export function showFailure(error: unknown, io: Io, json: boolean, advice?: string): void {
+export async function showFailure(error: unknown, io: Io, json: boolean, advice?: string): Promise<void> {
   const report = reportOf(error);
   const lines = message(error, report, io.signal, advice);
   if (json) io.stdout.write(`${toJson(report ?? { error: evidenceOf(error) })}\n`);
-  else if (report !== undefined && report.outcome !== "refused") io.stdout.write(showReport(report, io, lines.join("\n")));
+  else if (report !== undefined && report.outcome !== "refused") {
+    const { showReport } = await import("./report.ts");
+    io.stdout.write(showReport(report, io, lines.join("\n")));
+  }
   for (const line of lines) io.stderr.write(flow(line, io.stderr.columns));
 }
 

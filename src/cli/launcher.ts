@@ -24,15 +24,21 @@ if (problem !== undefined) {
   // Before anything else: what is missing in an old Node shows later, as a machine that can't be reached.
   process.stderr.write(`${problem}\n`);
   process.exitCode = 3;
-} else if ((process as { readonly sourceMapsEnabled?: boolean }).sourceMapsEnabled === true) require(join(__dirname, "program.js"));
-else start();
+} else start();
 
 function start(): void {
-  const folder = cacheFolder(join(cacheRoot(), "qmpctl"), self);
+  // The variable is Node's own, for the code that it keeps by itself.
+  const folder = process.env["NODE_DISABLE_COMPILE_CACHE"] ? undefined : cacheFolder(join(cacheRoot(), "qmpctl"), self);
   const held = new Map<string, { exports: object }>();
   const compiled = new Map<string, Script>();
+  // A module of Node, a layer, or as `./LAYER.js:MODULE` one module of it.
   const load = (id: string): object => {
     if (!id.startsWith("./")) return lazily(id, require);
+    const colon = id.indexOf(":");
+    if (colon > 0) return (loadLayer(id.slice(0, colon)) as Readonly<Record<string, () => object>>)[id.slice(colon + 1)]?.() ?? {};
+    return loadLayer(id);
+  };
+  const loadLayer = (id: string): object => {
     const known = held.get(id);
     if (known !== undefined) return known.exports;
     const layer = { exports: {} };

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { readdir, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { messageOf } from "../errors.ts";
@@ -46,7 +47,7 @@ export async function linksIn(folder: string): Promise<readonly { readonly link:
  */
 export async function entriesOf(folder: string): Promise<readonly string[]> {
   try {
-    return await readdir(folder);
+    return readdirSync(folder);
   } catch (cause) {
     if ((cause as { readonly code?: string }).code === "ENOENT") return [];
     throw new ConfigError(folder, "io", messageOf(cause), { cause });

@@ -1,7 +1,8 @@
-import { lstat, realpath } from "node:fs/promises";
+import { lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { sha256 } from "../digest.ts";
 import { messageOf, UsageError } from "../errors.ts";
+import { statusAt } from "../file-status.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Folders } from "./folders.ts";
 import { checkName } from "./names.ts";
@@ -43,8 +44,8 @@ export async function locate(nameOrPath: string, folders: Folders): Promise<Conf
       value: nameOrPath,
       expected: `at most ${LONGEST_PATH} bytes, and ${LONGEST_PART} between two slashes`,
     });
-  const { path, link } = await follow(isPath ? resolve(nameOrPath) : join(folders.config, `${checkName(nameOrPath)}.json`));
-  const named = dirname(path) === (await realFolder(folders.config));
+  const { path, link } = follow(isPath ? resolve(nameOrPath) : join(folders.config, `${checkName(nameOrPath)}.json`));
+  const named = dirname(path) === realFolder(folders.config);
   const name = basename(path).replace(/\.json$/, "");
   const alias = link === undefined ? {} : { alias: link };
   if (named) return { path, name: checkName(name), named, key: name, ...alias };
@@ -52,18 +53,18 @@ export async function locate(nameOrPath: string, folders: Folders): Promise<Conf
 }
 
 /** The real path of a config. A link may lead to a file in the same folder but not out of it, where somebody else could be writing. */
-async function follow(path: string): Promise<{ readonly path: string; readonly link?: string }> {
-  const folder = await realFolder(dirname(path));
+function follow(path: string): { readonly path: string; readonly link?: string } {
+  const folder = realFolder(dirname(path));
   const inside = join(folder, basename(path));
   try {
-    if (!(await lstat(inside)).isSymbolicLink()) return { path: inside };
-    const target = await realpath(inside);
+    if (!lstatSync(inside).isSymbolicLink()) return { path: inside };
+    const target = realpathSync.native(inside);
     if (dirname(target) !== folder) throw new ConfigError(path, "unsafe", `a link that leads out of its folder, to ${target}`);
     return { path: target, link: inside };
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const code = (cause as { readonly code?: string }).code;
-    if (code === "ENOENT" && (await lstat(inside).catch(() => undefined)) === undefined) return { path: inside };
+    if (code === "ENOENT" && statusAt(inside) === undefined) return { path: inside };
     const why = {
       ENOENT: "a link that leads nowhere",
       ELOOP: "a link that leads back to itself",
@@ -73,8 +74,12 @@ async function follow(path: string): Promise<{ readonly path: string; readonly l
   }
 }
 
-async function realFolder(folder: string): Promise<string> {
-  return realpath(folder).catch(() => folder);
+function realFolder(folder: string): string {
+  try {
+    return realpathSync.native(folder);
+  } catch {
+    return folder;
+  }
 }
 
 /** No name contains "@", so a config in the config folder never has the key of one elsewhere. */

@@ -1,7 +1,8 @@
-import { lstat, mkdir } from "node:fs/promises";
+import { lstatSync, mkdirSync, type Stats } from "node:fs";
 import { dirname, join } from "node:path";
 import { sha256 } from "../digest.ts";
 import { HostError, messageOf, UnsafeError, UsageError } from "../errors.ts";
+import { statusAt } from "../file-status.ts";
 import type { RuntimeFiles } from "./argv.ts";
 import type { Folders } from "./folders.ts";
 import { ownUid } from "./own-user.ts";
@@ -81,10 +82,10 @@ export function statePaths({ state }: Folders, key: string): StatePaths {
  * @throws UnsafeError when somebody else made it, or can enter it; HostError when the system refuses
  */
 export async function openFolder(folder: string): Promise<void> {
-  await makeFolder(dirname(folder), true);
-  await checkFolder(dirname(folder), 0o022);
-  await makeFolder(folder, false);
-  await checkFolder(folder, 0o077);
+  makeFolder(dirname(folder), true);
+  checkFolder(dirname(folder), 0o022);
+  makeFolder(folder, false);
+  checkFolder(folder, 0o077);
 }
 
 /**
@@ -93,27 +94,33 @@ export async function openFolder(folder: string): Promise<void> {
  * @throws UnsafeError when it is there and not ours
  */
 export async function hasFolder(folder: string): Promise<boolean> {
-  if ((await lstat(folder).catch(() => undefined)) === undefined) return false;
-  await checkFolder(folder, 0o077);
+  if (statusAt(folder) === undefined) return false;
+  checkFolder(folder, 0o077);
   return true;
 }
 
-async function makeFolder(path: string, recursive: boolean): Promise<void> {
+function makeFolder(path: string, recursive: boolean): void {
   try {
-    await mkdir(path, { recursive, mode: 0o700 });
+    mkdirSync(path, { recursive, mode: 0o700 });
   } catch (cause) {
     if ((cause as { readonly code?: string }).code === "EEXIST") return;
     throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
   }
 }
 
-async function checkFolder(path: string, forbidden: number): Promise<void> {
-  const stat = await lstat(path).catch((cause: unknown) => {
-    throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
-  });
+function checkFolder(path: string, forbidden: number): void {
+  const stat = looked(path);
   const uid = ownUid();
   if (stat.isSymbolicLink()) throw new UnsafeError(path, "a symbolic link, a run-time folder must be a real one");
   if (!stat.isDirectory()) throw new UnsafeError(path, "not a folder");
   if (stat.uid !== uid) throw new UnsafeError(path, `belongs to user ${stat.uid}, not to the one who runs this (${uid})`);
   if ((stat.mode & forbidden) !== 0) throw new UnsafeError(path, `open to others (mode ${(stat.mode & 0o777).toString(8)}), chmod 700 it`);
+}
+
+function looked(path: string): Stats {
+  try {
+    return lstatSync(path);
+  } catch (cause) {
+    throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
+  }
 }

@@ -1,5 +1,5 @@
-import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HostError, messageOf } from "../errors.ts";
 import { ConfigError } from "./config-error.ts";
@@ -23,14 +23,14 @@ export interface SafeText {
  * @throws ConfigError: `missing`, `unsafe`, `invalid` or `io`
  */
 export async function readSafely(path: string, limit: number = TEXT_LIMIT): Promise<SafeText> {
-  const file = await openSafely(path);
+  const file = openSafely(path);
   try {
-    const found = await file.stat();
+    const found = fstatSync(file);
     const danger = whyUnsafe(found);
     if (danger !== undefined) throw new ConfigError(path, "unsafe", danger);
-    await checkFolder(path);
+    checkFolder(path);
     return {
-      text: decode(await readBounded(file, path, limit), path),
+      text: decode(readBounded(file, path, limit), path),
       uid: found.uid,
       gid: found.gid,
       mode: found.mode & 0o777,
@@ -40,7 +40,7 @@ export async function readSafely(path: string, limit: number = TEXT_LIMIT): Prom
     if (cause instanceof ConfigError) throw cause;
     throw new ConfigError(path, "io", messageOf(cause), { cause });
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
@@ -51,23 +51,24 @@ export async function readSafely(path: string, limit: number = TEXT_LIMIT): Prom
  * @throws ConfigError: `missing`, `unsafe`, `invalid` or `io`
  */
 export async function readBoundedText(path: string): Promise<string> {
-  const file = await openFile(path, 0, "file");
+  const file = openFile(path, 0, "file");
   try {
-    if (!(await file.stat()).isFile()) throw new ConfigError(path, "unsafe", "not a regular file");
-    return decode(await readBounded(file, path, TEXT_LIMIT), path);
+    if (!fstatSync(file).isFile()) throw new ConfigError(path, "unsafe", "not a regular file");
+    return decode(readBounded(file, path, TEXT_LIMIT), path);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
-function openSafely(path: string): Promise<FileHandle> {
+// Read at once: no more than 1 MiB, and each turn through the threads of Node takes longer than that.
+function openSafely(path: string): number {
   return openFile(path, constants.O_NOFOLLOW, "config");
 }
 
-async function openFile(path: string, flags: number, what: string): Promise<FileHandle> {
+function openFile(path: string, flags: number, what: string): number {
   try {
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   } catch (cause) {
     const code = (cause as { readonly code?: string }).code;
     if (code === "ENOENT") throw new ConfigError(path, "missing", `there is no such ${what}`, { cause });
@@ -78,9 +79,9 @@ async function openFile(path: string, flags: number, what: string): Promise<File
 }
 
 /** Anyone who can write the folder can replace a config by an older one, or remove it. */
-async function checkFolder(path: string): Promise<void> {
+function checkFolder(path: string): void {
   const folder = dirname(path);
-  const { mode, uid } = await stat(folder);
+  const { mode, uid } = statSync(folder);
   const isShared = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
   if (isShared)
     throw new ConfigError(path, "unsafe", `everybody can write its folder (mode ${(mode & 0o7777).toString(8)}); chmod o-w ${folder}`);
@@ -96,12 +97,12 @@ function whyUnsafe(stat: Stats): string | undefined {
   return undefined;
 }
 
-async function readBounded(file: FileHandle, path: string, limit: number): Promise<Uint8Array> {
-  const { size } = await file.stat();
+function readBounded(file: number, path: string, limit: number): Uint8Array {
+  const { size } = fstatSync(file);
   const buffer = new Uint8Array(Math.min(size, limit) + 1);
   let length = 0;
   for (;;) {
-    const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+    const bytesRead = readSync(file, buffer, length, buffer.length - length, null);
     length += bytesRead;
     if (bytesRead === 0) return buffer.subarray(0, length);
     if (length === buffer.length)
@@ -123,15 +124,22 @@ function decode(bytes: Uint8Array, path: string): string {
 
 /** The last 64 KiB of a file of ours, which may be of any length; empty if there is none, or if it is not a regular file of ours. */
 export async function readTail(path: string): Promise<string> {
-  const file = await openSafely(path).catch(() => undefined);
-  if (file === undefined) return "";
-  await using _closing = { [Symbol.asyncDispose]: () => file.close() };
-  const found = await file.stat();
-  if (!found.isFile() || found.uid !== ownUid()) return "";
-  const length = Math.min(found.size, TAIL);
-  const buffer = new Uint8Array(length);
-  const { bytesRead } = await file.read(buffer, 0, length, found.size - length);
-  return new TextDecoder().decode(buffer.subarray(0, bytesRead));
+  let file: number;
+  try {
+    file = openSafely(path);
+  } catch {
+    return "";
+  }
+  try {
+    const found = fstatSync(file);
+    if (!found.isFile() || found.uid !== ownUid()) return "";
+    const length = Math.min(found.size, TAIL);
+    const buffer = new Uint8Array(length);
+    const bytesRead = readSync(file, buffer, 0, length, found.size - length);
+    return new TextDecoder().decode(buffer.subarray(0, bytesRead));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Much more than QEMU's last messages. */

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { pid as ownPid } from "node:process";
 import { randomHex, sha256 } from "../digest.ts";
 import { messageOf } from "../errors.ts";
+import { statusAt } from "../file-status.ts";
 import { ConfigError } from "./config-error.ts";
 import { entriesOf, linksIn } from "./config-folder.ts";
 import { type LaunchConfig, parseLaunchConfig } from "./launch.ts";
@@ -52,8 +53,7 @@ export async function readConfig(place: ConfigPlace): Promise<Stored> {
  * @throws ConfigError `missing` when there is none
  */
 export async function mustExist(place: ConfigPlace): Promise<void> {
-  if ((await lstat(place.path).catch(() => undefined)) === undefined)
-    throw new ConfigError(place.path, "missing", "there is no such config");
+  if (statusAt(place.path) === undefined) throw new ConfigError(place.path, "missing", "there is no such config");
 }
 
 /**

@@ -1,5 +1,4 @@
-import { constants, readdirSync } from "node:fs";
-import { type FileHandle, lstat, open, readdir } from "node:fs/promises";
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
 import { geteuid } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { HostError, messageOf, UnsafeError } from "../errors.ts";
@@ -12,11 +11,11 @@ import { commandOf, isAlive } from "./threads.ts";
  *
  * @throws UnsafeError when it is a link, not a regular file, or another user's; HostError when it can't be opened
  */
-export async function openLockFile(path: string): Promise<FileHandle> {
+export async function openLockFile(path: string): Promise<number> {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
-  let file: FileHandle;
+  let file: number;
   try {
-    file = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    file = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   } catch (cause) {
     const code = (cause as { readonly code?: string }).code;
     if (code === "ELOOP") throw new UnsafeError(path, "it is a symbolic link", { cause });
@@ -24,24 +23,28 @@ export async function openLockFile(path: string): Promise<FileHandle> {
     if (code === "EISDIR" || code === "ENXIO") throw new UnsafeError(path, "it is not a regular file", { cause });
     throw new HostError(`lock ${path}: ${messageOf(cause)}`, {}, { cause });
   }
-  const stat = await file.stat();
+  const stat = fstatSync(file);
   const why = !stat.isFile() ? "it is not a regular file" : stat.uid !== geteuid?.() ? `it belongs to user ${stat.uid}` : undefined;
   if (why === undefined) return file;
-  await file.close();
+  closeSync(file);
   throw new UnsafeError(path, why);
 }
 
 /** Whether the path still leads to the open file. A lock on a file that was removed meanwhile keeps nobody out. */
-export async function isStillThere(file: FileHandle, path: string): Promise<boolean> {
-  const held = await file.stat({ bigint: true });
-  const found = await lstat(path, { bigint: true }).catch(() => undefined);
-  return found !== undefined && found.ino === held.ino && found.dev === held.dev;
+export async function isStillThere(file: number, path: string): Promise<boolean> {
+  const held = fstatSync(file, { bigint: true });
+  try {
+    const found = lstatSync(path, { bigint: true });
+    return found.ino === held.ino && found.dev === held.dev;
+  } catch {
+    return false; // nothing is there
+  }
 }
 
 /** Writes who holds the lock into the locked file, for those who wait. */
-export async function writeHolder(file: FileHandle, holder: LockHolder): Promise<void> {
-  await file.truncate(0);
-  await file.write(`${JSON.stringify(holder)}\n`, 0);
+export async function writeHolder(file: number, holder: LockHolder): Promise<void> {
+  ftruncateSync(file, 0);
+  writeSync(file, `${JSON.stringify(holder)}\n`, 0);
 }
 
 /**
@@ -55,8 +58,8 @@ const PAUSES = [5, 10, 20, 40, 80, 100, 100, 100];
  * Who holds the lock: the process that has the locked file open, with what it wrote into the file. A process that wrote nothing (a shell's
  * flock, or one that has only just taken the lock) is named by its command line. What a dead holder left in the file is ignored.
  */
-export async function readHolder(file: FileHandle): Promise<LockHolder> {
-  const inode = String((await file.stat({ bigint: true })).ino);
+export async function readHolder(file: number): Promise<LockHolder> {
+  const inode = String(fstatSync(file, { bigint: true }).ino);
   for (const pause of PAUSES) {
     // Looking at one process is cheap. Looking at all takes so long that the lock may change hands meanwhile.
     const written = await readWritten(file);
@@ -66,7 +69,7 @@ export async function readHolder(file: FileHandle): Promise<LockHolder> {
   return holderAmongAll(file, inode);
 }
 
-async function holderAmongAll(file: FileHandle, inode: string): Promise<LockHolder> {
+async function holderAmongAll(file: number, inode: string): Promise<LockHolder> {
   const pids = await lockersOf(inode);
   const written = await readWritten(file);
   if (written?.pid !== undefined && (pids.includes(written.pid) || (pids.length === 0 && (await isAlive(written.pid))))) return written;
@@ -75,9 +78,9 @@ async function holderAmongAll(file: FileHandle, inode: string): Promise<LockHold
   return holders.find(({ command }) => command !== undefined) ?? { pid: undefined, command: undefined, since: undefined };
 }
 
-async function readWritten(file: FileHandle): Promise<LockHolder | undefined> {
+async function readWritten(file: number): Promise<LockHolder | undefined> {
   const buffer = new Uint8Array(4096);
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+  const bytesRead = readSync(file, buffer, 0, buffer.length, 0);
   return parseHolder(new TextDecoder().decode(buffer.subarray(0, bytesRead)));
 }
 
@@ -97,7 +100,9 @@ function parseHolder(text: string): LockHolder | undefined {
  * took the lock and has ended.
  */
 async function lockersOf(inode: string): Promise<readonly number[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  const pids = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
   const found: number[] = [];
   for (const pid of pids) {
     if (hasLock(pid, inode)) found.push(pid);

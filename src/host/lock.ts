@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { FileHandle } from "node:fs/promises";
+import { closeSync, ftruncateSync } from "node:fs";
 import { pid } from "node:process";
 import { deadlineIn } from "../deadline.ts";
 import { formatTime, QmpctlError } from "../errors.ts";
@@ -54,14 +54,14 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   for (;;) {
     const file = await openLockFile(path);
     try {
-      const free = await runFlock(file.fd, deadline.left(), signal);
+      const free = await runFlock(file, deadline.left(), signal);
       if (!free) await refuse(file, path, timeout);
       if (await isStillThere(file, path)) return await hold(file, path, options.holder);
     } catch (error) {
-      await file.close();
+      closeSync(file);
       throw error;
     }
-    await file.close(); // the last holder removed the file while we waited, so the lock is on another one now
+    closeSync(file); // the last holder removed the file while we waited, so the lock is on another one now
   }
 }
 
@@ -69,10 +69,10 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 const LOOKS = 3;
 
 /** Reports who holds the lock. If nobody can be found, it may have been released just now; then it is taken after all. */
-async function refuse(file: FileHandle, path: string, waited: number): Promise<void> {
+async function refuse(file: number, path: string, waited: number): Promise<void> {
   for (let look = 1; ; look++) {
     const holder = await readHolder(file);
-    if (holder.since === undefined && (await runFlock(file.fd, 0))) return;
+    if (holder.since === undefined && (await runFlock(file, 0))) return;
     // flock(1) never writes a holder into the file.
     const isKnown = holder.since !== undefined || holder.command?.startsWith("flock ") === true;
     if (isKnown || look === LOOKS) throw new LockedError(path, waited, holder);
@@ -82,8 +82,8 @@ async function refuse(file: FileHandle, path: string, waited: number): Promise<v
 /** Our own command line, which never changes. */
 let ownCommand: Promise<string | undefined> | undefined;
 
-async function hold(file: FileHandle, path: string, holder?: string): Promise<Lock> {
-  const command = holder ?? (await (ownCommand ??= commandOf(pid)));
+async function hold(file: number, path: string, holder?: string): Promise<Lock> {
+  const command = holder ?? (await (ownCommand ??= commandOf("self")));
   // The lock is ours even if the note about it can't be written: a full disk is no reason to release it.
   await writeHolder(file, { pid, command, since: new Date().toISOString() }).catch(() => undefined);
   let releasing: Promise<void> | undefined;
@@ -91,11 +91,11 @@ async function hold(file: FileHandle, path: string, holder?: string): Promise<Lo
   return { path, release, [Symbol.asyncDispose]: release };
 }
 
-async function letGo(file: FileHandle): Promise<void> {
+async function letGo(file: number): Promise<void> {
   try {
-    await file.truncate(0); // or our name would be read as that of the next holder
+    ftruncateSync(file, 0); // or our name would be read as that of the next holder
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

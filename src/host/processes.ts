@@ -1,5 +1,5 @@
-import { readdirSync } from "node:fs";
-import { readFile, readlink } from "node:fs/promises";
+import { readdirSync, readlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { kernelFileIfThere, readKernelFile } from "./kernel-file.ts";
 import type { ProcessIdentity } from "./signal.ts";
@@ -75,16 +75,21 @@ async function slowCommandLine(pid: number): Promise<string> {
 }
 
 /** The path of the program that a process runs; undefined if we may not know. Source: /proc/PID/exe. */
-export function programOf(pid: number): Promise<string | undefined> {
-  return readlink(`/proc/${pid}/exe`).then(
-    (path) => path.replace(/ \(deleted\)$/, ""),
-    () => undefined,
-  );
+export async function programOf(pid: number): Promise<string | undefined> {
+  return linkAt(`/proc/${pid}/exe`)?.replace(/ \(deleted\)$/, "");
 }
 
 /** The working folder of a process; undefined if we may not know. Source: /proc/PID/cwd. */
-export function folderOfProcess(pid: number): Promise<string | undefined> {
-  return readlink(`/proc/${pid}/cwd`).catch(() => undefined);
+export async function folderOfProcess(pid: number): Promise<string | undefined> {
+  return linkAt(`/proc/${pid}/cwd`);
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 let boot: string | undefined;

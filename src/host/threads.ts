@@ -49,15 +49,16 @@ export async function startTime(pid: number): Promise<number | undefined> {
 }
 
 /** A process's argv; undefined if it has ended or has none (a zombie, a kernel thread). Source: /proc/PID/cmdline. */
-export async function commandLineOf(pid: number): Promise<readonly string[] | undefined> {
-  // Unlike the other files, this one is read asynchronously: it is in the process's own memory, and reading it can block.
-  const text = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+export async function commandLineOf(pid: number | "self"): Promise<readonly string[] | undefined> {
+  // Unlike the other files, this one is read asynchronously if it is not ours: it is in the process's own memory, and reading it can block.
+  const path = `/proc/${pid}/cmdline`;
+  const text = pid === "self" ? (kernelFileIfThere(path) ?? "") : await readFile(path, "utf8").catch(() => "");
   if (text === "") return undefined;
   return text.replace(/\0$/, "").split("\0");
 }
 
 /** A process's command line on one line, for people; the folders of its program and its script are left out. Undefined if it has ended. */
-export async function commandOf(pid: number): Promise<string | undefined> {
+export async function commandOf(pid: number | "self"): Promise<string | undefined> {
   const argv = await commandLineOf(pid);
   return argv?.map((word, position) => (position < 2 ? basename(word) : word)).join(" ");
 }

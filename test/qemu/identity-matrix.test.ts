@@ -103,6 +103,8 @@ const TYPIST = `
     const held = new Map();
     const load = (id) => {
       if (!id.startsWith("./")) return createRequire(main)(id);
+      const colon = id.indexOf(":");
+      if (colon > 0) return load(id.slice(0, colon))[id.slice(colon + 1)]();
       const known = held.get(id);
       if (known) return known.exports;
       const layer = { exports: {} };

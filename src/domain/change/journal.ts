@@ -5,6 +5,7 @@ import type { StatePaths } from "../../config/runtime.ts";
 import { readSafely, replaceFile } from "../../config/safe-file.ts";
 import type { Stored } from "../../config/store.ts";
 import { QmpctlError } from "../../errors.ts";
+import { statusAt } from "../../file-status.ts";
 import { bootId } from "../../host/processes.ts";
 import { isStillThere, type ProcessIdentity } from "../../host/signal.ts";
 import { isAlive, startTime } from "../../host/threads.ts";
@@ -129,5 +130,5 @@ export async function isAbout({ of }: RecordHead, stored: Stored | null): Promis
 
 /** Removes the record: the change is over. If a folder is in its place, all of that is removed. Of a link only the link is removed. */
 export async function removeRecord({ journal: path }: Pick<StatePaths, "journal">): Promise<void> {
-  await rm(path, { force: true, recursive: true });
+  if (statusAt(path) !== undefined) await rm(path, { force: true, recursive: true });
 }

@@ -1,4 +1,3 @@
-import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
 import { MARK_PREFIX } from "../../config/mark.ts";
 import { runtimePaths, statePaths } from "../../config/runtime.ts";
@@ -6,6 +5,7 @@ import type { Stored } from "../../config/store.ts";
 import { deadlineIn } from "../../deadline.ts";
 import { sha256 } from "../../digest.ts";
 import { isErrorCode } from "../../errors.ts";
+import { statusAt } from "../../file-status.ts";
 import { findProcesses, type Process, processAt } from "../../host/processes.ts";
 import { isStillThere } from "../../host/signal.ts";
 import { isQueueFull } from "../../wire/errors.ts";
@@ -169,7 +169,7 @@ async function atMonitor(
 ): Promise<Whereabouts & { readonly hungUp?: boolean }> {
   const stopped = (hindrance: string | null): Whereabouts => ({ machine: null, hindrance, key: id });
   const begun = performance.now();
-  const stat = await lstat(path).catch(() => undefined);
+  const stat = statusAt(path);
   if (stat === undefined) return stopped(null);
   if (!stat.isSocket()) return stopped(`there is something else at its monitor ${path}`);
   if (!isTrusted(stat.uid)) return stopped(`the socket at its monitor ${path} belongs to user ${stat.uid}`);

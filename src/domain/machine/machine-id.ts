@@ -1,8 +1,9 @@
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { readBoundedText } from "../../config/safe-file.ts";
 import type { Stored } from "../../config/store.ts";
 import { sha256 } from "../../digest.ts";
+import { targetAt } from "../../file-status.ts";
 
 /**
  * The id of a config's machine: its key `id`, which `define` makes. A config without one, written by hand or by an earlier version, gets an
@@ -11,7 +12,7 @@ import { sha256 } from "../../digest.ts";
  */
 export async function machineIdOf({ config, path }: Stored): Promise<string> {
   if (config.id !== undefined) return config.id;
-  const { dev, ino } = await stat(dirname(path), { bigint: true });
+  const { dev, ino } = statSync(dirname(path), { bigint: true });
   return uuidFrom(sha256(`${dev}:${ino}:${basename(path)}`));
 }
 
@@ -22,7 +23,7 @@ function uuidFrom(hex: string): string {
 /** Whether two paths lead to the same file, however they are spelled. */
 export async function isSameFile(one: string, other: string): Promise<boolean> {
   if (one === other) return true;
-  const [first, second] = await Promise.all([one, other].map((path) => stat(path, { bigint: true }).catch(() => undefined)));
+  const [first, second] = [one, other].map(targetAt);
   return first !== undefined && second !== undefined && first.dev === second.dev && first.ino === second.ino;
 }
 

@@ -1,4 +1,4 @@
-import { lstat } from "node:fs/promises";
+import { lstatSync, type Stats } from "node:fs";
 import { basename } from "node:path";
 import { UnsafeError } from "../../errors.ts";
 import type { QemuWords } from "./command-line.ts";
@@ -67,12 +67,14 @@ export async function socketsOf(own: string | undefined, { folder: said, monitor
  * @throws UnsafeError when something else is there, or another user's socket, or this user may not look
  */
 async function hasSocket(path: string): Promise<boolean> {
-  const stat = await lstat(path).catch((cause: unknown) => {
+  let stat: Stats;
+  try {
+    stat = lstatSync(path);
+  } catch (cause) {
     if ((cause as { readonly code?: string }).code === "EACCES")
       throw new UnsafeError(path, "in a folder that this user may not enter", { cause });
-    return undefined;
-  });
-  if (stat === undefined) return false;
+    return false;
+  }
   if (!stat.isSocket()) throw new UnsafeError(path, "not a socket");
   if (!isTrusted(stat.uid)) throw new UnsafeError(path, `belongs to user ${stat.uid}`);
   return true;

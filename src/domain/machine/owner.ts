@@ -1,4 +1,4 @@
-import { lstat } from "node:fs/promises";
+import { lstatSync } from "node:fs";
 import { parseTarget } from "../../wire/address.ts";
 import { domainFolders, type DomainOptions, placeOf } from "./place.ts";
 
@@ -10,7 +10,7 @@ import { domainFolders, type DomainOptions, placeOf } from "./place.ts";
 export async function ownerOf(name: string | undefined, options: DomainOptions = {}): Promise<number | null> {
   try {
     const path = name === undefined ? domainFolders(options).config : await pathOf(name, options);
-    return path === undefined ? null : (await lstat(path)).uid;
+    return path === undefined ? null : lstatSync(path).uid;
   } catch {
     return null; // opening it will say what is wrong
   }

@@ -1,4 +1,3 @@
-import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
 import { fromCommandLine } from "../../config/command-line.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
@@ -6,6 +5,7 @@ import type { Mark } from "../../config/mark.ts";
 import { ownUid } from "../../config/own-user.ts";
 import { readTail } from "../../config/safe-file.ts";
 import type { Stored } from "../../config/store.ts";
+import { statusAt } from "../../file-status.ts";
 import { tcpPortsOf, unixSocketsOf } from "../../host/listeners.ts";
 import { folderOfProcess, type Process } from "../../host/processes.ts";
 import { isQemu, type QemuWords, readWords, runsConfig } from "./command-line.ts";
@@ -58,7 +58,7 @@ export async function verdictOnMark({ process, words }: Found, mark: Mark, { con
 }
 
 async function isThere(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => undefined)) !== undefined;
+  return statusAt(path) !== undefined;
 }
 
 /** Whether the machine of a mark has its config beside this one under another name: then this config is another machine's. */

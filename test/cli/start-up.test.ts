@@ -1,0 +1,126 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startReplay } from "../../src/testing/index.ts";
+import { foldersNowhere, program, WHO } from "./program.ts";
+
+/** Writes down what a process has loaded when it ends: Node's own modules, and files of ours. */
+const WITNESS = `
+  const fs = require("node:fs");
+  const read = fs.readFileSync;
+  const files = new Set();
+  fs.readFileSync = (path, ...rest) => { if (typeof path === "string" && path.endsWith(".js")) files.add(path); return read(path, ...rest); };
+  const before = new Set(process.moduleLoadList);
+  process.once("exit", () => {
+    const modules = process.moduleLoadList.filter((each) => each.startsWith("NativeModule ") && !before.has(each)).map((each) => each.slice("NativeModule ".length));
+    fs.writeFileSync(process.env.WITNESS, JSON.stringify({ modules, files: [...files] }));
+  });
+`;
+
+interface Loaded {
+  readonly modules: readonly string[];
+  readonly files: readonly string[];
+}
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "qmpctl-"));
+  writeFileSync(join(folder, "witness.cjs"), WITNESS);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/**
+ * Runs the built program with its output into files, and tells what it has loaded. What Node calls a pipe is a socket, which needs a
+ * stream.
+ */
+async function loadedBy(words: readonly string[], code = 0): Promise<Loaded> {
+  const [witness, outputs] = [join(folder, "loaded.json"), [1, 2].map((fd) => openSync(join(folder, `output${fd}`), "w"))];
+  const child = spawn(process.execPath, ["--require", join(folder, "witness.cjs"), program, ...words], {
+    env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), WITNESS: witness },
+    stdio: ["ignore", ...outputs],
+  });
+  const [status] = (await once(child, "close")) as [number | null];
+  for (const output of outputs) closeSync(output);
+  expect(status, readFileSync(join(folder, "output2"), "utf8")).toBe(code);
+  const { modules, files } = JSON.parse(readFileSync(witness, "utf8")) as Loaded;
+  const ours = files.filter((path) => dirname(path) === dirname(program)).map((path) => basename(path));
+  return { modules, files: ours.filter((name) => name !== "main.js") };
+}
+
+const answers = {
+  ...WHO,
+  "query-status": () => ({ running: true, status: "running" }),
+  "query-kvm": () => ({ enabled: false, present: true }),
+  "query-hotpluggable-cpus": () => [],
+  "query-acpi-ospm-status": () => [],
+  "query-migrate": () => ({}),
+  "query-memory-size-summary": () => ({ "base-memory": 268435456 }),
+  "query-balloon": () => ({ actual: 268435456 }),
+};
+
+/** What is loaded by itself takes longer than the rest of a verb, or is a sign that a file is read through Node's threads. */
+const HEAVY: readonly string[] = [
+  "crypto",
+  "fs/promises",
+  "os",
+  "module",
+  "timers/promises",
+  "readline",
+  "url",
+  "tls",
+  "dns",
+  "zlib",
+  "http",
+];
+const TO_RUN_PROGRAMS = "child_process";
+const TO_TALK: readonly string[] = ["net", "stream"];
+
+function among(modules: readonly string[], names: readonly string[]): readonly string[] {
+  return names.filter((name) => modules.includes(name));
+}
+
+test.each<[string, readonly string[], number]>([
+  ["--version", ["--version"], 0],
+  ["a usage mistake", ["setmem", "web1"], 2],
+  ["completion", ["__complete", "se"], 0],
+])("%s loads the first layer, and nothing of Node that takes its time", async (_what, words, code) => {
+  const { modules, files } = await loadedBy(words, code);
+  expect(files).toEqual(["program.js"]);
+  expect(among(modules, [...HEAVY, TO_RUN_PROGRAMS, ...TO_TALK, "perf_hooks"])).toEqual([]);
+});
+
+test.each(["info", "vcpuinfo"])("%s loads what looks at a machine, and no more of Node than a conversation needs", async (verb) => {
+  await using server = await startReplay({ answers });
+  const { modules, files } = await loadedBy([verb, server.address]);
+  expect(files).toEqual(["program.js", "machine.js"]);
+  expect(modules).toContain("net");
+  // To name the lock of a machine that has no mark takes a digest.
+  expect(among(modules, [...HEAVY.filter((name) => name !== "crypto"), TO_RUN_PROGRAMS])).toEqual([]);
+});
+
+test("the layers are not much larger than they have to be", () => {
+  for (const [name, most] of [
+    ["main.js", 8],
+    ["program.js", 90],
+    ["machine.js", 330],
+    ["change.js", 60],
+  ] as const) {
+    expect(statSync(join(dirname(program), name)).size, name).toBeLessThan(most * 1024);
+  }
+});
+
+test("an empty process loads none of what is forbidden here, so what is found is ours", () => {
+  const ended = spawnSync(process.execPath, ["-p", "JSON.stringify(process.moduleLoadList)"], {
+    env: { ...foldersNowhere() },
+    encoding: "utf8",
+  });
+  expect(
+    among(
+      (JSON.parse(ended.stdout) as string[]).map((each) => each.replace("NativeModule ", "")),
+      ["fs/promises", "child_process", "readline"],
+    ),
+  ).toEqual([]);
+});
