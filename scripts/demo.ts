@@ -20,14 +20,14 @@ import { type Story, tell } from "./scenarios/story.ts";
 
 const HELP = `usage: npm run demo -- [options]
 
-Tells what becomes of a change now and after a restart, and when one half of it fails. Takes some seconds, needs nothing installed.
+Shows the effect of a change now and after a restart, and what happens if one half fails. Takes some seconds and needs no QEMU.
 
-  --recorded QEMU   which recording of fixtures/qmp plays the machine (default: 10.0.13_x86_64)
-  --qemu            on the installed QEMU with the testbed's Linux guest instead
-  --emulator PATH   on this QEMU, likewise
+  --recorded QEMU   the recording in fixtures/qmp to use (default: 10.0.13_x86_64)
+  --qemu            use the installed QEMU with the testbed's Linux guest instead
+  --emulator PATH   use this QEMU with that guest
   --help
 
-Exit code: 0 all was as told, 1 something was not, 2 usage, 130 interrupted.
+Exit code: 0 everything as told, 1 something was different, 2 usage, 130 interrupted.
 `;
 
 /** The stories in order, and the folder that each is recorded in. */

@@ -5,11 +5,12 @@ import { fuzz, TARGETS } from "./fuzz/run.ts";
 
 const HELP = `usage: npm run fuzz -- [options] [TARGET...]
 
-Random cases until time is up, or one fails: then its seed is printed, and how to run it again. Targets: ${TARGETS.map(({ name }) => name).join(" ")} (default: all).
+Runs random cases until the time is over or one fails. If one fails, it prints the seed and the command to run it again.
+Targets: ${TARGETS.map(({ name }) => name).join(" ")} (default: all).
 
-  --seconds N   how long, over all targets (default 30)
-  --seed S      where to begin (default: at random); the case after it has the seed S+1, and so on
-  --cases N     so many cases a target instead of a time
+  --seconds N   the time for all targets together (default: 30)
+  --seed S      the first seed (default: random); the next case has seed S+1, and so on
+  --cases N     this many cases for each target, instead of a time
   --help`;
 
 async function main(): Promise<number> {

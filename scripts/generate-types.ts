@@ -16,13 +16,13 @@ const HELP = `usage: npm run generate -- [--check] [--into DIR]
 
 Writes the types of all recorded QEMUs (fixtures/schema/) into src/schema/generated/. \`npm run record:schema\` records.
 
-  --check        write nothing; fail when what is there is not what would be written
-  --into DIR     where the files lie (default: src/schema/generated)
-  --from WHAT    the types of one QEMU: a program, or the path of a running one's monitor
-  --out FILE     where to (default: stdout)
+  --check        write nothing; fail if a file differs from what would be written
+  --into DIR     the folder of the files (default: src/schema/generated)
+  --from WHAT    print the types of one QEMU: a program, or the monitor socket of a running one
+  --out FILE     the file to write to (default: stdout)
   --help
 
-Exit code: 0 done or up to date, 1 not, 2 usage.`;
+Exit code: 0 written or up to date, 1 failed or out of date, 2 usage.`;
 
 async function generate(): Promise<Files> {
   const recordings = await readRecordings();

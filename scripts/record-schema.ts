@@ -10,16 +10,16 @@ import { RECORDINGS, releaseOf, writeRecording } from "./schema/recording.ts";
 
 const HELP = `usage: npm run record:schema -- [options] [EMULATOR...]
 
-Records query-qmp-schema of each EMULATOR into fixtures/schema/VERSION_ARCH.json, in place of an older recording of the same release.
-Without EMULATOR: qemu-system-x86_64 of the PATH, those of the testbed (npm run testbed makes it), and the 7.2 of aarch64, ppc64 and
-s390x, which are fetched into the testbed and not installed.
+Records query-qmp-schema of each EMULATOR into fixtures/schema/VERSION_ARCH.json, replacing an older recording of the same release.
+Default: qemu-system-x86_64 of the PATH, those of the testbed (npm run testbed), and QEMU 7.2 for aarch64, ppc64 and s390x, which this
+fetches into the testbed without installing them.
 
   --dir DIR      the testbed (default: $QMPCTL_TESTBED, else .testbed in the project)
-  --out DIR      where to (default: fixtures/schema)
-  --mirror URL   the Debian mirror (default: the one in this machine's apt sources)
+  --out DIR      the folder to write to (default: fixtures/schema)
+  --mirror URL   the Debian mirror (default: the one in this host's apt sources)
   --help
 
-Exit code: 0 all recorded, 1 not, 2 usage.`;
+Exit code: 0 all recorded, 1 failed, 2 usage.`;
 
 async function recordedEmulators(testbed: string, mirror: string | undefined): Promise<readonly string[]> {
   const bin = join(testbed, "qemu", "bin");

@@ -19,14 +19,14 @@ const HELP = `usage: npm run record -- [options] [SCENARIO...]
 
 Records scenarios (default: all) from real QEMU with the testbed's Linux guest, to fixtures/qmp/VERSION_ARCH/SCENARIO/.
 
-  --qemu PATH    a QEMU to record from; may be given several times
+  --qemu PATH    a QEMU to record from; may be repeated
                  (default: qemu-system-x86_64, and the testbed's of Debian trixie)
-  --into DIR     where to (default: fixtures/qmp of the project)
-  --list         print the scenarios, and record nothing
+  --into DIR     the folder to write to (default: fixtures/qmp of the project)
+  --list         list the scenarios, and record nothing
   --help
 
 Needs what \`npm run testbed\` makes, and the built program: \`npm run build\`.
-Exit code: 0 all recorded, 1 some scenario did not end as it has to (its old recording is kept), 2 usage.
+Exit code: 0 all recorded, 1 a scenario failed (its old recording is kept), 2 usage.
 `;
 
 /** The machine that is being recorded. It runs in the background and would outlive us. */

@@ -29,14 +29,14 @@ const HELP = `usage: npm run testbed -- [options] [SUITE...]
 
 Fetches the QEMU of each Debian release (default: ${SUITES.join(" ")}) and builds the Linux guest for the tests.
 
-  --dir DIR      where to (default: $QMPCTL_TESTBED, else .testbed in the project)
-  --mirror URL   the Debian mirror (default: the one in this machine's apt sources)
-  --install      first install with apt what the tests need here: ${[...TOOLS.values(), ...OTHERS.values()].join(" ")}
-  --no-guest     only the QEMUs
+  --dir DIR      the folder (default: $QMPCTL_TESTBED, else .testbed in the project)
+  --mirror URL   the Debian mirror (default: the one in this host's apt sources)
+  --install      first install what the tests need, with apt: ${[...TOOLS.values(), ...OTHERS.values()].join(" ")}
+  --no-guest     do not build the guest
   --help
 
-Needs apt-get, dpkg and the package debian-archive-keyring; an x86_64 machine.
-Exit code: 0 all is there, 1 something could not be had (the rest is in place), 2 usage.`;
+Needs an x86_64 host with apt-get, dpkg and the package debian-archive-keyring.
+Exit code: 0 everything is there, 1 something is not available (the rest is there), 2 usage.`;
 
 interface Options {
   readonly folder: string;

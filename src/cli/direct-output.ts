@@ -1,11 +1,11 @@
 import { constants, fstatSync, openSync, writeSync } from "node:fs";
 
-/** What became of a text that was written at once. */
+/** The result of a direct write: the bytes that did not fit, or the error. */
 export type Written = { readonly left: Uint8Array } | { readonly error: NodeJS.ErrnoException };
 
 /**
- * Writes to a pipe or a file without a stream of Node, which takes 3 ms to load. Undefined for what else there is, a terminal above all.
- * Never waits for the reader of a pipe: what it does not take at once is `left`.
+ * Writes to a pipe or a file without a stream of Node, which takes 3 ms to load. `undefined` for anything else, such as a terminal.
+ * It never waits for the reader of a pipe: what does not fit at once is `left`.
  */
 export function directOutput(fd: number): ((text: string) => Written) | undefined {
   const target = openedFor(fd);
@@ -26,9 +26,9 @@ function openedFor(fd: number): number | undefined {
   try {
     const found = fstatSync(fd);
     if (found.isFile()) return fd;
-    // Opened once more: with our own flag not to wait, and without setting it for all who have this pipe.
+    // A second opening has its own flag not to wait. The flag of the first one is shared with all other users of the pipe.
     return found.isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : undefined;
   } catch {
-    return undefined; // closed, or somebody else's pipe
+    return undefined; // closed, or another user's pipe
   }
 }

@@ -1,7 +1,7 @@
-/** Modules of Node that are there before anything of ours is. */
+/** Modules that Node loads before our own code. */
 const THERE: ReadonlySet<string> = new Set(["node:fs", "node:path", "node:process", "node:events", "node:buffer"]);
 
-/** One of Node's modules that is loaded when something of it is first used: each takes up to 2 ms, and most are for what happens seldom. */
+/** One of Node's modules, loaded at its first use. Loading one takes up to 2 ms, and most are rarely needed. */
 export function lazily(id: string, load: (id: string) => object): object {
   if (THERE.has(id)) return load(id);
   let loaded: object | undefined;
@@ -11,7 +11,7 @@ export function lazily(id: string, load: (id: string) => object): object {
     {
       get: (_target, name) => Reflect.get(module(), name),
       has: (_target, name) => Reflect.has(module(), name),
-      // For those who take all of it; what is not there itself has to be said to be changeable.
+      // For code that copies all members. A proxy must call a member configurable if its own target does not have it.
       ownKeys: () => Reflect.ownKeys(module()),
       getOwnPropertyDescriptor: (_target, name) => {
         const found = Reflect.getOwnPropertyDescriptor(module(), name);

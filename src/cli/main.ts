@@ -69,8 +69,7 @@ function interrupt(name: string): void {
 }
 
 /**
- * An output of this process as a sink. Its stream is opened if a direct write is not enough. If the reader has gone, the work ends
- * silently,
+ * An output of this process as a sink. Its stream is opened if a direct write is not enough. If the reader has gone, the work ends silently
  * as with SIGPIPE. Other failures are kept.
  */
 function sinkOf(name: "stdout" | "stderr"): Sink & { written(): Promise<Error | undefined> } {

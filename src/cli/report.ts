@@ -49,7 +49,7 @@ function halves(report: Report, io: Io, paint: Paint, said: string): string {
 /** Splits many changes into those with something to say, which get rows, and the others, which share one line. */
 function sorted(changes: readonly ChangeReport[]): { readonly touched: readonly ChangeReport[]; readonly untouched: string } {
   const touched = changes.filter((it) =>
-    [it.static, it.dynamic].some((leg) => isWanted(leg) || !["unchanged", "skipped"].includes(leg.outcome)),
+    [it.static, it.dynamic].some((half) => isWanted(half) || !["unchanged", "skipped"].includes(half.outcome)),
   );
   if (touched.length === 0 || touched.length === changes.length) return { touched: changes, untouched: "" };
   const others = changes.filter((it) => !touched.includes(it)).map(({ change }) => nameOf(change));
@@ -58,26 +58,26 @@ function sorted(changes: readonly ChangeReport[]): { readonly touched: readonly 
 
 /** `undefined` for a half that is out of scope and has nothing to show, such as the live half of a stopped domain. */
 function row(
-  { change, ...legs }: ChangeReport,
-  half: "static" | "dynamic",
+  { change, ...halves }: ChangeReport,
+  which: "static" | "dynamic",
   planned: boolean,
   once: (reason: string | undefined) => string,
 ): readonly Cell[] | undefined {
-  const leg = legs[half];
-  if (leg.outcome === "skipped" && leg.reason === undefined && leg.actual === null) return undefined;
+  const half = halves[which];
+  if (half.outcome === "skipped" && half.reason === undefined && half.actual === null) return undefined;
   const name = nameOf(change);
   const show = (value: Value): string => showValue(change.resource, value);
   const outcome: Cell =
-    planned && isWanted(leg) && leg.reason === undefined
+    planned && isWanted(half) && half.reason === undefined
       ? { text: "planned", style: "bold" }
-      : { text: leg.outcome, style: colours[leg.outcome] };
+      : { text: half.outcome, style: colours[half.outcome] };
   return [
     name,
-    half,
-    isWanted(leg) ? `${show(leg.before)} -> ${show(leg.wanted)}` : show(leg.before),
-    show(leg.actual),
+    which,
+    isWanted(half) ? `${show(half.before)} -> ${show(half.wanted)}` : show(half.before),
+    show(half.actual),
     outcome,
-    once(leg.reason),
+    once(half.reason),
   ];
 }
 

@@ -254,7 +254,7 @@ const numbers: readonly Attempt[] = [
     says: ["-1: numbers must be 0 or more"],
   })),
   { what: "a half that is none", argv: ["setmem", "web1", "512M", "--on-failure", "x"], says: ["--on-failure x: give undo or keep"] },
-  { what: "a pid", argv: ["define", "--pid", "1e3"], says: ["--pid 1e3", "a process id, as 4711"] },
+  { what: "a pid", argv: ["define", "--pid", "1e3"], says: ["--pid 1e3", "a process id, such as 4711"] },
 ];
 
 const badAddresses = [

@@ -50,5 +50,5 @@ function sourceOf(args: Arguments<never, "pid">): DefineSource {
 function parsePid(text: string): number {
   const pid = /^\d+$/.test(text) ? Number(text) : 0;
   if (pid > 0 && Number.isSafeInteger(pid)) return pid;
-  throw misuse(`--pid ${text}: not a process id`, text, "a process id, as 4711");
+  throw misuse(`--pid ${text}: not a process id`, text, "a process id, such as 4711");
 }
