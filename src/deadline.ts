@@ -23,9 +23,10 @@ export function partOf(whole: Deadline, timeout: number): Deadline {
   return deadlineIn(Math.min(timeout, whole.left()));
 }
 
-/** The clock of all deadlines: milliseconds since this process started, monotonic. */
+/** The clock of all deadlines: milliseconds, monotonic. Not `performance.now()`, with which Node loads eight modules. */
 export function now(): number {
-  return performance.now();
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
 }
 
 /** The longest time that setTimeout takes, 24 days; it ends a longer one at once. */

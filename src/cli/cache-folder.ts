@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -39,7 +40,7 @@ function isOurs({ uid, mode }: Owned, folder: Owned, self: number): boolean {
  */
 export function cacheFolder(folder: string, self: number): string | undefined {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const found = lstatSync(folder);
     const parent = statSync(dirname(folder));
     // In a folder that everybody can write, ours can be put away and another one in its place, unless names stay with their owners there

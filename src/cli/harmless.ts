@@ -8,10 +8,10 @@ const KEY: string = `\u0000${Math.random().toString(36).slice(2)}${Math.random()
 
 /** What a terminal takes for a command, and what is invisible or changes the order of the text. Line feed, tab and CR LF do no harm. */
 const HARM = "\\r(?!\\n)|[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}]";
-const HARM_OR_OURS: RegExp = new RegExp(`${KEY}([^\\u0000]*)\\u0000|${HARM}`, "gu");
+/** Made when the first unusual text comes: classes of Unicode take half a millisecond to make. */
+let harmOrOurs: RegExp | undefined;
 /** Nearly all text is plain, and this test for it is fast. */
 const UNUSUAL = /[^\n\t\u0020-\u007e]/;
-const OFF_THE_LINE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** Marks a terminal command as ours, so that the sinks pass it on. */
 export function control(sequence: string): string {
@@ -23,17 +23,19 @@ export function control(sequence: string): string {
  * In JSON, and in most languages, that is the same string.
  */
 export function harmless(text: string): string {
-  return UNUSUAL.test(text) ? text.replace(HARM_OR_OURS, (found: string, ours: string | undefined) => ours ?? escaped(found)) : text;
+  if (!UNUSUAL.test(text)) return text;
+  harmOrOurs ??= new RegExp(`${KEY}([^\\u0000]*)\\u0000|${HARM}`, "gu");
+  return text.replace(harmOrOurs, (found: string, ours: string | undefined) => ours ?? escaped(found));
 }
 
 /** Makes an outside text part of one line. With a line feed, it could pass for a line of ours. */
 export function oneLine(text: string): string {
-  return text.replace(OFF_THE_LINE, escaped);
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped);
 }
 
 /** Whether `oneLine` would leave a text as it is. */
 export function isOneLine(text: string): boolean {
-  return text.search(OFF_THE_LINE) < 0;
+  return text.search(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u) < 0;
 }
 
 function escaped(found: string): string {

@@ -21,9 +21,12 @@ async function main(): Promise<number> {
   const [{ run }, { openFacade }] = await Promise.all([import("./command.ts"), import("./open.ts")]);
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => interrupt(name));
   const stdout = sinkOf("stdout");
+  let stderr: Sink | undefined;
   const io = {
     stdout,
-    stderr: sinkOf("stderr"),
+    get stderr() {
+      return (stderr ??= sinkOf("stderr"));
+    },
     get stdin() {
       return process.stdin;
     },

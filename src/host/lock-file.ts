@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readdirSync, readSync, writeFileSync } from "node:fs";
 import { geteuid } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { HostError, messageOf, UnsafeError } from "../errors.ts";
@@ -44,7 +44,7 @@ export async function isStillThere(file: number, path: string): Promise<boolean>
 /** Writes who holds the lock into the locked file, for those who wait. */
 export async function writeHolder(file: number, holder: LockHolder): Promise<void> {
   ftruncateSync(file, 0);
-  writeSync(file, `${JSON.stringify(holder)}\n`, 0);
+  writeFileSync(file, `${JSON.stringify(holder)}\n`);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
-import { type Deadline, deadlineIn } from "../../deadline.ts";
+import { type Deadline, deadlineIn, now } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
 import type { Facts } from "../facts/facts.ts";
 import { openFor } from "../facts/open.ts";
@@ -91,7 +91,7 @@ interface Context {
   readonly books: Bookkeeping;
   /** What the report has to say besides. */
   readonly notes: string[];
-  /** When the work began, by the clock of `performance.now()`. */
+  /** When the work began, by the clock of `now()`. */
   readonly start: number;
 }
 
@@ -109,7 +109,7 @@ function contextOf(planned: Omit<Context, "records" | "books" | "notes" | "start
     resolving: options.resolving === true,
     tell: (note) => notes.push(note),
   });
-  return { ...planned, records, books, notes, start: performance.now() };
+  return { ...planned, records, books, notes, start: now() };
 }
 
 /** S6 to S13: does what is planned. The order of the writes is the promise: whenever we die, the next reader can tell how far we came. */
@@ -243,6 +243,6 @@ function report({ place, held, options, ...change }: Context, { after, committed
     dryRun: options.dryRun ?? false,
     notes,
     config: stored === null || plan.text === null ? null : { path: stored.path, before: stored.text, after: plan.text },
-    elapsed: Math.round(performance.now() - start),
+    elapsed: Math.round(now() - start),
   });
 }

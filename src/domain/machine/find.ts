@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { MARK_PREFIX } from "../../config/mark.ts";
 import { runtimePaths, statePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
-import { deadlineIn } from "../../deadline.ts";
+import { deadlineIn, now } from "../../deadline.ts";
 import { sha256 } from "../../digest.ts";
 import { isErrorCode } from "../../errors.ts";
 import { statusAt } from "../../file-status.ts";
@@ -168,7 +168,7 @@ async function atMonitor(
   path: string,
 ): Promise<Whereabouts & { readonly hungUp?: boolean }> {
   const stopped = (hindrance: string | null): Whereabouts => ({ machine: null, hindrance, key: id });
-  const begun = performance.now();
+  const begun = now();
   const stat = statusAt(path);
   if (stat === undefined) return stopped(null);
   if (!stat.isSocket()) return stopped(`there is something else at its monitor ${path}`);
@@ -197,7 +197,7 @@ async function atMonitor(
     // If nobody listens, it is stopped. If somebody listens and is busy, it runs.
     if (isErrorCode(error, "connect") && !isQueueFull(error)) return stopped(null);
     // A busy QEMU says nothing. One that hangs up at once is a proxy whose QEMU is gone, or no QEMU.
-    return { machine, hindrance: null, key: id, hungUp: isErrorCode(error, "greeting", "closed") && performance.now() - begun < LOOK / 2 };
+    return { machine, hindrance: null, key: id, hungUp: isErrorCode(error, "greeting", "closed") && now() - begun < LOOK / 2 };
   }
   return { machine, hindrance: null, key: id };
 }

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Deadline } from "../../deadline.ts";
+import { type Deadline, now } from "../../deadline.ts";
 import { isStopped } from "../../host/threads.ts";
 import type { Progress } from "../model/change.ts";
 
@@ -13,7 +13,7 @@ const QUIET = 1000;
 export class WaitNotice implements Disposable {
   readonly #tell: ((progress: Progress) => void) | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
-  #last: number = performance.now();
+  #last: number = now();
   #phase: { readonly what: string; readonly deadline: Deadline; readonly undoing?: true; readonly pid?: number | null } | undefined;
 
   constructor(tell: ((progress: Progress) => void) | undefined) {
@@ -28,13 +28,13 @@ export class WaitNotice implements Disposable {
 
   /** Passes on the progress of the steps themselves. */
   readonly onProgress = (progress: Progress): void => {
-    this.#last = performance.now();
+    this.#last = now();
     this.#tell?.(progress);
   };
 
   async #tellWait(): Promise<void> {
     const phase = this.#phase;
-    if (phase === undefined || performance.now() - this.#last < QUIET) return;
+    if (phase === undefined || now() - this.#last < QUIET) return;
     const { deadline, undoing, pid = null } = phase;
     const stopped = pid !== null && (await isStopped(pid));
     if (this.#phase !== phase) return;

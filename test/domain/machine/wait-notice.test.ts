@@ -6,7 +6,7 @@ import type { Progress } from "../../../src/domain/model/change.ts";
 import { runProgram } from "../../host/processes.ts";
 
 describe("a change that has nothing to tell", () => {
-  beforeEach(() => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] }));
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "hrtime"] }));
   afterEach(() => void vi.useRealTimers());
 
   const heard: Progress[] = [];
