@@ -59,6 +59,38 @@ export interface Call {
   heard: number;
 }
 
+/** The part of a call that describes its request. */
+export type Request = Pick<Call, "key" | "command" | "text" | "inBand" | "raw">;
+
+/**
+ * A call that is not sent yet. Each member is written out: with spread objects, V8 makes the calls of a connection ten times slower
+ * (20,000 a second in place of 200,000).
+ */
+export function newCall(
+  request: Request,
+  { site, start, timeout, onSlow }: Pick<Call, "site" | "start" | "timeout" | "onSlow">,
+  resolve: (value: unknown) => void,
+  reject: (cause: unknown) => void,
+): Call {
+  return {
+    key: request.key,
+    command: request.command,
+    text: request.text,
+    inBand: request.inBand,
+    raw: request.raw,
+    site,
+    start,
+    timeout,
+    onSlow,
+    resolve,
+    reject,
+    forget: undefined,
+    sent: false,
+    settled: false,
+    heard: -1,
+  };
+}
+
 /**
  * A request up to the value of its id, as short as JSON allows, because QEMU reads it one byte at a time.
  *

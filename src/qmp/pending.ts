@@ -13,7 +13,9 @@ import {
   type CallOptions,
   finish,
   keyOf,
+  newCall,
   rawText,
+  type Request,
   requestText,
   settle,
   type SlowNotice,
@@ -26,11 +28,6 @@ import { timeoutOf } from "./timeouts.ts";
 
 /** The function that the caller called: the stack of an error begins above it. */
 type Entry = (...parameters: never[]) => unknown;
-
-/** The part of a call that describes the request. */
-type Request = Pick<Call, "key" | "command" | "text" | "inBand" | "raw">;
-
-const UNSENT = { forget: undefined, sent: false, settled: false, heard: -1 };
 
 /** The calls of a connection, sent or waiting to be sent. It gives them ids, order and deadlines, and settles each of them exactly once. */
 export class PendingCalls {
@@ -142,7 +139,7 @@ export class PendingCalls {
     return new Promise((resolve, reject) => {
       const start = now();
       const site = this.#sites.take(start, entry);
-      const call: Call = { ...request, ...UNSENT, site, start, timeout, onSlow, resolve, reject };
+      const call = newCall(request, { site, start, timeout, onSlow }, resolve, reject);
       if (key !== undefined) this.#calls.set(key, call);
       if (signal !== undefined) this.#heed(call, signal);
       this.#deadlines.arm(start + timeout / 2);
