@@ -64,7 +64,7 @@ function inText({ before, now, move, report, hit }: Moved, { written }: End): st
 
 /** A config's text without the values that the model knows. The rest must stay the same byte for byte. */
 function withoutKnown(text: string): string {
-  return text.replace(/,\s*"pin":\s*\{[^}]*\}/g, "").replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
+  return text.replace(/,\s*"(?:pin|threads)":\s*\{[^}]*\}/g, "").replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
 }
 
 function inReport(moved: Moved): string | null {
@@ -100,7 +100,7 @@ function inOutcomes({ change, static: fixed, dynamic: live }: ChangeReport, { be
   };
   const expected = done[report.outcome] ?? [];
   if (report.outcome === "refused") return null;
-  const wanted = (it: Change, mask: string): unknown => (it.resource === "vcpu-pin" && it.cpus === "all" ? mask : wantedOf(it));
+  const wanted = (it: Change, mask: string): unknown => ("cpus" in it && it.cpus === "all" ? mask : wantedOf(it));
   if (!right(fixed.outcome, legs.fixed, inConfig(change, before.state) !== wanted(change, "all"), expected))
     return `the report calls the config half of ${change.resource} ${fixed.outcome}`;
   if (!right(live.outcome, legs.running, inLive(change, before.state) !== wanted(change, all), expected))

@@ -66,7 +66,8 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   // A new vCPU has a new thread, which inherits the mask of the first thread.
   qemu.after("device_add", async () => {
     const last = threads[[...qemu.plugged.keys()].at(-1) ?? 0] ?? 0;
-    if ((await maskOf(last)) !== mask) await setAffinity(last, parseCpuList(mask));
+    const inherited = await maskOf(pid);
+    if ((await maskOf(last)) !== inherited) await setAffinity(last, parseCpuList(inherited));
   });
   const monitor = await startReplay({
     answers: qemu.answers as Record<string, (args: unknown) => unknown>,
@@ -88,7 +89,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const look = async (): Promise<Look | null> => {
     if (gone) return null;
     const masks = await Promise.all([...qemu.plugged.keys()].map(async (vcpu) => [vcpu, await maskOf(threads[vcpu] ?? 0)] as const));
-    return { memory: qemu.actual, vcpus: qemu.plugged.size, masks: Object.fromEntries(masks) };
+    return { memory: qemu.actual, vcpus: qemu.plugged.size, masks: Object.fromEntries(masks), emulator: await maskOf(pid) };
   };
   return {
     name: "fake",

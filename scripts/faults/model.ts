@@ -9,6 +9,8 @@ export interface State {
     readonly vcpus: number;
     readonly maxVcpus: number;
     readonly pins: Readonly<Record<string, string>>;
+    /** The list for QEMU's own threads, `all` where there is none. */
+    readonly emulator: string;
   };
   /** Null: it is stopped. The index in `masks` is the number of the vCPU. */
   readonly live: {
@@ -16,6 +18,8 @@ export interface State {
     readonly maxMemory: number;
     readonly maxVcpus: number;
     readonly masks: readonly string[];
+    /** The mask of QEMU's main thread. */
+    readonly emulator: string;
   } | null;
 }
 
@@ -40,13 +44,14 @@ export function legsOf(scope: Scope, runs: boolean): { readonly fixed: boolean; 
 
 /** What a change wants, in the units of reports. */
 export function wantedOf(change: Change): number | string {
-  if (change.resource === "vcpu-pin") return change.cpus;
+  if (change.resource === "vcpu-pin" || change.resource === "emulator-pin") return change.cpus;
   return change.resource === "memory" || change.resource === "max-memory" ? change.size : change.count;
 }
 
 /** The value in the config, in the units of reports. */
 export function inConfig(change: Change, { config }: State): number | string {
   if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
+  if (change.resource === "emulator-pin") return config.emulator;
   return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus, "max-vcpus": config.maxVcpus }[
     change.resource
   ];
@@ -56,6 +61,7 @@ export function inConfig(change: Change, { config }: State): number | string {
 export function inLive(change: Change, { live }: State): number | string | null {
   if (live === null) return null;
   if (change.resource === "vcpu-pin") return live.masks[change.vcpu] ?? null;
+  if (change.resource === "emulator-pin") return live.emulator;
   return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: live.masks.length, "max-vcpus": live.maxVcpus }[
     change.resource
   ];
@@ -72,18 +78,19 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
 }
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
-  let { memory, maxMemory, vcpus, maxVcpus, pins } = before;
+  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator } = before;
   for (const change of changes) {
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory") maxMemory = change.size / MIB;
     if (change.resource === "vcpus") vcpus = change.count;
     if (change.resource === "max-vcpus") maxVcpus = change.count;
+    if (change.resource === "emulator-pin") emulator = change.cpus;
     if (change.resource !== "vcpu-pin") continue;
     const { [change.vcpu]: _, ...others } = pins;
     pins = change.cpus === "all" ? others : { ...others, [change.vcpu]: change.cpus };
   }
   const right = memory <= maxMemory && vcpus <= maxVcpus && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
-  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins) } : null;
+  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator } : null;
 }
 
 function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -96,7 +103,7 @@ function liveAfter(
   all: string,
   pins: Readonly<Record<string, string>>,
 ): State["live"] {
-  let { memory, maxMemory, maxVcpus } = before;
+  let { memory, maxMemory, maxVcpus, emulator } = before;
   let masks = [...before.masks];
   const wanted = changes.find((change) => change.resource === "vcpus");
   if (wanted !== undefined && wanted.count > maxVcpus) return null;
@@ -106,11 +113,12 @@ function liveAfter(
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory" && change.size / MIB !== maxMemory) return null;
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
+    if (change.resource === "emulator-pin") emulator = change.cpus === "all" ? all : change.cpus;
     if (change.resource !== "vcpu-pin") continue;
     // A vCPU that leaves in the same set is pinned before it leaves. A vCPU that is not there can't be pinned.
     if (change.vcpu >= masks.length) return null;
     masks[change.vcpu] = change.cpus === "all" ? all : change.cpus;
   }
   if (wanted !== undefined) masks = masks.slice(0, wanted.count);
-  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks };
+  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks, emulator };
 }

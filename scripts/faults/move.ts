@@ -38,6 +38,7 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     memory: () => ({ resource: "memory", size: pick(choices.sizes) * MIB }),
     vcpus: () => ({ resource: "vcpus", count: pick(choices.counts) }),
     "vcpu-pin": () => ({ resource: "vcpu-pin", vcpu: pick([0, 1, 2]), cpus: pick(choices.masks) }),
+    "emulator-pin": () => ({ resource: "emulator-pin", cpus: pick(choices.masks) }),
     "max-memory": () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
     "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
   };

@@ -92,7 +92,12 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
     if (gone) return null;
     const [found, memory] = await Promise.all([cpus(), ask("query-balloon")]);
     const masks = await Promise.all(found.map(async (cpu) => [cpu["cpu-index"], await maskOf(cpu["thread-id"])] as const));
-    return { memory: (memory as { actual: number }).actual, vcpus: found.length, masks: Object.fromEntries(masks) };
+    return {
+      memory: (memory as { actual: number }).actual,
+      vcpus: found.length,
+      masks: Object.fromEntries(masks),
+      emulator: await maskOf(pid),
+    };
   };
   return {
     name: `QEMU ${qemu.version}`,

@@ -14,6 +14,8 @@ export interface Look {
   readonly vcpus: number;
   /** The mask by vCPU. */
   readonly masks: Readonly<Record<string, string>>;
+  /** The mask of its main thread. */
+  readonly emulator: string;
 }
 
 /** The two allocations of a case. */

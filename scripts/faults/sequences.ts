@@ -55,9 +55,10 @@ async function makeMove(rig: Rig, { changes, scope, mishap, paused }: Move): Pro
 /** Reads both halves without the product. */
 async function see(rig: Rig): Promise<Seen> {
   const text = (await textOf(rig)) ?? "";
-  const { memory, vcpus } = JSON.parse(text) as {
+  const { memory, vcpus, threads } = JSON.parse(text) as {
     memory: { current: string; max: string };
     vcpus: { current: number; max: number; pin?: Record<string, string> };
+    threads?: { emulator?: string };
   };
   const look = await rig.look();
   const state = {
@@ -67,6 +68,7 @@ async function see(rig: Rig): Promise<Seen> {
       vcpus: vcpus.current,
       maxVcpus: vcpus.max,
       pins: Object.fromEntries(Object.entries(vcpus.pin ?? {}).sort()),
+      emulator: threads?.emulator ?? "all",
     },
     live:
       look === null
@@ -77,6 +79,7 @@ async function see(rig: Rig): Promise<Seen> {
             masks: Object.keys(look.masks)
               .sort()
               .map((vcpu) => look.masks[vcpu] ?? ""),
+            emulator: look.emulator,
           },
   };
   return { text, state };

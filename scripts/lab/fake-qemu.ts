@@ -52,6 +52,7 @@ export class FakeQemu {
       "query-uuid": () => ({ UUID: this.uuid }),
       "query-kvm": () => ({ enabled: true, present: true }),
       "query-cpus-fast": () => this.#cpus(),
+      "query-iothreads": () => [],
       "query-hotpluggable-cpus": () => this.#tids.map((_, vcpu) => this.#slot(vcpu)).toReversed(),
       "query-acpi-ospm-status": () => [],
       "query-migrate": () => ({}),

@@ -1,4 +1,5 @@
 import { pid } from "node:process";
+import type { Scope } from "../../src/domain/model/change.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { readAffinity } from "../../src/host/taskset.ts";
 import { failure, has } from "./expect.ts";
@@ -24,6 +25,35 @@ export const pins: Scenarios = {
         report: { refusals: [{ reason: /no CPU 4000/ }, { reason: /no CPU 4000/ }] },
       });
       has(await failure(domain.pinVcpu(2, one), "refused"), { message: /not plugged/ });
+    },
+  },
+
+  emulatorpin: {
+    tells: "QEMU's own threads are bound to host CPUs, in both halves, now and at a start, and let go again; vCPUs keep theirs",
+    through: "library",
+    setting: { vcpus: { current: 2 } },
+    play: async ({ domain, config }) => {
+      const { pid: first } = await domain.start({ paused: true });
+      const [one, all] = await hostCpus();
+      const set = (cpus: string, scope: Scope) => domain.change({ resource: "emulator-pin", cpus }, { scope });
+      has(await set(one, "both"), { outcome: /^(applied|unchanged)$/ });
+      has(await mask(first), one);
+      has(await maskOf(domain.vcpus(), 1), all);
+      has(await config(), { threads: { emulator: one } });
+      has(await failure(set("4000", "both"), "refused"), {
+        report: { refusals: [{ reason: /no CPU 4000/ }, { reason: /no CPU 4000/ }] },
+      });
+      // One that is plugged has all CPUs, though the thread that started it has fewer.
+      has(await domain.setVcpus(3), { outcome: "applied" });
+      has(await maskOf(domain.vcpus(), 2), all);
+      has(await set("all", "dynamic"), { outcome: /^(applied|unchanged)$/ });
+      has(await mask(first), all);
+      has(await domain.revert({ resource: "emulator-pin" }), { outcome: /^(applied|unchanged)$/ });
+      has(await mask(first), one);
+      await domain.destroy();
+      const { pid: second } = await domain.start({ paused: true });
+      has(await mask(second), one);
+      has(await maskOf(domain.vcpus(), 0), all);
     },
   },
 
@@ -54,6 +84,11 @@ export const pins: Scenarios = {
 export async function hostCpus(): Promise<readonly [string, string]> {
   const ours = await readAffinity(pid);
   return [String(Math.min(...ours)), formatCpuList(ours)];
+}
+
+/** The mask of a process's main thread, as a Linux CPU list. */
+async function mask(process: number): Promise<string> {
+  return formatCpuList(await readAffinity(process));
 }
 
 /** The mask of a vCPU's thread, as a Linux CPU list. */

@@ -24,6 +24,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   setmaxmem: () => import("./commands/setmaxmem.ts"),
   setvcpus: () => import("./commands/setvcpus.ts"),
   vcpupin: () => import("./commands/vcpupin.ts"),
+  emulatorpin: () => import("./commands/emulatorpin.ts"),
   vcpuinfo: () => import("./commands/vcpuinfo.ts"),
   diff: () => import("./commands/diff.ts"),
   revert: () => import("./commands/revert.ts"),

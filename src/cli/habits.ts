@@ -13,7 +13,8 @@ const DEVICE =
   "`qmpctl qmp DOMAIN device_add driver=… id=…` plugs a device into the running machine, `device_del id=…` unplugs it; for the next start, edit the args of the config";
 const AGENT = "that needs the guest agent, and no verb uses it: use connectAgent of the library";
 const RAW = "`qmpctl qmp DOMAIN` opens a shell with all commands of QEMU, and TAB lists them";
-const PINS = "only vCPUs can be bound (qmpctl vcpupin DOMAIN); taskset -pc CPULIST TID binds other threads";
+const PINS =
+  "only vCPUs and QEMU's own threads can be bound (qmpctl vcpupin DOMAIN, qmpctl emulatorpin DOMAIN); taskset -pc CPULIST TID binds other threads";
 const NO_LIBVIRT =
   "there is no libvirt here: DOMAIN is a name, the path of a config, or the address of a monitor, such as unix:/run/x.sock";
 const LOG =
@@ -118,7 +119,6 @@ const verbWays: Readonly<Record<string, string>> = {
   domtime: AGENT,
   domhostname: AGENT,
   domfsinfo: AGENT,
-  emulatorpin: PINS,
   iothreadpin: PINS,
   schedinfo: PINS,
   numatune: PINS,

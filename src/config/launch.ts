@@ -5,7 +5,7 @@ import { isMachineId } from "./mark.ts";
 import { misspelledKeys } from "./misspelled.ts";
 import { isName, NAME_RULE } from "./names.ts";
 import { ownedOptions } from "./owned.ts";
-import { brokenRules } from "./rules.ts";
+import { brokenRules, looksLikeCpuList } from "./rules.ts";
 import { isSize, parseSize, sizeMeant } from "./size.ts";
 import { LEVELS } from "./topology.ts";
 
@@ -44,6 +44,8 @@ export interface LaunchConfig {
     readonly topology?: Topology;
     readonly pin: Readonly<Record<string, string>>;
   };
+  /** Linux CPU lists for QEMU's threads that are no vCPUs. */
+  readonly threads?: { readonly emulator?: string | undefined };
   /** QEMU's own words for everything else, unchanged. */
   readonly args: readonly string[];
   /** The absolute path of one more QMP socket, for the user's own tools. */
@@ -87,6 +89,7 @@ const launchConfig = object({
     ),
     pin: optional(record(string)),
   }),
+  threads: optional(object({ emulator: optional(where(string, looksLikeCpuList)) })),
   args: optional(list(word)),
   monitor: optional(path),
 });
@@ -103,6 +106,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   vcpus: 'an object, as { "max": 4, "current": 2 }',
   "vcpus.topology": 'an object, as { "sockets": 1, "cores": 4, "threads": 1 }',
   "vcpus.pin": 'an object, as { "0": "0-3" }',
+  threads: 'an object, as { "emulator": "0-3" }',
+  "threads.emulator": "a Linux CPU list, as 0-3,8 or 0-7,^2",
   args: "a list of texts, one for each word of QEMU's command line",
   monitor: `an absolute path for a Unix socket, ${SOCKET_PATH} bytes at most`,
 };
@@ -174,7 +179,7 @@ function wordsOf(raw: unknown): readonly string[] {
 }
 
 /** Only what we know of it: a key of a newer version means nothing here. */
-function inBytes({ name, id, emulator, memory, vcpus, args = [], monitor }: Shaped<typeof launchConfig>): LaunchConfig {
+function inBytes({ name, id, emulator, memory, vcpus, threads, args = [], monitor }: Shaped<typeof launchConfig>): LaunchConfig {
   const { min, hotplug } = memory;
   const { max, current, topology, pin = {} } = vcpus;
   return {
@@ -187,6 +192,7 @@ function inBytes({ name, id, emulator, memory, vcpus, args = [], monitor }: Shap
       ...(hotplug === undefined ? {} : { hotplug: { slots: hotplug.slots, limit: parseSize(hotplug.limit) } }),
     },
     vcpus: { max, current, pin, ...(topology === undefined ? {} : { topology: levelsOf(topology) }) },
+    ...(threads?.emulator === undefined ? {} : { threads: { emulator: threads.emulator } }),
     args,
     ...(monitor === undefined ? {} : { monitor }),
     ...(id === undefined ? {} : { id }),

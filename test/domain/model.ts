@@ -5,7 +5,7 @@ import type { LiveFacts } from "../../src/domain/facts/facts.ts";
 import type { Live } from "../../src/domain/facts/live.ts";
 import { resolveCpuList } from "../../src/domain/resources/cpu-list.ts";
 import { indices } from "../../src/domain/resources/slots.ts";
-import type { BalloonStep, PinStep, PlugStep, UnplugStep } from "../../src/domain/resources/step.ts";
+import type { BalloonStep, PinStep, PlugStep, Step, UnplugStep } from "../../src/domain/resources/step.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 
 /** The facts once a machine and its guest have done all that a plan asks of them. */
@@ -18,7 +18,13 @@ export function afterPersist(facts: LiveFacts, plan: Plan): LiveFacts {
   return plan.text === null ? facts : { ...facts, config: parseLaunchConfig(plan.text, "web1.json") };
 }
 
-type KnownStep = BalloonStep | PlugStep | UnplugStep | PinStep;
+/** The step of emulator-pin.ts, which keeps its type to itself. */
+interface EmulatorPinStep extends Step {
+  readonly kind: "emulator-pin";
+  readonly cpus: string;
+}
+
+type KnownStep = EmulatorPinStep | BalloonStep | PlugStep | UnplugStep | PinStep;
 
 function afterStep(live: Live, step: KnownStep, { online }: LiveFacts): Live {
   switch (step.kind) {
@@ -39,6 +45,8 @@ function afterStep(live: Live, step: KnownStep, { online }: LiveFacts): Live {
       const vcpus = live.vcpus.filter(({ index }) => !step.slots.some(({ slot }) => indices(slot).includes(index)));
       return { ...live, vcpus, slots: live.slots.map((slot) => (gone.has(slot.first) ? { ...slot, plugged: false, device: null } : slot)) };
     }
+    case "emulator-pin":
+      return { ...live, mainAffinity: resolveCpuList(step.cpus, online) };
     case "pin":
       return {
         ...live,

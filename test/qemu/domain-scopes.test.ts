@@ -117,7 +117,14 @@ interface Walk {
 }
 
 async function everyChange(domain: Domain, walk: Walk): Promise<Record<Resource, string[]>> {
-  const table: Record<Resource, string[]> = { memory: [], "max-memory": [], vcpus: [], "max-vcpus": [], "vcpu-pin": [] };
+  const table: Record<Resource, string[]> = {
+    memory: [],
+    "max-memory": [],
+    vcpus: [],
+    "max-vcpus": [],
+    "vcpu-pin": [],
+    "emulator-pin": [],
+  };
   for (const scope of SCOPES) {
     for (const change of changesAt(walk, scope)) {
       const end = await endOf(domain, change, scope);
@@ -138,6 +145,7 @@ function changesAt({ turn, vcpus }: Walk, scope: Scope): readonly Change[] {
     { resource: "max-vcpus", count: 9 + turn },
     { resource: "vcpus", count: scope === "static" ? vcpus + 3 : vcpus + 1 },
     { resource: "vcpu-pin", vcpu: 0, cpus: MASKS[turn % 3] ?? "" },
+    { resource: "emulator-pin", cpus: MASKS[turn % 3] ?? "" },
   ];
 }
 

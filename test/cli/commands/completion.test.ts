@@ -60,7 +60,7 @@ describe("a line goes on with", () => {
     ["define --pid ", []],
     ["define -- ", [":files"]],
     ["apply web1 ", [":files"]],
-    ["revert web1 ", ["memory", "vcpus", "vcpu-pin"]],
+    ["revert web1 ", ["memory", "vcpus", "vcpu-pin", "emulator-pin"]],
     ["persist web1 max", ["max-memory", "max-vcpus"]],
     ["revert web1 memory ", []],
     ["recover web1 ", ["--finish", "--undo", "--forget"]],
