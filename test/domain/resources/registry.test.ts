@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import { configOf, cpus, factsOf, GIB, liveOf, MIB, planOf, slotsOf } from "../../../scripts/lab/facts.ts";
+import { verbs } from "../../../src/cli/command.ts";
+import { record } from "../../../src/domain/change/journal-schema.ts";
+import { changesOf, SHAPE } from "../../../src/domain/resources/allocation.ts";
+import { type Change, kindOf, KINDS, type Resource, stepKindOf } from "../../../src/domain/resources/registry.ts";
+import { changesToPersist, changesToRevert, diffOf } from "../../../src/domain/views/diff.ts";
+
+/** A change of each resource, to another value than the facts have: a resource without one does not compile. */
+const SAMPLES: { readonly [R in Resource]: Change & { readonly resource: R } } = {
+  memory: { resource: "memory", size: 512 * MIB },
+  "max-memory": { resource: "max-memory", size: 4 * GIB },
+  vcpus: { resource: "vcpus", count: 3 },
+  "max-vcpus": { resource: "max-vcpus", count: 8 },
+  "vcpu-pin": { resource: "vcpu-pin", vcpu: 0, cpus: "0-1" },
+  "emulator-pin": { resource: "emulator-pin", cpus: "0-1" },
+};
+const each = KINDS.map((kind) => [kind.resource, kind, SAMPLES[kind.resource]] as const);
+
+/** A machine that has been given other values than its config, of every resource that can. */
+const drifted = factsOf({
+  live: liveOf({
+    slots: slotsOf(8, 3),
+    vcpus: liveOf({ slots: slotsOf(8, 3) }).vcpus.map((vcpu) => ({ ...vcpu, affinity: "0-1" })),
+    memory: { size: 4 * GIB, actual: 512 * MIB, balloon: "/b", guest: null },
+    mainAffinity: cpus(0, 1),
+    mayUse: cpus(0, 1, 2, 3),
+  }),
+});
+
+test("each resource has a place of its own in tables, in files and among the steps", () => {
+  expect(KINDS.map(({ resource }) => resource).sort()).toEqual(Object.keys(SAMPLES).sort());
+  const kinds = KINDS.flatMap(({ stepKinds }) => stepKinds.map(({ kind }) => kind));
+  const places: readonly (readonly unknown[])[] = [KINDS.map(({ row }) => row), KINDS.map(({ inFile }) => inFile.path.join(".")), kinds];
+  for (const all of places) expect(new Set(all).size).toBe(all.length);
+});
+
+describe.each(each)("%s", (resource, kind, change) => {
+  test("is planned in the config, written where it is read, and told by its label", () => {
+    const config = kind.applied(change, configOf());
+    expect(kind.inConfig(change, config)).toBe(kind.wanted(change));
+    expect(kind.edits(change, configOf())[0]?.path.slice(0, 2)).toEqual(kind.inFile.path);
+    expect(kind.label(change)).toMatch(new RegExp(`^${resource}( |$)`));
+    expect(planOf(change, "static").changes[0]?.static?.needed).toBe(true);
+  });
+
+  test("is read back from a journal as it was written, and not with a member that is wrong", () => {
+    const journal = (it: object) => ({
+      writer: 1,
+      started: null,
+      boot: "b",
+      since: "s",
+      of: null,
+      machine: null,
+      scope: "both",
+      changes: [{ change: it, config: null, live: null, back: null }],
+      masks: {},
+      config: null,
+    });
+    expect(record.parse(journal(change))).toMatchObject({ changes: [{ change }] });
+    for (const [member, type] of Object.entries(kind.members)) {
+      const wrong = type === "number" ? "1" : 1;
+      expect(record.safeParse(journal({ ...change, [member]: wrong })).success).toBe(false);
+    }
+  });
+
+  test("is taken back by a change with the value of before", () => {
+    const before = kind.inConfig(change, configOf());
+    expect(before).not.toBeNull();
+    const back = kind.withValue(change, before ?? 0);
+    expect([kind.wanted(back), back.resource]).toEqual([before, resource]);
+  });
+
+  test("has a row in diff, and is persisted; reverted where a running machine can be changed", () => {
+    const row = diffOf(drifted).find((it) => it.resource === kind.label(change));
+    expect(row).toMatchObject({ why: expect.any(String) as string });
+    expect(changesToPersist(drifted).some((it) => it.resource === resource)).toBe(true);
+    expect(changesToRevert(drifted).some((it) => it.resource === resource)).toBe(kind.revert !== null);
+  });
+
+  test("stands in an allocation file, as the help shows its shape", () => {
+    const [group, key] = kind.inFile.path;
+    const found = changesOf({ [group]: { [key]: JSON.parse(kind.inFile.example) as unknown } });
+    expect(found).toMatchObject([{ resource }]);
+    expect(SHAPE).toContain(`"${key}": ${kind.inFile.shape}`);
+    expect(() => changesOf({ [group]: { [key]: [] } } as never)).toThrow(`${group}.${key} is [], not `);
+  });
+
+  test("is asked for by a verb of the command line, which has a help and an example's way", async () => {
+    const [name = "", ...words] = kind.command(change, "web1").split(" ");
+    const { verb } = (await verbs[name]?.()) ?? { verb: undefined };
+    expect(verb?.usage.join()).toMatch(new RegExp(`^${name} DOMAIN`));
+    expect([verb?.section, words[0]]).toEqual(["allocation", "web1"]);
+  });
+
+  test("has steps that say what they do and how they are taken back, each of a kind in the registry", () => {
+    for (const step of kindOf(change).steps(change, factsOf())) {
+      const of = stepKindOf(step);
+      expect(of.what(step)).not.toBe("");
+      expect(of.sends(step, factsOf())).not.toBe("");
+      expect(of.undoing(step, factsOf()) ?? of.noUndo?.(step)).toBeDefined();
+    }
+  });
+});
