@@ -11,7 +11,7 @@ export const exitCodes: readonly (readonly [number, string])[] = [
   [EXIT.failed, "failed; if it was a change, everything is as it was before"],
   [EXIT.usage, "usage: the command line is wrong"],
   [EXIT.refused, "refused, nothing was touched; also: no such domain, a damaged config, another user's file, another writer"],
-  [EXIT.partial, "partial: half of a change failed and could not be undone"],
+  [EXIT.partial, "partial: one half of a change failed and could not be undone"],
   [EXIT.pending, "pending: it was asked for, and was not done by the deadline"],
   [EXIT.interrupted, "interrupted, and what was half done is undone"],
 ];

@@ -11,7 +11,7 @@ import { stateStyles } from "./list.ts";
 export const verb: Verb = defineVerb({
   usage: ["info DOMAIN"],
   section: "domains",
-  summary: "show the machine's state, and what it has in its config and live",
+  summary: "show the machine's state, and its values in the config and live",
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {
