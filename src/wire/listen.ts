@@ -49,12 +49,9 @@ export async function listen(address: Address, options: FramingOptions = {}): Pr
     return waitFor(waiting, signal);
   };
   const close = async (): Promise<void> => {
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      // Node closes a server when its last connection ends. We do not wait for connections that were accepted.
-      waiting.splice(0).forEach((tell) => tell(undefined));
-      resolve();
-    });
+    // Node closes a server when its last connection ends. We do not wait for connections that were accepted.
+    server.close();
+    waiting.splice(0).forEach((tell) => tell(undefined));
     await Promise.all(arrived.splice(0).map((transport) => transport.close()));
   };
   return {

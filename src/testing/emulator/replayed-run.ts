@@ -48,15 +48,13 @@ export async function playRun(options: EmulatorOptions, transcripts: readonly st
   });
   compareMachine(options, transcript, notes);
   let listening: Promise<void> = Promise.resolve();
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
-    process.on(
-      signal,
-      () =>
-        void listening.then(
-          () => endBySignal(stage),
-          () => undefined,
-        ),
-    );
+  onSignals(
+    () =>
+      void listening.then(
+        () => endBySignal(stage),
+        () => undefined,
+      ),
+  );
   // QEMU writes it before it opens its sockets.
   if (options.pidfile !== undefined) writePidfile(options.pidfile);
   listening = listen(stage, options);
@@ -157,6 +155,10 @@ function endWithOwner(state: string): void {
     if (!existsSync(state) || (owner !== undefined && !existsSync(`/proc/${owner}`))) kill(pid, "SIGKILL");
   };
   setInterval(look, 1000).unref();
+}
+
+function onSignals(act: () => void): void {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, act);
 }
 
 /** On a signal QEMU ends itself: it sends an event first, then closes its connections. */
