@@ -15,8 +15,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 const CLIMBS: readonly string[] = [];
 
 /** Circles that are to be mended still, each as its sorted files. To be emptied. */
-const CIRCLES: readonly string[] = [
-];
+const CIRCLES: readonly string[] = [];
 
 type Graph = ReadonlyMap<string, readonly string[]>;
 
