@@ -13,7 +13,7 @@ test("H2: a restart of a machine that is stopped is a start, and asks nobody to 
 test("a restart of a machine that runs asks its guest to shut down, and starts nothing while that one is there", async () => {
   const { domain, sent, qemu } = await runningDomain();
   (qemu.answers as Record<string, () => unknown>)["system_powerdown"] = () => ({});
-  await expect(domain.restart({ timeout: 300 })).rejects.toMatchObject({
+  await expect(domain.restart({ timeout: 3000 })).rejects.toMatchObject({
     code: "timeout",
     message: expect.stringContaining("the guest did not shut down") as string,
   });
