@@ -66,6 +66,9 @@ async function buildCommandLine(): Promise<void> {
         outdir: undefined,
         outfile: `${fresh}/cli/${name}.js`,
         plugins: [layers.plugin(name)],
+        // A function, as Node makes one of each CommonJS module: see launcher.ts.
+        banner: { js: "(function (exports, require, module, __filename, __dirname) {" },
+        footer: { js: "})" },
       }),
     ),
   );

@@ -17,7 +17,6 @@ declare const require: (id: string) => object;
 declare const BUILD: string;
 
 const SUFFIX = `-${process.version}.cache`;
-const BEFORE = "(function (exports, require, module, __filename, __dirname) {";
 const self = process.geteuid?.() ?? -1;
 const problem = nodeProblem(process.version);
 if (problem !== undefined) {
@@ -77,11 +76,8 @@ function cacheFile(folder: string | undefined, id: string): string | undefined {
 function compile(path: string, cache: string | undefined): { readonly script: Script; readonly isFresh: boolean } {
   const text = readFileSync(path, "utf8");
   const cachedData = cache === undefined ? undefined : readPrivate(cache, self);
-  const script = new Script(`${BEFORE}${text}\n})`, {
-    filename: path,
-    columnOffset: -BEFORE.length,
-    ...(cachedData === undefined ? {} : { cachedData }),
-  });
+  // The text is a function already, as the build has made it: to put one around it here would be to copy it.
+  const script = new Script(text, { filename: path, ...(cachedData === undefined ? {} : { cachedData }) });
   return { script, isFresh: cachedData === undefined || script.cachedDataRejected === true };
 }
 

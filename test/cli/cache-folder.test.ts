@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -118,5 +119,15 @@ describe("the program itself", () => {
       );
       expect(readdirSync(folder).length > 0, mode.toString(8)).toBe(isUsed);
     }
+  });
+
+  test("keeps it under a name that no other build has: V8 takes kept code for any text of the same length", () => {
+    const cache = ownFolder();
+    if (isRoot) chownSync(cache, user, user);
+    run(cache);
+    const digest = createHash("sha256");
+    for (const layer of ["program", "machine", "change", "more"])
+      digest.update(readFileSync(new URL(`../../dist/cli/${layer}.js`, import.meta.url)));
+    expect(readdirSync(join(cache, "qmpctl"))).toEqual([`program-${digest.digest("hex").slice(0, 12)}-${process.version}.cache`]);
   });
 });

@@ -79,7 +79,7 @@ const TYPIST = `
   const main = join(folder, "program.js");
   const bodies = new Map();
   const bodyOf = (path) => {
-    if (!bodies.has(path)) bodies.set(path, new Script("(function (exports, require, module, __filename, __dirname, process) {" + readFileSync(path, "utf8") + "\\n})", { filename: path }).runInThisContext());
+    if (!bodies.has(path)) bodies.set(path, new Script("(function (process) { return " + readFileSync(path, "utf8") + "\\n})", { filename: path }).runInThisContext());
     return bodies.get(path);
   };
   const exit = process.exit.bind(process);
@@ -109,7 +109,7 @@ const TYPIST = `
       if (known) return known.exports;
       const layer = { exports: {} };
       held.set(id, layer);
-      bodyOf(join(folder, id))(layer.exports, load, layer, join(folder, id), folder, world);
+      bodyOf(join(folder, id))(world)(layer.exports, load, layer, join(folder, id), folder);
       return layer.exports;
     };
     load("./program.js");
