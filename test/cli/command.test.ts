@@ -81,7 +81,7 @@ describe("help", () => {
       .slice(0, stdout.indexOf("\nDOMAIN is"))
       .split("\n")
       .filter((line) => line.startsWith("  "));
-    expect(rows.map((row) => row.slice(2, 12).trim())).toEqual([...Object.keys(verbs), "help", "--version"]);
+    expect(rows.map((row) => row.slice(2).split(" ")[0])).toEqual([...Object.keys(verbs), "help", "--version"]);
   });
 
   test("an alias shows the verb it stands for", async () =>

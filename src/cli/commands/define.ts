@@ -7,7 +7,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 export const verb: Verb = defineVerb({
   usage: ["define FILE", "define -- QEMU-COMMAND...", "define --pid PID"],
   section: "domains",
-  summary: "make a domain from a config, a QEMU command line or a running QEMU",
+  summary: "make a domain from a config, a QEMU command or a running QEMU",
   details: [
     "FILE is a launch config (JSON), or a shell script with one QEMU command in it. A QEMU command line is given as you would type it, after --.",
     "Some options have a place of their own in a config: -m, -smp, -name and monitors. They move there, and notes say so.",

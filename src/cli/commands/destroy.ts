@@ -4,7 +4,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 export const verb: Verb = defineVerb({
   usage: ["destroy DOMAIN"],
   section: "power",
-  summary: "end the machine at once without asking the guest; the config stays",
+  summary: "end the machine without asking the guest; the config stays",
   options: waitOption("how long QEMU may take to end"),
   operands: domainOnly,
   run: (call) =>

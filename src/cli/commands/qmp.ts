@@ -11,7 +11,7 @@ import { type Call, defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["qmp DOMAIN COMMAND [JSON | KEY=VALUE...]", "qmp DOMAIN '{\"execute\": ...}'", "qmp DOMAIN --hmp LINE...", "qmp DOMAIN"],
-  summary: "send a QMP command and print what it returns; without one: a shell",
+  summary: "send a QMP command and print its result; without one: a shell",
   details: [
     'Arguments are one JSON object, or KEY=VALUE words. A dot in a key nests: props.core-id=2 is {"props":{"core-id":2}}.',
     "A value gets the type that QEMU's schema gives it: serial=123 is a string, value=512M is a number of bytes, on=off is a switch. [..] and {..} are JSON, and '\"0\"' is the string 0.",
