@@ -7,7 +7,7 @@ export const verb: Verb = defineVerb({
   summary: "bind QEMU's own threads to CPUs of the host",
   details: [
     "These are the main thread and its workers, which serve disks and devices. vCPUs, iothreads and vhost threads keep their bindings.",
-    "CPULIST is a list of host CPUs, such as 0-3,8 or 0-7,^4. all takes the binding away. qmpctl diff DOMAIN shows it.",
+    "CPULIST is a list of host CPUs, such as 0-3,8 or 0-7,^4. all removes the binding. qmpctl diff DOMAIN shows it.",
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "CPULIST"], required: 2 },
