@@ -15,7 +15,7 @@ export type GuestNeed =
   | { readonly silent: "no-driver" | "no-answer" | "frozen" };
 
 /** How long a guest has to answer, in milliseconds. An idle guest that was asked within the same second takes a second more. */
-const PATIENCE = 5000;
+const ANSWER_TIMEOUT = 5000;
 
 /** How often QEMU asks the guest for its figures, in seconds, on a machine that we started. */
 export const STATS_INTERVAL = 5;
@@ -41,7 +41,8 @@ export async function askGuest(monitor: Monitor, { running, status, memory }: Li
   const unheard: GuestNeed = { silent: isUp === null && guest === null ? "no-driver" : "no-answer" };
   try {
     return (
-      (await hear(monitor, { path, size }, deadlineIn(Math.min(PATIENCE, Math.max(LEAST, by?.left() ?? PATIENCE))), signal)) ?? unheard
+      (await hear(monitor, { path, size }, deadlineIn(Math.min(ANSWER_TIMEOUT, Math.max(LEAST, by?.left() ?? ANSWER_TIMEOUT))), signal)) ??
+      unheard
     );
   } catch (error) {
     if (error instanceof CommandError) return unheard;

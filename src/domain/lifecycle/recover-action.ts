@@ -48,8 +48,11 @@ async function finish(
   { signal, onProgress, timeout }: ChangeOptions,
 ): Promise<string> {
   const options = { signal, onProgress, paused: record.paused };
+  // One deadline for what is left of the action, as the action itself has.
+  const usual = (old ? SHUTDOWN_TIMEOUT : 0) + (record.action === "shutdown" ? 0 : START_TIMEOUT);
+  const deadline = deadlineIn(timeout ?? usual);
   if (old) {
-    await shutdownLocked(place, held, deadlineIn(timeout ?? SHUTDOWN_TIMEOUT), options);
+    await shutdownLocked(place, held, deadline, options);
     if (record.action === "shutdown") return "the shutdown is finished";
   }
   if (record.action === "shutdown") return "the machine is stopped";
@@ -57,10 +60,10 @@ async function finish(
   const now: Held = { ...held, machine: found.machine, hindrance: found.hindrance };
   if (now.machine === null) {
     await removeRecord(held.books);
-    const { pid } = await startMachine(place, now, deadlineIn(timeout ?? START_TIMEOUT), options);
+    const { pid } = await startMachine(place, now, deadline, options);
     return `the machine is started, pid ${pid}`;
   }
-  await goOn(place, now, record.paused, deadlineIn(timeout ?? START_TIMEOUT), signal);
+  await goOn(place, now, record.paused, deadline, signal);
   return `the ${record.action} is finished: what its config says is applied${record.paused ? ", and it is paused, as asked" : ", and it runs"}`;
 }
 

@@ -112,7 +112,7 @@ async function openOnce(machine: Identity, address: string, deadline: Deadline, 
 }
 
 /** If the first monitor has not greeted after so many milliseconds, another client probably holds it. */
-const PATIENCE = 250;
+const QUIET = 250;
 
 /**
  * Opens a session to read from: at the control monitor, or at the watchers' monitor while a change holds the first. The one that answers
@@ -153,7 +153,7 @@ export async function openReader(machine: Identity, options: OpenOptions, first:
 /** Begins the second attempt when the first one has failed, or has been quiet for a while. */
 async function later<T>(first: Promise<T>, second: () => Promise<T>): Promise<T> {
   const outcome = await new Promise<"greeted" | "failed" | "quiet">((resolve) => {
-    const timer = setTimeout(() => resolve("quiet"), PATIENCE);
+    const timer = setTimeout(() => resolve("quiet"), QUIET);
     const settled = (how: "greeted" | "failed") => () => {
       clearTimeout(timer);
       resolve(how);
