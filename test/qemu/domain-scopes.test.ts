@@ -19,13 +19,28 @@ const RUNNING = {
   vcpus: ["skipped/applied", "applied/skipped", "skipped/applied", "applied/applied"],
   "max-vcpus": ["refused: dynamic", "applied/skipped", "refused: dynamic", "refused: dynamic"],
   "vcpu-pin": ["skipped/applied", "applied/skipped", "skipped/applied", "applied/applied"],
+  "emulator-pin": ["skipped/applied", "applied/skipped", "skipped/applied", "applied/applied"],
 };
 // A guest that does not run moves no memory.
 const PAUSED = { ...RUNNING, memory: ["skipped/pending", "applied/skipped", "skipped/pending", "applied/pending"] };
 const stopped = ["applied/skipped", "applied/skipped", "refused: dynamic", "refused: dynamic"];
-const STOPPED = { memory: stopped, "max-memory": stopped, vcpus: stopped, "max-vcpus": stopped, "vcpu-pin": stopped };
+const STOPPED = {
+  memory: stopped,
+  "max-memory": stopped,
+  vcpus: stopped,
+  "max-vcpus": stopped,
+  "vcpu-pin": stopped,
+  "emulator-pin": stopped,
+};
 const silent = ["refused: dynamic", "applied/skipped", "refused: dynamic", "refused: dynamic"];
-const UNREACHABLE = { memory: silent, "max-memory": silent, vcpus: silent, "max-vcpus": silent, "vcpu-pin": silent };
+const UNREACHABLE = {
+  memory: silent,
+  "max-memory": silent,
+  vcpus: silent,
+  "max-vcpus": silent,
+  "vcpu-pin": silent,
+  "emulator-pin": silent,
+};
 const transient = (live: string): string[] => [live, "refused: static", live, "refused: static"];
 const never = ["refused: dynamic", "refused: static", "refused: dynamic", "refused: static+dynamic"];
 const TRANSIENT = {
@@ -34,6 +49,7 @@ const TRANSIENT = {
   vcpus: transient("skipped/applied"),
   "max-vcpus": never,
   "vcpu-pin": transient("skipped/applied"),
+  "emulator-pin": transient("skipped/applied"),
 };
 
 const found = await qemus();
@@ -91,7 +107,7 @@ describe.each(found)("each change in each scope on QEMU $version", (qemu) => {
           [
             "a transient one behind a program",
             (path: string) => formatAddress({ kind: "exec", command: carrier(path) }),
-            { ...TRANSIENT, "vcpu-pin": never },
+            { ...TRANSIENT, "vcpu-pin": never, "emulator-pin": never },
           ] as const,
         ]
       : []),
