@@ -67,7 +67,7 @@ async function buildCommandLine(): Promise<void> {
         outfile: `${fresh}/cli/${name}.js`,
         plugins: [layers.plugin(name)],
         // A function, as Node makes one of each CommonJS module: see launcher.ts.
-        banner: { js: "(function (exports, require, module, __filename, __dirname) {" },
+        banner: { js: "/* a function */ (function (exports, require, module, __filename, __dirname) {" },
         footer: { js: "})" },
       }),
     ),

@@ -18,6 +18,7 @@ declare const BUILD: string;
 
 const SUFFIX = `-${process.version}.cache`;
 const self = process.geteuid?.() ?? -1;
+const { sourceMapsEnabled: mapped = false } = process as { readonly sourceMapsEnabled?: boolean };
 const problem = nodeProblem(process.version);
 if (problem !== undefined) {
   // Before anything else: what is missing in an old Node shows later, as a machine that can't be reached.
@@ -42,9 +43,8 @@ function start(): void {
     if (known !== undefined) return known.exports;
     const layer = { exports: {} };
     held.set(id, layer);
-    const { script, isFresh } = compile(join(__dirname, id), cacheFile(folder, id));
-    if (isFresh) compiled.set(id, script);
-    const body = script.runInThisContext() as (...values: readonly unknown[]) => void;
+    const { body, fresh } = mapped ? bodyWithMap(join(__dirname, id)) : compile(join(__dirname, id), cacheFile(folder, id));
+    if (fresh !== undefined) compiled.set(id, fresh);
     body(layer.exports, load, layer, join(__dirname, id), __dirname);
     return layer.exports;
   };
@@ -73,12 +73,28 @@ function cacheFile(folder: string | undefined, id: string): string | undefined {
   return folder === undefined ? undefined : join(folder, `${id.slice("./".length, -".js".length)}-${BUILD}${SUFFIX}`);
 }
 
-function compile(path: string, cache: string | undefined): { readonly script: Script; readonly isFresh: boolean } {
+/** A layer as a function, and its script if that was not kept yet. */
+interface Compiled {
+  readonly body: (...values: readonly unknown[]) => void;
+  readonly fresh?: Script;
+}
+
+function compile(path: string, cache: string | undefined): Compiled {
   const text = readFileSync(path, "utf8");
   const cachedData = cache === undefined ? undefined : readPrivate(cache, self);
   // The text is a function already, as the build has made it: to put one around it here would be to copy it.
   const script = new Script(text, { filename: path, ...(cachedData === undefined ? {} : { cachedData }) });
-  return { script, isFresh: cachedData === undefined || script.cachedDataRejected === true };
+  const body = script.runInThisContext() as Compiled["body"];
+  return cachedData === undefined || script.cachedDataRejected === true ? { body, fresh: script } : { body };
+}
+
+/** As `node --enable-source-maps` wants it: Node reads the map of what its own loader compiles, and of no script. */
+function bodyWithMap(path: string): Compiled {
+  const Module = require("node:module") as new (path: string) => { exports: unknown; _compile(text: string, path: string): void };
+  const module = new Module(path);
+  // Of the same length, so that every column stays what the map says.
+  module._compile(readFileSync(path, "utf8").replace("/* a function */ ", "module.exports = "), path);
+  return { body: module.exports as Compiled["body"] };
 }
 
 /** Takes away what this Node has compiled of other builds. */

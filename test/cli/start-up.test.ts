@@ -124,3 +124,14 @@ test("an empty process loads none of what is forbidden here, so what is found is
     ),
   ).toEqual([]);
 });
+
+test("with --enable-source-maps, a stack shows what was written", async () => {
+  const breaking = join(folder, "breaking.cjs");
+  writeFileSync(breaking, 'Array.prototype.slice = () => { throw new Error("on purpose"); };');
+  const { stderr } = spawnSync(process.execPath, ["--enable-source-maps", "--require", breaking, program, "info", "x"], {
+    env: { ...foldersNowhere() },
+    encoding: "utf8",
+  });
+  expect(stderr).toContain("on purpose");
+  expect(stderr).toMatch(/src\/cli\/main\.ts:\d+/);
+});
