@@ -48,10 +48,11 @@ function start(): void {
     body(layer.exports, load, layer, join(__dirname, id), __dirname);
     return layer.exports;
   };
-  // At the end, when what was used is compiled; not after a failure, which has used the least of it.
+  // At the end, when what was used is compiled. A failure has used little of a layer, unless it is the one that tells of failures.
   process.once("exit", (code) => {
-    if (folder === undefined || code !== 0 || compiled.size === 0) return;
-    for (const [id, script] of compiled) writePrivate(cacheFile(folder, id), script.createCachedData(), process.pid);
+    const kept = [...compiled].filter(([id]) => code === 0 || id === "./failure.js");
+    if (folder === undefined || kept.length === 0) return;
+    for (const [id, script] of kept) writePrivate(cacheFile(folder, id), script.createCachedData(), process.pid);
     sweep(folder);
   });
   load("./program.js");
