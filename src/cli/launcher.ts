@@ -4,7 +4,7 @@
  * in a folder of our own, never in one that others can write: whoever can write there can make us run his code.
  * What goes wrong with that only costs time.
  */
-import { readdirSync, readFileSync, unlinkSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { Script } from "node:vm";
 import { nodeProblem } from "../node-version.ts";
@@ -16,6 +16,8 @@ declare const require: (id: string) => object;
 /** Tells this build from every other: V8 would take kept code for any text of the same length. */
 declare const BUILD: string;
 
+/** How long code of another build is kept, in milliseconds: two that are in use must not take each other's away. */
+const UNUSED = 7 * 24 * 3600 * 1000;
 const SUFFIX = `-${process.version}.cache`;
 const self = process.geteuid?.() ?? -1;
 const { sourceMapsEnabled: mapped = false } = process as { readonly sourceMapsEnabled?: boolean };
@@ -98,11 +100,13 @@ function bodyWithMap(path: string): Compiled {
   return { body: module.exports as Compiled["body"] };
 }
 
-/** Takes away what this Node has compiled of other builds. */
+/** Takes away what this Node has compiled of builds of old. */
 function sweep(folder: string): void {
   try {
     for (const name of readdirSync(folder)) {
-      if (name.endsWith(SUFFIX) && !name.endsWith(`-${BUILD}${SUFFIX}`)) unlinkSync(join(folder, name));
+      const path = join(folder, name);
+      const isOther = name.endsWith(SUFFIX) && !name.endsWith(`-${BUILD}${SUFFIX}`);
+      if (isOther && Date.now() - statSync(path).mtimeMs > UNUSED) unlinkSync(path);
     }
   } catch {
     // Somebody else is at it.
