@@ -97,8 +97,11 @@ test.each(["info", "vcpuinfo"])("%s loads what looks at a machine, and no more o
   const { modules, files } = await loadedBy([verb, server.address]);
   expect(files).toEqual(["program.js", "machine.js"]);
   expect(modules).toContain("net");
-  // To name the lock of a machine that has no mark takes a digest.
-  expect(among(modules, [...HEAVY.filter((name) => name !== "crypto"), TO_RUN_PROGRAMS])).toEqual([]);
+  // To name the lock of a machine that has no mark takes a digest. If the greeting is late, as on a loaded host, the verb looks who holds
+  // the
+  // monitor, and waits: that takes more of Node, and shows by its timers.
+  const waited = modules.includes("timers/promises") ? ["timers/promises", "fs/promises"] : [];
+  expect(among(modules, [...HEAVY.filter((name) => !["crypto", ...waited].includes(name)), TO_RUN_PROGRAMS])).toEqual([]);
 });
 
 test("the layers are not much larger than they have to be", () => {
