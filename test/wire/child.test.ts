@@ -227,9 +227,10 @@ test("an emulator that won't end is gone when it is said not to have started", a
   await using program = await stubborn();
   const [emulator = "", ...words] = program.command("mute");
   const failure = rejection(spawnQemu(emulator, [...words, "--"], { timeout: 1000 }));
-  await program.runs();
+  // On a busy machine the time for the greeting is over before it could say who it is.
+  await Promise.race([program.runs(), failure]);
   expect(await failure).toMatchObject({ code: "greeting" });
-  expect(program.gone()).toBe(true);
+  expect(program.gone() || program.pid() === 0).toBe(true);
 });
 
 test("a program's helper that goes on, and holds its pipes open, does not hold up the end", async () => {

@@ -29,7 +29,7 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
     signal: options.signal,
     heldBy: deadline,
   });
-  const { status } = await monitor.session.execute("query-status", undefined, { signal: options.signal });
+  const { status } = await monitor.session.execute("query-status", undefined, limits(deadline, options));
   if (isPaused(status)) {
     throw new StateError(
       `${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`,
@@ -42,7 +42,7 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
   using events = monitor.session.events(["SHUTDOWN"]);
   const ending = firstShutdown(events);
   while (deadline.left() > 0) {
-    await press(monitor, options);
+    await press(monitor, deadline, options);
     const reason = await Promise.race([ending, gone(machine, monitor, deadline, options)]);
     if (reason === undefined) continue;
     return await finish(
@@ -74,10 +74,15 @@ async function firstShutdown(events: AsyncIterable<{ readonly data?: unknown }>)
   return null;
 }
 
-async function press(monitor: Monitor, { signal, onAsked }: StopOptions): Promise<void> {
+/** A call of ours ends with the deadline, not after a time of its own. */
+function limits(deadline: Deadline, { signal }: StopOptions): { readonly timeout: number; readonly signal: AbortSignal | undefined } {
+  return { timeout: Math.max(1, deadline.left()), signal };
+}
+
+async function press(monitor: Monitor, deadline: Deadline, options: StopOptions): Promise<void> {
   try {
-    await monitor.session.execute("system_powerdown", undefined, { signal });
-    onAsked?.();
+    await monitor.session.execute("system_powerdown", undefined, limits(deadline, options));
+    options.onAsked?.();
   } catch (error) {
     if (!isErrorCode(error, "closed")) throw error;
   }
