@@ -7,7 +7,7 @@ import type { Refusal, Scope, Value } from "../model/change.ts";
 import { foldVcpus, shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
 import type { Change } from "../resources/registry.ts";
-import { kindOf, nameOf, stepKindOf } from "../resources/registry.ts";
+import { bringsThreads, kindOf, maximaFirst, nameOf, stepKindOf } from "../resources/registry.ts";
 import type { Reason } from "../resources/resource.ts";
 import type { Step } from "../resources/step.ts";
 import { type Halves, halvesOf } from "./scope.ts";
@@ -145,12 +145,6 @@ function otherNames(path: string): Refusal {
   };
 }
 
-/** A value may follow its maximum, so maxima come first: then a value that was asked for by name counts. */
-function maximaFirst(changes: readonly Change[]): readonly Change[] {
-  const isMaximum = (change: Change): boolean => kindOf(change).isMaximum === true;
-  return [...changes.filter(isMaximum), ...changes.filter((change) => !isMaximum(change))];
-}
-
 function editText(stored: { path: string; text: string }, edits: readonly Edit[]): { text: string | null; refusals: readonly Refusal[] } {
   const text = editJson(stored.text, edits);
   try {
@@ -194,7 +188,8 @@ function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LiveP
 
 /** The vCPUs that the set plugs: their threads exist when they are pinned. */
 function vcpusBeingPlugged(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number> {
-  const steps = changes.flatMap((change) => kindOf(change).steps(change, facts));
+  const bringing = changes.filter((change) => bringsThreads(kindOf(change)));
+  const steps = bringing.flatMap((change) => kindOf(change).steps(change, facts));
   return new Set(steps.flatMap((step) => stepKindOf(step).brings?.(step) ?? []));
 }
 

@@ -1,14 +1,12 @@
 import { JsonTextError, parseJson, valueOf } from "../../config/json.ts";
 import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
-import { type Change, KINDS, type WantedAllocation } from "./registry.ts";
+import { type Change, KINDS, MAXIMA_FIRST, type WantedAllocation } from "./registry.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Maxima first: what is asked for by name comes after what it may follow. */
-const PARTS = [...KINDS.filter((kind) => kind.isMaximum === true), ...KINDS.filter((kind) => kind.isMaximum !== true)].map(
-  ({ inFile }) => inFile,
-);
+/** The parts of a file, in the order of the changes that they ask for. */
+const PARTS = MAXIMA_FIRST.map(({ inFile }) => inFile);
 
 /** The groups of a file, as `memory`, in the order of tables. */
 const GROUPS: readonly string[] = [...new Set(KINDS.map(({ inFile }) => inFile.path[0]))];

@@ -31,6 +31,27 @@ export function kindOf({ resource }: Pick<Change, "resource">): ResourceKind<Cha
   return kind;
 }
 
+/** Those items first, then the others, each in the order that they have. */
+function firstThose<T>(items: readonly T[], are: (item: T) => boolean): readonly T[] {
+  return [...items.filter(are), ...items.filter((item) => !are(item))];
+}
+
+/** A value may follow its maximum, so maxima come first: then a value that was asked for by name counts. */
+export function maximaFirst(changes: readonly Change[]): readonly Change[] {
+  return firstThose(changes, (change) => kindOf(change).isMaximum === true);
+}
+
+/** The kinds in that order. */
+export const MAXIMA_FIRST: readonly ResourceKind<Change>[] = firstThose(KINDS, ({ isMaximum }) => isMaximum === true);
+
+/** Whether steps of this kind of resource bring threads to life, which others may be about. */
+export function bringsThreads({ stepKinds }: ResourceKind<Change>): boolean {
+  return stepKinds.some(({ brings }) => brings !== undefined);
+}
+
+/** The kinds with those that bring threads to life first. */
+export const THREADS_FIRST: readonly ResourceKind<Change>[] = firstThose(KINDS, bringsThreads);
+
 /** The name of a change's place in tables: `memory`, `vcpu-pin 0`. */
 export function nameOf(change: Change): string {
   return kindOf(change).label(change);

@@ -3,7 +3,7 @@ import type { Facts } from "../facts/facts.ts";
 import { readBoth } from "../facts/read.ts";
 import type { Place } from "../machine/place.ts";
 import type { ReadOptions } from "../model/action.ts";
-import { type Change, KINDS, type Resource } from "../resources/registry.ts";
+import { type Change, KINDS, MAXIMA_FIRST, type Resource, THREADS_FIRST } from "../resources/registry.ts";
 import type { DiffRow, RowFacts } from "../resources/row.ts";
 
 /** Config, live and guest side by side, and why they differ. */
@@ -26,14 +26,7 @@ export function changesToRevert(facts: Facts): readonly Change[] {
   const { config, live } = facts;
   if (config === null || live === null) return [];
   // First what brings threads to life: the others may be about those.
-  const inOrder = firstThose((kind) => kind.stepKinds.some(({ brings }) => brings !== undefined));
-  return inOrder.flatMap((kind) => kind.revert?.({ ...facts, config, live }) ?? []);
-}
-
-type Kind = (typeof KINDS)[number];
-
-function firstThose(are: (kind: Kind) => boolean): readonly Kind[] {
-  return [...KINDS.filter(are), ...KINDS.filter((kind) => !are(kind))];
+  return THREADS_FIRST.flatMap((kind) => kind.revert?.({ ...facts, config, live }) ?? []);
 }
 
 /** The changes that make one side equal the other, of one resource where one is named. */
@@ -48,6 +41,5 @@ export function changesOf(
 export function changesToPersist(facts: Facts): readonly Change[] {
   const { config, live } = facts;
   if (config === null || live === null) return [];
-  const inOrder = firstThose((kind) => kind.isMaximum === true);
-  return inOrder.flatMap((kind) => kind.persist({ ...facts, config, live }));
+  return MAXIMA_FIRST.flatMap((kind) => kind.persist({ ...facts, config, live }));
 }
