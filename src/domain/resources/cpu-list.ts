@@ -1,5 +1,5 @@
 import { type CpuSet, formatCpuList, parseCpuList } from "../../host/cpulist.ts";
-import type { Facts } from "../facts/facts.ts";
+import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { type Reason, when } from "./resource.ts";
 
 /** What is written for "not pinned": every CPU of the machine. */
@@ -26,4 +26,13 @@ export function hostReasons(cpus: string, { online, present }: Facts): readonly 
     ...when(absent.length > 0, () => ({ reason: `this host has no CPU ${formatCpuList(new Set(absent))}`, instead })),
     ...when(offline.length > 0, () => ({ reason: `CPU ${formatCpuList(new Set(offline))} of this host is offline`, instead })),
   ];
+}
+
+/**
+ * A thread's mask as it is shown: `all` if it is no narrower than what the thread would have unpinned, and not what the config pins it to.
+ * What a cpuset gives is all that there is. If the cpuset can't be seen, the main thread's mask may be all that it gives.
+ */
+export function shownMask(mask: string | null, pin: unknown, { live, online }: Pick<LiveFacts, "live" | "online">): string | null {
+  if (mask === null || pin === mask) return mask;
+  return [online, live.mayUse ?? live.mainAffinity].some((set) => set !== null && formatCpuList(set) === mask) ? ALL : mask;
 }

@@ -7,7 +7,7 @@ import type { Session } from "../../qmp/session.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
-import { ALL, canonical, hostReasons, resolveCpuList } from "./cpu-list.ts";
+import { ALL, canonical, hostReasons, resolveCpuList, shownMask } from "./cpu-list.ts";
 import type { ResourceKind } from "./resource.ts";
 import { CHANGED } from "./row.ts";
 import type { StepKind } from "./step-kind.ts";
@@ -98,17 +98,17 @@ export const emulatorPin: ResourceKind<EmulatorPinChange, { readonly threads: { 
 
   rows: (facts) => {
     const pin = facts.config === null ? null : pinOf(facts.config);
-    const mask = facts.live === null ? null : shownMask({ ...facts, live: facts.live });
+    const mask = facts.live === null ? null : shownPin({ ...facts, live: facts.live });
     const isPinned = [pin, mask].some((each) => each !== null && each !== ALL);
     const why = pin === null || mask === null || pin === mask ? null : CHANGED;
     return isPinned ? [{ resource: "emulator-pin", config: pin, live: mask, guest: null, why }] : [];
   },
   revert: (facts) => {
-    const [pin, mask] = [pinOf(facts.config), shownMask(facts)];
+    const [pin, mask] = [pinOf(facts.config), shownPin(facts)];
     return mask === null || pin === mask ? [] : [{ resource: "emulator-pin", cpus: pin }];
   },
   persist: (facts) => {
-    const mask = shownMask(facts);
+    const mask = shownPin(facts);
     return mask === null || pinOf(facts.config) === mask ? [] : [{ resource: "emulator-pin", cpus: mask }];
   },
 
@@ -133,14 +133,8 @@ function maskOf({ mainAffinity }: Live): string | null {
   return mainAffinity === null ? null : formatCpuList(mainAffinity);
 }
 
-/**
- * The live mask; `all` when it is no narrower than what it would have unpinned, and not what the config pins it to. Where its cpuset can't
- * be seen, a mask may be all that it gives: then a narrow one is not told from a free one, as of vCPUs.
- */
-function shownMask({ live, online, config }: LiveFacts): string | null {
-  const mask = maskOf(live);
-  if (mask === null || (config !== null && pinOf(config) === mask)) return mask;
-  return [online, live.mayUse ?? live.mainAffinity].some((set) => set !== null && formatCpuList(set) === mask) ? ALL : mask;
+function shownPin(facts: LiveFacts): string | null {
+  return shownMask(maskOf(facts.live), facts.config === null ? null : pinOf(facts.config), facts);
 }
 
 function tasksetLine(list: string, { live }: Facts): string {

@@ -6,7 +6,7 @@ import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { shareThread } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
-import { ALL, canonical, hostReasons, resolveCpuList } from "./cpu-list.ts";
+import { ALL, canonical, hostReasons, resolveCpuList, shownMask } from "./cpu-list.ts";
 import { pinning } from "./pinning.ts";
 import type { Complain } from "./resource.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
@@ -161,12 +161,9 @@ function whyPin(vcpu: number, pin: Value, mask: string | null, { live }: Facts):
  * A vCPU's live mask; `all` when it is no narrower than what it would have unpinned, and not what the config pins it to. Null when it has
  * no thread here.
  */
-export function liveMask(vcpu: number, { live, online, config }: LiveFacts): string | null {
-  const affinity = live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
-  if (affinity === null || (config !== null && pinOf(config, vcpu) === affinity)) return affinity;
-  // What a cpuset gives is all that there is; a mask that QEMU was started with is not.
-  const free = [online, live.mayUse ?? live.mainAffinity].some((set) => set !== null && formatCpuList(set) === affinity);
-  return free ? ALL : affinity;
+export function liveMask(vcpu: number, facts: LiveFacts): string | null {
+  const affinity = facts.live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
+  return shownMask(affinity, facts.config === null ? null : pinOf(facts.config, vcpu), facts);
 }
 
 /** As many as a machine can have room for. */
