@@ -67,7 +67,7 @@ export default defineConfig({
       // Patient, for machines that do much else meanwhile: a test that hangs is still found. Some files only wait, for deadlines to pass:
       // more of them at a time.
       // Files that follow each other share a process and the modules in it: to load them anew for each took a third of the time. So what a
-      // file changes in its process, it puts back.
+      // file changes in its process, it puts back: real-timers.ts sees to the clock.
       {
         root,
         test: {
@@ -76,6 +76,7 @@ export default defineConfig({
           maxWorkers: 4,
           include: ["test/**/*.test.ts"],
           exclude: ["test/qemu/**"],
+          setupFiles: ["test/real-timers.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
           env: NOWHERE,

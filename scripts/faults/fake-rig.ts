@@ -45,6 +45,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: configPath });
   const named = [
     "bash",
+    "--norc",
     "-c",
     'exec -a "$0" "$@"',
     emulator,

@@ -166,7 +166,7 @@ describe("a word for a shell", () => {
   test.each(NASTY)("%j comes back as it was, shows nothing but itself and runs nothing", (word) => {
     const quoted = shellWord(word);
     expect(oneLine(quoted)).toBe(quoted);
-    expect(execFileSync("bash", ["-c", `printf %s ${quoted}`], { encoding: "utf8" })).toBe(word);
+    expect(execFileSync("bash", ["--norc", "-c", `printf %s ${quoted}`], { encoding: "utf8" })).toBe(word);
   });
 
   test("plain words are not quoted", () =>

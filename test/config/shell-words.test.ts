@@ -127,7 +127,8 @@ function compared(shell: string, write: (random: () => number) => string): numbe
       expect(error).toBeInstanceOf(UsageError);
       continue;
     }
-    const shells = execFileSync(shell, ["-c", `show() { printf '%s\\0' show "$@"; }\n${text}`])
+    // With a socket as its standard input, as Node gives it, bash takes itself for a remote login and runs its user's .bashrc first.
+    const shells = execFileSync(shell, ["-c", `show() { printf '%s\\0' show "$@"; }\n${text}`], { stdio: ["ignore", "pipe", "inherit"] })
       .toString()
       .split("\0")
       .slice(0, -1);

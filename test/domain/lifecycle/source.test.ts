@@ -127,7 +127,7 @@ describe("a process", () => {
   test("that is no QEMU is refused, whatever it has on its command line; a QEMU that it runs is named", async () => {
     const { pid } = await runProgram("sh", "-c", "echo up; read -r end", QEMU, "-qmp", "unix:/x,server=on,wait=off");
     await expect(config({ pid }, "x")).rejects.toMatchObject({ code: "usage", message: `process ${pid}: it is "sh", not a QEMU` });
-    const parent = await runProgram("bash", "-c", `(exec -a ${QEMU} sh -c 'echo up; read -r end'); true`);
+    const parent = await runProgram("bash", "--norc", "-c", `(exec -a ${QEMU} sh -c 'echo up; read -r end'); true`);
     await expect(config({ pid: parent.pid }, "x")).rejects.toMatchObject({
       message: expect.stringMatching(/it is "bash", not a QEMU; it runs one: qmpctl define --pid \d+$/),
     });
@@ -142,7 +142,7 @@ describe("a process", () => {
   });
 
   test("with bytes that are no UTF-8 is refused, and the word is named", async () => {
-    const { pid } = await runProgram("bash", "-c", `exec -a ${QEMU} sh -c 'echo up; read -r end' -hda $'caf\\xe9.img'`);
+    const { pid } = await runProgram("bash", "--norc", "-c", `exec -a ${QEMU} sh -c 'echo up; read -r end' -hda $'caf\\xe9.img'`);
     await expect(config({ pid }, "x")).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining('"caf\\xe9.img" of its command line is not UTF-8'),

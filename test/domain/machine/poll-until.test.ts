@@ -133,6 +133,8 @@ describe("waiting for a state", () => {
   });
 
   test("pauses for as long as it is told, and no longer than there is time", async () => {
+    // A spy on a fake timer would put the fake one back when the file is over, for all files that follow in this process.
+    vi.useRealTimers();
     const seen: number[] = [];
     const by: Deadline = { timeout: 100, elapsed: () => 0, left: () => Math.max(0, 100 - seen.reduce((sum, pause) => sum + pause, 0)) };
     const waits = vi.spyOn(globalThis, "setTimeout").mockImplementation((act, time = 0) => {
