@@ -1,12 +1,10 @@
-import { list, object, optional, record, type Shaped, string, where, whole } from "../shape.ts";
 import { ConfigError, type ConfigIssue } from "./config-error.ts";
 import { JsonTextError, parseJson, valueOf } from "./json.ts";
-import { isMachineId } from "./mark.ts";
+import { expectedAt, launchConfig, type LaunchFile } from "./launch-shape.ts";
 import { misspelledKeys } from "./misspelled.ts";
-import { isName, NAME_RULE } from "./names.ts";
 import { ownedOptions } from "./owned.ts";
-import { brokenRules, looksLikeCpuList } from "./rules.ts";
-import { isSize, parseSize, sizeMeant } from "./size.ts";
+import { brokenRules } from "./rules.ts";
+import { parseSize } from "./size.ts";
 import { LEVELS } from "./topology.ts";
 
 export { formatSize, parseSize } from "./size.ts";
@@ -55,63 +53,6 @@ export interface LaunchConfig {
 /** The longest text of a config, in bytes. */
 export const TEXT_LIMIT: number = 1024 * 1024;
 const MIB = 1024 ** 2;
-
-/** The longest path of a Unix socket on Linux, in bytes: sun_path of unix(7), without its closing NUL. */
-const SOCKET_PATH = 107;
-
-const size = where(string, isSize);
-const count = whole(1, 8192);
-const level = optional(count);
-const word = where(string, (text) => !text.includes("\0"));
-// Nobody means a path that would move a terminal's cursor, or that the system would cut short.
-const isPlain = (text: string): boolean => !/[\x00-\x1f\x7f-\x9f]/.test(text);
-// Nor one that ends in QEMU's own options: it is no address, and nobody could connect to it.
-const path = where(
-  string,
-  (text) => isPlain(text) && text.startsWith("/") && !/,(server|wait|abstract|id)\b/.test(text) && Buffer.byteLength(text) <= SOCKET_PATH,
-);
-
-const launchConfig = object({
-  name: where(string, isName),
-  id: optional(where(string, isMachineId)),
-  emulator: where(string, (text) => isPlain(text) && (text.startsWith("/") || /^[^/\s-][^/]*$/.test(text))),
-  memory: object({
-    max: size,
-    current: size,
-    min: optional(size),
-    hotplug: optional(object({ slots: whole(0, 256), limit: size })),
-  }),
-  vcpus: object({
-    max: count,
-    current: count,
-    topology: optional(
-      object({ drawers: level, books: level, sockets: level, dies: level, clusters: level, modules: level, cores: level, threads: level }),
-    ),
-    pin: optional(record(string)),
-  }),
-  threads: optional(object({ emulator: optional(where(string, looksLikeCpuList)) })),
-  args: optional(list(word)),
-  monitor: optional(path),
-});
-
-/** What would be right at each place, for the message. `memory.max` and the like are looked up without their last number. */
-const EXPECTED: Readonly<Record<string, string>> = {
-  "": "an object with name, emulator, memory, vcpus and args",
-  name: NAME_RULE,
-  id: "a UUID in lower case, as define makes it, or no such key",
-  emulator: 'the name of a program that PATH knows, as "qemu-system-x86_64", or an absolute path',
-  memory: 'an object, as { "max": "2GiB", "current": "1GiB" }',
-  "memory.hotplug": 'an object, as { "slots": 4, "limit": "8GiB" }',
-  "memory.hotplug.slots": "a whole number from 0 to 256",
-  vcpus: 'an object, as { "max": 4, "current": 2 }',
-  "vcpus.topology": 'an object, as { "sockets": 1, "cores": 4, "threads": 1 }',
-  "vcpus.pin": 'an object, as { "0": "0-3" }',
-  threads: 'an object, as { "emulator": "0-3" }',
-  "threads.emulator": "a Linux CPU list, as 0-3,8 or 0-7,^2",
-  args: "a list of texts, one for each word of QEMU's command line",
-  monitor: `an absolute path for a Unix socket, ${SOCKET_PATH} bytes at most`,
-};
-const SIZE_EXPECTED = "a text with a whole number and its unit, as 300MiB or 2GiB";
 
 /**
  * Reads a launch config. `path` is for messages only. Unknown keys are left alone: a newer version may have written them.
@@ -163,15 +104,6 @@ function issueAt(keys: readonly (string | number)[], raw: unknown): ConfigIssue 
   return { path, value, expected: expectedAt(path, value) };
 }
 
-function expectedAt(path: string, value: unknown): string {
-  if (EXPECTED[path] !== undefined) return EXPECTED[path];
-  if (path.startsWith("memory.") && /^\d{1,15}$/.test(String(value)))
-    return `a unit, as "${String(value)}KiB" (as virsh counts) or "${String(value)}MiB" (as QEMU counts)`;
-  if (path.startsWith("memory.")) return sizeMeant(value) ?? SIZE_EXPECTED;
-  if (path.startsWith("vcpus.pin.")) return "a Linux CPU list as text, as 0-3,8";
-  return path.startsWith("args.") ? "a text without a NUL" : "a whole number from 1 to 8192";
-}
-
 /** The words of `args`, as far as they are words, so that wrong options are named even if something else is wrong too. */
 function wordsOf(raw: unknown): readonly string[] {
   const args = (raw as { readonly args?: unknown } | null)?.args;
@@ -179,7 +111,7 @@ function wordsOf(raw: unknown): readonly string[] {
 }
 
 /** Only what we know of it: a key of a newer version means nothing here. */
-function inBytes({ name, id, emulator, memory, vcpus, threads, args = [], monitor }: Shaped<typeof launchConfig>): LaunchConfig {
+function inBytes({ name, id, emulator, memory, vcpus, threads, args = [], monitor }: LaunchFile): LaunchConfig {
   const { min, hotplug } = memory;
   const { max, current, topology, pin = {} } = vcpus;
   return {

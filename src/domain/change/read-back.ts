@@ -1,6 +1,6 @@
 import { deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
-import { type Live, readLive } from "../facts/live.ts";
+import { type Live, type LiveReader, readLive } from "../facts/live.ts";
 import { readStored } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
@@ -25,6 +25,7 @@ export interface ReadBackOptions {
   readonly timeout: number | undefined;
   /** The error of a monitor that answered nothing during undo: it is not asked again. */
   readonly silent: unknown;
+  readonly readers: readonly LiveReader[];
   /** Takes why the live half could not be read. */
   readonly tell: (note: string) => void;
 }
@@ -44,13 +45,13 @@ function configNow(place: Place): Promise<Ending["after"]["config"]> {
 
 async function liveNow(
   monitor: Monitor | null,
-  { timeout = LAST_LOOK, silent, tell }: ReadBackOptions,
+  { timeout = LAST_LOOK, silent, readers, tell }: ReadBackOptions,
 ): Promise<{ readonly live: Live | null; readonly died: DiedError | null }> {
   if (monitor === null) return { live: null, died: null };
   try {
     if (silent !== undefined) throw silent;
     const by = deadlineIn(Math.min(LAST_LOOK, timeout));
-    return { live: await monitor.ask((session) => readLive(session, monitor.pid), { by }), died: null };
+    return { live: await monitor.ask((session) => readLive(session, monitor.pid, readers), { by }), died: null };
   } catch (error) {
     tell((await whyStopped(monitor.pid)) ?? messageOf(error));
     return { live: null, died: error instanceof DiedError ? error : null };

@@ -1,19 +1,16 @@
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
-import { type Deadline, deadlineIn, now } from "../../deadline.ts";
+import { deadlineIn, now } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
-import type { Facts } from "../facts/facts.ts";
 import { openFor } from "../facts/open.ts";
 import { readFacts } from "../facts/read.ts";
 import { type Held, lockDeadline, lockMachine } from "../machine/lock.ts";
-import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
-import type { ChangeOptions, Scope } from "../model/change.ts";
-import { nameOf } from "../resources/registry.ts";
-import type { Work } from "../resources/step.ts";
-import { applySteps, recordsOf, type StepRecord } from "./apply.ts";
-import { Bookkeeping } from "./bookkeeping.ts";
+import type { ChangeOptions } from "../model/change.ts";
+import { ALL_READERS, kindOf, nameOf, readersOf } from "../resources/registry.ts";
+import { applySteps } from "./apply.ts";
 import type { Report } from "./change-report.ts";
+import { type Context, contextOf, type LockedOptions, workOf } from "./context.ts";
 import type { Ending } from "./ending.ts";
 import { ChangeError, RefusedError } from "./errors.ts";
 import { planAsking, type Wanted } from "./plan-asking.ts";
@@ -43,12 +40,6 @@ export async function changeDomain(place: Place, wanted: Wanted, options: Change
   return await changeLocked(place, held, wanted, options);
 }
 
-/** Options of a change under a lock that is held already. */
-export interface LockedOptions extends ChangeOptions {
-  /** There is a journal already, of the change that this one resolves: it stays as it is. */
-  readonly resolving?: boolean;
-}
-
 /** Makes a change of a machine whose lock is held and which has nothing left to be resolved. @throws as `changeDomain` does */
 export async function changeLocked(place: Place, held: Held, wanted: Wanted, options: LockedOptions): Promise<Report> {
   const deadline = deadlineIn(options.timeout ?? CHANGE_TIMEOUT);
@@ -61,7 +52,9 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   await using opened = await openFor(place, held, { ...until, heldBy: deadline, onHeld });
 
   // S4 Read
-  const read = await readFacts(place, held, opened, until);
+  // Changes that are worked out from the facts may be of any resource.
+  const readers = typeof wanted === "function" ? ALL_READERS : readersOf(wanted.map(kindOf));
+  const read = await readFacts(place, held, opened, { ...until, readers });
 
   // S5 Plan
   const scope = options.scope ?? "current";
@@ -71,45 +64,7 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   // A monitor that did not answer is not asked again.
   const monitor = facts.live === null ? null : opened.open;
   notice.enter("waiting for QEMU", deadline, { pid: monitor?.pid ?? null });
-  return await carryOut(contextOf({ place, held, options, scope, monitor, facts, plan: planned, deadline, notice }));
-}
-
-/** What one change works with once it is planned. */
-interface Context {
-  readonly place: Place;
-  readonly held: Held;
-  readonly options: LockedOptions;
-  readonly scope: Scope;
-  /** Null if the machine does not run, or does not answer. */
-  readonly monitor: Monitor | null;
-  readonly facts: Facts;
-  readonly plan: Plan;
-  readonly deadline: Deadline;
-  readonly notice: WaitNotice;
-  /** The steps of the plan, and how far each has come. */
-  readonly records: readonly StepRecord[];
-  readonly books: Bookkeeping;
-  /** What the report has to say besides. */
-  readonly notes: string[];
-  /** When the work began, by the clock of `now()`. */
-  readonly start: number;
-}
-
-function contextOf(planned: Omit<Context, "records" | "books" | "notes" | "start">): Context {
-  const { place, held, options, monitor, plan } = planned;
-  const notes: string[] = [];
-  const records = recordsOf(plan.steps);
-  const books = new Bookkeeping({
-    ...planned,
-    domain: place.name,
-    paths: held.books,
-    stored: held.stored,
-    process: monitor?.target.machine.process ?? null,
-    records,
-    resolving: options.resolving === true,
-    tell: (note) => notes.push(note),
-  });
-  return { ...planned, records, books, notes, start: now() };
+  return await carryOut(contextOf({ place, held, options, scope, monitor, facts, readers, plan: planned, deadline, notice }));
 }
 
 /** S6 to S13: does what is planned. The order of the writes is the promise: whenever we die, the next reader can tell how far we came. */
@@ -181,13 +136,6 @@ async function undo(change: Context): Promise<unknown> {
   return silent;
 }
 
-/** What the live steps work with. */
-function workOf({ monitor, facts: { live }, deadline, options, notice }: Context): Work {
-  if (monitor === null || live === null) throw new Error("a plan with live steps for a machine that is not there");
-  const onProgress = options.onProgress === undefined ? undefined : notice.onProgress;
-  return { monitor, live, deadline, signal: options.signal, onProgress };
-}
-
 /** S13 Report, of a change that was undone, or kept as far as it came. */
 async function reportFailure(change: Context, error: unknown, silent: unknown): Promise<ChangeError> {
   const failure = messageOf(error);
@@ -210,8 +158,8 @@ async function reportSuccess(change: Context, committed: Stored | null): Promise
   throw new ChangeError(report(change, { after, committed, failure: died.message }), died.message, { cause: died });
 }
 
-function readAgain({ place, monitor, options, notes }: Context, silent?: unknown): Promise<After> {
-  return readBack(place, monitor, { timeout: options.undoTimeout, silent, tell: (note) => notes.push(note) });
+function readAgain({ place, monitor, options, readers, notes }: Context, silent?: unknown): Promise<After> {
+  return readBack(place, monitor, { timeout: options.undoTimeout, silent, readers, tell: (note) => notes.push(note) });
 }
 
 /** Some changes of the set could be made and are; the others are left as they are. */

@@ -82,8 +82,8 @@ async function takeBack(record: StepRecord, work: Work): Promise<string | null> 
   return kind.irrevocable?.(step, now, cause) ?? null;
 }
 
-function readNow({ monitor, deadline }: Work): Promise<Live> {
-  return monitor.ask((session) => readLive(session, monitor.pid), { by: deadline });
+function readNow({ monitor, deadline, readers }: Work): Promise<Live> {
+  return monitor.ask((session) => readLive(session, monitor.pid, readers), { by: deadline });
 }
 
 function because({ reason }: StepRecord, obstacle: string): string {

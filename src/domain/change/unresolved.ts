@@ -1,4 +1,4 @@
-import { statePaths, type StatePaths } from "../../config/runtime.ts";
+import type { StatePaths } from "../../config/runtime.ts";
 import { type Stored, sweepLeftovers } from "../../config/store.ts";
 import { deadlineIn } from "../../deadline.ts";
 import { LockedError } from "../../host/lock.ts";
@@ -7,11 +7,12 @@ import type { Facts } from "../facts/facts.ts";
 import { openFor } from "../facts/open.ts";
 import { readFacts } from "../facts/read.ts";
 import type { Held } from "../machine/lock.ts";
-import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord } from "../machine/process-record.ts";
+import { ALL_READERS } from "../resources/registry.ts";
 import { InterruptedActionError, InterruptedError, interruptedFrom } from "./interrupted.ts";
 import { isAbout, isMachineThere, isUnderWay, readRecord, removeRecord } from "./journal.ts";
+import { whereRecordsAre } from "./record-places.ts";
 import type { ActionRecord, Journal } from "./record.ts";
 
 /** How long QEMU may take to say how it stands, in milliseconds. */
@@ -41,19 +42,6 @@ async function startedLast(place: Pick<Place, "folders">, books: StatePaths, sto
   const all = await whereRecordsAre(place, books, stored);
   const record = await readProcessRecord(all.at(-1) ?? books);
   return record?.how === "started" ? record.since : null;
-}
-
-/**
- * Where records are kept: beside the machine's lock, and beside its config if that has another key. A QEMU without a mark has the lock of
- * its process while it runs.
- */
-async function whereRecordsAre(
-  { folders }: Pick<Place, "folders">,
-  books: StatePaths,
-  stored: Stored | null,
-): Promise<readonly StatePaths[]> {
-  const id = stored === null ? books.key : await machineIdOf(stored);
-  return id === books.key ? [books] : [books, statePaths(folders, id)];
 }
 
 /** Whether an action was finished in spite of its writer's death, or left nothing: then there is nothing to resolve. */
@@ -104,7 +92,7 @@ export async function forgetRecords(place: Place, held: Held): Promise<void> {
 async function look(place: Place, held: Held): Promise<Facts> {
   const by = deadlineIn(LOOK);
   await using opened = await openFor(place, held, { by });
-  return await readFacts(place, held, opened, { by });
+  return await readFacts(place, held, opened, { by, readers: ALL_READERS });
 }
 
 /**

@@ -6,6 +6,7 @@ import { ejectReport } from "../../schema/acpi-ost.ts";
 import { processBehind } from "../machine/process.ts";
 import { orNull } from "./answer.ts";
 import { type LiveMemory, readMemory } from "./live-memory.ts";
+import type { LiveParts } from "./live-parts.ts";
 
 /** One vCPU that is plugged. */
 export interface Vcpu {
@@ -34,7 +35,7 @@ export interface Slot {
 }
 
 /** The running machine, as read over QMP and /proc at one moment. */
-export interface Live {
+export interface Live extends LiveParts {
   /** QEMU's run state, as `running`, `paused`, `prelaunch`, `inmigrate`. */
   readonly status: string;
   readonly running: boolean;
@@ -62,6 +63,13 @@ export interface Live {
 }
 
 /**
+ * Reads one part of a running machine, if the rest is read already. What this QEMU has no answer to is left out.
+ *
+ * @throws the session's errors
+ */
+export type LiveReader = (session: Session, live: Live) => Promise<LiveParts>;
+
+/**
  * How many vCPUs there is room for; null if the machine can't plug any (aarch64's virt, microvm, isapc): it does not show what it was
  * started with.
  */
@@ -73,11 +81,17 @@ const QUIET_MIGRATION: ReadonlySet<string> = new Set(["none", "completed", "fail
 
 /**
  * Reads the running machine. All questions are sent at once. A question that a machine may have no answer to (no hotpluggable vCPUs, no
- * balloon) gives an empty result. `known` is the pid of a QEMU that we started.
+ * balloon) gives an empty result. `known` is the pid of a QEMU that we started, `readers` read what only some resources need.
  *
  * @throws the session's errors: if the monitor breaks in the middle, there are no half-read facts
  */
-export async function readLive(session: Session, known: number | null): Promise<Live> {
+export async function readLive(session: Session, known: number | null, readers: readonly LiveReader[] = []): Promise<Live> {
+  const live = await readMachine(session, known);
+  const parts = await Promise.all(readers.map((read) => read(session, live)));
+  return Object.assign({}, live, ...parts) as Live;
+}
+
+async function readMachine(session: Session, known: number | null): Promise<Live> {
   const [status, kvm, cpus, hotpluggable, ospm, migrate, devices, memory] = await Promise.all([
     session.execute("query-status"),
     session.execute("query-kvm"),

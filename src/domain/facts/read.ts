@@ -12,12 +12,16 @@ import type { ReadOptions } from "../model/action.ts";
 import { domainStateOf } from "../model/run-state.ts";
 import { readBalloonTarget } from "./balloon-target.ts";
 import type { Facts } from "./facts.ts";
-import { type Live, readLive } from "./live.ts";
+import { type Live, type LiveReader, readLive } from "./live.ts";
 import { type MachineNotes, readNotes } from "./notes.ts";
 import { type Channel, type Found, hasEnded, type Opened, openToLook, whyUnreachable } from "./open.ts";
 
-/** A question to be asked beside the facts, of a QEMU that answers. */
-export type AlsoAsk = (session: Session, live: Live) => Promise<void>;
+/** What to read besides what is always read of a running machine. */
+export interface FactsOptions {
+  readonly readers?: readonly LiveReader[];
+  /** A question to be asked beside the facts, of a QEMU that answers. */
+  readonly also?: (session: Session, live: Live) => Promise<void>;
+}
 
 /**
  * Reads both halves of a domain, and what is noted of its machine: the one reader of facts. QEMU is asked on the channel that was opened to
@@ -29,14 +33,13 @@ export async function readFacts(
   place: Place,
   { stored, machine, hindrance }: Found,
   { open, why }: Opened<Channel>,
-  options: AskOptions,
-  also?: AlsoAsk,
+  { readers, also, ...options }: AskOptions & FactsOptions,
 ): Promise<Facts> {
   if (why !== undefined) return unreachable(stored, why);
   if (open === null || machine === null) return stopped(stored, hindrance);
   try {
     const facts = await open.ask(async (session) => {
-      const read = await factsOf(place, stored, session, machine);
+      const read = await factsOf(place, stored, session, machine, readers);
       await also?.(session, read.live);
       return read;
     }, options);
@@ -66,14 +69,14 @@ const READ_TIMEOUT = 10_000;
  *
  * @throws ConfigError when the config can't be read; the signal's reason
  */
-export async function readBoth(place: Place, { signal, timeout }: ReadOptions = {}, also?: AlsoAsk): Promise<Both> {
+export async function readBoth(place: Place, { signal, timeout, ...more }: ReadOptions & FactsOptions = {}): Promise<Both> {
   const by = deadlineIn(timeout ?? Math.max(READ_TIMEOUT, 2 * place.timeout));
   const stored = await readStored(place);
   const { machine, hindrance, key } = await findMachine(place, stored);
   const found = { stored, machine, hindrance };
   const books = statePaths(place.folders, key);
   await using opened = await openToLook(place, found, { by: partOf(by, timeout ?? place.timeout), signal });
-  const facts = await readFacts(place, found, opened, { by, signal }, also);
+  const facts = await readFacts(place, found, opened, { by, signal, ...more });
   const isStopped = facts.state === "stopped" || (facts.live === null && machine !== null && (await hasEnded(place, machine)));
   if (!isStopped) return { stored, machine, books, facts };
   return { stored, machine: null, books, facts: await stopped(stored, hindrance) };
@@ -92,8 +95,14 @@ async function withoutLive(stored: Stored | null): Promise<Omit<Facts, "state">>
 }
 
 /** The facts of a machine that answers. Its identity was checked on the `session`. */
-async function factsOf(place: Place, stored: Stored | null, session: Session, machine: Identity): Promise<Facts & { readonly live: Live }> {
-  const live = await readLive(session, machine.pid);
+async function factsOf(
+  place: Place,
+  stored: Stored | null,
+  session: Session,
+  machine: Identity,
+  readers: readonly LiveReader[] = [],
+): Promise<Facts & { readonly live: Live }> {
+  const live = await readLive(session, machine.pid, readers);
   const [noted, host] = await Promise.all([
     readNotes(statePaths(place.folders, machine.known.key), machine.process, live, machine.known.folder),
     hostFacts(),

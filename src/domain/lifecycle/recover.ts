@@ -1,9 +1,10 @@
 import { prepareConfig, type Stored } from "../../config/store.ts";
 import type { Report } from "../change/change-report.ts";
+import type { LockedOptions } from "../change/context.ts";
 import { type Interrupted, interruptedFrom } from "../change/interrupted.ts";
 import { DamagedRecordError, isMachineThere } from "../change/journal.ts";
 import type { ActionRecord, Journal } from "../change/record.ts";
-import { changeLocked, type LockedOptions } from "../change/transaction.ts";
+import { changeLocked } from "../change/transaction.ts";
 import { forgetRecords, recordToResolve, sweep } from "../change/unresolved.ts";
 import type { Facts } from "../facts/facts.ts";
 import { type Held, lockDeadline, lockMachine, readStored } from "../machine/lock.ts";

@@ -1,4 +1,5 @@
 import { formatSize } from "../../config/size.ts";
+import type { LiveReader } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
 import * as ALL from "./all.ts";
 import type { ResourceKind } from "./resource.ts";
@@ -23,6 +24,14 @@ const BY_NAME: ReadonlyMap<string, ResourceKind<Change>> = new Map(KINDS.map((ki
 const STEP_KINDS: ReadonlyMap<string, StepKind<Step>> = new Map(
   KINDS.flatMap(({ stepKinds }) => stepKinds.map((kind) => [kind.kind, kind] as const)),
 );
+
+/** What reads all that any resource needs to know of a running machine. */
+export const ALL_READERS: readonly LiveReader[] = readersOf(KINDS);
+
+/** What reads what these kinds need to know of a running machine, besides what is always read. */
+export function readersOf(kinds: readonly ResourceKind<Change>[]): readonly LiveReader[] {
+  return [...new Set(kinds.flatMap(({ reads }) => reads ?? []))];
+}
 
 /** What there is to know of a change's resource. @throws TypeError for a change of none, which types rule out */
 export function kindOf({ resource }: Pick<Change, "resource">): ResourceKind<Change> {

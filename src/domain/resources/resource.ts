@@ -2,7 +2,7 @@ import type { Edit } from "../../config/edit.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
-import type { Live } from "../facts/live.ts";
+import type { Live, LiveReader } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
 import type { BothFacts, DiffRow, RowFacts } from "./row.ts";
 import type { StepKind } from "./step-kind.ts";
@@ -27,8 +27,8 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   readonly row: number;
   /** The name of one change's place in tables: `memory`, `vcpu-pin 0`. */
   label(change: C): string;
-  /** What its values are: sizes in bytes, counts, or Linux CPU lists. */
-  readonly unit: "bytes" | "count" | "cpus";
+  /** What its values are: sizes in bytes, counts, Linux CPU lists, or words of its own. */
+  readonly unit: "bytes" | "count" | "cpus" | "text";
   /** The members of a change besides its resource: by these, a record of it is checked when it is read. */
   readonly members: Members<C>;
   /** Where it stands in an allocation file. */
@@ -55,6 +55,8 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   applied(change: C, config: LaunchConfig): LaunchConfig;
   /** `after` is the config with every change of the set in it. */
   staticReasons(change: C, facts: Facts & { readonly after: LaunchConfig }, options: CheckOptions): readonly Reason[];
+  /** What it needs to know of a running machine besides what is always read; it finds that in `live`, absent where QEMU has no answer. */
+  readonly reads?: readonly LiveReader[];
   inLive(change: C, live: Live): Value;
   /** Whether the live machine has to be touched: its value differs, or something else was asked of it and is still on its way. */
   needed(change: C, facts: LiveFacts): boolean;

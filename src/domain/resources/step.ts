@@ -1,5 +1,5 @@
 import type { Deadline } from "../../deadline.ts";
-import type { Live, Slot } from "../facts/live.ts";
+import type { Live, LiveReader, Slot } from "../facts/live.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Progress } from "../model/change.ts";
 import type { GuestRefusals } from "./guest-refusals.ts";
@@ -58,6 +58,8 @@ export interface Work {
   readonly monitor: Monitor;
   /** The facts the plan was made from. */
   readonly live: Live;
+  /** What reads of the live machine what the steps are about. */
+  readonly readers: readonly LiveReader[];
   readonly deadline: Deadline;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: Progress) => void) | undefined;

@@ -3,10 +3,10 @@ import type { LaunchConfig } from "../../config/launch.ts";
 import type { StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
 import { messageOf } from "../../errors.ts";
+import { statusAt } from "../../file-status.ts";
 import { usageOf } from "../../host/thread-usage.ts";
 import { uptimeOf } from "../../host/uptime.ts";
-import { describe, describeAction, interruptedFrom } from "../change/interrupted.ts";
-import { unresolved } from "../change/unresolved.ts";
+import { whereRecordsAre } from "../change/record-places.ts";
 import type { Facts } from "../facts/facts.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import { type Live, roomForVcpus } from "../facts/live.ts";
@@ -101,9 +101,11 @@ export async function inspectDomain(place: Place, options: ReadOptions = {}): Pr
 
 /** Told without the lock: a record whose writer lives is of a change that is under way. */
 async function interruptionOf(place: Place, books: StatePaths, facts: Facts, stored: Stored | null): Promise<string | null> {
-  const found = await unresolved(place, books, stored, facts).catch(messageOf);
-  if (found === null || typeof found === "string") return found;
-  return "action" in found ? describeAction(found) : describe(await interruptedFrom(place.name, found, facts, stored?.text ?? null));
+  const places = await whereRecordsAre(place, books, stored);
+  if (places.every(({ journal }) => statusAt(journal) === undefined)) return null;
+  // It may be about any resource, so all of them are loaded: not for a machine of which nothing was interrupted.
+  const { interruption } = await import("./interruption.ts");
+  return interruption(place, books, facts, stored);
 }
 
 function ofConfig({ memory, vcpus }: LaunchConfig): Allocation {

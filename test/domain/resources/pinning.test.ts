@@ -13,7 +13,7 @@ import { type OwnProcess, runProgram } from "../../host/processes.ts";
 function workOn(tid: number, pid: number): Work {
   const cpus = [{ "cpu-index": 0, "qom-path": "/cpu", "thread-id": tid, target: "x86_64" }];
   const monitor = { pid, ask: (question: (session: object) => unknown) => question({ execute: async () => cpus }) } as unknown as Monitor;
-  return { monitor, live: liveOf(), deadline: deadlineIn(5000), signal: undefined, onProgress: undefined };
+  return { monitor, live: liveOf(), readers: [], deadline: deadlineIn(5000), signal: undefined, onProgress: undefined };
 }
 
 function stepOf(changes: Partial<PinStep>): PinStep {

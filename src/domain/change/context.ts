@@ -1,0 +1,66 @@
+import type { Deadline } from "../../deadline.ts";
+import { now } from "../../deadline.ts";
+import type { Facts } from "../facts/facts.ts";
+import type { LiveReader } from "../facts/live.ts";
+import type { Held } from "../machine/lock.ts";
+import type { Monitor } from "../machine/monitor.ts";
+import type { Place } from "../machine/place.ts";
+import type { WaitNotice } from "../machine/wait-notice.ts";
+import type { ChangeOptions, Scope } from "../model/change.ts";
+import type { Work } from "../resources/step.ts";
+import { recordsOf, type StepRecord } from "./apply.ts";
+import { Bookkeeping } from "./bookkeeping.ts";
+import type { Plan } from "./plan.ts";
+
+/** Options of a change under a lock that is held already. */
+export interface LockedOptions extends ChangeOptions {
+  /** There is a journal already, of the change that this one resolves: it stays as it is. */
+  readonly resolving?: boolean;
+}
+
+/** What one change works with once it is planned. */
+export interface Context {
+  readonly place: Place;
+  readonly held: Held;
+  readonly options: LockedOptions;
+  readonly scope: Scope;
+  /** Null if the machine does not run, or does not answer. */
+  readonly monitor: Monitor | null;
+  readonly facts: Facts;
+  readonly readers: readonly LiveReader[];
+  readonly plan: Plan;
+  readonly deadline: Deadline;
+  readonly notice: WaitNotice;
+  /** The steps of the plan, and how far each has come. */
+  readonly records: readonly StepRecord[];
+  readonly books: Bookkeeping;
+  /** What the report has to say besides. */
+  readonly notes: string[];
+  /** When the work began, by the clock of `now()`. */
+  readonly start: number;
+}
+
+/** Begins the work on a plan. */
+export function contextOf(planned: Omit<Context, "records" | "books" | "notes" | "start">): Context {
+  const { place, held, options, monitor, plan } = planned;
+  const notes: string[] = [];
+  const records = recordsOf(plan.steps);
+  const books = new Bookkeeping({
+    ...planned,
+    domain: place.name,
+    paths: held.books,
+    stored: held.stored,
+    process: monitor?.target.machine.process ?? null,
+    records,
+    resolving: options.resolving === true,
+    tell: (note) => notes.push(note),
+  });
+  return { ...planned, records, books, notes, start: now() };
+}
+
+/** What the live steps work with. */
+export function workOf({ monitor, facts: { live }, readers, deadline, options, notice }: Context): Work {
+  if (monitor === null || live === null) throw new Error("a plan with live steps for a machine that is not there");
+  const onProgress = options.onProgress === undefined ? undefined : notice.onProgress;
+  return { monitor, live, readers, deadline, signal: options.signal, onProgress };
+}
