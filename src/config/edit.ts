@@ -2,7 +2,7 @@ import { UsageError } from "../errors.ts";
 import {
   type JsonDocument,
   type JsonPiece,
-  type MemberPiece,
+  type ListPiece,
   type ObjectPiece,
   orderOf,
   pieceOf,
@@ -11,8 +11,9 @@ import {
 } from "./json-pieces.ts";
 
 /**
- * One change of a JSON text: the keys that lead to a value (in a list, an existing position), and the new value; `undefined` removes the
- * key.
+ * One change of a JSON text: the keys that lead to a value (in a list, a position), and the new value. `undefined` removes the key, or the
+ * value of a list. The position after the last one adds to a list. Edits are made one after the other, so a position counts as the list
+ * then is.
  */
 export interface Edit {
   readonly path: readonly string[];
@@ -38,12 +39,14 @@ function applyEdit(document: JsonDocument, { path, value }: Edit): void {
   let holder: { value: JsonPiece } = document;
   for (const [depth, key] of path.entries()) {
     const object = holder.value;
-    const item = typeof object !== "string" && "items" in object ? object.items[orderOf(key)] : undefined;
-    if (item !== undefined && value !== undefined) {
+    if (typeof object !== "string" && "items" in object) {
+      const item = object.items[orderOf(key)];
+      if (depth === path.length - 1 && (value === undefined || item === undefined)) return editList(object, key, value, path, spacious);
+      if (item === undefined) throw pathError(path.slice(0, depth), path);
       holder = item;
       continue;
     }
-    if (typeof object === "string" || "items" in object) throw pathError(path.slice(0, depth), path);
+    if (typeof object === "string") throw pathError(path.slice(0, depth), path);
     const position = object.members.findIndex((each) => each.key === key);
     const member = object.members[position];
     if (member === undefined) return value === undefined ? undefined : addMember(object, key, nest(path.slice(depth + 1), value), spacious);
@@ -52,6 +55,23 @@ function applyEdit(document: JsonDocument, { path, value }: Edit): void {
   }
   if (value === undefined) throw pathError([], path);
   holder.value = pieceOf(write(value, spacious));
+}
+
+/** Adds a value to a list, or removes one. */
+function editList(list: ListPiece, key: string, value: unknown, path: readonly string[], spacious: boolean): void {
+  const { items } = list;
+  const position = orderOf(key);
+  if (value !== undefined && position === items.length) {
+    const last = items.at(-1);
+    items.push({ lead: last === undefined ? "" : `,${separator(last, spacious)}`, value: pieceOf(write(value, spacious)) });
+    return;
+  }
+  if (value !== undefined || items[position] === undefined) throw pathError(path.slice(0, -1), path);
+  const [removed] = items.splice(position, 1);
+  const next = items[position];
+  // The first value has no comma before it.
+  if (next !== undefined && position === 0) next.lead = removed?.lead ?? "";
+  else if (items.length === 0) list.tail = "";
 }
 
 function nest(keys: readonly string[], value: unknown): unknown {
@@ -76,8 +96,8 @@ function addMember(object: ObjectPiece, key: string, value: unknown, spacious: b
   members.push(added);
 }
 
-/** What stands before a member: a line end with indentation, or blanks, or nothing. */
-function separator({ lead }: MemberPiece, spacious: boolean): string {
+/** What stands before a member or a value of a list, after its comma: a line end with indentation, or blanks, or nothing. */
+function separator({ lead }: { readonly lead: string }, spacious: boolean): string {
   const gap = lead.replace(/^\s*,/, "");
   if (gap.includes("\n")) return `${gap.includes("\r\n") ? "\r\n" : "\n"}${gap.slice(gap.lastIndexOf("\n") + 1)}`;
   return spacious ? " " : "";
@@ -108,8 +128,8 @@ function write(value: unknown, spacious: boolean): string {
 
 function pathError(at: readonly string[], path: readonly string[]): UsageError {
   const where = at.length === 0 ? "the whole config" : at.join(".");
-  return new UsageError(`${path.join(".") || "edit"}: ${where} is not an object, so it has no keys to change`, {
+  return new UsageError(`${path.join(".") || "edit"}: ${where} has no such key or position to change`, {
     value: path,
-    expected: "a path of keys through objects",
+    expected: "a path of keys through objects, and of positions in lists",
   });
 }

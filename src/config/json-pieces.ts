@@ -20,12 +20,12 @@ export interface ObjectPiece {
 /** A list. `tail` is the text between its last value (or its opening bracket) and its closing bracket. */
 export interface ListPiece {
   readonly items: ItemPiece[];
-  readonly tail: string;
+  tail: string;
 }
 
 /** One value of a list. `lead` is the text before it, from the end of the previous value or from the opening bracket. */
 export interface ItemPiece {
-  readonly lead: string;
+  lead: string;
   value: JsonPiece;
 }
 

@@ -64,6 +64,28 @@ describe("editJson", () => {
     ).toBe('[[2], { "a": 3 }]');
   });
 
+  test("adds to a list as it is laid out, and takes words out of it: in front, behind, and the only one", () => {
+    const args = (words: string): string => CONFIG.replace('"-machine", "q35"', words);
+    const lines = args('\n    "-machine",\n    "q35"\n  ');
+    const add = [
+      { path: ["args", "2"], value: "-S" },
+      { path: ["args", "3"], value: "-s" },
+    ];
+    expect(editJson(CONFIG, add)).toBe(args('"-machine", "q35", "-S", "-s"'));
+    expect(editJson(lines, add)).toBe(args('\n    "-machine",\n    "q35",\n    "-S",\n    "-s"\n  '));
+    expect(
+      editJson('{"a":[]}', [
+        { path: ["a", "0"], value: 1 },
+        { path: ["a", "1"], value: 2 },
+      ]),
+    ).toBe('{"a":[1,2]}');
+    const take = (at: string): Edit => ({ path: ["args", at], value: undefined });
+    expect(editJson(lines, [take("0")])).toBe(args('\n    "q35"\n  '));
+    expect(editJson(CONFIG, [take("1")])).toBe(args('"-machine"'));
+    expect(editJson(lines, [take("0"), take("0")])).toBe(args(""));
+    expect(editJson(editJson(lines, add), [take("3"), take("2")])).toBe(lines);
+  });
+
   test("taking out what is not there changes nothing", () => {
     expect(
       editJson(CONFIG, [
@@ -82,10 +104,11 @@ describe("editJson", () => {
 
   test("refuses a path through what is no object", () => {
     expect(() => editJson(CONFIG, [{ path: ["name", "first"], value: 1 }])).toThrow(UsageError);
-    for (const key of ["2", "-1", "", "first"])
+    for (const key of ["3", "-1", "", "first"])
       expect(() => editJson(CONFIG, [{ path: ["args", key], value: 1 }])).toThrow(
-        `args.${key}: args is not an object, so it has no keys to change`,
+        `args.${key}: args has no such key or position to change`,
       );
+    expect(() => editJson(CONFIG, [{ path: ["args", "2"], value: undefined }])).toThrow(UsageError);
     expect(() => editJson(CONFIG, [{ path: [], value: undefined }])).toThrow(UsageError);
   });
 
@@ -157,7 +180,10 @@ function editValue(value: unknown, { path, value: next }: Edit): unknown {
 }
 
 function editItem(list: readonly unknown[], key: string, rest: readonly string[], next: unknown): unknown {
-  if (next === undefined || !/^\d+$/.test(key) || Number(key) >= list.length) return REFUSED;
-  const inner = rest.length === 0 ? next : editValue(list[Number(key)], { path: rest, value: next });
-  return inner === REFUSED ? REFUSED : list.with(Number(key), inner);
+  const position = /^\d+$/.test(key) ? Number(key) : list.length + 1;
+  if (rest.length === 0 && next === undefined) return position < list.length ? list.toSpliced(position, 1) : REFUSED;
+  if (rest.length === 0 && position === list.length) return [...list, next];
+  if (position >= list.length) return REFUSED;
+  const inner = rest.length === 0 ? next : editValue(list[position], { path: rest, value: next });
+  return inner === REFUSED ? REFUSED : list.with(position, inner);
 }

@@ -116,9 +116,12 @@ function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
   const { changes, facts, force, name, stored } = input;
   let after = config;
   const wanted: Change[] = [];
+  const edits: Edit[] = [];
   for (const change of maximaFirst(changes)) {
     if (kindOf(change).inConfig(change, after) === kindOf(change).wanted(change)) continue;
     wanted.push(change);
+    // Of the config as the changes before it leave it: two of them may be about the same words of args.
+    edits.push(...kindOf(change).edits(change, after));
     after = kindOf(change).applied(change, after);
   }
   const halves = changes.map((change) => ({ before: kindOf(change).inConfig(change, config), needed: wanted.includes(change) }));
@@ -127,13 +130,7 @@ function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
     ...(wanted.length > 0 && stored !== null && (stored.links ?? 1) > 1 ? [otherNames(stored.path)] : []),
   ];
   if (wanted.length === 0 || refusals.length > 0 || stored === null) return { halves, text: null, refusals };
-  return {
-    halves,
-    ...editText(
-      stored,
-      wanted.flatMap((change) => kindOf(change).edits(change, config)),
-    ),
-  };
+  return { halves, ...editText(stored, edits) };
 }
 
 /** A config is replaced, not written in place: its other names would keep the old text, and nobody would notice. */

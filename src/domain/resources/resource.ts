@@ -49,7 +49,7 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   check(change: C): void;
   wanted(change: C): Value;
   inConfig(change: C, config: LaunchConfig): Value;
-  /** Keys and values to set in the config. */
+  /** Keys and values to set in the config, as the changes before this one in the set leave it. */
   edits(change: C, config: LaunchConfig): readonly Edit[];
   /** The config as it is after the change, for the checks of the others in the set. */
   applied(change: C, config: LaunchConfig): LaunchConfig;
