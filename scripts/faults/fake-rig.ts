@@ -25,6 +25,14 @@ export interface FakeRig extends Rig {
   readonly monitor: ReplayServer;
 }
 
+/** A program with more threads than Node's own, as those that read a file stay. One calls itself as a thread of a vhost device. */
+const STAND_IN = `const fs = require("node:fs"), { pid } = process;
+fs.readFile("/proc/self/stat", () => {
+  fs.writeFileSync(\`/proc/self/task/\${fs.readdirSync("/proc/self/task").map(Number).sort((a, b) => a - b)[6]}/comm\`, \`vhost-\${pid}\`);
+  console.log("up");
+});
+process.stdin.resume()`;
+
 /** Starts a fake with 1 of 2 GiB, no pins, and one of four vCPUs (`shrink`: all four). */
 export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const shrinks = kind === "shrink";
@@ -43,23 +51,15 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   for (const each of [runtime.folder, books]) await openFolder(each);
   // The product finds it by its command line, as it finds QEMU. It ends with us. Node takes its own options up to the first other word.
   const [emulator = "", ...words] = toCommandLine(stored.config, runtime, { id, path: configPath });
-  const named = [
-    "bash",
-    "--norc",
-    "-c",
-    'exec -a "$0" "$@"',
-    emulator,
-    process.execPath,
-    "-e",
-    "console.log('up'); process.stdin.resume()",
-    "stand-in.img",
-  ];
+  const named = ["bash", "--norc", "-c", 'exec -a "$0" "$@"', emulator, process.execPath, "-e", STAND_IN, "stand-in.img"];
   const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...named, ...words], { stdio: ["pipe", "pipe", "inherit"] });
   await once(child.stdout, "data");
   const pid = child.pid ?? 0;
   await writeFile(runtime.pidfile, `${pid}\n`, { mode: 0o600 });
   const threads = (await threadsOf(pid)).slice(1, 5).map(({ tid }) => tid);
   const qemu = new FakeQemu(threads, { name: "web", id });
+  const [iothread, vhost = 0] = (await threadsOf(pid)).slice(5, 7).map(({ tid }) => tid);
+  qemu.iothreads.set("io0", iothread ?? 0);
   qemu.plugged.delete(1);
   if (shrinks) for (const vcpu of [1, 2, 3]) qemu.plugged.set(vcpu, `vcpu${vcpu}`);
   qemu.actual = GIB;
@@ -90,7 +90,14 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const look = async (): Promise<Look | null> => {
     if (gone) return null;
     const masks = await Promise.all([...qemu.plugged.keys()].map(async (vcpu) => [vcpu, await maskOf(threads[vcpu] ?? 0)] as const));
-    return { memory: qemu.actual, vcpus: qemu.plugged.size, masks: Object.fromEntries(masks), emulator: await maskOf(pid) };
+    const iothreads = await Promise.all([...qemu.iothreads].map(async ([id, tid]) => [`iothread-pin ${id}`, await maskOf(tid)] as const));
+    return {
+      memory: qemu.actual,
+      vcpus: qemu.plugged.size,
+      masks: Object.fromEntries(masks),
+      emulator: await maskOf(pid),
+      threads: { ...Object.fromEntries(iothreads), "vhost-pin": await maskOf(vhost) },
+    };
   };
   return {
     name: "fake",

@@ -1,5 +1,6 @@
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import { fixedThreads, liveThreads, threadPart, type Threads } from "./model-threads.ts";
 
 /** A domain in the model: sizes in MiB, masks as lists. The model shares no code with the product. */
 export interface State {
@@ -11,6 +12,7 @@ export interface State {
     readonly pins: Readonly<Record<string, string>>;
     /** The list for QEMU's own threads, `all` where there is none. */
     readonly emulator: string;
+    readonly threads: Threads;
   };
   /** Null: it is stopped. The index in `masks` is the number of the vCPU. */
   readonly live: {
@@ -20,6 +22,7 @@ export interface State {
     readonly masks: readonly string[];
     /** The mask of QEMU's main thread. */
     readonly emulator: string;
+    readonly threads: Threads;
   } | null;
 }
 
@@ -44,16 +47,19 @@ export function legsOf(scope: Scope, runs: boolean): { readonly fixed: boolean; 
 
 /** What a change wants, in the units of reports. */
 export function wantedOf(change: Change): number | string {
-  if (change.resource === "vcpu-pin" || change.resource === "emulator-pin") return change.cpus;
-  return change.resource === "memory" || change.resource === "max-memory" ? change.size : change.count;
+  if ("size" in change) return change.size;
+  if ("count" in change) return change.count;
+  return threadPart(change)?.value ?? change.cpus;
 }
 
 /** The value in the config, in the units of reports. */
 export function inConfig(change: Change, { config }: State): number | string {
   if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
   if (change.resource === "emulator-pin") return config.emulator;
+  const part = threadPart(change);
+  if (part !== null) return config.threads[part.label] ?? part.none;
   return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus, "max-vcpus": config.maxVcpus }[
-    change.resource
+    change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
 }
 
@@ -62,8 +68,10 @@ export function inLive(change: Change, { live }: State): number | string | null 
   if (live === null) return null;
   if (change.resource === "vcpu-pin") return live.masks[change.vcpu] ?? null;
   if (change.resource === "emulator-pin") return live.emulator;
+  const part = threadPart(change);
+  if (part !== null) return live.threads[part.label] ?? null;
   return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: live.masks.length, "max-vcpus": live.maxVcpus }[
-    change.resource
+    change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
 }
 
@@ -78,8 +86,9 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
 }
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
-  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator } = before;
+  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads } = before;
   for (const change of changes) {
+    threads = fixedThreads(threads, change);
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory") maxMemory = change.size / MIB;
     if (change.resource === "vcpus") vcpus = change.count;
@@ -90,7 +99,7 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     pins = change.cpus === "all" ? others : { ...others, [change.vcpu]: change.cpus };
   }
   const right = memory <= maxMemory && vcpus <= maxVcpus && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
-  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator } : null;
+  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads } : null;
 }
 
 function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -103,13 +112,16 @@ function liveAfter(
   all: string,
   pins: Readonly<Record<string, string>>,
 ): State["live"] {
-  let { memory, maxMemory, maxVcpus, emulator } = before;
+  let { memory, maxMemory, maxVcpus, emulator, threads } = before;
   let masks = [...before.masks];
   const wanted = changes.find((change) => change.resource === "vcpus");
   if (wanted !== undefined && wanted.count > maxVcpus) return null;
   // A new vCPU gets its pin from the config before the change, or all CPUs.
   while (wanted !== undefined && masks.length < wanted.count) masks.push(pins[masks.length] ?? all);
   for (const change of changes) {
+    const moved = liveThreads(threads, change, all);
+    if (moved === null) return null;
+    threads = moved;
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory" && change.size / MIB !== maxMemory) return null;
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
@@ -120,5 +132,5 @@ function liveAfter(
     masks[change.vcpu] = change.cpus === "all" ? all : change.cpus;
   }
   if (wanted !== undefined) masks = masks.slice(0, wanted.count);
-  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks, emulator };
+  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks, emulator, threads };
 }

@@ -39,6 +39,8 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     vcpus: () => ({ resource: "vcpus", count: pick(choices.counts) }),
     "vcpu-pin": () => ({ resource: "vcpu-pin", vcpu: pick([0, 1, 2]), cpus: pick(choices.masks) }),
     "emulator-pin": () => ({ resource: "emulator-pin", cpus: pick(choices.masks) }),
+    "iothread-pin": () => ({ resource: "iothread-pin", iothread: pick(["io0", "io0", "io1"]), cpus: pick(choices.masks) }),
+    "vhost-pin": () => ({ resource: "vhost-pin", cpus: pick(choices.masks) }),
     "max-memory": () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
     "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
   };

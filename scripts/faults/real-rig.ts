@@ -33,10 +33,13 @@ export interface RealRig extends Rig {
 /** This guest panics because a busy host gave it too little time. That says nothing about the product. */
 const PATIENT = "no_timer_check";
 
+/** An iothread, for the sequences. */
+const THREADS: readonly string[] = ["-object", "iothread,id=io0"];
+
 /** With this, the balloon gives way before its guest dies. Only such a guest can be filled completely. */
 const FULL: { readonly guest: GuestOptions; readonly args: readonly string[] } = {
   guest: { balloonDevice: false, append: PATIENT },
-  args: ["-device", "virtio-balloon-pci,id=balloon0,deflate-on-oom=on"],
+  args: [...THREADS, "-device", "virtio-balloon-pci,id=balloon0,deflate-on-oom=on"],
 };
 
 /** Whether this QEMU can plug a vCPU again. */
@@ -50,7 +53,7 @@ export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRi
   const scene = await openScene(qemu, {
     name: "web",
     vcpus: { max: maxVcpus, current: 1 },
-    ...(kind === "full" ? FULL : { guest: { append: PATIENT } }),
+    ...(kind === "full" ? FULL : { guest: { append: PATIENT }, args: THREADS }),
   });
   try {
     await scene.start();
@@ -97,6 +100,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
       vcpus: found.length,
       masks: Object.fromEntries(masks),
       emulator: await maskOf(pid),
+      threads: await iothreadMasks(ask),
     };
   };
   return {
@@ -138,6 +142,12 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
       await scene[Symbol.asyncDispose]();
     },
   };
+}
+
+async function iothreadMasks(ask: (command: string) => Promise<unknown>): Promise<Look["threads"]> {
+  const found = (await ask("query-iothreads")) as readonly { readonly id: string; readonly "thread-id": number }[];
+  const masks = await Promise.all(found.map(async ({ id, "thread-id": tid }) => [`iothread-pin ${id}`, await maskOf(tid)] as const));
+  return Object.fromEntries(masks);
 }
 
 function inTime<T>(work: Promise<T>, why: string): Promise<T> {

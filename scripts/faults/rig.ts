@@ -16,6 +16,8 @@ export interface Look {
   readonly masks: Readonly<Record<string, string>>;
   /** The mask of its main thread. */
   readonly emulator: string;
+  /** What its other threads have, by the labels of diff, as `iothread-pin io0`. */
+  readonly threads: Readonly<Record<string, string>>;
 }
 
 /** The two allocations of a case. */

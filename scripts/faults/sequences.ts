@@ -5,6 +5,7 @@ import type { ChangeOptions } from "../../src/domain/model/change.ts";
 import { messageOf } from "../../src/errors.ts";
 import { differences, type Seen } from "./compare.ts";
 import type { FakeRig } from "./fake-rig.ts";
+import { type ThreadKeys, threadsInFile } from "./model-threads.ts";
 import { MIB } from "./model.ts";
 import type { Move } from "./move.ts";
 import { type Rig, textOf } from "./rig.ts";
@@ -58,7 +59,7 @@ async function see(rig: Rig): Promise<Seen> {
   const { memory, vcpus, threads } = JSON.parse(text) as {
     memory: { current: string; max: string };
     vcpus: { current: number; max: number; pin?: Record<string, string> };
-    threads?: { emulator?: string };
+    threads?: { emulator?: string } & ThreadKeys;
   };
   const look = await rig.look();
   const state = {
@@ -69,6 +70,7 @@ async function see(rig: Rig): Promise<Seen> {
       maxVcpus: vcpus.max,
       pins: Object.fromEntries(Object.entries(vcpus.pin ?? {}).sort()),
       emulator: threads?.emulator ?? "all",
+      threads: threadsInFile(threads),
     },
     live:
       look === null
@@ -80,6 +82,7 @@ async function see(rig: Rig): Promise<Seen> {
               .sort()
               .map((vcpu) => look.masks[vcpu] ?? ""),
             emulator: look.emulator,
+            threads: look.threads,
           },
   };
   return { text, state };

@@ -69,7 +69,7 @@ export function vcpuOf(index: number, affinity: string | null): Vcpu {
   return { index, tid: 4000 + index, qomPath: `/machine/peripheral/vcpu${index}`, affinity };
 }
 
-/** A machine as it runs from `configOf()`: 1 GiB of 2, 2 vCPUs of 4, under KVM, on a host with CPUs 0 to 3. */
+/** A machine as it runs from `configOf()`: 1 GiB of 2, 2 vCPUs of 4, one iothread, under KVM, on a host with CPUs 0 to 3. */
 export function liveOf(changes: Partial<Live> = {}): Live {
   const slots = changes.slots ?? slotsOf(4, 2);
   return {
@@ -86,6 +86,8 @@ export function liveOf(changes: Partial<Live> = {}): Live {
     ids: new Set(slots.flatMap(({ device, first }) => (device === null || first === 0 ? [] : [device]))),
     migration: null,
     mainAffinity: cpus(0, 1, 2, 3),
+    iothreads: [{ id: "io0", tid: 4100, affinity: "0-3" }],
+    vhost: [{ tid: 4200, affinity: "0-3" }],
     ...changes,
   };
 }

@@ -33,6 +33,8 @@ export class FakeQemu {
     [0, ""],
     [1, ""],
   ]);
+  /** The thread of each iothread, by its id. */
+  readonly iothreads = new Map<string, number>();
   /** The answer to each command. A test may put its own in front. */
   readonly answers: Record<string, (args: never) => unknown>;
   /** How it identifies itself: the object of its mark, its -name, its UUID. */
@@ -52,7 +54,8 @@ export class FakeQemu {
       "query-uuid": () => ({ UUID: this.uuid }),
       "query-kvm": () => ({ enabled: true, present: true }),
       "query-cpus-fast": () => this.#cpus(),
-      "query-iothreads": () => [],
+      "query-iothreads": () =>
+        [...this.iothreads].map(([id, tid]) => ({ id, "thread-id": tid, "poll-max-ns": 32768, "poll-grow": 0, "poll-shrink": 0 })),
       "query-hotpluggable-cpus": () => this.#tids.map((_, vcpu) => this.#slot(vcpu)).toReversed(),
       "query-acpi-ospm-status": () => [],
       "query-migrate": () => ({}),

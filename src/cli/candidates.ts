@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import type { LaunchConfig } from "../config/launch.ts";
 import { type Option, optionsOf } from "./options.ts";
 import type { Io, Verb } from "./verb.ts";
 
@@ -123,9 +124,11 @@ async function operandsLike(name: string, domain: string | undefined, env: Io["e
     case "CPULIST":
       return ["all", ...numbers(0, availableParallelism() - 1)];
     case "VCPU":
-      return numbers(0, (await mostVcpus(domain, env)) - 1);
+      return numbers(0, ((await configOf(domain, env))?.vcpus.max ?? 0) - 1);
     case "COUNT":
-      return numbers(1, await mostVcpus(domain, env));
+      return numbers(1, (await configOf(domain, env))?.vcpus.max ?? 0);
+    case "IOTHREAD":
+      return iothreadsOf(await configOf(domain, env));
     default:
       return [];
   }
@@ -143,17 +146,24 @@ async function domainNames(env: Io["env"]): Promise<readonly string[]> {
   return listNames(domainFolders({ env }));
 }
 
-/** The most vCPUs that the config allows. 0 if no config can be read. */
-async function mostVcpus(domain: string | undefined, env: Io["env"]): Promise<number> {
-  if (domain === undefined) return 0;
+/** The config, to see what it has; undefined if there is none that can be read. */
+async function configOf(domain: string | undefined, env: Io["env"]): Promise<LaunchConfig | undefined> {
+  if (domain === undefined) return undefined;
   const [{ readConfig }, { locate }, { domainFolders }] = await Promise.all([
     import("../config/store.ts"),
     import("../config/locate.ts"),
     import("../domain/machine/place.ts"),
   ]);
   try {
-    return (await readConfig(await locate(domain, domainFolders({ env })))).config.vcpus.max;
+    return (await readConfig(await locate(domain, domainFolders({ env })))).config;
   } catch {
-    return 0;
+    return undefined;
   }
+}
+
+/** The iothreads that the config makes, and those that it has something for. */
+async function iothreadsOf(config: LaunchConfig | undefined): Promise<readonly string[]> {
+  if (config === undefined) return [];
+  const { iothreadsIn } = await import("../config/iothread-words.ts");
+  return [...new Set([...iothreadsIn(config.args).map(({ id }) => id), ...Object.keys(config.threads?.iothreads ?? {})])];
 }

@@ -14,7 +14,7 @@ const DEVICE =
 const AGENT = "that needs the guest agent, and no verb uses it: use connectAgent of the library";
 const RAW = "`qmpctl qmp DOMAIN` opens a shell with all commands of QEMU, and TAB lists them";
 const PINS =
-  "only vCPUs and QEMU's own threads can be bound (qmpctl vcpupin DOMAIN, qmpctl emulatorpin DOMAIN); taskset -pc CPULIST TID binds other threads";
+  "threads can be bound to CPUs (qmpctl vcpupin DOMAIN, qmpctl emulatorpin DOMAIN, qmpctl iothreadpin DOMAIN); taskset -pc CPULIST TID binds other threads";
 const NO_LIBVIRT =
   "there is no libvirt here: DOMAIN is a name, the path of a config, or the address of a monitor, such as unix:/run/x.sock";
 const LOG =
@@ -119,7 +119,6 @@ const verbWays: Readonly<Record<string, string>> = {
   domtime: AGENT,
   domhostname: AGENT,
   domfsinfo: AGENT,
-  iothreadpin: PINS,
   schedinfo: PINS,
   numatune: PINS,
   memtune: "`qmpctl setmem DOMAIN SIZE` changes what the guest has; to limit the process, use its cgroup",

@@ -1,4 +1,5 @@
 import { list, object, optional, record, type Shape, string, where, whole } from "../shape.ts";
+import { IOTHREAD_RULE, isIothreadId } from "./iothread-id.ts";
 import { isMachineId } from "./mark.ts";
 import { isName, NAME_RULE } from "./names.ts";
 import { looksLikeCpuList } from "./rules.ts";
@@ -11,6 +12,7 @@ const SOCKET_PATH = 107;
 const size = where(string, isSize);
 const count = whole(1, 8192);
 const level = optional(count);
+const cpus = where(string, looksLikeCpuList);
 const word = where(string, (text) => !text.includes("\0"));
 // Nobody means a path that would move a terminal's cursor, or that the system would cut short.
 const isPlain = (text: string): boolean => !/[\x00-\x1f\x7f-\x9f]/.test(text);
@@ -19,6 +21,11 @@ const path = where(
   string,
   (text) => isPlain(text) && text.startsWith("/") && !/,(server|wait|abstract|id)\b/.test(text) && Buffer.byteLength(text) <= SOCKET_PATH,
 );
+
+/** Something for each of some iothreads, by their ids. */
+function byIothread<T>(shape: Shape<T>): Shape<Readonly<Record<string, T>>> {
+  return where(record(shape), (values) => Object.keys(values).every(isIothreadId));
+}
 
 /** A launch config as it stands in its file: sizes are texts, and what nobody needs is absent. */
 export interface LaunchFile {
@@ -37,7 +44,13 @@ export interface LaunchFile {
     readonly topology?: { readonly [Level in (typeof LEVELS)[number]]?: number | undefined } | undefined;
     readonly pin?: Readonly<Record<string, string>> | undefined;
   };
-  readonly threads?: { readonly emulator?: string | undefined } | undefined;
+  readonly threads?:
+    | {
+        readonly emulator?: string | undefined;
+        readonly iothreads?: Readonly<Record<string, string>> | undefined;
+        readonly vhost?: string | undefined;
+      }
+    | undefined;
   readonly args?: readonly string[] | undefined;
   readonly monitor?: string | undefined;
 }
@@ -61,10 +74,12 @@ export const launchConfig: Shape<LaunchFile> = object({
     ),
     pin: optional(record(string)),
   }),
-  threads: optional(object({ emulator: optional(where(string, looksLikeCpuList)) })),
+  threads: optional(object({ emulator: optional(cpus), iothreads: optional(byIothread(cpus)), vhost: optional(cpus) })),
   args: optional(list(word)),
   monitor: optional(path),
 });
+
+const CPUS_EXPECTED = "a Linux CPU list, as 0-3,8 or 0-7,^2";
 
 /** What would be right at each place, for the message. `memory.max` and the like are looked up without their last number. */
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -79,7 +94,9 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "vcpus.topology": 'an object, as { "sockets": 1, "cores": 4, "threads": 1 }',
   "vcpus.pin": 'an object, as { "0": "0-3" }',
   threads: 'an object, as { "emulator": "0-3" }',
-  "threads.emulator": "a Linux CPU list, as 0-3,8 or 0-7,^2",
+  "threads.emulator": CPUS_EXPECTED,
+  "threads.iothreads": `an object, as { "io0": "0-3" }; ${IOTHREAD_RULE}`,
+  "threads.vhost": CPUS_EXPECTED,
   args: "a list of texts, one for each word of QEMU's command line",
   monitor: `an absolute path for a Unix socket, ${SOCKET_PATH} bytes at most`,
 };
@@ -91,6 +108,7 @@ export function expectedAt(path: string, value: unknown): string {
   if (path.startsWith("memory.") && /^\d{1,15}$/.test(String(value)))
     return `a unit, as "${String(value)}KiB" (as virsh counts) or "${String(value)}MiB" (as QEMU counts)`;
   if (path.startsWith("memory.")) return sizeMeant(value) ?? SIZE_EXPECTED;
+  if (path.startsWith("threads.iothreads.")) return CPUS_EXPECTED;
   if (path.startsWith("vcpus.pin.")) return "a Linux CPU list as text, as 0-3,8";
   return path.startsWith("args.") ? "a text without a NUL" : "a whole number from 1 to 8192";
 }

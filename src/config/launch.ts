@@ -12,6 +12,13 @@ export { formatSize, parseSize } from "./size.ts";
 /** How vCPUs are arranged, as far as it is given. The machine type completes the rest, so that the product is `vcpus.max`. */
 export type Topology = { readonly [Level in (typeof LEVELS)[number]]?: number | undefined };
 
+/** Linux CPU lists for QEMU's threads that are no vCPUs: its own, its iothreads by their ids, and those of vhost. */
+export interface ThreadsConfig {
+  readonly emulator?: string | undefined;
+  readonly iothreads?: Readonly<Record<string, string>> | undefined;
+  readonly vhost?: string | undefined;
+}
+
 /** What a machine is started with. Sizes are in bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
 export interface LaunchConfig {
   readonly name: string;
@@ -42,8 +49,8 @@ export interface LaunchConfig {
     readonly topology?: Topology;
     readonly pin: Readonly<Record<string, string>>;
   };
-  /** Linux CPU lists for QEMU's threads that are no vCPUs. */
-  readonly threads?: { readonly emulator?: string | undefined };
+  /** For QEMU's threads that are no vCPUs. */
+  readonly threads?: ThreadsConfig;
   /** QEMU's own words for everything else, unchanged. */
   readonly args: readonly string[];
   /** The absolute path of one more QMP socket, for the user's own tools. */
@@ -124,10 +131,18 @@ function inBytes({ name, id, emulator, memory, vcpus, threads, args = [], monito
       ...(hotplug === undefined ? {} : { hotplug: { slots: hotplug.slots, limit: parseSize(hotplug.limit) } }),
     },
     vcpus: { max, current, pin, ...(topology === undefined ? {} : { topology: levelsOf(topology) }) },
-    ...(threads?.emulator === undefined ? {} : { threads: { emulator: threads.emulator } }),
+    ...(threads === undefined ? {} : { threads: threadsOf(threads) }),
     args,
     ...(monitor === undefined ? {} : { monitor }),
     ...(id === undefined ? {} : { id }),
+  };
+}
+
+function threadsOf({ emulator, iothreads, vhost }: NonNullable<LaunchFile["threads"]>): ThreadsConfig {
+  return {
+    ...(emulator === undefined ? {} : { emulator }),
+    ...(iothreads === undefined ? {} : { iothreads }),
+    ...(vhost === undefined ? {} : { vhost }),
   };
 }
 

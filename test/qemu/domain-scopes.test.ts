@@ -5,7 +5,7 @@ import { MIB, near, openScene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
-import type { Change, Resource } from "../../src/domain/resources/registry.ts";
+import type { Change } from "../../src/domain/resources/registry.ts";
 import { formatAddress } from "../../src/wire/address.ts";
 
 const SCOPES: readonly Scope[] = ["current", "static", "dynamic", "both"];
@@ -132,19 +132,12 @@ interface Walk {
   plugged?: (count: number) => Promise<unknown>;
 }
 
-async function everyChange(domain: Domain, walk: Walk): Promise<Record<Resource, string[]>> {
-  const table: Record<Resource, string[]> = {
-    memory: [],
-    "max-memory": [],
-    vcpus: [],
-    "max-vcpus": [],
-    "vcpu-pin": [],
-    "emulator-pin": [],
-  };
+async function everyChange(domain: Domain, walk: Walk): Promise<Record<string, string[]>> {
+  const table: Record<string, string[]> = {};
   for (const scope of SCOPES) {
     for (const change of changesAt(walk, scope)) {
       const end = await endOf(domain, change, scope);
-      table[change.resource].push(end);
+      (table[change.resource] ??= []).push(end);
       if (change.resource !== "vcpus" || !end.endsWith("/applied")) continue;
       walk.vcpus += 1;
       await walk.plugged?.(walk.vcpus);

@@ -69,7 +69,7 @@ export class Bookkeeping {
     const begun = records.map((record): StepRecord => (record.outcome === "planned" ? { ...record, outcome: "pending" } : record));
     await this.#write({
       asked: notesAfter(facts as LiveFacts, begun),
-      plugging: planned.flatMap(({ step }) => stepKindOf(step).brings?.(step) ?? []),
+      plugging: planned.flatMap(({ step }) => stepKindOf(step).brings?.(step) ?? []).filter((each) => typeof each === "number"),
     });
   }
 

@@ -160,7 +160,7 @@ interface LivePlan {
 }
 
 function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LivePlan {
-  const facts: LiveFacts = { ...before, beingPlugged: vcpusBeingPlugged(changes, before) };
+  const facts: LiveFacts = { ...before, beingPlugged: threadsToCome(changes, before) };
   const halves = changes.map((change) => ({
     before: kindOf(change).inLive(change, facts.live),
     needed: kindOf(change).needed(change, facts),
@@ -183,8 +183,8 @@ function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LiveP
   return { halves, refusals: all, steps: inOrder(steps, changes) };
 }
 
-/** The vCPUs that the set plugs: their threads exist when they are pinned. */
-function vcpusBeingPlugged(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number> {
+/** The vCPUs that the set plugs, and the iothreads that it adds: their threads exist when they are pinned. */
+function threadsToCome(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number | string> {
   const bringing = changes.filter((change) => bringsThreads(kindOf(change)));
   const steps = bringing.flatMap((change) => kindOf(change).steps(change, facts));
   return new Set(steps.flatMap((step) => stepKindOf(step).brings?.(step) ?? []));

@@ -26,6 +26,6 @@ export interface Facts {
 /** Facts of a machine that runs. */
 export type LiveFacts = Facts & {
   readonly live: Live;
-  /** vCPUs that another change of the same set plugs. */
-  readonly beingPlugged?: ReadonlySet<number>;
+  /** vCPUs that another change of the same set plugs, by their numbers, and iothreads that it adds, by their ids. */
+  readonly beingPlugged?: ReadonlySet<number | string>;
 };

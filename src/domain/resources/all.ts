@@ -3,8 +3,10 @@
  * journal, reports, diff, revert, persist, allocation files, help and completion go over this list.
  */
 export { emulatorPin } from "./emulator-pin.ts";
+export { iothreadPin } from "./iothread-pin.ts";
 export { maxMemory } from "./max-memory.ts";
 export { maxVcpus } from "./max-vcpus.ts";
 export { memory } from "./memory.ts";
 export { vcpuPin } from "./vcpu-pin.ts";
 export { vcpus } from "./vcpus.ts";
+export { vhostPin } from "./vhost-pin.ts";

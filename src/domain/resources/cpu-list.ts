@@ -36,3 +36,8 @@ export function shownMask(mask: string | null, pin: unknown, { live, online }: P
   if (mask === null || pin === mask) return mask;
   return [online, live.mayUse ?? live.mainAffinity].some((set) => set !== null && formatCpuList(set) === mask) ? ALL : mask;
 }
+
+/** The value of a key that somebody has chosen, as an iothread's id; undefined where there is none. Any object has a `constructor`. */
+export function ownValue<T>(values: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
+  return values !== undefined && Object.hasOwn(values, key) ? values[key] : undefined;
+}

@@ -19,12 +19,7 @@ export const pinning: StepKind<PinStep> = {
   begin: async (step, work) => {
     const wanted = resolveCpuList(step.cpus, await onlineCpus());
     const tid = await threadOf(step.vcpu, work);
-    const actual = await setAffinity(tid, wanted, { timeout: Math.max(1, work.deadline.left()) });
-    if (!suffices(step, wanted, actual)) {
-      throw new HostError(
-        `vCPU ${step.vcpu}: asked for CPUs ${formatCpuList(wanted)}, the kernel gives ${formatCpuList(actual)}: a cpuset limits what QEMU may use`,
-      );
-    }
+    await bindThread(`vCPU ${step.vcpu}`, tid, wanted, { ...step, timeout: timeLeft(work) });
   },
 
   readBack: async (): Promise<StepEnd> => ({ outcome: "done" }),
@@ -39,19 +34,40 @@ function tasksetLine(vcpu: number, list: string, { live }: Facts): string {
   return `taskset -pc ${list} ${live?.vcpus.find((it) => it.index === vcpu)?.tid ?? `(thread of vCPU ${vcpu})`}`;
 }
 
-function suffices({ allowSubset }: PinStep, wanted: CpuSet, actual: CpuSet): boolean {
-  const within = [...actual].every((cpu) => wanted.has(cpu));
-  return within && (allowSubset || actual.size === wanted.size);
+/** How a thread is bound. */
+export interface BindOptions {
+  /** The kernel may give less than was asked for: true where "all CPUs" is meant. */
+  readonly allowSubset: boolean;
+  /** In milliseconds. */
+  readonly timeout: number;
 }
 
-/** The vCPU's thread as it is now: thread ids are reused, so it has to be one of QEMU's at the moment it is touched. */
-async function threadOf(vcpu: number, { monitor, deadline, signal }: Work): Promise<number> {
+/** Binds a thread by taskset(1) and reads its mask back. @throws HostError when the kernel gives other CPUs; as `setAffinity` does */
+export async function bindThread(who: string, tid: number, wanted: CpuSet, { allowSubset, timeout }: BindOptions): Promise<void> {
+  const actual = await setAffinity(tid, wanted, { timeout });
+  const within = [...actual].every((cpu) => wanted.has(cpu));
+  if (within && (allowSubset || actual.size === wanted.size)) return;
+  throw new HostError(
+    `${who}: asked for CPUs ${formatCpuList(wanted)}, the kernel gives ${formatCpuList(actual)}: a cpuset limits what QEMU may use`,
+  );
+}
+
+/** What is left of the deadline of a step, in milliseconds, for a program that it runs. */
+export function timeLeft({ deadline }: Work): number {
+  return Math.max(1, deadline.left());
+}
+
+/** The vCPU's thread as it is now. @throws HostError when it is gone, or not QEMU's */
+export async function threadOf(vcpu: number, { monitor, deadline, signal }: Work): Promise<number> {
   const cpus = await monitor.ask((session) => session.execute("query-cpus-fast"), { by: deadline, signal });
   const tid = cpus.find((cpu) => cpu["cpu-index"] === vcpu)?.["thread-id"];
   if (tid === undefined) throw new HostError(`vCPU ${vcpu}: it is not plugged any more`);
+  return ownThread(`vCPU ${vcpu}`, tid, monitor.pid);
+}
+
+/** Makes sure that a thread is one of QEMU's at the moment it is touched, as thread ids are reused. @throws HostError when it is not */
+export async function ownThread(who: string, tid: number, pid: number | null): Promise<number> {
   const owner = await processOf(tid);
-  if (owner === undefined || owner !== monitor.pid) {
-    throw new HostError(`vCPU ${vcpu}: thread ${tid} belongs to process ${owner ?? "none"}, not to QEMU's ${monitor.pid}`);
-  }
-  return tid;
+  if (owner !== undefined && owner === pid) return tid;
+  throw new HostError(`${who}: thread ${tid} belongs to process ${owner ?? "none"}, not to QEMU's ${pid}`);
 }

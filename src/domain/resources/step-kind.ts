@@ -38,8 +38,8 @@ export interface StepKind<S extends Step> {
   inverse(step: S, now: Live, before: Live, cause?: unknown): readonly Step[] | string;
   /** What can't be taken back of a step that was asked for and not done; null when nothing. */
   irrevocable?(step: S, now: Live, cause?: unknown): string | null;
-  /** vCPUs whose threads it brings to life. */
-  brings?(step: S): readonly number[];
+  /** vCPUs whose threads it brings to life, by their numbers, and iothreads by their ids. */
+  brings?(step: S): readonly (number | string)[];
   /** Why this step must not be done on the way back as the machine is now; null where it may. Asks the guest, where it has to. */
   hazard?(step: S, now: Live, work: Work): Promise<string | null>;
   /** Of a step on the way back that is `pending`: whether it will still be done without us, so that nothing stands in the way. */

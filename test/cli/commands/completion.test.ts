@@ -3,6 +3,7 @@ import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { KINDS } from "../../../src/domain/resources/registry.ts";
 import { configText } from "../../config/fixtures.ts";
 import { program } from "../program.ts";
 import { play } from "../scene.ts";
@@ -60,7 +61,7 @@ describe("a line goes on with", () => {
     ["define --pid ", []],
     ["define -- ", [":files"]],
     ["apply web1 ", [":files"]],
-    ["revert web1 ", ["memory", "vcpus", "vcpu-pin", "emulator-pin"]],
+    ["revert web1 ", KINDS.flatMap(({ resource, revert }) => (revert === null ? [] : [resource]))],
     ["persist web1 max", ["max-memory", "max-vcpus"]],
     ["revert web1 memory ", []],
     ["recover web1 ", ["--finish", "--undo", "--forget"]],

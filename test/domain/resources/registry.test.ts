@@ -14,6 +14,8 @@ const SAMPLES: { readonly [R in Resource]: Change & { readonly resource: R } } =
   "max-vcpus": { resource: "max-vcpus", count: 8 },
   "vcpu-pin": { resource: "vcpu-pin", vcpu: 0, cpus: "0-1" },
   "emulator-pin": { resource: "emulator-pin", cpus: "0-1" },
+  "iothread-pin": { resource: "iothread-pin", iothread: "io0", cpus: "0-1" },
+  "vhost-pin": { resource: "vhost-pin", cpus: "0-1" },
 };
 const each = KINDS.map((kind) => [kind.resource, kind, SAMPLES[kind.resource]] as const);
 
@@ -25,6 +27,8 @@ const drifted = factsOf({
     memory: { size: 4 * GIB, actual: 512 * MIB, balloon: "/b", guest: null },
     mainAffinity: cpus(0, 1),
     mayUse: cpus(0, 1, 2, 3),
+    iothreads: [{ id: "io0", tid: 4100, affinity: "0-1" }],
+    vhost: [{ tid: 4200, affinity: "0-1" }],
   }),
 });
 
