@@ -23,7 +23,7 @@ import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StartOptions, StartReport } from "../model/action.ts";
 import { StateError } from "../model/errors.ts";
 import { foldVcpus } from "../model/format.ts";
-import { ALL_READERS, KINDS } from "../resources/registry.ts";
+import { KINDS, startReaders } from "../resources/registry.ts";
 import { cleanUp, consoleIn, launch, type Launched } from "./launch.ts";
 import { letGo } from "./let-go.ts";
 import { mustBeStartable } from "./startable.ts";
@@ -145,7 +145,7 @@ export async function prepareMachine(
   monitor: Monitor,
 ): Promise<Live> {
   const { config } = stored;
-  const live = await readLive(monitor.session, monitor.pid, ALL_READERS);
+  const live = await readLive(monitor.session, monitor.pid, startReaders(config));
   check(place, "vCPUs", live.vcpus.length, config.vcpus.current);
   check(place, "maximum memory", formatSize(startMemory(live.memory)), formatSize(config.memory.max));
   await applyResources(place, stored, live, monitor.session);

@@ -1,3 +1,4 @@
+import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
 import type { LiveReader } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
@@ -27,6 +28,11 @@ const STEP_KINDS: ReadonlyMap<string, StepKind<Step>> = new Map(
 
 /** What reads all that any resource needs to know of a running machine. */
 export const ALL_READERS: readonly LiveReader[] = readersOf(KINDS);
+
+/** What reads what a start has to know of the machine: that of the resources to which the config has something to say, by their group. */
+export function startReaders(config: LaunchConfig): readonly LiveReader[] {
+  return readersOf(KINDS.filter(({ atStart, inFile: { path } }) => atStart !== undefined && Object.hasOwn(config, path[0])));
+}
 
 /** What reads what these kinds need to know of a running machine, besides what is always read. */
 export function readersOf(kinds: readonly ResourceKind<Change>[]): readonly LiveReader[] {
