@@ -92,9 +92,12 @@ function asShown(text: string, { options, folder }: Stage, work: string): string
     .replaceAll(folder, "/run/qmpctl");
 }
 
-/** Replaces what differs from run to run and from host to host: ids, processes, times, the guest's use, the number of CPUs. */
+/**
+ * Replaces what differs from run to run and from host to host: ids, processes, times, the guest's use, the number of CPUs. What is said of
+ * the host's memory is left out: a recording has no process that uses any.
+ */
 export function alike(text: string): string {
-  return text
+  return withoutHost(text)
     .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "ID")
     .replaceAll(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
     .replaceAll(/\b(pid|process) \d+/g, "$1 N")
@@ -103,6 +106,23 @@ export function alike(text: string): string {
     .replaceAll(/\b0(-\d+)?(?= -> )|(?<= -> all +)0(-\d+)?(?= )/g, "CPUS")
     .replaceAll(/ {2,}/g, "  ")
     .replaceAll(/ +$/gm, "");
+}
+
+/** A session without the column `host` of its tables, and without the lines about the host. Cells stand two blanks apart. */
+function withoutHost(text: string): string {
+  let column = -1;
+  let cells = 0;
+  const lines = text.split("\n").filter((line) => !line.startsWith("host: "));
+  return lines
+    .map((line) => {
+      const row = line.trimEnd().split(/ {2,}/);
+      if (/^resource {2}/.test(line)) [column, cells] = [row.indexOf("host"), row.length];
+      // The last cell may be empty.
+      const isRow = column >= 0 && row.length >= cells - 1 && row.length > column;
+      if (!isRow) column = -1;
+      return isRow ? row.toSpliced(column, 1).join("  ") : line;
+    })
+    .join("\n");
 }
 
 /** The README's session as a scenario. */

@@ -2,6 +2,7 @@ import type { ChangeReport, Report } from "../domain/change/change-report.ts";
 import type { Leg, LegOutcome, StepReport, Value } from "../domain/model/change.ts";
 import { isSizes, nameOf } from "../domain/resources/registry.ts";
 import { oneLine } from "./harmless.ts";
+import { hostCell, hostLine } from "./host-memory.ts";
 import { lineDiff } from "./line-diff.ts";
 import { type Cell, flow, noteLine, type Paint, painter, showSize, type Style, table } from "./output.ts";
 import type { Io } from "./verb.ts";
@@ -36,15 +37,24 @@ function halves(report: Report, io: Io, paint: Paint, said: string): string {
     told.add(reason);
     return reason;
   };
+  const withHost = (which: "static" | "dynamic", change: ChangeReport): readonly Cell[] | undefined => {
+    const cells = row(change, which, planned, once);
+    return cells === undefined || report.host === undefined ? cells : cells.toSpliced(HOST, 0, hostCell(change, which, report));
+  };
   const rows = touched
-    .flatMap((change) => [row(change, "static", planned, once), row(change, "dynamic", planned, once)])
+    .flatMap((change) => [withHost("static", change), withHost("dynamic", change)])
     .filter((cells) => cells !== undefined);
   if (rows.length === 0) return report.outcome === "unchanged" ? "nothing to change\n" : "";
-  const header = ["resource", "half", "before -> wanted", "actual", "outcome", "why"];
-  const why = rows.some((cells) => cells[5] !== "");
-  const shown = why ? rows : rows.map((cells) => cells.slice(0, 5));
-  return table(shown, { header: why ? header : header.slice(0, 5), titles: 2, paint, columns: io.stdout.columns }) + untouched;
+  const all = ["resource", "half", "before -> wanted", "actual", "outcome", "why"];
+  const header = report.host === undefined ? all : all.toSpliced(HOST, 0, "host");
+  const shown = rows.some((cells) => cells.at(-1) !== "") ? header.length : header.length - 1;
+  const cut = rows.map((cells) => cells.slice(0, shown));
+  const { columns } = io.stdout;
+  return table(cut, { header: header.slice(0, shown), titles: 2, paint, columns }) + untouched + hostLine(report, columns);
 }
+
+/** Where the column `host` goes, if there is one. */
+const HOST = 4;
 
 /** Splits many changes into those with something to say, which get rows, and the others, which share one line. */
 function sorted(changes: readonly ChangeReport[]): { readonly touched: readonly ChangeReport[]; readonly untouched: string } {

@@ -52,6 +52,38 @@ test("why, notes, and the commands that finish it or take it back", () => {
   );
 });
 
+const MIB = 2 ** 20;
+const memory = { share: null, swapped: 0, huge: 0, transparentHuge: null, locked: 0, pinned: 0 };
+const hostOf = (before: number, after: number, givenUp: number, why: readonly string[] = []) => ({
+  before: { ...memory, resident: before * MIB },
+  after: { ...memory, resident: after * MIB },
+  givenUp: givenUp * MIB,
+  freed: Math.max(0, before - after) * MIB,
+  why,
+});
+
+test("what the host's memory did stands beside the guest's", () => {
+  expect(show({ host: hostOf(1080, 356.5, 724) })).toBe(
+    [
+      "resource  half     before -> wanted  actual  host                 outcome",
+      "memory    static   1GiB -> 300MiB    300MiB  -                    applied",
+      "memory    dynamic  1GiB -> 300MiB    300MiB  1080MiB -> 356.5MiB  applied",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("why the host got less than the guest gave up, and that it did where nobody knows why", () => {
+  const last = (host: ReturnType<typeof hostOf>, columns?: number) => show({ host }, columns).split("\n").slice(3).join("\n");
+  expect(last(hostOf(1080, 1080, 724, ["1024MiB are locked (VmLck)", "and so on"]))).toBe(
+    "host: nothing freed, of the 724MiB given up: 1024MiB are locked (VmLck); and so on\n",
+  );
+  expect(last(hostOf(1080, 1000.5, 724))).toBe("host: 79.5MiB freed, of the 724MiB given up\n");
+  expect(show({ hostDenied: "the kernel does not show it" })).toContain("\nhost: not known: the kernel does not show it\n");
+  const narrow = show({ host: hostOf(1080, 1080, 724, ["a reason that is longer than a narrow terminal is wide"]) }, 40);
+  expect(Math.max(...narrow.split("\n").map((line) => line.length))).toBeLessThanOrEqual(40);
+});
+
 test("a half that does not exist is left out", () => {
   const changes = [
     {

@@ -3,7 +3,7 @@ import { printAs } from "../answer.ts";
 import { timeoutOf } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
-import { type Cell, painter, table } from "../output.ts";
+import { type Cell, painter, showSize, table } from "../output.ts";
 import { showValue } from "../report.ts";
 import { sayUnreachable } from "../unreachable.ts";
 import { defineVerb, type Verb } from "../verb.ts";
@@ -12,7 +12,10 @@ export const verb: Verb = defineVerb({
   usage: ["diff DOMAIN"],
   section: "allocation",
   summary: "compare config, running machine and guest; say why they differ",
-  details: ["`revert` makes the running machine equal to the config. `persist` makes the config equal to the running machine."],
+  details: [
+    "`revert` makes the running machine equal to the config. `persist` makes the config equal to the running machine.",
+    "host is what QEMU has in this host's RAM, for the guest and for itself.",
+  ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {
@@ -21,18 +24,25 @@ export const verb: Verb = defineVerb({
     await using domain = await facade.open(args.operand(0));
     const rows = await domain.diff(options);
     const paint = painter(io.stdout, io.env);
-    printAs(call, rows, (them) =>
-      table(them.map(row), { header: ["resource", "config", "live", "guest", "why"], right: [1, 2, 3], paint, columns: io.stdout.columns }),
-    );
+    printAs(call, rows, (them) => {
+      const hasHost = them.some(({ host }) => host !== undefined);
+      const header = ["resource", "config", "live", "guest", ...(hasHost ? ["host"] : []), "why"];
+      const right = hasHost ? [1, 2, 3, 4] : [1, 2, 3];
+      return table(
+        them.map((each) => row(each, hasHost)),
+        { header, right, paint, columns: io.stdout.columns },
+      );
+    });
     return rows.some(({ live }) => live !== null) ? EXIT.done : await sayUnreachable(domain, io, options);
   },
 });
 
-function row({ resource, config, live, guest, why, guestAge }: DiffRow): Cell[] {
+function row({ resource, config, live, guest, host, why, guestAge }: DiffRow, hasHost: boolean): Cell[] {
   const differs = why !== null;
   const cells = [config, live, guest].map((value, column): Cell => {
     const text = `${showValue(resource, value)}${column === 2 && guestAge !== undefined ? ` (${guestAge})` : ""}`;
     return differs ? { text, style: "yellow" } : text;
   });
-  return [resource, ...cells, why ?? ""];
+  // The host's figure has QEMU's own memory in it: it is no side that could differ.
+  return [resource, ...cells, ...(hasHost ? [host === undefined ? "-" : showSize(host)] : []), why ?? ""];
 }

@@ -45,7 +45,13 @@ function show(info: DomainInfo, io: Io): string {
   const emulator = [info.emulator, info.version === undefined ? undefined : `QEMU ${info.version}`].filter((part) => part !== undefined);
   if (emulator.length > 0) facts.push(["emulator", emulator.join(", ")]);
   facts.push(["config", info.configPath ?? (info.transient ? "none: the domain is transient" : "-")]);
-  return `${table(facts, { paint, columns: io.stdout.columns })}\n${table(allocation(info), { header: ["", "config", "live"], right: [1, 2], paint, columns: io.stdout.columns })}`;
+  const { columns } = io.stdout;
+  const hasHost = info.live?.host !== undefined;
+  const header = ["", "config", "live", ...(hasHost ? ["host"] : [])];
+  const rows = allocation(info).map((cells) =>
+    hasHost ? [...cells, cells[0] === "memory" ? showSize(info.live?.host ?? 0) : "-"] : cells,
+  );
+  return `${table(facts, { paint, columns })}\n${table(rows, { header, right: [1, 2, 3], paint, columns })}`;
 }
 
 function allocation({ config, live }: DomainInfo): string[][] {

@@ -1,3 +1,4 @@
+import type { HostMemoryChange } from "../facts/host-memory-change.ts";
 import type { Leg, Outcome, Refusal, Scope, StepReport } from "../model/change.ts";
 import type { DomainState } from "../model/run-state.ts";
 import type { Change } from "../resources/registry.ts";
@@ -17,6 +18,10 @@ export interface Report {
   readonly outcome: Outcome;
   readonly changes: readonly ChangeReport[];
   readonly steps: readonly StepReport[];
+  /** What the host's memory did while the guest's was changed; absent if that was not touched, or the host's is not known. */
+  readonly host?: HostMemoryChange;
+  /** Why the host's memory is not known, though QEMU runs on this host. */
+  readonly hostDenied?: string;
   /** Every reason at once, when `outcome` is `refused`. */
   readonly refusals: readonly Refusal[];
   /** What else the caller should know: QEMU died, a static change waits for the next start. */

@@ -1,4 +1,5 @@
 import type { LaunchConfig } from "../../config/launch.ts";
+import { hostChange } from "../facts/host-memory-change.ts";
 import type { Live } from "../facts/live.ts";
 import type { Leg, LegOutcome, Outcome, Value } from "../model/change.ts";
 import { foldVcpus } from "../model/format.ts";
@@ -22,6 +23,7 @@ export function reportOf(ending: Ending): Report {
     outcome,
     changes: [...changes, ...(plan.left ?? []).map((left) => leftOver(left, ending))],
     steps: ending.records.map((record) => reportStep(record, facts)),
+    ...hostPart(ending),
     refusals: plan.refusals,
     notes: foldVcpus([...ending.notes, ...changedByOthers(changes), ...remarksOf(ending)]),
     ...nextCommands(outcome, ending),
@@ -29,6 +31,18 @@ export function reportOf(ending: Ending): Report {
     ...(ending.config !== null && (ending.committed || ending.dryRun) ? { config: ending.config } : {}),
     elapsed: ending.elapsed,
   };
+}
+
+/** What the host's memory did, if steps were sent that move the guest's. */
+function hostPart({ plan, facts: { live: before }, after: { live: after }, records }: Ending): Pick<Report, "host" | "hostDenied"> {
+  const moved = records.some(({ change, outcome }) => {
+    const planned = plan.changes[change];
+    return planned !== undefined && kindOf(planned.change).movesHostMemory === true && outcome !== "planned" && outcome !== "skipped";
+  });
+  if (!moved || before === null || after === null) return {};
+  const host = hostChange(before, after);
+  const hostDenied = after.hostDenied ?? before.hostDenied;
+  return { ...(host === null ? {} : { host }), ...(hostDenied === undefined ? {} : { hostDenied }) };
 }
 
 /** The report of a change that could not be made while the others of its set were. */

@@ -1,7 +1,8 @@
+import type { HostPart } from "./host-part.ts";
 import type { LiveIothread, LiveThread } from "./live-thread.ts";
 
 /** What only some resources need to know of a running machine: absent where nobody asked for it. Each part has its reader. */
-export interface LiveParts {
+export interface LiveParts extends HostPart {
   /** Its iothreads, in the order of their ids. */
   readonly iothreads?: readonly LiveIothread[];
   /** The threads that serve its vhost devices; null if they can't be seen from here. */

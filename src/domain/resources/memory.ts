@@ -54,6 +54,7 @@ export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly cu
   },
   needsGuest: true,
   guestMoves: true,
+  movesHostMemory: true,
   stepKinds: [balloon],
   withValue: (change, value) => ({ ...change, size: Number(value) }),
   check: (change) => checkSize("memory", change.size, PAGE, "a positive multiple of 4 KiB"),
@@ -95,6 +96,7 @@ export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly cu
         live: live === null ? null : memoryNow(live.memory),
         guest,
         why: whyMemory(facts),
+        ...(live?.host === undefined ? {} : { host: live.host.resident }),
         ...(live === null || guest === null ? {} : { guestAge: ageOf(live, facts.askedEvery ?? null) }),
       },
     ];

@@ -1,5 +1,6 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
+import { readHostMemory } from "../facts/host-memory.ts";
 import type { LiveReader } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
 import * as ALL from "./all.ts";
@@ -36,7 +37,7 @@ export function startReaders(config: LaunchConfig): readonly LiveReader[] {
 
 /** What reads what these kinds need to know of a running machine, besides what is always read. */
 export function readersOf(kinds: readonly ResourceKind<Change>[]): readonly LiveReader[] {
-  return [...new Set(kinds.flatMap(({ reads }) => reads ?? []))];
+  return [...new Set(kinds.flatMap(({ reads = [], movesHostMemory }) => (movesHostMemory === true ? [...reads, readHostMemory] : reads)))];
 }
 
 /** What there is to know of a change's resource. @throws TypeError for a change of none, which types rule out */

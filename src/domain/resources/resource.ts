@@ -57,6 +57,8 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   staticReasons(change: C, facts: Facts & { readonly after: LaunchConfig }, options: CheckOptions): readonly Reason[];
   /** What it needs to know of a running machine besides what is always read; it finds that in `live`, absent where QEMU has no answer. */
   readonly reads?: readonly LiveReader[];
+  /** Whether it gives or takes memory: then the report tells what the host's memory did, and `live` has the host's part. */
+  readonly movesHostMemory?: true;
   inLive(change: C, live: Live): Value;
   /** Whether the live machine has to be touched: its value differs, or something else was asked of it and is still on its way. */
   needed(change: C, facts: LiveFacts): boolean;

@@ -11,6 +11,8 @@ export interface DiffRow {
   readonly guest: Value;
   /** Why the sides differ; null when they agree, or there is only one. */
   readonly why: string | null;
+  /** What QEMU has in the host's RAM for it, in bytes; absent where that is not known, and of what takes no memory. */
+  readonly host?: number;
   /** Of when the guest's word is, as `asked every 5 s`; absent where it has said nothing. */
   readonly guestAge?: string;
 }

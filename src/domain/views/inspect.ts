@@ -8,6 +8,7 @@ import { usageOf } from "../../host/thread-usage.ts";
 import { uptimeOf } from "../../host/uptime.ts";
 import { whereRecordsAre } from "../change/record-places.ts";
 import type { Facts } from "../facts/facts.ts";
+import { hostRamOf } from "../facts/host-memory.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import { type Live, roomForVcpus } from "../facts/live.ts";
 import { readBoth } from "../facts/read.ts";
@@ -30,6 +31,8 @@ export interface Allocation {
    */
   readonly dimms?: number;
   readonly virtioMem?: number;
+  /** What QEMU has in this host's RAM, for the guest and for itself: its Rss, and huge pages. Absent where that is not known. */
+  readonly host?: number;
 }
 
 /** What there is to say of a domain in short. */
@@ -121,6 +124,7 @@ function ofLive(live: Live): Allocation {
     maxVcpus: roomForVcpus(live),
     ...(memory.virtioMem === undefined ? {} : { virtioMem: memory.virtioMem }),
     ...(memory.dimms === undefined ? {} : { dimms: memory.dimms }),
+    ...hostRamOf(live),
   };
 }
 

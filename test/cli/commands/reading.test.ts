@@ -174,6 +174,30 @@ test("diff", async () => {
   expect(JSON.parse((await play(["diff", "web1", "--json"], { domain })).stdout)).toEqual(rows);
 });
 
+test("diff and info have a column for the host where it is known, and no difference in it", async () => {
+  const rows: readonly DiffRow[] = [
+    { resource: "memory", config: 512 * mebi, live: 300 * mebi, guest: null, host: 341.5 * mebi, why: "waits for the guest" },
+    { resource: "vcpus", config: 2, live: 2, guest: null, why: null },
+  ];
+  expect((await play(["diff", "web1"], { domain: { diff: async () => rows } })).stdout).toBe(
+    [
+      "resource  config    live  guest      host  why",
+      "memory    512MiB  300MiB      -  341.5MiB  waits for the guest",
+      "vcpus          2       2      -         -",
+      "",
+    ].join("\n"),
+  );
+  const info = async () => ({ ...running, live: { ...allocation, host: 341.5 * mebi } });
+  expect((await play(["info", "web1"], { domain: { info } })).stdout).toContain(
+    [
+      "            config    live      host",
+      "memory      512MiB  512MiB  341.5MiB",
+      "max memory    1GiB    1GiB         -",
+      "vCPUs            3       2         -",
+    ].join("\n"),
+  );
+});
+
 test.each(["vcpuinfo", "vcpupin", "diff"])("%s asks why while it has the machine, and not after it let go of it", async (verb) => {
   const order: string[] = [];
   const info = async (): Promise<DomainInfo> => {

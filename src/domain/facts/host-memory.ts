@@ -1,0 +1,24 @@
+import { cgroupMemoryOf } from "../../host/cgroup-memory.ts";
+import { memoryOf, residentOf } from "../../host/process-memory.ts";
+import { keepersIn } from "./balloon-keepers.ts";
+import type { HostPart } from "./host-part.ts";
+import type { LiveReader, Vcpu } from "./live.ts";
+
+/** Reads what QEMU has of the host's memory, if its threads are on this host. */
+export const readHostMemory: LiveReader = async (session, { pid, vcpus }): Promise<HostPart> => {
+  const memory = pid === null || vcpus[0] === undefined ? null : await memoryOf(pid, vcpus[0].tid);
+  if (pid === null || memory === null) return {};
+  if (!("resident" in memory)) return { hostDenied: memory.denied };
+  const [cgroup, keepers] = await Promise.all([
+    cgroupMemoryOf(pid),
+    // A device that reads and writes the guest's memory by itself has it pinned or locked.
+    memory.locked + memory.pinned > 0 ? keepersIn(session) : [],
+  ]);
+  return { host: { ...memory, ...(cgroup === null ? {} : { cgroup }), ...(keepers.length > 0 ? { keepers } : {}) } };
+};
+
+/** What QEMU has in the host's RAM, in bytes, cheaply read; absent where that is not known. For tables of many machines. */
+export function hostRamOf({ pid, vcpus }: { readonly pid: number | null; readonly vcpus: readonly Vcpu[] }): { readonly host?: number } {
+  const resident = pid === null || vcpus[0] === undefined ? null : residentOf(pid, vcpus[0].tid);
+  return resident === null ? {} : { host: resident };
+}
