@@ -44,6 +44,7 @@ export type { WantedAllocation } from "./domain/resources/registry.ts";
 export { InterruptedError, type Interrupted, type InterruptedChange } from "./domain/change/interrupted.ts";
 export type { Recovery, RecoveryReport } from "./domain/lifecycle/recover.ts";
 export type { DiffRow } from "./domain/resources/row.ts";
+export type { DiskInfo } from "./domain/views/disks.ts";
 export type { Allocation, DomainInfo, VcpuInfo } from "./domain/views/inspect.ts";
 export type { DomainOptions } from "./domain/machine/place.ts";
 export type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./domain/model/action.ts";

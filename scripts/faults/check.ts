@@ -90,11 +90,17 @@ function checkChange(
   const name = change.resource;
   const vcpu = "vcpu" in change ? change.vcpu : 0;
   const pick = (values: ConfigValues): Value =>
-    name === "memory" ? values.memory : name === "vcpus" ? values.vcpus : (values.pins[vcpu] ?? "all");
+    name === "memory"
+      ? values.memory
+      : name === "vcpus"
+        ? values.vcpus
+        : name === "disk-throttle"
+          ? values.disk
+          : (values.pins[vcpu] ?? "all");
   const readable = text !== null && [before.text, before.after].includes(text);
   if (readable && fixed.actual !== pick(valuesIn(text)))
     throw new Broken(`${name}: the report says that the config has ${fixed.actual}, but it has ${pick(valuesIn(text))}`);
-  const live = look === null ? null : name === "memory" ? look.memory : name === "vcpus" ? look.vcpus : (look.masks[vcpu] ?? null);
+  const live = look === null ? null : name === "vcpu-pin" ? (look.masks[vcpu] ?? null) : pick({ ...look, pins: {} });
   // A guest that is still moving has another value at the next look.
   const moving = name === "memory" && dynamic.outcome === "pending";
   if (!moving && dynamic.actual !== live && !(deaf && dynamic.actual === null))
@@ -107,13 +113,14 @@ export function isWanted({ ends: { pinned, wanted } }: Rig, look: Look | null): 
     look !== null &&
     look.memory === bytesOf(wanted.memory) &&
     look.vcpus === wanted.vcpus &&
+    look.disk === "iops=100" &&
     pinned.every((vcpu) => look.masks[vcpu] === wanted.mask)
   );
 }
 
 /** An allocation as a short text. */
 export function show(look: Look | null): string {
-  return look === null ? "gone" : `${look.memory / 2 ** 20} MiB, ${look.vcpus} vCPUs, vCPU 0 on ${look.masks["0"]}`;
+  return look === null ? "gone" : `${look.memory / 2 ** 20} MiB, ${look.vcpus} vCPUs, vCPU 0 on ${look.masks["0"]}, disk ${look.disk}`;
 }
 
 /**
@@ -143,7 +150,7 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
     await next();
   }
   const [text, look] = await Promise.all([textOf(rig), rig.look()]);
-  const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pins: {} };
+  const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pins: {}, disk: "none" };
   if (JSON.stringify(valuesIn(text ?? "")) !== JSON.stringify(base)) throw new Broken(`after the next command the config is\n${text}`);
   // Old guests can lose an unplug while they bring vCPUs up. The report then said pending, with the count.
   const old = !rig.replugs && ((look?.vcpus ?? 0) < rig.ends.base.vcpus || look?.vcpus === pending);

@@ -64,7 +64,11 @@ function inText({ before, now, move, report, hit }: Moved, { written }: End): st
 
 /** A config's text without the values that the model knows. The rest must stay the same byte for byte. */
 function withoutKnown(text: string): string {
-  return text.replace(/,\s*"(?:pin|threads)":\s*\{(?:[^{}]|\{[^}]*\})*\}/g, "").replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
+  const disks = /,\s*"disks":\s*\{(?:[^{}]|\{(?:[^{}]|\{[^}]*\})*\})*\}/g;
+  return text
+    .replace(disks, "")
+    .replace(/,\s*"(?:pin|threads)":\s*\{(?:[^{}]|\{[^}]*\})*\}/g, "")
+    .replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
 }
 
 function inReport(moved: Moved): string | null {

@@ -13,7 +13,8 @@ import { parseCpuList } from "../../src/host/cpulist.ts";
 import { setAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
-import { configOf, GIB, textOf } from "../lab/facts.ts";
+import { BALLOON, configOf, GIB, textOf } from "../lab/facts.ts";
+import { DISK_ARGS } from "../lab/fake-disks.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
 import { privateFolder } from "../lab/machine.ts";
 import { Proxy } from "./proxy.ts";
@@ -42,7 +43,11 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   if (config === null) throw new Error("web: has no place for a config");
   const configPath = config.path;
   await mkdir(options.configDir, { mode: 0o700 });
-  await writeFile(configPath, textOf({ ...configOf({ vcpus: { current: shrinks ? 4 : 1 } }), name: "web" }), { mode: 0o600 });
+  await writeFile(
+    configPath,
+    textOf({ ...configOf({ vcpus: { current: shrinks ? 4 : 1 }, args: [...BALLOON, ...DISK_ARGS] }), name: "web" }),
+    { mode: 0o600 },
+  );
   const stored = await readConfig(config);
   const id = await machineIdOf(stored);
   const runtime = runtimePaths(folders, config.key);
@@ -97,6 +102,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
       masks: Object.fromEntries(masks),
       emulator: await maskOf(pid),
       threads: { ...Object.fromEntries(iothreads), "vhost-pin": await maskOf(vhost) },
+      disk: qemu.disk.text,
     };
   };
   return {

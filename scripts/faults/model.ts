@@ -13,6 +13,8 @@ export interface State {
     /** The list for QEMU's own threads, `all` where there is none. */
     readonly emulator: string;
     readonly threads: Threads;
+    /** The limits of its disk, `none` where there are none. */
+    readonly disk: string;
   };
   /** Null: it is stopped. The index in `masks` is the number of the vCPU. */
   readonly live: {
@@ -23,6 +25,7 @@ export interface State {
     /** The mask of QEMU's main thread. */
     readonly emulator: string;
     readonly threads: Threads;
+    readonly disk: string;
   } | null;
 }
 
@@ -49,6 +52,7 @@ export function legsOf(scope: Scope, runs: boolean): { readonly fixed: boolean; 
 export function wantedOf(change: Change): number | string {
   if ("size" in change) return change.size;
   if ("count" in change) return change.count;
+  if ("limits" in change) return change.limits;
   return threadPart(change)?.value ?? change.cpus;
 }
 
@@ -58,6 +62,7 @@ export function inConfig(change: Change, { config }: State): number | string {
   if (change.resource === "emulator-pin") return config.emulator;
   const part = threadPart(change);
   if (part !== null) return config.threads[part.label] ?? part.none;
+  if (change.resource === "disk-throttle") return config.disk;
   return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus, "max-vcpus": config.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
@@ -70,6 +75,7 @@ export function inLive(change: Change, { live }: State): number | string | null 
   if (change.resource === "emulator-pin") return live.emulator;
   const part = threadPart(change);
   if (part !== null) return live.threads[part.label] ?? null;
+  if (change.resource === "disk-throttle") return live.disk;
   return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: live.masks.length, "max-vcpus": live.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
@@ -86,7 +92,7 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
 }
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
-  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads } = before;
+  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk } = before;
   for (const change of changes) {
     threads = fixedThreads(threads, change);
     if (change.resource === "memory") memory = change.size / MIB;
@@ -94,12 +100,13 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     if (change.resource === "vcpus") vcpus = change.count;
     if (change.resource === "max-vcpus") maxVcpus = change.count;
     if (change.resource === "emulator-pin") emulator = change.cpus;
+    if (change.resource === "disk-throttle") disk = change.limits;
     if (change.resource !== "vcpu-pin") continue;
     const { [change.vcpu]: _, ...others } = pins;
     pins = change.cpus === "all" ? others : { ...others, [change.vcpu]: change.cpus };
   }
   const right = memory <= maxMemory && vcpus <= maxVcpus && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
-  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads } : null;
+  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk } : null;
 }
 
 function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -112,7 +119,7 @@ function liveAfter(
   all: string,
   pins: Readonly<Record<string, string>>,
 ): State["live"] {
-  let { memory, maxMemory, maxVcpus, emulator, threads } = before;
+  let { memory, maxMemory, maxVcpus, emulator, threads, disk } = before;
   let masks = [...before.masks];
   const wanted = changes.find((change) => change.resource === "vcpus");
   if (wanted !== undefined && wanted.count > maxVcpus) return null;
@@ -126,11 +133,12 @@ function liveAfter(
     if (change.resource === "max-memory" && change.size / MIB !== maxMemory) return null;
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
     if (change.resource === "emulator-pin") emulator = change.cpus === "all" ? all : change.cpus;
+    if (change.resource === "disk-throttle") disk = change.limits;
     if (change.resource !== "vcpu-pin") continue;
     // A vCPU that leaves in the same set is pinned before it leaves. A vCPU that is not there can't be pinned.
     if (change.vcpu >= masks.length) return null;
     masks[change.vcpu] = change.cpus === "all" ? all : change.cpus;
   }
   if (wanted !== undefined) masks = masks.slice(0, wanted.count);
-  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks, emulator, threads };
+  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks, emulator, threads, disk };
 }

@@ -1,12 +1,13 @@
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change, Resource } from "../../src/domain/resources/registry.ts";
+import { DISK } from "../lab/fake-disks.ts";
 import { fractionsFrom } from "../lab/fractions.ts";
 import { MIB } from "./model.ts";
 
 /** What goes wrong at a QEMU command: QEMU refuses it, the connection breaks, we are interrupted, the config is edited, QEMU is killed. */
 export interface Mishap {
   readonly kind: "refuse" | "break" | "interrupt" | "edit" | "kill";
-  readonly command: "balloon" | "device_add" | "device_del" | "query-cpus-fast";
+  readonly command: "balloon" | "device_add" | "device_del" | "query-cpus-fast" | "block_set_io_throttle";
 }
 
 /** One step of a sequence. */
@@ -41,6 +42,7 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "emulator-pin": () => ({ resource: "emulator-pin", cpus: pick(choices.masks) }),
     "iothread-pin": () => ({ resource: "iothread-pin", iothread: pick(["io0", "io0", "io1"]), cpus: pick(choices.masks) }),
     "vhost-pin": () => ({ resource: "vhost-pin", cpus: pick(choices.masks) }),
+    "disk-throttle": () => ({ resource: "disk-throttle", disk: DISK, limits: pick(["none", "iops=100", "bps=1048576"]) }),
     "max-memory": () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
     "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
   };
@@ -66,7 +68,13 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
 /** A mishap at a command that these changes may send, or at the first query, before anything is touched. */
 function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(items: readonly T[]) => T): Mishap {
   const sent = changes.flatMap(({ resource }): Mishap["command"][] =>
-    resource === "memory" ? ["balloon"] : resource === "vcpus" ? ["device_add", "device_del"] : [],
+    resource === "memory"
+      ? ["balloon"]
+      : resource === "vcpus"
+        ? ["device_add", "device_del"]
+        : resource === "disk-throttle"
+          ? ["block_set_io_throttle"]
+          : [],
   );
   const asked: readonly Mishap["command"][] = kind === "break" || kind === "edit" ? ["query-cpus-fast"] : [];
   return { kind, command: pick([...sent, ...asked, ...(sent.length + asked.length > 0 ? [] : (["balloon"] as const))]) };

@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
+import { DISK_ARGS, limitsText } from "../lab/fake-disks.ts";
 import type { GuestOptions } from "../lab/guest.ts";
 import type { Qemu } from "../lab/machine.ts";
 import { openScene, type Scene } from "../lab/scene.ts";
@@ -53,7 +54,8 @@ export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRi
   const scene = await openScene(qemu, {
     name: "web",
     vcpus: { max: maxVcpus, current: 1 },
-    ...(kind === "full" ? FULL : { guest: { append: PATIENT }, args: THREADS }),
+    guest: kind === "full" ? FULL.guest : { append: PATIENT },
+    args: [...(kind === "full" ? FULL.args : THREADS), ...DISK_ARGS],
   });
   try {
     await scene.start();
@@ -94,6 +96,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
   const look = async (): Promise<Look | null> => {
     if (gone) return null;
     const [found, memory] = await Promise.all([cpus(), ask("query-balloon")]);
+    const [disk] = (await ask("query-block")) as readonly { readonly inserted: Readonly<Record<string, unknown>> }[];
     const masks = await Promise.all(found.map(async (cpu) => [cpu["cpu-index"], await maskOf(cpu["thread-id"])] as const));
     return {
       memory: (memory as { actual: number }).actual,
@@ -101,6 +104,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
       masks: Object.fromEntries(masks),
       emulator: await maskOf(pid),
       threads: await iothreadMasks(ask),
+      disk: limitsText(disk?.inserted ?? {}),
     };
   };
   return {

@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import type { Report } from "../../src/domain/change/change-report.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import type { WantedAllocation } from "../../src/domain/resources/registry.ts";
+import { DISK, limitsText } from "../lab/fake-disks.ts";
 import type { Proxy } from "./proxy.ts";
 
 /** What an independent look finds: QEMU's answers without the product, and the kernel's masks. */
@@ -18,6 +19,8 @@ export interface Look {
   readonly emulator: string;
   /** What its other threads have, by the labels of diff, as `iothread-pin io0`. */
   readonly threads: Readonly<Record<string, string>>;
+  /** The limits of its disk, `none` where there are none. */
+  readonly disk: string;
 }
 
 /** The two allocations of a case. */
@@ -137,12 +140,12 @@ function reportIn(text: string): Report | undefined {
 /** The change of every case. */
 export function wantedOf({ ends: { pinned, wanted } }: Pick<Rig, "ends">): WantedAllocation {
   const pin = Object.fromEntries(pinned.map((vcpu) => [vcpu, wanted.mask]));
-  return { memory: { current: wanted.memory }, vcpus: { current: wanted.vcpus, pin } };
+  return { memory: { current: wanted.memory }, vcpus: { current: wanted.vcpus, pin }, disks: { throttle: { [DISK]: { iops: 100 } } } };
 }
 
 /** The change back, for the next case on the same machine. */
 export function baseOf({ ends: { base } }: Pick<Rig, "ends">): WantedAllocation {
-  return { memory: { current: base.memory }, vcpus: { current: base.vcpus, pin: { 0: null } } };
+  return { memory: { current: base.memory }, vcpus: { current: base.vcpus, pin: { 0: null } }, disks: { throttle: { [DISK]: null } } };
 }
 
 /** The pins of vCPUs that are gone by then, so only in the config. */
@@ -156,12 +159,19 @@ export interface ConfigValues {
   readonly memory: number;
   readonly vcpus: number;
   readonly pins: Readonly<Record<string, string>>;
+  /** The limits of its disk, `none` where there are none. */
+  readonly disk: string;
 }
 
 /** The values in the text of a config. */
 export function valuesIn(text: string): ConfigValues {
-  const read = JSON.parse(text) as { memory: { current: string }; vcpus: { current: number; pin?: Record<string, string> } };
-  return { memory: bytesOf(read.memory.current), vcpus: read.vcpus.current, pins: read.vcpus.pin ?? {} };
+  const { memory, vcpus, disks } = JSON.parse(text) as {
+    memory: { current: string };
+    vcpus: { current: number; pin?: Record<string, string> };
+    disks?: { throttle?: Record<string, Record<string, number>> };
+  };
+  const disk = limitsText(disks?.throttle?.[DISK] ?? {});
+  return { memory: bytesOf(memory.current), vcpus: vcpus.current, pins: vcpus.pin ?? {}, disk };
 }
 
 /** `512MiB` in bytes. */

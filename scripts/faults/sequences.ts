@@ -3,6 +3,7 @@ import type { Report } from "../../src/domain/change/change-report.ts";
 import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
 import type { ChangeOptions } from "../../src/domain/model/change.ts";
 import { messageOf } from "../../src/errors.ts";
+import { DISK, limitsText } from "../lab/fake-disks.ts";
 import { differences, type Seen } from "./compare.ts";
 import type { FakeRig } from "./fake-rig.ts";
 import { type ThreadKeys, threadsInFile } from "./model-threads.ts";
@@ -56,10 +57,11 @@ async function makeMove(rig: Rig, { changes, scope, mishap, paused }: Move): Pro
 /** Reads both halves without the product. */
 async function see(rig: Rig): Promise<Seen> {
   const text = (await textOf(rig)) ?? "";
-  const { memory, vcpus, threads } = JSON.parse(text) as {
+  const { memory, vcpus, threads, disks } = JSON.parse(text) as {
     memory: { current: string; max: string };
     vcpus: { current: number; max: number; pin?: Record<string, string> };
     threads?: { emulator?: string } & ThreadKeys;
+    disks?: { throttle?: Readonly<Record<string, Readonly<Record<string, number>>>> };
   };
   const look = await rig.look();
   const state = {
@@ -71,6 +73,7 @@ async function see(rig: Rig): Promise<Seen> {
       pins: Object.fromEntries(Object.entries(vcpus.pin ?? {}).sort()),
       emulator: threads?.emulator ?? "all",
       threads: threadsInFile(threads),
+      disk: limitsText(disks?.throttle?.[DISK] ?? {}),
     },
     live:
       look === null
@@ -83,6 +86,7 @@ async function see(rig: Rig): Promise<Seen> {
               .map((vcpu) => look.masks[vcpu] ?? ""),
             emulator: look.emulator,
             threads: look.threads,
+            disk: look.disk,
           },
   };
   return { text, state };

@@ -2,7 +2,18 @@ import type { Passing, Verdict } from "./proxy.ts";
 import type { DiskFault, Rig } from "./rig.ts";
 
 /** Steps of a change that show on the monitor, in order. */
-export const MONITOR_STEPS = ["connect", "read", "plug", "plugged", "balloon", "ballooned", "wait", "report"] as const;
+export const MONITOR_STEPS = [
+  "connect",
+  "read",
+  "plug",
+  "plugged",
+  "throttle",
+  "throttled",
+  "balloon",
+  "ballooned",
+  "wait",
+  "report",
+] as const;
 /** Steps that show in the file system, in order. */
 export const DISK_STEPS = ["prepare", "journal", "asked", "commit", "committed", "closing"] as const;
 
@@ -19,6 +30,9 @@ function standsAt(step: MonitorStep, { from, command, nth }: Passing, seen: { ba
     case "plug":
     case "plugged":
       return from === (step === "plug" ? "client" : "qemu") && command === "device_add" && nth === 1;
+    case "throttle":
+    case "throttled":
+      return from === (step === "throttle" ? "client" : "qemu") && command === "block_set_io_throttle" && nth === 1;
     case "balloon":
     case "ballooned":
       return from === (step === "balloon" ? "client" : "qemu") && command === "balloon" && nth === 1;

@@ -1,5 +1,6 @@
 import type { LaunchConfig } from "../../src/config/launch.ts";
 import { plan, type Plan } from "../../src/domain/change/plan.ts";
+import type { LiveDisk, LiveMedium } from "../../src/domain/facts/disk-parts.ts";
 import type { Facts, LiveFacts } from "../../src/domain/facts/facts.ts";
 import type { Live, Slot, Vcpu } from "../../src/domain/facts/live.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
@@ -89,6 +90,17 @@ export function liveOf(changes: Partial<Live> = {}): Live {
     iothreads: [{ id: "io0", tid: 4100, affinity: "0-3" }],
     vhost: [{ tid: 4200, affinity: "0-3" }],
     ...changes,
+  };
+}
+
+/** A disk of a running machine: `disk0`, with 1 MiB, and without limits. */
+export function diskOf({ name = "disk0", ...medium }: Partial<LiveMedium> & { readonly name?: string } = {}): LiveDisk {
+  const qdev = `/machine/peripheral/${name}/virtio-backend`;
+  const limited = Object.keys(medium.limits ?? {}).length > 0;
+  const usual = { node: name, file: "/d.raw", format: "raw", size: MIB, readOnly: false, limits: {}, throttleNode: null };
+  return {
+    ...{ name, names: [name, qdev], qdev, drive: null, removable: false, locked: false, trayOpen: false },
+    medium: { ...usual, group: limited ? qdev : null, ...medium },
   };
 }
 

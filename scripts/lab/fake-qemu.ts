@@ -1,6 +1,7 @@
 import { MARK_PREFIX } from "../../src/config/mark.ts";
 import { QmpFailure } from "../../src/testing/index.ts";
 import { GIB } from "./facts.ts";
+import { FakeDisk } from "./fake-disks.ts";
 
 /** A modern virtio-balloon, with its registers in its fourth region. */
 const BALLOON = {
@@ -41,6 +42,7 @@ export class FakeQemu {
   objects: readonly string[];
   name: string | null;
   uuid = "00000000-0000-0000-0000-000000000000";
+  readonly disk = new FakeDisk();
   readonly #tids: readonly number[];
 
   /** `tids`: a thread for each possible vCPU. `id`: of its mark. Without one, it has no mark. */
@@ -49,6 +51,7 @@ export class FakeQemu {
     this.name = name;
     this.objects = ["pc.ram", ...(id === undefined ? [] : [`${MARK_PREFIX}${id}`])];
     this.answers = {
+      ...this.disk.answers,
       "query-status": () => ({ status: this.status, running: this.status === "running" }),
       "query-name": () => (this.name === null ? {} : { name: this.name }),
       "query-uuid": () => ({ UUID: this.uuid }),

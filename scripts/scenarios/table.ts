@@ -1,3 +1,4 @@
+import { disks } from "./disks.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { memory } from "./memory.ts";
 import { monitor } from "./monitor.ts";
@@ -13,6 +14,7 @@ export const scenarios: Scenarios = {
   ...memory,
   ...vcpus,
   ...pins,
+  ...disks,
   ...lifecycle,
   ...monitor,
   ...readme,

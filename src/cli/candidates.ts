@@ -119,6 +119,8 @@ async function operandsLike(name: string, domain: string | undefined, env: Io["e
       return typed.includes("/") ? [FILES] : domainNames(env);
     case "FILE":
       return [FILES];
+    case "DISK":
+      return diskNames(await configOf(domain, env));
     case "SHELL":
       return ["bash", "fish", "zsh"];
     case "CPULIST":
@@ -144,6 +146,13 @@ async function domainNames(env: Io["env"]): Promise<readonly string[]> {
     import("../domain/machine/place.ts"),
   ]);
   return listNames(domainFolders({ env }));
+}
+
+/** The disks that the config has a name for. */
+async function diskNames(config: LaunchConfig | undefined): Promise<readonly string[]> {
+  if (config === undefined) return [];
+  const { disksInArgs } = await import("../config/device-words.ts");
+  return disksInArgs(config.args).flatMap(({ name }) => (name === null ? [] : [name]));
 }
 
 /** The config, to see what it has; undefined if there is none that can be read. */

@@ -6,6 +6,7 @@ import type { ChangeOptions } from "../domain/model/change.ts";
 import type { Change, Resource } from "../domain/resources/registry.ts";
 import type { WantedAllocation } from "../domain/resources/registry.ts";
 import type { DiffRow } from "../domain/resources/row.ts";
+import type { DiskInfo } from "../domain/views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "../domain/views/inspect.ts";
 
 /** What `define` made: the name, the file, and notes for the user. */
@@ -41,6 +42,7 @@ export interface Domain extends AsyncDisposable {
   recover(how: Recovery, options: ChangeOptions): Promise<RecoveryReport>;
   info(options: ReadOptions): Promise<DomainInfo>;
   vcpus(options: ReadOptions): Promise<readonly VcpuInfo[]>;
+  disks(options: ReadOptions): Promise<readonly DiskInfo[]>;
   diff(options: ReadOptions): Promise<readonly DiffRow[]>;
   config(): Promise<string>;
   start(options: StartOptions): Promise<StartReport>;

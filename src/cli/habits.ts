@@ -82,7 +82,7 @@ const verbWays: Readonly<Record<string, string>> = {
   watch: EVENTS,
   wait: EVENTS,
   "qemu-monitor-event": EVENTS,
-  "domblk*": "`qmpctl qmp DOMAIN query-block` shows the disks, `query-blockstats` shows their traffic",
+  "domblk*": "`qmpctl domblklist DOMAIN` shows the disks; `qmpctl qmp DOMAIN query-blockstats` shows their traffic",
   "domif*": "`qmpctl qmp DOMAIN --hmp info network` shows the network cards",
   domdisplay: "`qmpctl qmp DOMAIN query-vnc` or `query-spice` shows where the screen is",
   vncdisplay: "`qmpctl qmp DOMAIN query-vnc` shows where the screen is",

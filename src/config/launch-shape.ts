@@ -1,4 +1,5 @@
-import { list, object, optional, record, type Shape, string, where, whole } from "../shape.ts";
+import { anything, list, object, optional, record, type Shape, string, where, whole } from "../shape.ts";
+import { isLimits, limitsExpected, type LimitsText } from "./disk-limits.ts";
 import { IOTHREAD_RULE, isIothreadId } from "./iothread-id.ts";
 import { isMachineId } from "./mark.ts";
 import { isName, NAME_RULE } from "./names.ts";
@@ -51,6 +52,7 @@ export interface LaunchFile {
         readonly vhost?: string | undefined;
       }
     | undefined;
+  readonly disks?: { readonly throttle?: Readonly<Record<string, LimitsText>> | undefined } | undefined;
   readonly args?: readonly string[] | undefined;
   readonly monitor?: string | undefined;
 }
@@ -75,6 +77,7 @@ export const launchConfig: Shape<LaunchFile> = object({
     pin: optional(record(string)),
   }),
   threads: optional(object({ emulator: optional(cpus), iothreads: optional(byIothread(cpus)), vhost: optional(cpus) })),
+  disks: optional(object({ throttle: optional(record(where(record(anything) as Shape<LimitsText>, isLimits))) })),
   args: optional(list(word)),
   monitor: optional(path),
 });
@@ -97,6 +100,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "threads.emulator": CPUS_EXPECTED,
   "threads.iothreads": `an object, as { "io0": "0-3" }; ${IOTHREAD_RULE}`,
   "threads.vhost": CPUS_EXPECTED,
+  disks: 'an object, as { "throttle": { "disk0": { "iops": 100 } } }',
+  "disks.throttle": 'an object, as { "disk0": { "iops": 100, "bps": "10MiB" } }',
   args: "a list of texts, one for each word of QEMU's command line",
   monitor: `an absolute path for a Unix socket, ${SOCKET_PATH} bytes at most`,
 };
@@ -109,6 +114,7 @@ export function expectedAt(path: string, value: unknown): string {
     return `a unit, as "${String(value)}KiB" (as virsh counts) or "${String(value)}MiB" (as QEMU counts)`;
   if (path.startsWith("memory.")) return sizeMeant(value) ?? SIZE_EXPECTED;
   if (path.startsWith("threads.iothreads.")) return CPUS_EXPECTED;
+  if (path.startsWith("disks.throttle.")) return limitsExpected(value);
   if (path.startsWith("vcpus.pin.")) return "a Linux CPU list as text, as 0-3,8";
   return path.startsWith("args.") ? "a text without a NUL" : "a whole number from 1 to 8192";
 }

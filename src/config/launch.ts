@@ -1,4 +1,5 @@
 import { ConfigError, type ConfigIssue } from "./config-error.ts";
+import { type DiskLimits, limitsOf, type LimitsText } from "./disk-limits.ts";
 import { JsonTextError, parseJson, valueOf } from "./json.ts";
 import { expectedAt, launchConfig, type LaunchFile } from "./launch-shape.ts";
 import { misspelledKeys } from "./misspelled.ts";
@@ -51,6 +52,8 @@ export interface LaunchConfig {
   };
   /** For QEMU's threads that are no vCPUs. */
   readonly threads?: ThreadsConfig;
+  /** `throttle`: the limits of disks, by the names of the disks. */
+  readonly disks?: { readonly throttle?: Readonly<Record<string, DiskLimits>> | undefined };
   /** QEMU's own words for everything else, unchanged. */
   readonly args: readonly string[];
   /** The absolute path of one more QMP socket, for the user's own tools. */
@@ -118,7 +121,7 @@ function wordsOf(raw: unknown): readonly string[] {
 }
 
 /** Only what we know of it: a key of a newer version means nothing here. */
-function inBytes({ name, id, emulator, memory, vcpus, threads, args = [], monitor }: LaunchFile): LaunchConfig {
+function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [], monitor }: LaunchFile): LaunchConfig {
   const { min, hotplug } = memory;
   const { max, current, topology, pin = {} } = vcpus;
   return {
@@ -132,6 +135,7 @@ function inBytes({ name, id, emulator, memory, vcpus, threads, args = [], monito
     },
     vcpus: { max, current, pin, ...(topology === undefined ? {} : { topology: levelsOf(topology) }) },
     ...(threads === undefined ? {} : { threads: threadsOf(threads) }),
+    ...(disks?.throttle === undefined ? {} : { disks: { throttle: throttleOf(disks.throttle) } }),
     args,
     ...(monitor === undefined ? {} : { monitor }),
     ...(id === undefined ? {} : { id }),
@@ -144,6 +148,10 @@ function threadsOf({ emulator, iothreads, vhost }: NonNullable<LaunchFile["threa
     ...(iothreads === undefined ? {} : { iothreads }),
     ...(vhost === undefined ? {} : { vhost }),
   };
+}
+
+function throttleOf(limits: Readonly<Record<string, LimitsText>>): Readonly<Record<string, DiskLimits>> {
+  return Object.fromEntries(Object.entries(limits).map(([disk, each]) => [disk, limitsOf(each)]));
 }
 
 function levelsOf(topology: Topology): Topology {

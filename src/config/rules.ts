@@ -1,4 +1,5 @@
 import type { ConfigIssue } from "./config-error.ts";
+import { diskRules } from "./disk-rules.ts";
 import { pluggedByArgs } from "./plugged.ts";
 import { formatSize, isSize, parseSize } from "./size.ts";
 import { misfit } from "./topology.ts";
@@ -15,6 +16,7 @@ export function brokenRules(raw: unknown): readonly ConfigIssue[] {
     ...vcpuRules(vcpus),
     ...pluggedRules(vcpus, wordsOf(raw)),
     ...pinRules(objectAt(vcpus, "pin"), countAt(vcpus, "max")),
+    ...diskRules(objectAt(objectAt(raw, "disks"), "throttle")),
   ];
 }
 

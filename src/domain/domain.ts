@@ -10,9 +10,9 @@ import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import { StateError } from "./model/errors.ts";
-import type { Change, Resource } from "./resources/registry.ts";
-import type { WantedAllocation } from "./resources/registry.ts";
+import type { Change, Resource, WantedAllocation } from "./resources/registry.ts";
 import type { DiffRow } from "./resources/row.ts";
+import type { DiskInfo } from "./views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
 
 /**
@@ -31,8 +31,7 @@ export class Domain {
    * Opens a domain by its name, the path of its config, or the address of its monitor as `connect` takes it (`unix:/run/x.sock`,
    * `tcp:127.0.0.1:4444`, `exec:ssh host socat - UNIX-CONNECT:/run/x.sock`). The vCPUs of a QEMU on another host can't be pinned.
    *
-   * @throws ConfigError when there is no such config (a damaged one is reported when it is first needed); UsageError when the name can't be
-   * one
+   * @throws ConfigError when there is no such config (a damaged one is told when it is needed); UsageError when the name can't be one
    */
   static async open(name: string, options: DomainOptions = {}): Promise<Domain> {
     const place = await placeOf(name, options);
@@ -66,8 +65,7 @@ export class Domain {
   }
 
   /**
-   * Makes one change or several as one: with one plan, one lock, one commit, and undone together. Resolves when what was asked for is so,
-   * or is `pending` with the guest.
+   * Makes one change or several as one: one plan, one lock, one commit, undone together. Resolves when it is so, or is `pending`.
    *
    * @throws RefusedError when nothing was touched; ChangeError when it was rolled back, or is partial, with the report; InterruptedError
    * when another change has to be resolved first; LockedError; ConfigError; UsageError; the signal's reason
@@ -165,13 +163,19 @@ export class Domain {
     return inspectVcpus(this.#place, options);
   }
 
+  /** Every disk and drive: its name, what is in it, its limits. @throws ConfigError */
+  async disks(options?: ReadOptions): Promise<readonly DiskInfo[]> {
+    const { inspectDisks } = await import("./views/disks.ts");
+    return inspectDisks(this.#place, options);
+  }
+
   /** Config, live and guest side by side, and why they differ. @throws ConfigError */
   async diff(options?: ReadOptions): Promise<readonly DiffRow[]> {
     const { diffDomain } = await import("./views/diff.ts");
     return diffDomain(this.#place, options);
   }
 
-  /** The config's text, as it is in its file. @throws StateError for a transient domain; ConfigError */
+  /** The text of the config's file. @throws StateError for a transient domain; ConfigError */
   async config(): Promise<string> {
     const { readStored } = await import("./machine/lock.ts");
     const stored = await readStored(this.#place);

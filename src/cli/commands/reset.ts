@@ -5,7 +5,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 export const verb: Verb = defineVerb({
   usage: ["reset DOMAIN"],
   section: "power",
-  summary: "turn the machine off and on at once; the config is not read again",
+  summary: "turn the machine off and on at once; no config is read again",
   options: waitOption("how long QEMU may take to answer"),
   operands: domainOnly,
   run: (call) =>

@@ -1,4 +1,5 @@
 import type { HostPart } from "./host-part.ts";
+import type { LiveDisk } from "./disk-parts.ts";
 import type { LiveIothread, LiveThread } from "./live-thread.ts";
 
 /** What only some resources need to know of a running machine: absent where nobody asked for it. Each part has its reader. */
@@ -7,4 +8,6 @@ export interface LiveParts extends HostPart {
   readonly iothreads?: readonly LiveIothread[];
   /** The threads that serve its vhost devices; null if they can't be seen from here. */
   readonly vhost?: readonly LiveThread[] | null;
+  /** Its disks and drives. */
+  readonly disks?: readonly LiveDisk[];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { configOf, cpus, factsOf, GIB, liveOf, MIB, planOf, slotsOf } from "../../../scripts/lab/facts.ts";
+import { configOf, cpus, diskOf, factsOf, GIB, liveOf, MIB, planOf, slotsOf } from "../../../scripts/lab/facts.ts";
 import { verbs } from "../../../src/cli/command.ts";
 import { record } from "../../../src/domain/change/journal-schema.ts";
 import { changesOf, SHAPE } from "../../../src/domain/resources/allocation.ts";
@@ -16,6 +16,7 @@ const SAMPLES: { readonly [R in Resource]: Change & { readonly resource: R } } =
   "emulator-pin": { resource: "emulator-pin", cpus: "0-1" },
   "iothread-pin": { resource: "iothread-pin", iothread: "io0", cpus: "0-1" },
   "vhost-pin": { resource: "vhost-pin", cpus: "0-1" },
+  "disk-throttle": { resource: "disk-throttle", disk: "disk0", limits: "iops=100,bps=1048576" },
 };
 const each = KINDS.map((kind) => [kind.resource, kind, SAMPLES[kind.resource]] as const);
 
@@ -29,6 +30,7 @@ const drifted = factsOf({
     mayUse: cpus(0, 1, 2, 3),
     iothreads: [{ id: "io0", tid: 4100, affinity: "0-1" }],
     vhost: [{ tid: 4200, affinity: "0-1" }],
+    disks: [diskOf({ limits: { iops: 50 } })],
   }),
 });
 

@@ -1,0 +1,54 @@
+import { formatSize } from "../../config/size.ts";
+import type { DiskInfo } from "../../domain/views/disks.ts";
+import { printAs } from "../answer.ts";
+import { timeoutOf } from "../duration.ts";
+import { EXIT } from "../exit-code.ts";
+import { domainOnly, waitOption } from "../lifecycle.ts";
+import { painter, table } from "../output.ts";
+import { sayUnreachable } from "../unreachable.ts";
+import { defineVerb, type Verb } from "../verb.ts";
+
+export const verb: Verb = defineVerb({
+  usage: ["domblklist DOMAIN"],
+  section: "allocation",
+  summary: "show each disk: file, format, size, what is in a drive, limits",
+  details: [
+    "Of a running machine this is what QEMU says, of a stopped one what the args of its config say. The first column is the name that other verbs take.",
+    "Examples: qmpctl domblklist web1; qmpctl domblklist web1 --json",
+  ],
+  options: { ...waitOption("how long the machine may take to answer"), details: { about: "", hidden: true } },
+  operands: domainOnly,
+  async run(call) {
+    const { args, io, facade } = call;
+    const options = { ...timeoutOf(args), signal: io.signal };
+    await using domain = await facade.open(args.operand(0));
+    const disks = await domain.disks(options);
+    const paint = painter(io.stdout, io.env);
+    printAs(call, disks, (them) => table(them.map(row), { header, right: [3], paint, columns: io.stdout.columns }));
+    return disks.some(({ qdev, live }) => qdev !== null || live !== null) ? EXIT.done : await sayUnreachable(domain, io, options);
+  },
+});
+
+const header = ["disk", "node", "format", "size", "mode", "limits", "file"];
+
+function row(disk: DiskInfo): string[] {
+  const { node, format, size, file, live, config } = disk;
+  return [
+    disk.disk ?? "-",
+    node ?? "-",
+    format ?? "-",
+    size === null ? "-" : formatSize(size),
+    modeOf(disk),
+    live ?? config ?? "-",
+    file ?? "-",
+  ];
+}
+
+function modeOf({ readOnly, removable, trayOpen }: DiskInfo): string {
+  const words = [
+    ...(readOnly === null ? [] : [readOnly ? "ro" : "rw"]),
+    ...(removable ? ["removable"] : []),
+    ...(trayOpen === true ? ["tray open"] : []),
+  ];
+  return words.length === 0 ? "-" : words.join(", ");
+}
