@@ -1,5 +1,5 @@
-import type { HostPart } from "./host-part.ts";
 import type { LiveDisk } from "./disk-parts.ts";
+import type { HostPart } from "./host-part.ts";
 import type { LiveIothread, LiveThread } from "./live-thread.ts";
 
 /** What only some resources need to know of a running machine: absent where nobody asked for it. Each part has its reader. */
