@@ -10,6 +10,7 @@ export const FAKE_CHOICES: Choices = {
   maxSizes: [512, 2048, 4096],
   counts: [1, 2, 3, 4, 5],
   maxCounts: [2, 4, 8],
+  online: ["1", "2", "3", "1-2", "1,3", "0-1", "5"],
   masks: ["0", "1", "0-1", "all"],
   kills: true,
 };
@@ -19,11 +20,12 @@ export const REAL_CHOICES: Choices = {
   maxSizes: [512, 1024],
   counts: [1, 2, 3],
   maxCounts: [64, 128],
+  online: ["1", "2", "1-2", "0"],
   masks: ["0", "1", "all"],
   kills: false,
 };
-/** Values without unplugs: under software emulation, QEMU before 10 can't plug a vCPU again. */
-export const OLD_CHOICES: Choices = { ...REAL_CHOICES, counts: [1], maxCounts: [4, 8] };
+/** Values without unplugs: under software emulation, QEMU before 10 can't plug a vCPU again, nor one above a missing one. */
+export const OLD_CHOICES: Choices = { ...REAL_CHOICES, counts: [1], maxCounts: [4, 8], online: ["0"] };
 
 /** Plays one sequence on a new machine. If it fails: why, with the seed and the shortest sequence that also fails. Else null. */
 export async function tellFailure(

@@ -2,12 +2,15 @@ import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 import { fixedThreads, liveThreads, threadPart, type Threads } from "./model-threads.ts";
 
+import { afterChosen, afterCount, type Chosen, mayChoose, shownChosen, wantedChosen } from "./model-vcpus.ts";
+
 /** A domain in the model: sizes in MiB, masks as lists. The model shares no code with the product. */
 export interface State {
   readonly config: {
     readonly memory: number;
     readonly maxMemory: number;
-    readonly vcpus: number;
+    /** The numbers of its vCPUs. */
+    readonly vcpus: readonly number[];
     readonly maxVcpus: number;
     readonly pins: Readonly<Record<string, string>>;
     /** The list for QEMU's own threads, `all` where there is none. */
@@ -16,12 +19,12 @@ export interface State {
     /** The limits of its disk, `none` where there are none. */
     readonly disk: string;
   };
-  /** Null: it is stopped. The index in `masks` is the number of the vCPU. */
+  /** Null: it is stopped. `masks` by the number of the vCPU. */
   readonly live: {
     readonly memory: number;
     readonly maxMemory: number;
     readonly maxVcpus: number;
-    readonly masks: readonly string[];
+    readonly masks: Readonly<Record<string, string>>;
     /** The mask of QEMU's main thread. */
     readonly emulator: string;
     readonly threads: Threads;
@@ -53,6 +56,7 @@ export function wantedOf(change: Change): number | string {
   if ("size" in change) return change.size;
   if ("count" in change) return change.count;
   if ("limits" in change) return change.limits;
+  if (change.resource === "vcpus-online") return wantedChosen(change);
   return threadPart(change)?.value ?? change.cpus;
 }
 
@@ -60,10 +64,11 @@ export function wantedOf(change: Change): number | string {
 export function inConfig(change: Change, { config }: State): number | string {
   if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
   if (change.resource === "emulator-pin") return config.emulator;
+  if (change.resource === "vcpus-online") return shownChosen(config.vcpus, change);
   const part = threadPart(change);
   if (part !== null) return config.threads[part.label] ?? part.none;
   if (change.resource === "disk-throttle") return config.disk;
-  return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus, "max-vcpus": config.maxVcpus }[
+  return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus.length, "max-vcpus": config.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
 }
@@ -73,12 +78,20 @@ export function inLive(change: Change, { live }: State): number | string | null 
   if (live === null) return null;
   if (change.resource === "vcpu-pin") return live.masks[change.vcpu] ?? null;
   if (change.resource === "emulator-pin") return live.emulator;
+  if (change.resource === "vcpus-online") return shownChosen(vcpusOf(live), change);
   const part = threadPart(change);
   if (part !== null) return live.threads[part.label] ?? null;
   if (change.resource === "disk-throttle") return live.disk;
-  return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: live.masks.length, "max-vcpus": live.maxVcpus }[
+  return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: vcpusOf(live).length, "max-vcpus": live.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
+}
+
+/** The numbers of a running machine's vCPUs. */
+function vcpusOf({ masks }: NonNullable<State["live"]>): readonly number[] {
+  return Object.keys(masks)
+    .map(Number)
+    .sort((one, other) => one - other);
 }
 
 /** Predicts a set of changes in a scope. `all`: the mask of a thread that is not pinned. */
@@ -93,19 +106,27 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
   let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk } = before;
+  const chosen: Chosen[] = [];
   for (const change of changes) {
     threads = fixedThreads(threads, change);
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory") maxMemory = change.size / MIB;
-    if (change.resource === "vcpus") vcpus = change.count;
+    if (change.resource === "vcpus") vcpus = afterCount(vcpus, change.count);
     if (change.resource === "max-vcpus") maxVcpus = change.count;
     if (change.resource === "emulator-pin") emulator = change.cpus;
     if (change.resource === "disk-throttle") disk = change.limits;
+    if (change.resource === "vcpus-online") chosen.push(change);
     if (change.resource !== "vcpu-pin") continue;
     const { [change.vcpu]: _, ...others } = pins;
     pins = change.cpus === "all" ? others : { ...others, [change.vcpu]: change.cpus };
   }
-  const right = memory <= maxMemory && vcpus <= maxVcpus && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
+  for (const change of chosen) {
+    // What is so already is no change, and is not checked.
+    if (shownChosen(vcpus, change) === wantedChosen(change)) continue;
+    if (!mayChoose(change, maxVcpus)) return null;
+    vcpus = afterChosen(vcpus, change);
+  }
+  const right = memory <= maxMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
   return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk } : null;
 }
 
@@ -120,11 +141,11 @@ function liveAfter(
   pins: Readonly<Record<string, string>>,
 ): State["live"] {
   let { memory, maxMemory, maxVcpus, emulator, threads, disk } = before;
-  let masks = [...before.masks];
-  const wanted = changes.find((change) => change.resource === "vcpus");
-  if (wanted !== undefined && wanted.count > maxVcpus) return null;
+  const vcpus = vcpusAfter(before, changes);
+  if (vcpus === null) return null;
   // A new vCPU gets its pin from the config before the change, or all CPUs.
-  while (wanted !== undefined && masks.length < wanted.count) masks.push(pins[masks.length] ?? all);
+  const masks: Record<string, string> = { ...before.masks };
+  for (const vcpu of vcpus) masks[vcpu] ??= pins[vcpu] ?? all;
   for (const change of changes) {
     const moved = liveThreads(threads, change, all);
     if (moved === null) return null;
@@ -136,9 +157,22 @@ function liveAfter(
     if (change.resource === "disk-throttle") disk = change.limits;
     if (change.resource !== "vcpu-pin") continue;
     // A vCPU that leaves in the same set is pinned before it leaves. A vCPU that is not there can't be pinned.
-    if (change.vcpu >= masks.length) return null;
+    if (masks[change.vcpu] === undefined) return null;
     masks[change.vcpu] = change.cpus === "all" ? all : change.cpus;
   }
-  if (wanted !== undefined) masks = masks.slice(0, wanted.count);
-  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks, emulator, threads, disk };
+  const stay = Object.fromEntries(vcpus.map((vcpu) => [vcpu, masks[vcpu] ?? all]));
+  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks: stay, emulator, threads, disk };
+}
+
+/** The vCPUs of the running machine after the changes; null if one of them must be refused. */
+function vcpusAfter(before: NonNullable<State["live"]>, changes: readonly Change[]): readonly number[] | null {
+  let vcpus = vcpusOf(before);
+  for (const change of changes) {
+    if (change.resource === "vcpus" && change.count > before.maxVcpus) return null;
+    if (change.resource === "vcpus") vcpus = afterCount(vcpus, change.count);
+    if (change.resource !== "vcpus-online" || shownChosen(vcpus, change) === wantedChosen(change)) continue;
+    if (!mayChoose(change, before.maxVcpus)) return null;
+    vcpus = afterChosen(vcpus, change);
+  }
+  return vcpus;
 }

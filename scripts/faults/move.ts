@@ -25,6 +25,8 @@ export interface Choices {
   readonly maxSizes: readonly number[];
   readonly counts: readonly number[];
   readonly maxCounts: readonly number[];
+  /** Lists of vCPUs to be plugged and unplugged by number. */
+  readonly online: readonly string[];
   readonly masks: readonly string[];
   /** Whether the last move may kill QEMU. Set it if a new QEMU is cheap. */
   readonly kills: boolean;
@@ -37,6 +39,7 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
   // One for each resource in the registry. A new resource without a move does not compile.
   const makers: { readonly [R in Resource]: () => Change & { readonly resource: R } } = {
     memory: () => ({ resource: "memory", size: pick(choices.sizes) * MIB }),
+    "vcpus-online": () => chosen(pick(choices.online), pick([true, false])),
     vcpus: () => ({ resource: "vcpus", count: pick(choices.counts) }),
     "vcpu-pin": () => ({ resource: "vcpu-pin", vcpu: pick([0, 1, 2]), cpus: pick(choices.masks) }),
     "emulator-pin": () => ({ resource: "emulator-pin", cpus: pick(choices.masks) }),
@@ -48,9 +51,11 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
   };
   return Array.from({ length }, (_, position) => {
     // The maxima are only for the next start, so they are rarer.
-    const changes = Object.entries(makers)
+    const made = Object.entries(makers)
       .filter(([resource]) => random() < (resource.startsWith("max-") ? 0.1 : 0.45))
       .map(([, make]) => make());
+    // Both say which vCPUs there are: a set with both is no change.
+    const changes = made.filter(({ resource }) => resource !== "vcpus-online" || made.every((other) => other.resource !== "vcpus"));
     const scope = pick<Scope>(["current", "static", "dynamic", "both", "both"]);
     const wanted = changes.length > 0 ? changes : [makers.memory()];
     const mishaps: readonly Mishap["kind"][] = [
@@ -65,12 +70,16 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
   });
 }
 
+function chosen(vcpus: string, on: boolean): Change & { readonly resource: "vcpus-online" } {
+  return { resource: "vcpus-online", vcpus, online: on ? vcpus : "none" };
+}
+
 /** A mishap at a command that these changes may send, or at the first query, before anything is touched. */
 function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(items: readonly T[]) => T): Mishap {
   const sent = changes.flatMap(({ resource }): Mishap["command"][] =>
     resource === "memory"
       ? ["balloon"]
-      : resource === "vcpus"
+      : resource === "vcpus" || resource === "vcpus-online"
         ? ["device_add", "device_del"]
         : resource === "disk-throttle"
           ? ["block_set_io_throttle"]

@@ -7,6 +7,7 @@ import { DISK, limitsText } from "../lab/fake-disks.ts";
 import { differences, type Seen } from "./compare.ts";
 import type { FakeRig } from "./fake-rig.ts";
 import { type ThreadKeys, threadsInFile } from "./model-threads.ts";
+import { numbersIn } from "./model-vcpus.ts";
 import { MIB } from "./model.ts";
 import type { Move } from "./move.ts";
 import { type Rig, textOf } from "./rig.ts";
@@ -59,7 +60,7 @@ async function see(rig: Rig): Promise<Seen> {
   const text = (await textOf(rig)) ?? "";
   const { memory, vcpus, threads, disks } = JSON.parse(text) as {
     memory: { current: string; max: string };
-    vcpus: { current: number; max: number; pin?: Record<string, string> };
+    vcpus: { current: number; max: number; online?: string; pin?: Record<string, string> };
     threads?: { emulator?: string } & ThreadKeys;
     disks?: { throttle?: Readonly<Record<string, Readonly<Record<string, number>>>> };
   };
@@ -68,7 +69,7 @@ async function see(rig: Rig): Promise<Seen> {
     config: {
       memory: mib(memory.current),
       maxMemory: mib(memory.max),
-      vcpus: vcpus.current,
+      vcpus: vcpus.online === undefined ? Array.from({ length: vcpus.current }, (_, vcpu) => vcpu) : numbersIn(vcpus.online),
       maxVcpus: vcpus.max,
       pins: Object.fromEntries(Object.entries(vcpus.pin ?? {}).sort()),
       emulator: threads?.emulator ?? "all",
@@ -81,9 +82,7 @@ async function see(rig: Rig): Promise<Seen> {
         : {
             memory: look.memory / MIB,
             ...rig.limits,
-            masks: Object.keys(look.masks)
-              .sort()
-              .map((vcpu) => look.masks[vcpu] ?? ""),
+            masks: look.masks,
             emulator: look.emulator,
             threads: look.threads,
             disk: look.disk,

@@ -23,6 +23,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   setmem: () => import("./commands/setmem.ts"),
   setmaxmem: () => import("./commands/setmaxmem.ts"),
   setvcpus: () => import("./commands/setvcpus.ts"),
+  setvcpu: () => import("./commands/setvcpu.ts"),
   vcpupin: () => import("./commands/vcpupin.ts"),
   emulatorpin: () => import("./commands/emulatorpin.ts"),
   iothreadpin: () => import("./commands/iothreadpin.ts"),

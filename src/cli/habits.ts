@@ -54,7 +54,6 @@ const verbWays: Readonly<Record<string, string>> = {
   cpus: SET,
   scale: SET,
   balloon: "`qmpctl setmem DOMAIN SIZE` changes what the guest has",
-  setvcpu: "`qmpctl setvcpus DOMAIN COUNT` sets how many there are; `qmpctl qmp DOMAIN device_add` and `device_del` choose which ones",
   rename: "`qmpctl config DOMAIN` prints the config: define it under another --name, then undefine the first",
   domrename: "`qmpctl config DOMAIN` prints the config: define it under another --name, then undefine the first",
   clone: "`qmpctl config DOMAIN` prints the config: remove its id, give it other disks, and define it under another --name",

@@ -1,8 +1,9 @@
 import type { LaunchConfig } from "./launch.ts";
 import { type Mark, markWords } from "./mark.ts";
+import { firstInRow, onlineVcpus } from "./online-vcpus.ts";
 import { escapeCommas, splitOptions } from "./options.ts";
 import { pluggedByArgs } from "./plugged.ts";
-import { LEVELS } from "./topology.ts";
+import { LEVELS, wholeCore } from "./topology.ts";
 
 /** Where a machine's run-time files are; absolute paths. */
 export interface RuntimeFiles {
@@ -17,8 +18,10 @@ export interface RuntimeFiles {
 const DISPLAYS = ["display", "nographic", "vnc", "spice", "sdl", "gtk"];
 
 /**
- * The command line that starts a machine, as words, the emulator first; no shell reads it. The machine starts paused, with `vcpus.current`
- * vCPUs and `memory.max` of RAM; pins and the balloon's target are set later. QEMU 5.2 accepts it too. It does not use `-daemonize`: QEMU's
+ * The command line that starts a machine, as words, the emulator first; no shell reads it. The machine starts paused, with
+ * `memory.max` of RAM and the vCPUs of the config, as far as there is none missing below them; the others, pins and the balloon's target
+ * come
+ * later. QEMU 5.2 accepts it too. It does not use `-daemonize`: QEMU's
  * sandbox forbids that fork, QEMU's warnings would be lost, and nobody would learn how it ended.
  */
 export function toCommandLine(config: LaunchConfig, files: RuntimeFiles, mark: Mark): string[] {
@@ -52,10 +55,19 @@ function inUnits(bytes: number): string {
   return bytes % 1024 ** 2 === 0 ? `${bytes / 1024 ** 2}M` : `${bytes / 1024}K`;
 }
 
+/** How many vCPUs the machine has when QEMU has set it up, before any is plugged by us. */
+export function startedVcpus({ vcpus, emulator }: Pick<LaunchConfig, "vcpus" | "emulator">): number {
+  return vcpus.online === undefined ? vcpus.current : firstInRow(onlineVcpus(vcpus), wholeCore({ vcpus, emulator }));
+}
+
 /** Only the given levels are passed: machine types complete the others in different ways, and refuse some. */
-function vcpus({ vcpus: { current, max, topology = {} }, args }: LaunchConfig): string {
+function vcpus(config: LaunchConfig): string {
+  const {
+    vcpus: { max, topology = {} },
+    args,
+  } = config;
   const levels = LEVELS.flatMap((level) => (topology[level] === undefined ? [] : [`,${level}=${topology[level]}`]));
-  return `cpus=${current - pluggedByArgs(args, topology.threads)},maxcpus=${max}${levels.join("")}`;
+  return `cpus=${startedVcpus(config) - pluggedByArgs(args, topology.threads)},maxcpus=${max}${levels.join("")}`;
 }
 
 /** With `-qmp`, not with `-chardev` and `-mon`: those are deprecated since QEMU 11, and `-qmp` means the same in all versions. */

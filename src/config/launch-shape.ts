@@ -3,6 +3,7 @@ import { isLimits, limitsExpected, type LimitsText } from "./disk-limits.ts";
 import { IOTHREAD_RULE, isIothreadId } from "./iothread-id.ts";
 import { isMachineId } from "./mark.ts";
 import { isName, NAME_RULE } from "./names.ts";
+import { readVcpuList } from "./online-vcpus.ts";
 import { looksLikeCpuList } from "./rules.ts";
 import { isSize, sizeMeant } from "./size.ts";
 import type { LEVELS } from "./topology.ts";
@@ -42,6 +43,7 @@ export interface LaunchFile {
   readonly vcpus: {
     readonly max: number;
     readonly current: number;
+    readonly online?: string | undefined;
     readonly topology?: { readonly [Level in (typeof LEVELS)[number]]?: number | undefined } | undefined;
     readonly pin?: Readonly<Record<string, string>> | undefined;
   };
@@ -71,6 +73,7 @@ export const launchConfig: Shape<LaunchFile> = object({
   vcpus: object({
     max: count,
     current: count,
+    online: optional(where(string, (text) => readVcpuList(text) !== undefined)),
     topology: optional(
       object({ drawers: level, books: level, sockets: level, dies: level, clusters: level, modules: level, cores: level, threads: level }),
     ),
@@ -94,6 +97,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "memory.hotplug": 'an object, as { "slots": 4, "limit": "8GiB" }',
   "memory.hotplug.slots": "a whole number from 0 to 256",
   vcpus: 'an object, as { "max": 4, "current": 2 }',
+  "vcpus.online": "a list of vCPUs, as 0,3 or 0-2,5",
   "vcpus.topology": 'an object, as { "sockets": 1, "cores": 4, "threads": 1 }',
   "vcpus.pin": 'an object, as { "0": "0-3" }',
   threads: 'an object, as { "emulator": "0-3" }',

@@ -47,6 +47,10 @@ export interface LaunchConfig {
     readonly max: number;
     /** How many vCPUs it starts with, including those that `args` plug (`-device …-cpu`). */
     readonly current: number;
+    /**
+     * Which vCPUs it starts with, as a list (`0,3`), where they are not those from vCPU 0 on. `current` is how many these are, then.
+     */
+    readonly online?: string;
     readonly topology?: Topology;
     readonly pin: Readonly<Record<string, string>>;
   };
@@ -123,7 +127,7 @@ function wordsOf(raw: unknown): readonly string[] {
 /** Only what we know of it: a key of a newer version means nothing here. */
 function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [], monitor }: LaunchFile): LaunchConfig {
   const { min, hotplug } = memory;
-  const { max, current, topology, pin = {} } = vcpus;
+  const { max, current, online, topology, pin = {} } = vcpus;
   return {
     name,
     emulator,
@@ -133,7 +137,13 @@ function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [],
       ...(min === undefined ? {} : { min: parseSize(min) }),
       ...(hotplug === undefined ? {} : { hotplug: { slots: hotplug.slots, limit: parseSize(hotplug.limit) } }),
     },
-    vcpus: { max, current, pin, ...(topology === undefined ? {} : { topology: levelsOf(topology) }) },
+    vcpus: {
+      max,
+      current,
+      pin,
+      ...(online === undefined ? {} : { online }),
+      ...(topology === undefined ? {} : { topology: levelsOf(topology) }),
+    },
     ...(threads === undefined ? {} : { threads: threadsOf(threads) }),
     ...(disks?.throttle === undefined ? {} : { disks: { throttle: throttleOf(disks.throttle) } }),
     args,

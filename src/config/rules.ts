@@ -1,5 +1,6 @@
 import type { ConfigIssue } from "./config-error.ts";
 import { diskRules } from "./disk-rules.ts";
+import { readVcpuList } from "./online-vcpus.ts";
 import { pluggedByArgs } from "./plugged.ts";
 import { formatSize, isSize, parseSize } from "./size.ts";
 import { misfit } from "./topology.ts";
@@ -14,6 +15,7 @@ export function brokenRules(raw: unknown): readonly ConfigIssue[] {
   return [
     ...memoryRules(memory),
     ...vcpuRules(vcpus),
+    ...onlineRules(vcpus),
     ...pluggedRules(vcpus, wordsOf(raw)),
     ...pinRules(objectAt(vcpus, "pin"), countAt(vcpus, "max")),
     ...diskRules(objectAt(objectAt(raw, "disks"), "throttle")),
@@ -63,10 +65,26 @@ function vcpuRules(vcpus: Values): readonly ConfigIssue[] {
   ];
 }
 
+/** The vCPUs that a machine starts with one by one: vCPU 0 is always there, and `current` is how many there are. */
+function onlineRules(vcpus: Values): readonly ConfigIssue[] {
+  const text = vcpus["online"];
+  const online = typeof text === "string" ? readVcpuList(text) : undefined;
+  if (online === undefined) return [];
+  const [max, current] = [countAt(vcpus, "max"), countAt(vcpus, "current")];
+  const wrong = (expected: string): readonly ConfigIssue[] => [{ path: "vcpus.online", value: text, expected }];
+  if (!online.has(0)) return wrong("vCPU 0 in it: a machine starts with that one");
+  const most = Math.max(...online);
+  if (max !== undefined && most >= max) return wrong(`vCPUs from 0 to vcpus.max - 1, ${max - 1}`);
+  if (current === undefined || online.size === current) return [];
+  return wrong(`as many vCPUs as vcpus.current, ${current}, not ${online.size}; or no such key`);
+}
+
 /** `-smp` has to give at least one vCPU, in addition to those that args plug. */
 function pluggedRules(vcpus: Values, args: readonly string[]): readonly ConfigIssue[] {
   const current = countAt(vcpus, "current");
   const plugged = pluggedByArgs(args, countAt(objectAt(vcpus, "topology"), "threads"));
+  if (plugged > 0 && vcpus["online"] !== undefined)
+    return [{ path: "vcpus.online", value: vcpus["online"], expected: "no such key, as args plug vCPUs themselves (-device)" }];
   return current === undefined || current > plugged
     ? []
     : [{ path: "vcpus.current", value: current, expected: `more than the ${plugged} that args plug (-device)` }];

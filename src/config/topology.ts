@@ -26,3 +26,17 @@ export function misfit(topology: Readonly<Record<string, unknown>>, max: number)
   if (isWhole) return product === max ? undefined : `a product of ${max}, as vcpus.max is, not ${product}`;
   return max % product === 0 ? undefined : `a product that divides ${max}, as vcpus.max is, not ${product}`;
 }
+
+/**
+ * How many vCPUs the cores have that a machine starts with whole ones of, as QEMU's hw/ppc/spapr.c has it; 1 where it starts with any
+ * number.
+ */
+export function wholeCore({
+  emulator,
+  vcpus: { topology },
+}: {
+  readonly emulator: string;
+  readonly vcpus: { readonly topology?: { readonly threads?: number | undefined } };
+}): number {
+  return /qemu-system-ppc64[^/]*$/.test(emulator) ? (topology?.threads ?? 1) : 1;
+}

@@ -94,6 +94,7 @@ function folded(refusals: readonly Refusal[]): readonly Refusal[] {
 export function checkChanges(changes: readonly Change[]): void {
   for (const change of changes) kindOf(change).check(change);
   refuseTwice(changes);
+  refuseClashes(changes);
 }
 
 /** A resource can't have two values. */
@@ -104,6 +105,15 @@ function refuseTwice(changes: readonly Change[]): void {
       throw new UsageError(`${name}: asked for twice in one set of changes`, { value: name, expected: "each resource once" });
     seen.add(name);
   }
+}
+
+/** Nor can two of them say different things of the same vCPUs. */
+function refuseClashes(changes: readonly Change[]): void {
+  for (const change of changes.filter((each) => kindOf(each).clash !== undefined))
+    for (const other of changes) {
+      const why = change === other ? null : (kindOf(change).clash?.(change, other) ?? null);
+      if (why !== null) throw new UsageError(`${nameOf(change)}: ${why}`, { value: nameOf(other), expected: "one of them" });
+    }
 }
 
 interface StaticPlan {
@@ -202,11 +212,15 @@ function outOfReach(needed: readonly Change[], { live: { status } }: LiveFacts, 
   return [{ leg: "dynamic", reason: `the guest ${is}, so nothing can be changed with it`, instead: next(shellWord(name)) }];
 }
 
-/** Sorts by the rank of each kind of step. Steps of the guest's come last, so that they are waited for together. */
+/**
+ * Sorts by the rank of each kind of step. Steps of the guest's come last, so that they are waited for together, whatever else belongs to
+ * their change.
+ */
 function inOrder(steps: readonly PlannedStep[], changes: readonly Change[]): readonly PlannedStep[] {
   const rank = ({ step, change }: PlannedStep): number => {
     const own = changes[change];
-    const first = own !== undefined && kindOf(own).keepsTogether === true ? steps.find((each) => each.change === change) : undefined;
+    const together = own !== undefined && kindOf(own).keepsTogether === true && !stepKindOf(step).asksGuest;
+    const first = together ? steps.find((each) => each.change === change) : undefined;
     return stepKindOf((first ?? { step }).step).rank;
   };
   return steps.toSorted((a, b) => rank(a) - rank(b));

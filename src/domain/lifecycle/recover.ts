@@ -12,7 +12,7 @@ import type { Place } from "../machine/place.ts";
 import type { ChangeOptions, Value } from "../model/change.ts";
 import { StateError } from "../model/errors.ts";
 import type { Change } from "../resources/registry.ts";
-import { nameOf, withValue } from "../resources/registry.ts";
+import { bringsThreads, kindOf, nameOf, withValue } from "../resources/registry.ts";
 import { recoverAction } from "./recover-action.ts";
 
 /**
@@ -158,8 +158,7 @@ function valuesBefore(journal: Journal, pick: (change: Journal["changes"][number
 
 /** The masks of vCPUs that left and come back with the others. What is so already is left alone. */
 function masksBefore({ changes, masks }: Journal): readonly Change[] {
-  const count = changes.find(({ change }) => change.resource === "vcpus")?.live;
-  if (typeof count !== "number") return [];
+  if (!changes.some(({ change, live }) => live !== null && bringsThreads(kindOf(change)))) return [];
   const listed = new Set(changes.map(({ change }) => nameOf(change)));
   const pins = Object.entries(masks).map(([vcpu, cpus]): Change => ({ resource: "vcpu-pin", vcpu: Number(vcpu), cpus }));
   return pins.filter((pin) => !listed.has(nameOf(pin)));

@@ -1,3 +1,6 @@
+import { startedVcpus } from "../../config/argv.ts";
+import type { LaunchConfig } from "../../config/launch.ts";
+import { onlineVcpus } from "../../config/online-vcpus.ts";
 import type { StatePaths } from "../../config/runtime.ts";
 import { readTail } from "../../config/safe-file.ts";
 import { formatSize } from "../../config/size.ts";
@@ -23,7 +26,7 @@ import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StartOptions, StartReport } from "../model/action.ts";
 import { StateError } from "../model/errors.ts";
 import { foldVcpus } from "../model/format.ts";
-import { KINDS, startReaders } from "../resources/registry.ts";
+import { bringsThreads, KINDS, startReaders } from "../resources/registry.ts";
 import { cleanUp, consoleIn, launch, type Launched } from "./launch.ts";
 import { letGo } from "./let-go.ts";
 import { mustBeStartable } from "./startable.ts";
@@ -145,10 +148,11 @@ export async function prepareMachine(
   monitor: Monitor,
 ): Promise<Live> {
   const { config } = stored;
-  const live = await readLive(monitor.session, monitor.pid, startReaders(config));
-  check(place, "vCPUs", live.vcpus.length, config.vcpus.current);
-  check(place, "maximum memory", formatSize(startMemory(live.memory)), formatSize(config.memory.max));
-  await applyResources(place, stored, live, monitor.session);
+  const read = (): Promise<Live> => readLive(monitor.session, monitor.pid, startReaders(config));
+  const before = await read();
+  checkVcpus(place, before, config);
+  check(place, "maximum memory", formatSize(startMemory(before.memory)), formatSize(config.memory.max));
+  const live = await applyResources(place, stored, before, { session: monitor.session, read });
   await writeNotes(books, monitor.target.machine.process, {
     threads: live.vcpus.length,
     ...(config.memory.current < config.memory.max ? { balloon: config.memory.current } : {}),
@@ -160,16 +164,31 @@ function check(place: Place, what: string, actual: number | string, wanted: numb
   if (actual !== wanted) throw new HostError(`${place.name}: QEMU started with ${what} ${actual}, the config says ${wanted}`);
 }
 
-/** What each resource of the config needs besides QEMU's command line. */
-async function applyResources({ name }: Place, { config }: Stored, live: Live, session: Session): Promise<void> {
+/** vCPUs that are plugged one by one may be there already, if the writer of a start died. */
+function checkVcpus(place: Place, { vcpus }: Live, config: LaunchConfig): void {
+  const [first, online] = [startedVcpus(config), onlineVcpus(config.vcpus)];
+  if (vcpus.length < first || vcpus.some(({ index }) => !online.has(index))) check(place, "vCPUs", vcpus.length, first);
+}
+
+interface Asking {
+  readonly session: Session;
+  readonly read: () => Promise<Live>;
+}
+
+/** What each resource of the config needs besides QEMU's command line. @returns the machine as it is then */
+async function applyResources({ name }: Place, { config }: Stored, before: Live, { session, read }: Asking): Promise<Live> {
+  let live = before;
   for (const kind of KINDS) {
     try {
       await kind.atStart?.(config, live, session);
+      // The others may be about the threads that it brings.
+      if (bringsThreads(kind) && live.vcpus.length < config.vcpus.current) live = await read();
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       throw new HostError(`${name}: ${error.message.replace(`${name}: `, "")}`, {}, { cause: error });
     }
   }
+  return live;
 }
 
 /** The notes of a start that worked: what QEMU wrote (warnings, the terminal of `-serial pty`), and what else the caller should know. */

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { LaunchConfig } from "../../config/launch.ts";
+import { onlineVcpus } from "../../config/online-vcpus.ts";
 import { type Option, parseKeyValues, splitOptions } from "../../config/options.ts";
 import type { Stored } from "../../config/store.ts";
 import { HostError } from "../../errors.ts";
@@ -65,8 +66,9 @@ export async function mustBeStartable({ config, path }: Stored): Promise<void> {
     throw new StateError(`${config.name}: it can't start, and nothing was touched: ${missing.join("; ")}`, "unstartable");
 }
 
-async function absentCpus({ vcpus: { pin, current } }: LaunchConfig): Promise<readonly string[]> {
-  const pins = Object.entries(pin).filter(([vcpu]) => Number(vcpu) < current);
+async function absentCpus({ vcpus }: LaunchConfig): Promise<readonly string[]> {
+  const started = onlineVcpus(vcpus);
+  const pins = Object.entries(vcpus.pin).filter(([vcpu]) => started.has(Number(vcpu)));
   const online = pins.length === 0 ? new Set<number>() : await onlineCpus();
   return pins.flatMap(([vcpu, cpus]) => {
     const absent = new Set([...parseCpuList(cpus)].filter((cpu) => !online.has(cpu)));

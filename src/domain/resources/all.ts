@@ -10,4 +10,5 @@ export { maxVcpus } from "./max-vcpus.ts";
 export { memory } from "./memory.ts";
 export { vcpuPin } from "./vcpu-pin.ts";
 export { vcpus } from "./vcpus.ts";
+export { vcpusOnline } from "./vcpus-online.ts";
 export { vhostPin } from "./vhost-pin.ts";

@@ -1,7 +1,7 @@
 import { JsonTextError, parseJson, valueOf } from "../../config/json.ts";
 import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
-import { type Change, KINDS, MAXIMA_FIRST, type WantedAllocation } from "./registry.ts";
+import { type Change, kindOf, KINDS, MAXIMA_FIRST, type WantedAllocation } from "./registry.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -52,7 +52,9 @@ export function changesOf(allocation: WantedAllocation): readonly Change[] {
     );
   }
   if (wrong.length > 0) throw new UsageError(`allocation: ${wrong.join("; ")}`, { value: allocation, expected: SHAPE });
-  const changes = PARTS.flatMap((part) => found.get(part) ?? []);
+  const asked = PARTS.flatMap((part) => found.get(part) ?? []);
+  const covering = asked.filter((change) => kindOf(change).covers !== undefined);
+  const changes = asked.filter((change) => !covering.some((other) => kindOf(other).covers?.(other, change) === true));
   if (changes.length === 0) throw new UsageError("allocation: it asks for nothing", { value: allocation, expected: SHAPE });
   return changes;
 }

@@ -1,9 +1,11 @@
 import { resizeVcpus, type Resizing } from "../../config/fixed-sizes.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
+import { onlineVcpus } from "../../config/online-vcpus.ts";
 import { misfit, productOf } from "../../config/topology.ts";
 import { UsageError } from "../../errors.ts";
+import { formatCpuList } from "../../host/cpulist.ts";
 import { roomForVcpus } from "../facts/live.ts";
-import { shellWord } from "../model/format.ts";
+import { listVcpus, shellWord } from "../model/format.ts";
 import { countIn } from "./file-part.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
 import { fixedAtStart } from "./row.ts";
@@ -71,6 +73,7 @@ export const maxVcpus: ResourceKind<MaxVcpusChange, { readonly vcpus: { readonly
       reason: `maximum vCPUs ${count} is below vcpus.current ${after.vcpus.current} of the config`,
       instead: `qmpctl setvcpus ${shellWord(name)} ${count} --static first`,
     })),
+    ...strayVcpus(after, count, name),
     ...strayPins(after, count, name),
     ...topology(after, count),
     ...(config === null ? [] : unclear(`maximum vCPUs ${count}`, resizing(config, { count }), "vcpus.max")),
@@ -82,6 +85,15 @@ export const maxVcpus: ResourceKind<MaxVcpusChange, { readonly vcpus: { readonly
       instead: `qmpctl setvcpus ${shellWord(name)} ${count} --maximum --static, then qmpctl restart ${shellWord(name)}`,
     })),
 };
+
+/** Which vCPUs go is the user's to say, as they were chosen one by one. */
+function strayVcpus({ vcpus }: LaunchConfig, count: number, name: string): readonly Reason[] {
+  const stray = [...onlineVcpus(vcpus)].filter((vcpu) => vcpu >= count);
+  return when(stray.length > 0 && vcpus.current <= count, () => ({
+    reason: `the config starts with ${listVcpus(stray)}, which a maximum of ${count} has no room for`,
+    instead: `qmpctl setvcpu ${shellWord(name)} ${formatCpuList(new Set(stray))} --disable --static first`,
+  }));
+}
 
 /** Pins of vCPUs that there would be no room for are the user's to drop, not ours. */
 function strayPins(after: LaunchConfig, count: number, name: string): readonly Reason[] {

@@ -75,7 +75,7 @@ export function nameOf(change: Change): string {
 
 /** The same change with another value. */
 export function withValue(change: Change, value: number | string): Change {
-  return kindOf(change).withValue(change, value);
+  return kindOf(change).withValue(change, value) as Change;
 }
 
 /** Whether the values at a place in tables are sizes in bytes. */

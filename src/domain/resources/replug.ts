@@ -7,6 +7,11 @@ import type { Reason } from "./resource.ts";
 const REPLUG_WORKS_SINCE = 10;
 
 /**
+ * From this QEMU on, guests under TCG work with a vCPU above a missing one: 10.0 is the first that was seen to, 7.2 the last that fails.
+ */
+const HOLES_WORK_SINCE = 10;
+
+/**
  * Whether plugging vCPUs again could kill the machine. Under TCG an unplugged vCPU's thread context is never given back,
  * and QEMU aborts when it starts more threads, over its whole life, than the machine has room for
  * (tcg_register_thread: assertion n < tcg_max_ctxs; measured on 10.0 and 11.1). KVM has no such limit.
@@ -52,6 +57,19 @@ export function resetRisk({ tcg, slots, version }: Live): string | null {
   return !tcg || gone.length === 0 || version.major >= REPLUG_WORKS_SINCE
     ? null
     : `QEMU ${version.text} with software emulation (TCG) dies at a reset after ${listVcpus(gone)} ${gone.length === 1 ? "was" : "were"} unplugged`;
+}
+
+/**
+ * Whether the guest would hang with these vCPUs. Under TCG, interrupts to a group of vCPUs don't come to those above a missing one
+ * (hw/intc/apic.c of 5.2 and 7.2 ends its search there), so the guest locks up, at its boot too (measured; not on 10.0 and 11.1). KVM's own
+ * interrupt controllers have no such limit.
+ */
+export function holeRisk(set: ReadonlySet<number>, { tcg, version }: Pick<Live, "tcg" | "version">): readonly Reason[] {
+  const above = [...set].filter((vcpu) => vcpu >= set.size).sort((one, other) => one - other);
+  if (!tcg || version.major >= HOLES_WORK_SINCE || above.length === 0) return [];
+  const missing = Array.from({ length: above.at(-1) ?? 0 }, (_, vcpu) => vcpu).filter((vcpu) => !set.has(vcpu));
+  const reason = `QEMU ${version.text} with software emulation (TCG) sends interrupts only up to the first missing vCPU, so a guest hangs with ${listVcpus(above)} and without ${listVcpus(missing)}`;
+  return [{ reason, instead: `KVM, QEMU ${HOLES_WORK_SINCE} or newer, or vCPUs without a gap` }];
 }
 
 function risk(reason: string): Reason {

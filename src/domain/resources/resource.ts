@@ -43,10 +43,14 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   readonly keepsTogether?: true;
   /** Every kind of step that is its own. */
   readonly stepKinds: readonly StepKind<Step>[];
-  /** The same change with another value, as it was read or noted before. */
-  withValue(change: C, value: number | string): C;
+  /** The same change with another value, as it was read or noted before; one of another resource where that value takes it. */
+  withValue(change: C, value: number | string): AnyChange;
   /** @throws UsageError for a value that no machine could have */
   check(change: C): void;
+  /** Why it can't be in one set with that other change; null where it can. */
+  clash?(change: C, other: AnyChange): string | null;
+  /** Whether it says all that the other change of a set says, so that the other is left out. */
+  covers?(change: C, other: AnyChange): boolean;
   wanted(change: C): Value;
   inConfig(change: C, config: LaunchConfig): Value;
   /** Keys and values to set in the config, as the changes before this one in the set leave it. */

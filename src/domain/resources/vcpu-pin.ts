@@ -69,7 +69,7 @@ export const vcpuPin: ResourceKind<PinChange, { readonly vcpus: { readonly pin: 
 
   // A vCPU that is about to leave needs no mask, and one that comes gets its own.
   revert: (facts) =>
-    stayingVcpus(facts, facts.config.vcpus.current).flatMap((vcpu): readonly PinChange[] => {
+    stayingVcpus(facts).flatMap((vcpu): readonly PinChange[] => {
       const [pin, mask] = [pinOf(facts.config, vcpu), liveMask(vcpu, facts)];
       return mask === null || pin === mask ? [] : [{ resource: "vcpu-pin", vcpu, cpus: String(pin) }];
     }),

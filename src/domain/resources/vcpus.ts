@@ -1,5 +1,5 @@
-import type { LaunchConfig } from "../../config/launch.ts";
-import { pluggingOptions } from "../../config/plugged.ts";
+import { hasHoles, onlineVcpus } from "../../config/online-vcpus.ts";
+import { formatCpuList } from "../../host/cpulist.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { LiveFacts } from "../facts/facts.ts";
 import type { Live, Slot } from "../facts/live.ts";
@@ -9,10 +9,12 @@ import { checkCount } from "./max-vcpus.ts";
 import { plug } from "./plug.ts";
 import { replugRisk } from "./replug.ts";
 import { type CheckOptions, type Reason, type ResourceKind, when } from "./resource.ts";
-import { CHANGED } from "./row.ts";
-import { indices, plugStep } from "./slots.ts";
-import type { PinStep, Step, UnplugStep } from "./step.ts";
+import { type BothFacts, CHANGED } from "./row.ts";
+import { indices } from "./slots.ts";
 import { unplug } from "./unplug.ts";
+import { growSteps, noSlots, notStarted, pendingUnplug, presentVcpus, shrinkStep } from "./vcpu-steps.ts";
+import { brokenCores, pluggedReasons, resized, vcpuEdits, withVcpus } from "./vcpus-config.ts";
+import { exactly, haveHoles } from "./vcpus-online.ts";
 
 /** How many vCPUs the machine is to have. */
 export interface VcpusChange {
@@ -39,12 +41,12 @@ export const vcpus: ResourceKind<VcpusChange, { readonly vcpus: { readonly curre
   needsGuest: true,
   keepsTogether: true,
   stepKinds: [plug, unplug],
-  withValue: (change, value) => ({ ...change, count: Number(value) }),
+  withValue: (change, value) => (typeof value === "string" ? exactly(value) : { ...change, count: value }),
   check: (change) => checkCount("vCPUs", change.count),
   wanted: (change) => change.count,
   inConfig: (_change, config) => config.vcpus.current,
-  edits: (change) => [{ path: ["vcpus", "current"], value: change.count }],
-  applied: (change, config) => ({ ...config, vcpus: { ...config.vcpus, current: change.count } }),
+  edits: ({ count }, config) => vcpuEdits(config, resized(config, count)),
+  applied: ({ count }, config) => withVcpus(config, resized(config, count)),
   inLive: (_change, live) => live.vcpus.length,
   needed: (change, facts) => facts.live.vcpus.length !== change.count || pendingUnplug(facts).length > 0,
   command: (change, name) => `setvcpus ${shellWord(name)} ${change.count}`,
@@ -54,9 +56,16 @@ export const vcpus: ResourceKind<VcpusChange, { readonly vcpus: { readonly curre
     const row = { resource: "vcpus", config: config?.vcpus.current ?? null, live: live?.vcpus.length ?? null };
     return [{ ...row, guest: null, why: whyVcpus(facts) }];
   },
-  revert: ({ config: { vcpus: wanted }, live }) =>
-    wanted.current <= live.maxVcpus && live.slots.length > 0 ? [{ resource: "vcpus", count: wanted.current }] : [],
-  persist: ({ live }) => [{ resource: "vcpus", count: live.vcpus.length }],
+  // Where vCPUs are missing below others, vcpus-online.ts has both: a count does not say which.
+  revert: ({ config, live }) =>
+    config.vcpus.current <= live.maxVcpus && live.slots.length > 0 && !haveHoles({ config, live })
+      ? [{ resource: "vcpus", count: config.vcpus.current }]
+      : [],
+  persist: (facts) => (haveHoles(facts) ? [] : [{ resource: "vcpus", count: facts.live.vcpus.length }]),
+  back: (_change, facts) => {
+    const present = presentVcpus(facts);
+    return hasHoles(present) ? formatCpuList(present) : present.size;
+  },
 
   staticReasons: ({ count }, { after }, { name }) => [
     ...when(count > after.vcpus.max, () => ({
@@ -75,26 +84,11 @@ export const vcpus: ResourceKind<VcpusChange, { readonly vcpus: { readonly curre
   steps: ({ count }, facts) => {
     const { live } = facts;
     if (count > live.vcpus.length) return growSteps(chooseFree(live, count - live.vcpus.length) ?? [], facts);
-    return count < live.vcpus.length ? shrinkSteps(count, facts) : [];
+    if (count === live.vcpus.length) return [];
+    const leaving = leavingSlots(live, live.vcpus.length - count, new Set(pendingUnplug(facts)));
+    return [shrinkStep(leaving, live.vcpus.length, facts)];
   },
 };
-
-/**
- * vCPUs that args plug have places of their own, which QEMU would give to others where there are more of them, or leave behind where there
- * are fewer.
- */
-function pluggedReasons({ args }: LaunchConfig): readonly Reason[] {
-  const plugging = pluggingOptions(args);
-  return when(plugging.length > 0, () => ({
-    reason: `args plug vCPUs themselves, in places of their own: ${plugging.map(({ words }) => words.join(" ")).join(", ")}`,
-    instead: "take those words out of args, and vcpus.current says how many there are",
-  }));
-}
-
-/** vCPUs that the guest was asked to let go of and still has. */
-export function pendingUnplug({ asked, live }: LiveFacts): readonly number[] {
-  return (asked.unplug ?? []).filter((index) => live.vcpus.some((vcpu) => vcpu.index === index));
-}
 
 /** An accepted unplug can't be taken back, so the same count may be asked again, and no other. */
 function pendingReasons({ count }: VcpusChange, facts: LiveFacts, { name, force }: CheckOptions): readonly Reason[] {
@@ -109,13 +103,7 @@ function pendingReasons({ count }: VcpusChange, facts: LiveFacts, { name, force 
 function countReasons(count: number, { live, asked }: LiveFacts, { name, force }: CheckOptions): readonly Reason[] {
   const now = live.vcpus.length;
   if (count === now) return [];
-  if (live.slots.length === 0)
-    return [
-      {
-        reason: "this machine can't plug vCPUs while it runs",
-        instead: `qmpctl setvcpus ${shellWord(name)} ${count} --static, then restart`,
-      },
-    ];
+  if (live.slots.length === 0) return [noSlots(`setvcpus ${shellWord(name)} ${count}`)];
   if (count > live.maxVcpus) {
     return [
       {
@@ -126,29 +114,8 @@ function countReasons(count: number, { live, asked }: LiveFacts, { name, force }
   }
   const chosen = count > now ? chooseFree(live, count - now) : chooseUsed(live, now - count);
   if (chosen === null) return [inexpressible(live, count)];
-  if (count < now && live.status === "prelaunch") return [notStarted(name, count)];
+  if (count < now && live.status === "prelaunch") return [notStarted(name, `setvcpus ${shellWord(name)} ${count}`)];
   return count > now && !force ? replugRisk(chosen, live, asked) : [];
-}
-
-/**
- * Before the guest has set ACPI up, QEMU refuses an unplug in words of its own; 11 takes it, and the guest never hears of it (measured).
- */
-function notStarted(name: string, count: number): Reason {
-  return {
-    reason: "the guest has not started yet, so it can't let go of a vCPU",
-    instead: `qmpctl resume ${shellWord(name)} and wait until it is up, or qmpctl setvcpus ${shellWord(name)} ${count} --static`,
-  };
-}
-
-/** POWER machines start with whole cores only, as QEMU's hw/ppc/spapr.c has it; others take any count. */
-function brokenCores(count: number, { emulator, vcpus: { max, topology } }: LaunchConfig): readonly Reason[] {
-  const whole = topology?.threads ?? 1;
-  const lower = Math.max(whole, Math.floor(count / whole) * whole);
-  const upper = Math.min(max, Math.ceil(count / whole) * whole);
-  return when(/qemu-system-ppc64[^/]*$/.test(emulator) && count <= max && count % whole !== 0, () => ({
-    reason: `${count} vCPUs can't be made of whole cores of ${whole} threads, and this emulator starts with no others`,
-    instead: lower === upper ? String(lower) : `${lower} or ${upper}`,
-  }));
 }
 
 function inexpressible(live: Live, count: number): Reason {
@@ -185,38 +152,6 @@ function choose(slots: readonly Slot[], count: number): readonly Slot[] | null {
   return left === 0 ? chosen : null;
 }
 
-/** Plug each, and give each new thread its own mask at once: it would inherit the emulator's. */
-function growSteps(slots: readonly Slot[], facts: LiveFacts): readonly Step[] {
-  return slots.flatMap((slot): Step[] => [plugStep(slot, facts.live), ...indices(slot).flatMap((vcpu) => maskStep(vcpu, facts))]);
-}
-
-function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly PinStep[] {
-  if (live.pinObstacle !== null || live.pid === null) return [];
-  const pin = config?.vcpus.pin[String(vcpu)];
-  if (pin !== undefined) return [{ kind: "pin", vcpu, cpus: pin, before: null, allowSubset: false }];
-  const inherits = live.mainAffinity !== null && [...online].every((cpu) => live.mainAffinity?.has(cpu));
-  return inherits ? [] : [{ kind: "pin", vcpu, cpus: "all", before: null, allowSubset: true }];
-}
-
-function shrinkSteps(count: number, facts: LiveFacts): readonly UnplugStep[] {
-  const { live } = facts;
-  const slots = leavingSlots(live, live.vcpus.length - count, new Set(pendingUnplug(facts)));
-  return [
-    {
-      kind: "unplug",
-      slots: slots.flatMap((slot) => (slot.device === null ? [] : [{ slot, device: slot.device }])),
-      from: live.vcpus.length,
-      to: count,
-      noReturn:
-        replugRisk(
-          slots.map((slot) => ({ ...slot, ejected: true })),
-          live,
-          facts.asked,
-        )[0]?.reason ?? null,
-    },
-  ];
-}
-
 /** The slots that are to be empty afterwards: those that the guest was asked for already, and more where that is not enough. */
 function leavingSlots(live: Live, leaving: number, pending: ReadonlySet<number>): readonly Slot[] {
   const asked = live.slots.filter((slot) => slot.plugged && pending.has(slot.first)).toReversed();
@@ -225,9 +160,12 @@ function leavingSlots(live: Live, leaving: number, pending: ReadonlySet<number>)
   return more <= 0 ? asked : [...asked, ...(choose(others, more) ?? [])];
 }
 
-/** The vCPUs that stay when the machine shrinks to this count. */
-export function stayingVcpus(facts: LiveFacts, count: number): readonly number[] {
-  const { live } = facts;
+/** The vCPUs that stay when the machine gets those of its config. */
+export function stayingVcpus(facts: BothFacts): readonly number[] {
+  const { live, config } = facts;
+  const count = config.vcpus.current;
+  const wanted = onlineVcpus(config.vcpus);
+  if (haveHoles(facts)) return live.vcpus.map(({ index }) => index).filter((index) => wanted.has(index));
   const slots = count < live.vcpus.length ? leavingSlots(live, live.vcpus.length - count, new Set(pendingUnplug(facts))) : [];
   const leaving = new Set(slots.flatMap(indices));
   return live.vcpus.map(({ index }) => index).filter((index) => !leaving.has(index));

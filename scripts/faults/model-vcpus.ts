@@ -1,0 +1,49 @@
+/** What the model knows of vCPUs by their numbers. It shares no code with the product. */
+
+/** A change of chosen vCPUs, as the product's changes have it. */
+export interface Chosen {
+  readonly vcpus: string;
+  readonly online: string;
+}
+
+/** The numbers in `1,3-4`. */
+export function numbersIn(list: string): readonly number[] {
+  return list.split(",").flatMap((item) => {
+    const [first, last] = item.split("-").map(Number);
+    const numbers: number[] = [];
+    for (let number = first ?? 0; number <= (last ?? first ?? 0); number++) numbers.push(number);
+    return numbers;
+  });
+}
+
+/** The vCPUs after a change of chosen ones. */
+export function afterChosen(before: readonly number[], { vcpus, online }: Chosen): readonly number[] {
+  const about = numbersIn(vcpus);
+  const on = online === "none" ? [] : numbersIn(online);
+  return [...before.filter((vcpu) => !about.includes(vcpu)), ...on].sort((one, other) => one - other);
+}
+
+/** The vCPUs when there are to be so many: the lowest free ones come, the highest go. */
+export function afterCount(before: readonly number[], count: number): readonly number[] {
+  const after = before.slice(0, count);
+  for (let vcpu = 0; after.length < count; vcpu++) if (!after.includes(vcpu)) after.push(vcpu);
+  return after.sort((one, other) => one - other);
+}
+
+/** How a report shows the chosen vCPUs of a machine that has these. */
+export function shownChosen(have: readonly number[], { vcpus }: Pick<Chosen, "vcpus">): string {
+  const about = numbersIn(vcpus);
+  const on = about.filter((vcpu) => have.includes(vcpu));
+  return on.length === about.length ? "on" : on.length === 0 ? "off" : on.join(",");
+}
+
+/** What a change of chosen vCPUs wants, in the words of reports. */
+export function wantedChosen({ online }: Chosen): string {
+  return online === "none" ? "off" : "on";
+}
+
+/** Whether a change of chosen vCPUs is one that a machine with this much room can make: vCPU 0 stays. */
+export function mayChoose({ vcpus, online }: Chosen, room: number): boolean {
+  const about = numbersIn(vcpus);
+  return about.every((vcpu) => vcpu < room) && !(online === "none" && about.includes(0));
+}

@@ -1,0 +1,58 @@
+import type { LiveFacts } from "../facts/facts.ts";
+import type { Slot } from "../facts/live.ts";
+import { shellWord } from "../model/format.ts";
+import { replugRisk } from "./replug.ts";
+import type { Reason } from "./resource.ts";
+import { indices, plugStep } from "./slots.ts";
+import type { PinStep, Step, UnplugStep } from "./step.ts";
+
+/** vCPUs that the guest was asked to let go of and still has. */
+export function pendingUnplug({ asked, live }: Pick<LiveFacts, "asked" | "live">): readonly number[] {
+  return (asked.unplug ?? []).filter((index) => live.vcpus.some((vcpu) => vcpu.index === index));
+}
+
+/** The vCPUs that the running machine has. */
+export function presentVcpus({ live }: Pick<LiveFacts, "live">): ReadonlySet<number> {
+  return new Set(live.vcpus.map(({ index }) => index));
+}
+
+/** Plug each, and give each new thread its own mask at once: it would inherit the emulator's. */
+export function growSteps(slots: readonly Slot[], facts: LiveFacts): readonly Step[] {
+  return slots.flatMap((slot): Step[] => [plugStep(slot, facts.live), ...indices(slot).flatMap((vcpu) => maskStep(vcpu, facts))]);
+}
+
+function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly PinStep[] {
+  if (live.pinObstacle !== null || live.pid === null) return [];
+  const pin = config?.vcpus.pin[String(vcpu)];
+  if (pin !== undefined) return [{ kind: "pin", vcpu, cpus: pin, before: null, allowSubset: false }];
+  const inherits = live.mainAffinity !== null && [...online].every((cpu) => live.mainAffinity?.has(cpu));
+  return inherits ? [] : [{ kind: "pin", vcpu, cpus: "all", before: null, allowSubset: true }];
+}
+
+/** Ask the guest to let go of these slots, which are plugged. `from`: how many vCPUs there are before. */
+export function shrinkStep(slots: readonly Slot[], from: number, { live, asked }: LiveFacts): UnplugStep {
+  const again = slots.map((slot) => ({ ...slot, ejected: true }));
+  return {
+    kind: "unplug",
+    slots: slots.flatMap((slot) => (slot.device === null ? [] : [{ slot, device: slot.device }])),
+    from,
+    to: from - slots.reduce((sum, slot) => sum + slot.count, 0),
+    noReturn: replugRisk(again, live, asked)[0]?.reason ?? null,
+  };
+}
+
+/**
+ * Before the guest has set ACPI up, QEMU refuses an unplug in words of its own; 11 takes it, and the guest never hears of it (measured).
+ * `command`: what changes the config instead.
+ */
+export function notStarted(name: string, command: string): Reason {
+  return {
+    reason: "the guest has not started yet, so it can't let go of a vCPU",
+    instead: `qmpctl resume ${shellWord(name)} and wait until it is up, or qmpctl ${command} --static`,
+  };
+}
+
+/** A machine of a board that has no slots for vCPUs. `command`: what changes the config instead. */
+export function noSlots(command: string): Reason {
+  return { reason: "this machine can't plug vCPUs while it runs", instead: `qmpctl ${command} --static, then restart` };
+}
