@@ -62,7 +62,7 @@ export interface Stage {
 export interface Config {
   name: string;
   memory: { max: string; current: string };
-  vcpus: { max: number; current: number; pin?: Record<string, string> };
+  vcpus: { max: number; current: number; online?: string; pin?: Record<string, string> };
 }
 
 /** What plays the machine. With a real guest it has QEMU's `args` and the `guest`. */

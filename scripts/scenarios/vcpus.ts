@@ -146,6 +146,35 @@ export const vcpus: Scenarios = {
     },
   },
 
+  setvcpu: {
+    tells: "chosen vCPUs come and go by number, a start has the config's, and a number fills the gap; QEMU 7.2 is refused a gap under TCG",
+    through: "program",
+    play: async ({ domain, guest, cli, config, major }) => {
+      await domain.start();
+      await guest.booted();
+      if (major < 10) {
+        has(await cli(["setvcpu", "web1", "3", "--enable", "--both"]), { code: 3, stderr: /a guest hangs with vCPU 3 and without vCPU/ });
+        has(await cli(["setvcpu", "web1", "1", "--enable", "--both"]), { code: 0 });
+        await guest.until({ cpus: 2 });
+        return has(await config(), { vcpus: { current: 2 } });
+      }
+      has(await cli(["setvcpu", "web1", "3", "--enable", "--both"]), { code: 0, stderr: "" });
+      await guest.until({ cpus: 2 });
+      has(await config(), { vcpus: { current: 2, online: "0,3" } });
+      has(await cli(["setvcpu", "web1", "0", "--disable"]), { code: 3, stderr: /vCPU 0 can't be taken away/ });
+      has(await cli(["setvcpu", "web1", "3", "--disable"]), { code: 0 });
+      await guest.until({ cpus: 1 });
+      has(await domain.diff(), { 3: { resource: "vcpus-online", config: "0,3", live: "0" } });
+      await domain.destroy();
+      await domain.start();
+      await guest.booted();
+      await guest.until({ cpus: 2 });
+      has(await domain.vcpus(), [{ online: true }, { online: false }, { online: false }, { online: true }]);
+      has(await cli(["setvcpus", "web1", "3", "--both"]), { code: 0 });
+      has(await config(), { vcpus: { current: 3, online: "0-1,3" } });
+    },
+  },
+
   setmaxvcpus: {
     tells: "maximum vCPUs is the next start's: refused now, there after a restart",
     through: "program",

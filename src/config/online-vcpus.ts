@@ -1,6 +1,8 @@
-import type { LaunchConfig } from "./launch.ts";
-
-type Vcpus = Pick<LaunchConfig["vcpus"], "current" | "online">;
+/** A config's vCPUs, as far as it says which there are. */
+interface Vcpus {
+  readonly current: number;
+  readonly online?: string | undefined;
+}
 
 /** The vCPUs that a config starts a machine with: those that `vcpus.online` lists, else as many as `vcpus.current`, from vCPU 0 on. */
 export function onlineVcpus({ current, online }: Vcpus): ReadonlySet<number> {

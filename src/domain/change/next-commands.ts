@@ -59,12 +59,19 @@ function takingBack(
   const allowed = (value: Value, halves: Halves): Value =>
     value !== null && !wouldBeRefused(withValue(change, value), halves, ending) ? value : null;
   const before = allowed(committed && half?.needed === true ? half.before : null, { static: true, dynamic: false });
-  const running = allowed(left && !stuck ? (live?.before ?? null) : null, { static: false, dynamic: true });
+  const running = allowed(left && !stuck ? liveBefore(change, live, ending) : null, { static: false, dynamic: true });
   if (before !== null && before === running) return commandFor(withValue(change, before), name, { static: true, dynamic: true });
   return [
     ...(running === null ? [] : commandFor(withValue(change, running), name, { static: false, dynamic: true })),
     ...(before === null ? [] : commandFor(withValue(change, before), name, { static: true, dynamic: false })),
   ];
+}
+
+/** What the live half had: where its value alone does not say it, as a number of vCPUs with a gap among them, what it goes back to. */
+function liveBefore(change: Change, live: PlannedChange["dynamic"], { facts }: Ending): Value {
+  if (live === null || facts.live === null) return null;
+  const back = kindOf(change).back?.(change, { ...facts, live: facts.live }) ?? null;
+  return typeof back === "string" ? back : live.before;
 }
 
 /** Whether a command would be refused: it is not shown then. */

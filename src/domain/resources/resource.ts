@@ -68,7 +68,10 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   needed(change: C, facts: LiveFacts): boolean;
   liveReasons(change: C, facts: LiveFacts, options: CheckOptions): readonly Reason[];
   steps(change: C, facts: LiveFacts): readonly Step[];
-  /** What the live half goes back to, where that is another value than it shows: the target of a guest on its way. */
+  /**
+   * What the live half goes back to, where that is another value than it shows: the target of a guest on its way; which vCPUs, not how
+   * many.
+   */
   back?(change: C, facts: LiveFacts): Value;
   /** Its rows in `diff`. */
   rows(facts: RowFacts): readonly DiffRow[];

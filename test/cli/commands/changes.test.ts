@@ -21,8 +21,24 @@ describe("each verb asks for its resource", () => {
     [["setvcpus", "web1", "3"], { resource: "vcpus", count: 3 }],
     [["setvcpus", "web1", "0"], { resource: "vcpus", count: 0 }],
     [["setvcpus", "web1", "8", "--maximum"], { resource: "max-vcpus", count: 8 }],
+    [["setvcpu", "web1", "1,3", "--enable"], { resource: "vcpus-online", vcpus: "1,3", online: "1,3" }],
+    [["setvcpu", "web1", "2", "--disable"], { resource: "vcpus-online", vcpus: "2", online: "none" }],
+    [["setvcpu", "web1", "0,3", "--only"], { resource: "vcpus-online", vcpus: "all", online: "0,3" }],
+    [["setvcpu", "web1", "2", "--only", "--among", "2-3"], { resource: "vcpus-online", vcpus: "2-3", online: "2" }],
     [["vcpupin", "web1", "1", "0-3,^2"], { resource: "vcpu-pin", vcpu: 1, cpus: "0-3,^2" }],
   ])("%j", async (argv, change) => expect((await asked(...argv)).change).toEqual(change));
+});
+
+describe("setvcpu says what is to happen, in one word", () => {
+  test.each([
+    [[], "setvcpu 3: say what is to happen with them"],
+    [["--enable", "--disable"], "--enable and --disable: give only one"],
+    [["--enable", "--among", "3"], "--among 3: it goes with --only"],
+  ])("%j is a usage error, before anything is opened", async (flags, why) => {
+    const { code, stderr, opened } = await play(["setvcpu", "web1", "3", ...flags]);
+    expect([code, opened]).toEqual([2, []]);
+    expect(stderr).toContain(why);
+  });
 });
 
 describe("scopes", () => {

@@ -50,7 +50,7 @@ describe("a line goes on with", () => {
     ["setvcpus --domain web1 ", ["1", "2", "3"]],
     ["setvcpus --count 2 ", ["torn", "web1", "web2"]],
     ["--timeout ", []],
-    ["--timeout 5s setv", ["setvcpus"]],
+    ["--timeout 5s setv", ["setvcpus", "setvcpu"]],
     ["--timeout = 5s info we", ["web1", "web2"]],
     ["setmem web1 1G --on-failure ", ["undo", "keep"]],
     ["setmem --on-failure k", ["keep"]],

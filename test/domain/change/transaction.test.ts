@@ -2,7 +2,7 @@ import { link, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
-import { RefusedError } from "../../../src/domain/change/errors.ts";
+import { ChangeError, RefusedError } from "../../../src/domain/change/errors.ts";
 import { asked, definedDomain, failure, runningDomain, type RunningScene, takeLock } from "../scene.ts";
 
 const TARGET = 300 * MIB;
@@ -34,6 +34,18 @@ describe("a change of both halves", () => {
       ),
     ).toMatchObject({ outcome: "unchanged" });
     expect([sent(), await text()]).toEqual([[], before]);
+  });
+
+  test("P10: of chosen vCPUs is taken back where QEMU refuses one of them", async () => {
+    const { domain, qemu, text } = await runningDomain();
+    const before = await text();
+    qemu.refuses("device_add", "CPU[3] with APIC ID 3 exists", ({ "core-id": core }: { "core-id": number }) => core === 3);
+    const error = await failure(domain.change({ resource: "vcpus-online", vcpus: "2-3", online: "2-3" }, { scope: "both" }), ChangeError);
+    expect(error.report).toMatchObject({
+      outcome: "rolled-back",
+      changes: [{ static: { outcome: "rolled-back", actual: "off" }, dynamic: { before: "off", wanted: "on", actual: "off" } }],
+    });
+    expect([[...qemu.plugged.keys()], await text()]).toEqual([[0, 1], before]);
   });
 
   test("P2: is refused before anything is touched", async () => {
