@@ -133,8 +133,10 @@ describe("the changes that make one side equal the other", () => {
     const live = liveOf({ slots, vcpus: vcpusIn(slots, "1") });
     const pinned = (count: number) =>
       changesToRevert(factsOf({ live, config: configOf({ vcpus: { current: count } }) })).flatMap((it) => ("vcpu" in it ? [it.vcpu] : []));
-    expect(pinned(3)).toEqual([0, 1, 3]);
+    // Three of the config are vCPUs 0 to 2: vCPU 3 leaves.
+    expect(pinned(3)).toEqual([0, 1]);
     expect(pinned(2)).toEqual([0, 1]);
+    expect(pinned(1)).toEqual([0]);
   });
 
   test("write no pin that the config has in other words", () => {
