@@ -9,6 +9,7 @@ import { readConfig } from "../../src/config/store.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import { machineIdOf } from "../../src/domain/machine/machine-id.ts";
 import { placeOf } from "../../src/domain/machine/place.ts";
+import { readPolicy, setPolicy } from "../../src/host/chrt.ts";
 import { parseCpuList } from "../../src/host/cpulist.ts";
 import { setAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";
@@ -17,6 +18,7 @@ import { BALLOON, configOf, GIB, textOf } from "../lab/facts.ts";
 import { DISK_ARGS } from "../lab/fake-disks.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
 import { privateFolder } from "../lab/machine.ts";
+import { lookAtThreads } from "./look-threads.ts";
 import { Proxy } from "./proxy.ts";
 import { type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 
@@ -69,9 +71,10 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   if (shrinks) for (const vcpu of [1, 2, 3]) qemu.plugged.set(vcpu, `vcpu${vcpu}`);
   qemu.actual = GIB;
   const mask = await maskOf(pid);
-  // A new vCPU has a new thread, which inherits the mask of the first thread.
+  // A new vCPU has a new thread, which inherits the mask and the policy of the first thread.
   qemu.after("device_add", async () => {
     const last = threads[[...qemu.plugged.keys()].at(-1) ?? 0] ?? 0;
+    await setPolicy(last, readPolicy(pid));
     const inherited = await maskOf(pid);
     if ((await maskOf(last)) !== inherited) await setAffinity(last, parseCpuList(inherited));
   });
@@ -95,13 +98,17 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const look = async (): Promise<Look | null> => {
     if (gone) return null;
     const masks = await Promise.all([...qemu.plugged.keys()].map(async (vcpu) => [vcpu, await maskOf(threads[vcpu] ?? 0)] as const));
-    const iothreads = await Promise.all([...qemu.iothreads].map(async ([id, tid]) => [`iothread-pin ${id}`, await maskOf(tid)] as const));
     return {
       memory: qemu.actual,
       vcpus: qemu.plugged.size,
       masks: Object.fromEntries(masks),
       emulator: await maskOf(pid),
-      threads: { ...Object.fromEntries(iothreads), "vhost-pin": await maskOf(vhost) },
+      threads: await lookAtThreads({
+        main: pid,
+        vcpus: Object.fromEntries([...qemu.plugged.keys()].map((vcpu) => [vcpu, threads[vcpu] ?? 0])),
+        iothreads: Object.fromEntries(qemu.iothreads),
+        vhost,
+      }),
       disk: qemu.disk.text,
     };
   };

@@ -13,6 +13,12 @@ export function threadPart(change: Change): { readonly label: string; readonly v
       return { label: `iothread-pin ${change.iothread}`, value: change.cpus, none: "all" };
     case "vhost-pin":
       return { label: "vhost-pin", value: change.cpus, none: "all" };
+    case "vcpu-sched":
+      return { label: `vcpu-sched ${change.vcpu}`, value: change.policy, none: "other" };
+    case "emulator-sched":
+      return { label: "emulator-sched", value: change.policy, none: "other" };
+    case "iothread-sched":
+      return { label: `iothread-sched ${change.iothread}`, value: change.policy, none: "other" };
     default:
       return null;
   }
@@ -34,17 +40,34 @@ export function liveThreads(before: Threads, change: Change, all: string): Threa
   return { ...before, [part.label]: part.value === "all" ? all : part.value };
 }
 
+/** The threads of a running machine after it has come to have these vCPUs: a new one has the policy that the config has for it. */
+export function vcpuThreads(before: Threads, vcpus: readonly number[], config: Threads): Threads {
+  const others = Object.entries(before).filter(([label]) => !label.startsWith("vcpu-sched "));
+  const labels = vcpus.map((vcpu) => `vcpu-sched ${vcpu}`);
+  return sorted({
+    ...Object.fromEntries(others),
+    ...Object.fromEntries(labels.map((label) => [label, before[label] ?? config[label] ?? "other"])),
+  });
+}
+
 /** The keys of a config that threads have. */
 export interface ThreadKeys {
   readonly iothreads?: Threads;
   readonly vhost?: string;
+  readonly emulatorSched?: string;
+  readonly iothreadsSched?: Threads;
 }
 
-/** The threads of a config, as they stand in its file. */
-export function threadsInFile({ iothreads = {}, vhost }: ThreadKeys = {}): Threads {
+/** The threads of a config, as they stand in its file; `sched` is the key of its vCPUs. */
+export function threadsInFile({ iothreads, vhost, emulatorSched, iothreadsSched }: ThreadKeys = {}, sched?: Threads): Threads {
+  const each = (label: string, values: Threads = {}): Threads =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [`${label} ${key}`, value]));
   return sorted({
-    ...Object.fromEntries(Object.entries(iothreads).map(([id, cpus]) => [`iothread-pin ${id}`, cpus])),
+    ...each("iothread-pin", iothreads),
+    ...each("iothread-sched", iothreadsSched),
+    ...each("vcpu-sched", sched),
     ...(vhost === undefined ? {} : { "vhost-pin": vhost }),
+    ...(emulatorSched === undefined ? {} : { "emulator-sched": emulatorSched }),
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
-import { fixedThreads, liveThreads, threadPart, type Threads } from "./model-threads.ts";
+import { fixedThreads, liveThreads, threadPart, type Threads, vcpuThreads } from "./model-threads.ts";
 
 import { afterChosen, afterCount, type Chosen, mayChoose, shownChosen, wantedChosen } from "./model-vcpus.ts";
 
@@ -57,7 +57,7 @@ export function wantedOf(change: Change): number | string {
   if ("count" in change) return change.count;
   if ("limits" in change) return change.limits;
   if (change.resource === "vcpus-online") return wantedChosen(change);
-  return threadPart(change)?.value ?? change.cpus;
+  return "cpus" in change ? change.cpus : (threadPart(change)?.value ?? "");
 }
 
 /** The value in the config, in the units of reports. */
@@ -98,7 +98,7 @@ function vcpusOf({ masks }: NonNullable<State["live"]>): readonly number[] {
 export function predict(state: State, changes: readonly Change[], scope: Scope, all: string): Prediction {
   const { fixed, running } = legsOf(scope, state.live !== null);
   const config = fixed ? fixedAfter(state.config, changes) : state.config;
-  const live = running ? (state.live === null ? null : liveAfter(state.live, changes, all, state.config.pins)) : state.live;
+  const live = running ? (state.live === null ? null : liveAfter(state.live, changes, all, state.config)) : state.live;
   if (config === null || (running && live === null)) return { after: null, writes: false, acts: false };
   const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
   return { after: { config, live }, writes: !same(config, state.config), acts: !same(live, state.live) };
@@ -126,7 +126,9 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     if (!mayChoose(change, maxVcpus)) return null;
     vcpus = afterChosen(vcpus, change);
   }
-  const right = memory <= maxMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
+  const isRoom = Object.keys(threads).every((label) => !label.startsWith("vcpu-sched ") || Number(label.slice(11)) < maxVcpus);
+  const right =
+    isRoom && memory <= maxMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
   return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk } : null;
 }
 
@@ -134,18 +136,15 @@ function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string,
   return Object.fromEntries(Object.entries(pins).sort());
 }
 
-function liveAfter(
-  before: NonNullable<State["live"]>,
-  changes: readonly Change[],
-  all: string,
-  pins: Readonly<Record<string, string>>,
-): State["live"] {
+function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[], all: string, fixed: State["config"]): State["live"] {
+  const { pins } = fixed;
   let { memory, maxMemory, maxVcpus, emulator, threads, disk } = before;
   const vcpus = vcpusAfter(before, changes);
   if (vcpus === null) return null;
   // A new vCPU gets its pin from the config before the change, or all CPUs.
   const masks: Record<string, string> = { ...before.masks };
   for (const vcpu of vcpus) masks[vcpu] ??= pins[vcpu] ?? all;
+  threads = vcpuThreads(threads, [...new Set([...Object.keys(masks).map(Number), ...vcpus])], fixed.threads);
   for (const change of changes) {
     const moved = liveThreads(threads, change, all);
     if (moved === null) return null;
@@ -161,6 +160,7 @@ function liveAfter(
     masks[change.vcpu] = change.cpus === "all" ? all : change.cpus;
   }
   const stay = Object.fromEntries(vcpus.map((vcpu) => [vcpu, masks[vcpu] ?? all]));
+  threads = vcpuThreads(threads, vcpus, fixed.threads);
   return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks: stay, emulator, threads, disk };
 }
 

@@ -19,6 +19,9 @@ export interface Move {
   readonly paused: boolean;
 }
 
+/** Policies that starve nobody. */
+const POLICIES = ["other", "batch", "idle"];
+
 /** The values that moves choose from. */
 export interface Choices {
   readonly sizes: readonly number[];
@@ -46,6 +49,9 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "iothread-pin": () => ({ resource: "iothread-pin", iothread: pick(["io0", "io0", "io1"]), cpus: pick(choices.masks) }),
     "vhost-pin": () => ({ resource: "vhost-pin", cpus: pick(choices.masks) }),
     "disk-throttle": () => ({ resource: "disk-throttle", disk: DISK, limits: pick(["none", "iops=100", "bps=1048576"]) }),
+    "vcpu-sched": () => ({ resource: "vcpu-sched", vcpu: pick([0, 1, 2]), policy: pick(POLICIES) }),
+    "emulator-sched": () => ({ resource: "emulator-sched", policy: pick(POLICIES) }),
+    "iothread-sched": () => ({ resource: "iothread-sched", iothread: pick(["io0", "io0", "io1"]), policy: pick(POLICIES) }),
     "max-memory": () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
     "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
   };

@@ -6,6 +6,7 @@ import { DISK_ARGS, limitsText } from "../lab/fake-disks.ts";
 import type { GuestOptions } from "../lab/guest.ts";
 import type { Qemu } from "../lab/machine.ts";
 import { openScene, type Scene } from "../lab/scene.ts";
+import { lookAtThreads } from "./look-threads.ts";
 import { Proxy } from "./proxy.ts";
 import { type Ends, type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 
@@ -103,7 +104,11 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
       vcpus: found.length,
       masks: Object.fromEntries(masks),
       emulator: await maskOf(pid),
-      threads: await iothreadMasks(ask),
+      threads: await lookAtThreads({
+        main: pid,
+        vcpus: Object.fromEntries(found.map((cpu) => [cpu["cpu-index"], cpu["thread-id"]])),
+        iothreads: await iothreadsOf(ask),
+      }),
       disk: limitsText(disk?.inserted ?? {}),
     };
   };
@@ -148,10 +153,9 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
   };
 }
 
-async function iothreadMasks(ask: (command: string) => Promise<unknown>): Promise<Look["threads"]> {
+async function iothreadsOf(ask: (command: string) => Promise<unknown>): Promise<Readonly<Record<string, number>>> {
   const found = (await ask("query-iothreads")) as readonly { readonly id: string; readonly "thread-id": number }[];
-  const masks = await Promise.all(found.map(async ({ id, "thread-id": tid }) => [`iothread-pin ${id}`, await maskOf(tid)] as const));
-  return Object.fromEntries(masks);
+  return Object.fromEntries(found.map(({ id, "thread-id": tid }) => [id, tid]));
 }
 
 function inTime<T>(work: Promise<T>, why: string): Promise<T> {

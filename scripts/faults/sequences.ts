@@ -60,7 +60,7 @@ async function see(rig: Rig): Promise<Seen> {
   const text = (await textOf(rig)) ?? "";
   const { memory, vcpus, threads, disks } = JSON.parse(text) as {
     memory: { current: string; max: string };
-    vcpus: { current: number; max: number; online?: string; pin?: Record<string, string> };
+    vcpus: { current: number; max: number; online?: string; pin?: Record<string, string>; sched?: Record<string, string> };
     threads?: { emulator?: string } & ThreadKeys;
     disks?: { throttle?: Readonly<Record<string, Readonly<Record<string, number>>>> };
   };
@@ -73,7 +73,7 @@ async function see(rig: Rig): Promise<Seen> {
       maxVcpus: vcpus.max,
       pins: Object.fromEntries(Object.entries(vcpus.pin ?? {}).sort()),
       emulator: threads?.emulator ?? "all",
-      threads: threadsInFile(threads),
+      threads: threadsInFile(threads, vcpus.sched),
       disk: limitsText(disks?.throttle?.[DISK] ?? {}),
     },
     live:

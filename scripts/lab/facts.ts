@@ -73,6 +73,7 @@ export function vcpuOf(index: number, affinity: string | null): Vcpu {
 /** A machine as it runs from `configOf()`: 1 GiB of 2, 2 vCPUs of 4, one iothread, under KVM, on a host with CPUs 0 to 3. */
 export function liveOf(changes: Partial<Live> = {}): Live {
   const slots = changes.slots ?? slotsOf(4, 2);
+  const vcpus = changes.vcpus ?? vcpusIn(slots);
   return {
     status: "running",
     running: true,
@@ -82,12 +83,14 @@ export function liveOf(changes: Partial<Live> = {}): Live {
     pinObstacle: null,
     memory: { size: 2 * GIB, actual: GIB, balloon: "/machine/peripheral/balloon0", guest: null },
     slots,
-    vcpus: vcpusIn(slots),
+    vcpus,
     maxVcpus: slots.reduce((sum, slot) => sum + slot.count, 0),
     ids: new Set(slots.flatMap(({ device, first }) => (device === null || first === 0 ? [] : [device]))),
     migration: null,
     mainAffinity: cpus(0, 1, 2, 3),
-    iothreads: [{ id: "io0", tid: 4100, affinity: "0-3" }],
+    iothreads: [{ id: "io0", tid: 4100, affinity: "0-3", policy: "other" }],
+    ownThreads: [{ tid: 4000, affinity: "0-3", policy: "other" }],
+    scheduling: { vcpus: new Map(vcpus.map(({ index }) => [index, "other"])), main: "other", rights: { highest: 99, leavesIdle: true } },
     vhost: [{ tid: 4200, affinity: "0-3" }],
     ...changes,
   };

@@ -129,6 +129,8 @@ async function operandsLike(name: string, domain: string | undefined, env: Io["e
       return numbers(0, ((await configOf(domain, env))?.vcpus.max ?? 0) - 1);
     case "COUNT":
       return numbers(1, (await configOf(domain, env))?.vcpus.max ?? 0);
+    case "POLICY":
+      return ["other", "batch", "idle", "fifo:1", "rr:1"];
     case "IOTHREAD":
       return iothreadsOf(await configOf(domain, env));
     default:

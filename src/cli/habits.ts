@@ -118,7 +118,8 @@ const verbWays: Readonly<Record<string, string>> = {
   domtime: AGENT,
   domhostname: AGENT,
   domfsinfo: AGENT,
-  schedinfo: PINS,
+  schedinfo:
+    "`qmpctl vcpusched DOMAIN VCPU POLICY`, `emulatorsched` and `iothreadsched` set the policy of threads; shares and quotas are the cgroup's",
   numatune: PINS,
   memtune: "`qmpctl setmem DOMAIN SIZE` changes what the guest has; to limit the process, use its cgroup",
   connect: NO_LIBVIRT,

@@ -4,6 +4,7 @@ import { IOTHREAD_RULE, isIothreadId } from "./iothread-id.ts";
 import { isMachineId } from "./mark.ts";
 import { isName, NAME_RULE } from "./names.ts";
 import { readVcpuList } from "./online-vcpus.ts";
+import { POLICY_RULE, policyOf } from "./policy.ts";
 import { looksLikeCpuList } from "./rules.ts";
 import { isSize, sizeMeant } from "./size.ts";
 import type { LEVELS } from "./topology.ts";
@@ -15,6 +16,7 @@ const size = where(string, isSize);
 const count = whole(1, 8192);
 const level = optional(count);
 const cpus = where(string, looksLikeCpuList);
+const policy = where(string, (text) => policyOf(text) !== undefined);
 const word = where(string, (text) => !text.includes("\0"));
 // Nobody means a path that would move a terminal's cursor, or that the system would cut short.
 const isPlain = (text: string): boolean => !/[\x00-\x1f\x7f-\x9f]/.test(text);
@@ -46,12 +48,15 @@ export interface LaunchFile {
     readonly online?: string | undefined;
     readonly topology?: { readonly [Level in (typeof LEVELS)[number]]?: number | undefined } | undefined;
     readonly pin?: Readonly<Record<string, string>> | undefined;
+    readonly sched?: Readonly<Record<string, string>> | undefined;
   };
   readonly threads?:
     | {
         readonly emulator?: string | undefined;
         readonly iothreads?: Readonly<Record<string, string>> | undefined;
         readonly vhost?: string | undefined;
+        readonly emulatorSched?: string | undefined;
+        readonly iothreadsSched?: Readonly<Record<string, string>> | undefined;
       }
     | undefined;
   readonly disks?: { readonly throttle?: Readonly<Record<string, LimitsText>> | undefined } | undefined;
@@ -78,8 +83,17 @@ export const launchConfig: Shape<LaunchFile> = object({
       object({ drawers: level, books: level, sockets: level, dies: level, clusters: level, modules: level, cores: level, threads: level }),
     ),
     pin: optional(record(string)),
+    sched: optional(record(policy)),
   }),
-  threads: optional(object({ emulator: optional(cpus), iothreads: optional(byIothread(cpus)), vhost: optional(cpus) })),
+  threads: optional(
+    object({
+      emulator: optional(cpus),
+      iothreads: optional(byIothread(cpus)),
+      vhost: optional(cpus),
+      emulatorSched: optional(policy),
+      iothreadsSched: optional(byIothread(policy)),
+    }),
+  ),
   disks: optional(object({ throttle: optional(record(where(record(anything) as Shape<LimitsText>, isLimits))) })),
   args: optional(list(word)),
   monitor: optional(path),
@@ -100,12 +114,15 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "vcpus.online": "a list of vCPUs, as 0,3 or 0-2,5",
   "vcpus.topology": 'an object, as { "sockets": 1, "cores": 4, "threads": 1 }',
   "vcpus.pin": 'an object, as { "0": "0-3" }',
+  "vcpus.sched": `an object of policies by the vCPUs' numbers, as { "0": "batch" }: ${POLICY_RULE}`,
   threads: 'an object, as { "emulator": "0-3" }',
   "threads.emulator": CPUS_EXPECTED,
   "threads.iothreads": `an object, as { "io0": "0-3" }; ${IOTHREAD_RULE}`,
   "threads.vhost": CPUS_EXPECTED,
   disks: 'an object, as { "throttle": { "disk0": { "iops": 100 } } }',
   "disks.throttle": 'an object, as { "disk0": { "iops": 100, "bps": "10MiB" } }',
+  "threads.emulatorSched": POLICY_RULE,
+  "threads.iothreadsSched": `an object, as { "io0": "batch" }; ${IOTHREAD_RULE}`,
   args: "a list of texts, one for each word of QEMU's command line",
   monitor: `an absolute path for a Unix socket, ${SOCKET_PATH} bytes at most`,
 };
@@ -117,6 +134,7 @@ export function expectedAt(path: string, value: unknown): string {
   if (path.startsWith("memory.") && /^\d{1,15}$/.test(String(value)))
     return `a unit, as "${String(value)}KiB" (as virsh counts) or "${String(value)}MiB" (as QEMU counts)`;
   if (path.startsWith("memory.")) return sizeMeant(value) ?? SIZE_EXPECTED;
+  if (/^(vcpus\.sched|threads\.iothreadsSched)\./.test(path)) return POLICY_RULE;
   if (path.startsWith("threads.iothreads.")) return CPUS_EXPECTED;
   if (path.startsWith("disks.throttle.")) return limitsExpected(value);
   if (path.startsWith("vcpus.pin.")) return "a Linux CPU list as text, as 0-3,8";

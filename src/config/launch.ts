@@ -18,6 +18,9 @@ export interface ThreadsConfig {
   readonly emulator?: string | undefined;
   readonly iothreads?: Readonly<Record<string, string>> | undefined;
   readonly vhost?: string | undefined;
+  /** Scheduling policies of QEMU's own threads, and of its iothreads by their ids: `batch`, `idle`, `fifo:1`. */
+  readonly emulatorSched?: string | undefined;
+  readonly iothreadsSched?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What a machine is started with. Sizes are in bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
@@ -53,6 +56,8 @@ export interface LaunchConfig {
     readonly online?: string;
     readonly topology?: Topology;
     readonly pin: Readonly<Record<string, string>>;
+    /** Scheduling policies, by the vCPU's number: `batch`, `idle`, `fifo:1`. */
+    readonly sched?: Readonly<Record<string, string>>;
   };
   /** For QEMU's threads that are no vCPUs. */
   readonly threads?: ThreadsConfig;
@@ -127,7 +132,7 @@ function wordsOf(raw: unknown): readonly string[] {
 /** Only what we know of it: a key of a newer version means nothing here. */
 function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [], monitor }: LaunchFile): LaunchConfig {
   const { min, hotplug } = memory;
-  const { max, current, online, topology, pin = {} } = vcpus;
+  const { max, current, online, topology, pin = {}, sched } = vcpus;
   return {
     name,
     emulator,
@@ -143,6 +148,7 @@ function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [],
       pin,
       ...(online === undefined ? {} : { online }),
       ...(topology === undefined ? {} : { topology: levelsOf(topology) }),
+      ...(sched === undefined ? {} : { sched }),
     },
     ...(threads === undefined ? {} : { threads: threadsOf(threads) }),
     ...(disks?.throttle === undefined ? {} : { disks: { throttle: throttleOf(disks.throttle) } }),
@@ -152,12 +158,9 @@ function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [],
   };
 }
 
-function threadsOf({ emulator, iothreads, vhost }: NonNullable<LaunchFile["threads"]>): ThreadsConfig {
-  return {
-    ...(emulator === undefined ? {} : { emulator }),
-    ...(iothreads === undefined ? {} : { iothreads }),
-    ...(vhost === undefined ? {} : { vhost }),
-  };
+function threadsOf({ emulator, iothreads, vhost, emulatorSched, iothreadsSched }: ThreadsConfig): ThreadsConfig {
+  const known = Object.entries({ emulator, iothreads, vhost, emulatorSched, iothreadsSched });
+  return Object.fromEntries(known.filter(([, value]) => value !== undefined));
 }
 
 function throttleOf(limits: Readonly<Record<string, LimitsText>>): Readonly<Record<string, DiskLimits>> {

@@ -19,6 +19,7 @@ export function brokenRules(raw: unknown): readonly ConfigIssue[] {
     ...pluggedRules(vcpus, wordsOf(raw)),
     ...pinRules(objectAt(vcpus, "pin"), countAt(vcpus, "max")),
     ...diskRules(objectAt(objectAt(raw, "disks"), "throttle")),
+    ...numberRules("vcpus.sched", objectAt(vcpus, "sched"), countAt(vcpus, "max")),
   ];
 }
 
@@ -97,15 +98,19 @@ function wordsOf(raw: unknown): readonly string[] {
 
 function pinRules(pin: Values, max: number | undefined): readonly ConfigIssue[] {
   return Object.entries(pin).flatMap(([vcpu, cpus]) => {
-    const path = `vcpus.pin.${vcpu.slice(0, 40)}`;
+    const number = numberRules("vcpus.pin", { [vcpu]: cpus }, max);
+    if (number.length > 0 || typeof cpus !== "string" || looksLikeCpuList(cpus)) return number;
+    return [{ path: `vcpus.pin.${vcpu}`, value: cpus, expected: "a Linux CPU list, as 0-3,8 or 0-7,^2" }];
+  });
+}
+
+/** The keys are numbers of vCPUs that there is room for. */
+function numberRules(at: string, values: Values, max: number | undefined): readonly ConfigIssue[] {
+  return Object.entries(values).flatMap(([vcpu, value]) => {
     const isNumber = /^(0|[1-9]\d{0,3})$/.test(vcpu);
-    if (!isNumber || (max !== undefined && Number(vcpu) >= max))
-      return [
-        { path, value: cpus, expected: `no such key: vCPUs are numbered from 0 to ${max === undefined ? "vcpus.max - 1" : max - 1}` },
-      ];
-    return typeof cpus === "string" && !looksLikeCpuList(cpus)
-      ? [{ path, value: cpus, expected: "a Linux CPU list, as 0-3,8 or 0-7,^2" }]
-      : [];
+    if (isNumber && (max === undefined || Number(vcpu) < max)) return [];
+    const expected = `no such key: vCPUs are numbered from 0 to ${max === undefined ? "vcpus.max - 1" : max - 1}`;
+    return [{ path: `${at}.${vcpu.slice(0, 40)}`, value, expected }];
   });
 }
 

@@ -1,6 +1,6 @@
 import type { LiveDisk } from "./disk-parts.ts";
 import type { HostPart } from "./host-part.ts";
-import type { LiveIothread, LiveThread } from "./live-thread.ts";
+import type { LiveIothread, LiveScheduling, LiveThread, ScheduledThread } from "./live-thread.ts";
 
 /** What only some resources need to know of a running machine: absent where nobody asked for it. Each part has its reader. */
 export interface LiveParts extends HostPart {
@@ -10,4 +10,7 @@ export interface LiveParts extends HostPart {
   readonly vhost?: readonly LiveThread[] | null;
   /** Its disks and drives. */
   readonly disks?: readonly LiveDisk[];
+  /** QEMU's own threads, the main thread first; empty if they are not on this host. */
+  readonly ownThreads?: readonly ScheduledThread[];
+  readonly scheduling?: LiveScheduling;
 }

@@ -1,3 +1,5 @@
+import type { SchedulingRights } from "../../host/chrt.ts";
+
 /** One thread that has a mask of its own. */
 export interface LiveThread {
   readonly tid: number;
@@ -5,7 +7,22 @@ export interface LiveThread {
   readonly affinity: string | null;
 }
 
+/** One thread that has a policy of its own too. */
+export interface ScheduledThread extends LiveThread {
+  /** Its scheduling policy, as `other` or `fifo:1`; null if the thread is not on this host. */
+  readonly policy: string | null;
+}
+
 /** One iothread, by its id. */
-export interface LiveIothread extends LiveThread {
+export interface LiveIothread extends ScheduledThread {
   readonly id: string;
+}
+
+/** How the threads of QEMU are scheduled that are no iothreads. */
+export interface LiveScheduling {
+  /** The policy of each vCPU's thread, by the vCPU's number. */
+  readonly vcpus: ReadonlyMap<number, string>;
+  /** The policy of QEMU's main thread, which new threads inherit; null if it is not on this host. */
+  readonly main: string | null;
+  readonly rights: SchedulingRights;
 }

@@ -4,11 +4,14 @@
  */
 export { diskThrottle } from "./disk-throttle.ts";
 export { emulatorPin } from "./emulator-pin.ts";
+export { emulatorSched } from "./emulator-sched.ts";
 export { iothreadPin } from "./iothread-pin.ts";
+export { iothreadSched } from "./iothread-sched.ts";
 export { maxMemory } from "./max-memory.ts";
 export { maxVcpus } from "./max-vcpus.ts";
 export { memory } from "./memory.ts";
 export { vcpuPin } from "./vcpu-pin.ts";
+export { vcpuSched } from "./vcpu-sched.ts";
 export { vcpus } from "./vcpus.ts";
 export { vcpusOnline } from "./vcpus-online.ts";
 export { vhostPin } from "./vhost-pin.ts";

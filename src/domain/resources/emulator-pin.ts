@@ -1,13 +1,13 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { HostError } from "../../errors.ts";
-import { type CpuSet, formatCpuList } from "../../host/cpulist.ts";
-import { onlineCpus, readAffinity, setAffinity } from "../../host/taskset.ts";
-import { threadsOf } from "../../host/threads.ts";
-import type { Session } from "../../qmp/session.ts";
-import type { Facts, LiveFacts } from "../facts/facts.ts";
+import { type CpuSet, formatCpuList, parseCpuList } from "../../host/cpulist.ts";
+import { onlineCpus, readAffinity } from "../../host/taskset.ts";
+import type { LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
+import { ownThreadsOf, readThreads } from "../facts/read-threads.ts";
 import { shellWord } from "../model/format.ts";
 import { ALL, canonical, hostReasons, resolveCpuList, shownMask } from "./cpu-list.ts";
+import { type BindOptions, bindThread, timeLeft } from "./pinning.ts";
 import type { ResourceKind } from "./resource.ts";
 import { CHANGED } from "./row.ts";
 import type { StepKind } from "./step-kind.ts";
@@ -26,10 +26,17 @@ export interface EmulatorPinChange {
 interface EmulatorPinStep extends Step {
   readonly kind: "emulator-pin";
   readonly cpus: string;
-  /** The main thread's mask before. */
-  readonly before: string | null;
+  /** The mask of each thread before, by its id, the main thread's first. */
+  readonly before: readonly ThreadMask[];
   /** The kernel may give less than was asked for: true where "all CPUs" is meant. */
   readonly allowSubset: boolean;
+  /** Each thread gets the mask that it had before, and `cpus` if it is new. */
+  readonly isBack?: true;
+}
+
+interface ThreadMask {
+  readonly tid: number;
+  readonly cpus: string;
 }
 
 /**
@@ -40,19 +47,28 @@ const binding: StepKind<EmulatorPinStep> = {
   kind: "emulator-pin",
   rank: 1,
   asksGuest: false,
-  what: ({ cpus }) => `pin QEMU's own threads to ${cpus === ALL ? "all CPUs" : `CPU ${cpus}`}`,
-  sends: ({ cpus }, facts) => tasksetLine(formatCpuList(resolveCpuList(cpus, facts.online)), facts),
-  undoing: ({ before }, facts) => (before === null ? undefined : tasksetLine(before, facts)),
+  what: ({ cpus, isBack }) => `pin QEMU's own threads ${isBack ? "as before" : `to ${cpus === ALL ? "all CPUs" : `CPU ${cpus}`}`}`,
+  sends: ({ cpus, before, isBack }, facts) =>
+    isBack
+      ? eachLine(before)
+      : `taskset -pc ${formatCpuList(resolveCpuList(cpus, facts.online))} ${facts.live?.pid ?? "(QEMU)"}, and each worker of it`,
+  undoing: ({ before }) => (before.length === 0 ? undefined : eachLine(before)),
 
-  begin: async ({ cpus, allowSubset }, { monitor, deadline, signal }) => {
+  begin: async ({ cpus, before, allowSubset, isBack }, work) => {
+    const { monitor, deadline, signal } = work;
     const { pid } = monitor;
     if (pid === null) throw new HostError("QEMU's threads are not on this host");
-    const others = await monitor.ask((session) => otherThreads(session), { by: deadline, signal });
-    await bind(pid, others, resolveCpuList(cpus, await onlineCpus()), { allowSubset, timeout: Math.max(1, deadline.left()) });
+    const tids = await monitor.ask((session) => ownThreadsOf(session, pid), { by: deadline, signal });
+    const wanted = resolveCpuList(cpus, await onlineCpus());
+    const old = new Map(isBack ? before.map((each) => [each.tid, parseCpuList(each.cpus)]) : []);
+    await bind(tids, (tid) => old.get(tid) ?? wanted, { allowSubset, timeout: timeLeft(work) });
   },
 
   readBack: async () => ({ outcome: "done" }),
-  inverse: ({ before }) => (before === null ? [] : [stepTo(before, null)]),
+  inverse: (step) => {
+    const [main] = step.before;
+    return main === undefined ? [] : [{ ...step, cpus: main.cpus, allowSubset: false, isBack: true }];
+  },
 };
 
 /** `emulatorpin`: the CPUs that QEMU's own threads may run on. */
@@ -74,6 +90,7 @@ export const emulatorPin: ResourceKind<EmulatorPinChange, { readonly threads: { 
   },
   needsGuest: false,
   stepKinds: [binding],
+  reads: [readThreads],
 
   check: ({ cpus }) => void canonical(cpus),
   withValue: (change, value) => ({ ...change, cpus: String(value) }),
@@ -94,7 +111,10 @@ export const emulatorPin: ResourceKind<EmulatorPinChange, { readonly threads: { 
     facts.live.pid === null
       ? [{ reason: "QEMU's threads are not on this host, so they can't be pinned", instead: "on the host where its QEMU runs" }]
       : hostReasons(cpus, facts),
-  steps: ({ cpus }, { live }) => [stepTo(canonical(cpus), maskOf(live))],
+  steps: ({ cpus }, { live: { ownThreads = [] } }): readonly EmulatorPinStep[] => {
+    const before = ownThreads.flatMap(({ tid, affinity }) => (affinity === null ? [] : [{ tid, cpus: affinity }]));
+    return [{ kind: "emulator-pin", cpus: canonical(cpus), before, allowSubset: cpus === ALL }];
+  },
 
   rows: (facts) => {
     const pin = facts.config === null ? null : pinOf(facts.config);
@@ -116,13 +136,9 @@ export const emulatorPin: ResourceKind<EmulatorPinChange, { readonly threads: { 
     if (threads?.emulator === undefined) return;
     if (pid === null) throw new HostError("QEMU's threads are not on this host, so they can't be pinned");
     const wanted = resolveCpuList(canonical(threads.emulator), new Set());
-    await bind(pid, await otherThreads(session), wanted, { allowSubset: false, timeout: 5000 });
+    await bind(await ownThreadsOf(session, pid), () => wanted, { allowSubset: false, timeout: 5000 });
   },
 };
-
-function stepTo(cpus: string, before: string | null): EmulatorPinStep {
-  return { kind: "emulator-pin", cpus, before, allowSubset: cpus === ALL };
-}
 
 /** The config's pin, in its shortest form; `all` where there is none. */
 function pinOf({ threads }: LaunchConfig): string {
@@ -137,37 +153,15 @@ function shownPin(facts: LiveFacts): string | null {
   return shownMask(maskOf(facts.live), facts.config === null ? null : pinOf(facts.config), facts);
 }
 
-function tasksetLine(list: string, { live }: Facts): string {
-  return `taskset -pc ${list} ${live?.pid ?? "(QEMU)"}, and each worker of it`;
+function eachLine(masks: readonly ThreadMask[]): string {
+  return masks.map(({ tid, cpus }) => `taskset -pc ${cpus} ${tid}`).join("; ");
 }
 
-/** The threads that are not QEMU's own: vCPUs and iothreads have masks of their own. */
-async function otherThreads(session: Session): Promise<ReadonlySet<number>> {
-  const [cpus, iothreads] = await Promise.all([session.execute("query-cpus-fast"), session.execute("query-iothreads")]);
-  return new Set([...cpus, ...iothreads].map((each) => Number(each["thread-id"])));
-}
-
-/** Threads that carry a name of what has its own mask: a vCPU that has left (software emulation keeps its thread), a vhost thread. */
-const NAMED_OTHERS = /^(CPU \d|vhost-)/;
-
-interface BindOptions {
-  readonly allowSubset: boolean;
-  readonly timeout: number;
-}
-
-/** Binds the main thread, then its workers. One that ends meanwhile needs no mask. @throws HostError when the kernel gives other CPUs */
-async function bind(pid: number, others: ReadonlySet<number>, wanted: CpuSet, { allowSubset, timeout }: BindOptions): Promise<void> {
-  const suffices = (actual: CpuSet): boolean => [...actual].every((cpu) => wanted.has(cpu)) && (allowSubset || actual.size === wanted.size);
-  const actual = await setAffinity(pid, wanted, { timeout });
-  const limited = (given: CpuSet): string =>
-    `QEMU's own threads: asked for CPUs ${formatCpuList(wanted)}, the kernel gives ${formatCpuList(given)}: a cpuset limits what QEMU may use`;
-  if (!suffices(actual)) throw new HostError(limited(actual));
-  const workers = (await threadsOf(pid)).filter(({ tid, name }) => tid !== pid && !others.has(tid) && !NAMED_OTHERS.test(name));
-  for (const { tid } of workers) {
-    const given = await setAffinity(tid, wanted, { timeout }).catch(async (error: unknown) => {
-      if ((await readAffinity(tid).catch(() => null)) !== null) throw error;
-      return null;
+/** Binds the main thread, which comes first, then its workers. A worker that ends meanwhile needs no mask. @throws as `bindThread` does */
+async function bind(tids: readonly number[], wanted: (tid: number) => CpuSet, options: BindOptions): Promise<void> {
+  for (const [position, tid] of tids.entries()) {
+    await bindThread("QEMU's own threads", tid, wanted(tid), options).catch(async (error: unknown) => {
+      if (position === 0 || (await readAffinity(tid).catch(() => null)) !== null) throw error;
     });
-    if (given !== null && !suffices(given)) throw new HostError(limited(given));
   }
 }

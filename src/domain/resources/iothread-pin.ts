@@ -3,7 +3,7 @@ import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { onlineCpus } from "../../host/taskset.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
-import { readIothreads } from "../facts/read-threads.ts";
+import { readThreads } from "../facts/read-threads.ts";
 import { shellWord } from "../model/format.ts";
 import { ALL, canonical, hostReasons, ownValue, resolveCpuList, shownMask } from "./cpu-list.ts";
 import {
@@ -13,11 +13,12 @@ import {
   iothreadNow,
   iothreadOf,
   iothreadReasons,
+  perIothread,
   withIothread,
   withThreads,
 } from "./iothread.ts";
 import { bindThread, timeLeft } from "./pinning.ts";
-import type { Complain, ResourceKind } from "./resource.ts";
+import type { ResourceKind } from "./resource.ts";
 import { CHANGED } from "./row.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step } from "./step.ts";
@@ -70,10 +71,24 @@ export const iothreadPin: ResourceKind<
   label: ({ iothread }) => `iothread-pin ${iothread}`,
   unit: "cpus",
   members: { iothread: "text", cpus: "text" },
-  inFile: { path: ["threads", "iothreads"], shape: '{"ID": CPULIST}', example: '{"io0": "0-3"}', changes: pinsIn },
+  inFile: {
+    path: ["threads", "iothreads"],
+    shape: '{"ID": CPULIST}',
+    example: '{"io0": "0-3"}',
+    changes: (value, place, complain) =>
+      perIothread(
+        value,
+        place,
+        (iothread, cpus): IothreadPinChange | string =>
+          cpus === null || typeof cpus === "string"
+            ? { resource: "iothread-pin", iothread, cpus: cpus ?? ALL }
+            : 'a text, as "0-3", or null',
+        complain,
+      ),
+  },
   needsGuest: false,
   stepKinds: [binding],
-  reads: [readIothreads],
+  reads: [readThreads],
 
   check: ({ iothread, cpus }) => {
     checkIothreadId(iothread);
@@ -155,17 +170,4 @@ function whyPin(id: string, pin: string | null, mask: string | null, { live }: F
 /** A thread that the plan itself brings to life has no number yet. */
 function tasksetLine(id: string, list: string, { live }: Facts): string {
   return `taskset -pc ${list} ${(live === null ? undefined : iothreadIn(live, id)?.tid) ?? `(thread of iothread ${id})`}`;
-}
-
-/** The pins of an allocation file; null means all CPUs. */
-function pinsIn(value: unknown, place: string, complain: Complain): readonly IothreadPinChange[] {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    complain(place, value, 'an object, as {"io0": "0-3"}');
-    return [];
-  }
-  return Object.entries(value).flatMap(([iothread, cpus]: readonly [string, unknown]): readonly IothreadPinChange[] => {
-    if (cpus === null || typeof cpus === "string") return [{ resource: "iothread-pin", iothread, cpus: cpus ?? ALL }];
-    complain(`${place}.${iothread}`, cpus, 'a text, as "0-3", or null');
-    return [];
-  });
 }

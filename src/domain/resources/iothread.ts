@@ -7,7 +7,7 @@ import type { LiveIothread } from "../facts/live-thread.ts";
 import type { Live } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
 import { ownThread } from "./pinning.ts";
-import type { CheckOptions, Reason } from "./resource.ts";
+import type { CheckOptions, Complain, Reason } from "./resource.ts";
 import type { Work } from "./step.ts";
 
 /** @throws UsageError for an id that no iothread can have */
@@ -78,4 +78,23 @@ export function withIothread<T>(
 /** A config with other keys for its threads. */
 export function withThreads(config: LaunchConfig, threads: NonNullable<LaunchConfig["threads"]>): LaunchConfig {
   return { ...config, threads: { ...config.threads, ...threads } };
+}
+
+/** The changes of an allocation file that has one value for each iothread. `of` makes one, or says what the value should be. */
+export function perIothread<C>(
+  value: unknown,
+  place: string,
+  of: (id: string, value: unknown) => C | string,
+  complain: Complain,
+): readonly C[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    complain(place, value, 'an object, as {"io0": …}');
+    return [];
+  }
+  return Object.entries(value).flatMap(([id, each]: readonly [string, unknown]): readonly C[] => {
+    const made = of(id, each);
+    if (typeof made !== "string") return [made];
+    complain(`${place}.${id}`, each, made);
+    return [];
+  });
 }

@@ -1,17 +1,16 @@
 import type { LaunchConfig } from "../../config/launch.ts";
-import { HostError, UsageError } from "../../errors.ts";
+import { HostError } from "../../errors.ts";
 import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { setAffinity } from "../../host/taskset.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
-import { shareThread } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { ALL, canonical, hostReasons, resolveCpuList, shownMask } from "./cpu-list.ts";
 import { pinning } from "./pinning.ts";
-import type { Complain } from "./resource.ts";
-import { type Reason, type ResourceKind, when } from "./resource.ts";
+import type { ResourceKind } from "./resource.ts";
 import { CHANGED } from "./row.ts";
 import type { PinStep } from "./step.ts";
+import { checkVcpu, outOfConfig, perVcpu, vcpuReasons } from "./vcpu-thread.ts";
 import { stayingVcpus } from "./vcpus.ts";
 
 /** The CPUs of the host that a vCPU's thread may run on: a Linux CPU list, or `all`. */
@@ -32,14 +31,20 @@ export const vcpuPin: ResourceKind<PinChange, { readonly vcpus: { readonly pin: 
     path: ["vcpus", "pin"],
     shape: '{"VCPU": CPULIST}',
     example: '{"0": "0-3"}',
-    changes: pinsIn,
+    changes: (value, place, complain) =>
+      perVcpu(
+        value,
+        place,
+        (each, cpus) =>
+          cpus === null || typeof cpus === "string" ? { resource: "vcpu-pin", vcpu: each, cpus: cpus ?? ALL } : 'a text, as "0-3", or null',
+        complain,
+      ),
   },
   needsGuest: false,
   stepKinds: [pinning],
   withValue: (change, value) => ({ ...change, cpus: String(value) }),
   check: ({ vcpu, cpus }) => {
-    if (!Number.isSafeInteger(vcpu) || vcpu < 0)
-      throw new UsageError(`vCPU ${vcpu}: no such vCPU`, { value: vcpu, expected: "a vCPU's number, from 0" });
+    checkVcpu(vcpu);
     canonical(cpus);
   },
   wanted: ({ cpus }) => canonical(cpus),
@@ -93,15 +98,12 @@ export const vcpuPin: ResourceKind<PinChange, { readonly vcpus: { readonly pin: 
 
   staticReasons: ({ vcpu, cpus }, facts) => [
     // A pin that goes away needs no room.
-    ...when(cpus !== ALL && vcpu >= facts.after.vcpus.max, () => ({
-      reason: `vCPU ${vcpu} is out of range of the config, which has room for ${facts.after.vcpus.max}`,
-      instead: `a vCPU from 0 to ${facts.after.vcpus.max - 1}`,
-    })),
+    ...(cpus === ALL ? [] : outOfConfig(vcpu, facts.after)),
     ...hostReasons(cpus, facts),
   ],
 
   liveReasons: (change, facts) => {
-    const place = placeReasons(change, facts);
+    const place = vcpuReasons(change.vcpu, "pinned", facts);
     return place.length > 0 ? place : hostReasons(change.cpus, facts);
   },
 
@@ -120,34 +122,6 @@ function affinityOf(vcpu: number, live: LiveFacts["live"]): string | null {
   return live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
 }
 
-function placeReasons({ vcpu }: PinChange, { live, beingPlugged }: LiveFacts): readonly Reason[] {
-  const why = live.pinObstacle ?? (live.pid === null ? "the machine's threads are not on this host" : null);
-  if (why !== null)
-    return [
-      {
-        reason: `vCPU ${vcpu} can't be pinned: ${why}`,
-        instead: shareThread(live.vcpus.map(({ tid }) => tid))
-          ? "one thread each: -accel tcg,thread=multi"
-          : "on the host where its QEMU runs, by its own socket",
-      },
-    ];
-  if (live.vcpus.some((it) => it.index === vcpu) || beingPlugged?.has(vcpu) === true) return [];
-  if (vcpu < live.maxVcpus) {
-    return [
-      {
-        reason: `vCPU ${vcpu} is not plugged, so it has no thread yet`,
-        instead: "--static: a pin of the config is applied when it is plugged",
-      },
-    ];
-  }
-  return [
-    {
-      reason: `vCPU ${vcpu} is out of range of the running machine, which has room for ${live.maxVcpus}`,
-      instead: `a vCPU from 0 to ${live.maxVcpus - 1}`,
-    },
-  ];
-}
-
 function whyPin(vcpu: number, pin: Value, mask: string | null, { live }: Facts): string | null {
   if (live === null || pin === null || pin === mask) return null;
   if (mask === null) return vcpu < live.maxVcpus ? "applied when the vCPU is plugged" : "waits for the next start";
@@ -164,30 +138,4 @@ function whyPin(vcpu: number, pin: Value, mask: string | null, { live }: Facts):
 export function liveMask(vcpu: number, facts: LiveFacts): string | null {
   const affinity = facts.live.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
   return shownMask(affinity, facts.config === null ? null : pinOf(facts.config, vcpu), facts);
-}
-
-/** As many as a machine can have room for. */
-const MOST_VCPUS = 4096;
-
-/** The pins of an allocation file; null means all CPUs. */
-function pinsIn(value: unknown, place: string, complain: Complain): readonly PinChange[] {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    complain(place, value, 'an object, as {"0": "0-3"}');
-    return [];
-  }
-  return Object.entries(value).flatMap(([vcpu, cpus]: readonly [string, unknown]): readonly PinChange[] => {
-    if (cpus !== null && typeof cpus !== "string") {
-      complain(`${place}.${vcpu}`, cpus, 'a text, as "0-3", or null');
-      return [];
-    }
-    return [{ resource: "vcpu-pin", vcpu: indexOf(vcpu, place), cpus: cpus ?? ALL }];
-  });
-}
-
-function indexOf(key: string, place: string): number {
-  if (/^(0|[1-9]\d{0,3})$/.test(key) && Number(key) < MOST_VCPUS) return Number(key);
-  throw new UsageError(`allocation: ${place}.${key.slice(0, 60)}: not a vCPU's number`, {
-    value: key,
-    expected: `a vCPU's number, from 0 to ${MOST_VCPUS - 1}`,
-  });
 }

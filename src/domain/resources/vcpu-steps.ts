@@ -1,10 +1,11 @@
 import type { LiveFacts } from "../facts/facts.ts";
 import type { Slot } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
+import { newVcpuSteps } from "./new-thread.ts";
 import { replugRisk } from "./replug.ts";
 import type { Reason } from "./resource.ts";
 import { indices, plugStep } from "./slots.ts";
-import type { PinStep, Step, UnplugStep } from "./step.ts";
+import type { Step, UnplugStep } from "./step.ts";
 
 /** vCPUs that the guest was asked to let go of and still has. */
 export function pendingUnplug({ asked, live }: Pick<LiveFacts, "asked" | "live">): readonly number[] {
@@ -16,17 +17,9 @@ export function presentVcpus({ live }: Pick<LiveFacts, "live">): ReadonlySet<num
   return new Set(live.vcpus.map(({ index }) => index));
 }
 
-/** Plug each, and give each new thread its own mask at once: it would inherit the emulator's. */
+/** Plug each, and give each new thread its own mask and policy at once: it would inherit the emulator's. */
 export function growSteps(slots: readonly Slot[], facts: LiveFacts): readonly Step[] {
-  return slots.flatMap((slot): Step[] => [plugStep(slot, facts.live), ...indices(slot).flatMap((vcpu) => maskStep(vcpu, facts))]);
-}
-
-function maskStep(vcpu: number, { live, config, online }: LiveFacts): readonly PinStep[] {
-  if (live.pinObstacle !== null || live.pid === null) return [];
-  const pin = config?.vcpus.pin[String(vcpu)];
-  if (pin !== undefined) return [{ kind: "pin", vcpu, cpus: pin, before: null, allowSubset: false }];
-  const inherits = live.mainAffinity !== null && [...online].every((cpu) => live.mainAffinity?.has(cpu));
-  return inherits ? [] : [{ kind: "pin", vcpu, cpus: "all", before: null, allowSubset: true }];
+  return slots.flatMap((slot): Step[] => [plugStep(slot, facts.live), ...indices(slot).flatMap((vcpu) => newVcpuSteps(vcpu, facts))]);
 }
 
 /** Ask the guest to let go of these slots, which are plugged. `from`: how many vCPUs there are before. */

@@ -5,6 +5,7 @@ import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { LiveFacts } from "../facts/facts.ts";
 import type { Live, Slot } from "../facts/live.ts";
+import { readScheduling } from "../facts/read-threads.ts";
 import { listVcpus, shellWord } from "../model/format.ts";
 import { ALL } from "./cpu-list.ts";
 import { plug } from "./plug.ts";
@@ -51,6 +52,7 @@ export const vcpusOnline: ResourceKind<VcpusOnlineChange, { readonly vcpus: { re
   needsGuest: true,
   keepsTogether: true,
   stepKinds: [plug, unplug],
+  reads: [readScheduling],
   withValue: (change, value) => ({ ...change, online: value === "on" ? change.vcpus : value === "off" ? NONE : String(value) }),
 
   check: (change) => {

@@ -3,6 +3,7 @@ import { formatCpuList } from "../../host/cpulist.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { LiveFacts } from "../facts/facts.ts";
 import type { Live, Slot } from "../facts/live.ts";
+import { readScheduling } from "../facts/read-threads.ts";
 import { shellWord } from "../model/format.ts";
 import { countIn } from "./file-part.ts";
 import { checkCount } from "./max-vcpus.ts";
@@ -41,6 +42,7 @@ export const vcpus: ResourceKind<VcpusChange, { readonly vcpus: { readonly curre
   needsGuest: true,
   keepsTogether: true,
   stepKinds: [plug, unplug],
+  reads: [readScheduling],
   withValue: (change, value) => (typeof value === "string" ? exactly(value) : { ...change, count: value }),
   check: (change) => checkCount("vCPUs", change.count),
   wanted: (change) => change.count,

@@ -16,7 +16,7 @@ describe("emulator-pin", () => {
     const plan = planOf(pin("1,0"), "both");
     expect(plan).toMatchObject({
       refusals: [],
-      steps: [{ step: { kind: "emulator-pin", cpus: "0-1", before: "0-3", allowSubset: false } }],
+      steps: [{ step: { kind: "emulator-pin", cpus: "0-1", before: [{ tid: 4000, cpus: "0-3" }], allowSubset: false } }],
     });
     expect(JSON.parse(plan.text ?? "")).toMatchObject({ threads: { emulator: "0-1" } });
   });
@@ -24,14 +24,22 @@ describe("emulator-pin", () => {
   test("is done already where the mask is what is asked for, and taken out of the config by all", () => {
     expect(planOf(pin("0-1"), "dynamic", factsOf({ live: bound })).steps).toEqual([]);
     const plan = planOf(pin("all"), "both", factsOf({ live: bound, config: pinned }));
-    expect(plan.steps).toMatchObject([{ step: { cpus: "all", before: "0-1", allowSubset: true } }]);
+    expect(plan.steps).toMatchObject([{ step: { cpus: "all", before: [{ tid: 4000, cpus: "0-3" }], allowSubset: true } }]);
     expect(JSON.parse(plan.text ?? "")).toMatchObject({ threads: {} });
   });
 
-  test("goes back to the mask that was there before", () => {
+  test("goes back to the mask that each thread had before, and is told so", () => {
     const [binding] = emulatorPin.stepKinds;
-    const step = { kind: "emulator-pin", cpus: "0", before: "0-1", allowSubset: false };
-    expect(binding?.inverse(step, bound, bound)).toEqual([{ kind: "emulator-pin", cpus: "0-1", before: null, allowSubset: false }]);
+    const ownThreads = [
+      { tid: 4000, affinity: "0-1", policy: "other" },
+      { tid: 4007, affinity: "2", policy: "other" },
+    ];
+    const facts = factsOf({ live: liveOf({ mainAffinity: cpus(0, 1), ownThreads }) });
+    const step = planOf(pin("0"), "dynamic", facts).steps[0]?.step as never;
+    expect(binding?.undoing(step, facts)).toBe("taskset -pc 0-1 4000; taskset -pc 2 4007");
+    const [back] = binding?.inverse(step, bound, bound) as never[];
+    expect(back).toMatchObject({ cpus: "0-1", isBack: true, before: [{ tid: 4000 }, { tid: 4007, cpus: "2" }] });
+    expect(binding?.sends(back as never, facts)).toBe("taskset -pc 0-1 4000; taskset -pc 2 4007");
   });
 
   test("is refused for CPUs that the host does not have, in both halves, and where the threads are on another host", () => {

@@ -10,7 +10,7 @@ import { UsageError } from "../../../src/errors.ts";
 const pin = (iothread: string, cpus: string): Change => ({ resource: "iothread-pin", iothread, cpus });
 const configWith = (iothreads: Record<string, string>): LaunchConfig => ({ ...configOf(), threads: { iothreads } });
 const liveWith = (...masks: readonly (readonly [id: string, affinity: string | null])[]) =>
-  liveOf({ iothreads: masks.map(([id, affinity], position) => ({ id, tid: 4100 + position, affinity })) });
+  liveOf({ iothreads: masks.map(([id, affinity], position) => ({ id, tid: 4100 + position, affinity, policy: "other" })) });
 const rowsOf = (facts: Parameters<typeof diffOf>[0]) => diffOf(facts).filter(({ resource }) => resource.startsWith("iothread-pin"));
 
 describe("iothread-pin", () => {

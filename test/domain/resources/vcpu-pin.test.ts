@@ -76,7 +76,7 @@ describe("a pin of the running machine", () => {
       {
         leg: "dynamic",
         reason: "vCPU 2 is not plugged, so it has no thread yet",
-        instead: "--static: a pin of the config is applied when it is plugged",
+        instead: "--static: what the config has for it is applied when it is plugged",
       },
     ]);
     expect(reasonsOf(planOf(pin(9, "0"), "dynamic"))).toEqual([

@@ -1,0 +1,35 @@
+import { readFile } from "node:fs/promises";
+import { maskOf } from "./rig.ts";
+
+/** The threads of a machine by which the kernel is asked. */
+export interface Tids {
+  readonly main: number;
+  readonly vcpus: Readonly<Record<string, number>>;
+  readonly iothreads: Readonly<Record<string, number>>;
+  readonly vhost?: number;
+}
+
+/** What the kernel says of these threads, by the labels of diff. */
+export async function lookAtThreads({ main, vcpus, iothreads, vhost }: Tids): Promise<Readonly<Record<string, string>>> {
+  const pairs = await Promise.all([
+    ...Object.entries(iothreads).flatMap(([id, tid]) => [
+      pair(`iothread-pin ${id}`, maskOf(tid)),
+      pair(`iothread-sched ${id}`, policyOf(tid)),
+    ]),
+    ...Object.entries(vcpus).map(([vcpu, tid]) => pair(`vcpu-sched ${vcpu}`, policyOf(tid))),
+    ...(vhost === undefined ? [] : [pair("vhost-pin", maskOf(vhost))]),
+    pair("emulator-sched", policyOf(main)),
+  ]);
+  return Object.fromEntries(pairs.sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+async function pair(label: string, value: Promise<string>): Promise<readonly [string, string]> {
+  return [label, await value];
+}
+
+/** The 41st field of its line, where the second one may have blanks in its parentheses. */
+async function policyOf(tid: number): Promise<string> {
+  const line = await readFile(`/proc/${tid}/stat`, "utf8").catch(() => "");
+  const policy = /\) (?:\S+ ){38}(\d+)/.exec(line)?.[1] ?? "gone";
+  return ({ 0: "other", 3: "batch", 5: "idle" } as Readonly<Record<string, string>>)[policy] ?? policy;
+}
