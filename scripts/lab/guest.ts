@@ -6,7 +6,8 @@ import { launch, type Machine, privateFolder, type Qemu, testbedFolder } from ".
 export { openConsole, type GuestConsole, type GuestReport } from "./console.ts";
 
 /** Makes the guest misbehave, see scripts/testbed/init.sh. */
-export type GuestWord = "qmpctl.balloon=off" | "qmpctl.powerbutton=ignore" | "qmpctl.online=off" | "qmpctl.unplug=refuse";
+export type GuestWord =
+  "qmpctl.balloon=off" | "qmpctl.powerbutton=ignore" | "qmpctl.online=off" | "qmpctl.unplug=refuse" | "qmpctl.agent=off";
 
 /** Differences from the standard guest. */
 export interface GuestOptions {
@@ -17,6 +18,8 @@ export interface GuestOptions {
   readonly machine?: string;
   readonly balloonDevice?: boolean;
   readonly words?: readonly GuestWord[];
+  /** The path of a socket for its guest agent, which listens there: only such a guest has one. */
+  readonly agent?: string;
   /** More words for the kernel's command line. */
   readonly append?: string;
 }
@@ -32,9 +35,23 @@ export function bootArgs(options: GuestOptions = {}): readonly string[] {
   const words = ["console=ttyS0", "quiet", "panic=-1", ...(options.words ?? []), options.append ?? ""];
   return [
     ...["-machine", options.machine ?? "q35,accel=tcg", "-cpu", "max"],
-    ...["-kernel", join(folder, "vmlinuz"), "-initrd", join(folder, "initrd.gz"), "-append", words.join(" ").trim()],
+    ...[
+      "-kernel",
+      join(folder, "vmlinuz"),
+      "-initrd",
+      join(folder, options.agent === undefined ? "initrd.gz" : "initrd-agent.gz"),
+      "-append",
+      words.join(" ").trim(),
+    ],
     ...(options.balloonDevice === false ? [] : ["-device", "virtio-balloon-pci,id=balloon0"]),
+    ...(options.agent === undefined ? [] : agentArgs(options.agent)),
   ];
+}
+
+/** QEMU's arguments for the channel of a guest agent, as its documents have them. */
+export function agentArgs(path: string): readonly string[] {
+  const port = "virtserialport,chardev=agent0,name=org.qemu.guest_agent.0";
+  return ["-device", "virtio-serial-pci", "-chardev", `socket,path=${path},server=on,wait=off,id=agent0`, "-device", port];
 }
 
 /** QEMU's arguments for the standard guest, without console and monitors. */

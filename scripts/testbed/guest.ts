@@ -1,6 +1,7 @@
 import { access, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { AGENT_MODULE, AGENT_PACKAGES, agentFiles } from "./agent.ts";
 import { closeSuite, dependenciesOf, openSuite, unpack } from "./apt.ts";
 import { run } from "./command.ts";
 import { cpioArchive, type CpioEntry } from "./cpio.ts";
@@ -13,22 +14,30 @@ const MODULES: readonly string[] = ["virtio_pci", "virtio_balloon", "virtio_mem"
 
 const APPLETS: readonly string[] = ["sh", "mount", "insmod", "cat", "chmod", "mkfifo", "nproc", "head", "poweroff", "uevent"];
 
-/** Builds `<folder>/vmlinuz` and `<folder>/initrd.gz`. Does nothing if the same guest is there already. */
+/**
+ * Builds `<folder>/vmlinuz`, `<folder>/initrd.gz`, and `<folder>/initrd-agent.gz` of the same guest with a guest agent. Does nothing if the
+ * same guest is there already.
+ */
 export async function buildGuest(mirror: string, folder: string): Promise<string> {
   const init = await readFile(new URL("init.sh", import.meta.url));
   const stamp = join(folder, "init.sh");
   const present = await readFile(stamp).catch(() => undefined);
-  if (present?.equals(init) && (await isThere(join(folder, "initrd.gz")))) return "already there";
+  if (present?.equals(init) && (await isThere(join(folder, "initrd-agent.gz")))) return "already there";
 
   await mkdir(folder, { recursive: true });
   const suite = await openSuite(SUITE, mirror, join(folder, "fetch"));
   const tree = join(suite.folder, "tree");
   const kernel = (await dependenciesOf(suite, "linux-image-cloud-amd64")).find((name) => /^linux-image-\d/.test(name));
   if (!kernel) throw new Error(`${SUITE} has no cloud kernel`);
-  await unpack(suite, [kernel, "busybox-static"], tree);
+  await unpack(suite, [kernel, "busybox-static", ...AGENT_PACKAGES], tree);
 
-  const archive = cpioArchive(await initialFiles(tree, init));
-  await writeFile(join(folder, "initrd.gz"), gzipSync(archive, { level: 9 }));
+  const plain = gzipSync(cpioArchive(await initialFiles(tree, init)), { level: 9 });
+  // What it depends on is loaded already.
+  const module = (await modulesInOrder(join(tree, "lib", "modules"), [AGENT_MODULE])).at(-1) ?? "";
+  const agent = gzipSync(cpioArchive(await agentFiles(tree, await moduleBytes(module))), { level: 9 });
+  // The kernel unpacks archives that follow each other, so the second guest is the first one and more. Each is there whole or not at all.
+  await replace(join(folder, "initrd.gz"), plain);
+  await replace(join(folder, "initrd-agent.gz"), Buffer.concat([plain, Buffer.alloc((4 - (plain.length % 4)) % 4), agent]));
   const image = (await readdir(join(tree, "boot"))).find((name) => name.startsWith("vmlinuz-"));
   await rename(join(tree, "boot", image ?? "vmlinuz"), join(folder, "vmlinuz"));
   await writeFile(stamp, init);
@@ -38,7 +47,7 @@ export async function buildGuest(mirror: string, folder: string): Promise<string
 }
 
 async function initialFiles(tree: string, init: Uint8Array): Promise<CpioEntry[]> {
-  const modules = await modulesInOrder(join(tree, "lib", "modules"));
+  const modules = await modulesInOrder(join(tree, "lib", "modules"), MODULES);
   return [
     ...["bin", "dev", "held", "modules", "proc", "sys"].map((name) => ({ name })),
     { name: "bin/busybox", data: await readFile(join(tree, "bin", "busybox")) },
@@ -50,7 +59,7 @@ async function initialFiles(tree: string, init: Uint8Array): Promise<CpioEntry[]
 }
 
 /** The files of the modules in loading order: each after its dependencies. */
-async function modulesInOrder(folder: string): Promise<readonly string[]> {
+async function modulesInOrder(folder: string, names: readonly string[]): Promise<readonly string[]> {
   const files = await readdir(folder, { recursive: true });
   const byName = new Map(files.filter((file) => /\.ko(\.xz)?$/.test(file)).map((file) => [moduleName(file), join(folder, file)]));
   const builtIn = await readFile(join(folder, files.find((file) => basename(file) === "modules.builtin") ?? ""), "utf8");
@@ -64,7 +73,7 @@ async function modulesInOrder(folder: string): Promise<readonly string[]> {
     for (const needed of dependenciesIn(await moduleBytes(path))) await add(needed);
     ordered.add(path);
   };
-  for (const name of MODULES) await add(name);
+  for (const name of names) await add(name);
   return [...ordered];
 }
 
@@ -86,6 +95,11 @@ function moduleName(path: string): string {
 /** File names have dashes or underscores. For the kernel they are the same. */
 function underscored(name: string): string {
   return name.replaceAll("-", "_");
+}
+
+async function replace(path: string, content: Uint8Array): Promise<void> {
+  await writeFile(`${path}.new`, content);
+  await rename(`${path}.new`, path);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -8,6 +8,7 @@
 #   qmpctl.powerbutton=ignore  does nothing when the power button is pressed
 #   qmpctl.online=off          leaves plugged CPUs and memory offline
 #   qmpctl.unplug=refuse       refuses to let go of CPUs and memory
+#   qmpctl.agent=off           never starts its guest agent
 # Lines on its serial line do so while it runs; each is answered by GUEST-DID and the line:
 #   unplug refuse              refuses to let go of CPUs and memory from now on
 #   unplug allow               lets go of them again
@@ -29,6 +30,12 @@ cat >/hotplug <<'HOTPLUG'
 case $ACTION:$SUBSYSTEM in
   add:cpu) [ -e /stay-offline ] || echo 1 >"/sys$DEVPATH/online" ;;
   *:cpu | *:memory) ;;
+  # The channel of a guest agent has got its name.
+  change:virtio-ports)
+    read -r name <"/sys$DEVPATH/name"
+    [ "$name" = org.qemu.guest_agent.0 ] && /agent/qemu-ga -m virtio-serial -p "/dev/$DEVNAME" >/dev/null 2>&1 &
+    exit
+    ;;
   *) exit ;;
 esac
 echo >/pulse
@@ -42,6 +49,9 @@ else
   echo online_movable >/sys/devices/system/memory/auto_online_blocks
 fi
 uevent /hotplug &
+
+# Only the guest that was built with an agent has it.
+if [ -e /agent ] && ! asked qmpctl.agent=off; then echo virtio_console >>/modules/order; fi
 
 while read -r module; do
   case $module in
