@@ -31,6 +31,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   vcpusched: () => import("./commands/vcpusched.ts"),
   emulatorsched: () => import("./commands/emulatorsched.ts"),
   iothreadsched: () => import("./commands/iothreadsched.ts"),
+  threads: () => import("./commands/threads.ts"),
   vcpuinfo: () => import("./commands/vcpuinfo.ts"),
   domblklist: () => import("./commands/domblklist.ts"),
   blkdeviotune: () => import("./commands/blkdeviotune.ts"),

@@ -8,6 +8,7 @@ import type { WantedAllocation } from "../domain/resources/registry.ts";
 import type { DiffRow } from "../domain/resources/row.ts";
 import type { DiskInfo } from "../domain/views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "../domain/views/inspect.ts";
+import type { ThreadInfo } from "../domain/views/threads.ts";
 
 /** What `define` made: the name, the file, and notes for the user. */
 export interface Defined {
@@ -43,6 +44,7 @@ export interface Domain extends AsyncDisposable {
   info(options: ReadOptions): Promise<DomainInfo>;
   vcpus(options: ReadOptions): Promise<readonly VcpuInfo[]>;
   disks(options: ReadOptions): Promise<readonly DiskInfo[]>;
+  threads(options: ReadOptions): Promise<readonly ThreadInfo[]>;
   diff(options: ReadOptions): Promise<readonly DiffRow[]>;
   config(): Promise<string>;
   start(options: StartOptions): Promise<StartReport>;

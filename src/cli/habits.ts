@@ -101,7 +101,7 @@ const verbWays: Readonly<Record<string, string>> = {
   resize: "`qmpctl qmp DOMAIN block_resize device=… size=…` resizes a disk; " + SET,
   unlock:
     "a lock ends with the process that holds it; never remove one by hand; `qmpctl recover DOMAIN` resolves a change that was killed halfway",
-  iothreadinfo: "`qmpctl qmp DOMAIN query-iothreads` shows them",
+  iothreadinfo: "`qmpctl threads DOMAIN` shows them, `qmpctl qmp DOMAIN query-iothreads` how they poll",
   "snapshot*": "`qmpctl qmp DOMAIN snapshot-save job-id=… tag=… vmstate=… devices=[…]` makes one",
   screenshot: "`qmpctl qmp DOMAIN screendump filename=PATH` makes one",
   sendkey: "`qmpctl qmp DOMAIN --hmp sendkey ctrl-alt-delete` presses keys",

@@ -14,6 +14,7 @@ import type { Change, Resource, WantedAllocation } from "./resources/registry.ts
 import type { DiffRow } from "./resources/row.ts";
 import type { DiskInfo } from "./views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
+import type { ThreadInfo } from "./views/threads.ts";
 
 /**
  * One domain: a launch config and the QEMU that may run it, or a QEMU without a config, known by its monitor. It holds no connection and no
@@ -167,6 +168,12 @@ export class Domain {
   async disks(options?: ReadOptions): Promise<readonly DiskInfo[]> {
     const { inspectDisks } = await import("./views/disks.ts");
     return inspectDisks(this.#place, options);
+  }
+
+  /** Every thread of the running QEMU: what it is, its mask, policy and use, and what the config says for it. @throws ConfigError */
+  async threads(options?: ReadOptions): Promise<readonly ThreadInfo[]> {
+    const { inspectThreads } = await import("./views/threads.ts");
+    return inspectThreads(this.#place, options);
   }
 
   /** Config, live and guest side by side, and why they differ. @throws ConfigError */

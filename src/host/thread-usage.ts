@@ -13,9 +13,12 @@ export interface ThreadUsage {
 /** Clock ticks a second in /proc: USER_HZ, which is 100 on every Linux that Node runs on. */
 const TICKS = 100;
 
-/** A thread's use of CPUs; undefined if it has ended. Source: fields 2, 14, 15 and 39 of /proc/TID/stat, see proc(5). */
+/**
+ * A thread's use of CPUs; undefined if it has ended. Source: fields 2, 14, 15 and 39 of /proc/TID/task/TID/stat, see proc(5). In
+ * /proc/TID/stat, the times are those of the whole process.
+ */
 export async function usageOf(tid: number): Promise<ThreadUsage | undefined> {
-  const stat = kernelFileIfThere(`/proc/${tid}/stat`);
+  const stat = kernelFileIfThere(`/proc/${tid}/task/${tid}/stat`);
   if (stat === undefined) return undefined;
   // The name is in parentheses, and may contain some. After the last one there are only numbers.
   const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { onlineCpus } from "../../src/host/taskset.ts";
 import { usageOf } from "../../src/host/thread-usage.ts";
-import { runProgram } from "./processes.ts";
+import { threadsOf } from "../../src/host/threads.ts";
+import { runModule, runProgram } from "./processes.ts";
 
 /** Above the highest id that Linux gives: no process has it. */
 const NOBODY = 2 ** 22 + 1;
@@ -16,6 +17,14 @@ describe("what a thread has used", () => {
     const usage = await usageOf(shell.pid);
     expect(usage?.cpuTime).toBeGreaterThan(0);
     expect(usage?.cpuTime).toBeGreaterThanOrEqual((user + system) * 1000 - 20);
+  });
+
+  test("is the thread's own, and not that of its process", async () => {
+    const node = await runModule("while (performance.now() < 300); console.log('up'); process.stdin.resume()");
+    const [main, , third] = await threadsOf(node.pid);
+    const [busy, idle] = [await usageOf(main?.tid ?? 0), await usageOf(third?.tid ?? 0)];
+    expect(busy?.cpuTime).toBeGreaterThan(100);
+    expect(idle?.cpuTime).toBeLessThan(busy?.cpuTime ?? 0);
   });
 
   test("comes with the CPU that it last ran on", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { DiffRow } from "../../../src/domain/resources/row.ts";
 import type { DomainInfo, VcpuInfo } from "../../../src/domain/views/inspect.ts";
+import type { ThreadInfo } from "../../../src/domain/views/threads.ts";
 import { play } from "../scene.ts";
 
 const mebi = 2 ** 20;
@@ -122,6 +123,53 @@ test("vcpuinfo", async () => {
     ].join("\n"),
   );
   expect(JSON.parse((await play(["vcpuinfo", "web1", "--json"], { domain })).stdout)).toEqual(vcpus);
+});
+
+const threads: readonly ThreadInfo[] = [
+  {
+    tid: 4700,
+    name: "qemu-system-x86",
+    role: "main",
+    of: null,
+    affinity: "0-1",
+    policy: "other",
+    cpu: 0,
+    cpuTime: 90,
+    pin: null,
+    sched: null,
+  },
+  {
+    tid: 4701,
+    name: "IO io0",
+    role: "iothread",
+    of: "io0",
+    affinity: "0",
+    policy: "fifo:1",
+    cpu: 0,
+    cpuTime: 7_000,
+    pin: "0",
+    sched: "fifo:1",
+  },
+  { tid: 4713, name: "CPU 0/TCG", role: "vcpu", of: 0, affinity: null, policy: null, cpu: null, cpuTime: null, pin: "1", sched: null },
+  {
+    ...{ tid: 4800, name: "vhost-4700", role: "vhost", of: null, isKernel: true, affinity: "1", policy: "other" },
+    ...{ cpu: 1, cpuTime: 0, pin: null, sched: null },
+  },
+];
+
+test("threads", async () => {
+  const domain = { threads: async () => threads };
+  expect((await play(["threads", "web1"], { domain, columns: 80, env: { NO_COLOR: "1" } })).stdout).toBe(
+    [
+      "thread  is              name             CPUs  policy  on     time  config",
+      "  4700  main            qemu-system-x86  0-1   other    0    90 ms  -",
+      "  4701  iothread io0    IO io0           0     fifo:1   0    7.0 s  0, fifo:1",
+      "  4713  vCPU 0          CPU 0/TCG        -     -        -        -  1",
+      "  4800  vhost (kernel)  vhost-4700       1     other    1     0 ms  -",
+      "",
+    ].join("\n"),
+  );
+  expect(JSON.parse((await play(["threads", "web1", "--json"], { domain })).stdout)).toEqual(threads);
 });
 
 describe("vcpupin without a list shows", () => {
