@@ -154,32 +154,27 @@ export class Domain {
 
   /** The state, sizes and counts of both halves. A machine that does not answer is `unreachable`, with the reason. @throws ConfigError */
   async info(options?: ReadOptions): Promise<DomainInfo> {
-    const { inspectDomain } = await import("./views/inspect.ts");
-    return inspectDomain(this.#place, options);
+    return (await import("./views/inspect.ts")).inspectDomain(this.#place, options);
   }
 
   /** Every vCPU: its thread, mask, pin and use. @throws ConfigError */
   async vcpus(options?: ReadOptions): Promise<readonly VcpuInfo[]> {
-    const { inspectVcpus } = await import("./views/inspect.ts");
-    return inspectVcpus(this.#place, options);
+    return (await import("./views/inspect.ts")).inspectVcpus(this.#place, options);
   }
 
   /** Every disk and drive: its name, what is in it, its limits. @throws ConfigError */
   async disks(options?: ReadOptions): Promise<readonly DiskInfo[]> {
-    const { inspectDisks } = await import("./views/disks.ts");
-    return inspectDisks(this.#place, options);
+    return (await import("./views/disks.ts")).inspectDisks(this.#place, options);
   }
 
   /** Every thread of the running QEMU: what it is, its mask, policy and use, and what the config says for it. @throws ConfigError */
   async threads(options?: ReadOptions): Promise<readonly ThreadInfo[]> {
-    const { inspectThreads } = await import("./views/threads.ts");
-    return inspectThreads(this.#place, options);
+    return (await import("./views/threads.ts")).inspectThreads(this.#place, options);
   }
 
   /** Config, live and guest side by side, and why they differ. @throws ConfigError */
   async diff(options?: ReadOptions): Promise<readonly DiffRow[]> {
-    const { diffDomain } = await import("./views/diff.ts");
-    return diffDomain(this.#place, options);
+    return (await import("./views/diff.ts")).diffDomain(this.#place, options);
   }
 
   /** The text of the config's file. @throws StateError for a transient domain; ConfigError */
@@ -230,20 +225,17 @@ export class Domain {
 
   /** Resets the machine: the same QEMU goes on, and static changes still wait for the next start. @throws as `suspend` does */
   async reset(options: ReadOptions = {}): Promise<void> {
-    const { resetMachine } = await import("./lifecycle/power.ts");
-    return resetMachine(this.#place, options);
+    return (await import("./lifecycle/power.ts")).resetMachine(this.#place, options);
   }
 
   /** Freezes the guest. @throws StateError if it does not run, or its state does not allow it; LockedError */
   async suspend(options: ReadOptions = {}): Promise<void> {
-    const { suspendMachine } = await import("./lifecycle/power.ts");
-    return suspendMachine(this.#place, options);
+    return (await import("./lifecycle/power.ts")).suspendMachine(this.#place, options);
   }
 
   /** Lets a frozen guest go on, or wakes one that sleeps. @throws as `suspend` does */
   async resume(options: ReadOptions = {}): Promise<void> {
-    const { resumeMachine } = await import("./lifecycle/power.ts");
-    return resumeMachine(this.#place, options);
+    return (await import("./lifecycle/power.ts")).resumeMachine(this.#place, options);
   }
 
   /** A session on one of its monitors, for QMP of the caller's own. @throws StateError if it does not run; as `connect` does */

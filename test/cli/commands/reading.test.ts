@@ -161,11 +161,11 @@ test("threads", async () => {
   const domain = { threads: async () => threads };
   expect((await play(["threads", "web1"], { domain, columns: 80, env: { NO_COLOR: "1" } })).stdout).toBe(
     [
-      "thread  is              name             CPUs  policy  on     time  config",
-      "  4700  main            qemu-system-x86  0-1   other    0    90 ms  -",
-      "  4701  iothread io0    IO io0           0     fifo:1   0    7.0 s  0, fifo:1",
-      "  4713  vCPU 0          CPU 0/TCG        -     -        -        -  1",
-      "  4800  vhost (kernel)  vhost-4700       1     other    1     0 ms  -",
+      "thread  is              name             CPUs  policy  on   time  config",
+      "  4700  main            qemu-system-x86  0-1   other    0  90 ms  -",
+      "  4701  iothread io0    IO io0           0     fifo:1   0    7 s  0, fifo:1",
+      "  4713  vCPU 0          CPU 0/TCG        -     -        -      -  1",
+      "  4800  vhost (kernel)  vhost-4700       1     other    1   0 ms  -",
       "",
     ].join("\n"),
   );
