@@ -38,6 +38,8 @@ export type * from "./domain/model/change.ts";
 export type { Change, Resource } from "./domain/resources/registry.ts";
 export type { ChangeReport, Report } from "./domain/change/change-report.ts";
 export { ChangeError, RefusedError } from "./domain/change/errors.ts";
+export type { WorkedOut } from "./domain/change/plan-asking.ts";
+export { wholeMemory, type WholeMemory } from "./domain/resources/whole-memory.ts";
 export { DiedError, StateError } from "./domain/model/errors.ts";
 export type { DefineOptions, DefineSource, UndefineReport } from "./domain/lifecycle/define.ts";
 export type { WantedAllocation } from "./domain/resources/registry.ts";

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { toCommandLine } from "../../src/config/argv.ts";
+import type { LaunchConfig } from "../../src/config/launch.ts";
 import { openFolder, runtimePaths, statePaths } from "../../src/config/runtime.ts";
 import { readConfig } from "../../src/config/store.ts";
 import { Domain } from "../../src/domain/domain.ts";
@@ -19,6 +20,7 @@ import { DISK_ARGS } from "../lab/fake-disks.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
 import { privateFolder } from "../lab/machine.ts";
 import { lookAtThreads } from "./look-threads.ts";
+import { devicesOf, VIRTIO_MEM_ARGS } from "./model-memory.ts";
 import { Proxy } from "./proxy.ts";
 import { type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 
@@ -36,6 +38,10 @@ fs.readFile("/proc/self/stat", () => {
 });
 process.stdin.resume()`;
 
+function startOf(shrinks: boolean): LaunchConfig {
+  return configOf({ vcpus: { current: shrinks ? 4 : 1 }, args: [...BALLOON, ...VIRTIO_MEM_ARGS, ...DISK_ARGS] });
+}
+
 /** Starts a fake with 1 of 2 GiB, no pins, and one of four vCPUs (`shrink`: all four). */
 export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const shrinks = kind === "shrink";
@@ -45,11 +51,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   if (config === null) throw new Error("web: has no place for a config");
   const configPath = config.path;
   await mkdir(options.configDir, { mode: 0o700 });
-  await writeFile(
-    configPath,
-    textOf({ ...configOf({ vcpus: { current: shrinks ? 4 : 1 }, args: [...BALLOON, ...DISK_ARGS] }), name: "web" }),
-    { mode: 0o600 },
-  );
+  await writeFile(configPath, textOf({ ...startOf(shrinks), name: "web" }), { mode: 0o600 });
   const stored = await readConfig(config);
   const id = await machineIdOf(stored);
   const runtime = runtimePaths(folders, config.key);
@@ -66,6 +68,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const threads = (await threadsOf(pid)).slice(1, 5).map(({ tid }) => tid);
   const qemu = new FakeQemu(threads, { name: "web", id });
   const [iothread, vhost = 0] = (await threadsOf(pid)).slice(5, 7).map(({ tid }) => tid);
+  qemu.memory.addVirtioMem("vm0", GIB);
   qemu.iothreads.set("io0", iothread ?? 0);
   qemu.plugged.delete(1);
   if (shrinks) for (const vcpu of [1, 2, 3]) qemu.plugged.set(vcpu, `vcpu${vcpu}`);
@@ -110,6 +113,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
         vhost,
       }),
       disk: qemu.disk.text,
+      devices: devicesOf(qemu.memory.devices),
     };
   };
   return {

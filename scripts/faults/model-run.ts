@@ -8,6 +8,7 @@ import { shortest } from "./shrink.ts";
 export const FAKE_CHOICES: Choices = {
   sizes: [256, 512, 1024, 1536, 2048, 3072],
   maxSizes: [512, 2048, 4096],
+  plugged: [0, 256, 512, 1024, 1025, 2048],
   counts: [1, 2, 3, 4, 5],
   maxCounts: [2, 4, 8],
   online: ["1", "2", "3", "1-2", "1,3", "0-1", "5"],
@@ -18,6 +19,7 @@ export const FAKE_CHOICES: Choices = {
 export const REAL_CHOICES: Choices = {
   sizes: [400, 448, 512, 600],
   maxSizes: [512, 1024],
+  plugged: [0, 128, 256, 257, 2048],
   counts: [1, 2, 3],
   maxCounts: [64, 128],
   online: ["1", "2", "1-2", "0"],

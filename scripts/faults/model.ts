@@ -1,5 +1,6 @@
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import { devicePart, type Devices, devicesAfter } from "./model-memory.ts";
 import { fixedThreads, liveThreads, threadPart, type Threads, vcpuThreads } from "./model-threads.ts";
 
 import { afterChosen, afterCount, type Chosen, mayChoose, shownChosen, wantedChosen } from "./model-vcpus.ts";
@@ -18,6 +19,7 @@ export interface State {
     readonly threads: Threads;
     /** The limits of its disk, `none` where there are none. */
     readonly disk: string;
+    readonly devices: Devices;
   };
   /** Null: it is stopped. `masks` by the number of the vCPU. */
   readonly live: {
@@ -29,6 +31,7 @@ export interface State {
     readonly emulator: string;
     readonly threads: Threads;
     readonly disk: string;
+    readonly devices: Devices;
   } | null;
 }
 
@@ -60,14 +63,16 @@ export function wantedOf(change: Change): number | string {
   return "cpus" in change ? change.cpus : (threadPart(change)?.value ?? "");
 }
 
-/** The value in the config, in the units of reports. */
-export function inConfig(change: Change, { config }: State): number | string {
+/** The value in the config, in the units of reports. Null: it has no such device. */
+export function inConfig(change: Change, { config }: State): number | string | null {
   if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
   if (change.resource === "emulator-pin") return config.emulator;
   if (change.resource === "vcpus-online") return shownChosen(config.vcpus, change);
   const part = threadPart(change);
   if (part !== null) return config.threads[part.label] ?? part.none;
   if (change.resource === "disk-throttle") return config.disk;
+  const device = devicePart(change);
+  if (device !== null) return inBytes(config.devices[device.label]);
   return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus.length, "max-vcpus": config.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
@@ -82,9 +87,15 @@ export function inLive(change: Change, { live }: State): number | string | null 
   const part = threadPart(change);
   if (part !== null) return live.threads[part.label] ?? null;
   if (change.resource === "disk-throttle") return live.disk;
+  const device = devicePart(change);
+  if (device !== null) return inBytes(live.devices[device.label]);
   return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: vcpusOf(live).length, "max-vcpus": live.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
+}
+
+function inBytes(mib: number | undefined): number | null {
+  return mib === undefined ? null : mib * MIB;
 }
 
 /** The numbers of a running machine's vCPUs. */
@@ -105,10 +116,13 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
 }
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
-  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk } = before;
+  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk, devices } = before;
   const chosen: Chosen[] = [];
   for (const change of changes) {
     threads = fixedThreads(threads, change);
+    const changed = devicesAfter(devices, change);
+    if (changed === null) return null;
+    devices = changed;
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory") maxMemory = change.size / MIB;
     if (change.resource === "vcpus") vcpus = afterCount(vcpus, change.count);
@@ -129,7 +143,7 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
   const isRoom = Object.keys(threads).every((label) => !label.startsWith("vcpu-sched ") || Number(label.slice(11)) < maxVcpus);
   const right =
     isRoom && memory <= maxMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
-  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk } : null;
+  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk, devices } : null;
 }
 
 function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -138,7 +152,7 @@ function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string,
 
 function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[], all: string, fixed: State["config"]): State["live"] {
   const { pins } = fixed;
-  let { memory, maxMemory, maxVcpus, emulator, threads, disk } = before;
+  let { memory, maxMemory, maxVcpus, emulator, threads, disk, devices } = before;
   const vcpus = vcpusAfter(before, changes);
   if (vcpus === null) return null;
   // A new vCPU gets its pin from the config before the change, or all CPUs.
@@ -149,6 +163,9 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
     const moved = liveThreads(threads, change, all);
     if (moved === null) return null;
     threads = moved;
+    const changed = devicesAfter(devices, change);
+    if (changed === null) return null;
+    devices = changed;
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory" && change.size / MIB !== maxMemory) return null;
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
@@ -161,7 +178,7 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
   }
   const stay = Object.fromEntries(vcpus.map((vcpu) => [vcpu, masks[vcpu] ?? all]));
   threads = vcpuThreads(threads, vcpus, fixed.threads);
-  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks: stay, emulator, threads, disk };
+  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks: stay, emulator, threads, disk, devices };
 }
 
 /** The vCPUs of the running machine after the changes; null if one of them must be refused. */

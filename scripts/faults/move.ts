@@ -7,7 +7,7 @@ import { MIB } from "./model.ts";
 /** What goes wrong at a QEMU command: QEMU refuses it, the connection breaks, we are interrupted, the config is edited, QEMU is killed. */
 export interface Mishap {
   readonly kind: "refuse" | "break" | "interrupt" | "edit" | "kill";
-  readonly command: "balloon" | "device_add" | "device_del" | "query-cpus-fast" | "block_set_io_throttle";
+  readonly command: "balloon" | "device_add" | "device_del" | "qom-set" | "query-cpus-fast" | "block_set_io_throttle";
 }
 
 /** One step of a sequence. */
@@ -26,6 +26,7 @@ const POLICIES = ["other", "batch", "idle"];
 export interface Choices {
   readonly sizes: readonly number[];
   readonly maxSizes: readonly number[];
+  readonly plugged: readonly number[];
   readonly counts: readonly number[];
   readonly maxCounts: readonly number[];
   /** Lists of vCPUs to be plugged and unplugged by number. */
@@ -52,6 +53,7 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "vcpu-sched": () => ({ resource: "vcpu-sched", vcpu: pick([0, 1, 2]), policy: pick(POLICIES) }),
     "emulator-sched": () => ({ resource: "emulator-sched", policy: pick(POLICIES) }),
     "iothread-sched": () => ({ resource: "iothread-sched", iothread: pick(["io0", "io0", "io1"]), policy: pick(POLICIES) }),
+    "memory-plugged": () => ({ resource: "memory-plugged", id: pick(["vm0", "vm0", "vm0", "vm1"]), size: pick(choices.plugged) * MIB }),
     "max-memory": () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
     "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
   };
@@ -80,16 +82,21 @@ function chosen(vcpus: string, on: boolean): Change & { readonly resource: "vcpu
   return { resource: "vcpus-online", vcpus, online: on ? vcpus : "none" };
 }
 
+/** The commands that a change may send. */
+const SENT: { readonly [R in Resource]?: readonly Mishap["command"][] } = {
+  memory: ["balloon"],
+  vcpus: ["device_add", "device_del"],
+  "vcpus-online": ["device_add", "device_del"],
+  "memory-plugged": ["qom-set"],
+  "disk-throttle": ["block_set_io_throttle"],
+};
+
 /** A mishap at a command that these changes may send, or at the first query, before anything is touched. */
 function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(items: readonly T[]) => T): Mishap {
-  const sent = changes.flatMap(({ resource }): Mishap["command"][] =>
-    resource === "memory"
-      ? ["balloon"]
-      : resource === "vcpus" || resource === "vcpus-online"
-        ? ["device_add", "device_del"]
-        : resource === "disk-throttle"
-          ? ["block_set_io_throttle"]
-          : [],
+  // The guest is asked by qom-set what it uses, before the balloon is moved.
+  const asks = changes.some(({ resource }) => resource === "memory");
+  const sent = changes.flatMap(({ resource }): readonly Mishap["command"][] =>
+    resource === "memory-plugged" && asks ? [] : (SENT[resource] ?? []),
   );
   const asked: readonly Mishap["command"][] = kind === "break" || kind === "edit" ? ["query-cpus-fast"] : [];
   return { kind, command: pick([...sent, ...asked, ...(sent.length + asked.length > 0 ? [] : (["balloon"] as const))]) };

@@ -7,6 +7,7 @@ import type { GuestOptions } from "../lab/guest.ts";
 import type { Qemu } from "../lab/machine.ts";
 import { openScene, type Scene } from "../lab/scene.ts";
 import { lookAtThreads } from "./look-threads.ts";
+import { devicesOf, VIRTIO_MEM_ARGS } from "./model-memory.ts";
 import { Proxy } from "./proxy.ts";
 import { type Ends, type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 
@@ -35,13 +36,13 @@ export interface RealRig extends Rig {
 /** This guest panics because a busy host gave it too little time. That says nothing about the product. */
 const PATIENT = "no_timer_check";
 
-/** An iothread, for the sequences. */
-const THREADS: readonly string[] = ["-object", "iothread,id=io0"];
+/** An iothread and a virtio-mem device, for the sequences. */
+const DEVICES: readonly string[] = ["-object", "iothread,id=io0", ...VIRTIO_MEM_ARGS];
 
 /** With this, the balloon gives way before its guest dies. Only such a guest can be filled completely. */
 const FULL: { readonly guest: GuestOptions; readonly args: readonly string[] } = {
   guest: { balloonDevice: false, append: PATIENT },
-  args: [...THREADS, "-device", "virtio-balloon-pci,id=balloon0,deflate-on-oom=on"],
+  args: [...DEVICES, "-device", "virtio-balloon-pci,id=balloon0,deflate-on-oom=on"],
 };
 
 /** Whether this QEMU can plug a vCPU again. */
@@ -54,9 +55,10 @@ export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRi
   const maxVcpus = replugs(qemu) ? ROOM : 4;
   const scene = await openScene(qemu, {
     name: "web",
+    memory: { max: "512MiB", current: "512MiB", hotplug: { slots: 4, limit: "4GiB" } },
     vcpus: { max: maxVcpus, current: 1 },
     guest: kind === "full" ? FULL.guest : { append: PATIENT },
-    args: [...(kind === "full" ? FULL.args : THREADS), ...DISK_ARGS],
+    args: [...(kind === "full" ? FULL.args : DEVICES), ...DISK_ARGS],
   });
   try {
     await scene.start();
@@ -110,6 +112,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
         iothreads: await iothreadsOf(ask),
       }),
       disk: limitsText(disk?.inserted ?? {}),
+      devices: devicesOf((await ask("query-memory-devices")) as Parameters<typeof devicesOf>[0]),
     };
   };
   return {

@@ -21,6 +21,8 @@ export interface Look {
   readonly threads: Readonly<Record<string, string>>;
   /** The limits of its disk, `none` where there are none. */
   readonly disk: string;
+  /** What its memory devices give, in MiB by the labels of diff. */
+  readonly devices: Readonly<Record<string, number>>;
 }
 
 /** The two allocations of a case. */

@@ -6,6 +6,7 @@ import { messageOf } from "../../src/errors.ts";
 import { DISK, limitsText } from "../lab/fake-disks.ts";
 import { differences, type Seen } from "./compare.ts";
 import type { FakeRig } from "./fake-rig.ts";
+import { devicesInFile, type MemoryKeys } from "./model-memory.ts";
 import { type ThreadKeys, threadsInFile } from "./model-threads.ts";
 import { numbersIn } from "./model-vcpus.ts";
 import { MIB } from "./model.ts";
@@ -58,11 +59,12 @@ async function makeMove(rig: Rig, { changes, scope, mishap, paused }: Move): Pro
 /** Reads both halves without the product. */
 async function see(rig: Rig): Promise<Seen> {
   const text = (await textOf(rig)) ?? "";
-  const { memory, vcpus, threads, disks } = JSON.parse(text) as {
-    memory: { current: string; max: string };
+  const { memory, vcpus, threads, disks, args } = JSON.parse(text) as {
+    memory: { current: string; max: string } & MemoryKeys;
     vcpus: { current: number; max: number; online?: string; pin?: Record<string, string>; sched?: Record<string, string> };
     threads?: { emulator?: string } & ThreadKeys;
     disks?: { throttle?: Readonly<Record<string, Readonly<Record<string, number>>>> };
+    args: readonly string[];
   };
   const look = await rig.look();
   const state = {
@@ -75,6 +77,7 @@ async function see(rig: Rig): Promise<Seen> {
       emulator: threads?.emulator ?? "all",
       threads: threadsInFile(threads, vcpus.sched),
       disk: limitsText(disks?.throttle?.[DISK] ?? {}),
+      devices: devicesInFile(memory, args, mib),
     },
     live:
       look === null
@@ -86,6 +89,7 @@ async function see(rig: Rig): Promise<Seen> {
             emulator: look.emulator,
             threads: look.threads,
             disk: look.disk,
+            devices: look.devices,
           },
   };
   return { text, state };

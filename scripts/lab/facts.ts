@@ -3,6 +3,7 @@ import { plan, type Plan } from "../../src/domain/change/plan.ts";
 import type { LiveDisk, LiveMedium } from "../../src/domain/facts/disk-parts.ts";
 import type { Facts, LiveFacts } from "../../src/domain/facts/facts.ts";
 import type { Live, Slot, Vcpu } from "../../src/domain/facts/live.ts";
+import type { VirtioMem } from "../../src/domain/facts/memory-devices.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 
@@ -11,6 +12,20 @@ export const GIB: number = 2 ** 30;
 
 /** Arguments of a config whose guest can give memory back. */
 export const BALLOON: readonly string[] = ["-device", "virtio-balloon-pci,id=balloon0"];
+
+/** Arguments that bring a virtio-mem device `vm0` with 4 GiB behind it. */
+export const VIRTIO_MEM: readonly string[] = [
+  ...["-object", "memory-backend-ram,id=vm0-ram,size=4G"],
+  ...["-device", "virtio-mem-pci,id=vm0,memdev=vm0-ram"],
+];
+
+/** A virtio-mem device as it is read, with 4 GiB behind it; it gives its target, if nothing else is said. */
+export function virtioMemOf(
+  target: number,
+  { size = target, id = "vm0" }: { readonly size?: number; readonly id?: string } = {},
+): VirtioMem {
+  return { type: "virtio-mem", id, size, memdev: `${id}-ram`, node: 0, resizable: { target, most: 4 * GIB, block: 2 * MIB } };
+}
 
 /** What a test wants different of a config; nested objects are merged one level deep. */
 export interface ConfigChanges {
@@ -33,12 +48,13 @@ export function configOf({ memory, vcpus, args }: ConfigChanges = {}): LaunchCon
 /** The text of such a config, as it stands in a file. */
 export function textOf(config: LaunchConfig): string {
   const mib = (bytes: number): string => `${bytes / MIB}MiB`;
-  const { max, current, min, hotplug } = config.memory;
+  const { max, current, min, hotplug, plugged } = config.memory;
   const memory = {
     max: mib(max),
     current: mib(current),
     ...(min === undefined ? {} : { min: mib(min) }),
     ...(hotplug === undefined ? {} : { hotplug: { ...hotplug, limit: mib(hotplug.limit) } }),
+    ...(plugged === undefined ? {} : { plugged: Object.fromEntries(Object.entries(plugged).map(([id, size]) => [id, mib(size)])) }),
   };
   return `${JSON.stringify({ ...config, memory }, null, 2)}\n`;
 }

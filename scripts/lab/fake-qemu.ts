@@ -2,6 +2,7 @@ import { MARK_PREFIX } from "../../src/config/mark.ts";
 import { QmpFailure } from "../../src/testing/index.ts";
 import { GIB } from "./facts.ts";
 import { FakeDisk } from "./fake-disks.ts";
+import { FakeMemory } from "./fake-memory.ts";
 
 /** A modern virtio-balloon, with its registers in its fourth region. */
 const BALLOON = {
@@ -29,6 +30,7 @@ export class FakeQemu {
   words = 1;
   used: number = GIB / 16;
   polling = 5;
+  readonly memory = new FakeMemory();
   /** The id of each plugged vCPU. */
   readonly plugged = new Map<number, string>([
     [0, ""],
@@ -62,15 +64,13 @@ export class FakeQemu {
       "query-hotpluggable-cpus": () => this.#tids.map((_, vcpu) => this.#slot(vcpu)).toReversed(),
       "query-acpi-ospm-status": () => [],
       "query-migrate": () => ({}),
-      "query-memory-size-summary": () => ({ "base-memory": this.size, "plugged-memory": 0 }),
-      "query-balloon": () => ({ actual: this.actual }),
+      "query-memory-size-summary": () => ({ "base-memory": this.size, "plugged-memory": this.memory.plugged }),
+      "query-memory-devices": () => this.memory.devices,
+      "query-balloon": () => ({ actual: this.actual + this.memory.dimms }),
       "qom-list": ({ path }: { path: string }) =>
-        path === "/machine/peripheral"
-          ? this.#devices()
-          : path === "/objects"
-            ? this.objects.map((name) => ({ name, type: "child<object>" }))
-            : [],
-      "qom-set": ({ property, value }: { property: string; value: number }) => {
+        path === "/machine/peripheral" ? this.#devices() : path === "/objects" ? this.#objects() : [],
+      "qom-set": ({ path, property, value }: { path: string; property: string; value: number }) => {
+        if (property === "requested-size") this.memory.request(path, value, this.guestObeys);
         if (property !== "guest-stats-polling-interval") return;
         this.polling = value;
         if (value > 0 && this.guestSpeaks && this.status === "running") this.words += 1;
@@ -78,14 +78,20 @@ export class FakeQemu {
       "qom-get": ({ property }: { property: string }) =>
         property === "guest-stats-polling-interval" ? this.polling : property === "guest-stats" ? this.#figures() : {},
       balloon: ({ value }: { value: number }) => {
-        this.target = value;
-        if (this.guestObeys) this.actual = value;
+        // Kept as what the balloon leaves of the memory at start, as QEMU keeps the pages that it took.
+        this.target = value - this.memory.dimms;
+        if (this.guestObeys) this.actual = this.target;
       },
       "query-pci": () => [{ bus: 0, devices: [BALLOON] }],
       "human-monitor-command": ({ "command-line": line }: { "command-line": string }) =>
         `${line.split(" 0x")[1]?.padStart(16, "0")}: 0x${this.#register(line).toString(16).padStart(8, "0")}\r\n`,
-      device_add: (args: { id: string; "core-id": number }) => void this.plugged.set(args["core-id"], args.id),
-      device_del: ({ id }: { id: string }) => void (this.guestObeys && this.letGo(id)),
+      device_add: (args: { driver?: string; id: string; memdev: string; "core-id": number }) => {
+        if (args.driver === "pc-dimm") this.memory.addDimm(args);
+        else this.plugged.set(args["core-id"], args.id);
+      },
+      device_del: ({ id }: { id: string }) => void (this.guestObeys && (this.memory.removeDimm(id) || this.letGo(id))),
+      "object-add": (args: { id: string; size?: number }) => this.memory.addBackend(args),
+      "object-del": ({ id }: { id: string }) => this.memory.removeBackend(id),
     };
   }
 
@@ -143,8 +149,14 @@ export class FakeQemu {
     };
   }
 
+  #objects(): readonly object[] {
+    const backends = [...this.memory.backends.keys()].map((name) => ({ name, type: "child<memory-backend-ram>" }));
+    return [...this.objects.map((name) => ({ name, type: "child<object>" })), ...backends];
+  }
+
   #devices(): readonly object[] {
     const ids = [...this.plugged.values()].filter((id) => id !== "");
-    return [{ name: "balloon0", type: "child<virtio-balloon-pci>" }, ...ids.map((name) => ({ name, type: "child<max-x86_64-cpu>" }))];
+    const vcpus = ids.map((name) => ({ name, type: "child<max-x86_64-cpu>" }));
+    return [{ name: "balloon0", type: "child<virtio-balloon-pci>" }, ...vcpus, ...this.memory.children];
   }
 }

@@ -35,6 +35,7 @@ export const aliases: Readonly<Record<string, Alias>> = {
   pause: { verb: "suspend" },
   unpause: { verb: "resume" },
   cont: { verb: "resume" },
+  "update-memory-device": { verb: "setmem" },
   monitor: { verb: "qmp", adds: ["--hmp"] },
   "qemu-monitor-command": { verb: "qmp", drops: ["pretty", "return-value"] },
 };

@@ -1,4 +1,5 @@
 import type { Report } from "../domain/change/change-report.ts";
+import type { WorkedOut } from "../domain/change/plan-asking.ts";
 import type { DefineSource, UndefineReport } from "../domain/lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "../domain/lifecycle/recover.ts";
 import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "../domain/model/action.ts";
@@ -36,7 +37,7 @@ export interface Monitor extends AsyncDisposable {
 /** What the verbs need of a domain. The library's `Domain` has all of it. In a test it is a literal. */
 export interface Domain extends AsyncDisposable {
   readonly name: string;
-  change(change: Change, options: ChangeOptions): Promise<Report>;
+  change(change: Change | WorkedOut, options: ChangeOptions): Promise<Report>;
   revert(options: ChangeOptions & { readonly resource?: Resource }): Promise<Report>;
   persist(options: ChangeOptions & { readonly resource?: Resource }): Promise<Report>;
   apply(wanted: WantedAllocation, options: ChangeOptions): Promise<Report>;

@@ -22,6 +22,8 @@ const LOG =
 const SNAPSHOT =
   "`qmpctl qmp DOMAIN --hmp info snapshots` lists them; `qmpctl qmp DOMAIN` opens a shell with snapshot-save, snapshot-load and snapshot-delete";
 const MEDIUM = "`qmpctl qmp DOMAIN blockdev-change-medium id=… filename=…` changes what is in a drive, `eject id=…` empties it";
+const VIRTIO_MEM =
+  "`qmpctl setmem DOMAIN SIZE --device ID` changes what a virtio-mem device gives, and `qmpctl diff DOMAIN` lists the devices";
 const EVENTS = "`qmpctl events DOMAIN` prints QEMU's events as they come";
 const SET =
   "`qmpctl setmem DOMAIN SIZE`, `setmaxmem`, `setvcpus DOMAIN COUNT`, `vcpupin DOMAIN VCPU CPULIST` change one thing each; `qmpctl apply DOMAIN FILE` several at once";
@@ -54,6 +56,7 @@ const verbWays: Readonly<Record<string, string>> = {
   cpus: SET,
   scale: SET,
   balloon: "`qmpctl setmem DOMAIN SIZE` changes what the guest has",
+  "virtio-mem": "`qmpctl setmem DOMAIN SIZE --device ID` changes what a virtio-mem device gives",
   rename: "`qmpctl config DOMAIN` prints the config: define it under another --name, then undefine the first",
   domrename: "`qmpctl config DOMAIN` prints the config: define it under another --name, then undefine the first",
   clone: "`qmpctl config DOMAIN` prints the config: remove its id, give it other disks, and define it under another --name",
@@ -184,6 +187,9 @@ const optionWays: Readonly<Record<string, string>> = {
   yaml: "use --json",
   guest: "the guest agent is not used: setvcpus plugs and unplugs vCPUs, and chcpu inside the guest turns them on and off",
   hotpluggable: "any vCPU that the machine can unplug may be unplugged: leave it out",
+  "setmem node": VIRTIO_MEM,
+  "setmem print-xml": VIRTIO_MEM,
+  "setmem virtio-mem": VIRTIO_MEM,
   mode: "shutdown always presses the power button (acpi): leave --mode out",
   graceful: "`qmpctl shutdown DOMAIN` lets the guest shut down cleanly",
   "destroy force": "destroy does not ask the guest: leave it out",

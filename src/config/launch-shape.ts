@@ -6,7 +6,7 @@ import { isName, NAME_RULE } from "./names.ts";
 import { readVcpuList } from "./online-vcpus.ts";
 import { POLICY_RULE, policyOf } from "./policy.ts";
 import { looksLikeCpuList } from "./rules.ts";
-import { isSize, sizeMeant } from "./size.ts";
+import { isSize, isSizeOrNone, sizeMeant } from "./size.ts";
 import type { LEVELS } from "./topology.ts";
 
 /** The longest path of a Unix socket on Linux, in bytes: sun_path of unix(7), without its closing NUL. */
@@ -41,6 +41,7 @@ export interface LaunchFile {
     readonly current: string;
     readonly min?: string | undefined;
     readonly hotplug?: { readonly slots: number; readonly limit: string } | undefined;
+    readonly plugged?: Readonly<Record<string, string>> | undefined;
   };
   readonly vcpus: {
     readonly max: number;
@@ -74,6 +75,7 @@ export const launchConfig: Shape<LaunchFile> = object({
     current: size,
     min: optional(size),
     hotplug: optional(object({ slots: whole(0, 256), limit: size })),
+    plugged: optional(record(where(string, isSizeOrNone))),
   }),
   vcpus: object({
     max: count,
@@ -109,6 +111,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   emulator: 'the name of a program that PATH knows, as "qemu-system-x86_64", or an absolute path',
   memory: 'an object, as { "max": "2GiB", "current": "1GiB" }',
   "memory.hotplug": 'an object, as { "slots": 4, "limit": "8GiB" }',
+  "memory.plugged": 'an object, as { "vm0": "1GiB" }',
   "memory.hotplug.slots": "a whole number from 0 to 256",
   vcpus: 'an object, as { "max": 4, "current": 2 }',
   "vcpus.online": "a list of vCPUs, as 0,3 or 0-2,5",

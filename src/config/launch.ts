@@ -5,7 +5,7 @@ import { expectedAt, launchConfig, type LaunchFile } from "./launch-shape.ts";
 import { misspelledKeys } from "./misspelled.ts";
 import { ownedOptions } from "./owned.ts";
 import { brokenRules } from "./rules.ts";
-import { parseSize } from "./size.ts";
+import { parseSize, parseSizeOrNone } from "./size.ts";
 import { LEVELS } from "./topology.ts";
 
 export { formatSize, parseSize } from "./size.ts";
@@ -36,7 +36,7 @@ export interface LaunchConfig {
   readonly memory: {
     /** The RAM that the machine starts with, which is the most that its balloon can give back. DIMMs in `args` are added to it. */
     readonly max: number;
-    /** The balloon's target. */
+    /** What the balloon leaves of `max`. */
     readonly current: number;
     /** The lowest balloon target. */
     readonly min?: number;
@@ -45,6 +45,8 @@ export interface LaunchConfig {
      * plugged.
      */
     readonly hotplug?: { readonly slots: number; readonly limit: number };
+    /** What virtio-mem devices are asked to give, by their ids. It counts before `requested-size` in `args`. */
+    readonly plugged?: Readonly<Record<string, number>>;
   };
   readonly vcpus: {
     readonly max: number;
@@ -131,7 +133,7 @@ function wordsOf(raw: unknown): readonly string[] {
 
 /** Only what we know of it: a key of a newer version means nothing here. */
 function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [], monitor }: LaunchFile): LaunchConfig {
-  const { min, hotplug } = memory;
+  const { min, hotplug, plugged } = memory;
   const { max, current, online, topology, pin = {}, sched } = vcpus;
   return {
     name,
@@ -141,6 +143,7 @@ function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [],
       current: parseSize(memory.current),
       ...(min === undefined ? {} : { min: parseSize(min) }),
       ...(hotplug === undefined ? {} : { hotplug: { slots: hotplug.slots, limit: parseSize(hotplug.limit) } }),
+      ...(plugged === undefined ? {} : { plugged: sizesIn(plugged) }),
     },
     vcpus: {
       max,
@@ -165,6 +168,10 @@ function threadsOf({ emulator, iothreads, vhost, emulatorSched, iothreadsSched }
 
 function throttleOf(limits: Readonly<Record<string, LimitsText>>): Readonly<Record<string, DiskLimits>> {
   return Object.fromEntries(Object.entries(limits).map(([disk, each]) => [disk, limitsOf(each)]));
+}
+
+function sizesIn(texts: Readonly<Record<string, string>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(texts).map(([id, text]) => [id, parseSizeOrNone(text)]));
 }
 
 function levelsOf(topology: Topology): Topology {

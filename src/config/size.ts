@@ -27,6 +27,13 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
+const NONE = /^0+(bytes?|b|[KMGTPE](i|iB)?)?$/i;
+
+/** Reads a size that may be nothing (`0`, with or without a unit), and returns bytes. @throws UsageError as {@link parseSize} does */
+export function parseSizeOrNone(text: string): number {
+  return NONE.test(text.trim()) ? 0 : parseSize(text);
+}
+
 /**
  * Writes a number of bytes in the largest binary unit that keeps it whole: `300MiB`, `1GiB`. Bytes that are no whole number of KiB become
  * `1000B`, which {@link parseSize} does not accept.
@@ -78,8 +85,17 @@ export function sizeMeant(value: unknown): string | undefined {
 
 /** Whether {@link parseSize} accepts a text. */
 export function isSize(text: string): boolean {
+  return accepts(parseSize, text);
+}
+
+/** Whether {@link parseSizeOrNone} accepts a text. */
+export function isSizeOrNone(text: string): boolean {
+  return accepts(parseSizeOrNone, text);
+}
+
+function accepts(parse: (text: string) => number, text: string): boolean {
   try {
-    parseSize(text);
+    parse(text);
     return true;
   } catch {
     return false;

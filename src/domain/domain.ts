@@ -3,7 +3,7 @@ import { mustExist } from "../config/store.ts";
 import type { Session } from "../qmp/session.ts";
 import type { Report } from "./change/change-report.ts";
 import type { Interrupted } from "./change/interrupted.ts";
-import type { Wanted } from "./change/transaction.ts";
+import type { Wanted, WorkedOut } from "./change/transaction.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
@@ -71,11 +71,11 @@ export class Domain {
    * @throws RefusedError when nothing was touched; ChangeError when it was rolled back, or is partial, with the report; InterruptedError
    * when another change has to be resolved first; LockedError; ConfigError; UsageError; the signal's reason
    */
-  change(wanted: Change | readonly Change[], options: ChangeOptions = {}): Promise<Report> {
+  change(wanted: Change | readonly Change[] | WorkedOut, options: ChangeOptions = {}): Promise<Report> {
     return this.#change("resource" in wanted ? [wanted] : wanted, options);
   }
 
-  /** The guest's memory, in bytes. See `change`. */
+  /** The guest's memory, in bytes, by its balloon. See `change`. */
   setMemory(size: number, options?: ChangeOptions): Promise<Report> {
     return this.change({ resource: "memory", size }, options);
   }

@@ -7,7 +7,7 @@ import { verbFirst } from "../../src/cli/verb-first.ts";
 import type { Verb } from "../../src/cli/verb.ts";
 import type { ChangeOptions } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
-import { play, type Played, reportOf } from "./scene.ts";
+import { madeOf, play, type Played, reportOf } from "./scene.ts";
 
 const verbs: readonly (readonly [string, Verb])[] = await Promise.all(
   Object.entries(loaders).map(async ([name, load]) => [name, (await load()).verb] as const),
@@ -22,7 +22,7 @@ async function asked(
   const played = await play(argv, {
     domain: {
       change: async (...given) => {
-        [change, options] = given as [Change, ChangeOptions];
+        [change, options] = [madeOf(given[0]), given[1]];
         return reportOf();
       },
     },
@@ -124,7 +124,7 @@ describe("F2: verbs of others", () => {
   test("an alias is of a verb that there is, and ends, starts or deletes nothing", () => {
     for (const [name, { verb, adds = [] }] of Object.entries(aliases)) {
       expect(named.has(name), name).toBe(false);
-      expect(["info", "config", "list", "diff", "suspend", "resume", "qmp"]).toContain(verb);
+      expect(["info", "config", "list", "diff", "suspend", "resume", "qmp", "setmem"]).toContain(verb);
       for (const option of adds) expect(Object.keys(named.get(verb)?.options ?? {})).toContain(option.slice(2));
     }
   });

@@ -1,9 +1,12 @@
 import { Readable } from "node:stream";
+import { factsOf } from "../../scripts/lab/facts.ts";
 import { run } from "../../src/cli/command.ts";
 import type { Domain, Facade, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
 import { harmless } from "../../src/cli/harmless.ts";
 import type { Io, Sink } from "../../src/cli/verb.ts";
 import type { Report } from "../../src/domain/change/change-report.ts";
+import type { WorkedOut } from "../../src/domain/change/plan-asking.ts";
+import type { Change } from "../../src/domain/resources/registry.ts";
 
 /** A sink that keeps what is written to it. */
 export class Paper implements Sink {
@@ -93,6 +96,13 @@ export async function play(argv: readonly string[], stage: Stage = {}): Promise<
   const facade = { open, ...stage.facade } as Facade;
   const code = await run(argv, { io, facade, version: async () => "1.2.3" });
   return { code, stdout: io.stdout.text, stderr: io.stderr.text, opened, disposed };
+}
+
+/** The change that was asked for; one that is worked out, of a machine as `factsOf()` has it. */
+export function madeOf(wanted: Change | WorkedOut): Change {
+  const [change] = typeof wanted === "function" ? wanted(factsOf(), "current") : [wanted];
+  if (change === undefined) throw new Error("nothing was asked for");
+  return change;
 }
 
 /** A report of a memory change that worked, with what a test wants different. */

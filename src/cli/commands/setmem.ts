@@ -1,18 +1,42 @@
-import { parseSize } from "../../config/size.ts";
+import { parseSize, parseSizeOrNone } from "../../config/size.ts";
 import { change, changeOptions, sizeOptions } from "../change.ts";
+import { misuse } from "../options.ts";
 import { defineVerb, type Verb } from "../verb.ts";
+
+/** virsh's `update-memory-device` names a device and its size so. A bare number is KiB there. */
+const DEVICE_OPTIONS = {
+  alias: { about: "", value: "ID", hidden: true },
+  "requested-size": { about: "", value: "SIZE", fills: "SIZE", unit: "KiB", hidden: true },
+} as const;
 
 export const verb: Verb = defineVerb({
   usage: ["setmem DOMAIN SIZE"],
   section: "allocation",
   summary: "change how much memory the guest has",
   details: [
-    "A running guest gives or takes memory through its balloon driver. The change is `applied` when the guest has the new size. It is `pending` if the guest has not finished by the deadline.",
+    "With a balloon, SIZE is what the balloon leaves the guest. With a virtio-mem device and no balloon, SIZE is all of the guest's memory, and the device gives what the machine does not have without it: a machine of 1GiB is asked for 2GiB by `setmem web1 3GiB`. With both, say which: of a machine of 1GiB, `setmem web1 2GiB --device vm0` makes it 3GiB, and then `setmem web1 512MiB --balloon` makes it 2.5GiB.",
+    "The change is `applied` when the guest has the new size. It is `pending` if the guest has not finished by the deadline. A virtio-mem device keeps its target: a reset takes away what it gave, and the guest takes it again when its driver is up. memory.plugged of the config counts, even if args have a requested-size.",
   ],
-  options: { ...changeOptions, ...sizeOptions },
+  options: {
+    device: { about: "SIZE is what this virtio-mem device gives; 0 for nothing", value: "ID" },
+    ...DEVICE_OPTIONS,
+    balloon: { about: "SIZE is what the balloon leaves of the memory that is not virtio-mem" },
+    ...changeOptions,
+    ...sizeOptions,
+  },
   operands: { names: ["DOMAIN", "SIZE"], required: 2 },
-  run(call) {
-    const size = parseSize(call.args.operand(1));
-    return change(call, (domain, options) => domain.change({ resource: "memory", size }, options));
+  async run(call) {
+    const { args } = call;
+    const id = args.text("device") ?? args.text("alias");
+    if (id !== undefined && args.flag("balloon")) throw misuse("--device and --balloon: give only one", id, "--device ID, or --balloon");
+    const word = args.operand(1);
+    const size = id === undefined ? parseSize(word) : parseSizeOrNone(word);
+    const wanted =
+      id !== undefined
+        ? ({ resource: "memory-plugged", id, size } as const)
+        : args.flag("balloon")
+          ? ({ resource: "memory", size } as const)
+          : (await import("../../domain/resources/whole-memory.ts")).wholeMemory(size);
+    return change(call, (domain, options) => domain.change(wanted, options));
   },
 });

@@ -1,6 +1,8 @@
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { askGuest, type GuestNeed } from "../facts/guest-need.ts";
+import type { LiveReader } from "../facts/live.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
+import type { Refusal, Scope } from "../model/change.ts";
 import { isShrink } from "../resources/memory-need.ts";
 import type { Change } from "../resources/registry.ts";
 import { plan, type Plan, type PlanInput } from "./plan.ts";
@@ -11,8 +13,14 @@ export type Wanted = readonly Change[] | WorkedOut;
 
 /** Works the changes out from the facts. `inPart`: make those that can be made, even if others can't. */
 export interface WorkedOut {
-  (facts: Facts): readonly Change[];
+  (facts: Facts, scope: Scope): readonly Change[];
   readonly inPart?: boolean;
+  /** One half is enough; without this it takes both, as one is made equal to the other. */
+  readonly oneHalf?: boolean;
+  /** What has to be read of a running machine to work it out; all that there is without this. */
+  readonly reads?: readonly LiveReader[];
+  /** What speaks against it, besides what speaks against its changes. */
+  readonly refusals?: (facts: Facts, scope: Scope) => readonly Refusal[];
 }
 
 /** A plan, and the facts that it was made from. */
@@ -64,9 +72,13 @@ async function needFor({ changes }: Plan, facts: Facts, monitor: Monitor | null,
 }
 
 function planFor(name: string, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">): Plan {
-  const { facts } = input;
+  const { facts, scope } = input;
   if (typeof wanted !== "function") return plan({ ...input, name, changes: wanted });
-  const planned = plan({ ...input, name, changes: wanted(facts) });
+  const planned = plan({ ...input, name, changes: wanted(facts, scope) });
+  const refusals = wanted.refusals?.(facts, scope) ?? [];
+  // Said alone: the changes that it was worked out to are not what was asked for.
+  if (refusals.length > 0 && planned.halves.refusals.length === 0) return { ...planned, refusals, steps: [], text: null };
+  if (wanted.oneHalf === true) return planned;
   // It takes both halves to make one equal to the other.
   const missing = missingSides({ name, state: facts.state, why: facts.why, transient: facts.config === null });
   return missing.length > 0 ? { ...planned, refusals: missing } : planned;

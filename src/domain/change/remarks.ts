@@ -19,8 +19,10 @@ function notMade({ plan: { left = [] } }: Ending): readonly string[] {
   );
 }
 
-/** What the static half of a change leaves out of a running machine. */
-function besides({ plan: { changes }, facts: { live } }: Ending): readonly string[] {
-  if (live === null) return [];
-  return changes.flatMap(({ change, static: half }) => (half === null ? [] : (kindOf(change).remarks?.(live) ?? [])));
+/** What the static half of a change leaves out, of a running machine or of the config's own words. */
+function besides({ plan: { changes }, facts, after, dryRun }: Ending): readonly string[] {
+  const config = dryRun ? facts.config : after.config;
+  return changes.flatMap(({ change, static: half }) =>
+    half === null || config === null ? [] : (kindOf(change).remarks?.({ change, config, live: facts.live }) ?? []),
+  );
 }

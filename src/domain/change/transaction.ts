@@ -20,7 +20,7 @@ import { reportOf } from "./report.ts";
 import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
 import { refuseUnresolved, sweep } from "./unresolved.ts";
 
-export type { Wanted } from "./plan-asking.ts";
+export type { Wanted, WorkedOut } from "./plan-asking.ts";
 
 /** How long the live half may take, in milliseconds, unless the caller says otherwise. */
 export const CHANGE_TIMEOUT = 30_000;
@@ -53,7 +53,7 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
 
   // S4 Read
   // Changes that are worked out from the facts may be of any resource.
-  const readers = typeof wanted === "function" ? ALL_READERS : readersOf(wanted.map(kindOf));
+  const readers = typeof wanted === "function" ? (wanted.reads ?? ALL_READERS) : readersOf(wanted.map(kindOf));
   const read = await readFacts(place, held, opened, { ...until, readers });
 
   // S5 Plan

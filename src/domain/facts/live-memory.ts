@@ -1,5 +1,6 @@
 import type { Session } from "../../qmp/session.ts";
 import { orNull } from "./answer.ts";
+import { type MemoryDevice, memoryDevicesOf, sizeOf } from "./memory-devices.ts";
 
 /** What the guest says about its memory, in bytes. From virtio-balloon's statistics. */
 export interface GuestMemory {
@@ -19,6 +20,8 @@ export interface LiveMemory {
   readonly dimms?: number;
   /** What virtio-mem devices give the guest besides. */
   readonly virtioMem?: number;
+  /** The DIMMs and virtio-mem devices, where there are some. */
+  readonly devices?: readonly MemoryDevice[];
   /** What the balloon leaves the guest of `size`; null without a balloon device. */
   readonly actual: number | null;
   /** QOM path of the balloon device. */
@@ -42,33 +45,40 @@ export function memoryNow({ actual, size }: LiveMemory): number {
  * virtio-mem; query-balloon's includes DIMMs and not virtio-mem; -m includes neither (measured on 5.2, 7.2, 10.0 and 11.1).
  */
 export async function readMemory(session: Session): Promise<LiveMemory> {
-  const [size, balloon, path] = await Promise.all([
+  const [size, balloon, children] = await Promise.all([
     session.execute("query-memory-size-summary"),
     orNull(session.execute("query-balloon")),
-    balloonPath(session),
+    childrenOf(session),
   ]);
+  const path = children.find(({ type }) => type.startsWith("child<virtio-balloon"))?.path ?? null;
   const plugged = size["plugged-memory"] ?? 0;
-  const devices = plugged === 0 ? [] : await orNull(session.execute("query-memory-devices"));
-  const virtioMem = (devices ?? []).reduce((sum, { type, data }) => sum + (type === "virtio-mem" ? Number(data["size"]) : 0), 0);
-  const dimms = Math.max(0, plugged - virtioMem);
+  const virtioMems = children.filter(({ type }) => type.startsWith("child<virtio-mem"));
+  // One that gives nothing yet is in no sum.
+  const isWorth = plugged > 0 || virtioMems.length > 0;
+  const answer = isWorth ? await orNull(session.execute("query-memory-devices")) : null;
+  const anonymous = virtioMems.filter(({ path: at }) => at.startsWith(`${ANONYMOUS}/`)).map(({ path: at }) => at);
+  const devices = answer === null ? [] : memoryDevicesOf(answer, anonymous);
+  const virtioMem = sizeOf(devices, "virtio-mem");
+  const dimms = answer === null ? plugged : sizeOf(devices, "dimm");
   return {
     size: size["base-memory"] + dimms,
     ...(dimms > 0 ? { dimms } : {}),
     ...(virtioMem > 0 ? { virtioMem } : {}),
+    ...(devices.length > 0 ? { devices } : {}),
     actual: balloon === null ? null : balloon.actual,
     balloon: balloon === null ? null : path,
     guest: balloon === null || path === null ? null : await guestMemory(session, path),
   };
 }
 
-async function balloonPath(session: Session): Promise<string | null> {
-  const folders = ["/machine/peripheral", "/machine/peripheral-anon"];
+const NAMED = "/machine/peripheral";
+const ANONYMOUS = "/machine/peripheral-anon";
+
+/** The machine's devices, with an id and without one: their QOM paths and types. */
+async function childrenOf(session: Session): Promise<readonly { readonly path: string; readonly type: string }[]> {
+  const folders = [NAMED, ANONYMOUS];
   const lists = await Promise.all(folders.map((path) => orNull(session.execute("qom-list", { path }))));
-  for (const [position, list] of lists.entries()) {
-    const device = list?.find((child) => child.type.startsWith("child<virtio-balloon"));
-    if (device !== undefined) return `${folders[position]}/${device.name}`;
-  }
-  return null;
+  return lists.flatMap((list, position) => (list ?? []).map(({ name, type }) => ({ path: `${folders[position]}/${name}`, type })));
 }
 
 async function guestMemory(session: Session, path: string): Promise<GuestMemory | null> {

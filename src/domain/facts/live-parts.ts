@@ -13,4 +13,6 @@ export interface LiveParts extends HostPart {
   /** QEMU's own threads, the main thread first; empty if they are not on this host. */
   readonly ownThreads?: readonly ScheduledThread[];
   readonly scheduling?: LiveScheduling;
+  /** Whether a driver in the guest works each virtio-mem device that does not give what it was asked for; null: that can't be seen. */
+  readonly virtioMemDrivers?: ReadonlyMap<string, boolean | null>;
 }

@@ -10,6 +10,7 @@ export { iothreadSched } from "./iothread-sched.ts";
 export { maxMemory } from "./max-memory.ts";
 export { maxVcpus } from "./max-vcpus.ts";
 export { memory } from "./memory.ts";
+export { memoryPlugged } from "./virtio-mem.ts";
 export { vcpuPin } from "./vcpu-pin.ts";
 export { vcpuSched } from "./vcpu-sched.ts";
 export { vcpus } from "./vcpus.ts";

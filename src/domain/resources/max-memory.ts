@@ -70,7 +70,8 @@ export const maxMemory: ResourceKind<MaxMemoryChange, { readonly memory: { reado
   persist: ({ live }) => [{ resource: "max-memory", size: startMemory(live.memory) }],
 
   // A config whose maximum is written says nothing of what was plugged.
-  remarks: ({ memory: { dimms = 0, virtioMem = 0 } }) => {
+  remarks: ({ live }) => {
+    const { dimms = 0, virtioMem = 0 } = live?.memory ?? {};
     const plugged = [
       ...(dimms > 0 ? [`DIMMs (${formatSize(dimms)})`] : []),
       ...(virtioMem > 0 ? [`virtio-mem (${formatSize(virtioMem)})`] : []),

@@ -79,8 +79,8 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   readonly revert: ((facts: BothFacts) => readonly C[]) | null;
   /** The changes that make the config equal the live machine. */
   persist(facts: BothFacts): readonly C[];
-  /** What the caller ought to know when its static half is in a change of a running machine. */
-  remarks?(live: Live): readonly string[];
+  /** What the caller ought to know when its static half is in a change. `config` is as it then is; `live` is null of a stopped machine. */
+  remarks?(about: { readonly change: C; readonly config: LaunchConfig; readonly live: Live | null }): readonly string[];
   /** Makes a machine that is set up, and does not run yet, what its config says. @throws HostError where it can't, or is not so after */
   atStart?(config: LaunchConfig, live: Live, session: Session): Promise<void>;
   /** The command line that asks for it, without flags: `setmem web1 1GiB`. */

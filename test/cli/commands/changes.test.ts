@@ -1,13 +1,14 @@
 import { describe, expect, test } from "vitest";
+import type { WorkedOut } from "../../../src/domain/change/plan-asking.ts";
 import type { ChangeOptions } from "../../../src/domain/model/change.ts";
 import type { Change } from "../../../src/domain/resources/registry.ts";
 import { QmpctlError } from "../../../src/errors.ts";
-import { play, reportOf } from "../scene.ts";
+import { madeOf, play, reportOf } from "../scene.ts";
 
 /** Runs a change and gives back what the library was asked for. */
 async function asked(...argv: string[]): Promise<{ change: Change; options: ChangeOptions; code: number; stdout: string }> {
   let call: [Change, ChangeOptions] | undefined;
-  const change = async (...given: [Change, ChangeOptions]) => ((call = given), reportOf());
+  const change = async (wanted: Change | WorkedOut, options: ChangeOptions) => ((call = [madeOf(wanted), options]), reportOf());
   const { code, stdout, stderr, opened, disposed } = await play(argv, { domain: { change } });
   expect([stderr, opened, disposed]).toEqual(["", [argv[1]], 1]);
   if (call === undefined) throw new Error("nothing was asked for");
@@ -17,6 +18,17 @@ async function asked(...argv: string[]): Promise<{ change: Change; options: Chan
 describe("each verb asks for its resource", () => {
   test.each<[string[], Change]>([
     [["setmem", "web1", "300M"], { resource: "memory", size: 300 * 2 ** 20 }],
+    [["setmem", "web1", "300M", "--balloon"], { resource: "memory", size: 300 * 2 ** 20 }],
+    [["setmem", "web1", "300M", "--device", "vm.0"], { resource: "memory-plugged", id: "vm.0", size: 300 * 2 ** 20 }],
+    [["setmem", "web1", "0", "--device", "vm0"], { resource: "memory-plugged", id: "vm0", size: 0 }],
+    [
+      ["update-memory-device", "web1", "--alias", "vm0", "--requested-size", "300M"],
+      { resource: "memory-plugged", id: "vm0", size: 300 * 2 ** 20 },
+    ],
+    [
+      ["update-memory-device", "web1", "--alias", "vm0", "--requested-size", "2048"],
+      { resource: "memory-plugged", id: "vm0", size: 2 ** 21 },
+    ],
     [["setmaxmem", "web1", "2GiB"], { resource: "max-memory", size: 2 ** 31 }],
     [["setvcpus", "web1", "3"], { resource: "vcpus", count: 3 }],
     [["setvcpus", "web1", "0"], { resource: "vcpus", count: 0 }],

@@ -1,5 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { configOf, cpus, diskOf, factsOf, GIB, liveOf, MIB, planOf, slotsOf } from "../../../scripts/lab/facts.ts";
+import {
+  BALLOON,
+  configOf,
+  cpus,
+  diskOf,
+  factsOf,
+  GIB,
+  liveOf,
+  MIB,
+  planOf,
+  slotsOf,
+  stoppedFacts,
+  VIRTIO_MEM,
+  virtioMemOf,
+} from "../../../scripts/lab/facts.ts";
 import { verbs } from "../../../src/cli/command.ts";
 import { record } from "../../../src/domain/change/journal-schema.ts";
 import type { LiveFacts } from "../../../src/domain/facts/facts.ts";
@@ -10,6 +24,7 @@ import { changesToPersist, changesToRevert, diffOf } from "../../../src/domain/v
 /** A change of each resource, to another value than the facts have: a resource without one does not compile. */
 const SAMPLES: { readonly [R in Resource]: Change & { readonly resource: R } } = {
   memory: { resource: "memory", size: 512 * MIB },
+  "memory-plugged": { resource: "memory-plugged", id: "vm0", size: 2 * GIB },
   "max-memory": { resource: "max-memory", size: 4 * GIB },
   vcpus: { resource: "vcpus", count: 3 },
   "vcpus-online": { resource: "vcpus-online", vcpus: "all", online: "0,3" },
@@ -31,12 +46,16 @@ const DRIFTS: { readonly [R in Resource]?: LiveFacts } = {
 };
 const each = KINDS.map((kind) => [kind.resource, kind, SAMPLES[kind.resource]] as const);
 
+/** A config with a device for each resource that is about one. */
+const config = configOf({ args: [...BALLOON, ...VIRTIO_MEM] });
+
 /** A machine that has been given other values than its config, of every resource that can. */
 const drifted = factsOf({
+  config,
   live: liveOf({
     slots: slotsOf(8, 3),
     vcpus: liveOf({ slots: slotsOf(8, 3) }).vcpus.map((vcpu) => ({ ...vcpu, affinity: "0-1" })),
-    memory: { size: 4 * GIB, actual: 512 * MIB, balloon: "/b", guest: null },
+    memory: { size: 4 * GIB, actual: 512 * MIB, balloon: "/b", guest: null, devices: [virtioMemOf(GIB)] },
     mainAffinity: cpus(0, 1),
     mayUse: cpus(0, 1, 2, 3),
     iothreads: [{ id: "io0", tid: 4100, affinity: "0-1", policy: "batch" }],
@@ -57,13 +76,12 @@ test("each resource has a place of its own in tables, in files and among the ste
 
 describe.each(each)("%s", (resource, kind, change) => {
   test("is planned in the config, written where it is read, and told by its label", () => {
-    const config = kind.applied(change, configOf());
-    expect(kind.inConfig(change, config)).toBe(kind.wanted(change));
-    const [edit] = kind.edits(change, configOf());
+    expect(kind.inConfig(change, kind.applied(change, config))).toBe(kind.wanted(change));
+    const [edit] = kind.edits(change, config);
     // What is a device is words of args, and stands elsewhere in an allocation file.
     if (edit?.path[0] !== "args") expect(edit?.path.slice(0, 2)).toEqual(kind.inFile.path);
     expect(kind.label(change)).toMatch(new RegExp(`^${resource}( |$)`));
-    expect(planOf(change, "static").changes[0]?.static?.needed).toBe(true);
+    expect(planOf(change, "static", stoppedFacts({ config })).changes[0]?.static?.needed).toBe(true);
   });
 
   test("is read back from a journal as it was written, and not with a member that is wrong", () => {
@@ -87,7 +105,7 @@ describe.each(each)("%s", (resource, kind, change) => {
   });
 
   test("is taken back by a change with the value of before", () => {
-    const before = kind.inConfig(change, configOf());
+    const before = kind.inConfig(change, config);
     expect(before).not.toBeNull();
     const back = kind.withValue(change, before ?? 0) as Change;
     expect([kindOf(back).wanted(back), back.resource]).toEqual([before, resource]);
@@ -117,7 +135,7 @@ describe.each(each)("%s", (resource, kind, change) => {
   });
 
   test("has steps that say what they do and how they are taken back, each of a kind in the registry", () => {
-    for (const step of kindOf(change).steps(change, factsOf())) {
+    for (const step of kindOf(change).steps(change, drifted)) {
       const of = stepKindOf(step);
       expect(of.what(step)).not.toBe("");
       expect(of.sends(step, factsOf())).not.toBe("");
