@@ -49,6 +49,7 @@ export type { DiffRow } from "./domain/resources/row.ts";
 export type { DiskInfo } from "./domain/views/disks.ts";
 export type { Allocation, DomainInfo, VcpuInfo } from "./domain/views/inspect.ts";
 export type { ThreadInfo, ThreadRole } from "./domain/views/threads.ts";
+export type { BalloonStatistics, GuestStatistics, MemoryStatistics } from "./domain/views/memstat.ts";
 export type { DomainOptions } from "./domain/machine/place.ts";
 export type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./domain/model/action.ts";
 export { LockedError, type LockHolder } from "./host/lock.ts";

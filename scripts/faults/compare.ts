@@ -67,6 +67,7 @@ function withoutKnown(text: string): string {
   const disks = /,\s*"disks":\s*\{(?:[^{}]|\{(?:[^{}]|\{[^}]*\})*\})*\}/g;
   return text
     .replace(disks, "")
+    .replace(/,\s*"period":\s*\d+/g, "")
     .replace(/,\s*"(?:pin|sched|threads|plugged)":\s*\{(?:[^{}]|\{[^}]*\})*\}|,\s*"online":\s*"[^"]*"/g, "")
     .replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
 }

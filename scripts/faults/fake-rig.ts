@@ -113,6 +113,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
         vhost,
       }),
       disk: qemu.disk.text,
+      period: qemu.polling,
       devices: devicesOf(qemu.memory.devices),
     };
   };

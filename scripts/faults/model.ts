@@ -19,6 +19,8 @@ export interface State {
     readonly threads: Threads;
     /** The limits of its disk, `none` where there are none. */
     readonly disk: string;
+    /** How often the guest is asked, in seconds. */
+    readonly period: number;
     readonly devices: Devices;
   };
   /** Null: it is stopped. `masks` by the number of the vCPU. */
@@ -31,6 +33,7 @@ export interface State {
     readonly emulator: string;
     readonly threads: Threads;
     readonly disk: string;
+    readonly period: number;
     readonly devices: Devices;
   } | null;
 }
@@ -59,6 +62,7 @@ export function wantedOf(change: Change): number | string {
   if ("size" in change) return change.size;
   if ("count" in change) return change.count;
   if ("limits" in change) return change.limits;
+  if ("seconds" in change) return change.seconds;
   if (change.resource === "vcpus-online") return wantedChosen(change);
   return "cpus" in change ? change.cpus : (threadPart(change)?.value ?? "");
 }
@@ -71,6 +75,7 @@ export function inConfig(change: Change, { config }: State): number | string | n
   const part = threadPart(change);
   if (part !== null) return config.threads[part.label] ?? part.none;
   if (change.resource === "disk-throttle") return config.disk;
+  if (change.resource === "memory-period") return config.period;
   const device = devicePart(change);
   if (device !== null) return inBytes(config.devices[device.label]);
   return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus.length, "max-vcpus": config.maxVcpus }[
@@ -87,6 +92,7 @@ export function inLive(change: Change, { live }: State): number | string | null 
   const part = threadPart(change);
   if (part !== null) return live.threads[part.label] ?? null;
   if (change.resource === "disk-throttle") return live.disk;
+  if (change.resource === "memory-period") return live.period;
   const device = devicePart(change);
   if (device !== null) return inBytes(live.devices[device.label]);
   return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: vcpusOf(live).length, "max-vcpus": live.maxVcpus }[
@@ -116,7 +122,7 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
 }
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
-  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk, devices } = before;
+  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk, period, devices } = before;
   const chosen: Chosen[] = [];
   for (const change of changes) {
     threads = fixedThreads(threads, change);
@@ -129,6 +135,7 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     if (change.resource === "max-vcpus") maxVcpus = change.count;
     if (change.resource === "emulator-pin") emulator = change.cpus;
     if (change.resource === "disk-throttle") disk = change.limits;
+    if (change.resource === "memory-period") period = change.seconds;
     if (change.resource === "vcpus-online") chosen.push(change);
     if (change.resource !== "vcpu-pin") continue;
     const { [change.vcpu]: _, ...others } = pins;
@@ -143,7 +150,7 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
   const isRoom = Object.keys(threads).every((label) => !label.startsWith("vcpu-sched ") || Number(label.slice(11)) < maxVcpus);
   const right =
     isRoom && memory <= maxMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
-  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk, devices } : null;
+  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk, period, devices } : null;
 }
 
 function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -152,7 +159,7 @@ function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string,
 
 function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[], all: string, fixed: State["config"]): State["live"] {
   const { pins } = fixed;
-  let { memory, maxMemory, maxVcpus, emulator, threads, disk, devices } = before;
+  let { memory, maxMemory, maxVcpus, emulator, threads, disk, period, devices } = before;
   const vcpus = vcpusAfter(before, changes);
   if (vcpus === null) return null;
   // A new vCPU gets its pin from the config before the change, or all CPUs.
@@ -171,6 +178,7 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
     if (change.resource === "emulator-pin") emulator = change.cpus === "all" ? all : change.cpus;
     if (change.resource === "disk-throttle") disk = change.limits;
+    if (change.resource === "memory-period") period = change.seconds;
     if (change.resource !== "vcpu-pin") continue;
     // A vCPU that leaves in the same set is pinned before it leaves. A vCPU that is not there can't be pinned.
     if (masks[change.vcpu] === undefined) return null;
@@ -178,7 +186,7 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
   }
   const stay = Object.fromEntries(vcpus.map((vcpu) => [vcpu, masks[vcpu] ?? all]));
   threads = vcpuThreads(threads, vcpus, fixed.threads);
-  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks: stay, emulator, threads, disk, devices };
+  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks: stay, emulator, threads, disk, period, devices };
 }
 
 /** The vCPUs of the running machine after the changes; null if one of them must be refused. */

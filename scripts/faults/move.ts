@@ -46,6 +46,7 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "vcpus-online": () => chosen(pick(choices.online), pick([true, false])),
     vcpus: () => ({ resource: "vcpus", count: pick(choices.counts) }),
     "vcpu-pin": () => ({ resource: "vcpu-pin", vcpu: pick([0, 1, 2]), cpus: pick(choices.masks) }),
+    "memory-period": () => ({ resource: "memory-period", seconds: pick([0, 1, 5, 30]) }),
     "emulator-pin": () => ({ resource: "emulator-pin", cpus: pick(choices.masks) }),
     "iothread-pin": () => ({ resource: "iothread-pin", iothread: pick(["io0", "io0", "io1"]), cpus: pick(choices.masks) }),
     "vhost-pin": () => ({ resource: "vhost-pin", cpus: pick(choices.masks) }),
@@ -88,6 +89,7 @@ const SENT: { readonly [R in Resource]?: readonly Mishap["command"][] } = {
   vcpus: ["device_add", "device_del"],
   "vcpus-online": ["device_add", "device_del"],
   "memory-plugged": ["qom-set"],
+  "memory-period": ["qom-set"],
   "disk-throttle": ["block_set_io_throttle"],
 };
 
@@ -96,7 +98,7 @@ function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(it
   // The guest is asked by qom-set what it uses, before the balloon is moved.
   const asks = changes.some(({ resource }) => resource === "memory");
   const sent = changes.flatMap(({ resource }): readonly Mishap["command"][] =>
-    resource === "memory-plugged" && asks ? [] : (SENT[resource] ?? []),
+    asks && (resource === "memory-plugged" || resource === "memory-period") ? [] : (SENT[resource] ?? []),
   );
   const asked: readonly Mishap["command"][] = kind === "break" || kind === "edit" ? ["query-cpus-fast"] : [];
   return { kind, command: pick([...sent, ...asked, ...(sent.length + asked.length > 0 ? [] : (["balloon"] as const))]) };

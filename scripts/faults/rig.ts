@@ -21,6 +21,8 @@ export interface Look {
   readonly threads: Readonly<Record<string, string>>;
   /** The limits of its disk, `none` where there are none. */
   readonly disk: string;
+  /** How often the guest is asked for its figures, in seconds. */
+  readonly period: number;
   /** What its memory devices give, in MiB by the labels of diff. */
   readonly devices: Readonly<Record<string, number>>;
 }

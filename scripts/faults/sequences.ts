@@ -60,7 +60,7 @@ async function makeMove(rig: Rig, { changes, scope, mishap, paused }: Move): Pro
 async function see(rig: Rig): Promise<Seen> {
   const text = (await textOf(rig)) ?? "";
   const { memory, vcpus, threads, disks, args } = JSON.parse(text) as {
-    memory: { current: string; max: string } & MemoryKeys;
+    memory: { current: string; max: string; period?: number } & MemoryKeys;
     vcpus: { current: number; max: number; online?: string; pin?: Record<string, string>; sched?: Record<string, string> };
     threads?: { emulator?: string } & ThreadKeys;
     disks?: { throttle?: Readonly<Record<string, Readonly<Record<string, number>>>> };
@@ -77,6 +77,7 @@ async function see(rig: Rig): Promise<Seen> {
       emulator: threads?.emulator ?? "all",
       threads: threadsInFile(threads, vcpus.sched),
       disk: limitsText(disks?.throttle?.[DISK] ?? {}),
+      period: memory.period ?? 5,
       devices: devicesInFile(memory, args, mib),
     },
     live:
@@ -89,6 +90,7 @@ async function see(rig: Rig): Promise<Seen> {
             emulator: look.emulator,
             threads: look.threads,
             disk: look.disk,
+            period: look.period,
             devices: look.devices,
           },
   };

@@ -1,3 +1,4 @@
+import type { Scope } from "../../src/domain/model/change.ts";
 import { failure, has } from "./expect.ts";
 import type { Scenarios } from "./scenario.ts";
 import { MIB } from "./stage.ts";
@@ -76,6 +77,33 @@ export const memory: Scenarios = {
       await domain.restart();
       await guest.booted();
       has(await domain.info(), { live: { maxMemory: 640 * MIB } });
+    },
+  },
+
+  "memory-period": {
+    tells:
+      "the guest is asked as often as is wanted, in both halves and after a restart; memstat has what it said, and nothing of a guest without a driver",
+    through: "library",
+    play: async ({ domain, guest, config }) => {
+      await domain.start();
+      await guest.booted();
+      const every = (seconds: number, scope: Scope) => domain.change({ resource: "memory-period", seconds }, { scope });
+      has(await every(10, "both"), {
+        outcome: "applied",
+        changes: [{ static: { outcome: "applied", before: 5, actual: 10 }, dynamic: { outcome: "applied", before: 5, actual: 10 } }],
+      });
+      has(await config(), { memory: { period: 10 } });
+      has(await every(0, "dynamic"), { outcome: "applied" });
+      // What matters is asked all the same, and what was wanted stays.
+      has(await domain.setMemory(400 * MIB), { outcome: "applied" });
+      const memory = await domain.memory();
+      has(memory, { balloon: { actual: 400 * MIB, target: 400 * MIB }, guest: { period: 0 }, why: /does not ask the guest/ });
+      has(typeof memory.guest?.figures["free-memory"], "number");
+      has(await domain.revert({ resource: "memory-period" }), { outcome: "applied", changes: [{ dynamic: { before: 0, actual: 10 } }] });
+      await domain.destroy();
+      await domain.start({ paused: true });
+      has(await domain.memory(), { guest: null, why: /no driver/ });
+      has(await every(10, "dynamic"), { outcome: "unchanged" });
     },
   },
 

@@ -8,7 +8,7 @@ function halves(resource: string, fixed: string, live: string): readonly RegExp[
 
 /** Rows of `info`: config and live values. */
 function sides(memory: readonly [string, string], vcpus: readonly [number, number]): readonly RegExp[] {
-  return [new RegExp(`^memory +${memory.join(" +")}$`, "m"), new RegExp(`^vCPUs +${vcpus.join(" +")}$`, "m")];
+  return [new RegExp(`^memory +${memory.join(" +")}( |$)`, "m"), new RegExp(`^vCPUs +${vcpus.join(" +")}( |$)`, "m")];
 }
 
 /** The number of vCPUs by day and by night. */

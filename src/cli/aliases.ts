@@ -20,7 +20,7 @@ export const aliases: Readonly<Record<string, Alias>> = {
   domid: toInfo(),
   domname: toInfo(),
   domuuid: toInfo(),
-  dommemstat: toInfo("human"),
+  dommemstat: { verb: "memstat", drops: ["human"] },
   vcpucount: toInfo("maximum", "active", "live", "config", "current", "guest"),
   status: toInfo(),
   show: toInfo(),

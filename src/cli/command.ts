@@ -22,6 +22,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   resume: () => import("./commands/resume.ts"),
   setmem: () => import("./commands/setmem.ts"),
   setmaxmem: () => import("./commands/setmaxmem.ts"),
+  memstat: () => import("./commands/memstat.ts"),
   setvcpus: () => import("./commands/setvcpus.ts"),
   setvcpu: () => import("./commands/setvcpu.ts"),
   vcpupin: () => import("./commands/vcpupin.ts"),

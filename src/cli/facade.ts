@@ -10,6 +10,7 @@ import type { DiffRow } from "../domain/resources/row.ts";
 import type { DiskInfo } from "../domain/views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "../domain/views/inspect.ts";
 import type { ThreadInfo } from "../domain/views/threads.ts";
+import type { MemoryStatistics } from "../domain/views/memstat.ts";
 
 /** What `define` made: the name, the file, and notes for the user. */
 export interface Defined {
@@ -46,6 +47,7 @@ export interface Domain extends AsyncDisposable {
   vcpus(options: ReadOptions): Promise<readonly VcpuInfo[]>;
   disks(options: ReadOptions): Promise<readonly DiskInfo[]>;
   threads(options: ReadOptions): Promise<readonly ThreadInfo[]>;
+  memory(options: ReadOptions): Promise<MemoryStatistics>;
   diff(options: ReadOptions): Promise<readonly DiffRow[]>;
   config(): Promise<string>;
   start(options: StartOptions): Promise<StartReport>;

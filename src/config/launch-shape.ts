@@ -40,6 +40,7 @@ export interface LaunchFile {
     readonly max: string;
     readonly current: string;
     readonly min?: string | undefined;
+    readonly period?: number | undefined;
     readonly hotplug?: { readonly slots: number; readonly limit: string } | undefined;
     readonly plugged?: Readonly<Record<string, string>> | undefined;
   };
@@ -74,6 +75,7 @@ export const launchConfig: Shape<LaunchFile> = object({
     max: size,
     current: size,
     min: optional(size),
+    period: optional(whole(0, 2 ** 32 - 1)),
     hotplug: optional(object({ slots: whole(0, 256), limit: size })),
     plugged: optional(record(where(string, isSizeOrNone))),
   }),
@@ -110,6 +112,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   id: "a UUID in lower case, as define makes it, or no such key",
   emulator: 'the name of a program that PATH knows, as "qemu-system-x86_64", or an absolute path',
   memory: 'an object, as { "max": "2GiB", "current": "1GiB" }',
+  "memory.period": "whole seconds, from 0 (never)",
   "memory.hotplug": 'an object, as { "slots": 4, "limit": "8GiB" }',
   "memory.plugged": 'an object, as { "vm0": "1GiB" }',
   "memory.hotplug.slots": "a whole number from 0 to 256",

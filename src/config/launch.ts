@@ -40,6 +40,8 @@ export interface LaunchConfig {
     readonly current: number;
     /** The lowest balloon target. */
     readonly min?: number;
+    /** How often QEMU asks the guest for its figures of memory, in seconds of the machine's running time; 0: never. Absent: 5. */
+    readonly period?: number;
     /**
      * Slots for DIMMs that are plugged later (0 is enough for virtio-mem), and the most memory that the machine can have with everything
      * plugged.
@@ -133,7 +135,7 @@ function wordsOf(raw: unknown): readonly string[] {
 
 /** Only what we know of it: a key of a newer version means nothing here. */
 function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [], monitor }: LaunchFile): LaunchConfig {
-  const { min, hotplug, plugged } = memory;
+  const { min, period, hotplug, plugged } = memory;
   const { max, current, online, topology, pin = {}, sched } = vcpus;
   return {
     name,
@@ -142,6 +144,7 @@ function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [],
       max: parseSize(memory.max),
       current: parseSize(memory.current),
       ...(min === undefined ? {} : { min: parseSize(min) }),
+      ...(period === undefined ? {} : { period }),
       ...(hotplug === undefined ? {} : { hotplug: { slots: hotplug.slots, limit: parseSize(hotplug.limit) } }),
       ...(plugged === undefined ? {} : { plugged: sizesIn(plugged) }),
     },

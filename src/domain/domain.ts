@@ -14,6 +14,7 @@ import type { Change, Resource, WantedAllocation } from "./resources/registry.ts
 import type { DiffRow } from "./resources/row.ts";
 import type { DiskInfo } from "./views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
+import type { MemoryStatistics } from "./views/memstat.ts";
 import type { ThreadInfo } from "./views/threads.ts";
 
 /**
@@ -130,8 +131,7 @@ export class Domain {
 
   /** The change that a dead writer left half done, and how both halves stand; null if there is none. @throws LockedError; ConfigError */
   async interrupted(options: ReadOptions = {}): Promise<Interrupted | null> {
-    const { findInterrupted } = await import("./lifecycle/recover.ts");
-    return findInterrupted(this.#place, options);
+    return (await import("./lifecycle/recover.ts")).findInterrupted(this.#place, options);
   }
 
   /**
@@ -141,8 +141,7 @@ export class Domain {
    * @throws StateError when none was interrupted; as `change` does for what can't be done: then the change stays to be resolved
    */
   async recover(how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
-    const { recoverDomain } = await import("./lifecycle/recover.ts");
-    return recoverDomain(this.#place, how, options);
+    return (await import("./lifecycle/recover.ts")).recoverDomain(this.#place, how, options);
   }
 
   async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
@@ -172,6 +171,11 @@ export class Domain {
     return (await import("./views/threads.ts")).inspectThreads(this.#place, options);
   }
 
+  /** What its guest, its balloon and its host say of its memory. @throws ConfigError */
+  async memory(options?: ReadOptions): Promise<MemoryStatistics> {
+    return (await import("./views/memstat.ts")).memoryStatistics(this.#place, options);
+  }
+
   /** Config, live and guest side by side, and why they differ. @throws ConfigError */
   async diff(options?: ReadOptions): Promise<readonly DiffRow[]> {
     return (await import("./views/diff.ts")).diffDomain(this.#place, options);
@@ -187,8 +191,7 @@ export class Domain {
 
   /** Removes the config; of a domain opened by a link to it, only the link. @throws StateError while the machine runs; LockedError */
   async undefine(): Promise<UndefineReport> {
-    const { undefineDomain } = await import("./lifecycle/define.ts");
-    return undefineDomain(this.#place);
+    return (await import("./lifecycle/define.ts")).undefineDomain(this.#place);
   }
 
   /**
@@ -197,20 +200,17 @@ export class Domain {
    * @throws StateError when it runs, or can't start; HostError with QEMU's words; LockedError; ConfigError; the signal's reason
    */
   async start(options: StartOptions = {}): Promise<StartReport> {
-    const { startDomain } = await import("./lifecycle/start.ts");
-    return startDomain(this.#place, options);
+    return (await import("./lifecycle/start.ts")).startDomain(this.#place, options);
   }
 
   /** Asks the guest to shut down, and waits for it. @throws StateError if it does not run; QmpctlError `timeout` if it ignores that */
   async shutdown(options: StopOptions = {}): Promise<StopReport> {
-    const { shutdownMachine } = await import("./lifecycle/stop.ts");
-    return shutdownMachine(this.#place, options);
+    return (await import("./lifecycle/stop.ts")).shutdownMachine(this.#place, options);
   }
 
   /** Ends the machine at once, without its lock. @throws StateError if it does not run; QmpctlError `timeout` if it does not end */
   async destroy(options: StopOptions = {}): Promise<StopReport> {
-    const { destroyMachine } = await import("./lifecycle/stop.ts");
-    return destroyMachine(this.#place, options);
+    return (await import("./lifecycle/stop.ts")).destroyMachine(this.#place, options);
   }
 
   /**
@@ -219,8 +219,7 @@ export class Domain {
    * @throws as `shutdown` and `start` do; QmpctlError `partial` when it was shut down and could not be started
    */
   async restart(options: StartOptions & StopOptions = {}): Promise<StartReport> {
-    const { restartMachine } = await import("./lifecycle/restart.ts");
-    return restartMachine(this.#place, options);
+    return (await import("./lifecycle/restart.ts")).restartMachine(this.#place, options);
   }
 
   /** Resets the machine: the same QEMU goes on, and static changes still wait for the next start. @throws as `suspend` does */
@@ -240,8 +239,7 @@ export class Domain {
 
   /** A session on one of its monitors, for QMP of the caller's own. @throws StateError if it does not run; as `connect` does */
   async connect(options: MonitorOptions = {}): Promise<Session> {
-    const { connectMachine } = await import("./machine/connect.ts");
-    return connectMachine(this.#place, options);
+    return (await import("./machine/connect.ts")).connectMachine(this.#place, options);
   }
 
   /** Nothing is held between calls. This lets a domain stand in an `await using`. */

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { kernelFileIfThere } from "./kernel-file.ts";
+import { kib } from "./resident.ts";
 
 /** The memory of this host that one process has, in bytes. */
 export interface ProcessMemory {
@@ -23,15 +23,6 @@ export interface ProcessMemory {
 /** What can't be known, as the kernel refuses to show it. */
 export interface Denied {
   readonly denied: string;
-}
-
-/**
- * What a process has in RAM, in bytes, by one small file; null where it can't be seen. `tid` is a thread that has to be its own, as ids
- * are reused. Kernels 6.2 to 6.16 may be wrong here by a few MiB for each CPU. Source: /proc/PID/status, see proc(5).
- */
-export function residentOf(pid: number, tid: number): number | null {
-  const status = kernelFileIfThere(`/proc/${pid}/task/${tid}/status`);
-  return status === undefined || !/^VmRSS:/m.test(status) ? null : kib(status, "VmRSS") + kib(status, "HugetlbPages");
 }
 
 /**
@@ -75,9 +66,4 @@ async function textOf(path: string): Promise<string | Denied | null> {
     if (code !== "EACCES" && code !== "EPERM") return null;
     return { denied: `the kernel does not show ${path} to this user (${code})` };
   }
-}
-
-/** A figure of such a file, in bytes; 0 if this kernel does not know it. */
-function kib(text: string, name: string): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0) * 1024;
 }

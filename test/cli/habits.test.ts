@@ -90,7 +90,6 @@ const READING = [
   "domid",
   "domuuid",
   "domname",
-  "dommemstat",
   "domstats --balloon --vcpu",
   "vcpucount --maximum --live",
   "status",
@@ -109,6 +108,17 @@ describe("F2: verbs of others", () => {
     expect(info.code).toBe(0);
   });
 
+  test("dommemstat shows and changes what memstat does, with the flags of virsh", async () => {
+    const memory = async () => ({ name: "web1", state: "stopped", balloon: null, guest: null }) as const;
+    const shown = await play(["memstat", "web1"], { domain: { memory } });
+    expect(shown).toMatchObject({ code: 0, stdout: "web1 is stopped\n" });
+    expect(await play(["dommemstat", "web1", "--human"], { domain: { memory } })).toEqual(shown);
+    const asked: unknown[] = [];
+    const change = async (...given: readonly [unknown, { readonly scope?: unknown }]) => (asked.push(given[0], given[1].scope), reportOf());
+    await play(["dommemstat", "web1", "--period", "10", "--live", "--config"], { domain: { change } });
+    expect(asked).toEqual([{ resource: "memory-period", seconds: 10 }, "both"]);
+  });
+
   test("dumpxml prints the config, ls and ps list", async () => {
     expect(await play(["dumpxml", "web1", "--inactive"], { domain: { config: async () => "{}" } })).toMatchObject({
       code: 0,
@@ -124,7 +134,7 @@ describe("F2: verbs of others", () => {
   test("an alias is of a verb that there is, and ends, starts or deletes nothing", () => {
     for (const [name, { verb, adds = [] }] of Object.entries(aliases)) {
       expect(named.has(name), name).toBe(false);
-      expect(["info", "config", "list", "diff", "suspend", "resume", "qmp", "setmem"]).toContain(verb);
+      expect(["info", "config", "list", "diff", "memstat", "suspend", "resume", "qmp", "setmem"]).toContain(verb);
       for (const option of adds) expect(Object.keys(named.get(verb)?.options ?? {})).toContain(option.slice(2));
     }
   });

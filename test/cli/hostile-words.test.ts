@@ -91,6 +91,11 @@ function domains(): readonly Partial<Domain>[] {
     info: async () => info,
     vcpus: async () => [{ vcpu: 0, online: true, tid: 1, name: EVIL, cpu: 0, cpuTime: 1, affinity: EVIL, pin: EVIL }],
     diff: async () => [{ resource: "vcpu-pin 0", config: EVIL, live: EVIL, guest: EVIL, why: EVIL }] as never,
+    memory: async () =>
+      ({
+        ...{ name: EVIL, state: "running", balloon: null, why: EVIL, hostDenied: EVIL },
+        guest: { figures: { [EVIL]: 1, "oom-kills": null }, at: 1, age: EVIL, period: 5 },
+      }) as never,
     config: async () => config,
     ...livesOf(started),
     connect: async () => monitor({ [EVIL]: EVIL }),
@@ -133,6 +138,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     [EVIL, "1"],
     ["web1", EVIL],
   ],
+  memstat: [[EVIL], ["web1", "--period", EVIL]],
   vcpupin: [[EVIL], [EVIL, "0", EVIL], ["web1", EVIL]],
   apply: [
     [EVIL, EVIL],

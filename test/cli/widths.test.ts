@@ -87,6 +87,18 @@ const domain: Partial<Domain> = {
         why: "changed on one side only: `revert` makes live equal the config",
       },
     ] as never,
+  memory: async () =>
+    ({
+      ...{ name: "web1", state: "running", balloon: { actual: 2 ** 30, target: null, most: 2 ** 31 } },
+      guest: {
+        figures: { "total-memory": 2 ** 30, "oom-kills": null, "a-figure-of-a-newer-qemu": 7 },
+        at: 1,
+        age: "asked every 5 s",
+        period: 5,
+      },
+      host: { resident: 2 ** 30, share: null, swapped: 0, huge: 0, transparentHuge: null, locked: 0, pinned: 1, denied: WHY },
+      why: "QEMU does not ask the guest: --period 5 has it asked every 5 s",
+    }) as never,
   ...livesOf(started),
 };
 const failing = [
@@ -143,6 +155,7 @@ const LINES: readonly (readonly string[])[] = [
   ...[
     "info",
     "vcpuinfo",
+    "memstat",
     "diff",
     "revert",
     "persist",

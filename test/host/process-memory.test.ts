@@ -1,6 +1,7 @@
 import { getuid } from "node:process";
 import { expect, test } from "vitest";
-import { memoryOf, type ProcessMemory, residentOf } from "../../src/host/process-memory.ts";
+import { memoryOf, type ProcessMemory } from "../../src/host/process-memory.ts";
+import { residentOf } from "../../src/host/resident.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { runModule, runProgram } from "./processes.ts";
 

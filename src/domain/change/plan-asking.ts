@@ -1,3 +1,4 @@
+import { STATS_INTERVAL } from "../facts/balloon-period.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { askGuest, type GuestNeed } from "../facts/guest-need.ts";
 import type { LiveReader } from "../facts/live.ts";
@@ -68,7 +69,12 @@ async function needFor({ changes }: Plan, facts: Facts, monitor: Monitor | null,
   const shrinks = changes.some(
     ({ change, dynamic }) => change.resource === "memory" && dynamic?.needed === true && isShrink(change.size, running),
   );
-  return shrinks ? askGuest(monitor, facts.live, options) : undefined;
+  return shrinks ? askGuest(monitor, facts.live, { ...options, usual: usualPeriod(facts, monitor) }) : undefined;
+}
+
+/** How often QEMU is to ask the guest: never, unless we started it or were told. */
+function usualPeriod({ asked, config }: Facts, { target: { machine } }: Monitor): number {
+  return asked.period ?? (machine.id === null ? 0 : (config?.memory.period ?? STATS_INTERVAL));
 }
 
 function planFor(name: string, wanted: Wanted, input: Omit<PlanInput, "name" | "changes">): Plan {

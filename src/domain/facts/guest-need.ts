@@ -4,6 +4,7 @@ import type { Session } from "../../qmp/session.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { LEAST } from "../machine/with-deadline.ts";
+import { periodOf, setPeriod } from "./balloon-period.ts";
 import { hasDriver, readBalloonTarget } from "./balloon-target.ts";
 import { figuresOf } from "./live-memory.ts";
 import type { Live } from "./live.ts";
@@ -17,8 +18,11 @@ export type GuestNeed =
 /** How long a guest has to answer, in milliseconds. An idle guest that was asked within the same second takes a second more. */
 const ANSWER_TIMEOUT = 5000;
 
-/** How often QEMU asks the guest for its figures, in seconds, on a machine that we started. */
-export const STATS_INTERVAL = 5;
+/** How the guest is asked. */
+export interface AskGuestOptions extends AskOptions {
+  /** How often QEMU is to ask it afterwards, in seconds, if it does not at all before; 0 by default. */
+  readonly usual?: number;
+}
 
 /**
  * Asks the guest anew what it uses. The figures that QEMU has may be older than the last move of the balloon, or than the guest's last
@@ -28,7 +32,8 @@ export const STATS_INTERVAL = 5;
  *
  * @throws the monitor's errors; the signal's reason
  */
-export async function askGuest(monitor: Monitor, { running, status, memory }: Live, { by, signal }: AskOptions): Promise<GuestNeed> {
+export async function askGuest(monitor: Monitor, { running, status, memory }: Live, options: AskGuestOptions): Promise<GuestNeed> {
+  const { by, signal, usual = 0 } = options;
   const { balloon: path, guest, size } = memory;
   if (path === null) return { silent: "no-driver" };
   const isUp = await monitor.ask(hasDriver, { ...(by === undefined ? {} : { by }), signal });
@@ -41,8 +46,12 @@ export async function askGuest(monitor: Monitor, { running, status, memory }: Li
   const unheard: GuestNeed = { silent: isUp === null && guest === null ? "no-driver" : "no-answer" };
   try {
     return (
-      (await hear(monitor, { path, size }, deadlineIn(Math.min(ANSWER_TIMEOUT, Math.max(LEAST, by?.left() ?? ANSWER_TIMEOUT))), signal)) ??
-      unheard
+      (await hear(
+        monitor,
+        { path, size, usual },
+        deadlineIn(Math.min(ANSWER_TIMEOUT, Math.max(LEAST, by?.left() ?? ANSWER_TIMEOUT))),
+        signal,
+      )) ?? unheard
     );
   } catch (error) {
     if (error instanceof CommandError) return unheard;
@@ -52,7 +61,7 @@ export async function askGuest(monitor: Monitor, { running, status, memory }: Li
 
 async function hear(
   monitor: Monitor,
-  { path, size }: { readonly path: string; readonly size: number },
+  { path, size, usual }: { readonly path: string; readonly size: number; readonly usual: number },
   deadline: Deadline,
   signal: AbortSignal | undefined,
 ): Promise<GuestNeed | null> {
@@ -65,7 +74,7 @@ async function hear(
     ]);
     return { said, actual };
   };
-  const every = await ask((session) => session.execute("qom-get", { path, property: POLLING }));
+  const every = await ask((session) => periodOf(session, path));
   const before = await ask(look);
   const old = wordOf(before.said);
   try {
@@ -81,9 +90,8 @@ async function hear(
     return { uses: Math.max(0, most - figures.available) };
   } finally {
     // 0 is also what another client leaves for a moment while it asks, or what a command of ours left that was killed then.
-    const usual = monitor.target.machine.id !== null && every === 0 ? STATS_INTERVAL : Number(every);
     await monitor
-      .ask((session) => session.execute("qom-set", { path, property: POLLING, value: usual }), { by: deadline })
+      .ask((session) => setPeriod(session, path, every === 0 ? usual : (every ?? usual)), { by: deadline })
       .catch(() => undefined);
   }
 }
@@ -97,14 +105,12 @@ async function atRest(session: Session, actual: number, size: number): Promise<n
   return actual >= size ? actual : Math.max(actual, (await readBalloonTarget(session, size)) ?? actual);
 }
 
-const POLLING = "guest-stats-polling-interval";
-
 /**
  * QEMU asks at once when polling is switched on, and then at the given interval. A guest that says the same twice within a second can't be
  * told from a silent one.
  */
 async function poll(session: Session, path: string, every: number): Promise<void> {
-  await Promise.all([0, every].map((value) => session.execute("qom-set", { path, property: POLLING, value })));
+  await Promise.all([0, every].map((value) => setPeriod(session, path, value)));
 }
 
 /** Any difference is a new answer: the numbers change only when the guest answers, and `last-update` with each second. */

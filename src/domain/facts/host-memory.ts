@@ -1,8 +1,8 @@
 import { cgroupMemoryOf } from "../../host/cgroup-memory.ts";
-import { memoryOf, residentOf } from "../../host/process-memory.ts";
+import { memoryOf } from "../../host/process-memory.ts";
 import { keepersIn } from "./balloon-keepers.ts";
 import type { HostPart } from "./host-part.ts";
-import type { LiveReader, Vcpu } from "./live.ts";
+import type { LiveReader } from "./live.ts";
 
 /** Reads what QEMU has of the host's memory, if its threads are on this host. */
 export const readHostMemory: LiveReader = async (session, { pid, vcpus }): Promise<HostPart> => {
@@ -16,9 +16,3 @@ export const readHostMemory: LiveReader = async (session, { pid, vcpus }): Promi
   ]);
   return { host: { ...memory, ...(cgroup === null ? {} : { cgroup }), ...(keepers.length > 0 ? { keepers } : {}) } };
 };
-
-/** What QEMU has in the host's RAM, in bytes, cheaply read; absent where that is not known. For tables of many machines. */
-export function hostRamOf({ pid, vcpus }: { readonly pid: number | null; readonly vcpus: readonly Vcpu[] }): { readonly host?: number } {
-  const resident = pid === null || vcpus[0] === undefined ? null : residentOf(pid, vcpus[0].tid);
-  return resident === null ? {} : { host: resident };
-}

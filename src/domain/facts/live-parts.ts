@@ -15,4 +15,6 @@ export interface LiveParts extends HostPart {
   readonly scheduling?: LiveScheduling;
   /** Whether a driver in the guest works each virtio-mem device that does not give what it was asked for; null: that can't be seen. */
   readonly virtioMemDrivers?: ReadonlyMap<string, boolean | null>;
+  /** How often QEMU asks the guest for its figures of memory, in seconds of its running time, 0 for never; absent without a balloon. */
+  readonly period?: number;
 }

@@ -21,6 +21,8 @@ export interface MachineNotes {
   readonly unplug?: readonly number[];
   /** How many vCPU threads QEMU has started in its run; absent if we did not start it. */
   readonly threads?: number;
+  /** How often QEMU is to ask the guest for its figures, in seconds; absent if nobody said. Others stop the asking for a moment. */
+  readonly period?: number;
 }
 
 /** What is about to be asked: the notes as they will be then, and the vCPUs that are about to be plugged. */
@@ -79,12 +81,13 @@ async function readEarlier(folder: string, process: ProcessIdentity): Promise<Ma
 }
 
 /** Only valid values: a wrong number would end up in a plan. */
-function asAsked({ balloon, balloonOr, unplug, threads }: { readonly [Key in keyof MachineNotes]: unknown }): MachineNotes {
+function asAsked({ balloon, balloonOr, unplug, threads, period }: { readonly [Key in keyof MachineNotes]: unknown }): MachineNotes {
   return {
     ...(isCount(balloon) ? { balloon } : {}),
     ...(isCount(balloonOr) ? { balloonOr } : {}),
     ...(Array.isArray(unplug) && unplug.every(isCount) ? { unplug } : {}),
     ...(isCount(threads) ? { threads } : {}),
+    ...(isCount(period) ? { period } : {}),
   };
 }
 

@@ -11,6 +11,7 @@ export { maxMemory } from "./max-memory.ts";
 export { maxVcpus } from "./max-vcpus.ts";
 export { memory } from "./memory.ts";
 export { memoryPlugged } from "./virtio-mem.ts";
+export { memoryPeriod } from "./memory-period.ts";
 export { vcpuPin } from "./vcpu-pin.ts";
 export { vcpuSched } from "./vcpu-sched.ts";
 export { vcpus } from "./vcpus.ts";

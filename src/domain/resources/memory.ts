@@ -1,9 +1,9 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
 import { HostError, UsageError } from "../../errors.ts";
+import { setPeriod, STATS_INTERVAL } from "../facts/balloon-period.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { LiveFacts } from "../facts/facts.ts";
-import { STATS_INTERVAL } from "../facts/guest-need.ts";
 import { type LiveMemory, memoryNow, startMemory } from "../facts/live-memory.ts";
 import type { Live } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
@@ -97,7 +97,7 @@ export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly cu
         guest,
         why: whyMemory(facts),
         ...(live?.host === undefined ? {} : { host: live.host.resident }),
-        ...(live === null || guest === null ? {} : { guestAge: ageOf(live, facts.askedEvery ?? null) }),
+        ...(live === null || guest === null ? {} : { guestAge: ageOf(live, live.period ?? null) }),
       },
     ];
   },
@@ -113,9 +113,9 @@ export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly cu
     return [{ resource: "memory", size: now === memory.size ? start : Math.min(now, start) }];
   },
 
-  atStart: async ({ memory: { current, max } }, { memory: live }, session) => {
-    if (live.balloon !== null)
-      await session.execute("qom-set", { path: live.balloon, property: "guest-stats-polling-interval", value: STATS_INTERVAL });
+  // With what memory-period.ts has in the config: that needs nothing read of the machine.
+  atStart: async ({ memory: { current, max, period = STATS_INTERVAL } }, { memory: live }, session) => {
+    if (live.balloon !== null) await setPeriod(session, live.balloon, period);
     if (current === max) return;
     if (live.actual === null)
       throw new HostError(
@@ -206,7 +206,7 @@ function whyMemory({ config, live, asked }: Facts): string | null {
  * hangs since, can be of any age, and
  * no clock tells (measured: 20 s after 14 s of suspend).
  */
-function ageOf({ running, status }: Live, every: number | null): string {
+export function ageOf({ running, status }: Live, every: number | null): string {
   if (!running) return `from before it ${runStateOf(status).is.replace(/^is /, "was ")}`;
   return every !== null && every > 0 ? `asked every ${every} s` : "of an unknown age: QEMU does not ask the guest";
 }

@@ -17,8 +17,8 @@ export interface DiffRow {
   readonly guestAge?: string;
 }
 
-/** What rows are made of: the facts, and how often QEMU asks the guest for its figures, in seconds of its running time, where known. */
-export type RowFacts = Facts & { readonly askedEvery?: number | null };
+/** What rows are made of. */
+export type RowFacts = Facts;
 
 /** Facts of a machine that runs and has a config. */
 export type BothFacts = LiveFacts & { readonly config: LaunchConfig };

@@ -1,26 +1,18 @@
-import type { Session } from "../../qmp/session.ts";
-import { orNull } from "../facts/answer.ts";
 import type { Facts } from "../facts/facts.ts";
-import type { Live } from "../facts/live.ts";
 import { readBoth } from "../facts/read.ts";
 import type { Place } from "../machine/place.ts";
 import type { ReadOptions } from "../model/action.ts";
 import { ALL_READERS, type Change, KINDS, MAXIMA_FIRST, type Resource, THREADS_FIRST } from "../resources/registry.ts";
-import type { DiffRow, RowFacts } from "../resources/row.ts";
+import type { DiffRow } from "../resources/row.ts";
 
 /** Config, live and guest side by side, and why they differ. */
 export async function diffDomain(place: Place, options: ReadOptions = {}): Promise<readonly DiffRow[]> {
-  let every: number | null = null;
-  const also = async (session: Session, { memory: { balloon, guest } }: Live): Promise<void> => {
-    if (balloon === null || guest === null) return;
-    every = Number(await orNull(session.execute("qom-get", { path: balloon, property: "guest-stats-polling-interval" })));
-  };
-  const { facts } = await readBoth(place, { ...options, readers: ALL_READERS, also });
-  return diffOf({ ...facts, askedEvery: every });
+  const { facts } = await readBoth(place, { ...options, readers: ALL_READERS });
+  return diffOf(facts);
 }
 
 /** See `diffDomain`; pure. */
-export function diffOf(facts: RowFacts): readonly DiffRow[] {
+export function diffOf(facts: Facts): readonly DiffRow[] {
   return KINDS.flatMap((kind) => kind.rows(facts));
 }
 

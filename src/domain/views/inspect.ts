@@ -8,7 +8,7 @@ import { usageOf } from "../../host/thread-usage.ts";
 import { uptimeOf } from "../../host/uptime.ts";
 import { whereRecordsAre } from "../change/record-places.ts";
 import type { Facts } from "../facts/facts.ts";
-import { hostRamOf } from "../facts/host-memory.ts";
+import { hostRamOf } from "../facts/host-ram.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import { type Live, roomForVcpus } from "../facts/live.ts";
 import { readBoth } from "../facts/read.ts";

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { keepersIn } from "../../../src/domain/facts/balloon-keepers.ts";
-import { residentOf } from "../../../src/host/process-memory.ts";
+import { residentOf } from "../../../src/host/resident.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
 import type { Session } from "../../../src/qmp/session.ts";
 import { failure, runningDomain } from "../scene.ts";
