@@ -9,8 +9,8 @@ import type { WantedAllocation } from "../domain/resources/registry.ts";
 import type { DiffRow } from "../domain/resources/row.ts";
 import type { DiskInfo } from "../domain/views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "../domain/views/inspect.ts";
-import type { ThreadInfo } from "../domain/views/threads.ts";
 import type { MemoryStatistics } from "../domain/views/memstat.ts";
+import type { ThreadInfo } from "../domain/views/threads.ts";
 
 /** What `define` made: the name, the file, and notes for the user. */
 export interface Defined {
