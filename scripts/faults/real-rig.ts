@@ -94,7 +94,8 @@ interface Parts {
 function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy, pid, mask }: Parts): RealRig {
   let gone = false;
   // QEMU itself can hang. Then this says so, and does not wait.
-  const ask = (command: string, args?: object): Promise<unknown> => inTime(scene.ask(command, args), `QEMU has not answered ${command} in ${PATIENCE} ms`);
+  const ask = (command: string, args?: object): Promise<unknown> =>
+    inTime(scene.ask(command, args), `QEMU has not answered ${command} in ${PATIENCE} ms`);
   const cpus = async (): Promise<readonly Cpu[]> => (await ask("query-cpus-fast")) as readonly Cpu[];
   const look = async (): Promise<Look | null> => {
     if (gone) return null;
