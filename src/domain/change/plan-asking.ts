@@ -1,11 +1,10 @@
 import { STATS_INTERVAL } from "../facts/balloon-period.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { askGuest, type GuestNeed } from "../facts/guest-need.ts";
-import type { LiveReader } from "../facts/live.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
 import type { Refusal, Scope } from "../model/change.ts";
 import { isShrink } from "../resources/memory-need.ts";
-import type { Change } from "../resources/registry.ts";
+import type { Change, Resource } from "../resources/registry.ts";
 import { plan, type Plan, type PlanInput } from "./plan.ts";
 import { missingSides } from "./scope.ts";
 
@@ -18,8 +17,8 @@ export interface WorkedOut {
   readonly inPart?: boolean;
   /** One half is enough; without this it takes both, as one is made equal to the other. */
   readonly oneHalf?: boolean;
-  /** What has to be read of a running machine to work it out; all that there is without this. */
-  readonly reads?: readonly LiveReader[];
+  /** The resources that its changes may be of: no more is read of the machine than they need. Any without this. */
+  readonly among?: readonly Resource[];
   /** What speaks against it, besides what speaks against its changes. */
   readonly refusals?: (facts: Facts, scope: Scope) => readonly Refusal[];
 }

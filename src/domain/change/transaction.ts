@@ -1,6 +1,7 @@
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
 import { deadlineIn, now } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
+import type { LiveReader } from "../facts/live.ts";
 import { openFor } from "../facts/open.ts";
 import { readFacts } from "../facts/read.ts";
 import { type Held, lockDeadline, lockMachine } from "../machine/lock.ts";
@@ -52,8 +53,7 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   await using opened = await openFor(place, held, { ...until, heldBy: deadline, onHeld });
 
   // S4 Read
-  // Changes that are worked out from the facts may be of any resource.
-  const readers = typeof wanted === "function" ? (wanted.reads ?? ALL_READERS) : readersOf(wanted.map(kindOf));
+  const readers = readersFor(wanted);
   const read = await readFacts(place, held, opened, { ...until, readers });
 
   // S5 Plan
@@ -65,6 +65,12 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   const monitor = facts.live === null ? null : opened.open;
   notice.enter("waiting for QEMU", deadline, { pid: monitor?.pid ?? null });
   return await carryOut(contextOf({ place, held, options, scope, monitor, facts, readers, plan: planned, deadline, notice }));
+}
+
+/** What reads what the changes need; those that are worked out from the facts may be of any resource, unless they say of which. */
+function readersFor(wanted: Wanted): readonly LiveReader[] {
+  if (typeof wanted !== "function") return readersOf(wanted.map(kindOf));
+  return wanted.among === undefined ? ALL_READERS : readersOf(wanted.among.map((resource) => kindOf({ resource })));
 }
 
 /** S6 to S13: does what is planned. The order of the writes is the promise: whenever we die, the next reader can tell how far we came. */

@@ -1,17 +1,16 @@
 import { virtioMemsInArgs } from "../../config/memory-in-args.ts";
 import { formatSize } from "../../config/size.ts";
 import type { Facts } from "../facts/facts.ts";
-import type { LiveReader } from "../facts/live.ts";
 import { type VirtioMem, virtioMemsIn } from "../facts/memory-devices.ts";
 import type { Refusal, Scope } from "../model/change.ts";
 import { checkSize, hasBalloon, type MemoryChange } from "./memory.ts";
-import { memoryPlugged, type MemoryPluggedChange } from "./virtio-mem.ts";
+import type { MemoryPluggedChange } from "./virtio-mem.ts";
 
 /** Changes that are worked out from what the machine has; `refusals` say why it is not clear which. */
 export interface WholeMemory {
   (facts: Facts, scope: Scope): readonly (MemoryChange | MemoryPluggedChange)[];
   readonly oneHalf: true;
-  readonly reads: readonly LiveReader[];
+  readonly among: readonly ["memory", "memory-plugged"];
   readonly refusals: (facts: Facts, scope: Scope) => readonly Refusal[];
 }
 
@@ -32,7 +31,7 @@ export function wholeMemory(size: number): WholeMemory {
   };
   return Object.assign(changes, {
     oneHalf: true as const,
-    reads: memoryPlugged.reads ?? [],
+    among: ["memory", "memory-plugged"] as const,
     refusals: (facts: Facts, scope: Scope) => refusalsOf(size, facts, scope),
   });
 }

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { keepersIn } from "../../../src/domain/facts/balloon-keepers.ts";
+import { wholeMemory } from "../../../src/domain/resources/whole-memory.ts";
 import { residentOf } from "../../../src/host/resident.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
 import type { Session } from "../../../src/qmp/session.ts";
@@ -26,12 +27,22 @@ test("a change of memory tells what its process had in the host's RAM, and has; 
   });
 });
 
+test("so does setmem, whose change is worked out from what the machine has", async () => {
+  const { domain, process } = await runningDomain();
+  near((await domain.change(wholeMemory(1500 * MIB))).host?.after.resident, residentOf(process.pid, process.pid));
+});
+
 test("nothing is said of it where no memory moves: another resource, the config alone, what is so already, a dry run", async () => {
   const { domain } = await runningDomain();
   expect(await domain.setVcpus(3)).not.toHaveProperty("host");
   expect(await domain.setMemory(1500 * MIB, { scope: "static" })).not.toHaveProperty("host");
   expect(await domain.setMemory(GIB)).not.toHaveProperty("host");
   expect(await domain.setMemory(900 * MIB, { dryRun: true })).not.toHaveProperty("host");
+});
+
+test("so does setmem, whose change is worked out from what the machine has", async () => {
+  const { domain, process } = await runningDomain();
+  near((await domain.change(wholeMemory(1500 * MIB))).host?.after.resident, residentOf(process.pid, process.pid));
 });
 
 test("nothing is said of it where QEMU's threads are not here", async () => {
