@@ -1,6 +1,6 @@
 #!/usr/bin/env -S npx tsx
 /**
- * Makes what the tests on real QEMU need: QEMUs of other releases, and a Linux guest.
+ * Makes what the tests on real QEMU need: QEMUs of other releases, a Linux guest and, if asked for, a whole Debian host to boot.
  * It installs nothing and puts everything into one folder. A second run only checks it.
  */
 import { access, mkdir } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { findMirror, KEYRING } from "./testbed/apt.ts";
 import { isOnPath, run } from "./testbed/command.ts";
 import { fetchEmulator, SUITES, versionOf } from "./testbed/emulators.ts";
 import { buildGuest } from "./testbed/guest.ts";
+import { buildHost, HOST_TOOLS } from "./testbed/host.ts";
 
 /** Commands that the tests on real QEMU run, and the Debian package of each. */
 const TOOLS: ReadonlyMap<string, string> = new Map([
@@ -33,6 +34,7 @@ Fetches the QEMU of each Debian release (default: ${SUITES.join(" ")}) and build
   --mirror URL   the Debian mirror (default: the one in this host's apt sources)
   --install      first install what the tests need, with apt: ${[...TOOLS.values(), ...OTHERS.values()].join(" ")}
   --no-guest     do not build the guest
+  --host         also build a small Debian with systemd, sshd, Node and QEMU, which test/qemu/real-host.test.ts boots; takes root
   --help
 
 Needs an x86_64 host with apt-get, dpkg and the package debian-archive-keyring.
@@ -44,6 +46,7 @@ interface Options {
   readonly mirror: string | undefined;
   readonly install: boolean;
   readonly guest: boolean;
+  readonly host: boolean;
 }
 
 function readOptions(args: readonly string[]): Options | undefined {
@@ -55,6 +58,7 @@ function readOptions(args: readonly string[]): Options | undefined {
       mirror: { type: "string" },
       install: { type: "boolean" },
       "no-guest": { type: "boolean" },
+      host: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -66,13 +70,14 @@ function readOptions(args: readonly string[]): Options | undefined {
     mirror: values.mirror,
     install: values.install ?? false,
     guest: !values["no-guest"],
+    host: values.host ?? false,
   };
 }
 
-async function installTools(): Promise<void> {
+async function installTools({ host }: Options): Promise<void> {
   const environment = ["DEBIAN_FRONTEND=noninteractive"];
   await run("env", [...environment, "apt-get", "-qq", "update"]);
-  const packages = [...new Set([...TOOLS.values(), ...OTHERS.values()]), "debian-archive-keyring"];
+  const packages = [...new Set([...TOOLS.values(), ...OTHERS.values(), ...(host ? HOST_TOOLS.values() : [])]), "debian-archive-keyring"];
   await run("env", [...environment, "apt-get", "-qq", "-y", "--no-install-recommends", "install", ...packages]);
 }
 
@@ -93,7 +98,7 @@ async function toolOnPath(tool: string, from: string): Promise<string> {
 }
 
 async function main(options: Options): Promise<boolean> {
-  if (options.install) await installTools();
+  if (options.install) await installTools(options);
   await mkdir(options.folder, { recursive: true });
   for (const [tool, from] of OTHERS)
     if (!(await isOnPath(tool)))
@@ -105,6 +110,7 @@ async function main(options: Options): Promise<boolean> {
   const mirror = options.mirror ?? (await findMirror());
   const pieces = options.suites.map((suite) => piece(`QEMU of ${suite}`, () => fetchEmulator(suite, mirror, join(options.folder, "qemu"))));
   if (options.guest) pieces.push(piece("guest", () => buildGuest(mirror, join(options.folder, "guest"))));
+  if (options.host) pieces.push(piece("host", () => buildHost(mirror, join(options.folder, "host"))));
   return [...tools, ...(await Promise.all(pieces))].every(Boolean);
 }
 

@@ -23,7 +23,7 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   // Signals to others, and our own pid in a lock file.
   [/^host\//, /^(kill|pid)$/],
   // Whom files of ours belong to; userInfo() fails for a user that no list knows.
-  [/^(host\/lock-file|config\/own-user)\.ts$/, /^geteuid$/],
+  [/^(host\/(lock-file|cgroup-unit)|config\/own-user)\.ts$/, /^geteuid$/],
   // The environment's names for folders, where the caller gives none.
   [/^domain\/machine\/place\.ts$/, /^env( as \w+)?$/],
   // Who writes a record of a change, or a config's next text.

@@ -68,7 +68,7 @@ function withoutKnown(text: string): string {
   return text
     .replace(disks, "")
     .replace(/,\s*"period":\s*\d+/g, "")
-    .replace(/,\s*"(?:pin|sched|threads|plugged)":\s*\{(?:[^{}]|\{[^}]*\})*\}|,\s*"online":\s*"[^"]*"/g, "")
+    .replace(/,\s*"(?:pin|sched|threads|plugged|cpu)":\s*\{(?:[^{}]|\{[^}]*\})*\}|,\s*"online":\s*"[^"]*"/g, "")
     .replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
 }
 

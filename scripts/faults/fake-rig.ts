@@ -15,11 +15,13 @@ import { parseCpuList } from "../../src/host/cpulist.ts";
 import { setAffinity } from "../../src/host/taskset.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
+import { ownGroupFor } from "../lab/cpu-group.ts";
 import { BALLOON, configOf, GIB, textOf } from "../lab/facts.ts";
 import { DISK_ARGS } from "../lab/fake-disks.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
 import { privateFolder } from "../lab/machine.ts";
 import { lookAtThreads } from "./look-threads.ts";
+import { shareIn } from "./model-cpu.ts";
 import { devicesOf, VIRTIO_MEM_ARGS } from "./model-memory.ts";
 import { Proxy } from "./proxy.ts";
 import { type Kind, type Look, maskOf, type Rig } from "./rig.ts";
@@ -75,6 +77,8 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   qemu.actual = GIB;
   const mask = await maskOf(pid);
   // A new vCPU has a new thread, which inherits the mask and the policy of the first thread.
+  const group = await ownGroupFor(pid);
+  // A new vCPU has a new thread, which inherits the mask of the first thread.
   qemu.after("device_add", async () => {
     const last = threads[[...qemu.plugged.keys()].at(-1) ?? 0] ?? 0;
     await setPolicy(last, readPolicy(pid));
@@ -115,6 +119,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
       disk: qemu.disk.text,
       period: qemu.polling,
       devices: devicesOf(qemu.memory.devices),
+      share: await shareIn(group),
     };
   };
   return {
@@ -139,6 +144,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     [Symbol.asyncDispose]: async () => {
       await proxy[Symbol.asyncDispose]();
       await killQemu();
+      await group?.[Symbol.asyncDispose]();
       await monitor.close().catch(() => undefined);
       await folder[Symbol.asyncDispose]();
     },

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import { type Share, shareAfter, sharePart } from "./model-cpu.ts";
 import { devicePart, type Devices, devicesAfter } from "./model-memory.ts";
 import { fixedThreads, liveThreads, threadPart, type Threads, vcpuThreads } from "./model-threads.ts";
 
@@ -22,6 +24,7 @@ export interface State {
     /** How often the guest is asked, in seconds. */
     readonly period: number;
     readonly devices: Devices;
+    readonly share: Share;
   };
   /** Null: it is stopped. `masks` by the number of the vCPU. */
   readonly live: {
@@ -35,6 +38,8 @@ export interface State {
     readonly disk: string;
     readonly period: number;
     readonly devices: Devices;
+    /** Null: it has no control group of its own. */
+    readonly share: Share | null;
   } | null;
 }
 
@@ -63,6 +68,8 @@ export function wantedOf(change: Change): number | string {
   if ("count" in change) return change.count;
   if ("limits" in change) return change.limits;
   if ("seconds" in change) return change.seconds;
+  const share = sharePart(change);
+  if (share !== null) return share.value;
   if (change.resource === "vcpus-online") return wantedChosen(change);
   return "cpus" in change ? change.cpus : (threadPart(change)?.value ?? "");
 }
@@ -72,6 +79,8 @@ export function inConfig(change: Change, { config }: State): number | string | n
   if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
   if (change.resource === "emulator-pin") return config.emulator;
   if (change.resource === "vcpus-online") return shownChosen(config.vcpus, change);
+  const share = sharePart(change);
+  if (share !== null) return config.share[share.label];
   const part = threadPart(change);
   if (part !== null) return config.threads[part.label] ?? part.none;
   if (change.resource === "disk-throttle") return config.disk;
@@ -89,6 +98,8 @@ export function inLive(change: Change, { live }: State): number | string | null 
   if (change.resource === "vcpu-pin") return live.masks[change.vcpu] ?? null;
   if (change.resource === "emulator-pin") return live.emulator;
   if (change.resource === "vcpus-online") return shownChosen(vcpusOf(live), change);
+  const share = sharePart(change);
+  if (share !== null) return live.share?.[share.label] ?? null;
   const part = threadPart(change);
   if (part !== null) return live.threads[part.label] ?? null;
   if (change.resource === "disk-throttle") return live.disk;
@@ -117,18 +128,19 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
   const config = fixed ? fixedAfter(state.config, changes) : state.config;
   const live = running ? (state.live === null ? null : liveAfter(state.live, changes, all, state.config)) : state.live;
   if (config === null || (running && live === null)) return { after: null, writes: false, acts: false };
-  const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+  const same = isDeepStrictEqual;
   return { after: { config, live }, writes: !same(config, state.config), acts: !same(live, state.live) };
 }
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
-  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk, period, devices } = before;
+  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk, period, devices, share } = before;
   const chosen: Chosen[] = [];
   for (const change of changes) {
     threads = fixedThreads(threads, change);
     const changed = devicesAfter(devices, change);
     if (changed === null) return null;
     devices = changed;
+    share = shareAfter(share, change);
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory") maxMemory = change.size / MIB;
     if (change.resource === "vcpus") vcpus = afterCount(vcpus, change.count);
@@ -150,7 +162,7 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
   const isRoom = Object.keys(threads).every((label) => !label.startsWith("vcpu-sched ") || Number(label.slice(11)) < maxVcpus);
   const right =
     isRoom && memory <= maxMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
-  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk, period, devices } : null;
+  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk, period, devices, share } : null;
 }
 
 function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -159,7 +171,7 @@ function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string,
 
 function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[], all: string, fixed: State["config"]): State["live"] {
   const { pins } = fixed;
-  let { memory, maxMemory, maxVcpus, emulator, threads, disk, period, devices } = before;
+  let { memory, maxMemory, maxVcpus, emulator, threads, disk, period, devices, share } = before;
   const vcpus = vcpusAfter(before, changes);
   if (vcpus === null) return null;
   // A new vCPU gets its pin from the config before the change, or all CPUs.
@@ -173,6 +185,8 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
     const changed = devicesAfter(devices, change);
     if (changed === null) return null;
     devices = changed;
+    if (sharePart(change) !== null && share === null) return null;
+    share = share && shareAfter(share, change);
     if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory" && change.size / MIB !== maxMemory) return null;
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
@@ -186,7 +200,7 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
   }
   const stay = Object.fromEntries(vcpus.map((vcpu) => [vcpu, masks[vcpu] ?? all]));
   threads = vcpuThreads(threads, vcpus, fixed.threads);
-  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks: stay, emulator, threads, disk, period, devices };
+  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks: stay, emulator, threads, disk, period, devices, share };
 }
 
 /** The vCPUs of the running machine after the changes; null if one of them must be refused. */

@@ -55,13 +55,15 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "emulator-sched": () => ({ resource: "emulator-sched", policy: pick(POLICIES) }),
     "iothread-sched": () => ({ resource: "iothread-sched", iothread: pick(["io0", "io0", "io1"]), policy: pick(POLICIES) }),
     "memory-plugged": () => ({ resource: "memory-plugged", id: pick(["vm0", "vm0", "vm0", "vm1"]), size: pick(choices.plugged) * MIB }),
+    "cpu-quota": () => ({ resource: "cpu-quota", quota: pick(["50%", "150%", "none"]) }),
+    "cpu-weight": () => ({ resource: "cpu-weight", weight: pick([50, 100, 300]) }),
     "max-memory": () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
     "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
   };
   return Array.from({ length }, (_, position) => {
-    // The maxima are only for the next start, so they are rarer.
+    // The maxima are only for the next start, and not every host has a share to give, so these are rarer.
     const made = Object.entries(makers)
-      .filter(([resource]) => random() < (resource.startsWith("max-") ? 0.1 : 0.45))
+      .filter(([resource]) => random() < (/^(max|cpu)-/.test(resource) ? 0.1 : 0.45))
       .map(([, make]) => make());
     // Both say which vCPUs there are: a set with both is no change.
     const changes = made.filter(({ resource }) => resource !== "vcpus-online" || made.every((other) => other.resource !== "vcpus"));

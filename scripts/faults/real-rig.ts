@@ -2,11 +2,13 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
+import { type OwnGroup, ownGroupFor } from "../lab/cpu-group.ts";
 import { DISK_ARGS, limitsText } from "../lab/fake-disks.ts";
 import type { GuestOptions } from "../lab/guest.ts";
 import type { Qemu } from "../lab/machine.ts";
 import { openScene, type Scene } from "../lab/scene.ts";
 import { lookAtThreads } from "./look-threads.ts";
+import { shareIn } from "./model-cpu.ts";
 import { devicesOf, VIRTIO_MEM_ARGS } from "./model-memory.ts";
 import { Proxy } from "./proxy.ts";
 import { type Ends, type Kind, type Look, maskOf, type Rig } from "./rig.ts";
@@ -74,6 +76,7 @@ export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRi
       proxy,
       pid: await scene.pid(),
       mask: (await scene.mask(0)) ?? "",
+      group: await ownGroupFor(await scene.pid()),
     });
   } catch (error) {
     await scene[Symbol.asyncDispose]();
@@ -89,9 +92,10 @@ interface Parts {
   readonly proxy: Proxy;
   readonly pid: number;
   readonly mask: string;
+  readonly group: OwnGroup | null;
 }
 
-function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy, pid, mask }: Parts): RealRig {
+function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy, pid, mask, group }: Parts): RealRig {
   let gone = false;
   // QEMU itself can hang. Then this says so, and does not wait.
   const ask = (command: string, args?: object): Promise<unknown> =>
@@ -115,6 +119,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
       disk: limitsText(disk?.inserted ?? {}),
       period: Number(await ask("qom-get", { path: "/machine/peripheral/balloon0", property: "guest-stats-polling-interval" })),
       devices: devicesOf((await ask("query-memory-devices")) as Parameters<typeof devicesOf>[0]),
+      share: await shareIn(group),
     };
   };
   return {
@@ -154,6 +159,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
     [Symbol.asyncDispose]: async () => {
       await proxy[Symbol.asyncDispose]();
       await scene[Symbol.asyncDispose]();
+      await group?.[Symbol.asyncDispose]();
     },
   };
 }

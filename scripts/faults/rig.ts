@@ -7,6 +7,7 @@ import type { Report } from "../../src/domain/change/change-report.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import type { WantedAllocation } from "../../src/domain/resources/registry.ts";
 import { DISK, limitsText } from "../lab/fake-disks.ts";
+import type { Share } from "./model-cpu.ts";
 import type { Proxy } from "./proxy.ts";
 
 /** What an independent look finds: QEMU's answers without the product, and the kernel's masks. */
@@ -25,6 +26,8 @@ export interface Look {
   readonly period: number;
   /** What its memory devices give, in MiB by the labels of diff. */
   readonly devices: Readonly<Record<string, number>>;
+  /** Its share of the CPUs, from the files of its control group; null if it has none of its own. */
+  readonly share: Share | null;
 }
 
 /** The two allocations of a case. */

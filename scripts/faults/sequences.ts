@@ -6,6 +6,7 @@ import { messageOf } from "../../src/errors.ts";
 import { DISK, limitsText } from "../lab/fake-disks.ts";
 import { differences, type Seen } from "./compare.ts";
 import type { FakeRig } from "./fake-rig.ts";
+import { shareInFile } from "./model-cpu.ts";
 import { devicesInFile, type MemoryKeys } from "./model-memory.ts";
 import { type ThreadKeys, threadsInFile } from "./model-threads.ts";
 import { numbersIn } from "./model-vcpus.ts";
@@ -59,9 +60,10 @@ async function makeMove(rig: Rig, { changes, scope, mishap, paused }: Move): Pro
 /** Reads both halves without the product. */
 async function see(rig: Rig): Promise<Seen> {
   const text = (await textOf(rig)) ?? "";
-  const { memory, vcpus, threads, disks, args } = JSON.parse(text) as {
+  const { memory, vcpus, threads, disks, cpu, args } = JSON.parse(text) as {
     memory: { current: string; max: string; period?: number } & MemoryKeys;
     vcpus: { current: number; max: number; online?: string; pin?: Record<string, string>; sched?: Record<string, string> };
+    cpu?: { quota?: string; weight?: number };
     threads?: { emulator?: string } & ThreadKeys;
     disks?: { throttle?: Readonly<Record<string, Readonly<Record<string, number>>>> };
     args: readonly string[];
@@ -76,6 +78,7 @@ async function see(rig: Rig): Promise<Seen> {
       pins: Object.fromEntries(Object.entries(vcpus.pin ?? {}).sort()),
       emulator: threads?.emulator ?? "all",
       threads: threadsInFile(threads, vcpus.sched),
+      share: shareInFile(cpu),
       disk: limitsText(disks?.throttle?.[DISK] ?? {}),
       period: memory.period ?? 5,
       devices: devicesInFile(memory, args, mib),
@@ -92,6 +95,7 @@ async function see(rig: Rig): Promise<Seen> {
             disk: look.disk,
             period: look.period,
             devices: look.devices,
+            share: look.share,
           },
   };
   return { text, state };

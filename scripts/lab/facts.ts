@@ -1,5 +1,6 @@
 import type { LaunchConfig } from "../../src/config/launch.ts";
 import { plan, type Plan } from "../../src/domain/change/plan.ts";
+import type { LiveCpuGroup } from "../../src/domain/facts/cgroup.ts";
 import type { LiveDisk, LiveMedium } from "../../src/domain/facts/disk-parts.ts";
 import type { Facts, LiveFacts } from "../../src/domain/facts/facts.ts";
 import type { Live, Slot, Vcpu } from "../../src/domain/facts/live.ts";
@@ -107,6 +108,7 @@ export function liveOf(changes: Partial<Live> = {}): Live {
     iothreads: [{ id: "io0", tid: 4100, affinity: "0-3", policy: "other" }],
     ownThreads: [{ tid: 4000, affinity: "0-3", policy: "other" }],
     scheduling: { vcpus: new Map(vcpus.map(({ index }) => [index, "other"])), main: "other", rights: { highest: 99, leavesIdle: true } },
+    cpuGroup: cpuGroupOf(),
     vhost: [{ tid: 4200, affinity: "0-3" }],
     ...changes,
   };
@@ -120,6 +122,21 @@ export function diskOf({ name = "disk0", ...medium }: Partial<LiveMedium> & { re
   return {
     ...{ name, names: [name, qdev], qdev, drive: null, removable: false, locked: false, trayOpen: false },
     medium: { ...usual, group: limited ? qdev : null, ...medium },
+  };
+}
+
+/** A group of systemd's that QEMU has to itself, with no quota and the usual weight. */
+export function cpuGroupOf(changes: Partial<LiveCpuGroup> = {}): LiveCpuGroup {
+  const path = "/machine.slice/web1.scope";
+  return {
+    group: { path, folder: `/sys/fs/cgroup${path}`, version: 2 },
+    unit: { name: "web1.scope", user: null, isOneshot: false },
+    isOwn: true,
+    quota: "none",
+    weight: 100,
+    above: null,
+    obstacle: null,
+    ...changes,
   };
 }
 

@@ -1,3 +1,4 @@
+import { cpu } from "./cpu.ts";
 import { disks } from "./disks.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { memory } from "./memory.ts";
@@ -14,6 +15,7 @@ export const scenarios: Scenarios = {
   ...memory,
   ...vcpus,
   ...pins,
+  ...cpu,
   ...disks,
   ...lifecycle,
   ...monitor,

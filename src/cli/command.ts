@@ -33,6 +33,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   emulatorsched: () => import("./commands/emulatorsched.ts"),
   iothreadsched: () => import("./commands/iothreadsched.ts"),
   threads: () => import("./commands/threads.ts"),
+  setcpu: () => import("./commands/setcpu.ts"),
   vcpuinfo: () => import("./commands/vcpuinfo.ts"),
   domblklist: () => import("./commands/domblklist.ts"),
   blkdeviotune: () => import("./commands/blkdeviotune.ts"),

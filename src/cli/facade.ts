@@ -38,7 +38,7 @@ export interface Monitor extends AsyncDisposable {
 /** What the verbs need of a domain. The library's `Domain` has all of it. In a test it is a literal. */
 export interface Domain extends AsyncDisposable {
   readonly name: string;
-  change(change: Change | WorkedOut, options: ChangeOptions): Promise<Report>;
+  change(change: Change | readonly Change[] | WorkedOut, options: ChangeOptions): Promise<Report>;
   revert(options: ChangeOptions & { readonly resource?: Resource }): Promise<Report>;
   persist(options: ChangeOptions & { readonly resource?: Resource }): Promise<Report>;
   apply(wanted: WantedAllocation, options: ChangeOptions): Promise<Report>;

@@ -122,7 +122,7 @@ const verbWays: Readonly<Record<string, string>> = {
   domhostname: AGENT,
   domfsinfo: AGENT,
   schedinfo:
-    "`qmpctl vcpusched DOMAIN VCPU POLICY`, `emulatorsched` and `iothreadsched` set the policy of threads; shares and quotas are the cgroup's",
+    "`qmpctl setcpu DOMAIN --quota 150%` limits QEMU's CPU time, --weight N weighs it against others (cpu_shares 1024 is weight 100), and `qmpctl diff DOMAIN` shows both; `qmpctl vcpusched DOMAIN VCPU POLICY`, `emulatorsched` and `iothreadsched` set the policy of threads",
   numatune: PINS,
   memtune: "`qmpctl setmem DOMAIN SIZE` changes what the guest has; to limit the process, use its cgroup",
   connect: NO_LIBVIRT,

@@ -5,6 +5,7 @@ import { isMachineId } from "./mark.ts";
 import { isName, NAME_RULE } from "./names.ts";
 import { readVcpuList } from "./online-vcpus.ts";
 import { POLICY_RULE, policyOf } from "./policy.ts";
+import { isQuota, MOST_WEIGHT, QUOTA_EXPECTED, WEIGHT_EXPECTED } from "./quota.ts";
 import { looksLikeCpuList } from "./rules.ts";
 import { isSize, isSizeOrNone, sizeMeant } from "./size.ts";
 import type { LEVELS } from "./topology.ts";
@@ -62,6 +63,7 @@ export interface LaunchFile {
       }
     | undefined;
   readonly disks?: { readonly throttle?: Readonly<Record<string, LimitsText>> | undefined } | undefined;
+  readonly cpu?: { readonly quota?: string | undefined; readonly weight?: number | undefined } | undefined;
   readonly args?: readonly string[] | undefined;
   readonly monitor?: string | undefined;
 }
@@ -99,6 +101,7 @@ export const launchConfig: Shape<LaunchFile> = object({
     }),
   ),
   disks: optional(object({ throttle: optional(record(where(record(anything) as Shape<LimitsText>, isLimits))) })),
+  cpu: optional(object({ quota: optional(where(string, isQuota)), weight: optional(whole(1, MOST_WEIGHT)) })),
   args: optional(list(word)),
   monitor: optional(path),
 });
@@ -129,6 +132,9 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "disks.throttle": 'an object, as { "disk0": { "iops": 100, "bps": "10MiB" } }',
   "threads.emulatorSched": POLICY_RULE,
   "threads.iothreadsSched": `an object, as { "io0": "batch" }; ${IOTHREAD_RULE}`,
+  cpu: 'an object, as { "quota": "150%", "weight": 200 }',
+  "cpu.quota": QUOTA_EXPECTED,
+  "cpu.weight": WEIGHT_EXPECTED,
   args: "a list of texts, one for each word of QEMU's command line",
   monitor: `an absolute path for a Unix socket, ${SOCKET_PATH} bytes at most`,
 };

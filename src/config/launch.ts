@@ -23,6 +23,14 @@ export interface ThreadsConfig {
   readonly iothreadsSched?: Readonly<Record<string, string>> | undefined;
 }
 
+/** The share of the host's CPU time that QEMU with all of its threads may have, by a control group of its own. */
+export interface CpuConfig {
+  /** In percent of one CPU: `150%`. */
+  readonly quota?: string | undefined;
+  /** What it weighs against others that want the CPUs too: 1 to 10000, usually 100. */
+  readonly weight?: number | undefined;
+}
+
 /** What a machine is started with. Sizes are in bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
 export interface LaunchConfig {
   readonly name: string;
@@ -67,6 +75,7 @@ export interface LaunchConfig {
   readonly threads?: ThreadsConfig;
   /** `throttle`: the limits of disks, by the names of the disks. */
   readonly disks?: { readonly throttle?: Readonly<Record<string, DiskLimits>> | undefined };
+  readonly cpu?: CpuConfig;
   /** QEMU's own words for everything else, unchanged. */
   readonly args: readonly string[];
   /** The absolute path of one more QMP socket, for the user's own tools. */
@@ -134,7 +143,7 @@ function wordsOf(raw: unknown): readonly string[] {
 }
 
 /** Only what we know of it: a key of a newer version means nothing here. */
-function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [], monitor }: LaunchFile): LaunchConfig {
+function inBytes({ name, id, emulator, memory, vcpus, threads, disks, cpu, args = [], monitor }: LaunchFile): LaunchConfig {
   const { min, period, hotplug, plugged } = memory;
   const { max, current, online, topology, pin = {}, sched } = vcpus;
   return {
@@ -158,6 +167,7 @@ function inBytes({ name, id, emulator, memory, vcpus, threads, disks, args = [],
     },
     ...(threads === undefined ? {} : { threads: threadsOf(threads) }),
     ...(disks?.throttle === undefined ? {} : { disks: { throttle: throttleOf(disks.throttle) } }),
+    ...(cpu === undefined ? {} : { cpu: shareOf(cpu) }),
     args,
     ...(monitor === undefined ? {} : { monitor }),
     ...(id === undefined ? {} : { id }),
@@ -179,4 +189,8 @@ function sizesIn(texts: Readonly<Record<string, string>>): Readonly<Record<strin
 
 function levelsOf(topology: Topology): Topology {
   return Object.fromEntries(LEVELS.flatMap((name) => (topology[name] === undefined ? [] : [[name, topology[name]]])));
+}
+
+function shareOf({ quota, weight }: NonNullable<LaunchFile["cpu"]>): CpuConfig {
+  return { ...(quota === undefined ? {} : { quota }), ...(weight === undefined ? {} : { weight }) };
 }

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
 import { kernelFileIfThere } from "./kernel-file.ts";
 import { childProcesses, toolEnvironment } from "./programs.ts";
 
@@ -5,11 +7,11 @@ import { childProcesses, toolEnvironment } from "./programs.ts";
 const TIMEOUT = 1000;
 
 /**
- * Whether programs that we start end with the login session that we are in: logind's KillUserProcesses, for users that it does not exempt.
+ * Whether a process of ours ends with the login session that it is in: logind's KillUserProcesses, for users that it does not exempt.
  * False if there is no logind, no session, or no answer. Source: logind.conf(5), org.freedesktop.login1(5).
  */
-export async function sessionEndsProcesses(): Promise<boolean> {
-  const session = /\/user-(\d+)\.slice\/session-[^/]+\.scope$/m.exec(kernelFileIfThere("/proc/self/cgroup") ?? "");
+export async function sessionEndsProcesses(pid: number): Promise<boolean> {
+  const session = /\/user-(\d+)\.slice\/session-[^/]+\.scope$/m.exec(kernelFileIfThere(`/proc/${pid}/cgroup`) ?? "");
   // Root is exempt unless an administrator says otherwise.
   if (session === null || session[1] === "0") return false;
   return new Promise((resolve) => {
@@ -24,4 +26,18 @@ export async function sessionEndsProcesses(): Promise<boolean> {
       resolve(error === null && stdout.trim() === "b true"),
     );
   });
+}
+
+/** Whether systemd runs this host. Source: sd_booted(3). */
+export function isSystemd(): boolean {
+  return existsSync("/run/systemd/system");
+}
+
+/** Whether our user's own systemd runs on without a login session. Source: loginctl(1), enable-linger. */
+export function lingers(): boolean {
+  try {
+    return existsSync(`/var/lib/systemd/linger/${userInfo().username}`);
+  } catch {
+    return false; // a user without a name
+  }
 }

@@ -98,9 +98,9 @@ export async function play(argv: readonly string[], stage: Stage = {}): Promise<
   return { code, stdout: io.stdout.text, stderr: io.stderr.text, opened, disposed };
 }
 
-/** The change that was asked for; one that is worked out, of a machine as `factsOf()` has it. */
-export function madeOf(wanted: Change | WorkedOut): Change {
-  const [change] = typeof wanted === "function" ? wanted(factsOf(), "current") : [wanted];
+/** The first change that was asked for; one that is worked out, of a machine as `factsOf()` has it. */
+export function madeOf(wanted: Change | readonly Change[] | WorkedOut): Change {
+  const [change] = typeof wanted === "function" ? wanted(factsOf(), "current") : "resource" in wanted ? [wanted] : wanted;
   if (change === undefined) throw new Error("nothing was asked for");
   return change;
 }

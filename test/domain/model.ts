@@ -1,9 +1,11 @@
-import { vcpuOf } from "../../scripts/lab/facts.ts";
+import { cpuGroupOf, vcpuOf } from "../../scripts/lab/facts.ts";
 import { parseLaunchConfig } from "../../src/config/launch.ts";
 import type { Plan } from "../../src/domain/change/plan.ts";
 import type { LiveFacts } from "../../src/domain/facts/facts.ts";
 import type { Live } from "../../src/domain/facts/live.ts";
 import { resolveCpuList } from "../../src/domain/resources/cpu-list.ts";
+import type { CpuQuotaStep } from "../../src/domain/resources/cpu-quota.ts";
+import type { CpuWeightStep } from "../../src/domain/resources/cpu-weight.ts";
 import { indices } from "../../src/domain/resources/slots.ts";
 import type { BalloonStep, PinStep, PlugStep, Step, UnplugStep } from "../../src/domain/resources/step.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
@@ -24,7 +26,7 @@ interface EmulatorPinStep extends Step {
   readonly cpus: string;
 }
 
-type KnownStep = EmulatorPinStep | BalloonStep | PlugStep | UnplugStep | PinStep;
+type KnownStep = CpuQuotaStep | CpuWeightStep | EmulatorPinStep | BalloonStep | PlugStep | UnplugStep | PinStep;
 
 function afterStep(live: Live, step: KnownStep, { online }: LiveFacts): Live {
   switch (step.kind) {
@@ -45,6 +47,10 @@ function afterStep(live: Live, step: KnownStep, { online }: LiveFacts): Live {
       const vcpus = live.vcpus.filter(({ index }) => !step.slots.some(({ slot }) => indices(slot).includes(index)));
       return { ...live, vcpus, slots: live.slots.map((slot) => (gone.has(slot.first) ? { ...slot, plugged: false, device: null } : slot)) };
     }
+    case "cpu-quota":
+      return { ...live, cpuGroup: { ...(live.cpuGroup ?? cpuGroupOf()), quota: step.quota } };
+    case "cpu-weight":
+      return { ...live, cpuGroup: { ...(live.cpuGroup ?? cpuGroupOf()), weight: step.weight } };
     case "emulator-pin":
       return { ...live, mainAffinity: resolveCpuList(step.cpus, online) };
     case "pin":

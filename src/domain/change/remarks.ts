@@ -1,15 +1,15 @@
 import { kindOf, nameOf, stepKindOf } from "../resources/registry.ts";
 import type { Ending } from "./ending.ts";
 
-/** What the caller should know about the later effects of a change. */
+/** What the caller should know about the later effects of a change. What is true of several steps or halves is said once. */
 export function remarksOf(ending: Ending): readonly string[] {
-  return [...ofSteps(ending), ...notMade(ending), ...besides(ending)];
+  return [...new Set([...ofSteps(ending), ...notMade(ending), ...besides(ending)])];
 }
 
-/** What each step means later. What is true of several steps is said once. */
+/** What each step means later. */
 function ofSteps({ records, name, dryRun, after: { live } }: Ending): readonly string[] {
   if (dryRun) return [];
-  return [...new Set(records.flatMap(({ step, outcome }) => stepKindOf(step).remarks?.(step, outcome, live, name) ?? []))];
+  return records.flatMap(({ step, outcome }) => stepKindOf(step).remarks?.(step, outcome, live, name) ?? []);
 }
 
 function notMade({ plan: { left = [] } }: Ending): readonly string[] {

@@ -1,3 +1,4 @@
+import type { LiveCpuGroup } from "./cgroup.ts";
 import type { LiveDisk } from "./disk-parts.ts";
 import type { HostPart } from "./host-part.ts";
 import type { LiveIothread, LiveScheduling, LiveThread, ScheduledThread } from "./live-thread.ts";
@@ -17,4 +18,6 @@ export interface LiveParts extends HostPart {
   readonly virtioMemDrivers?: ReadonlyMap<string, boolean | null>;
   /** How often QEMU asks the guest for its figures of memory, in seconds of its running time, 0 for never; absent without a balloon. */
   readonly period?: number;
+  /** The control group that shares CPU time out to QEMU. */
+  readonly cpuGroup?: LiveCpuGroup;
 }

@@ -2,13 +2,10 @@ import { startedVcpus } from "../../config/argv.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { onlineVcpus } from "../../config/online-vcpus.ts";
 import type { StatePaths } from "../../config/runtime.ts";
-import { readTail } from "../../config/safe-file.ts";
 import { formatSize } from "../../config/size.ts";
-import { usesStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { formatTime, HostError, messageOf } from "../../errors.ts";
-import { sessionEndsProcesses } from "../../host/login.ts";
 import type { Session } from "../../qmp/session.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
@@ -19,16 +16,18 @@ import { othersOf } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
 import { outputOf } from "../machine/last-words.ts";
 import { type Held, lockMachine } from "../machine/lock.ts";
+import { machineIdOf } from "../machine/machine-id.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StartOptions, StartReport } from "../model/action.ts";
 import { StateError } from "../model/errors.ts";
-import { foldVcpus } from "../model/format.ts";
 import { bringsThreads, KINDS, startReaders } from "../resources/registry.ts";
-import { cleanUp, consoleIn, launch, type Launched } from "./launch.ts";
+import { cleanUp, launch, type Launched } from "./launch.ts";
 import { letGo } from "./let-go.ts";
+import { giveOwnGroup, groupRemover } from "./own-group.ts";
+import { notesOf } from "./start-notes.ts";
 import { mustBeStartable } from "./startable.ts";
 
 /**
@@ -98,12 +97,12 @@ export async function launchAndLetGo(
     if (process === null) throw new HostError(`${place.name}: ${stored.config.emulator} wrote no pidfile`);
     await refuseTwins(place, stored, process.pid);
     notice.enter("QEMU is being asked", deadline, { pid: process.pid });
-    const live = await prepareMachine(place, { books, stored }, monitor);
+    const { live, notes: prepared } = await prepareMachine(place, { books, stored }, monitor);
     options.signal?.throwIfAborted();
     if (deadline.left() === 0) throw new HostError(`${place.name}: QEMU did not answer within ${formatTime(deadline.timeout)}`);
     await noteProcess(books, stored, machine);
     if (options.paused !== true) await letGo(launched, place.name);
-    const notes = await notesOf(stored, folder, options);
+    const notes = [...(await notesOf(stored, { folder, pid: process.pid }, options)), ...prepared];
     return {
       name: place.name,
       pid: process.pid,
@@ -141,13 +140,17 @@ async function refuseTwins(place: Place, stored: Stored, pid: number): Promise<v
     );
 }
 
-/** Makes the stopped machine what its config says, and reads it back. @throws HostError when it is not what the config says */
+/**
+ * Makes the stopped machine what its config says, and reads it back. The notes are for the caller. @throws HostError when it is not what
+ * the config says
+ */
 export async function prepareMachine(
   place: Place,
   { books, stored }: { readonly books: StatePaths; readonly stored: Stored },
   monitor: Monitor,
-): Promise<Live> {
+): Promise<{ readonly live: Live; readonly notes: readonly string[] }> {
   const { config } = stored;
+  const notes = await ownGroup(place, stored, monitor.pid);
   const read = (): Promise<Live> => readLive(monitor.session, monitor.pid, startReaders(config));
   const before = await read();
   checkVcpus(place, before, config);
@@ -157,7 +160,12 @@ export async function prepareMachine(
     threads: live.vcpus.length,
     ...(config.memory.current < config.memory.max ? { balloon: config.memory.current } : {}),
   });
-  return live;
+  return { live, notes };
+}
+
+async function ownGroup({ name }: Place, stored: Stored, pid: number | null): Promise<readonly string[]> {
+  if (pid === null) return [];
+  return naming(name, async () => giveOwnGroup({ config: stored.config, id: await machineIdOf(stored), pid }));
 }
 
 function check(place: Place, what: string, actual: number | string, wanted: number | string): void {
@@ -179,50 +187,26 @@ interface Asking {
 async function applyResources({ name }: Place, { config }: Stored, before: Live, { session, read }: Asking): Promise<Live> {
   let live = before;
   for (const kind of KINDS) {
-    try {
-      await kind.atStart?.(config, live, session);
-      // The others may be about the threads that it brings.
-      if (bringsThreads(kind) && live.vcpus.length < config.vcpus.current) live = await read();
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      throw new HostError(`${name}: ${error.message.replace(`${name}: `, "")}`, {}, { cause: error });
-    }
+    await naming(name, async () => kind.atStart?.(config, live, session));
+    // The others may be about the threads that it brings.
+    if (bringsThreads(kind) && live.vcpus.length < config.vcpus.current) live = await naming(name, read);
   }
   return live;
 }
 
-/** The notes of a start that worked: what QEMU wrote (warnings, the terminal of `-serial pty`), and what else the caller should know. */
-async function notesOf({ config }: Stored, folder: string, options: StartOptions): Promise<readonly string[]> {
-  const console = consoleIn(folder);
-  const said = [...(await outputOf(folder)), ...(await terminalsIn(console.output))].slice(0, MOST_LINES);
-  return [
-    ...foldVcpus(said.map((line) => `QEMU says: ${line}`)),
-    ...(usesStdio(config.args) ? [`it writes its stdio to ${console.output}, and reads what is written to ${console.input}`] : []),
-    ...(options.paused === true ? ["it is paused, as asked"] : []),
-    ...(config.memory.current < config.memory.max
-      ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`]
-      : []),
-    ...((await sessionEndsProcesses())
-      ? [
-          "it ends with this login session, as this host kills what a session leaves behind (KillUserProcesses=yes); systemd-run --user --scope, with lingering enabled, starts it outside",
-        ]
-      : []),
-  ];
+/** Says in an error of the host's whose start it was. */
+async function naming<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    throw new HostError(`${name}: ${error.message.replace(`${name}: `, "")}`, {}, { cause: error });
+  }
 }
-
-/** QEMU writes on stdout which terminal `-serial pty` has got. */
-async function terminalsIn(output: string): Promise<readonly string[]> {
-  return (await readTail(output))
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .filter((line) => line.startsWith("char device redirected to "));
-}
-
-/** More lines than that are a console, not warnings. */
-const MOST_LINES = 20;
 
 /** Ends a machine again that is not what its config says: it must not run. */
 async function endAgain({ machine, program, folder }: Launched, books: StatePaths, why: string): Promise<void> {
+  const removeGroup = groupRemover(machine);
   if (await machine.isThere()) await machine.signal("SIGTERM");
   await program.end();
   // The program that we started may be a script, with QEMU in a group of its own by now.
@@ -230,6 +214,7 @@ async function endAgain({ machine, program, folder }: Launched, books: StatePath
     await machine.signal("SIGKILL");
     await machine.hasEnded({ by: deadlineIn(5000) });
   }
+  await removeGroup();
   await cleanUp(folder, { keepWords: true });
   const record = await readProcessRecord(books);
   // If somebody else's command ended it, that command has said so.

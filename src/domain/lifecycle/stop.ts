@@ -16,6 +16,7 @@ import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StopOptions, StopReport } from "../model/action.ts";
 import { notRunning } from "../model/errors.ts";
 import { cleanUp } from "./launch.ts";
+import { groupRemover } from "./own-group.ts";
 import { powerOff } from "./power-off.ts";
 
 /** How long a guest may take to shut down, in milliseconds. */
@@ -52,9 +53,11 @@ export async function shutdownLocked(
   options: StopOptions,
 ): Promise<StopReport> {
   if (machine === null) throw notRunning(place.name, hindrance);
+  const removeGroup = groupRemover(machine);
   const how = await powerOff(place, machine, deadline, options);
   if (!(await machine.hasEnded({ by: deadlineIn(END_TIMEOUT) })))
     throw new QmpctlError("timeout", `${place.name}: ${how}, and its process ${machine.pid} does not end`);
+  await removeGroup();
   await noteEnd(place, { books, stored }, machine, how);
   return { name: place.name, how, elapsed: deadline.elapsed() };
 }
@@ -83,10 +86,14 @@ export async function destroyLocked(place: Place, { machine, books, stored }: He
 }
 
 async function end(place: Place, machine: Identity, deadline: Deadline, { signal }: StopOptions): Promise<string> {
+  const removeGroup = groupRemover(machine);
   await machine.signal("SIGTERM");
-  if (await machine.hasEnded({ by: deadline, signal })) return "destroyed";
-  await machine.signal("SIGKILL");
-  if (await machine.hasEnded({ by: deadlineIn(END_TIMEOUT) })) return "killed, as it did not end by itself";
+  const wasAsked = await machine.hasEnded({ by: deadline, signal });
+  if (!wasAsked) await machine.signal("SIGKILL");
+  if (wasAsked || (await machine.hasEnded({ by: deadlineIn(END_TIMEOUT) }))) {
+    await removeGroup();
+    return wasAsked ? "destroyed" : "killed, as it did not end by itself";
+  }
   throw new QmpctlError("timeout", `${place.name}: process ${machine.pid} does not end, even killed`);
 }
 

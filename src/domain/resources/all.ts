@@ -3,6 +3,8 @@
  * journal, reports, diff, revert, persist, allocation files, help and completion go over this list.
  */
 export { diskThrottle } from "./disk-throttle.ts";
+export { cpuQuota } from "./cpu-quota.ts";
+export { cpuWeight } from "./cpu-weight.ts";
 export { emulatorPin } from "./emulator-pin.ts";
 export { emulatorSched } from "./emulator-sched.ts";
 export { iothreadPin } from "./iothread-pin.ts";

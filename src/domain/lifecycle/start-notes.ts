@@ -1,0 +1,43 @@
+import { readTail } from "../../config/safe-file.ts";
+import { formatSize } from "../../config/size.ts";
+import { usesStdio } from "../../config/stdio.ts";
+import type { Stored } from "../../config/store.ts";
+import { sessionEndsProcesses } from "../../host/login.ts";
+import { outputOf } from "../machine/last-words.ts";
+import type { StartOptions } from "../model/action.ts";
+import { foldVcpus } from "../model/format.ts";
+import { consoleIn } from "./launch.ts";
+
+/** The notes of a start that worked: what QEMU wrote (warnings, the terminal of `-serial pty`), and what else the caller should know. */
+export async function notesOf(
+  { config }: Stored,
+  { folder, pid }: { readonly folder: string; readonly pid: number },
+  options: StartOptions,
+): Promise<readonly string[]> {
+  const console = consoleIn(folder);
+  const said = [...(await outputOf(folder)), ...(await terminalsIn(console.output))].slice(0, MOST_LINES);
+  return [
+    ...foldVcpus(said.map((line) => `QEMU says: ${line}`)),
+    ...(usesStdio(config.args) ? [`it writes its stdio to ${console.output}, and reads what is written to ${console.input}`] : []),
+    ...(options.paused === true ? ["it is paused, as asked"] : []),
+    ...(config.memory.current < config.memory.max
+      ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`]
+      : []),
+    ...((await sessionEndsProcesses(pid))
+      ? [
+          "it ends with this login session, as this host kills what a session leaves behind (KillUserProcesses=yes); once lingering is enabled (loginctl enable-linger), start runs it outside of the session",
+        ]
+      : []),
+  ];
+}
+
+/** QEMU writes on stdout which terminal `-serial pty` has got. */
+async function terminalsIn(output: string): Promise<readonly string[]> {
+  return (await readTail(output))
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .filter((line) => line.startsWith("char device redirected to "));
+}
+
+/** More lines than that are a console, not warnings. */
+const MOST_LINES = 20;

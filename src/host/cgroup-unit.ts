@@ -1,0 +1,97 @@
+import { geteuid } from "node:process";
+import { formatTime, HostError } from "../errors.ts";
+import type { CpuGroup } from "./cgroup.ts";
+import { childProcesses, toolEnvironment } from "./programs.ts";
+
+/** A unit of systemd that a group belongs to: systemd writes the group's files, and would undo what is written past it. */
+export interface Unit {
+  readonly name: string;
+  /** Whose manager it is of; null for the system's. */
+  readonly user: number | null;
+  /** Its processes end, all but those that they leave behind (Type=oneshot). */
+  readonly isOneshot: boolean;
+}
+
+/** How long systemd may take to say what a unit is, in milliseconds. */
+const TIMEOUT = 2000;
+
+/**
+ * The unit whose group this is; null where systemd knows of none, or can't be asked. Source: systemd.unit(5), org.freedesktop.systemd1(5).
+ */
+export async function unitOf({ path }: Pick<CpuGroup, "path">): Promise<Unit | null> {
+  const words = path.split("/");
+  // systemd puts an underscore before a name that the kernel could take for one of its own files.
+  const name = (words.at(-1) ?? "").replace(/^_/, "");
+  if (!/\.(scope|service)$/.test(name) || /^user@\d+\.service$/.test(name)) return null;
+  const user = /^user@(\d+)\.service$/.exec(words.findLast((word) => /^user@\d+\.service$/.test(word)) ?? "")?.[1];
+  const unit = { name, user: user === undefined ? null : Number(user) };
+  const shown = await tool("systemctl", [...managerOf(unit.user), "show", "--property=ControlGroup,Type", "--", name], TIMEOUT).catch(
+    () => "",
+  );
+  const properties = new Map(shown.split("\n").map((line) => [line.replace(/=.*/, ""), line.replace(/^[^=]*=/, "")]));
+  return properties.get("ControlGroup") === path ? { ...unit, isOneshot: properties.get("Type") === "oneshot" } : null;
+}
+
+/** Sets one property of a unit until the host's next boot. @throws HostError with systemd's own words */
+export async function setProperty(unit: Unit, property: string, timeout: number): Promise<void> {
+  await tool("systemctl", propertyWords(unit, property).slice(1), timeout);
+}
+
+/** The command line for that. */
+export function propertyWords({ name, user }: Unit, property: string): readonly string[] {
+  return ["systemctl", "--no-ask-password", ...managerOf(user), "set-property", "--runtime", "--", name, property];
+}
+
+/** A unit that a running process is to be moved into. */
+export interface ScopeOptions {
+  readonly name: string;
+  readonly pid: number;
+  readonly about: string;
+  /** The user whose manager is asked; null for the system's. */
+  readonly user: number | null;
+  readonly timeout: number;
+}
+
+/**
+ * Asks systemd to move a process into a new scope, which ends with it. It is done a moment later. @throws HostError with systemd's words
+ */
+export async function adoptIntoScope({ name, pid, about, user, timeout }: ScopeOptions): Promise<void> {
+  const manager = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "StartTransientUnit"];
+  const properties = [
+    ["PIDs", "au", "1", String(pid)],
+    ["Description", "s", about],
+    ["CollectMode", "s", "inactive-or-failed"],
+    // Machines share CPU time out with each other, and as one with the rest of the system.
+    ...(user === null ? [["Slice", "s", "machine.slice"]] : []),
+  ];
+  const words = ["ssa(sv)a(sa(sv))", name, "fail", String(properties.length), ...properties.flat(), "0"];
+  await tool("busctl", ["--quiet", ...managerOf(user), "call", ...manager, ...words], timeout);
+}
+
+function managerOf(user: number | null): readonly string[] {
+  if (user === null) return [];
+  return user === geteuid?.() ? ["--user"] : ["--user", `--machine=${user}@.host`];
+}
+
+/** Runs a tool of systemd's. In a job of cron there is no XDG_RUNTIME_DIR, by which it finds the user's manager. */
+function tool(name: string, words: readonly string[], timeout: number): Promise<string> {
+  const environment = toolEnvironment();
+  const runtime = environment["XDG_RUNTIME_DIR"] ?? `/run/user/${geteuid?.() ?? 0}`;
+  const command = [name, ...words];
+  return new Promise((resolve, reject) => {
+    const options = { timeout, killSignal: "SIGKILL", env: { ...environment, XDG_RUNTIME_DIR: runtime } } as const;
+    childProcesses().execFile(name, words, options, (cause, stdout, stderr) => {
+      if (cause === null) return resolve(stdout);
+      const said = stderr.trim().split("\n").at(-1) ?? "";
+      const why = cause.killed === true ? `no end after ${formatTime(timeout)}` : said || `it ended with ${String(cause.code)}`;
+      const missing = (cause.code as unknown) === "ENOENT";
+      reject(
+        new HostError(
+          `${command.slice(0, 2).join(" ")}: ${missing ? `there is no ${name} on this machine` : why}`,
+          { command, stderr },
+          { cause },
+        ),
+      );
+    });
+  });
+}
