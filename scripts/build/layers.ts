@@ -40,7 +40,7 @@ const LAYERS: readonly Layer[] = [
   // What no verb that ends well needs: kept with the first layer, it would be compiled anew each time.
   { name: "failure", first: ["cli/failure.ts", "cli/advice.ts", "cli/help.ts"] },
   { name: "completion", first: ["cli/candidates.ts", "cli/aliases.ts"] },
-  { name: "machine", first: ["domain/domain.ts", "domain/machine/owner.ts", "domain/views/inspect.ts"] },
+  { name: "machine", first: ["domain/domain.ts", "domain/machine/owner.ts", "domain/views/inspect.ts", "domain/facts/guest-agent.ts"] },
   { name: "change", first: ["domain/change/transaction.ts", "domain/change/plan.ts", "cli/report.ts"] },
   { name: "more", first: [] },
 ];

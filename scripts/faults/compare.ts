@@ -32,12 +32,26 @@ interface End {
 }
 
 /** What differs from the model: in the report, the file or the live state. Null: nothing. */
-export function differences(moved: Moved): string | null {
+export function differences(whole: Moved): string | null {
+  const asked = (seen: Seen): Seen => ({
+    ...seen,
+    state: { ...seen.state, live: seen.state.live && { ...seen.state.live, answers: !whole.move.paused } },
+  });
+  // A guest that is paused meanwhile can't be asked, before and after.
+  const moved = { ...whole, before: asked(whole.before), now: asked(whole.now) };
   const { now, report } = moved;
   const end = endOf(moved);
   if (report.outcome !== end.outcome) return `it should have been ${end.outcome}`;
-  if (!isDeepStrictEqual(now.state, end.state)) return `it should have led to ${JSON.stringify(end.state)}`;
+  if (!isDeepStrictEqual(now.state, cameBack(end.state, moved))) return `it should have led to ${JSON.stringify(end.state)}`;
   return inText(moved, end) ?? inReport(moved) ?? null;
+}
+
+/** A vCPU that was unplugged and came back is a new one for the guest, which uses it then. */
+function cameBack(state: State, { now, report, move }: Moved): State {
+  const unplugs = move.changes.some(({ resource }) => resource === "vcpus" || resource === "vcpus-online");
+  if (!unplugs || report.outcome !== "rolled-back" || state.live === null || now.state.live === null) return state;
+  const { offline } = now.state.live;
+  return { ...state, live: { ...state.live, offline: state.live.offline.filter((vcpu) => offline.includes(vcpu)) } };
 }
 
 function endOf({ before: { state }, move, hit, all }: Moved): End {

@@ -18,6 +18,7 @@ import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
 import { ownGroupFor } from "../lab/cpu-group.ts";
 import { BALLOON, configOf, GIB, textOf } from "../lab/facts.ts";
 import { DISK_ARGS } from "../lab/fake-disks.ts";
+import { startFakeGuest } from "../lab/fake-guest.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
 import { privateFolder } from "../lab/machine.ts";
 import { lookAtThreads } from "./look-threads.ts";
@@ -52,8 +53,9 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   const { config, folders } = await placeOf("web", options);
   if (config === null) throw new Error("web: has no place for a config");
   const configPath = config.path;
+  const agentPath = join(folder.path, "agent.sock");
   await mkdir(options.configDir, { mode: 0o700 });
-  await writeFile(configPath, textOf({ ...startOf(shrinks), name: "web" }), { mode: 0o600 });
+  await writeFile(configPath, textOf({ ...startOf(shrinks), name: "web", agent: agentPath }), { mode: 0o600 });
   const stored = await readConfig(config);
   const id = await machineIdOf(stored);
   const runtime = runtimePaths(folders, config.key);
@@ -85,6 +87,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     const inherited = await maskOf(pid);
     if ((await maskOf(last)) !== inherited) await setAffinity(last, parseCpuList(inherited));
   });
+  const guest = await startFakeGuest(qemu, `unix:${agentPath}`);
   const monitor = await startReplay({
     answers: qemu.answers as Record<string, (args: unknown) => unknown>,
     monitors: [
@@ -109,6 +112,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
       memory: qemu.actual,
       vcpus: qemu.plugged.size,
       masks: Object.fromEntries(masks),
+      offline: [...guest.offline].filter((vcpu) => qemu.plugged.has(vcpu)).sort(),
       emulator: await maskOf(pid),
       threads: await lookAtThreads({
         main: pid,
@@ -143,6 +147,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     killQemu,
     [Symbol.asyncDispose]: async () => {
       await proxy[Symbol.asyncDispose]();
+      await guest[Symbol.asyncDispose]();
       await killQemu();
       await group?.[Symbol.asyncDispose]();
       await monitor.close().catch(() => undefined);

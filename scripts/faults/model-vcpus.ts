@@ -47,3 +47,12 @@ export function mayChoose({ vcpus, online }: Chosen, room: number): boolean {
   const about = numbersIn(vcpus);
   return about.every((vcpu) => vcpu < room) && !(online === "none" && about.includes(0));
 }
+
+/** The vCPUs that a guest does not use when it is to use so many: the lowest come, the highest go; null if it has not that many. */
+export function afterGuest(vcpus: readonly number[], offline: readonly number[], count: number): readonly number[] | null {
+  if (count > vcpus.length) return null;
+  const used = vcpus.filter((vcpu) => !offline.includes(vcpu));
+  const gone = used.slice(count);
+  const back = offline.slice(0, Math.max(0, count - used.length));
+  return [...offline.filter((vcpu) => !back.includes(vcpu)), ...gone].sort((one, other) => one - other);
+}

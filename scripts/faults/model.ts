@@ -5,7 +5,7 @@ import { type Share, shareAfter, sharePart } from "./model-cpu.ts";
 import { devicePart, type Devices, devicesAfter } from "./model-memory.ts";
 import { fixedThreads, liveThreads, threadPart, type Threads, vcpuThreads } from "./model-threads.ts";
 
-import { afterChosen, afterCount, type Chosen, mayChoose, shownChosen, wantedChosen } from "./model-vcpus.ts";
+import { afterChosen, afterCount, afterGuest, type Chosen, mayChoose, shownChosen, wantedChosen } from "./model-vcpus.ts";
 
 /** A domain in the model: sizes in MiB, masks as lists. The model shares no code with the product. */
 export interface State {
@@ -32,6 +32,10 @@ export interface State {
     readonly maxMemory: number;
     readonly maxVcpus: number;
     readonly masks: Readonly<Record<string, string>>;
+    /** The vCPUs that the guest does not use. */
+    readonly offline: readonly number[];
+    /** Whether the guest can be asked what it uses. */
+    readonly answers: boolean;
     /** The mask of QEMU's main thread. */
     readonly emulator: string;
     readonly threads: Threads;
@@ -78,6 +82,7 @@ export function wantedOf(change: Change): number | string {
 export function inConfig(change: Change, { config }: State): number | string | null {
   if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
   if (change.resource === "emulator-pin") return config.emulator;
+  if (change.resource === "guest-vcpus") return null;
   if (change.resource === "vcpus-online") return shownChosen(config.vcpus, change);
   const share = sharePart(change);
   if (share !== null) return config.share[share.label];
@@ -97,6 +102,7 @@ export function inLive(change: Change, { live }: State): number | string | null 
   if (live === null) return null;
   if (change.resource === "vcpu-pin") return live.masks[change.vcpu] ?? null;
   if (change.resource === "emulator-pin") return live.emulator;
+  if (change.resource === "guest-vcpus") return live.answers ? vcpusOf(live).length - live.offline.length : null;
   if (change.resource === "vcpus-online") return shownChosen(vcpusOf(live), change);
   const share = sharePart(change);
   if (share !== null) return live.share?.[share.label] ?? null;
@@ -153,6 +159,8 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     const { [change.vcpu]: _, ...others } = pins;
     pins = change.cpus === "all" ? others : { ...others, [change.vcpu]: change.cpus };
   }
+  // What the guest uses is nothing for a config.
+  if (changes.some(({ resource }) => resource === "guest-vcpus")) return null;
   for (const change of chosen) {
     // What is so already is no change, and is not checked.
     if (shownChosen(vcpus, change) === wantedChosen(change)) continue;
@@ -171,6 +179,7 @@ function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string,
 
 function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[], all: string, fixed: State["config"]): State["live"] {
   const { pins } = fixed;
+  const { answers } = before;
   let { memory, maxMemory, maxVcpus, emulator, threads, disk, period, devices, share } = before;
   const vcpus = vcpusAfter(before, changes);
   if (vcpus === null) return null;
@@ -198,9 +207,25 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
     if (masks[change.vcpu] === undefined) return null;
     masks[change.vcpu] = change.cpus === "all" ? all : change.cpus;
   }
+  const offline = offlineAfter(before, vcpus, changes);
+  if (offline === null) return null;
   const stay = Object.fromEntries(vcpus.map((vcpu) => [vcpu, masks[vcpu] ?? all]));
   threads = vcpuThreads(threads, vcpus, fixed.threads);
-  return memory > maxMemory ? null : { memory, maxMemory, maxVcpus, masks: stay, emulator, threads, disk, period, devices, share };
+  return memory > maxMemory
+    ? null
+    : { memory, maxMemory, maxVcpus, masks: stay, offline, answers, emulator, threads, disk, period, devices, share };
+}
+
+/** The vCPUs that the guest does not use after the changes; null if it can't be asked, or can't do that. */
+function offlineAfter(
+  { offline: before, answers }: NonNullable<State["live"]>,
+  vcpus: readonly number[],
+  changes: readonly Change[],
+): readonly number[] | null {
+  const offline = before.filter((vcpu) => vcpus.includes(vcpu));
+  const wanted = changes.find((change) => change.resource === "guest-vcpus");
+  if (wanted === undefined) return offline;
+  return answers ? afterGuest(vcpus, offline, wanted.count) : null;
 }
 
 /** The vCPUs of the running machine after the changes; null if one of them must be refused. */

@@ -31,6 +31,8 @@ export interface Choices {
   readonly maxCounts: readonly number[];
   /** Lists of vCPUs to be plugged and unplugged by number. */
   readonly online: readonly string[];
+  /** How many vCPUs the guest is to use; none where it has no agent. */
+  readonly guest: readonly number[];
   readonly masks: readonly string[];
   /** Whether the last move may kill QEMU. Set it if a new QEMU is cheap. */
   readonly kills: boolean;
@@ -57,16 +59,17 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "memory-plugged": () => ({ resource: "memory-plugged", id: pick(["vm0", "vm0", "vm0", "vm1"]), size: pick(choices.plugged) * MIB }),
     "cpu-quota": () => ({ resource: "cpu-quota", quota: pick(["50%", "150%", "none"]) }),
     "cpu-weight": () => ({ resource: "cpu-weight", weight: pick([50, 100, 300]) }),
+    "guest-vcpus": () => ({ resource: "guest-vcpus", count: pick(choices.guest), how: "exactly" }),
     "max-memory": () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
     "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
   };
   return Array.from({ length }, (_, position) => {
     // The maxima are only for the next start, and not every host has a share to give, so these are rarer.
     const made = Object.entries(makers)
-      .filter(([resource]) => random() < (/^(max|cpu)-/.test(resource) ? 0.1 : 0.45))
+      .filter(([resource]) => random() < (/^(max|cpu|guest)-/.test(resource) ? 0.1 : 0.45))
+      .filter(([resource]) => resource !== "guest-vcpus" || choices.guest.length > 0)
       .map(([, make]) => make());
-    // Both say which vCPUs there are: a set with both is no change.
-    const changes = made.filter(({ resource }) => resource !== "vcpus-online" || made.every((other) => other.resource !== "vcpus"));
+    const changes = withoutClashes(made);
     const scope = pick<Scope>(["current", "static", "dynamic", "both", "both"]);
     const wanted = changes.length > 0 ? changes : [makers.memory()];
     const mishaps: readonly Mishap["kind"][] = [
@@ -79,6 +82,13 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     const mishap = random() < 0.4 ? mishapAt(pick(mishaps), wanted, pick) : null;
     return { changes: wanted, scope, mishap, paused: random() < 0.2 };
   });
+}
+
+/** These say the same thing in several ways, and a set has one of them: how many vCPUs there are, which, how many the guest uses. */
+function withoutClashes(made: readonly Change[]): readonly Change[] {
+  const ways: readonly Resource[] = ["vcpus", "vcpus-online", "guest-vcpus"];
+  const [first] = ways.filter((way) => made.some(({ resource }) => resource === way));
+  return made.filter(({ resource }) => resource === first || !ways.includes(resource));
 }
 
 function chosen(vcpus: string, on: boolean): Change & { readonly resource: "vcpus-online" } {

@@ -16,6 +16,8 @@ export interface Look {
   readonly vcpus: number;
   /** The mask by vCPU. */
   readonly masks: Readonly<Record<string, string>>;
+  /** The vCPUs that the guest does not use, where it has an agent. */
+  readonly offline?: readonly number[];
   /** The mask of its main thread. */
   readonly emulator: string;
   /** What its other threads have, by the labels of diff, as `iothread-pin io0`. */

@@ -90,6 +90,8 @@ async function see(rig: Rig): Promise<Seen> {
             memory: look.memory / MIB,
             ...rig.limits,
             masks: look.masks,
+            offline: look.offline ?? [],
+            answers: true,
             emulator: look.emulator,
             threads: look.threads,
             disk: look.disk,

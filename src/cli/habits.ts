@@ -11,7 +11,8 @@ const CONSOLE =
 const HOST = "that is about the host, not about a domain: use lscpu, free -h or numactl -H";
 const DEVICE =
   "`qmpctl qmp DOMAIN device_add driver=… id=…` plugs a device into the running machine, `device_del id=…` unplugs it; for the next start, edit the args of the config";
-const AGENT = "that needs the guest agent, and no verb uses it: use connectAgent of the library";
+const AGENT =
+  "that needs the guest agent: `qmpctl info DOMAIN` and `qmpctl setvcpus DOMAIN COUNT --guest` ask it for vCPUs and memory; for the rest, use connectAgent of the library";
 const RAW = "`qmpctl qmp DOMAIN` opens a shell with all commands of QEMU, and TAB lists them";
 const PINS =
   "threads can be bound to CPUs (qmpctl vcpupin DOMAIN, qmpctl emulatorpin DOMAIN, qmpctl iothreadpin DOMAIN); taskset -pc CPULIST TID binds other threads";
@@ -185,7 +186,6 @@ const optionWays: Readonly<Record<string, string>> = {
   watch: EVENTS,
   pretty: "use --json, and jq to format it",
   yaml: "use --json",
-  guest: "the guest agent is not used: setvcpus plugs and unplugs vCPUs, and chcpu inside the guest turns them on and off",
   hotpluggable: "any vCPU that the machine can unplug may be unplugged: leave it out",
   "setmem node": VIRTIO_MEM,
   "setmem print-xml": VIRTIO_MEM,

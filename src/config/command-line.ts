@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import { agentSocket } from "./agent-socket.ts";
 import { defaultMonitor } from "./default-monitor.ts";
 import { whyNoEmulator } from "./emulator.ts";
 import { backendSize } from "./fixed-sizes.ts";
@@ -56,7 +57,7 @@ export function fromCommandLine(argv: readonly string[], options: CommandLineOpt
   const vcpus = { max: counts.max, current: counts.current + plugged, ...(topology === undefined ? {} : { topology }) };
   const added = defaultMonitor(given);
   const args = [...taken.rest, ...added];
-  const text = write({ name, id: options.id, emulator, memory, vcpus, args, monitor: taken.monitor });
+  const text = write({ name, id: options.id, emulator, memory, vcpus, args, monitor: taken.monitor, agent: agentSocket(args) });
   const why = "added, QEMU has it by itself only where there is no other monitor";
   const notes = [...taken.notes, ...added.map((option) => `${option.words.join(" ")}: ${why}`), ...args.flatMap(noteLater)];
   return { text, config: parseLaunchConfig(text, `the command line of ${name}`), notes };
@@ -178,10 +179,11 @@ interface Draft {
   readonly vcpus: Pick<LaunchConfig["vcpus"], "max" | "current" | "topology">;
   readonly args: readonly Option[];
   readonly monitor: string | undefined;
+  readonly agent: string | undefined;
 }
 
 /** Writes one line for each key and each option, so that a later change shows as one line of a diff. */
-function write({ name, id, emulator, memory, vcpus, args, monitor }: Draft): string {
+function write({ name, id, emulator, memory, vcpus, args, monitor, agent }: Draft): string {
   const words = args.map((option) => `    ${option.words.map((each) => JSON.stringify(each)).join(", ")}`);
   const members = [
     `"name": ${JSON.stringify(name)}`,
@@ -190,6 +192,7 @@ function write({ name, id, emulator, memory, vcpus, args, monitor }: Draft): str
     `"memory": ${inline(memory)}`,
     `"vcpus": ${inline(vcpus)}`,
     ...(monitor === undefined ? [] : [`"monitor": ${JSON.stringify(monitor)}`]),
+    ...(agent === undefined ? [] : [`"agent": ${JSON.stringify(agent)}`]),
     `"args": [${words.length === 0 ? "" : `\n${words.join(",\n")}\n  `}]`,
   ];
   return `{\n${members.map((member) => `  ${member}`).join(",\n")}\n}\n`;

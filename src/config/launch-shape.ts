@@ -66,6 +66,7 @@ export interface LaunchFile {
   readonly cpu?: { readonly quota?: string | undefined; readonly weight?: number | undefined } | undefined;
   readonly args?: readonly string[] | undefined;
   readonly monitor?: string | undefined;
+  readonly agent?: string | undefined;
 }
 
 /** What a config's file may hold. Keys that it does not name are left alone. */
@@ -104,6 +105,7 @@ export const launchConfig: Shape<LaunchFile> = object({
   cpu: optional(object({ quota: optional(where(string, isQuota)), weight: optional(whole(1, MOST_WEIGHT)) })),
   args: optional(list(word)),
   monitor: optional(path),
+  agent: optional(path),
 });
 
 const CPUS_EXPECTED = "a Linux CPU list, as 0-3,8 or 0-7,^2";
@@ -137,6 +139,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   "cpu.weight": WEIGHT_EXPECTED,
   args: "a list of texts, one for each word of QEMU's command line",
   monitor: `an absolute path for a Unix socket, ${SOCKET_PATH} bytes at most`,
+  agent: `the absolute path of a Unix socket, ${SOCKET_PATH} bytes at most, at which args have QEMU listen for the guest agent`,
 };
 const SIZE_EXPECTED = "a text with a whole number and its unit, as 300MiB or 2GiB";
 

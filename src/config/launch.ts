@@ -78,6 +78,11 @@ export interface LaunchConfig {
   readonly cpu?: CpuConfig;
   /** QEMU's own words for everything else, unchanged. */
   readonly args: readonly string[];
+  /**
+   * The absolute path of the Unix socket at which QEMU listens for those who talk to the agent in the guest: the host's end of its channel,
+   * which `args` make.
+   */
+  readonly agent?: string;
   /** The absolute path of one more QMP socket, for the user's own tools. */
   readonly monitor?: string;
 }
@@ -143,7 +148,7 @@ function wordsOf(raw: unknown): readonly string[] {
 }
 
 /** Only what we know of it: a key of a newer version means nothing here. */
-function inBytes({ name, id, emulator, memory, vcpus, threads, disks, cpu, args = [], monitor }: LaunchFile): LaunchConfig {
+function inBytes({ name, id, emulator, memory, vcpus, threads, disks, cpu, args = [], monitor, agent }: LaunchFile): LaunchConfig {
   const { min, period, hotplug, plugged } = memory;
   const { max, current, online, topology, pin = {}, sched } = vcpus;
   return {
@@ -170,6 +175,7 @@ function inBytes({ name, id, emulator, memory, vcpus, threads, disks, cpu, args 
     ...(cpu === undefined ? {} : { cpu: shareOf(cpu) }),
     args,
     ...(monitor === undefined ? {} : { monitor }),
+    ...(agent === undefined ? {} : { agent }),
     ...(id === undefined ? {} : { id }),
   };
 }

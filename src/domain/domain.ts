@@ -153,7 +153,8 @@ export class Domain {
 
   /** The state, sizes and counts of both halves. A machine that does not answer is `unreachable`, with the reason. @throws ConfigError */
   async info(options?: ReadOptions): Promise<DomainInfo> {
-    return (await import("./views/inspect.ts")).inspectDomain(this.#place, options);
+    const [{ inspectDomain }, { readGuest }] = await Promise.all([import("./views/inspect.ts"), import("./facts/guest-agent.ts")]);
+    return inspectDomain(this.#place, { ...options, readers: [readGuest] });
   }
 
   /** Every vCPU: its thread, mask, pin and use. @throws ConfigError */

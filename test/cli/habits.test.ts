@@ -22,7 +22,7 @@ async function asked(
   const played = await play(argv, {
     domain: {
       change: async (...given) => {
-        [change, options] = [madeOf(given[0]), given[1]];
+        [change, options] = [madeOf(given[0] as Change), given[1]];
         return reportOf();
       },
     },
@@ -205,7 +205,6 @@ describe("options of others", () => {
     ["-c qemu:///system list", "there is no libvirt here"],
     ["--connect=qemu:///system list --all", "there is no libvirt here"],
     ["list --connect qemu:///system", "there is no libvirt here"],
-    ["setvcpus web1 2 --guest", "guest agent is not used"],
     ["undefine web1 --remove-all-storage", "remove disks and other files yourself"],
     ["shutdown web1 --mode acpi", "presses the power button"],
     ["shutdown web1 --force", "`qmpctl destroy web1` ends it"],

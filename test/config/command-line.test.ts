@@ -5,6 +5,34 @@ import { UsageError } from "../../src/errors.ts";
 
 const QEMU = ["qemu-system-x86_64", "-name", "web1"];
 
+describe("the guest agent of a command line", () => {
+  const PORT = ["-device", "virtserialport,chardev=a0,name=org.qemu.guest_agent.0"];
+  const agentOf = (...words: readonly string[]) => fromCommandLine([...QEMU, ...words]).config.agent;
+
+  test.each([
+    [["-chardev", "socket,path=/run/a.sock,server=on,wait=off,id=a0", ...PORT]],
+    [[...PORT, "-chardev", "socket,id=a0,path=/run/a.sock,server,nowait"]],
+    [
+      [
+        "-chardev",
+        "socket,id=a0,path=/run/a.sock,server=on",
+        "-device",
+        '{"driver":"virtserialport","chardev":"a0","name":"org.qemu.guest_agent.0"}',
+      ],
+    ],
+  ])("is a key of the config, and its words stay: %j", (words) => {
+    const { config } = fromCommandLine([...QEMU, ...words]);
+    expect([config.agent, config.args]).toEqual(["/run/a.sock", words]);
+  });
+
+  test.each([
+    [["-chardev", "socket,id=a0,path=/run/a.sock", ...PORT], "QEMU connects to somebody else's"],
+    [["-chardev", "socket,id=a1,path=/run/a.sock,server=on", ...PORT], "another chardev"],
+    [["-chardev", "socket,id=a0,host=localhost,port=1,server=on", ...PORT], "no path"],
+    [["-chardev", "socket,id=a0,path=/run/a.sock,server=on", "-device", "virtserialport,chardev=a0,name=com.example"], "another port"],
+  ])("is none in %j: %s", (words, _why) => expect(agentOf(...words)).toBeUndefined());
+});
+
 describe("fromCommandLine", () => {
   // What QEMU 7.2, 10.0 and 11.1 make of each, as query-memory-size-summary showed it.
   test.each([

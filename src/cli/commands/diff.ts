@@ -37,12 +37,18 @@ export const verb: Verb = defineVerb({
   },
 });
 
-function row({ resource, config, live, guest, host, why, guestAge }: DiffRow, hasHost: boolean): Cell[] {
+function row({ resource, config, live, guest, host, why, guestAge, guestUnknown }: DiffRow, hasHost: boolean): Cell[] {
   const differs = why !== null;
   const cells = [config, live, guest].map((value, column): Cell => {
-    const text = `${showValue(resource, value)}${column === 2 && guestAge !== undefined ? ` (${guestAge})` : ""}`;
+    const shown = column === 2 && guestUnknown !== undefined ? "unknown" : showValue(resource, value);
+    const text = `${shown}${column === 2 && guestAge !== undefined ? ` (${guestAge})` : ""}`;
     return differs ? { text, style: "yellow" } : text;
   });
   // The host's figure has QEMU's own memory in it: it is no side that could differ.
-  return [resource, ...cells, ...(hasHost ? [host === undefined ? "-" : showSize(host)] : []), why ?? ""];
+  return [
+    resource,
+    ...cells,
+    ...(hasHost ? [host === undefined ? "-" : showSize(host)] : []),
+    [why, guestUnknown].filter(Boolean).join("; "),
+  ];
 }

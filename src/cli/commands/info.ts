@@ -40,18 +40,32 @@ function show(info: DomainInfo, io: Io): string {
   if (info.interrupted !== undefined)
     facts.push(["resolve", `${info.interrupted}: ${commandLine("recover", info.name)} --finish, or --undo, or --forget`]);
   if (info.ended !== undefined) facts.push(["ended", `${info.ended.at === null ? "" : `${info.ended.at}: `}${info.ended.why}`]);
+  if (info.guest?.unknown !== undefined) facts.push(["guest", `unknown: ${info.guest.unknown}`]);
   if (info.pid !== undefined) facts.push(["pid", String(info.pid)]);
   if (info.uptime !== undefined) facts.push(["up for", showDuration(info.uptime)]);
   const emulator = [info.emulator, info.version === undefined ? undefined : `QEMU ${info.version}`].filter((part) => part !== undefined);
   if (emulator.length > 0) facts.push(["emulator", emulator.join(", ")]);
   facts.push(["config", info.configPath ?? (info.transient ? "none: the domain is transient" : "-")]);
   const { columns } = io.stdout;
-  const hasHost = info.live?.host !== undefined;
-  const header = ["", "config", "live", ...(hasHost ? ["host"] : [])];
-  const rows = allocation(info).map((cells) =>
-    hasHost ? [...cells, cells[0] === "memory" ? showSize(info.live?.host ?? 0) : "-"] : cells,
-  );
-  return `${table(facts, { paint, columns })}\n${table(rows, { header, right: [1, 2, 3], paint, columns })}`;
+  const more = [hostColumn(info), guestColumn(info)].filter((column) => column !== undefined);
+  const header = ["", "config", "live", ...more.map(({ name }) => name)];
+  const rows = allocation(info).map((cells) => [...cells, ...more.map(({ values }) => values[cells[0] ?? ""] ?? "-")]);
+  return `${table(facts, { paint, columns })}\n${table(rows, { header, right: [1, 2, 3, 4], paint, columns })}`;
+}
+
+/** A column beside the two halves, where there is one: its values by the names of the rows. */
+type Column = { readonly name: string; readonly values: Readonly<Record<string, string>> } | undefined;
+
+function hostColumn({ live }: DomainInfo): Column {
+  return live?.host === undefined ? undefined : { name: "host", values: { memory: showSize(live.host) } };
+}
+
+/** What the guest has online: all that was given to it, whatever the balloon takes. */
+function guestColumn({ guest }: DomainInfo): Column {
+  if (guest === undefined) return undefined;
+  if (guest.unknown !== undefined) return { name: "guest", values: { vCPUs: "unknown" } };
+  const memory = guest.memory === null ? {} : { "max memory": showSize(guest.memory) };
+  return { name: "guest", values: { ...memory, ...(guest.vcpus === null ? {} : { vCPUs: String(guest.vcpus) }) } };
 }
 
 function allocation({ config, live }: DomainInfo): string[][] {

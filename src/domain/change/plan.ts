@@ -117,7 +117,7 @@ function refuseClashes(changes: readonly Change[]): void {
 }
 
 interface StaticPlan {
-  readonly halves: readonly PlannedHalf[];
+  readonly halves: readonly (PlannedHalf | null)[];
   readonly text: string | null;
   readonly refusals: readonly Refusal[];
 }
@@ -127,14 +127,17 @@ function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
   let after = config;
   const wanted: Change[] = [];
   const edits: Edit[] = [];
+  const isLiveOnly = (change: Change): boolean => kindOf(change).isLiveOnly?.(change) === true;
   for (const change of maximaFirst(changes)) {
-    if (kindOf(change).inConfig(change, after) === kindOf(change).wanted(change)) continue;
+    if (isLiveOnly(change) || kindOf(change).inConfig(change, after) === kindOf(change).wanted(change)) continue;
     wanted.push(change);
     // Of the config as the changes before it leave it: two of them may be about the same words of args.
     edits.push(...kindOf(change).edits(change, after));
     after = kindOf(change).applied(change, after);
   }
-  const halves = changes.map((change) => ({ before: kindOf(change).inConfig(change, config), needed: wanted.includes(change) }));
+  const halves = changes.map((change) =>
+    isLiveOnly(change) ? null : { before: kindOf(change).inConfig(change, config), needed: wanted.includes(change) },
+  );
   const refusals = [
     ...wanted.flatMap((change) => refuse("static", kindOf(change).staticReasons(change, { ...facts, after }, { name, force }))),
     ...(wanted.length > 0 && stored !== null && (stored.links ?? 1) > 1 ? [otherNames(stored.path)] : []),

@@ -1,7 +1,7 @@
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
 import { deadlineIn, now } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
-import type { LiveReader } from "../facts/live.ts";
+import { type LiveReader, readersTold } from "../facts/live.ts";
 import { openFor } from "../facts/open.ts";
 import { readFacts } from "../facts/read.ts";
 import { type Held, lockDeadline, lockMachine } from "../machine/lock.ts";
@@ -53,7 +53,7 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   await using opened = await openFor(place, held, { ...until, heldBy: deadline, onHeld });
 
   // S4 Read
-  const readers = readersFor(wanted);
+  const readers = readersTold({ config: held.stored?.config ?? null }, readersFor(wanted));
   const read = await readFacts(place, held, opened, { ...until, readers });
 
   // S5 Plan

@@ -1,3 +1,5 @@
+import type { LaunchConfig } from "../../config/launch.ts";
+import type { Deadline } from "../../deadline.ts";
 import { type CpuSet, formatCpuList } from "../../host/cpulist.ts";
 import { cpusetOf } from "../../host/cpuset.ts";
 import { readAffinity } from "../../host/taskset.ts";
@@ -67,7 +69,20 @@ export interface Live extends LiveParts {
  *
  * @throws the session's errors
  */
-export type LiveReader = (session: Session, live: Live) => Promise<LiveParts>;
+export type LiveReader = (session: Session, live: Live, about: ReadAbout) => Promise<LiveParts>;
+
+/** What a reader is told besides. */
+export interface ReadAbout {
+  /** It may say where to look; null if there is none. */
+  readonly config: LaunchConfig | null;
+  /** By when all has to be read; absent where that is the caller's to watch. */
+  readonly by?: Deadline | undefined;
+}
+
+/** The same readers, told this for good. */
+export function readersTold(about: ReadAbout, readers: readonly LiveReader[]): readonly LiveReader[] {
+  return readers.map((read) => (session, live) => read(session, live, about));
+}
 
 /**
  * How many vCPUs there is room for; null if the machine can't plug any (aarch64's virt, microvm, isapc): it does not show what it was
@@ -87,7 +102,7 @@ const QUIET_MIGRATION: ReadonlySet<string> = new Set(["none", "completed", "fail
  */
 export async function readLive(session: Session, known: number | null, readers: readonly LiveReader[] = []): Promise<Live> {
   const live = await readMachine(session, known);
-  const parts = await Promise.all(readers.map((read) => read(session, live)));
+  const parts = await Promise.all(readers.map((read) => read(session, live, { config: null })));
   return Object.assign({}, live, ...parts) as Live;
 }
 

@@ -12,7 +12,7 @@ import type { ReadOptions } from "../model/action.ts";
 import { domainStateOf } from "../model/run-state.ts";
 import { readBalloonTarget } from "./balloon-target.ts";
 import type { Facts } from "./facts.ts";
-import { type Live, type LiveReader, readLive } from "./live.ts";
+import { type Live, type LiveReader, readersTold, readLive } from "./live.ts";
 import { type MachineNotes, readNotes } from "./notes.ts";
 import { type Channel, type Found, hasEnded, type Opened, openToLook, whyUnreachable } from "./open.ts";
 
@@ -39,7 +39,7 @@ export async function readFacts(
   if (open === null || machine === null) return stopped(stored, hindrance);
   try {
     const facts = await open.ask(async (session) => {
-      const read = await factsOf(place, stored, session, machine, readers);
+      const read = await factsOf(place, stored, session, machine, { readers, by: options.by });
       await also?.(session, read.live);
       return read;
     }, options);
@@ -100,9 +100,9 @@ async function factsOf(
   stored: Stored | null,
   session: Session,
   machine: Identity,
-  readers: readonly LiveReader[] = [],
+  { readers = [], by }: { readonly readers?: readonly LiveReader[] | undefined; readonly by: AskOptions["by"] },
 ): Promise<Facts & { readonly live: Live }> {
-  const live = await readLive(session, machine.pid, readers);
+  const live = await readLive(session, machine.pid, readersTold({ config: stored?.config ?? null, by }, readers));
   const [noted, host] = await Promise.all([
     readNotes(statePaths(place.folders, machine.known.key), machine.process, live, machine.known.folder),
     hostFacts(),

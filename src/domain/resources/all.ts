@@ -7,6 +7,7 @@ export { cpuQuota } from "./cpu-quota.ts";
 export { cpuWeight } from "./cpu-weight.ts";
 export { emulatorPin } from "./emulator-pin.ts";
 export { emulatorSched } from "./emulator-sched.ts";
+export { guestVcpus } from "./guest-vcpus.ts";
 export { iothreadPin } from "./iothread-pin.ts";
 export { iothreadSched } from "./iothread-sched.ts";
 export { maxMemory } from "./max-memory.ts";

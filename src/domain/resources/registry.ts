@@ -80,7 +80,8 @@ export function withValue(change: Change, value: number | string): Change {
 
 /** Whether the values at a place in tables are sizes in bytes. */
 export function isSizes(label: string): boolean {
-  return BY_NAME.get(label.split(" ")[0] ?? "")?.unit === "bytes";
+  // Only shown, beside the resource that it belongs to.
+  return label === "guest-memory" || BY_NAME.get(label.split(" ")[0] ?? "")?.unit === "bytes";
 }
 
 /** A value as a person reads it, by the name of its place in tables: sizes with their unit, nothing as a dash. */

@@ -39,6 +39,8 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   readonly guestMoves?: true;
   /** What others follow: in a set of changes it is written before them, so that what is asked for by name counts. */
   readonly isMaximum?: true;
+  /** Whether a change has no static half, so that a set of both halves leaves it out of the config. */
+  isLiveOnly?(change: C): boolean;
   /** Whether its steps belong together: none of another change comes between them. */
   readonly keepsTogether?: true;
   /** Every kind of step that is its own. */

@@ -15,6 +15,8 @@ export interface DiffRow {
   readonly host?: number;
   /** Of when the guest's word is, as `asked every 5 s`; absent where it has said nothing. */
   readonly guestAge?: string;
+  /** Why nothing is known of the guest, which could be asked; absent where its word is there, or nobody can ask it. */
+  readonly guestUnknown?: string;
 }
 
 /** What rows are made of. */

@@ -2,10 +2,12 @@ import { hasHoles, onlineVcpus } from "../../config/online-vcpus.ts";
 import { formatCpuList } from "../../host/cpulist.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { LiveFacts } from "../facts/facts.ts";
+import { onlineInGuest } from "../facts/guest-half.ts";
 import type { Live, Slot } from "../facts/live.ts";
 import { readScheduling } from "../facts/read-threads.ts";
 import { shellWord } from "../model/format.ts";
 import { countIn } from "./file-part.ts";
+import { guestColumn, whyFewerInGuest } from "./guest-vcpus.ts";
 import { checkCount } from "./max-vcpus.ts";
 import { plug } from "./plug.ts";
 import { replugRisk } from "./replug.ts";
@@ -56,7 +58,7 @@ export const vcpus: ResourceKind<VcpusChange, { readonly vcpus: { readonly curre
   rows: (facts) => {
     const { config, live } = facts;
     const row = { resource: "vcpus", config: config?.vcpus.current ?? null, live: live?.vcpus.length ?? null };
-    return [{ ...row, guest: null, why: whyVcpus(facts) }];
+    return [{ ...row, ...guestColumn(live?.guest, onlineInGuest(live?.guest)), why: whyVcpus(facts) }];
   },
   // Where vCPUs are missing below others, vcpus-online.ts has both: a count does not say which.
   revert: ({ config, live }) =>
@@ -178,6 +180,7 @@ function whyVcpus(facts: Facts): string | null {
   if (live === null) return null;
   const pending = pendingUnplug({ ...facts, live });
   if (pending.length > 0) return `waits for the guest: asked to let go of vCPU ${pending.join(", ")}`;
-  if (config === null || config.vcpus.current === live.vcpus.length) return null;
-  return live.slots.length === 0 || config.vcpus.current > live.maxVcpus ? "waits for the next start" : CHANGED;
+  if (config === null || config.vcpus.current === live.vcpus.length) return whyFewerInGuest(facts);
+  const why = live.slots.length === 0 || config.vcpus.current > live.maxVcpus ? "waits for the next start" : CHANGED;
+  return [why, whyFewerInGuest(facts)].filter(Boolean).join("; ");
 }

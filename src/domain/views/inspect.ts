@@ -8,10 +8,11 @@ import { usageOf } from "../../host/thread-usage.ts";
 import { uptimeOf } from "../../host/uptime.ts";
 import { whereRecordsAre } from "../change/record-places.ts";
 import type { Facts } from "../facts/facts.ts";
+import { type GuestWord, onlineInGuest } from "../facts/guest-half.ts";
 import { hostRamOf } from "../facts/host-ram.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import { type Live, roomForVcpus } from "../facts/live.ts";
-import { readBoth } from "../facts/read.ts";
+import { type FactsOptions, readBoth } from "../facts/read.ts";
 import { type Ended, endOf } from "../lifecycle/ended.ts";
 import type { Place } from "../machine/place.ts";
 import type { ReadOptions } from "../model/action.ts";
@@ -55,6 +56,8 @@ export interface DomainInfo {
   readonly version?: string;
   readonly config?: Allocation;
   readonly live?: Allocation;
+  /** What the guest itself says, by the agent that the config names; absent without one, or where the machine does not run. */
+  readonly guest?: GuestInfo;
   readonly configPath?: string;
   /** When and why its last QEMU ended, as far as anybody can know. `at` is ISO 8601. */
   readonly ended?: Ended;
@@ -62,6 +65,15 @@ export interface DomainInfo {
   readonly interrupted?: string;
   /** Milliseconds since its process was started. */
   readonly uptime?: number;
+}
+
+/** What a guest says of itself. */
+export interface GuestInfo {
+  /** The vCPUs, and the memory in bytes, that it has online; null where it has no word for that. */
+  readonly vcpus: number | null;
+  readonly memory: number | null;
+  /** Why it says nothing: it does not run, or its agent does not, or is silent or frozen. Then nothing is known of the rest. */
+  readonly unknown?: string;
 }
 
 /** One vCPU that the domain has or could have. */
@@ -80,8 +92,8 @@ export interface VcpuInfo {
   readonly pin: string | null;
 }
 
-/** A domain in short. A config that can't be read is told as the reason. */
-export async function inspectDomain(place: Place, options: ReadOptions = {}): Promise<DomainInfo> {
+/** A domain in short. A config that can't be read is told as the reason. `readers`: what to read besides, of what is told here. */
+export async function inspectDomain(place: Place, options: ReadOptions & Pick<FactsOptions, "readers"> = {}): Promise<DomainInfo> {
   const { stored, machine, books, facts } = await readBoth(place, options);
   const { live } = facts;
   const pid = live?.pid ?? machine?.pid ?? null;
@@ -99,7 +111,12 @@ export async function inspectDomain(place: Place, options: ReadOptions = {}): Pr
     ...(ended === null ? {} : { ended }),
     ...(stored === null ? {} : { emulator: stored.config.emulator, config: ofConfig(stored.config), configPath: stored.path }),
     ...(live === null ? {} : { version: live.version.text, live: ofLive(live) }),
+    ...(live?.guest === undefined ? {} : { guest: ofGuest(live.guest) }),
   };
+}
+
+function ofGuest(word: GuestWord): GuestInfo {
+  return "unknown" in word ? { vcpus: null, memory: null, ...word } : { vcpus: onlineInGuest(word), memory: word.memory };
 }
 
 /** Told without the lock: a record whose writer lives is of a change that is under way. */

@@ -33,12 +33,30 @@ describe("each verb asks for its resource", () => {
     [["setvcpus", "web1", "3"], { resource: "vcpus", count: 3 }],
     [["setvcpus", "web1", "0"], { resource: "vcpus", count: 0 }],
     [["setvcpus", "web1", "8", "--maximum"], { resource: "max-vcpus", count: 8 }],
+    [["setvcpus", "web1", "2", "--guest"], { resource: "guest-vcpus", count: 2, how: "exactly" }],
     [["setvcpu", "web1", "1,3", "--enable"], { resource: "vcpus-online", vcpus: "1,3", online: "1,3" }],
     [["setvcpu", "web1", "2", "--disable"], { resource: "vcpus-online", vcpus: "2", online: "none" }],
     [["setvcpu", "web1", "0,3", "--only"], { resource: "vcpus-online", vcpus: "all", online: "0,3" }],
     [["setvcpu", "web1", "2", "--only", "--among", "2-3"], { resource: "vcpus-online", vcpus: "2-3", online: "2" }],
     [["vcpupin", "web1", "1", "0-3,^2"], { resource: "vcpu-pin", vcpu: 1, cpus: "0-3,^2" }],
   ])("%j", async (argv, change) => expect((await asked(...argv)).change).toEqual(change));
+});
+
+test("setvcpus --online is one change of the machine and of its guest", async () => {
+  const given: unknown[] = [];
+  await play(["setvcpus", "web1", "3", "--online"], { domain: { change: async (wanted) => (given.push(wanted), reportOf()) } });
+  expect(given).toEqual([
+    [
+      { resource: "vcpus", count: 3 },
+      { resource: "guest-vcpus", count: 3, how: "at-least" },
+    ],
+  ]);
+  for (const flags of [
+    ["--online", "--guest"],
+    ["--guest", "--maximum"],
+    ["--online", "--static"],
+  ])
+    expect((await play(["setvcpus", "web1", "3", ...flags])).code).toBe(2);
 });
 
 describe("setvcpu says what is to happen, in one word", () => {

@@ -29,6 +29,7 @@ const SAMPLES: { readonly [R in Resource]: Change & { readonly resource: R } } =
   "max-memory": { resource: "max-memory", size: 4 * GIB },
   "memory-period": { resource: "memory-period", seconds: 10 },
   vcpus: { resource: "vcpus", count: 3 },
+  "guest-vcpus": { resource: "guest-vcpus", count: 1, how: "exactly" },
   "vcpus-online": { resource: "vcpus-online", vcpus: "all", online: "0,3" },
   "max-vcpus": { resource: "max-vcpus", count: 8 },
   "vcpu-pin": { resource: "vcpu-pin", vcpu: 0, cpus: "0-1" },
@@ -80,7 +81,10 @@ test("each resource has a place of its own in tables, in files and among the ste
   for (const all of places) expect(new Set(all).size).toBe(all.length);
 });
 
-describe.each(each)("%s", (resource, kind, change) => {
+/** What the guest uses is its own: nothing of it can be in a config. */
+const kept = each.filter(([resource]) => resource !== "guest-vcpus");
+
+describe.each(kept)("%s of both halves", (resource, kind, change) => {
   test("is planned in the config, written where it is read, and told by its label", () => {
     expect(kind.inConfig(change, kind.applied(change, config))).toBe(kind.wanted(change));
     const [edit] = kind.edits(change, config);
@@ -90,6 +94,23 @@ describe.each(each)("%s", (resource, kind, change) => {
     expect(planOf(change, "static", stoppedFacts({ config })).changes[0]?.static?.needed).toBe(true);
   });
 
+  test("is taken back by a change with the value of before", () => {
+    const before = kind.inConfig(change, config);
+    expect(before).not.toBeNull();
+    const back = kind.withValue(change, before ?? 0) as Change;
+    expect([kindOf(back).wanted(back), back.resource]).toEqual([before, resource]);
+  });
+
+  test("has a row in diff, and is persisted; reverted where a running machine can be changed", () => {
+    const facts = DRIFTS[resource] ?? drifted;
+    const row = diffOf(facts).find((it) => it.resource === kind.label(change));
+    expect(row).toMatchObject({ why: expect.any(String) as string });
+    expect(changesToPersist(facts).some((it) => it.resource === resource)).toBe(true);
+    expect(changesToRevert(facts).some((it) => it.resource === resource)).toBe(kind.revert !== null);
+  });
+});
+
+describe.each(each)("%s", (resource, kind, change) => {
   test("is read back from a journal as it was written, and not with a member that is wrong", () => {
     const journal = (it: object) => ({
       writer: 1,
@@ -108,21 +129,6 @@ describe.each(each)("%s", (resource, kind, change) => {
       const wrong = type === "number" ? "1" : 1;
       expect(record.safeParse(journal({ ...change, [member]: wrong })).success).toBe(false);
     }
-  });
-
-  test("is taken back by a change with the value of before", () => {
-    const before = kind.inConfig(change, config);
-    expect(before).not.toBeNull();
-    const back = kind.withValue(change, before ?? 0) as Change;
-    expect([kindOf(back).wanted(back), back.resource]).toEqual([before, resource]);
-  });
-
-  test("has a row in diff, and is persisted; reverted where a running machine can be changed", () => {
-    const facts = DRIFTS[resource] ?? drifted;
-    const row = diffOf(facts).find((it) => it.resource === kind.label(change));
-    expect(row).toMatchObject({ why: expect.any(String) as string });
-    expect(changesToPersist(facts).some((it) => it.resource === resource)).toBe(true);
-    expect(changesToRevert(facts).some((it) => it.resource === resource)).toBe(kind.revert !== null);
   });
 
   test("stands in an allocation file, as the help shows its shape", () => {
