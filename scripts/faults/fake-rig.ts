@@ -17,6 +17,7 @@ import { threadsOf } from "../../src/host/threads.ts";
 import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
 import { ownGroupFor } from "../lab/cpu-group.ts";
 import { BALLOON, configOf, GIB, textOf } from "../lab/facts.ts";
+import { DEVICE, deviceWordsIf } from "../lab/fake-devices.ts";
 import { DISK_ARGS } from "../lab/fake-disks.ts";
 import { startFakeGuest } from "../lab/fake-guest.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
@@ -81,7 +82,12 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   // A new vCPU has a new thread, which inherits the mask and the policy of the first thread.
   const group = await ownGroupFor(pid);
   // A new vCPU has a new thread, which inherits the mask of the first thread.
+  let known = qemu.plugged.size;
+  qemu.after("device_del", () => (known = qemu.plugged.size));
   qemu.after("device_add", async () => {
+    const grown = qemu.plugged.size > known;
+    known = qemu.plugged.size;
+    if (!grown) return;
     const last = threads[[...qemu.plugged.keys()].at(-1) ?? 0] ?? 0;
     await setPolicy(last, readPolicy(pid));
     const inherited = await maskOf(pid);
@@ -124,6 +130,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
       period: qemu.polling,
       devices: devicesOf(qemu.memory.devices),
       share: await shareIn(group),
+      device: deviceWordsIf(qemu.devices.plugged.has(DEVICE)),
     };
   };
   return {

@@ -25,6 +25,8 @@ export interface State {
     readonly period: number;
     readonly devices: Devices;
     readonly share: Share;
+    /** The words of its device that comes and goes, or `absent`. */
+    readonly device: string;
   };
   /** Null: it is stopped. `masks` by the number of the vCPU. */
   readonly live: {
@@ -44,6 +46,7 @@ export interface State {
     readonly devices: Devices;
     /** Null: it has no control group of its own. */
     readonly share: Share | null;
+    readonly device: string;
   } | null;
 }
 
@@ -74,6 +77,7 @@ export function wantedOf(change: Change): number | string {
   if ("seconds" in change) return change.seconds;
   const share = sharePart(change);
   if (share !== null) return share.value;
+  if ("words" in change) return change.words;
   if (change.resource === "vcpus-online") return wantedChosen(change);
   return "cpus" in change ? change.cpus : (threadPart(change)?.value ?? "");
 }
@@ -92,6 +96,7 @@ export function inConfig(change: Change, { config }: State): number | string | n
   if (change.resource === "memory-period") return config.period;
   const device = devicePart(change);
   if (device !== null) return inBytes(config.devices[device.label]);
+  if (change.resource === "device") return config.device;
   return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus.length, "max-vcpus": config.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
@@ -112,6 +117,7 @@ export function inLive(change: Change, { live }: State): number | string | null 
   if (change.resource === "memory-period") return live.period;
   const device = devicePart(change);
   if (device !== null) return inBytes(live.devices[device.label]);
+  if (change.resource === "device") return live.device;
   return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: vcpusOf(live).length, "max-vcpus": live.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
   ];
@@ -139,7 +145,7 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
 }
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
-  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk, period, devices, share } = before;
+  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk, period, devices, share, device } = before;
   const chosen: Chosen[] = [];
   for (const change of changes) {
     threads = fixedThreads(threads, change);
@@ -154,6 +160,7 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     if (change.resource === "emulator-pin") emulator = change.cpus;
     if (change.resource === "disk-throttle") disk = change.limits;
     if (change.resource === "memory-period") period = change.seconds;
+    if (change.resource === "device") device = change.words;
     if (change.resource === "vcpus-online") chosen.push(change);
     if (change.resource !== "vcpu-pin") continue;
     const { [change.vcpu]: _, ...others } = pins;
@@ -170,7 +177,7 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
   const isRoom = Object.keys(threads).every((label) => !label.startsWith("vcpu-sched ") || Number(label.slice(11)) < maxVcpus);
   const right =
     isRoom && memory <= maxMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
-  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk, period, devices, share } : null;
+  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk, period, devices, share, device } : null;
 }
 
 function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -180,7 +187,7 @@ function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string,
 function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[], all: string, fixed: State["config"]): State["live"] {
   const { pins } = fixed;
   const { answers } = before;
-  let { memory, maxMemory, maxVcpus, emulator, threads, disk, period, devices, share } = before;
+  let { memory, maxMemory, maxVcpus, emulator, threads, disk, period, devices, share, device } = before;
   const vcpus = vcpusAfter(before, changes);
   if (vcpus === null) return null;
   // A new vCPU gets its pin from the config before the change, or all CPUs.
@@ -202,6 +209,7 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
     if (change.resource === "emulator-pin") emulator = change.cpus === "all" ? all : change.cpus;
     if (change.resource === "disk-throttle") disk = change.limits;
     if (change.resource === "memory-period") period = change.seconds;
+    if (change.resource === "device") device = change.words;
     if (change.resource !== "vcpu-pin") continue;
     // A vCPU that leaves in the same set is pinned before it leaves. A vCPU that is not there can't be pinned.
     if (masks[change.vcpu] === undefined) return null;
@@ -213,7 +221,7 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
   threads = vcpuThreads(threads, vcpus, fixed.threads);
   return memory > maxMemory
     ? null
-    : { memory, maxMemory, maxVcpus, masks: stay, offline, answers, emulator, threads, disk, period, devices, share };
+    : { memory, maxMemory, maxVcpus, masks: stay, offline, answers, emulator, threads, disk, period, devices, share, device };
 }
 
 /** The vCPUs that the guest does not use after the changes; null if it can't be asked, or can't do that. */

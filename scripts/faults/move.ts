@@ -1,5 +1,6 @@
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change, Resource } from "../../src/domain/resources/registry.ts";
+import { DEVICE, deviceWordsIf } from "../lab/fake-devices.ts";
 import { DISK } from "../lab/fake-disks.ts";
 import { fractionsFrom } from "../lab/fractions.ts";
 import { MIB } from "./model.ts";
@@ -60,6 +61,7 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "cpu-quota": () => ({ resource: "cpu-quota", quota: pick(["50%", "150%", "none"]) }),
     "cpu-weight": () => ({ resource: "cpu-weight", weight: pick([50, 100, 300]) }),
     "guest-vcpus": () => ({ resource: "guest-vcpus", count: pick(choices.guest), how: "exactly" }),
+    device: () => ({ resource: "device", id: DEVICE, words: deviceWordsIf(random() < 0.5) }),
     "max-memory": () => ({ resource: "max-memory", size: pick(choices.maxSizes) * MIB }),
     "max-vcpus": () => ({ resource: "max-vcpus", count: pick(choices.maxCounts) }),
   };
@@ -103,6 +105,7 @@ const SENT: { readonly [R in Resource]?: readonly Mishap["command"][] } = {
   "memory-plugged": ["qom-set"],
   "memory-period": ["qom-set"],
   "disk-throttle": ["block_set_io_throttle"],
+  device: ["device_add", "device_del"],
 };
 
 /** A mishap at a command that these changes may send, or at the first query, before anything is touched. */

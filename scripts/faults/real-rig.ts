@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
 import { type OwnGroup, ownGroupFor } from "../lab/cpu-group.ts";
+import { DEVICE, deviceWordsIf, PORT_ARGS } from "../lab/fake-devices.ts";
 import { DISK_ARGS, limitsText } from "../lab/fake-disks.ts";
 import type { GuestOptions } from "../lab/guest.ts";
 import type { Qemu } from "../lab/machine.ts";
@@ -60,7 +61,7 @@ export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRi
     memory: { max: "512MiB", current: "512MiB", hotplug: { slots: 4, limit: "4GiB" } },
     vcpus: { max: maxVcpus, current: 1 },
     guest: kind === "full" ? FULL.guest : { append: PATIENT },
-    args: [...(kind === "full" ? FULL.args : DEVICES), ...DISK_ARGS],
+    args: [...(kind === "full" ? FULL.args : DEVICES), ...DISK_ARGS, ...PORT_ARGS],
   });
   try {
     await scene.start();
@@ -105,6 +106,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
     if (gone) return null;
     const [found, memory] = await Promise.all([cpus(), ask("query-balloon")]);
     const [disk] = (await ask("query-block")) as readonly { readonly inserted: Readonly<Record<string, unknown>> }[];
+    const devices = (await scene.ask("qom-list", { path: "/machine/peripheral" })) as readonly { readonly name: string }[];
     const masks = await Promise.all(found.map(async (cpu) => [cpu["cpu-index"], await maskOf(cpu["thread-id"])] as const));
     return {
       memory: (memory as { actual: number }).actual,
@@ -120,6 +122,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
       period: Number(await ask("qom-get", { path: "/machine/peripheral/balloon0", property: "guest-stats-polling-interval" })),
       devices: devicesOf((await ask("query-memory-devices")) as Parameters<typeof devicesOf>[0]),
       share: await shareIn(group),
+      device: deviceWordsIf(devices.some(({ name }) => name === DEVICE)),
     };
   };
   return {

@@ -30,6 +30,8 @@ export interface Look {
   readonly devices: Readonly<Record<string, number>>;
   /** Its share of the CPUs, from the files of its control group; null if it has none of its own. */
   readonly share: Share | null;
+  /** The words of its device that comes and goes, or `absent`. */
+  readonly device: string;
 }
 
 /** The two allocations of a case. */

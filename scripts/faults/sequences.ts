@@ -3,6 +3,7 @@ import type { Report } from "../../src/domain/change/change-report.ts";
 import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
 import type { ChangeOptions } from "../../src/domain/model/change.ts";
 import { messageOf } from "../../src/errors.ts";
+import { DEVICE_WORDS, deviceWordsIf } from "../lab/fake-devices.ts";
 import { DISK, limitsText } from "../lab/fake-disks.ts";
 import { differences, type Seen } from "./compare.ts";
 import type { FakeRig } from "./fake-rig.ts";
@@ -82,6 +83,7 @@ async function see(rig: Rig): Promise<Seen> {
       disk: limitsText(disks?.throttle?.[DISK] ?? {}),
       period: memory.period ?? 5,
       devices: devicesInFile(memory, args, mib),
+      device: deviceWordsIf(args.includes(DEVICE_WORDS[1] ?? "")),
     },
     live:
       look === null
@@ -98,6 +100,7 @@ async function see(rig: Rig): Promise<Seen> {
             period: look.period,
             devices: look.devices,
             share: look.share,
+            device: look.device,
           },
   };
   return { text, state };

@@ -1,6 +1,7 @@
 import { MARK_PREFIX } from "../../src/config/mark.ts";
 import { QmpFailure } from "../../src/testing/index.ts";
 import { GIB } from "./facts.ts";
+import { FakeDevices } from "./fake-devices.ts";
 import { FakeDisk } from "./fake-disks.ts";
 import { FakeMemory } from "./fake-memory.ts";
 
@@ -45,6 +46,7 @@ export class FakeQemu {
   name: string | null;
   uuid = "00000000-0000-0000-0000-000000000000";
   readonly disk = new FakeDisk();
+  readonly devices = new FakeDevices();
   readonly #tids: readonly number[];
 
   /** `tids`: a thread for each possible vCPU. `id`: of its mark. Without one, it has no mark. */
@@ -87,16 +89,18 @@ export class FakeQemu {
         `${line.split(" 0x")[1]?.padStart(16, "0")}: 0x${this.#register(line).toString(16).padStart(8, "0")}\r\n`,
       device_add: (args: { driver?: string; id: string; memdev: string; "core-id": number }) => {
         if (args.driver === "pc-dimm") this.memory.addDimm(args);
-        else this.plugged.set(args["core-id"], args.id);
+        else if (!this.devices.add(args)) this.plugged.set(args["core-id"], args.id);
       },
       device_del: ({ id }: { id: string }) => void (this.guestObeys && (this.memory.removeDimm(id) || this.letGo(id))),
       "object-add": (args: { id: string; size?: number }) => this.memory.addBackend(args),
       "object-del": ({ id }: { id: string }) => this.memory.removeBackend(id),
+      "device-list-properties": () => [],
     };
   }
 
   /** The guest ejects a vCPU, with the name that `device_del` takes. */
   letGo(device: string): void {
+    this.devices.plugged.delete(device);
     for (const vcpu of this.plugged.keys()) if (this.#path(vcpu).endsWith(device)) this.plugged.delete(vcpu);
   }
 
@@ -157,6 +161,6 @@ export class FakeQemu {
   #devices(): readonly object[] {
     const ids = [...this.plugged.values()].filter((id) => id !== "");
     const vcpus = ids.map((name) => ({ name, type: "child<max-x86_64-cpu>" }));
-    return [{ name: "balloon0", type: "child<virtio-balloon-pci>" }, ...vcpus, ...this.memory.children];
+    return [{ name: "balloon0", type: "child<virtio-balloon-pci>" }, ...vcpus, ...this.memory.children, ...this.devices.list()];
   }
 }

@@ -121,6 +121,8 @@ async function operandsLike(name: string, domain: string | undefined, env: Io["e
       return [FILES];
     case "DISK":
       return diskNames(await configOf(domain, env));
+    case "DEVICE":
+      return deviceIds(await configOf(domain, env));
     case "SHELL":
       return ["bash", "fish", "zsh"];
     case "CPULIST":
@@ -148,6 +150,13 @@ async function domainNames(env: Io["env"]): Promise<readonly string[]> {
     import("../domain/machine/place.ts"),
   ]);
   return listNames(domainFolders({ env }));
+}
+
+/** The devices of the config that have an id. */
+async function deviceIds(config: LaunchConfig | undefined): Promise<readonly string[]> {
+  if (config === undefined) return [];
+  const { devicesInArgs } = await import("../config/device-words-text.ts");
+  return devicesInArgs(config.args).map(({ id }) => id);
 }
 
 /** The disks that the config has a name for. */

@@ -9,10 +9,11 @@ const BOOT =
 const CONSOLE =
   "the args of the config say where the guest's console is (qmpctl config DOMAIN); for -serial unix:PATH,server=on,wait=off, use socat -,raw,echo=0 UNIX-CONNECT:PATH";
 const HOST = "that is about the host, not about a domain: use lscpu, free -h or numactl -H";
-const DEVICE =
-  "`qmpctl qmp DOMAIN device_add driver=… id=…` plugs a device into the running machine, `device_del id=…` unplugs it; for the next start, edit the args of the config";
 const AGENT =
   "that needs the guest agent: `qmpctl info DOMAIN` and `qmpctl setvcpus DOMAIN COUNT --guest` ask it for vCPUs and memory; for the rest, use connectAgent of the library";
+const ATTACH =
+  "`qmpctl attach DOMAIN -blockdev driver=raw,node-name=d1,file.driver=file,file.filename=PATH -device virtio-blk-pci,drive=d1,id=disk1` plugs a disk, `-netdev user,id=n1 -device virtio-net-pci,netdev=n1,id=nic1` a network card; with --static too for the next start";
+const DETACH = "`qmpctl detach DOMAIN ID` unplugs a device and frees what it used; with --static too for the next start";
 const RAW = "`qmpctl qmp DOMAIN` opens a shell with all commands of QEMU, and TAB lists them";
 const PINS =
   "threads can be bound to CPUs (qmpctl vcpupin DOMAIN, qmpctl emulatorpin DOMAIN, qmpctl iothreadpin DOMAIN); taskset -pc CPULIST TID binds other threads";
@@ -67,7 +68,6 @@ const verbWays: Readonly<Record<string, string>> = {
   console: CONSOLE,
   terminal: CONSOLE,
   ttyconsole: CONSOLE,
-  attach: CONSOLE,
   ssh: CONSOLE,
   exec: AGENT,
   top: "`qmpctl vcpuinfo DOMAIN` shows the time that each vCPU has used",
@@ -94,8 +94,8 @@ const verbWays: Readonly<Record<string, string>> = {
   hostname: HOST,
   capabilities: HOST,
   sysinfo: HOST,
-  "attach-*": DEVICE,
-  "detach-*": DEVICE,
+  "attach-*": ATTACH,
+  "detach-*": DETACH,
   "migrate*": "`qmpctl qmp DOMAIN migrate uri=…` starts a migration, `query-migrate` shows its progress",
   rollback: SNAPSHOT,
   listsnapshot: SNAPSHOT,

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { qemuWords } from "./qemu-words.ts";
 
 /** One option of a verb. */
 export interface Option {
@@ -34,6 +35,8 @@ export interface Grammar {
     readonly words?: readonly string[];
     /** Whether the words after `--` are kept apart, in `Arguments.verbatim`. */
     readonly verbatim?: boolean;
+    /** QEMU's own options that may stand anywhere, each with its value: they are kept apart too, in `Arguments.verbatim`. */
+    readonly ofQemu?: readonly string[];
   };
 }
 
@@ -116,8 +119,10 @@ export async function parseArguments(
   wayOf: WayOf = () => Promise.resolve(undefined),
 ): Promise<Arguments> {
   const table = optionsOf(grammar);
+  const { own, qemu, open } = qemuWords(argv, grammar.operands.ofQemu ?? []);
+  if (open !== undefined) throw misuse(`-${open}: a value is missing`, undefined, `-${open} VALUE`);
   const { tokens } = parseArgs({
-    args: [...argv],
+    args: [...own],
     options: Object.fromEntries(Object.entries(table).map(([name, option]) => [name, describe(option)])),
     strict: false,
     allowPositionals: true,
@@ -135,7 +140,7 @@ export async function parseArguments(
     } else {
       const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
       // The parser splits -5M into the options -5 and -M.
-      const typed = /^-\d/.test(token.rawName) ? (argv[token.index] ?? token.rawName) : token.rawName;
+      const typed = /^-\d/.test(token.rawName) ? (own[token.index] ?? token.rawName) : token.rawName;
       if (option === undefined) throw await unknownOption(typed, table, wayOf);
       const value = valueOf(token, option);
       if (option.fills !== undefined) named.set(option.fills, withUnit(String(value), option));
@@ -143,8 +148,9 @@ export async function parseArguments(
     }
   }
   const operands = inPlace(positional, named, grammar, !values.has("help"));
+  const kept = qemu === undefined ? verbatim : [...qemu, ...(verbatim ?? [])];
   if (!values.has("help")) countOperands(operands, verbatim, grammar);
-  return argumentsOf(operands, verbatim, values);
+  return argumentsOf(operands, kept, values);
 }
 
 function withUnit(value: string, { unit }: Option): string {

@@ -1,11 +1,12 @@
 import type { LiveCpuGroup } from "./cgroup.ts";
+import type { DevicePart } from "./device-parts.ts";
 import type { LiveDisk } from "./disk-parts.ts";
 import type { GuestWord } from "./guest-half.ts";
 import type { HostPart } from "./host-part.ts";
 import type { LiveIothread, LiveScheduling, LiveThread, ScheduledThread } from "./live-thread.ts";
 
 /** What only some resources need to know of a running machine: absent where nobody asked for it. Each part has its reader. */
-export interface LiveParts extends HostPart {
+export interface LiveParts extends HostPart, DevicePart {
   /** What the guest itself says, if the config names its agent. */
   readonly guest?: GuestWord;
   /** Its iothreads, in the order of their ids. */

@@ -23,6 +23,10 @@ export interface MachineNotes {
   readonly threads?: number;
   /** How often QEMU is to ask the guest for its figures, in seconds; absent if nobody said. Others stop the asking for a moment. */
   readonly period?: number;
+  /** The words of devices that we plugged, by their ids: QEMU does not tell them. */
+  readonly devices?: Readonly<Record<string, string>>;
+  /** The ids of devices that the guest was told to release and had not. */
+  readonly detaching?: readonly string[];
 }
 
 /** What is about to be asked: the notes as they will be then, and the vCPUs that are about to be plugged. */
@@ -81,14 +85,28 @@ async function readEarlier(folder: string, process: ProcessIdentity): Promise<Ma
 }
 
 /** Only valid values: a wrong number would end up in a plan. */
-function asAsked({ balloon, balloonOr, unplug, threads, period }: { readonly [Key in keyof MachineNotes]: unknown }): MachineNotes {
+function asAsked({
+  balloon,
+  balloonOr,
+  unplug,
+  threads,
+  period,
+  devices,
+  detaching,
+}: { readonly [Key in keyof MachineNotes]: unknown }): MachineNotes {
   return {
     ...(isCount(balloon) ? { balloon } : {}),
     ...(isCount(balloonOr) ? { balloonOr } : {}),
     ...(Array.isArray(unplug) && unplug.every(isCount) ? { unplug } : {}),
     ...(isCount(threads) ? { threads } : {}),
     ...(isCount(period) ? { period } : {}),
+    ...(isTexts(devices) ? { devices } : {}),
+    ...(Array.isArray(detaching) && detaching.every((id) => typeof id === "string") ? { detaching } : {}),
   };
+}
+
+function isTexts(value: unknown): value is Readonly<Record<string, string>> {
+  return typeof value === "object" && value !== null && Object.values(value).every((each) => typeof each === "string");
 }
 
 function isCount(value: unknown): value is number {
@@ -117,6 +135,8 @@ function foundOut({ asked, going }: Kept, live: Live): MachineNotes {
     ...(isDoubtful ? { balloonOr: balloon } : {}),
     ...(leaving.length > 0 || asked.unplug !== undefined ? { unplug: leaving } : {}),
     ...(asked.threads === undefined ? {} : { threads: asked.threads + plugged }),
+    // The words are of use only if the device is there. A request that the machine does not show may be asked again.
+    ...(going.asked.devices === undefined ? {} : { devices: { ...asked.devices, ...going.asked.devices } }),
   };
 }
 

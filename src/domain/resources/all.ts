@@ -2,6 +2,7 @@
  * The registry: one line for each resource whose allocation can be changed. What there is to know of it is in its file; the plan, the
  * journal, reports, diff, revert, persist, allocation files, help and completion go over this list.
  */
+export { device } from "./device.ts";
 export { diskThrottle } from "./disk-throttle.ts";
 export { cpuQuota } from "./cpu-quota.ts";
 export { cpuWeight } from "./cpu-weight.ts";

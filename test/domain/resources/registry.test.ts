@@ -41,6 +41,7 @@ const SAMPLES: { readonly [R in Resource]: Change & { readonly resource: R } } =
   "emulator-sched": { resource: "emulator-sched", policy: "batch" },
   "iothread-sched": { resource: "iothread-sched", iothread: "io0", policy: "batch" },
   "vhost-pin": { resource: "vhost-pin", cpus: "0-1" },
+  device: { resource: "device", id: "rng1", words: "-device virtio-rng-pci,id=rng1" },
   "disk-throttle": { resource: "disk-throttle", disk: "disk0", limits: "iops=100,bps=1048576" },
 };
 /** What drifts another way than the rest. */
@@ -57,6 +58,7 @@ const config = configOf({ args: [...BALLOON, ...VIRTIO_MEM] });
 /** A machine that has been given other values than its config, of every resource that can. */
 const drifted = factsOf({
   config,
+  asked: { devices: { rng1: "-device virtio-rng-pci,id=rng1" } },
   live: liveOf({
     slots: slotsOf(8, 3),
     vcpus: liveOf({ slots: slotsOf(8, 3) }).vcpus.map((vcpu) => ({ ...vcpu, affinity: "0-1" })),
@@ -69,6 +71,10 @@ const drifted = factsOf({
     ownThreads: [{ tid: 4000, affinity: "0-1", policy: "idle" }],
     scheduling: { vcpus: new Map([[0, "batch"]]), main: "idle", rights: { highest: 99, leavesIdle: true } },
     vhost: [{ tid: 4200, affinity: "0-1" }],
+    devices: new Map([
+      ["balloon0", "virtio-balloon-pci"],
+      ["rng1", "virtio-rng-pci"],
+    ]),
     disks: [diskOf({ limits: { iops: 50 } })],
   }),
 });

@@ -1,0 +1,19 @@
+import { change, changeOptions } from "../change.ts";
+import { defineVerb, type Verb } from "../verb.ts";
+
+export const verb: Verb = defineVerb({
+  usage: ["detach DOMAIN DEVICE"],
+  section: "allocation",
+  summary: "unplug a device by its id, and free what only it used",
+  details: [
+    "The guest has to let go of the device. The change is `pending` if it has not by the deadline; the same command again frees what the device used when it has gone.",
+    "With --static the words of the device are removed from args, with those of its -blockdev and -netdev if nothing else uses them.",
+    "Examples: qmpctl detach web1 disk1; qmpctl detach web1 nic1 --both",
+  ],
+  options: changeOptions,
+  operands: { names: ["DOMAIN", "DEVICE"], required: 2 },
+  run(call) {
+    const id = call.args.operand(1);
+    return change(call, (domain, options) => domain.change({ resource: "device", id, words: "absent" }, options));
+  },
+});

@@ -1,0 +1,82 @@
+import type { DeviceWords } from "../../config/device-words-text.ts";
+import { deviceValues } from "../../config/device-words.ts";
+import type { LaunchConfig } from "../../config/launch.ts";
+import { machineTypeOf } from "../../config/option-values.ts";
+import { splitOptions } from "../../config/options.ts";
+import type { LiveFacts } from "../facts/facts.ts";
+import { type Reason, when } from "./resource.ts";
+
+/** Devices that other resources own, and the verb that is for them. */
+const OWNED: readonly (readonly [RegExp, string])[] = [
+  [/-cpu$|-spapr-cpu-core$/, "setvcpus, which plugs and unplugs vCPUs"],
+  [/^(pc-dimm|nvdimm|virtio-pmem)/, "memory is not plugged as a device here: setmem and setmaxmem are for it"],
+  [/^virtio-mem/, "setmem, which is for the memory of the guest"],
+  [/^virtio-balloon/, "setmem, which works by the balloon: it is part of the machine from its start"],
+];
+
+/** Whether another resource owns devices of this driver. */
+export function isOwned(driver: string): boolean {
+  return OWNED.some(([drivers]) => drivers.test(driver));
+}
+
+/** Why a device of this driver is not for this resource. */
+export function ownerReasons(driver: string, id: string): readonly Reason[] {
+  const owner = OWNED.find(([drivers]) => drivers.test(driver));
+  return owner === undefined ? [] : [{ reason: `device ${id} is a ${driver}, which has a verb of its own`, instead: owner[1] }];
+}
+
+/** Drivers that can be plugged into a running machine. What is not here is part of the machine from its start. */
+const PLUGGABLE =
+  /^(virtio-\S+-pci\S*|vhost-\S+-pci\S*|e1000\S*|igb|rtl8139|vmxnet3|ne2k_pci|pcnet|i8255\S+|nvme\S*|scsi-(hd|cd|block|generic)|usb-\S+|\S+-xhci|virtserialport|virtconsole|vfio-pci\S*|megasas\S*|lsi\S+|mptsas\S+|pvscsi|AC97|intel-hda|ivshmem\S*|edu|sdhci-pci)$/;
+/** Of these, what stands on a bus of its own kind. */
+const NOT_PCI = /^(scsi-|usb-|virtserialport|virtconsole|nvme-ns)/;
+
+/** Why a running machine can't have a device plugged. */
+export function attachReasons(words: DeviceWords, { live, config }: LiveFacts): readonly Reason[] {
+  const { id, driver, backends, device } = words;
+  const drive = backends.find(({ name }) => name === "drive");
+  const bus = deviceValues(device).get("bus");
+  return [
+    ...ownerReasons(driver, id),
+    ...when(live.devices?.has(id) === true, () => ({
+      reason: `the running machine has another device ${id} (${live.devices?.get(id)})`,
+      instead: `another id, or qmpctl detach of ${id} first`,
+    })),
+    ...when(drive !== undefined, () => ({
+      reason: `-drive ${drive?.value} can't be given to a running machine: QEMU takes block nodes`,
+      instead: asBlockdev(drive?.value ?? ""),
+    })),
+    ...when(!PLUGGABLE.test(driver) && !isOwned(driver), () => ({
+      reason: `a ${driver} can't be plugged into a running machine`,
+      instead: "--static, for the next start",
+    })),
+    ...(PLUGGABLE.test(driver) && !NOT_PCI.test(driver) ? busReasons(bus, live, config) : []),
+  ];
+}
+
+const ADD_PORT = 'add "-device", "pcie-root-port,id=rp1,chassis=1,slot=1" to args for the next start, and then bus=rp1';
+
+/** A PCI Express machine has one port for each device that is plugged later. */
+function busReasons(bus: string | undefined, { ports = [] }: LiveFacts["live"], config: LaunchConfig | null): readonly Reason[] {
+  const free = ports.filter(({ devices }) => devices.length === 0).map(({ id }) => id);
+  const [first] = free;
+  const instead =
+    first === undefined ? ADD_PORT : `bus=${first}, which is free${free.length === 1 ? "" : `, as ${free.slice(1).join(", ")}`}`;
+  const port = ports.find(({ id }) => id === bus);
+  if (port !== undefined)
+    return when(port.devices.length > 0, () => ({ reason: `port ${bus} is taken by ${port.devices.join(", ")}`, instead }));
+  const isExpress = ports.length > 0 || /q35|^virt\b/.test((config === null ? undefined : machineTypeOf(splitOptions(config.args))) ?? "");
+  return when(isExpress && (bus === undefined || bus === "pcie.0"), () => ({
+    reason: `a device can't be plugged into pcie.0, the root bus of this machine${ports.length === 0 ? ", and it has no port for one" : ""}`,
+    instead,
+  }));
+}
+
+/** The words of a drive as those of a block node, as far as it is a plain image. */
+function asBlockdev(value: string): string {
+  const values = deviceValues({ name: "drive", words: [], value });
+  const [id, file, format] = ["id", "file", "format"].map((key) => values.get(key));
+  if (id === undefined || file === undefined) return "-blockdev, with a node-name, and drive=NODE-NAME for the device";
+  const escaped = file.replaceAll(",", ",,");
+  return `-blockdev driver=${format ?? "raw"},node-name=${id},file.driver=file,file.filename=${escaped}`;
+}
