@@ -12,9 +12,11 @@ import {
   type Ended,
   leftoversOf,
   type Look,
+  PERIOD,
   type Rig,
   textOf,
   unpinned,
+  USUAL,
   valuesIn,
   wantedOf,
 } from "./rig.ts";
@@ -96,7 +98,9 @@ function checkChange(
         ? values.vcpus
         : name === "disk-throttle"
           ? values.disk
-          : (values.pins[vcpu] ?? "all");
+          : name === "memory-period"
+            ? values.period
+            : (values.pins[vcpu] ?? "all");
   const readable = text !== null && [before.text, before.after].includes(text);
   if (readable && fixed.actual !== pick(valuesIn(text)))
     throw new Broken(`${name}: the report says that the config has ${fixed.actual}, but it has ${pick(valuesIn(text))}`);
@@ -114,13 +118,16 @@ export function isWanted({ ends: { pinned, wanted } }: Rig, look: Look | null): 
     look.memory === bytesOf(wanted.memory) &&
     look.vcpus === wanted.vcpus &&
     look.disk === "iops=100" &&
+    look.period === PERIOD &&
     pinned.every((vcpu) => look.masks[vcpu] === wanted.mask)
   );
 }
 
 /** An allocation as a short text. */
 export function show(look: Look | null): string {
-  return look === null ? "gone" : `${look.memory / 2 ** 20} MiB, ${look.vcpus} vCPUs, vCPU 0 on ${look.masks["0"]}, disk ${look.disk}`;
+  return look === null
+    ? "gone"
+    : `${look.memory / 2 ** 20} MiB, ${look.vcpus} vCPUs, vCPU 0 on ${look.masks["0"]}, disk ${look.disk}, asked every ${look.period} s`;
 }
 
 /**
@@ -150,7 +157,7 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
     await next();
   }
   const [text, look] = await Promise.all([textOf(rig), rig.look()]);
-  const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pins: {}, disk: "none" };
+  const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pins: {}, disk: "none", period: USUAL };
   if (JSON.stringify(valuesIn(text ?? "")) !== JSON.stringify(base)) throw new Broken(`after the next command the config is\n${text}`);
   // Old guests can lose an unplug while they bring vCPUs up. The report then said pending, with the count.
   const old = !rig.replugs && ((look?.vcpus ?? 0) < rig.ends.base.vcpus || look?.vcpus === pending);

@@ -161,7 +161,19 @@ const forAnotherCall: Fault["run"] = async (trial, step) => {
   return { ended, allowed: { codes: [0] }, reached };
 };
 
-const BEFORE_END: readonly MonitorStep[] = ["connect", "read", "plug", "plugged", "throttle", "throttled", "balloon", "ballooned", "wait"];
+const BEFORE_END: readonly MonitorStep[] = [
+  "connect",
+  "read",
+  "plug",
+  "plugged",
+  "throttle",
+  "throttled",
+  "period",
+  "periodic",
+  "balloon",
+  "ballooned",
+  "wait",
+];
 
 /** Every fault for a change of both halves that works on a fake and on a real QEMU. */
 export const FAULTS: readonly Fault[] = [
@@ -182,7 +194,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "socket reset",
     steps: BEFORE_END.filter((step) => step !== "read" && step !== "connect"),
-    onReal: ["plug", "throttle", "ballooned", "wait"],
+    onReal: ["plug", "throttle", "period", "ballooned", "wait"],
     run: atMessage(() => "break", { codes: [0] }),
   },
   {
@@ -207,7 +219,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "SIGINT",
     steps: BEFORE_END,
-    onReal: ["read", "plugged", "throttled", "balloon", "wait"],
+    onReal: ["read", "plugged", "throttled", "periodic", "balloon", "wait"],
     run: atMessage(signalling("SIGINT"), { codes: [130] }),
   },
   { name: "SIGTERM", steps: BEFORE_END, onReal: ["wait"], run: atMessage(signalling("SIGTERM"), { codes: [130] }) },

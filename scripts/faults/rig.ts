@@ -148,15 +148,27 @@ function reportIn(text: string): Report | undefined {
   }
 }
 
+/** How often the guest is to be asked, and is at a start, in seconds. */
+export const PERIOD = 17;
+export const USUAL = 5;
+
 /** The change of every case. */
 export function wantedOf({ ends: { pinned, wanted } }: Pick<Rig, "ends">): WantedAllocation {
   const pin = Object.fromEntries(pinned.map((vcpu) => [vcpu, wanted.mask]));
-  return { memory: { current: wanted.memory }, vcpus: { current: wanted.vcpus, pin }, disks: { throttle: { [DISK]: { iops: 100 } } } };
+  return {
+    memory: { current: wanted.memory, period: PERIOD },
+    vcpus: { current: wanted.vcpus, pin },
+    disks: { throttle: { [DISK]: { iops: 100 } } },
+  };
 }
 
 /** The change back, for the next case on the same machine. */
 export function baseOf({ ends: { base } }: Pick<Rig, "ends">): WantedAllocation {
-  return { memory: { current: base.memory }, vcpus: { current: base.vcpus, pin: { 0: null } }, disks: { throttle: { [DISK]: null } } };
+  return {
+    memory: { current: base.memory, period: USUAL },
+    vcpus: { current: base.vcpus, pin: { 0: null } },
+    disks: { throttle: { [DISK]: null } },
+  };
 }
 
 /** The pins of vCPUs that are gone by then, so only in the config. */
@@ -172,17 +184,18 @@ export interface ConfigValues {
   readonly pins: Readonly<Record<string, string>>;
   /** The limits of its disk, `none` where there are none. */
   readonly disk: string;
+  readonly period: number;
 }
 
 /** The values in the text of a config. */
 export function valuesIn(text: string): ConfigValues {
   const { memory, vcpus, disks } = JSON.parse(text) as {
-    memory: { current: string };
+    memory: { current: string; period?: number };
     vcpus: { current: number; pin?: Record<string, string> };
     disks?: { throttle?: Record<string, Record<string, number>> };
   };
   const disk = limitsText(disks?.throttle?.[DISK] ?? {});
-  return { memory: bytesOf(memory.current), vcpus: vcpus.current, pins: vcpus.pin ?? {}, disk };
+  return { memory: bytesOf(memory.current), vcpus: vcpus.current, pins: vcpus.pin ?? {}, disk, period: memory.period ?? USUAL };
 }
 
 /** `512MiB` in bytes. */

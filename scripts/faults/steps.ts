@@ -9,6 +9,8 @@ export const MONITOR_STEPS = [
   "plugged",
   "throttle",
   "throttled",
+  "period",
+  "periodic",
   "balloon",
   "ballooned",
   "wait",
@@ -20,8 +22,15 @@ export const DISK_STEPS = ["prepare", "journal", "asked", "commit", "committed",
 export type MonitorStep = (typeof MONITOR_STEPS)[number] | "undo";
 export type DiskStep = (typeof DISK_STEPS)[number];
 
+/** What is sent of the wanted period of rig.ts. */
+const PERIOD = '"guest-stats-polling-interval","value":17';
+
 /** Whether a message is at this step. */
-function standsAt(step: MonitorStep, { from, command, nth }: Passing, seen: { balloon: boolean; waited: boolean }): boolean {
+function standsAt(
+  step: MonitorStep,
+  { from, command, nth, text }: Passing,
+  seen: { balloon: boolean; waited: boolean; period: boolean },
+): boolean {
   switch (step) {
     case "connect":
       return false;
@@ -33,6 +42,11 @@ function standsAt(step: MonitorStep, { from, command, nth }: Passing, seen: { ba
     case "throttle":
     case "throttled":
       return from === (step === "throttle" ? "client" : "qemu") && command === "block_set_io_throttle" && nth === 1;
+    // To ask the guest what it uses takes that command too, with other values.
+    case "period":
+      return from === "client" && command === "qom-set" && text.includes(PERIOD);
+    case "periodic":
+      return from === "qemu" && command === "qom-set" && seen.period;
     case "balloon":
     case "ballooned":
       return from === (step === "balloon" ? "client" : "qemu") && command === "balloon" && nth === 1;
@@ -52,7 +66,7 @@ export function at(
   act: (passing: Passing | null) => Verdict | Promise<Verdict>,
 ): { readonly reached: boolean } {
   const state = { reached: false };
-  const seen = { balloon: false, waited: false };
+  const seen = { balloon: false, waited: false, period: false };
   const once = async (passing: Passing | null): Promise<Verdict> => {
     if (state.reached) return undefined;
     state.reached = true;
@@ -61,6 +75,7 @@ export function at(
   rig.proxy.arm(
     async (passing) => {
       if (standsAt(step, passing, seen)) return once(passing);
+      if (passing.from === "client" && passing.command === "qom-set") seen.period = passing.text.includes(PERIOD);
       if (passing.from === "qemu" && passing.command === "balloon") seen.balloon = true;
       if (seen.balloon && passing.from === "qemu" && passing.command === "query-balloon") seen.waited = true;
       return undefined;

@@ -3,8 +3,11 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { getuid } from "node:process";
 import { describe, expect, test } from "vitest";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { launch, privateFolder, qemus } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
+import { RefusedError } from "../../src/domain/change/errors.ts";
+import { Domain } from "../../src/domain/domain.ts";
+import type { Scope } from "../../src/domain/model/change.ts";
 
 const found = await qemus();
 const newest = found.at(-1) as (typeof found)[number];
@@ -43,6 +46,75 @@ describe.each(found)("the host's memory on QEMU $version", (qemu) => {
     between(((await scene.domain.info()).live?.host ?? 0) - after, -8 * MIB, 8 * MIB);
     const more = await scene.domain.setMemory(512 * MIB);
     expect(more.host).toMatchObject({ givenUp: 0, freed: 0, why: [] });
+  });
+});
+
+// How a change of how often the guest is asked ends in each scope: "static half / dynamic half", or the halves that refuse.
+const SCOPES: readonly Scope[] = ["current", "static", "dynamic", "both"];
+const ASKED = ["skipped/applied", "applied/skipped", "skipped/applied", "applied/applied"];
+const STOPPED = ["applied/skipped", "applied/skipped", "refused: dynamic", "refused: dynamic"];
+const TRANSIENT = ["skipped/applied", "refused: static", "skipped/applied", "refused: static"];
+const NO_BALLOON = ["refused: dynamic", "refused: static", "refused: dynamic", "refused: static+dynamic"];
+
+/** Each scope in turn, to a value that neither half has. */
+async function everyScope(domain: Domain, first: number): Promise<readonly string[]> {
+  const ends: string[] = [];
+  for (const [turn, scope] of SCOPES.entries()) {
+    try {
+      const { changes } = await domain.change({ resource: "memory-period", seconds: first + turn }, { scope });
+      ends.push(`${changes[0]?.static.outcome}/${changes[0]?.dynamic.outcome}`);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      expect(error.report.refusals.every(({ instead }) => instead !== undefined)).toBe(true);
+      ends.push(`refused: ${error.report.refusals.map(({ leg }) => leg).join("+")}`);
+    }
+  }
+  return ends;
+}
+
+describe.each(found)("how often the guest is asked on QEMU $version", (qemu) => {
+  const BALLOON = ["-device", "virtio-balloon-pci,id=b-1.x_y"];
+  const period = { path: "/machine/peripheral/b-1.x_y", property: "guest-stats-polling-interval" };
+
+  test("in each scope of a paused machine, of a running one, of a stopped one; kept over a start, reverted and persisted", async () => {
+    await using scene = await openScene(qemu, { guest: { balloonDevice: false }, args: BALLOON });
+    const { domain } = scene;
+    await scene.start({ paused: true });
+    expect(await scene.ask("qom-get", period)).toBe(5);
+    expect(await domain.memory()).toMatchObject({ guest: null, why: expect.stringContaining("no driver for the balloon") });
+    expect(await everyScope(domain, 10)).toEqual(ASKED);
+    expect(await scene.ask("qom-get", period)).toBe(13);
+    await domain.resume();
+    expect(await everyScope(domain, 20)).toEqual(ASKED);
+    await scene.ask("qom-set", { ...period, value: 7 });
+    expect(await domain.revert({ resource: "memory-period" })).toMatchObject({ outcome: "applied" });
+    expect(await scene.ask("qom-get", period)).toBe(23);
+    await scene.ask("qom-set", { ...period, value: 8 });
+    expect(await domain.persist({ resource: "memory-period" })).toMatchObject({ outcome: "applied" });
+    expect((await scene.config()).memory.period).toBe(8);
+    await domain.destroy();
+    expect(await everyScope(domain, 30)).toEqual(STOPPED);
+    await scene.start({ paused: true });
+    expect(await scene.ask("qom-get", period)).toBe(31);
+    // The longest that QEMU takes.
+    const longest = { resource: "memory-period", seconds: 2 ** 32 - 1 } as const;
+    expect(await domain.change(longest)).toMatchObject({ outcome: "applied" });
+    expect(await scene.ask("qom-get", period)).toBe(2 ** 32 - 1);
+  });
+
+  test("in each scope of a transient machine, of one without a balloon, and of one whose balloon has no id", async () => {
+    const folders = (path: string) => ({ configDir: path, runtimeDir: `${path}/run`, stateDir: `${path}/state` });
+    for (const [args, expected] of [
+      [["-device", "virtio-balloon-pci"], TRANSIENT],
+      [[], NO_BALLOON],
+    ] as const) {
+      await using folder = await privateFolder();
+      await using machine = await launch(qemu.binary, ["-machine", "q35,accel=tcg", "-S", ...args]);
+      const domain = await Domain.open(machine.address, folders(folder.path));
+      expect(await everyScope(domain, 10)).toEqual(expected);
+      if (args.length === 0) expect((await domain.memory()).why).toMatch(/no balloon device/);
+      else expect(await domain.memory()).toMatchObject({ guest: null, host: { resident: expect.any(Number) } });
+    }
   });
 });
 
