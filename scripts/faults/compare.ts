@@ -84,6 +84,8 @@ function withoutKnown(text: string): string {
     .replace(/,\s*"period":\s*\d+/g, "")
     .replace(/,\s*"(?:pin|sched|threads|plugged|cpu)":\s*\{(?:[^{}]|\{[^}]*\})*\}|,\s*"online":\s*"[^"]*"/g, "")
     .replace(/,\s*"-device",\s*"virtio-rng-pci[^"]*"/g, "")
+    .replace(/,\s*"-object",\s*"iothread,id=io1[^"]*"/g, "")
+    .replace(/(iothread,id=io0),poll-max-ns=\d+/g, "$1")
     .replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
 }
 

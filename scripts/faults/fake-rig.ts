@@ -22,7 +22,7 @@ import { DISK_ARGS } from "../lab/fake-disks.ts";
 import { startFakeGuest } from "../lab/fake-guest.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
 import { privateFolder } from "../lab/machine.ts";
-import { lookAtThreads } from "./look-threads.ts";
+import { IOTHREAD_ARGS, lookAtThreads } from "./look-threads.ts";
 import { shareIn } from "./model-cpu.ts";
 import { devicesOf, VIRTIO_MEM_ARGS } from "./model-memory.ts";
 import { Proxy } from "./proxy.ts";
@@ -43,7 +43,7 @@ fs.readFile("/proc/self/stat", () => {
 process.stdin.resume()`;
 
 function startOf(shrinks: boolean): LaunchConfig {
-  return configOf({ vcpus: { current: shrinks ? 4 : 1 }, args: [...BALLOON, ...VIRTIO_MEM_ARGS, ...DISK_ARGS] });
+  return configOf({ vcpus: { current: shrinks ? 4 : 1 }, args: [...BALLOON, ...VIRTIO_MEM_ARGS, ...DISK_ARGS, ...IOTHREAD_ARGS] });
 }
 
 /** Starts a fake with 1 of 2 GiB, no pins, and one of four vCPUs (`shrink`: all four). */
@@ -72,9 +72,12 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   await writeFile(runtime.pidfile, `${pid}\n`, { mode: 0o600 });
   const threads = (await threadsOf(pid)).slice(1, 5).map(({ tid }) => tid);
   const qemu = new FakeQemu(threads, { name: "web", id });
-  const [iothread, vhost = 0] = (await threadsOf(pid)).slice(5, 7).map(({ tid }) => tid);
+  const [iothread = 0, vhost = 0, spare = 0] = (await threadsOf(pid)).slice(5, 8).map(({ tid }) => tid);
+  qemu.iothreads.set("io0", iothread);
+  qemu.iothreads.users.set("scsi0", "io0");
+  qemu.iothreads.spare = [spare];
+  qemu.iothreads.onAdd = (tid) => inherit(tid, pid);
   qemu.memory.addVirtioMem("vm0", GIB);
-  qemu.iothreads.set("io0", iothread ?? 0);
   qemu.plugged.delete(1);
   if (shrinks) for (const vcpu of [1, 2, 3]) qemu.plugged.set(vcpu, `vcpu${vcpu}`);
   qemu.actual = GIB;
@@ -89,9 +92,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     known = qemu.plugged.size;
     if (!grown) return;
     const last = threads[[...qemu.plugged.keys()].at(-1) ?? 0] ?? 0;
-    await setPolicy(last, readPolicy(pid));
-    const inherited = await maskOf(pid);
-    if ((await maskOf(last)) !== inherited) await setAffinity(last, parseCpuList(inherited));
+    await inherit(last, pid);
   });
   const guest = await startFakeGuest(qemu, `unix:${agentPath}`);
   const monitor = await startReplay({
@@ -123,7 +124,8 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
       threads: await lookAtThreads({
         main: pid,
         vcpus: Object.fromEntries([...qemu.plugged.keys()].map((vcpu) => [vcpu, threads[vcpu] ?? 0])),
-        iothreads: Object.fromEntries(qemu.iothreads),
+        iothreads: Object.fromEntries(qemu.iothreads.tids),
+        polling: Object.fromEntries(qemu.iothreads.polling),
         vhost,
       }),
       disk: qemu.disk.text,
@@ -161,4 +163,11 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A new thread has the mask and the policy of the one that started it. */
+async function inherit(tid: number, from: number): Promise<void> {
+  await setPolicy(tid, readPolicy(from));
+  const inherited = await maskOf(from);
+  if ((await maskOf(tid)) !== inherited) await setAffinity(tid, parseCpuList(inherited));
 }

@@ -6,16 +6,23 @@ export interface Tids {
   readonly main: number;
   readonly vcpus: Readonly<Record<string, number>>;
   readonly iothreads: Readonly<Record<string, number>>;
+  /** How long each iothread polls at most. */
+  readonly polling: Readonly<Record<string, number>>;
   readonly vhost?: number;
 }
 
+/** An iothread that a device uses, and which stays. */
+export const IOTHREAD_ARGS: readonly string[] = ["-object", "iothread,id=io0", "-device", "virtio-scsi-pci,id=scsi0,iothread=io0"];
+
 /** What the kernel says of these threads, by the labels of diff. */
-export async function lookAtThreads({ main, vcpus, iothreads, vhost }: Tids): Promise<Readonly<Record<string, string>>> {
+export async function lookAtThreads({ main, vcpus, iothreads, polling, vhost }: Tids): Promise<Readonly<Record<string, string>>> {
   const pairs = await Promise.all([
     ...Object.entries(iothreads).flatMap(([id, tid]) => [
       pair(`iothread-pin ${id}`, maskOf(tid)),
       pair(`iothread-sched ${id}`, policyOf(tid)),
     ]),
+    ...Object.keys(iothreads).map((id) => pair(`iothread ${id}`, Promise.resolve("present"))),
+    ...Object.entries(polling).map(([id, time]) => pair(`iothread-set ${id}`, Promise.resolve(`poll-max-ns=${time}`))),
     ...Object.entries(vcpus).map(([vcpu, tid]) => pair(`vcpu-sched ${vcpu}`, policyOf(tid))),
     ...(vhost === undefined ? [] : [pair("vhost-pin", maskOf(vhost))]),
     pair("emulator-sched", policyOf(main)),

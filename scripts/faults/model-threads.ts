@@ -13,6 +13,10 @@ export function threadPart(change: Change): { readonly label: string; readonly v
       return { label: `iothread-pin ${change.iothread}`, value: change.cpus, none: "all" };
     case "vhost-pin":
       return { label: "vhost-pin", value: change.cpus, none: "all" };
+    case "iothread":
+      return { label: `iothread ${change.iothread}`, value: change.state, none: "absent" };
+    case "iothread-set":
+      return { label: `iothread-set ${change.iothread}`, value: change.settings, none: "poll-max-ns=default" };
     case "vcpu-sched":
       return { label: `vcpu-sched ${change.vcpu}`, value: change.policy, none: "other" };
     case "emulator-sched":
@@ -24,20 +28,47 @@ export function threadPart(change: Change): { readonly label: string; readonly v
   }
 }
 
-/** The threads of the config after a change. */
-export function fixedThreads(before: Threads, change: Change): Threads {
+/** Iothreads come before what is about them; on a running machine those that go away come last. */
+export function iothreadsFirst(changes: readonly Change[], runs: boolean): readonly Change[] {
+  const rank = (change: Change): number => (change.resource !== "iothread" ? 1 : change.state === "present" || !runs ? 0 : 2);
+  return changes.toSorted((one, other) => rank(one) - rank(other));
+}
+
+/** The threads of the config after a change; null if it has to be refused. */
+export function fixedThreads(before: Threads, change: Change): Threads | null {
   const part = threadPart(change);
   if (part === null) return before;
+  if (change.resource === "iothread-set" && before[`iothread ${change.iothread}`] === undefined) return null;
   const { [part.label]: _, ...others } = before;
+  if (change.resource === "iothread" && change.state === "absent") {
+    const { [`iothread-set ${change.iothread}`]: _set, ...left } = others;
+    return change.iothread === "io0" ? null : left;
+  }
   return sorted(part.value === part.none ? others : { ...others, [part.label]: part.value });
 }
 
 /** The threads of a running machine after a change; null if it has to be refused. `all`: the mask of a thread that is not pinned. */
-export function liveThreads(before: Threads, change: Change, all: string): Threads | null {
+export function liveThreads(before: Threads, change: Change, all: string, config: Threads): Threads | null {
   const part = threadPart(change);
   if (part === null) return before;
+  if (change.resource === "iothread") return withIothread(before, change.iothread, change.state === "present", all, config);
   if (before[part.label] === undefined) return null;
   return { ...before, [part.label]: part.value === "all" ? all : part.value };
+}
+
+/** With an iothread more, which gets what the config has for it, or with one less. The first one is in use. */
+function withIothread(before: Threads, id: string, isThere: boolean, all: string, config: Threads): Threads | null {
+  if ((before[`iothread ${id}`] !== undefined) === isThere) return before;
+  if (!isThere)
+    return id === "io0" ? null : sorted(Object.fromEntries(Object.entries(before).filter(([label]) => !label.endsWith(` ${id}`))));
+  const own = (label: string, none: string): Threads => ({ [`${label} ${id}`]: config[`${label} ${id}`] ?? none });
+  return sorted({
+    ...before,
+    [`iothread ${id}`]: "present",
+    ...own("iothread-pin", all),
+    ...own("iothread-sched", "other"),
+    ...own("iothread-set", "poll-max-ns=32768"),
+  });
 }
 
 /** The threads of a running machine after it has come to have these vCPUs: a new one has the policy that the config has for it. */
@@ -59,10 +90,20 @@ export interface ThreadKeys {
 }
 
 /** The threads of a config, as they stand in its file; `sched` is the key of its vCPUs. */
-export function threadsInFile({ iothreads, vhost, emulatorSched, iothreadsSched }: ThreadKeys = {}, sched?: Threads): Threads {
+export function threadsInFile(
+  args: readonly string[],
+  { iothreads, vhost, emulatorSched, iothreadsSched }: ThreadKeys = {},
+  sched?: Threads,
+): Threads {
   const each = (label: string, values: Threads = {}): Threads =>
     Object.fromEntries(Object.entries(values).map(([key, value]) => [`${label} ${key}`, value]));
+  const words = args.flatMap((word) => {
+    const [, id, set] = /^iothread,id=(\w+)(?:,(poll-max-ns=\d+))?$/.exec(word) ?? [];
+    return id === undefined ? [] : [[id, set] as const];
+  });
   return sorted({
+    ...Object.fromEntries(words.map(([id]) => [`iothread ${id}`, "present"])),
+    ...Object.fromEntries(words.flatMap(([id, set]) => (set === undefined ? [] : [[`iothread-set ${id}`, set]]))),
     ...each("iothread-pin", iothreads),
     ...each("iothread-sched", iothreadsSched),
     ...each("vcpu-sched", sched),

@@ -3,7 +3,7 @@ import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 import { type Share, shareAfter, sharePart } from "./model-cpu.ts";
 import { devicePart, type Devices, devicesAfter } from "./model-memory.ts";
-import { fixedThreads, liveThreads, threadPart, type Threads, vcpuThreads } from "./model-threads.ts";
+import { fixedThreads, iothreadsFirst, liveThreads, threadPart, type Threads, vcpuThreads } from "./model-threads.ts";
 
 import { afterChosen, afterCount, afterGuest, type Chosen, mayChoose, shownChosen, wantedChosen } from "./model-vcpus.ts";
 
@@ -112,7 +112,7 @@ export function inLive(change: Change, { live }: State): number | string | null 
   const share = sharePart(change);
   if (share !== null) return live.share?.[share.label] ?? null;
   const part = threadPart(change);
-  if (part !== null) return live.threads[part.label] ?? null;
+  if (part !== null) return live.threads[part.label] ?? (change.resource === "iothread" ? part.none : null);
   if (change.resource === "disk-throttle") return live.disk;
   if (change.resource === "memory-period") return live.period;
   const device = devicePart(change);
@@ -147,8 +147,10 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
   let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk, period, devices, share, device } = before;
   const chosen: Chosen[] = [];
-  for (const change of changes) {
-    threads = fixedThreads(threads, change);
+  for (const change of iothreadsFirst(changes, false)) {
+    const moved = fixedThreads(threads, change);
+    if (moved === null) return null;
+    threads = moved;
     const changed = devicesAfter(devices, change);
     if (changed === null) return null;
     devices = changed;
@@ -194,8 +196,8 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
   const masks: Record<string, string> = { ...before.masks };
   for (const vcpu of vcpus) masks[vcpu] ??= pins[vcpu] ?? all;
   threads = vcpuThreads(threads, [...new Set([...Object.keys(masks).map(Number), ...vcpus])], fixed.threads);
-  for (const change of changes) {
-    const moved = liveThreads(threads, change, all);
+  for (const change of iothreadsFirst(changes, true)) {
+    const moved = liveThreads(threads, change, all, fixed.threads);
     if (moved === null) return null;
     threads = moved;
     const changed = devicesAfter(devices, change);

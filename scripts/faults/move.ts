@@ -8,7 +8,8 @@ import { MIB } from "./model.ts";
 /** What goes wrong at a QEMU command: QEMU refuses it, the connection breaks, we are interrupted, the config is edited, QEMU is killed. */
 export interface Mishap {
   readonly kind: "refuse" | "break" | "interrupt" | "edit" | "kill";
-  readonly command: "balloon" | "device_add" | "device_del" | "qom-set" | "query-cpus-fast" | "block_set_io_throttle";
+  readonly command:
+    "balloon" | "device_add" | "device_del" | "object-add" | "object-del" | "qom-set" | "query-cpus-fast" | "block_set_io_throttle";
 }
 
 /** One step of a sequence. */
@@ -54,6 +55,12 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "iothread-pin": () => ({ resource: "iothread-pin", iothread: pick(["io0", "io0", "io1"]), cpus: pick(choices.masks) }),
     "vhost-pin": () => ({ resource: "vhost-pin", cpus: pick(choices.masks) }),
     "disk-throttle": () => ({ resource: "disk-throttle", disk: DISK, limits: pick(["none", "iops=100", "bps=1048576"]) }),
+    iothread: () => ({ resource: "iothread", iothread: pick(["io1", "io1", "io1", "io0"]), state: pick(["present", "absent"]) }),
+    "iothread-set": () => ({
+      resource: "iothread-set",
+      iothread: pick(["io0", "io1"]),
+      settings: pick(["poll-max-ns=0", "poll-max-ns=5000"]),
+    }),
     "vcpu-sched": () => ({ resource: "vcpu-sched", vcpu: pick([0, 1, 2]), policy: pick(POLICIES) }),
     "emulator-sched": () => ({ resource: "emulator-sched", policy: pick(POLICIES) }),
     "iothread-sched": () => ({ resource: "iothread-sched", iothread: pick(["io0", "io0", "io1"]), policy: pick(POLICIES) }),
@@ -106,14 +113,19 @@ const SENT: { readonly [R in Resource]?: readonly Mishap["command"][] } = {
   "memory-period": ["qom-set"],
   "disk-throttle": ["block_set_io_throttle"],
   device: ["device_add", "device_del"],
+  iothread: ["object-add", "object-del"],
+  "iothread-set": ["qom-set"],
 };
+
+/** These are asked for by a command that the guest's own word is asked by too. */
+const ASKING: ReadonlySet<string> = new Set(["memory-plugged", "memory-period", "iothread-set"]);
 
 /** A mishap at a command that these changes may send, or at the first query, before anything is touched. */
 function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(items: readonly T[]) => T): Mishap {
   // The guest is asked by qom-set what it uses, before the balloon is moved.
   const asks = changes.some(({ resource }) => resource === "memory");
   const sent = changes.flatMap(({ resource }): readonly Mishap["command"][] =>
-    asks && (resource === "memory-plugged" || resource === "memory-period") ? [] : (SENT[resource] ?? []),
+    asks && ASKING.has(resource) ? [] : (SENT[resource] ?? []),
   );
   const asked: readonly Mishap["command"][] = kind === "break" || kind === "edit" ? ["query-cpus-fast"] : [];
   return { kind, command: pick([...sent, ...asked, ...(sent.length + asked.length > 0 ? [] : (["balloon"] as const))]) };

@@ -8,7 +8,7 @@ import { DISK_ARGS, limitsText } from "../lab/fake-disks.ts";
 import type { GuestOptions } from "../lab/guest.ts";
 import type { Qemu } from "../lab/machine.ts";
 import { openScene, type Scene } from "../lab/scene.ts";
-import { lookAtThreads } from "./look-threads.ts";
+import { IOTHREAD_ARGS, lookAtThreads, type Tids } from "./look-threads.ts";
 import { shareIn } from "./model-cpu.ts";
 import { devicesOf, VIRTIO_MEM_ARGS } from "./model-memory.ts";
 import { Proxy } from "./proxy.ts";
@@ -27,6 +27,12 @@ interface Cpu {
   readonly "thread-id": number;
 }
 
+interface Iothread {
+  readonly id: string;
+  readonly "thread-id": number;
+  readonly "poll-max-ns": number;
+}
+
 /** A real machine, with ways to reach it that do not use the product. */
 export interface RealRig extends Rig {
   readonly scene: Scene;
@@ -40,7 +46,7 @@ export interface RealRig extends Rig {
 const PATIENT = "no_timer_check";
 
 /** An iothread and a virtio-mem device, for the sequences. */
-const DEVICES: readonly string[] = ["-object", "iothread,id=io0", ...VIRTIO_MEM_ARGS];
+const DEVICES: readonly string[] = [...IOTHREAD_ARGS, ...VIRTIO_MEM_ARGS];
 
 /** With this, the balloon gives way before its guest dies. Only such a guest can be filled completely. */
 const FULL: { readonly guest: GuestOptions; readonly args: readonly string[] } = {
@@ -116,7 +122,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
       threads: await lookAtThreads({
         main: pid,
         vcpus: Object.fromEntries(found.map((cpu) => [cpu["cpu-index"], cpu["thread-id"]])),
-        iothreads: await iothreadsOf(ask),
+        ...(await iothreadsOf(ask)),
       }),
       disk: limitsText(disk?.inserted ?? {}),
       period: Number(await ask("qom-get", { path: "/machine/peripheral/balloon0", property: "guest-stats-polling-interval" })),
@@ -167,9 +173,12 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
   };
 }
 
-async function iothreadsOf(ask: (command: string) => Promise<unknown>): Promise<Readonly<Record<string, number>>> {
-  const found = (await ask("query-iothreads")) as readonly { readonly id: string; readonly "thread-id": number }[];
-  return Object.fromEntries(found.map(({ id, "thread-id": tid }) => [id, tid]));
+async function iothreadsOf(ask: (command: string) => Promise<unknown>): Promise<Pick<Tids, "iothreads" | "polling">> {
+  const found = (await ask("query-iothreads")) as readonly Iothread[];
+  return {
+    iothreads: Object.fromEntries(found.map(({ id, "thread-id": tid }) => [id, tid])),
+    polling: Object.fromEntries(found.map(({ id, "poll-max-ns": time }) => [id, time])),
+  };
 }
 
 function inTime<T>(work: Promise<T>, why: string): Promise<T> {

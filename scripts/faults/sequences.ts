@@ -62,12 +62,12 @@ async function makeMove(rig: Rig, { changes, scope, mishap, paused }: Move): Pro
 async function see(rig: Rig): Promise<Seen> {
   const text = (await textOf(rig)) ?? "";
   const { memory, vcpus, threads, disks, cpu, args } = JSON.parse(text) as {
+    args: readonly string[];
     memory: { current: string; max: string; period?: number } & MemoryKeys;
     vcpus: { current: number; max: number; online?: string; pin?: Record<string, string>; sched?: Record<string, string> };
     cpu?: { quota?: string; weight?: number };
     threads?: { emulator?: string } & ThreadKeys;
     disks?: { throttle?: Readonly<Record<string, Readonly<Record<string, number>>>> };
-    args: readonly string[];
   };
   const look = await rig.look();
   const state = {
@@ -78,7 +78,7 @@ async function see(rig: Rig): Promise<Seen> {
       maxVcpus: vcpus.max,
       pins: Object.fromEntries(Object.entries(vcpus.pin ?? {}).sort()),
       emulator: threads?.emulator ?? "all",
-      threads: threadsInFile(threads, vcpus.sched),
+      threads: threadsInFile(args, threads, vcpus.sched),
       share: shareInFile(cpu),
       disk: limitsText(disks?.throttle?.[DISK] ?? {}),
       period: memory.period ?? 5,

@@ -3,6 +3,7 @@ import { plan, type Plan } from "../../src/domain/change/plan.ts";
 import type { LiveCpuGroup } from "../../src/domain/facts/cgroup.ts";
 import type { LiveDisk, LiveMedium } from "../../src/domain/facts/disk-parts.ts";
 import type { Facts, LiveFacts } from "../../src/domain/facts/facts.ts";
+import type { LiveIothread } from "../../src/domain/facts/live-thread.ts";
 import type { Live, Slot, Vcpu } from "../../src/domain/facts/live.ts";
 import type { VirtioMem } from "../../src/domain/facts/memory-devices.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
@@ -87,7 +88,7 @@ export function vcpuOf(index: number, affinity: string | null): Vcpu {
   return { index, tid: 4000 + index, qomPath: `/machine/peripheral/vcpu${index}`, affinity };
 }
 
-/** A machine as it runs from `configOf()`: 1 GiB of 2, 2 vCPUs of 4, one iothread, under KVM, on a host with CPUs 0 to 3. */
+/** A machine as it runs from `configOf()`: 1 GiB of 2, 2 vCPUs of 4, no iothreads, under KVM, on a host with CPUs 0 to 3. */
 export function liveOf(changes: Partial<Live> = {}): Live {
   const slots = changes.slots ?? slotsOf(4, 2);
   const vcpus = changes.vcpus ?? vcpusIn(slots);
@@ -105,7 +106,7 @@ export function liveOf(changes: Partial<Live> = {}): Live {
     ids: new Set(slots.flatMap(({ device, first }) => (device === null || first === 0 ? [] : [device]))),
     migration: null,
     mainAffinity: cpus(0, 1, 2, 3),
-    iothreads: [{ id: "io0", tid: 4100, affinity: "0-3", policy: "other" }],
+    iothreads: [],
     ownThreads: [{ tid: 4000, affinity: "0-3", policy: "other" }],
     scheduling: { vcpus: new Map(vcpus.map(({ index }) => [index, "other"])), main: "other", rights: { highest: 99, leavesIdle: true } },
     cpuGroup: cpuGroupOf(),
@@ -138,6 +139,12 @@ export function cpuGroupOf(changes: Partial<LiveCpuGroup> = {}): LiveCpuGroup {
     obstacle: null,
     ...changes,
   };
+}
+
+/** An iothread as QEMU makes it: all CPUs, nothing set, nobody uses it. */
+export function iothreadOf(id: string, changes: Partial<LiveIothread> = {}): LiveIothread {
+  const settings = { "poll-max-ns": 32768, "poll-grow": 0, "poll-shrink": 0, "thread-pool-min": 0, "thread-pool-max": 64 };
+  return { id, tid: 4100, affinity: "0-3", policy: "other", settings, weighs: false, users: [], ...changes };
 }
 
 export function cpus(...numbers: readonly number[]): ReadonlySet<number> {

@@ -3,6 +3,7 @@ import { QmpFailure } from "../../src/testing/index.ts";
 import { GIB } from "./facts.ts";
 import { FakeDevices } from "./fake-devices.ts";
 import { FakeDisk } from "./fake-disks.ts";
+import { FakeIothreads } from "./fake-iothreads.ts";
 import { FakeMemory } from "./fake-memory.ts";
 
 /** A modern virtio-balloon, with its registers in its fourth region. */
@@ -37,8 +38,7 @@ export class FakeQemu {
     [0, ""],
     [1, ""],
   ]);
-  /** The thread of each iothread, by its id. */
-  readonly iothreads = new Map<string, number>();
+  readonly iothreads = new FakeIothreads();
   /** The answer to each command. A test may put its own in front. */
   readonly answers: Record<string, (args: never) => unknown>;
   /** How it identifies itself: the object of its mark, its -name, its UUID. */
@@ -61,8 +61,7 @@ export class FakeQemu {
       "query-uuid": () => ({ UUID: this.uuid }),
       "query-kvm": () => ({ enabled: true, present: true }),
       "query-cpus-fast": () => this.#cpus(),
-      "query-iothreads": () =>
-        [...this.iothreads].map(([id, tid]) => ({ id, "thread-id": tid, "poll-max-ns": 32768, "poll-grow": 0, "poll-shrink": 0 })),
+      ...this.iothreads.answers,
       "query-hotpluggable-cpus": () => this.#tids.map((_, vcpu) => this.#slot(vcpu)).toReversed(),
       "query-acpi-ospm-status": () => [],
       "query-migrate": () => ({}),
@@ -72,13 +71,18 @@ export class FakeQemu {
       "qom-list": ({ path }: { path: string }) =>
         path === "/machine/peripheral" ? this.#devices() : path === "/objects" ? this.#objects() : [],
       "qom-set": ({ path, property, value }: { path: string; property: string; value: number }) => {
+        if (this.iothreads.change(path, property, value)) return;
         if (property === "requested-size") this.memory.request(path, value, this.guestObeys);
         if (property !== "guest-stats-polling-interval") return;
         this.polling = value;
         if (value > 0 && this.guestSpeaks && this.status === "running") this.words += 1;
       },
-      "qom-get": ({ property }: { property: string }) =>
-        property === "guest-stats-polling-interval" ? this.polling : property === "guest-stats" ? this.#figures() : {},
+      "qom-get": ({ path, property }: { path: string; property: string }) =>
+        property === "guest-stats-polling-interval"
+          ? this.polling
+          : property === "guest-stats"
+            ? this.#figures()
+            : (this.iothreads.get(path, property) ?? {}),
       balloon: ({ value }: { value: number }) => {
         // Kept as what the balloon leaves of the memory at start, as QEMU keeps the pages that it took.
         this.target = value - this.memory.dimms;
@@ -92,8 +96,9 @@ export class FakeQemu {
         else if (!this.devices.add(args)) this.plugged.set(args["core-id"], args.id);
       },
       device_del: ({ id }: { id: string }) => void (this.guestObeys && (this.memory.removeDimm(id) || this.letGo(id))),
-      "object-add": (args: { id: string; size?: number }) => this.memory.addBackend(args),
-      "object-del": ({ id }: { id: string }) => this.memory.removeBackend(id),
+      "object-add": (args: { id: string; "qom-type"?: string; size?: number }) =>
+        args["qom-type"] === "iothread" ? this.iothreads.add(args.id, args) : this.memory.addBackend(args),
+      "object-del": ({ id }: { id: string }) => (this.iothreads.remove(id) ? undefined : this.memory.removeBackend(id)),
       "device-list-properties": () => [],
     };
   }
@@ -160,7 +165,8 @@ export class FakeQemu {
 
   #devices(): readonly object[] {
     const ids = [...this.plugged.values()].filter((id) => id !== "");
+    const users = [...this.iothreads.users.keys()].map((name) => ({ name, type: "child<virtio-scsi-pci>" }));
     const vcpus = ids.map((name) => ({ name, type: "child<max-x86_64-cpu>" }));
-    return [{ name: "balloon0", type: "child<virtio-balloon-pci>" }, ...vcpus, ...this.memory.children, ...this.devices.list()];
+    return [...users, { name: "balloon0", type: "child<virtio-balloon-pci>" }, ...vcpus, ...this.memory.children, ...this.devices.list()];
   }
 }

@@ -17,6 +17,8 @@ const MASKS = ["0", "1", "0-1"] as const;
 /** Policies that starve nobody. */
 const POLICIES = ["batch", "idle", "other"] as const;
 const IO0: readonly string[] = ["-object", "iothread,id=io0"];
+/** A device that uses it. */
+const USER: readonly string[] = ["-device", "virtio-scsi-pci,id=scsi0,iothread=io0"];
 
 // How each change ends in each scope: "static half / dynamic half", or the halves that refuse.
 const done = ["skipped/applied", "applied/skipped", "skipped/applied", "applied/applied"];
@@ -89,6 +91,132 @@ describe.each(await qemus())("threads on QEMU $version", (qemu) => {
     await scene.domain.change({ resource: "iothread-pin", iothread: "io0", cpus: "0" }, { scope: "dynamic" });
     await scene.domain.revert({ resource: "iothread-pin" });
     expect(await iothreads(scene)).toEqual({ io0: "1" });
+  });
+});
+
+describe.each(await qemus())("iothreads on QEMU $version", (qemu) => {
+  const add = { resource: "iothread", iothread: "a.b", state: "present" } as const;
+  const del = { ...add, state: "absent" } as const;
+  const set = { resource: "iothread-set", iothread: "a.b", settings: "poll-max-ns=5,poll-grow=3" } as const;
+  const outcomes = async (domain: Domain, change: Change, scopes = SCOPES) => {
+    const found: string[] = [];
+    for (const scope of scopes) found.push(await endOf(domain, change, scope));
+    return found;
+  };
+
+  test("come and go in each scope of a paused, a running and a stopped machine, with their own CPUs and policy", async () => {
+    await using scene = await openScene(qemu, { args: [...IO0, ...USER] });
+    const { domain } = scene;
+    await domain.change(
+      [
+        { resource: "emulator-pin", cpus: "0" },
+        { resource: "emulator-sched", policy: "batch" },
+        { resource: "iothread-sched", iothread: "a.b", policy: "idle" },
+      ],
+      { scope: "static" },
+    );
+    await scene.start({ paused: true });
+    for (const state of ["paused", "running"]) {
+      if (state === "running") await domain.resume();
+      expect(await outcomes(domain, add, ["both", "static", "dynamic"])).toEqual([
+        "applied/applied",
+        "unchanged/skipped",
+        "skipped/unchanged",
+      ]);
+      expect(await iothreads(scene)).toMatchObject({ "a.b": "0-1" });
+      expect((await policies(scene)).iothreads).toMatchObject({ "a.b": "idle" });
+      expect(await outcomes(domain, set, ["current", "static"])).toEqual(["skipped/applied", "applied/skipped"]);
+      expect(await scene.ask("qom-get", { path: "/objects/a.b", property: "poll-grow" })).toBe(3);
+      expect((await scene.config()).args.at(-1)).toBe("iothread,id=a.b,poll-max-ns=5,poll-grow=3");
+      expect(await outcomes(domain, del)).toEqual(["skipped/applied", "applied/skipped", "skipped/unchanged", "unchanged/unchanged"]);
+      expect(Object.keys(await iothreads(scene))).toEqual(["io0"]);
+    }
+    await domain.destroy();
+    expect(await outcomes(domain, add)).toEqual(["applied/skipped", "unchanged/skipped", "refused: dynamic", "refused: dynamic"]);
+    expect(await outcomes(domain, set)).toEqual(["applied/skipped", "unchanged/skipped", "refused: dynamic", "refused: dynamic"]);
+    await scene.start({ paused: true });
+    expect(await scene.ask("qom-get", { path: "/objects/a.b", property: "poll-max-ns" })).toBe(5);
+    expect((await policies(scene)).iothreads).toMatchObject({ "a.b": "idle" });
+    expect((await domain.diff()).filter(({ why }) => why !== null)).toEqual([]);
+    expect(await outcomes(domain, del)).toEqual(["skipped/applied", "applied/skipped", "skipped/unchanged", "unchanged/unchanged"]);
+  });
+
+  test("in use is refused, naming the device; QEMU itself lets it go without a word", async () => {
+    await using scene = await openScene(qemu, { args: [...IO0, ...USER] });
+    await scene.start({ paused: true });
+    const error = await scene.domain.change({ ...del, iothread: "io0" }, { scope: "both" }).catch((each: unknown) => each);
+    expect(error).toMatchObject({
+      report: {
+        refusals: [
+          { leg: "static", reason: expect.stringContaining("virtio-scsi-pci,id=scsi0,iothread=io0") as string },
+          { leg: "dynamic", reason: expect.stringContaining("iothread io0 is in use: by scsi0") as string },
+        ],
+      },
+    });
+    expect(await scene.ask("object-del", { id: "io0" })).toEqual({});
+    expect(await scene.ask("qom-get", { path: "/machine/peripheral/scsi0", property: "iothread" })).toBe("");
+    expect(await scene.domain.diff()).toContainEqual(
+      expect.objectContaining({ resource: "iothread io0", config: "present", live: "absent" }) as unknown,
+    );
+  });
+
+  test("are undone: one that was added goes, one that was removed comes back as it was", async () => {
+    await using scene = await openScene(qemu, { args: IO0 });
+    const { domain } = scene;
+    await scene.start({ paused: true });
+    await domain.change(
+      [
+        { ...set, iothread: "io0" },
+        { resource: "iothread-pin", iothread: "io0", cpus: "1" },
+      ],
+      { scope: "dynamic" },
+    );
+    await using tools = await refusingChrt("--fifo");
+    const failing = { resource: "emulator-sched", policy: "fifo:1" } as const;
+    const error = await withPath(tools.path, () => domain.change([add, failing], { scope: "dynamic" }).catch((each: unknown) => each));
+    expect(error).toMatchObject({ report: { outcome: "rolled-back" } });
+    expect(await iothreads(scene)).toEqual({ io0: "1" });
+    // Somebody else's of the same name, added behind our back, stays.
+    await scene.ask(
+      "object-add",
+      qemu.major < 6 ? { "qom-type": "iothread", id: "a.b", props: {} } : { "qom-type": "iothread", id: "a.b" },
+    );
+    expect(await endOf(domain, add, "dynamic")).toBe("skipped/unchanged");
+    await domain.change(del, { scope: "dynamic" });
+    const report = await domain.change({ ...del, iothread: "io0" }, { scope: "dynamic" });
+    expect(report.outcome).toBe("applied");
+    await domain.revert();
+    expect(Object.keys(await iothreads(scene))).toEqual(["io0"]);
+  });
+
+  test("of a version without thread pools say since when there are some; both ends of a pool are set in an order that works", async () => {
+    await using scene = await openScene(qemu, { args: IO0 });
+    await scene.start({ paused: true });
+    const pool = (least: number, most: number) =>
+      scene.domain.change({ resource: "iothread-set", iothread: "io0", settings: `thread-pool-min=${least},thread-pool-max=${most}` });
+    if (qemu.major < 7)
+      return void (await expect(pool(1, 2)).rejects.toThrow(/has no thread-pool-min and no thread-pool-max of iothreads: since 7.1/));
+    for (const [least, most] of [
+      [70, 80],
+      [1, 2],
+      [0, 64],
+    ] as const) {
+      expect((await pool(least, most)).outcome).toBe("applied");
+      expect(await scene.ask("qom-get", { path: "/objects/io0", property: "thread-pool-max" })).toBe(most);
+    }
+  });
+
+  test("of a transient machine are changed live", async () => {
+    await using machine = await launch(qemu.binary, ["-machine", "q35,accel=tcg", "-nodefaults", "-S", ...IO0]);
+    await using folder = await privateFolder();
+    const domain = await Domain.open(`unix:${machine.monitors[0] ?? ""}`, {
+      configDir: folder.path,
+      runtimeDir: `${folder.path}/run`,
+      stateDir: `${folder.path}/state`,
+    });
+    expect(await outcomes(domain, add)).toEqual(["skipped/applied", "refused: static", "skipped/unchanged", "refused: static"]);
+    expect(await outcomes(domain, set)).toEqual(["skipped/applied", "refused: static", "skipped/unchanged", "refused: static"]);
+    expect(await outcomes(domain, del)).toEqual(["skipped/applied", "refused: static", "skipped/unchanged", "refused: static"]);
   });
 });
 

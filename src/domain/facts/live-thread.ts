@@ -16,6 +16,12 @@ export interface ScheduledThread extends LiveThread {
 /** One iothread, by its id. */
 export interface LiveIothread extends ScheduledThread {
   readonly id: string;
+  /** What is set of it, as `poll-max-ns`; absent what this QEMU has not got. */
+  readonly settings: Readonly<Partial<Record<string, number>>>;
+  /** Whether this QEMU weighs how long it polls: it has other defaults then. */
+  readonly weighs: boolean;
+  /** What uses it, as QEMU names it: the ids of devices, and of objects. */
+  readonly users: readonly string[];
 }
 
 /** How the threads of QEMU are scheduled that are no iothreads. */

@@ -5,16 +5,19 @@ import { processOf, threadsOf } from "../../host/threads.ts";
 import { vhostThreadsOf } from "../../host/vhost-threads.ts";
 import type { Session } from "../../qmp/session.ts";
 import { orNull } from "./answer.ts";
+import { iothreadUses, settingsOf } from "./iothread-use.ts";
 import type { ScheduledThread } from "./live-thread.ts";
 import type { Live, LiveReader } from "./live.ts";
 
 /** Reads the iothreads, in the order of their ids, and QEMU's own threads: the main thread first, then its workers. */
 export const readThreads: LiveReader = async (session, { pid, vcpus }) => {
   const found = (await orNull(session.execute("query-iothreads"))) ?? [];
+  const uses = found.length === 0 ? new Map<string, readonly string[]>() : await iothreadUses(session);
   const iothreads = await Promise.all(
-    found.map(async ({ id, "thread-id": number }) => {
-      const tid = Number(number);
-      return { id, ...((await isOf(pid, tid)) ? await scheduled(tid) : { tid, affinity: null, policy: null }) };
+    found.map(async (each) => {
+      const [{ id }, tid] = [each, Number(each["thread-id"])];
+      const thread = (await isOf(pid, tid)) ? await scheduled(tid) : { tid, affinity: null, policy: null };
+      return { id, ...thread, settings: await settingsOf(session, each), weighs: "poll-weight" in each, users: uses.get(id) ?? [] };
     }),
   );
   // QEMU gives them in an order of its own.

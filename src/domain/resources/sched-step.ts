@@ -157,3 +157,8 @@ export function policyToGive(stored: string | undefined, { scheduling }: Live): 
 export function vcpuSchedStep(vcpu: number, policy: string, before: readonly ThreadPolicy[] | null): SchedStep<number> {
   return { kind: "vcpu-sched", target: vcpu, policy, before };
 }
+
+/** The step that gives a new iothread a policy. */
+export function iothreadSchedStep(iothread: string, policy: string): SchedStep<string> {
+  return { kind: "iothread-sched", target: iothread, policy, before: null };
+}

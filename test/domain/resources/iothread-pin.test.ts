@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { configOf, factsOf, liveOf, planOf, reasonsOf, stoppedFacts } from "../../../scripts/lab/facts.ts";
+import { configOf, factsOf, iothreadOf, liveOf, planOf as planFrom, reasonsOf, stoppedFacts } from "../../../scripts/lab/facts.ts";
 import type { LaunchConfig } from "../../../src/config/launch.ts";
+import type { Scope } from "../../../src/domain/model/change.ts";
 import { changesOf } from "../../../src/domain/resources/allocation.ts";
 import { iothreadPin } from "../../../src/domain/resources/iothread-pin.ts";
 import type { Change } from "../../../src/domain/resources/registry.ts";
@@ -10,7 +11,8 @@ import { UsageError } from "../../../src/errors.ts";
 const pin = (iothread: string, cpus: string): Change => ({ resource: "iothread-pin", iothread, cpus });
 const configWith = (iothreads: Record<string, string>): LaunchConfig => ({ ...configOf(), threads: { iothreads } });
 const liveWith = (...masks: readonly (readonly [id: string, affinity: string | null])[]) =>
-  liveOf({ iothreads: masks.map(([id, affinity], position) => ({ id, tid: 4100 + position, affinity, policy: "other" })) });
+  liveOf({ iothreads: masks.map(([id, affinity], position) => iothreadOf(id, { tid: 4100 + position, affinity })) });
+const planOf = (change: Change, scope: Scope, facts = factsOf({ live: liveWith(["io0", "0-3"]) })) => planFrom(change, scope, facts);
 const rowsOf = (facts: Parameters<typeof diffOf>[0]) => diffOf(facts).filter(({ resource }) => resource.startsWith("iothread-pin"));
 
 describe("iothread-pin", () => {

@@ -7,6 +7,7 @@ import {
   diskOf,
   factsOf,
   GIB,
+  iothreadOf,
   liveOf,
   MIB,
   planOf,
@@ -36,6 +37,8 @@ const SAMPLES: { readonly [R in Resource]: Change & { readonly resource: R } } =
   "cpu-quota": { resource: "cpu-quota", quota: "150%" },
   "cpu-weight": { resource: "cpu-weight", weight: 200 },
   "emulator-pin": { resource: "emulator-pin", cpus: "0-1" },
+  iothread: { resource: "iothread", iothread: "io9", state: "present" },
+  "iothread-set": { resource: "iothread-set", iothread: "io0", settings: "poll-max-ns=0" },
   "iothread-pin": { resource: "iothread-pin", iothread: "io0", cpus: "0-1" },
   "vcpu-sched": { resource: "vcpu-sched", vcpu: 0, policy: "batch" },
   "emulator-sched": { resource: "emulator-sched", policy: "batch" },
@@ -53,7 +56,7 @@ const DRIFTS: { readonly [R in Resource]?: LiveFacts } = {
 const each = KINDS.map((kind) => [kind.resource, kind, SAMPLES[kind.resource]] as const);
 
 /** A config with a device for each resource that is about one. */
-const config = configOf({ args: [...BALLOON, ...VIRTIO_MEM] });
+const config = configOf({ args: [...BALLOON, ...VIRTIO_MEM, "-object", "iothread,id=io0"] });
 
 /** A machine that has been given other values than its config, of every resource that can. */
 const drifted = factsOf({
@@ -67,7 +70,7 @@ const drifted = factsOf({
     cpuGroup: cpuGroupOf({ quota: "50%", weight: 300 }),
     mayUse: cpus(0, 1, 2, 3),
     period: 10,
-    iothreads: [{ id: "io0", tid: 4100, affinity: "0-1", policy: "batch" }],
+    iothreads: [iothreadOf("io0", { affinity: "0-1", policy: "batch", settings: { "poll-max-ns": 7 } }), iothreadOf("io9")],
     ownThreads: [{ tid: 4000, affinity: "0-1", policy: "idle" }],
     scheduling: { vcpus: new Map([[0, "batch"]]), main: "idle", rights: { highest: 99, leavesIdle: true } },
     vhost: [{ tid: 4200, affinity: "0-1" }],

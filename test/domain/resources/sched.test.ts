@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { configOf, factsOf, liveOf, planOf, reasonsOf, stoppedFacts } from "../../../scripts/lab/facts.ts";
+import { configOf, factsOf, iothreadOf, liveOf, planOf, reasonsOf, stoppedFacts } from "../../../scripts/lab/facts.ts";
 import type { LaunchConfig } from "../../../src/config/launch.ts";
 import type { LiveFacts } from "../../../src/domain/facts/facts.ts";
 import { changesOf } from "../../../src/domain/resources/allocation.ts";
@@ -30,7 +30,7 @@ function facts(live: string, config?: string, highest = 99): LiveFacts {
     config: stored,
     live: liveOf({
       scheduling: { vcpus: new Map([[1, live]]), main: live, rights: { highest, leavesIdle: highest > 0 } },
-      iothreads: [{ id: "io0", tid: 4100, affinity: "0-3", policy: live }],
+      iothreads: [iothreadOf("io0", { policy: live })],
       ownThreads: [
         { tid: 4000, affinity: "0-3", policy: live },
         { tid: 4009, affinity: "0-3", policy: "idle" },
@@ -117,7 +117,7 @@ test("what is not there is kept in the config, and refused on the running machin
   expect(planOf(changes, "static").refusals).toEqual([]);
   expect(reasonsOf(planOf(changes, "dynamic"))).toEqual([
     "dynamic: vCPU 3 is not plugged, so it has no thread yet",
-    "dynamic: the running machine has no iothread io7, only io0",
+    "dynamic: the running machine has no iothread io7",
   ]);
   expect(reasonsOf(planOf({ resource: "vcpu-sched", vcpu: 9, policy: "batch" }, "both"))).toEqual([
     "static: vCPU 9 is out of range of the config, which has room for 4",

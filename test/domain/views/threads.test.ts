@@ -19,7 +19,7 @@ test("every thread of a machine: what it is, what it has, and what the config sa
   expect(those("main")).toMatchObject([{ tid: rig.pid, of: null, affinity: "0", policy: "other", pin: "0", sched: null }]);
   expect(those("vcpu")).toMatchObject([{ of: 0, policy: "idle", pin: null, sched: "idle" }]);
   expect(those("iothread")).toMatchObject([
-    { tid: qemu.iothreads.get("io0"), of: "io0", affinity: "1", policy: "batch", pin: "1", sched: "batch" },
+    { tid: qemu.iothreads.tids.get("io0"), of: "io0", affinity: "1", policy: "batch", pin: "1", sched: "batch" },
   ]);
   expect(those("vhost")).toMatchObject([{ name: `vhost-${rig.pid}`, of: null, affinity: "1", pin: "1" }]);
   expect(those("worker").every(({ affinity, pin }) => affinity === "0" && pin === "0")).toBe(true);

@@ -1,0 +1,18 @@
+import { change, changeOptions } from "../change.ts";
+import { defineVerb, type Verb } from "../verb.ts";
+
+export const verb: Verb = defineVerb({
+  usage: ["iothreaddel DOMAIN IOTHREAD"],
+  section: "allocation",
+  summary: "remove an iothread that nothing uses",
+  details: [
+    "If a device uses it, that is refused and names the device: QEMU would not mind, and the thread would go on where nobody can see it.",
+    "qmpctl iothreaddel web1 io1; qmpctl iothreaddel web1 io1 --static",
+  ],
+  options: changeOptions,
+  operands: { names: ["DOMAIN", "IOTHREAD"], required: 2 },
+  run(call) {
+    const iothread = call.args.operand(1);
+    return change(call, (domain, options) => domain.change({ resource: "iothread", iothread, state: "absent" }, options));
+  },
+});
