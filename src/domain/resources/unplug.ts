@@ -7,6 +7,7 @@ import { formatVcpus, listVcpus, shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
 import { resetRisk } from "./replug.ts";
+import { vcpuSchedStep } from "./sched-step.ts";
 import { indices, plugStep, usedUp } from "./slots.ts";
 import type { StepKind } from "./step-kind.ts";
 import { isOf, type PinStep, type PlugStep, type Step, type StepEnd, type UnplugStep, type Work } from "./step.ts";
@@ -58,7 +59,10 @@ export const unplug: StepKind<UnplugStep> = {
   inverse: (step, now, before) => {
     const gone = now.slots.filter((slot) => !slot.plugged && step.slots.some((it) => it.slot.first === slot.first));
     if (gone.length > 0 && step.noReturn !== null) return step.noReturn;
-    return gone.flatMap((slot): readonly Step[] => [plugStep(slot, now), ...indices(slot).flatMap((vcpu) => maskAgain(vcpu, before))]);
+    return gone.flatMap((slot): readonly Step[] => [
+      plugStep(slot, now),
+      ...indices(slot).flatMap((vcpu) => threadAgain(vcpu, now, before)),
+    ]);
   },
 
   notedAfter: (asked, { step, outcome, cause, back = [] }) => {
@@ -99,10 +103,14 @@ export const unplug: StepKind<UnplugStep> = {
   },
 };
 
-/** A thread that comes back gets the mask that the one before it had. */
-function maskAgain(vcpu: number, before: Live): readonly PinStep[] {
+/** A thread that comes back gets the mask and the policy that the one before it had. */
+function threadAgain(vcpu: number, now: Live, before: Live): readonly Step[] {
+  if (before.pinObstacle !== null) return [];
   const cpus = before.vcpus.find((it) => it.index === vcpu)?.affinity ?? null;
-  return cpus === null || before.pinObstacle !== null ? [] : [{ kind: "pin", vcpu, cpus, before: null, allowSubset: false }];
+  const pin: PinStep | null = cpus === null ? null : { kind: "pin", vcpu, cpus, before: null, allowSubset: false };
+  const policy = before.scheduling?.vcpus.get(vcpu) ?? null;
+  const inherits = policy === null || policy === now.scheduling?.main;
+  return [...(pin === null ? [] : [pin]), ...(inherits ? [] : [vcpuSchedStep(vcpu, policy, null)])];
 }
 
 /** The vCPUs that a step asks the guest to let go of. */
