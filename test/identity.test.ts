@@ -16,7 +16,9 @@ type World = ReadonlyMap<string, string>;
 /** What only some may take: of which file, which names, and who may. */
 const KEPT: readonly { readonly of: RegExp; readonly names: RegExp; readonly by: RegExp }[] = [
   { of: /^qmp\/session\.ts$/, names: /^(connect|open)$/, by: /^domain\/machine\/(identity|open|find|monitor)\.ts$/ },
-  { of: /^qmp\/(dial|handshake|guest-agent|session-of)\.ts$/, names: /./, by: /^$/ },
+  { of: /^qmp\/(dial|handshake|session-of)\.ts$/, names: /./, by: /^$/ },
+  // A guest's agent, if the QEMU that was looked for says that the channel is its own.
+  { of: /^qmp\/guest-agent\.ts$/, names: /./, by: /^domain\/facts\/guest-agent\.ts$/ },
   // A QEMU of its own, without a machine, that is asked what it can do.
   { of: /^qmp\/spawn\.ts$/, names: /./, by: /^(cli\/commands\/types|domain\/lifecycle\/board)\.ts$/ },
   { of: /^wire\/(?!(address|errors|json|children)\.ts$)/, names: /./, by: /^$/ },
@@ -50,7 +52,7 @@ const VERBS: Readonly<Record<string, "lock" | "find" | "none">> = {
   ...Object.fromEntries(["define", "undefine", "start", "restart", "shutdown", "reset", "suspend", "resume"].map((verb) => [verb, "lock"])),
   // It helps where a change hangs, and waits for no lock; QMP of one's own takes none.
   ...Object.fromEntries(["destroy", "connect"].map((verb) => [verb, "find"])),
-  ...Object.fromEntries(["info", "vcpus", "diff", "list"].map((verb) => [verb, "find"])),
+  ...Object.fromEntries(["info", "vcpus", "disks", "threads", "memory", "diff", "list"].map((verb) => [verb, "find"])),
   ...Object.fromEntries(["open", "name", "configPath", "config", "constructor"].map((verb) => [verb, "none"])),
 };
 
@@ -146,6 +148,9 @@ function functionsIn(text: string, indent: "" | "  "): ReadonlyMap<string, strin
   );
 }
 
+/** A module that is loaded, and a function of it that is called at once. */
+const LOADED_AND_CALLED = /\(await import\("([^"]*)"\)\)\.(\w+)\(/g;
+
 /** Where the names of a piece of code come from: what the file takes, and what the piece loads itself. */
 function comingFrom(path: string, text: string, piece: string): ReadonlyMap<string, string> {
   const fixed = takenBy(path, text).flatMap(({ file, names }) => names.filter((name) => name !== "*").map((name) => [name, file] as const));
@@ -154,14 +159,20 @@ function comingFrom(path: string, text: string, piece: string): ReadonlyMap<stri
     [...what.matchAll(/\{([^}]*)\}/g)].map(([braces]) => namesIn(braces)),
   );
   const later = bound.flatMap((names, position) => names.map((name) => [name, froms[position] ?? ""] as const));
-  return new Map([...fixed, ...later]);
+  const atOnce = [...piece.matchAll(LOADED_AND_CALLED)].map(([, from = "", name = ""]) => [name, resolved(path, from)] as const);
+  return new Map([...fixed, ...later, ...atOnce]);
 }
 
 /** Whether a piece of code comes to one of these functions, itself or by what it calls. */
 function comesTo(world: World, path: string, piece: string, wanted: ReadonlySet<string>, seen: Set<string> = new Set()): boolean {
   const text = world.get(path) ?? "";
   const called = new Set(
-    [...codeOf(piece).matchAll(/(?<![.\w$])(this\.)?([#\w$]+)\s*(?:<[^()]*>)?\(/g)].map(([, own = "", name = ""]) => `${own}${name}`),
+    // What a module that is loaded gives is called as a name of the file's own would be.
+    [
+      ...codeOf(piece)
+        .replace(LOADED_AND_CALLED, "$2(")
+        .matchAll(/(?<![.\w$])(this\.)?([#\w$]+)\s*(?:<[^()]*>)?\(/g),
+    ].map(([, own = "", name = ""]) => `${own}${name}`),
   );
   const [functions, methods] = [functionsOf(text, ""), functionsOf(text, "  ")];
   const from = comingFrom(path, text, piece);

@@ -41,7 +41,11 @@ const NOT_RECORDED: readonly Sent[] = [
 ].map(([command, parameters]) => ({ command: command as string, parameters: parameters as object | undefined }));
 
 /** Sources that speak to another program than QEMU. */
-const OTHER_PROGRAMS: ReadonlySet<string> = new Set(["qmp/guest-agent.ts"]);
+const OTHER_PROGRAMS: ReadonlySet<string> = new Set([
+  "qmp/guest-agent.ts",
+  "domain/facts/guest-agent.ts",
+  "domain/resources/guest-vcpus-step.ts",
+]);
 
 /** Transcripts of conversations that a script held with QEMU, some of them wrong on purpose: the product said none of it. */
 const NOT_OURS = /\/(wire-|errors\/)/;
