@@ -112,7 +112,7 @@ export function alike(text: string): string {
 function withoutHost(text: string): string {
   let column = -1;
   let cells = 0;
-  const lines = text.split("\n").filter((line) => !line.startsWith("host: "));
+  const lines = text.split("\n").filter((line) => !/^(host|cgroup): /.test(line));
   return lines
     .map((line) => {
       const row = line.trimEnd().split(/ {2,}/);

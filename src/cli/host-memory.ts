@@ -9,8 +9,15 @@ export function hostCell({ change }: ChangeReport, half: "static" | "dynamic", {
   return `${showSize(host.before.resident)} -> ${showSize(host.after.resident)}`;
 }
 
-/** The line about what the host got, if that is less than the guest gave up, or not known. */
-export function hostLine({ host, hostDenied }: Report, columns?: number): string {
+/** Lines about the host: what QEMU's own cgroup is charged, and what the host got, if that is less than the guest gave up, or not known. */
+export function hostLines(report: Report, columns?: number): string {
+  const [before, after] = [report.host?.before.cgroup, report.host?.after.cgroup];
+  const isKnown = before !== undefined && after !== undefined;
+  const charged = isKnown ? flow(`cgroup: ${showSize(before.charged)} -> ${showSize(after.charged)}`, columns) : "";
+  return charged + gotLine(report, columns);
+}
+
+function gotLine({ host, hostDenied }: Report, columns?: number): string {
   if (hostDenied !== undefined && host === undefined) return flow(`host: not known: ${hostDenied}`, columns);
   if (host === undefined || !fellShort(host)) return "";
   const freed = host.freed === 0 ? "nothing" : showSize(host.freed);

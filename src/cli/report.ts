@@ -2,7 +2,7 @@ import type { ChangeReport, Report } from "../domain/change/change-report.ts";
 import type { Leg, LegOutcome, StepReport, Value } from "../domain/model/change.ts";
 import { isSizes, nameOf } from "../domain/resources/registry.ts";
 import { oneLine } from "./harmless.ts";
-import { hostCell, hostLine } from "./host-memory.ts";
+import { hostCell, hostLines } from "./host-memory.ts";
 import { lineDiff } from "./line-diff.ts";
 import { type Cell, flow, noteLine, type Paint, painter, showSize, type Style, table } from "./output.ts";
 import type { Io } from "./verb.ts";
@@ -50,7 +50,7 @@ function halves(report: Report, io: Io, paint: Paint, said: string): string {
   const shown = rows.some((cells) => cells.at(-1) !== "") ? header.length : header.length - 1;
   const cut = rows.map((cells) => cells.slice(0, shown));
   const { columns } = io.stdout;
-  return table(cut, { header: header.slice(0, shown), titles: 2, paint, columns }) + untouched + hostLine(report, columns);
+  return table(cut, { header: header.slice(0, shown), titles: 2, paint, columns }) + untouched + hostLines(report, columns);
 }
 
 /** Where the column `host` goes, if there is one. */

@@ -73,6 +73,15 @@ test("what the host's memory did stands beside the guest's", () => {
   );
 });
 
+test("what QEMU's own cgroup is charged stands below", () => {
+  const host = hostOf(1080, 356.5, 724);
+  const charged = (of: typeof host.before, mib: number) => ({ ...of, cgroup: { path: "/vm", charged: mib * MIB } });
+  const text = show({ host: { ...host, before: charged(host.before, 1100), after: charged(host.after, 380.5) } });
+  expect(text.split("\n").at(-2)).toBe("cgroup: 1100MiB -> 380.5MiB");
+  // One that it had to itself at one of the two looks only.
+  expect(show({ host: { ...host, before: charged(host.before, 1100) } })).not.toContain("cgroup");
+});
+
 test("why the host got less than the guest gave up, and that it did where nobody knows why", () => {
   const last = (host: ReturnType<typeof hostOf>, columns?: number) => show({ host }, columns).split("\n").slice(3).join("\n");
   expect(last(hostOf(1080, 1080, 724, ["1024MiB are locked (VmLck)", "and so on"]))).toBe(
