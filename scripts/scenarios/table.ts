@@ -8,6 +8,7 @@ import { readme } from "./readme.ts";
 import type { Scenarios } from "./scenario.ts";
 import { oneHalfFails, threeCases } from "./stories.ts";
 import { scenarioOf } from "./story.ts";
+import { threads } from "./threads.ts";
 import { vcpus } from "./vcpus.ts";
 
 /** All scenarios. Each is recorded to `fixtures/qmp/VERSION_ARCH/NAME/`, one transcript for each start of its machine. */
@@ -15,6 +16,7 @@ export const scenarios: Scenarios = {
   ...memory,
   ...vcpus,
   ...pins,
+  ...threads,
   ...cpu,
   ...disks,
   ...lifecycle,

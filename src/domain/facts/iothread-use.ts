@@ -15,8 +15,9 @@ export async function settingsOf(session: Session, said: { readonly id: string }
   return Object.fromEntries(values.flatMap(([name, value]) => (value === null ? [] : [[name, Number(value)]])));
 }
 
-/** Where devices and objects are in QEMU's tree. */
+/** Where devices and objects are in QEMU's tree. Of the objects, only this one has a link to an iothread. */
 const PLACES = ["/machine/peripheral", "/machine/peripheral-anon", "/objects"] as const;
+const LINKING = "child<colo-compare>";
 
 /**
  * What uses each iothread. QEMU lets an iothread go that a device uses, without a word: it leaves the list, its thread goes on, and the
@@ -27,7 +28,7 @@ export async function iothreadUses(session: Session): Promise<ReadonlyMap<string
     PLACES.map(async (place) => ({ place, items: (await orNull(session.execute("qom-list", { path: place }))) ?? [] })),
   );
   const children = lists.flatMap(({ place, items }) =>
-    items.filter(({ type }) => type.startsWith("child<")).map((item) => ({ place, ...item })),
+    items.filter(({ type }) => (place === "/objects" ? type === LINKING : type.startsWith("child<"))).map((item) => ({ place, ...item })),
   );
   const used = await Promise.all(
     children.map(async ({ place, name, type }) => ({ by: nameOf(place, name, type), ids: await usedBy(session, `${place}/${name}`) })),
