@@ -100,7 +100,9 @@ function checkChange(
           ? values.disk
           : name === "memory-period"
             ? values.period
-            : (values.pins[vcpu] ?? "all");
+            : name === "device"
+              ? values.device
+              : (values.pins[vcpu] ?? "all");
   const readable = text !== null && [before.text, before.after].includes(text);
   if (readable && fixed.actual !== pick(valuesIn(text)))
     throw new Broken(`${name}: the report says that the config has ${fixed.actual}, but it has ${pick(valuesIn(text))}`);
@@ -112,13 +114,14 @@ function checkChange(
 }
 
 /** Whether both halves of the machine are as wanted. */
-export function isWanted({ ends: { pinned, wanted } }: Rig, look: Look | null): boolean {
+export function isWanted({ ends: { pinned, wanted }, real }: Rig, look: Look | null): boolean {
   return (
     look !== null &&
     look.memory === bytesOf(wanted.memory) &&
     look.vcpus === wanted.vcpus &&
     look.disk === "iops=100" &&
     look.period === PERIOD &&
+    (real || look.device !== "absent") &&
     pinned.every((vcpu) => look.masks[vcpu] === wanted.mask)
   );
 }
@@ -127,7 +130,7 @@ export function isWanted({ ends: { pinned, wanted } }: Rig, look: Look | null): 
 export function show(look: Look | null): string {
   return look === null
     ? "gone"
-    : `${look.memory / 2 ** 20} MiB, ${look.vcpus} vCPUs, vCPU 0 on ${look.masks["0"]}, disk ${look.disk}, asked every ${look.period} s`;
+    : `${look.memory / 2 ** 20} MiB, ${look.vcpus} vCPUs, vCPU 0 on ${look.masks["0"]}, disk ${look.disk}, asked every ${look.period} s, device ${look.device}`;
 }
 
 /**
@@ -157,7 +160,14 @@ export async function checkNext(rig: Rig, before: Before, how: "finish" | "undo"
     await next();
   }
   const [text, look] = await Promise.all([textOf(rig), rig.look()]);
-  const base = { memory: bytesOf(rig.ends.base.memory), vcpus: rig.ends.base.vcpus, pins: {}, disk: "none", period: USUAL };
+  const base = {
+    memory: bytesOf(rig.ends.base.memory),
+    vcpus: rig.ends.base.vcpus,
+    pins: {},
+    disk: "none",
+    period: USUAL,
+    device: "absent",
+  };
   if (JSON.stringify(valuesIn(text ?? "")) !== JSON.stringify(base)) throw new Broken(`after the next command the config is\n${text}`);
   // Old guests can lose an unplug while they bring vCPUs up. The report then said pending, with the count.
   const old = !rig.replugs && ((look?.vcpus ?? 0) < rig.ends.base.vcpus || look?.vcpus === pending);

@@ -170,14 +170,19 @@ const BEFORE_END: readonly MonitorStep[] = [
   "throttled",
   "period",
   "periodic",
+  "attach",
+  "attached",
   "balloon",
   "ballooned",
   "wait",
 ];
 
+/** On a real machine the change has no device. */
+const ON_REAL = MONITOR_STEPS.filter((step) => !step.startsWith("attach"));
+
 /** Every fault for a change of both halves that works on a fake and on a real QEMU. */
 export const FAULTS: readonly Fault[] = [
-  { name: "our process killed", steps: [...MONITOR_STEPS, ...DISK_STEPS], run: killed },
+  { name: "our process killed", steps: [...MONITOR_STEPS, ...DISK_STEPS], onReal: [...ON_REAL, ...DISK_STEPS], run: killed },
   {
     name: "our process killed, undoing",
     steps: ["undo"],

@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import type { Report } from "../../src/domain/change/change-report.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import type { WantedAllocation } from "../../src/domain/resources/registry.ts";
+import { DEVICE, DEVICE_WORDS, deviceWordsIf } from "../lab/fake-devices.ts";
 import { DISK, limitsText } from "../lab/fake-disks.ts";
 import type { Share } from "./model-cpu.ts";
 import type { Proxy } from "./proxy.ts";
@@ -153,12 +154,14 @@ export const PERIOD = 17;
 export const USUAL = 5;
 
 /** The change of every case. */
-export function wantedOf({ ends: { pinned, wanted } }: Pick<Rig, "ends">): WantedAllocation {
+export function wantedOf({ ends: { pinned, wanted }, real }: Pick<Rig, "ends" | "real">): WantedAllocation {
   const pin = Object.fromEntries(pinned.map((vcpu) => [vcpu, wanted.mask]));
   return {
     memory: { current: wanted.memory, period: PERIOD },
     vcpus: { current: wanted.vcpus, pin },
     disks: { throttle: { [DISK]: { iops: 100 } } },
+    // A real guest takes seconds to let go of it again.
+    ...(real ? {} : { devices: { present: { [DEVICE]: DEVICE_WORDS } } }),
   };
 }
 
@@ -168,6 +171,7 @@ export function baseOf({ ends: { base } }: Pick<Rig, "ends">): WantedAllocation 
     memory: { current: base.memory, period: USUAL },
     vcpus: { current: base.vcpus, pin: { 0: null } },
     disks: { throttle: { [DISK]: null } },
+    devices: { present: { [DEVICE]: null } },
   };
 }
 
@@ -185,17 +189,27 @@ export interface ConfigValues {
   /** The limits of its disk, `none` where there are none. */
   readonly disk: string;
   readonly period: number;
+  /** The words of its device that comes and goes, or `absent`. */
+  readonly device: string;
 }
 
 /** The values in the text of a config. */
 export function valuesIn(text: string): ConfigValues {
-  const { memory, vcpus, disks } = JSON.parse(text) as {
+  const { memory, vcpus, disks, args } = JSON.parse(text) as {
     memory: { current: string; period?: number };
     vcpus: { current: number; pin?: Record<string, string> };
     disks?: { throttle?: Record<string, Record<string, number>> };
+    args: readonly string[];
   };
   const disk = limitsText(disks?.throttle?.[DISK] ?? {});
-  return { memory: bytesOf(memory.current), vcpus: vcpus.current, pins: vcpus.pin ?? {}, disk, period: memory.period ?? USUAL };
+  return {
+    memory: bytesOf(memory.current),
+    vcpus: vcpus.current,
+    pins: vcpus.pin ?? {},
+    disk,
+    period: memory.period ?? USUAL,
+    device: deviceWordsIf(args.includes(DEVICE_WORDS[1] ?? "")),
+  };
 }
 
 /** `512MiB` in bytes. */

@@ -1,3 +1,4 @@
+import { DEVICE } from "../lab/fake-devices.ts";
 import type { Passing, Verdict } from "./proxy.ts";
 import type { DiskFault, Rig } from "./rig.ts";
 
@@ -7,6 +8,8 @@ export const MONITOR_STEPS = [
   "read",
   "plug",
   "plugged",
+  "attach",
+  "attached",
   "throttle",
   "throttled",
   "period",
@@ -25,12 +28,16 @@ export type DiskStep = (typeof DISK_STEPS)[number];
 /** What is sent of the wanted period of rig.ts. */
 const PERIOD = '"guest-stats-polling-interval","value":17';
 
+interface Seen {
+  balloon: boolean;
+  waited: boolean;
+  period: boolean;
+  /** Which device_add was the one of the device that is no vCPU; 0 before it. */
+  attach: number;
+}
+
 /** Whether a message is at this step. */
-function standsAt(
-  step: MonitorStep,
-  { from, command, nth, text }: Passing,
-  seen: { balloon: boolean; waited: boolean; period: boolean },
-): boolean {
+function standsAt(step: MonitorStep, { from, command, nth, text }: Passing, seen: Seen): boolean {
   switch (step) {
     case "connect":
       return false;
@@ -39,6 +46,10 @@ function standsAt(
     case "plug":
     case "plugged":
       return from === (step === "plug" ? "client" : "qemu") && command === "device_add" && nth === 1;
+    case "attach":
+      return from === "client" && command === "device_add" && text.includes(DEVICE);
+    case "attached":
+      return from === "qemu" && command === "device_add" && nth === seen.attach;
     case "throttle":
     case "throttled":
       return from === (step === "throttle" ? "client" : "qemu") && command === "block_set_io_throttle" && nth === 1;
@@ -66,7 +77,7 @@ export function at(
   act: (passing: Passing | null) => Verdict | Promise<Verdict>,
 ): { readonly reached: boolean } {
   const state = { reached: false };
-  const seen = { balloon: false, waited: false, period: false };
+  const seen: Seen = { balloon: false, waited: false, period: false, attach: 0 };
   const once = async (passing: Passing | null): Promise<Verdict> => {
     if (state.reached) return undefined;
     state.reached = true;
@@ -74,6 +85,7 @@ export function at(
   };
   rig.proxy.arm(
     async (passing) => {
+      if (passing.from === "client" && passing.command === "device_add" && passing.text.includes(DEVICE)) seen.attach = passing.nth;
       if (standsAt(step, passing, seen)) return once(passing);
       if (passing.from === "client" && passing.command === "qom-set") seen.period = passing.text.includes(PERIOD);
       if (passing.from === "qemu" && passing.command === "balloon") seen.balloon = true;

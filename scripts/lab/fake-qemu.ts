@@ -100,6 +100,7 @@ export class FakeQemu {
         args["qom-type"] === "iothread" ? this.iothreads.add(args.id, args) : this.memory.addBackend(args),
       "object-del": ({ id }: { id: string }) => (this.iothreads.remove(id) ? undefined : this.memory.removeBackend(id)),
       "device-list-properties": () => [],
+      "query-named-block-nodes": () => [],
     };
   }
 

@@ -1,11 +1,38 @@
 import type { Change } from "../../src/domain/resources/registry.ts";
 import type { Domain } from "../../src/index.ts";
+import { PORT_ARGS } from "../lab/fake-devices.ts";
 import { DISK, DISK_ARGS } from "../lab/fake-disks.ts";
 import { failure, has } from "./expect.ts";
 import type { Scenarios } from "./scenario.ts";
 
-/** Disks: their limits. */
+/** Disks and devices: limits, and what comes and goes. */
 export const disks: Scenarios = {
+  attach: {
+    tells:
+      "a disk and a network card are plugged in QEMU's own words in both halves, and are there at the next start; what can't be is refused",
+    through: "library",
+    setting: { args: ["-machine", "q35", ...PORT_ARGS, "-device", "pcie-root-port,id=rp2,chassis=2,slot=2"] },
+    play: async ({ domain, config }) => {
+      const device = (id: string, words: string): Change => ({ resource: "device", id, words });
+      const disk = "-blockdev null-co,node-name=n1,size=1048576 -device virtio-blk-pci,drive=n1,id=d1,bus=rp1,serial=007";
+      const card = "-netdev user,id=u1,restrict=on -device virtio-net-pci,netdev=u1,id=nic1,bus=rp2,vectors=4";
+      await domain.start({ paused: true });
+      has(await failure(domain.change(device("r1", "-device virtio-rng-pci,id=r1")), "refused"), { message: /pcie\.0/ });
+      has(await domain.change([device("d1", disk), device("nic1", card)], { scope: "both" }), { outcome: "applied" });
+      has(await failure(domain.change(device("r1", "-device virtio-rng-pci,id=r1,bus=rp1")), "refused"), { message: /taken by d1/ });
+      has((await domain.disks())[0], { disk: "d1", node: "n1", size: 1_048_576 });
+      // A guest that has not begun to run lets go of it when it is reset.
+      has(await domain.change(device("nic1", "absent"), { timeout: 300 }), { outcome: "pending" });
+      has(await domain.change(device("d1", "absent"), { scope: "static" }), { outcome: "applied" });
+      await domain.destroy();
+      await domain.start({ paused: true });
+      has(await domain.disks(), []);
+      has(await domain.change(device("d1", disk)), { outcome: "applied" });
+      has(await domain.persist({ resource: "device" }), { outcome: "applied" });
+      has((await config()).args.slice(-4), disk.split(" "));
+    },
+  },
+
   blkdeviotune: {
     tells: "a disk is limited in both halves, now and at a start; two disks share a group; reverted and persisted",
     through: "library",

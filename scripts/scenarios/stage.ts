@@ -63,6 +63,7 @@ export interface Config {
   name: string;
   memory: { max: string; current: string };
   vcpus: { max: number; current: number; online?: string; pin?: Record<string, string> };
+  args: string[];
 }
 
 /** What plays the machine. With a real guest it has QEMU's `args` and the `guest`. */
