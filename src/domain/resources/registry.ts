@@ -30,9 +30,13 @@ const STEP_KINDS: ReadonlyMap<string, StepKind<Step>> = new Map(
 /** What reads all that any resource needs to know of a running machine. */
 export const ALL_READERS: readonly LiveReader[] = readersOf(KINDS);
 
-/** What reads what a start has to know of the machine: that of the resources to which the config has something to say, by their group. */
+/**
+ * What reads what a start has to know of the machine: that of the resources to which the config has something to say, by their group. Not
+ * the host's part: no guest has used memory yet, and the kernel takes long to count what was allocated before.
+ */
 export function startReaders(config: LaunchConfig): readonly LiveReader[] {
-  return readersOf(KINDS.filter(({ atStart, inFile: { path } }) => atStart !== undefined && Object.hasOwn(config, path[0])));
+  const kinds = KINDS.filter(({ atStart, inFile: { path } }) => atStart !== undefined && Object.hasOwn(config, path[0]));
+  return readersOf(kinds).filter((read) => read !== readHostMemory);
 }
 
 /** What reads what these kinds need to know of a running machine, besides what is always read. */
