@@ -19,7 +19,7 @@ import { ownGroupFor } from "../lab/cpu-group.ts";
 import { BALLOON, configOf, GIB, textOf } from "../lab/facts.ts";
 import { DEVICE, deviceWordsIf } from "../lab/fake-devices.ts";
 import { DISK_ARGS } from "../lab/fake-disks.ts";
-import { startFakeGuest } from "../lab/fake-guest.ts";
+import { type FakeGuest, startFakeGuest } from "../lab/fake-guest.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
 import { privateFolder } from "../lab/machine.ts";
 import { IOTHREAD_ARGS, lookAtThreads } from "./look-threads.ts";
@@ -32,6 +32,7 @@ import { type Kind, type Look, maskOf, type Rig } from "./rig.ts";
 export interface FakeRig extends Rig {
   readonly qemu: FakeQemu;
   readonly monitor: ReplayServer;
+  readonly guest: FakeGuest;
 }
 
 /** A program with more threads than Node's own, as those that read a file stay. One calls itself as a thread of a vhost device. */
@@ -152,6 +153,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     pid,
     qemu,
     monitor,
+    guest,
     look,
     killQemu,
     [Symbol.asyncDispose]: async () => {
