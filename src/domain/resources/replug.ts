@@ -62,11 +62,12 @@ export function resetRisk({ tcg, slots, version }: Live): string | null {
 /**
  * Whether the guest would hang with these vCPUs. Under TCG, interrupts to a group of vCPUs don't come to those above a missing one
  * (hw/intc/apic.c of 5.2 and 7.2 ends its search there), so the guest locks up, at its boot too (measured; not on 10.0 and 11.1). KVM's own
- * interrupt controllers have no such limit.
+ * interrupt controllers have no such limit, and other machines than PCs none of these.
  */
-export function holeRisk(set: ReadonlySet<number>, { tcg, version }: Pick<Live, "tcg" | "version">): readonly Reason[] {
+export function holeRisk(set: ReadonlySet<number>, { tcg, version, slots }: Pick<Live, "tcg" | "version" | "slots">): readonly Reason[] {
   const above = [...set].filter((vcpu) => vcpu >= set.size).sort((one, other) => one - other);
-  if (!tcg || version.major >= HOLES_WORK_SINCE || above.length === 0) return [];
+  const isPc = slots.some(({ type }) => /-(x86_64|i386)-cpu$/.test(type));
+  if (!tcg || !isPc || version.major >= HOLES_WORK_SINCE || above.length === 0) return [];
   const missing = Array.from({ length: above.at(-1) ?? 0 }, (_, vcpu) => vcpu).filter((vcpu) => !set.has(vcpu));
   const reason = `QEMU ${version.text} with software emulation (TCG) sends interrupts only up to the first missing vCPU, so a guest hangs with ${listVcpus(above)} and without ${listVcpus(missing)}`;
   return [{ reason, instead: `KVM, QEMU ${HOLES_WORK_SINCE} or newer, or vCPUs without a gap` }];

@@ -169,6 +169,10 @@ describe("chosen vCPUs of the running machine", () => {
     const atStart = planOf(on("3"), "static", factsOf({ live, config: configOf({ vcpus: { current: 1 } }) }), true);
     expect(atStart.refusals.filter(({ reason }) => hangs(reason))).toHaveLength(count);
     expect(planOf(off("1"), "dynamic", factsOf({ live }), true).refusals).toEqual([]);
+    const others = live.slots.map((slot) => ({ ...slot, type: "qemu-s390x-cpu" }));
+    expect(
+      planOf(off("1"), "dynamic", factsOf({ live: { ...live, slots: others } })).refusals.filter(({ reason }) => hangs(reason)),
+    ).toEqual([]);
     expect(planOf(off("1"), "dynamic", factsOf({ live: { ...live, tcg: false } })).refusals).toEqual([]);
   });
 
