@@ -100,6 +100,14 @@ export function devicesInArgs(args: readonly string[]): readonly { readonly id: 
   });
 }
 
+/** The ids of the devices that stand on a bus of that device. */
+export function devicesOn(id: string, args: readonly string[]): readonly string[] {
+  return splitOptions(args).flatMap((option) => {
+    const bus = option.name === "device" ? deviceValues(option).get("bus") : undefined;
+    return bus === id || bus?.startsWith(`${id}.`) === true ? [idOf(option) ?? `a ${deviceValues(option).get("driver")}`] : [];
+  });
+}
+
 /** Where these options stand in a command line: the positions of all of their words, from the last to the first. */
 export function positionsOf(wanted: readonly Option[], args: readonly string[]): readonly number[] {
   const texts = new Set(wanted.map(({ words }) => words.join("\0")));

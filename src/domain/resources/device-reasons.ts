@@ -25,6 +25,14 @@ export function ownerReasons(driver: string, id: string): readonly Reason[] {
   return owner === undefined ? [] : [{ reason: `device ${id} is a ${driver}, which has a verb of its own`, instead: owner[1] }];
 }
 
+/** Why a device can't be unplugged that carries others. */
+export function carrierReasons(id: string, on: readonly string[]): readonly Reason[] {
+  return when(on.length > 0, () => ({
+    reason: `device ${id} carries ${on.join(", ")} on its bus`,
+    instead: `qmpctl detach of ${on.join(", ")} first`,
+  }));
+}
+
 /** Drivers that can be plugged into a running machine. What is not here is part of the machine from its start. */
 const PLUGGABLE =
   /^(virtio-\S+-pci\S*|vhost-\S+-pci\S*|e1000\S*|igb|rtl8139|vmxnet3|ne2k_pci|pcnet|i8255\S+|nvme\S*|scsi-(hd|cd|block|generic)|usb-\S+|\S+-xhci|virtserialport|virtconsole|vfio-pci\S*|megasas\S*|lsi\S+|mptsas\S+|pvscsi|AC97|intel-hda|ivshmem\S*|edu|sdhci-pci)$/;

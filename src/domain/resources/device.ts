@@ -1,4 +1,4 @@
-import { deviceInArgs, devicesInArgs, positionsOf, readDeviceWords, wordsOf } from "../../config/device-words-text.ts";
+import { deviceInArgs, devicesInArgs, devicesOn, positionsOf, readDeviceWords, wordsOf } from "../../config/device-words-text.ts";
 import { deviceValues } from "../../config/device-words.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { splitOptions } from "../../config/options.ts";
@@ -8,7 +8,7 @@ import { readDisks } from "../facts/disks.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
-import { attachReasons, isOwned, ownerReasons } from "./device-reasons.ts";
+import { attachReasons, carrierReasons, isOwned, ownerReasons } from "./device-reasons.ts";
 import { attaching, type AttachStep, detaching, type DetachStep } from "./device-steps.ts";
 import { ABSENT, deviceText, readDeviceText } from "./device-text.ts";
 import { type Complain, type ResourceKind, when } from "./resource.ts";
@@ -67,11 +67,13 @@ export const device: ResourceKind<
     const left = config.args.filter((_, position) => !gone.has(position));
     return { ...config, args: words === ABSENT ? left : [...left, ...wordsOf(readDeviceText(words))] };
   },
-  staticReasons: ({ id, words }, { config }) => {
+  staticReasons: ({ id, words }, { config, after }) => {
     const there = config === null ? undefined : deviceInArgs(id, config.args);
     const driver = words === ABSENT ? there?.driver : readDeviceText(words).driver;
     return [
       ...(driver === undefined ? [] : ownerReasons(driver, id)),
+      // Those that the same set removes are gone by then.
+      ...(words === ABSENT ? carrierReasons(id, devicesOn(id, after.args)) : []),
       ...when(words !== ABSENT && there !== undefined, () => ({
         reason: `the config has a device ${id} with other words: ${there === undefined ? "" : deviceText(there)}`,
         instead: `another id, or qmpctl detach of ${id} first`,
@@ -88,7 +90,8 @@ export const device: ResourceKind<
   liveReasons: ({ id, words }, facts) => {
     if (words !== ABSENT) return attachReasons(readDeviceText(words), facts);
     const driver = facts.live.devices?.get(id);
-    return driver === undefined ? [] : ownerReasons(driver, id);
+    const on = facts.config === null ? [] : devicesOn(id, facts.config.args).filter((each) => facts.live.devices?.has(each));
+    return driver === undefined ? [] : [...ownerReasons(driver, id), ...carrierReasons(id, on)];
   },
   steps: ({ id, words }, facts): readonly (AttachStep | DetachStep)[] =>
     words === ABSENT

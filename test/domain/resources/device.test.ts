@@ -40,6 +40,16 @@ describe("device in the config", () => {
     ]);
   });
 
+  test("is not removed while it carries others on its bus, in either half", () => {
+    const args = ["-device", "virtio-scsi-pci,id=sc", "-device", "scsi-hd,bus=sc.0,drive=x,id=d1", "-device", "e1000,bus=scx"];
+    const stopped = planOf(device("sc"), "static", stoppedFacts({ config: configOf({ args }) }));
+    expect(reasonsOf(stopped)).toEqual(["static: device sc carries d1 on its bus"]);
+    const live = facts({ sc: "virtio-scsi-pci", d1: "scsi-hd" }, {}, { config: configOf({ args }) });
+    expect(reasonsOf(planOf(device("sc"), "dynamic", live))).toEqual(["dynamic: device sc carries d1 on its bus"]);
+    const without = facts({ sc: "virtio-scsi-pci" }, {}, { config: configOf({ args }) });
+    expect(planOf(device("sc"), "dynamic", without).refusals).toEqual([]);
+  });
+
   test("into a config without args", () => expect(argsAfter(device("rng1", RNG), [])).toEqual(RNG.split(" ")));
 
   test("is refused under an id that is taken, and for what has a verb of its own", () => {
