@@ -7,6 +7,7 @@ import type { GuestVcpu, GuestWord } from "../../../src/domain/facts/guest-half.
 import { missing } from "../../../src/domain/resources/guest-vcpus-step.ts";
 import type { Change } from "../../../src/domain/resources/registry.ts";
 import { diffOf } from "../../../src/domain/views/diff.ts";
+import { startAgent } from "../../../src/testing/index.ts";
 import { definedDomain, failure, runningDomain, type RunningScene } from "../scene.ts";
 
 const exactly = (count: number): Change => ({ resource: "guest-vcpus", count, how: "exactly" });
@@ -100,6 +101,30 @@ describe("a guest with an agent", () => {
     expect(await scene.domain.info()).toMatchObject({ guest: { vcpus: null, unknown: expect.stringMatching(why) as string } });
     const error = await failure(scene.domain.change(exactly(1)), RefusedError);
     expect(error.report.refusals[0]?.reason).toMatch(why);
+  });
+
+  test.each<[string, unknown]>([
+    ["no vCPU", []],
+    ["no list", { vcpus: 2 }],
+    ["words for numbers", [{ "logical-id": "x", online: true }]],
+    [
+      "one vCPU twice",
+      [
+        { "logical-id": 0, online: true },
+        { "logical-id": 0, online: false },
+      ],
+    ],
+    ["nothing in a list", [null]],
+  ])("that answers nonsense is unknown: %s", async (_what, answer) => {
+    const path = `/tmp/qmpctl-agent-${process.pid}-${Math.random().toString(36).slice(2)}.sock`;
+    const { domain, qemu } = await runningDomain({ scene: await definedDomain({ ...configOf(), agent: path }) });
+    await using _agent = await startAgent({ address: `unix:${path}`, answers: { "guest-get-vcpus": () => answer } });
+    qemu.answers["query-chardev"] = () => [{ label: "a", filename: `disconnected:unix:${path},server=on`, "frontend-open": true }];
+    expect((await domain.info()).guest).toEqual({
+      vcpus: null,
+      memory: null,
+      unknown: expect.stringContaining("makes no sense") as string,
+    });
   });
 
   test("uses fewer of its vCPUs, and all of them again", async () => {
