@@ -13,8 +13,11 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "qmpctl-"));
   await chmod(folder, 0o700);
   await symlink(program, join(folder, "qmpctl"));
-  for (const name of ["web1", "web2"])
-    await writeFile(join(folder, `${name}.json`), configText({ name, vcpus: { max: 3, current: 1 } }), { mode: 0o600 });
+  for (const name of ["web1", "web2"]) {
+    const threads = { args: ["-object", "iothread,id=io0"], threads: { iothreads: { io9: "0" } } };
+    const text = configText({ name, vcpus: { max: 3, current: 1 }, ...(name === "web2" ? threads : {}) });
+    await writeFile(join(folder, `${name}.json`), text, { mode: 0o600 });
+  }
   await writeFile(join(folder, "torn.json"), "{", { mode: 0o600 });
   await writeFile(join(folder, "a file"), "");
 });
@@ -45,6 +48,10 @@ describe("a line goes on with", () => {
     ["vcpupin web1 ", ["0", "1", "2"]],
     ["vcpupin web1 0 ", cpus],
     ["vcpupin web1 0 1 ", []],
+    ["iothreadpin web2 ", ["io0", "io9"]],
+    ["iothreadpin web2 io0 ", cpus],
+    ["iothreadadd torn ", []],
+    ["vcpusched web1 0 ", ["other", "batch", "idle", "fifo:1", "rr:1"]],
     ["vcpupin --domain web1 --vcpu ", ["0", "1", "2"]],
     ["vcpupin --cpulist ", cpus],
     ["setvcpus --domain web1 ", ["1", "2", "3"]],
