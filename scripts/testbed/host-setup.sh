@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs inside the new Debian, before its first boot: makes it the host that the tests want. Its stages are said on stdout.
+# Runs inside the new Debian, before its first boot: makes it the host that the tests want.
 #   root and `user` come in by the key in /authorized_keys; `user` may use atd, and has no password.
 #   Programs of a login session end with it (KillUserProcesses=yes), which is the harder case.
 set -eu
@@ -34,8 +34,18 @@ ExecStart=ip address add 10.0.2.15/24 dev eth0
 [Install]
 WantedBy=multi-user.target
 UNIT
+# Who waits for this host hears of it on its serial line.
+cat >/etc/systemd/system/ready.service <<'UNIT'
+[Unit]
+After=ssh.service systemd-logind.service atd.service
+[Service]
+Type=oneshot
+ExecStart=sh -c 'echo HOST-READY >/dev/ttyS0'
+[Install]
+WantedBy=multi-user.target
+UNIT
 printf 'virtio_net\nvirtio_rng\n' >/etc/modules-load.d/devices.conf
-systemctl --quiet enable ssh wired
+systemctl --quiet enable ssh wired ready
 systemctl --quiet set-default multi-user.target
 systemctl --quiet mask systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service \
   systemd-udev-load-credentials.service systemd-networkd.service systemd-network-generator.service systemd-pcrextend.socket \

@@ -13,7 +13,7 @@ export interface Unit {
 }
 
 /** How long systemd may take to say what a unit is, in milliseconds. */
-const TIMEOUT = 2000;
+const TIMEOUT = 10_000;
 
 /**
  * The unit whose group this is; null where systemd knows of none, or can't be asked. Source: systemd.unit(5), org.freedesktop.systemd1(5).

@@ -29,7 +29,7 @@ interface Mount {
  * Finds the group of a process that the cpu controller is in: on a host with both interfaces it is only in one of them. Sources:
  * /proc/PID/cgroup, /proc/self/mountinfo, cgroups(7).
  */
-export function cpuGroupOf(pid: number): CpuGroup | NoGroup {
+export function cpuGroupOf(pid: number | "self"): CpuGroup | NoGroup {
   const text = kernelFileIfThere(`/proc/${pid}/cgroup`);
   if (text === undefined) return { why: "its process has ended, or /proc does not show it" };
   const lines = text.split("\n").map((line) => /^\d+:([^:]*):(\/.*)$/.exec(line));

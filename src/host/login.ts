@@ -4,7 +4,7 @@ import { kernelFileIfThere } from "./kernel-file.ts";
 import { childProcesses, toolEnvironment } from "./programs.ts";
 
 /** How long the system's bus may take to answer, in milliseconds. */
-const TIMEOUT = 1000;
+const TIMEOUT = 5000;
 
 /**
  * Whether a process of ours ends with the login session that it is in: logind's KillUserProcesses, for users that it does not exempt.

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type OwnGroup, ownGroupFor, shareIn } from "../../scripts/lab/cpu-group.ts";
 import { guestArgs } from "../../scripts/lab/guest.ts";
@@ -13,6 +13,7 @@ import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 import { cpuGroupOf } from "../../src/host/cgroup.ts";
 import { isSystemd } from "../../src/host/login.ts";
+import { type Host, openHost } from "./host.ts";
 
 // A group of one's own takes a host whose groups we may write: root, and no read-only mount. Where systemd gives them, real-host.test.ts
 // has it.
@@ -190,6 +191,82 @@ describe.skipIf(none !== null)("a share of the CPUs", () => {
     expect(await scene.domain.change({ resource: "cpu-quota", quota: "none" }, { scope: "both", dryRun: true })).toMatchObject({
       notes: [],
     });
+  });
+});
+
+describe.skipIf(none !== null)("a step on the files of a group", () => {
+  const at = (when: "before" | "after", act: string) => ({
+    fault: { call: "writeFile", path: "/cpu\\.(max|cfs_quota_us)$", when, nth: 1, act },
+  });
+  const there = { quota: "150%", weight: 200 };
+  const wanted = ["setcpu", "web1", "--quota", "50%", "--both"];
+
+  /** A machine with a share, that its start gave it. */
+  async function openMachine(): Promise<{ readonly host: Host; share(): Promise<unknown>; inConfig(): unknown } & AsyncDisposable> {
+    const host = await openHost();
+    const config = await host.define("web1");
+    await host.ok("setcpu", "web1", "--quota", "150%", "--weight", "200", "--config");
+    await host.ok("start", "web1", "--paused");
+    const { folder } = cpuGroupOf((await host.info("web1")).pid as number) as { readonly folder: string };
+    return {
+      host,
+      share: () => shareIn(folder),
+      inConfig: () => (JSON.parse(readFileSync(config, "utf8")) as { readonly cpu: unknown }).cpu,
+      [Symbol.asyncDispose]: async () => {
+        await host.ok("destroy", "web1");
+        await host[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  test("that the kernel refuses leaves both halves as they were", async () => {
+    await using machine = await openMachine();
+    const { code, stdout } = await machine.host.cli([...wanted, "--json"], at("before", "EINVAL"));
+    expect([code, JSON.parse(stdout)]).toMatchObject([1, { outcome: "rolled-back" }]);
+    expect([await machine.share(), machine.inConfig()]).toEqual([there, there]);
+  });
+
+  test.each([
+    ["before", "--undo", there],
+    ["after", "--undo", there],
+    ["before", "--finish", { ...there, quota: "50%" }],
+    ["after", "--finish", { ...there, quota: "50%" }],
+  ] as const)("whose writer is killed %s it: recover %s leads both halves to the same", async (when, how, end) => {
+    await using machine = await openMachine();
+    expect(await machine.host.cli(wanted, at(when, "kill"))).toMatchObject({ code: null });
+    expect(machine.inConfig()).toEqual(there);
+    expect(await machine.host.cli(["setcpu", "web1", "--weight", "300"])).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/recover web1/) as string,
+    });
+    expect(await machine.share()).toEqual(when === "before" ? there : { ...there, quota: "50%" });
+    await machine.host.ok("recover", "web1", how);
+    expect([await machine.share(), machine.inConfig()]).toEqual([end, end]);
+  });
+
+  test("B6: is refused where the groups are mounted read-only, and a restart is, before the machine is asked to shut down", async () => {
+    await using machine = await openMachine();
+    const mount = dirname(tried?.folder ?? "");
+    const under = ["unshare", "--mount", "sh", "-c", `mount -o remount,bind,ro ${mount} && exec "$@"`, "sh"];
+    const changed = await machine.host.cli(wanted, { under });
+    expect([changed.code, changed.stdout + changed.stderr]).toEqual([3, expect.stringMatching(/cpu\.\w+ is mounted read-only/) as string]);
+    expect(await machine.host.cli(["restart", "web1"], { under })).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(
+        /nothing was touched: .*can be given no cgroup of its own: .* is mounted read-only; start it as root/,
+      ) as string,
+    });
+    expect(await machine.share()).toEqual(there);
+    expect(await machine.host.info("web1")).toMatchObject({ state: "paused" });
+  });
+
+  test("is undone if the config can't be written afterwards", async () => {
+    await using machine = await openMachine();
+    const { code } = await machine.host.cli([...wanted, "--json"], {
+      fault: { call: "rename", path: "/web1\\.json$", when: "before", nth: 1, act: "EIO" },
+    });
+    expect(code).toBe(1);
+    expect([await machine.share(), machine.inConfig()]).toEqual([there, there]);
   });
 });
 

@@ -6,7 +6,7 @@ import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { HostError, messageOf } from "../../errors.ts";
 import { adoptIntoScope } from "../../host/cgroup-unit.ts";
 import { enableCpu, write } from "../../host/cgroup-write.ts";
-import { type CpuGroup, cpuGroupOf } from "../../host/cgroup.ts";
+import { type CpuGroup, cpuGroupOf, whyNotWritten } from "../../host/cgroup.ts";
 import { isSystemd, lingers } from "../../host/login.ts";
 import { liveCpuGroup } from "../facts/cgroup.ts";
 import { pollUntil } from "../machine/poll-until.ts";
@@ -27,7 +27,7 @@ interface Started {
 }
 
 /** How long systemd may take to move a process, in milliseconds. */
-const MOVE = 5000;
+const MOVE = 10_000;
 
 /**
  * Gives a QEMU that is set up, and does not run yet, a control group of its own, so that its share of the CPUs can be set then and later.
@@ -39,7 +39,7 @@ const MOVE = 5000;
  */
 export async function giveOwnGroup(machine: Started): Promise<readonly string[]> {
   const { config, pid } = machine;
-  const isWanted = config.cpu?.quota !== undefined || config.cpu?.weight !== undefined;
+  const isWanted = asksForShare(config);
   const way = wayFor(isWanted);
   if (way.how === "none") return [];
   const { group, isOwn } = await liveCpuGroup(pid);
@@ -56,6 +56,27 @@ export async function giveOwnGroup(machine: Started): Promise<readonly string[]>
     );
   }
   return way.how === "scope" ? way.notes : [];
+}
+
+function asksForShare({ cpu }: LaunchConfig): boolean {
+  return cpu?.quota !== undefined || cpu?.weight !== undefined;
+}
+
+/**
+ * Why a start could give QEMU no group of its own, though its config asks for a share of the CPUs; null where nothing is known to be in the
+ * way. A program that is not called as QEMU may bring a group along.
+ */
+export function groupObstacle(config: LaunchConfig): string | null {
+  if (!asksForShare(config) || isSystemd() || !basename(config.emulator).startsWith("qemu")) return null;
+  const group = cpuGroupOf("self");
+  const why = "why" in group ? group.why : whyNotWritten(isBeside(group) ? dirname(group.folder) : group.folder);
+  if (why === null) return null;
+  return `its config asks for a share of the CPUs (cpu), and QEMU can be given no cgroup of its own: ${"folder" in group ? `${group.folder} ${why}` : why}; ${WAYS}`;
+}
+
+/** Of the newer interface a group with processes in it can have none below it that are limited: a new one is made beside it. */
+function isBeside({ version, path }: CpuGroup): boolean {
+  return version === 2 && path !== "/";
 }
 
 const WAYS =
@@ -87,15 +108,11 @@ async function intoScope({ config, pid }: Started, user: number | null): Promise
   if (!done) throw new HostError(`systemd took it, and has not moved QEMU into ${name}: it is in ${seen}`);
 }
 
-/**
- * Without systemd, a new folder among the groups. Of the newer interface it is beside QEMU's group, as one with processes in it can have
- * none below it that are limited.
- */
+/** Without systemd, a new folder among the groups. */
 async function intoFolder(group: CpuGroup | null, { id, pid }: Started): Promise<void> {
   if (group === null) throw new HostError("it has no cgroup that can be seen from here");
-  const isBeside = group.version === 2 && group.path !== "/";
   const name = folderName(id);
-  const made: CpuGroup = isBeside
+  const made: CpuGroup = isBeside(group)
     ? { ...group, path: join(dirname(group.path), name), folder: join(dirname(group.folder), name) }
     : { ...group, path: join(group.path, name), folder: join(group.folder, name) };
   await mkdir(made.folder).catch((cause: unknown) => {

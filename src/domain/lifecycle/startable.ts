@@ -10,6 +10,7 @@ import { findProgram } from "../../host/programs.ts";
 import { onlineCpus } from "../../host/taskset.ts";
 import { StateError } from "../model/errors.ts";
 import { refusedSections } from "./board.ts";
+import { groupObstacle } from "./own-group.ts";
 
 /** Options whose whole argument is a file that must exist; "" is a bare word, a disk image. */
 const FILE_OPTIONS: ReadonlySet<string> = new Set([
@@ -60,6 +61,7 @@ export async function mustBeStartable({ config, path }: Stored): Promise<void> {
   const missing = [
     ...files.filter((_, position) => there[position] !== true).map((file) => `${resolve(folder, file)}: there is no such file`),
     ...(await absentCpus(config)),
+    ...[groupObstacle(config)].filter((why) => why !== null),
     ...(await refusedSections(config.args, folder)),
   ];
   if (missing.length > 0)
