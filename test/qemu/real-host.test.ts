@@ -53,7 +53,32 @@ describe.skipIf(image === null)("on a Debian host with systemd, cgroup v2 and Ki
       expect(await root.ok(`cat /sys/fs/cgroup${group}/cpu.max 2>/dev/null || echo max 100000`)).toBe("max 100000\n");
       expect(await root.ok(`grep -c '"cpu": {}' ${config}`)).toBe("1\n");
       await root.ok("qmpctl destroy web1");
-      expect(await root.ok("systemctl list-units --all --no-legend 'qmpctl-*'; systemctl list-unit-files --no-legend 'qmpctl-*'")).toBe("");
+      expect(
+        await root.ok("systemctl list-units --all --no-legend 'qmpctl-*'; systemctl list-unit-files --no-legend 'qmpctl-*' || :"),
+      ).toBe("");
+    },
+    PATIENCE,
+  );
+
+  test(
+    "a user's machine ends with the session, and start says so",
+    async () => {
+      let pid: number;
+      {
+        await using session = await host.login("user");
+        const config = await define(session, "web2");
+        expect(await session.ok("qmpctl start web2 --paused 2>&1")).toMatch(/ends with this login session.*loginctl enable-linger/);
+        const { group, pid: started } = await groupOf(session, config);
+        pid = started;
+        expect(group).toMatch(/^\/user\.slice\/user-1000\.slice\/session-\w+\.scope$/);
+        // It shares the session with its shell: that is nobody to be limited.
+        const { code, stdout, stderr } = await session.run("qmpctl setcpu web2 --quota 50% --live");
+        expect(code).toBe(3);
+        expect(stdout + stderr).toMatch(/is not its own: it would limit sshd\S* \(\d+\).*loginctl enable-linger/s);
+      }
+      await gone(root, pid);
+      await using later = await host.login("user");
+      expect(await later.ok("qmpctl list --all")).toMatch(/web2\s+stopped/);
     },
     PATIENCE,
   );
@@ -62,13 +87,27 @@ describe.skipIf(image === null)("on a Debian host with systemd, cgroup v2 and Ki
     "a user without lingering gets the share that the config asks for, and is told how long",
     async () => {
       await using session = await host.login("user");
-      const config = await define(session, "web2");
+      const config = "/home/user/.config/qmpctl/web2.json";
       await session.ok("qmpctl setcpu web2 --quota 120% --config");
       expect(await session.ok("qmpctl start web2 --paused 2>&1")).toMatch(/ends with your last login session.*loginctl enable-linger/);
       const { group, pid } = await groupOf(session, config);
       expect(group).toBe(`/user.slice/user-1000.slice/user@1000.service/app.slice/qmpctl-web2-${pid}.scope`);
       expect(await session.ok(`cat /sys/fs/cgroup${group}/cpu.max`)).toBe("120000 100000\n");
       await session.ok("qmpctl destroy web2");
+    },
+    PATIENCE,
+  );
+
+  test(
+    "a machine of systemd-run has a unit of its own already, and keeps it",
+    async () => {
+      await using session = await host.login("user");
+      await session.ok(
+        "systemd-run --user --scope --quiet --unit=by-hand qemu-system-x86_64 -machine none -nodefaults -display none -S -daemonize -qmp unix:/tmp/by-hand.sock,server=on,wait=off",
+      );
+      expect(await session.ok("qmpctl setcpu unix:/tmp/by-hand.sock --quota 60%")).toMatch(/none -> 60%\s+60%\s+applied/);
+      expect(await session.ok("systemctl --user show --value -p CPUQuotaPerSecUSec by-hand.scope")).toBe("600ms\n");
+      await session.ok("qmpctl destroy unix:/tmp/by-hand.sock");
     },
     PATIENCE,
   );
@@ -90,4 +129,9 @@ async function groupOf(session: Login, config: string): Promise<{ readonly group
   const id = (await session.ok(`sed -n 's/.*"id": "\\(.*\\)".*/\\1/p' ${config}`)).trim();
   const pid = Number(await session.ok(`pgrep -f "^qemu-system-x86_64.*${id}"`));
   return { pid, group: (await session.ok(`cut -d: -f3 /proc/${pid}/cgroup`)).trim() };
+}
+
+/** Waits for the end of a process, as the kernel tells it. */
+async function gone(session: Login, pid: number): Promise<void> {
+  await session.ok(`timeout 30 tail --pid=${pid} -f /dev/null`);
 }
