@@ -33,6 +33,23 @@ export const disks: Scenarios = {
     },
   },
 
+  detach: {
+    tells: "a disk and a network card leave a guest that runs, each with what it uses, when the guest has let go of it",
+    through: "library",
+    setting: { args: ["-machine", "q35", ...PORT_ARGS, "-device", "pcie-root-port,id=rp2,chassis=2,slot=2"] },
+    play: async ({ domain, guest }) => {
+      const device = (id: string, words: string): Change => ({ resource: "device", id, words });
+      const disk = "-blockdev null-co,node-name=n1,size=1048576 -device virtio-blk-pci,drive=n1,id=d1,bus=rp1";
+      const card = "-netdev user,id=u1,restrict=on -device virtio-net-pci,netdev=u1,id=nic1,bus=rp2";
+      await domain.start();
+      await guest.booted();
+      has(await domain.change([device("d1", disk), device("nic1", card)]), { outcome: "applied" });
+      has((await domain.disks())[0], { disk: "d1", node: "n1" });
+      has(await domain.change([device("d1", "absent"), device("nic1", "absent")]), { outcome: "applied" });
+      has(await domain.disks(), []);
+    },
+  },
+
   blkdeviotune: {
     tells: "a disk is limited in both halves, now and at a start; two disks share a group; reverted and persisted",
     through: "library",
