@@ -39,6 +39,7 @@ export type { Change, Resource } from "./domain/resources/registry.ts";
 export type { ChangeReport, Report } from "./domain/change/change-report.ts";
 export { ChangeError, RefusedError } from "./domain/change/errors.ts";
 export type { WorkedOut } from "./domain/change/plan-asking.ts";
+export { newDimm, type NewDimm } from "./domain/resources/new-dimm.ts";
 export { wholeMemory, type WholeMemory } from "./domain/resources/whole-memory.ts";
 export { DiedError, StateError } from "./domain/model/errors.ts";
 export type { DefineOptions, DefineSource, UndefineReport } from "./domain/lifecycle/define.ts";

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ChangeReport, Report } from "../../src/domain/change/change-report.ts";
 import type { LegOutcome } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import { isDangerous } from "./model-memory.ts";
 import { inConfig, inLive, legsOf, predict, type State, wantedOf } from "./model.ts";
 import type { Move } from "./move.ts";
 
@@ -56,7 +57,9 @@ function cameBack(state: State, { now, report, move }: Moved): State {
 
 function endOf({ before: { state }, move, hit, all }: Moved): End {
   const { after, writes, acts } = predict(state, move.changes, move.scope, all);
-  if (after === null) return { outcome: "refused", state, written: false };
+  const { live } = state;
+  const isRisk = move.paused && live !== null && legsOf(move.scope, true).running && isDangerous(live.memory, live.devices, move.changes);
+  if (after === null || isRisk) return { outcome: "refused", state, written: false };
   const kind = hit ? move.mishap?.kind : undefined;
   if (kind === "kill") return { outcome: "failed", state: { ...state, live: null }, written: false };
   if (kind === "refuse" || kind === "interrupt" || (kind === "edit" && writes)) return { outcome: "rolled-back", state, written: false };
@@ -86,6 +89,7 @@ function withoutKnown(text: string): string {
     .replace(/,\s*"-device",\s*"virtio-rng-pci[^"]*"/g, "")
     .replace(/,\s*"-object",\s*"iothread,id=io1[^"]*"/g, "")
     .replace(/(iothread,id=io0),poll-max-ns=\d+/g, "$1")
+    .replace(/,\s*"-object",\s*"memory-backend-ram,id=dimm\d-ram[^"]*",\s*"-device",\s*"pc-dimm[^"]*"/g, "")
     .replace(/("(?:max|current)":\s*)(?:"[^"]*"|\d+)/g, "$1_");
 }
 

@@ -44,7 +44,11 @@ fs.readFile("/proc/self/stat", () => {
 process.stdin.resume()`;
 
 function startOf(shrinks: boolean): LaunchConfig {
-  return configOf({ vcpus: { current: shrinks ? 4 : 1 }, args: [...BALLOON, ...VIRTIO_MEM_ARGS, ...DISK_ARGS, ...IOTHREAD_ARGS] });
+  return configOf({
+    memory: { hotplug: { slots: 4, limit: 16 * GIB } },
+    vcpus: { current: shrinks ? 4 : 1 },
+    args: [...BALLOON, ...VIRTIO_MEM_ARGS, ...DISK_ARGS, ...IOTHREAD_ARGS],
+  });
 }
 
 /** Starts a fake with 1 of 2 GiB, no pins, and one of four vCPUs (`shrink`: all four). */
@@ -117,7 +121,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     if (gone) return null;
     const masks = await Promise.all([...qemu.plugged.keys()].map(async (vcpu) => [vcpu, await maskOf(threads[vcpu] ?? 0)] as const));
     return {
-      memory: qemu.actual,
+      memory: qemu.actual + qemu.memory.dimms,
       vcpus: qemu.plugged.size,
       masks: Object.fromEntries(masks),
       offline: [...guest.offline].filter((vcpu) => qemu.plugged.has(vcpu)).sort(),

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 import { type Share, shareAfter, sharePart } from "./model-cpu.ts";
-import { devicePart, type Devices, devicesAfter } from "./model-memory.ts";
+import { devicePart, type Devices, devicesAfter, dimmsOf, memoryAfter } from "./model-memory.ts";
 import { fixedThreads, iothreadsFirst, liveThreads, threadPart, type Threads, vcpuThreads } from "./model-threads.ts";
 
 import { afterChosen, afterCount, afterGuest, type Chosen, mayChoose, shownChosen, wantedChosen } from "./model-vcpus.ts";
@@ -95,7 +95,7 @@ export function inConfig(change: Change, { config }: State): number | string | n
   if (change.resource === "disk-throttle") return config.disk;
   if (change.resource === "memory-period") return config.period;
   const device = devicePart(change);
-  if (device !== null) return inBytes(config.devices[device.label]);
+  if (device !== null) return inBytes(config.devices[device.label] ?? (change.resource === "dimm" ? 0 : undefined));
   if (change.resource === "device") return config.device;
   return { memory: config.memory * MIB, "max-memory": config.maxMemory * MIB, vcpus: config.vcpus.length, "max-vcpus": config.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
@@ -116,7 +116,7 @@ export function inLive(change: Change, { live }: State): number | string | null 
   if (change.resource === "disk-throttle") return live.disk;
   if (change.resource === "memory-period") return live.period;
   const device = devicePart(change);
-  if (device !== null) return inBytes(live.devices[device.label]);
+  if (device !== null) return inBytes(live.devices[device.label] ?? (change.resource === "dimm" ? 0 : undefined));
   if (change.resource === "device") return live.device;
   return { memory: live.memory * MIB, "max-memory": live.maxMemory * MIB, vcpus: vcpusOf(live).length, "max-vcpus": live.maxVcpus }[
     change.resource as "memory" | "max-memory" | "vcpus" | "max-vcpus"
@@ -155,7 +155,6 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     if (changed === null) return null;
     devices = changed;
     share = shareAfter(share, change);
-    if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory") maxMemory = change.size / MIB;
     if (change.resource === "vcpus") vcpus = afterCount(vcpus, change.count);
     if (change.resource === "max-vcpus") maxVcpus = change.count;
@@ -177,8 +176,10 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     vcpus = afterChosen(vcpus, change);
   }
   const isRoom = Object.keys(threads).every((label) => !label.startsWith("vcpu-sched ") || Number(label.slice(11)) < maxVcpus);
-  const right =
-    isRoom && memory <= maxMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
+  // DIMMs are on top of what the balloon leaves.
+  memory = memoryAfter(memory, before.devices, devices, changes);
+  const isMemory = memory - dimmsOf(devices) <= maxMemory && memory > dimmsOf(devices);
+  const right = isRoom && isMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
   return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk, period, devices, share, device } : null;
 }
 
@@ -205,7 +206,6 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
     devices = changed;
     if (sharePart(change) !== null && share === null) return null;
     share = share && shareAfter(share, change);
-    if (change.resource === "memory") memory = change.size / MIB;
     if (change.resource === "max-memory" && change.size / MIB !== maxMemory) return null;
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
     if (change.resource === "emulator-pin") emulator = change.cpus === "all" ? all : change.cpus;
@@ -221,7 +221,8 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
   if (offline === null) return null;
   const stay = Object.fromEntries(vcpus.map((vcpu) => [vcpu, masks[vcpu] ?? all]));
   threads = vcpuThreads(threads, vcpus, fixed.threads);
-  return memory > maxMemory
+  memory = memoryAfter(memory, before.devices, devices, changes);
+  return memory > maxMemory + dimmsOf(devices)
     ? null
     : { memory, maxMemory, maxVcpus, masks: stay, offline, answers, emulator, threads, disk, period, devices, share, device };
 }

@@ -29,6 +29,7 @@ export interface Choices {
   readonly sizes: readonly number[];
   readonly maxSizes: readonly number[];
   readonly plugged: readonly number[];
+  readonly dimms: readonly number[];
   readonly counts: readonly number[];
   readonly maxCounts: readonly number[];
   /** Lists of vCPUs to be plugged and unplugged by number. */
@@ -64,6 +65,8 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "vcpu-sched": () => ({ resource: "vcpu-sched", vcpu: pick([0, 1, 2]), policy: pick(POLICIES) }),
     "emulator-sched": () => ({ resource: "emulator-sched", policy: pick(POLICIES) }),
     "iothread-sched": () => ({ resource: "iothread-sched", iothread: pick(["io0", "io0", "io1"]), policy: pick(POLICIES) }),
+    // In the model it has its room by itself: see model-memory.ts.
+    dimm: () => ({ resource: "dimm", id: pick(["dimm1", "dimm2"]), size: pick(choices.dimms) * MIB, node: 0 }),
     "memory-plugged": () => ({ resource: "memory-plugged", id: pick(["vm0", "vm0", "vm0", "vm1"]), size: pick(choices.plugged) * MIB }),
     "cpu-quota": () => ({ resource: "cpu-quota", quota: pick(["50%", "150%", "none"]) }),
     "cpu-weight": () => ({ resource: "cpu-weight", weight: pick([50, 100, 300]) }),
@@ -109,6 +112,7 @@ const SENT: { readonly [R in Resource]?: readonly Mishap["command"][] } = {
   memory: ["balloon"],
   vcpus: ["device_add", "device_del"],
   "vcpus-online": ["device_add", "device_del"],
+  dimm: ["object-add", "device_add", "device_del", "object-del"],
   "memory-plugged": ["qom-set"],
   "memory-period": ["qom-set"],
   "disk-throttle": ["block_set_io_throttle"],
@@ -122,10 +126,11 @@ const ASKING: ReadonlySet<string> = new Set(["memory-plugged", "memory-period", 
 
 /** A mishap at a command that these changes may send, or at the first query, before anything is touched. */
 function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(items: readonly T[]) => T): Mishap {
-  // The guest is asked by qom-set what it uses, before the balloon is moved.
+  // A backend that QEMU keeps is asked for again, and the change succeeds. The guest is asked by qom-set what it uses, before the balloon
+  // is moved.
   const asks = changes.some(({ resource }) => resource === "memory");
   const sent = changes.flatMap(({ resource }): readonly Mishap["command"][] =>
-    asks && ASKING.has(resource) ? [] : (SENT[resource] ?? []),
+    asks && ASKING.has(resource) ? [] : (SENT[resource] ?? []).filter((command) => kind !== "refuse" || command !== "object-del"),
   );
   const asked: readonly Mishap["command"][] = kind === "break" || kind === "edit" ? ["query-cpus-fast"] : [];
   return { kind, command: pick([...sent, ...asked, ...(sent.length + asked.length > 0 ? [] : (["balloon"] as const))]) };

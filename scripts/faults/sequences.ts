@@ -8,7 +8,7 @@ import { DISK, limitsText } from "../lab/fake-disks.ts";
 import { differences, type Seen } from "./compare.ts";
 import type { FakeRig } from "./fake-rig.ts";
 import { shareInFile } from "./model-cpu.ts";
-import { devicesInFile, type MemoryKeys } from "./model-memory.ts";
+import { devicesInFile, dimmsOf, type MemoryKeys } from "./model-memory.ts";
 import { type ThreadKeys, threadsInFile } from "./model-threads.ts";
 import { numbersIn } from "./model-vcpus.ts";
 import { MIB } from "./model.ts";
@@ -72,7 +72,7 @@ async function see(rig: Rig): Promise<Seen> {
   const look = await rig.look();
   const state = {
     config: {
-      memory: mib(memory.current),
+      memory: mib(memory.current) + dimmsOf(devicesInFile(memory, args, mib)),
       maxMemory: mib(memory.max),
       vcpus: vcpus.online === undefined ? Array.from({ length: vcpus.current }, (_, vcpu) => vcpu) : numbersIn(vcpus.online),
       maxVcpus: vcpus.max,

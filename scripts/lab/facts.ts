@@ -5,7 +5,7 @@ import type { LiveDisk, LiveMedium } from "../../src/domain/facts/disk-parts.ts"
 import type { Facts, LiveFacts } from "../../src/domain/facts/facts.ts";
 import type { LiveIothread } from "../../src/domain/facts/live-thread.ts";
 import type { Live, Slot, Vcpu } from "../../src/domain/facts/live.ts";
-import type { VirtioMem } from "../../src/domain/facts/memory-devices.ts";
+import type { Dimm, VirtioMem } from "../../src/domain/facts/memory-devices.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 
@@ -27,6 +27,11 @@ export function virtioMemOf(
   { size = target, id = "vm0" }: { readonly size?: number; readonly id?: string } = {},
 ): VirtioMem {
   return { type: "virtio-mem", id, size, memdev: `${id}-ram`, node: 0, resizable: { target, most: 4 * GIB, block: 2 * MIB } };
+}
+
+/** A DIMM as it is read, on a backend of ours. */
+export function dimmOf(size: number, id = "dimm1"): Dimm {
+  return { type: "dimm", id, size, memdev: `${id}-ram`, node: 0, slot: 0 };
 }
 
 /** What a test wants different of a config; nested objects are merged one level deep. */

@@ -152,7 +152,7 @@ export class FakeQemu {
 
   /** The guest's last report. A running guest reports the present, a paused one the time when it had all its memory. */
   #figures(): object {
-    const available = (this.status === "running" ? this.actual : this.size) - this.used;
+    const available = (this.status === "running" ? this.actual : this.size) + this.memory.dimms - this.used;
     return {
       "last-update": this.words + 1_800_000_000,
       stats: { "stat-total-memory": this.actual - GIB / 32, "stat-available-memory": available },

@@ -3,7 +3,7 @@ import type { GuestOptions } from "../../scripts/lab/guest.ts";
 import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
 import { MIB, near, openScene, type Scene } from "../../scripts/lab/scene.ts";
 
-// Memory beyond the balloon: virtio-mem. What the guest has, it says on its serial line.
+// Memory beyond the balloon: virtio-mem and DIMMs. What the guest has, it says on its serial line.
 
 const found = await qemus();
 
@@ -141,5 +141,64 @@ describe.each(found.filter(({ major }) => major > 5))("virtio-mem across a reset
     await console.until((report) => near(report.memTotal, memTotal + 128 * MIB));
     expect(await domain.change({ resource: "memory-plugged", id: "vm.0", size: 128 * MIB })).toMatchObject({ outcome: "unchanged" });
     expect(await whyOf(scene, "memory-plugged vm.0")).toBeNull();
+  });
+});
+
+describe.each(found)("DIMMs on QEMU $version", (qemu) => {
+  test("come and go in each scope, running and paused, and a restart has what the config says", async () => {
+    await using scene = await openScene(qemu, { memory: { max: "256MiB", current: "256MiB", hotplug: { slots: 2, limit: "1GiB" } } });
+    const { console } = scene;
+    await scene.start();
+    const { memTotal } = await console.next();
+    const has = (mib: number) => console.until((report) => near(report.memTotal, memTotal + mib * MIB));
+    const before = await scene.domain.config();
+    const ids = async (): Promise<readonly unknown[]> =>
+      ((await scene.ask("query-memory-devices")) as readonly { readonly data: { readonly id: string } }[]).map(({ data }) => data.id);
+    const backends = async (): Promise<readonly string[]> =>
+      ((await scene.ask("qom-list", { path: "/objects" })) as readonly { readonly name: string }[])
+        .map(({ name }) => name)
+        .filter((name) => name.endsWith("-ram"));
+
+    expect(await scene.cli("plugmem", "web", "128M", "--both")).toMatchObject({ code: 0, stderr: "" });
+    await has(128);
+    expect((await scene.cli("plugmem", "web", "2G", "--both")).stderr).toMatch(
+      /static: all memory together.*\n.*\n.*dynamic: all memory together/,
+    );
+    expect(await scene.cli("plugmem", "web", "128M", "--id", "d.2")).toMatchObject({ code: 0 });
+    await has(256);
+    expect((await scene.cli("plugmem", "web", "128M")).stderr).toMatch(
+      /the running QEMU has 2 slots for DIMMs, and this would be number 3/,
+    );
+    expect([await ids(), await backends()]).toEqual([
+      ["dimm1", "d.2"],
+      ["dimm1-ram", "d.2-ram"],
+    ]);
+
+    await console.tell("unplug refuse");
+    const refused = await scene.cli("unplugmem", "web", "dimm1", "--both");
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/refused to let go of DIMM dimm1 .*_OST status 128.*; everything is as it was/),
+    });
+    await console.tell("unplug allow");
+    expect(await scene.domain.revert()).toMatchObject({ outcome: "applied" });
+    await has(128);
+    expect([await ids(), await backends()]).toEqual([["dimm1"], ["dimm1-ram"]]);
+
+    await scene.domain.suspend();
+    expect((await scene.cli("unplugmem", "web", "dimm1", "--both")).code).toBe(5);
+    expect(await whyOf(scene, "dimm dimm1")).toMatch(/^waits for the guest: asked to let go of it/);
+    expect((await scene.cli("plugmem", "web", "128M", "--id", "dimm1")).stderr).toMatch(/has not done it yet; QEMU can't take that back/);
+    expect(await scene.domain.config()).toBe(before);
+    await scene.domain.resume();
+    await has(0);
+    expect((await scene.cli("unplugmem", "web", "dimm1")).code).toBe(0);
+    expect([await ids(), await backends()]).toEqual([[], []]);
+
+    await scene.domain.destroy();
+    expect((await scene.cli("plugmem", "web", "128M")).code).toBe(0);
+    await scene.start();
+    await has(128);
+    expect(await whyOf(scene, "memory")).toBeNull();
   });
 });

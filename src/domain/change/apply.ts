@@ -38,7 +38,7 @@ export function reportStep({ step, outcome, reason }: StepRecord, facts: Facts):
 export async function applySteps(records: readonly StepRecord[], given: Work): Promise<void> {
   const waiting: StepRecord[] = [];
   // Subscribe, then act: a guest may refuse before the next step is begun.
-  using said = given.monitor.session.events(["ACPI_DEVICE_OST", "DEVICE_UNPLUG_GUEST_ERROR"]);
+  using said = given.monitor.session.events(["ACPI_DEVICE_OST", "DEVICE_UNPLUG_GUEST_ERROR", "MEM_UNPLUG_ERROR"]);
   const work: Work = { ...given, refusals: new GuestRefusals() };
   void work.refusals?.follow(said);
   for (const record of records) {

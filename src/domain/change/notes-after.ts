@@ -1,5 +1,6 @@
 import type { LiveFacts } from "../facts/facts.ts";
 import type { MachineNotes } from "../facts/notes.ts";
+import { pendingDimms } from "../resources/dimm-steps.ts";
 import { stepKindOf } from "../resources/registry.ts";
 import { pendingUnplug } from "../resources/vcpu-steps.ts";
 import type { StepRecord } from "./apply.ts";
@@ -9,7 +10,7 @@ export function notesAfter(facts: LiveFacts, records: readonly StepRecord[]): Ma
   const { asked } = facts;
   // A vCPU that has left meanwhile is done: it may be plugged again, and is then no longer on its way out.
   const now = asked.unplug === undefined ? asked : { ...asked, unplug: pendingUnplug(facts) };
-  return records.reduce(withStep, now);
+  return records.reduce(withStep, now.dimms === undefined ? now : { ...now, dimms: pendingDimms(facts) });
 }
 
 function withStep(asked: MachineNotes, record: StepRecord): MachineNotes {

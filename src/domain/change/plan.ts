@@ -6,6 +6,7 @@ import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Refusal, Scope, Value } from "../model/change.ts";
 import { foldVcpus, shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
+import { dimmsIn } from "../resources/dimm.ts";
 import type { Change } from "../resources/registry.ts";
 import { bringsThreads, kindOf, maximaFirst, nameOf, stepKindOf } from "../resources/registry.ts";
 import type { Reason } from "../resources/resource.ts";
@@ -173,7 +174,7 @@ interface LivePlan {
 }
 
 function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LivePlan {
-  const facts: LiveFacts = { ...before, beingPlugged: threadsToCome(changes, before) };
+  const facts: LiveFacts = { ...before, beingPlugged: threadsToCome(changes, before), ...dimmsIn(changes, before.live) };
   const halves = changes.map((change) => ({
     before: kindOf(change).inLive(change, facts.live),
     needed: kindOf(change).needed(change, facts),

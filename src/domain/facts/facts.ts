@@ -28,6 +28,8 @@ export type LiveFacts = Facts & {
   readonly live: Live;
   /** vCPUs that another change of the same set plugs, by their numbers, and iothreads that it adds, by their ids. */
   readonly beingPlugged?: ReadonlySet<number | string>;
-  /** How many bytes of DIMMs the other changes of the same set add, less those that they take away. */
+  /** How many bytes of DIMMs the set adds, less those that it takes away. */
   readonly dimmsToCome?: number;
+  /** The ids of those that it takes away. */
+  readonly dimmsToGo?: readonly string[];
 };

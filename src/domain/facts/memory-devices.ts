@@ -62,3 +62,10 @@ export function dimmsIn(devices: readonly MemoryDevice[] = []): readonly Dimm[] 
 export function sizeOf(devices: readonly MemoryDevice[], type: string): number {
   return devices.reduce((sum, device) => sum + (device.type === type ? device.size : 0), 0);
 }
+
+/** What QEMU was started with, for memory that is plugged: its slots for DIMMs, and the most that all memory together may be, in bytes. */
+export interface MemoryRoom {
+  readonly slots: number;
+  /** 0: nothing can be plugged. */
+  readonly limit: number;
+}

@@ -19,6 +19,8 @@ export interface MachineNotes {
   readonly balloonOr?: number;
   /** The indices of vCPUs that QEMU was told to unplug and the guest had not ejected. */
   readonly unplug?: readonly number[];
+  /** The ids of DIMMs that QEMU was told to unplug and the guest had not let go of. */
+  readonly dimms?: readonly string[];
   /** How many vCPU threads QEMU has started in its run; absent if we did not start it. */
   readonly threads?: number;
   /** How often QEMU is to ask the guest for its figures, in seconds; absent if nobody said. Others stop the asking for a moment. */
@@ -89,6 +91,7 @@ function asAsked({
   balloon,
   balloonOr,
   unplug,
+  dimms,
   threads,
   period,
   devices,
@@ -98,6 +101,7 @@ function asAsked({
     ...(isCount(balloon) ? { balloon } : {}),
     ...(isCount(balloonOr) ? { balloonOr } : {}),
     ...(Array.isArray(unplug) && unplug.every(isCount) ? { unplug } : {}),
+    ...(Array.isArray(dimms) && dimms.every((id) => typeof id === "string") ? { dimms } : {}),
     ...(isCount(threads) ? { threads } : {}),
     ...(isCount(period) ? { period } : {}),
     ...(isTexts(devices) ? { devices } : {}),
@@ -126,6 +130,7 @@ function foundOut({ asked, going }: Kept, live: Live): MachineNotes {
       asked.unplug?.includes(vcpu) === true ||
       live.slots.some((slot) => slot.leaving === true && vcpu >= slot.first && vcpu < slot.first + slot.count),
   );
+  const letGo = (going.asked.dimms ?? []).filter((id) => asked.dimms?.includes(id) === true || live.leavingMemory?.includes(id) === true);
   const { balloon } = going.asked;
   const { balloonOr: _, ...sure } = asked;
   const isReached = balloon !== undefined && live.memory.actual === balloon;
@@ -134,6 +139,7 @@ function foundOut({ asked, going }: Kept, live: Live): MachineNotes {
     ...(isReached ? { ...sure, balloon } : asked),
     ...(isDoubtful ? { balloonOr: balloon } : {}),
     ...(leaving.length > 0 || asked.unplug !== undefined ? { unplug: leaving } : {}),
+    ...(letGo.length > 0 || asked.dimms !== undefined ? { dimms: letGo } : {}),
     ...(asked.threads === undefined ? {} : { threads: asked.threads + plugged }),
     // The words are of use only if the device is there. A request that the machine does not show may be asked again.
     ...(going.asked.devices === undefined ? {} : { devices: { ...asked.devices, ...going.asked.devices } }),

@@ -1,3 +1,4 @@
+import { plannedMemory } from "../../config/memory-in-args.ts";
 import { readTail } from "../../config/safe-file.ts";
 import { formatSize } from "../../config/size.ts";
 import { usesStdio } from "../../config/stdio.ts";
@@ -21,7 +22,7 @@ export async function notesOf(
     ...(usesStdio(config.args) ? [`it writes its stdio to ${console.output}, and reads what is written to ${console.input}`] : []),
     ...(options.paused === true ? ["it is paused, as asked"] : []),
     ...(config.memory.current < config.memory.max
-      ? [`the guest gives memory back down to ${formatSize(config.memory.current)} once its balloon driver is up`]
+      ? [`the guest gives memory back down to ${formatSize(plannedMemory(config))} once its balloon driver is up`]
       : []),
     ...((await sessionEndsProcesses(pid))
       ? [

@@ -1,5 +1,6 @@
 import { startedVcpus } from "../../config/argv.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
+import { plannedMemory } from "../../config/memory-in-args.ts";
 import { onlineVcpus } from "../../config/online-vcpus.ts";
 import type { StatePaths } from "../../config/runtime.ts";
 import { formatSize } from "../../config/size.ts";
@@ -107,7 +108,7 @@ export async function launchAndLetGo(
       name: place.name,
       pid: process.pid,
       vcpus: live.vcpus.length,
-      memory: stored.config.memory.current,
+      memory: plannedMemory(stored.config),
       notes,
       elapsed: deadline.elapsed(),
     };
@@ -158,7 +159,7 @@ export async function prepareMachine(
   const live = await applyResources(place, stored, before, { session: monitor.session, read });
   await writeNotes(books, monitor.target.machine.process, {
     threads: live.vcpus.length,
-    ...(config.memory.current < config.memory.max ? { balloon: config.memory.current } : {}),
+    ...(config.memory.current < config.memory.max ? { balloon: plannedMemory(config) } : {}),
   });
   return { live, notes };
 }

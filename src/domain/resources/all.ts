@@ -6,6 +6,7 @@ export { device } from "./device.ts";
 export { diskThrottle } from "./disk-throttle.ts";
 export { cpuQuota } from "./cpu-quota.ts";
 export { cpuWeight } from "./cpu-weight.ts";
+export { dimm } from "./dimm.ts";
 export { emulatorPin } from "./emulator-pin.ts";
 export { emulatorSched } from "./emulator-sched.ts";
 export { guestVcpus } from "./guest-vcpus.ts";

@@ -1,8 +1,11 @@
 import { formatSize } from "../../config/size.ts";
+import { HostError } from "../../errors.ts";
 import { CommandError } from "../../qmp/errors.ts";
+import type { Session } from "../../qmp/session.ts";
 import { askGuest } from "../facts/guest-need.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import type { Live } from "../facts/live.ts";
+import { dimmsIn, memoryDevicesOf } from "../facts/memory-devices.ts";
 import { eventsOf } from "../machine/event-hints.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { runStateOf } from "../model/run-state.ts";
@@ -19,6 +22,10 @@ export const balloon: StepKind<BalloonStep> = {
   sends: (step) => `balloon {"value":${step.target}}`,
   undoing: (step) => `balloon {"value":${step.before}}`,
   begin: async (step, { monitor, deadline, signal }) => {
+    const staying =
+      step.after === undefined ? [] : await monitor.ask((session) => dimmsLeft(session, step.after), { by: deadline, signal });
+    if (staying.length > 0)
+      throw new HostError(`DIMM ${staying.join(", ")} is on its way out, and a balloon that moves meanwhile can make the guest panic`);
     await monitor.ask((session) => session.execute("balloon", { value: step.target }), { by: deadline, signal });
   },
   readBack: wait,
@@ -31,9 +38,19 @@ export const balloon: StepKind<BalloonStep> = {
     return cause instanceof CommandError ? asked : { ...others, balloon: outcome === "undone" ? step.before : step.target };
   },
   // Refused by QEMU, it has changed nothing, and would be refused again.
-  inverse: (step, _now, _before, cause) =>
-    cause instanceof CommandError ? [] : [{ kind: "balloon", target: step.before, before: step.target, actual: step.actual }],
+  // A DIMM that came before it is taken back after it, and counts until then.
+  inverse: (step, now, before, cause) => {
+    const more = now.memory.size - before.memory.size;
+    return cause instanceof CommandError
+      ? []
+      : [{ kind: "balloon", target: step.before + more, before: step.target, actual: step.actual + more }];
+  },
 };
+
+async function dimmsLeft(session: Session, ids: readonly string[] = []): Promise<readonly string[]> {
+  const there = dimmsIn(memoryDevicesOf(await session.execute("query-memory-devices"), []));
+  return ids.filter((id) => there.some((dimm) => dimm.id === id));
+}
 
 async function wait(step: BalloonStep, work: Work): Promise<StepEnd> {
   const { monitor, deadline: by, signal } = work;

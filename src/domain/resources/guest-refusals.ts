@@ -26,6 +26,14 @@ export class GuestRefusals {
   /** The vCPUs behind the names of devices: some firmware's refusals come by name (DEVICE_UNPLUG_GUEST_ERROR, as on POWER). */
   readonly #behind = new Map<string, readonly number[]>();
 
+  /** What the guest said of a DIMM that it does not let go of, by its id. */
+  readonly #dimms = new Map<string, string>();
+
+  /** Why the guest refused to let go of a DIMM; undefined if it did not. */
+  ofDimm(id: string): string | undefined {
+    return this.#dimms.get(id);
+  }
+
   /** What is about to be asked for by this name or QOM path. */
   expect(device: string, vcpus: readonly number[]): void {
     this.#behind.set(device, vcpus);
@@ -43,15 +51,25 @@ export class GuestRefusals {
   hear(event: Hint): void {
     if (event.event === "DEVICE_UNPLUG_GUEST_ERROR") this.#hearName(event.data as { device?: string; path: string });
     if (event.event === "ACPI_DEVICE_OST") this.#hearStatus(event.data);
+    if (event.event === "MEM_UNPLUG_ERROR") this.#hearError(event.data as { device: string; msg: string });
+  }
+
+  /** Up to 9.x; from 6.2 on DEVICE_UNPLUG_GUEST_ERROR says the same. */
+  #hearError({ device, msg }: { readonly device: string; readonly msg: string }): void {
+    this.#dimms.set(device, msg);
   }
 
   #hearName({ device, path }: { readonly device?: string; readonly path: string }): void {
+    if (device !== undefined && !this.#behind.has(device) && !this.#dimms.has(device)) this.#dimms.set(device, "no reason given");
     for (const vcpu of this.#behind.get(device ?? path) ?? this.#behind.get(path) ?? []) this.#status.set(vcpu, UNSAID);
   }
 
   #hearStatus(data: unknown): void {
-    const { info } = data as { info: { slot: string; "slot-type": string; source: number; status: number } };
-    if (info["slot-type"] !== "CPU" || ejectReport(info) !== "refused") return;
+    const { info } = data as { info: { device?: string; slot: string; "slot-type": string; source: number; status: number } };
+    if (ejectReport(info) !== "refused") return;
+    if (info["slot-type"] === "DIMM" && info.device !== undefined)
+      this.#dimms.set(info.device, `${refusalReason(info.status)}, _OST status ${info.status}`);
+    if (info["slot-type"] !== "CPU") return;
     this.#status.set(Number(info.slot), info.status);
   }
 

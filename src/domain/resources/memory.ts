@@ -1,4 +1,5 @@
 import type { LaunchConfig } from "../../config/launch.ts";
+import { dimmMemory, mayHaveMore, plannedMemory } from "../../config/memory-in-args.ts";
 import { formatSize } from "../../config/size.ts";
 import { HostError, UsageError } from "../../errors.ts";
 import { setPeriod, STATS_INTERVAL } from "../facts/balloon-period.ts";
@@ -6,9 +7,11 @@ import type { Facts } from "../facts/facts.ts";
 import type { LiveFacts } from "../facts/facts.ts";
 import { type LiveMemory, memoryNow, startMemory } from "../facts/live-memory.ts";
 import type { Live } from "../facts/live.ts";
+import { dimmsIn } from "../facts/memory-devices.ts";
 import { shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { balloon } from "./balloon.ts";
+import { dimmsToCome, dimmsToRevert } from "./dimm.ts";
 import { sizeIn } from "./file-part.ts";
 import { isShrink, needReasons } from "./memory-need.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
@@ -59,26 +62,30 @@ export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly cu
   withValue: (change, value) => ({ ...change, size: Number(value) }),
   check: (change) => checkSize("memory", change.size, PAGE, "a positive multiple of 4 KiB"),
   wanted: (change) => change.size,
-  inConfig: (_change, config) => config.memory.current,
-  edits: (change) => [{ path: ["memory", "current"], value: formatSize(change.size) }],
-  applied: (change, config) => ({ ...config, memory: { ...config.memory, current: change.size } }),
+  inConfig: (_change, config) => plannedMemory(config),
+  edits: (change, config) => [{ path: ["memory", "current"], value: formatSize(change.size - dimmMemory(config.args)) }],
+  applied: (change, config) => ({ ...config, memory: { ...config.memory, current: change.size - dimmMemory(config.args) } }),
   inLive: (_change, live) => memoryNow(live.memory),
-  needed: (change, { live, asked }) =>
-    memoryNow(live.memory) !== change.size ||
+  needed: (change, { live, asked, dimmsToCome = 0 }) =>
+    memoryNow(live.memory) + dimmsToCome !== change.size ||
     (asked.balloon !== undefined && asked.balloon !== change.size) ||
     asked.balloonOr !== undefined,
   command: (change, name) => `setmem ${shellWord(name)} ${formatSize(change.size)}`,
 
   staticReasons: ({ size }, { after }, { name }) => [
-    ...when(size > after.memory.max, () => ({
-      reason: `memory ${formatSize(size)} is above memory.max ${formatSize(after.memory.max)} of the config`,
+    ...when(size <= dimmMemory(after.args), () => ({
+      reason: `memory ${formatSize(size)} is not above the ${formatSize(dimmMemory(after.args))} of DIMMs in args, which a start leaves to the guest`,
+      instead: `more than that, or qmpctl unplugmem ${shellWord(name)} ID --static`,
+    })),
+    ...when(size > after.memory.max + dimmMemory(after.args), () => ({
+      reason: `memory ${formatSize(size)} is above memory.max ${formatSize(after.memory.max)} of the config${besides(after)}`,
       instead: `qmpctl setmaxmem ${shellWord(name)} ${formatSize(size)} --static, then set the memory`,
     })),
     ...when(after.memory.min !== undefined && size < after.memory.min, () => ({
       reason: `memory ${formatSize(size)} is below memory.min ${formatSize(after.memory.min ?? 0)} of the config`,
       instead: "lower memory.min in the config first",
     })),
-    ...when(size < after.memory.max && !hasBalloon(after), () => ({
+    ...when(size < after.memory.max + dimmMemory(after.args) && !hasBalloon(after), () => ({
       reason: `memory ${formatSize(size)} below memory.max ${formatSize(after.memory.max)} needs a balloon device, and the config has none`,
       instead: `add ${BALLOON_ARGS} to its args`,
     })),
@@ -92,7 +99,7 @@ export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly cu
     return [
       {
         resource: "memory",
-        config: config?.memory.current ?? null,
+        config: config === null ? null : plannedMemory(config),
         live: live === null ? null : memoryNow(live.memory),
         guest,
         why: whyMemory(facts),
@@ -102,19 +109,24 @@ export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly cu
     ];
   },
 
+  // The same for DIMMs that come or go with the same revert: those are its own part of it.
   revert: ({ config, live }) => {
-    const possible = live.memory.actual !== null && config.memory.current <= live.memory.size;
-    return possible ? [{ resource: "memory", size: hasAll(config, live.memory) ? live.memory.size : config.memory.current }] : [];
+    const all = live.memory.size + dimmsToCome(dimmsToRevert({ config, live }), live);
+    const size = hasSameStart(config, live.memory) ? all - takenBy(config) : plannedMemory(config);
+    const isMoved = memoryNow(live.memory) + (all - live.memory.size) !== size;
+    const isPossible = live.memory.actual !== null && size <= all && !(isMoved && all < live.memory.size && !live.running);
+    return isPossible ? [{ resource: "memory", size }] : [];
   },
 
-  // Of DIMMs besides, the next start has those that args bring: all stays all, and no start has more than its own.
-  persist: ({ live: { memory } }) => {
-    const [start, now] = [startMemory(memory), memoryNow(memory)];
-    return [{ resource: "memory", size: now === memory.size ? start : Math.min(now, start) }];
+  // As much as the balloon has taken it takes at the next start too, of whatever DIMMs args then bring.
+  persist: ({ config, live: { memory } }) => {
+    const left = startMemory(memory) - (memory.size - memoryNow(memory));
+    return left > 0 ? [{ resource: "memory", size: left + persistedDimms(config, memory) }] : [];
   },
 
   // With what memory-period.ts has in the config: that needs nothing read of the machine.
-  atStart: async ({ memory: { current, max, period = STATS_INTERVAL } }, { memory: live }, session) => {
+  atStart: async (config, { memory: live }, session) => {
+    const { current, max, period = STATS_INTERVAL } = config.memory;
     if (live.balloon !== null) await setPeriod(session, live.balloon, period);
     if (current === max) return;
     if (live.actual === null)
@@ -122,14 +134,15 @@ export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly cu
         `memory.current ${formatSize(current)} is below memory.max ${formatSize(max)}, which needs a balloon device: add ${BALLOON_ARGS} to args`,
       );
     // Kept by QEMU, and honoured when the guest's driver loads.
-    await session.execute("balloon", { value: current });
+    await session.execute("balloon", { value: plannedMemory(config) });
   },
 
   liveReasons: (change, facts, { force }) => (facts.live.memory.actual === null ? [noBalloon()] : liveLimits(change.size, facts, force)),
 
-  steps: ({ size }, { live, asked }) => {
+  steps: ({ size }, { live, asked, dimmsToGo = [] }) => {
     const actual = memoryNow(live.memory);
-    return [{ kind: "balloon", target: size, before: asked.balloon ?? actual, actual }];
+    const after = dimmsToGo.length === 0 ? {} : { after: dimmsToGo };
+    return [{ kind: "balloon", target: size, before: asked.balloon ?? actual, actual, ...after }];
   },
 };
 
@@ -152,11 +165,15 @@ function leavingReasons({ live: { leavingMemory = [] } }: LiveFacts, force: bool
 }
 
 function liveLimits(size: number, facts: LiveFacts, force: boolean): readonly Reason[] {
-  const { live, config } = facts;
+  const { live, config, dimmsToCome = 0, dimmsToGo = [] } = facts;
   const least = config?.memory.min ?? 0;
   return [
     ...leavingReasons(facts, force),
-    ...when(size > live.memory.size, () => aboveAll(size, facts)),
+    ...when(!force && dimmsToGo.length > 0 && !live.running, () => ({
+      reason: `DIMM ${dimmsToGo.join(", ")} leaves with the same change, and a balloon that moves meanwhile can make the guest panic`,
+      instead: "one after the other, when the guest runs: first the DIMM, then the memory",
+    })),
+    ...when(size > live.memory.size + dimmsToCome, () => aboveAll(size, facts)),
     ...(force || !isShrink(size, facts) ? [] : needReasons(size, facts)),
     ...when(!force && size < least, () => ({
       reason: `memory ${formatSize(size)} is below memory.min ${formatSize(least)} of the config`,
@@ -182,12 +199,23 @@ function aboveAll(
   };
 }
 
-/**
- * Whether config and machine are of one mind: by the number, or both with all of the memory that there is: DIMMs come on top, and are no
- * business of the config's sizes.
- */
-function hasAll({ memory }: LaunchConfig, live: LiveMemory): boolean {
-  return memory.current === memory.max && memory.max === startMemory(live);
+/** Whether the config starts with as much as the machine did: then what the balloon took of either can be compared. */
+function hasSameStart({ memory }: LaunchConfig, live: LiveMemory): boolean {
+  return memory.max === startMemory(live);
+}
+
+/** What the balloon takes of a machine that starts. */
+function takenBy({ memory: { max, current } }: LaunchConfig): number {
+  return max - current;
+}
+
+/** The DIMMs of `args` once `persist` has written them. */
+function persistedDimms(config: LaunchConfig, live: LiveMemory): number {
+  return mayHaveMore(config.args) ? dimmMemory(config.args) : dimmsIn(live.devices).reduce((sum, { size }) => sum + size, 0);
+}
+
+function besides({ args }: LaunchConfig): string {
+  return dimmMemory(args) === 0 ? "" : ` and the ${formatSize(dimmMemory(args))} of DIMMs in its args`;
 }
 
 function whyMemory({ config, live, asked }: Facts): string | null {
@@ -196,8 +224,10 @@ function whyMemory({ config, live, asked }: Facts): string | null {
   if (asked.balloonOr !== undefined)
     return `may wait for the guest: whether it was asked to go to ${formatSize(asked.balloonOr)}, as an interrupted change wanted, can't be known`;
   if (asked.balloon !== undefined && asked.balloon !== actual) return `waits for the guest: asked to go to ${formatSize(asked.balloon)}`;
-  if (config === null || config.memory.current === actual || (hasAll(config, live.memory) && actual === live.memory.size)) return null;
-  if (live.memory.actual === null || config.memory.current > live.memory.size) return "waits for the next start";
+  if (config === null || plannedMemory(config) === actual) return null;
+  // DIMMs come on top, and have rows of their own.
+  if (hasSameStart(config, live.memory) && live.memory.size - actual === takenBy(config)) return null;
+  if (live.memory.actual === null || plannedMemory(config) > live.memory.size) return "waits for the next start";
   return CHANGED;
 }
 

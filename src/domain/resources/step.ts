@@ -22,6 +22,8 @@ export interface BalloonStep extends Step {
   readonly before: number;
   /** What the guest had when the plan was made. */
   readonly actual: number;
+  /** DIMMs that leave with the same set: it is set only when they are gone. */
+  readonly after?: readonly string[];
 }
 
 /** Plug the vCPUs of one free slot (one on x86, a core's worth on ppc64). */

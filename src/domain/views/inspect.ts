@@ -1,5 +1,6 @@
 import { ConfigError } from "../../config/config-error.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
+import { plannedMemory } from "../../config/memory-in-args.ts";
 import type { StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
 import { messageOf } from "../../errors.ts";
@@ -128,8 +129,8 @@ async function interruptionOf(place: Place, books: StatePaths, facts: Facts, sto
   return interruption(place, books, facts, stored);
 }
 
-function ofConfig({ memory, vcpus }: LaunchConfig): Allocation {
-  return { memory: memory.current, maxMemory: memory.max, vcpus: vcpus.current, maxVcpus: vcpus.max };
+function ofConfig({ memory, vcpus, args }: LaunchConfig): Allocation {
+  return { memory: plannedMemory({ memory, args }), maxMemory: memory.max, vcpus: vcpus.current, maxVcpus: vcpus.max };
 }
 
 function ofLive(live: Live): Allocation {

@@ -4,6 +4,7 @@ import {
   configOf,
   cpuGroupOf,
   cpus,
+  dimmOf,
   diskOf,
   factsOf,
   GIB,
@@ -26,6 +27,7 @@ import { changesToPersist, changesToRevert, diffOf } from "../../../src/domain/v
 /** A change of each resource, to another value than the facts have: a resource without one does not compile. */
 const SAMPLES: { readonly [R in Resource]: Change & { readonly resource: R } } = {
   memory: { resource: "memory", size: 512 * MIB },
+  dimm: { resource: "dimm", id: "dimm1", size: GIB, node: 0 },
   "memory-plugged": { resource: "memory-plugged", id: "vm0", size: 2 * GIB },
   "max-memory": { resource: "max-memory", size: 4 * GIB },
   "memory-period": { resource: "memory-period", seconds: 10 },
@@ -65,7 +67,7 @@ const drifted = factsOf({
   live: liveOf({
     slots: slotsOf(8, 3),
     vcpus: liveOf({ slots: slotsOf(8, 3) }).vcpus.map((vcpu) => ({ ...vcpu, affinity: "0-1" })),
-    memory: { size: 4 * GIB, actual: 512 * MIB, balloon: "/b", guest: null, devices: [virtioMemOf(GIB)] },
+    memory: { size: 4 * GIB, actual: 512 * MIB, balloon: "/b", guest: null, devices: [virtioMemOf(GIB), dimmOf(GIB, "dimm1")] },
     mainAffinity: cpus(0, 1),
     cpuGroup: cpuGroupOf({ quota: "50%", weight: 300 }),
     mayUse: cpus(0, 1, 2, 3),

@@ -1,0 +1,215 @@
+import type { Edit } from "../../config/edit.ts";
+import type { LaunchConfig } from "../../config/launch.ts";
+import { type DimmInArgs, dimmPositions, dimmsInArgs, dimmWords, idsInArgs, mayHaveMore } from "../../config/memory-in-args.ts";
+import { formatSize } from "../../config/size.ts";
+import { UsageError } from "../../errors.ts";
+import type { Facts, LiveFacts } from "../facts/facts.ts";
+import type { Live } from "../facts/live.ts";
+import { type Dimm, dimmsIn as listedDimms } from "../facts/memory-devices.ts";
+import { readMemoryRoom } from "../facts/memory-room.ts";
+import { shellWord } from "../model/format.ts";
+import { configReasons, machineReasons } from "./dimm-reasons.ts";
+import { pendingDimms, plugDimm, removeBackend, unplugDimm } from "./dimm-steps.ts";
+import { sizeIn } from "./file-part.ts";
+import type { ResourceKind } from "./resource.ts";
+import { CHANGED, type DiffRow } from "./row.ts";
+import type { Step } from "./step.ts";
+
+/** A DIMM that the machine is to have: its size in bytes, and 0 for no such DIMM. */
+export interface DimmChange {
+  readonly resource: "dimm";
+  readonly id: string;
+  readonly size: number;
+  /** The NUMA node that it is plugged into; 0 on a machine without nodes. */
+  readonly node: number;
+}
+
+/** A DIMM is made of whole huge pages. */
+const UNIT = 2 * 2 ** 20;
+/** What QEMU takes as an id. */
+const ID = /^[A-Za-z][A-Za-z0-9._-]*$/;
+
+/** `plugmem`, `unplugmem`: DIMMs, each on memory of its own. */
+export const dimm: ResourceKind<DimmChange, { readonly memory: { readonly dimms: Readonly<Record<string, string | null>> } }> = {
+  resource: "dimm",
+  row: 14,
+  label: ({ id }) => `dimm ${id}`,
+  unit: "bytes",
+  members: { id: "text", size: "number", node: "number" },
+  inFile: {
+    path: ["memory", "dimms"],
+    shape: '{"ID": SIZE}',
+    example: '{"dimm1": "1GiB"}',
+    changes: (value, place, complain) => {
+      if (typeof value === "object" && value !== null && !Array.isArray(value))
+        return Object.entries(value).flatMap(([id, each]): readonly DimmChange[] => {
+          const size = each === null ? 0 : sizeIn(each, `${place}.${id}`, complain);
+          return size === undefined ? [] : [{ resource: "dimm", id, size, node: 0 }];
+        });
+      complain(place, value, 'an object, as {"dimm1": "1GiB"}; null for no such DIMM');
+      return [];
+    },
+  },
+  needsGuest: true,
+  movesHostMemory: true,
+  // The balloon's sizes count DIMMs.
+  isMaximum: true,
+  stepKinds: [plugDimm, unplugDimm, removeBackend],
+  reads: [readMemoryRoom],
+  withValue: (change, value) => ({ ...change, size: Number(value) }),
+  check: ({ id, size, node }) => {
+    if (!ID.test(id) || id.length > 120)
+      throw new UsageError(`DIMM ${JSON.stringify(id.slice(0, 60))}: no id for QEMU`, {
+        value: id,
+        expected: "a letter, then letters, digits, - . _",
+      });
+    if (!Number.isSafeInteger(size) || size < 0 || size % UNIT !== 0)
+      throw new UsageError(`DIMM ${id}: ${formatSize(size)} is not a multiple of ${formatSize(UNIT)}`, {
+        value: size,
+        expected: "a multiple of 2MiB",
+      });
+    if (!Number.isSafeInteger(node) || node < 0 || node > 127)
+      throw new UsageError(`DIMM ${id}: ${node} is no NUMA node`, { value: node, expected: "a number from 0 to 127" });
+  },
+  wanted: ({ size }) => size,
+  command: ({ id, size, node }, name) =>
+    size === 0
+      ? `unplugmem ${shellWord(name)} ${shellWord(id)}`
+      : `plugmem ${shellWord(name)} ${formatSize(size)} --id ${shellWord(id)}${node === 0 ? "" : ` --node ${node}`}`,
+
+  inConfig: ({ id }, { args }) => inArgs(args, id)?.size ?? 0,
+  edits: (change, { args }) => editsOf(change, args),
+  applied: (change, config) => ({ ...config, args: argsAfter(change, config.args) }),
+  staticReasons: (change, { after, config }) => configReasons(change, config ?? after, after),
+
+  inLive: ({ id }, live) => liveDimm(id, live)?.size ?? 0,
+  needed: ({ id, size }, facts) =>
+    (liveDimm(id, facts.live)?.size ?? 0) !== size || pendingDimms(facts).includes(id) || isLeft(id, facts.live),
+  liveReasons: (change, facts, { name, force }) => machineReasons(change, facts, { name, force }),
+  steps: ({ id, size, node }, { live, config }): readonly Step[] => {
+    const there = liveDimm(id, live);
+    if (size === 0 && there === undefined) return [{ kind: "dimm-backend", memdev: backendFor(id) } as Step];
+    if (there !== undefined)
+      return [
+        { kind: "dimm-unplug", id, memdev: there.memdev, size: there.size, node: there.node, noReturn: noReturn(there, live) } as Step,
+      ];
+    const memdev = freeBackend(id, live, config);
+    return [{ kind: "dimm-plug", id, memdev, size, node, isLeft: live.memoryBackends?.has(memdev) === true } as Step];
+  },
+
+  rows: (facts) => idsOf(facts).map((id) => rowOf(id, facts)),
+  revert: (facts) => (mayHaveMore(facts.config.args) ? [] : dimmsToRevert(facts)),
+  persist: ({ config, live }) => {
+    const fixed = dimmsInArgs(config.args);
+    const gone = fixed
+      .filter(({ id }) => liveDimm(id, live) === undefined)
+      .map(({ id }): DimmChange => ({ resource: "dimm", id, size: 0, node: 0 }));
+    const come = listedDimms(live.memory.devices)
+      .filter(({ id, size }) => inArgs(config.args, id)?.size !== size)
+      .map(({ id, size, node }): DimmChange => ({ resource: "dimm", id, size, node }));
+    return mayHaveMore(config.args) ? [] : [...gone, ...come];
+  },
+};
+
+/** The changes that make the running machine's DIMMs those of its config. */
+export function dimmsToRevert({ config, live }: { readonly config: LaunchConfig; readonly live: Live }): readonly DimmChange[] {
+  const come = dimmsInArgs(config.args)
+    .filter(({ id, size }) => size !== null && liveDimm(id, live)?.size !== size)
+    .map(({ id, size, node }): DimmChange => ({ resource: "dimm", id, size: size ?? 0, node }));
+  const go = listedDimms(live.memory.devices)
+    .filter(({ id }) => inArgs(config.args, id) === undefined)
+    .map(({ id }): DimmChange => ({ resource: "dimm", id, size: 0, node: 0 }));
+  return [...go, ...come];
+}
+
+/** How many bytes of DIMMs changes add to the running machine, less those that they take away. */
+export function dimmsToCome(changes: readonly { readonly resource: string }[], live: Live): number {
+  return changes
+    .filter((change): change is DimmChange => change.resource === "dimm")
+    .reduce((sum, { id, size }) => sum + size - (liveDimm(id, live)?.size ?? 0), 0);
+}
+
+/** What changes do to the DIMMs of the running machine, for those that are about all of its memory. */
+export function dimmsIn(changes: readonly { readonly resource: string }[], live: Live): Pick<LiveFacts, "dimmsToCome" | "dimmsToGo"> {
+  const going = changes.filter((change): change is DimmChange => change.resource === "dimm" && (change as DimmChange).size === 0);
+  return {
+    dimmsToCome: dimmsToCome(changes, live),
+    dimmsToGo: going.map(({ id }) => id).filter((id) => liveDimm(id, live) !== undefined),
+  };
+}
+
+function inArgs(args: readonly string[], id: string): DimmInArgs | undefined {
+  return dimmsInArgs(args).find((each) => each.id === id);
+}
+
+function liveDimm(id: string, live: Live): Dimm | undefined {
+  return listedDimms(live.memory.devices).find((each) => each.id === id);
+}
+
+/** What a DIMM's backend is called, if that is free. */
+function backendFor(id: string): string {
+  return `${id}-ram`;
+}
+
+/** A backend of ours without its DIMM, as a plug leaves one that was cut short. */
+function isLeft(id: string, live: Live): boolean {
+  const isUsed = live.memory.devices?.some(({ memdev }) => memdev === backendFor(id)) === true;
+  return liveDimm(id, live) === undefined && !isUsed && live.memoryBackends?.has(backendFor(id)) === true;
+}
+
+/** A name for the backend that nothing else has; that of one which is left over is used again. */
+function freeBackend(id: string, live: Live, config: LaunchConfig | null): string {
+  const used = new Set([...(live.memory.devices ?? []).map(({ memdev }) => memdev)]);
+  const fixed = config === null ? undefined : inArgs(config.args, id)?.memdev;
+  const isFree = (name: string): boolean => !used.has(name) && (isLeft(id, live) || live.memoryBackends?.has(name) !== true);
+  return (
+    [fixed, backendFor(id)].find((name) => name !== undefined && isFree(name)) ??
+    numbered(backendFor(id), (name) => live.memoryBackends?.has(name) === true || used.has(name))
+  );
+}
+
+function numbered(name: string, isTaken: (name: string) => boolean): string {
+  for (let turn = 2; ; turn++) if (!isTaken(`${name}-${turn}`)) return `${name}-${turn}`;
+}
+
+/** Why a DIMM could not be plugged back as it was. */
+function noReturn({ memdev }: Dimm, live: Live): string | null {
+  const type = live.memoryBackends?.get(memdev);
+  return type === undefined || type === "memory-backend-ram" ? null : `its memory is a ${type}, and comes back only with the next start`;
+}
+
+/** The words of `args` that a change adds, or takes away from the last one on. */
+function editsOf({ id, size, node }: DimmChange, args: readonly string[]): readonly Edit[] {
+  if (size === 0)
+    return dimmPositions(args, id)
+      .toReversed()
+      .map((position): Edit => ({ path: ["args", String(position)], value: undefined }));
+  return wordsFor(id, size, node, args).map((word, offset): Edit => ({ path: ["args", String(args.length + offset)], value: word }));
+}
+
+function argsAfter({ id, size, node }: DimmChange, args: readonly string[]): readonly string[] {
+  const gone = new Set(dimmPositions(args, id));
+  return size === 0 ? args.filter((_, position) => !gone.has(position)) : [...args, ...wordsFor(id, size, node, args)];
+}
+
+function wordsFor(id: string, size: number, node: number, args: readonly string[]): readonly string[] {
+  const taken = idsInArgs(args);
+  const memdev = taken.has(backendFor(id)) ? numbered(backendFor(id), (name) => taken.has(name)) : backendFor(id);
+  return dimmWords({ id, size, node, memdev });
+}
+
+/** Every DIMM that either half knows of. */
+function idsOf({ config, live }: Facts): readonly string[] {
+  const fixed = config === null ? [] : dimmsInArgs(config.args).map(({ id }) => id);
+  return [...new Set([...fixed, ...listedDimms(live?.memory.devices).map(({ id }) => id)])];
+}
+
+function rowOf(id: string, facts: Facts): DiffRow {
+  const { config, live } = facts;
+  const fixed = config === null ? null : (inArgs(config.args, id)?.size ?? 0);
+  const now = live === null ? null : (liveDimm(id, live)?.size ?? 0);
+  const isPending = live !== null && pendingDimms({ ...facts, live } as LiveFacts).includes(id);
+  const differs = fixed === null || now === null || fixed === now ? null : CHANGED;
+  const waits = `waits for the guest: asked to let go of it${differs === null ? "" : `; ${differs}`}`;
+  return { resource: `dimm ${id}`, config: fixed, live: now, guest: null, why: isPending ? waits : differs };
+}
