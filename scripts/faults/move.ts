@@ -130,7 +130,9 @@ function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(it
   // is moved.
   const asks = changes.some(({ resource }) => resource === "memory");
   const sent = changes.flatMap(({ resource }): readonly Mishap["command"][] =>
-    asks && ASKING.has(resource) ? [] : (SENT[resource] ?? []).filter((command) => kind !== "refuse" || command !== "object-del"),
+    asks && ASKING.has(resource)
+      ? []
+      : (SENT[resource] ?? []).filter((command) => kind !== "refuse" || resource !== "dimm" || command !== "object-del"),
   );
   const asked: readonly Mishap["command"][] = kind === "break" || kind === "edit" ? ["query-cpus-fast"] : [];
   return { kind, command: pick([...sent, ...asked, ...(sent.length + asked.length > 0 ? [] : (["balloon"] as const))]) };
