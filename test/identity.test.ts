@@ -24,7 +24,7 @@ const KEPT: readonly { readonly of: RegExp; readonly names: RegExp; readonly by:
   { of: /^wire\/(?!(address|errors|json|children)\.ts$)/, names: /./, by: /^$/ },
   { of: /^node:(net|tls|dgram|http|https)$/, names: /./, by: /^$/ },
   // The program itself once more, as another user.
-  { of: /^node:child_process$/, names: /./, by: /^cli\/main\.ts$/ },
+  { of: /^node:child_process$/, names: /./, by: /^cli\/become\.ts$/ },
   { of: /^host\/signal\.ts$/, names: /^sendSignal$/, by: /^domain\/machine\/(identity|open|find|monitor)\.ts$/ },
   { of: /^host\/signal\.ts$/, names: /^identify$/, by: /^domain\/(machine\/(identity|open|find|monitor)|lifecycle\/launch)\.ts$/ },
   { of: /^host\/listeners\.ts$/, names: /./, by: /^domain\/machine\/(identity|open|monitor|verdict|find-address|process)\.ts$/ },

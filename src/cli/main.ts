@@ -35,31 +35,13 @@ async function main(): Promise<number> {
   };
   const code = await run(process.argv.slice(2), {
     io,
-    facade: openFacade(process.env, process.geteuid?.() === 0 ? become : undefined),
+    facade: openFacade(process.env, process.geteuid?.() === 0),
     version,
   });
   const [lost] = await Promise.all([stdout.written(), endChildren()]);
   if (lost === undefined) return code;
   io.stderr.write(`qmpctl: the answer could not be written: ${lost.message}\n`);
   return code === EXIT.done ? EXIT.failed : code;
-}
-
-/**
- * Becomes another user, for good. The owner of a machine decides on its lock and on what its config may do.
- * A user without an entry in the user database stays root, and is refused later.
- */
-async function become(uid: number): Promise<void> {
-  if (process.geteuid?.() !== 0) return;
-  const { execFile } = await import("node:child_process");
-  const entry = await new Promise<string>((resolve) => execFile("getent", ["passwd", String(uid)], (_error, text) => resolve(text)));
-  const [name, , , gid, , home] = entry.trim().split(":");
-  if (name === undefined || name === "" || gid === undefined) return;
-  const { initgroups } = process as { readonly initgroups?: (user: string, group: number) => void };
-  initgroups?.(name, Number(gid));
-  process.setgid?.(Number(gid));
-  process.setuid?.(uid);
-  Object.assign(process.env, { HOME: home, USER: name, LOGNAME: name });
-  for (const variable of ["XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME"]) delete process.env[variable];
 }
 
 // After the first signal the library undoes what is half done. A second signal means that the user does not want to wait for that.

@@ -1,16 +1,16 @@
 import type { Facade } from "./facade.ts";
 
-/** Turns root into another user, for good. */
-export type Become = (uid: number) => Promise<void>;
-
-/** The library as the verbs see it. It is loaded when a verb first needs it: a usage mistake needs none of it. Only root has `become`. */
-export function openFacade(env: Readonly<Record<string, string | undefined>>, become?: Become): Facade {
+/**
+ * The library as the verbs see it. It is loaded when a verb first needs it: a usage mistake needs none of it. `isRoot`: who may work on
+ * another user's machine.
+ */
+export function openFacade(env: Readonly<Record<string, string | undefined>>, isRoot = false): Facade {
   /** Works on another user's machine as that user: with their lock, and with no more rights than the author of the config has. */
   const asOwner = async (name?: string): Promise<void> => {
-    if (become === undefined) return;
+    if (!isRoot) return;
     const { ownerOf } = await import("../domain/machine/owner.ts");
     const owner = await ownerOf(name, { env });
-    if (owner !== null && owner !== 0) await become(owner);
+    if (owner !== null && owner !== 0) await (await import("./become.ts")).become(owner);
   };
   return {
     async open(name) {

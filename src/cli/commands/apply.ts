@@ -19,11 +19,12 @@ export const verb: Verb = defineVerb({
       import("../../domain/resources/allocation.ts"),
     ]);
     const path = call.args.operand(1);
-    const wanted = readAllocation(
-      path === "-" ? await readInput(call.io.stdin) : await readBoundedText(path),
-      path === "-" ? "standard input" : path,
-    );
-    return change(call, (domain, options) => domain.apply(wanted, options));
+    if (path !== "-") {
+      const wanted = readAllocation(await readBoundedText(path), path);
+      return change(call, (domain, options) => domain.apply(wanted, options));
+    }
+    // When the domain is open: to work as its owner the program may begin again, and standard input can be read once.
+    return change(call, async (domain, options) => domain.apply(readAllocation(await readInput(call.io.stdin), "standard input"), options));
   },
 });
 
