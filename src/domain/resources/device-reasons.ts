@@ -9,7 +9,8 @@ import { type Reason, when } from "./resource.ts";
 /** Devices that other resources own, and the verb that is for them. */
 const OWNED: readonly (readonly [RegExp, string])[] = [
   [/-cpu$|-spapr-cpu-core$/, "setvcpus, which plugs and unplugs vCPUs"],
-  [/^(pc-dimm|nvdimm|virtio-pmem)/, "memory is not plugged as a device here: setmem and setmaxmem are for it"],
+  [/^pc-dimm/, "plugmem and unplugmem, which plug and unplug DIMMs"],
+  [/^(nvdimm|virtio-pmem)/, "persistent memory is not plugged here: it can stand in args"],
   [/^virtio-mem/, "setmem, which is for the memory of the guest"],
   [/^virtio-balloon/, "setmem, which works by the balloon: it is part of the machine from its start"],
 ];
