@@ -175,5 +175,7 @@ async function endOf(domain: Domain, change: Change, scope: Scope): Promise<stri
 
 async function stateOf(domain: Domain): Promise<unknown> {
   const [{ config, live }, vcpus] = await Promise.all([domain.info(), domain.vcpus()]);
-  return { config, live, masks: vcpus.map(({ affinity, pin }) => [affinity, pin]) };
+  // What the host holds of its memory changes by itself.
+  const { host: _, ...itsOwn } = live ?? { host: 0 };
+  return { config, live: itsOwn, masks: vcpus.map(({ affinity, pin }) => [affinity, pin]) };
 }
