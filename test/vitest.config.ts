@@ -29,6 +29,13 @@ const LONG_UNIT = [
 ];
 const LONG_QEMU = [
   "faults",
+  "memory-devices",
+  "host-memory",
+  "vcpus-online",
+  "guest-half",
+  "devices",
+  "quota",
+  "threads",
   "domain-scopes",
   "domain-memory",
   "domain-cases",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 import { openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 import type { Domain } from "../../src/domain/domain.ts";
@@ -13,7 +13,7 @@ const NIC = "-netdev user,id=u1,restrict=on -device virtio-net-pci,netdev=u1,id=
 const RNG = "-device virtio-rng-pci,id=rng1,bus=rp1";
 const device = (id: string, words = "absent"): Change => ({ resource: "device", id, words });
 
-describe.each(await qemus())("devices on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("devices on QEMU $version", (qemu) => {
   test("a disk and a network card come and go in a running guest, and at a start; what they used is freed", async () => {
     // The kernel says on the serial line what it finds on PCI.
     await using scene = await openScene(qemu, { args: PORTS, guest: { append: "loglevel=7" } });

@@ -2,13 +2,13 @@ import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { DISK, DISK_ARGS } from "../../scripts/lab/fake-disks.ts";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 
 const limit = (disk: string, limits: string): Change => ({ resource: "disk-throttle", disk, limits });
 
-describe.each(await qemus())("limits of disks on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("limits of disks on QEMU $version", (qemu) => {
   test("every kind of disk by its own name: with an id, without, of -drive, on a throttle node, on a SCSI bus", async () => {
     await using scene = await openScene(qemu, {
       args: [

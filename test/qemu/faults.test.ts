@@ -9,9 +9,9 @@ import { openReal, replugs } from "../../scripts/faults/real-rig.ts";
 import { Command, leftoversOf, type Rig, textOf, wantedOf } from "../../scripts/faults/rig.ts";
 import { tryFault } from "../../scripts/faults/run.ts";
 import { at, diskFault } from "../../scripts/faults/steps.ts";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 
-const found = await qemus();
+const found = await qemusInTime();
 
 /** What the command line says to these words on this domain. */
 async function cli(
@@ -44,7 +44,7 @@ describe.each(found.filter((qemu) => qemu.suite === "installed" || qemu === foun
       const wanted = await killedChange(rig);
       const half = await rig.look();
       expect(half?.masks["0"]).toBe("0");
-      const next = await cli(rig, "setmem", "web", "500M");
+      const next = await cli(rig, "setmem", "web", "500M", "--balloon");
       expect(next.code).toBe(3);
       expect(next.stderr).toMatch(
         /^qmpctl: web: a change was interrupted: process \d+ died during it \(since [^)]+\): memory to 400MiB \(live 512MiB before, 512MiB now; config 512MiB before, 512MiB now\), .*; resolve it first: qmpctl recover web --finish, or --undo, or --forget\n$/,
@@ -85,7 +85,7 @@ describe.each(found.filter((qemu) => qemu.suite === "installed" || qemu === foun
       // The next one dies when all is done and the record alone is left.
       const last = await new Command(rig, ["recover", "web", "--undo", "--force"], { disk: diskFault("closing", "kill") }).ended;
       expect(last.code).toBeNull();
-      expect((await cli(rig, "setmem", "web", "500M")).code).toBe(3);
+      expect((await cli(rig, "setmem", "web", "500M", "--balloon")).code).toBe(3);
       expect((await cli(rig, "recover", "web", "--undo", "--force")).code).toBe(0);
       expect([await rig.look(), await textOf(rig)]).toEqual([before.look, before.text]);
     });
@@ -104,7 +104,7 @@ describe.each(found.filter((qemu) => qemu.suite === "installed" || qemu === foun
         stdout: expect.stringContaining("undone in the config only: the QEMU that it changed is gone") as string,
       });
       expect(await textOf(rig)).toBe(before);
-      expect((await cli(rig, "setmem", "web", "500M")).code).toBe(0);
+      expect((await cli(rig, "setmem", "web", "500M", "--balloon")).code).toBe(0);
     });
 
     test("can be forgotten: nothing is touched, and changes are taken again", async () => {
@@ -114,7 +114,7 @@ describe.each(found.filter((qemu) => qemu.suite === "installed" || qemu === foun
       const half = await rig.look();
       expect((await cli(rig, "recover", "web", "--forget")).code).toBe(0);
       expect([await rig.look(), await textOf(rig)]).toEqual([half, before]);
-      expect((await cli(rig, "setmem", "web", "500M", "--static", "--force")).code).toBe(0);
+      expect((await cli(rig, "setmem", "web", "500M", "--balloon", "--static", "--force")).code).toBe(0);
     });
   },
 );
@@ -140,7 +140,7 @@ describe.each(found)("a QEMU $version that is stopped by a signal", (qemu) => {
     await using rig = await openReal(qemu);
     const before = await textOf(rig);
     at(rig, "balloon", () => (process.kill(rig.pid, "SIGSTOP"), undefined));
-    const words = ["setmem", "web", "400M", "--static", "--dynamic", "--force", "--timeout", "500ms", "--undo-timeout", "1s"];
+    const words = ["setmem", "web", "400M", "--balloon", "--static", "--dynamic", "--force", "--timeout", "500ms", "--undo-timeout", "1s"];
     const { code, report } = await new Command(rig, [...words, "--json"]).ended;
     const why = `QEMU (process ${rig.pid}) is stopped by a signal and answers nothing; kill -CONT ${rig.pid} lets it go on`;
     expect([code, report?.notes, await textOf(rig)]).toEqual([4, [why], before]);
@@ -148,7 +148,7 @@ describe.each(found)("a QEMU $version that is stopped by a signal", (qemu) => {
     expect(await cli(rig, ...words)).toMatchObject({ code: 3, stderr: expect.stringContaining(why) as string });
     expect((await cli(rig, "info", "web", "--json")).stdout).toContain(why);
     process.kill(rig.pid, "SIGCONT");
-    expect((await cli(rig, "setmem", "web", "512M", "--static", "--dynamic")).code).toBe(0);
+    expect((await cli(rig, "setmem", "web", "512M", "--balloon", "--static", "--dynamic")).code).toBe(0);
   });
 });
 

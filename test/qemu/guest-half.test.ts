@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { startFakeGuest } from "../../scripts/lab/fake-guest.ts";
 import { FakeQemu } from "../../scripts/lab/fake-qemu.ts";
 import type { GuestWord } from "../../scripts/lab/guest.ts";
-import { privateFolder, type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { privateFolder, type Qemu, qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
@@ -44,7 +44,7 @@ async function endOf({ domain }: Scene, wanted: Change | readonly Change[], scop
   }
 }
 
-describe.each(await qemus())("the guest's half on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("the guest's half on QEMU $version", (qemu) => {
   test("is asked of a real agent: what is plugged is brought up, and the guest alone uses fewer", async () => {
     await using scene = await agentScene(qemu);
     const { domain, console } = scene;
@@ -92,7 +92,7 @@ describe.each(await qemus())("the guest's half on QEMU $version", (qemu) => {
   });
 });
 
-const newest = (await qemus()).at(-1) as Qemu;
+const newest = (await qemusInTime()).at(-1) as Qemu;
 
 test("the fake guest says what the real one says, word for word", async () => {
   await using scene = await agentScene(newest);

@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { getuid } from "node:process";
 import { describe, expect, test } from "vitest";
-import { launch, privateFolder, qemus } from "../../scripts/lab/machine.ts";
+import { launch, privateFolder, qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
 
-const found = await qemus();
+const found = await qemusInTime();
 const newest = found.at(-1) as (typeof found)[number];
 
 /** RAM that the host gives all of at the start, as if the guest had touched it. */

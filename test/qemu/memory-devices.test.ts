@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { GuestOptions } from "../../scripts/lab/guest.ts";
-import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { type Qemu, qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, near, openScene, type Scene } from "../../scripts/lab/scene.ts";
 
 // Memory beyond the balloon: virtio-mem and DIMMs. What the guest has, it says on its serial line.
 
-const found = await qemus();
+const found = await qemusInTime();
 
 /** A machine of 256 MiB with 512 MiB of virtio-mem. */
 function open(

@@ -5,7 +5,7 @@ import { basename, dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type OwnGroup, ownGroupFor, shareIn } from "../../scripts/lab/cpu-group.ts";
 import { guestArgs } from "../../scripts/lab/guest.ts";
-import { installed, launch, privateFolder, qemus } from "../../scripts/lab/machine.ts";
+import { installed, launch, privateFolder, qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
@@ -25,7 +25,7 @@ await tried?.[Symbol.asyncDispose]();
 const none = tried === null ? "no cgroups here that we may write" : isSystemd() ? "systemd runs this host: real-host.test.ts has it" : null;
 
 const SCOPES: readonly Scope[] = ["current", "static", "dynamic", "both"];
-const found = await qemus();
+const found = await qemusInTime();
 
 /** Each change goes to a value that neither half has. */
 let turn = 0;

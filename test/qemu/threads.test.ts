@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { launch, privateFolder, qemus } from "../../scripts/lab/machine.ts";
+import { launch, privateFolder, qemusInTime } from "../../scripts/lab/machine.ts";
 import { maskOf, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
@@ -40,7 +40,7 @@ const TRANSIENT = {
   "iothread-sched": transient,
 };
 
-describe.each(await qemus())("threads on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("threads on QEMU $version", (qemu) => {
   test("each change in each scope of a paused machine, of a running one, and of a stopped one", async () => {
     await using scene = await openScene(qemu, { args: IO0 });
     await scene.start({ paused: true });
@@ -94,7 +94,7 @@ describe.each(await qemus())("threads on QEMU $version", (qemu) => {
   });
 });
 
-describe.each(await qemus())("iothreads on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("iothreads on QEMU $version", (qemu) => {
   const add = { resource: "iothread", iothread: "a.b", state: "present" } as const;
   const del = { ...add, state: "absent" } as const;
   const set = { resource: "iothread-set", iothread: "a.b", settings: "poll-max-ns=5,poll-grow=3" } as const;
@@ -220,7 +220,7 @@ describe.each(await qemus())("iothreads on QEMU $version", (qemu) => {
   });
 });
 
-describe.each(await qemus())("policies on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("policies on QEMU $version", (qemu) => {
   const batch = { resource: "emulator-sched", policy: "batch" } as const;
 
   test("a start gives each thread its own, and a vCPU that is plugged does not inherit that of QEMU's main thread", async () => {

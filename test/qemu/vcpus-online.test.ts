@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { guestArgs } from "../../scripts/lab/guest.ts";
-import { launch, qemus } from "../../scripts/lab/machine.ts";
+import { launch, qemusInTime } from "../../scripts/lab/machine.ts";
 import { openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 
-const found = await qemus();
+const found = await qemusInTime();
 /** Before QEMU 10, guests under software emulation hang with a vCPU above a missing one. */
 const modern = found.filter(({ major }) => major >= 10);
 const old = found.filter(({ major }) => major < 10);
