@@ -209,12 +209,12 @@ describe("the way back that a report offers", () => {
     const scene = await runningDomain({ scene: await definedDomain(configOf({ memory: { current: GIB, min: GIB / 2 } })) });
     scene.qemu.actual = GIB / 4;
     scene.qemu.guestObeys = false;
-    const report = await scene.domain.setMemory(GIB, { timeout: 100 });
+    const report = await scene.domain.setMemory(GIB, { timeout: 1000 });
     expect(report).toMatchObject({ outcome: "pending" });
     // 256 MiB is below memory.min.
     expect(report.takeBack).toBeUndefined();
     scene.qemu.actual = GIB - 4096;
-    expect(await scene.domain.setMemory(GIB / 2, { timeout: 100 })).toMatchObject({
+    expect(await scene.domain.setMemory(GIB / 2, { timeout: 1000 })).toMatchObject({
       outcome: "pending",
       takeBack: `qmpctl setmem web1 ${(GIB - 4096) / 1024}KiB --dynamic`,
     });

@@ -65,10 +65,10 @@ describe("the balloon's target", () => {
 test("a target that another client has set since is known by the device, and the note of ours is not believed", async () => {
   const { domain, qemu, sent } = await runningDomain();
   qemu.guestObeys = false;
-  await domain.setMemory(300 * MIB, { timeout: 300 });
+  await domain.setMemory(300 * MIB, { timeout: 1000 });
   qemu.target = 512 * MIB;
   expect((await domain.diff()).find(({ resource }) => resource === "memory")?.why).toMatch(/512MiB/);
   // It is asked for again, as it is no longer what the machine has.
-  expect(await domain.setMemory(300 * MIB, { timeout: 300 })).toMatchObject({ outcome: "pending" });
+  expect(await domain.setMemory(300 * MIB, { timeout: 1000 })).toMatchObject({ outcome: "pending" });
   expect(sent()).toEqual([`balloon {"value":${300 * MIB}}`, `balloon {"value":${300 * MIB}}`]);
 });

@@ -5,7 +5,7 @@ import { failure, runningDomain, type RunningScene } from "../scene.ts";
 
 /** Why a change is refused. */
 async function refusal(scene: RunningScene, mib: number): Promise<string> {
-  return (await failure(scene.domain.setMemory(mib * MIB, { timeout: 300 }), RefusedError)).message;
+  return (await failure(scene.domain.setMemory(mib * MIB, { timeout: 1000 }), RefusedError)).message;
 }
 
 test("D6: what the guest said before the balloon moved does not count: it is asked anew, and what QEMU was told about asking is as before", async () => {

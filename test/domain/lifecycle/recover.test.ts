@@ -303,9 +303,9 @@ describe("an undo", () => {
   test("goes back to the target that a guest on its way had", async () => {
     const scene = await runningDomain();
     scene.qemu.guestObeys = false;
-    await scene.domain.setMemory(GIB / 2, { timeout: 100 });
-    const { domain, sent } = await wreck([memory], { scene, options: { scope: "both", timeout: 100 } });
-    await domain.recover("undo", { timeout: 100 });
+    await scene.domain.setMemory(GIB / 2, { timeout: 1000 });
+    const { domain, sent } = await wreck([memory], { scene, options: { scope: "both", timeout: 1000 } });
+    await domain.recover("undo", { timeout: 1000 });
     expect(sent().map((line) => line.replace(/\D/g, ""))).toEqual([String(GIB / 2), String(TARGET), String(GIB / 2)]);
   });
 });
