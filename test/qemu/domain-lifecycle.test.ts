@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 import { openScene } from "../../scripts/lab/scene.ts";
 import { isAlive } from "../../src/host/threads.ts";
 
-describe.each(await qemus())("the life of a machine on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("the life of a machine on QEMU $version", (qemu) => {
   test("start, suspend, resume, reset, shutdown and start again, by the command line", async () => {
     await using scene = await openScene(qemu, { vcpus: { max: 2, current: 2, pin: { 1: "1" } } });
     const { console } = scene;

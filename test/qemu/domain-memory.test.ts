@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { GuestReport } from "../../scripts/lab/guest.ts";
-import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { type Qemu, qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, near, openScene, type Scene } from "../../scripts/lab/scene.ts";
 
-describe.each(await qemus())("memory on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("memory on QEMU $version", (qemu) => {
   test("of a guest without a balloon driver: pending, with target and actual, and the config has it", async () => {
     await using scene = await openScene(qemu, { guest: { words: ["qmpctl.balloon=off"] } });
     await scene.start();
@@ -90,7 +90,7 @@ describe.each(await qemus())("memory on QEMU $version", (qemu) => {
   });
 });
 
-describe.each(await qemus())("memory that was plugged by somebody else on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("memory that was plugged by somebody else on QEMU $version", (qemu) => {
   test("counts: the balloon works within it", async () => {
     await using scene = await openScene(qemu, { memory: { max: "512MiB", current: "512MiB", hotplug: { slots: 2, limit: "2GiB" } } });
     const { domain, console } = scene;
@@ -105,7 +105,7 @@ describe.each(await qemus())("memory that was plugged by somebody else on QEMU $
 });
 
 // Of the guest's driver, not of a release of QEMU: one is as good as all.
-describe.each((await qemus()).slice(-1))("a balloon that a guest reboots into on QEMU $version", (qemu) => {
+describe.each((await qemusInTime()).slice(-1))("a balloon that a guest reboots into on QEMU $version", (qemu) => {
   test("and that was emptied before its driver was up: QEMU's figure is of the boot before, and the guard does not believe it", async () => {
     await using scene = await openScene(qemu, { memory: { max: "256MiB", current: "256MiB" } });
     const { domain, console } = scene;
@@ -125,7 +125,7 @@ describe.each((await qemus()).slice(-1))("a balloon that a guest reboots into on
   });
 });
 
-describe.each(await qemus())("memory that is on its way out on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("memory that is on its way out on QEMU $version", (qemu) => {
   test("stops changes of the balloon, as long as the guest is at it", async () => {
     await using scene = await openScene(qemu, { memory: { max: "256MiB", current: "256MiB", hotplug: { slots: 2, limit: "2GiB" } } });
     const { domain, console } = scene;

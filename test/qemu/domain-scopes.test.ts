@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { guestArgs } from "../../scripts/lab/guest.ts";
-import { carrier, launch, privateFolder, qemus } from "../../scripts/lab/machine.ts";
+import { carrier, launch, privateFolder, qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, near, openScene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
@@ -52,7 +52,7 @@ const TRANSIENT = {
   "emulator-pin": transient("skipped/applied"),
 };
 
-const found = await qemus();
+const found = await qemusInTime();
 
 describe.each(found)("each change in each scope on QEMU $version", (qemu) => {
   test("of a running and of a paused machine, and of one that does not answer", async () => {

@@ -1,13 +1,13 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { type Qemu, qemusInTime } from "../../scripts/lab/machine.ts";
 import { openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { onlineCpus } from "../../src/host/taskset.ts";
 
-const found = await qemus();
+const found = await qemusInTime();
 /** QEMU 5.2 under TCG lets go of no vCPU, see the tests for it below. */
 const modern = found.filter(({ major }) => major > 5);
 const old = found.filter(({ major }) => major === 5);

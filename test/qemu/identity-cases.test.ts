@@ -5,10 +5,10 @@ import { chmod, link, lstat, mkdir, readdir, readFile, rename, rm, symlink, writ
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 import { type Host, isRoot, lives, NOBODY, openHost, type Session } from "./host.ts";
 
-const versions = await qemus();
+const versions = await qemusInTime();
 
 // The cases of group A of SCOPES.md, each with its siblings: another machine is hit, or a second one started. What is asked of the product
 // is asked of the built command line; what is so is

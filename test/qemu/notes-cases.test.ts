@@ -4,7 +4,7 @@ import { chown, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 import { openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { type Host, isRoot, NOBODY, openHost } from "./host.ts";
 
@@ -13,7 +13,7 @@ import { type Host, isRoot, NOBODY, openHost } from "./host.ts";
 // note and their command, and after it; what QEMU was
 // told is asked of QEMU.
 
-const versions = await qemus();
+const versions = await qemusInTime();
 const MIB = 2 ** 20;
 
 interface Notes {

@@ -4,14 +4,14 @@ import { lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 import { type Host, isRoot, lives, NOBODY, openHost } from "./host.ts";
 
 // The cases of group B of SCOPES.md, each with its siblings: a start is a transaction. What is asked of the product is asked of the built
 // command line, and what is left of a start that did not
 // work is looked for in /proc and in its folders.
 
-const versions = await qemus();
+const versions = await qemusInTime();
 
 /** A command that fails in one calm line, and leaves no process, no record and no folder of sockets behind. */
 async function fails(host: Host, words: readonly string[], code: number, why: RegExp): Promise<string> {
