@@ -5,7 +5,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { connect as dial } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { ChangeError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
@@ -13,7 +13,7 @@ import type { ChangeOptions } from "../../src/domain/model/change.ts";
 import { DiedError } from "../../src/domain/model/errors.ts";
 import { listDomains } from "../../src/domain/views/list.ts";
 
-const found = await qemus();
+const found = await qemusInTime();
 /** QEMU 5.2 under TCG lets go of no vCPU. */
 const modern = found.filter(({ major }) => major > 5);
 /** A guest that is never waited for, and whose balloon never moves: a change of memory waits for it until its deadline. */

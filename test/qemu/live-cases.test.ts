@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { type Qemu, qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, near, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { openHost } from "./host.ts";
 
@@ -20,7 +20,7 @@ async function rows(scene: Scene): Promise<Readonly<Record<string, Row>>> {
   return Object.fromEntries(((await scene.domain.diff()) as readonly Row[]).map((row) => [row.resource, row]));
 }
 
-const versions = await qemus();
+const versions = await qemusInTime();
 
 describe.each(versions.filter(({ major }) => major === 7 || major >= 11))(
   "D1: memory beside what the machine was started with, on QEMU $version",
