@@ -13,7 +13,7 @@ import {
   iothreadNow,
   iothreadOf,
   iothreadReasons,
-  perIothread,
+  textPerIothread,
   withIothread,
   withThreads,
 } from "./iothread.ts";
@@ -76,13 +76,10 @@ export const iothreadPin: ResourceKind<
     shape: '{"ID": CPULIST}',
     example: '{"io0": "0-3"}',
     changes: (value, place, complain) =>
-      perIothread(
+      textPerIothread(
         value,
         place,
-        (iothread, cpus): IothreadPinChange | string =>
-          cpus === null || typeof cpus === "string"
-            ? { resource: "iothread-pin", iothread, cpus: cpus ?? ALL }
-            : 'a text, as "0-3", or null',
+        { none: ALL, example: '"0-3"', make: (iothread, cpus): IothreadPinChange => ({ resource: "iothread-pin", iothread, cpus }) },
         complain,
       ),
   },

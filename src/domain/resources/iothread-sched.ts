@@ -6,7 +6,7 @@ import {
   iothreadIn,
   iothreadOf,
   iothreadReasons,
-  perIothread,
+  textPerIothread,
   withIothread,
   withThreads,
 } from "./iothread.ts";
@@ -34,13 +34,14 @@ export const iothreadSched: ResourceKind<
     shape: '{"ID": POLICY}',
     example: '{"io0": "batch"}',
     changes: (value, place, complain) =>
-      perIothread(
+      textPerIothread(
         value,
         place,
-        (iothread, policy): IothreadSchedChange | string =>
-          policy === null || typeof policy === "string"
-            ? { resource: "iothread-sched", iothread, policy: policy ?? OTHER }
-            : 'a text, as "batch", or null',
+        {
+          none: OTHER,
+          example: '"batch"',
+          make: (iothread, policy): IothreadSchedChange => ({ resource: "iothread-sched", iothread, policy }),
+        },
         complain,
       ),
   },

@@ -98,3 +98,15 @@ export function perIothread<C>(
     return [];
   });
 }
+
+/** The same, where each value is a text; null stands for `none`, what an iothread has without a value. `example` shows one, in JSON. */
+export function textPerIothread<C>(
+  value: unknown,
+  place: string,
+  { none, example, make }: { readonly none: string; readonly example: string; readonly make: (id: string, text: string) => C },
+  complain: Complain,
+): readonly C[] {
+  const of = (id: string, each: unknown): C | string =>
+    each === null || typeof each === "string" ? make(id, each ?? none) : `a text, as ${example}, or null`;
+  return perIothread(value, place, of, complain);
+}
