@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 
@@ -9,7 +9,7 @@ const SEEDS: readonly number[] = (process.env["QMPCTL_SEEDS"] ?? "1").split(",")
 const DYING = /out of memory|oom-kill|oom_reaper|panic|page allocation failure/i;
 
 // Whatever is asked of it, a guest that is not forced lives, with none of its programs killed.
-describe.each((await qemus()).filter(({ major }) => major >= 7))("sizes asked for in any order on QEMU $version", (qemu) => {
+describe.each((await qemusInTime()).filter(({ major }) => major >= 7))("sizes asked for in any order on QEMU $version", (qemu) => {
   test.each(SEEDS)(
     "leave the guest alive: ten from the start on, as fast as they come, then ten one after the other, then ten at once (seed %i)",
     async (seed) => {

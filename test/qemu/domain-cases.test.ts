@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { qemus } from "../../scripts/lab/machine.ts";
+import { qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, near, openScene } from "../../scripts/lab/scene.ts";
 import { formatCpuList } from "../../src/host/cpulist.ts";
 import { onlineCpus } from "../../src/host/taskset.ts";
 
 // The three cases of 2007, each seen by the guest itself: what a change does now, and what is there after a restart.
-describe.each(await qemus())("cases A, B and C on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("cases A, B and C on QEMU $version", (qemu) => {
   // QEMU 5.2 and 7.2 under TCG may die when a vCPU is unplugged, or any time after: there the night has more of them.
   const [from, to] = qemu.major >= 10 ? [3, 1] : [1, 3];
   const vcpus = { max: 4, current: from };

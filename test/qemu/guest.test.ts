@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { bootGuest, chooseModernCpuHotplug, type Guest } from "../../scripts/lab/guest.ts";
-import { launch, NO_GUEST, type Qemu, qemus } from "../../scripts/lab/machine.ts";
+import { launch, NO_GUEST, type Qemu, qemus, qemusInTime } from "../../scripts/lab/machine.ts";
 
 const MIB = 2 ** 20;
 /** ACPI's number for "a request to eject", in what the guest reports of it; its status 0 is success. */
 const EJECTION = 3;
 
 // What every other test on real QEMU stands on: that the guest does as it is asked, and says so.
-describe.each(await qemus())("the test guest on QEMU $version", (qemu) => {
+describe.each(await qemusInTime())("the test guest on QEMU $version", (qemu) => {
   test("follows the balloon, DIMMs and CPUs", async () => {
     await using guest = await bootGuest(qemu);
     if (qemu.major < 6) await chooseModernCpuHotplug(guest.ask);
