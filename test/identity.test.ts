@@ -197,7 +197,7 @@ function verbFaults(world: World): readonly string[] {
     ...verbs.flatMap(([name, body]) => verbFault(world, path, name, body)),
     ...verbFault(world, "domain/views/list.ts", "list", listed),
     ...["Domain", "Facade"]
-      .flatMap((name) => membersOf(world.get("cli/facade.ts") ?? "", name))
+      .flatMap((name) => membersOf(world.get("domain/facade.ts") ?? "", name))
       .filter((name) => !(name in VERBS))
       .map((name) => `the command line's ${name}: nobody has said how it comes to its machine`),
   ];
@@ -249,8 +249,10 @@ test("what is done to a machine is done to the one that was looked for, under it
 test("the verbs are all there to be looked at, and each that is spoken of is there", () => {
   const there = [...functionsIn(WORLD.get("domain/domain.ts") ?? "", "  ").keys()].filter((name) => /^\w+$/.test(name));
   expect([...there, "list"].sort()).toEqual(Object.keys(VERBS).sort());
-  expect(membersOf(WORLD.get("cli/facade.ts") ?? "", "Domain")).toEqual(expect.arrayContaining(["name", "change", "recover", "connect"]));
-  expect(membersOf(WORLD.get("cli/facade.ts") ?? "", "Facade")).toEqual(["open", "define", "list"]);
+  expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Domain")).toEqual(
+    expect.arrayContaining(["name", "change", "recover", "connect"]),
+  );
+  expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Facade")).toEqual(["open", "define", "list"]);
 });
 
 /** The sources with a file more, or one in the place of another. */
@@ -357,8 +359,11 @@ describe("the check catches", () => {
     [
       "a verb that the command line alone has",
       withFile(
-        "cli/facade.ts",
-        (WORLD.get("cli/facade.ts") ?? "").replace("  reset(options", "  migrate(options: ReadOptions): Promise<void>;\n  reset(options"),
+        "domain/facade.ts",
+        (WORLD.get("domain/facade.ts") ?? "").replace(
+          "  reset(options",
+          "  migrate(options: ReadOptions): Promise<void>;\n  reset(options",
+        ),
       ),
       /^the command line's migrate: nobody/,
     ],

@@ -1,9 +1,9 @@
 import type { Report } from "../domain/change/change-report.ts";
+import type { Domain } from "../domain/facade.ts";
 import type { ChangeOptions, Scope } from "../domain/model/change.ts";
 import { printAs } from "./answer.ts";
 import { parseDuration, timeoutOf } from "./duration.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import type { Domain } from "./facade.ts";
 import { type Arguments, type FlagsOf, misuse, type TextsOf } from "./options.ts";
 import { flow } from "./output.ts";
 import { erase, progressLine } from "./progress.ts";

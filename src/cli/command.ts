@@ -1,6 +1,6 @@
+import type { Facade } from "../domain/facade.ts";
 import { isErrorCode } from "../errors.ts";
 import { EXIT, exitCodeOfError } from "./exit-code.ts";
-import type { Facade } from "./facade.ts";
 import { ElsewhereError, misuse, parseArguments } from "./options.ts";
 import type { Io, Verb } from "./verb.ts";
 

@@ -1,4 +1,4 @@
-import type { MonitorEvent } from "./facade.ts";
+import type { MonitorEvent } from "../domain/facade.ts";
 import { oneLine } from "./harmless.ts";
 import { type Paint, toJson } from "./output.ts";
 

@@ -1,4 +1,4 @@
-import type { Domain, Monitor } from "./facade.ts";
+import type { Domain, Monitor } from "../domain/facade.ts";
 
 /** What others must wait for while we stay connected. `undefined` on the second monitor of a machine of ours: it is there for that. */
 export function whatIsHeld({ name }: Domain, { address }: Monitor): string | undefined {

@@ -1,9 +1,9 @@
+import type { Domain } from "../domain/facade.ts";
 import type { StartReport, StopOptions } from "../domain/model/action.ts";
 import { commandLine } from "../domain/model/format.ts";
 import { type Answer, printAnswer } from "./answer.ts";
 import { timeoutOf } from "./duration.ts";
 import { EXIT } from "./exit-code.ts";
-import type { Domain } from "./facade.ts";
 import type { Option } from "./options.ts";
 import { noteLine, showSize } from "./output.ts";
 import { progressLine } from "./progress.ts";

@@ -1,4 +1,4 @@
-import type { Facade } from "./facade.ts";
+import type { Facade } from "../domain/facade.ts";
 
 /**
  * The library as the verbs see it. It is loaded when a verb first needs it: a usage mistake needs none of it. `isRoot`: who may work on

@@ -1,6 +1,6 @@
+import type { Domain } from "../domain/facade.ts";
 import type { ReadOptions } from "../domain/model/action.ts";
 import { EXIT } from "./exit-code.ts";
-import type { Domain } from "./facade.ts";
 import { flow } from "./output.ts";
 import type { Io } from "./verb.ts";
 

@@ -1,4 +1,4 @@
-import type { Facade } from "./facade.ts";
+import type { Facade } from "../domain/facade.ts";
 import type { Arguments, FlagsOf, Grammar, Options, TextsOf } from "./options.ts";
 
 /** A place to write to. If the reader has gone, a write is dropped. */

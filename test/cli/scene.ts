@@ -1,11 +1,11 @@
 import { Readable } from "node:stream";
 import { factsOf } from "../../scripts/lab/facts.ts";
 import { run } from "../../src/cli/command.ts";
-import type { Domain, Facade, Monitor, MonitorEvent } from "../../src/cli/facade.ts";
 import { harmless } from "../../src/cli/harmless.ts";
 import type { Io, Sink } from "../../src/cli/verb.ts";
 import type { Report } from "../../src/domain/change/change-report.ts";
 import type { WorkedOut } from "../../src/domain/change/plan-asking.ts";
+import type { Domain, Facade, Monitor, MonitorEvent } from "../../src/domain/facade.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 
 /** A sink that keeps what is written to it. */

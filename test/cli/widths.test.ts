@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { verbs } from "../../src/cli/command.ts";
-import type { Domain } from "../../src/cli/facade.ts";
 import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
+import type { Domain } from "../../src/domain/facade.ts";
 import { program } from "./program.ts";
 import { livesOf, play, reportOf, type Stage } from "./scene.ts";
 

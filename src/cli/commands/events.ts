@@ -1,9 +1,9 @@
+import type { Monitor, MonitorEvent } from "../../domain/facade.ts";
 import { isErrorCode } from "../../errors.ts";
 import { parseCount } from "../count.ts";
 import { parseDuration } from "../duration.ts";
 import { eventLine } from "../event-line.ts";
 import { EXIT } from "../exit-code.ts";
-import type { Monitor, MonitorEvent } from "../facade.ts";
 import { whatIsHeld } from "../held.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { flow, painter, toJson } from "../output.ts";

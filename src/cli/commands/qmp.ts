@@ -1,7 +1,7 @@
+import type { Monitor } from "../../domain/facade.ts";
 import { isErrorCode } from "../../errors.ts";
 import { timeoutOf } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";
-import type { Monitor } from "../facade.ts";
 import { waitOption } from "../lifecycle.ts";
 import { type Arguments, misuse } from "../options.ts";
 import { toJson } from "../output.ts";

@@ -1,7 +1,7 @@
+import type { Monitor } from "../../domain/facade.ts";
 import { isErrorCode } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { CommandError } from "../../qmp/errors.ts";
-import type { Monitor } from "../facade.ts";
 import { type Ask, Knowledge } from "./knowledge.ts";
 import type { Statement } from "./statement.ts";
 import { membersOf, untyped } from "./typed.ts";

@@ -1,5 +1,5 @@
+import type { Domain, Monitor } from "../../domain/facade.ts";
 import { timeoutOf } from "../duration.ts";
-import type { Domain, Monitor } from "../facade.ts";
 import { whatIsHeld } from "../held.ts";
 import { misuse } from "../options.ts";
 import { wrap } from "../output.ts";

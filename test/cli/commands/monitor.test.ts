@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Monitor, MonitorEvent } from "../../../src/cli/facade.ts";
+import type { Monitor, MonitorEvent } from "../../../src/domain/facade.ts";
 import { QmpctlError } from "../../../src/errors.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
 import { EventStream } from "../../../src/qmp/event-stream.ts";

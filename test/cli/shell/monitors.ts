@@ -1,4 +1,4 @@
-import type { Monitor, MonitorEvent } from "../../../src/cli/facade.ts";
+import type { Monitor, MonitorEvent } from "../../../src/domain/facade.ts";
 import { CommandError } from "../../../src/qmp/errors.ts";
 import { recorded } from "./schemas.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { run } from "../../../src/cli/command.ts";
-import type { Domain, Facade } from "../../../src/cli/facade.ts";
+import type { Domain, Facade } from "../../../src/domain/facade.ts";
 import { QmpctlError } from "../../../src/errors.ts";
 import { ioOf, Paper } from "../scene.ts";
 import { puppet, type Puppet } from "./monitors.ts";

@@ -1,16 +1,16 @@
-import type { Report } from "../domain/change/change-report.ts";
-import type { WorkedOut } from "../domain/change/plan-asking.ts";
-import type { DefineSource, UndefineReport } from "../domain/lifecycle/define.ts";
-import type { Recovery, RecoveryReport } from "../domain/lifecycle/recover.ts";
-import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "../domain/model/action.ts";
-import type { ChangeOptions } from "../domain/model/change.ts";
-import type { Change, Resource } from "../domain/resources/registry.ts";
-import type { WantedAllocation } from "../domain/resources/registry.ts";
-import type { DiffRow } from "../domain/resources/row.ts";
-import type { DiskInfo } from "../domain/views/disks.ts";
-import type { DomainInfo, VcpuInfo } from "../domain/views/inspect.ts";
-import type { MemoryStatistics } from "../domain/views/memstat.ts";
-import type { ThreadInfo } from "../domain/views/threads.ts";
+import type { Report } from "./change/change-report.ts";
+import type { WorkedOut } from "./change/plan-asking.ts";
+import type { DefineSource, UndefineReport } from "./lifecycle/define.ts";
+import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
+import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
+import type { ChangeOptions } from "./model/change.ts";
+import type { Change, Resource } from "./resources/registry.ts";
+import type { WantedAllocation } from "./resources/registry.ts";
+import type { DiffRow } from "./resources/row.ts";
+import type { DiskInfo } from "./views/disks.ts";
+import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
+import type { MemoryStatistics } from "./views/memstat.ts";
+import type { ThreadInfo } from "./views/threads.ts";
 
 /** What `define` made: the name, the file, and notes for the user. */
 export interface Defined {
