@@ -6,13 +6,12 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 
 /** What decides whether a file, or a folder, is somebody's alone. */
 interface Owned {
@@ -26,17 +25,8 @@ export function isPrivate({ uid, mode }: Owned, self: number): boolean {
 }
 
 /**
- * Whether only this user can have written what is in a folder of his. Node makes its own with the usual umask, which often lets the group
- * write; in a folder that only he can enter that is nothing.
- */
-function isOurs({ uid, mode }: Owned, folder: Owned, self: number): boolean {
-  return isPrivate({ uid, mode: (folder.mode & 0o077) === 0 ? mode & ~0o020 : mode }, self);
-}
-
-/**
- * The folder for compiled code, made where missing; undefined where somebody else could have put something there: whoever can write there
- * can make us run his code. What Node
- * has made in it is looked at as well, since it may be from a time when others could.
+ * The folder for compiled code, made where missing; undefined where somebody else could put something there: whoever can write there can
+ * make us run his code. What is in it may be from a time when others could: each file is looked at when it is read.
  */
 export function cacheFolder(folder: string, self: number): string | undefined {
   try {
@@ -46,8 +36,7 @@ export function cacheFolder(folder: string, self: number): string | undefined {
     // In a folder that everybody can write, ours can be put away and another one in its place, unless names stay with their owners there
     // (the sticky bit).
     const isSafe = (parent.uid === self || parent.uid === 0) && ((parent.mode & 0o002) === 0 || (parent.mode & 0o1000) !== 0);
-    if (!found.isDirectory() || !isPrivate(found, self) || !isSafe) return undefined;
-    return readdirSync(folder).every((name) => isOurs(lstatSync(join(folder, name)), found, self)) ? folder : undefined;
+    return found.isDirectory() && isPrivate(found, self) && isSafe ? folder : undefined;
   } catch {
     return undefined; // a home that can't be written, a path that is a file
   }
