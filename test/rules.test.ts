@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { KINDS } from "../src/domain/resources/registry.ts";
+import { KINDS } from "../src/domain/resources/kinds.ts";
 
 const TESTS = new URL(".", import.meta.url).pathname;
 const SOURCES = new URL("../src/", import.meta.url).pathname;

@@ -1,4 +1,5 @@
-import { KINDS, type Resource } from "../../domain/resources/registry.ts";
+import { KINDS } from "../../domain/resources/kinds.ts";
+import type { Resource } from "../../domain/resources/registry.ts";
 import { effortOptions, reported } from "../change.ts";
 import { orOf, resourceOf } from "../resource.ts";
 import { defineVerb, type Verb } from "../verb.ts";

@@ -1,12 +1,12 @@
 import { z } from "zod/v3";
-import { type Change, kindOf, KINDS, type Resource } from "../resources/registry.ts";
+import { type Change, kindOf, type Resource, RESOURCES } from "../resources/registry.ts";
 import type { ActionRecord, Journal } from "./record.ts";
 
 const value = z.union([z.number(), z.string(), z.null()]);
 const member = { number: z.number(), text: z.string() };
 /** Of each resource in the registry, its own members. */
 const change = z
-  .object({ resource: z.enum(KINDS.map((kind) => kind.resource) as [Resource, ...Resource[]]) })
+  .object({ resource: z.enum(RESOURCES as [Resource, ...Resource[]]) })
   .passthrough()
   .superRefine((found, context) => {
     const members: Readonly<Record<string, keyof typeof member>> = kindOf(found).members;

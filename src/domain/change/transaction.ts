@@ -8,7 +8,7 @@ import { type Held, lockDeadline, lockMachine } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
 import type { ChangeOptions } from "../model/change.ts";
-import { ALL_READERS, kindOf, nameOf, readersOf } from "../resources/registry.ts";
+import { kindOf, nameOf, readersOf } from "../resources/registry.ts";
 import { applySteps } from "./apply.ts";
 import type { Report } from "./change-report.ts";
 import { type Context, contextOf, type LockedOptions, workOf } from "./context.ts";
@@ -53,7 +53,7 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   await using opened = await openFor(place, held, { ...until, heldBy: deadline, onHeld });
 
   // S4 Read
-  const readers = readersTold({ config: held.stored?.config ?? null }, readersFor(wanted));
+  const readers = readersTold({ config: held.stored?.config ?? null }, await readersFor(wanted));
   const read = await readFacts(place, held, opened, { ...until, readers });
 
   // S5 Plan
@@ -68,9 +68,10 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
 }
 
 /** What reads what the changes need; those that are worked out from the facts may be of any resource, unless they say of which. */
-function readersFor(wanted: Wanted): readonly LiveReader[] {
+async function readersFor(wanted: Wanted): Promise<readonly LiveReader[]> {
   if (typeof wanted !== "function") return readersOf(wanted.map(kindOf));
-  return wanted.among === undefined ? ALL_READERS : readersOf(wanted.among.map((resource) => kindOf({ resource })));
+  if (wanted.among !== undefined) return readersOf(wanted.among.map((resource) => kindOf({ resource })));
+  return (await import("../resources/kinds.ts")).ALL_READERS;
 }
 
 /** S6 to S13: does what is planned. The order of the writes is the promise: whenever we die, the next reader can tell how far we came. */

@@ -9,7 +9,6 @@ import { readFacts } from "../facts/read.ts";
 import type { Held } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord } from "../machine/process-record.ts";
-import { ALL_READERS } from "../resources/registry.ts";
 import { InterruptedActionError, InterruptedError, interruptedFrom } from "./interrupted.ts";
 import { isAbout, isMachineThere, isUnderWay, readRecord, removeRecord } from "./journal.ts";
 import { whereRecordsAre } from "./record-places.ts";
@@ -91,6 +90,7 @@ export async function forgetRecords(place: Place, held: Held): Promise<void> {
 
 async function look(place: Place, held: Held): Promise<Facts> {
   const by = deadlineIn(LOOK);
+  const { ALL_READERS } = await import("../resources/kinds.ts");
   await using opened = await openFor(place, held, { by });
   return await readFacts(place, held, opened, { by, readers: ALL_READERS });
 }

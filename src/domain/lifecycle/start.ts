@@ -24,7 +24,8 @@ import { readProcessRecord, writeProcessRecord } from "../machine/process-record
 import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StartOptions, StartReport } from "../model/action.ts";
 import { StateError } from "../model/errors.ts";
-import { bringsThreads, KINDS, startReaders } from "../resources/registry.ts";
+import { KINDS, startReaders } from "../resources/kinds.ts";
+import { bringsThreads } from "../resources/registry.ts";
 import { cleanUp, launch, type Launched } from "./launch.ts";
 import { letGo } from "./let-go.ts";
 import { giveOwnGroup, groupRemover } from "./own-group.ts";

@@ -1,7 +1,8 @@
 import { JsonTextError, parseJson, valueOf } from "../../config/json.ts";
 import { UsageError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
-import { type Change, kindOf, KINDS, MAXIMA_FIRST, type WantedAllocation } from "./registry.ts";
+import { KINDS, MAXIMA_FIRST } from "./kinds.ts";
+import { type Change, kindOf, type WantedAllocation } from "./registry.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,3 @@
-import type { LaunchConfig } from "../../config/launch.ts";
 import { formatSize } from "../../config/size.ts";
 import { readHostMemory } from "../facts/host-memory.ts";
 import type { LiveReader } from "../facts/live.ts";
@@ -16,28 +15,11 @@ export type Change = { readonly [K in keyof Kinds]: Kinds[K] extends ResourceKin
 /** The name of a resource whose allocation can be changed. */
 export type Resource = Change["resource"];
 
-/** Every kind of resource, in the order of tables. */
-export const KINDS: readonly ResourceKind<Change>[] = (Object.values(ALL) as unknown as readonly ResourceKind<Change>[]).toSorted(
-  (one, other) => one.row - other.row,
-);
+/** The names of all resources. */
+export const RESOURCES = Object.keys(ALL) as readonly Resource[];
 
-const BY_NAME: ReadonlyMap<string, ResourceKind<Change>> = new Map(KINDS.map((kind) => [kind.resource, kind]));
-
-const STEP_KINDS: ReadonlyMap<string, StepKind<Step>> = new Map(
-  KINDS.flatMap(({ stepKinds }) => stepKinds.map((kind) => [kind.kind, kind] as const)),
-);
-
-/** What reads all that any resource needs to know of a running machine. */
-export const ALL_READERS: readonly LiveReader[] = readersOf(KINDS);
-
-/**
- * What reads what a start has to know of the machine: that of the resources to which the config has something to say, by their group. Not
- * the host's part: no guest has used memory yet, and the kernel takes long to count what was allocated before.
- */
-export function startReaders(config: LaunchConfig): readonly LiveReader[] {
-  const kinds = KINDS.filter(({ atStart, inFile: { path } }) => atStart !== undefined && Object.hasOwn(config, path[0]));
-  return readersOf(kinds).filter((read) => read !== readHostMemory);
-}
+/** Every kind of step of the resources that were asked for, by its name: a step is of a resource that was. */
+const STEP_KINDS = new Map<string, StepKind<Step>>();
 
 /** What reads what these kinds need to know of a running machine, besides what is always read. */
 export function readersOf(kinds: readonly ResourceKind<Change>[]): readonly LiveReader[] {
@@ -46,13 +28,14 @@ export function readersOf(kinds: readonly ResourceKind<Change>[]): readonly Live
 
 /** What there is to know of a change's resource. @throws TypeError for a change of none, which types rule out */
 export function kindOf({ resource }: Pick<Change, "resource">): ResourceKind<Change> {
-  const kind = BY_NAME.get(resource);
-  if (kind === undefined) throw new TypeError(`${resource}: no such resource`);
+  if (!isResource(resource)) throw new TypeError(`${resource}: no such resource`);
+  const kind = ALL[resource] as unknown as ResourceKind<Change>;
+  for (const each of kind.stepKinds) STEP_KINDS.set(each.kind, each);
   return kind;
 }
 
 /** Those items first, then the others, each in the order that they have. */
-function firstThose<T>(items: readonly T[], are: (item: T) => boolean): readonly T[] {
+export function firstThose<T>(items: readonly T[], are: (item: T) => boolean): readonly T[] {
   return [...items.filter(are), ...items.filter((item) => !are(item))];
 }
 
@@ -61,16 +44,10 @@ export function maximaFirst(changes: readonly Change[]): readonly Change[] {
   return firstThose(changes, (change) => kindOf(change).isMaximum === true);
 }
 
-/** The kinds in that order. */
-export const MAXIMA_FIRST: readonly ResourceKind<Change>[] = firstThose(KINDS, ({ isMaximum }) => isMaximum === true);
-
 /** Whether steps of this kind of resource bring threads to life, which others may be about. */
 export function bringsThreads({ stepKinds }: ResourceKind<Change>): boolean {
   return stepKinds.some(({ brings }) => brings !== undefined);
 }
-
-/** The kinds with those that bring threads to life first. */
-export const THREADS_FIRST: readonly ResourceKind<Change>[] = firstThose(KINDS, bringsThreads);
 
 /** The name of a change's place in tables: `memory`, `vcpu-pin 0`. */
 export function nameOf(change: Change): string {
@@ -82,10 +59,15 @@ export function withValue(change: Change, value: number | string): Change {
   return kindOf(change).withValue(change, value) as Change;
 }
 
+function isResource(name: string): name is Resource {
+  return Object.hasOwn(ALL, name);
+}
+
 /** Whether the values at a place in tables are sizes in bytes. */
 export function isSizes(label: string): boolean {
+  const [resource = ""] = label.split(" ");
   // Only shown, beside the resource that it belongs to.
-  return label === "guest-memory" || BY_NAME.get(label.split(" ")[0] ?? "")?.unit === "bytes";
+  return resource === "guest-memory" || (isResource(resource) && kindOf({ resource }).unit === "bytes");
 }
 
 /** A value as a person reads it, by the name of its place in tables: sizes with their unit, nothing as a dash. */
@@ -105,6 +87,7 @@ export type WantedAllocation = {
 
 /** How a step of this kind is done. @throws TypeError for a kind of no resource, which the registry rules out */
 export function stepKindOf(step: Step): StepKind<Step> {
+  if (!STEP_KINDS.has(step.kind)) for (const resource of RESOURCES) kindOf({ resource });
   const kind = STEP_KINDS.get(step.kind);
   if (kind === undefined) throw new TypeError(`${step.kind}: no such step`);
   return kind;

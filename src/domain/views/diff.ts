@@ -2,7 +2,8 @@ import type { Facts } from "../facts/facts.ts";
 import { readBoth } from "../facts/read.ts";
 import type { Place } from "../machine/place.ts";
 import type { ReadOptions } from "../model/action.ts";
-import { ALL_READERS, type Change, KINDS, MAXIMA_FIRST, type Resource, THREADS_FIRST } from "../resources/registry.ts";
+import { ALL_READERS, KINDS, MAXIMA_FIRST, THREADS_FIRST } from "../resources/kinds.ts";
+import type { Change, Resource } from "../resources/registry.ts";
 import type { DiffRow } from "../resources/row.ts";
 
 /** Config, live and guest side by side, and why they differ. */

@@ -6,7 +6,7 @@ import { unresolved } from "../change/unresolved.ts";
 import type { Facts } from "../facts/facts.ts";
 import { readBoth } from "../facts/read.ts";
 import type { Place } from "../machine/place.ts";
-import { ALL_READERS } from "../resources/registry.ts";
+import { ALL_READERS } from "../resources/kinds.ts";
 
 /** What was interrupted, and how both halves stand, in words; null if nothing is left to resolve. `facts` were read without its parts. */
 export async function interruption(place: Place, books: StatePaths, facts: Facts, stored: Stored | null): Promise<string | null> {

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { KINDS } from "../../../src/domain/resources/registry.ts";
+import { KINDS } from "../../../src/domain/resources/kinds.ts";
 import { configText } from "../../config/fixtures.ts";
 import { program } from "../program.ts";
 import { play } from "../scene.ts";

@@ -21,7 +21,8 @@ import { verbs } from "../../../src/cli/command.ts";
 import { record } from "../../../src/domain/change/journal-schema.ts";
 import type { LiveFacts } from "../../../src/domain/facts/facts.ts";
 import { changesOf, SHAPE } from "../../../src/domain/resources/allocation.ts";
-import { type Change, kindOf, KINDS, type Resource, stepKindOf } from "../../../src/domain/resources/registry.ts";
+import { KINDS } from "../../../src/domain/resources/kinds.ts";
+import { type Change, kindOf, type Resource, RESOURCES, stepKindOf } from "../../../src/domain/resources/registry.ts";
 import { changesToPersist, changesToRevert, diffOf } from "../../../src/domain/views/diff.ts";
 
 /** A change of each resource, to another value than the facts have: a resource without one does not compile. */
@@ -85,7 +86,9 @@ const drifted = factsOf({
 });
 
 test("each resource has a place of its own in tables, in files and among the steps", () => {
-  expect(KINDS.map(({ resource }) => resource).sort()).toEqual(Object.keys(SAMPLES).sort());
+  // Under its own name in the registry: what is asked for by a name is that.
+  expect(RESOURCES.map((resource) => kindOf({ resource }).resource)).toEqual(RESOURCES);
+  expect([...RESOURCES].sort()).toEqual(Object.keys(SAMPLES).sort());
   // Two resources may have a kind of step together, and no two kinds have one name.
   const kinds = [...new Set(KINDS.flatMap(({ stepKinds }) => stepKinds))].map(({ kind }) => kind);
   const places: readonly (readonly unknown[])[] = [KINDS.map(({ row }) => row), KINDS.map(({ inFile }) => inFile.path.join(".")), kinds];
