@@ -70,13 +70,13 @@ export function deviceInArgs(id: string, args: readonly string[]): DeviceWords |
   if (device === undefined) return undefined;
   const mine = new Set<Option>([device]);
   // What another option uses too stays.
-  const usersOf = (name: string): readonly Option[] => options.filter((option) => usedBy(option).has(name));
+  const usersOf = (what: string): readonly Option[] => options.filter((option) => usedBy(option).has(what));
   for (let grown = true; grown;) {
     grown = false;
     for (const option of options) {
       const name = BACKENDS.has(option.name) && !mine.has(option) ? idOf(option) : undefined;
       if (name === undefined) continue;
-      const users = usersOf(name);
+      const users = usersOf(reference(option.name === "netdev", name));
       if (users.length === 0 || !users.every((user) => mine.has(user))) continue;
       mine.add(option);
       grown = true;
@@ -86,10 +86,15 @@ export function deviceInArgs(id: string, args: readonly string[]): DeviceWords |
   return { id, driver: deviceValues(device).get("driver") ?? "", device, backends };
 }
 
-/** The ids that an option refers to. */
+/** What an option refers to. */
 function usedBy(option: Option): ReadonlySet<string> {
   const keys = option.name === "device" ? /^(drive|netdev)$/ : option.name === "blockdev" ? /(^|\.)(file|backing|data-file)$/ : /^$/;
-  return new Set([...deviceValues(option)].flatMap(([key, value]) => (keys.test(key) ? [value] : [])));
+  return new Set([...deviceValues(option)].flatMap(([key, value]) => (keys.test(key) ? [reference(key === "netdev", value)] : [])));
+}
+
+/** An id with what it names: a network backend may have the name of a disk. */
+function reference(isNetwork: boolean, id: string): string {
+  return `${isNetwork ? "netdev" : "disk"} ${id}`;
 }
 
 /** The devices of a command line that have an id, in its order. */

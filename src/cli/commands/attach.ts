@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises";
 import { shellWord } from "../../domain/model/format.ts";
 import { change, changeOptions } from "../change.ts";
 import { misuse } from "../options.ts";
@@ -16,7 +17,8 @@ export const verb: Verb = defineVerb({
   options: changeOptions,
   operands: { names: ["DOMAIN"], required: 1, verbatim: true, ofQemu: ["device", "blockdev", "netdev", "drive"] },
   async run(call) {
-    const given = call.args.verbatim ?? [];
+    const domain = call.args.operand(0);
+    const { words: given, relative, folder } = await withAbsolutePaths(call.args.verbatim ?? [], domain);
     const [{ readDeviceWords, withId }, { deviceText }] = await Promise.all([
       import("../../config/device-words-text.ts"),
       import("../../domain/resources/device-text.ts"),
@@ -24,8 +26,24 @@ export const verb: Verb = defineVerb({
     if (given.length === 0) throw misuse("-device: missing", undefined, "-device DRIVER,id=ID");
     const words = withId(given);
     const device = readDeviceWords(words);
+    const code = await change(call, (it, options) => it.change({ resource: "device", id: device.id, words: deviceText(device) }, options));
+    const { stderr } = call.io;
+    if (relative.length > 0)
+      stderr.write(noteLine(`relative paths are meant from ${folder}, and are absolute now: ${relative.join(", ")}`, stderr.columns));
     if (words.join("\0") !== given.join("\0"))
-      call.io.stderr.write(noteLine(`the device has the id ${shellWord(device.id)}: qmpctl detach takes it`, call.io.stderr.columns));
-    return change(call, (domain, options) => domain.change({ resource: "device", id: device.id, words: deviceText(device) }, options));
+      stderr.write(noteLine(`its id is ${device.id}: qmpctl detach ${shellWord(domain)} ${device.id} unplugs it`, stderr.columns));
+    return code;
   },
 });
+
+/** A QEMU works in another folder than the user, but a QEMU on another host has other files. */
+async function withAbsolutePaths(
+  words: readonly string[],
+  domain: string,
+): Promise<{ readonly words: readonly string[]; readonly relative: readonly string[]; readonly folder: string }> {
+  const folder = await realpath(".");
+  if (/^(exec|tls|tcp|plain-tcp):/.test(domain)) return { words, relative: [], folder };
+  const { anchor } = await import("../../config/anchor.ts");
+  const { argv, relative } = anchor(["", ...words], folder);
+  return { words: argv.slice(1), relative, folder };
+}

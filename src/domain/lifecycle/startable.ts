@@ -1,5 +1,7 @@
 import { access } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { formatLimits } from "../../config/disk-limits.ts";
+import { iothreadsIn } from "../../config/iothread-words.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { onlineVcpus } from "../../config/online-vcpus.ts";
 import { type Option, parseKeyValues, splitOptions } from "../../config/options.ts";
@@ -9,6 +11,7 @@ import { formatCpuList, parseCpuList } from "../../host/cpulist.ts";
 import { findProgram } from "../../host/programs.ts";
 import { onlineCpus } from "../../host/taskset.ts";
 import { StateError } from "../model/errors.ts";
+import { noSuchDiskInArgs } from "../resources/disk-names.ts";
 import { refusedSections } from "./board.ts";
 import { groupObstacle } from "./own-group.ts";
 
@@ -40,7 +43,9 @@ const FILE_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * Checks what can be checked of a start before anything is done: its emulator, the files that its args name, the CPUs that it is pinned to.
+ * Checks what can be checked of a start before anything is done: its emulator, the files that its args name, the CPUs that it is pinned to,
+ * the disks
+ * that it limits.
  * For a restart that is before the running machine is asked to shut down.
  *
  * @throws HostError without the emulator; StateError with everything that is missing
@@ -61,6 +66,7 @@ export async function mustBeStartable({ config, path }: Stored): Promise<void> {
   const missing = [
     ...files.filter((_, position) => there[position] !== true).map((file) => `${resolve(folder, file)}: there is no such file`),
     ...(await absentCpus(config)),
+    ...limitsOfAbsentDisks(config),
     ...[groupObstacle(config)].filter((why) => why !== null),
     ...(await refusedSections(config.args, folder)),
   ];
@@ -68,14 +74,29 @@ export async function mustBeStartable({ config, path }: Stored): Promise<void> {
     throw new StateError(`${config.name}: it can't start, and nothing was touched: ${missing.join("; ")}`, "unstartable");
 }
 
-async function absentCpus({ vcpus }: LaunchConfig): Promise<readonly string[]> {
+async function absentCpus({ vcpus, threads, args }: LaunchConfig): Promise<readonly string[]> {
   const started = onlineVcpus(vcpus);
-  const pins = Object.entries(vcpus.pin).filter(([vcpu]) => started.has(Number(vcpu)));
+  const iothreads = new Set(iothreadsIn(args).map(({ id }) => id));
+  const pins: readonly (readonly [thread: string, cpus: string])[] = [
+    ...Object.entries(vcpus.pin).flatMap(([vcpu, cpus]) => (started.has(Number(vcpu)) ? [[`vCPU ${vcpu}`, cpus] as const] : [])),
+    ...(threads?.emulator === undefined ? [] : [["QEMU", threads.emulator] as const]),
+    ...Object.entries(threads?.iothreads ?? {}).flatMap(([id, cpus]) => (iothreads.has(id) ? [[`iothread ${id}`, cpus] as const] : [])),
+  ];
   const online = pins.length === 0 ? new Set<number>() : await onlineCpus();
-  return pins.flatMap(([vcpu, cpus]) => {
+  return pins.flatMap(([thread, cpus]) => {
     const absent = new Set([...parseCpuList(cpus)].filter((cpu) => !online.has(cpu)));
-    return absent.size === 0 ? [] : [`vCPU ${vcpu} is pinned to CPU ${formatCpuList(absent)}, which this host does not have online`];
+    return absent.size === 0 ? [] : [`${thread} is pinned to CPU ${formatCpuList(absent)}, which this host does not have online`];
   });
+}
+
+/** A file that args read (-readconfig) may have disks that nothing else names. */
+function limitsOfAbsentDisks(config: LaunchConfig): readonly string[] {
+  if (splitOptions(config.args).some(({ name }) => name === "readconfig")) return [];
+  return Object.entries(config.disks?.throttle ?? {}).flatMap(([disk, limits]) =>
+    formatLimits(limits) === "none"
+      ? []
+      : noSuchDiskInArgs(disk, config).map(({ reason }) => `disks.throttle limits ${disk}, and ${reason}`),
+  );
 }
 
 /** The files that QEMU opens at its start, as its command line names them. */

@@ -1,5 +1,5 @@
 import type { DeviceWords } from "../../config/device-words-text.ts";
-import { deviceValues } from "../../config/device-words.ts";
+import { deviceValues, idOf } from "../../config/device-words.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { machineTypeOf } from "../../config/option-values.ts";
 import { splitOptions } from "../../config/options.ts";
@@ -56,21 +56,32 @@ export function attachReasons(words: DeviceWords, { live, config }: LiveFacts): 
       instead: asBlockdev(drive?.value ?? ""),
     })),
     ...when(!PLUGGABLE.test(driver) && !isOwned(driver), () => ({
-      reason: `a ${driver} can't be plugged into a running machine`,
-      instead: "--static, for the next start",
+      reason: `${driver} is no device that can be plugged into a running machine`,
+      instead: `another one (${config?.emulator ?? "qemu-system-x86_64"} -device help lists those that it has), or --static, for the next start`,
     })),
     ...(PLUGGABLE.test(driver) && !NOT_PCI.test(driver) ? busReasons(bus, live, config) : []),
   ];
 }
 
-const ADD_PORT = 'add "-device", "pcie-root-port,id=rp1,chassis=1,slot=1" to args for the next start, and then bus=rp1';
+/** The words of another port, with an id and a number that the machine has not used. */
+function portToAdd({ devices = new Map<string, string>() }: LiveFacts["live"], config: LaunchConfig | null): string {
+  const args = config === null ? [] : splitOptions(config.args).filter(({ name }) => name === "device");
+  const used = new Set([...devices.keys(), ...args.map(idOf)]);
+  const chassis = new Set(args.map((option) => Number(deviceValues(option).get("chassis"))));
+  let n = 1;
+  while (used.has(`rp${n}`) || chassis.has(n)) n++;
+  return `add "-device", "pcie-root-port,id=rp${n},chassis=${n},slot=${n}" to args for the next start, and then bus=rp${n}`;
+}
 
 /** A PCI Express machine has one port for each device that is plugged later. */
-function busReasons(bus: string | undefined, { ports = [] }: LiveFacts["live"], config: LaunchConfig | null): readonly Reason[] {
+function busReasons(bus: string | undefined, live: LiveFacts["live"], config: LaunchConfig | null): readonly Reason[] {
+  const { ports = [] } = live;
   const free = ports.filter(({ devices }) => devices.length === 0).map(({ id }) => id);
   const [first] = free;
   const instead =
-    first === undefined ? ADD_PORT : `bus=${first}, which is free${free.length === 1 ? "" : `, as ${free.slice(1).join(", ")}`}`;
+    first === undefined
+      ? portToAdd(live, config)
+      : `bus=${first}, which is free${free.length === 1 ? "" : `, as ${free.slice(1).join(", ")}`}`;
   const port = ports.find(({ id }) => id === bus);
   if (port !== undefined)
     return when(port.devices.length > 0, () => ({ reason: `port ${bus} is taken by ${port.devices.join(", ")}`, instead }));

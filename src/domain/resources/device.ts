@@ -56,8 +56,15 @@ export const device: ResourceKind<
     words === ABSENT ? `detach ${shellWord(name)} ${id}` : `attach ${shellWord(name)} ${canonical(words)}`,
 
   inConfig: ({ id }, config) => configText(id, config),
-  edits: ({ id, words }, { args }) => {
-    if (words === ABSENT) return removed(id, args).map((position) => ({ path: ["args", String(position)], value: undefined }));
+  edits: ({ id, words }, { args, disks }) => {
+    if (words === ABSENT)
+      return [
+        ...removed(id, args).map((position) => ({ path: ["args", String(position)], value: undefined })),
+        // The limits of a disk go with it: a config that limits a disk which is not there does not start.
+        ...(disks?.throttle !== undefined && Object.hasOwn(disks.throttle, id)
+          ? [{ path: ["disks", "throttle", id], value: undefined }]
+          : []),
+      ];
     const added = wordsOf(readDeviceText(words));
     if (args.length === 0) return [{ path: ["args"], value: added }];
     return added.map((value, offset) => ({ path: ["args", String(args.length + offset)], value }));
@@ -65,7 +72,13 @@ export const device: ResourceKind<
   applied: ({ id, words }, config) => {
     const gone = new Set(words === ABSENT ? removed(id, config.args) : []);
     const left = config.args.filter((_, position) => !gone.has(position));
-    return { ...config, args: words === ABSENT ? left : [...left, ...wordsOf(readDeviceText(words))] };
+    if (words !== ABSENT) return { ...config, args: [...left, ...wordsOf(readDeviceText(words))] };
+    const throttle = Object.entries(config.disks?.throttle ?? {}).filter(([disk]) => disk !== id);
+    return {
+      ...config,
+      args: left,
+      ...(config.disks === undefined ? {} : { disks: { ...config.disks, throttle: Object.fromEntries(throttle) } }),
+    };
   },
   staticReasons: ({ id, words }, { config, after }) => {
     const there = config === null ? undefined : deviceInArgs(id, config.args);

@@ -42,6 +42,19 @@ describe("each verb asks for its resource", () => {
   ])("%j", async (argv, change) => expect((await asked(...argv)).change).toEqual(change));
 });
 
+test("attach makes relative paths absolute, as QEMU works in another folder; not those of another host", async () => {
+  const given: Change[] = [];
+  const attach = (domain: string, ...words: string[]) =>
+    play(["attach", domain, ...words], { domain: { change: async (wanted) => (given.push(madeOf(wanted)), reportOf()) } });
+  const words = ["-blockdev", "raw,node-name=d,file.driver=file,file.filename=a.raw", "-device", "virtio-blk-pci,drive=d,id=d1"];
+  const { stderr, code } = await attach("web1", ...words);
+  expect([code, stderr]).toEqual([0, `note: relative paths are meant from ${process.cwd()}, and are absolute now: a.raw\n`]);
+  await attach("exec:ssh far socat - UNIX:/q", ...words);
+  expect(given.map((change) => "words" in change && change.words.includes(`file.filename=${process.cwd()}/a.raw`))).toEqual([true, false]);
+  const withoutId = await attach("web1", "-device", "virtio-rng-pci");
+  expect(withoutId.stderr).toMatch(/^note: its id is (virtio-rng-pci-\w{4}): qmpctl detach web1 \1 unplugs it\n$/);
+});
+
 test("setvcpus --online is one change of the machine and of its guest", async () => {
   const given: unknown[] = [];
   await play(["setvcpus", "web1", "3", "--online"], { domain: { change: async (wanted) => (given.push(wanted), reportOf()) } });

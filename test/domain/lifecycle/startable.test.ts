@@ -124,9 +124,25 @@ describe("what can be checked before a start", () => {
         message: expect.stringContaining(`vCPU 1 is pinned to CPU ${absent}, which this host does not have online`) as string,
       },
     });
+    const threads = { emulator: String(absent), iothreads: { io0: String(absent), io1: String(absent) } };
+    expect(await check({ threads, args: ["-object", "iothread,id=io0"] })).toMatchObject({
+      error: { message: expect.stringMatching(/QEMU is pinned to CPU \d+.*; iothread io0 is pinned to CPU \d+[^;]*$/) as string },
+    });
     // One that comes later is pinned when it comes.
     expect(await check(pinned({ 0: "0", 2: String(absent) }))).toBeNull();
   });
+});
+
+test.each([
+  [["-device", "virtio-blk-pci,drive=n,id=d1"], 1],
+  [["-device", "virtio-blk-pci,drive=n,id=d9"], 0],
+  // QEMU names this one by itself, and a file of sections may name any.
+  [["-hda", "/dev/null"], 0],
+])("limits of a disk that args %j do not have are refused before anything is done (%j)", async (args, count) => {
+  const config: LaunchConfig = { ...configOf({ args }), emulator: "true", disks: { throttle: { d9: { iops: 5 }, d8: {} } } };
+  const checked = mustBeStartable({ config, path: "/x/web1.json" } as Parameters<typeof mustBeStartable>[0]);
+  if (count === 0) await checked;
+  else await expect(checked).rejects.toThrow("nothing was touched: disks.throttle limits d9, and the config has no disk d9");
 });
 
 test("a start that can't be leaves nothing behind, and no record", async () => {

@@ -11,6 +11,7 @@ import { changesToPersist, changesToRevert, diffOf } from "../../../src/domain/v
 
 const RNG = "-device virtio-rng-pci,id=rng1";
 const DISK = "-blockdev file,node-name=f1,filename=/a.raw -blockdev raw,node-name=n1,file=f1 -device virtio-blk-pci,drive=n1,id=d1";
+const NIC = "-netdev user,id=n1 -device virtio-net-pci,netdev=n1,id=nic";
 const device = (id: string, words = "absent"): Change => ({ resource: "device", id, words });
 const facts = (devices: Readonly<Record<string, string>>, more: Partial<Live> = {}, of: Partial<Facts> = {}) =>
   factsOf({ live: liveOf({ devices: new Map(Object.entries(devices)), ...more }), ...of });
@@ -48,6 +49,19 @@ describe("device in the config", () => {
     expect(reasonsOf(planOf(device("sc"), "dynamic", live))).toEqual(["dynamic: device sc carries d1 on its bus"]);
     const without = facts({ sc: "virtio-scsi-pci" }, {}, { config: configOf({ args }) });
     expect(planOf(device("sc"), "dynamic", without).refusals).toEqual([]);
+  });
+
+  test("of a disk takes its limits along, as a config that limits a disk which is not there does not start", () => {
+    const config = { ...configOf({ args: DISK.split(" ") }), disks: { throttle: { d1: { iops: 5 }, d2: { iops: 6 } } } };
+    const { text } = planOf(device("d1"), "static", stoppedFacts({ config }));
+    expect(JSON.parse(text ?? "")).toMatchObject({ args: [], disks: { throttle: { d2: { iops: 6 } } } });
+    expect(JSON.parse(text ?? "").disks.throttle).not.toHaveProperty("d1");
+  });
+
+  test("a network and a disk may have one name: each device has its own, and takes it along", () => {
+    const args = ["-blockdev", "null-co,node-name=n1", "-device", "virtio-blk-pci,drive=n1,id=d", ...NIC.split(" ")];
+    expect(argsAfter(device("nic"), args)).toEqual(args.slice(0, 4));
+    expect(argsAfter(device("d"), args)).toEqual(NIC.split(" "));
   });
 
   test("into a config without args", () => expect(argsAfter(device("rng1", RNG), [])).toEqual(RNG.split(" ")));
@@ -152,6 +166,17 @@ describe("device on the running machine", () => {
     expect(on(",bus=rp2", ports)).toEqual([]);
   });
 
+  test("the words of a port to add are none that the machine has already", () => {
+    const config = configOf({
+      args: ["-machine", "q35", "-device", "pcie-root-port,id=rp1,chassis=2", "-device", "pcie-root-port,id=a,chassis=3"],
+    });
+    const ports = ["rp1", "a"].map((id) => ({ id, devices: ["x"] }));
+    const live = { rp1: "pcie-root-port", a: "pcie-root-port", rp4: "virtio-rng-pci" };
+    expect(planOf(device("rng1", RNG), "dynamic", facts(live, { ports }, { config })).refusals).toMatchObject([
+      { instead: 'add "-device", "pcie-root-port,id=rp5,chassis=5,slot=5" to args for the next start, and then bus=rp5' },
+    ]);
+  });
+
   test("is not plugged from a -drive, and the words of a block node are told", () => {
     const words = "-drive if=none,id=x,file=/a.raw,format=raw -device virtio-blk-pci,drive=x,id=d1";
     expect(planOf(device("d1", words), "dynamic", facts({})).refusals).toMatchObject([
@@ -162,7 +187,9 @@ describe("device on the running machine", () => {
 
   test("what never can be plugged waits for the next start, and does not spoil a revert", () => {
     const it = facts({}, {}, { config: configOf({ args: ["-device", "ide-cd,id=cd", ...RNG.split(" ")] }) });
-    expect(reasonsOf(planOf(device("cd", "-device ide-cd,id=cd"), "dynamic", it))).toEqual([expect.stringContaining("can't be plugged")]);
+    expect(planOf(device("cd", "-device ide-cd,id=cd"), "dynamic", it).refusals).toMatchObject([
+      { reason: expect.stringContaining("no device that can be plugged"), instead: expect.stringContaining("-device help") },
+    ]);
     expect(diffOf(it).find(({ resource }) => resource === "device cd")?.why).toContain("waits for the next start");
     expect(changesToRevert(it).filter(({ resource }) => resource === "device")).toEqual([device("rng1", RNG)]);
   });
