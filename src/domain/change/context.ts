@@ -1,6 +1,7 @@
 import type { Deadline } from "../../deadline.ts";
 import { now } from "../../deadline.ts";
 import type { Facts } from "../facts/facts.ts";
+import type { ScheduledThread } from "../facts/live-thread.ts";
 import type { LiveReader } from "../facts/live.ts";
 import type { Held } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
@@ -16,6 +17,8 @@ import type { Plan } from "./plan.ts";
 export interface LockedOptions extends ChangeOptions {
   /** There is a journal already, of the change that this one resolves: it stays as it is. */
   readonly resolving?: boolean;
+  /** What threads had before the change that this one takes back. */
+  readonly threadsBefore?: readonly ScheduledThread[];
 }
 
 /** What one change works with once it is planned. */

@@ -24,8 +24,10 @@ const head = {
 const journal = z.object({
   ...head,
   scope: z.enum(["current", "static", "dynamic", "both"]),
-  changes: z.array(z.object({ change, config: value, live: value, back: value })),
-  masks: z.record(z.string()),
+  changes: z.array(z.object({ change, config: value, live: value, back: value, configBack: value.optional() })),
+  threads: z.array(change),
+  brings: z.array(z.union([z.number(), z.string()])),
+  own: z.array(z.object({ tid: z.number(), affinity: z.string().nullable(), policy: z.string().nullable() })),
   config: z.object({ before: z.string(), after: z.string() }).nullable(),
 });
 const action = z.object({ ...head, action: z.enum(["start", "restart", "shutdown"]), paused: z.boolean() });

@@ -13,7 +13,7 @@ import type { Facts } from "../facts/facts.ts";
 import { idIn, isSameFile } from "../machine/machine-id.ts";
 import type { Scope } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
-import { kindOf } from "../resources/registry.ts";
+import { kindOf, stepKindOf, threadKinds } from "../resources/registry.ts";
 import type { Plan } from "./plan.ts";
 import type { ActionRecord, Journal, JournalChange, RecordHead } from "./record.ts";
 
@@ -73,13 +73,17 @@ export function recordOf(
   const changes = plan.changes.map(({ change }): JournalChange => {
     const before = live === null ? null : kindOf(change).inLive(change, live);
     const back = facts.live === null ? null : (kindOf(change).back?.(change, { ...facts, live: facts.live }) ?? before);
-    return { change, config: config === null ? null : kindOf(change).inConfig(change, config), live: before, back };
+    const stored = config === null ? null : kindOf(change).inConfig(change, config);
+    const configBack = config === null ? undefined : kindOf(change).configBack?.(change, config);
+    return { change, config: stored, live: before, back, ...(configBack === undefined ? {} : { configBack }) };
   });
-  const masks = (live?.vcpus ?? []).flatMap(({ index, affinity }) => (affinity === null ? [] : [[String(index), affinity] as const]));
   return {
     scope,
     changes,
-    masks: Object.fromEntries(masks),
+    threads:
+      live === null ? [] : threadKinds(plan.changes.map(({ change }) => change)).flatMap(({ ofThreads }) => ofThreads?.had(live) ?? []),
+    brings: plan.steps.flatMap(({ step }) => stepKindOf(step).brings?.(step) ?? []),
+    own: [...(live?.ownThreads ?? []), ...(live?.vhost ?? []).map(({ tid, affinity }) => ({ tid, affinity, policy: null }))],
     config: plan.text === null || stored === null ? null : { before: stored.text, after: plan.text },
   };
 }

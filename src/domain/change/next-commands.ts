@@ -9,7 +9,7 @@ import type { StepRecord } from "./apply.ts";
 import type { Report } from "./change-report.ts";
 import type { Ending } from "./ending.ts";
 import { notesAfter } from "./notes-after.ts";
-import { plan, type PlannedChange } from "./plan.ts";
+import { plan, type PlannedChange, type PlannedHalf } from "./plan.ts";
 
 interface Halves {
   readonly static: boolean;
@@ -58,7 +58,7 @@ function takingBack(
   const left = records.some(({ outcome }) => ["done", "pending", "failed", "undo-failed"].includes(outcome));
   const allowed = (value: Value, halves: Halves): Value =>
     value !== null && !wouldBeRefused(withValue(change, value), halves, ending) ? value : null;
-  const before = allowed(committed && half?.needed === true ? half.before : null, { static: true, dynamic: false });
+  const before = allowed(committed && half?.needed === true ? configBefore(change, half, ending) : null, { static: true, dynamic: false });
   const running = allowed(left && !stuck ? liveBefore(change, live, ending) : null, { static: false, dynamic: true });
   if (before !== null && before === running) return commandFor(withValue(change, before), name, { static: true, dynamic: true });
   return [
@@ -67,9 +67,14 @@ function takingBack(
   ];
 }
 
+/** What the config had, in the same way. */
+function configBefore(change: Change, { before }: PlannedHalf, { facts: { config } }: Ending): Value {
+  return (config === null ? undefined : kindOf(change).configBack?.(change, config)) ?? before;
+}
+
 /** What the live half had: where its value alone does not say it, as a number of vCPUs with a gap among them, what it goes back to. */
 function liveBefore(change: Change, live: PlannedChange["dynamic"], { facts }: Ending): Value {
-  if (live === null || facts.live === null) return null;
+  if (live === null || facts.live === null || kindOf(change).isMixed?.(facts.live) === true) return null;
   const back = kindOf(change).back?.(change, { ...facts, live: facts.live }) ?? null;
   return typeof back === "string" ? back : live.before;
 }

@@ -198,7 +198,7 @@ function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LiveP
 }
 
 /** The vCPUs that the set plugs, and the iothreads that it adds: their threads exist when they are pinned. */
-function threadsToCome(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number | string> {
+export function threadsToCome(changes: readonly Change[], facts: LiveFacts): ReadonlySet<number | string> {
   const bringing = changes.filter((change) => bringsThreads(kindOf(change)));
   const steps = bringing.flatMap((change) => kindOf(change).steps(change, facts));
   return new Set(steps.flatMap((step) => stepKindOf(step).brings?.(step) ?? []));

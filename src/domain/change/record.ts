@@ -1,6 +1,8 @@
 import type { ProcessIdentity } from "../../host/signal.ts";
+import type { ScheduledThread } from "../facts/live-thread.ts";
 import type { Scope, Value } from "../model/change.ts";
 import type { Change } from "../resources/registry.ts";
+import type { ThreadName } from "../resources/resource.ts";
 
 /** What every record says: who wrote it, and which machine it is about. */
 export interface RecordHead {
@@ -24,8 +26,12 @@ export interface RecordHead {
 export interface Journal extends RecordHead {
   readonly scope: Scope;
   readonly changes: readonly JournalChange[];
-  /** The masks of the vCPUs' threads: a vCPU that is plugged again has a new thread. */
-  readonly masks: Readonly<Record<string, string>>;
+  /** What the threads of vCPUs and iothreads had, as changes that give it to them: one that comes back has a new thread. */
+  readonly threads: readonly Change[];
+  /** The threads that the change brings to life, if it comes to that. */
+  readonly brings: readonly ThreadName[];
+  /** What each of QEMU's own threads had, and those of its vhost devices, as far as it was read. */
+  readonly own: readonly ScheduledThread[];
   /** The config's text before and after; null if the config stays as it is. */
   readonly config: { readonly before: string; readonly after: string } | null;
 }
@@ -37,6 +43,8 @@ export interface JournalChange {
   readonly live: Value;
   /** The value that the live half goes back to. If the guest was still moving, that is the target that it had. */
   readonly back: Value;
+  /** The value that the config goes back to, if that is another than it showed. */
+  readonly configBack?: Value | undefined;
 }
 
 /** An action on a whole machine that takes more than one step. */

@@ -58,7 +58,8 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
 
   // S5 Plan
   const scope = options.scope ?? "current";
-  const input = { scope, force: options.force ?? false, facts: read, stored: held.stored };
+  const known = options.threadsBefore === undefined ? read : { ...read, threadsBefore: options.threadsBefore };
+  const input = { scope, force: options.force ?? false, facts: known, stored: held.stored };
   const { facts, planned } = await planAsking(place.name, wanted, input, opened.open, until);
 
   // A monitor that did not answer is not asked again.

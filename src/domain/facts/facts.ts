@@ -2,6 +2,7 @@ import type { LaunchConfig } from "../../config/launch.ts";
 import type { CpuSet } from "../../host/cpulist.ts";
 import type { DomainState } from "../model/change.ts";
 import type { GuestNeed } from "./guest-need.ts";
+import type { ScheduledThread } from "./live-thread.ts";
 import type { Live } from "./live.ts";
 import type { MachineNotes } from "./notes.ts";
 
@@ -28,6 +29,8 @@ export type LiveFacts = Facts & {
   readonly live: Live;
   /** vCPUs that another change of the same set plugs, by their numbers, and iothreads that it adds, by their ids. */
   readonly beingPlugged?: ReadonlySet<number | string>;
+  /** What QEMU's own threads, and those of its vhost devices, had before a change that is taken back now. */
+  readonly threadsBefore?: readonly ScheduledThread[];
   /** How many bytes of DIMMs the set adds, less those that it takes away. */
   readonly dimmsToCome?: number;
   /** The ids of those that it takes away. */

@@ -9,11 +9,10 @@ import { forgetRecords, recordToResolve, sweep } from "../change/unresolved.ts";
 import type { Facts } from "../facts/facts.ts";
 import { type Held, lockDeadline, lockMachine, readStored } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
-import type { ChangeOptions, Value } from "../model/change.ts";
+import type { ChangeOptions } from "../model/change.ts";
 import { StateError } from "../model/errors.ts";
-import type { Change } from "../resources/registry.ts";
-import { bringsThreads, kindOf, nameOf, withValue } from "../resources/registry.ts";
 import { recoverAction } from "./recover-action.ts";
+import { changesToFinish, changesToUndo, valuesBefore } from "./recovery-changes.ts";
 
 /**
  * How an interrupted change is resolved: both halves as they were wanted (`finish`), both as they were before (`undo`), or both left as
@@ -108,25 +107,16 @@ async function finish(place: Place, held: Held, journal: Journal, options: Locke
   if (!hasLive && !hasStatic) return NOTHING;
   const scope = hasLive && hasStatic ? "both" : hasLive ? "dynamic" : "static";
   const settled = [...(hasStatic ? ["static" as const] : []), ...(hasLive ? ["dynamic" as const] : [])];
-  return {
-    reports: [
-      await changeLocked(
-        place,
-        held,
-        journal.changes.map(({ change }) => change),
-        { ...options, scope },
-      ),
-    ],
-    restoredConfig: false,
-    settled,
-  };
+  const wanted = hasLive ? changesToFinish(journal) : journal.changes.map(({ change }) => change);
+  return { reports: [await changeLocked(place, held, wanted, { ...options, scope })], restoredConfig: false, settled };
 }
 
 /** Takes the live half back to what it was, and then the config, byte for byte. */
 async function undo(place: Place, held: Held, journal: Journal, options: LockedOptions): Promise<Done> {
   const live = await hasLiveHalf(journal);
-  const back = live ? [...valuesBefore(journal, (change) => change.back), ...masksBefore(journal)] : [];
-  const reports = back.length === 0 ? [] : [await changeLocked(place, held, back, { ...options, scope: "dynamic" })];
+  const back = live ? changesToUndo(journal) : null;
+  const reports =
+    back === null ? [] : [await changeLocked(place, held, back, { ...options, scope: "dynamic", threadsBefore: journal.own })];
   const settled = [...(journal.config !== null ? ["static" as const] : []), ...(live ? ["dynamic" as const] : [])];
   const stored = await readStored(place);
   if (stored === null || journal.config === null || stored.text === journal.config.before)
@@ -136,7 +126,7 @@ async function undo(place: Place, held: Held, journal: Journal, options: LockedO
     return { reports, restoredConfig: true, settled };
   }
   // If somebody has edited the config since, only the values of this change go back.
-  const values = valuesBefore(journal, ({ config: value }) => value);
+  const values = valuesBefore(journal, ({ config: value, configBack = value }) => configBack);
   return {
     reports: [...reports, await changeLocked(place, { ...held, stored }, values, { ...options, scope: "static" })],
     restoredConfig: false,
@@ -147,21 +137,6 @@ async function undo(place: Place, held: Held, journal: Journal, options: LockedO
 /** Whether there is a live half to resolve. If its process was never known, as on another host, its monitor is asked. */
 async function hasLiveHalf(journal: Journal): Promise<boolean> {
   return (await isMachineThere(journal)) ?? true;
-}
-
-function valuesBefore(journal: Journal, pick: (change: Journal["changes"][number]) => Value): readonly Change[] {
-  return journal.changes.flatMap((each) => {
-    const value = pick(each);
-    return value === null ? [] : [withValue(each.change, value)];
-  });
-}
-
-/** The masks of vCPUs that left and come back with the others. What is so already is left alone. */
-function masksBefore({ changes, masks }: Journal): readonly Change[] {
-  if (!changes.some(({ change, live }) => live !== null && bringsThreads(kindOf(change)))) return [];
-  const listed = new Set(changes.map(({ change }) => nameOf(change)));
-  const pins = Object.entries(masks).map(([vcpu, cpus]): Change => ({ resource: "vcpu-pin", vcpu: Number(vcpu), cpus }));
-  return pins.filter((pin) => !listed.has(nameOf(pin)));
 }
 
 async function restore(stored: Stored, text: string): Promise<void> {

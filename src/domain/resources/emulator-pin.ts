@@ -7,7 +7,7 @@ import type { Live } from "../facts/live.ts";
 import { ownThreadsOf, readThreads } from "../facts/read-threads.ts";
 import { shellWord } from "../model/format.ts";
 import { ALL, canonical, hostReasons, resolveCpuList, shownMask } from "./cpu-list.ts";
-import { type BindOptions, bindThread, timeLeft } from "./pinning.ts";
+import { type BindOptions, bindThread, maskBefore, timeLeft } from "./pinning.ts";
 import type { ResourceKind } from "./resource.ts";
 import { CHANGED } from "./row.ts";
 import type { StepKind } from "./step-kind.ts";
@@ -106,12 +106,20 @@ export const emulatorPin: ResourceKind<EmulatorPinChange, { readonly threads: { 
   staticReasons: ({ cpus }, facts) => hostReasons(cpus, facts),
 
   inLive: (_change, live) => maskOf(live),
-  needed: ({ cpus }, { live, online }) => maskOf(live) !== formatCpuList(resolveCpuList(cpus, online)),
+  isMixed: ({ ownThreads = [] }) => new Set(ownThreads.flatMap(({ affinity }) => affinity ?? [])).size > 1,
+  needed: ({ cpus }, { live, online, threadsBefore }) =>
+    maskOf(live) !== formatCpuList(resolveCpuList(cpus, online)) ||
+    (live.ownThreads ?? []).some((thread) => (maskBefore(thread, threadsBefore) ?? thread.affinity) !== thread.affinity),
   liveReasons: ({ cpus }, facts) =>
     facts.live.pid === null
       ? [{ reason: "QEMU's threads are not on this host, so they can't be pinned", instead: "on the host where its QEMU runs" }]
       : hostReasons(cpus, facts),
-  steps: ({ cpus }, { live: { ownThreads = [] } }): readonly EmulatorPinStep[] => {
+  steps: ({ cpus }, { live: { ownThreads = [] }, threadsBefore }): readonly EmulatorPinStep[] => {
+    const back = ownThreads.flatMap((thread) => {
+      const mask = maskBefore(thread, threadsBefore);
+      return mask === null ? [] : [{ tid: thread.tid, cpus: mask }];
+    });
+    if (back.length > 0) return [{ kind: "emulator-pin", cpus: canonical(cpus), before: back, allowSubset: false, isBack: true }];
     const before = ownThreads.flatMap(({ tid, affinity }) => (affinity === null ? [] : [{ tid, cpus: affinity }]));
     return [{ kind: "emulator-pin", cpus: canonical(cpus), before, allowSubset: cpus === ALL }];
   },

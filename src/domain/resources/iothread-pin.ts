@@ -93,6 +93,17 @@ export const iothreadPin: ResourceKind<
   },
   withValue: (change, value) => ({ ...change, cpus: String(value) }),
   wanted: ({ cpus }) => canonical(cpus),
+  ofThreads: {
+    thread: ({ iothread }) => iothread,
+    had: ({ iothreads = [] }) =>
+      iothreads.flatMap(({ id, affinity }): readonly IothreadPinChange[] =>
+        affinity === null ? [] : [{ resource: "iothread-pin", iothread: id, cpus: affinity }],
+      ),
+    due: (iothread, config) =>
+      typeof iothread === "string"
+        ? { resource: "iothread-pin", iothread, cpus: ownValue(config?.threads?.iothreads, iothread) ?? ALL }
+        : null,
+  },
   command: ({ iothread, cpus }, name) => `iothreadpin ${shellWord(name)} ${shellWord(iothread)} ${shellWord(cpus)}`,
 
   inConfig: ({ iothread }, config) => pinOf(iothread, config),

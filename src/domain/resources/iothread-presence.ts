@@ -47,6 +47,7 @@ export const iothread: ResourceKind<IothreadChange, { readonly iothreads: { read
   isMaximum: true,
   // What a new one is given by itself comes before what is asked for.
   keepsTogether: true,
+  threadsHave: ["iothread-pin", "iothread-sched", "iothread-set"],
   stepKinds: [adding as unknown as StepKind<Step>, removing as unknown as StepKind<Step>],
   reads: [readThreads, readScheduling],
 

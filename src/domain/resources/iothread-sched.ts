@@ -48,6 +48,7 @@ export const iothreadSched: ResourceKind<
   reads: [readThreads, readScheduling],
   threads: ofIothread,
   target: ({ iothread }) => iothread,
+  comesAndGoes: { thread: ({ iothread }) => iothread, target: (thread) => (typeof thread === "string" ? thread : null) },
   make: (iothread, policy) => ({ resource: "iothread-sched", iothread, policy }),
   targets: ({ config, live }) => iothreadIds(config?.threads?.iothreadsSched, live),
   staying: ({ live }) => (live.iothreads ?? []).map(({ id }) => id),

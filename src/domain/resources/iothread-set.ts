@@ -49,6 +49,17 @@ export const iothreadSet: ResourceKind<IothreadSetChange, { readonly iothreads: 
   },
   withValue: (change, value) => ({ ...change, settings: String(value) }),
   wanted: ({ settings }) => formatSettings(readSettings(settings)),
+  ofThreads: {
+    thread: ({ iothread }) => iothread,
+    had: ({ iothreads = [] }) =>
+      iothreads.map(({ id, settings }): IothreadSetChange => ({
+        resource: "iothread-set",
+        iothread: id,
+        settings: formatSettings(settings),
+      })),
+    // A new one is added with what the config sets of it.
+    due: () => null,
+  },
   command: ({ iothread, settings }, name) => {
     const options = Object.entries(readSettings(settings)).map(([key, value]) => `--${key} ${value}`);
     return ["iothreadset", shellWord(name), shellWord(iothread), ...options].join(" ");

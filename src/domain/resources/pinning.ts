@@ -2,7 +2,8 @@ import { HostError } from "../../errors.ts";
 import { type CpuSet, formatCpuList } from "../../host/cpulist.ts";
 import { onlineCpus, setAffinity } from "../../host/taskset.ts";
 import { processOf } from "../../host/threads.ts";
-import type { Facts } from "../facts/facts.ts";
+import type { Facts, LiveFacts } from "../facts/facts.ts";
+import type { LiveThread } from "../facts/live-thread.ts";
 import { resolveCpuList } from "./cpu-list.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { PinStep, StepEnd, Work } from "./step.ts";
@@ -32,6 +33,11 @@ export const pinning: StepKind<PinStep> = {
 /** A thread that the plan itself brings to life has no number yet. */
 function tasksetLine(vcpu: number, list: string, { live }: Facts): string {
   return `taskset -pc ${list} ${live?.vcpus.find((it) => it.index === vcpu)?.tid ?? `(thread of vCPU ${vcpu})`}`;
+}
+
+/** The mask that a thread had before a change that is taken back now; null if that is not known. */
+export function maskBefore({ tid }: Pick<LiveThread, "tid">, threads: LiveFacts["threadsBefore"]): string | null {
+  return threads?.find((each) => each.tid === tid)?.affinity ?? null;
 }
 
 /** How a thread is bound. */

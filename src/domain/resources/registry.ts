@@ -49,6 +49,12 @@ export function bringsThreads({ stepKinds }: ResourceKind<Change>): boolean {
   return stepKinds.some(({ brings }) => brings !== undefined);
 }
 
+/** The resources of what the threads have that these changes bring to life. */
+export function threadKinds(changes: readonly Change[]): readonly ResourceKind<Change>[] {
+  const names = new Set(changes.flatMap((change) => kindOf(change).threadsHave ?? []));
+  return [...names].map((resource) => kindOf({ resource: resource as Resource }));
+}
+
 /** The name of a change's place in tables: `memory`, `vcpu-pin 0`. */
 export function nameOf(change: Change): string {
   return kindOf(change).label(change);

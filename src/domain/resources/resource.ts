@@ -75,6 +75,14 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
    * many.
    */
   back?(change: C, facts: LiveFacts): Value;
+  /** What the config goes back to, where that is another value than it shows: which vCPUs, not how many. */
+  configBack?(change: C, config: LaunchConfig): Value;
+  /** Whether threads that it treats as one differ, so that no command gives back what they have. */
+  isMixed?(live: Live): boolean;
+  /** The resources of what the threads have that its steps bring to life, by their names. */
+  readonly threadsHave?: readonly string[];
+  /** What it gives to threads that come and go: `recover` gives it to one that came, or came back, when a change was interrupted. */
+  readonly ofThreads?: ThreadPart<C>;
   /** Its rows in `diff`. */
   rows(facts: RowFacts): readonly DiffRow[];
   /** The changes that make the live machine equal its config; null where a running machine can't be changed. */
@@ -87,6 +95,18 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   atStart?(config: LaunchConfig, live: Live, session: Session): Promise<void>;
   /** The command line that asks for it, without flags: `setmem web1 1GiB`. */
   command(change: C, name: string): string;
+}
+
+/** A thread that comes and goes: a vCPU's by its number, or an iothread's by its id. */
+export type ThreadName = number | string;
+
+/** What a resource gives to such threads. */
+export interface ThreadPart<C extends AnyChange> {
+  thread(change: C): ThreadName;
+  /** The changes that give each of the machine's threads what it has. */
+  had(live: Live): readonly C[];
+  /** The change that gives a new one what the config has for it; null if it is no thread of this resource, or comes with it. */
+  due(thread: ThreadName, config: LaunchConfig | null): C | null;
 }
 
 /** What each member of a change is. */

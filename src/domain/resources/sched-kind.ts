@@ -4,7 +4,17 @@ import { UsageError } from "../../errors.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live, LiveReader } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
-import { type AnyChange, type CheckOptions, type FilePart, type Members, type Reason, type ResourceKind, when } from "./resource.ts";
+import {
+  type AnyChange,
+  type CheckOptions,
+  type FilePart,
+  type Members,
+  type Reason,
+  type ResourceKind,
+  type ThreadName,
+  type ThreadPart,
+  when,
+} from "./resource.ts";
 import { type BothFacts, CHANGED, type DiffRow } from "./row.ts";
 import { type SchedStep, type Scheduled, scheduling } from "./sched-step.ts";
 import type { StepKind } from "./step-kind.ts";
@@ -29,6 +39,8 @@ export interface SchedPlace<C extends SchedChange, T extends number | string | n
   target(change: C): T;
   /** A change of these threads. */
   make(target: T, policy: string): C;
+  /** Those of these threads that come and go; absent if they stay with the machine. */
+  readonly comesAndGoes?: { thread(change: C): ThreadName; target(thread: ThreadName): T | null };
   /** Those that either half has something of. */
   targets(facts: Facts): readonly T[];
   /** Those of a running machine that `revert` may change. */
@@ -55,6 +67,9 @@ export function schedKind<C extends SchedChange, T extends number | string | nul
   const label = (target: T): string => (target === null ? resource : `${resource} ${target}`);
   const inConfig = (target: T, config: LaunchConfig): string => canonicalPolicy(place.stored(target, config) ?? OTHER);
   const inLive = (target: T, live: Live): string | null => threads.live(target, live)[0]?.policy ?? null;
+  const mixed = (live: Live): boolean =>
+    new Set(place.targets({ config: null, live } as Facts).flatMap((target) => threads.live(target, live).map(({ policy }) => policy)))
+      .size > 1;
   const kept = (policy: string): string | undefined => (canonicalPolicy(policy) === OTHER ? undefined : canonicalPolicy(policy));
   const differing = ({ config, live }: BothFacts, targets: readonly T[]): readonly (readonly [T, config: string, live: string])[] =>
     targets.flatMap((target) => {
@@ -76,6 +91,7 @@ export function schedKind<C extends SchedChange, T extends number | string | nul
       place.check(place.target(change));
       canonicalPolicy(change.policy);
     },
+    ...(place.comesAndGoes === undefined ? { isMixed: mixed } : { ofThreads: threadPart(place, place.comesAndGoes) }),
     withValue: (change, value) => ({ ...change, policy: String(value) }),
     wanted: ({ policy }) => canonicalPolicy(policy),
     command: (change, name) => {
@@ -89,7 +105,9 @@ export function schedKind<C extends SchedChange, T extends number | string | nul
     staticReasons: (change, { after }) => (kept(change.policy) === undefined ? [] : place.outOfRange(place.target(change), after)),
 
     inLive: (change, live) => inLive(place.target(change), live),
-    needed: (change, { live }) => inLive(place.target(change), live) !== canonicalPolicy(change.policy),
+    needed: (change, { live, threadsBefore }) =>
+      inLive(place.target(change), live) !== canonicalPolicy(change.policy) ||
+      threads.live(place.target(change), live).some(({ tid, policy }) => (policyBefore(tid, threadsBefore) ?? policy) !== policy),
     liveReasons: (change, facts, options) => {
       const target = place.target(change);
       const missing = place.missing(target, facts, options);
@@ -100,9 +118,14 @@ export function schedKind<C extends SchedChange, T extends number | string | nul
             ...rights(change.policy, inLive(target, facts.live), facts.live, options),
           ];
     },
-    steps: (change, { live }): readonly SchedStep<T>[] => {
+    steps: (change, { live, threadsBefore }): readonly SchedStep<T>[] => {
       const target = place.target(change);
       const before = threads.live(target, live);
+      const back = before.flatMap(({ tid }) => {
+        const policy = policyBefore(tid, threadsBefore);
+        return policy === null ? [] : [{ tid, policy }];
+      });
+      if (back.length > 0) return [{ kind: resource, target, policy: canonicalPolicy(change.policy), before: back, isBack: true }];
       return [{ kind: resource, target, policy: canonicalPolicy(change.policy), before: before.length === 0 ? null : before }];
     },
 
@@ -120,6 +143,26 @@ export function schedKind<C extends SchedChange, T extends number | string | nul
       ),
     atStart: place.atStart,
   } as ResourceKind<C, W>;
+}
+
+/** What a thread had before a change that is taken back now; null if that is not known. */
+function policyBefore(tid: number, threads: LiveFacts["threadsBefore"]): string | null {
+  return threads?.find((each) => each.tid === tid)?.policy ?? null;
+}
+
+function threadPart<C extends SchedChange, T extends number | string | null, W>(
+  { threads, targets, make, stored }: SchedPlace<C, T, W>,
+  { thread, target }: NonNullable<SchedPlace<C, T, W>["comesAndGoes"]>,
+): ThreadPart<C> {
+  return {
+    thread,
+    had: (live) =>
+      targets({ config: null, live } as Facts).flatMap((each) => threads.live(each, live).map(({ policy }) => make(each, policy))),
+    due: (name, config) => {
+      const its = target(name);
+      return its === null ? null : make(its, (config === null ? undefined : stored(its, config)) ?? OTHER);
+    },
+  };
 }
 
 /** A policy in its shortest form. @throws UsageError for a text that is none */

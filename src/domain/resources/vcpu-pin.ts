@@ -48,6 +48,14 @@ export const vcpuPin: ResourceKind<PinChange, { readonly vcpus: { readonly pin: 
     canonical(cpus);
   },
   wanted: ({ cpus }) => canonical(cpus),
+  ofThreads: {
+    thread: ({ vcpu }) => vcpu,
+    had: ({ vcpus }) =>
+      vcpus.flatMap(({ index, affinity }): readonly PinChange[] =>
+        affinity === null ? [] : [{ resource: "vcpu-pin", vcpu: index, cpus: affinity }],
+      ),
+    due: (vcpu, config) => (typeof vcpu === "number" ? { resource: "vcpu-pin", vcpu, cpus: config?.vcpus.pin[String(vcpu)] ?? ALL } : null),
+  },
   inConfig: ({ vcpu }, config) => pinOf(config, vcpu),
   edits: ({ vcpu, cpus }) => [{ path: ["vcpus", "pin", String(vcpu)], value: cpus === ALL ? undefined : canonical(cpus) }],
   applied: ({ vcpu, cpus }, config) => {

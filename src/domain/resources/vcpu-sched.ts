@@ -38,6 +38,7 @@ export const vcpuSched: ResourceKind<VcpuSchedChange, { readonly vcpus: { readon
     reads: [readScheduling],
     threads: ofVcpu,
     target: ({ vcpu }) => vcpu,
+    comesAndGoes: { thread: ({ vcpu }) => vcpu, target: (thread) => (typeof thread === "number" ? thread : null) },
     make: (vcpu, policy) => ({ resource: "vcpu-sched", vcpu, policy }),
     targets: ({ config, live }) => Array.from({ length: Math.max(config?.vcpus.max ?? 0, live?.maxVcpus ?? 0) }, (_, vcpu) => vcpu),
     // A vCPU that is about to leave needs no policy, and one that comes gets its own.

@@ -51,6 +51,7 @@ export const vcpusOnline: ResourceKind<VcpusOnlineChange, { readonly vcpus: { re
   },
   needsGuest: true,
   keepsTogether: true,
+  threadsHave: ["vcpu-pin", "vcpu-sched"],
   stepKinds: [plug, unplug],
   reads: [readScheduling],
   withValue: (change, value) => ({ ...change, online: value === "on" ? change.vcpus : value === "off" ? NONE : String(value) }),

@@ -43,6 +43,7 @@ export const vcpus: ResourceKind<VcpusChange, { readonly vcpus: { readonly curre
   },
   needsGuest: true,
   keepsTogether: true,
+  threadsHave: ["vcpu-pin", "vcpu-sched"],
   stepKinds: [plug, unplug],
   reads: [readScheduling],
   withValue: (change, value) => (typeof value === "string" ? exactly(value) : { ...change, count: value }),
@@ -70,6 +71,8 @@ export const vcpus: ResourceKind<VcpusChange, { readonly vcpus: { readonly curre
     const present = presentVcpus(facts);
     return hasHoles(present) ? formatCpuList(present) : present.size;
   },
+
+  configBack: (_change, { vcpus: stored }) => (hasHoles(onlineVcpus(stored)) ? formatCpuList(onlineVcpus(stored)) : stored.current),
 
   staticReasons: ({ count }, { after }, { name }) => [
     ...when(count > after.vcpus.max, () => ({

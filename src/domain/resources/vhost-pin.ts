@@ -10,7 +10,7 @@ import { readVhost } from "../facts/read-threads.ts";
 import { shellWord } from "../model/format.ts";
 import { ALL, canonical, hostReasons, resolveCpuList, shownMask } from "./cpu-list.ts";
 import { withThreads } from "./iothread.ts";
-import { bindThread, timeLeft } from "./pinning.ts";
+import { bindThread, maskBefore, timeLeft } from "./pinning.ts";
 import type { Reason, ResourceKind } from "./resource.ts";
 import { CHANGED } from "./row.ts";
 import type { StepKind } from "./step-kind.ts";
@@ -94,18 +94,25 @@ export const vhostPin: ResourceKind<VhostPinChange, { readonly threads: { readon
     const mask = maskOf(live);
     return mask?.includes(" ") ? null : mask;
   },
-  needed: ({ cpus }, { live, online }) => {
+  // One of them stands for all, and each thread gets its own.
+  back: (_change, { live }) => live.vhost?.find(({ affinity }) => affinity !== null)?.affinity ?? null,
+  isMixed: (live) => maskOf(live)?.includes(" ") === true,
+  needed: ({ cpus }, { live, online, threadsBefore }) => {
     const wanted = formatCpuList(resolveCpuList(cpus, online));
     const threads = live.vhost ?? [];
-    return threads.length === 0 || threads.some(({ affinity }) => affinity !== wanted);
+    return threads.length === 0 || threads.some((thread) => thread.affinity !== (maskBefore(thread, threadsBefore) ?? wanted));
   },
   liveReasons: ({ cpus }, facts) => {
     const place = placeReasons(facts);
     return place.length > 0 ? place : hostReasons(cpus, facts);
   },
-  steps: ({ cpus }, { live }) => [
-    { kind: "vhost-pin", cpus: canonical(cpus), before: masksOf(live.vhost ?? []), allowSubset: cpus === ALL } satisfies VhostPinStep,
-  ],
+  steps: ({ cpus }, { live: { vhost }, threadsBefore }): readonly VhostPinStep[] => {
+    const threads = vhost ?? [];
+    const back = threads.map((thread) => ({ tid: thread.tid, affinity: maskBefore(thread, threadsBefore) }));
+    const isBack = back.some(({ affinity }) => affinity !== null);
+    const step = { kind: "vhost-pin", cpus: canonical(cpus), before: masksOf(isBack ? back : threads) } as const;
+    return [isBack ? { ...step, allowSubset: false, isBack } : { ...step, allowSubset: cpus === ALL }];
+  },
 
   rows: (facts) => {
     const pin = facts.config === null ? null : pinOf(facts.config);

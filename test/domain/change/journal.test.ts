@@ -22,7 +22,9 @@ const change = {
     { change: { resource: "vcpu-pin", vcpu: 1, cpus: "0" }, config: "all", live: null, back: null },
     { change: { resource: "max-vcpus", count: 4 }, config: 2, live: 2, back: 2 },
   ],
-  masks: { 0: "0-1" },
+  threads: [{ resource: "vcpu-pin", vcpu: 0, cpus: "0-1" }],
+  brings: [1, "io1"],
+  own: [{ tid: 4000, affinity: "0-1", policy: "other" }],
   config: { before: "old\n", after: "new\n" },
 } as const;
 

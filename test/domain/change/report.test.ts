@@ -195,6 +195,32 @@ describe("the commands at the end of a report", () => {
     expect(next([memory], { facts, steps: ["pending"] })[1]).toBe("qmpctl setmem web1 1GiB --dynamic && qmpctl setmem web1 2GiB --static");
   });
 
+  test("take a config whose vCPUs have a gap back to those vCPUs, and not to as many", () => {
+    const config = configOf({ vcpus: { current: 2, online: "0,3" } });
+    const facts = factsOf({ config });
+    expect(next([vcpus], { facts, steps: ["pending"] })[1]).toBe(
+      "qmpctl setvcpus web1 2 --dynamic && qmpctl setvcpu web1 0,3 --only --static",
+    );
+  });
+
+  test("are not there for threads that differed: no command gives each what it had", () => {
+    const live = liveOf({
+      ownThreads: [
+        { tid: 4000, affinity: "0-3", policy: "other" },
+        { tid: 4007, affinity: "2", policy: "idle" },
+      ],
+    });
+    const changes: readonly Change[] = [
+      { resource: "emulator-pin", cpus: "1" },
+      { resource: "emulator-sched", policy: "batch" },
+    ];
+    const kept = (facts: Facts): unknown => next(changes, { facts, scope: "dynamic", steps: ["done", "failed"], ending: failed })[1];
+    expect([kept(factsOf({ live })), kept(factsOf())]).toEqual([
+      undefined,
+      "qmpctl emulatorpin web1 0-3 --dynamic && qmpctl emulatorsched web1 other --dynamic",
+    ]);
+  });
+
   test("P16: of a half that could not be put back finish both", () => {
     expect(next([vcpus], { steps: ["undo-failed"], ending: failed })).toEqual([
       "qmpctl setvcpus web1 3 --static --dynamic",

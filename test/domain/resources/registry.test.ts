@@ -135,7 +135,9 @@ describe.each(each)("%s", (resource, kind, change) => {
       machine: null,
       scope: "both",
       changes: [{ change: it, config: null, live: null, back: null }],
-      masks: {},
+      threads: [],
+      brings: [],
+      own: [],
       config: null,
     });
     expect(record.parse(journal(change))).toMatchObject({ changes: [{ change }] });
