@@ -22,11 +22,12 @@ import { DISK_ARGS } from "../lab/fake-disks.ts";
 import { type FakeGuest, startFakeGuest } from "../lab/fake-guest.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
 import { privateFolder } from "../lab/machine.ts";
-import { IOTHREAD_ARGS, lookAtThreads } from "./look-threads.ts";
+import { IOTHREAD_ARGS, lookAtThreads, lookAtWorkers } from "./look-threads.ts";
 import { shareIn } from "./model-cpu.ts";
 import { devicesOf, VIRTIO_MEM_ARGS } from "./model-memory.ts";
 import { Proxy } from "./proxy.ts";
 import { type Kind, type Look, maskOf, type Rig } from "./rig.ts";
+import type { Tids } from "./tids.ts";
 
 /** A domain with a fake QEMU: a process with threads, and a monitor that answers for it. */
 export interface FakeRig extends Rig {
@@ -108,6 +109,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     ],
   });
   const proxy = await Proxy.before(runtime.control);
+  const agent = await Proxy.before(agentPath);
   let gone = false;
   const killQemu = async (): Promise<void> => {
     if (gone) return;
@@ -117,6 +119,13 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     await ended;
     await monitor.exit();
   };
+  const tids = (): Tids => ({
+    main: pid,
+    vcpus: Object.fromEntries([...qemu.plugged.keys()].map((vcpu) => [vcpu, threads[vcpu] ?? 0])),
+    iothreads: Object.fromEntries(qemu.iothreads.tids),
+    polling: Object.fromEntries(qemu.iothreads.polling),
+    vhost,
+  });
   const look = async (): Promise<Look | null> => {
     if (gone) return null;
     const masks = await Promise.all([...qemu.plugged.keys()].map(async (vcpu) => [vcpu, await maskOf(threads[vcpu] ?? 0)] as const));
@@ -126,13 +135,8 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
       masks: Object.fromEntries(masks),
       offline: [...guest.offline].filter((vcpu) => qemu.plugged.has(vcpu)).sort(),
       emulator: await maskOf(pid),
-      threads: await lookAtThreads({
-        main: pid,
-        vcpus: Object.fromEntries([...qemu.plugged.keys()].map((vcpu) => [vcpu, threads[vcpu] ?? 0])),
-        iothreads: Object.fromEntries(qemu.iothreads.tids),
-        polling: Object.fromEntries(qemu.iothreads.polling),
-        vhost,
-      }),
+      workers: await lookAtWorkers(tids(), [...threads, iothread, spare]),
+      threads: await lookAtThreads(tids()),
       disk: qemu.disk.text,
       period: qemu.polling,
       devices: devicesOf(qemu.memory.devices),
@@ -154,7 +158,9 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     options,
     domain: await Domain.open("web", options),
     proxy,
+    agent,
     pid,
+    tids: async () => tids(),
     qemu,
     monitor,
     guest,
@@ -162,6 +168,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
     killQemu,
     [Symbol.asyncDispose]: async () => {
       await proxy[Symbol.asyncDispose]();
+      await agent[Symbol.asyncDispose]();
       await guest[Symbol.asyncDispose]();
       await killQemu();
       await group?.[Symbol.asyncDispose]();

@@ -83,11 +83,11 @@ function isPlug(step: string): boolean {
 
 /** Sorts by kind of machine. Faults that end the machine come last. */
 function orderOf({ fault, kind }: Case): number {
-  return (fault.name === "QEMU killed" ? 10 : 0) + (["usual", "grow", "wide", "shrink", "full"] as const).indexOf(kind);
+  return (fault.name === "QEMU killed" ? 10 : 0) + (["usual", "grow", "wide", "shrink", "full", "agent"] as const).indexOf(kind);
 }
 
 /** How many faults one machine serves. A machine has a limited number of vCPU threads. */
-const TURNS: Readonly<Record<Kind, number>> = { usual: 30, grow: 8, wide: 8, shrink: 8, full: 30 };
+const TURNS: Readonly<Record<Kind, number>> = { usual: 30, grow: 8, wide: 8, shrink: 8, full: 30, agent: 30 };
 
 /** The machine to try faults on. It is replaced when it is gone, used up, or of another kind. */
 class Machines implements AsyncDisposable {

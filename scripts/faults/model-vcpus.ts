@@ -16,8 +16,20 @@ export function numbersIn(list: string): readonly number[] {
   });
 }
 
+/** What a change says of vCPUs if it is about all that there are. */
+const ALL = "all";
+
+/** Numbers as a list: `1,3-4`. */
+function listed(numbers: readonly number[]): string {
+  const sorted = [...numbers].sort((one, other) => one - other);
+  const starts = sorted.filter((number) => !sorted.includes(number - 1));
+  const ends = sorted.filter((number) => !sorted.includes(number + 1));
+  return starts.map((start, position) => (start === ends[position] ? String(start) : `${start}-${ends[position]}`)).join(",");
+}
+
 /** The vCPUs after a change of chosen ones. */
 export function afterChosen(before: readonly number[], { vcpus, online }: Chosen): readonly number[] {
+  if (vcpus === ALL) return numbersIn(online);
   const about = numbersIn(vcpus);
   const on = online === "none" ? [] : numbersIn(online);
   return [...before.filter((vcpu) => !about.includes(vcpu)), ...on].sort((one, other) => one - other);
@@ -32,19 +44,22 @@ export function afterCount(before: readonly number[], count: number): readonly n
 
 /** How a report shows the chosen vCPUs of a machine that has these. */
 export function shownChosen(have: readonly number[], { vcpus }: Pick<Chosen, "vcpus">): string {
+  if (vcpus === ALL) return listed(have);
   const about = numbersIn(vcpus);
   const on = about.filter((vcpu) => have.includes(vcpu));
   return on.length === about.length ? "on" : on.length === 0 ? "off" : on.join(",");
 }
 
 /** What a change of chosen vCPUs wants, in the words of reports. */
-export function wantedChosen({ online }: Chosen): string {
+export function wantedChosen({ vcpus, online }: Chosen): string {
+  if (vcpus === ALL) return online;
   return online === "none" ? "off" : "on";
 }
 
 /** Whether a change of chosen vCPUs is one that a machine with this much room can make: vCPU 0 stays. */
 export function mayChoose({ vcpus, online }: Chosen, room: number): boolean {
-  const about = numbersIn(vcpus);
+  const about = numbersIn(vcpus === ALL ? online : vcpus);
+  if (vcpus === ALL) return about.every((vcpu) => vcpu < room) && about.includes(0);
   return about.every((vcpu) => vcpu < room) && !(online === "none" && about.includes(0));
 }
 

@@ -67,7 +67,8 @@ export class Proxy implements AsyncDisposable {
   #relay(from: Passing["from"], source: Socket, sink: Socket, asked: Map<string, string>): void {
     let rest = "";
     let turn: Promise<unknown> = Promise.resolve();
-    source.setEncoding("utf8").on("data", (chunk: string) => {
+    // Byte by byte, as an agent begins its answer with one that is no text.
+    source.setEncoding("latin1").on("data", (chunk: string) => {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) turn = turn.then(() => this.#pass(from, line, sink, asked));
@@ -83,7 +84,7 @@ export class Proxy implements AsyncDisposable {
     const verdict = await this.#watcher?.({ from, command, nth, text });
     if (verdict === "drop") return;
     if (verdict === "break") return void (sink.destroy(), this.reset());
-    for (const line of verdict?.lines ?? [text]) sink.write(`${line}\n`);
+    for (const line of verdict?.lines ?? [text]) sink.write(`${line}\n`, "latin1");
   }
 
   #nameOf(from: Passing["from"], text: string, asked: Map<string, string>): string {

@@ -8,11 +8,13 @@ import { DISK_ARGS, limitsText } from "../lab/fake-disks.ts";
 import type { GuestOptions } from "../lab/guest.ts";
 import type { Qemu } from "../lab/machine.ts";
 import { openScene, type Scene } from "../lab/scene.ts";
-import { IOTHREAD_ARGS, lookAtThreads, type Tids } from "./look-threads.ts";
+import { type Channel, openChannel } from "./agent-channel.ts";
+import { IOTHREAD_ARGS, lookAtThreads, lookAtWorkers } from "./look-threads.ts";
 import { shareIn } from "./model-cpu.ts";
 import { devicesOf, VIRTIO_MEM_ARGS } from "./model-memory.ts";
 import { Proxy } from "./proxy.ts";
 import { type Ends, type Kind, type Look, maskOf, type Rig } from "./rig.ts";
+import type { Tids } from "./tids.ts";
 
 /** Under software emulation, a QEMU can start only a limited number of vCPU threads in its life. This is room for many changes. */
 const ROOM = 64;
@@ -59,19 +61,22 @@ export function replugs({ major }: Qemu): boolean {
   return major >= REPLUGS;
 }
 
-/** Starts a real QEMU with its guest: 512 MiB, one vCPU, no pins; four of them, to shrink. */
+/** Starts a real QEMU with its guest: 512 MiB, one vCPU, no pins; four of them, to shrink; three where the guest has an agent. */
 export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRig> {
   const maxVcpus = replugs(qemu) ? ROOM : 4;
+  const channel = kind === "agent" ? await openChannel() : null;
   const scene = await openScene(qemu, {
     name: "web",
     memory: { max: "512MiB", current: "512MiB", hotplug: { slots: 4, limit: "4GiB" } },
-    vcpus: { max: maxVcpus, current: 1 },
-    guest: kind === "full" ? FULL.guest : { append: PATIENT },
+    vcpus: { max: maxVcpus, current: channel === null ? 1 : 3 },
+    guest: kind === "full" ? FULL.guest : { append: PATIENT, ...(channel === null ? {} : { agent: channel.path }) },
     args: [...(kind === "full" ? FULL.args : DEVICES), ...DISK_ARGS, ...PORT_ARGS],
   });
   try {
+    if (channel !== null) await scene.edit((config) => void (config.agent = channel.path));
     await scene.start();
     if (kind === "shrink") await scene.domain.setVcpus(4, { scope: "both" });
+    await channel?.before();
     const runtime = join(scene.folder, "run", "web");
     const proxy = await Proxy.before(join(runtime, "control.sock"));
     const [books = ""] = await readdir(join(scene.folder, "state"));
@@ -81,12 +86,14 @@ export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRi
       runtime,
       books: join(scene.folder, "state", books),
       proxy,
+      channel,
       pid: await scene.pid(),
       mask: (await scene.mask(0)) ?? "",
       group: await ownGroupFor(await scene.pid()),
     });
   } catch (error) {
     await scene[Symbol.asyncDispose]();
+    await channel?.[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -97,33 +104,37 @@ interface Parts {
   readonly runtime: string;
   readonly books: string;
   readonly proxy: Proxy;
+  readonly channel: Channel | null;
   readonly pid: number;
   readonly mask: string;
   readonly group: OwnGroup | null;
 }
 
-function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy, pid, mask, group }: Parts): RealRig {
+function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy, channel, pid, mask, group }: Parts): RealRig {
   let gone = false;
   // QEMU itself can hang. Then this says so, and does not wait.
   const ask = (command: string, args?: object): Promise<unknown> =>
     inTime(scene.ask(command, args), `QEMU has not answered ${command} in ${PATIENCE} ms`);
   const cpus = async (): Promise<readonly Cpu[]> => (await ask("query-cpus-fast")) as readonly Cpu[];
+  const tidsOf = (found: readonly Cpu[]): Pick<Tids, "main" | "vcpus"> => ({
+    main: pid,
+    vcpus: Object.fromEntries(found.map((cpu) => [cpu["cpu-index"], cpu["thread-id"]])),
+  });
   const look = async (): Promise<Look | null> => {
     if (gone) return null;
     const [found, memory] = await Promise.all([cpus(), ask("query-balloon")]);
     const [disk] = (await ask("query-block")) as readonly { readonly inserted: Readonly<Record<string, unknown>> }[];
     const devices = (await scene.ask("qom-list", { path: "/machine/peripheral" })) as readonly { readonly name: string }[];
+    const threads = { ...tidsOf(found), ...(await iothreadsOf(ask)) };
     const masks = await Promise.all(found.map(async (cpu) => [cpu["cpu-index"], await maskOf(cpu["thread-id"])] as const));
     return {
       memory: (memory as { actual: number }).actual,
       vcpus: found.length,
       masks: Object.fromEntries(masks),
+      ...(channel === null ? {} : { offline: await channel.offline() }),
       emulator: await maskOf(pid),
-      threads: await lookAtThreads({
-        main: pid,
-        vcpus: Object.fromEntries(found.map((cpu) => [cpu["cpu-index"], cpu["thread-id"]])),
-        ...(await iothreadsOf(ask)),
-      }),
+      workers: await lookAtWorkers(threads),
+      threads: await lookAtThreads(threads),
       disk: limitsText(disk?.inserted ?? {}),
       period: Number(await ask("qom-get", { path: "/machine/peripheral/balloon0", property: "guest-stats-polling-interval" })),
       devices: devicesOf((await ask("query-memory-devices")) as Parameters<typeof devicesOf>[0]),
@@ -143,7 +154,9 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
     options: { configDir: join(scene.folder, "config"), runtimeDir: join(scene.folder, "run"), stateDir: join(scene.folder, "state") },
     domain: scene.domain,
     proxy,
+    ...(channel === null ? {} : { agent: channel.proxy }),
     pid,
+    tids: async () => ({ ...tidsOf(await cpus()), ...(await iothreadsOf(ask)) }),
     scene,
     look,
     // QEMU 5.2 hangs in a device_add that comes too early, see test/qemu/README.md.
@@ -167,6 +180,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
     },
     [Symbol.asyncDispose]: async () => {
       await proxy[Symbol.asyncDispose]();
+      await channel?.[Symbol.asyncDispose]();
       await scene[Symbol.asyncDispose]();
       await group?.[Symbol.asyncDispose]();
     },

@@ -10,6 +10,7 @@ import { DEVICE, DEVICE_WORDS, deviceWordsIf } from "../lab/fake-devices.ts";
 import { DISK, limitsText } from "../lab/fake-disks.ts";
 import type { Share } from "./model-cpu.ts";
 import type { Proxy } from "./proxy.ts";
+import type { Tids } from "./tids.ts";
 
 /** What an independent look finds: QEMU's answers without the product, and the kernel's masks. */
 export interface Look {
@@ -21,6 +22,8 @@ export interface Look {
   readonly offline?: readonly number[];
   /** The mask of its main thread. */
   readonly emulator: string;
+  /** The mask and the policy of each thread that is none of those below, by its id: its main thread and its workers. */
+  readonly workers: Readonly<Record<string, string>>;
   /** What its other threads have, by the labels of diff, as `iothread-pin io0`. */
   readonly threads: Readonly<Record<string, string>>;
   /** The limits of its disk, `none` where there are none. */
@@ -43,8 +46,11 @@ export interface Ends {
   readonly wanted: { readonly memory: string; readonly vcpus: number; readonly mask: string };
 }
 
-/** What a case needs of its machine: vCPUs to plug, to unplug, to plug with pins of several CPUs, or a guest that can be filled. */
-export type Kind = "usual" | "grow" | "wide" | "shrink" | "full";
+/**
+ * What a case needs of its machine: vCPUs to plug, to unplug, to plug with pins of several CPUs, or a guest that can be filled, or has an
+ * agent.
+ */
+export type Kind = "usual" | "grow" | "wide" | "shrink" | "full" | "agent";
 
 /** A running domain behind a proxy, with everything that a fault needs. */
 export interface Rig extends AsyncDisposable {
@@ -63,11 +69,15 @@ export interface Rig extends AsyncDisposable {
   readonly options: { readonly configDir: string; readonly runtimeDir: string; readonly stateDir: string };
   readonly domain: Domain;
   readonly proxy: Proxy;
+  /** Stands before its guest's agent, if it has one. */
+  readonly agent?: Proxy;
   readonly pid: number;
   /** Null when QEMU is gone. */
   look(): Promise<Look | null>;
   /** Waits until the guest has brought up its new vCPUs, if the next one could otherwise hang QEMU. */
   calm?(): Promise<void>;
+  /** Its threads, asked of QEMU without the product. */
+  tids(): Promise<Tids>;
   killQemu(): Promise<void>;
 }
 
@@ -81,6 +91,7 @@ export interface Ended {
 
 const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 const INJECT = new URL("inject.mjs", import.meta.url).href;
+const GATE = new URL("gate.mjs", import.meta.url).href;
 
 /** A fault in a file system call of the command under test, see inject.mjs. */
 export interface DiskFault {
@@ -96,6 +107,8 @@ export interface Oddity {
   readonly disk?: DiskFault;
   /** A folder that comes first in its PATH. */
   readonly path?: string;
+  /** The folder of a gate that its tools and its writes to control groups have to pass, see gate.ts. */
+  readonly gate?: string;
   /** A program with its arguments that runs the command. */
   readonly under?: readonly string[];
   /** The user that it runs as. */
@@ -107,14 +120,14 @@ export class Command {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
 
-  constructor(rig: Rig, words: readonly string[], { disk, path, under = [], uid }: Oddity = {}) {
+  constructor(rig: Rig, words: readonly string[], { disk, path, gate, under = [], uid }: Oddity = {}) {
     const env = {
       ...process.env,
       QMPCTL_CONFIG_DIR: rig.options.configDir,
       QMPCTL_RUNTIME_DIR: rig.options.runtimeDir,
       QMPCTL_STATE_DIR: rig.options.stateDir,
     };
-    const node = disk === undefined ? [] : ["--import", INJECT];
+    const node = [...(disk === undefined ? [] : ["--import", INJECT]), ...(gate === undefined ? [] : ["--import", GATE])];
     const [program = "", ...rest] = [...under, process.execPath, ...node, MAIN, ...words];
     this.process = spawn(program, rest, {
       ...(uid === undefined ? {} : { uid, gid: uid }),
@@ -122,6 +135,7 @@ export class Command {
         ...env,
         ...(disk === undefined ? {} : { QMPCTL_FAULT: JSON.stringify(disk) }),
         ...(path === undefined ? {} : { PATH: `${path}:${process.env["PATH"] ?? ""}` }),
+        ...(gate === undefined ? {} : { QMPCTL_GATE: gate }),
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
