@@ -28,18 +28,18 @@ export const verbs: Readonly<Record<string, Loader>> = {
   setvcpus: () => import("./commands/setvcpus.ts"),
   setvcpu: () => import("./commands/setvcpu.ts"),
   vcpupin: () => import("./commands/vcpupin.ts"),
+  vcpusched: () => import("./commands/vcpusched.ts"),
+  vcpuinfo: () => import("./commands/vcpuinfo.ts"),
+  threads: () => import("./commands/threads.ts"),
   emulatorpin: () => import("./commands/emulatorpin.ts"),
+  emulatorsched: () => import("./commands/emulatorsched.ts"),
   iothreadadd: () => import("./commands/iothreadadd.ts"),
   iothreaddel: () => import("./commands/iothreaddel.ts"),
   iothreadset: () => import("./commands/iothreadset.ts"),
   iothreadpin: () => import("./commands/iothreadpin.ts"),
-  vhostpin: () => import("./commands/vhostpin.ts"),
-  vcpusched: () => import("./commands/vcpusched.ts"),
-  emulatorsched: () => import("./commands/emulatorsched.ts"),
   iothreadsched: () => import("./commands/iothreadsched.ts"),
-  threads: () => import("./commands/threads.ts"),
+  vhostpin: () => import("./commands/vhostpin.ts"),
   setcpu: () => import("./commands/setcpu.ts"),
-  vcpuinfo: () => import("./commands/vcpuinfo.ts"),
   domblklist: () => import("./commands/domblklist.ts"),
   blkdeviotune: () => import("./commands/blkdeviotune.ts"),
   attach: () => import("./commands/attach.ts"),
@@ -191,7 +191,7 @@ async function helpOn(words: readonly string[], io: Io): Promise<string> {
   const typed = words.find((word) => !word.startsWith("-"));
   if (typed === undefined || HELP.has(typed) || VERSION.has(typed)) return help.overview(await loadAll(), widthOf(io));
   const { name } = await meant(typed, words.slice(words.indexOf(typed) + 1), io.env);
-  return help.verbHelp(name, await load(name), widthOf(io));
+  return await help.verbHelp(name, await load(name), widthOf(io));
 }
 
 async function usageAfter(loaded: { name: string; verb: Verb } | undefined, { stderr }: Io): Promise<string> {

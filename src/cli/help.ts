@@ -1,7 +1,7 @@
 import { exitCodes } from "./exit-code.ts";
 import { commonOptions, type Option } from "./options.ts";
 import { table, wrap } from "./output.ts";
-import type { Section, Verb } from "./verb.ts";
+import type { Example, HelpTable, Section, Verb } from "./verb.ts";
 
 /** The usage of a verb, one line for each form, within the terminal's width. Without a verb: the usage of the program. */
 export function usageLines(verb?: Verb, columns: number = Infinity): string {
@@ -21,15 +21,30 @@ function withOptions(usage: string, options: string): string {
 }
 
 /** What `qmpctl help VERB` prints, within `width` characters. */
-export function verbHelp(name: string, verb: Verb, width: number): string {
+export async function verbHelp(name: string, verb: Verb, width: number): Promise<string> {
   const options = { ...verb.options, ...commonOptions };
   const paragraphs = [`${name}: ${verb.summary}`, ...(verb.details ?? [])].map((text) => paragraph(text, width));
   return [
     usageLines(verb, width),
     ...paragraphs,
+    ...(verb.table === undefined ? [] : [helpTable(await verb.table(), width)]),
+    ...(verb.examples === undefined ? [] : [`examples:\n${verb.examples.map((each) => exampleLines(each, width)).join("")}`]),
     `options:\n${table(optionRows(options), { columns: width })}`,
     "qmpctl help lists the exit codes\n",
   ].join("\n");
+}
+
+function helpTable({ title, rows }: HelpTable, width: number): string {
+  return `${title}:\n${table(
+    rows.map(([first = "", ...others]) => [`  ${first}`, ...others]),
+    { columns: width },
+  )}`;
+}
+
+/** What it does, as a comment, and the command, which can be copied as it stands. */
+function exampleLines([command, what]: Example, width: number): string {
+  const lines = wrap(`qmpctl ${command}`, width - 4 - " \\".length);
+  return `  # ${wrap(what, width - 4).join("\n  # ")}\n  ${lines.join(" \\\n    ")}\n`;
 }
 
 function paragraph(text: string, width: number): string {
@@ -64,13 +79,17 @@ export function firstSteps(width: number): string {
   ].join("\n");
 }
 
-const ABOUT = "qmpctl changes a QEMU machine's memory, vCPUs and pinning now, at the next start, or both.";
+const ABOUT = "qmpctl changes what a QEMU machine has (memory, vCPUs, CPU time, disks, devices) now, at the next start, or both.";
 
 /** The sections of the list of verbs, with their titles; undefined is what has none. */
 const sections: readonly (readonly [title: string, section: Section | undefined])[] = [
   ["domains", "domains"],
   ["running and stopping", "power"],
-  ["memory, vCPUs, pinning", "allocation"],
+  ["memory", "memory"],
+  ["vCPUs", "vcpus"],
+  ["threads and CPU time of QEMU", "threads"],
+  ["disks and devices", "disks"],
+  ["config and running machine", "halves"],
   ["the monitor, and more", undefined],
 ];
 

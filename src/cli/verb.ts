@@ -37,8 +37,17 @@ export interface Call<Flag extends string = string, Text extends string = string
   readonly facade: Facade;
 }
 
-/** What a verb is about: the domains there are, whether they run, what they have. */
-export type Section = "domains" | "power" | "allocation";
+/** What a verb is about: the domains there are, whether they run, what they have of each kind, and both descriptions of it. */
+export type Section = "domains" | "power" | "memory" | "vcpus" | "threads" | "disks" | "halves";
+
+/** A command line, without the program's name, and what it does. */
+export type Example = readonly [command: string, what: string];
+
+/** A table of the help, with a line before it. */
+export interface HelpTable {
+  readonly title: string;
+  readonly rows: readonly (readonly string[])[];
+}
 
 /** One verb of the command line: how it is written, what it is for, what it does. */
 export interface Verb<Flag extends string = string, Text extends string = string> extends Grammar {
@@ -50,6 +59,10 @@ export interface Verb<Flag extends string = string, Text extends string = string
   readonly summary: string;
   /** What `--help` says besides: short paragraphs, one thought each. */
   readonly details?: readonly string[];
+  /** A table below the details, which takes more than the verb's own file to make. */
+  readonly table?: () => Promise<HelpTable>;
+  /** Command lines that work as they stand, each with what it does. */
+  readonly examples?: readonly Example[];
   /** Does the work and resolves with the exit code. `failure.ts` turns what it throws into a message and an exit code. */
   readonly run: (call: Call<Flag, Text>) => Promise<number>;
 }

@@ -4,12 +4,23 @@ import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["apply DOMAIN FILE"],
-  section: "allocation",
-  summary: "set memory, vCPUs and pins to what a file says, as one change",
+  section: "halves",
+  summary: "set everything that a file names, as one change",
   details: [
-    'FILE is JSON in the shape of a config: {"memory": {"max": "2GiB", "current": "1GiB"}, "vcpus": {"max": 4, "current": 2, "pin": {"0": "0-1"}}}. If FILE is -, standard input is read.',
-    "What the file leaves out stays as it is. A pin of null means all CPUs.",
+    'FILE is JSON, such as {"memory": {"current": "1GiB"}, "vcpus": {"current": 2, "pin": {"0": "0-1"}}}. If FILE is -, standard input is read.',
+    "What the file leaves out stays as it is. null takes away what can be taken away: a binding, a limit, a device.",
     "Only the differences are changed, under one lock. If one part fails, all of it is undone. A second run changes nothing.",
+  ],
+  async table() {
+    const { fileKeys } = await import("../../domain/resources/allocation.ts");
+    return {
+      title: "what FILE may have, by verb",
+      rows: fileKeys().map(({ place, shape, verb: like }) => [place, like, shape]),
+    };
+  },
+  examples: [
+    ["apply web1 web1-large.json --both", "now, and at the next start"],
+    ["apply web1 web1-large.json --dry-run", "show what would be done"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "FILE"], required: 2 },

@@ -7,12 +7,19 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["attach DOMAIN [-blockdev WORDS] [-netdev WORDS] -device WORDS"],
-  section: "allocation",
+  section: "disks",
   summary: "plug a device, given as on QEMU's command line",
   details: [
     "The words are QEMU's own, and so are the config's args, where --static writes them. What the device uses is made before it, and taken back if the device can't be plugged. A device without an id gets one.",
     "On a PCI Express machine (q35) each device needs a free port, as -device pcie-root-port,id=rp1,chassis=1,slot=1 in args, and bus=rp1.",
-    "Examples: qmpctl attach web1 -blockdev raw,node-name=d1,file.driver=file,file.filename=/d.img -device virtio-blk-pci,drive=d1,id=disk1,bus=rp1; qmpctl attach web1 -netdev user,id=n1 -device virtio-net-pci,netdev=n1,id=nic1 --both",
+  ],
+  examples: [
+    ["attach web1 -device virtio-rng-pci,id=rng1,bus=rp1", "now"],
+    ["attach web1 -netdev user,id=n1 -device virtio-net-pci,netdev=n1,id=nic1,bus=rp1 --both", "a network card, now and at the next start"],
+    [
+      "attach web1 -blockdev raw,node-name=d1,file.driver=file,file.filename=/d.img -device virtio-blk-pci,drive=d1,id=disk1,bus=rp2",
+      "a disk, now",
+    ],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN"], required: 1, verbatim: true, ofQemu: ["device", "blockdev", "netdev", "drive"] },

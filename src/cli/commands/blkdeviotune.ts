@@ -54,12 +54,16 @@ const older = Object.fromEntries(LIMIT_KEYS.map((key) => [olderName(key), { abou
 
 export const verb: Verb = defineVerb({
   usage: ["blkdeviotune DOMAIN DISK --LIMIT NUMBER...", "blkdeviotune DOMAIN DISK LIMITS", "blkdeviotune DOMAIN [DISK]"],
-  section: "allocation",
+  section: "disks",
   summary: "limit what a disk may do in a second, or show the limits",
   details: [
-    "The limits that are given replace those that the disk has. LIMITS is the same in one word: iops=100,bps=10M. none removes them all. qmpctl domblklist DOMAIN shows the names of the disks.",
+    "The limits that are given replace those that the disk has. LIMITS is the same in one word: iops=100,bps=10M. none removes them all. `qmpctl domblklist` shows the names of the disks.",
     "Disks of one --group share one set of limits: a change of them is one for all disks of the group.",
-    "Examples: qmpctl blkdeviotune web1 disk0 --iops 100 --bps 10M --both; qmpctl blkdeviotune web1 disk0 none",
+  ],
+  examples: [
+    ["blkdeviotune web1 disk0", "show the limits of a disk"],
+    ["blkdeviotune web1 disk0 --iops 100 --bps 10M --both", "100 operations and 10 MiB a second, now and at the next start"],
+    ["blkdeviotune web1 disk0 none", "no limits, now"],
   ],
   options: {
     ...own,

@@ -3,12 +3,15 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["detach DOMAIN DEVICE"],
-  section: "allocation",
+  section: "disks",
   summary: "unplug a device by its id, and free what only it used",
   details: [
     "The guest has to let go of the device. The change is `pending` if it has not by the deadline; the same command again frees what the device used when it has gone.",
-    "With --static the words of the device are removed from args, with those of its -blockdev and -netdev if nothing else uses them.",
-    "Examples: qmpctl detach web1 disk1; qmpctl detach web1 nic1 --both",
+    "With --static the words of the device are removed from args, with those of its -blockdev and -netdev if nothing else uses them, and the limits of a disk.",
+  ],
+  examples: [
+    ["detach web1 disk1", "from the running machine"],
+    ["detach web1 nic1 --both", "from the config too"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "DEVICE"], required: 2 },

@@ -10,12 +10,13 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["diff DOMAIN"],
-  section: "allocation",
+  section: "halves",
   summary: "compare config, running machine and guest; say why they differ",
   details: [
     "`revert` makes the running machine equal to the config. `persist` makes the config equal to the running machine.",
-    "host is what QEMU has in this host's RAM, for the guest and for itself.",
+    "guest is what the guest says, by its balloon driver and its agent. host is what QEMU has in this host's RAM, for the guest and for itself.",
   ],
+  examples: [["diff web1", "show both sides, and why they differ"]],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {

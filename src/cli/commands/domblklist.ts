@@ -10,12 +10,12 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["domblklist DOMAIN"],
-  section: "allocation",
+  section: "disks",
   summary: "show each disk: file, format, size, what is in a drive, limits",
   details: [
     "Of a running machine this is what QEMU says, of a stopped one what the args of its config say. The first column is the name that other verbs take.",
-    "Examples: qmpctl domblklist web1; qmpctl domblklist web1 --json",
   ],
+  examples: [["domblklist web1", "show them"]],
   options: { ...waitOption("how long the machine may take to answer"), details: { about: "", hidden: true } },
   operands: domainOnly,
   async run(call) {

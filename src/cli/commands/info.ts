@@ -12,6 +12,13 @@ export const verb: Verb = defineVerb({
   usage: ["info DOMAIN"],
   section: "domains",
   summary: "show the machine's state, and its values in the config and live",
+  details: [
+    "config is for the next start, live what QEMU has. guest is what the guest has online, by its agent. host is what QEMU has in this host's RAM, for the guest and for itself.",
+  ],
+  examples: [
+    ["info web1", "show it"],
+    ["info web1 --json", "for a program"],
+  ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {

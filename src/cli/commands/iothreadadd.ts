@@ -3,11 +3,14 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["iothreadadd DOMAIN IOTHREAD"],
-  section: "allocation",
+  section: "threads",
   summary: "add an iothread",
   details: [
-    "The config gets the words -object iothread,id=IOTHREAD. On a running machine it gets its own CPUs and policy at once, from the config or the usual ones, as it would inherit those of the main thread.",
-    "qmpctl iothreadadd web1 io1; qmpctl iothreadadd web1 io1 --both",
+    "The config gets the words -object iothread,id=IOTHREAD. On a running machine the iothread gets the CPUs and the policy that the config has for it. Without those it gets the usual ones: it does not inherit those of the main thread.",
+  ],
+  examples: [
+    ["iothreadadd web1 io1", "to the running machine"],
+    ["iothreadadd web1 io1 --both", "to the config too"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "IOTHREAD"], required: 2 },

@@ -3,11 +3,14 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["iothreaddel DOMAIN IOTHREAD"],
-  section: "allocation",
+  section: "threads",
   summary: "remove an iothread that nothing uses",
   details: [
     "If a device uses it, that is refused and names the device: QEMU would not mind, and the thread would go on where nobody can see it.",
-    "qmpctl iothreaddel web1 io1; qmpctl iothreaddel web1 io1 --static",
+  ],
+  examples: [
+    ["iothreaddel web1 io1", "from the running machine"],
+    ["iothreaddel web1 io1 --static", "from the config"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "IOTHREAD"], required: 2 },

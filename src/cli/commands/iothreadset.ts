@@ -6,11 +6,14 @@ const SETTINGS = ["poll-max-ns", "poll-grow", "poll-shrink", "thread-pool-min", 
 
 export const verb: Verb = defineVerb({
   usage: ["iothreadset DOMAIN IOTHREAD --SETTING N..."],
-  section: "allocation",
+  section: "threads",
   summary: "change how an iothread polls, and how many workers it has",
   details: [
-    "N is a whole number, or default: then QEMU has its own value. What is not named stays as it is.",
-    "qmpctl iothreadset web1 io0 --poll-max-ns 0 turns polling off; qmpctl iothreadset web1 io0 --thread-pool-min 2 --thread-pool-max 8 --both (since QEMU 7.1).",
+    "N is a whole number, or default: then QEMU has its own value. What is not named stays as it is. The thread pool can be set since QEMU 7.1.",
+  ],
+  examples: [
+    ["iothreadset web1 io0 --poll-max-ns 0", "do not poll"],
+    ["iothreadset web1 io0 --thread-pool-min 2 --thread-pool-max 8 --both", "2 to 8 workers, now and at the next start"],
   ],
   options: {
     "poll-max-ns": { about: "the longest time that it polls before it sleeps, in nanoseconds; 0 for none", value: "N" },

@@ -10,12 +10,15 @@ import { type Call, defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["memstat DOMAIN", "memstat DOMAIN --period TIME"],
-  section: "allocation",
+  section: "memory",
   summary: "show memory as guest, balloon and host count it",
   details: [
     "What the guest does not tell is a dash. The host's figures are QEMU's, for the guest and for itself.",
     "--period is how often QEMU asks the guest, in whole seconds of its running time: 5 unless the config says otherwise, 0 for never.",
-    "Examples: qmpctl memstat web1; qmpctl memstat web1 --period 10s --live --config",
+  ],
+  examples: [
+    ["memstat web1", "show the figures"],
+    ["memstat web1 --period 10s --both", "have QEMU ask every 10 seconds, now and after the next start"],
   ],
   options: { ...changeOptions, period: { about: "how often QEMU asks the guest (0: never)", value: "TIME" } },
   operands: { names: ["DOMAIN"], required: 1 },

@@ -8,9 +8,13 @@ const resources: readonly Resource[] = KINDS.map(({ resource }) => resource);
 
 export const verb: Verb = defineVerb({
   usage: ["persist DOMAIN [RESOURCE]"],
-  section: "allocation",
+  section: "halves",
   summary: "make the config equal to the running machine",
   details: [`With a RESOURCE, only that one changes: ${orOf(resources)}.`],
+  examples: [
+    ["persist web1", "write into the config what the machine has now"],
+    ["persist web1 vcpus", "only the number of vCPUs"],
+  ],
   options: effortOptions,
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {

@@ -5,11 +5,14 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["plugmem DOMAIN SIZE"],
-  section: "allocation",
+  section: "memory",
   summary: "give the machine a DIMM of memory",
   details: [
-    "The DIMM is on top of what the machine starts with, and has memory of its own. It needs a slot: memory.hotplug of the config says how many there are, and how much all memory together may be. qmpctl diff DOMAIN lists the DIMMs; unplugmem takes one away.",
-    "`qmpctl plugmem web1 1GiB --both` plugs one now and at each start. `qmpctl plugmem web1 1GiB --id dimm7` plugs none if dimm7 is there with that size.",
+    "The DIMM is on top of what the machine starts with, and has memory of its own. It needs a slot: memory.hotplug of the config says how many there are, and how much all memory together may be. `qmpctl diff` lists the DIMMs.",
+  ],
+  examples: [
+    ["plugmem web1 1GiB --both", "now, and at each start"],
+    ["plugmem web1 1GiB --id dimm7", "do nothing if dimm7 is there with that size"],
   ],
   options: {
     id: { about: "the name of the DIMM (default: the first of dimm1, dimm2, … that is free)", value: "ID" },

@@ -11,12 +11,16 @@ import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["recover DOMAIN --finish", "recover DOMAIN --undo", "recover DOMAIN --forget"],
-  section: "allocation",
+  section: "halves",
   summary: "resolve a change or a start that was killed halfway",
   details: [
     "After a change: --finish gives both halves their new values, --undo gives both their old values, --forget leaves both as they are.",
-    "After a start: --finish completes it, --undo ends the machine that is half started.",
+    "After a start, a restart or a shutdown: --finish completes it; --undo ends a machine that is half started, or gives up a shutdown. A guest that was asked to shut down can't be told not to.",
     "Until then, other changes of the domain are refused.",
+  ],
+  examples: [
+    ["recover web1 --undo --dry-run", "show what would be done"],
+    ["recover web1 --finish", "do the rest of it"],
   ],
   options: {
     finish: { about: "give both halves their new values" },

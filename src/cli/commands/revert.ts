@@ -8,11 +8,15 @@ const resources: readonly Resource[] = KINDS.filter((kind) => kind.revert !== nu
 
 export const verb: Verb = defineVerb({
   usage: ["revert DOMAIN [RESOURCE]"],
-  section: "allocation",
+  section: "halves",
   summary: "make the running machine equal to its config, without a restart",
   details: [
     `With a RESOURCE, only that one changes: ${orOf(resources)}.`,
     "If only some of it can be reverted, that part is. The report then says what is left, and the exit code is 4.",
+  ],
+  examples: [
+    ["revert web1 --dry-run", "show what would be done"],
+    ["revert web1 memory", "only the memory"],
   ],
   options: effortOptions,
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },

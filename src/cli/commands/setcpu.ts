@@ -7,13 +7,16 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["setcpu DOMAIN [--quota PERCENT%|none] [--weight N|default]"],
-  section: "allocation",
+  section: "threads",
   summary: "limit the CPU time of QEMU, or weigh it against others",
   details: [
     "Both are for QEMU as a whole, with all of its threads. A quota is in percent of one CPU: 150% is one and a half CPUs. Give more than 100% for each vCPU: the threads that serve disks and network need time too.",
-    "A weight, from 1 to 10000, counts only while others want the same CPUs; 100 is usual. qmpctl diff DOMAIN shows both.",
+    "A weight, from 1 to 10000, counts only while others want the same CPUs; 100 is usual. `qmpctl diff` shows both.",
     "They are set on the cgroup that QEMU has to itself, by systemd if it is a unit's. One that others are in is refused. start gives QEMU one if it may.",
-    "Examples: qmpctl setcpu web1 --quota 250% --live --config; qmpctl setcpu web1 --quota none --weight 200.",
+  ],
+  examples: [
+    ["setcpu web1 --quota 250% --both", "two and a half CPUs, now and at the next start"],
+    ["setcpu web1 --quota none --weight 200", "no limit, and twice the usual weight"],
   ],
   options: {
     quota: { about: "how much CPU time QEMU may use: such as 150%, or none", value: "PERCENT%|none" },

@@ -4,9 +4,12 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["setmaxmem DOMAIN SIZE"],
-  section: "allocation",
+  section: "memory",
   summary: "change the most memory that the guest can have",
-  details: ["QEMU sets this at its start. On a running machine the change needs --static, and applies at the next start."],
+  details: [
+    "This is the memory that the machine starts with, without DIMMs and virtio-mem. QEMU sets it at its start: on a running machine the change needs --static, and applies at the next start.",
+  ],
+  examples: [["setmaxmem web1 4GiB --static", "at the next start"]],
   options: { ...changeOptions, ...sizeOptions },
   operands: { names: ["DOMAIN", "SIZE"], required: 2 },
   run(call) {

@@ -11,11 +11,17 @@ const DEVICE_OPTIONS = {
 
 export const verb: Verb = defineVerb({
   usage: ["setmem DOMAIN SIZE"],
-  section: "allocation",
+  section: "memory",
   summary: "change how much memory the guest has",
   details: [
-    "With a balloon, SIZE is what the balloon leaves the guest. With a virtio-mem device and no balloon, SIZE is all of the guest's memory, and the device gives what the machine does not have without it: a machine of 1GiB is asked for 2GiB by `setmem web1 3GiB`. With both, say which: of a machine of 1GiB, `setmem web1 2GiB --device vm0` makes it 3GiB, and then `setmem web1 512MiB --balloon` makes it 2.5GiB.",
+    "With a balloon, SIZE is what the balloon leaves the guest. With a virtio-mem device and no balloon, SIZE is all of the guest's memory, and the device gives what the machine does not have without it. With both, say which: --balloon or --device.",
     "The change is `applied` when the guest has the new size. It is `pending` if the guest has not finished by the deadline. A virtio-mem device keeps its target: a reset takes away what it gave, and the guest takes it again when its driver is up. memory.plugged of the config counts, even if args have a requested-size.",
+    "The column host is what QEMU has in this host's RAM, for the guest and for itself, before and after. If that went down by clearly less than the guest gave up, a line says so, and why.",
+  ],
+  examples: [
+    ["setmem web1 1536M --both", "1.5 GiB, now and at the next start"],
+    ["setmem web1 2GiB --device vm0 --live", "2 GiB more than the machine has without that virtio-mem device"],
+    ["setmem web1 512M --dry-run", "show what would be done"],
   ],
   options: {
     device: { about: "SIZE is what this virtio-mem device gives; 0 for nothing", value: "ID" },

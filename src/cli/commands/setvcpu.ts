@@ -5,12 +5,15 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["setvcpu DOMAIN VCPULIST --enable|--disable", "setvcpu DOMAIN VCPULIST --only"],
-  section: "allocation",
+  section: "vcpus",
   summary: "plug or unplug chosen vCPUs, by their numbers",
   details: [
     "VCPULIST is a list of vCPUs, such as 3 or 1,4-6. They count from 0, and vCPU 0 always stays.",
     "In the config, the key vcpus.online lists the vCPUs of the next start, if they are not those from vCPU 0 on. `setvcpus` then adds the lowest free ones and takes away the highest, in both halves.",
-    "qmpctl setvcpu web1 3 --enable --both plugs vCPU 3, now and at the next start. qmpctl setvcpu web1 0,3 --only leaves the machine vCPUs 0 and 3.",
+  ],
+  examples: [
+    ["setvcpu web1 3 --enable --both", "plug vCPU 3, now and at the next start"],
+    ["setvcpu web1 0,3 --only", "leave the machine vCPUs 0 and 3"],
   ],
   options: {
     enable: { about: "plug them" },

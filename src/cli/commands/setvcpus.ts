@@ -6,11 +6,17 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["setvcpus DOMAIN COUNT"],
-  section: "allocation",
+  section: "vcpus",
   summary: "change how many vCPUs the guest has; --maximum: can have",
   details: [
-    "On a running machine, vCPUs are plugged and unplugged: the lowest free ones, and the highest. A vCPU that the guest has not released by the deadline is `pending`.",
-    "With the guest's agent (the config's key agent), qmpctl setvcpus web1 4 --online also has the guest bring up what is plugged, and qmpctl setvcpus web1 2 --guest has it use two of those that it has. A guest forgets that when it reboots.",
+    "On a running machine, the lowest free vCPUs are plugged, and the highest are unplugged. A vCPU that the guest has not released by the deadline is `pending`.",
+    "--online and --guest need an agent in the guest, and the key agent in the config. A guest forgets what --guest made of it when it reboots.",
+  ],
+  examples: [
+    ["setvcpus web1 4 --both", "now, and at the next start"],
+    ["setvcpus web1 4 --online", "plug them, and have the guest use them"],
+    ["setvcpus web1 2 --guest", "have the guest use two of those that it has"],
+    ["setvcpus web1 8 --maximum --static", "room for 8, at the next start"],
   ],
   options: {
     maximum: { about: "change the most that the guest can have; on a running machine this needs --static and applies at the next start" },

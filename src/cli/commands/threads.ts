@@ -9,12 +9,13 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["threads DOMAIN"],
-  section: "allocation",
+  section: "threads",
   summary: "show all threads of QEMU: what each is, its CPUs, policy, time",
   details: [
-    "With the kernel's own threads that serve vhost devices. The last column is what the config says for a thread, if it says something.",
-    "qmpctl threads web1; qmpctl threads web1 --json. emulatorpin, vcpupin, iothreadpin and vhostpin bind them, and the verbs in -sched set their policy.",
+    "The kernel's own threads that serve vhost devices are among them. The last column is what the config says of a thread, if it says something.",
+    "emulatorpin, vcpupin, iothreadpin and vhostpin bind them; emulatorsched, vcpusched and iothreadsched set their policy.",
   ],
+  examples: [["threads web1", "show them"]],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {

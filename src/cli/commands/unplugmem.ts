@@ -3,11 +3,14 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["unplugmem DOMAIN ID"],
-  section: "allocation",
+  section: "memory",
   summary: "take a DIMM away from the machine",
   details: [
-    "The guest decides: what lies in the DIMM has to move elsewhere first. A guest that has not let go of it by the deadline is `pending`, and may still do it later, as QEMU can't take that back.",
-    "`qmpctl diff web1` lists the DIMMs. `qmpctl unplugmem web1 dimm1 --both` takes it away now and from the config.",
+    "The guest decides: what lies in the DIMM has to move elsewhere first. If the guest has not let go of it by the deadline, the change is `pending`: it may still do so later, and QEMU can't take that back. `qmpctl diff` lists the DIMMs.",
+  ],
+  examples: [
+    ["unplugmem web1 dimm1", "from the running machine; the next start has it again if the config has it"],
+    ["unplugmem web1 dimm1 --both", "from the config too"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "ID"], required: 2 },

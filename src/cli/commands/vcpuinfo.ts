@@ -9,8 +9,9 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["vcpuinfo DOMAIN"],
-  section: "allocation",
+  section: "vcpus",
   summary: "show each vCPU: thread, last host CPU, time used, pins",
+  examples: [["vcpuinfo web1", "show them"]],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {

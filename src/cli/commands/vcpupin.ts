@@ -11,9 +11,13 @@ import { type Call, defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["vcpupin DOMAIN VCPU CPULIST", "vcpupin DOMAIN [VCPU]"],
-  section: "allocation",
+  section: "vcpus",
   summary: "bind a vCPU to CPUs of the host, or show the bindings",
-  details: ["CPULIST is a list of host CPUs, such as 0-3,8 or 0-7,^4. vCPUs count from 0."],
+  details: ["CPULIST is a list of host CPUs, such as 0-3,8 or 0-7,^4. all removes the binding. vCPUs count from 0."],
+  examples: [
+    ["vcpupin web1", "show the bindings of all vCPUs"],
+    ["vcpupin web1 1 2-3 --both", "vCPU 1 to CPUs 2 and 3, now and at the next start"],
+  ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "VCPU", "CPULIST"], required: 1 },
   async run(call) {

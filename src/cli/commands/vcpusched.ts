@@ -4,12 +4,15 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["vcpusched DOMAIN VCPU POLICY"],
-  section: "allocation",
+  section: "vcpus",
   summary: "set the scheduling policy of a vCPU",
   details: [
     "vCPUs count from 0.",
     "POLICY is other (the usual one), batch, idle, or fifo:N or rr:N with a priority N from 1 to 99. Those two need CAP_SYS_NICE, and run before all others: a thread that never sleeps starves the host. Without that right, idle can't be taken back.",
-    "qmpctl vcpusched web1 0 batch; qmpctl vcpusched web1 0 fifo:1 --static. qmpctl diff DOMAIN shows what differs from other.",
+  ],
+  examples: [
+    ["vcpusched web1 0 batch", "vCPU 0, now"],
+    ["vcpusched web1 0 fifo:1 --static", "at the next start"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "VCPU", "POLICY"], required: 3 },

@@ -16,13 +16,34 @@ function partsOf(group: string): typeof PARTS {
   return PARTS.filter(({ path }) => path[0] === group);
 }
 
-/** What a file may hold, in one line. */
-export const SHAPE: string = `{${GROUPS.map(
-  (group) =>
-    `"${group}": {${partsOf(group)
-      .map(({ path, shape }) => `"${path[1]}": ${shape}`)
-      .join(", ")}}`,
-).join(", ")}}, each key optional`;
+/** What a group of a file may hold, in one line. */
+function shapeOf(group: string): string {
+  const keys = partsOf(group).map(({ path, shape }) => `"${path[1]}": ${shape}`);
+  return `"${group}": {${keys.join(", ")}}`;
+}
+
+const WHOLE = `an object with one or more of ${GROUPS.join(", ")}`;
+
+/** One value that a file may hold. */
+export interface FileKey {
+  /** `memory.current`. */
+  readonly place: string;
+  /** Its form: `SIZE`. */
+  readonly shape: string;
+  /** The verb that changes the same. */
+  readonly verb: string;
+}
+
+/** Every value that a file may hold, in the order of tables. */
+export function fileKeys(): readonly FileKey[] {
+  return GROUPS.flatMap((group) =>
+    partsOf(group).map((part): FileKey => {
+      const [example] = part.changes(JSON.parse(part.example), "", () => undefined);
+      const command = example === undefined ? "" : (kindOf(example).command(example as never, "web1") ?? "");
+      return { place: part.path.join("."), shape: part.shape, verb: command.split(" ")[0] ?? "" };
+    }),
+  );
+}
 
 /**
  * The changes that a wanted allocation asks for: what is so already is found out when they are planned.
@@ -52,11 +73,11 @@ export function changesOf(allocation: WantedAllocation): readonly Change[] {
       ),
     );
   }
-  if (wrong.length > 0) throw new UsageError(`allocation: ${wrong.join("; ")}`, { value: allocation, expected: SHAPE });
+  if (wrong.length > 0) throw new UsageError(`allocation: ${wrong.join("; ")}`, { value: allocation, expected: expectedOf(allocation) });
   const asked = PARTS.flatMap((part) => found.get(part) ?? []);
   const covering = asked.filter((change) => kindOf(change).covers !== undefined);
   const changes = asked.filter((change) => !covering.some((other) => kindOf(other).covers?.(other, change) === true));
-  if (changes.length === 0) throw new UsageError("allocation: it asks for nothing", { value: allocation, expected: SHAPE });
+  if (changes.length === 0) throw new UsageError("allocation: it asks for nothing", { value: allocation, expected: WHOLE });
   return changes;
 }
 
@@ -72,6 +93,18 @@ function shapeFaults(allocation: unknown): string[] {
     return fault(group, allocation[group], `an object, as {"${part?.path[1]}": ${part?.example}}`);
   });
   return [...groups, ...unknownKeys(allocation, "", GROUPS)];
+}
+
+/** The form of the groups that have unknown keys, else of those that are there: no more than that. */
+function expectedOf(allocation: unknown): string {
+  if (!isObject(allocation) || Object.keys(allocation).some((key) => !GROUPS.includes(key))) return WHOLE;
+  const given = GROUPS.filter((group) => allocation[group] !== undefined);
+  const wrong = given.filter((group) => {
+    const values = allocation[group];
+    const keys = partsOf(group).map(({ path }) => path[1]);
+    return isObject(values) && Object.keys(values).some((key) => !keys.includes(key));
+  });
+  return `{${(wrong.length === 0 ? given : wrong).map(shapeOf).join(", ")}}`;
 }
 
 /** One thing that is wrong: where, what stands there, and what would be right. */
@@ -95,6 +128,6 @@ export function readAllocation(text: string, path: string): WantedAllocation {
     return valueOf(parseJson(text)) as WantedAllocation;
   } catch (cause) {
     if (!(cause instanceof JsonTextError)) throw cause;
-    throw new UsageError(`${path}: ${cause.message}`, { value: path, expected: SHAPE }, { cause });
+    throw new UsageError(`${path}: ${cause.message}`, { value: path, expected: WHOLE }, { cause });
   }
 }

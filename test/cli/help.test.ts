@@ -1,0 +1,34 @@
+import { describe, expect, test } from "vitest";
+import { verbs } from "../../src/cli/command.ts";
+import { verbHelp } from "../../src/cli/help.ts";
+import { parseArguments } from "../../src/cli/options.ts";
+
+const loaded = await Promise.all(Object.entries(verbs).map(async ([name, load]) => [name, (await load()).verb] as const));
+const withExamples = loaded.filter(([, verb]) => verb.examples !== undefined);
+
+test("every verb that changes a domain has an example", () => {
+  const without = loaded.filter(([, verb]) => verb.examples === undefined && !["domains", "power", undefined].includes(verb.section));
+  expect(without.map(([name]) => name)).toEqual([]);
+  expect(withExamples.length).toBeGreaterThan(25);
+});
+
+describe.each(withExamples)("the examples of %s", (name, verb) => {
+  test("are command lines that it reads", async () => {
+    for (const [command] of verb.examples ?? []) {
+      const [first, ...words] = command.split(" ");
+      expect(first).toBe(name);
+      const { operands } = await parseArguments(words, verb, async () => undefined);
+      expect([command, operands[0]]).toEqual([command, name === "list" ? undefined : "web1"]);
+    }
+  });
+
+  test.each([40, 60, 100])("stand in its help of %i columns", async (width) => {
+    const lines = (await verbHelp(name, verb, width)).replaceAll(/ \\\n +/g, " ").split("\n");
+    for (const [command] of verb.examples ?? []) expect(lines).toContain(`  qmpctl ${command}`);
+  });
+});
+
+test("the help of apply lists what a file may have, with the verb that changes the same", async () => {
+  const { verb } = await verbs["apply"]!();
+  expect(await verbHelp("apply", verb, 100)).toMatch(/^ {2}memory\.plugged +setmem +\{"ID": SIZE\}$/m);
+});
