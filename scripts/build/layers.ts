@@ -19,6 +19,9 @@ interface Layer {
   readonly first: readonly string[];
 }
 
+/** Each module that it passes on is loaded when something of it is used: most changes are of one resource, and need no other. */
+const REGISTRY = "domain/resources/all.ts";
+
 /**
  * The files that the command line is loaded from, each when something of it is first needed. A module is in the first of them that needs it
  * at once, so a layer needs only those before it, and every module is there once: classes are told apart by who they are.
@@ -41,7 +44,14 @@ const LAYERS: readonly Layer[] = [
   { name: "failure", first: ["cli/failure.ts", "cli/advice.ts", "cli/help.ts"] },
   { name: "completion", first: ["cli/candidates.ts", "cli/aliases.ts"] },
   { name: "machine", first: ["domain/domain.ts", "domain/machine/owner.ts", "domain/views/inspect.ts", "domain/facts/guest-agent.ts"] },
-  { name: "change", first: ["domain/change/transaction.ts", "domain/change/plan.ts", "cli/report.ts"] },
+  {
+    name: "change",
+    first: [
+      ...["domain/change/transaction.ts", "domain/change/plan.ts", "cli/report.ts"],
+      ...["memory", "virtio-mem", "whole-memory", "vcpus", "vcpu-pin"].map((resource) => `domain/resources/${resource}.ts`),
+    ],
+  },
+  { name: "resources", first: [REGISTRY] },
   { name: "more", first: [] },
 ];
 
@@ -56,7 +66,10 @@ export class Layers {
   constructor(metafile: Metafile, root: string) {
     this.#metafile = metafile;
     this.#root = root;
-    for (const { name, first } of LAYERS) for (const path of first) this.#put(join("src", path), name);
+    for (const { name, first } of LAYERS)
+      for (const path of first)
+        if (path === REGISTRY) this.#putImports(join("src", path), name);
+        else this.#put(join("src", path), name);
     for (const path of Object.keys(metafile.inputs)) this.#put(path, LAYERS.at(-1)?.name ?? "");
   }
 
@@ -65,9 +78,12 @@ export class Layers {
     if (input === undefined) throw new Error(`${path}: not a module of the command line`);
     if (this.#layerOf.has(path)) return;
     this.#layerOf.set(path, layer);
-    for (const { path: imported, kind, external } of input.imports) {
+    if (path !== join("src", REGISTRY)) this.#putImports(path, layer);
+  }
+
+  #putImports(path: string, layer: string): void {
+    for (const { path: imported, kind, external } of this.#metafile.inputs[path]?.imports ?? [])
       if (kind === "import-statement" && external !== true) this.#put(imported, layer);
-    }
   }
 
   /** The text of a layer's own entry: its modules that others ask for, each run when it is first asked for. */
@@ -75,23 +91,33 @@ export class Layers {
     const wanted = new Set<string>();
     for (const [path, { imports }] of Object.entries(this.#metafile.inputs)) {
       for (const { path: imported, external } of imports)
-        if (external !== true && this.#layerOf.get(imported) === layer && this.#layerOf.get(path) !== layer) wanted.add(imported);
+        if (external !== true && this.#layerOf.get(imported) === layer && this.#isFromOutside(path, layer)) wanted.add(imported);
     }
     const members = [...wanted].map((path) => `${JSON.stringify(path)}: once(() => require(${JSON.stringify(resolve(this.#root, path))}))`);
     const start = layer === LAYERS[0]?.name ? `require(${JSON.stringify(resolve(this.#root, "src/cli/main.ts"))});` : "";
     return `${ONCE}module.exports = { ${members.join(",\n")} };\n${start}`;
   }
 
-  /** A plugin of esbuild that takes what is in another layer from there: it is asked for as `./LAYER.js:MODULE`, see launcher.ts. */
+  /** Whether what a module imports of this layer is asked for, and not put in its place by the bundler. */
+  #isFromOutside(path: string, layer: string): boolean {
+    return this.#layerOf.get(path) !== layer || path === join("src", REGISTRY);
+  }
+
+  /**
+   * A plugin of esbuild that takes what is in another layer from there: it is asked for as `./LAYER.js:MODULE`, or `./LAYER.js?MODULE` when
+   * used, see launcher.ts.
+   */
   plugin(layer: string): object {
     return {
       name: "layers",
       setup: (build: PluginBuild): void => {
         build.onResolve({ filter: /.*/ }, ({ path, importer }) => {
-          const { imports = [] } = this.#metafile.inputs[relative(this.#root, importer)] ?? {};
+          const from = relative(this.#root, importer);
+          const { imports = [] } = this.#metafile.inputs[from] ?? {};
           const module = imports.find(({ original, external }) => original === path && external !== true)?.path;
           const other = module === undefined ? undefined : this.#layerOf.get(module);
-          return module === undefined || other === layer ? undefined : { path: `./${other}.js:${module}`, external: true };
+          if (module === undefined || (other === layer && !this.#isFromOutside(from, layer))) return undefined;
+          return { path: `./${other}.js${from === join("src", REGISTRY) ? "?" : ":"}${module}`, external: true };
         });
       },
     };

@@ -88,8 +88,8 @@ describe("H2: the folder for compiled code", () => {
 describe("the program itself", () => {
   // Root has a folder that can't be chosen.
   const user = isRoot ? NOBODY : SELF;
-  const run = (cache: string): string => {
-    const [program = "", ...words] = [...(isRoot ? as(user) : []), process.execPath, mainFor(isRoot ? user : undefined), "--version"];
+  const run = (cache: string, ...line: readonly string[]): string => {
+    const [program = "", ...words] = [...(isRoot ? as(user) : []), process.execPath, mainFor(isRoot ? user : undefined), ...line];
     return execFileSync(program, words, { cwd: "/", env: { PATH: process.env["PATH"], XDG_CACHE_HOME: cache }, encoding: "utf8" });
   };
 
@@ -103,7 +103,7 @@ describe("the program itself", () => {
       mkdirSync(folder);
       chmodSync(folder, mode);
       if (isRoot) for (const path of [cache, folder]) chownSync(path, user, user);
-      expect(run(cache)).toBe(
+      expect(run(cache, "--version")).toBe(
         `qmpctl ${(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { readonly version: string }).version}\n`,
       );
       expect(readdirSync(folder).length > 0, mode.toString(8)).toBe(isUsed);
@@ -113,10 +113,31 @@ describe("the program itself", () => {
   test("keeps it under a name that no other build has: V8 takes kept code for any text of the same length", () => {
     const cache = ownFolder();
     if (isRoot) chownSync(cache, user, user);
-    run(cache);
+    run(cache, "--version");
     const digest = createHash("sha256");
-    for (const layer of ["program", "failure", "completion", "machine", "change", "more"])
+    for (const layer of ["program", "failure", "completion", "machine", "change", "resources", "more"])
       digest.update(readFileSync(new URL(`../../dist/cli/${layer}.js`, import.meta.url)));
     expect(readdirSync(join(cache, "qmpctl"))).toEqual([`program-${digest.digest("hex").slice(0, 12)}-${process.version}.cache`]);
+  });
+
+  test("keeps what another verb uses besides, and writes nothing where a command line uses no more", () => {
+    const cache = ownFolder();
+    if (isRoot) chownSync(cache, user, user);
+    const kept = (): readonly [size: number, words: string, written: number] => {
+      const [name = ""] = readdirSync(join(cache, "qmpctl")).filter((each) => each.startsWith("program-"));
+      const file = join(cache, "qmpctl", name);
+      const text = readFileSync(file, "latin1");
+      return [text.length, text.slice(text.lastIndexOf("\n") + 1), statSync(file).ino];
+    };
+    run(cache, "--version");
+    const first = kept();
+    expect(first[1]).toBe("--version");
+    run(cache, "setmem", "--help");
+    const both = kept();
+    expect(both[1]).toBe("--version setmem --help");
+    expect(both[0]).toBeGreaterThan(first[0]);
+    // Neither is compiled again, so neither has anything to add.
+    for (const line of [["--version"], ["setmem", "--help"]]) run(cache, ...line);
+    expect(kept()).toEqual(both);
   });
 });

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -20,6 +20,14 @@ const WITNESS = `
   });
 `;
 
+const CONFIG = JSON.stringify({
+  name: "web1",
+  emulator: "qemu-system-x86_64",
+  memory: { max: "1GiB", current: "1GiB" },
+  vcpus: { max: 4, current: 2 },
+  args: ["-machine", "q35", "-device", "virtio-balloon-pci,id=balloon0"],
+});
+
 interface Loaded {
   readonly modules: readonly string[];
   readonly files: readonly string[];
@@ -29,6 +37,8 @@ let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "qmpctl-"));
   writeFileSync(join(folder, "witness.cjs"), WITNESS);
+  mkdirSync(join(folder, "config"));
+  writeFileSync(join(folder, "config", "web1.json"), CONFIG);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -36,10 +46,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
  * Runs the built program with its output into files, and tells what it has loaded. What Node calls a pipe is a socket, which needs a
  * stream.
  */
-async function loadedBy(words: readonly string[], code = 0): Promise<Loaded> {
+async function loadedBy(words: readonly string[], code = 0, env: Readonly<Record<string, string>> = {}): Promise<Loaded> {
   const [witness, outputs] = [join(folder, "loaded.json"), [1, 2].map((fd) => openSync(join(folder, `output${fd}`), "w"))];
   const child = spawn(process.execPath, ["--require", join(folder, "witness.cjs"), program, ...words], {
-    env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), WITNESS: witness },
+    env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), ...env, WITNESS: witness },
     stdio: ["ignore", ...outputs],
   });
   const [status] = (await once(child, "close")) as [number | null];
@@ -104,12 +114,22 @@ test.each(["info", "vcpuinfo"])("%s loads what looks at a machine, and no more o
   expect(among(modules, [...HEAVY.filter((name) => !["crypto", ...waited].includes(name)), TO_RUN_PROGRAMS])).toEqual([]);
 });
 
+test.each([
+  ["setmem", "1GiB"],
+  ["setvcpus", "2"],
+  ["vcpupin", "0", "all"],
+])("%s loads its own resource, and not the layer of the others", async (verb, ...values) => {
+  const env = { QMPCTL_CONFIG_DIR: join(folder, "config"), QMPCTL_STATE_DIR: join(folder, "state") };
+  const { files } = await loadedBy([verb, "web1", ...values, "--static"], 0, env);
+  expect([...files].sort()).toEqual(["change.js", "machine.js", "program.js"]);
+});
+
 test("the layers are not much larger than they have to be", () => {
   for (const [name, most] of [
     ["main.js", 8],
     ["program.js", 90],
     ["machine.js", 270],
-    ["change.js", 340],
+    ["change.js", 225],
   ] as const) {
     expect(statSync(join(dirname(program), name)).size, name).toBeLessThan(most * 1024);
   }
