@@ -26,6 +26,17 @@ export async function startFakeGuest(qemu: FakeQemu, address?: string): Promise<
     ...(address === undefined ? {} : { address }),
     answers: {
       "guest-fsfreeze-status": () => (state.frozen ? "frozen" : "thawed"),
+      // One file system, as the testbed's guest has it.
+      "guest-fsfreeze-freeze": () => {
+        thawed(state.frozen, "guest-fsfreeze-freeze");
+        state.frozen = true;
+        return 1;
+      },
+      "guest-fsfreeze-thaw": () => {
+        const count = state.frozen ? 1 : 0;
+        state.frozen = false;
+        return count;
+      },
       "guest-get-vcpus": () => {
         thawed(state.frozen, "guest-get-vcpus");
         for (const id of state.offline) if (!qemu.plugged.has(id)) state.offline.delete(id);
@@ -37,9 +48,18 @@ export async function startFakeGuest(qemu: FakeQemu, address?: string): Promise<
         for (const { "logical-id": id, online } of vcpus) set(state.offline, seen(), id, online);
         return vcpus.length;
       },
-      "guest-get-memory-blocks": () =>
-        Array.from({ length: Math.ceil(qemu.size / BLOCK) }, (_, index) => ({ online: true, "can-offline": true, "phys-index": index })),
-      "guest-get-memory-block-info": () => ({ size: BLOCK }),
+      "guest-get-memory-blocks": () => {
+        thawed(state.frozen, "guest-get-memory-blocks");
+        return Array.from({ length: Math.ceil(qemu.size / BLOCK) }, (_, index) => ({
+          online: true,
+          "can-offline": true,
+          "phys-index": index,
+        }));
+      },
+      "guest-get-memory-block-info": () => {
+        thawed(state.frozen, "guest-get-memory-block-info");
+        return { size: BLOCK };
+      },
     },
   });
   // A vCPU that comes is a new one, and the guest uses it.
@@ -50,7 +70,7 @@ export async function startFakeGuest(qemu: FakeQemu, address?: string): Promise<
 }
 
 function thawed(frozen: boolean, command: string): void {
-  if (frozen) throw new QmpFailure("GenericError", `Command ${command} has been disabled: the agent is in frozen state`);
+  if (frozen) throw new QmpFailure("CommandNotFound", `Command ${command} has been disabled: the agent is in frozen state`);
 }
 
 function set(offline: Set<number>, seen: readonly number[], id: number, online: boolean): void {

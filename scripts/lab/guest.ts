@@ -7,7 +7,7 @@ export { openConsole, type GuestConsole, type GuestReport } from "./console.ts";
 
 /** Makes the guest misbehave, see scripts/testbed/init.sh. */
 export type GuestWord =
-  "qmpctl.balloon=off" | "qmpctl.powerbutton=ignore" | "qmpctl.online=off" | "qmpctl.unplug=refuse" | "qmpctl.agent=off";
+  "qmpctl.balloon=off" | "qmpctl.powerbutton=ignore" | "qmpctl.online=off" | "qmpctl.unplug=refuse" | "qmpctl.agent=off" | "qmpctl.disk=on";
 
 /** Differences from the standard guest. */
 export interface GuestOptions {

@@ -3,7 +3,8 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { bootArgs, type GuestConsole, type GuestReport, openConsole } from "../lab/guest.ts";
 import { testbedFolder } from "../lab/machine.ts";
-import { type Cast, type GuestVoice, MIB, openStage, type Setting, type Stage } from "./stage.ts";
+import { near } from "../lab/scene.ts";
+import { agentOf, type Cast, type GuestState, type GuestVoice, MIB, openStage, type Setting, type Stage } from "./stage.ts";
 
 /** The most memory that the guest's kernel keeps for itself, at the sizes of the scenarios. */
 const KEPT = 72 * MIB;
@@ -17,7 +18,8 @@ export async function openRealStage(setting: Setting, machine: Cast["machine"], 
     throw new Error("there is no Linux guest yet: npm run testbed", { cause });
   });
   const console = await openConsole(machine.folder);
-  const args = [...bootArgs(setting.guest), ...console.args];
+  const { hasAgent, ...guest } = setting.guest ?? {};
+  const args = [...bootArgs(hasAgent === true ? { ...guest, agent: agentOf(machine) } : guest), ...console.args];
   const file = (name: string): string => join(testbedFolder(), "guest", name);
   const stage = await openStage(setting, {
     machine,
@@ -32,6 +34,8 @@ export async function openRealStage(setting: Setting, machine: Cast["machine"], 
 class RealGuest implements GuestVoice {
   readonly #console: GuestConsole;
   #starts = 0;
+  /** The bytes of memory that it had when it was up. */
+  #atFirst = 0;
 
   constructor(console: GuestConsole) {
     this.#console = console;
@@ -40,22 +44,24 @@ class RealGuest implements GuestVoice {
   async booted(): Promise<void> {
     this.#starts += 1;
     await this.#console.booted(this.#starts);
-    await this.#console.next();
+    this.#atFirst = (await this.#console.next()).memTotal;
   }
 
-  async until({ cpus, memory }: { readonly cpus?: number; readonly memory?: number }): Promise<void> {
+  async until({ cpus, memory, more }: GuestState): Promise<void> {
     const wanted = (it: GuestReport): boolean =>
-      (cpus === undefined || it.cpus === cpus) && (memory === undefined || sees(it.memTotal, memory));
+      (cpus === undefined || it.cpus === cpus) &&
+      (memory === undefined || sees(it.memTotal, memory)) &&
+      (more === undefined || near(it.memTotal, this.#atFirst + more));
     let report = await this.#console.until(wanted, { timeout: PATIENCE });
     // A moving balloon may pass the wanted value. It is there only if it stays.
-    for (let before: GuestReport | undefined; memory !== undefined && before?.memTotal !== report.memTotal;) {
+    for (let before: GuestReport | undefined; (memory ?? more) !== undefined && before?.memTotal !== report.memTotal;) {
       before = report;
       report = await this.#console.next();
     }
-    if (!wanted(report))
-      throw new Error(
-        `the guest reports ${report.cpus} CPUs and ${report.memTotal} bytes where ${cpus ?? "any"} and ${memory ?? "any"} are wanted`,
-      );
+    if (!wanted(report)) {
+      const sizes = `${memory ?? "any"}${more === undefined ? "" : `, ${more} more than ${this.#atFirst},`}`;
+      throw new Error(`the guest reports ${report.cpus} CPUs and ${report.memTotal} bytes where ${cpus ?? "any"} and ${sizes} are wanted`);
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { env, execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { Domain, type DomainOptions } from "../../src/index.ts";
 import type { StandIn } from "../../src/testing/index.ts";
-import type { GuestWord } from "../lab/guest.ts";
+import { agentArgs, type GuestOptions } from "../lab/guest.ts";
 
 /** Bytes in a MiB. */
 export const MIB: number = 2 ** 20;
@@ -17,17 +17,31 @@ export interface Setting {
   readonly name?: string;
   readonly memory?: Readonly<Record<string, unknown>>;
   readonly vcpus?: Readonly<Record<string, unknown>>;
-  readonly guest?: { readonly balloonDevice?: boolean; readonly words?: readonly GuestWord[] };
+  readonly guest?: Pick<GuestOptions, "balloonDevice" | "words" | "append"> & {
+    /** It has an agent, and the config names its channel. */
+    readonly hasAgent?: true;
+  };
   /** More arguments for QEMU. */
   readonly args?: readonly string[];
+}
+
+/** What a guest reports, as far as a scenario looks at it. */
+export interface GuestState {
+  readonly cpus?: number;
+  readonly memory?: number;
+  readonly more?: number;
 }
 
 /** The reports of a real guest. Without a real guest, all of this resolves at once. */
 export interface GuestVoice {
   /** Waits until the guest of the last start is up. Call it once for each start. */
   booted(): Promise<void>;
-  /** Waits until the guest reports this many CPUs and this much memory (in bytes, without what its kernel keeps). */
-  until(wanted: { readonly cpus?: number; readonly memory?: number }): Promise<void>;
+  /**
+   * Waits until the guest reports this many CPUs and this much memory (in bytes, without what its kernel keeps), or so much `more` of it
+   * than
+   * when it was up.
+   */
+  until(wanted: GuestState): Promise<void>;
 }
 
 /** The result of a run of the command line. */
@@ -47,6 +61,8 @@ export interface Stage {
   /** The emulator, the private folder of all files, and the environment variables that point into it. */
   readonly emulator: string;
   readonly folder: string;
+  /** The address of the guest agent's channel, for another program than qmpctl. */
+  readonly agent: string;
   readonly variables: Readonly<Record<string, string>>;
   /** The guest's files, for a start with other arguments. Null: it is a recording. */
   readonly guestFiles: Readonly<Record<"vmlinuz" | "initrd.gz", string | null>>;
@@ -80,7 +96,7 @@ const SILENT: GuestVoice = { booted: () => Promise.resolve(), until: () => Promi
 /** Defines the domain of a setting in the stand-in's folders. It starts nothing. */
 export async function openStage(
   setting: Setting,
-  { machine, major, args = argsOf(setting), guest = SILENT, guestFiles = { vmlinuz: null, "initrd.gz": null } }: Cast,
+  { machine, major, args = argsOf(setting, machine), guest = SILENT, guestFiles = { vmlinuz: null, "initrd.gz": null } }: Cast,
 ): Promise<Stage> {
   const name = setting.name ?? "web1";
   const options = {
@@ -89,11 +105,13 @@ export async function openStage(
     stateDir: machine.env.QMPCTL_STATE_DIR,
   };
   const path = join(options.configDir, `${name}.json`);
+  const agent = setting.guest?.hasAgent === true ? agentOf(machine) : undefined;
   const config = {
     name,
     emulator: machine.emulator,
     memory: { max: "512MiB", current: "512MiB", ...setting.memory },
     vcpus: { max: 4, current: 1, ...setting.vcpus },
+    ...(agent === undefined ? {} : { agent }),
     args: ["-nodefaults", "-no-user-config", ...args, ...(setting.args ?? [])],
   };
   await mkdir(options.configDir, { recursive: true });
@@ -107,6 +125,7 @@ export async function openStage(
     options,
     emulator: machine.emulator,
     folder: machine.folder,
+    agent: `unix:${agentOf(machine)}`,
     variables: machine.env,
     guestFiles,
     cli: (words, variables = {}, signal) => runProgram(words, { ...machine.env, ...variables }, signal),
@@ -119,9 +138,15 @@ export async function openStage(
   };
 }
 
+/** The path of a machine's channel to its guest's agent. */
+export function agentOf({ folder }: Pick<StandIn, "folder">): string {
+  return join(folder, "agent.sock");
+}
+
 /** The args of the config for a replay, where only qmpctl reads them. */
-function argsOf({ guest }: Setting): readonly string[] {
-  return guest?.balloonDevice === false ? [] : ["-device", "virtio-balloon-pci,id=balloon0"];
+function argsOf({ guest }: Setting, machine: Cast["machine"]): readonly string[] {
+  const balloon = guest?.balloonDevice === false ? [] : ["-device", "virtio-balloon-pci,id=balloon0"];
+  return guest?.hasAgent === true ? [...balloon, ...agentArgs(agentOf(machine))] : balloon;
 }
 
 const PROGRAM = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));

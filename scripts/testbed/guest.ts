@@ -1,7 +1,7 @@
 import { access, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { AGENT_MODULE, AGENT_PACKAGES, agentFiles } from "./agent.ts";
+import { AGENT_MODULE, AGENT_PACKAGES, agentFiles, DISK_MODULES, type Module } from "./agent.ts";
 import { closeSuite, dependenciesOf, openSuite, unpack } from "./apt.ts";
 import { run } from "./command.ts";
 import { cpioArchive, type CpioEntry } from "./cpio.ts";
@@ -32,9 +32,11 @@ export async function buildGuest(mirror: string, folder: string): Promise<string
   await unpack(suite, [kernel, "busybox-static", ...AGENT_PACKAGES], tree);
 
   const plain = gzipSync(cpioArchive(await initialFiles(tree, init)), { level: 9 });
+  const modules = join(tree, "lib", "modules");
   // What it depends on is loaded already.
-  const module = (await modulesInOrder(join(tree, "lib", "modules"), [AGENT_MODULE])).at(-1) ?? "";
-  const agent = gzipSync(cpioArchive(await agentFiles(tree, await moduleBytes(module))), { level: 9 });
+  const channel = await moduleAt((await modulesInOrder(modules, [AGENT_MODULE])).at(-1) ?? "");
+  const disk = await Promise.all((await modulesInOrder(modules, DISK_MODULES)).map(moduleAt));
+  const agent = gzipSync(cpioArchive(await agentFiles(tree, channel, disk)), { level: 9 });
   // The kernel unpacks archives that follow each other, so the second guest is the first one and more. Each is there whole or not at all.
   await replace(join(folder, "initrd.gz"), plain);
   await replace(join(folder, "initrd-agent.gz"), Buffer.concat([plain, Buffer.alloc((4 - (plain.length % 4)) % 4), agent]));
@@ -81,6 +83,10 @@ async function modulesInOrder(folder: string, names: readonly string[]): Promise
 function dependenciesIn(module: Buffer): readonly string[] {
   const found = /(?:^|\0)depends=([^\0]*)\0/.exec(module.toString("latin1"));
   return found?.[1] ? found[1].split(",").map(underscored) : [];
+}
+
+async function moduleAt(path: string): Promise<Module> {
+  return { name: moduleName(path), data: await moduleBytes(path) };
 }
 
 async function moduleBytes(path: string): Promise<Buffer> {

@@ -9,6 +9,7 @@
 #   qmpctl.online=off          leaves plugged CPUs and memory offline
 #   qmpctl.unplug=refuse       refuses to let go of CPUs and memory
 #   qmpctl.agent=off           never starts its guest agent
+#   qmpctl.disk=on             has a disk with a file system, so that its agent can freeze it
 # Lines on its serial line do so while it runs; each is answered by GUEST-DID and the line:
 #   unplug refuse              refuses to let go of CPUs and memory from now on
 #   unplug allow               lets go of them again
@@ -60,6 +61,11 @@ while read -r module; do
   esac
   insmod "/modules/$module.ko"
 done </modules/order
+
+if asked qmpctl.disk=on; then
+  while read -r module; do insmod "/modules/$module.ko"; done </agent/modules
+  mount -t ext4 -o loop /agent/disk /disk
+fi
 
 # A CPU that came between the kernel's start and ours was announced to nobody.
 for cpu in /sys/devices/system/cpu/cpu[1-9]*/online; do

@@ -10,6 +10,7 @@ import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import type { CommandError } from "../../src/qmp/errors.ts";
 import { connectAgent } from "../../src/qmp/guest-agent.ts";
 
 const exactly = (count: number): Change => ({ resource: "guest-vcpus", count, how: "exactly" });
@@ -94,8 +95,8 @@ describe.each(await qemusInTime())("the guest's half on QEMU $version", (qemu) =
 
 const newest = (await qemusInTime()).at(-1) as Qemu;
 
-test("the fake guest says what the real one says, word for word", async () => {
-  await using scene = await agentScene(newest);
+test("the fake guest says what the real one says, word for word, frozen too", async () => {
+  await using scene = await agentScene(newest, "qmpctl.disk=on");
   await scene.start();
   await answering(scene);
   await scene.domain.setVcpus(2);
@@ -105,7 +106,8 @@ test("the fake guest says what the real one says, word for word", async () => {
   Object.assign(fake, { size: 512 * MIB });
   const ask = async (path: string): Promise<unknown> => {
     await using agent = await connectAgent(`unix:${path}`);
-    const say = (name: string, args: object = {}) => agent.execute(name, args).catch((error: Error) => error.message);
+    const say = (name: string, args: object = {}) =>
+      agent.execute(name, args).catch((error: CommandError) => [error.class, error.message] as const);
     const one = (id: number, on: boolean) => say("guest-set-vcpus", { vcpus: [{ "logical-id": id, online: on }] });
     const sorted = async (): Promise<unknown> =>
       ((await say("guest-get-vcpus")) as { "logical-id": number }[]).toSorted((a, b) => a["logical-id"] - b["logical-id"]);
@@ -122,7 +124,13 @@ test("the fake guest says what the real one says, word for word", async () => {
       await one(1, false),
       await sorted(),
     ];
-    return [...said, blocks, await say("guest-get-memory-block-info"), await say("guest-fsfreeze-status")];
+    const calm = [blocks, await say("guest-get-memory-block-info"), await say("guest-fsfreeze-status")];
+    const frozen = [];
+    const names = ["freeze", "status", "freeze", "thaw", "thaw", "status"].map((word) => `guest-fsfreeze-${word}`);
+    const others = ["guest-get-vcpus", "guest-set-vcpus", "guest-get-memory-blocks", "guest-get-memory-block-info"];
+    for (const name of [...names.slice(0, 3), ...others, ...names.slice(3)])
+      frozen.push(await say(name, name === "guest-set-vcpus" ? { vcpus: [] } : {}));
+    return [...said, ...calm, ...frozen];
   };
   expect(await ask(guest.path)).toEqual(await ask(scene.path));
 });

@@ -46,6 +46,7 @@ describe.each(cases)("by the schema of QEMU $name", ({ introspection, right, ran
 });
 
 const IMPORT = 'import type { QemuCommands } from "../../src/schema/generated/commands.ts";';
+const IMPORT_AGENT = 'import type { AgentReturns } from "../../src/schema/agent-commands.ts";';
 const IMPORT_EVENTS = 'import type { QemuEvents } from "../../src/schema/generated/events.ts";';
 
 function assignment({ command, parameters }: Case, index: number): string {
@@ -85,18 +86,27 @@ async function saidIn(path: string): Promise<readonly (readonly [type: string, t
     const command = asked.get(JSON.stringify(message["id"]));
     if (entry.kind === "client") asked.set(JSON.stringify(message["id"]), String(message["execute"] ?? message["exec-oob"]));
     else if (message["data"] !== undefined) said.push([`QemuEvents[${JSON.stringify(message["event"])}]`, JSON.stringify(message["data"])]);
-    else if (message["return"] !== undefined && command !== undefined)
-      said.push([`QemuCommands[${JSON.stringify(command)}]["returns"]`, JSON.stringify(message["return"])]);
+    else if (message["return"] !== undefined && command !== undefined) said.push([returnsOf(command), JSON.stringify(message["return"])]);
   }
   return said;
 }
 
-test("the generated types fit the replies and events of real QEMUs", { timeout: 60_000 }, async () => {
-  const folder = join(PROJECT, "fixtures/qmp");
-  const paths = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".qmp")).map((name) => join(folder, name));
-  const said = (await Promise.all(paths.map(saidIn))).flat();
-  const lines = new Set(said.map(([type, text]) => `export const _: ${type} = ${text};`));
-  expect(lines.size).toBeGreaterThan(50);
-  const apart = [...lines].map((line, index) => line.replace("_", `v${index}`));
-  expect(await faultsIn([IMPORT, IMPORT_EVENTS, ...apart])).toEqual([]);
-});
+/** What QEMU's and the guest agent's commands return, in types. */
+function returnsOf(command: string): string {
+  const name = JSON.stringify(command);
+  return command.startsWith("guest-") ? `AgentReturns<${name}>` : `QemuCommands[${name}]["returns"]`;
+}
+
+test(
+  "the generated types fit the replies and events of real QEMUs, and the agent's those of real guests",
+  { timeout: 60_000 },
+  async () => {
+    const folder = join(PROJECT, "fixtures/qmp");
+    const paths = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".qmp")).map((name) => join(folder, name));
+    const said = (await Promise.all(paths.map(saidIn))).flat();
+    const lines = new Set(said.map(([type, text]) => `export const _: ${type} = ${text};`));
+    expect(lines.size).toBeGreaterThan(50);
+    const apart = [...lines].map((line, index) => line.replace("_", `v${index}`));
+    expect(await faultsIn([IMPORT, IMPORT_EVENTS, IMPORT_AGENT, ...apart])).toEqual([]);
+  },
+);

@@ -59,6 +59,8 @@ async function sentInTranscripts(): Promise<readonly Sent[]> {
       if (entry.kind !== "client") continue;
       const { execute, "exec-oob": oob, arguments: parameters } = JSON.parse(entry.text) as Readonly<Record<string, never>>;
       const command = String(execute ?? oob);
+      // Asked of the guest's agent, beside QEMU.
+      if (command.startsWith("guest-")) continue;
       sent.set(`${command} ${JSON.stringify(parameters)}`, { command, parameters });
     }
   }

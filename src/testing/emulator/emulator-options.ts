@@ -1,3 +1,4 @@
+import { agentSocket } from "../../config/agent-socket.ts";
 import { MARK_PREFIX, markOf } from "../../config/mark.ts";
 import { type Option, parseKeyValues, splitOptions } from "../../config/options.ts";
 
@@ -16,6 +17,8 @@ export interface MonitorOption {
 /** What the emulators of this package read from QEMU's command line. */
 export interface EmulatorOptions {
   readonly monitors: readonly MonitorOption[];
+  /** The path at which clients reach the guest's agent, if the machine has a channel for one. */
+  readonly agent: string | undefined;
   readonly pidfile: string | undefined;
   readonly log: string | undefined;
   readonly daemonize: boolean;
@@ -46,6 +49,7 @@ export function readEmulatorOptions(args: readonly string[]): EmulatorOptions {
   if (vcpus !== undefined) checkVcpus(vcpus);
   return {
     monitors: monitorsOf(options),
+    agent: agentSocket(options),
     pidfile: value("pidfile"),
     log: value("D"),
     daemonize: flag("daemonize"),

@@ -7,11 +7,11 @@ import process, { env, stderr as ownStderr } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { MARK_PREFIX } from "../../config/mark.ts";
-import { splitOptions } from "../../config/options.ts";
 import { startRecorder } from "../record/recorder.ts";
 import { Recording } from "../record/recording.ts";
 import { dialPlace, parsePlace } from "../server/listening.ts";
 import { type EmulatorOptions, EmulatorRefusal } from "./emulator-options.ts";
+import { moveAgent, moveMonitors } from "./moved-sockets.ts";
 import { takeRun, writeNote } from "./runs.ts";
 import { joinWords } from "./shell-words.ts";
 
@@ -69,7 +69,10 @@ export async function recordRun(binary: string, args: readonly string[], options
     throw new EmulatorRefusal(qemu.stderr());
   }
   qemu.passOn();
-  const monitors = moved.map((it) => ({ name: it.name, upstream: it.upstream, listen: it.address }));
+  const monitors = [
+    ...moved.map((it) => ({ name: it.name, upstream: it.upstream, listen: it.address })),
+    ...moveAgent(options.agent, join(folder, "agent.sock")),
+  ];
   const recorder = await startRecorder({
     monitors,
     write: file,
@@ -142,30 +145,6 @@ async function provenanceOf(binary: string, args: readonly string[]): Promise<Re
 function foldersIn(args: readonly string[]): readonly string[] {
   const paths = args.flatMap((word) => word.split(/[,=]|(?<=^\w+):/)).filter((it) => isAbsolute(it));
   return [...new Set(paths.map((it) => `${dirname(it)}/`))].filter((it) => it !== "//").sort((a, b) => b.length - a.length);
-}
-
-function moveMonitors(
-  args: readonly string[],
-  moved: readonly { readonly address: string; readonly upstream: string; readonly words: string }[],
-): readonly string[] {
-  return splitOptions(args).flatMap(({ words }) => {
-    const monitor = moved.find((it) => it.words === words.join(" "));
-    if (monitor === undefined) return words;
-    const [name = "", value = ""] = words;
-    const from = monitor.address.replace(/^unix:/, "").replaceAll(",", ",,");
-    return [
-      name,
-      value.startsWith("tcp:") || value.includes("port=")
-        ? tcpToUnix(name, value, monitor.upstream)
-        : value.replace(from, monitor.upstream.slice(5)),
-    ];
-  });
-}
-
-function tcpToUnix(name: string, value: string, upstream: string): string {
-  if (name.endsWith("qmp")) return `${upstream},server=on,wait=off`;
-  const id = /(?:^|,)id=([^,]*)/.exec(value)?.[1] ?? "";
-  return `socket,id=${id},path=${upstream.slice(5)},server=on,wait=off`;
 }
 
 function replaceAll(text: string, replace: readonly (readonly [string, string])[]): string {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import process, { env, kill, pid } from "node:process";
 import { splitOptions } from "../../config/options.ts";
 import { eventNow } from "../protocol/event.ts";
@@ -7,6 +7,7 @@ import { majorOf } from "../protocol/greeting.ts";
 import { type SchemaChoice, schemaFor } from "../protocol/recorded-schema.ts";
 import { Vocabulary } from "../protocol/vocabulary.ts";
 import { parsePlace } from "../server/listening.ts";
+import { RecordedAgent } from "../server/recorded-agent.ts";
 import { IDLE, Stage } from "../server/stage.ts";
 import { timelineOf } from "../transcript/timeline.ts";
 import { placeOf, readTranscript, type Transcript } from "../transcript/transcript.ts";
@@ -41,11 +42,12 @@ export async function playRun(options: EmulatorOptions, transcripts: readonly st
     idle: IDLE,
     answers: {},
     vocabulary: new Vocabulary(await schemaFor(schemaSetting(), transcript.provenance), majorOf(timeline)),
-    replace: ownMark(options, transcript),
+    replace: [...ownMark(options, transcript), ...ownChannel(options)],
     onMismatch: (mismatch) => notes.mismatch(mismatch),
     onChange: () => notes.unplayed(stage),
     onStderr: (text) => writeSync(2, text),
   });
+  const agent = new RecordedAgent(stage, { onMismatch: (mismatch) => notes.mismatch(mismatch), onChange: () => notes.unplayed(stage) });
   compareMachine(options, transcript, notes);
   let listening: Promise<void> = Promise.resolve();
   onSignals(
@@ -57,14 +59,14 @@ export async function playRun(options: EmulatorOptions, transcripts: readonly st
   );
   // QEMU writes it before it opens its sockets.
   if (options.pidfile !== undefined) writePidfile(options.pidfile);
-  listening = listen(stage, options);
+  listening = listen(stage, agent, options);
   await listening.catch((error: unknown) => {
     if (options.pidfile !== undefined) rmSync(options.pidfile, { force: true });
     throw error;
   });
   if (state !== undefined) endWithOwner(state);
   notes.unplayed(stage);
-  return { ended: stage.exited.then((status) => finish(status, options, notes)) };
+  return { ended: stage.exited.then((status) => agent.close().then(() => finish(status, options, notes))) };
 }
 
 /** The schema that `fakeMachine` was given. */
@@ -79,6 +81,11 @@ function ownMark({ mark }: EmulatorOptions, { provenance }: Transcript): readonl
   return mark === undefined || recorded === undefined ? [] : [[recorded, mark]];
 }
 
+/** It names the path of its own agent's channel too: in a recording, its folder is not known. */
+function ownChannel({ agent }: EmulatorOptions): readonly (readonly [string, string])[] {
+  return agent === undefined ? [] : [[`unix:DIR/${basename(agent)}`, `unix:${agent}`]];
+}
+
 /** A recording that begins with stderr and a status is of a QEMU that could not start. */
 function refuseAsRecorded({ entries }: Transcript, notes: Notes): void {
   const [first, second] = entries.flatMap((entry) =>
@@ -89,7 +96,8 @@ function refuseAsRecorded({ entries }: Transcript, notes: Notes): void {
   throw new EmulatorRefusal(first.text);
 }
 
-async function listen(stage: Stage, options: EmulatorOptions): Promise<void> {
+async function listen(stage: Stage, agent: RecordedAgent, options: EmulatorOptions): Promise<void> {
+  if (options.agent !== undefined) await agent.listen({ kind: "unix", path: options.agent });
   for (const [index, { address, words }] of options.monitors.entries()) {
     try {
       await stage.monitors[index]?.listen(parsePlace(address));

@@ -1,5 +1,6 @@
 import { JsonInput } from "../json/json-input.ts";
 import { canonical, formatJson, isObject, type Json } from "../json/json-value.ts";
+import { AGENT_CHANNEL, AgentConversation } from "../transcript/agent-channel.ts";
 import { type Directive, formatDirective } from "../transcript/directive.ts";
 import { parseTranscript, type Transcript } from "../transcript/transcript.ts";
 
@@ -10,6 +11,9 @@ export interface Tap {
   /** The client has left. */
   close(): void;
 }
+
+/** A byte that a guest agent and its client write to tell old answers from new ones. It is in no message. */
+const DELIMITER = 0xff;
 
 /** What is written down of one run of a QEMU: all its connections, in the order in which messages passed. */
 export class Recording {
@@ -41,9 +45,11 @@ export class Recording {
     this.#direct({ name: "connect", connection, monitor, at: Math.floor(Date.now() / 1000) });
     this.#speaking = connection;
     const [said, answered] = [new JsonInput(), new JsonInput()];
+    const agent = monitor === AGENT_CHANNEL ? new AgentConversation() : undefined;
+    const clean = (bytes: Uint8Array): Uint8Array => (agent === undefined ? bytes : bytes.filter((byte) => byte !== DELIMITER));
     return {
-      client: (bytes) => this.#pass("->", said, bytes, connection),
-      server: (bytes) => this.#pass("<-", answered, bytes, connection),
+      client: (bytes) => this.#pass("->", said, clean(bytes), connection, (it) => agent?.asked(it) ?? it),
+      server: (bytes) => this.#pass("<-", answered, clean(bytes), connection, (it) => (agent === undefined ? it : agent.answered(it))),
       close: () => {
         this.#open -= 1;
         this.#direct({ name: "close", connection });
@@ -75,13 +81,15 @@ export class Recording {
     return `${this.#lines.join("\n")}\n`;
   }
 
-  #pass(arrow: "->" | "<-", input: JsonInput, bytes: Uint8Array, connection: number): void {
+  #pass(arrow: "->" | "<-", input: JsonInput, bytes: Uint8Array, connection: number, worded: (message: Json) => Json | undefined): void {
     input.feed(bytes);
     for (let found = input.next(); found !== undefined; found = input.next()) {
+      const message = "error" in found ? undefined : worded(found.value);
+      if ("value" in found && message === undefined) continue;
       if (this.#speaking !== connection) this.#direct({ name: "on", connection });
       this.#speaking = connection;
       if ("error" in found) this.#lines.push(`# unreadable from ${arrow === "->" ? "the client" : "QEMU"}: ${found.error}`);
-      else this.#message(arrow, found.value, connection);
+      else if (message !== undefined) this.#message(arrow, message, connection);
     }
   }
 

@@ -1,3 +1,4 @@
+import { isAgentQuestion } from "./agent-channel.ts";
 import type { Directive } from "./directive.ts";
 
 /** Something that QEMU does unasked: an event, or a directive (a fault, or QEMU's end). */
@@ -52,6 +53,7 @@ export interface Prologue {
 /** Whether a command only reads. All others may change something, so their order counts. */
 export function isQuery(command: string, plainArguments: unknown): boolean {
   if (/^(x-)?query-/.test(command) || /^(qom|device)-list(-|$)/.test(command) || command === "qom-get") return true;
+  if (isAgentQuestion(command)) return true;
   if (command !== "human-monitor-command") return false;
   const line = (plainArguments as { readonly "command-line"?: unknown } | undefined)?.["command-line"];
   return typeof line === "string" && /^\s*(info|help|xp?)\b/.test(line);

@@ -1,5 +1,6 @@
 import { parseJson } from "../json/json-input.ts";
 import { canonical, isObject, type Json, type JsonObject, toPlain } from "../json/json-value.ts";
+import { AGENT_CHANNEL } from "./agent-channel.ts";
 import type { Directive } from "./directive.ts";
 import { idOf, outline } from "./message-outline.ts";
 import { type Exchange, type Happening, isQuery, type Modifier, type Prologue, type Scene } from "./timeline-entry.ts";
@@ -20,6 +21,8 @@ interface Asked {
 }
 
 interface Connection {
+  /** It is the guest agent's: without a greeting, and no client of QEMU. */
+  readonly isAgent: boolean;
   readonly prologue: Draft<Prologue>;
   readonly at: number | undefined;
   readonly waiting: Asked[];
@@ -95,6 +98,7 @@ class Builder {
     if (this.#connections.has(number)) throw this.#error(line, `connection ${number} was there before`);
     const prologue = { monitor, greeting: undefined, before: [], between: [], modifiers: [] };
     const connection: Connection = {
+      isAgent: monitor === AGENT_CHANNEL,
       prologue,
       at,
       waiting: [],
@@ -116,6 +120,8 @@ class Builder {
 
   #close(connection: Connection): void {
     connection.open = false;
+    // A client that was given no answer by then was given none.
+    if (connection.isAgent) return this.#abandon(connection);
     this.#orphans.push(...connection.waiting.splice(0));
     if (connection.negotiated && ![...this.#connections.values()].some((it) => it.open && it.negotiated)) this.#deserted = true;
   }
@@ -134,7 +140,7 @@ class Builder {
       connection.negotiating = id;
       return;
     }
-    if (!connection.negotiated && connection.negotiating === undefined) return void connection.premature.add(id);
+    if (!connection.isAgent && !connection.negotiated && connection.negotiating === undefined) return void connection.premature.add(id);
     const asked = message.get("arguments") ?? new Map<string, Json>();
     const query = isQuery(command, toPlain(asked));
     const exchange = {
