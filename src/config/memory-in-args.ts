@@ -1,3 +1,4 @@
+import { backendOfWords, backendWords, type MemoryBackend } from "./memory-backend.ts";
 import { valuesOf } from "./option-values.ts";
 import { splitOptions } from "./options.ts";
 import { readSize } from "./qemu-values.ts";
@@ -77,6 +78,13 @@ export function dimmsInArgs(args: readonly string[]): readonly DimmInArgs[] {
   });
 }
 
+/** What a backend of `args` is made of; null if it is not there, or its words are more than can be read here. */
+export function backendInArgs(args: readonly string[], id: string): MemoryBackend | null {
+  const option = splitOptions(args).find((each) => each.name === "object" && valuesOf(each, "qom-type").get("id") === id);
+  if (option === undefined) return null;
+  return backendOfWords(option.value ?? "", valuesOf(option, "qom-type"));
+}
+
 /** What all DIMMs of `args` have together, in bytes: as much comes on top of what the machine starts with. */
 export function dimmMemory(args: readonly string[]): number {
   return devicesOf(args, /^pc-dimm$/).reduce((sum, values) => sum + (backendIn(args, values.get("memdev"))?.size ?? 0), 0);
@@ -115,9 +123,15 @@ export function idsInArgs(args: readonly string[]): ReadonlySet<string> {
 }
 
 /** The words that bring a DIMM of a size, in QEMU's own notation. */
-export function dimmWords({ id, size, node, memdev }: DimmInArgs & { readonly size: number }): readonly string[] {
+export function dimmWords({ id, size, node, memdev }: DimmInArgs & { readonly size: number }, backend: MemoryBackend): readonly string[] {
   const where = node === 0 ? "" : `,node=${node}`;
-  return ["-object", `memory-backend-ram,id=${memdev},size=${sizeWord(size)}`, "-device", `pc-dimm,id=${id},memdev=${memdev}${where}`];
+  const [type, ...items] = backendWords(backend);
+  return [
+    "-object",
+    [type, `id=${memdev}`, `size=${sizeWord(size)}`, ...items].join(","),
+    "-device",
+    `pc-dimm,id=${id},memdev=${memdev}${where}`,
+  ];
 }
 
 /** The positions of the words that bring a DIMM: its own, and its backend's where nothing else uses that. */

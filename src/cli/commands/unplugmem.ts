@@ -7,6 +7,7 @@ export const verb: Verb = defineVerb({
   summary: "take a DIMM away from the machine",
   details: [
     "The guest decides: what lies in the DIMM has to move elsewhere first. If the guest has not let go of it by the deadline, the change is `pending`: it may still do so later, and QEMU can't take that back. `qmpctl diff` lists the DIMMs.",
+    "A DIMM that could not be plugged back as it was, because QEMU does not tell all of its memory, is refused without --force.",
   ],
   examples: [
     ["unplugmem web1 dimm1", "from the running machine; the next start has it again if the config has it"],

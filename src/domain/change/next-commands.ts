@@ -93,5 +93,6 @@ function wouldBeRefused(change: Change, halves: Halves, { name, facts, records, 
 
 function commandFor(change: Change, name: string, halves: Halves): readonly string[] {
   if (!halves.static && !halves.dynamic) return [];
-  return [`qmpctl ${kindOf(change).command(change, name)}${halves.static ? " --static" : ""}${halves.dynamic ? " --dynamic" : ""}`];
+  const command = kindOf(change).command(change, name);
+  return command === null ? [] : [`qmpctl ${command}${halves.static ? " --static" : ""}${halves.dynamic ? " --dynamic" : ""}`];
 }

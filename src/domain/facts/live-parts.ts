@@ -1,3 +1,4 @@
+import type { MemoryBackend } from "../../config/memory-backend.ts";
 import type { LiveCpuGroup } from "./cgroup.ts";
 import type { DevicePart } from "./device-parts.ts";
 import type { LiveDisk } from "./disk-parts.ts";
@@ -21,6 +22,8 @@ export interface LiveParts extends HostPart, DevicePart {
   readonly scheduling?: LiveScheduling;
   /** The memory backends, by their ids: of which type each is. */
   readonly memoryBackends?: ReadonlyMap<string, string>;
+  /** What each DIMM's memory comes from, by the ids of the backends; a text says why that could not be made again. */
+  readonly dimmBackends?: ReadonlyMap<string, MemoryBackend | string>;
   /** What there is room for; absent if that can't be seen from here. */
   readonly memoryRoom?: MemoryRoom;
   /** Whether a driver in the guest works each virtio-mem device that does not give what it was asked for; null: that can't be seen. */

@@ -4,8 +4,9 @@ import { formatSize } from "../../config/size.ts";
 import type { LiveFacts } from "../facts/facts.ts";
 import { startMemory } from "../facts/live-memory.ts";
 import type { Live } from "../facts/live.ts";
-import { dimmsIn, type MemoryDevice } from "../facts/memory-devices.ts";
+import { type Dimm, dimmsIn, type MemoryDevice } from "../facts/memory-devices.ts";
 import { shellWord } from "../model/format.ts";
+import { noReturn } from "./dimm-backend.ts";
 import { pendingDimms } from "./dimm-steps.ts";
 import { type CheckOptions, type Reason, when } from "./resource.ts";
 
@@ -47,7 +48,8 @@ export function machineReasons(
 ): readonly Reason[] {
   const { live } = facts;
   const there = dimmsIn(live.memory.devices).find((dimm) => dimm.id === id);
-  if (size === 0) return there === undefined ? [] : leavingReasons(id, live, name);
+  if (size === 0)
+    return there === undefined ? [] : [...leavingReasons(id, live, name), ...(force ? [] : lastingReasons(there, live, name))];
   if (pendingDimms(facts).includes(id))
     return when(!force, () => ({
       reason: `the guest was asked to let go of DIMM ${id} and has not done it yet; QEMU can't take that back`,
@@ -65,6 +67,15 @@ function leavingReasons(id: string, { status }: Live, name: string): readonly Re
   return when(status === "prelaunch", () => ({
     reason: `the guest has not started yet, so it can't let go of DIMM ${id}`,
     instead: `qmpctl resume ${shellWord(name)} and wait until it is up, or qmpctl unplugmem ${shellWord(name)} ${shellWord(id)} --static`,
+  }));
+}
+
+/** What could not be plugged back if the rest of the change fails is not taken out without being told so. */
+function lastingReasons(dimm: Dimm, live: Live, name: string): readonly Reason[] {
+  const why = noReturn(dimm, live);
+  return when(why !== null, () => ({
+    reason: `DIMM ${dimm.id} could not be plugged back: ${why}`,
+    instead: `--force, if it need not come back; or qmpctl unplugmem ${shellWord(name)} ${shellWord(dimm.id)} --static and a restart`,
   }));
 }
 

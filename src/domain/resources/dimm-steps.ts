@@ -1,3 +1,4 @@
+import type { MemoryBackend } from "../../config/memory-backend.ts";
 import { formatSize } from "../../config/size.ts";
 import { deadlineIn } from "../../deadline.ts";
 import { HostError, isErrorCode, messageOf } from "../../errors.ts";
@@ -11,6 +12,7 @@ import type { Monitor } from "../machine/monitor.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
 import { runStateOf } from "../model/run-state.ts";
+import { addBackend, backendOf } from "./dimm-backend.ts";
 import { GuestRefusals } from "./guest-refusals.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step, StepEnd, Work } from "./step.ts";
@@ -22,6 +24,8 @@ interface DimmStep extends Step {
   readonly memdev: string;
   readonly size: number;
   readonly node: number;
+  /** What its memory comes from; absent if that is the plain kind. */
+  readonly backend?: MemoryBackend;
 }
 
 /** Make a backend, and plug a DIMM on it. */
@@ -147,10 +151,6 @@ export function pendingDimms({ asked, live }: LiveFacts): readonly string[] {
 /** `sends` of a DIMM says the same whatever the machine is like. */
 const NO_FACTS = undefined as never;
 
-function backendOf({ memdev, size }: DimmStep): { readonly "qom-type": "memory-backend-ram"; readonly id: string; readonly size: number } {
-  return { "qom-type": "memory-backend-ram", id: memdev, size };
-}
-
 function deviceOf({ id, memdev, node }: DimmStep): { readonly driver: string; readonly id: string } & Readonly<Record<string, unknown>> {
   return { driver: "pc-dimm", id, memdev, ...(node === 0 ? {} : { node }) };
 }
@@ -185,14 +185,6 @@ async function addBoth(step: DimmPlugStep, session: Session, isLeft: boolean): P
     if (error instanceof CommandError) await session.execute("object-del", { id: step.memdev });
     throw error;
   }
-}
-
-/** QEMU before 6.0 takes an object's properties in an object of their own. */
-async function addBackend(step: DimmStep, session: Session): Promise<void> {
-  const { size, ...head } = backendOf(step);
-  const isOld = session.greeting.version.qemu.major < 6;
-  const all = isOld ? { ...head, props: { size } } : { ...head, size };
-  await session.execute("object-add", all as typeof head & { readonly size: number });
 }
 
 async function waitForGuest(step: DimmUnplugStep, work: Work): Promise<StepEnd> {

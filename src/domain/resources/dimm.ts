@@ -1,15 +1,18 @@
-import type { Edit } from "../../config/edit.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
-import { type DimmInArgs, dimmPositions, dimmsInArgs, dimmWords, idsInArgs, mayHaveMore } from "../../config/memory-in-args.ts";
+import { readBackend } from "../../config/memory-backend.ts";
+import { backendInArgs, type DimmInArgs, dimmsInArgs, mayHaveMore } from "../../config/memory-in-args.ts";
 import { formatSize } from "../../config/size.ts";
 import { UsageError } from "../../errors.ts";
+import { readDimmBackends } from "../facts/dimm-backends.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import { type Dimm, dimmsIn as listedDimms } from "../facts/memory-devices.ts";
 import { readMemoryRoom } from "../facts/memory-room.ts";
 import { shellWord } from "../model/format.ts";
+import { backendNow, backendTextOf, noReturn, whole, wholeText, withBackend } from "./dimm-backend.ts";
 import { configReasons, machineReasons } from "./dimm-reasons.ts";
-import { pendingDimms, plugDimm, removeBackend, unplugDimm } from "./dimm-steps.ts";
+import { type DimmPlugStep, type DimmUnplugStep, pendingDimms, plugDimm, removeBackend, unplugDimm } from "./dimm-steps.ts";
+import { argsAfter, backendFor, editsOf, numbered } from "./dimm-words.ts";
 import { sizeIn } from "./file-part.ts";
 import type { ResourceKind } from "./resource.ts";
 import { CHANGED, type DiffRow } from "./row.ts";
@@ -22,6 +25,8 @@ export interface DimmChange {
   readonly size: number;
   /** The NUMA node that it is plugged into; 0 on a machine without nodes. */
   readonly node: number;
+  /** What its memory comes from, as JSON: `{"type": "memory-backend-memfd", "share": false}`; absent: a memory-backend-ram as usual. */
+  readonly backend?: string;
 }
 
 /** A DIMM is made of whole huge pages. */
@@ -55,9 +60,10 @@ export const dimm: ResourceKind<DimmChange, { readonly memory: { readonly dimms:
   // The balloon's sizes count DIMMs.
   isMaximum: true,
   stepKinds: [plugDimm, unplugDimm, removeBackend],
-  reads: [readMemoryRoom],
-  withValue: (change, value) => ({ ...change, size: Number(value) }),
-  check: ({ id, size, node }) => {
+  reads: [readMemoryRoom, readDimmBackends],
+  withValue: (change, value) => (typeof value === "string" ? whole(change, value) : { ...change, size: value }),
+  check: ({ id, size, node, backend }) => {
+    if (backend !== undefined) readBackend(backend);
     if (!ID.test(id) || id.length > 120)
       throw new UsageError(`DIMM ${JSON.stringify(id.slice(0, 60))}: no id for QEMU`, {
         value: id,
@@ -72,10 +78,12 @@ export const dimm: ResourceKind<DimmChange, { readonly memory: { readonly dimms:
       throw new UsageError(`DIMM ${id}: ${node} is no NUMA node`, { value: node, expected: "a number from 0 to 127" });
   },
   wanted: ({ size }) => size,
-  command: ({ id, size, node }, name) =>
-    size === 0
-      ? `unplugmem ${shellWord(name)} ${shellWord(id)}`
-      : `plugmem ${shellWord(name)} ${formatSize(size)} --id ${shellWord(id)}${node === 0 ? "" : ` --node ${node}`}`,
+  command: ({ id, size, node, backend }, name) =>
+    backend !== undefined && size > 0
+      ? null
+      : size === 0
+        ? `unplugmem ${shellWord(name)} ${shellWord(id)}`
+        : `plugmem ${shellWord(name)} ${formatSize(size)} --id ${shellWord(id)}${node === 0 ? "" : ` --node ${node}`}`,
 
   inConfig: ({ id }, { args }) => inArgs(args, id)?.size ?? 0,
   edits: (change, { args }) => editsOf(change, args),
@@ -86,15 +94,24 @@ export const dimm: ResourceKind<DimmChange, { readonly memory: { readonly dimms:
   needed: ({ id, size }, facts) =>
     (liveDimm(id, facts.live)?.size ?? 0) !== size || pendingDimms(facts).includes(id) || isLeft(id, facts.live),
   liveReasons: (change, facts, { name, force }) => machineReasons(change, facts, { name, force }),
-  steps: ({ id, size, node }, { live, config }): readonly Step[] => {
+  back: ({ id }, { live }) => {
+    const there = liveDimm(id, live);
+    return there === undefined ? 0 : wholeText(there, backendNow(there, live));
+  },
+  configBack: ({ id }, { args }) => {
+    const there = inArgs(args, id);
+    return there === undefined
+      ? 0
+      : there.size === null
+        ? null
+        : wholeText({ ...there, size: there.size }, backendInArgs(args, there.memdev));
+  },
+  steps: ({ id, size, node, backend }, { live, config }): readonly Step[] => {
     const there = liveDimm(id, live);
     if (size === 0 && there === undefined) return [{ kind: "dimm-backend", memdev: backendFor(id) } as Step];
-    if (there !== undefined)
-      return [
-        { kind: "dimm-unplug", id, memdev: there.memdev, size: there.size, node: there.node, noReturn: noReturn(there, live) } as Step,
-      ];
-    const memdev = freeBackend(id, live, config);
-    return [{ kind: "dimm-plug", id, memdev, size, node, isLeft: live.memoryBackends?.has(memdev) === true } as Step];
+    // It is on its way out, and nothing stops it: only who insists comes so far.
+    if (there !== undefined && size > 0) return [];
+    return [there === undefined ? plugStep({ id, size, node, backend }, { live, config }) : unplugStep(there, live)];
   },
 
   rows: (facts) => idsOf(facts).map((id) => rowOf(id, facts)),
@@ -106,7 +123,13 @@ export const dimm: ResourceKind<DimmChange, { readonly memory: { readonly dimms:
       .map(({ id }): DimmChange => ({ resource: "dimm", id, size: 0, node: 0 }));
     const come = listedDimms(live.memory.devices)
       .filter(({ id, size }) => inArgs(config.args, id)?.size !== size)
-      .map(({ id, size, node }): DimmChange => ({ resource: "dimm", id, size, node }));
+      .map((each): DimmChange => ({
+        resource: "dimm",
+        id: each.id,
+        size: each.size,
+        node: each.node,
+        ...backendTextOf(backendNow(each, live)),
+      }));
     return mayHaveMore(config.args) ? [] : [...gone, ...come];
   },
 };
@@ -115,7 +138,13 @@ export const dimm: ResourceKind<DimmChange, { readonly memory: { readonly dimms:
 export function dimmsToRevert({ config, live }: { readonly config: LaunchConfig; readonly live: Live }): readonly DimmChange[] {
   const come = dimmsInArgs(config.args)
     .filter(({ id, size }) => size !== null && liveDimm(id, live)?.size !== size)
-    .map(({ id, size, node }): DimmChange => ({ resource: "dimm", id, size: size ?? 0, node }));
+    .map(({ id, size, node, memdev }): DimmChange => ({
+      resource: "dimm",
+      id,
+      size: size ?? 0,
+      node,
+      ...backendTextOf(backendInArgs(config.args, memdev)),
+    }));
   const go = listedDimms(live.memory.devices)
     .filter(({ id }) => inArgs(config.args, id) === undefined)
     .map(({ id }): DimmChange => ({ resource: "dimm", id, size: 0, node: 0 }));
@@ -146,15 +175,26 @@ function liveDimm(id: string, live: Live): Dimm | undefined {
   return listedDimms(live.memory.devices).find((each) => each.id === id);
 }
 
-/** What a DIMM's backend is called, if that is free. */
-function backendFor(id: string): string {
-  return `${id}-ram`;
-}
-
 /** A backend of ours without its DIMM, as a plug leaves one that was cut short. */
 function isLeft(id: string, live: Live): boolean {
   const isUsed = live.memory.devices?.some(({ memdev }) => memdev === backendFor(id)) === true;
   return liveDimm(id, live) === undefined && !isUsed && live.memoryBackends?.has(backendFor(id)) === true;
+}
+
+function plugStep(
+  { id, size, node, backend }: Omit<DimmChange, "resource" | "backend"> & { readonly backend: string | undefined },
+  { live, config }: Pick<LiveFacts, "live" | "config">,
+): DimmPlugStep {
+  const memdev = freeBackend(id, live, config);
+  const from = backend === undefined ? {} : withBackend(readBackend(backend));
+  return { kind: "dimm-plug", id, memdev, size, node, ...from, isLeft: live.memoryBackends?.has(memdev) === true };
+}
+
+function unplugStep(there: Dimm, live: Live): DimmUnplugStep {
+  const { id, memdev, size, node } = there;
+  const backend = backendNow(there, live);
+  const from = typeof backend === "string" ? {} : withBackend(backend);
+  return { kind: "dimm-unplug", id, memdev, size, node, ...from, noReturn: noReturn(there, live) };
 }
 
 /** A name for the backend that nothing else has; that of one which is left over is used again. */
@@ -166,36 +206,6 @@ function freeBackend(id: string, live: Live, config: LaunchConfig | null): strin
     [fixed, backendFor(id)].find((name) => name !== undefined && isFree(name)) ??
     numbered(backendFor(id), (name) => live.memoryBackends?.has(name) === true || used.has(name))
   );
-}
-
-function numbered(name: string, isTaken: (name: string) => boolean): string {
-  for (let turn = 2; ; turn++) if (!isTaken(`${name}-${turn}`)) return `${name}-${turn}`;
-}
-
-/** Why a DIMM could not be plugged back as it was. */
-function noReturn({ memdev }: Dimm, live: Live): string | null {
-  const type = live.memoryBackends?.get(memdev);
-  return type === undefined || type === "memory-backend-ram" ? null : `its memory is a ${type}, and comes back only with the next start`;
-}
-
-/** The words of `args` that a change adds, or takes away from the last one on. */
-function editsOf({ id, size, node }: DimmChange, args: readonly string[]): readonly Edit[] {
-  if (size === 0)
-    return dimmPositions(args, id)
-      .toReversed()
-      .map((position): Edit => ({ path: ["args", String(position)], value: undefined }));
-  return wordsFor(id, size, node, args).map((word, offset): Edit => ({ path: ["args", String(args.length + offset)], value: word }));
-}
-
-function argsAfter({ id, size, node }: DimmChange, args: readonly string[]): readonly string[] {
-  const gone = new Set(dimmPositions(args, id));
-  return size === 0 ? args.filter((_, position) => !gone.has(position)) : [...args, ...wordsFor(id, size, node, args)];
-}
-
-function wordsFor(id: string, size: number, node: number, args: readonly string[]): readonly string[] {
-  const taken = idsInArgs(args);
-  const memdev = taken.has(backendFor(id)) ? numbered(backendFor(id), (name) => taken.has(name)) : backendFor(id);
-  return dimmWords({ id, size, node, memdev });
 }
 
 /** Every DIMM that either half knows of. */

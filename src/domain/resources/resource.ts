@@ -93,8 +93,8 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   remarks?(about: { readonly change: C; readonly config: LaunchConfig; readonly live: Live | null }): readonly string[];
   /** Makes a machine that is set up, and does not run yet, what its config says. @throws HostError where it can't, or is not so after */
   atStart?(config: LaunchConfig, live: Live, session: Session): Promise<void>;
-  /** The command line that asks for it, without flags: `setmem web1 1GiB`. */
-  command(change: C, name: string): string;
+  /** The command line that asks for it, without flags: `setmem web1 1GiB`; null if no verb can say it. */
+  command(change: C, name: string): string | null;
 }
 
 /** A thread that comes and goes: a vCPU's by its number, or an iothread's by its id. */
@@ -109,8 +109,10 @@ export interface ThreadPart<C extends AnyChange> {
   due(thread: ThreadName, config: LaunchConfig | null): C | null;
 }
 
-/** What each member of a change is. */
-export type Members<C extends AnyChange> = { readonly [K in Exclude<keyof C, "resource">]: C[K] extends number ? "number" : "text" };
+/** What each member of a change is, but for those that it need not have. */
+export type Members<C extends AnyChange> = {
+  readonly [K in Exclude<keyof C, "resource"> as object extends Pick<C, K> ? never : K]: C[K] extends number ? "number" : "text";
+};
 
 /** Says that a value of an allocation file is wrong: where it stands, what it is, and what would be right. */
 export type Complain = (place: string, value: unknown, expected: string) => void;

@@ -151,13 +151,13 @@ describe.each(each)("%s", (resource, kind, change) => {
     const [group, key] = kind.inFile.path;
     const found = changesOf({ [group]: { [key]: JSON.parse(kind.inFile.example) as unknown } });
     expect(found).toMatchObject([{ resource }]);
-    const [verb] = kind.command(found[0] as never, "web1").split(" ");
+    const [verb] = (kind.command(found[0] as never, "web1") ?? "").split(" ");
     expect(fileKeys()).toContainEqual({ place: `${group}.${key}`, shape: kind.inFile.shape, verb });
     expect(() => changesOf({ [group]: { [key]: [] } } as never)).toThrow(`${group}.${key} is [], not `);
   });
 
   test("is asked for by a verb of the command line, which has a help and an example's way", async () => {
-    const [name = "", ...words] = kind.command(change, "web1").split(" ");
+    const [name = "", ...words] = (kind.command(change, "web1") ?? "").split(" ");
     const { verb } = (await verbs[name]?.()) ?? { verb: undefined };
     expect(verb?.usage.join()).toMatch(new RegExp(`^${name} DOMAIN`));
     expect(["memory", "vcpus", "threads", "disks"]).toContain(verb?.section);
