@@ -41,11 +41,11 @@ async function fitting(
   typed: string,
   { names: known, load, verbOf, env }: Vocabulary,
 ): Promise<readonly string[]> {
-  // Which options have a value, and so what is the verb and what an operand, is known of all verbs together. Without an option before, the
-  // verb is the first word, and no other is loaded.
+  // If options come first, what is the verb and what an operand is known of all verbs together: of which options have a value. If the verb
+  // is the first word, all options are its own, and no other verb is loaded.
   const [first = ""] = before;
   const own = verbOf(first);
-  const needed = before.some((word) => word.startsWith("-")) ? known : own === undefined ? [] : [own];
+  const needed = own !== undefined ? [own] : before.some((word) => word.startsWith("-")) ? known : [];
   const loaded = new Map(await Promise.all(needed.map(async (name) => [name, await load(name)] as const)));
   const { verb: named, operands, open, named: filled, ended } = read(before, loaded, verbOf);
   const verb = named === undefined ? undefined : loaded.get(named);
@@ -110,7 +110,7 @@ function demanded({ usage }: Verb): readonly string[] {
 function valuesOf({ value = "" }: Option, domain: string | undefined, env: Io["env"]): readonly string[] | Promise<readonly string[]> {
   if (/^[a-z]+(\|[a-z]+)*$/.test(value)) return value.split("|");
   if (value === "PROGRAM") return [FILES];
-  return value === "NAME" ? operandsLike("DOMAIN", domain, env) : [];
+  return value === "NAME" ? operandsLike("DOMAIN", domain, env) : value === "VIRTIO-MEM" ? operandsLike(value, domain, env) : [];
 }
 
 async function operandsLike(name: string, domain: string | undefined, env: Io["env"], typed = ""): Promise<readonly string[]> {
@@ -127,6 +127,11 @@ async function operandsLike(name: string, domain: string | undefined, env: Io["e
       return ["bash", "fish", "zsh"];
     case "CPULIST":
       return ["all", ...numbers(0, availableParallelism() - 1)];
+    case "ID":
+      return memoryIds(await configOf(domain, env), "dimmsInArgs");
+    case "VIRTIO-MEM":
+      return memoryIds(await configOf(domain, env), "virtioMemsInArgs");
+    case "VCPULIST":
     case "VCPU":
       return numbers(0, ((await configOf(domain, env))?.vcpus.max ?? 0) - 1);
     case "COUNT":
@@ -157,6 +162,12 @@ async function deviceIds(config: LaunchConfig | undefined): Promise<readonly str
   if (config === undefined) return [];
   const { devicesInArgs } = await import("../config/device-words-text.ts");
   return devicesInArgs(config.args).map(({ id }) => id);
+}
+
+/** The memory devices of the config, of one kind. */
+async function memoryIds(config: LaunchConfig | undefined, kind: "dimmsInArgs" | "virtioMemsInArgs"): Promise<readonly string[]> {
+  if (config === undefined) return [];
+  return (await import("../config/memory-in-args.ts"))[kind](config.args).map(({ id }) => id);
 }
 
 /** The disks that the config has a name for. */

@@ -1,11 +1,12 @@
 import type { Report } from "../domain/change/change-report.ts";
 import type { Domain } from "../domain/facade.ts";
 import type { ChangeOptions, Scope } from "../domain/model/change.ts";
+import type { Change } from "../domain/resources/registry.ts";
 import { printAs } from "./answer.ts";
 import { parseDuration, timeoutOf } from "./duration.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { type Arguments, type FlagsOf, misuse, type TextsOf } from "./options.ts";
-import { flow } from "./output.ts";
+import { flow, noteLine } from "./output.ts";
 import { erase, progressLine } from "./progress.ts";
 import type { Call } from "./verb.ts";
 
@@ -60,6 +61,16 @@ export async function change(
 ): Promise<number> {
   const scope = scopeOf(call.args);
   return reported(call, (domain, options) => work(domain, { ...options, scope }));
+}
+
+/** Takes away what has that id. If neither half has it, a note says so: the id may be a slip. */
+export async function takeAway(call: Call<ScopeFlag | EffortFlag, EffortText>, what: string, wanted: Change): Promise<number> {
+  let report: Report | undefined;
+  const code = await change(call, async (domain, options) => (report = await domain.change(wanted, options)));
+  const halves = report?.changes.flatMap(({ static: config, dynamic }) => [config.before, dynamic.before]) ?? [];
+  if (report?.steps.length === 0 && halves.every((before) => before === null || before === 0 || before === "absent"))
+    call.io.stderr.write(noteLine(`there was no ${what}`, call.io.stderr.columns));
+  return code;
 }
 
 /**

@@ -1,9 +1,9 @@
-import type { DiffRow } from "../../domain/resources/row.ts";
+import { CHANGED, type DiffRow, ONE_SIDE, TO_MAKE_EQUAL } from "../../domain/resources/row.ts";
 import { printAs } from "../answer.ts";
 import { timeoutOf } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
-import { type Cell, painter, showSize, table } from "../output.ts";
+import { type Cell, flow, painter, showSize, table } from "../output.ts";
 import { showValue } from "../report.ts";
 import { sayUnreachable } from "../unreachable.ts";
 import { defineVerb, type Verb } from "../verb.ts";
@@ -29,10 +29,11 @@ export const verb: Verb = defineVerb({
       const hasHost = them.some(({ host }) => host !== undefined);
       const header = ["resource", "config", "live", "guest", ...(hasHost ? ["host"] : []), "why"];
       const right = hasHost ? [1, 2, 3, 4] : [1, 2, 3];
-      return table(
-        them.map((each) => row(each, hasHost)),
-        { header, right, paint, columns: io.stdout.columns },
-      );
+      const rows = them.map((each) => row(each, hasHost));
+      const { columns } = io.stdout;
+      // What is the same for many rows stands once, below them.
+      const hint = them.some(({ why }) => why?.includes(CHANGED) === true) ? `\n${flow(TO_MAKE_EQUAL, columns)}` : "";
+      return table(rows, { header, right, paint, columns }) + hint;
     });
     return rows.some(({ live }) => live !== null) ? EXIT.done : await sayUnreachable(domain, io, options);
   },
@@ -50,6 +51,6 @@ function row({ resource, config, live, guest, host, why, guestAge, guestUnknown 
     resource,
     ...cells,
     ...(hasHost ? [host === undefined ? "-" : showSize(host)] : []),
-    [why, guestUnknown].filter(Boolean).join("; "),
+    [why?.replace(CHANGED, ONE_SIDE), guestUnknown].filter(Boolean).join("; "),
   ];
 }

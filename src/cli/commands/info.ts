@@ -68,11 +68,35 @@ function hostColumn({ live }: DomainInfo): Column {
 }
 
 /** What the guest has online: all that was given to it, whatever the balloon takes. */
-function guestColumn({ guest }: DomainInfo): Column {
+function guestColumn({ guest, config, live }: DomainInfo): Column {
   if (guest === undefined) return undefined;
   if (guest.unknown !== undefined) return { name: "guest", values: { vCPUs: "unknown" } };
-  const memory = guest.memory === null ? {} : { "max memory": showSize(guest.memory) };
+  const memory = guest.memory === null ? {} : { [hasVirtioMem({ config, live }) ? ALL : "max memory"]: showSize(guest.memory) };
   return { name: "guest", values: { ...memory, ...(guest.vcpus === null ? {} : { vCPUs: String(guest.vcpus) }) } };
+}
+
+/** The row of all memory, with what virtio-mem gives. */
+const ALL = "all memory";
+
+function hasVirtioMem({ config, live }: Sides): boolean {
+  return [config?.virtioMem, live?.virtioMem, live?.virtioMemTarget].some((size) => size !== undefined);
+}
+
+interface Sides {
+  readonly config: DomainInfo["config"] | undefined;
+  readonly live: DomainInfo["live"] | undefined;
+}
+
+function virtioMemRows({ config, live }: Sides): string[][] {
+  if (!hasVirtioMem({ config, live })) return [];
+  const all = (side: DomainInfo["live"] | undefined): string =>
+    side === undefined ? "-" : showSize((side.maxMemory ?? 0) + (side.virtioMem ?? 0));
+  const given = (side: DomainInfo["live"] | undefined): string => (side === undefined ? "-" : showSize(side.virtioMem ?? 0));
+  const asked = live?.virtioMemTarget === undefined ? "" : ` of ${showSize(live.virtioMemTarget)}`;
+  return [
+    ["virtio-mem", given(config), given(live) + asked],
+    [ALL, all(config), all(live)],
+  ];
 }
 
 function allocation({ config, live }: DomainInfo): string[][] {
@@ -81,8 +105,10 @@ function allocation({ config, live }: DomainInfo): string[][] {
   return [
     ["memory", size(config?.memory), size(live?.memory)],
     ["max memory", size(config?.maxMemory), size(live?.maxMemory)],
-    ...(live?.dimms === undefined ? [] : [["of it DIMMs", "-", size(live.dimms)]]),
-    ...(live?.virtioMem === undefined ? [] : [["virtio-mem", "-", size(live.virtioMem)]]),
+    ...(live?.dimms === undefined && config?.dimms === undefined
+      ? []
+      : [["of it DIMMs", config === undefined ? "-" : size(config.dimms ?? 0), live === undefined ? "-" : size(live.dimms ?? 0)]]),
+    ...virtioMemRows({ config, live }),
     ["vCPUs", count(config?.vcpus), count(live?.vcpus)],
     ["max vCPUs", count(config?.maxVcpus), count(live?.maxVcpus)],
   ];

@@ -1,4 +1,4 @@
-import { change, changeOptions } from "../change.ts";
+import { changeOptions, takeAway } from "../change.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -16,6 +16,6 @@ export const verb: Verb = defineVerb({
   operands: { names: ["DOMAIN", "IOTHREAD"], required: 2 },
   run(call) {
     const iothread = call.args.operand(1);
-    return change(call, (domain, options) => domain.change({ resource: "iothread", iothread, state: "absent" }, options));
+    return takeAway(call, `iothread ${iothread}`, { resource: "iothread", iothread, state: "absent" });
   },
 });

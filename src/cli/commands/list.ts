@@ -49,16 +49,21 @@ const NONE_DEFINED = "no domains are defined: `qmpctl define` makes one";
 const NONE_RUN = "no domain is running: `qmpctl list --all` also lists stopped ones";
 
 function show(domains: readonly DomainInfo[], io: Io): string {
-  // Only a domain with a problem has a reason.
+  // Only a domain with a problem has a reason, and only of one that runs here it is known what the host gave.
+  const hasHost = domains.some(({ live }) => live?.host !== undefined);
   const shown = domains.some(({ reason }) => reason !== undefined) ? 6 : 5;
-  const header = ["name", "state", "pid", "vCPUs", "memory", "why"].slice(0, shown);
+  const cellsOf = (cells: readonly Cell[], host: Cell): readonly Cell[] => {
+    const some = cells.slice(0, shown);
+    return hasHost ? some.toSpliced(5, 0, host) : some;
+  };
+  const header = cellsOf(["name", "state", "pid", "vCPUs", "memory", "why"], "host").map(String);
   return table(
-    domains.map((domain) => row(domain).slice(0, shown)),
-    { header, right: [2, 3, 4], paint: painter(io.stdout, io.env), columns: io.stdout.columns },
+    domains.map((domain) => cellsOf(row(domain), domain.live?.host === undefined ? "-" : showSize(domain.live.host))),
+    { header, right: hasHost ? [2, 3, 4, 5] : [2, 3, 4], paint: painter(io.stdout, io.env), columns: io.stdout.columns },
   );
 }
 
-function row(domain: DomainInfo): Cell[] {
+function row(domain: DomainInfo): readonly Cell[] {
   const { state } = domain;
   const { vcpus = null, memory = null } = domain.live ?? domain.config ?? {};
   return [

@@ -4,7 +4,8 @@ import { effortOptions, reported } from "../change.ts";
 import { orOf, resourceOf } from "../resource.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
-const resources: readonly Resource[] = KINDS.map(({ resource }) => resource);
+/** What the guest uses of its vCPUs is kept nowhere outside of it. */
+const resources: readonly Resource[] = KINDS.map(({ resource }) => resource).filter((resource) => resource !== "guest-vcpus");
 
 export const verb: Verb = defineVerb({
   usage: ["persist DOMAIN [RESOURCE]"],

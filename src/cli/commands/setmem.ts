@@ -24,7 +24,7 @@ export const verb: Verb = defineVerb({
     ["setmem web1 512M --dry-run", "show what would be done"],
   ],
   options: {
-    device: { about: "SIZE is what this virtio-mem device gives; 0 for nothing", value: "ID" },
+    device: { about: "SIZE is what this virtio-mem device gives; 0 for nothing", value: "VIRTIO-MEM" },
     ...DEVICE_OPTIONS,
     balloon: { about: "SIZE is what the balloon leaves of the memory that is not virtio-mem" },
     ...changeOptions,

@@ -1,4 +1,4 @@
-import { change, changeOptions } from "../change.ts";
+import { changeOptions, takeAway } from "../change.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -17,6 +17,6 @@ export const verb: Verb = defineVerb({
   operands: { names: ["DOMAIN", "ID"], required: 2 },
   run(call) {
     const id = call.args.operand(1);
-    return change(call, (domain, options) => domain.change({ resource: "dimm", id, size: 0, node: 0 }, options));
+    return takeAway(call, `DIMM ${id}`, { resource: "dimm", id, size: 0, node: 0 });
   },
 });

@@ -2,6 +2,7 @@ import { formatSize } from "../../config/size.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { readGuest } from "../facts/guest-agent.ts";
 import { type GuestWord, onlineInGuest } from "../facts/guest-half.ts";
+import { roomForVcpus } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { countIn } from "./file-part.ts";
@@ -108,12 +109,16 @@ function countReasons({ count, how }: GuestVcpusChange, facts: LiveFacts, { name
   if (guest === undefined || "unknown" in guest) return [];
   const coming = facts.beingPlugged?.size ?? 0;
   const most = guest.vcpus.length + coming;
+  const room = roomForVcpus(facts.live) ?? count;
   const fixed = guest.vcpus.filter((it) => it.fixed && it.online);
   return [
     // What was plugged a moment ago may not be in the guest's list yet: the machine's own number counts as well.
     ...when(count > Math.max(most, facts.live.vcpus.length + coming), () => ({
       reason: `the guest has ${most} vCPUs, so ${count} can't be online in it`,
-      instead: `qmpctl setvcpus ${shellWord(name)} ${count} --online plugs them and brings them up`,
+      instead:
+        count > room
+          ? `at most ${room}, the room that the running machine has: qmpctl setvcpus ${shellWord(name)} ${room} --online plugs them and brings them up`
+          : `qmpctl setvcpus ${shellWord(name)} ${count} --online plugs them and brings them up`,
     })),
     ...when(how === "exactly" && count < fixed.length, () => ({
       reason: `the guest says of its vCPU ${fixed.map(({ id }) => id).join(", ")} that it can't be taken offline`,

@@ -25,8 +25,12 @@ export type RowFacts = Facts;
 /** Facts of a machine that runs and has a config. */
 export type BothFacts = LiveFacts & { readonly config: LaunchConfig };
 
-/** Why two sides differ that were equal once, and which verbs make them equal. */
-export const CHANGED = "changed on one side only: `revert` makes live equal the config, `persist` the config equal live";
+/** Why two sides differ that were equal once. */
+export const ONE_SIDE = "changed on one side only";
+/** Which verbs make the sides equal. */
+export const TO_MAKE_EQUAL = "`revert` makes live equal the config, `persist` the config equal live";
+/** Both in one. */
+export const CHANGED: string = `${ONE_SIDE}: ${TO_MAKE_EQUAL}`;
 
 /** Why the two sides of a value differ that QEMU fixes at its start. */
 export function fixedAtStart(config: number | undefined, live: number | undefined): string | null {

@@ -1,6 +1,6 @@
 import { ConfigError } from "../../config/config-error.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
-import { plannedMemory } from "../../config/memory-in-args.ts";
+import { dimmMemory, plannedMemory, virtioMemsInArgs } from "../../config/memory-in-args.ts";
 import type { StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
 import { messageOf } from "../../errors.ts";
@@ -13,6 +13,7 @@ import { type GuestWord, onlineInGuest } from "../facts/guest-half.ts";
 import { hostRamOf } from "../facts/host-ram.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import { type Live, roomForVcpus } from "../facts/live.ts";
+import { virtioMemsIn } from "../facts/memory-devices.ts";
 import { type FactsOptions, readBoth } from "../facts/read.ts";
 import { type Ended, endOf } from "../lifecycle/ended.ts";
 import type { Place } from "../machine/place.ts";
@@ -28,11 +29,11 @@ export interface Allocation {
   readonly vcpus: number | null;
   /** Null also of a running machine that can't plug vCPUs: it does not show what it was started with. */
   readonly maxVcpus: number | null;
-  /**
-   * Of the running machine, where there are some: DIMMs, which `memory` and `maxMemory` have in them, and what virtio-mem gives besides.
-   */
+  /** Where there are some: DIMMs, which `memory` and `maxMemory` have in them, and what virtio-mem gives besides. */
   readonly dimms?: number;
   readonly virtioMem?: number;
+  /** Of the running machine, what virtio-mem is asked to give, where that is not `virtioMem`. */
+  readonly virtioMemTarget?: number;
   /** What QEMU has in this host's RAM, for the guest and for itself: its Rss, and huge pages. Absent where that is not known. */
   readonly host?: number;
 }
@@ -130,17 +131,28 @@ async function interruptionOf(place: Place, books: StatePaths, facts: Facts, sto
 }
 
 function ofConfig({ memory, vcpus, args }: LaunchConfig): Allocation {
-  return { memory: plannedMemory({ memory, args }), maxMemory: memory.max, vcpus: vcpus.current, maxVcpus: vcpus.max };
+  const dimms = dimmMemory(args);
+  const virtioMem = virtioMemsInArgs(args).reduce((sum, { id, requested }) => sum + (memory.plugged?.[id] ?? requested), 0);
+  return {
+    memory: plannedMemory({ memory, args }),
+    maxMemory: memory.max + dimms,
+    vcpus: vcpus.current,
+    maxVcpus: vcpus.max,
+    ...(dimms === 0 ? {} : { dimms }),
+    ...(virtioMem === 0 ? {} : { virtioMem }),
+  };
 }
 
 function ofLive(live: Live): Allocation {
   const { memory, vcpus } = live;
+  const target = virtioMemsIn(memory.devices).reduce((sum, { resizable }) => sum + resizable.target, 0);
   return {
     memory: memoryNow(memory),
     maxMemory: memory.size,
     vcpus: vcpus.length,
     maxVcpus: roomForVcpus(live),
     ...(memory.virtioMem === undefined ? {} : { virtioMem: memory.virtioMem }),
+    ...(target === (memory.virtioMem ?? 0) ? {} : { virtioMemTarget: target }),
     ...(memory.dimms === undefined ? {} : { dimms: memory.dimms }),
     ...hostRamOf(live),
   };

@@ -55,6 +55,24 @@ test("attach makes relative paths absolute, as QEMU works in another folder; not
   expect(withoutId.stderr).toMatch(/^note: its id is (virtio-rng-pci-\w{4}): qmpctl detach web1 \1 unplugs it\n$/);
 });
 
+test.each([
+  ["unplugmem", "DIMM"],
+  ["detach", "device"],
+  ["iothreaddel", "iothread"],
+])("%s of what is not there says so: its name may be a slip", async (verb, what) => {
+  const at = (before: number | string | null, steps: number) => {
+    const half = { before, wanted: null, actual: before, outcome: "unchanged" } as const;
+    const step = { what: "", sends: "", outcome: "done" } as const;
+    const changes = [{ change: { resource: "iothread", iothread: "x1", state: "absent" }, static: half, dynamic: half } as const];
+    return play([verb, "web1", "x1"], { domain: { change: async () => reportOf({ changes, steps: Array(steps).fill(step) }) } });
+  };
+  const nothing = verb === "unplugmem" ? 0 : "absent";
+  expect(await at(nothing, 0)).toMatchObject({ code: 0, stderr: `note: there was no ${what} x1\n` });
+  // It has gone, and what it used is freed now.
+  expect((await at(nothing, 1)).stderr).toBe("");
+  expect((await at(verb === "unplugmem" ? 5 : "present", 0)).stderr).toBe("");
+});
+
 test("setvcpus --online is one change of the machine and of its guest", async () => {
   const given: unknown[] = [];
   await play(["setvcpus", "web1", "3", "--online"], { domain: { change: async (wanted) => (given.push(wanted), reportOf()) } });

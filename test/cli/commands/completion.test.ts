@@ -14,7 +14,8 @@ beforeAll(async () => {
   await chmod(folder, 0o700);
   await symlink(program, join(folder, "qmpctl"));
   for (const name of ["web1", "web2"]) {
-    const threads = { args: ["-object", "iothread,id=io0"], threads: { iothreads: { io9: "0" } } };
+    const memory = ["-device", "pc-dimm,id=dimm1,memdev=r1", "-device", "virtio-mem-pci,id=vm0,memdev=r2"];
+    const threads = { args: ["-object", "iothread,id=io0", ...memory], threads: { iothreads: { io9: "0" } } };
     const text = configText({ name, vcpus: { max: 3, current: 1 }, ...(name === "web2" ? threads : {}) });
     await writeFile(join(folder, `${name}.json`), text, { mode: 0o600 });
   }
@@ -51,6 +52,13 @@ describe("a line goes on with", () => {
     ["iothreadpin web2 ", ["io0", "io9"]],
     ["iothreadpin web2 io0 ", cpus],
     ["iothreadadd torn ", []],
+    ["setvcpu web1 ", ["0", "1", "2"]],
+    ["unplugmem web2 ", ["dimm1"]],
+    ["detach web2 ", ["dimm1", "vm0"]],
+    // The option of that name of another verb is none of this one.
+    ["setmem web2 1G --device ", ["vm0"]],
+    ["plugmem web2 1G --id ", []],
+    ["persist web1 guest", []],
     ["vcpusched web1 0 ", ["other", "batch", "idle", "fifo:1", "rr:1"]],
     ["vcpupin --domain web1 --vcpu ", ["0", "1", "2"]],
     ["vcpupin --cpulist ", cpus],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { DiffRow } from "../../../src/domain/resources/row.ts";
+import { CHANGED, type DiffRow } from "../../../src/domain/resources/row.ts";
 import type { DomainInfo, VcpuInfo } from "../../../src/domain/views/inspect.ts";
 import type { ThreadInfo } from "../../../src/domain/views/threads.ts";
 import { play } from "../scene.ts";
@@ -46,6 +46,18 @@ describe("list", () => {
     expect(given).toEqual({ all: true, timeout: 2000, signal: expect.any(AbortSignal) as AbortSignal });
   });
 
+  test("with what the host gave, where one runs of which that is known", async () => {
+    const list = async () => [{ ...running, live: { ...allocation, host: 300 * mebi } }, stopped];
+    expect((await play(["list", "--all"], { facade: { list } })).stdout).toBe(
+      [
+        "name  state     pid  vCPUs  memory    host",
+        "web1  running  4711      2  512MiB  300MiB",
+        "db    stopped     -      2  512MiB       -",
+        "",
+      ].join("\n"),
+    );
+  });
+
   test("for programs, the library's list", async () => {
     expect(JSON.parse((await play(["list", "--json"], { facade: { list: async () => [running] } })).stdout)).toEqual([running]);
     expect((await play(["list", "--json"], { facade: { list: async () => [] } })).stdout).toBe("[]\n");
@@ -83,6 +95,26 @@ describe("info", () => {
         "max memory    1GiB    1GiB",
         "vCPUs            3       2",
         "max vCPUs        4       4",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("of DIMMs and virtio-mem tells both sides, the target, and what the guest has of all of it", async () => {
+    const config = { ...allocation, dimms: 128 * mebi, virtioMem: 512 * mebi };
+    const live = { ...allocation, virtioMem: 256 * mebi, virtioMemTarget: 512 * mebi };
+    const guest = { vcpus: 2, memory: 1280 * mebi };
+    const { stdout } = await play(["info", "web1"], { domain: { info: async () => ({ ...running, config, live, guest }) } });
+    expect(stdout.split("\n\n")[1]).toBe(
+      [
+        "              config              live    guest",
+        "memory        512MiB            512MiB        -",
+        "max memory      1GiB              1GiB        -",
+        "of it DIMMs   128MiB                0B        -",
+        "virtio-mem    512MiB  256MiB of 512MiB        -",
+        "all memory   1536MiB           1280MiB  1280MiB",
+        "vCPUs              2                 2        2",
+        "max vCPUs          4                 4        -",
         "",
       ].join("\n"),
     );
@@ -220,6 +252,19 @@ test("diff", async () => {
     ].join("\n"),
   );
   expect(JSON.parse((await play(["diff", "web1", "--json"], { domain })).stdout)).toEqual(rows);
+});
+
+test("diff says once how sides become equal that were changed on one side only", async () => {
+  const [why, two] = [`x; ${CHANGED}`, ["memory", "vcpus"]];
+  const rows = two.map((resource): DiffRow => ({ resource, config: 2, live: 3, guest: null, why }));
+  const { stdout } = await play(["diff", "web1"], { domain: { diff: async () => rows } });
+  expect(stdout.split("\n").slice(1)).toEqual([
+    "memory        2B    3B      -  x; changed on one side only",
+    "vcpus          2     3      -  x; changed on one side only",
+    "",
+    "`revert` makes live equal the config, `persist` the config equal live",
+    "",
+  ]);
 });
 
 test("diff and info have a column for the host where it is known, and no difference in it", async () => {

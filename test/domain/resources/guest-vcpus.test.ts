@@ -52,6 +52,12 @@ describe("vCPUs of the guest are refused", () => {
     expect(reasonsOf(planOf(change, "dynamic", facts(guest)))).toEqual([expect.stringMatching(reason)]);
   });
 
+  test("above the room of the machine: then the advice is no more than that", () => {
+    const advice = (count: number) => planOf(exactly(count), "dynamic", facts(guestOf(vcpu(0), vcpu(1)))).refusals.map((it) => it.instead);
+    expect(advice(3)).toEqual([expect.stringMatching(/^qmpctl setvcpus web1 3 --online/)]);
+    expect(advice(9)).toEqual([expect.stringMatching(/^at most 4,.* qmpctl setvcpus web1 4 --online/)]);
+  });
+
   test("in the config, with the rule of udev that does it in the guest", () => {
     const { refusals } = planOf(exactly(1), "both", facts(guestOf(vcpu(0), vcpu(1))));
     expect(refusals).toMatchObject([{ leg: "static", reason: /forgets it when it reboots/, instead: /ATTR\{online\}="1"/ }].map(matching));

@@ -29,6 +29,19 @@ describe("the list of domains", () => {
     expect(all[1]).not.toHaveProperty("live");
   });
 
+  test("tells what the config has besides: DIMMs of its args, and virtio-mem as its key says", async () => {
+    const args = ["-object", "memory-backend-ram,id=r,size=128M", "-device", "pc-dimm,id=d,memdev=r"];
+    const mem = [
+      "-device",
+      "virtio-mem-pci,id=a,memdev=x,requested-size=256M",
+      "-device",
+      "virtio-mem-pci,id=b,memdev=y,requested-size=2M",
+    ];
+    const scene = await definedDomain(configOf({ args: [...args, ...mem], memory: { plugged: { a: 512 * MIB } } }));
+    const [info] = await listDomains({ ...scene.options, all: true });
+    expect(info?.config).toMatchObject({ memory: GIB + 128 * MIB, maxMemory: 2 * GIB + 128 * MIB, dimms: 128 * MIB, virtioMem: 514 * MIB });
+  });
+
   test("is held up by one that does not answer no longer than that one's deadline, and says why", async () => {
     const scene = await definedDomain();
     for (const name of ["busy", "deaf"]) {
