@@ -44,7 +44,7 @@ export { wholeMemory, type WholeMemory } from "./domain/resources/whole-memory.t
 export { DiedError, StateError } from "./domain/model/errors.ts";
 export type { DefineOptions, DefineSource, UndefineReport } from "./domain/lifecycle/define.ts";
 export type { WantedAllocation } from "./domain/resources/registry.ts";
-export { InterruptedError, type Interrupted, type InterruptedChange } from "./domain/change/interrupted.ts";
+export { InterruptedError, type Interrupted, type InterruptedChange } from "./domain/change/interrupted-error.ts";
 export type { Recovery, RecoveryReport } from "./domain/lifecycle/recover.ts";
 export type { DiffRow } from "./domain/resources/row.ts";
 export type { DiskInfo } from "./domain/views/disks.ts";
@@ -53,7 +53,8 @@ export type { ThreadInfo, ThreadRole } from "./domain/views/threads.ts";
 export type { BalloonStatistics, GuestStatistics, MemoryStatistics } from "./domain/views/memstat.ts";
 export type { DomainOptions } from "./domain/machine/place.ts";
 export type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./domain/model/action.ts";
-export { LockedError, type LockHolder } from "./host/lock.ts";
+export type { LockHolder } from "./host/lock-holder.ts";
+export { LockedError } from "./host/locked-error.ts";
 export { ConfigError, type ConfigIssue } from "./config/config-error.ts";
 export { formatSize, parseSize } from "./config/size.ts";
 export { ClosedError, CommandError, GreetingError, NegotiationError, OverflowError, TimeoutError, type Whereabouts } from "./qmp/errors.ts";

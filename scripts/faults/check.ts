@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { ChangeReport, Report } from "../../src/domain/change/change-report.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
-import { InterruptedError } from "../../src/domain/change/interrupted.ts";
+import { InterruptedError } from "../../src/domain/change/interrupted-error.ts";
 import type { Scope, Value } from "../../src/domain/model/change.ts";
 import { messageOf } from "../../src/errors.ts";
 import {

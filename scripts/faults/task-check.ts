@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ChangeReport, Report } from "../../src/domain/change/change-report.ts";
-import { InterruptedError } from "../../src/domain/change/interrupted.ts";
+import { InterruptedError } from "../../src/domain/change/interrupted-error.ts";
 import { type Change, kindOf, nameOf } from "../../src/domain/resources/registry.ts";
 import { messageOf } from "../../src/errors.ts";
 import { Broken } from "./check.ts";

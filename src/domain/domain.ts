@@ -1,12 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { mustExist } from "../config/store.ts";
 import type { Session } from "../qmp/session.ts";
 import type { Report } from "./change/change-report.ts";
-import type { Interrupted } from "./change/interrupted.ts";
+import type { Interrupted } from "./change/interrupted-error.ts";
 import type { Wanted, WorkedOut } from "./change/transaction.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
-import { type DomainOptions, type Place, placeOf } from "./machine/place.ts";
+import type { DomainOptions, Place } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import { StateError } from "./model/errors.ts";
@@ -36,6 +35,7 @@ export class Domain {
    * @throws ConfigError when there is no such config (a damaged one is told when it is needed); UsageError when the name can't be one
    */
   static async open(name: string, options: DomainOptions = {}): Promise<Domain> {
+    const [{ placeOf }, { mustExist }] = await Promise.all([import("./machine/place.ts"), import("../config/store.ts")]);
     const place = await placeOf(name, options);
     if (place.config !== null) await mustExist(place.config);
     return new Domain(place);

@@ -1,8 +1,7 @@
 import type { LiveFacts } from "../facts/facts.ts";
 import type { MachineNotes } from "../facts/notes.ts";
-import { pendingDimms } from "../resources/dimm-steps.ts";
+import { pendingDimms, pendingUnplug } from "../resources/pending.ts";
 import { stepKindOf } from "../resources/registry.ts";
-import { pendingUnplug } from "../resources/vcpu-steps.ts";
 import type { StepRecord } from "./apply.ts";
 
 /** The notes of the machine after these steps have ended as they did. */

@@ -6,7 +6,7 @@ import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Refusal, Scope, Value } from "../model/change.ts";
 import { foldVcpus, shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
-import { dimmsIn } from "../resources/dimm.ts";
+import { dimmsIn } from "../resources/dimm-change.ts";
 import type { Change } from "../resources/registry.ts";
 import { bringsThreads, kindOf, maximaFirst, nameOf, stepKindOf } from "../resources/registry.ts";
 import type { Reason } from "../resources/resource.ts";

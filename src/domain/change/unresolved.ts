@@ -9,7 +9,8 @@ import { readFacts } from "../facts/read.ts";
 import type { Held } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord } from "../machine/process-record.ts";
-import { InterruptedActionError, InterruptedError, interruptedFrom } from "./interrupted.ts";
+import { InterruptedError } from "./interrupted-error.ts";
+import { describe, InterruptedActionError, interruptedFrom } from "./interrupted.ts";
 import { isAbout, isMachineThere, isUnderWay, readRecord, removeRecord } from "./journal.ts";
 import { whereRecordsAre } from "./record-places.ts";
 import type { ActionRecord, Journal } from "./record.ts";
@@ -105,7 +106,8 @@ export async function refuseUnresolved(place: Place, held: Held): Promise<void> 
   if (found === null) return;
   const { record, facts } = found;
   if ("action" in record) throw new InterruptedActionError(place.name, record);
-  throw new InterruptedError(await interruptedFrom(place.name, record, facts, held.stored?.text ?? null));
+  const interrupted = await interruptedFrom(place.name, record, facts, held.stored?.text ?? null);
+  throw new InterruptedError(interrupted, describe(interrupted));
 }
 
 /**

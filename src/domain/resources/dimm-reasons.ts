@@ -7,7 +7,7 @@ import type { Live } from "../facts/live.ts";
 import { type Dimm, dimmsIn, type MemoryDevice } from "../facts/memory-devices.ts";
 import { shellWord } from "../model/format.ts";
 import { noReturn } from "./dimm-backend.ts";
-import { pendingDimms } from "./dimm-steps.ts";
+import { pendingDimms } from "./pending.ts";
 import { type CheckOptions, type Reason, when } from "./resource.ts";
 
 /** What is wanted: a DIMM of this size, or none if it is 0. */

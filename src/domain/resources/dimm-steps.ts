@@ -4,7 +4,6 @@ import { deadlineIn } from "../../deadline.ts";
 import { HostError, isErrorCode, messageOf } from "../../errors.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
-import type { LiveFacts } from "../facts/facts.ts";
 import { type Dimm, dimmsIn, memoryDevicesOf } from "../facts/memory-devices.ts";
 import type { MachineNotes } from "../facts/notes.ts";
 import { eventsOf } from "../machine/event-hints.ts";
@@ -140,12 +139,6 @@ export const unplugDimm: StepKind<DimmUnplugStep> = {
 /** The balloon holds on to what it took: its target counts DIMMs, and moves with them. */
 function withBalloon(asked: MachineNotes, more: number): MachineNotes {
   return asked.balloon === undefined ? asked : { ...asked, balloon: asked.balloon + more };
-}
-
-/** DIMMs that the guest was asked to let go of and still has. */
-export function pendingDimms({ asked, live }: LiveFacts): readonly string[] {
-  const there = new Set(dimmsIn(live.memory.devices).map(({ id }) => id));
-  return (asked.dimms ?? []).filter((id) => there.has(id));
 }
 
 /** `sends` of a DIMM says the same whatever the machine is like. */

@@ -2,7 +2,6 @@ import type { LaunchConfig } from "../../config/launch.ts";
 import { readBackend } from "../../config/memory-backend.ts";
 import { backendInArgs, type DimmInArgs, dimmsInArgs, mayHaveMore } from "../../config/memory-in-args.ts";
 import { formatSize } from "../../config/size.ts";
-import { UsageError } from "../../errors.ts";
 import { readDimmBackends } from "../facts/dimm-backends.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
@@ -10,29 +9,15 @@ import { type Dimm, dimmsIn as listedDimms } from "../facts/memory-devices.ts";
 import { readMemoryRoom } from "../facts/memory-room.ts";
 import { shellWord } from "../model/format.ts";
 import { backendNow, backendTextOf, noReturn, whole, wholeText, withBackend } from "./dimm-backend.ts";
+import { checkDimm, type DimmChange, liveDimm } from "./dimm-change.ts";
 import { configReasons, machineReasons } from "./dimm-reasons.ts";
-import { type DimmPlugStep, type DimmUnplugStep, pendingDimms, plugDimm, removeBackend, unplugDimm } from "./dimm-steps.ts";
+import { type DimmPlugStep, type DimmUnplugStep, plugDimm, removeBackend, unplugDimm } from "./dimm-steps.ts";
 import { argsAfter, backendFor, editsOf, numbered } from "./dimm-words.ts";
 import { sizeIn } from "./file-part.ts";
+import { pendingDimms } from "./pending.ts";
 import type { ResourceKind } from "./resource.ts";
 import { CHANGED, type DiffRow } from "./row.ts";
 import type { Step } from "./step.ts";
-
-/** A DIMM that the machine is to have: its size in bytes, and 0 for no such DIMM. */
-export interface DimmChange {
-  readonly resource: "dimm";
-  readonly id: string;
-  readonly size: number;
-  /** The NUMA node that it is plugged into; 0 on a machine without nodes. */
-  readonly node: number;
-  /** What its memory comes from, as JSON: `{"type": "memory-backend-memfd", "share": false}`; absent: a memory-backend-ram as usual. */
-  readonly backend?: string;
-}
-
-/** A DIMM is made of whole huge pages. */
-const UNIT = 2 * 2 ** 20;
-/** What QEMU takes as an id. */
-const ID = /^[A-Za-z][A-Za-z0-9._-]*$/;
 
 /** `plugmem`, `unplugmem`: DIMMs, each on memory of its own. */
 export const dimm: ResourceKind<DimmChange, { readonly memory: { readonly dimms: Readonly<Record<string, string | null>> } }> = {
@@ -62,21 +47,7 @@ export const dimm: ResourceKind<DimmChange, { readonly memory: { readonly dimms:
   stepKinds: [plugDimm, unplugDimm, removeBackend],
   reads: [readMemoryRoom, readDimmBackends],
   withValue: (change, value) => (typeof value === "string" ? whole(change, value) : { ...change, size: value }),
-  check: ({ id, size, node, backend }) => {
-    if (backend !== undefined) readBackend(backend);
-    if (!ID.test(id) || id.length > 120)
-      throw new UsageError(`DIMM ${JSON.stringify(id.slice(0, 60))}: no id for QEMU`, {
-        value: id,
-        expected: "a letter, then letters, digits, - . _",
-      });
-    if (!Number.isSafeInteger(size) || size < 0 || size % UNIT !== 0)
-      throw new UsageError(`DIMM ${id}: ${formatSize(size)} is not a multiple of ${formatSize(UNIT)}`, {
-        value: size,
-        expected: "a multiple of 2MiB",
-      });
-    if (!Number.isSafeInteger(node) || node < 0 || node > 127)
-      throw new UsageError(`DIMM ${id}: ${node} is no NUMA node`, { value: node, expected: "a number from 0 to 127" });
-  },
+  check: checkDimm,
   wanted: ({ size }) => size,
   command: ({ id, size, node, backend }, name) =>
     backend !== undefined && size > 0
@@ -151,28 +122,8 @@ export function dimmsToRevert({ config, live }: { readonly config: LaunchConfig;
   return [...go, ...come];
 }
 
-/** How many bytes of DIMMs changes add to the running machine, less those that they take away. */
-export function dimmsToCome(changes: readonly { readonly resource: string }[], live: Live): number {
-  return changes
-    .filter((change): change is DimmChange => change.resource === "dimm")
-    .reduce((sum, { id, size }) => sum + size - (liveDimm(id, live)?.size ?? 0), 0);
-}
-
-/** What changes do to the DIMMs of the running machine, for those that are about all of its memory. */
-export function dimmsIn(changes: readonly { readonly resource: string }[], live: Live): Pick<LiveFacts, "dimmsToCome" | "dimmsToGo"> {
-  const going = changes.filter((change): change is DimmChange => change.resource === "dimm" && (change as DimmChange).size === 0);
-  return {
-    dimmsToCome: dimmsToCome(changes, live),
-    dimmsToGo: going.map(({ id }) => id).filter((id) => liveDimm(id, live) !== undefined),
-  };
-}
-
 function inArgs(args: readonly string[], id: string): DimmInArgs | undefined {
   return dimmsInArgs(args).find((each) => each.id === id);
-}
-
-function liveDimm(id: string, live: Live): Dimm | undefined {
-  return listedDimms(live.memory.devices).find((each) => each.id === id);
 }
 
 /** A backend of ours without its DIMM, as a plug leaves one that was cut short. */

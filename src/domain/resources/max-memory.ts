@@ -4,7 +4,7 @@ import { formatSize } from "../../config/size.ts";
 import { startMemory } from "../facts/live-memory.ts";
 import { shellWord } from "../model/format.ts";
 import { sizeIn } from "./file-part.ts";
-import { checkSize, hasBalloon } from "./memory.ts";
+import { checkSize, hasBalloon } from "./memory-checks.ts";
 import { type ResourceKind, when } from "./resource.ts";
 import { fixedAtStart } from "./row.ts";
 import { resizedArgs, unclear, wordEdits } from "./sizes-in-args.ts";

@@ -4,7 +4,7 @@ import { LONGEST_PERIOD, periodOf, readPeriod, setPeriod, STATS_INTERVAL } from 
 import type { Facts } from "../facts/facts.ts";
 import { shellWord } from "../model/format.ts";
 import { countIn } from "./file-part.ts";
-import { hasBalloon } from "./memory.ts";
+import { hasBalloon } from "./memory-checks.ts";
 import { type ResourceKind, when } from "./resource.ts";
 import { CHANGED } from "./row.ts";
 import type { StepKind } from "./step-kind.ts";

@@ -1,7 +1,7 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { dimmMemory, mayHaveMore, plannedMemory } from "../../config/memory-in-args.ts";
 import { formatSize } from "../../config/size.ts";
-import { HostError, UsageError } from "../../errors.ts";
+import { HostError } from "../../errors.ts";
 import { setPeriod, STATS_INTERVAL } from "../facts/balloon-period.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { LiveFacts } from "../facts/facts.ts";
@@ -11,8 +11,10 @@ import { dimmsIn } from "../facts/memory-devices.ts";
 import { shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { balloon } from "./balloon.ts";
-import { dimmsToCome, dimmsToRevert } from "./dimm.ts";
+import { dimmsToCome } from "./dimm-change.ts";
+import { dimmsToRevert } from "./dimm.ts";
 import { sizeIn } from "./file-part.ts";
+import { checkSize, hasBalloon } from "./memory-checks.ts";
 import { isShrink, needReasons } from "./memory-need.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
 import { CHANGED } from "./row.ts";
@@ -27,17 +29,6 @@ export interface MemoryChange {
 const PAGE = 4096;
 /** What to add to a config whose guest is to give memory back. */
 const BALLOON_ARGS = `"-device", "virtio-balloon-pci,id=balloon0"`;
-
-/** Checks a size in bytes: whole pages, and something. `what` names it in the error. */
-export function checkSize(what: string, size: number, unit: number, expected: string): void {
-  if (Number.isSafeInteger(size) && size > 0 && size % unit === 0) return;
-  throw new UsageError(`${what} ${size} bytes: not ${expected}`, { value: size, expected });
-}
-
-/** Whether a config's command line has a balloon, as far as its words tell (a file named by -readconfig may have one too). */
-export function hasBalloon(config: LaunchConfig): boolean {
-  return config.args.some((word) => /virtio-balloon/.test(word) || /^--?readconfig$/.test(word));
-}
 
 /** `setmem`: the guest's memory, through the balloon. */
 export const memory: ResourceKind<MemoryChange, { readonly memory: { readonly current: string } }> = {

@@ -1,20 +1,18 @@
 import { idsInArgs } from "../../config/memory-in-args.ts";
 import type { Facts } from "../facts/facts.ts";
-import type { LiveReader } from "../facts/live.ts";
-import { dimm, type DimmChange } from "./dimm.ts";
+import { checkDimm, type DimmChange } from "./dimm-change.ts";
 
 /** A change that is worked out from the ids that are taken. */
 export interface NewDimm {
   (facts: Facts): readonly DimmChange[];
   readonly oneHalf: true;
-  readonly reads: readonly LiveReader[];
 }
 
 /**
  * The change that plugs a DIMM of a size under an id that neither half has: `dimm1`, `dimm2`, … @throws UsageError for a size of no DIMM
  */
 export function newDimm(size: number, { node = 0 }: { readonly node?: number } = {}): NewDimm {
-  dimm.check({ resource: "dimm", id: "dimm1", size, node });
+  checkDimm({ resource: "dimm", id: "dimm1", size, node });
   const changes = ({ config, live }: Facts): readonly DimmChange[] => {
     const taken = new Set([
       ...(config === null ? [] : idsInArgs(config.args)),
@@ -26,5 +24,5 @@ export function newDimm(size: number, { node = 0 }: { readonly node?: number } =
       if (!taken.has(id) && !taken.has(`${id}-ram`)) return [{ resource: "dimm", id, size, node }];
     }
   };
-  return Object.assign(changes, { oneHalf: true as const, reads: dimm.reads ?? [] });
+  return Object.assign(changes, { oneHalf: true as const });
 }

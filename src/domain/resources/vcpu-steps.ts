@@ -7,11 +7,6 @@ import type { Reason } from "./resource.ts";
 import { indices, plugStep } from "./slots.ts";
 import type { Step, UnplugStep } from "./step.ts";
 
-/** vCPUs that the guest was asked to let go of and still has. */
-export function pendingUnplug({ asked, live }: Pick<LiveFacts, "asked" | "live">): readonly number[] {
-  return (asked.unplug ?? []).filter((index) => live.vcpus.some((vcpu) => vcpu.index === index));
-}
-
 /** The vCPUs that the running machine has. */
 export function presentVcpus({ live }: Pick<LiveFacts, "live">): ReadonlySet<number> {
   return new Set(live.vcpus.map(({ index }) => index));

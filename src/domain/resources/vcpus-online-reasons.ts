@@ -4,10 +4,11 @@ import { wholeCore } from "../../config/topology.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Slot } from "../facts/live.ts";
 import { listVcpus, shellWord } from "../model/format.ts";
+import { pendingUnplug } from "./pending.ts";
 import { holeRisk, replugRisk } from "./replug.ts";
 import { type CheckOptions, type Reason, when } from "./resource.ts";
 import { indices } from "./slots.ts";
-import { noSlots, notStarted, pendingUnplug, presentVcpus } from "./vcpu-steps.ts";
+import { noSlots, notStarted, presentVcpus } from "./vcpu-steps.ts";
 import { pluggedReasons } from "./vcpus-config.ts";
 
 type Vcpus = ReadonlySet<number>;

@@ -8,13 +8,14 @@ import type { Live, Slot } from "../facts/live.ts";
 import { readScheduling } from "../facts/read-threads.ts";
 import { listVcpus, shellWord } from "../model/format.ts";
 import { ALL } from "./cpu-list.ts";
+import { pendingUnplug } from "./pending.ts";
 import { plug } from "./plug.ts";
 import { holeRisk } from "./replug.ts";
 import type { AnyChange, ResourceKind } from "./resource.ts";
 import { type BothFacts, CHANGED, type RowFacts } from "./row.ts";
 import { indices, plugStep } from "./slots.ts";
 import { unplug } from "./unplug.ts";
-import { growSteps, pendingUnplug, presentVcpus, shrinkStep } from "./vcpu-steps.ts";
+import { growSteps, presentVcpus, shrinkStep } from "./vcpu-steps.ts";
 import { vcpuEdits, withVcpus } from "./vcpus-config.ts";
 import { onlineInConfigReasons, onlineLiveReasons } from "./vcpus-online-reasons.ts";
 

@@ -9,13 +9,14 @@ import { shellWord } from "../model/format.ts";
 import { countIn } from "./file-part.ts";
 import { guestColumn, whyFewerInGuest } from "./guest-vcpus.ts";
 import { checkCount } from "./max-vcpus.ts";
+import { pendingUnplug } from "./pending.ts";
 import { plug } from "./plug.ts";
 import { replugRisk } from "./replug.ts";
 import { type CheckOptions, type Reason, type ResourceKind, when } from "./resource.ts";
 import { type BothFacts, CHANGED } from "./row.ts";
 import { indices } from "./slots.ts";
 import { unplug } from "./unplug.ts";
-import { growSteps, noSlots, notStarted, pendingUnplug, presentVcpus, shrinkStep } from "./vcpu-steps.ts";
+import { growSteps, noSlots, notStarted, presentVcpus, shrinkStep } from "./vcpu-steps.ts";
 import { brokenCores, pluggedReasons, resized, vcpuEdits, withVcpus } from "./vcpus-config.ts";
 import { exactly, haveHoles } from "./vcpus-online.ts";
 

@@ -3,7 +3,8 @@ import { formatSize } from "../../config/size.ts";
 import type { Facts } from "../facts/facts.ts";
 import { type VirtioMem, virtioMemsIn } from "../facts/memory-devices.ts";
 import type { Refusal, Scope } from "../model/change.ts";
-import { checkSize, hasBalloon, type MemoryChange } from "./memory.ts";
+import { checkSize, hasBalloon } from "./memory-checks.ts";
+import type { MemoryChange } from "./memory.ts";
 import type { MemoryPluggedChange } from "./virtio-mem.ts";
 
 /** Changes that are worked out from what the machine has; `refusals` say why it is not clear which. */

@@ -1,8 +1,6 @@
-import { listNames } from "../../config/config-folder.ts";
-import { findProcesses, type Process } from "../../host/processes.ts";
-import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
+import type { DomainOptions } from "../machine/place.ts";
 import type { ReadOptions } from "../model/action.ts";
-import { type DomainInfo, inspectDomain, unreadable } from "./inspect.ts";
+import type { DomainInfo } from "./inspect.ts";
 
 /** Options of `listDomains`. */
 export interface ListOptions extends Omit<DomainOptions, "timeout">, ReadOptions {
@@ -19,20 +17,8 @@ export const LIST_TIMEOUT = 2000;
  * answer delays the answer by its own deadline, and is listed as unreachable.
  */
 export async function listDomains(options: ListOptions = {}): Promise<readonly DomainInfo[]> {
-  const names = await listNames(domainFolders(options));
-  const timeout = options.timeout ?? LIST_TIMEOUT;
-  // One look at the processes of this host for all of them.
-  let snapshot: Promise<readonly Process[]> | undefined;
-  const processes = (): Promise<readonly Process[]> => (snapshot ??= findProcesses(() => true));
-  const found = await Promise.all(names.map((name) => inspect(name, { ...options, timeout }, processes)));
+  // Loaded when it is called: a program that only talks to a monitor needs nothing of it.
+  const { inspectEach } = await import("./inspect-each.ts");
+  const found = await inspectEach({ ...options, timeout: options.timeout ?? LIST_TIMEOUT });
   return options.all === true ? found : found.filter((domain) => domain.state !== "stopped");
-}
-
-async function inspect(name: string, options: ListOptions, processes: Place["processes"]): Promise<DomainInfo> {
-  try {
-    return await inspectDomain({ ...(await placeOf(name, options)), processes }, options);
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    return unreadable(name, error);
-  }
 }

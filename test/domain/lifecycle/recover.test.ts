@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { ChangeError } from "../../../src/domain/change/errors.ts";
-import { InterruptedError } from "../../../src/domain/change/interrupted.ts";
+import { InterruptedError } from "../../../src/domain/change/interrupted-error.ts";
 import { openBooks } from "../../../src/domain/machine/lock.ts";
 import type { ChangeOptions } from "../../../src/domain/model/change.ts";
 import type { Change } from "../../../src/domain/resources/registry.ts";
