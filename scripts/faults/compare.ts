@@ -86,6 +86,8 @@ function withoutKnown(text: string): string {
     .replace(disks, "")
     .replace(/,\s*"period":\s*\d+/g, "")
     .replace(/,\s*"(?:pin|sched|threads|plugged|cpu)":\s*\{(?:[^{}]|\{[^}]*\})*\}|,\s*"online":\s*"[^"]*"/g, "")
+    .replace(/,\s*"-blockdev",\s*"[^"]*node-name=cd0-medium[^"]*"/g, "")
+    .replace(/(ide-cd,id=cd0),drive=cd0-medium/g, "$1")
     .replace(/,\s*"-device",\s*"virtio-rng-pci[^"]*"/g, "")
     .replace(/,\s*"-object",\s*"iothread,id=io1[^"]*"/g, "")
     .replace(/(iothread,id=io0),poll-max-ns=\d+/g, "$1")

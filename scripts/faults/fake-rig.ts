@@ -18,7 +18,7 @@ import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
 import { ownGroupFor } from "../lab/cpu-group.ts";
 import { BALLOON, configOf, GIB, textOf } from "../lab/facts.ts";
 import { DEVICE, deviceWordsIf } from "../lab/fake-devices.ts";
-import { DISK_ARGS } from "../lab/fake-disks.ts";
+import { DISK_ARGS, DRIVE_ARGS } from "../lab/fake-disks.ts";
 import { type FakeGuest, startFakeGuest } from "../lab/fake-guest.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
 import { privateFolder } from "../lab/machine.ts";
@@ -48,7 +48,7 @@ function startOf(shrinks: boolean): LaunchConfig {
   return configOf({
     memory: { hotplug: { slots: 4, limit: 16 * GIB } },
     vcpus: { current: shrinks ? 4 : 1 },
-    args: [...BALLOON, ...VIRTIO_MEM_ARGS, ...DISK_ARGS, ...IOTHREAD_ARGS],
+    args: [...BALLOON, ...VIRTIO_MEM_ARGS, ...DISK_ARGS, ...DRIVE_ARGS, ...IOTHREAD_ARGS],
   });
 }
 
@@ -138,6 +138,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
       workers: await lookAtWorkers(tids(), [...threads, iothread, spare]),
       threads: await lookAtThreads(tids()),
       disk: qemu.disk.text,
+      medium: qemu.disk.medium,
       period: qemu.polling,
       devices: devicesOf(qemu.memory.devices),
       share: await shareIn(group),

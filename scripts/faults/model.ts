@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
 import { type Share, shareAfter, sharePart } from "./model-cpu.ts";
+import { diskPart, type Disks, disksAfter } from "./model-disks.ts";
 import { devicePart, type Devices, devicesAfter, dimmsOf, memoryAfter } from "./model-memory.ts";
 import { fixedThreads, iothreadsFirst, liveThreads, threadPart, type Threads, vcpuThreads } from "./model-threads.ts";
 
@@ -19,8 +20,7 @@ export interface State {
     /** The list for QEMU's own threads, `all` where there is none. */
     readonly emulator: string;
     readonly threads: Threads;
-    /** The limits of its disk, `none` where there are none. */
-    readonly disk: string;
+    readonly disks: Disks;
     /** How often the guest is asked, in seconds. */
     readonly period: number;
     readonly devices: Devices;
@@ -41,7 +41,7 @@ export interface State {
     /** The mask of QEMU's main thread. */
     readonly emulator: string;
     readonly threads: Threads;
-    readonly disk: string;
+    readonly disks: Disks;
     readonly period: number;
     readonly devices: Devices;
     /** Null: it has no control group of its own. */
@@ -73,10 +73,9 @@ export function legsOf(scope: Scope, runs: boolean): { readonly fixed: boolean; 
 export function wantedOf(change: Change): number | string {
   if ("size" in change) return change.size;
   if ("count" in change) return change.count;
-  if ("limits" in change) return change.limits;
   if ("seconds" in change) return change.seconds;
-  const share = sharePart(change);
-  if (share !== null) return share.value;
+  const own = sharePart(change) ?? diskPart(change);
+  if (own !== null) return own.value;
   if ("words" in change) return change.words;
   if (change.resource === "vcpus-online") return wantedChosen(change);
   return "cpus" in change ? change.cpus : (threadPart(change)?.value ?? "");
@@ -92,7 +91,8 @@ export function inConfig(change: Change, { config }: State): number | string | n
   if (share !== null) return config.share[share.label];
   const part = threadPart(change);
   if (part !== null) return config.threads[part.label] ?? part.none;
-  if (change.resource === "disk-throttle") return config.disk;
+  const disk = diskPart(change);
+  if (disk !== null) return config.disks[disk.label];
   if (change.resource === "memory-period") return config.period;
   const device = devicePart(change);
   if (device !== null) return inBytes(config.devices[device.label] ?? (change.resource === "dimm" ? 0 : undefined));
@@ -113,7 +113,8 @@ export function inLive(change: Change, { live }: State): number | string | null 
   if (share !== null) return live.share?.[share.label] ?? null;
   const part = threadPart(change);
   if (part !== null) return live.threads[part.label] ?? (change.resource === "iothread" ? part.none : null);
-  if (change.resource === "disk-throttle") return live.disk;
+  const disk = diskPart(change);
+  if (disk !== null) return live.disks[disk.label];
   if (change.resource === "memory-period") return live.period;
   const device = devicePart(change);
   if (device !== null) return inBytes(live.devices[device.label] ?? (change.resource === "dimm" ? 0 : undefined));
@@ -145,7 +146,7 @@ export function predict(state: State, changes: readonly Change[], scope: Scope, 
 }
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
-  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disk, period, devices, share, device } = before;
+  let { memory, maxMemory, vcpus, maxVcpus, pins, emulator, threads, disks, period, devices, share, device } = before;
   const chosen: Chosen[] = [];
   for (const change of iothreadsFirst(changes, false)) {
     const moved = fixedThreads(threads, change);
@@ -159,7 +160,7 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     if (change.resource === "vcpus") vcpus = afterCount(vcpus, change.count);
     if (change.resource === "max-vcpus") maxVcpus = change.count;
     if (change.resource === "emulator-pin") emulator = change.cpus;
-    if (change.resource === "disk-throttle") disk = change.limits;
+    disks = disksAfter(disks, change);
     if (change.resource === "memory-period") period = change.seconds;
     if (change.resource === "device") device = change.words;
     if (change.resource === "vcpus-online") chosen.push(change);
@@ -180,7 +181,9 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
   memory = memoryAfter(memory, before.devices, devices, changes);
   const isMemory = memory - dimmsOf(devices) <= maxMemory && memory > dimmsOf(devices);
   const right = isRoom && isMemory && vcpus.every((vcpu) => vcpu < maxVcpus) && Object.keys(pins).every((vcpu) => Number(vcpu) < maxVcpus);
-  return right ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disk, period, devices, share, device } : null;
+  return right
+    ? { memory, maxMemory, vcpus, maxVcpus, pins: sorted(pins), emulator, threads, disks, period, devices, share, device }
+    : null;
 }
 
 function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -190,7 +193,7 @@ function sorted(pins: Readonly<Record<string, string>>): Readonly<Record<string,
 function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[], all: string, fixed: State["config"]): State["live"] {
   const { pins } = fixed;
   const { answers } = before;
-  let { memory, maxMemory, maxVcpus, emulator, threads, disk, period, devices, share, device } = before;
+  let { memory, maxMemory, maxVcpus, emulator, threads, disks, period, devices, share, device } = before;
   const vcpus = vcpusAfter(before, changes);
   if (vcpus === null) return null;
   // A new vCPU gets its pin from the config before the change, or all CPUs.
@@ -209,7 +212,7 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
     if (change.resource === "max-memory" && change.size / MIB !== maxMemory) return null;
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
     if (change.resource === "emulator-pin") emulator = change.cpus === "all" ? all : change.cpus;
-    if (change.resource === "disk-throttle") disk = change.limits;
+    disks = disksAfter(disks, change);
     if (change.resource === "memory-period") period = change.seconds;
     if (change.resource === "device") device = change.words;
     if (change.resource !== "vcpu-pin") continue;
@@ -224,7 +227,7 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
   memory = memoryAfter(memory, before.devices, devices, changes);
   return memory > maxMemory + dimmsOf(devices)
     ? null
-    : { memory, maxMemory, maxVcpus, masks: stay, offline, answers, emulator, threads, disk, period, devices, share, device };
+    : { memory, maxMemory, maxVcpus, masks: stay, offline, answers, emulator, threads, disks, period, devices, share, device };
 }
 
 /** The vCPUs that the guest does not use after the changes; null if it can't be asked, or can't do that. */

@@ -1,7 +1,7 @@
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change, Resource } from "../../src/domain/resources/registry.ts";
 import { DEVICE, deviceWordsIf } from "../lab/fake-devices.ts";
-import { DISK } from "../lab/fake-disks.ts";
+import { DISK, DRIVE, MEDIUM } from "../lab/fake-disks.ts";
 import { fractionsFrom } from "../lab/fractions.ts";
 import { MIB } from "./model.ts";
 
@@ -9,7 +9,16 @@ import { MIB } from "./model.ts";
 export interface Mishap {
   readonly kind: "refuse" | "break" | "interrupt" | "edit" | "kill";
   readonly command:
-    "balloon" | "device_add" | "device_del" | "object-add" | "object-del" | "qom-set" | "query-cpus-fast" | "block_set_io_throttle";
+    | "balloon"
+    | "device_add"
+    | "device_del"
+    | "object-add"
+    | "object-del"
+    | "qom-set"
+    | "query-cpus-fast"
+    | "block_set_io_throttle"
+    | "blockdev-change-medium"
+    | "blockdev-open-tray";
 }
 
 /** One step of a sequence. */
@@ -56,6 +65,7 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "iothread-pin": () => ({ resource: "iothread-pin", iothread: pick(["io0", "io0", "io1"]), cpus: pick(choices.masks) }),
     "vhost-pin": () => ({ resource: "vhost-pin", cpus: pick(choices.masks) }),
     "disk-throttle": () => ({ resource: "disk-throttle", disk: DISK, limits: pick(["none", "iops=100", "bps=1048576"]) }),
+    "disk-medium": () => ({ resource: "disk-medium", disk: DRIVE, medium: pick(["none", MEDIUM]) }),
     iothread: () => ({ resource: "iothread", iothread: pick(["io1", "io1", "io1", "io0"]), state: pick(["present", "absent"]) }),
     "iothread-set": () => ({
       resource: "iothread-set",
@@ -116,6 +126,7 @@ const SENT: { readonly [R in Resource]?: readonly Mishap["command"][] } = {
   "memory-plugged": ["qom-set"],
   "memory-period": ["qom-set"],
   "disk-throttle": ["block_set_io_throttle"],
+  "disk-medium": ["blockdev-change-medium", "blockdev-open-tray"],
   device: ["device_add", "device_del"],
   iothread: ["object-add", "object-del"],
   "iothread-set": ["qom-set"],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
 import { type OwnGroup, ownGroupFor } from "../lab/cpu-group.ts";
 import { DEVICE, deviceWordsIf, PORT_ARGS } from "../lab/fake-devices.ts";
-import { DISK_ARGS, limitsText } from "../lab/fake-disks.ts";
+import { DISK, DISK_ARGS, DRIVE_ARGS, limitsText, mediumSeen } from "../lab/fake-disks.ts";
 import type { GuestOptions } from "../lab/guest.ts";
 import type { Qemu } from "../lab/machine.ts";
 import { openScene, type Scene } from "../lab/scene.ts";
@@ -70,7 +70,7 @@ export async function openReal(qemu: Qemu, kind: Kind = "usual"): Promise<RealRi
     memory: { max: "512MiB", current: "512MiB", hotplug: { slots: 4, limit: "4GiB" } },
     vcpus: { max: maxVcpus, current: channel === null ? 1 : 3 },
     guest: kind === "full" ? FULL.guest : { append: PATIENT, ...(channel === null ? {} : { agent: channel.path }) },
-    args: [...(kind === "full" ? FULL.args : DEVICES), ...DISK_ARGS, ...PORT_ARGS],
+    args: [...(kind === "full" ? FULL.args : DEVICES), ...DISK_ARGS, ...DRIVE_ARGS, ...PORT_ARGS],
   });
   try {
     if (channel !== null) await scene.edit((config) => void (config.agent = channel.path));
@@ -123,7 +123,11 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
   const look = async (): Promise<Look | null> => {
     if (gone) return null;
     const [found, memory] = await Promise.all([cpus(), ask("query-balloon")]);
-    const [disk] = (await ask("query-block")) as readonly { readonly inserted: Readonly<Record<string, unknown>> }[];
+    const blocks = (await ask("query-block")) as readonly {
+      readonly qdev?: string;
+      readonly inserted?: Readonly<Record<string, unknown>>;
+    }[];
+    const disk = blocks.find(({ qdev }) => qdev?.includes(`/${DISK}/`));
     const devices = (await scene.ask("qom-list", { path: "/machine/peripheral" })) as readonly { readonly name: string }[];
     const threads = { ...tidsOf(found), ...(await iothreadsOf(ask)) };
     const masks = await Promise.all(found.map(async (cpu) => [cpu["cpu-index"], await maskOf(cpu["thread-id"])] as const));
@@ -136,6 +140,7 @@ function rigOf(qemu: Qemu, scene: Scene, { kind, maxVcpus, runtime, books, proxy
       workers: await lookAtWorkers(threads),
       threads: await lookAtThreads(threads),
       disk: limitsText(disk?.inserted ?? {}),
+      medium: mediumSeen(blocks),
       period: Number(await ask("qom-get", { path: "/machine/peripheral/balloon0", property: "guest-stats-polling-interval" })),
       devices: devicesOf((await ask("query-memory-devices")) as Parameters<typeof devicesOf>[0]),
       share: await shareIn(group),

@@ -28,6 +28,8 @@ export interface Look {
   readonly threads: Readonly<Record<string, string>>;
   /** The limits of its disk, `none` where there are none. */
   readonly disk: string;
+  /** What is in its drive, `none` where nothing is. */
+  readonly medium: string;
   /** How often the guest is asked for its figures, in seconds. */
   readonly period: number;
   /** What its memory devices give, in MiB by the labels of diff. */

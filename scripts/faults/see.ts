@@ -1,5 +1,5 @@
 import { DEVICE_WORDS, deviceWordsIf } from "../lab/fake-devices.ts";
-import { DISK, limitsText } from "../lab/fake-disks.ts";
+import { DISK, limitsText, mediumInWords } from "../lab/fake-disks.ts";
 import type { Seen } from "./compare.ts";
 import { shareInFile } from "./model-cpu.ts";
 import { devicesInFile, dimmsOf, type MemoryKeys } from "./model-memory.ts";
@@ -30,7 +30,7 @@ export async function see(rig: Rig): Promise<Seen> {
       emulator: threads?.emulator ?? "all",
       threads: threadsInFile(args, threads, vcpus.sched),
       share: shareInFile(cpu),
-      disk: limitsText(disks?.throttle?.[DISK] ?? {}),
+      disks: { "disk-throttle": limitsText(disks?.throttle?.[DISK] ?? {}), "disk-medium": mediumInWords(args) },
       period: memory.period ?? 5,
       devices: devicesInFile(memory, args, mib),
       device: deviceWordsIf(args.includes(DEVICE_WORDS[1] ?? "")),
@@ -46,7 +46,7 @@ export async function see(rig: Rig): Promise<Seen> {
             answers: true,
             emulator: look.emulator,
             threads: look.threads,
-            disk: look.disk,
+            disks: { "disk-throttle": look.disk, "disk-medium": look.medium },
             period: look.period,
             devices: look.devices,
             share: look.share,

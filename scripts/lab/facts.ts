@@ -131,6 +131,13 @@ export function diskOf({ name = "disk0", ...medium }: Partial<LiveMedium> & { re
   };
 }
 
+/** A CD drive of a running machine, `cd0`, with that file in it, or with nothing. */
+export function driveOf(file: string | null, { name = "cd0", ...changes }: Partial<LiveDisk> = {}): LiveDisk {
+  const { medium } = diskOf({ ...(file === null ? {} : { file }), node: "#block001", readOnly: true });
+  const drive = { name, names: [name], qdev: name, drive: null, removable: true, locked: false, trayOpen: false };
+  return { ...drive, medium: file === null ? null : medium, ...changes };
+}
+
 /** A group of systemd's that QEMU has to itself, with no quota and the usual weight. */
 export function cpuGroupOf(changes: Partial<LiveCpuGroup> = {}): LiveCpuGroup {
   const path = "/machine.slice/web1.scope";

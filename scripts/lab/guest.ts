@@ -7,7 +7,13 @@ export { openConsole, type GuestConsole, type GuestReport } from "./console.ts";
 
 /** Makes the guest misbehave, see scripts/testbed/init.sh. */
 export type GuestWord =
-  "qmpctl.balloon=off" | "qmpctl.powerbutton=ignore" | "qmpctl.online=off" | "qmpctl.unplug=refuse" | "qmpctl.agent=off" | "qmpctl.disk=on";
+  | "qmpctl.balloon=off"
+  | "qmpctl.powerbutton=ignore"
+  | "qmpctl.online=off"
+  | "qmpctl.unplug=refuse"
+  | "qmpctl.agent=off"
+  | "qmpctl.disk=on"
+  | "qmpctl.drives=on";
 
 /** Differences from the standard guest. */
 export interface GuestOptions {

@@ -1,7 +1,7 @@
 import type { Change } from "../../src/domain/resources/registry.ts";
 import type { Domain } from "../../src/index.ts";
 import { PORT_ARGS } from "../lab/fake-devices.ts";
-import { DISK, DISK_ARGS } from "../lab/fake-disks.ts";
+import { DISK, DISK_ARGS, DRIVE, DRIVE_ARGS } from "../lab/fake-disks.ts";
 import { failure, has } from "./expect.ts";
 import type { Scenarios } from "./scenario.ts";
 
@@ -49,6 +49,32 @@ export const disks: Scenarios = {
       has(await domain.change(device("d1", "absent")), { outcome: "applied" });
       has(await domain.change(device("nic1", "absent")), { outcome: "applied" });
       has(await domain.disks(), []);
+    },
+  },
+
+  "change-media": {
+    tells: "a medium is put into a drive, replaced and taken out in both halves; what fails puts back what was in, by its node",
+    through: "library",
+    setting: {
+      args: ["-blockdev", "null-co,node-name=n0,size=4096,read-only=on", "-device", "ide-cd,id=cd1,bus=ide.1,drive=n0", ...DRIVE_ARGS],
+    },
+    play: async ({ domain, config }) => {
+      // Files that are on every host.
+      const [first, second, none] = ["/etc/passwd", "/etc/group", "/etc/no/such/file"];
+      const put = (medium: string, disk = DRIVE): Change => ({ resource: "disk-medium", disk, medium });
+      const inDrive = async (name = DRIVE): Promise<unknown> => (await domain.disks()).find(({ disk }) => disk === name);
+      await domain.start({ paused: true });
+      has(await domain.change(put(first), { scope: "both" }), { outcome: "applied" });
+      has((await config()).args.at(-1), /^driver=raw,node-name=cd0-medium,read-only=on,.*passwd$/);
+      has(await failure(domain.change(put(none), { scope: "both" }), "rolled-back"), { message: /No such file/ });
+      has(await inDrive(), { file: first, trayOpen: false });
+      has(await failure(domain.change([put(second, "cd1"), put(none)]), "rolled-back"), { message: /No such file/ });
+      has(await inDrive("cd1"), { node: "n0", trayOpen: false });
+      has(await domain.change(put(second, "cd1")), { outcome: "applied", steps: [{ what: /group/ }, { what: /n0/ }] });
+      has(await domain.change(put("none")), { outcome: "applied" });
+      has(await domain.persist({ resource: "disk-medium" }), { outcome: "applied" });
+      has((await config()).args.slice(-5, -4), ["ide-cd,id=cd1,bus=ide.1,drive=cd1-medium"]);
+      has(await inDrive(), { file: null });
     },
   },
 

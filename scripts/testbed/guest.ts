@@ -9,10 +9,23 @@ import { cpioArchive, type CpioEntry } from "./cpio.ts";
 /** The release of the guest's kernel. It is fixed, so that a test has the same guest on every host. */
 const SUITE = "bookworm";
 
-/** The modules of the guest: PCI virtio, balloon, virtio-mem, and the power button with a way to read it. */
-const MODULES: readonly string[] = ["virtio_pci", "virtio_balloon", "virtio_mem", "button", "evdev"];
+/** The modules of the guest: PCI virtio, balloon, virtio-mem, the power button with a way to read it, disks and CD drives. */
+const MODULES: readonly string[] = ["virtio_pci", "virtio_balloon", "virtio_mem", "button", "evdev", "virtio_blk", "virtio_scsi", "sr_mod"];
 
-const APPLETS: readonly string[] = ["sh", "mount", "insmod", "cat", "chmod", "mkfifo", "nproc", "head", "poweroff", "uevent"];
+const APPLETS: readonly string[] = [
+  "sh",
+  "mount",
+  "insmod",
+  "cat",
+  "chmod",
+  "mkfifo",
+  "nproc",
+  "head",
+  "poweroff",
+  "uevent",
+  "sleep",
+  "eject",
+];
 
 /**
  * Builds `<folder>/vmlinuz`, `<folder>/initrd.gz`, and `<folder>/initrd-agent.gz` of the same guest with a guest agent. Does nothing if the

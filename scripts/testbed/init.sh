@@ -10,11 +10,15 @@
 #   qmpctl.unplug=refuse       refuses to let go of CPUs and memory
 #   qmpctl.agent=off           never starts its guest agent
 #   qmpctl.disk=on             has a disk with a file system, so that its agent can freeze it
+#   qmpctl.drives=on           works virtio disks and SCSI drives: GUEST-DISK vda 2048 is its name, and its size in sectors of 512 bytes
 # Lines on its serial line do so while it runs; each is answered by GUEST-DID and the line:
 #   unplug refuse              refuses to let go of CPUs and memory from now on
 #   unplug allow               lets go of them again
 #   hold 100                   keeps 100 MiB more of memory that nobody can have
 #   release                    gives back all that it keeps
+#   door hold                  uses the medium in its drive, and gives it up if it is asked for
+#   door keep                  uses it, and keeps it
+#   door read                  reads the first line on it: GUEST-MEDIUM and the line
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -31,6 +35,15 @@ cat >/hotplug <<'HOTPLUG'
 case $ACTION:$SUBSYSTEM in
   add:cpu) [ -e /stay-offline ] || echo 1 >"/sys$DEVPATH/online" ;;
   *:cpu | *:memory) ;;
+  *:block)
+    if [ "$DISK_EJECT_REQUEST" = 1 ] && [ -e /holds ]; then
+      read -r holder </holds
+      kill "$holder"
+      eject "/dev/$DEVNAME"
+    fi
+    case $ACTION in add | change) read -r size <"/sys$DEVPATH/size" && echo "GUEST-DISK $DEVNAME $size" ;; esac
+    exit
+    ;;
   # The channel of a guest agent has got its name.
   change:virtio-ports)
     read -r name <"/sys$DEVPATH/name"
@@ -58,6 +71,7 @@ while read -r module; do
   case $module in
     virtio_balloon) asked qmpctl.balloon=off && continue ;;
     button | evdev) asked qmpctl.powerbutton=ignore && continue ;;
+    virtio_blk | scsi_common | scsi_mod | virtio_scsi | cdrom | sr_mod) asked qmpctl.drives=on || continue ;;
   esac
   insmod "/modules/$module.ko"
 done </modules/order
@@ -76,6 +90,22 @@ unplug() { for kind in /sys/firmware/acpi/hotplug/*/enabled; do echo "$1" >"$kin
 
 if asked qmpctl.unplug=refuse; then unplug 0; fi
 
+# Without this the kernel does not notice that it is asked to open a door.
+asked qmpctl.drives=on && echo 200 >/sys/module/block/parameters/events_dfl_poll_msecs
+
+# An open drive is a locked one.
+door() {
+  case $1 in
+    read) read -r line </dev/sr0 && echo "GUEST-MEDIUM $line" ;;
+    *)
+      exec 5</dev/sr0
+      sleep 1000000 <&5 &
+      [ "$1" = hold ] && echo $! >/holds
+      exec 5<&-
+      ;;
+  esac
+}
+
 # What lies in a tmpfs stays where it is: there is no swap.
 mount -t tmpfs -o size=0 held /held
 while read -r word value; do
@@ -84,6 +114,7 @@ while read -r word value; do
     "unplug allow") unplug 1 ;;
     hold\ [1-9]*) head -c $((value * 1048576)) /dev/zero >>/held/memory ;;
     "release ") : >/held/memory ;;
+    "door hold" | "door keep" | "door read") door "$value" ;;
     *) continue ;;
   esac
   echo "GUEST-DID $word${value:+ $value}"

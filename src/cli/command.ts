@@ -42,6 +42,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   setcpu: () => import("./commands/setcpu.ts"),
   domblklist: () => import("./commands/domblklist.ts"),
   blkdeviotune: () => import("./commands/blkdeviotune.ts"),
+  "change-media": () => import("./commands/change-media.ts"),
   attach: () => import("./commands/attach.ts"),
   detach: () => import("./commands/detach.ts"),
   diff: () => import("./commands/diff.ts"),

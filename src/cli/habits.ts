@@ -23,7 +23,7 @@ const LOG =
   "`qmpctl info DOMAIN` says how a machine ended; the file output in the machine's folder has what QEMU wrote; `qmpctl events DOMAIN` prints events as they come";
 const SNAPSHOT =
   "`qmpctl qmp DOMAIN --hmp info snapshots` lists them; `qmpctl qmp DOMAIN` opens a shell with snapshot-save, snapshot-load and snapshot-delete";
-const MEDIUM = "`qmpctl qmp DOMAIN blockdev-change-medium id=… filename=…` changes what is in a drive, `eject id=…` empties it";
+const MEDIUM = "`qmpctl change-media DOMAIN DRIVE FILE` changes what is in a drive, `--eject` empties it";
 const VIRTIO_MEM =
   "`qmpctl setmem DOMAIN SIZE --device ID` changes what a virtio-mem device gives, and `qmpctl diff DOMAIN` lists the devices";
 const EVENTS = "`qmpctl events DOMAIN` prints QEMU's events as they come";
@@ -101,7 +101,7 @@ const verbWays: Readonly<Record<string, string>> = {
   listsnapshot: SNAPSHOT,
   delsnapshot: SNAPSHOT,
   "update-device": MEDIUM,
-  "change-media": MEDIUM,
+  eject: MEDIUM,
   resize: "`qmpctl qmp DOMAIN block_resize device=… size=…` resizes a disk; " + SET,
   unlock:
     "a lock ends with the process that holds it; never remove one by hand; `qmpctl recover DOMAIN` resolves a change that was killed halfway",
@@ -189,6 +189,7 @@ const optionWays: Readonly<Record<string, string>> = {
   hotpluggable: "any vCPU that the machine can unplug may be unplugged: leave it out",
   "setmem node": VIRTIO_MEM,
   "setmem print-xml": VIRTIO_MEM,
+  "change-media print-xml": "--dry-run shows what would be done, and the config's lines before and after",
   "setmem virtio-mem": VIRTIO_MEM,
   mode: "shutdown always presses the power button (acpi): leave --mode out",
   graceful: "`qmpctl shutdown DOMAIN` lets the guest shut down cleanly",

@@ -31,7 +31,7 @@ export function reportStep({ step, outcome, reason }: StepRecord, facts: Facts):
 
 /**
  * S9 Apply, S10 Read back: does the steps in order and writes down how each one ended. Steps of the guest's are begun in order and waited
- * for together. The first failure ends it.
+ * for together, and those that can't be taken back come after all others. The first failure ends it.
  *
  * @throws what a step fails with; the signal's reason. The records then say what was done
  */
@@ -41,17 +41,22 @@ export async function applySteps(records: readonly StepRecord[], given: Work): P
   using said = given.monitor.session.events(["ACPI_DEVICE_OST", "DEVICE_UNPLUG_GUEST_ERROR", "MEM_UNPLUG_ERROR"]);
   const work: Work = { ...given, refusals: new GuestRefusals() };
   void work.refusals?.follow(said);
-  for (const record of records) {
-    work.signal?.throwIfAborted();
-    await noting(record, async () => {
-      record.outcome = "pending";
-      await stepKindOf(record.step).begin(record.step, work);
-      await work.onBegun?.();
-      if (stepKindOf(record.step).asksGuest) waiting.push(record);
-      else await readBack(record, work);
-    });
-  }
+  const isLast = ({ step }: StepRecord): boolean => stepKindOf(step).isLast === true;
+  for (const record of records.filter((each) => !isLast(each))) await applyOne(record, work, waiting);
   await readBackAll(waiting, work);
+  for (const record of records.filter(isLast)) await applyOne(record, work, []);
+}
+
+/** Begins one step. What the guest has to do is put with those that are waited for, anything else is read back at once. */
+async function applyOne(record: StepRecord, work: Work, waiting: StepRecord[]): Promise<void> {
+  work.signal?.throwIfAborted();
+  await noting(record, async () => {
+    record.outcome = "pending";
+    await stepKindOf(record.step).begin(record.step, work);
+    await work.onBegun?.();
+    if (stepKindOf(record.step).asksGuest) waiting.push(record);
+    else await readBack(record, work);
+  });
 }
 
 /** Waits for the guest's steps together. If one fails, the whole change has failed: the other waits are cut short, to be undone. */

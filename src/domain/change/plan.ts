@@ -190,7 +190,7 @@ function planLive({ changes, force, name }: PlanInput, before: LiveFacts): LiveP
       : changes.flatMap((change, position) =>
           halves[position]?.needed
             ? kindOf(change)
-                .steps(change, facts)
+                .steps(change, facts, { name, force })
                 .map((step) => ({ step, change: position }))
             : [],
         );

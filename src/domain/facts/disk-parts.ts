@@ -14,6 +14,8 @@ export interface LiveDisk {
   /** Whether the guest holds the medium in it. */
   readonly locked: boolean;
   readonly trayOpen: boolean;
+  /** It has no tray, as a floppy drive. */
+  readonly noTray?: true;
   /** What is in it; null: nothing. */
   readonly medium: LiveMedium | null;
 }

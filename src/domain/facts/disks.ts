@@ -28,6 +28,7 @@ async function diskOf(item: QueryBlockItem, session: Session): Promise<LiveDisk>
     removable,
     locked,
     trayOpen,
+    ...(removable && item.tray_open === undefined ? { noTray: true as const } : {}),
     medium: inserted === undefined ? null : await mediumOf(inserted, session),
   };
 }

@@ -4,6 +4,7 @@
  * The command line loads each file when its resource is first asked for (`scripts/build/layers.ts`).
  */
 export { device } from "./device.ts";
+export { diskMedium as "disk-medium" } from "./disk-medium.ts";
 export { diskThrottle as "disk-throttle" } from "./disk-throttle.ts";
 export { cpuQuota as "cpu-quota" } from "./cpu-quota.ts";
 export { cpuWeight as "cpu-weight" } from "./cpu-weight.ts";

@@ -158,12 +158,17 @@ function isSuch(id: string, text: string, live: Live): boolean {
   const drive = deviceValues(option).get("drive");
   const disk = live.disks?.find(({ name }) => name === id);
   const node = disk?.medium?.node;
-  return live.devices?.get(id) === driver && (drive === undefined || node == null || node === drive || disk?.drive === drive);
+  // What is in a drive comes and goes by itself: that is disk-medium's.
+  const isItsDisk = drive === undefined || node == null || node === drive || disk?.drive === drive || disk?.removable === true;
+  return live.devices?.get(id) === driver && isItsDisk;
 }
 
 /** The words of a device of the machine: those of the config, or those that we plugged it with. Null: somebody else plugged it. */
 function knownWords(id: string, { config, asked, live }: Facts): string | null {
-  const candidates = [asked.devices?.[id], config === null ? undefined : configText(id, config)];
+  const own = config === null ? undefined : configText(id, config);
+  // The config's words of a drive follow its medium, those that we plugged it with don't.
+  const isDrive = live?.disks?.some((disk) => disk.name === id && disk.removable) === true;
+  const candidates = isDrive ? [own, asked.devices?.[id]] : [asked.devices?.[id], own];
   const isThere = live?.devices?.has(id) === true;
   return candidates.find((text) => text !== undefined && text !== ABSENT && (!isThere || live === null || isSuch(id, text, live))) ?? null;
 }

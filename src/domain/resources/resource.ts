@@ -69,7 +69,7 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   /** Whether the live machine has to be touched: its value differs, or something else was asked of it and is still on its way. */
   needed(change: C, facts: LiveFacts): boolean;
   liveReasons(change: C, facts: LiveFacts, options: CheckOptions): readonly Reason[];
-  steps(change: C, facts: LiveFacts): readonly Step[];
+  steps(change: C, facts: LiveFacts, options?: CheckOptions): readonly Step[];
   /**
    * What the live half goes back to, where that is another value than it shows: the target of a guest on its way; which vCPUs, not how
    * many.

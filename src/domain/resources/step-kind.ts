@@ -21,6 +21,11 @@ export interface StepKind<S extends Step> {
   readonly rank: number;
   /** Its end is up to the guest: it is begun, and waited for when everything else is done. */
   readonly asksGuest: boolean;
+  /**
+   * It can't be taken back, or takes away what others need for their way back: it is begun when all else of the set is done, the guest's
+   * part too.
+   */
+  readonly isLast?: true;
   what(step: S): string;
   /** What goes to QEMU or to the host, as a person would type it. */
   sends(step: S, facts: Facts): string;

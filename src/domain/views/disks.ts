@@ -1,7 +1,8 @@
 import { deviceValues, type DiskInArgs, disksInArgs, idOf } from "../../config/device-words.ts";
 import { formatLimits } from "../../config/disk-limits.ts";
+import { drivesInArgs } from "../../config/drive-words.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
-import { splitOptions } from "../../config/options.ts";
+import { type Option, splitOptions } from "../../config/options.ts";
 import type { LiveDisk } from "../facts/disk-parts.ts";
 import { readDisks } from "../facts/disks.ts";
 import type { Facts } from "../facts/facts.ts";
@@ -43,7 +44,9 @@ export async function inspectDisks(place: Place, options: ReadOptions = {}): Pro
 /** See `inspectDisks`; pure. */
 export function disksIn({ live, config }: Facts): readonly DiskInfo[] {
   if (live !== null) return (live.disks ?? []).map((disk) => ofLive(disk, config));
-  return config === null ? [] : disksInArgs(config.args).map((disk) => ofArgs(disk, config));
+  return config === null
+    ? []
+    : disksInArgs(config.args).map((disk) => ofArgs({ ...disk, name: disk.name ?? nameByQemu(disk, config) }, config));
 }
 
 function ofLive(disk: LiveDisk, config: LaunchConfig | null): DiskInfo {
@@ -65,6 +68,12 @@ function ofLive(disk: LiveDisk, config: LaunchConfig | null): DiskInfo {
   };
 }
 
+/** The name that QEMU gives to a drive of these words, where that is known. */
+function nameByQemu({ device, medium }: DiskInArgs, config: LaunchConfig): string | null {
+  const words = (device ?? medium)?.words.join("\0");
+  return drivesInArgs(config).find((drive) => (drive.device ?? drive.holder)?.option.words.join("\0") === words)?.name ?? null;
+}
+
 function ofArgs({ name, device, medium }: DiskInArgs, config: LaunchConfig): DiskInfo {
   const values = medium === null ? undefined : deviceValues(medium);
   const driver = device === null ? (values?.get("media") ?? "") : (deviceValues(device).get("driver") ?? "");
@@ -75,15 +84,26 @@ function ofArgs({ name, device, medium }: DiskInArgs, config: LaunchConfig): Dis
     qdev: null,
     drive: medium !== null && isDrive ? (idOf(medium) ?? null) : null,
     node: medium !== null && !isDrive ? (idOf(medium) ?? null) : null,
-    file: values === undefined ? (medium?.value ?? null) : fileOf(values, config.args),
+    file:
+      medium === null || values === undefined
+        ? null
+        : isDrive || medium.name === "blockdev"
+          ? fileOf(values, config.args)
+          : wholeFile(medium),
     format: (isDrive ? values?.get("format") : values?.get("driver")) ?? null,
     size: null,
     readOnly: medium === null ? null : isReadOnly,
-    removable: /(^|-)cd(rom)?$|floppy/.test(driver),
+    removable: /(^|-)cd(rom)?$|floppy/.test(driver) || /^(cdrom|fd[ab])$/.test(medium?.name ?? "") || values?.get("if") === "floppy",
     trayOpen: null,
     config: name === null ? null : formatLimits(configLimits(name, config)),
     live: null,
   };
+}
+
+/** The file of an option that is nothing else, as `-cdrom FILE`, or a bare word. */
+function wholeFile({ value, words }: Option): string | null {
+  const file = value ?? words[0] ?? "";
+  return file === "" ? null : file;
 }
 
 /** How many nodes may stand on each other. */

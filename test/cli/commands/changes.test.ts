@@ -1,3 +1,4 @@
+import { cwd } from "node:process";
 import { describe, expect, test } from "vitest";
 import type { WorkedOut } from "../../../src/domain/change/plan-asking.ts";
 import type { ChangeOptions } from "../../../src/domain/model/change.ts";
@@ -38,6 +39,14 @@ describe("each verb asks for its resource", () => {
     [["setvcpu", "web1", "2", "--disable"], { resource: "vcpus-online", vcpus: "2", online: "none" }],
     [["setvcpu", "web1", "0,3", "--only"], { resource: "vcpus-online", vcpus: "all", online: "0,3" }],
     [["setvcpu", "web1", "2", "--only", "--among", "2-3"], { resource: "vcpus-online", vcpus: "2-3", online: "2" }],
+    [["change-media", "web1", "cd0", "/a.iso"], { resource: "disk-medium", disk: "cd0", medium: "/a.iso" }],
+    [
+      ["change-media", "web1", "cd0", "a.iso", "--format", "qcow2"],
+      { resource: "disk-medium", disk: "cd0", medium: `qcow2:${cwd()}/a.iso` },
+    ],
+    [["change-media", "web1", "cd0", "none"], { resource: "disk-medium", disk: "cd0", medium: `${cwd()}/none` }],
+    [["change-media", "web1", "cd0", "nbd://h/x", "--update"], { resource: "disk-medium", disk: "cd0", medium: "nbd://h/x" }],
+    [["change-media", "web1", "cd0", "--eject"], { resource: "disk-medium", disk: "cd0", medium: "none" }],
     [["vcpupin", "web1", "1", "0-3,^2"], { resource: "vcpu-pin", vcpu: 1, cpus: "0-3,^2" }],
   ])("%j", async (argv, change) => expect((await asked(...argv)).change).toEqual(change));
 });
@@ -71,6 +80,41 @@ test.each([
   // It has gone, and what it used is freed now.
   expect((await at(nothing, 1)).stderr).toBe("");
   expect((await at(verb === "unplugmem" ? 5 : "present", 0)).stderr).toBe("");
+});
+
+describe("change-media", () => {
+  const cd = { resource: "disk-medium", disk: "cd0", medium: "/a.iso" } as const;
+  const half = { before: "/b.iso", wanted: "/a.iso", actual: "/b.iso", outcome: "skipped" } as const;
+  const none = { ...half, before: "none" } as const;
+
+  test.each([
+    [["--eject", "--insert", "/a"], "--eject and --insert: give only one"],
+    [["--eject", "/a"], "--eject: /a is not put in then"],
+    [[], "FILE: missing"],
+    [["/a", "--format", "iso"], "--format iso: not a format of images"],
+    [["/a\nb"], "not a file"],
+    [["/a", "--print-xml"], "--dry-run shows what would be done"],
+  ])("refuses %j", async (words, why) => {
+    const { code, stderr, opened } = await play(["change-media", "web1", "cd0", ...words]);
+    expect([code, opened]).toEqual([2, []]);
+    expect(stderr).toContain(why);
+  });
+
+  test.each([
+    ["an empty drive", { static: none, dynamic: none }, 0],
+    ["a drive that is full in one half", { static: half, dynamic: none }, 2],
+    ["a drive that has it already", { static: { ...half, outcome: "unchanged" }, dynamic: none }, 0],
+    ["a half that is not asked for", { static: { ...half, wanted: null }, dynamic: none }, 0],
+  ] as const)("--insert: %s", async (_, halves, expected) => {
+    const asked: (boolean | undefined)[] = [];
+    const change = async (_change: unknown, { dryRun }: ChangeOptions) => (
+      asked.push(dryRun),
+      reportOf({ changes: [{ change: cd, ...halves }] })
+    );
+    const { code, stderr } = await play(["change-media", "web1", "cd0", "/a.iso", "--insert"], { domain: { change } });
+    expect([code, asked]).toEqual([expected, expected === 0 ? [true, false] : [true]]);
+    if (expected !== 0) expect(stderr).toContain("--insert: drive cd0 has /b.iso in it");
+  });
 });
 
 test("setvcpus --online is one change of the machine and of its guest", async () => {

@@ -6,6 +6,7 @@ import {
   cpus,
   dimmOf,
   diskOf,
+  driveOf,
   factsOf,
   GIB,
   iothreadOf,
@@ -48,6 +49,7 @@ const SAMPLES: { readonly [R in Resource]: Change & { readonly resource: R } } =
   "iothread-sched": { resource: "iothread-sched", iothread: "io0", policy: "batch" },
   "vhost-pin": { resource: "vhost-pin", cpus: "0-1" },
   device: { resource: "device", id: "rng1", words: "-device virtio-rng-pci,id=rng1" },
+  "disk-medium": { resource: "disk-medium", disk: "cd0", medium: "/b.iso" },
   "disk-throttle": { resource: "disk-throttle", disk: "disk0", limits: "iops=100,bps=1048576" },
 };
 /** What drifts another way than the rest. */
@@ -59,7 +61,7 @@ const DRIFTS: { readonly [R in Resource]?: LiveFacts } = {
 const each = KINDS.map((kind) => [kind.resource, kind, SAMPLES[kind.resource]] as const);
 
 /** A config with a device for each resource that is about one. */
-const config = configOf({ args: [...BALLOON, ...VIRTIO_MEM, "-object", "iothread,id=io0"] });
+const config = configOf({ args: [...BALLOON, ...VIRTIO_MEM, "-object", "iothread,id=io0", "-device", "ide-cd,id=cd0"] });
 
 /** A machine that has been given other values than its config, of every resource that can. */
 const drifted = factsOf({
@@ -80,8 +82,9 @@ const drifted = factsOf({
     devices: new Map([
       ["balloon0", "virtio-balloon-pci"],
       ["rng1", "virtio-rng-pci"],
+      ["cd0", "ide-cd"],
     ]),
-    disks: [diskOf({ limits: { iops: 50 } })],
+    disks: [diskOf({ limits: { iops: 50 } }), driveOf("/a.iso")],
   }),
 });
 
