@@ -7,12 +7,15 @@ import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["change-media DOMAIN DRIVE FILE", "change-media DOMAIN DRIVE --eject"],
-  section: "allocation",
+  section: "disks",
   summary: "put another medium into a CD or floppy drive, or take it out",
   details: [
-    "qmpctl domblklist DOMAIN shows the names of the drives. FILE is raw unless its name ends in .qcow2, .vmdk, .vdi or .vhdx, or --format says what it is. If the file can't be opened, the old medium stays in.",
+    "`qmpctl domblklist` shows the names of the drives. FILE is raw unless its name ends in .qcow2, .vmdk, .vdi or .vhdx, or --format says what it is. If the file can't be opened, the old medium stays in.",
     "A guest that uses a medium holds the door: it is asked to open it, and waited for. --force opens it against the guest's will, which then reads errors.",
-    "Examples: qmpctl change-media web1 cd0 /iso/debian.iso --both; qmpctl change-media web1 cd0 --eject",
+  ],
+  examples: [
+    ["change-media web1 cd0 /iso/debian.iso --both", "another disc, now and at the next start"],
+    ["change-media web1 cd0 --eject", "no disc, now"],
   ],
   options: {
     eject: { about: "take the medium out" },
