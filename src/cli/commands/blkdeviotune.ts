@@ -25,7 +25,7 @@ const ABOUT: Readonly<Record<string, string>> = {
   "iops-max-length": "seconds that a burst may take (default: 1); each limit has a -max-length",
   "iops-rd": "reads a second",
   "iops-wr": "writes a second",
-  "iops-size": "bytes that count as one operation",
+  "iops-size": "bytes that count as one operation of a larger one",
   bps: "bytes a second, as 10M or 10485760",
   "bps-rd": "bytes read a second",
   "bps-wr": "bytes written a second",

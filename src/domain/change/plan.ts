@@ -1,16 +1,16 @@
 import { ConfigError } from "../../config/config-error.ts";
 import { type Edit, editJson } from "../../config/edit.ts";
 import { type LaunchConfig, parseLaunchConfig } from "../../config/launch.ts";
-import { UsageError } from "../../errors.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Refusal, Scope, Value } from "../model/change.ts";
 import { foldVcpus, shellWord } from "../model/format.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { dimmsIn } from "../resources/dimm-change.ts";
 import type { Change } from "../resources/registry.ts";
-import { bringsThreads, kindOf, maximaFirst, nameOf, stepKindOf } from "../resources/registry.ts";
+import { bringsThreads, kindOf, maximaFirst, stepKindOf } from "../resources/registry.ts";
 import type { Reason } from "../resources/resource.ts";
 import type { Step } from "../resources/step.ts";
+import { checkChanges } from "./check-changes.ts";
 import { type Halves, halvesOf } from "./scope.ts";
 
 /** What one change means for one half. */
@@ -86,35 +86,6 @@ function folded(refusals: readonly Refusal[]): readonly Refusal[] {
     const reasons = refusals.filter((each) => same(each, refusal)).map(({ reason }) => reason);
     return { ...refusal, reason: new Set(reasons).size === 1 ? refusal.reason : (foldVcpus(reasons)[0] ?? refusal.reason) };
   });
-}
-
-/**
- * Checks the changes themselves, whatever the domain is like. @throws UsageError for a value that no machine could have, or a resource that
- * is asked for twice
- */
-export function checkChanges(changes: readonly Change[]): void {
-  for (const change of changes) kindOf(change).check(change);
-  refuseTwice(changes);
-  refuseClashes(changes);
-}
-
-/** A resource can't have two values. */
-function refuseTwice(changes: readonly Change[]): void {
-  const seen = new Set<string>();
-  for (const name of changes.map(nameOf)) {
-    if (seen.has(name))
-      throw new UsageError(`${name}: asked for twice in one set of changes`, { value: name, expected: "each resource once" });
-    seen.add(name);
-  }
-}
-
-/** Nor can two of them say different things of the same vCPUs. */
-function refuseClashes(changes: readonly Change[]): void {
-  for (const change of changes.filter((each) => kindOf(each).clash !== undefined))
-    for (const other of changes) {
-      const why = change === other ? null : (kindOf(change).clash?.(change, other) ?? null);
-      if (why !== null) throw new UsageError(`${nameOf(change)}: ${why}`, { value: nameOf(other), expected: "one of them" });
-    }
 }
 
 interface StaticPlan {

@@ -57,7 +57,7 @@ function reasons(before: HostSide, had: HostMemory, has: HostMemory): readonly s
     ...(had.swapped - has.swapped >= MIB ? [`${about(had.swapped - has.swapped)} were in swap, and are freed there`] : []),
     ...(guest - held >= MIB
       ? [
-          `before, the host held ${about(held)} for QEMU, and the guest had ${about(guest)}: what it never touched, or gave up before, frees nothing`,
+          `the host held only ${about(held)} of the guest's ${about(guest)} before: memory that a guest never touched, or gave up earlier, frees nothing`,
         ]
       : []),
   ];

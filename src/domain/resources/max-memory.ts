@@ -78,7 +78,7 @@ export const maxMemory: ResourceKind<MaxMemoryChange, { readonly memory: { reado
     ];
     return plugged.length === 0
       ? []
-      : [`memory.max is what QEMU starts with: ${plugged.join(" and ")} come again where the config's args plug them, and only there`];
+      : [`memory.max is without ${plugged.join(" and ")}: the next start has of those what the config's args plug`];
   },
 
   staticReasons: ({ size }, { after }, { name }) => [

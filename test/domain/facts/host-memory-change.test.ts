@@ -55,7 +55,7 @@ describe("what the host got", () => {
 
   test("less than the guest gave up, as the host had less for it than it had", () => {
     expect(why(side(512, { resident: 230 }), side(300, { resident: 210 }))).toEqual([
-      "before, the host held 230MiB for QEMU, and the guest had 512MiB: what it never touched, or gave up before, frees nothing",
+      "the host held only 230MiB of the guest's 512MiB before: memory that a guest never touched, or gave up earlier, frees nothing",
     ]);
   });
 

@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { configOf, factsOf, liveOf, MIB, planOf, reasonsOf } from "../../../scripts/lab/facts.ts";
 import { type FakeGuest, startFakeGuest } from "../../../scripts/lab/fake-guest.ts";
+import { checkChanges } from "../../../src/domain/change/check-changes.ts";
 import { ChangeError, RefusedError } from "../../../src/domain/change/errors.ts";
-import { checkChanges } from "../../../src/domain/change/plan.ts";
 import type { GuestVcpu, GuestWord } from "../../../src/domain/facts/guest-half.ts";
 import { missing } from "../../../src/domain/resources/guest-vcpus-step.ts";
 import type { Change } from "../../../src/domain/resources/registry.ts";

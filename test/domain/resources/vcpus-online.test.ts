@@ -12,7 +12,7 @@ import {
   textOf,
 } from "../../../scripts/lab/facts.ts";
 import { parseLaunchConfig } from "../../../src/config/launch.ts";
-import { checkChanges } from "../../../src/domain/change/plan.ts";
+import { checkChanges } from "../../../src/domain/change/check-changes.ts";
 import type { Slot } from "../../../src/domain/facts/live.ts";
 import { changesOf } from "../../../src/domain/resources/allocation.ts";
 import { type Change, kindOf, withValue } from "../../../src/domain/resources/registry.ts";
