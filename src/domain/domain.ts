@@ -145,10 +145,7 @@ export class Domain {
   }
 
   async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
-    const [{ changeDomain }, { checkChanges }] = await Promise.all([
-      import("./change/transaction.ts"),
-      import("./change/check-changes.ts"),
-    ]);
+    const [{ changeDomain }, { checkChanges }] = await Promise.all([import("./change/transaction.ts"), import("./change/plan.ts")]);
     // Before the lock is taken: a value that no machine could have leaves nothing behind.
     if (typeof wanted !== "function") checkChanges(wanted);
     return changeDomain(this.#place, wanted, options);

@@ -13,6 +13,8 @@ import type { Step } from "../resources/step.ts";
 import { checkChanges } from "./check-changes.ts";
 import { type Halves, halvesOf } from "./scope.ts";
 
+export { checkChanges } from "./check-changes.ts";
+
 /** What one change means for one half. */
 export interface PlannedHalf {
   readonly before: Value;
