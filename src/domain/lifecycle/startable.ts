@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { idsTwice } from "../../config/args-clashes.ts";
 import { formatLimits } from "../../config/disk-limits.ts";
 import { iothreadsIn } from "../../config/iothread-words.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
@@ -43,6 +44,8 @@ const FILE_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
+ * Checks what can be checked of a start before anything is done: its emulator, the files that its args name, ids that stand there twice,
+ * the CPUs that it is pinned to.
  * Checks what can be checked of a start before anything is done: its emulator, the files that its args name, the CPUs that it is pinned to,
  * the disks
  * that it limits.
@@ -65,6 +68,7 @@ export async function mustBeStartable({ config, path }: Stored): Promise<void> {
   );
   const missing = [
     ...files.filter((_, position) => there[position] !== true).map((file) => `${resolve(folder, file)}: there is no such file`),
+    ...idsTwice(config.args),
     ...(await absentCpus(config)),
     ...limitsOfAbsentDisks(config),
     ...[groupObstacle(config)].filter((why) => why !== null),

@@ -11,7 +11,7 @@ import { eventsOf } from "../machine/event-hints.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
 import { runStateOf } from "../model/run-state.ts";
-import { backendArguments, deviceArguments } from "./device-arguments.ts";
+import { sendBackend, sendDevice } from "./device-arguments.ts";
 import { readDeviceText } from "./device-text.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step, StepEnd, Work } from "./step.ts";
@@ -84,7 +84,7 @@ export const detaching: StepKind<DetachStep> = {
       .catch((error: unknown) => {
         if (!(error instanceof CommandError)) throw error;
         // One that is gone is what is wanted, and one that is on its way is asked for already.
-        if (error.class !== "DeviceNotFound" && !/already in the process of unplug/.test(error.message)) throw error;
+        if (error.class !== "DeviceNotFound" && !/already in the process of unplug/.test(error.desc)) throw error;
       });
   },
 
@@ -121,7 +121,7 @@ export const detaching: StepKind<DetachStep> = {
       ? `QEMU has accepted the unplug of device ${id} and can't take it back: the guest may still do it`
       : null,
   hasNoWayBack: ({ words }, outcome) => (outcome !== "done" || words === null) && outcome !== "undone",
-  goesOn: (now) => !now.running,
+  goesOn: (now) => !now.running && now.status !== "prelaunch",
   notedAfter: (asked, { step, outcome, cause }) => {
     if (outcome === "done") return without(asked, step.id);
     const others = (asked.detaching ?? []).filter((id) => id !== step.id);
@@ -132,6 +132,7 @@ export const detaching: StepKind<DetachStep> = {
 };
 
 function whyNotYet({ running, status }: Live): string {
+  if (status === "prelaunch") return "the guest has not started, and never hears of it: it goes with a reset, or the end of this QEMU";
   return running
     ? "the guest has not let go of it yet, and QEMU frees it at a reset at the latest"
     : `the guest ${runStateOf(status).is}, and lets go of it when it runs again`;
@@ -157,10 +158,10 @@ async function plugIn({ id, device, backends }: DeviceWords, session: Session, m
     for (const option of backends) {
       if (made.has(`-${option.name} ${idOf(option)}`)) continue;
       const command = option.name === "netdev" ? "netdev_add" : "blockdev-add";
-      await session.execute(command, backendArguments(option) as never);
+      await sendBackend(option, (members) => session.execute(command, members as never));
       done.push(option);
     }
-    if (!made.has(`-device ${id}`)) await session.execute("device_add", (await deviceArguments(device, session)) as never);
+    if (!made.has(`-device ${id}`)) await sendDevice(device, session);
   } catch (error) {
     if (error instanceof CommandError) for (const option of done.toReversed()) await remove(option, session).catch(() => undefined);
     throw error;
@@ -213,7 +214,7 @@ async function free({ id, words }: DetachStep, { monitor, deadline: by, signal }
             (error: unknown) => {
               if (!(error instanceof CommandError)) throw error;
               why = messageOf(error);
-              return GONE.test(error.message) || error.class === "DeviceNotFound";
+              return GONE.test(error.desc) || error.class === "DeviceNotFound";
             },
           ),
         { by, signal },

@@ -8,7 +8,8 @@ import { readDisks } from "../facts/disks.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
-import { attachReasons, carrierReasons, isOwned, ownerReasons } from "./device-reasons.ts";
+import { mustBeSendable } from "./device-arguments.ts";
+import { attachReasons, carrierReasons, isOwned, leavingReasons, ownerReasons, startReasons } from "./device-reasons.ts";
 import { attaching, type AttachStep, detaching, type DetachStep } from "./device-steps.ts";
 import { ABSENT, deviceText, readDeviceText } from "./device-text.ts";
 import { type Complain, type ResourceKind, when } from "./resource.ts";
@@ -41,14 +42,17 @@ export const device: ResourceKind<
     example: '{"rng1": ["-device", "virtio-rng-pci,id=rng1"]}',
     changes: devicesIn,
   },
-  needsGuest: false,
+  needsGuest: true,
   stepKinds: [attaching, detaching] as never,
 
   check: ({ id, words }) => {
     if (!/^[A-Za-z][\w.-]*$/.test(id))
       throw new UsageError(`device ${JSON.stringify(id)}: no id`, { value: id, expected: "the id of a device" });
-    if (words !== ABSENT && readDeviceText(words).id !== id)
+    if (words === ABSENT) return;
+    const device = readDeviceText(words);
+    if (device.id !== id)
       throw new UsageError(`device ${id}: its words have another id: ${words}`, { value: words, expected: `id=${id} in -device` });
+    mustBeSendable(device);
   },
   withValue: (change, value) => ({ ...change, words: String(value) }),
   wanted: ({ words }) => canonical(words),
@@ -91,6 +95,7 @@ export const device: ResourceKind<
         reason: `the config has a device ${id} with other words: ${there === undefined ? "" : deviceText(there)}`,
         instead: `another id, or qmpctl detach of ${id} first`,
       })),
+      ...(words === ABSENT || config === null || there !== undefined ? [] : startReasons(config.args, after.args)),
     ];
   },
 
@@ -100,11 +105,13 @@ export const device: ResourceKind<
     words === ABSENT
       ? live.devices?.has(id) === true || asked.devices?.[id] !== undefined
       : liveText({ id, words }, live) !== canonical(words),
-  liveReasons: ({ id, words }, facts) => {
+  liveReasons: ({ id, words }, facts, { name }) => {
     if (words !== ABSENT) return attachReasons(readDeviceText(words), facts);
     const driver = facts.live.devices?.get(id);
     const on = facts.config === null ? [] : devicesOn(id, facts.config.args).filter((each) => facts.live.devices?.has(each));
-    return driver === undefined ? [] : [...ownerReasons(driver, id), ...carrierReasons(id, on)];
+    return driver === undefined
+      ? []
+      : [...ownerReasons(driver, id), ...carrierReasons(id, on), ...leavingReasons(id, driver, facts.live, name)];
   },
   steps: ({ id, words }, facts): readonly (AttachStep | DetachStep)[] =>
     words === ABSENT
@@ -118,7 +125,8 @@ export const device: ResourceKind<
     drifting(facts).flatMap(({ id, config, live }): readonly DeviceChange[] => {
       if (config === null || config === live || (config === ABSENT && hasOtherSources(facts.config))) return [];
       const change: DeviceChange = { resource: "device", id, words: config };
-      return device.liveReasons(change, facts, { name: "", force: false }).length > 0 ? [] : [change];
+      // What can't be plugged waits for the next start.
+      return config !== ABSENT && device.liveReasons(change, facts, { name: "", force: false }).length > 0 ? [] : [change];
     }),
   persist: (facts) =>
     drifting(facts).flatMap(({ id, live }): readonly DeviceChange[] => {

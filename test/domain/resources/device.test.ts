@@ -2,12 +2,14 @@ import { describe, expect, test } from "vitest";
 import { configOf, diskOf, factsOf, liveOf, planOf, reasonsOf, stoppedFacts } from "../../../scripts/lab/facts.ts";
 import { withId } from "../../../src/config/device-words-text.ts";
 import { splitOptions } from "../../../src/config/options.ts";
+import { deadlineIn } from "../../../src/deadline.ts";
 import type { Facts } from "../../../src/domain/facts/facts.ts";
 import type { Live } from "../../../src/domain/facts/live.ts";
 import { backendArguments } from "../../../src/domain/resources/device-arguments.ts";
 import { readDeviceText } from "../../../src/domain/resources/device-text.ts";
 import { type Change, stepKindOf } from "../../../src/domain/resources/registry.ts";
 import { changesToPersist, changesToRevert, diffOf } from "../../../src/domain/views/diff.ts";
+import { CommandError } from "../../../src/qmp/errors.ts";
 
 const RNG = "-device virtio-rng-pci,id=rng1";
 const DISK = "-blockdev file,node-name=f1,filename=/a.raw -blockdev raw,node-name=n1,file=f1 -device virtio-blk-pci,drive=n1,id=d1";
@@ -227,5 +229,54 @@ describe("device on the running machine", () => {
     const noted = (outcome: "pending" | "done") => stepKindOf(step).notedAfter?.({ devices: { rng1: RNG } }, { step, outcome });
     expect(noted("pending")).toMatchObject({ detaching: ["rng1"] });
     expect(noted("done")).toEqual({ devices: {}, detaching: [] });
+  });
+
+  test("is not asked to go before its guest has started, where only the guest can let it go; revert says so", () => {
+    const status = { status: "prelaunch", running: false } as const;
+    const it = facts({ rng1: "virtio-rng-pci", sd: "scsi-hd" }, status, { asked: { devices: { rng1: RNG } } });
+    expect(planOf(device("rng1"), "dynamic", it).refusals).toMatchObject([
+      { reason: expect.stringContaining("has not started yet"), instead: expect.stringContaining("qmpctl resume") },
+    ]);
+    expect(planOf(device("sd"), "dynamic", it).refusals).toEqual([]);
+    expect(changesToRevert(it).filter(({ resource }) => resource === "device")).toEqual([device("rng1"), device("sd")]);
+    const step = { kind: "detach-device", id: "rng1", words: RNG };
+    expect(stepKindOf(step).goesOn?.(liveOf(status))).toBe(false);
+    expect(stepKindOf(step).goesOn?.(liveOf({ status: "paused", running: false }))).toBe(true);
+  });
+
+  test.each(["postmigrate", "shutdown", "guest-panicked"])("neither comes nor goes where the guest is %s", (status) => {
+    const it = facts({ rng1: "virtio-rng-pci" }, { status, running: false });
+    for (const change of [device("rng1"), device("r2", "-device virtio-rng-pci,id=r2")])
+      expect(reasonsOf(planOf(change, "dynamic", it))).toEqual([expect.stringContaining("so nothing can be changed with it")]);
+  });
+
+  test("has gone when its node is not found any more, whatever QEMU calls that", async () => {
+    const asked: string[] = [];
+    const session = {
+      execute: async (command: string) => {
+        asked.push(command);
+        if (command === "qom-list") return [];
+        throw new CommandError(command, { class: "GenericError", desc: "Failed to find node with node-name='n1'" });
+      },
+    };
+    const step = { kind: "detach-device", id: "d1", words: DISK };
+    const events = () => ({ async *[Symbol.asyncIterator]() {}, [Symbol.dispose]() {} });
+    const monitor = { session: { events }, ask: (doing: (of: unknown) => unknown) => doing(session) };
+    const work = { monitor, live: liveOf(), deadline: deadlineIn(2_000) } as never;
+    expect(await stepKindOf(step).readBack(step, work)).toEqual({ outcome: "done" });
+    expect(asked.filter((command) => command === "blockdev-del")).toHaveLength(2);
+  });
+
+  test("in the config does not get words that the next start would fail with", () => {
+    const args = ["-netdev", "user,id=n", "-device", "e1000,netdev=n,id=a"];
+    const config = configOf({ args });
+    const words = "-netdev user,id=n -device e1000,netdev=n,id=b";
+    expect(reasonsOf(planOf(device("b", words), "both", facts({}, {}, { config })))).toEqual([
+      "static: the next start would fail: there are two of network backend n",
+      "static: the next start would fail: two devices use network n",
+    ]);
+    // What is wrong in it already is not this change's.
+    const wrong = configOf({ args: [...args, ...args] });
+    expect(planOf(device("rng1", RNG), "static", stoppedFacts({ config: wrong })).refusals).toEqual([]);
   });
 });
