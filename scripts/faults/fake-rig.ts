@@ -17,7 +17,7 @@ import { threadsOf } from "../../src/host/threads.ts";
 import { type ReplayServer, startReplay } from "../../src/testing/index.ts";
 import { ownGroupFor } from "../lab/cpu-group.ts";
 import { BALLOON, configOf, GIB, textOf } from "../lab/facts.ts";
-import { DEVICE, deviceWordsIf } from "../lab/fake-devices.ts";
+import { DEVICE, deviceWordsIf, PORT_ARGS } from "../lab/fake-devices.ts";
 import { DISK_ARGS, DRIVE_ARGS } from "../lab/fake-disks.ts";
 import { type FakeGuest, startFakeGuest } from "../lab/fake-guest.ts";
 import { FakeQemu } from "../lab/fake-qemu.ts";
@@ -48,7 +48,7 @@ function startOf(shrinks: boolean): LaunchConfig {
   return configOf({
     memory: { hotplug: { slots: 4, limit: 16 * GIB } },
     vcpus: { current: shrinks ? 4 : 1 },
-    args: [...BALLOON, ...VIRTIO_MEM_ARGS, ...DISK_ARGS, ...DRIVE_ARGS, ...IOTHREAD_ARGS],
+    args: [...BALLOON, ...VIRTIO_MEM_ARGS, ...DISK_ARGS, ...DRIVE_ARGS, ...IOTHREAD_ARGS, ...PORT_ARGS],
   });
 }
 
@@ -84,6 +84,7 @@ export async function openFake(kind: Kind = "usual"): Promise<FakeRig> {
   qemu.iothreads.spare = [spare];
   qemu.iothreads.onAdd = (tid) => inherit(tid, pid);
   qemu.memory.addVirtioMem("vm0", GIB);
+  qemu.devices.add({ driver: "pcie-root-port", id: "rp1" });
   qemu.plugged.delete(1);
   if (shrinks) for (const vcpu of [1, 2, 3]) qemu.plugged.set(vcpu, `vcpu${vcpu}`);
   qemu.actual = GIB;

@@ -57,6 +57,12 @@ export async function memoryOf(pid: number, tid: number): Promise<ProcessMemory 
   };
 }
 
+/** The address space that a process has mapped, in bytes; null if there is no such process. */
+export async function mappedBy(pid: number): Promise<number | null> {
+  const status = await textOf(`/proc/${pid}/status`);
+  return typeof status === "string" && /^VmSize:/m.test(status) ? kib(status, "VmSize") : null;
+}
+
 /** Another process's memory is read asynchronously: the kernel may wait there for the process. */
 async function textOf(path: string): Promise<string | Denied | null> {
   try {

@@ -1,6 +1,6 @@
 import { getuid } from "node:process";
 import { expect, test } from "vitest";
-import { memoryOf, type ProcessMemory } from "../../src/host/process-memory.ts";
+import { mappedBy, memoryOf, type ProcessMemory } from "../../src/host/process-memory.ts";
 import { residentOf } from "../../src/host/resident.ts";
 import { threadsOf } from "../../src/host/threads.ts";
 import { runModule, runProgram } from "./processes.ts";
@@ -61,4 +61,10 @@ test("another user's process shows what all may see, and why there is no more", 
     ...{ resident: expect.any(Number), swapped: expect.any(Number), huge: 0, locked: 0, pinned: 0, share: null, transparentHuge: null },
     denied: `the kernel does not show /proc/${pid}/smaps_rollup to this user (EACCES)`,
   });
+});
+
+test("what a process has mapped counts what it only reserved, and nobody has nothing", async () => {
+  const reserved = await holder(false);
+  expect(await mappedBy(reserved.pid)).toBeGreaterThan(SIZE);
+  expect(await mappedBy(NOBODY)).toBeNull();
 });

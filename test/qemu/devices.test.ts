@@ -8,8 +8,9 @@ import type { Change } from "../../src/domain/resources/registry.ts";
 
 const PORTS = ["-device", "pcie-root-port,id=rp1,chassis=1,slot=1", "-device", "pcie-root-port,id=rp2,chassis=2,slot=2"];
 const DISK =
-  "-blockdev null-co,node-name=n1,size=1048576,read-zeroes=on -device virtio-blk-pci,drive=n1,id=d1,bus=rp1,num-queues=1,serial=007";
-const NIC = "-netdev user,id=u1,restrict=on -device virtio-net-pci,netdev=u1,id=nic1,bus=rp2,vectors=4";
+  "-blockdev null-co,node-name=n1,size=0x100000,read-zeroes=on -device virtio-blk-pci,drive=n1,id=d1,bus=rp1,num-queues=1,serial=007";
+const NIC =
+  "-netdev user,id=u1,restrict=on,tftp-server-name=7,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-:80 -device virtio-net-pci,netdev=u1,id=nic1,bus=rp2,vectors=4";
 const RNG = "-device virtio-rng-pci,id=rng1,bus=rp1";
 const device = (id: string, words = "absent"): Change => ({ resource: "device", id, words });
 
@@ -24,6 +25,7 @@ describe.each(await qemusInTime())("devices on QEMU $version", (qemu) => {
     await console.says(/\[1af4:1041\] type 00/);
     expect(await peripherals(scene)).toEqual(expect.arrayContaining(["d1", "nic1"]));
     expect(await domain.disks()).toMatchObject([{ disk: "d1", node: "n1" }]);
+    expect(String(await scene.ask("human-monitor-command", { "command-line": "info usernet" })).match(/HOST_FORWARD/g)).toHaveLength(2);
     expect(await domain.change([device("d1", DISK), device("nic1", NIC)], { scope: "both" })).toMatchObject({ outcome: "unchanged" });
 
     expect(await domain.change(device("d1"), { scope: "dynamic", timeout: 60_000 })).toMatchObject({ outcome: "applied" });
@@ -62,8 +64,11 @@ describe.each(await qemusInTime())("devices on QEMU $version", (qemu) => {
     const both = ["applied/skipped", "applied/skipped", "refused", "refused"];
     expect(await ends(scene.domain)).toEqual({ attach: both, detach: both });
     await scene.start({ paused: true });
-    // A guest that has not begun to run lets go of nothing yet.
-    expect(await ends(scene.domain, ["current"])).toEqual({ attach: ["skipped/applied"], detach: ["skipped/pending"] });
+    // A guest that has not begun to run lets go of nothing, and QEMU would take no second request when it runs.
+    expect(await ends(scene.domain, ["current"])).toEqual({ attach: ["skipped/applied"], detach: ["refused"] });
+    await scene.domain.resume();
+    await scene.domain.suspend();
+    expect(await ends(scene.domain, ["current"])).toEqual({ attach: ["skipped/unchanged"], detach: ["skipped/pending"] });
     expect((await scene.domain.diff()).find(({ resource }) => resource === "device rng1")?.why).toMatch(/waits for the guest/);
     await expect(scene.domain.change(device("rng2", RNG.replace("rng1", "rng2")), { scope: "both" })).rejects.toThrow(
       /port rp1 is taken by rng1/,

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { getuid } from "node:process";
 import { describe, expect, test } from "vitest";
-import { launch, privateFolder, qemusInTime } from "../../scripts/lab/machine.ts";
+import { installed, launch, privateFolder, qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, openScene, type Scene } from "../../scripts/lab/scene.ts";
 import { RefusedError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
@@ -133,13 +133,21 @@ describe("the host gets less than the guest gave up", () => {
     expect(await rssOf(scene)).toBeGreaterThan(untouched + 20 * MIB);
   });
 
-  test("of locked memory", async () => {
-    await using scene = await openScene(newest, { args: ["-overcommit", "mem-lock=on"] });
+  test("of locked memory, and of a DIMM of it, which goes as a whole a moment after QEMU has answered", async () => {
+    const memory = { max: "512MiB", current: "512MiB", hotplug: { slots: 1, limit: "1GiB" } };
+    await using scene = await openScene(await installed(), { memory, args: ["-overcommit", "mem-lock=on"] });
     await scene.start();
     const { host } = await scene.domain.setMemory(300 * MIB);
     expect(host).toMatchObject({ givenUp: 212 * MIB, why: [expect.stringMatching(/^\d+MiB are locked \(VmLck\)/)] });
     expect(host?.freed).toBeLessThan(8 * MIB);
     expect(host?.after.locked).toBeGreaterThan(512 * MIB);
+    const { memTotal } = await scene.console.next();
+    const dimm = (size: number) => scene.domain.change({ resource: "dimm", id: "dimm1", size, node: 0 });
+    await dimm(128 * MIB);
+    await scene.console.until(({ memTotal: now }) => now > memTotal + 112 * MIB);
+    const gone = await dimm(0);
+    expect(gone.host?.freed).toBeGreaterThan(120 * MIB);
+    expect(gone.host?.why).toEqual([]);
   });
 
   test.runIf(existsSync(SURPLUS) && getuid?.() === 0)("of huge pages", async () => {

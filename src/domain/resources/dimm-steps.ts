@@ -1,7 +1,6 @@
 import type { MemoryBackend } from "../../config/memory-backend.ts";
 import { formatSize } from "../../config/size.ts";
-import { deadlineIn } from "../../deadline.ts";
-import { HostError, isErrorCode, messageOf } from "../../errors.ts";
+import { HostError, isErrorCode } from "../../errors.ts";
 import { CommandError } from "../../qmp/errors.ts";
 import type { Session } from "../../qmp/session.ts";
 import { type Dimm, dimmsIn, memoryDevicesOf } from "../facts/memory-devices.ts";
@@ -12,6 +11,7 @@ import { pollUntil } from "../machine/poll-until.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
 import { runStateOf } from "../model/run-state.ts";
 import { addBackend, backendOf } from "./dimm-backend.ts";
+import { removeBackendOf } from "./dimm-removal.ts";
 import { GuestRefusals } from "./guest-refusals.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step, StepEnd, Work } from "./step.ts";
@@ -39,12 +39,6 @@ export interface DimmUnplugStep extends DimmStep {
   readonly kind: "dimm-unplug";
   /** Why it can't be plugged back as it was; null where it can. */
   readonly noReturn: string | null;
-}
-
-/** Remove a backend that nothing uses. */
-export interface BackendStep extends Step {
-  readonly kind: "dimm-backend";
-  readonly memdev: string;
 }
 
 /** The guest refused to let go of a DIMM: it stays. */
@@ -81,21 +75,6 @@ export const plugDimm: StepKind<DimmPlugStep> = {
       ? [`Linux on x86 takes plugged memory in blocks of ${formatSize(block)}: of a DIMM of ${formatSize(size)} it may take nothing`]
       : [];
   },
-};
-
-/** Removes what a plug that was cut short has left. */
-export const removeBackend: StepKind<BackendStep> = {
-  kind: "dimm-backend",
-  rank: 0,
-  asksGuest: false,
-  what: ({ memdev }) => `remove backend ${memdev}, which nothing uses`,
-  sends: ({ memdev }) => `object-del {"id":"${memdev}"}`,
-  undoing: () => undefined,
-  noUndo: () => "nothing uses it",
-  begin: async ({ memdev }, { monitor, deadline, signal }) =>
-    void (await monitor.ask((session) => session.execute("object-del", { id: memdev }), { by: deadline, signal })),
-  readBack: async () => ({ outcome: "done" }),
-  inverse: () => [],
 };
 
 /** `device_del`, and `object-del` once the guest has let go: `query-memory-devices` tells, an event is only a hint. */
@@ -196,34 +175,11 @@ async function waitForGuest(step: DimmUnplugStep, work: Work): Promise<StepEnd> 
     },
     { by, signal },
   );
-  if (isGone) return removeAfter(step, work);
+  if (isGone) return removeBackendOf(step, work);
   const why = refusals.ofDimm(step.id);
   if (why !== undefined) throw new DimmStaysError(`unplug: the guest refused to let go of DIMM ${step.id} (${why})`);
   const state = live.running
     ? "the guest has not let go of it yet: what lies in it has to move elsewhere first"
     : `the guest ${runStateOf(live.status).is}, and lets go of it when it runs again`;
   return { outcome: "pending", reason: `unplug of DIMM ${step.id} is accepted; ${state}` };
-}
-
-/** How long a backend may be in use after its device has gone, in milliseconds. */
-const LET_GO = 2000;
-
-/** The device may keep its backend for a moment after it has gone. */
-async function removeAfter({ memdev }: DimmUnplugStep, { monitor, deadline: by, signal }: Work): Promise<StepEnd> {
-  const remove = async (session: Session): Promise<string | null> => {
-    try {
-      await session.execute("object-del", { id: memdev });
-      return null;
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      const objects = await session.execute("qom-list", { path: "/objects" });
-      return objects.some(({ name }) => name === memdev) ? messageOf(error) : null;
-    }
-  };
-  const soon = deadlineIn(Math.min(LET_GO, by.left()));
-  const { seen } = await pollUntil(
-    { look: () => monitor.ask(remove, { by: soon, signal }), done: (why) => why === null },
-    { by: soon, signal },
-  );
-  return seen === null ? { outcome: "done" } : { outcome: "done", reason: `the guest let go of it; its backend ${memdev} stays: ${seen}` };
 }
