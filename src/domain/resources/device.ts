@@ -1,4 +1,4 @@
-import { deviceInArgs, devicesInArgs, devicesOn, positionsOf, readDeviceWords, wordsOf } from "../../config/device-words-text.ts";
+import { deviceInArgs, devicesInArgs, devicesOn, positionsOf, wordsOf } from "../../config/device-words-text.ts";
 import { deviceValues } from "../../config/device-words.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { splitOptions } from "../../config/options.ts";
@@ -9,10 +9,11 @@ import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import { shellWord } from "../model/format.ts";
 import { mustBeSendable } from "./device-arguments.ts";
+import { devicesIn } from "./device-in-file.ts";
 import { attachReasons, carrierReasons, isOwned, leavingReasons, ownerReasons, startReasons } from "./device-reasons.ts";
 import { attaching, type AttachStep, detaching, type DetachStep } from "./device-steps.ts";
 import { ABSENT, deviceText, readDeviceText } from "./device-text.ts";
-import { type Complain, type ResourceKind, when } from "./resource.ts";
+import { type ResourceKind, when } from "./resource.ts";
 import { CHANGED, type DiffRow, type RowFacts } from "./row.ts";
 
 /**
@@ -233,20 +234,4 @@ function whyOf(id: string, config: string, known: string | null, facts: LiveFact
 /** Whether a machine may get devices from elsewhere than its args. */
 function hasOtherSources({ args }: LaunchConfig): boolean {
   return splitOptions(args).some(({ name }) => name === "readconfig");
-}
-
-/** The devices of an allocation file; null means absent. */
-function devicesIn(value: unknown, place: string, complain: Complain): readonly DeviceChange[] {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    complain(place, value, 'an object, as {"rng1": ["-device", "virtio-rng-pci,id=rng1"]}');
-    return [];
-  }
-  return Object.entries(value).flatMap(([id, words]: readonly [string, unknown]): readonly DeviceChange[] => {
-    if (words === null) return [{ resource: "device", id, words: ABSENT }];
-    if (!Array.isArray(words) || !words.every((word) => typeof word === "string")) {
-      complain(`${place}.${id}`, words, 'a list of words, as ["-device", "virtio-rng-pci,id=rng1"], or null');
-      return [];
-    }
-    return [{ resource: "device", id, words: deviceText(readDeviceWords(words)) }];
-  });
 }
