@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { mergeFirst, type Written } from "./build/first.ts";
 import { Layers, type Metafile } from "./build/layers.ts";
 
 interface Bundler {
@@ -78,23 +79,25 @@ async function buildCommandLine(): Promise<void> {
   await build({ ...program, entryPoints: { main: "src/cli/launcher.ts" }, define });
 }
 
-await Promise.all([
-  build({
+/** What other processes run, which need nothing of the rest. */
+const TESTING = ["testing/index", "testing/emulator/fake-emulator", "testing/emulator/recording-emulator"];
+
+async function buildPackage(): Promise<void> {
+  const { metafile } = await build({
     ...common,
-    entryPoints: [
-      "src/index.ts",
-      "src/testing/index.ts",
-      "src/testing/emulator/fake-emulator.ts",
-      "src/testing/emulator/recording-emulator.ts",
-    ],
+    entryPoints: ["index", ...TESTING].map((path) => `src/${path}.ts`),
     outdir: fresh,
     outbase: "src",
     chunkNames: "parts/[name]-[hash]",
     splitting: true,
     format: "esm",
-  }),
-  buildCommandLine(),
-]);
+    metafile: true,
+  });
+  const others = TESTING.map((path) => `${path}.js`);
+  await mergeFirst((options) => build({ ...common, format: "esm", ...options }), metafile as Written, fresh, others);
+}
+
+await Promise.all([buildPackage(), buildCommandLine()]);
 writeFileSync(`${fresh}/cli/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(fresh, 0o755);
 if (existsSync("dist")) renameSync("dist", `${fresh}.old`);

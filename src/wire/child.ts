@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
+import { builtinModule } from "../builtin-module.ts";
 import { alarmIn } from "../deadline.ts";
 import { HostError, messageOf } from "../errors.ts";
 import { remember } from "./children.ts";
@@ -63,6 +64,7 @@ export interface ChildMonitor {
  */
 export async function dialChild(command: readonly string[], peer: string, framer: Framer, signal?: AbortSignal): Promise<Transport> {
   const [program = "", ...words] = command;
+  const { spawn } = builtinModule("node:child_process");
   const child = await started(() => spawn(program, words, { stdio: ["pipe", "pipe", "pipe"] }), program, peer);
   const { exited, end } = watched(child, SHORT_GRACE);
   const intake = new Intake(framer);
@@ -118,6 +120,7 @@ export async function spawnMonitored(
   const framer = new Framer(peer, framing);
   // With `-qmp`, because QEMU 11.1 warns about `-mon` each time.
   const monitor = ["-chardev", "socket,id=qmpctl,fd=3", "-qmp", "chardev:qmpctl"];
+  const { spawn } = builtinModule("node:child_process");
   const child = await started(
     () => spawn(emulator, [...options, ...monitor], { stdio: ["ignore", "ignore", "pipe", "pipe", ...descriptors] }),
     emulator,

@@ -135,6 +135,28 @@ test("the layers are not much larger than they have to be", () => {
   }
 });
 
+test("an import of the package loads a few small files, and nothing of Node that takes its time", () => {
+  const index = join(dirname(program), "../index.js");
+  const script = `import ${JSON.stringify(index)}; process.stdout.write(JSON.stringify(process.moduleLoadList));`;
+  const ended = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  const modules = (JSON.parse(ended.stdout) as string[]).map((each) => each.replace("NativeModule ", ""));
+  expect(modules).toContain("net");
+  expect(among(modules, [TO_RUN_PROGRAMS, "crypto", "tls", "dns", "zlib", "http", "readline"])).toEqual([]);
+  // Each file takes its time, and what it has to be compiled: no code is kept of a package.
+  const files = [...loadedWith(index)];
+  expect(files.length).toBeLessThanOrEqual(10);
+  expect(files.reduce((sum, file) => sum + statSync(file).size, 0)).toBeLessThan(130 * 1024);
+});
+
+/** The files of a package that are loaded with this one, and itself. */
+function loadedWith(file: string, found: Set<string> = new Set()): ReadonlySet<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const [, to = ""] of readFileSync(file, "utf8").matchAll(/\b(?:from|import) ?"(\.[^"]+)"/g))
+    loadedWith(join(dirname(file), to), found);
+  return found;
+}
+
 test("an empty process loads none of what is forbidden here, so what is found is ours", () => {
   const ended = spawnSync(process.execPath, ["-p", "JSON.stringify(process.moduleLoadList)"], {
     env: { ...foldersNowhere() },
