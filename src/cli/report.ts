@@ -1,6 +1,6 @@
 import type { ChangeReport, Report } from "../domain/change/change-report.ts";
 import type { Leg, LegOutcome, StepReport, Value } from "../domain/model/change.ts";
-import { isSizes, nameOf } from "../domain/resources/registry.ts";
+import { nameOf, unitOf } from "../domain/resources/registry.ts";
 import { oneLine } from "./harmless.ts";
 import { hostCell, hostLines } from "./host-memory.ts";
 import { lineDiff } from "./line-diff.ts";
@@ -76,19 +76,13 @@ function row(
   const half = halves[which];
   if (half.outcome === "skipped" && half.reason === undefined && half.actual === null) return undefined;
   const name = nameOf(change);
-  const show = (value: Value): string => showValue(change.resource, value);
+  const [before, wanted] = showBoth(change.resource, [half.before, half.wanted]);
+  const [, actual] = showBoth(change.resource, [isWanted(half) ? half.wanted : half.before, half.actual]);
   const outcome: Cell =
     planned && isWanted(half) && half.reason === undefined
       ? { text: "planned", style: "bold" }
       : { text: half.outcome, style: colours[half.outcome] };
-  return [
-    name,
-    which,
-    isWanted(half) ? `${show(half.before)} -> ${show(half.wanted)}` : show(half.before),
-    show(half.actual),
-    outcome,
-    once(half.reason),
-  ];
+  return [name, which, isWanted(half) ? `${before} -> ${wanted}` : before, actual, outcome, once(half.reason)];
 }
 
 // Nothing is wanted of a half that is out of scope.
@@ -99,7 +93,20 @@ function isWanted({ before, wanted }: Leg): boolean {
 /** A value of a resource for people. `-` if there is none. */
 export function showValue(resource: string, value: Value): string {
   if (value === null) return "-";
-  return typeof value === "number" && isSizes(resource) ? showSize(value) : String(value);
+  const unit = typeof value === "number" ? unitOf(resource) : null;
+  return unit === "bytes" ? showSize(Number(value)) : unit === "seconds" ? `${value} s` : String(value);
+}
+
+/** Two values of a resource that differ. Of a device its driver is enough, unless only its other words differ. */
+export function showBoth(resource: string, values: readonly [Value, Value]): readonly [string, string] {
+  const [one, other] = values.map((value) => showValue(resource, value)) as [string, string];
+  if (!resource.startsWith("device")) return [one, other];
+  const short = [driverOf(one), driverOf(other)] as const;
+  return short[0] === short[1] && one !== other ? [one, other] : short;
+}
+
+function driverOf(words: string): string {
+  return /(?:^|\s)-device '?([\w.-]+)/.exec(words)?.[1] ?? words;
 }
 
 function plan(report: Report, { stdout: { columns } }: Io, paint: Paint): string {

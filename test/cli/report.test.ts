@@ -3,6 +3,7 @@ import { exitCodeOf } from "../../src/cli/exit-code.ts";
 import { noteLine } from "../../src/cli/output.ts";
 import { showReport, showValue } from "../../src/cli/report.ts";
 import type { Leg } from "../../src/domain/model/change.ts";
+import type { Change } from "../../src/domain/resources/registry.ts";
 import { ioOf, reportOf } from "./scene.ts";
 
 const show = (changed: Parameters<typeof reportOf>[0], columns?: number) =>
@@ -185,4 +186,18 @@ test("of several changes, those with nothing to say share a line", () => {
 test("a note stays within the terminal", () => {
   expect(noteLine("the config is for the next start", 20)).toBe("note: the config is\nfor the next start\n");
   expect(noteLine("as it is")).toBe("note: as it is\n");
+});
+
+describe("a report shows values as people read them", () => {
+  const [disk, other] = ["-blockdev raw,node-name=d,file=f -device virtio-blk-pci,drive=d,id=d1", "-device virtio-blk-pci,id=d1"];
+  test.each<[Change, string | number, string | number, string]>([
+    [{ resource: "device", id: "d1", words: disk }, "absent", disk, "absent -> virtio-blk-pci  virtio-blk-pci"],
+    [{ resource: "device", id: "d1", words: "absent" }, disk, "absent", "virtio-blk-pci -> absent  absent"],
+    // Its driver alone would say that nothing differs.
+    [{ resource: "device", id: "d1", words: disk }, other, disk, `${other} -> ${disk}  virtio-blk-pci`],
+    [{ resource: "memory-period", seconds: 10 }, 5, 10, "5 s -> 10 s  10 s"],
+  ])("%o from %o to %o", (change, before, wanted, cells) => {
+    const half = { before, wanted, actual: wanted, outcome: "applied" } as const;
+    expect(show({ changes: [{ change, static: half, dynamic: half }] }).replaceAll(/ {2,}/g, "  ")).toContain(`static  ${cells}  applied`);
+  });
 });

@@ -4,7 +4,7 @@ import { timeoutOf } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, flow, painter, showSize, table } from "../output.ts";
-import { showValue } from "../report.ts";
+import { showBoth, showValue } from "../report.ts";
 import { sayUnreachable } from "../unreachable.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
@@ -41,8 +41,9 @@ export const verb: Verb = defineVerb({
 
 function row({ resource, config, live, guest, host, why, guestAge, guestUnknown }: DiffRow, hasHost: boolean): Cell[] {
   const differs = why !== null;
-  const cells = [config, live, guest].map((value, column): Cell => {
-    const shown = column === 2 && guestUnknown !== undefined ? "unknown" : showValue(resource, value);
+  const sides = [...showBoth(resource, [config, live]), showValue(resource, guest)];
+  const cells = sides.map((side, column): Cell => {
+    const shown = column === 2 && guestUnknown !== undefined ? "unknown" : side;
     const text = `${shown}${column === 2 && guestAge !== undefined ? ` (${guestAge})` : ""}`;
     return differs ? { text, style: "yellow" } : text;
   });

@@ -54,7 +54,10 @@ export const bringing: StepKind<GuestVcpusStep> = {
     );
     return done
       ? { outcome: "done" }
-      : { outcome: "pending", reason: `the guest has ${seen.filter(({ online }) => online).length} vCPUs online, of ${inWords(wanted)}` };
+      : {
+          outcome: "pending",
+          reason: `the guest has ${seen.filter(({ online }) => online).length} vCPUs online, wanted: ${inWords(wanted)}`,
+        };
   },
 
   inverse: ({ agent, before }, { guest }) => {

@@ -59,7 +59,7 @@ export const memoryPeriod: ResourceKind<MemoryPeriodChange, { readonly memory: {
   resource: "memory-period",
   row: 15,
   label: () => "memory-period",
-  unit: "count",
+  unit: "seconds",
   members: { seconds: "number" },
   inFile: {
     path: ["memory", "period"],

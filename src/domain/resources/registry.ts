@@ -69,17 +69,19 @@ function isResource(name: string): name is Resource {
   return Object.hasOwn(ALL, name);
 }
 
-/** Whether the values at a place in tables are sizes in bytes. */
-export function isSizes(label: string): boolean {
+/** What the values at a place in tables are. */
+export function unitOf(label: string): ResourceKind<Change>["unit"] | null {
   const [resource = ""] = label.split(" ");
   // Only shown, beside the resource that it belongs to.
-  return resource === "guest-memory" || (isResource(resource) && kindOf({ resource }).unit === "bytes");
+  if (resource === "guest-memory") return "bytes";
+  return isResource(resource) ? kindOf({ resource }).unit : null;
 }
 
-/** A value as a person reads it, by the name of its place in tables: sizes with their unit, nothing as a dash. */
+/** A value as a person reads it, by the name of its place in tables: sizes and times with their unit, nothing as a dash. */
 export function formatValue(label: string, value: Value): string {
   if (value === null) return "-";
-  return isSizes(label) && typeof value === "number" ? formatSize(value) : String(value);
+  const unit = typeof value === "number" ? unitOf(label) : null;
+  return unit === "bytes" ? formatSize(Number(value)) : unit === "seconds" ? `${value} s` : String(value);
 }
 
 type Parts = { readonly [K in keyof Kinds]: Kinds[K] extends ResourceKind<never, infer W> ? W : never }[keyof Kinds];

@@ -27,8 +27,8 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   readonly row: number;
   /** The name of one change's place in tables: `memory`, `vcpu-pin 0`. */
   label(change: C): string;
-  /** What its values are: sizes in bytes, counts, Linux CPU lists, or words of its own. */
-  readonly unit: "bytes" | "count" | "cpus" | "text";
+  /** What its values are: sizes in bytes, seconds, counts, Linux CPU lists, or words of its own. */
+  readonly unit: "bytes" | "seconds" | "count" | "cpus" | "text";
   /** The members of a change besides its resource: by these, a record of it is checked when it is read. */
   readonly members: Members<C>;
   /** Where it stands in an allocation file. */
