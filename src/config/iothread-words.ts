@@ -1,3 +1,4 @@
+import { appended } from "./appended.ts";
 import { type Edit, editJson } from "./edit.ts";
 import { DEFAULT, SETTINGS, type Settings } from "./iothread-settings.ts";
 import { JsonTextError } from "./json.ts";
@@ -51,8 +52,7 @@ export function settingsIn({ option }: Pick<ObjectOption, "option">): Required<S
 export function addIothread(args: readonly string[], id: string): readonly Edit[] {
   const words = ["-object", `iothread,id=${id}`];
   // There may be no such key yet.
-  if (args.length === 0) return [{ path: ["args"], value: words }];
-  return words.map((value, position) => ({ path: ["args", String(args.length + position)], value }));
+  return appended(words, args);
 }
 
 /** The edits that take the words of an iothread out of a config's args. */

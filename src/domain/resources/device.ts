@@ -1,3 +1,4 @@
+import { appended } from "../../config/appended.ts";
 import { deviceInArgs, devicesInArgs, devicesOn, positionsOf, wordsOf } from "../../config/device-words-text.ts";
 import { deviceValues } from "../../config/device-words.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
@@ -70,9 +71,7 @@ export const device: ResourceKind<
           ? [{ path: ["disks", "throttle", id], value: undefined }]
           : []),
       ];
-    const added = wordsOf(readDeviceText(words));
-    if (args.length === 0) return [{ path: ["args"], value: added }];
-    return added.map((value, offset) => ({ path: ["args", String(args.length + offset)], value }));
+    return appended(wordsOf(readDeviceText(words)), args);
   },
   applied: ({ id, words }, config) => {
     const gone = new Set(words === ABSENT ? removed(id, config.args) : []);

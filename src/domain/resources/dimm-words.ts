@@ -1,3 +1,4 @@
+import { appended } from "../../config/appended.ts";
 import type { Edit } from "../../config/edit.ts";
 import { PLAIN, readBackend } from "../../config/memory-backend.ts";
 import { dimmPositions, dimmWords, idsInArgs } from "../../config/memory-in-args.ts";
@@ -27,10 +28,7 @@ export function editsOf(wanted: Wanted, args: readonly string[]): readonly Edit[
     return dimmPositions(args, wanted.id)
       .toReversed()
       .map((position): Edit => ({ path: ["args", String(position)], value: undefined }));
-  return wordsFor(wanted, args).map((word, offset): Edit => ({
-    path: ["args", String(args.length + offset)],
-    value: word,
-  }));
+  return appended(wordsFor(wanted, args), args);
 }
 
 /** All of `args` after a change. */

@@ -14,6 +14,7 @@ import {
   textOf,
   virtioMemOf,
 } from "../../../scripts/lab/facts.ts";
+import { plan } from "../../../src/domain/change/plan.ts";
 import type { Facts, LiveFacts } from "../../../src/domain/facts/facts.ts";
 import type { MemoryDevice } from "../../../src/domain/facts/memory-devices.ts";
 import { roomIn } from "../../../src/domain/facts/memory-room.ts";
@@ -44,6 +45,15 @@ describe("a DIMM of the config", () => {
     const back = planOf(to(0), "static", stoppedFacts({ config: fitted }));
     expect(back.text).toBe(textOf(bare));
     expect(planOf(to(1024), "static", stoppedFacts({ config: fitted }))).toMatchObject({ text: null, refusals: [] });
+  });
+
+  test("comes into a config without args", () => {
+    const config = configOf({ memory: { hotplug }, args: [] });
+    const text = textOf(config).replace(/,?\s*"args": \[\]/, "");
+    expect(text).not.toContain("args");
+    const stored = { path: "/web1.json", text };
+    const planned = plan({ name: "web1", changes: [to(1024)], scope: "static", force: false, facts: stoppedFacts({ config }), stored });
+    expect([planned.refusals, JSON.parse(planned.text ?? "").args]).toEqual([[], WORDS]);
   });
 
   test("is removed in the notation that somebody wrote it in, with a backend before or after it", () => {
