@@ -23,7 +23,7 @@ test("attach takes QEMU's words anywhere, gives an id where there is none, and s
   } as never;
   const { code, stderr } = await play(["attach", "--both", "web1", "-netdev", "user,id=n", "-device", "e1000,netdev=n"], { domain });
   expect([code, asked]).toEqual([0, [[expect.objectContaining({ id: expect.stringMatching(/^e1000-[0-9a-f]{4}$/) }), "both"]]]);
-  expect(stderr).toContain("the device has the id e1000-");
+  expect(stderr).toContain("its id is e1000-");
   expect((await play(["attach", "web1", "-device"])).stderr).toContain("-device: a value is missing");
   expect((await play(["attach", "web1"])).stderr).toContain("-device: missing");
   expect((await play(["detach", "web1", "nic1"], { domain })).code).toBe(0);
