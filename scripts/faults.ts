@@ -9,7 +9,8 @@ import { runOnFakes } from "./faults/model-fakes.ts";
 import { OLD_CHOICES, REAL_CHOICES, runSequences } from "./faults/model-run.ts";
 import { openReal } from "./faults/real-rig.ts";
 import type { Outcome } from "./faults/run.ts";
-import { printTable } from "./faults/table.ts";
+import { printTables } from "./faults/table.ts";
+import { tasksOnFake, tasksOnReal } from "./faults/task-matrix.ts";
 import { type Qemu, qemus } from "./lab/machine.ts";
 
 const HELP = `usage: npm run faults -- [options]
@@ -17,25 +18,29 @@ const HELP = `usage: npm run faults -- [options]
 Changes memory, vCPUs and a pin in both halves with the command line, injects a fault at one step, and checks three things:
   - The exit code and the report agree with an independent look at QEMU, /proc and the config file.
   - The config is the old one or the new one, byte for byte.
-  - The next command works, or says why not.
-Without options, all faults run on a fake, and some of them on the newest real QEMU.
+  - The next command works, or says why not, and recover does what it says.
+Then the same with the tasks of tasks.ts, which change everything else. At each of their commands, tools and files, QEMU or the host
+refuses, the connection breaks, the command is interrupted or killed, QEMU is killed, or the config is edited.
+Without options, a part of it: on a fake all steps of the change and an eleventh of the tasks', on the newest real QEMU fewer.
 
-  --fake          only on the fake
+  --fake          only on the fake: all of it
   --qemu SUITE    only on this real QEMU: installed, a suite of npm run testbed, or all
   --only WORD     only faults with this in their name
   --step WORD     only at this step
-  --all           every step, and on every real QEMU too
+  --all           all of it, on the fake and on every real QEMU, or on those of --qemu
   --kills N       instead: kill N changes at random moments, finish half of them, undo the others
   --lifecycle N   instead: kill or interrupt N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU at
                   random moments
   --sequences N   instead: compare N random sequences of changes and mishaps with a model
-  --seed N        the seed of the moments, or of the first sequence (default: a new one, which is printed)
+  --seed N        the seed of the moments, or of the first sequence (default: a new one, which is printed); of the part (default: 1)
   --help`;
 
 interface Options {
   readonly real: readonly Qemu[];
   readonly fake: boolean;
   readonly all: boolean;
+  /** Of the part that is taken of the tasks; null: all of them. */
+  readonly seed: number | null;
   readonly wanted: (fault: string, step: string) => boolean;
 }
 
@@ -79,6 +84,7 @@ async function main(): Promise<number> {
     real: chosen,
     fake,
     all: values.all,
+    seed: values.all || values.fake || values.only !== "" || values.step !== "" ? null : Number(values.seed ?? 1),
     wanted: (fault, step) => fault.includes(values.only) && (values.step === "" || step === values.step),
   });
 }
@@ -114,18 +120,32 @@ async function killLifecycles(count: number, seed: number, real: readonly Qemu[]
   return broken === 0 ? 0 : 1;
 }
 
-async function matrix({ real, fake, all, wanted }: Options): Promise<number> {
+async function matrix({ real, fake, all, seed, wanted }: Options): Promise<number> {
   const start = performance.now();
   const outcomes: Outcome[] = [];
   const note = (outcome: Outcome): void => {
     outcomes.push(outcome);
-    if (outcome.result === "broken") console.error(`NOT HELD: ${outcome.machine}: ${outcome.fault} at ${outcome.step}: ${outcome.why}`);
+    if (outcome.result === "broken")
+      console.error(
+        `NOT HELD: ${outcome.machine}: ${outcome.fault} at ${outcome.task === undefined ? "" : `${outcome.task}: `}${outcome.step}: ${outcome.why}`,
+      );
   };
   const course: Course = { all, wanted, note };
-  if (fake) await onFake(course);
-  for (const qemu of real) await onReal(qemu, course);
-  for (const qemu of real) await lifecycleSteps(qemu, course);
-  printTable(outcomes);
+  const share = { wanted, seed };
+  const onFakes = async (): Promise<void> => {
+    await onFake(course);
+    await tasksOnFake(share, note);
+  };
+  const onReals = async (): Promise<void> => {
+    for (const qemu of real) {
+      await onReal(qemu, course);
+      await tasksOnReal(qemu, share, note);
+      await lifecycleSteps(qemu, course);
+    }
+  };
+  // Beside each other: a real guest is mostly waited for.
+  await Promise.all([...(fake ? [onFakes()] : []), onReals()]);
+  printTables(outcomes);
   const held = outcomes.filter(({ result }) => result === "held").length;
   const broken = outcomes.filter(({ result }) => result === "broken").length;
   const lost = outcomes.reduce((sum, outcome) => sum + (outcome.lost ?? 0), 0);

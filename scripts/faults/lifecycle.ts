@@ -128,7 +128,7 @@ export async function lifecycleKills(count: number, seed: number, qemu: Qemu): P
 /** More writing calls than any action makes. */
 const MOST = 60;
 /** The short run tries only one of this many calls. */
-const STRIDE = 12;
+const STRIDE = 20;
 /**
  * After this many calls in a row without a kill, the action has no more calls. A call that fails by itself (a folder exists) kills nothing.
  */

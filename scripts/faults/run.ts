@@ -10,6 +10,8 @@ export interface Outcome {
   readonly machine: string;
   readonly fault: string;
   readonly step: string;
+  /** The task whose step it is; absent for the change of faults.ts. */
+  readonly task?: string;
   readonly result: "held" | "broken" | "not reached";
   readonly why?: string;
   /** Machines that were lost because of a bug in QEMU. */

@@ -1,7 +1,13 @@
 import type { Outcome } from "./run.ts";
 
-/** Prints a table of faults and steps for each machine. `2/2` means tried twice and held twice. */
-export function printTable(outcomes: readonly Outcome[]): void {
+/** Prints a table of faults and steps for each machine, and for each task on it. `2/2` means tried twice and held twice. */
+export function printTables(outcomes: readonly Outcome[]): void {
+  printTable(outcomes.filter(({ task }) => task === undefined));
+  for (const name of new Set(outcomes.flatMap(({ task }) => task ?? [])))
+    printTable(outcomes.filter(({ task }) => task === name).map((outcome) => ({ ...outcome, machine: `${outcome.machine}, ${name}` })));
+}
+
+function printTable(outcomes: readonly Outcome[]): void {
   const steps = [...new Set(outcomes.map(({ step }) => step))];
   for (const machine of new Set(outcomes.map((outcome) => outcome.machine))) {
     const own = outcomes.filter((outcome) => outcome.machine === machine);

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
+import { fractionsFrom } from "../lab/fractions.ts";
 import type { Qemu } from "../lab/machine.ts";
 import { openFake } from "./fake-rig.ts";
 import { type Call, type CallVerdict, Gate } from "./gate.ts";
@@ -29,9 +30,20 @@ export function taskCases(): readonly TaskCase[] {
   return cases.toSorted((one, other) => rank(one) - rank(other));
 }
 
-/** The name of a case's fault and step in tables. */
-export function namesOf({ task, point, fault, when }: TaskCase): Pick<Outcome, "fault" | "step"> {
-  return { fault: `${fault.name}, ${when}`, step: `${task.name}: ${point.name}` };
+/** The names of a case's fault, step and task in tables. */
+function namesOf({ task, point, fault, when }: TaskCase): Required<Pick<Outcome, "fault" | "step" | "task">> {
+  return { fault: `${fault.name}, ${when}`, step: point.name, task: task.name };
+}
+
+/** Of the cases, those that are wanted: all, or a part of them by a seed. */
+export interface Share {
+  readonly wanted: (fault: string, step: string) => boolean;
+  /** Null: all of them. */
+  readonly seed: number | null;
+}
+
+function wantedOf(cases: readonly TaskCase[], { wanted }: Share): readonly TaskCase[] {
+  return cases.filter((each) => wanted(namesOf(each).fault, namesOf(each).step));
 }
 
 /** Tries these cases on machines that `open` makes, one after the other. A machine serves all cases of its task while it lives. */
@@ -151,31 +163,40 @@ async function untilGone(rig: Rig, isGone: (look: Look) => boolean, { seen }: St
   }
 }
 
-/** Every case that a real QEMU can have. */
-export async function tasksOnReal(
-  qemu: Qemu,
-  wanted: (fault: string, step: string) => boolean,
-  note: (outcome: Outcome) => void,
-): Promise<void> {
-  const cases = taskCases().filter((each) => wanted(namesOf(each).fault, namesOf(each).step));
-  const able = cases.filter(({ task, point }) => (task.replugs !== true || replugs(qemu)) && point.onlyFake !== true);
-  await tryCases(able, (kind) => openReal(qemu, kind), note);
+/** Every case that a real QEMU can have. By a seed: of each task one, and one that ends the machine; none with an agent. */
+export async function tasksOnReal(qemu: Qemu, share: Share, note: (outcome: Outcome) => void): Promise<void> {
+  const able = wantedOf(taskCases(), share).filter(
+    ({ task, point }) => (task.replugs !== true || replugs(qemu)) && point.onlyFake !== true,
+  );
+  await tryCases(share.seed === null ? able : few(able, share.seed), (kind) => openReal(qemu, kind), note);
 }
 
-/** Every case on fakes, a few at a time. */
-export async function tasksOnFake(
-  wanted: (fault: string, step: string) => boolean,
-  note: (outcome: Outcome) => void,
-  lanes: number,
-): Promise<void> {
-  const cases = taskCases().filter((each) => wanted(namesOf(each).fault, namesOf(each).step));
-  await Promise.all(
-    Array.from({ length: lanes }, (_, lane) =>
-      tryCases(
-        cases.filter((_case, position) => position % lanes === lane),
-        openFake,
-        note,
+function few(cases: readonly TaskCase[], seed: number): readonly TaskCase[] {
+  const random = fractionsFrom(seed);
+  const pick = (some: readonly TaskCase[], count: number): readonly TaskCase[] =>
+    some
+      .map((each) => [random(), each] as const)
+      .sort(([one], [other]) => one - other)
+      .slice(0, count)
+      .map(([, each]) => each);
+  return TASKS.filter(({ kind }) => kind !== "agent").flatMap((task) => {
+    const own = cases.filter((each) => each.task === task);
+    const ending = ({ fault }: TaskCase): boolean => fault.killsQemu === true;
+    return [
+      ...pick(
+        own.filter((each) => !ending(each)),
+        1,
       ),
-    ),
-  );
+      ...pick(own.filter(ending), 1),
+    ];
+  });
 }
+
+/** Every case on fakes; by a seed, one of eleven, so that each point has another fault. */
+export async function tasksOnFake(share: Share, note: (outcome: Outcome) => void): Promise<void> {
+  const { seed } = share;
+  const cases = wantedOf(taskCases(), share).filter((_, position) => seed === null || position % PART === seed % PART);
+  await tryCases(cases, openFake, note);
+}
+
+const PART = 11;
