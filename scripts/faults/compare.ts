@@ -132,6 +132,8 @@ function inOutcomes({ change, static: fixed, dynamic: live }: ChangeReport, { be
   if (report.outcome === "refused") return null;
   // The same memory with other DIMMs is another number for the balloon, so both words are right.
   if (change.resource === "memory" && move.changes.some(({ resource }) => resource === "dimm")) return null;
+  // An image stands in no config.
+  if (change.resource === "disk-size") return null;
   const wanted = (it: Change, mask: string): unknown => ("cpus" in it && it.cpus === "all" ? mask : wantedOf(it));
   if (!right(fixed.outcome, legs.fixed, inConfig(change, before.state) !== wanted(change, "all"), expected))
     return `the report calls the config half of ${change.resource} ${fixed.outcome}`;

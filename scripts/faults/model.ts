@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import { DISK_SIZE } from "../lab/fake-disks.ts";
 import { type Share, shareAfter, sharePart } from "./model-cpu.ts";
 import { diskPart, type Disks, disksAfter } from "./model-disks.ts";
 import { devicePart, type Devices, devicesAfter, dimmsOf, memoryAfter } from "./model-memory.ts";
@@ -85,7 +86,7 @@ export function wantedOf(change: Change): number | string {
 export function inConfig(change: Change, { config }: State): number | string | null {
   if (change.resource === "vcpu-pin") return config.pins[change.vcpu] ?? "all";
   if (change.resource === "emulator-pin") return config.emulator;
-  if (change.resource === "guest-vcpus") return null;
+  if (change.resource === "guest-vcpus" || change.resource === "disk-size") return null;
   if (change.resource === "vcpus-online") return shownChosen(config.vcpus, change);
   const share = sharePart(change);
   if (share !== null) return config.share[share.label];
@@ -108,6 +109,7 @@ export function inLive(change: Change, { live }: State): number | string | null 
   if (change.resource === "vcpu-pin") return live.masks[change.vcpu] ?? null;
   if (change.resource === "emulator-pin") return live.emulator;
   if (change.resource === "guest-vcpus") return live.answers ? vcpusOf(live).length - live.offline.length : null;
+  if (change.resource === "disk-size") return DISK_SIZE;
   if (change.resource === "vcpus-online") return shownChosen(vcpusOf(live), change);
   const share = sharePart(change);
   if (share !== null) return live.share?.[share.label] ?? null;
@@ -138,11 +140,16 @@ function vcpusOf({ masks }: NonNullable<State["live"]>): readonly number[] {
 /** Predicts a set of changes in a scope. `all`: the mask of a thread that is not pinned. */
 export function predict(state: State, changes: readonly Change[], scope: Scope, all: string): Prediction {
   const { fixed, running } = legsOf(scope, state.live !== null);
-  const config = fixed ? fixedAfter(state.config, changes) : state.config;
+  const config = fixed ? fixedAfter(state.config, running ? withoutSizes(changes) : changes) : state.config;
   const live = running ? (state.live === null ? null : liveAfter(state.live, changes, all, state.config)) : state.live;
   if (config === null || (running && live === null)) return { after: null, writes: false, acts: false };
   const same = isDeepStrictEqual;
   return { after: { config, live }, writes: !same(config, state.config), acts: !same(live, state.live) };
+}
+
+/** The image of a disk that a machine has in use is that machine's. */
+function withoutSizes(changes: readonly Change[]): readonly Change[] {
+  return changes.filter(({ resource }) => resource !== "disk-size");
 }
 
 function fixedAfter(before: State["config"], changes: readonly Change[]): State["config"] | null {
@@ -161,6 +168,7 @@ function fixedAfter(before: State["config"], changes: readonly Change[]): State[
     if (change.resource === "max-vcpus") maxVcpus = change.count;
     if (change.resource === "emulator-pin") emulator = change.cpus;
     disks = disksAfter(disks, change);
+    if (change.resource === "disk-size") return null;
     if (change.resource === "memory-period") period = change.seconds;
     if (change.resource === "device") device = change.words;
     if (change.resource === "vcpus-online") chosen.push(change);
@@ -213,6 +221,7 @@ function liveAfter(before: NonNullable<State["live"]>, changes: readonly Change[
     if (change.resource === "max-vcpus" && change.count !== maxVcpus) return null;
     if (change.resource === "emulator-pin") emulator = change.cpus === "all" ? all : change.cpus;
     disks = disksAfter(disks, change);
+    if (change.resource === "disk-size" && change.size !== DISK_SIZE) return null;
     if (change.resource === "memory-period") period = change.seconds;
     if (change.resource === "device") device = change.words;
     if (change.resource !== "vcpu-pin") continue;

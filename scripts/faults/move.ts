@@ -1,7 +1,7 @@
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change, Resource } from "../../src/domain/resources/registry.ts";
 import { DEVICE, deviceWordsIf } from "../lab/fake-devices.ts";
-import { DISK, DRIVE, MEDIUM } from "../lab/fake-disks.ts";
+import { DISK, DISK_SIZE, DRIVE, MEDIUM } from "../lab/fake-disks.ts";
 import { fractionsFrom } from "../lab/fractions.ts";
 import { MIB } from "./model.ts";
 
@@ -65,6 +65,8 @@ export function movesOf(seed: number, length: number, choices: Choices): readonl
     "iothread-pin": () => ({ resource: "iothread-pin", iothread: pick(["io0", "io0", "io1"]), cpus: pick(choices.masks) }),
     "vhost-pin": () => ({ resource: "vhost-pin", cpus: pick(choices.masks) }),
     "disk-throttle": () => ({ resource: "disk-throttle", disk: DISK, limits: pick(["none", "iops=100", "bps=1048576"]) }),
+    // The disk of the rigs can't grow: a test of its own does that, as nothing takes it back.
+    "disk-size": () => ({ resource: "disk-size", disk: DISK, size: pick([DISK_SIZE, DISK_SIZE, DISK_SIZE / 2]) }),
     "disk-medium": () => ({ resource: "disk-medium", disk: DRIVE, medium: pick(["none", MEDIUM]) }),
     iothread: () => ({ resource: "iothread", iothread: pick(["io1", "io1", "io1", "io0"]), state: pick(["present", "absent"]) }),
     "iothread-set": () => ({

@@ -1,5 +1,6 @@
 /** The disk that every machine of the rigs has, and the words that make it. */
 export const DISK = "disk0";
+export const DISK_SIZE = 1_048_576;
 export const DISK_ARGS: readonly string[] = [
   ...["-blockdev", `null-co,node-name=${DISK},size=1048576,read-zeroes=on`],
   ...["-device", `virtio-blk-pci,drive=${DISK},id=${DISK}`],

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Change } from "../../src/domain/resources/registry.ts";
 import type { Domain } from "../../src/index.ts";
 import { PORT_ARGS } from "../lab/fake-devices.ts";
@@ -49,6 +51,31 @@ export const disks: Scenarios = {
       has(await domain.change(device("d1", "absent")), { outcome: "applied" });
       has(await domain.change(device("nic1", "absent")), { outcome: "applied" });
       has(await domain.disks(), []);
+    },
+  },
+
+  blockresize: {
+    tells: "the disk of a running machine grows with its image, and never shrinks",
+    through: "library",
+    play: async ({ domain, edit, folder }) => {
+      const image = join(folder, "disk.raw");
+      await writeFile(image, Buffer.alloc(4096));
+      const words = [
+        "-blockdev",
+        `driver=raw,node-name=n0,file.driver=file,file.filename=${image}`,
+        "-device",
+        "virtio-blk-pci,drive=n0,id=d0",
+      ];
+      await edit(({ args }) => void args.push(...words));
+      const grow = (size: number): Change => ({ resource: "disk-size", disk: "d0", size });
+      await domain.start({ paused: true });
+      has(await domain.change(grow(8192), { dryRun: true }), { outcome: "planned", steps: [{ noUndo: /never shrinks/ }] });
+      has(await domain.change(grow(8192), { scope: "dynamic" }), {
+        outcome: "applied",
+        changes: [{ dynamic: { before: 4096, actual: 8192 } }],
+      });
+      has(await failure(domain.change(grow(4096), { scope: "dynamic" }), "refused"), { message: /has 8KiB, more than 4KiB/ });
+      has(await failure(domain.change(grow(16_384), { scope: "static" }), "refused"), { message: /has the image in use/ });
     },
   },
 

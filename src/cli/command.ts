@@ -43,6 +43,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   domblklist: () => import("./commands/domblklist.ts"),
   blkdeviotune: () => import("./commands/blkdeviotune.ts"),
   "change-media": () => import("./commands/change-media.ts"),
+  blockresize: () => import("./commands/blockresize.ts"),
   attach: () => import("./commands/attach.ts"),
   detach: () => import("./commands/detach.ts"),
   diff: () => import("./commands/diff.ts"),

@@ -102,7 +102,7 @@ const verbWays: Readonly<Record<string, string>> = {
   delsnapshot: SNAPSHOT,
   "update-device": MEDIUM,
   eject: MEDIUM,
-  resize: "`qmpctl qmp DOMAIN block_resize device=… size=…` resizes a disk; " + SET,
+  resize: "`qmpctl blockresize DOMAIN DISK SIZE` makes a disk larger; " + SET,
   unlock:
     "a lock ends with the process that holds it; never remove one by hand; `qmpctl recover DOMAIN` resolves a change that was killed halfway",
   "cpu-stats": "`qmpctl threads DOMAIN` shows the time that each thread has used",

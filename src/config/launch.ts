@@ -31,6 +31,15 @@ export interface CpuConfig {
   readonly weight?: number | undefined;
 }
 
+/** The image of a disk as its file is now, or why that is not known. Its size is that of the disk, in bytes. */
+export type ImageFacts =
+  | {
+      readonly image: { readonly file: string; readonly format: string; readonly isDevice?: boolean };
+      readonly size: number;
+      readonly readOnly: boolean;
+    }
+  | { readonly why: string };
+
 /** What a machine is started with. Sizes are in bytes. `vcpus.pin` maps a vCPU's number to a Linux CPU list. */
 export interface LaunchConfig {
   readonly name: string;
@@ -75,6 +84,8 @@ export interface LaunchConfig {
   readonly threads?: ThreadsConfig;
   /** `throttle`: the limits of disks, by the names of the disks. */
   readonly disks?: { readonly throttle?: Readonly<Record<string, DiskLimits>> | undefined };
+  /** What the images of its disks are, by the names of the disks. Not in its file: only where somebody looked. */
+  readonly images?: Readonly<Record<string, ImageFacts>>;
   readonly cpu?: CpuConfig;
   /** QEMU's own words for everything else, unchanged. */
   readonly args: readonly string[];

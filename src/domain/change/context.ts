@@ -1,6 +1,7 @@
 import type { Deadline } from "../../deadline.ts";
 import { now } from "../../deadline.ts";
 import type { Facts } from "../facts/facts.ts";
+import type { ConfigReader } from "../facts/images.ts";
 import type { ScheduledThread } from "../facts/live-thread.ts";
 import type { LiveReader } from "../facts/live.ts";
 import type { Held } from "../machine/lock.ts";
@@ -31,6 +32,8 @@ export interface Context {
   readonly monitor: Monitor | null;
   readonly facts: Facts;
   readonly readers: readonly LiveReader[];
+  /** Reads what the changes need of the files that the config names. */
+  readonly onConfig: ConfigReader | undefined;
   readonly plan: Plan;
   readonly deadline: Deadline;
   readonly notice: WaitNotice;

@@ -11,6 +11,7 @@ import { bringsThreads, kindOf, maximaFirst, stepKindOf } from "../resources/reg
 import type { Reason } from "../resources/resource.ts";
 import type { Step } from "../resources/step.ts";
 import { checkChanges } from "./check-changes.ts";
+import { imageHalf, inUse, stepsOff } from "./image-plan.ts";
 import { type Halves, halvesOf } from "./scope.ts";
 
 export { checkChanges } from "./check-changes.ts";
@@ -65,16 +66,16 @@ export function plan(input: PlanInput): Plan {
   const { name, changes, scope, facts } = input;
   checkChanges(changes);
   const halves = halvesOf(scope, { name, state: facts.state, why: facts.why, transient: facts.config === null });
-  const staticPlan = halves.static && facts.config !== null ? planStatic(input, facts.config) : null;
+  const staticPlan = halves.static && facts.config !== null ? planStatic(input, facts.config, halves.dynamic) : null;
   const livePlan = halves.dynamic && facts.live !== null ? planLive(input, { ...facts, live: facts.live }) : null;
   return {
     halves,
     changes: changes.map((change, position) => ({
       change,
-      static: halves.static ? (staticPlan?.halves[position] ?? null) : null,
+      static: halves.static ? imageHalf(change, staticPlan?.halves[position] ?? null, livePlan?.halves[position]) : null,
       dynamic: halves.dynamic ? (livePlan?.halves[position] ?? null) : null,
     })),
-    steps: livePlan?.steps ?? [],
+    steps: livePlan?.steps ?? (staticPlan?.refusals.length === 0 ? stepsOff(changes, facts) : []),
     text: staticPlan?.text ?? null,
     refusals: folded([...halves.refusals, ...(staticPlan?.refusals ?? []), ...(livePlan?.refusals ?? [])]),
   };
@@ -96,7 +97,7 @@ interface StaticPlan {
   readonly refusals: readonly Refusal[];
 }
 
-function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
+function planStatic(input: PlanInput, config: LaunchConfig, isLiveToo: boolean): StaticPlan {
   const { changes, facts, force, name, stored } = input;
   let after = config;
   const wanted: Change[] = [];
@@ -105,6 +106,7 @@ function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
   for (const change of maximaFirst(changes)) {
     if (isLiveOnly(change) || kindOf(change).inConfig(change, after) === kindOf(change).wanted(change)) continue;
     wanted.push(change);
+    if (kindOf(change).isImage === true) continue;
     // Of the config as the changes before it leave it: two of them may be about the same words of args.
     edits.push(...kindOf(change).edits(change, after));
     after = kindOf(change).applied(change, after);
@@ -113,10 +115,17 @@ function planStatic(input: PlanInput, config: LaunchConfig): StaticPlan {
     isLiveOnly(change) ? null : { before: kindOf(change).inConfig(change, config), needed: wanted.includes(change) },
   );
   const refusals = [
-    ...wanted.flatMap((change) => refuse("static", kindOf(change).staticReasons(change, { ...facts, after }, { name, force }))),
-    ...(wanted.length > 0 && stored !== null && (stored.links ?? 1) > 1 ? [otherNames(stored.path)] : []),
+    ...wanted.flatMap((change) =>
+      refuse(
+        "static",
+        kindOf(change).isImage === true && facts.state !== "stopped"
+          ? inUse(change, isLiveToo)
+          : kindOf(change).staticReasons(change, { ...facts, after }, { name, force }),
+      ),
+    ),
+    ...(edits.length > 0 && stored !== null && (stored.links ?? 1) > 1 ? [otherNames(stored.path)] : []),
   ];
-  if (wanted.length === 0 || refusals.length > 0 || stored === null) return { halves, text: null, refusals };
+  if (edits.length === 0 || refusals.length > 0 || stored === null) return { halves, text: null, refusals };
   return { halves, ...editText(stored, edits) };
 }
 

@@ -1,5 +1,6 @@
 import { deadlineIn } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
+import type { ConfigReader } from "../facts/images.ts";
 import { type Live, type LiveReader, readLive } from "../facts/live.ts";
 import { readStored } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
@@ -26,21 +27,23 @@ export interface ReadBackOptions {
   /** The error of a monitor that answered nothing during undo: it is not asked again. */
   readonly silent: unknown;
   readonly readers: readonly LiveReader[];
+  readonly onConfig: ConfigReader | undefined;
   /** Takes why the live half could not be read. */
   readonly tell: (note: string) => void;
 }
 
 /** Reads both halves again. Never throws: what can't be read is told, and null. */
 export async function readBack(place: Place, monitor: Monitor | null, options: ReadBackOptions): Promise<After> {
-  const [config, { live, died }] = await Promise.all([configNow(place), liveNow(monitor, options)]);
+  const [config, { live, died }] = await Promise.all([configNow(place, options.onConfig), liveNow(monitor, options)]);
   return { now: { config, live }, died };
 }
 
-function configNow(place: Place): Promise<Ending["after"]["config"]> {
-  return readStored(place).then(
+async function configNow(place: Place, onConfig: ConfigReader | undefined): Promise<Ending["after"]["config"]> {
+  const config = await readStored(place).then(
     (stored) => stored?.config ?? null,
     () => null,
   );
+  return config === null || onConfig === undefined ? config : await onConfig(config);
 }
 
 async function liveNow(

@@ -79,14 +79,16 @@ function overall(changes: readonly ChangeReport[], { plan, dryRun, failure }: En
 
 function changeReport(planned: PlannedChange, position: number, ending: Ending): ChangeReport {
   const { change } = planned;
-  return { change, static: staticHalf(planned, ending), dynamic: dynamicHalf(planned, position, ending) };
+  return { change, static: staticHalf(planned, position, ending), dynamic: dynamicHalf(planned, position, ending) };
 }
 
-function staticHalf({ change, static: half }: PlannedChange, ending: Ending): Leg {
+function staticHalf({ change, static: half }: PlannedChange, position: number, ending: Ending): Leg {
   const read = (config: LaunchConfig | null): Value => (config === null ? null : kindOf(change).inConfig(change, config));
   const base = { before: read(ending.facts.config), wanted: kindOf(change).wanted(change), actual: read(ending.after.config) };
   if (half === null) return { ...base, outcome: "skipped", wanted: null };
-  return { ...base, ...staticEnd(half, ending) };
+  // Both halves are one thing: what became of the steps, became of it.
+  const isDone = kindOf(change).isImage === true && half.needed && ending.plan.refusals.length === 0 && !ending.dryRun;
+  return { ...base, ...(isDone ? dynamicEnd(ending.records.filter((record) => record.change === position)) : staticEnd(half, ending)) };
 }
 
 function staticEnd(half: PlannedHalf, { plan, committed, failure, dryRun }: Ending): Pick<Leg, "outcome" | "reason"> {

@@ -1,6 +1,7 @@
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
 import { deadlineIn, now } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
+import type { ConfigReader } from "../facts/images.ts";
 import { type LiveReader, readersTold } from "../facts/live.ts";
 import { openFor } from "../facts/open.ts";
 import { readFacts } from "../facts/read.ts";
@@ -9,6 +10,7 @@ import type { Place } from "../machine/place.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
 import type { ChangeOptions } from "../model/change.ts";
 import { kindOf, nameOf, readersOf } from "../resources/registry.ts";
+import { applyOff, undoOff } from "./apply-off.ts";
 import { applySteps } from "./apply.ts";
 import type { Report } from "./change-report.ts";
 import { type Context, contextOf, type LockedOptions, workOf } from "./context.ts";
@@ -53,8 +55,9 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   await using opened = await openFor(place, held, { ...until, heldBy: deadline, onHeld });
 
   // S4 Read
+  const onConfig = configReaderFor(wanted);
   const readers = readersTold({ config: held.stored?.config ?? null }, await readersFor(wanted));
-  const read = await readFacts(place, held, opened, { ...until, readers });
+  const read = await readFacts(place, held, opened, { ...until, readers, onConfig });
 
   // S5 Plan
   const scope = options.scope ?? "current";
@@ -65,7 +68,7 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   // A monitor that did not answer is not asked again.
   const monitor = facts.live === null ? null : opened.open;
   notice.enter("waiting for QEMU", deadline, { pid: monitor?.pid ?? null });
-  return await carryOut(contextOf({ place, held, options, scope, monitor, facts, readers, plan: planned, deadline, notice }));
+  return await carryOut(contextOf({ place, held, options, scope, monitor, facts, readers, onConfig, plan: planned, deadline, notice }));
 }
 
 /** What reads what the changes need; those that are worked out from the facts may be of any resource, unless they say of which. */
@@ -73,6 +76,11 @@ async function readersFor(wanted: Wanted): Promise<readonly LiveReader[]> {
   if (typeof wanted !== "function") return readersOf(wanted.map(kindOf));
   if (wanted.among !== undefined) return readersOf(wanted.among.map((resource) => kindOf({ resource })));
   return (await import("../resources/kinds.ts")).ALL_READERS;
+}
+
+/** What reads what given changes need of the files that the config names; what is worked out from the facts asks for no files. */
+function configReaderFor(wanted: Wanted): ConfigReader | undefined {
+  return typeof wanted === "function" ? undefined : wanted.map((change) => kindOf(change).readsConfig).find((read) => read !== undefined);
 }
 
 /** S6 to S13: does what is planned. The order of the writes is the promise: whenever we die, the next reader can tell how far we came. */
@@ -109,6 +117,7 @@ async function prepare({ held: { stored }, plan }: Context): Promise<Prepared | 
 async function apply(change: Context): Promise<void> {
   const { records, books } = change;
   if (records.length === 0) return;
+  if (change.monitor === null) return await applyOff(records, { signal: change.options.signal });
   await books.noteIntent();
   try {
     await applySteps(records, { ...workOf(change), onBegun: () => books.noteIntent() });
@@ -137,6 +146,7 @@ async function undo(change: Context): Promise<unknown> {
     return undefined;
   }
   if (records.length === 0) return undefined;
+  if (monitor === null) return void undoOff(records);
   const deadline = deadlineIn(options.undoTimeout ?? UNDO_TIMEOUT);
   notice.enter("undoing what is half done", deadline, { undoing: true, pid: monitor?.pid ?? null });
   const silent = await undoSteps(records, { ...workOf(change), deadline });
@@ -166,8 +176,8 @@ async function reportSuccess(change: Context, committed: Stored | null): Promise
   throw new ChangeError(report(change, { after, committed, failure: died.message }), died.message, { cause: died });
 }
 
-function readAgain({ place, monitor, options, readers, notes }: Context, silent?: unknown): Promise<After> {
-  return readBack(place, monitor, { timeout: options.undoTimeout, silent, readers, tell: (note) => notes.push(note) });
+function readAgain({ place, monitor, options, readers, onConfig, notes }: Context, silent?: unknown): Promise<After> {
+  return readBack(place, monitor, { timeout: options.undoTimeout, silent, readers, onConfig, tell: (note) => notes.push(note) });
 }
 
 /** Some changes of the set could be made and are; the others are left as they are. */

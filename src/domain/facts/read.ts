@@ -12,6 +12,7 @@ import type { ReadOptions } from "../model/action.ts";
 import { domainStateOf } from "../model/run-state.ts";
 import { readBalloonTarget } from "./balloon-target.ts";
 import type { Facts } from "./facts.ts";
+import type { ConfigReader } from "./images.ts";
 import { type Live, type LiveReader, readersTold, readLive } from "./live.ts";
 import { type MachineNotes, readNotes } from "./notes.ts";
 import { type Channel, type Found, hasEnded, type Opened, openToLook, whyUnreachable } from "./open.ts";
@@ -19,6 +20,8 @@ import { type Channel, type Found, hasEnded, type Opened, openToLook, whyUnreach
 /** What to read besides what is always read of a running machine. */
 export interface FactsOptions {
   readonly readers?: readonly LiveReader[];
+  /** Reads more of what the config names. */
+  readonly onConfig?: ConfigReader | undefined;
   /** A question to be asked beside the facts, of a QEMU that answers. */
   readonly also?: (session: Session, live: Live) => Promise<void>;
 }
@@ -30,6 +33,16 @@ export interface FactsOptions {
  * @throws the signal's reason. A QEMU that does not answer is no error: the facts say `unreachable`, and why
  */
 export async function readFacts(
+  place: Place,
+  found: Found,
+  opened: Opened<Channel>,
+  { onConfig, ...options }: AskOptions & FactsOptions,
+): Promise<Facts> {
+  const facts = await readWithout(place, found, opened, options);
+  return onConfig === undefined || facts.config === null ? facts : { ...facts, config: await onConfig(facts.config) };
+}
+
+async function readWithout(
   place: Place,
   { stored, machine, hindrance }: Found,
   { open, why }: Opened<Channel>,

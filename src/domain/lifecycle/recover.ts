@@ -12,6 +12,7 @@ import { type Held, lockDeadline, lockMachine, readStored } from "../machine/loc
 import type { Place } from "../machine/place.ts";
 import type { ChangeOptions } from "../model/change.ts";
 import { StateError } from "../model/errors.ts";
+import { kindOf } from "../resources/registry.ts";
 import { recoverAction } from "./recover-action.ts";
 import { changesToFinish, changesToUndo, valuesBefore } from "./recovery-changes.ts";
 
@@ -104,7 +105,7 @@ const WORK = { finish, undo, forget: () => Promise.resolve(NOTHING) };
 /** Makes the same change again: what is so already is left alone. If QEMU has ended, there is no live half to finish. */
 async function finish(place: Place, held: Held, journal: Journal, options: LockedOptions): Promise<Done> {
   const hasLive = await hasLiveHalf(journal);
-  const hasStatic = journal.config !== null;
+  const hasStatic = journal.config !== null || isOff(journal);
   if (!hasLive && !hasStatic) return NOTHING;
   const scope = hasLive && hasStatic ? "both" : hasLive ? "dynamic" : "static";
   const settled = [...(hasStatic ? ["static" as const] : []), ...(hasLive ? ["dynamic" as const] : [])];
@@ -115,6 +116,15 @@ async function finish(place: Place, held: Held, journal: Journal, options: Locke
 /** Takes the live half back to what it was, and then the config, byte for byte. */
 async function undo(place: Place, held: Held, journal: Journal, options: LockedOptions): Promise<Done> {
   const live = await hasLiveHalf(journal);
+  // What was done to a machine that does not run is not in its config's text.
+  if (isOff(journal)) {
+    const values = valuesBefore(journal, ({ config: value }) => value);
+    return {
+      reports: [await changeLocked(place, held, values, { ...options, scope: "static" })],
+      restoredConfig: false,
+      settled: ["static"],
+    };
+  }
   const back = live ? changesToUndo(journal) : null;
   const reports =
     back === null ? [] : [await changeLocked(place, held, back, { ...options, scope: "dynamic", threadsBefore: journal.own })];
@@ -135,8 +145,14 @@ async function undo(place: Place, held: Held, journal: Journal, options: LockedO
   };
 }
 
+/** Whether it is of a machine that did not run: such a record is kept of what is done to its images. */
+function isOff({ machine, changes }: Journal): boolean {
+  return machine === null && changes.some(({ change }) => kindOf(change).isImage === true) && changes.every(({ live }) => live === null);
+}
+
 /** Whether there is a live half to resolve. If its process was never known, as on another host, its monitor is asked. */
 async function hasLiveHalf(journal: Journal): Promise<boolean> {
+  if (isOff(journal)) return false;
   return (await isMachineThere(journal)) ?? true;
 }
 

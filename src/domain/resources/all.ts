@@ -5,6 +5,7 @@
  */
 export { device } from "./device.ts";
 export { diskMedium as "disk-medium" } from "./disk-medium.ts";
+export { diskSize as "disk-size" } from "./disk-size.ts";
 export { diskThrottle as "disk-throttle" } from "./disk-throttle.ts";
 export { cpuQuota as "cpu-quota" } from "./cpu-quota.ts";
 export { cpuWeight as "cpu-weight" } from "./cpu-weight.ts";

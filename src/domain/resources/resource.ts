@@ -2,6 +2,7 @@ import type { Edit } from "../../config/edit.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import type { Session } from "../../qmp/session.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
+import type { ConfigReader } from "../facts/images.ts";
 import type { Live, LiveReader } from "../facts/live.ts";
 import type { Value } from "../model/change.ts";
 import type { BothFacts, DiffRow, RowFacts } from "./row.ts";
@@ -41,6 +42,15 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   readonly isMaximum?: true;
   /** Whether a change has no static half, so that a set of both halves leaves it out of the config. */
   isLiveOnly?(change: C): boolean;
+  /**
+   * Whether both halves are one thing, an image, that no words of the config hold: it is changed by steps, whether the machine runs or not,
+   * and never taken back. A running machine has it in use, so its static half is not changed alone then.
+   */
+  readonly isImage?: true;
+  /** What it needs to know of the files that the config names. */
+  readonly readsConfig?: ConfigReader;
+  /** The steps for a machine that does not run. */
+  stepsOff?(change: C, facts: Facts): readonly Step[];
   /** Whether its steps belong together: none of another change comes between them. */
   readonly keepsTogether?: true;
   /** Every kind of step that is its own. */

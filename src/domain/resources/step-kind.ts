@@ -34,6 +34,8 @@ export interface StepKind<S extends Step> {
   noUndo?(step: S): string | undefined;
   /** @throws when QEMU or the host says no */
   begin(step: S, work: Work): Promise<void>;
+  /** Does it to a machine that does not run, and reads it back. @throws when that fails */
+  beginOff?(step: S, options: { readonly signal: AbortSignal | undefined }): Promise<void>;
   /** Reads back until the state shows it, or the deadline passes. @throws when the guest says no */
   readBack(step: S, work: Work): Promise<StepEnd>;
   /**

@@ -39,6 +39,7 @@ describe("each verb asks for its resource", () => {
     [["setvcpu", "web1", "2", "--disable"], { resource: "vcpus-online", vcpus: "2", online: "none" }],
     [["setvcpu", "web1", "0,3", "--only"], { resource: "vcpus-online", vcpus: "all", online: "0,3" }],
     [["setvcpu", "web1", "2", "--only", "--among", "2-3"], { resource: "vcpus-online", vcpus: "2-3", online: "2" }],
+    [["blockresize", "web1", "d0", "2GiB"], { resource: "disk-size", disk: "d0", size: 2 ** 31 }],
     [["change-media", "web1", "cd0", "/a.iso"], { resource: "disk-medium", disk: "cd0", medium: "/a.iso" }],
     [
       ["change-media", "web1", "cd0", "a.iso", "--format", "qcow2"],
