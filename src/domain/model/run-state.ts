@@ -102,6 +102,13 @@ function unknown(status: string): RunState {
   return { ...FROZEN, is: `is in a state that qmpctl does not know (${status})` };
 }
 
+/** Why a guest that does not run has not let go of something yet, in words that follow `unplug is accepted; `. */
+export function whenLetGo(status: string): string {
+  // Before its ACPI is up, some requests are lost.
+  if (status === "prelaunch") return "the guest has not started yet, and may never hear of it";
+  return `the guest ${runStateOf(status).is}, and lets go of it when it runs again`;
+}
+
 /** The state of a domain whose QEMU reports this status. */
 export function domainStateOf(status: string): DomainState {
   return Object.hasOwn(STATES, status) && status !== "prelaunch" ? (status as DomainState) : "paused";

@@ -10,7 +10,7 @@ import type { MachineNotes } from "../facts/notes.ts";
 import { eventsOf } from "../machine/event-hints.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
-import { runStateOf } from "../model/run-state.ts";
+import { whenLetGo } from "../model/run-state.ts";
 import { sendBackend, sendDevice } from "./device-arguments.ts";
 import { readDeviceText } from "./device-text.ts";
 import type { StepKind } from "./step-kind.ts";
@@ -133,9 +133,7 @@ export const detaching: StepKind<DetachStep> = {
 
 function whyNotYet({ running, status }: Live): string {
   if (status === "prelaunch") return "the guest has not started, and never hears of it: it goes with a reset, or the end of this QEMU";
-  return running
-    ? "the guest has not let go of it yet, and QEMU frees it at a reset at the latest"
-    : `the guest ${runStateOf(status).is}, and lets go of it when it runs again`;
+  return running ? "the guest has not let go of it yet, and QEMU frees it at a reset at the latest" : whenLetGo(status);
 }
 
 function withDevice(asked: MachineNotes, id: string, words: string): MachineNotes {

@@ -9,7 +9,7 @@ import { eventsOf } from "../machine/event-hints.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
-import { runStateOf } from "../model/run-state.ts";
+import { whenLetGo } from "../model/run-state.ts";
 import { addBackend, backendOf } from "./dimm-backend.ts";
 import { removeBackendOf } from "./dimm-removal.ts";
 import { GuestRefusals } from "./guest-refusals.ts";
@@ -178,8 +178,6 @@ async function waitForGuest(step: DimmUnplugStep, work: Work): Promise<StepEnd> 
   if (isGone) return removeBackendOf(step, work);
   const why = refusals.ofDimm(step.id);
   if (why !== undefined) throw new DimmStaysError(`unplug: the guest refused to let go of DIMM ${step.id} (${why})`);
-  const state = live.running
-    ? "the guest has not let go of it yet: what lies in it has to move elsewhere first"
-    : `the guest ${runStateOf(live.status).is}, and lets go of it when it runs again`;
+  const state = live.running ? "the guest has not let go of it yet: what lies in it has to move elsewhere first" : whenLetGo(live.status);
   return { outcome: "pending", reason: `unplug of DIMM ${step.id} is accepted; ${state}` };
 }

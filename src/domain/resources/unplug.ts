@@ -4,7 +4,7 @@ import type { Live } from "../facts/live.ts";
 import { eventsOf } from "../machine/event-hints.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { formatVcpus, listVcpus, shellWord } from "../model/format.ts";
-import { runStateOf } from "../model/run-state.ts";
+import { whenLetGo } from "../model/run-state.ts";
 import { GuestRefusals, StayError, stayingAfter } from "./guest-refusals.ts";
 import { resetRisk } from "./replug.ts";
 import { vcpuSchedStep } from "./sched-step.ts";
@@ -134,9 +134,7 @@ function end(step: UnplugStep, stuck: readonly number[], refusals: GuestRefusals
   if (stuck.length === 0) return { outcome: "done" };
   const refused = stuck.filter((vcpu) => refusals.has(vcpu));
   if (refused.length > 0) throw refusals.error(refused);
-  const why = work.live.running
-    ? "the guest has not let go of it yet"
-    : `the guest ${runStateOf(work.live.status).is}, and lets go of it when it runs again`;
+  const why = work.live.running ? "the guest has not let go of it yet" : whenLetGo(work.live.status);
   return {
     outcome: "pending",
     reason: `unplug of vCPU ${stuck.join(", ")} is accepted; ${why} (${formatVcpus(step.from - (leavingOf(step).length - stuck.length))} now)`,

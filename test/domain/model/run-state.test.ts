@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { factsOf, liveOf, MIB, planOf, reasonsOf } from "../../../scripts/lab/facts.ts";
-import { domainStateOf, isThere, remarkOn, runStateOf } from "../../../src/domain/model/run-state.ts";
+import { domainStateOf, isThere, remarkOn, runStateOf, whenLetGo } from "../../../src/domain/model/run-state.ts";
 
 /** QEMU's qapi/run-state.json, RunState, from 5.2 to 11.1. */
 const QEMUS = [
@@ -59,4 +59,9 @@ test.each(QEMUS)("what takes the guest is planned in %s where it will do it late
   expect(reasons).toEqual([...expected, ...expected]);
   // A thread can be bound whatever the guest does.
   expect(planOf({ resource: "vcpu-pin", vcpu: 0, cpus: "0" }, "dynamic", facts).refusals).toEqual([]);
+});
+
+test("a paused guest lets go later; of one that has not started that is not promised", () => {
+  expect(whenLetGo("paused")).toBe("the guest is paused, and lets go of it when it runs again");
+  expect(whenLetGo("prelaunch")).toMatch(/may never hear of it/);
 });
