@@ -40,7 +40,7 @@ const halfWay: Fault["run"] = misbehaving(
   },
   { codes: [5] },
   "--timeout",
-  "500ms",
+  "2s",
 );
 
 const threadGone: Fault["run"] = misbehaving(
@@ -69,7 +69,7 @@ function shrinking(
     },
     allowed,
     "--timeout",
-    "700ms",
+    "2s",
   );
 }
 

@@ -127,8 +127,9 @@ async function emptied(folder: string): Promise<void> {
 const halfWay: Fault["run"] = async (trial) => {
   const { scene } = realOf(trial);
   const { memFree } = await scene.console.next();
-  await scene.console.tell(`hold ${Math.floor(memFree / MIB) - 60}`);
-  const ended = await trial.start({}, "--timeout", "1500ms").ended;
+  // On a loaded host, a guest under emulation writes only a few MiB a second.
+  await scene.console.tell(`hold ${Math.floor(memFree / MIB) - 60}`, { timeout: 300_000 });
+  const ended = await trial.start({}, "--timeout", "3s").ended;
   const reason = ended.report?.changes[0]?.dynamic.reason ?? "";
   return { ended, allowed: { codes: [5] }, reached: /is at .* on its way/.test(reason), repair: () => scene.console.tell("release") };
 };
@@ -153,7 +154,7 @@ const pending: Fault["run"] = async (trial) => {
     ({ from, command }) => from === "client" && command === "device_del",
     () => rig.scene.ask("stop"),
     "--timeout",
-    "700ms",
+    "2s",
   );
   const repair = async (): Promise<void> => {
     await rig.scene.ask("cont");

@@ -96,8 +96,8 @@ export class GuestConsole implements AsyncDisposable {
   }
 
   /** Tells the guest to do something (see scripts/testbed/init.sh), and resolves when it is done. */
-  async tell(line: string): Promise<void> {
-    const did = this.says(new RegExp(`^GUEST-DID ${line}$`), { since: "now" });
+  async tell(line: string, patience: Patience = {}): Promise<void> {
+    const did = this.says(new RegExp(`^GUEST-DID ${line}$`), { ...patience, since: "now" });
     for (const socket of this.#open) socket.write(`${line}\n`);
     await did;
   }
