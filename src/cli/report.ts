@@ -113,7 +113,7 @@ function plan(report: Report, { stdout: { columns } }: Io, paint: Paint): string
   const lines = ["dry run: nothing was touched\n"];
   if (report.steps.length > 0)
     lines.push(
-      flow("would do on the running machine, in this order:", columns),
+      flow(`would do on the ${report.state === "stopped" ? "images of the stopped" : "running"} machine, in this order:`, columns),
       ...report.steps.map((it, index) => step(it, index, columns)),
     );
   const { config } = report;

@@ -107,6 +107,11 @@ test("a half that does not exist is left out", () => {
   );
 });
 
+test("a dry run of a stopped machine says that its images are changed, and not that it runs", () => {
+  const steps = [{ what: "make the image of disk d0 2MiB", sends: "qemu-img", noUndo: "never", outcome: "planned" }] as const;
+  expect(show({ outcome: "planned", state: "stopped", changes: [], steps })).toContain("\nwould do on the images of the stopped machine,");
+});
+
 test("a dry run shows the steps and the lines of the config", () => {
   const text = show({
     outcome: "planned",
