@@ -56,6 +56,8 @@ export interface Live extends LiveParts {
   readonly ids: ReadonlySet<string>;
   /** Slots whose memory the guest is releasing at this moment (last _OST of the slot: source 3, in progress). */
   readonly leavingMemory?: readonly string[];
+  /** DIMMs of which the guest has said nothing yet (no _OST of their slots): it has not taken them. */
+  readonly untakenMemory?: readonly string[];
   /** The state of a migration in progress, else null. */
   readonly migration: string | null;
   /** The mask of the emulator's main thread, which new vCPU threads inherit; null if it is not on this host. */
@@ -141,6 +143,7 @@ async function readMachine(session: Session, known: number | null): Promise<Live
     slots,
     maxVcpus: slots.length > 0 ? slots.reduce((sum, slot) => sum + slot.count, 0) : vcpus.length,
     leavingMemory: (ospm ?? []).filter(isLeavingMemory).map(({ slot, device }) => device ?? `in slot ${slot}`),
+    untakenMemory: (ospm ?? []).filter(isUntakenMemory).flatMap(({ device }) => device ?? []),
     ids: new Set((devices ?? []).map((device) => device.name)),
     migration: migrate.status === undefined || QUIET_MIGRATION.has(migrate.status) ? null : migrate.status,
     mainAffinity: behind.pid === null ? null : await readAffinity(behind.pid).catch(() => null),
@@ -178,6 +181,12 @@ interface OspmStatus {
 
 function isLeavingMemory(entry: OspmStatus): boolean {
   return entry["slot-type"] === "DIMM" && ejectReport(entry) === "under way";
+}
+
+/** The last word of a slot may be of the DIMM that was there before: that it was ejected. */
+function isUntakenMemory(entry: OspmStatus): boolean {
+  const isSilent = entry.source === 0 && entry.status === 0;
+  return entry["slot-type"] === "DIMM" && (isSilent || ejectReport(entry) === "done");
 }
 
 const TOPOLOGY = ["drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "module-id", "core-id", "thread-id"];

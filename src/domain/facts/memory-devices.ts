@@ -13,6 +13,8 @@ export interface MemoryDevice {
   readonly node: number;
   /** The slot of a DIMM. */
   readonly slot?: number;
+  /** It came while QEMU ran, and not with its start. */
+  readonly hotplugged?: true;
   /** Of virtio-mem: what it was asked to give, and can give, in steps of a block. QEMU keeps the target, so that nobody else has to. */
   readonly resizable?: { readonly target: number; readonly most: number; readonly block: number };
 }
@@ -41,6 +43,7 @@ export function memoryDevicesOf(answer: readonly Answer[], anonymous: readonly s
       memdev: memdev.startsWith(OBJECTS) ? memdev.slice(OBJECTS.length) : memdev,
       node: Number(data["node"] ?? 0),
       ...(data["slot"] === undefined ? {} : { slot: Number(data["slot"]) }),
+      ...(data["hotplugged"] === true ? { hotplugged: true } : {}),
       ...(isResizable
         ? { resizable: { target: Number(data["requested-size"]), most: Number(data["max-size"]), block: Number(data["block-size"]) } }
         : {}),

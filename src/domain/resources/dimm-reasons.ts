@@ -6,7 +6,9 @@ import { startMemory } from "../facts/live-memory.ts";
 import type { Live } from "../facts/live.ts";
 import { type Dimm, dimmsIn, type MemoryDevice } from "../facts/memory-devices.ts";
 import { shellWord } from "../model/format.ts";
+import { runStateOf } from "../model/run-state.ts";
 import { noReturn } from "./dimm-backend.ts";
+import { isUntaken } from "./dimm-state.ts";
 import { pendingDimms } from "./pending.ts";
 import { type CheckOptions, type Reason, when } from "./resource.ts";
 
@@ -49,7 +51,7 @@ export function machineReasons(
   const { live } = facts;
   const there = dimmsIn(live.memory.devices).find((dimm) => dimm.id === id);
   if (size === 0)
-    return there === undefined ? [] : [...leavingReasons(id, live, name), ...(force ? [] : lastingReasons(there, live, name))];
+    return there === undefined ? [] : [...leavingReasons(there, live, name), ...(force ? [] : lastingReasons(there, live, name))];
   if (pendingDimms(facts).includes(id))
     return when(!force, () => ({
       reason: `the guest was asked to let go of DIMM ${id} and has not done it yet; QEMU can't take that back`,
@@ -63,10 +65,13 @@ export function machineReasons(
 }
 
 /** Before its guest has set ACPI up, QEMU refuses an unplug, or takes it and the guest never hears of it (measured of vCPUs). */
-function leavingReasons(id: string, { status }: Live, name: string): readonly Reason[] {
-  return when(status === "prelaunch", () => ({
-    reason: `the guest has not started yet, so it can't let go of DIMM ${id}`,
-    instead: `qmpctl resume ${shellWord(name)} and wait until it is up, or qmpctl unplugmem ${shellWord(name)} ${shellWord(id)} --static`,
+function leavingReasons(dimm: Dimm, live: Live, name: string): readonly Reason[] {
+  const { id } = dimm;
+  const instead = `qmpctl resume ${shellWord(name)} and wait until it is up, or qmpctl unplugmem ${shellWord(name)} ${shellWord(id)} --static`;
+  if (live.status === "prelaunch") return [{ reason: `the guest has not started yet, so it can't let go of DIMM ${id}`, instead }];
+  return when(!live.running && isUntaken(dimm, live), () => ({
+    reason: `the guest ${runStateOf(live.status).is} and has not taken DIMM ${id} yet: it would take it when it runs again, and never hear that it is to let go of it`,
+    instead,
   }));
 }
 

@@ -9,9 +9,9 @@ import { eventsOf } from "../machine/event-hints.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 import { withDeadline } from "../machine/with-deadline.ts";
-import { whenLetGo } from "../model/run-state.ts";
 import { addBackend, backendOf } from "./dimm-backend.ts";
 import { removeBackendOf } from "./dimm-removal.ts";
+import { whyItStays } from "./dimm-state.ts";
 import { GuestRefusals } from "./guest-refusals.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step, StepEnd, Work } from "./step.ts";
@@ -178,6 +178,5 @@ async function waitForGuest(step: DimmUnplugStep, work: Work): Promise<StepEnd> 
   if (isGone) return removeBackendOf(step, work);
   const why = refusals.ofDimm(step.id);
   if (why !== undefined) throw new DimmStaysError(`unplug: the guest refused to let go of DIMM ${step.id} (${why})`);
-  const state = live.running ? "the guest has not let go of it yet: what lies in it has to move elsewhere first" : whenLetGo(live.status);
-  return { outcome: "pending", reason: `unplug of DIMM ${step.id} is accepted; ${state}` };
+  return { outcome: "pending", reason: `unplug of DIMM ${step.id} is accepted; ${whyItStays(step.id, live)}` };
 }

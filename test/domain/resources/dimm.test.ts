@@ -158,6 +158,20 @@ describe("the memory of a machine counts DIMMs in both halves", () => {
     expect(JSON.parse(persist.text ?? "")).toMatchObject({ memory: { current: "1024MiB" }, args: [...BALLOON, ...WORDS] });
   });
 
+  test("that came while the guest does not run has to be taken first: an unplug would never be heard", () => {
+    const stands = (dimm: MemoryDevice, untakenMemory: readonly string[]): LiveFacts => {
+      const facts = running([dimm]);
+      return { ...facts, live: { ...facts.live, status: "paused", running: false, untakenMemory } };
+    };
+    const came = { ...dimmOf(GIB), hotplugged: true } as const;
+    expect(reasonsOf(planOf(to(0), "dynamic", stands(came, ["dimm1"])))).toEqual([
+      expect.stringMatching(/the guest is paused and has not taken DIMM dimm1 yet.*never hear that it is to let go/),
+    ]);
+    expect(reasonsOf(planOf(to(0), "dynamic", stands(came, [])))).toEqual([]);
+    // The guest says nothing of the slot of one that it was started with.
+    expect(reasonsOf(planOf(to(0), "dynamic", stands(dimmOf(GIB), ["dimm1"])))).toEqual([]);
+  });
+
   test("in one set the DIMM goes first; a paused guest is not asked for both", () => {
     const grow = planOf([{ resource: "memory", size: 3 * GIB }, to(1024)], "dynamic", running([]));
     expect(grow.steps.map(({ step }) => step.kind)).toEqual(["dimm-plug", "balloon"]);
