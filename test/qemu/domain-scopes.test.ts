@@ -164,7 +164,7 @@ const ROOM: readonly string[] = [
 ];
 const ROOMY = { memory: { max: "256MiB", current: "256MiB", hotplug: { slots: 8, limit: "4GiB" } }, args: ROOM };
 
-describe.each(found)("what comes and goes in each scope on QEMU $version", (qemu) => {
+describe.each(found)("what comes and goes in each scope on QEMU $version", { timeout: 300_000 }, (qemu) => {
   test("of a stopped machine", async () => {
     await using scene = await openScene(qemu, ROOMY);
     expect(await everyChange(scene.domain, { turn: 0, vcpus: 1 }, moreAt)).toEqual(MORE_STOPPED);
