@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { gzipSync } from "node:zlib";
 import { mergeFirst, type Written } from "./build/first.ts";
 import { Layers, type Metafile } from "./build/layers.ts";
 
@@ -79,6 +80,25 @@ async function buildCommandLine(): Promise<void> {
   await build({ ...program, entryPoints: { main: "src/cli/launcher.ts" }, define });
 }
 
+/** What is sent to another host and run there, as one compressed file. */
+async function buildFarEnd(): Promise<void> {
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
+  await build({
+    ...common,
+    entryPoints: ["src/cli/far.ts"],
+    outfile: `${fresh}/cli/far.js`,
+    format: "iife",
+    minifyIdentifiers: true,
+    // Errors travel by the names of their classes.
+    keepNames: true,
+    sourcemap: false,
+    supported: { "dynamic-import": false },
+    define: { VERSION: JSON.stringify(version) },
+  });
+  writeFileSync(`${fresh}/cli/far.js.gz`, gzipSync(readFileSync(`${fresh}/cli/far.js`), { level: 9 }));
+  rmSync(`${fresh}/cli/far.js`);
+}
+
 /** What other processes run, which need nothing of the rest. */
 const TESTING = ["testing/index", "testing/emulator/fake-emulator", "testing/emulator/recording-emulator"];
 
@@ -97,7 +117,7 @@ async function buildPackage(): Promise<void> {
   await mergeFirst((options) => build({ ...common, format: "esm", ...options }), metafile as Written, fresh, others);
 }
 
-await Promise.all([buildPackage(), buildCommandLine()]);
+await Promise.all([buildPackage(), buildCommandLine(), buildFarEnd()]);
 writeFileSync(`${fresh}/cli/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(fresh, 0o755);
 if (existsSync("dist")) renameSync("dist", `${fresh}.old`);

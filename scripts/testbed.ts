@@ -6,6 +6,7 @@
 import { access, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { missingForHosts, startHosts } from "./lab/hosts.ts";
 import { findMirror, KEYRING } from "./testbed/apt.ts";
 import { isOnPath, run } from "./testbed/command.ts";
 import { fetchEmulator, SUITES, versionOf } from "./testbed/emulators.ts";
@@ -26,6 +27,15 @@ const OTHERS: ReadonlyMap<string, string> = new Map([
   ["qemu-system-riscv64", "qemu-system-misc"],
 ]);
 
+/** What hosts of their own on this machine take, and the Debian package of each: see scripts/lab/hosts.ts. */
+const HOSTS: ReadonlyMap<string, string> = new Map([
+  ["sshd", "openssh-server"],
+  ["ssh", "openssh-client"],
+  ["ip", "iproute2"],
+  ["unshare", "util-linux"],
+  ["ps", "procps"],
+]);
+
 const HELP = `usage: npm run testbed -- [options] [SUITE...]
 
 Fetches the QEMU of each Debian release (default: ${SUITES.join(" ")}) and builds the Linux guest for the tests.
@@ -35,6 +45,7 @@ Fetches the QEMU of each Debian release (default: ${SUITES.join(" ")}) and build
   --install      first install what the tests need, with apt: ${[...TOOLS.values(), ...OTHERS.values()].join(" ")}
   --no-guest     do not build the guest
   --host         also build a small Debian with systemd, sshd, Node and QEMU, which test/qemu/real-host.test.ts boots; takes root
+  --hosts        also try the hosts of test/qemu/remote.test.ts: namespaces with an sshd each; takes root (with --install: openssh-server)
   --help
 
 Needs an x86_64 host with apt-get, dpkg and the package debian-archive-keyring.
@@ -47,6 +58,7 @@ interface Options {
   readonly install: boolean;
   readonly guest: boolean;
   readonly host: boolean;
+  readonly hosts: boolean;
 }
 
 function readOptions(args: readonly string[]): Options | undefined {
@@ -59,6 +71,7 @@ function readOptions(args: readonly string[]): Options | undefined {
       install: { type: "boolean" },
       "no-guest": { type: "boolean" },
       host: { type: "boolean" },
+      hosts: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -71,13 +84,15 @@ function readOptions(args: readonly string[]): Options | undefined {
     install: values.install ?? false,
     guest: !values["no-guest"],
     host: values.host ?? false,
+    hosts: values.hosts ?? false,
   };
 }
 
-async function installTools({ host }: Options): Promise<void> {
+async function installTools({ host, hosts }: Options): Promise<void> {
   const environment = ["DEBIAN_FRONTEND=noninteractive"];
   await run("env", [...environment, "apt-get", "-qq", "update"]);
-  const packages = [...new Set([...TOOLS.values(), ...OTHERS.values(), ...(host ? HOST_TOOLS.values() : [])]), "debian-archive-keyring"];
+  const asked = [...(host ? HOST_TOOLS.values() : []), ...(hosts ? HOSTS.values() : [])];
+  const packages = [...new Set([...TOOLS.values(), ...OTHERS.values(), ...asked]), "debian-archive-keyring"];
   await run("env", [...environment, "apt-get", "-qq", "-y", "--no-install-recommends", "install", ...packages]);
 }
 
@@ -97,6 +112,14 @@ async function toolOnPath(tool: string, from: string): Promise<string> {
   return tool === "qemu-ga" ? "there" : versionOf(tool);
 }
 
+/** Starts two hosts and ends them: what the tests need is there, and may be done here. */
+async function tryHosts(): Promise<string> {
+  const missing = await missingForHosts();
+  if (missing.length > 0) throw new Error(`missing: ${missing.join(", ")}; run it as root, with --install`);
+  await using hosts = await startHosts(2);
+  return `${hosts.all.map(({ name }) => name).join(" and ")} can be started`;
+}
+
 async function main(options: Options): Promise<boolean> {
   if (options.install) await installTools(options);
   await mkdir(options.folder, { recursive: true });
@@ -110,6 +133,7 @@ async function main(options: Options): Promise<boolean> {
   const mirror = options.mirror ?? (await findMirror());
   const pieces = options.suites.map((suite) => piece(`QEMU of ${suite}`, () => fetchEmulator(suite, mirror, join(options.folder, "qemu"))));
   if (options.guest) pieces.push(piece("guest", () => buildGuest(mirror, join(options.folder, "guest"))));
+  if (options.hosts) pieces.push(piece("hosts", tryHosts));
   if (options.host) pieces.push(piece("host", () => buildHost(mirror, join(options.folder, "host"))));
   return [...tools, ...(await Promise.all(pieces))].every(Boolean);
 }

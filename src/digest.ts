@@ -1,10 +1,11 @@
 import { builtinModule } from "./builtin-module.ts";
 
 /**
- * SHA-256 of a text, in hex. `node:crypto` is loaded at the first call: it brings forty modules of Node, and a command that needs no digest
+ * SHA-256 of a text or of bytes, in hex. `node:crypto` is loaded at the first call: it brings forty modules of Node, and a command that
+ * needs no digest
  * should not pay for them.
  */
-export function sha256(text: string): string {
+export function sha256(text: string | Uint8Array): string {
   return builtinModule("node:crypto").createHash("sha256").update(text).digest("hex");
 }
 

@@ -1,4 +1,5 @@
 import "./node-supported.ts";
+import "./remote/register.ts";
 export { QmpctlError, UsageError, HostError, UnsafeError, isErrorCode, type ErrorCode } from "./errors.ts";
 export {
   connect,
@@ -55,6 +56,10 @@ export type { DomainOptions } from "./domain/machine/place.ts";
 export type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./domain/model/action.ts";
 export type { LockHolder } from "./host/lock-holder.ts";
 export { LockedError } from "./host/locked-error.ts";
+export { Host } from "./remote/host.ts";
+export type { HostOptions } from "./remote/connection.ts";
+export type { Outcome as KeptOutcome } from "./remote/outcomes.ts";
+export { ForbiddenError, LostError, UnreachableError, type Unreachable } from "./remote/errors.ts";
 export { ConfigError, type ConfigIssue } from "./config/config-error.ts";
 export { formatSize, parseSize } from "./config/size.ts";
 export { ClosedError, CommandError, GreetingError, NegotiationError, OverflowError, TimeoutError, type Whereabouts } from "./qmp/errors.ts";

@@ -11,6 +11,7 @@ const FLOORS: ReadonlyMap<string, number> = new Map(
     ["wire", "schema", "host", "config"],
     ["qmp"],
     ["domain"],
+    ["remote"],
     ["cli", "testing", "index.ts"],
   ].flatMap((names, floor) => names.map((name) => [name, floor + 1] as const)),
 );
@@ -19,13 +20,13 @@ const MOST_LINES = 250;
 
 /** What may be taken of the running process, and where: a library changes nothing of its host but what it is asked to. */
 const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
-  [/^cli\/main\.ts$/, /./],
+  [/^cli\/(main|far)\.ts$/, /./],
   // Signals to others, and our own pid in a lock file.
   [/^host\//, /^(kill|pid)$/],
   // Whom files of ours belong to; userInfo() fails for a user that no list knows.
   [/^(host\/(lock-file|cgroup-unit)|config\/own-user)\.ts$/, /^geteuid$/],
-  // The environment's names for folders, where the caller gives none.
-  [/^domain\/machine\/place\.ts$/, /^env( as \w+)?$/],
+  // The environment's names for folders, and for ssh, where the caller gives none.
+  [/^(domain\/machine\/place|remote\/dial-host)\.ts$/, /^env( as \w+)?$/],
   // Who writes a record of a change, or a config's next text.
   [/^(domain\/change\/journal|config\/store)\.ts$/, /^pid( as \w+)?$/],
   // What QEMU's own -daemonize sets for it: a child has it from us, and we put it back.
@@ -46,10 +47,12 @@ function faultsOf(path: string, text: string): readonly string[] {
     ...(/\bexport\s+default\b|\bas\s+default\b/.test(code) ? ["has a default export"] : []),
     ...(/(^|[/-])(utils?|helpers?|common|misc)([.-]|\/|$)/.test(path) ? ["is named for nothing"] : []),
     ...(text.trimEnd().split("\n").length > MOST_LINES && !text.startsWith("// generated") ? [`has more than ${MOST_LINES} lines`] : []),
-    ...(!["cli/main.ts", "cli/launcher.ts", "cli/become.ts"].includes(path) && touchesProcess(code) ? ["touches `process`"] : []),
+    ...(!["cli/main.ts", "cli/far.ts", "cli/launcher.ts", "cli/become.ts"].includes(path) && touchesProcess(code)
+      ? ["touches `process`"]
+      : []),
     ...(path === "index.ts" &&
     code
-      .replace(/^import "\.\/node-supported\.ts";$/m, "")
+      .replace(/^import "\.\/(node-supported|remote\/register)\.ts";$/gm, "")
       .replace(/export\s+(type\s+)?(\*|\{[^}]*\})\s+from\s+"[^"]+";/g, "")
       .trim()
       ? ["has logic: only names belong here"]

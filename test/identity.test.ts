@@ -34,27 +34,16 @@ const KEPT: readonly { readonly of: RegExp; readonly names: RegExp; readonly by:
 
 /** How each verb comes to its machine: under its lock, by a look for it, or not at all. A new verb has to be put here. */
 const VERBS: Readonly<Record<string, "lock" | "find" | "none">> = {
-  ...Object.fromEntries(
-    [
-      "change",
-      "setMemory",
-      "setMaxMemory",
-      "setVcpus",
-      "setMaxVcpus",
-      "pinVcpu",
-      "revert",
-      "persist",
-      "apply",
-      "recover",
-      "interrupted",
-    ].map((verb) => [verb, "lock"]),
-  ),
+  ...Object.fromEntries(["change", "revert", "persist", "apply", "recover", "interrupted"].map((verb) => [verb, "lock"])),
   ...Object.fromEntries(["define", "undefine", "start", "restart", "shutdown", "reset", "suspend", "resume"].map((verb) => [verb, "lock"])),
   // It helps where a change hangs, and waits for no lock; QMP of one's own takes none.
   ...Object.fromEntries(["destroy", "connect"].map((verb) => [verb, "find"])),
   ...Object.fromEntries(["info", "vcpus", "disks", "threads", "memory", "diff", "list"].map((verb) => [verb, "find"])),
-  ...Object.fromEntries(["open", "name", "configPath", "config", "constructor"].map((verb) => [verb, "none"])),
+  ...Object.fromEntries(["name", "configPath", "config", "constructor"].map((verb) => [verb, "none"])),
 };
+
+/** What is about a host, and what came of earlier calls: it opens domains, and comes to none. */
+const OF_A_HOST: readonly string[] = ["open", "outcome", "isElsewhere"];
 
 /** What gets at a running machine, or at its process. */
 const AT_WORK = /\b(Monitor\.open|openSession|openReader|openFor)\(|\.signal\(/;
@@ -190,15 +179,16 @@ function comesTo(world: World, path: string, piece: string, wanted: ReadonlySet<
 
 /** What is wrong with the verbs of the library's Domain, and with those that the command line asks of it. */
 function verbFaults(world: World): readonly string[] {
-  const path = "domain/domain.ts";
+  const path = "domain/local.ts";
   const verbs = [...functionsIn(world.get(path) ?? "", "  ")].filter(([name]) => /^\w+$/.test(name));
   const listed = functionsIn(world.get("domain/views/list.ts") ?? "", "").get("listDomains") ?? "";
   return [
     ...verbs.flatMap(([name, body]) => verbFault(world, path, name, body)),
     ...verbFault(world, "domain/views/list.ts", "list", listed),
+    ...verbFault(world, "domain/domain.ts", "define", functionsIn(world.get("domain/domain.ts") ?? "", "  ").get("define") ?? ""),
     ...["Domain", "Facade"]
       .flatMap((name) => membersOf(world.get("domain/facade.ts") ?? "", name))
-      .filter((name) => !(name in VERBS))
+      .filter((name) => !(name in VERBS) && !OF_A_HOST.includes(name))
       .map((name) => `the command line's ${name}: nobody has said how it comes to its machine`),
   ];
 }
@@ -247,12 +237,20 @@ test("what is done to a machine is done to the one that was looked for, under it
 });
 
 test("the verbs are all there to be looked at, and each that is spoken of is there", () => {
-  const there = [...functionsIn(WORLD.get("domain/domain.ts") ?? "", "  ").keys()].filter((name) => /^\w+$/.test(name));
-  expect([...there, "list"].sort()).toEqual(Object.keys(VERBS).sort());
+  const there = [...functionsIn(WORLD.get("domain/local.ts") ?? "", "  ").keys()].filter((name) => /^\w+$/.test(name));
+  expect([...there, "list", "define"].sort()).toEqual(Object.keys(VERBS).sort());
   expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Domain")).toEqual(
     expect.arrayContaining(["name", "change", "recover", "connect"]),
   );
-  expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Facade")).toEqual(["open", "define", "list"]);
+  expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Facade")).toEqual(["isElsewhere", "open", "define", "list", "outcome"]);
+});
+
+test("the library's Domain asks its end point for each of them, by the same name", () => {
+  const asked = [...functionsIn(WORLD.get("domain/domain.ts") ?? "", "  ")].filter(
+    ([name]) => name in VERBS && !["constructor", "define"].includes(name),
+  );
+  expect(asked.length).toBeGreaterThan(20);
+  for (const [name, body] of asked) expect(body).toContain(`return this.#at.${name}`);
 });
 
 /** The sources with a file more, or one in the place of another. */
@@ -262,12 +260,12 @@ function withFile(path: string, text: string): World {
 
 /** The domain with one verb more, or another in the place of one. */
 function withVerb(name: string, body: string, parameters = ""): World {
-  const text = WORLD.get("domain/domain.ts") ?? "";
-  const at = text.lastIndexOf("  /** Nothing is held between calls");
+  const text = WORLD.get("domain/local.ts") ?? "";
+  const at = text.lastIndexOf("}\n");
   const without = text.replace(new RegExp(`^ {2}(async )?${name}\\([\\s\\S]*?^ {2}\\}\n`, "m"), "");
-  const end = without === text ? at : without.lastIndexOf("  /** Nothing is held between calls");
+  const end = without === text ? at : without.lastIndexOf("}\n");
   return withFile(
-    "domain/domain.ts",
+    "domain/local.ts",
     `${without.slice(0, end)}  async ${name}(${parameters}): Promise<void> {\n${body}\n  }\n\n${without.slice(end)}`,
   );
 }

@@ -52,6 +52,7 @@ const LAYERS: readonly Layer[] = [
     ],
   },
   { name: "resources", first: [REGISTRY] },
+  { name: "remote", first: ["cli/remote.ts"] },
   { name: "more", first: [] },
 ];
 

@@ -37,6 +37,9 @@ export async function adviceOn(error: unknown, { verb = "", domain }: Asked): Pr
 const ENDS: ReadonlySet<string> = new Set(["shutdown", "destroy"]);
 
 async function aboutConfig({ path, problem }: ConfigError, domain: string): Promise<string | undefined> {
+  const there = /^ssh:\/\/([^/]+)\//.exec(domain)?.[1];
+  // The folder is that host's.
+  if (there !== undefined) return problem === "missing" ? `${commandLine("-H", there, "list", "--all")} shows all domains` : undefined;
   // The error is about another file of the command line.
   if (path !== resolve(domain) && basename(path) !== `${domain}.json`) return undefined;
   if (problem === "missing") return (await isMonitor(path, domain)) ? asAddress(path) : otherNames(path, domain);

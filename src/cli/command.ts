@@ -1,8 +1,9 @@
 import type { Facade } from "../domain/facade.ts";
 import { isErrorCode } from "../errors.ts";
+import type { Allowed } from "../remote/allowed.ts";
 import { EXIT, exitCodeOfError } from "./exit-code.ts";
 import { ElsewhereError, misuse, parseArguments } from "./options.ts";
-import type { Io, Verb } from "./verb.ts";
+import type { Io, There, Verb } from "./verb.ts";
 
 type Loader = () => Promise<{ readonly verb: Verb }>;
 
@@ -53,7 +54,9 @@ export const verbs: Readonly<Record<string, Loader>> = {
   recover: () => import("./commands/recover.ts"),
   qmp: () => import("./commands/qmp.ts"),
   events: () => import("./commands/events.ts"),
+  outcome: () => import("./commands/outcome.ts"),
   completion: () => import("./commands/completion.ts"),
+  serve: () => import("./commands/serve.ts"),
   types: () => import("./commands/types.ts"),
 };
 
@@ -61,15 +64,23 @@ export const verbs: Readonly<Record<string, Loader>> = {
 export interface World {
   readonly io: Io;
   readonly facade: Facade;
+  /** The domains of another host. @throws UsageError when it can't be one; UnreachableError */
+  readonly host: (name: string, how: There) => Promise<Facade>;
+  /** Answers another host's program until it is gone; nothing limits it unless told. */
+  readonly serve: (allowed?: Allowed) => Promise<void>;
   readonly version: () => Promise<string>;
 }
 
 /** Runs one command line (without the program's own name) and resolves with the exit code; never rejects. */
-export async function run(argv: readonly string[], world: World): Promise<number> {
+export async function run(given: readonly string[], world: World): Promise<number> {
   const { io } = world;
+  let argv = given;
   let loaded: { name: string; verb: Verb } | undefined;
   let domain: string | undefined;
   try {
+    let host: string | undefined = io.env["QMPCTL_HOST"] || undefined;
+    let there: There = {};
+    if (HOST.test(given[0] ?? "")) ({ host, argv, ...there } = (await import("./host-option.ts")).withoutHost(given, host));
     if (argv.length === 0) return print(io, await firstSteps(io));
     if (argv[0] === "__complete") return print(io, await completed(argv.slice(1), io));
     const [first = "", ...rest] = await verbInFront(argv);
@@ -80,15 +91,37 @@ export async function run(argv: readonly string[], world: World): Promise<number
     const args = await parseArguments(words, loaded.verb, async (option) =>
       (await import("./habits.ts")).wayOfOption(name, option, rest[0]),
     );
-    if (loaded.verb.operands.names[0] === "DOMAIN") domain = args.operands[0];
+    if (loaded.verb.operands.names[0] === "DOMAIN") domain = await spelled(args.operands[0], host);
     if (args.flag("help")) return print(io, await helpOn([name], io));
-    return await loaded.verb.run({ args, io, facade: world.facade });
+    return await loaded.verb.run({ args, io, facade: host === undefined ? world.facade : onHost(host, world, there), serve: world.serve });
   } catch (error) {
     const [{ showFailure }, { adviceOn }] = await Promise.all([import("./failure.ts"), import("./advice.ts")]);
     await showFailure(error, io, wantsJson(argv), await adviceOn(error, { verb: loaded?.name, domain }));
     if (isErrorCode(error, "usage") && !(error instanceof ElsewhereError)) io.stderr.write(await usageAfter(loaded, io));
     return exitCodeOfError(error, io.signal);
   }
+}
+
+/** An option that names another host, which stands before the verb. */
+const HOST = /^(-H|--(host|remote-node)(=|$)|--installed$)/;
+
+/** The domains of another host, connected to when the verb first needs one: a usage mistake asks nobody. */
+function onHost(name: string, { host }: World, how: There): Facade {
+  let opened: Promise<Facade> | undefined;
+  const there = (): Promise<Facade> => (opened ??= host(name, how));
+  return {
+    isElsewhere: true,
+    open: async (domain) => (await there()).open(domain),
+    define: async (source, options) => (await there()).define(source, options),
+    list: async (options) => (await there()).list(options),
+    outcome: async (key, options) => (await there()).outcome(key, options),
+  };
+}
+
+/** A domain as a command names it that is to be typed later. */
+async function spelled(domain: string | undefined, host: string | undefined): Promise<string | undefined> {
+  if (host === undefined || domain === undefined) return domain;
+  return (await import("../remote/readdress.ts")).addressOf(host, domain);
 }
 
 const HELP: ReadonlySet<string> = new Set(["help", "--help", "-h"]);

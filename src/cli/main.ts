@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Allowed } from "../remote/allowed.ts";
 import { endChildren, killChildren } from "../wire/children.ts";
 import { directOutput } from "./direct-output.ts";
 import { EXIT } from "./exit-code.ts";
@@ -35,7 +36,11 @@ async function main(): Promise<number> {
   };
   const code = await run(process.argv.slice(2), {
     io,
-    facade: openFacade(process.env, process.geteuid?.() === 0),
+    facade: openFacade(process.env, process.geteuid?.() === 0, async (address) =>
+      (await import("./remote.ts")).openRemote(address, process.env, interrupted.signal),
+    ),
+    host: async (name, how) => (await import("./remote.ts")).openHost(name, process.env, interrupted.signal, how),
+    serve,
     version,
   });
   const [lost] = await Promise.all([stdout.written(), endChildren()]);
@@ -121,6 +126,20 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
 
 function isGone(error: NodeJS.ErrnoException): boolean {
   return error.code === "EPIPE";
+}
+
+/** As the far end that is sent to a host does: a hangup, or a caller that is gone, does not end what has begun. */
+async function serve(allowed?: Allowed): Promise<void> {
+  const [{ verbs }, { misuse }] = await Promise.all([import("./command.ts"), import("./options.ts")]);
+  const stray = allowed?.verbs?.find((name) => !Object.hasOwn(verbs, name));
+  if (stray !== undefined) throw misuse(`--verbs ${stray}: there is no such verb`, stray, "verbs, as info,setmem");
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.removeAllListeners(name);
+  process.on("SIGHUP", () => {});
+  process.once("SIGTERM", () => interrupted.abort(new Error("interrupted by SIGTERM")));
+  const [{ serveHere }, { openFacade }, own] = await Promise.all([import("../remote/far-end.ts"), import("./open.ts"), version()]);
+  const { stdin, stdout, env } = process;
+  const uid = process.geteuid?.() ?? -1;
+  await serveHere(openFacade(env), { stdin, stdout, env, uid, version: own, signal: interrupted.signal, allowed });
 }
 
 async function version(): Promise<string> {

@@ -1,10 +1,15 @@
-import type { Facade } from "../domain/facade.ts";
+import type { Domain, Facade } from "../domain/facade.ts";
 
 /**
  * The library as the verbs see it. It is loaded when a verb first needs it: a usage mistake needs none of it. `isRoot`: who may work on
  * another user's machine.
+ * `elsewhere` opens a domain of another host by its address.
  */
-export function openFacade(env: Readonly<Record<string, string | undefined>>, isRoot = false): Facade {
+export function openFacade(
+  env: Readonly<Record<string, string | undefined>>,
+  isRoot = false,
+  elsewhere?: (address: string) => Promise<Domain>,
+): Facade {
   /** Works on another user's machine as that user: with their lock, and with no more rights than the author of the config has. */
   const asOwner = async (name?: string): Promise<void> => {
     if (!isRoot) return;
@@ -14,14 +19,19 @@ export function openFacade(env: Readonly<Record<string, string | undefined>>, is
   };
   return {
     async open(name) {
+      if (elsewhere !== undefined && name.startsWith("ssh://")) return elsewhere(name);
       await asOwner(name);
-      const { Domain } = await import("../domain/domain.ts");
-      return Domain.open(name, { env });
+      const { Domain: Opened } = await import("../domain/domain.ts");
+      return Opened.open(name, { env });
     },
     async define(source, options) {
       await asOwner();
       const { Domain } = await import("../domain/domain.ts");
       return Domain.define(source, { ...options, env });
+    },
+    async outcome(key, { signal }) {
+      const [{ Outcomes }, { domainFolders }] = await Promise.all([import("../remote/outcomes.ts"), import("../domain/machine/place.ts")]);
+      return new Outcomes(domainFolders({ env }).state).look(key, signal);
     },
     async list(options) {
       await asOwner();

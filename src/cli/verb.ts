@@ -1,4 +1,5 @@
 import type { Facade } from "../domain/facade.ts";
+import type { Allowed } from "../remote/allowed.ts";
 import type { Arguments, FlagsOf, Grammar, Options, TextsOf } from "./options.ts";
 
 /** A place to write to. If the reader has gone, a write is dropped. */
@@ -30,11 +31,21 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
+/** How the far end comes to be on another host. */
+export interface There {
+  /** The qmpctl that is installed there is used. */
+  readonly installed?: boolean;
+  /** The path of Node there. */
+  readonly remoteNode?: string | undefined;
+}
+
 /** One use of a verb. The parameters are the options that may be asked for. */
 export interface Call<Flag extends string = string, Text extends string = string> {
   readonly args: Arguments<Flag, Text>;
   readonly io: Io;
   readonly facade: Facade;
+  /** Answers another host's program until it is gone; nothing limits it unless told. */
+  readonly serve: (allowed?: Allowed) => Promise<void>;
 }
 
 /** What a verb is about: the domains there are, whether they run, what they have of each kind, and both descriptions of it. */

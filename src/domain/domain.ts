@@ -2,13 +2,14 @@
 import type { Session } from "../qmp/session.ts";
 import type { Report } from "./change/change-report.ts";
 import type { Interrupted } from "./change/interrupted-error.ts";
-import type { Wanted, WorkedOut } from "./change/transaction.ts";
+import type { WorkedOut } from "./change/plan-asking.ts";
+import { type EndPoint, openElsewhere } from "./end-point.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
-import type { DomainOptions, Place } from "./machine/place.ts";
+import { LocalEndPoint } from "./local.ts";
+import type { DomainOptions } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
-import { StateError } from "./model/errors.ts";
 import type { Change, Resource, WantedAllocation } from "./resources/registry.ts";
 import type { DiffRow } from "./resources/row.ts";
 import type { DiskInfo } from "./views/disks.ts";
@@ -16,29 +17,42 @@ import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
 import type { MemoryStatistics } from "./views/memstat.ts";
 import type { ThreadInfo } from "./views/threads.ts";
 
+let made: (at: EndPoint) => Domain;
+
+/** A domain at an end point. */
+export const domainAt = (at: EndPoint): Domain => made(at);
+
 /**
- * One domain: a launch config and the QEMU that may run it, or a QEMU without a config, known by its monitor. It holds no connection and no
- * state. Each call reads what is, and others may change the domain in between. What a call needs is loaded with the first such call, so
+ * One domain: a launch config and the QEMU that may run it, or a QEMU without a config, known by its monitor. It holds no
+ * state, and no connection but to another host. Each call reads what is, and others may change the domain in between. What a call needs is
+ * loaded with the first such call, so
  * that a command line starts quickly.
  */
 export class Domain {
-  readonly #place: Place;
+  readonly #at: EndPoint;
 
-  private constructor(place: Place) {
-    this.#place = place;
+  private constructor(at: EndPoint) {
+    this.#at = at;
+  }
+
+  static {
+    made = (at) => new Domain(at);
   }
 
   /**
    * Opens a domain by its name, the path of its config, or the address of its monitor as `connect` takes it (`unix:/run/x.sock`,
    * `tcp:127.0.0.1:4444`, `exec:ssh host socat - UNIX-CONNECT:/run/x.sock`). The vCPUs of a QEMU on another host can't be pinned.
+   * A domain of another host is `ssh://HOST/NAME`: it is worked on there, over the user's own OpenSSH, until it is disposed of.
    *
-   * @throws ConfigError when there is no such config (a damaged one is told when it is needed); UsageError when the name can't be one
+   * @throws UnreachableError when its host can't be worked with; ConfigError when there is no such config (a damaged one is told when it is
+   * needed); UsageError when the name can't be one
    */
   static async open(name: string, options: DomainOptions = {}): Promise<Domain> {
+    if (/^ssh:\/\//i.test(name)) return new Domain(await openElsewhere(name, options));
     const [{ placeOf }, { mustExist }] = await Promise.all([import("./machine/place.ts"), import("../config/store.ts")]);
     const place = await placeOf(name, options);
     if (place.config !== null) await mustExist(place.config);
-    return new Domain(place);
+    return new Domain(new LocalEndPoint(place));
   }
 
   /**
@@ -53,17 +67,17 @@ export class Domain {
   ): Promise<{ readonly domain: Domain; readonly notes: readonly string[] }> {
     const { defineDomain } = await import("./lifecycle/define.ts");
     const { place, notes } = await defineDomain(source, options);
-    return { domain: new Domain(place), notes };
+    return { domain: new Domain(new LocalEndPoint(place)), notes };
   }
 
   /** Its name; the address of its monitor for a transient domain. */
   get name(): string {
-    return this.#place.name;
+    return this.#at.name;
   }
 
   /** The path of the config; undefined for a transient domain. */
   get configPath(): string | undefined {
-    return this.#place.config?.path;
+    return this.#at.configPath;
   }
 
   /**
@@ -73,7 +87,7 @@ export class Domain {
    * when another change has to be resolved first; LockedError; ConfigError; UsageError; the signal's reason
    */
   change(wanted: Change | readonly Change[] | WorkedOut, options: ChangeOptions = {}): Promise<Report> {
-    return this.#change("resource" in wanted ? [wanted] : wanted, options);
+    return this.#at.change(wanted, options);
   }
 
   /** The guest's memory, in bytes, by its balloon. See `change`. */
@@ -107,16 +121,13 @@ export class Domain {
    *
    * @throws ChangeError `partial` when a part can't be reverted; else as `change` does
    */
-  async revert({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
-    const { changesOf, changesToRevert } = await import("./views/diff.ts");
-    const wanted = changesOf((facts) => changesToRevert(facts), resource);
-    return this.#change(Object.assign(wanted, { inPart: true }), { ...options, scope: "dynamic" });
+  revert(options: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
+    return this.#at.revert(options);
   }
 
   /** Makes the config equal to the running machine, all of it or one `resource`. See `change`. @throws as `change` does */
-  async persist({ resource, ...options }: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
-    const { changesOf, changesToPersist } = await import("./views/diff.ts");
-    return this.#change(changesOf(changesToPersist, resource), { ...options, scope: "static" });
+  persist(options: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
+    return this.#at.persist(options);
   }
 
   /**
@@ -124,14 +135,13 @@ export class Domain {
    *
    * @throws UsageError when it is no allocation; else as `change` does
    */
-  async apply(wanted: WantedAllocation, options: ChangeOptions = {}): Promise<Report> {
-    const { changesOf } = await import("./resources/allocation.ts");
-    return this.#change(changesOf(wanted), options);
+  apply(wanted: WantedAllocation, options: ChangeOptions = {}): Promise<Report> {
+    return this.#at.apply(wanted, options);
   }
 
   /** The change that a dead writer left half done, and how both halves stand; null if there is none. @throws LockedError; ConfigError */
-  async interrupted(options: ReadOptions = {}): Promise<Interrupted | null> {
-    return (await import("./lifecycle/recover.ts")).findInterrupted(this.#place, options);
+  interrupted(options: ReadOptions = {}): Promise<Interrupted | null> {
+    return this.#at.interrupted(options);
   }
 
   /**
@@ -140,59 +150,48 @@ export class Domain {
    *
    * @throws StateError when none was interrupted; as `change` does for what can't be done: then the change stays to be resolved
    */
-  async recover(how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
-    return (await import("./lifecycle/recover.ts")).recoverDomain(this.#place, how, options);
-  }
-
-  async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
-    const [{ changeDomain }, { checkChanges }] = await Promise.all([import("./change/transaction.ts"), import("./change/plan.ts")]);
-    // Before the lock is taken: a value that no machine could have leaves nothing behind.
-    if (typeof wanted !== "function") checkChanges(wanted);
-    return changeDomain(this.#place, wanted, options);
+  recover(how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
+    return this.#at.recover(how, options);
   }
 
   /** The state, sizes and counts of both halves. A machine that does not answer is `unreachable`, with the reason. @throws ConfigError */
-  async info(options?: ReadOptions): Promise<DomainInfo> {
-    const [{ inspectDomain }, { readGuest }] = await Promise.all([import("./views/inspect.ts"), import("./facts/guest-agent.ts")]);
-    return inspectDomain(this.#place, { ...options, readers: [readGuest] });
+  info(options: ReadOptions = {}): Promise<DomainInfo> {
+    return this.#at.info(options);
   }
 
   /** Every vCPU: its thread, mask, pin and use. @throws ConfigError */
-  async vcpus(options?: ReadOptions): Promise<readonly VcpuInfo[]> {
-    return (await import("./views/inspect.ts")).inspectVcpus(this.#place, options);
+  vcpus(options: ReadOptions = {}): Promise<readonly VcpuInfo[]> {
+    return this.#at.vcpus(options);
   }
 
   /** Every disk and drive: its name, what is in it, its limits. @throws ConfigError */
-  async disks(options?: ReadOptions): Promise<readonly DiskInfo[]> {
-    return (await import("./views/disks.ts")).inspectDisks(this.#place, options);
+  disks(options: ReadOptions = {}): Promise<readonly DiskInfo[]> {
+    return this.#at.disks(options);
   }
 
   /** Every thread of the running QEMU: what it is, its mask, policy and use, and what the config says for it. @throws ConfigError */
-  async threads(options?: ReadOptions): Promise<readonly ThreadInfo[]> {
-    return (await import("./views/threads.ts")).inspectThreads(this.#place, options);
+  threads(options: ReadOptions = {}): Promise<readonly ThreadInfo[]> {
+    return this.#at.threads(options);
   }
 
   /** What its guest, its balloon and its host say of its memory. @throws ConfigError */
-  async memory(options?: ReadOptions): Promise<MemoryStatistics> {
-    return (await import("./views/memstat.ts")).memoryStatistics(this.#place, options);
+  memory(options: ReadOptions = {}): Promise<MemoryStatistics> {
+    return this.#at.memory(options);
   }
 
   /** Config, live and guest side by side, and why they differ. @throws ConfigError */
-  async diff(options?: ReadOptions): Promise<readonly DiffRow[]> {
-    return (await import("./views/diff.ts")).diffDomain(this.#place, options);
+  diff(options: ReadOptions = {}): Promise<readonly DiffRow[]> {
+    return this.#at.diff(options);
   }
 
   /** The text of the config's file. @throws StateError for a transient domain; ConfigError */
-  async config(): Promise<string> {
-    const { readStored } = await import("./machine/lock.ts");
-    const stored = await readStored(this.#place);
-    if (stored === null) throw new StateError(`${this.name}: a transient machine has no config`, "unreachable");
-    return stored.text;
+  config(): Promise<string> {
+    return this.#at.config();
   }
 
   /** Removes the config; of a domain opened by a link to it, only the link. @throws StateError while the machine runs; LockedError */
-  async undefine(): Promise<UndefineReport> {
-    return (await import("./lifecycle/define.ts")).undefineDomain(this.#place);
+  undefine(): Promise<UndefineReport> {
+    return this.#at.undefine();
   }
 
   /**
@@ -200,18 +199,18 @@ export class Domain {
    *
    * @throws StateError when it runs, or can't start; HostError with QEMU's words; LockedError; ConfigError; the signal's reason
    */
-  async start(options: StartOptions = {}): Promise<StartReport> {
-    return (await import("./lifecycle/start.ts")).startDomain(this.#place, options);
+  start(options: StartOptions = {}): Promise<StartReport> {
+    return this.#at.start(options);
   }
 
   /** Asks the guest to shut down, and waits for it. @throws StateError if it does not run; QmpctlError `timeout` if it ignores that */
-  async shutdown(options: StopOptions = {}): Promise<StopReport> {
-    return (await import("./lifecycle/stop.ts")).shutdownMachine(this.#place, options);
+  shutdown(options: StopOptions = {}): Promise<StopReport> {
+    return this.#at.shutdown(options);
   }
 
   /** Ends the machine at once, without its lock. @throws StateError if it does not run; QmpctlError `timeout` if it does not end */
-  async destroy(options: StopOptions = {}): Promise<StopReport> {
-    return (await import("./lifecycle/stop.ts")).destroyMachine(this.#place, options);
+  destroy(options: StopOptions = {}): Promise<StopReport> {
+    return this.#at.destroy(options);
   }
 
   /**
@@ -219,30 +218,32 @@ export class Domain {
    *
    * @throws as `shutdown` and `start` do; QmpctlError `partial` when it was shut down and could not be started
    */
-  async restart(options: StartOptions & StopOptions = {}): Promise<StartReport> {
-    return (await import("./lifecycle/restart.ts")).restartMachine(this.#place, options);
+  restart(options: StartOptions & StopOptions = {}): Promise<StartReport> {
+    return this.#at.restart(options);
   }
 
   /** Resets the machine: the same QEMU goes on, and static changes still wait for the next start. @throws as `suspend` does */
-  async reset(options: ReadOptions = {}): Promise<void> {
-    return (await import("./lifecycle/power.ts")).resetMachine(this.#place, options);
+  reset(options: ReadOptions = {}): Promise<void> {
+    return this.#at.reset(options);
   }
 
   /** Freezes the guest. @throws StateError if it does not run, or its state does not allow it; LockedError */
-  async suspend(options: ReadOptions = {}): Promise<void> {
-    return (await import("./lifecycle/power.ts")).suspendMachine(this.#place, options);
+  suspend(options: ReadOptions = {}): Promise<void> {
+    return this.#at.suspend(options);
   }
 
   /** Lets a frozen guest go on, or wakes one that sleeps. @throws as `suspend` does */
-  async resume(options: ReadOptions = {}): Promise<void> {
-    return (await import("./lifecycle/power.ts")).resumeMachine(this.#place, options);
+  resume(options: ReadOptions = {}): Promise<void> {
+    return this.#at.resume(options);
   }
 
   /** A session on one of its monitors, for QMP of the caller's own. @throws StateError if it does not run; as `connect` does */
-  async connect(options: MonitorOptions = {}): Promise<Session> {
-    return (await import("./machine/connect.ts")).connectMachine(this.#place, options);
+  connect(options: MonitorOptions = {}): Promise<Session> {
+    return this.#at.connect(options);
   }
 
-  /** Nothing is held between calls. This lets a domain stand in an `await using`. */
-  async [Symbol.asyncDispose](): Promise<void> {}
+  /** Closes the connection to another host; for a domain of this one there is nothing to do. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    return this.#at.close?.();
+  }
 }

@@ -39,8 +39,8 @@ export interface Monitor extends AsyncDisposable {
 export interface Domain extends AsyncDisposable {
   readonly name: string;
   change(change: Change | readonly Change[] | WorkedOut, options: ChangeOptions): Promise<Report>;
-  revert(options: ChangeOptions & { readonly resource?: Resource }): Promise<Report>;
-  persist(options: ChangeOptions & { readonly resource?: Resource }): Promise<Report>;
+  revert(options: ChangeOptions & { readonly resource?: Resource | undefined }): Promise<Report>;
+  persist(options: ChangeOptions & { readonly resource?: Resource | undefined }): Promise<Report>;
   apply(wanted: WantedAllocation, options: ChangeOptions): Promise<Report>;
   recover(how: Recovery, options: ChangeOptions): Promise<RecoveryReport>;
   info(options: ReadOptions): Promise<DomainInfo>;
@@ -61,9 +61,23 @@ export interface Domain extends AsyncDisposable {
   connect(options: ReadOptions & { readonly monitor?: "control" | "watch" | "any" }): Promise<Monitor>;
 }
 
+/**
+ * What became of a change that was asked from another host. `done`, `failed`: it ended so. `interrupted`: it had begun, and its process
+ * died.
+ * `unknown`: it never began, or nothing is known of it any more.
+ */
+export type Ended =
+  | { readonly state: "interrupted" | "unknown" }
+  | { readonly state: "done"; readonly value: unknown }
+  | { readonly state: "failed"; readonly failure: { readonly message: string } };
+
 /** The library as the verbs see it. */
 export interface Facade {
+  /** The domains are of another host, and so are the files that they name. */
+  readonly isElsewhere?: true;
   open(name: string): Promise<Domain>;
   define(source: DefineSource, options: { readonly name?: string; readonly replace?: boolean }): Promise<Defined>;
   list(options: ReadOptions & { readonly all?: boolean }): Promise<readonly DomainInfo[]>;
+  /** What became of a change that was asked from another host, by its key. */
+  outcome(key: string, options: ReadOptions): Promise<Ended>;
 }

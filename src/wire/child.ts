@@ -131,6 +131,37 @@ export async function spawnMonitored(
   return { transport, pid: child.pid as number, exited, end };
 }
 
+/** A program that we started, for a conversation that is not QMP. */
+export interface Conversation extends Pick<ChildMonitor, "exited" | "end"> {
+  write(words: string | Uint8Array): void;
+  /** Says that nothing more is written. */
+  finish(): void;
+  /** Hears what is said from now on; those who heard before hear no more. */
+  listen(heard: (chunk: Uint8Array) => void, ended: () => void): void;
+}
+
+/**
+ * Runs a program to talk with it by its stdin and stdout. It stays in our process group, as with {@link dialChild}.
+ *
+ * @throws ConnectError when there is no such program, or it can't be run
+ */
+export async function converse(command: readonly string[], peer: string): Promise<Conversation> {
+  const [program = "", ...words] = command;
+  const { spawn } = builtinModule("node:child_process");
+  const child = await started(() => spawn(program, words, { stdio: ["pipe", "pipe", "pipe"] }), program, peer);
+  // Writing to an ended program fails; its exit status says more.
+  child.stdin.on("error", () => {});
+  return {
+    write: (words) => void child.stdin.write(words),
+    finish: () => void child.stdin.end(),
+    listen(heard, ended) {
+      child.stdout.removeAllListeners("data").removeAllListeners("end");
+      child.stdout.on("data", heard).once("end", ended);
+    },
+    ...watched(child, SHORT_GRACE),
+  };
+}
+
 /** The system's errors for a program that can't be run, in our words. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such program",

@@ -5,12 +5,13 @@ import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../src/cli/command.ts";
 import { openFacade } from "../../src/cli/open.ts";
 import { StateError } from "../../src/domain/model/errors.ts";
+import { ALONE } from "./alone.ts";
 import { envOf, openShop, type Shop } from "./attempts.ts";
 import { ioOf, play } from "./scene.ts";
 
 async function saidIn(shop: Shop, ...argv: readonly string[]): Promise<string> {
   const io = ioOf({ env: { ...process.env, ...envOf(shop) } });
-  await run(argv, { io, facade: openFacade(io.env), version: async () => "0" });
+  await run(argv, { io, facade: openFacade(io.env), ...ALONE, version: async () => "0" });
   return io.stderr.text;
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { run } from "../../src/cli/command.ts";
 import { openFacade } from "../../src/cli/open.ts";
 import { configText } from "../config/fixtures.ts";
+import { ALONE } from "./alone.ts";
 import { start } from "./program.ts";
 import { ioOf } from "./scene.ts";
 
@@ -122,7 +123,7 @@ interface Ended {
 /** The command line in this process: what it costs is not told. */
 async function inHere(argv: readonly string[], shop: Shop): Promise<Ended> {
   const io = ioOf({ env: { ...process.env, ...envOf(shop) } });
-  const code = await run(argv, { io, facade: openFacade(io.env), version: () => Promise.resolve("0") });
+  const code = await run(argv, { io, facade: openFacade(io.env), ...ALONE, version: () => Promise.resolve("0") });
   return { code, stdout: io.stdout.text, stderr: io.stderr.text, cost: { memory: 1, time: 0 } };
 }
 

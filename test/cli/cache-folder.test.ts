@@ -115,7 +115,7 @@ describe("the program itself", () => {
     if (isRoot) chownSync(cache, user, user);
     run(cache, "--version");
     const digest = createHash("sha256");
-    for (const layer of ["program", "failure", "completion", "machine", "change", "resources", "more"])
+    for (const layer of ["program", "failure", "completion", "machine", "change", "resources", "remote", "more"])
       digest.update(readFileSync(new URL(`../../dist/cli/${layer}.js`, import.meta.url)));
     expect(readdirSync(join(cache, "qmpctl"))).toEqual([`program-${digest.digest("hex").slice(0, 12)}-${process.version}.cache`]);
   });

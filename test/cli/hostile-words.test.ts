@@ -11,6 +11,7 @@ import type { Domain, Facade, Monitor } from "../../src/domain/facade.ts";
 import { StateError } from "../../src/domain/model/errors.ts";
 import { HostError, QmpctlError } from "../../src/errors.ts";
 import { CommandError } from "../../src/qmp/errors.ts";
+import { ALONE } from "./alone.ts";
 import { ioOf, livesOf, monitorOf, reportOf } from "./scene.ts";
 
 /** What somebody else can call his things: a title, a cleared screen, 8-bit commands, turned text, and lines that pass for ours. */
@@ -187,10 +188,11 @@ async function said(
   const facade: Facade = {
     open: async () => domain,
     define: () => outcome({ domain: { name: EVIL, configPath: EVIL }, notes: [EVIL] }),
+    outcome: () => outcome({ state: "failed", failure: { message: EVIL } }),
     list: () =>
       outcome([info, { name: EVIL, state: "running", transient: false, live: { memory: 1, vcpus: 1, maxMemory: 1, maxVcpus: 1 } }]),
   };
-  const code = await run(argv, { io, facade, version: async () => "1" });
+  const code = await run(argv, { io, facade, ...ALONE, version: async () => "1" });
   return { code, stdout: io.stdout.text, stderr: io.stderr.text };
 }
 
@@ -286,7 +288,12 @@ test("a shell in a terminal: events, answers, errors, completions, and what was 
     } as unknown as Domain;
     const stdin = Object.assign(new PassThrough(), { isTTY: true });
     const io = { ...ioOf({ columns: 80, env: { XDG_STATE_HOME: home, TERM: "xterm" } }), stdin };
-    const ended = run(["qmp", "web1"], { io, facade: { open: async () => domain } as unknown as Facade, version: async () => "1" });
+    const ended = run(["qmp", "web1"], {
+      io,
+      facade: { open: async () => domain } as unknown as Facade,
+      ...ALONE,
+      version: async () => "1",
+    });
     const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
     for (const keys of [
       "query-name\r",

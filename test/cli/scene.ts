@@ -7,6 +7,7 @@ import type { Report } from "../../src/domain/change/change-report.ts";
 import type { WorkedOut } from "../../src/domain/change/plan-asking.ts";
 import type { Domain, Facade, Monitor, MonitorEvent } from "../../src/domain/facade.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import { ALONE } from "./alone.ts";
 
 /** A sink that keeps what is written to it. */
 export class Paper implements Sink {
@@ -94,7 +95,7 @@ export async function play(argv: readonly string[], stage: Stage = {}): Promise<
     return domain as Domain;
   };
   const facade = { open, ...stage.facade } as Facade;
-  const code = await run(argv, { io, facade, version: async () => "1.2.3" });
+  const code = await run(argv, { io, facade, ...ALONE, version: async () => "1.2.3" });
   return { code, stdout: io.stdout.text, stderr: io.stderr.text, opened, disposed };
 }
 

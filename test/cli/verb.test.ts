@@ -36,7 +36,7 @@ const verb: Verb = defineVerb({
 
 test("a verb asks for the options of its definition, and of every verb", async () => {
   const args = await parseArguments(["--quick", "--config", "--name", "a", "--undo-timeout", "2s"], verb);
-  await verb.run({ args, io: undefined as never, facade: undefined as never });
+  await verb.run({ args, io: undefined as never, facade: undefined as never, serve: undefined as never });
   expect(asked).toEqual([true, true, false, "a", "2s"]);
 });
 

@@ -19,6 +19,8 @@ export interface WorkedOut {
   readonly oneHalf?: boolean;
   /** The resources that its changes may be of: no more is read of the machine than they need. Any without this. */
   readonly among?: readonly Resource[];
+  /** Which of our functions made it, and of what: so that it can be made again where the machine is, on another host. */
+  readonly asks?: { readonly name: string; readonly args: readonly unknown[] };
   /** What speaks against it, besides what speaks against its changes. */
   readonly refusals?: (facts: Facts, scope: Scope) => readonly Refusal[];
 }

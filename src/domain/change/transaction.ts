@@ -91,6 +91,7 @@ async function carryOut(change: Context): Promise<Report> {
   let committed: Stored | null;
   try {
     prepared = await prepare(change);
+    if (change.records.length > 0 || prepared !== null) await change.options.onBegun?.();
     await change.books.openJournal();
     await apply(change);
     change.options.signal?.throwIfAborted();
@@ -98,11 +99,24 @@ async function carryOut(change: Context): Promise<Report> {
   } catch (error) {
     await prepared?.drop();
     const silent = await undo(change);
-    await change.books.closeJournal();
-    throw await reportFailure(change, error, silent);
+    throw await closed(change, () => reportFailure(change, error, silent));
   }
-  await change.books.closeJournal();
-  return await reportSuccess(change, committed);
+  return await closed(change, () => reportSuccess(change, committed));
+}
+
+/** Removes the journal and makes the report; in the other order where somebody keeps the report for others. */
+async function closed<T extends object>({ options: { onEnded }, books }: Context, make: () => Promise<T>): Promise<T> {
+  if (onEnded === undefined) {
+    await books.closeJournal();
+    return make();
+  }
+  const made = make();
+  try {
+    await onEnded(await made.catch((error: unknown) => error as object));
+  } finally {
+    await books.closeJournal();
+  }
+  return made;
 }
 
 /** S6 Prepare: the config's next text, in a file beside it. Null if the config stays as it is. */

@@ -16,13 +16,15 @@ import { ofProcess } from "./process-source.ts";
 
 /**
  * Where a config comes from: a file (a launch config, or a script with one QEMU command in it), a QEMU command line in words, or the
- * command line of a running process. Relative paths of a script or of words are resolved against `folder`, as by a shell that runs them
+ * command line of a running process, or the text of such a file from another host, where `file` is its path. Relative paths of a script or
+ * of words are resolved against `folder`, as by a shell that runs them
  * there; it is the working folder by default. Those of a process or a config are resolved against its own folder.
  */
 export type DefineSource =
   | { readonly file: string; readonly folder?: string }
   | { readonly argv: readonly string[]; readonly folder?: string }
-  | { readonly pid: number };
+  | { readonly pid: number }
+  | { readonly text: string; readonly file: string };
 
 /**
  * Reads a source. Nothing of it is run, except a program that does not have one of QEMU's names, for its `--version`.
@@ -33,10 +35,11 @@ export type DefineSource =
 export async function readSource(source: DefineSource, name: string | undefined): Promise<Definition> {
   const called = name === undefined ? {} : { name };
   if ("pid" in source) return ofProcess(source.pid, called);
-  const folder = await realpath(source.folder ?? ".").catch((cause: unknown) => {
+  const folder = await realpath(("folder" in source ? source.folder : undefined) ?? ".").catch((cause: unknown) => {
     throw new HostError(`the working folder can't be read: ${messageOf(cause)}`, {}, { cause });
   });
   if ("argv" in source) return fromWords(source.argv, folder, called);
+  if ("text" in source) return fromText(source.text, source.file, { name, folder, own: folder });
   const { text } = await readSafely(source.file).catch((error: unknown) => {
     if (error instanceof ConfigError && error.problem === "missing")
       throw new ConfigError(
@@ -47,15 +50,28 @@ export async function readSource(source: DefineSource, name: string | undefined)
       );
     throw error;
   });
-  if (!text.trimStart().startsWith("{")) return fromScript(text, source.file, folder, called);
-  const config = parseLaunchConfig(text, source.file);
+  return fromText(text, source.file, { name, folder, own: dirname(await realpath(source.file)) });
+}
+
+/** Reads a text, of a launch config or a script. `own`: the folder that relative paths of a config are meant from. */
+async function fromText(
+  text: string,
+  file: string,
+  { name, folder, own }: { readonly name: string | undefined; readonly folder: string; readonly own: string },
+): Promise<Definition> {
+  if (!text.trimStart().startsWith("{")) {
+    const { words, notes, folder: where } = readScript(text, folder, { own: resolve(dirname(file)), real: own });
+    const made = await fromWords(words, where, name === undefined ? {} : { name });
+    return { ...made, notes: [...notes, ...made.notes] };
+  }
+  const config = parseLaunchConfig(text, file);
   if (name !== undefined && name !== config.name) {
-    throw new UsageError(`name ${JSON.stringify(name)}: the config in ${source.file} names itself ${JSON.stringify(config.name)}`, {
+    throw new UsageError(`name ${JSON.stringify(name)}: the config in ${file} names itself ${JSON.stringify(config.name)}`, {
       value: name,
       expected: "the same name, or none",
     });
   }
-  return fromConfig(text, config, dirname(await realpath(source.file)));
+  return fromConfig(text, config, own);
 }
 
 /**
@@ -68,13 +84,6 @@ function fromConfig(text: string, config: LaunchConfig, folder: string): Definit
     word === config.args[position] ? [] : [{ path: ["args", String(position)], value: word }],
   );
   return noted({ text: editJson(text, edits), config: { ...config, args }, notes: [] }, anchored, folder);
-}
-
-async function fromScript(text: string, file: string, folder: string, called: Called): Promise<Definition> {
-  const own = resolve(dirname(file));
-  const { words, notes, folder: where } = readScript(text, folder, { own, real: dirname(await realpath(file)) });
-  const made = await fromWords(words, where, called);
-  return { ...made, notes: [...notes, ...made.notes] };
 }
 
 /** Reads words as they are typed: nothing has to be running. */

@@ -75,4 +75,11 @@ export interface ChangeOptions {
   readonly undoTimeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Called when it is planned and about to be made: from then on it is done, or taken back. Not called where there is nothing to do. */
+  readonly onBegun?: (() => void | Promise<void>) | undefined;
+  /**
+   * Called when a change that had begun is over, before its record is removed: with its report, or the error that has it. Who keeps that
+   * for others can so do it while a death in between still shows.
+   */
+  readonly onEnded?: ((outcome: object) => Promise<void>) | undefined;
 }

@@ -6,6 +6,7 @@ import { checkDimm, type DimmChange } from "./dimm-change.ts";
 export interface NewDimm {
   (facts: Facts): readonly DimmChange[];
   readonly oneHalf: true;
+  readonly asks: { readonly name: "newDimm"; readonly args: readonly [size: number, options: { readonly node: number }] };
 }
 
 /**
@@ -24,5 +25,5 @@ export function newDimm(size: number, { node = 0 }: { readonly node?: number } =
       if (!taken.has(id) && !taken.has(`${id}-ram`)) return [{ resource: "dimm", id, size, node }];
     }
   };
-  return Object.assign(changes, { oneHalf: true as const });
+  return Object.assign(changes, { oneHalf: true as const, asks: { name: "newDimm", args: [size, { node }] } as const });
 }

@@ -12,6 +12,7 @@ export interface WholeMemory {
   (facts: Facts, scope: Scope): readonly (MemoryChange | MemoryPluggedChange)[];
   readonly oneHalf: true;
   readonly among: readonly ["memory", "memory-plugged"];
+  readonly asks: { readonly name: "wholeMemory"; readonly args: readonly [size: number] };
   readonly refusals: (facts: Facts, scope: Scope) => readonly Refusal[];
 }
 
@@ -33,6 +34,7 @@ export function wholeMemory(size: number): WholeMemory {
   return Object.assign(changes, {
     oneHalf: true as const,
     among: ["memory", "memory-plugged"] as const,
+    asks: { name: "wholeMemory", args: [size] } as const,
     refusals: (facts: Facts, scope: Scope) => refusalsOf(size, facts, scope),
   });
 }

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { run } from "../../../src/cli/command.ts";
 import type { Domain, Facade } from "../../../src/domain/facade.ts";
 import { QmpctlError } from "../../../src/errors.ts";
+import { ALONE } from "../alone.ts";
 import { ioOf, Paper } from "../scene.ts";
 import { puppet, type Puppet } from "./monitors.ts";
 
@@ -69,6 +70,7 @@ async function shell(
   const ended = run(["qmp", "web1", ...options], {
     io,
     facade: { open: async () => domain } as unknown as Facade,
+    ...ALONE,
     version: async () => "1",
   });
   await screen.says("> ");
@@ -360,6 +362,7 @@ test("--json and --keep-going are no words for a terminal", async () => {
     await run(["qmp", "web1", "--keep-going"], {
       io,
       facade: { open: async () => domain } as unknown as Facade,
+      ...ALONE,
       version: async () => "1",
     }),
   ).toBe(2);

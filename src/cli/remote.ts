@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Domain, Facade } from "../domain/facade.ts";
+import { Caller } from "../remote/caller.ts";
+import { connectHost } from "../remote/connection.ts";
+import { farProgram, type FarProgram } from "../remote/far-program.ts";
+import { formatHost, noDomain, parseHost, parseRemote } from "../remote/host-address.ts";
+import { remoteFacade } from "../remote/remote-host.ts";
+import type { There } from "./verb.ts";
+
+declare const __dirname: string;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** A domain on another host, by its address. @throws UsageError when it is none; UnreachableError; what opening it there throws */
+export async function openRemote(text: string, env: Env, signal: AbortSignal | undefined): Promise<Domain> {
+  const { at, domain } = parseRemote(text);
+  if (domain === null) throw noDomain(text, at);
+  return (await openHost(formatHost(at), env, signal)).open(domain);
+}
+
+/** The domains of another host, as `-H HOST` or an address `ssh://HOST/NAME` says. The connection ends with this process. */
+export function openHost(text: string, env: Env, signal: AbortSignal | undefined, how: There = {}): Promise<Facade> {
+  const at = parseHost(text.replace(/^ssh:\/\//i, "").replace(/\/$/, ""), text);
+  const far = (): FarProgram => farProgram(readFileSync(join(__dirname, "far.js.gz")));
+  const name = formatHost(at);
+  const options = { ssh: env["QMPCTL_SSH"] || undefined, signal, ...how };
+  return Promise.resolve(remoteFacade(new Caller(name, () => connectHost(at, far, options)), name));
+}

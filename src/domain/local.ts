@@ -1,0 +1,139 @@
+import type { Session } from "../qmp/session.ts";
+import type { Report } from "./change/change-report.ts";
+import type { Interrupted } from "./change/interrupted-error.ts";
+import type { Wanted, WorkedOut } from "./change/transaction.ts";
+import type { EndPoint } from "./end-point.ts";
+import type { UndefineReport } from "./lifecycle/define.ts";
+import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
+import type { Place } from "./machine/place.ts";
+import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
+import type { ChangeOptions } from "./model/change.ts";
+import { StateError } from "./model/errors.ts";
+import type { Change, Resource, WantedAllocation } from "./resources/registry.ts";
+import type { DiffRow } from "./resources/row.ts";
+import type { DiskInfo } from "./views/disks.ts";
+import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
+import type { MemoryStatistics } from "./views/memstat.ts";
+import type { ThreadInfo } from "./views/threads.ts";
+
+type HalfOptions = ChangeOptions & { readonly resource?: Resource | undefined };
+
+/** A domain on this host. What a call needs is loaded with the first such call, so that a command line starts quickly. */
+export class LocalEndPoint implements EndPoint {
+  readonly #place: Place;
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  get name(): string {
+    return this.#place.name;
+  }
+
+  get configPath(): string | undefined {
+    return this.#place.config?.path;
+  }
+
+  change(wanted: Change | readonly Change[] | WorkedOut, options: ChangeOptions): Promise<Report> {
+    return this.#change("resource" in wanted ? [wanted] : wanted, options);
+  }
+
+  async revert({ resource, ...options }: HalfOptions): Promise<Report> {
+    const { changesOf, changesToRevert } = await import("./views/diff.ts");
+    const wanted = changesOf((facts) => changesToRevert(facts), resource);
+    return this.#change(Object.assign(wanted, { inPart: true }), { ...options, scope: "dynamic" });
+  }
+
+  async persist({ resource, ...options }: HalfOptions): Promise<Report> {
+    const { changesOf, changesToPersist } = await import("./views/diff.ts");
+    return this.#change(changesOf(changesToPersist, resource), { ...options, scope: "static" });
+  }
+
+  async apply(wanted: WantedAllocation, options: ChangeOptions): Promise<Report> {
+    const { changesOf } = await import("./resources/allocation.ts");
+    return this.#change(changesOf(wanted), options);
+  }
+
+  async interrupted(options: ReadOptions): Promise<Interrupted | null> {
+    return (await import("./lifecycle/recover.ts")).findInterrupted(this.#place, options);
+  }
+
+  async recover(how: Recovery, options: ChangeOptions): Promise<RecoveryReport> {
+    return (await import("./lifecycle/recover.ts")).recoverDomain(this.#place, how, options);
+  }
+
+  async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
+    const [{ changeDomain }, { checkChanges }] = await Promise.all([import("./change/transaction.ts"), import("./change/plan.ts")]);
+    // Before the lock is taken: a value that no machine could have leaves nothing behind.
+    if (typeof wanted !== "function") checkChanges(wanted);
+    return changeDomain(this.#place, wanted, options);
+  }
+
+  async info(options: ReadOptions): Promise<DomainInfo> {
+    const [{ inspectDomain }, { readGuest }] = await Promise.all([import("./views/inspect.ts"), import("./facts/guest-agent.ts")]);
+    return inspectDomain(this.#place, { ...options, readers: [readGuest] });
+  }
+
+  async vcpus(options: ReadOptions): Promise<readonly VcpuInfo[]> {
+    return (await import("./views/inspect.ts")).inspectVcpus(this.#place, options);
+  }
+
+  async disks(options: ReadOptions): Promise<readonly DiskInfo[]> {
+    return (await import("./views/disks.ts")).inspectDisks(this.#place, options);
+  }
+
+  async threads(options: ReadOptions): Promise<readonly ThreadInfo[]> {
+    return (await import("./views/threads.ts")).inspectThreads(this.#place, options);
+  }
+
+  async memory(options: ReadOptions): Promise<MemoryStatistics> {
+    return (await import("./views/memstat.ts")).memoryStatistics(this.#place, options);
+  }
+
+  async diff(options: ReadOptions): Promise<readonly DiffRow[]> {
+    return (await import("./views/diff.ts")).diffDomain(this.#place, options);
+  }
+
+  async config(): Promise<string> {
+    const { readStored } = await import("./machine/lock.ts");
+    const stored = await readStored(this.#place);
+    if (stored === null) throw new StateError(`${this.name}: a transient machine has no config`, "unreachable");
+    return stored.text;
+  }
+
+  async undefine(): Promise<UndefineReport> {
+    return (await import("./lifecycle/define.ts")).undefineDomain(this.#place);
+  }
+
+  async start(options: StartOptions): Promise<StartReport> {
+    return (await import("./lifecycle/start.ts")).startDomain(this.#place, options);
+  }
+
+  async shutdown(options: StopOptions): Promise<StopReport> {
+    return (await import("./lifecycle/stop.ts")).shutdownMachine(this.#place, options);
+  }
+
+  async destroy(options: StopOptions): Promise<StopReport> {
+    return (await import("./lifecycle/stop.ts")).destroyMachine(this.#place, options);
+  }
+
+  async restart(options: StartOptions & StopOptions): Promise<StartReport> {
+    return (await import("./lifecycle/restart.ts")).restartMachine(this.#place, options);
+  }
+
+  async reset(options: ReadOptions): Promise<void> {
+    return (await import("./lifecycle/power.ts")).resetMachine(this.#place, options);
+  }
+
+  async suspend(options: ReadOptions): Promise<void> {
+    return (await import("./lifecycle/power.ts")).suspendMachine(this.#place, options);
+  }
+
+  async resume(options: ReadOptions): Promise<void> {
+    return (await import("./lifecycle/power.ts")).resumeMachine(this.#place, options);
+  }
+
+  async connect(options: MonitorOptions): Promise<Session> {
+    return (await import("./machine/connect.ts")).connectMachine(this.#place, options);
+  }
+}

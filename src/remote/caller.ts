@@ -1,0 +1,96 @@
+import { randomUuid } from "../digest.ts";
+import { carriedIn, revive } from "./carried-error.ts";
+import { LostError, UnreachableError } from "./errors.ts";
+import type { Ask, Link } from "./link.ts";
+import type { Outcome } from "./outcomes.ts";
+
+/** How often a host is tried that takes no more connections now, and how long to wait the first time, in milliseconds. */
+const TURNS = 4;
+const PAUSE = 300;
+
+/**
+ * Calls to one host, over one connection that is made when it is first needed. When it is lost, it is made once more: what only reads is
+ * read again, and of what changes something it is asked what became of it.
+ */
+export class Caller implements AsyncDisposable {
+  /** Of the host, as it stands in addresses. */
+  readonly name: string;
+  readonly #connect: () => Promise<Link>;
+  #link: Promise<Link> | undefined;
+
+  /** `name`: of the host, as `-H` takes it. */
+  constructor(name: string, connect: () => Promise<Link>) {
+    this.name = name;
+    this.#connect = connect;
+  }
+
+  /** The connection. @throws UnreachableError */
+  link(): Promise<Link> {
+    const link = (this.#link ??= this.#patiently());
+    link.catch(() => (this.#link = undefined));
+    return link;
+  }
+
+  /** Connects, and once more after a while where too many are let in at once: nothing was sent. @throws UnreachableError */
+  async #patiently(): Promise<Link> {
+    for (let turn = 1; ; turn++) {
+      try {
+        return await this.#connect();
+      } catch (error) {
+        if (!(error instanceof UnreachableError) || error.why !== "throttled" || turn === TURNS) throw error;
+        // Not all at the same moment again.
+        await new Promise((resolve) => setTimeout(resolve, PAUSE * turn * (0.5 + Math.random())));
+      }
+    }
+  }
+
+  /**
+   * Asks the host for something.
+   *
+   * @throws what the far end throws; UnreachableError; LostError if the connection was lost, and what became of a change is not known; the
+   * signal's reason
+   */
+  async call(ask: Ask): Promise<unknown> {
+    const key = ask.writes === true && ask.domain !== null ? randomUuid() : undefined;
+    const link = await this.link();
+    try {
+      return await link.call(key === undefined ? ask : { ...ask, key });
+    } catch (error) {
+      if (!(error instanceof LostError)) throw error;
+      this.#link = undefined;
+      if (key !== undefined) return await this.#outcomeOf(ask, key, error);
+      if (ask.writes === true) throw error;
+      return await (await this.link()).call(ask);
+    }
+  }
+
+  /** What became of a change whose connection was lost. */
+  async #outcomeOf({ what, domain, options }: Ask, key: string, lost: LostError): Promise<unknown> {
+    let outcome: Outcome;
+    try {
+      outcome = await this.outcome(key, options?.signal);
+    } catch (cause) {
+      options?.signal?.throwIfAborted();
+      const later = `what became of it is not known; when the host can be reached: qmpctl -H ${this.name} outcome ${key}`;
+      throw new LostError(this.name, `${lost.message.replace(`${this.name}: `, "")}; ${later}`, key, { cause });
+    }
+    if (outcome.state === "done") return outcome.value;
+    if (outcome.state === "failed") throw await revive(outcome.failure);
+    const why =
+      outcome.state === "unknown"
+        ? `${what} of ${domain} never began, and nothing was touched`
+        : `${what} of ${domain} had begun, and its process ended there: qmpctl -H ${this.name} recover ${domain} --finish, or --undo, or --forget`;
+    throw new LostError(this.name, `the connection was lost; ${why}`, outcome.state === "unknown" ? null : key, { cause: lost });
+  }
+
+  /** What became of the call with a key, as it is kept there. @throws as `call` does */
+  async outcome(key: string, signal?: AbortSignal): Promise<Outcome> {
+    const found = (await (await this.link()).call({ what: "outcome", domain: null, args: [key], options: { signal } })) as Outcome;
+    return found.state === "failed" ? { ...found, failure: carriedIn(found.failure) } : found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const link = await this.#link?.catch(() => undefined);
+    await link?.close();
+  }
+}

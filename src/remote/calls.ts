@@ -1,0 +1,133 @@
+import type { EndPoint } from "../domain/end-point.ts";
+import type { Domain, Facade } from "../domain/facade.ts";
+import type { DefineSource } from "../domain/lifecycle/define.ts";
+import { UsageError } from "../errors.ts";
+import { boolean, faultOf, list, number, object, optional, type Shape, string, where } from "../shape.ts";
+import { asArrived } from "./worked-out.ts";
+
+/** What comes with a call besides its arguments, put together of what arrived: a signal, and functions that tell the near end. */
+export type Options = Readonly<Record<string, unknown>>;
+
+/** One thing that can be asked of the far end: of a domain, or of the host. */
+export interface CallKind {
+  /** What the caller has to be allowed, as the command line's verb has it. Null: it is in the changes. */
+  readonly verb: string | null;
+  /** Whether anything may be another after it. */
+  readonly writes: boolean;
+  /** Whether it tells when it begins to change something: until then, it can be given up. */
+  readonly begins: boolean;
+  /** What its options may be. */
+  readonly options: Shape<unknown>;
+  /** Which of the caller's functions it may call. */
+  readonly tells: readonly string[];
+  run(on: never, args: readonly unknown[], options: never): Promise<unknown>;
+}
+
+/** One that is about a domain. */
+export interface DomainCall extends CallKind {
+  run(domain: Domain, args: readonly unknown[], options: never): Promise<unknown>;
+}
+
+/** One that is about the host. */
+export interface HostCall extends CallKind {
+  run(host: Facade, args: readonly unknown[], options: never): Promise<unknown>;
+}
+
+const time = optional(number);
+const isOneOf = (...words: readonly string[]): Shape<string> => where(string, (word) => words.includes(word));
+const read = { options: object({ timeout: time }), tells: [], writes: false, begins: false };
+const write = {
+  options: object({
+    scope: optional(isOneOf("current", "static", "dynamic", "both")),
+    dryRun: optional(boolean),
+    force: optional(boolean),
+    onFailure: optional(isOneOf("undo", "keep")),
+    timeout: time,
+    undoTimeout: time,
+    resource: optional(string),
+  }),
+  tells: ["onProgress"],
+  writes: true,
+  begins: true,
+};
+const stop = { options: object({ timeout: time }), tells: ["onProgress", "onAsked"], writes: true, begins: false };
+const start = {
+  options: object({ timeout: time, paused: optional(boolean) }),
+  tells: ["onProgress", "onAsked", "onStopped"],
+  writes: true,
+  begins: false,
+};
+const power = { options: object({ timeout: time }), tells: [], writes: true, begins: false };
+
+/** Everything that can be asked of a domain there. */
+export const DOMAIN_CALLS: Readonly<Record<string, DomainCall>> = {
+  info: { ...read, verb: "info", run: (domain, _, options) => domain.info(options) },
+  vcpus: { ...read, verb: "vcpuinfo", run: (domain, _, options) => domain.vcpus(options) },
+  disks: { ...read, verb: "domblklist", run: (domain, _, options) => domain.disks(options) },
+  threads: { ...read, verb: "threads", run: (domain, _, options) => domain.threads(options) },
+  memory: { ...read, verb: "memstat", run: (domain, _, options) => domain.memory(options) },
+  diff: { ...read, verb: "diff", run: (domain, _, options) => domain.diff(options) },
+  interrupted: { ...read, verb: "info", run: (domain, _, options) => (domain as unknown as EndPoint).interrupted(options) },
+  config: { ...read, verb: "config", run: (domain) => domain.config() },
+  change: { ...write, verb: null, run: async (domain, [wanted], options) => domain.change(await asArrived(wanted), options) },
+  revert: { ...write, verb: "revert", run: (domain, _, options) => domain.revert(options) },
+  persist: { ...write, verb: "persist", run: (domain, _, options) => domain.persist(options) },
+  apply: { ...write, verb: "apply", run: (domain, [wanted], options) => domain.apply(wanted as never, options) },
+  recover: { ...write, verb: "recover", run: (domain, [how], options) => domain.recover(recovery(how), options) },
+  start: { ...start, verb: "start", run: (domain, _, options) => domain.start(options) },
+  restart: { ...start, verb: "restart", run: (domain, _, options) => domain.restart(options) },
+  shutdown: { ...stop, verb: "shutdown", run: (domain, _, options) => domain.shutdown(options) },
+  destroy: { ...stop, verb: "destroy", run: (domain, _, options) => domain.destroy(options) },
+  reset: { ...power, verb: "reset", run: (domain, _, options) => domain.reset(options) },
+  suspend: { ...power, verb: "suspend", run: (domain, _, options) => domain.suspend(options) },
+  resume: { ...power, verb: "resume", run: (domain, _, options) => domain.resume(options) },
+  undefine: { ...power, verb: "undefine", run: (domain) => domain.undefine() },
+};
+
+/** Everything that can be asked of a host. */
+export const HOST_CALLS: Readonly<Record<string, HostCall>> = {
+  list: {
+    ...read,
+    options: object({ timeout: time, all: optional(boolean) }),
+    verb: "list",
+    run: (host, _, options) => host.list(options),
+  },
+  define: {
+    verb: "define",
+    options: object({ name: optional(string), replace: optional(boolean) }),
+    tells: [],
+    writes: true,
+    begins: false,
+    run: async (host, [source], options) => {
+      const { domain, notes } = await host.define(sourceIn(source), options);
+      return { domain: { name: domain.name, configPath: domain.configPath }, notes };
+    },
+  },
+  /** That a domain may be opened: a name that can be one, a config that is there. */
+  open: { ...read, verb: "info", run: async (host, [name]) => void (await host.open(String(name))) },
+};
+
+function recovery(how: unknown): "finish" | "undo" | "forget" {
+  if (how === "finish" || how === "undo" || how === "forget") return how;
+  throw new UsageError(`recover ${String(how)}: no such way`, { value: how, expected: "finish, undo or forget" });
+}
+
+const SOURCES = [
+  object({ file: string, folder: optional(string) }),
+  object({ argv: list(string), folder: optional(string) }),
+  object({ pid: number }),
+  object({ text: string, file: string }),
+];
+
+function sourceIn(value: unknown): DefineSource {
+  if (SOURCES.some((shape) => shape.fits(value))) return value as DefineSource;
+  throw new UsageError("define: no source", { value, expected: "a file, a command line or a process" });
+}
+
+/** The options of a call, as they arrived. @throws UsageError for one that is not as it has to be */
+export function optionsIn(what: string, kind: CallKind, value: unknown): Options {
+  const fault = faultOf(kind.options, value ?? {});
+  if (fault !== undefined) throw new UsageError(`${what}: ${fault.message}`, { value, expected: "options of that call" }, { cause: fault });
+  const known = kind.options.members ?? {};
+  return Object.fromEntries(Object.entries(value ?? {}).filter(([name]) => Object.hasOwn(known, name)));
+}

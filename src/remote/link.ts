@@ -1,0 +1,153 @@
+import { messageOf } from "../errors.ts";
+import type { Message, Transport } from "../wire/transport.ts";
+import { Beats } from "./beats.ts";
+import { carriedIn, revive } from "./carried-error.ts";
+import { LostError } from "./errors.ts";
+import { writeFrame } from "./frame.ts";
+
+/** What is called with a call: functions of the caller, which the far end calls by their names, and a signal. */
+export type CallOptions = Readonly<Record<string, unknown>> & { readonly signal?: AbortSignal | undefined };
+
+/** One call, as it is asked. */
+export interface Ask {
+  readonly what: string;
+  /** Null for a call about the host. */
+  readonly domain: string | null;
+  readonly args?: readonly unknown[];
+  readonly options?: CallOptions;
+  /** Whether anything may be another after it: then a lost connection leaves its outcome open. */
+  readonly writes?: boolean;
+  /** By what its outcome can be asked for later. */
+  readonly key?: string;
+  /** Takes the frames of a channel. */
+  readonly onChannel?: (frame: Message) => void;
+}
+
+interface Waiting {
+  readonly ask: Ask;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A call that was asked, and its number. */
+export interface Asked {
+  readonly call: number;
+  readonly answer: Promise<unknown>;
+}
+
+/** The near end of one connection: any number of calls at once, each answered once. */
+export class Link implements AsyncDisposable {
+  readonly #far: Transport;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #name: string;
+  readonly #over: Promise<void>;
+  #calls = 0;
+  /** Why no more calls are taken. */
+  #ended: string | undefined;
+
+  /** `name`: of the host, for messages. `far`: a connection whose greetings were read. */
+  constructor(name: string, far: Transport) {
+    this.#name = name;
+    this.#far = far;
+    this.#over = this.#read();
+  }
+
+  /**
+   * Asks the far end for something and resolves with its answer. If `signal` is aborted, the far end is told; what it then says counts,
+   * since
+   * it may have something to take back.
+   *
+   * @throws what the far end throws, of its own class; LostError if the connection ends before; the signal's reason, if that was the reason
+   */
+  call(ask: Ask): Promise<unknown> {
+    return this.ask(ask).answer;
+  }
+
+  /** As `call`, with the number by which a channel is known. */
+  ask(ask: Ask): Asked {
+    const { what, domain, args = [], options = {}, key } = ask;
+    const { signal, ...given } = options;
+    if (signal?.aborted === true) return { call: 0, answer: Promise.reject(signal.reason as Error) };
+    const call = ++this.#calls;
+    const isFunction = ([, value]: readonly [string, unknown]): boolean => typeof value === "function";
+    const all = Object.entries(given);
+    const tells = all.filter(isFunction).map(([name]) => name);
+    const sent = Object.fromEntries(all.filter((each) => !isFunction(each)));
+    const cancel = (): void => this.#send({ cancel: call });
+    const answer = new Promise<unknown>((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#lost(ask, this.#ended));
+      this.#waiting.set(call, { ask, resolve, reject });
+      signal?.addEventListener("abort", cancel, { once: true });
+      this.#send({ call, what, ...(domain === null ? {} : { domain }), args, options: sent, tells, key });
+    });
+    return { call, answer: answer.finally(() => signal?.removeEventListener("abort", cancel)) };
+  }
+
+  /** Sends a frame of a channel. */
+  channel(call: number, frame: object): void {
+    this.#send({ channel: call, ...frame });
+  }
+
+  #send(frame: object): void {
+    if (this.#ended === undefined) this.#far.send(writeFrame(frame));
+  }
+
+  async #read(): Promise<void> {
+    let why = "the connection ended";
+    using beats = new Beats(
+      (frame) => this.#send(frame),
+      () => {
+        why = "nothing was heard of it for too long";
+        void this.#far.close();
+      },
+    );
+    try {
+      for await (const messages of this.#far) {
+        beats.heard();
+        for (const message of messages) await this.#take(message);
+      }
+    } catch (error) {
+      why = messageOf(error);
+    }
+    this.#ended = why;
+    for (const { ask, reject } of this.#waiting.values()) reject(this.#lost(ask, why));
+    this.#waiting.clear();
+  }
+
+  #lost({ what, key }: Ask, why: string): LostError {
+    return new LostError(this.#name, `${why} before ${what} was answered`, key ?? null);
+  }
+
+  async #take(message: Message): Promise<void> {
+    const { tell, name, args, result, value, error, failure, channel } = message;
+    if (typeof channel === "number") return this.#waiting.get(channel)?.ask.onChannel?.(message);
+    if (typeof tell === "number") return this.#tell(tell, name, args);
+    const call = typeof result === "number" ? result : typeof error === "number" ? error : undefined;
+    const waiting = call === undefined ? undefined : this.#waiting.get(call);
+    if (call === undefined || waiting === undefined) return;
+    this.#waiting.delete(call);
+    if (typeof result === "number") return waiting.resolve(value);
+    const { signal } = waiting.ask.options ?? {};
+    const carried = carriedIn(failure);
+    // The far end was interrupted because we were: the caller knows its own reason.
+    const isOurs = signal?.aborted === true && carried.code === undefined;
+    waiting.reject(isOurs ? (signal.reason as Error) : await revive(carried));
+  }
+
+  #tell(call: number, name: unknown, args: unknown): void {
+    const { options = {} } = this.#waiting.get(call)?.ask ?? {};
+    const told = typeof name === "string" && Object.hasOwn(options, name) ? options[name] : undefined;
+    if (typeof told === "function")
+      (told as (...words: readonly unknown[]) => void)(...(Array.isArray(args) ? (args as readonly unknown[]) : []));
+  }
+
+  /** Closes the connection. What was asked for and is not answered goes on there, if it has begun. */
+  async close(): Promise<void> {
+    await this.#far.close();
+    await this.#over;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

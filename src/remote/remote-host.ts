@@ -1,0 +1,82 @@
+import { resolve } from "node:path";
+import { readSafely } from "../config/safe-file.ts";
+import type { EndPoint } from "../domain/end-point.ts";
+import type { Defined, Facade } from "../domain/facade.ts";
+import type { DefineSource } from "../domain/lifecycle/define.ts";
+import { UsageError } from "../errors.ts";
+import type { Caller } from "./caller.ts";
+import { DOMAIN_CALLS } from "./calls.ts";
+import { connectMonitor } from "./far-monitor.ts";
+import { isRemote } from "./host-address.ts";
+import { addressOf, readdress, readdressError } from "./readdress.ts";
+import { toSend } from "./worked-out.ts";
+
+/**
+ * The domains of another host, over one connection, as the verbs see those of this one. `name` is the host's, for messages: its domains are
+ * called `ssh://HOST/NAME`.
+ */
+export function remoteFacade(caller: Caller, name: string): Facade {
+  return {
+    async open(domain) {
+      if (isRemote(domain))
+        throw new UsageError(`${domain}: it names a host itself, and ${name} is one already`, {
+          value: domain,
+          expected: "a domain of that host",
+        });
+      await caller.call({ what: "open", domain: null, args: [domain] });
+      return Object.assign(remoteDomain(caller, name, domain), { name: domain, async [Symbol.asyncDispose]() {} });
+    },
+    async define(source, options) {
+      const args = [await sourceToSend(source)];
+      return (await caller.call({ what: "define", domain: null, args, options: { ...options }, writes: true })) as Defined;
+    },
+    outcome: (key, { signal }) => caller.outcome(key, signal),
+    list: async (options) =>
+      (await caller.call({ what: "list", domain: null, options: { ...options } })) as Awaited<ReturnType<Facade["list"]>>,
+  };
+}
+
+/** What is read here is sent as its text; a process, or a command line, is one of that host. */
+async function sourceToSend(source: DefineSource): Promise<DefineSource> {
+  if (!("file" in source) || "text" in source) return source;
+  return { text: (await readSafely(source.file)).text, file: resolve(source.file) };
+}
+
+/** A domain of another host. `host`: as in its address. */
+export function remoteDomain(caller: Caller, host: string, domain: string): EndPoint {
+  const call = async (what: string, args: readonly unknown[], options: object = {}): Promise<never> => {
+    const ask = { what, domain, args, options: { ...options }, writes: DOMAIN_CALLS[what]?.writes === true };
+    const answer = await caller.call(ask).catch((error: unknown) => {
+      throw readdressError(error, host, domain);
+    });
+    // The text of a config is nobody's advice.
+    return (what === "config" ? answer : readdress(answer, host, domain)) as never;
+  };
+  return {
+    name: addressOf(host, domain),
+    configPath: undefined,
+    interrupted: (options) => call("interrupted", [], options),
+    change: (wanted, options) => call("change", [toSend(wanted)], options),
+    revert: (options) => call("revert", [], options),
+    persist: (options) => call("persist", [], options),
+    apply: (wanted, options) => call("apply", [wanted], options),
+    recover: (how, options) => call("recover", [how], options),
+    info: (options) => call("info", [], options),
+    vcpus: (options) => call("vcpus", [], options),
+    disks: (options) => call("disks", [], options),
+    threads: (options) => call("threads", [], options),
+    memory: (options) => call("memory", [], options),
+    diff: (options) => call("diff", [], options),
+    config: () => call("config", []),
+    start: (options) => call("start", [], options),
+    restart: (options) => call("restart", [], options),
+    shutdown: (options) => call("shutdown", [], options),
+    destroy: (options) => call("destroy", [], options),
+    reset: async (options) => void (await call("reset", [], options)),
+    suspend: async (options) => void (await call("suspend", [], options)),
+    resume: async (options) => void (await call("resume", [], options)),
+    undefine: () => call("undefine", []),
+    connect: async (options) => connectMonitor(await caller.link(), host, domain, { ...options }),
+    close: () => caller[Symbol.asyncDispose](),
+  };
+}

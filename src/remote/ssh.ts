@@ -1,0 +1,51 @@
+import type { ChildExit } from "../wire/child.ts";
+import { type Unreachable, UnreachableError } from "./errors.ts";
+import type { HostAddress } from "./host-address.ts";
+
+/** How long ssh may take to reach a host, in seconds. */
+const CONNECT_TIMEOUT = 10;
+
+/**
+ * The command line for the user's own OpenSSH: it reads their ssh_config, and uses their agent, their jump hosts, and a connection that
+ * ControlMaster holds. Nothing of it is about trust: that is theirs.
+ */
+export function sshCommand(program: string, { host, user, port }: HostAddress, command: string): readonly string[] {
+  return [
+    ...[program, "-T", "-o", "BatchMode=yes", "-o", `ConnectTimeout=${CONNECT_TIMEOUT}`],
+    ...(user === undefined ? [] : ["-l", user]),
+    ...(port === undefined ? [] : ["-p", String(port)]),
+    ...["--", host, command],
+  ];
+}
+
+/** What ssh's own words mean, the first that fits. */
+const MEANINGS: readonly (readonly [words: RegExp, why: Unreachable, message: string])[] = [
+  [/could not resolve hostname|name or service not known/i, "resolve", "no such host"],
+  [/host key verification failed|host identification has changed|no matching host key/i, "host-key", "its key is not the known one"],
+  [/permission denied|too many authentication failures/i, "auth", "it does not let us in"],
+  [/kex_exchange_identification|connection (closed|reset) by .* port|banner exchange/i, "throttled", "it takes no more connections now"],
+  [/connection refused/i, "refused", "nobody listens there"],
+  [/timed out|no route to host|network is unreachable/i, "timeout", "no answer"],
+  [/not found|no such file/i, "no-node", "there is no Node there"],
+];
+
+/** The status with which a shell says that there is no such program. */
+const NO_PROGRAM = 127;
+
+/** How many of ssh's last lines go into a message. */
+const LAST_LINES = 2;
+
+/** Why there was no conversation, by how ssh ended. */
+export function unreachable(host: string, { code, lastWords }: ChildExit): UnreachableError {
+  const lines = lastWords
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !/^@+$/.test(line));
+  const words = lines.slice(-LAST_LINES).join("; ");
+  const [, why, message] = MEANINGS.find(([each]) => each.test(lastWords)) ?? [];
+  if (code === NO_PROGRAM || why === "no-node")
+    return new UnreachableError(host, "no-node", "there is no Node there that its login finds; --remote-node PATH names it", {
+      lastWords: words,
+    });
+  return new UnreachableError(host, why ?? "other", message ?? `ssh ended with ${code}`, { lastWords: words });
+}

@@ -1,0 +1,7 @@
+import type { World } from "../../src/cli/command.ts";
+
+/** The part of the world that a command line on one host does not need. */
+export const ALONE: Pick<World, "host" | "serve"> = {
+  host: (name) => Promise.reject(new Error(`${name}: a test of one host asks for another one`)),
+  serve: () => Promise.reject(new Error("nobody is there to be answered")),
+};

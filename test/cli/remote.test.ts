@@ -1,0 +1,177 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startReplay } from "../../src/testing/index.ts";
+import { foldersNowhere, program, WHO } from "./program.ts";
+
+let folder = "";
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "qmpctl-"))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let stubs = 0;
+
+/** A program in the place of ssh. Its last word is the command for the far end's shell. */
+function ssh(script: string): string {
+  const path = join(folder, `ssh${stubs++}`);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/** As sshd does: it gives the command to a shell of the login, with its environment. */
+const LOGIN = `for last; do :; done; exec env -i PATH="$PATH" HOME=/nonexistent sh -c "$last"`;
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function qmpctl(words: readonly string[], sshProgram: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [program, ...words], {
+    env: { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), QMPCTL_SSH: sshProgram, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout, stderr };
+}
+
+const answers = {
+  ...WHO,
+  "query-status": () => ({ running: true, status: "running" }),
+  "query-kvm": () => ({ enabled: false, present: true }),
+  "query-hotpluggable-cpus": () => [],
+  "query-acpi-ospm-status": () => [],
+  "query-migrate": () => ({}),
+  "query-memory-size-summary": () => ({ "base-memory": 268435456 }),
+  "query-balloon": () => ({ actual: 268435456 }),
+};
+
+describe("on another host", () => {
+  test("a verb is done there, by a program that is sent: -H, the variable and an address say the same", async () => {
+    await using server = await startReplay({ answers });
+    const login = ssh(LOGIN);
+    const here = await qmpctl(["qmp", server.address, "query-status"], login);
+    expect(here).toEqual({ code: 0, stdout: '{"running":true,"status":"running"}\n', stderr: "" });
+    expect(await qmpctl(["-H", "kvm1", "qmp", server.address, "query-status"], login)).toEqual(here);
+    expect(await qmpctl(["--host=kvm1", "qmp", server.address, "query-status"], login)).toEqual(here);
+    expect(await qmpctl(["qmp", `ssh://kvm1/${server.address}`, "query-status"], login)).toEqual(here);
+    expect(await qmpctl(["qmp", server.address, "query-status"], login, { QMPCTL_HOST: "kvm1" })).toEqual(here);
+    const info = await qmpctl(["-H", "kvm1", "info", server.address], login);
+    expect(info.stdout).toContain("running");
+    expect(info.code).toBe(0);
+  });
+
+  test("ssh is given the host as a word of its own, and nothing of the user's in the command", async () => {
+    const words = join(folder, "words");
+    const spy = ssh(`for word; do printf '%s\\n' "$word"; done > ${words}; exit 255`);
+    const name = `a'b"c$(d) e`;
+    await qmpctl(["-H", "root@kvm1:2222", "info", name], spy);
+    const given = readFileSync(words, "utf8").split("\n");
+    expect(given.slice(0, 11)).toEqual(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-l", "root", "-p", "2222", "--", "kvm1"]);
+    expect(given[11]).toMatch(/^exec node -e 'eval\(Buffer\.from\("[\w+/=]+","base64"\)\.toString\(\)\)'$/);
+    expect(given.slice(12)).toEqual([""]);
+  });
+
+  test("--remote-node names Node there, and can be no more than a path", async () => {
+    await using server = await startReplay({ answers });
+    const login = ssh(LOGIN.replace('PATH="$PATH"', "PATH=/usr/bin:/bin"));
+    const named = await qmpctl(["-H", "kvm1", "--remote-node", process.execPath, "qmp", server.address, "query-status"], login);
+    expect(named).toMatchObject({ code: 0, stderr: "" });
+    const refused = await qmpctl(["-H", "kvm1", "--remote-node", "node;reboot", "list"], login);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(`"node;reboot": can't be the path of Node`);
+  });
+
+  test("a failure there is told as one here, with its exit code, and with --json as its evidence", async () => {
+    const login = ssh(LOGIN);
+    const failed = await qmpctl(["-H", "kvm1", "info", "unix:/nonexistent.sock"], login);
+    expect(failed).toMatchObject({ code: 0 });
+    const refused = await qmpctl(["-H", "kvm1", "setmem", "unix:/nonexistent.sock", "1GiB", "--json"], login);
+    expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([3, { outcome: "refused" }]);
+    // The advice is for errors of that class.
+    expect((await qmpctl(["-H", "kvm1", "info", "nope"], login)).stderr).toContain(
+      "there is no such config; qmpctl -H kvm1 list --all shows all domains",
+    );
+    expect((await qmpctl(["-H", "kvm1", "info", "ssh://kvm2/web1"], login)).stderr).toContain("names a host itself");
+  });
+
+  test("an installed one is used with --installed, within what its key allows", async () => {
+    await using server = await startReplay({ answers });
+    const forced = ssh(
+      `exec env -i PATH="$PATH" ${Object.entries(foldersNowhere())
+        .map(([name, value]) => `${name}=${value}`)
+        .join(" ")} ${process.execPath} ${program} serve --read-only --domains 'web*'`,
+    );
+    const list = await qmpctl(["--installed", "-H", "kvm1", "info", server.address], forced);
+    expect(list.code).toBe(3);
+    expect(list.stderr).toContain("this key allows domains by their names only");
+    const change = await qmpctl(["-H", "kvm1", "--installed", "setmem", "web1", "1GiB"], forced);
+    expect([change.code, change.stderr]).toEqual([3, expect.stringContaining("there is no such config")]);
+    expect((await qmpctl(["--installed", "list"], forced)).stderr).toContain("of which host? -H HOST is missing");
+  });
+});
+
+describe("a host that can't be worked with is told, and why", () => {
+  test.each([
+    ["resolve", "ssh: Could not resolve hostname kvm1: Name or service not known", 255, "kvm1: no such host"],
+    ["refused", "ssh: connect to host kvm1 port 22: Connection refused", 255, "kvm1: nobody listens there"],
+    ["timeout", "ssh: connect to host kvm1 port 22: Connection timed out", 255, "kvm1: no answer"],
+    ["host-key", "Host key verification failed.", 255, "kvm1: its key is not the known one"],
+    ["auth", "root@kvm1: Permission denied (publickey).", 255, "kvm1: it does not let us in"],
+    ["no-node", "sh: 1: exec: node: not found", 127, "kvm1: there is no Node there that its login finds; --remote-node PATH names it"],
+    ["no-node", "node: Command not found.", 1, "kvm1: there is no Node there"],
+    ["other", "mux_client_request_session: session request failed", 255, "kvm1: ssh ended with 255"],
+  ])("%s: %s", async (why, words, status, message) => {
+    const { code, stdout, stderr } = await qmpctl(["-H", "kvm1", "list", "--json"], ssh(`echo "${words}" >&2; exit ${status}`));
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "connect", why, host: "kvm1" } });
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(words);
+  });
+
+  test("throttled, and it is tried again: nothing was sent", async () => {
+    const count = join(folder, "count");
+    const words = "kex_exchange_identification: read: Connection reset by peer";
+    const busy = ssh(`echo x >> ${count}; if [ $(wc -l < ${count}) -lt 3 ]; then echo "${words}" >&2; exit 255; fi; ${LOGIN}`);
+    expect(await qmpctl(["-H", "kvm1", "list", "--all"], busy)).toMatchObject({ code: 0 });
+    const always = await qmpctl(["-H", "kvm1", "list", "--json"], ssh(`echo "${words}" >&2; exit 255`));
+    expect(JSON.parse(always.stdout)).toMatchObject({ error: { why: "throttled" } });
+  });
+
+  test("noise before the first word, with a sample of it", async () => {
+    const { code, stderr } = await qmpctl(["-H", "kvm1", "list"], ssh(`echo Welcome to kvm1; ${LOGIN}`));
+    expect(code).toBe(1);
+    expect(stderr).toContain(String.raw`something else than qmpctl speaks there first, "Welcome to kvm1\n"`);
+    const silent = await qmpctl(["-H", "kvm1", "list"], ssh("echo bye; exit 0"));
+    expect(silent.stderr).toContain(String.raw`"bye\n"`);
+    const endless = await qmpctl(["-H", "kvm1", "list"], ssh("exec yes"));
+    expect(endless.stderr).toContain("something else than qmpctl speaks there first");
+  });
+
+  test("a Node that is too old, and another version of the words", async () => {
+    const old = await qmpctl(["-H", "kvm1", "list"], ssh(`echo '{"qmpctl":"loader","protocol":[1,1],"node":"v18.20.4"}'; cat >/dev/null`));
+    expect(old.stderr).toContain("kvm1: it has Node v18.20.4, and 20.19 or newer is needed");
+    const newer = await qmpctl(["-H", "kvm1", "list"], ssh(`echo '{"qmpctl":"serve","protocol":[7,9],"version":"9.0.0"}'; cat >/dev/null`));
+    expect(newer.stderr).toContain("kvm1: its qmpctl 9.0.0 speaks versions 7-9 of the words between hosts, and this one 1-1");
+  });
+
+  test("no ssh program here", async () => {
+    const { code, stderr } = await qmpctl(["-H", "kvm1", "list"], join(folder, "none"));
+    expect([code, stderr]).toEqual([1, expect.stringContaining("kvm1: no such program")]);
+  });
+
+  test("a host that can't be one asks nobody, and a usage mistake neither", async () => {
+    const never = ssh(`touch ${join(folder, "asked")}`);
+    expect((await qmpctl(["-H", "-oProxyCommand=x", "list"], never)).code).toBe(2);
+    expect((await qmpctl(["-H", "kvm1", "setmem", "web1"], never)).code).toBe(2);
+    expect((await qmpctl(["-H"], never)).code).toBe(2);
+    expect(() => readFileSync(join(folder, "asked"))).toThrow("ENOENT");
+  });
+});

@@ -1,0 +1,196 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Host, type Hosts, missingForHosts, startHosts } from "../../scripts/lab/hosts.ts";
+import { privateFolder } from "../../scripts/lab/machine.ts";
+import { deadlineIn } from "../../src/deadline.ts";
+import { Host as RemoteHost, LostError } from "../../src/index.ts";
+import { program } from "../cli/program.ts";
+
+// Hosts of their own on this machine, each with an sshd: what is done on them is done by what a real ssh starts there.
+const missing = await missingForHosts();
+if (missing.length > 0)
+  console.log(`no hosts can be started here: ${missing.join(", ")} missing; npm run testbed -- --install --hosts, as root`);
+
+const MACHINE = [
+  "-machine",
+  "q35,accel=tcg",
+  "-m",
+  "256M",
+  "-smp",
+  "2,maxcpus=4",
+  "-device",
+  "virtio-balloon-pci,id=balloon0",
+  "-display",
+  "none",
+  "-nodefaults",
+  "-no-user-config",
+];
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe.skipIf(missing.length > 0)("on other hosts, over a real ssh", () => {
+  let hosts: Hosts;
+  let kvm1: Host;
+  let kvm2: Host;
+  beforeAll(async () => {
+    hosts = await startHosts(2);
+    [kvm1, kvm2] = hosts.all as [Host, Host];
+    for (const host of [kvm1, kvm2]) {
+      expect(await qmpctl("-H", host.name, "define", "--name", "web1", "--", "qemu-system-x86_64", ...MACHINE)).toMatchObject({ code: 0 });
+    }
+    expect(await qmpctl("-H", kvm1.name, "start", "web1")).toMatchObject({ code: 0, stderr: "" });
+  }, 60_000);
+  afterAll(async () => hosts[Symbol.asyncDispose]());
+
+  /** The program, begun; `interrupt` as Ctrl-C does. */
+  function begin(...words: readonly string[]): { readonly ended: Promise<Ended>; interrupt(): void } {
+    const child = spawn(process.execPath, [program, ...words], {
+      env: { ...process.env, QMPCTL_SSH: hosts.ssh, NODE_DISABLE_COMPILE_CACHE: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    const ended = once(child, "close").then(([code]): Ended => ({ code: code as number | null, stdout, stderr }));
+    return { ended, interrupt: () => void child.kill("SIGINT") };
+  }
+
+  async function qmpctl(...words: readonly string[]): Promise<Ended> {
+    return begin(...words).ended;
+  }
+
+  /** The processes of a host that are ours: none is to be left when a call is over. */
+  async function left(host: Host): Promise<readonly string[]> {
+    const all = (await host.exec("ps", "-eo", "args=")).split("\n");
+    return all.filter((line) => /node|qmpctl/.test(line) && !/qemu-system|^sshd:/.test(line));
+  }
+
+  test("a machine is worked on there: its lock, its config, its pins; and nothing of ours is left", async () => {
+    const change = await qmpctl("-H", kvm1.name, "vcpupin", "web1", "1", "0", "--both");
+    expect(change).toMatchObject({ code: 0, stderr: "" });
+    const tid = /CPU 1\/TCG.*?(\d+)|(\d+)\s+CPU 1\/TCG/.exec((await qmpctl("vcpuinfo", `ssh://${kvm1.name}/web1`)).stdout);
+    expect(tid).not.toBeNull();
+    const threads = await kvm1.exec(
+      "sh",
+      "-c",
+      `for t in /proc/$(cat ${kvm1.folder}/run/web1/pid)/task/*; do grep -l 'CPU 1/' $t/comm; done`,
+    );
+    const status = await kvm1.exec("grep", "Cpus_allowed_list", threads.trim().replace("/comm", "/status"));
+    expect(status.trim()).toBe("Cpus_allowed_list:\t0");
+    expect(await kvm1.exec("grep", "-c", '"pin"', `${kvm1.folder}/config/web1.json`)).toBe("1\n");
+    expect((await qmpctl("-H", kvm2.name, "vcpuinfo", "web1")).stdout).not.toContain("CPU 1/TCG");
+    expect(await left(kvm1)).toEqual([]);
+  });
+
+  test("the commands of a report are to be typed here", async () => {
+    const change = await qmpctl("-H", kvm1.name, "setmem", "web1", "200M", "--dynamic", "--timeout", "1s", "--force");
+    expect(change.code).toBe(5);
+    expect(change.stdout).toContain(`to undo it:    qmpctl setmem ssh://${kvm1.name}/web1 256MiB --dynamic`);
+    expect(await qmpctl("setmem", `ssh://${kvm1.name}/web1`, "256MiB", "--dynamic")).toMatchObject({ code: 0 });
+    const none = await qmpctl("-H", kvm2.name, "suspend", "web1");
+    expect(none.stderr).toContain(`qmpctl start ssh://${kvm2.name}/web1`);
+  });
+
+  test("QMP, the shell's and the events' way goes to its monitor there", async () => {
+    expect(await qmpctl("-H", kvm1.name, "qmp", "web1", "query-status")).toMatchObject({ code: 0 });
+    const events = begin("-H", kvm1.name, "events", "web1", "STOP", "--count", "1", "--timeout", "60s");
+    await until(
+      async () =>
+        (await kvm1.exec("ss", "-xp")).split("\n").filter((line) => line.includes("watch.sock") && line.includes("ESTAB")).length > 0,
+    );
+    expect(await qmpctl("-H", kvm1.name, "suspend", "web1")).toMatchObject({ code: 0 });
+    expect((await events.ended).stdout).toContain('"event":"STOP"');
+    expect(await qmpctl("-H", kvm1.name, "resume", "web1")).toMatchObject({ code: 0 });
+  });
+
+  test("a file of this host is defined there", async () => {
+    await using folder = await privateFolder();
+    const path = `${folder.path}/db1.sh`;
+    execFileSync("sh", ["-c", `printf '%s\\n' "qemu-system-x86_64 ${MACHINE.join(" ")} -drive file=disk.img,if=none,id=d" > ${path}`]);
+    expect(await qmpctl("-H", kvm2.name, "define", path, "--name", "db1")).toMatchObject({ code: 0 });
+    expect((await qmpctl("-H", kvm2.name, "config", "db1")).stdout).toContain("file=/root/disk.img");
+    expect(await qmpctl("-H", kvm2.name, "undefine", "db1")).toMatchObject({ code: 0 });
+  });
+
+  test("an interrupt undoes there what is half done, as it does here", async () => {
+    const change = begin("-H", kvm1.name, "setmem", "web1", "128M", "--both", "--force", "--timeout", "60s");
+    await until(() => hasJournal(kvm1));
+    change.interrupt();
+    const { code, stderr } = await change.ended;
+    expect([code, stderr]).toEqual([130, expect.stringContaining("interrupted")]);
+    expect(await hasJournal(kvm1)).toBe(false);
+    expect(await kvm1.exec("cat", `${kvm1.folder}/config/web1.json`)).not.toContain('"128MiB"');
+    expect(await left(kvm1)).toEqual([]);
+  });
+
+  async function hasJournal(host: Host): Promise<boolean> {
+    return (await host.exec("sh", "-c", `ls ${host.folder}/state/@*/journal 2>/dev/null | wc -l`)).trim() !== "0";
+  }
+
+  test("an ssh that is killed in the middle: the change goes on there, and its report comes on a new connection", async () => {
+    const change = begin("-H", kvm1.name, "setmem", "web1", "192M", "--both", "--force", "--timeout", "4s");
+    await until(() => hasJournal(kvm1));
+    // The far side of it: that host's sshd for this login.
+    await kvm1.exec("pkill", "-KILL", "-f", "^sshd: root@notty");
+    const { code, stdout, stderr } = await change.ended;
+    expect([code, stderr]).toEqual([5, ""]);
+    expect(stdout).toMatch(/memory\s+static\s+256MiB -> 192MiB\s+192MiB.*applied/);
+    expect(await kvm1.exec("cat", `${kvm1.folder}/config/web1.json`)).toContain('"192MiB"');
+    expect(await left(kvm1)).toEqual([]);
+  });
+
+  test("a link that is cut: the key is told, and later the outcome by it", { timeout: 120_000 }, async () => {
+    const change = begin("-H", kvm1.name, "setmem", "web1", "160M", "--both", "--force", "--timeout", "4s");
+    await until(() => hasJournal(kvm1));
+    await kvm1.link("down");
+    const { code, stderr } = await change.ended;
+    await kvm1.link("up");
+    const key = /qmpctl -H \S+ outcome (\S+)/.exec(stderr)?.[1] ?? "";
+    expect([code, key, stderr]).toEqual([1, expect.stringMatching(/^[\w-]{36}$/), expect.any(String)]);
+    const outcome = await qmpctl("-H", kvm1.name, "outcome", key);
+    expect(outcome).toMatchObject({ code: 5, stdout: expect.stringMatching(/memory\s+static\s+192MiB -> 160MiB/) as string });
+    expect(await kvm1.exec("cat", `${kvm1.folder}/config/web1.json`)).toContain('"160MiB"');
+    await until(async () => (await left(kvm1)).length === 0);
+  });
+
+  test("a far end that is killed in the middle: it says that it was interrupted, and recover resolves it", async () => {
+    const change = begin("-H", kvm1.name, "setmem", "web1", "200M", "--both", "--force", "--timeout", "60s");
+    await until(() => hasJournal(kvm1));
+    await kvm1.exec("pkill", "-KILL", "-f", "^node -e eval");
+    const { code, stderr } = await change.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain(`qmpctl -H ${kvm1.name} recover web1 --finish`);
+    expect(await qmpctl("-H", kvm1.name, "recover", "web1", "--undo", "--force", "--timeout", "5s")).toMatchObject({
+      code: expect.toBeOneOf([0, 5]) as number,
+    });
+    expect(await kvm1.exec("cat", `${kvm1.folder}/config/web1.json`)).toContain('"160MiB"');
+  });
+
+  test("the library holds one connection for many calls", async () => {
+    await using host = await RemoteHost.connect(`ssh://${kvm2.name}`, { ssh: hosts.ssh });
+    const domain = await host.open("web1");
+    expect((await host.list({ all: true })).map(({ name, state }) => [name, state])).toEqual([["web1", "stopped"]]);
+    expect(await domain.setMemory(192 * 2 ** 20, { scope: "static" })).toMatchObject({ outcome: "applied" });
+    expect(await domain.info()).toMatchObject({ state: "stopped", config: { memory: 192 * 2 ** 20 } });
+    await expect(domain.setMemory(2 ** 40, { scope: "static" })).rejects.toMatchObject({ name: "RefusedError", code: "refused" });
+    expect(await domain.start({ paused: true })).toMatchObject({ vcpus: 2 });
+    {
+      await using session = await domain.connect();
+      expect(await session.execute("query-status")).toMatchObject({ running: false });
+    }
+    expect(await domain.destroy()).toMatchObject({ name: "web1" });
+    await expect(host.outcome("no-such-key")).resolves.toEqual({ state: "unknown" });
+    expect(LostError).toBeDefined();
+  });
+});
+
+/** Looks again until it is so. @throws Error when it is not so within a minute */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = deadlineIn(60_000);
+  while (!(await isSo())) if (deadline.left() === 0) throw new Error("it is not so after a minute");
+}
