@@ -21,6 +21,14 @@ const head = {
   of: z.object({ path: z.string(), id: z.string().nullable(), name: z.string() }).nullable(),
   machine: z.object({ pid: z.number(), started: z.number() }).nullable(),
 };
+/** A record that the version before this one wrote: of all threads, it kept the masks of vCPUs alone. */
+function fromEarlier(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !("masks" in value)) return value;
+  const { masks, ...rest } = value as { readonly masks: unknown };
+  const threads = Object.entries(masks ?? {}).map(([vcpu, cpus]) => ({ resource: "vcpu-pin", vcpu: Number(vcpu), cpus: cpus as unknown }));
+  return { threads, brings: [], own: [], ...rest };
+}
+
 const journal = z.object({
   ...head,
   scope: z.enum(["current", "static", "dynamic", "both"]),
@@ -32,4 +40,4 @@ const journal = z.object({
 });
 const action = z.object({ ...head, action: z.enum(["start", "restart", "shutdown"]), paused: z.boolean() });
 /** What a record has to look like to be believed. */
-export const record: z.ZodType<Journal | ActionRecord> = z.union([journal, action]);
+export const record: z.ZodType<Journal | ActionRecord, z.ZodTypeDef, unknown> = z.preprocess(fromEarlier, z.union([journal, action]));

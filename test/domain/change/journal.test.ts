@@ -213,3 +213,16 @@ describe("the config of a record", () => {
     expect(await isAbout(await written(null), config)).toBe(true);
   });
 });
+
+test("a record of the version before is read: of all threads it has the masks of vCPUs alone", async () => {
+  const paths = await books();
+  await writeRecord(paths, change, null, null);
+  const {
+    threads: _,
+    brings: _brings,
+    own: _own,
+    ...rest
+  } = JSON.parse(await readFile(paths.journal, "utf8")) as Readonly<Record<string, unknown>>;
+  await writeFile(paths.journal, JSON.stringify({ ...rest, masks: { 0: "0-1" } }), { mode: 0o600 });
+  expect(await readRecord(paths, "web1")).toMatchObject({ ...change, brings: [], own: [] });
+});
