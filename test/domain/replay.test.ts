@@ -8,7 +8,7 @@ import { MismatchError, startReplay } from "../../src/testing/index.ts";
 const recordings = listRecordings().filter(({ scenario }) => scenario.through === "library");
 
 describe.concurrent.each(recordings)("$qemu $name", (recording) => {
-  test(recording.scenario.tells, { timeout: 60_000 }, () => replay(recording));
+  test(recording.scenario.tells, { timeout: 240_000 }, () => replay(recording));
 });
 
 test("every scenario is recorded, from two QEMUs at least", () => {
