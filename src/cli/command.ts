@@ -147,11 +147,26 @@ async function verbInFront(argv: readonly string[]): Promise<readonly string[]> 
 }
 
 /** What the scripts of `completion` ask for: the possible next words, one a line. */
-async function completed(words: readonly string[], { env }: Io): Promise<string> {
+async function completed(typed: readonly string[], { env: own }: Io): Promise<string> {
+  const { words, env } = HOST.test(typed[0] ?? "") ? await behindHost(typed, own) : { words: typed, env: own };
   const [{ candidates }, { aliases }] = await Promise.all([import("./candidates.ts"), import("./aliases.ts")]);
   const verbOf = (word: string): string | undefined =>
     Object.hasOwn(verbs, word) ? word : Object.hasOwn(aliases, word) ? aliases[word]?.verb : undefined;
   return (await candidates(words, { names: Object.keys(verbs), load, verbOf, env })).map((each) => `${each}\n`).join("");
+}
+
+/** The words behind `-H HOST`. No domain of this host fits there, and to ask that one at every TAB would take too long. */
+async function behindHost(
+  typed: readonly string[],
+  env: Io["env"],
+): Promise<{ readonly words: readonly string[]; readonly env: Io["env"] }> {
+  const { withoutHost } = await import("./host-option.ts");
+  try {
+    const { argv } = withoutHost(typed, "any");
+    return { words: argv, env: { ...env, QMPCTL_CONFIG_DIR: "/nonexistent" } };
+  } catch {
+    return { words: typed, env };
+  }
 }
 
 /** One of our verbs, and its words. */

@@ -118,6 +118,15 @@ describe("on another host", () => {
   });
 });
 
+test.each([
+  [["-H", "kvm1", "setm"], "setmem\nsetmaxmem\n"],
+  [["--installed", "--host=kvm1", "setvc"], "setvcpus\nsetvcpu\n"],
+  [["-H", "kvm1", "info", "--jso"], "--json\n"],
+  [["-H", "kvm1", "info", ""], ""],
+])("completion goes on behind the host: %j", async (words, stdout) => {
+  expect(await qmpctl(["__complete", ...words], ssh("exit 1"))).toEqual({ code: 0, stdout, stderr: "" });
+});
+
 describe("a host that can't be worked with is told, and why", () => {
   test.each([
     ["resolve", "ssh: Could not resolve hostname kvm1: Name or service not known", 255, "kvm1: no such host"],
