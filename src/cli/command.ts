@@ -1,9 +1,7 @@
-import type { Facade } from "../domain/facade.ts";
 import { isErrorCode } from "../errors.ts";
-import type { Allowed } from "../remote/allowed.ts";
 import { EXIT, exitCodeOfError } from "./exit-code.ts";
 import { ElsewhereError, misuse, parseArguments } from "./options.ts";
-import type { Io, There, Verb } from "./verb.ts";
+import type { Call, Io, There, Verb, World } from "./verb.ts";
 
 type Loader = () => Promise<{ readonly verb: Verb }>;
 
@@ -60,17 +58,6 @@ export const verbs: Readonly<Record<string, Loader>> = {
   types: () => import("./commands/types.ts"),
 };
 
-/** What a command line needs from outside. */
-export interface World {
-  readonly io: Io;
-  readonly facade: Facade;
-  /** The domains of another host. @throws UsageError when it can't be one; UnreachableError */
-  readonly host: (name: string, how: There) => Promise<Facade>;
-  /** Answers another host's program until it is gone; nothing limits it unless told. */
-  readonly serve: (allowed?: Allowed) => Promise<void>;
-  readonly version: () => Promise<string>;
-}
-
 /** Runs one command line (without the program's own name) and resolves with the exit code; never rejects. */
 export async function run(given: readonly string[], world: World): Promise<number> {
   const { io } = world;
@@ -80,7 +67,7 @@ export async function run(given: readonly string[], world: World): Promise<numbe
   try {
     let host: string | undefined = io.env["QMPCTL_HOST"] || undefined;
     let there: There = {};
-    if (HOST.test(given[0] ?? "")) ({ host, argv, ...there } = (await import("./host-option.ts")).withoutHost(given, host));
+    if (HOST.test(given[0] ?? "")) ({ host, argv, ...there } = (await import("./elsewhere.ts")).withoutHost(given, host));
     if (argv.length === 0) return print(io, await firstSteps(io));
     if (argv[0] === "__complete") return print(io, await completed(argv.slice(1), io));
     const [first = "", ...rest] = await verbInFront(argv);
@@ -91,9 +78,16 @@ export async function run(given: readonly string[], world: World): Promise<numbe
     const args = await parseArguments(words, loaded.verb, async (option) =>
       (await import("./habits.ts")).wayOfOption(name, option, rest[0]),
     );
-    if (loaded.verb.operands.names[0] === "DOMAIN") domain = await spelled(args.operands[0], host);
+    if (loaded.verb.operands.names[0] === "DOMAIN") domain = args.operands[0];
     if (args.flag("help")) return print(io, await helpOn([name], io));
-    return await loaded.verb.run({ args, io, facade: host === undefined ? world.facade : onHost(host, world, there), serve: world.serve });
+    let call: Call = { args, io, facade: world.facade, serve: world.serve };
+    if (host !== undefined || domain?.startsWith("ssh://") === true) {
+      const { callThere } = await import("./elsewhere.ts");
+      const { domain: address, ...of } = callThere(host, there, { world, typed: domain, answers: ANSWERS.has(name) });
+      domain = address;
+      call = { ...call, ...of };
+    }
+    return await loaded.verb.run(call);
   } catch (error) {
     const [{ showFailure }, { adviceOn }] = await Promise.all([import("./failure.ts"), import("./advice.ts")]);
     await showFailure(error, io, wantsJson(argv), await adviceOn(error, { verb: loaded?.name, domain }));
@@ -102,27 +96,11 @@ export async function run(given: readonly string[], world: World): Promise<numbe
   }
 }
 
+/** Verbs that print what a machine says, or a file of it, as it is. */
+const ANSWERS: ReadonlySet<string> = new Set(["config", "qmp", "events", "types"]);
+
 /** An option that names another host, which stands before the verb. */
 const HOST = /^(-H|--(host|remote-node)(=|$)|--installed$)/;
-
-/** The domains of another host, connected to when the verb first needs one: a usage mistake asks nobody. */
-function onHost(name: string, { host }: World, how: There): Facade {
-  let opened: Promise<Facade> | undefined;
-  const there = (): Promise<Facade> => (opened ??= host(name, how));
-  return {
-    isElsewhere: true,
-    open: async (domain) => (await there()).open(domain),
-    define: async (source, options) => (await there()).define(source, options),
-    list: async (options) => (await there()).list(options),
-    outcome: async (key, options) => (await there()).outcome(key, options),
-  };
-}
-
-/** A domain as a command names it that is to be typed later. */
-async function spelled(domain: string | undefined, host: string | undefined): Promise<string | undefined> {
-  if (host === undefined || domain === undefined) return domain;
-  return (await import("../remote/readdress.ts")).addressOf(host, domain);
-}
 
 const HELP: ReadonlySet<string> = new Set(["help", "--help", "-h"]);
 const VERSION: ReadonlySet<string> = new Set(["version", "--version", "-V", "-v"]);
@@ -148,25 +126,13 @@ async function verbInFront(argv: readonly string[]): Promise<readonly string[]> 
 
 /** What the scripts of `completion` ask for: the possible next words, one a line. */
 async function completed(typed: readonly string[], { env: own }: Io): Promise<string> {
-  const { words, env } = HOST.test(typed[0] ?? "") ? await behindHost(typed, own) : { words: typed, env: own };
+  const { words, env } = HOST.test(typed[0] ?? "")
+    ? (await import("./elsewhere.ts")).wordsBehindHost(typed, own)
+    : { words: typed, env: own };
   const [{ candidates }, { aliases }] = await Promise.all([import("./candidates.ts"), import("./aliases.ts")]);
   const verbOf = (word: string): string | undefined =>
     Object.hasOwn(verbs, word) ? word : Object.hasOwn(aliases, word) ? aliases[word]?.verb : undefined;
   return (await candidates(words, { names: Object.keys(verbs), load, verbOf, env })).map((each) => `${each}\n`).join("");
-}
-
-/** The words behind `-H HOST`. No domain of this host fits there, and to ask that one at every TAB would take too long. */
-async function behindHost(
-  typed: readonly string[],
-  env: Io["env"],
-): Promise<{ readonly words: readonly string[]; readonly env: Io["env"] }> {
-  const { withoutHost } = await import("./host-option.ts");
-  try {
-    const { argv } = withoutHost(typed, "any");
-    return { words: argv, env: { ...env, QMPCTL_CONFIG_DIR: "/nonexistent" } };
-  } catch {
-    return { words: typed, env };
-  }
 }
 
 /** One of our verbs, and its words. */

@@ -48,6 +48,17 @@ export interface Call<Flag extends string = string, Text extends string = string
   readonly serve: (allowed?: Allowed) => Promise<void>;
 }
 
+/** What a command line needs from outside. */
+export interface World {
+  readonly io: Io;
+  readonly facade: Facade;
+  /** The domains of another host. @throws UsageError when it can't be one; UnreachableError */
+  readonly host: (name: string, how: There) => Promise<Facade>;
+  /** Answers another host's program until it is gone; nothing limits it unless told. */
+  readonly serve: (allowed?: Allowed) => Promise<void>;
+  readonly version: () => Promise<string>;
+}
+
 /** What a verb is about: the domains there are, whether they run, what they have of each kind, and both descriptions of it. */
 export type Section = "domains" | "power" | "memory" | "vcpus" | "threads" | "disks" | "halves";
 

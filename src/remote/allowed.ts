@@ -37,6 +37,12 @@ export async function checkAllowed(allowed: Allowed | undefined, { verb, writes,
   if (domain !== undefined) checkDomain(domain, domains);
 }
 
+/** Those domains of a list that a key may know of. */
+export function allowedOf<T extends { readonly name: string }>(allowed: Allowed | undefined, found: readonly T[]): readonly T[] {
+  const domains = allowed?.domains ?? null;
+  return domains === null ? found : found.filter(({ name }) => domains.some((pattern) => matches(pattern, name)));
+}
+
 /** A path or a monitor's address leads past every name, so neither is allowed where only some domains are, or verbs are named. */
 function checkDomain(domain: string, domains: readonly string[] | null): void {
   if (/[/:]/.test(domain)) throw new ForbiddenError(`${domain}: this key allows domains by their names only`);

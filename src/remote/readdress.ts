@@ -4,11 +4,10 @@ import { QmpctlError } from "../errors.ts";
 /**
  * A text of the far end with the commands in it as they are to be typed here: `qmpctl info web1` there is `qmpctl info ssh://kvm1/web1`
  * here.
- * `word` is the domain as its own shell would read it.
  */
-function readdressed(text: string, host: string, domain: string): string {
-  const word = shellWord(domain);
-  const [bare, there] = [escaped(word), shellWord(addressOf(host, domain))];
+export function readdressed(text: string, address: string, domain: string): string {
+  if (!text.includes("qmpctl ")) return text;
+  const [bare, there] = [escaped(shellWord(domain)), shellWord(address)];
   return text.replace(
     new RegExp(`(?<![\\w/.-])qmpctl ([a-z]+) ${bare}(?=$|[\\s;,:.)\`"'])`, "g"),
     (_, verb: string) => `qmpctl ${verb} ${there}`,
@@ -22,7 +21,7 @@ export function addressOf(host: string, domain: string): string {
 
 /** What the far end answered, with the commands in it as they are to be typed here. */
 export function readdress<T>(value: T, host: string, domain: string): T {
-  if (typeof value === "string") return readdressed(value, host, domain) as T;
+  if (typeof value === "string") return readdressed(value, addressOf(host, domain), domain) as T;
   if (Array.isArray(value)) return value.map((each: unknown) => readdress(each, host, domain)) as T;
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, readdress(each as unknown, host, domain)])) as T;
@@ -31,7 +30,7 @@ export function readdress<T>(value: T, host: string, domain: string): T {
 /** An error of the far end, in the same way. */
 export function readdressError(error: unknown, host: string, domain: string): unknown {
   if (!(error instanceof QmpctlError)) return error;
-  error.message = readdressed(error.message, host, domain);
+  error.message = readdressed(error.message, addressOf(host, domain), domain);
   return Object.assign(error, readdress({ ...error }, host, domain));
 }
 

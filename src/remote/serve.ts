@@ -1,7 +1,8 @@
 import type { Facade } from "../domain/facade.ts";
+import type { DomainInfo } from "../domain/views/inspect.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import type { Message, Transport } from "../wire/transport.ts";
-import { type Allowed, checkAllowed } from "./allowed.ts";
+import { type Allowed, allowedOf, checkAllowed } from "./allowed.ts";
 import { Beats } from "./beats.ts";
 import { type CallKind, DOMAIN_CALLS, HOST_CALLS, optionsIn } from "./calls.ts";
 import { carry } from "./carried-error.ts";
@@ -141,7 +142,8 @@ class FarEnd {
     const all = { ...optionsIn(name, kind, options), ...this.#told(call, kind, tells), signal: underWay.interrupt.signal };
     if (known === undefined) {
       await checkAllowed(this.#allowed, { verb: kind.verb, writes: kind.writes, domain: name === "open" ? String(given[0]) : undefined });
-      return await kind.run(this.#host as never, given, all as never);
+      const answer = await kind.run(this.#host as never, given, all as never);
+      return name === "list" ? allowedOf(this.#allowed, answer as readonly DomainInfo[]) : answer;
     }
     await checkAllowed(this.#allowed, { verb: kind.verb, writes: kind.writes, domain: known, wanted: given[0] });
     await using machine = await this.#host.open(known);

@@ -1,4 +1,4 @@
-import type { World } from "../../src/cli/command.ts";
+import type { World } from "../../src/cli/verb.ts";
 
 /** The part of the world that a command line on one host does not need. */
 export const ALONE: Pick<World, "host" | "serve"> = {

@@ -184,3 +184,20 @@ describe("a host that can't be worked with is told, and why", () => {
     expect(() => readFileSync(join(folder, "asked"))).toThrow("ENOENT");
   });
 });
+
+test("what a verb of another host says to type next names the host, and files of this host are not meant there", async () => {
+  const login = ssh(LOGIN);
+  const relative = await qmpctl(
+    ["-H", "kvm1", "attach", "web1", "-blockdev", "driver=file,filename=disk.img,node-name=d", "-device", "virtio-blk-pci,drive=d,id=d1"],
+    login,
+  );
+  expect(relative).toMatchObject({ code: 2, stderr: expect.stringContaining("no folder of another host is known") as string });
+  for (const words of [
+    ["-H", "kvm1", "change-media", "web1", "cd0", "a.iso"],
+    ["change-media", "ssh://kvm1/web1", "cd0", "a.iso"],
+  ])
+    expect(await qmpctl(words, login)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("no folder of another host is known") as string,
+    });
+});

@@ -89,6 +89,12 @@ test("what a key does not allow is refused before the domain is opened", async (
   expect(opened).toBe(0);
 });
 
+test("a key for some domains sees none of the others in a list", async () => {
+  const host = { list: async () => ["web1", "db1"].map((name) => ({ name }) as DomainInfo) };
+  await using ends = await connectEnds({}, folder, { host, allowed: { readOnly: false, verbs: null, domains: ["web*"] } });
+  expect(await ends.link.call({ what: "list", domain: null })).toEqual([{ name: "web1" }]);
+});
+
 describe("an interrupt", () => {
   test("reaches the far end, and what it then says counts", async () => {
     const begun = moment();

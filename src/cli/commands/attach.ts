@@ -25,7 +25,7 @@ export const verb: Verb = defineVerb({
   operands: { names: ["DOMAIN"], required: 1, verbatim: true, ofQemu: ["device", "blockdev", "netdev", "drive"] },
   async run(call) {
     const domain = call.args.operand(0);
-    const { words: given, relative, folder } = await withAbsolutePaths(call.args.verbatim ?? [], domain);
+    const { words: given, relative, folder } = await withAbsolutePaths(call.args.verbatim ?? [], domain, call.facade.isElsewhere === true);
     const [{ readDeviceWords, withId }, { deviceText }] = await Promise.all([
       import("../../config/device-words-text.ts"),
       import("../../domain/resources/device-text.ts"),
@@ -47,10 +47,13 @@ export const verb: Verb = defineVerb({
 async function withAbsolutePaths(
   words: readonly string[],
   domain: string,
+  isElsewhere: boolean,
 ): Promise<{ readonly words: readonly string[]; readonly relative: readonly string[]; readonly folder: string }> {
   const folder = await realpath(".");
   if (/^(exec|tls|tcp|plain-tcp):/.test(domain)) return { words, relative: [], folder };
   const { anchor } = await import("../../config/anchor.ts");
   const { argv, relative } = anchor(["", ...words], folder);
+  if (isElsewhere && relative.length > 0)
+    throw misuse(`${relative.join(", ")}: from here no folder of another host is known`, relative[0], "absolute paths of that host");
   return { words: argv.slice(1), relative, folder };
 }

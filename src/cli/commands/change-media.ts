@@ -33,8 +33,7 @@ export const verb: Verb = defineVerb({
     if (ways.length > 1) throw misuse(`--${ways.join(" and --")}: give only one`, ways.join(" "), "--eject, --insert, or neither");
     if (args.flag("eject") && file !== undefined) throw misuse(`--eject: ${file} is not put in then`, file, "--eject alone, or FILE alone");
     if (!args.flag("eject") && file === undefined) throw misuse("FILE: missing", undefined, "FILE, or --eject");
-    const medium =
-      file === undefined ? NO_MEDIUM : mediumOf(file, call.facade.isElsewhere === true ? "ssh://" : args.operand(0), args.text("format"));
+    const medium = file === undefined ? NO_MEDIUM : mediumOf(file, args.operand(0), args.text("format"), call.facade.isElsewhere === true);
     const wanted = { resource: "disk-medium", disk, medium } as const;
     return change(call, async (domain, options) => {
       if (args.flag("insert")) refuseFull(await domain.change(wanted, { ...options, dryRun: true }), disk);
@@ -44,11 +43,10 @@ export const verb: Verb = defineVerb({
 });
 
 /** The medium in a file of this folder, or what else QEMU opens. On another host are other files. @throws UsageError when it is none */
-function mediumOf(file: string, domain: string, format: string | undefined): string {
-  if (domain.startsWith("ssh://") && !/^([a-z][a-z0-9+-]*:|\/)/.test(file))
+function mediumOf(file: string, domain: string, format: string | undefined, isElsewhere: boolean): string {
+  if (isElsewhere && !/^([a-z][a-z0-9+-]*:|\/)/.test(file))
     throw misuse(`${file}: from here no folder of another host is known`, file, "an absolute path of that host");
-  const given =
-    domain.startsWith("ssh://") || /^[a-z][a-z0-9+-]*:/.test(file) || /^(exec|tls|tcp|plain-tcp):/.test(domain) ? file : resolve(file);
+  const given = isElsewhere || /^[a-z][a-z0-9+-]*:/.test(file) || /^(exec|tls|tcp|plain-tcp):/.test(domain) ? file : resolve(file);
   const text = format === undefined ? given : `${format}:${given}`;
   const medium = parseMedium(text);
   if (format !== undefined && medium?.format !== format)
