@@ -103,6 +103,17 @@ const TYPIST = `
     const held = new Map();
     const load = (id) => {
       if (!id.startsWith("./")) return createRequire(main)(id);
+      if (id.includes("?")) {
+        // As the launcher does: it is loaded when something of it is first used.
+        let made;
+        const module = () => (made ??= load(id.replace("?", ":")));
+        return new Proxy({}, {
+          get: (_, name) => Reflect.get(module(), name),
+          has: (_, name) => Reflect.has(module(), name),
+          ownKeys: () => Reflect.ownKeys(module()),
+          getOwnPropertyDescriptor: (_, name) => { const found = Reflect.getOwnPropertyDescriptor(module(), name); return found && { ...found, configurable: true }; },
+        });
+      }
       const colon = id.indexOf(":");
       if (colon > 0) return load(id.slice(0, colon))[id.slice(colon + 1)]();
       const known = held.get(id);
