@@ -110,8 +110,8 @@ describe("C3: what args bring to the start", () => {
     await host.ok("start", "web");
     expect(await host.info("web")).toMatchObject({
       state: "running",
-      config: { vcpus: 2, maxMemory: 64 * 2 ** 20 },
-      live: { vcpus: 2, maxVcpus: 4 },
+      config: { vcpus: 2, maxMemory: 192 * 2 ** 20 },
+      live: { vcpus: 2, maxVcpus: 4, maxMemory: 192 * 2 ** 20 },
     });
     expect(JSON.parse(await host.ok("qmp", "web", "query-memory-size-summary"))).toMatchObject({
       "base-memory": 64 * 2 ** 20,

@@ -89,5 +89,10 @@ test("F1: the lines of 2007, options first, on a stopped machine and on one that
   expect(await scene.cli("--dynamic", "setvcpus", "web", "4")).toMatchObject({ code: 0 });
   expect([await scene.vcpus(), (await scene.config()).vcpus.current]).toEqual([[0, 1, 2, 3], 3]);
   const [state, info] = await Promise.all([scene.cli("domstate", "web", "-o", "json"), scene.cli("info", "web", "--json")]);
-  expect({ ...JSON.parse(state.stdout), uptime: 0 }).toEqual({ ...JSON.parse(info.stdout), uptime: 0 });
+  // What moves by itself from one look to the next.
+  const still = ({ stdout }: { readonly stdout: string }): unknown => {
+    const { live, ...rest } = JSON.parse(stdout) as { readonly live: object };
+    return { ...rest, uptime: 0, live: { ...live, host: 0 } };
+  };
+  expect(still(state)).toEqual(still(info));
 });
