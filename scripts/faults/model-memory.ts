@@ -35,11 +35,13 @@ export function memoryAfter(memory: number, before: Devices, after: Devices, cha
   return wanted === undefined ? memory + dimmsOf(after) - dimmsOf(before) : wanted.size / MIB;
 }
 
-/** Whether a set moves the balloon of a paused machine while a DIMM leaves: that must be refused. */
+/** Whether a set asks the balloon of a paused machine for something while a DIMM leaves: that must be refused. */
 export function isDangerous(memory: number, before: Devices, changes: readonly Change[]): boolean {
   const after = changes.reduce<Devices>((devices, change) => devicesAfter(devices, change) ?? devices, before);
   const leaves = Object.keys(before).some((label) => label.startsWith("dimm ") && after[label] === undefined);
-  return leaves && memoryAfter(memory, before, after, changes) !== memory + dimmsOf(after) - dimmsOf(before);
+  const asks = changes.some(({ resource }) => resource === "memory");
+  const isAsItWas = memoryAfter(memory, before, after, changes) === memory && dimmsOf(after) === dimmsOf(before);
+  return leaves && asks && !isAsItWas;
 }
 
 /** The devices of either half after a change; null if it has to be refused. */

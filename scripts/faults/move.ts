@@ -142,10 +142,9 @@ function mishapAt(kind: Mishap["kind"], changes: readonly Change[], pick: <T>(it
   // A backend that QEMU keeps is asked for again, and the change succeeds. The guest is asked by qom-set what it uses, before the balloon
   // is moved.
   const asks = changes.some(({ resource }) => resource === "memory");
+  const isAskedAgain = kind === "refuse" && changes.some(({ resource }) => resource === "dimm");
   const sent = changes.flatMap(({ resource }): readonly Mishap["command"][] =>
-    asks && ASKING.has(resource)
-      ? []
-      : (SENT[resource] ?? []).filter((command) => kind !== "refuse" || resource !== "dimm" || command !== "object-del"),
+    asks && ASKING.has(resource) ? [] : (SENT[resource] ?? []).filter((command) => !isAskedAgain || command !== "object-del"),
   );
   const asked: readonly Mishap["command"][] = kind === "break" || kind === "edit" ? ["query-cpus-fast"] : [];
   return { kind, command: pick([...sent, ...asked, ...(sent.length + asked.length > 0 ? [] : (["balloon"] as const))]) };
