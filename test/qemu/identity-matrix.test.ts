@@ -111,7 +111,10 @@ const TYPIST = `
           get: (_, name) => Reflect.get(module(), name),
           has: (_, name) => Reflect.has(module(), name),
           ownKeys: () => Reflect.ownKeys(module()),
-          getOwnPropertyDescriptor: (_, name) => { const found = Reflect.getOwnPropertyDescriptor(module(), name); return found && { ...found, configurable: true }; },
+          getOwnPropertyDescriptor: (_, name) => {
+            const found = Reflect.getOwnPropertyDescriptor(module(), name);
+            return found && { ...found, configurable: true };
+          },
         });
       }
       const colon = id.indexOf(":");
