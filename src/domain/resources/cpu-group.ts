@@ -1,5 +1,6 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { parseQuota } from "../../config/quota.ts";
+import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { HostError } from "../../errors.ts";
 import type { Unit } from "../../host/cgroup-unit.ts";
 import type { CpuGroup } from "../../host/cgroup.ts";
@@ -8,6 +9,7 @@ import type { Live } from "../facts/live.ts";
 import { pollUntil, type Until } from "../machine/poll-until.ts";
 import { shellWord } from "../model/format.ts";
 import { type Reason, when } from "./resource.ts";
+import { CHANGED, type DiffRow } from "./row.ts";
 
 /** A group that can be written, and whose it is. */
 export interface WritableGroup {
@@ -58,4 +60,29 @@ export function starvation(quota: string, vcpus: number): readonly string[] {
   return [
     `with a quota of ${quota}, ${vcpus === 1 ? "a busy vCPU" : `${vcpus} busy vCPUs`} can take all of it, and the threads that serve disks and network wait: ${enough}% or more leaves them room`,
   ];
+}
+
+/** The row of one of the two in `diff`: none where neither half has anything else than the usual value. */
+export function shareRow<T extends string | number>(
+  resource: string,
+  { wanted, actual, usual }: { readonly wanted: T | null; readonly actual: T | null; readonly usual: T },
+  live: Live | null,
+): readonly DiffRow[] {
+  if ([wanted, actual].every((each) => each === null || each === usual)) return [];
+  const why = live === null || wanted === null || wanted === actual ? null : actual === null ? (live.cpuGroup?.obstacle ?? null) : CHANGED;
+  return [{ resource, config: wanted, live: actual, guest: null, why }];
+}
+
+/** How long systemd and the kernel may take for it at a start, in milliseconds. */
+const AT_START = 5000;
+
+/** Gives a machine that is set up what its config says, unless that is usual. @throws HostError where it can't, or is not so after */
+export async function shareAtStart(
+  live: Live,
+  { name, asks }: { readonly name: string; readonly asks: string },
+  give: (where: WritableGroup, by: Deadline) => Promise<void>,
+): Promise<void> {
+  const [refusal] = groupReasons(live, name);
+  if (refusal !== undefined) throw new HostError(`${refusal.reason}, and ${asks}`);
+  await give(await groupNow(live.pid), deadlineIn(AT_START));
 }

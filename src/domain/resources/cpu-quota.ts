@@ -1,17 +1,14 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { formatQuota, NO_QUOTA, parseQuota } from "../../config/quota.ts";
-import { deadlineIn } from "../../deadline.ts";
-import { HostError } from "../../errors.ts";
 import { percentOf, quotaLine, setQuota } from "../../host/cgroup-write.ts";
 import { readQuota } from "../../host/cgroup.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import { readCpuGroup } from "../facts/read-cgroup.ts";
 import { shellWord } from "../model/format.ts";
-import { groupNow, groupReasons, ownGroup, starvation, untilItIs, withShare } from "./cpu-group.ts";
+import { groupNow, groupReasons, ownGroup, shareAtStart, shareRow, starvation, untilItIs, withShare } from "./cpu-group.ts";
 import { timeLeft } from "./pinning.ts";
 import type { ResourceKind } from "./resource.ts";
-import { CHANGED } from "./row.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step } from "./step.ts";
 
@@ -93,10 +90,7 @@ export const cpuQuota: ResourceKind<CpuQuotaChange, { readonly cpu: { readonly q
   rows: ({ config, live }) => {
     const wanted = config === null ? null : quotaOf(config);
     const actual = live === null ? null : (ownGroup(live)?.quota ?? null);
-    const isLimited = [wanted, actual].some((each) => each !== null && each !== NO_QUOTA);
-    const why =
-      live === null || wanted === null || wanted === actual ? null : actual === null ? (live.cpuGroup?.obstacle ?? null) : CHANGED;
-    return isLimited ? [{ resource: "cpu-quota", config: wanted, live: actual, guest: null, why }] : [];
+    return shareRow("cpu-quota", { wanted, actual, usual: NO_QUOTA }, live);
   },
   revert: ({ config, live }) => {
     const actual = ownGroup(live)?.quota ?? NO_QUOTA;
@@ -110,17 +104,12 @@ export const cpuQuota: ResourceKind<CpuQuotaChange, { readonly cpu: { readonly q
   atStart: async (config, live) => {
     const quota = quotaOf(config);
     if (quota === NO_QUOTA) return;
-    const [refusal] = groupReasons(live, config.name);
-    if (refusal !== undefined) throw new HostError(`${refusal.reason}, and cpu.quota of the config asks for ${quota}`);
-    const { group, unit } = await groupNow(live.pid);
-    const by = deadlineIn(AT_START);
-    await setQuota(group, unit, parseQuota(quota), by.timeout);
-    await untilItIs("CPU quota", quota, () => formatQuota(percentOf(readQuota(group))), { by });
+    await shareAtStart(live, { name: config.name, asks: `cpu.quota of the config asks for ${quota}` }, async ({ group, unit }, by) => {
+      await setQuota(group, unit, parseQuota(quota), by.timeout);
+      await untilItIs("CPU quota", quota, () => formatQuota(percentOf(readQuota(group))), { by });
+    });
   },
 };
-
-/** How long systemd and the kernel may take for it at a start, in milliseconds. */
-const AT_START = 5000;
 
 function stepTo(quota: string, before: string | null): CpuQuotaStep {
   return { kind: "cpu-quota", quota, before };

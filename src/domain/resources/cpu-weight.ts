@@ -1,17 +1,14 @@
 import type { LaunchConfig } from "../../config/launch.ts";
 import { checkWeight, USUAL_WEIGHT } from "../../config/quota.ts";
-import { deadlineIn } from "../../deadline.ts";
-import { HostError } from "../../errors.ts";
 import { setWeight, weightLine } from "../../host/cgroup-write.ts";
 import { readWeight } from "../../host/cgroup.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import { readCpuGroup } from "../facts/read-cgroup.ts";
 import { shellWord } from "../model/format.ts";
-import { groupNow, groupReasons, ownGroup, untilItIs, withShare } from "./cpu-group.ts";
+import { groupNow, groupReasons, ownGroup, shareAtStart, shareRow, untilItIs, withShare } from "./cpu-group.ts";
 import { timeLeft } from "./pinning.ts";
 import { type Reason, type ResourceKind, when } from "./resource.ts";
-import { CHANGED } from "./row.ts";
 import type { StepKind } from "./step-kind.ts";
 import type { Step } from "./step.ts";
 
@@ -88,11 +85,7 @@ export const cpuWeight: ResourceKind<CpuWeightChange, { readonly cpu: { readonly
 
   rows: ({ config, live }) => {
     const wanted = config === null ? null : weightOf(config);
-    const actual = live === null ? null : liveWeight(live);
-    const isSet = [wanted, actual].some((each) => each !== null && each !== USUAL_WEIGHT);
-    const why =
-      live === null || wanted === null || wanted === actual ? null : actual === null ? (live.cpuGroup?.obstacle ?? null) : CHANGED;
-    return isSet ? [{ resource: "cpu-weight", config: wanted, live: actual, guest: null, why }] : [];
+    return shareRow("cpu-weight", { wanted, actual: live === null ? null : liveWeight(live), usual: USUAL_WEIGHT }, live);
   },
   revert: ({ config, live }) => {
     const actual = liveWeight(live) ?? USUAL_WEIGHT;
@@ -106,17 +99,12 @@ export const cpuWeight: ResourceKind<CpuWeightChange, { readonly cpu: { readonly
   atStart: async (config, live) => {
     const weight = weightOf(config);
     if (weight === USUAL_WEIGHT) return;
-    const [refusal] = groupReasons(live, config.name);
-    if (refusal !== undefined) throw new HostError(`${refusal.reason}, and cpu.weight of the config asks for ${weight}`);
-    const { group, unit } = await groupNow(live.pid);
-    const by = deadlineIn(AT_START);
-    await setWeight(group, unit, weight, by.timeout);
-    await untilItIs("CPU weight", weight, () => readWeight(group), { by });
+    await shareAtStart(live, { name: config.name, asks: `cpu.weight of the config asks for ${weight}` }, async ({ group, unit }, by) => {
+      await setWeight(group, unit, weight, by.timeout);
+      await untilItIs("CPU weight", weight, () => readWeight(group), { by });
+    });
   },
 };
-
-/** How long systemd and the kernel may take for it at a start, in milliseconds. */
-const AT_START = 5000;
 
 function stepTo(weight: number, before: number | null): CpuWeightStep {
   return { kind: "cpu-weight", weight, before };
