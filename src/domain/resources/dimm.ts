@@ -34,7 +34,8 @@ export const dimm: ResourceKind<DimmChange, { readonly memory: { readonly dimms:
     changes: (value, place, complain) => {
       if (typeof value === "object" && value !== null && !Array.isArray(value))
         return Object.entries(value).flatMap(([id, each]): readonly DimmChange[] => {
-          const size = each === null ? 0 : sizeIn(each, `${place}.${id}`, complain);
+          // As memory.plugged says that a device gives nothing.
+          const size = each === null || each === "0" ? 0 : sizeIn(each, `${place}.${id}`, complain);
           return size === undefined ? [] : [{ resource: "dimm", id, size, node: 0 }];
         });
       complain(place, value, 'an object, as {"dimm1": "1GiB"}; null for no such DIMM');

@@ -17,6 +17,12 @@ describe("a wanted allocation", () => {
     ]);
   });
 
+  test("takes nothing for a DIMM that is to go, as a device that is to give nothing", () => {
+    const gone = [{ resource: "dimm", id: "x", size: 0, node: 0 }];
+    expect(changesOf({ memory: { dimms: { x: null } } })).toEqual(gone);
+    expect(changesOf({ memory: { dimms: { x: "0" } } })).toEqual(gone);
+  });
+
   test.each<[unknown, RegExp]>([
     [{}, /asks for nothing/],
     [{ memory: {}, vcpus: { pin: {} } }, /asks for nothing/],
