@@ -65,8 +65,10 @@ export interface PlanInput {
 export function plan(input: PlanInput): Plan {
   const { name, changes, scope, facts } = input;
   checkChanges(changes);
-  const halves = halvesOf(scope, { name, state: facts.state, why: facts.why, transient: facts.config === null });
-  const staticPlan = halves.static && facts.config !== null ? planStatic(input, facts.config, halves.dynamic) : null;
+  const { config } = facts;
+  const staticWorks = (): boolean => config === null || planStatic(input, config, false).refusals.length === 0;
+  const halves = halvesOf(scope, { name, state: facts.state, why: facts.why, transient: config === null, staticWorks });
+  const staticPlan = halves.static && config !== null ? planStatic(input, config, halves.dynamic) : null;
   const livePlan = halves.dynamic && facts.live !== null ? planLive(input, { ...facts, live: facts.live }) : null;
   return {
     halves,

@@ -15,6 +15,8 @@ export interface ScopeFacts {
   readonly state: DomainState;
   readonly why?: string | undefined;
   readonly transient: boolean;
+  /** Whether the same change could be made in the config: it is advised only then. It can unless told. */
+  readonly staticWorks?: () => boolean;
 }
 
 /**
@@ -44,10 +46,15 @@ export function missingSides({ name, state, why, transient }: ScopeFacts): reado
   return [...config, live];
 }
 
-function refuseLive(dynamic: boolean, scope: Scope, { name, state, why, transient }: ScopeFacts): readonly Refusal[] {
+function refuseLive(
+  dynamic: boolean,
+  scope: Scope,
+  { name, state, why, transient, staticWorks = () => true }: ScopeFacts,
+): readonly Refusal[] {
   if (!dynamic || isThere(state)) return [];
   if (state === "stopped") {
-    const instead = scope === "both" ? "--static alone changes what the next start uses" : `qmpctl start ${shellWord(name)}, or --static`;
+    const start = `qmpctl start ${shellWord(name)}`;
+    const instead = !staticWorks() ? start : scope === "both" ? "--static alone changes what the next start uses" : `${start}, or --static`;
     return [{ leg: "dynamic", reason: formatReason("the machine is not running", why), instead }];
   }
   const instead =

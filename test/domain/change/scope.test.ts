@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { planOf, stoppedFacts } from "../../../scripts/lab/facts.ts";
 import { halvesOf, missingSides } from "../../../src/domain/change/scope.ts";
 import type { DomainState, Scope } from "../../../src/domain/model/change.ts";
 
@@ -58,6 +59,17 @@ describe("a refusal says what would work", () => {
   test("start, or the config, where it does not run", () => {
     expect(insteadOf("dynamic", "stopped")).toEqual(["qmpctl start web1, or --static"]);
     expect(insteadOf("both", "stopped")).toEqual(["--static alone changes what the next start uses"]);
+  });
+
+  test("never the config, where that could not be changed so", () => {
+    const refused = (scope: Scope): unknown =>
+      halvesOf(scope, { name: "web1", state: "stopped", transient: false, staticWorks: () => false }).refusals;
+    for (const scope of ["dynamic", "both"] as const)
+      expect(refused(scope)).toEqual([expect.objectContaining({ leg: "dynamic", instead: "qmpctl start web1" })]);
+    // Which vCPUs a guest uses is kept nowhere.
+    const stopped = stoppedFacts();
+    const guest = planOf([{ resource: "guest-vcpus", count: 1, how: "exactly" }], "dynamic", stopped);
+    expect(guest.refusals).toEqual([expect.objectContaining({ leg: "dynamic", instead: "qmpctl start web1" })]);
   });
 
   test("the config, where the monitor is busy", () => {
