@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { verbs } from "../../src/cli/command.ts";
 import { type Allowed, checkAllowed, matches } from "../../src/remote/allowed.ts";
@@ -20,6 +21,18 @@ async function verdict(allowed: Allowed, asked: Partial<Parameters<typeof checkA
 test("every call says which verb it is, and there is such a verb", () => {
   for (const [name, { verb }] of Object.entries({ ...DOMAIN_CALLS, ...HOST_CALLS }))
     if (name !== "change") expect(Object.keys(verbs)).toContain(verb);
+});
+
+test("everything that can be asked of a domain can be asked of one on another host", async () => {
+  const text = await readFile(new URL("../../src/domain/end-point.ts", import.meta.url), "utf8");
+  const facade = await readFile(new URL("../../src/domain/facade.ts", import.meta.url), "utf8");
+  const members = [
+    ...facade.slice(facade.indexOf("export interface Domain "), facade.indexOf("/**\n * What became")).matchAll(/^ {2}(\w+)\(/gm),
+  ];
+  const names = [...members.map(([, name = ""]) => name), ...[...text.matchAll(/^ {2}(\w+)\(/gm)].map(([, name = ""]) => name)];
+  expect(names.length).toBeGreaterThan(20);
+  // A conversation with a monitor goes by a channel, and an address is opened here.
+  expect([...new Set(names)].filter((name) => !(name in DOMAIN_CALLS)).sort()).toEqual(["connect", "open"]);
 });
 
 describe("a key", () => {
