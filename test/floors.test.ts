@@ -20,7 +20,7 @@ const MOST_LINES = 250;
 
 /** What may be taken of the running process, and where: a library changes nothing of its host but what it is asked to. */
 const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
-  [/^cli\/(main|far)\.ts$/, /./],
+  [/^cli\/(main|far|far-process)\.ts$/, /./],
   // Signals to others, and our own pid in a lock file.
   [/^host\//, /^(kill|pid)$/],
   // Whom files of ours belong to; userInfo() fails for a user that no list knows.
@@ -47,7 +47,7 @@ function faultsOf(path: string, text: string): readonly string[] {
     ...(/\bexport\s+default\b|\bas\s+default\b/.test(code) ? ["has a default export"] : []),
     ...(/(^|[/-])(utils?|helpers?|common|misc)([.-]|\/|$)/.test(path) ? ["is named for nothing"] : []),
     ...(text.trimEnd().split("\n").length > MOST_LINES && !text.startsWith("// generated") ? [`has more than ${MOST_LINES} lines`] : []),
-    ...(!["cli/main.ts", "cli/far.ts", "cli/launcher.ts", "cli/become.ts"].includes(path) && touchesProcess(code)
+    ...(!["cli/main.ts", "cli/far.ts", "cli/far-process.ts", "cli/launcher.ts", "cli/become.ts"].includes(path) && touchesProcess(code)
       ? ["touches `process`"]
       : []),
     ...(path === "index.ts" &&

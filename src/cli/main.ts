@@ -128,18 +128,12 @@ function isGone(error: NodeJS.ErrnoException): boolean {
   return error.code === "EPIPE";
 }
 
-/** As the far end that is sent to a host does: a hangup, or a caller that is gone, does not end what has begun. */
+/** As the far end that is sent to a host does. */
 async function serve(allowed?: Allowed): Promise<void> {
   const [{ verbs }, { misuse }] = await Promise.all([import("./command.ts"), import("./options.ts")]);
   const stray = allowed?.verbs?.find((name) => !Object.hasOwn(verbs, name));
   if (stray !== undefined) throw misuse(`--verbs ${stray}: there is no such verb`, stray, "verbs, as info,setmem");
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.removeAllListeners(name);
-  process.on("SIGHUP", () => {});
-  process.once("SIGTERM", () => interrupted.abort(new Error("interrupted by SIGTERM")));
-  const [{ serveHere }, { openFacade }, own] = await Promise.all([import("../remote/far-end.ts"), import("./open.ts"), version()]);
-  const { stdin, stdout, env } = process;
-  const uid = process.geteuid?.() ?? -1;
-  await serveHere(openFacade(env), { stdin, stdout, env, uid, version: own, signal: interrupted.signal, allowed });
+  await (await import("./far-process.ts")).serveProcess({ version: await version(), allowed });
 }
 
 async function version(): Promise<string> {

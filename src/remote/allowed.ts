@@ -1,5 +1,6 @@
 import type { Change } from "../domain/resources/registry.ts";
 import { ForbiddenError } from "./errors.ts";
+import { literal } from "./literal.ts";
 
 /** What a near end may ask, as `qmpctl serve` was told by the `command=` of a key. */
 export interface Allowed {
@@ -52,7 +53,7 @@ function checkDomain(domain: string, domains: readonly string[] | null): void {
 
 /** Whether a name is what a pattern says: `*` for any characters, `?` for one. */
 export function matches(pattern: string, name: string): boolean {
-  const words = [...pattern].map((each) => (each === "*" ? ".*" : each === "?" ? "." : each.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")));
+  const words = [...pattern].map((each) => (each === "*" ? ".*" : each === "?" ? "." : literal(each)));
   return new RegExp(`^${words.join("")}$`, "su").test(name);
 }
 

@@ -53,8 +53,7 @@ export class Link implements AsyncDisposable {
   }
 
   /**
-   * Asks the far end for something and resolves with its answer. If `signal` is aborted, the far end is told; what it then says counts,
-   * since
+   * Asks the far end for something and resolves with its answer. If `signal` is aborted, the far end is told; what it then says counts:
    * it may have something to take back.
    *
    * @throws what the far end throws, of its own class; LostError if the connection ends before; the signal's reason, if that was the reason

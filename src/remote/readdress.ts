@@ -1,5 +1,6 @@
 import { shellWord } from "../domain/model/format.ts";
 import { QmpctlError } from "../errors.ts";
+import { literal } from "./literal.ts";
 
 /**
  * A text of the far end with the commands in it as they are to be typed here: `qmpctl info web1` there is `qmpctl info ssh://kvm1/web1`
@@ -7,7 +8,7 @@ import { QmpctlError } from "../errors.ts";
  */
 export function readdressed(text: string, address: string, domain: string): string {
   if (!text.includes("qmpctl ")) return text;
-  const [bare, there] = [escaped(shellWord(domain)), shellWord(address)];
+  const [bare, there] = [literal(shellWord(domain)), shellWord(address)];
   return text.replace(
     new RegExp(`(?<![\\w/.-])qmpctl ([a-z]+) ${bare}(?=$|[\\s;,:.)\`"'])`, "g"),
     (_, verb: string) => `qmpctl ${verb} ${there}`,
@@ -32,8 +33,4 @@ export function readdressError(error: unknown, host: string, domain: string): un
   if (!(error instanceof QmpctlError)) return error;
   error.message = readdressed(error.message, addressOf(host, domain), domain);
   return Object.assign(error, readdress({ ...error }, host, domain));
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }

@@ -24,9 +24,8 @@ export interface ServeOptions {
 }
 
 /**
- * Answers the calls of one near end until it is gone, and says first who it is. When the near end is gone, what only waits or reads is
- * given
- * up; a change that has begun goes on to its end. Resolves when nothing is under way any more.
+ * Answers the calls of one near end until it is gone, and says first who it is. When the near end is gone, what only waits or reads
+ * is given up; a change that has begun goes on to its end. Resolves when nothing is under way any more.
  */
 export async function serve(host: Facade, near: Transport, options: ServeOptions): Promise<void> {
   near.send(writeFrame({ qmpctl: "serve", protocol: PROTOCOL, version: options.version, allows: options.allowed ?? null }));

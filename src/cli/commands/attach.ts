@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { shellWord } from "../../domain/model/format.ts";
 import { change, changeOptions } from "../change.ts";
+import { mayHaveOtherFiles } from "../far-files.ts";
 import { misuse } from "../options.ts";
 import { noteLine } from "../output.ts";
 import { defineVerb, type Verb } from "../verb.ts";
@@ -50,7 +51,7 @@ async function withAbsolutePaths(
   isElsewhere: boolean,
 ): Promise<{ readonly words: readonly string[]; readonly relative: readonly string[]; readonly folder: string }> {
   const folder = await realpath(".");
-  if (/^(exec|tls|tcp|plain-tcp):/.test(domain)) return { words, relative: [], folder };
+  if (mayHaveOtherFiles(domain)) return { words, relative: [], folder };
   const { anchor } = await import("../../config/anchor.ts");
   const { argv, relative } = anchor(["", ...words], folder);
   if (isElsewhere && relative.length > 0)

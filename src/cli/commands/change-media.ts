@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { formatMedium, NO_MEDIUM, parseMedium } from "../../config/medium.ts";
 import type { Report } from "../../domain/change/change-report.ts";
 import { change, changeOptions } from "../change.ts";
+import { mayHaveOtherFiles } from "../far-files.ts";
 import { misuse } from "../options.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
@@ -46,7 +47,7 @@ export const verb: Verb = defineVerb({
 function mediumOf(file: string, domain: string, format: string | undefined, isElsewhere: boolean): string {
   if (isElsewhere && !/^([a-z][a-z0-9+-]*:|\/)/.test(file))
     throw misuse(`${file}: from here no folder of another host is known`, file, "an absolute path of that host");
-  const given = isElsewhere || /^[a-z][a-z0-9+-]*:/.test(file) || /^(exec|tls|tcp|plain-tcp):/.test(domain) ? file : resolve(file);
+  const given = isElsewhere || /^[a-z][a-z0-9+-]*:/.test(file) || mayHaveOtherFiles(domain) ? file : resolve(file);
   const text = format === undefined ? given : `${format}:${given}`;
   const medium = parseMedium(text);
   if (format !== undefined && medium?.format !== format)
