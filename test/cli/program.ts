@@ -29,6 +29,18 @@ export const WHO: Readonly<Record<string, (args: unknown) => unknown>> = {
   "qom-list": () => [],
 };
 
+/** What a QEMU that runs and was never changed answers to those who only look. */
+export const AT_REST: typeof WHO = {
+  ...WHO,
+  "query-status": () => ({ running: true, status: "running" }),
+  "query-kvm": () => ({ enabled: false, present: true }),
+  "query-hotpluggable-cpus": () => [],
+  "query-acpi-ospm-status": () => [],
+  "query-migrate": () => ({}),
+  "query-memory-size-summary": () => ({ "base-memory": 268435456 }),
+  "query-balloon": () => ({ actual: 268435456 }),
+};
+
 /** The folders that vitest.config.ts gives every test: none that can be made. */
 export function foldersNowhere(): Readonly<Record<string, string>> {
   return Object.fromEntries(["CONFIG", "RUNTIME", "STATE"].map((name) => [`QMPCTL_${name}_DIR`, process.env[`QMPCTL_${name}_DIR`] ?? ""]));

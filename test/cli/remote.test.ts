@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startReplay } from "../../src/testing/index.ts";
-import { foldersNowhere, program, WHO } from "./program.ts";
+import { AT_REST, foldersNowhere, program } from "./program.ts";
 
 let folder = "";
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "qmpctl-"))));
@@ -42,20 +42,9 @@ async function qmpctl(words: readonly string[], sshProgram: string, env: Readonl
   return { code, stdout, stderr };
 }
 
-const answers = {
-  ...WHO,
-  "query-status": () => ({ running: true, status: "running" }),
-  "query-kvm": () => ({ enabled: false, present: true }),
-  "query-hotpluggable-cpus": () => [],
-  "query-acpi-ospm-status": () => [],
-  "query-migrate": () => ({}),
-  "query-memory-size-summary": () => ({ "base-memory": 268435456 }),
-  "query-balloon": () => ({ actual: 268435456 }),
-};
-
 describe("on another host", () => {
   test("a verb is done there, by a program that is sent: -H, the variable and an address say the same", async () => {
-    await using server = await startReplay({ answers });
+    await using server = await startReplay({ answers: AT_REST });
     const login = ssh(LOGIN);
     const here = await qmpctl(["qmp", server.address, "query-status"], login);
     expect(here).toEqual({ code: 0, stdout: '{"running":true,"status":"running"}\n', stderr: "" });
@@ -80,7 +69,7 @@ describe("on another host", () => {
   });
 
   test("--remote-node names Node there, and can be no more than a path", async () => {
-    await using server = await startReplay({ answers });
+    await using server = await startReplay({ answers: AT_REST });
     const login = ssh(LOGIN.replace('PATH="$PATH"', "PATH=/usr/bin:/bin"));
     const named = await qmpctl(["-H", "kvm1", "--remote-node", process.execPath, "qmp", server.address, "query-status"], login);
     expect(named).toMatchObject({ code: 0, stderr: "" });
@@ -103,7 +92,7 @@ describe("on another host", () => {
   });
 
   test("an installed one is used with --installed, within what its key allows", async () => {
-    await using server = await startReplay({ answers });
+    await using server = await startReplay({ answers: AT_REST });
     const forced = ssh(
       `exec env -i PATH="$PATH" ${Object.entries(foldersNowhere())
         .map(([name, value]) => `${name}=${value}`)

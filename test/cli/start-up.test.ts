@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startReplay } from "../../src/testing/index.ts";
-import { foldersNowhere, program, WHO } from "./program.ts";
+import { AT_REST, foldersNowhere, program } from "./program.ts";
 
 /** Writes down what a process has loaded when it ends: Node's own modules, and files of ours. */
 const WITNESS = `
@@ -60,17 +60,6 @@ async function loadedBy(words: readonly string[], code = 0, env: Readonly<Record
   return { modules, files: ours.filter((name) => name !== "main.js") };
 }
 
-const answers = {
-  ...WHO,
-  "query-status": () => ({ running: true, status: "running" }),
-  "query-kvm": () => ({ enabled: false, present: true }),
-  "query-hotpluggable-cpus": () => [],
-  "query-acpi-ospm-status": () => [],
-  "query-migrate": () => ({}),
-  "query-memory-size-summary": () => ({ "base-memory": 268435456 }),
-  "query-balloon": () => ({ actual: 268435456 }),
-};
-
 /** What is loaded by itself takes longer than the rest of a verb, or is a sign that a file is read through Node's threads. */
 const HEAVY: readonly string[] = [
   "crypto",
@@ -103,7 +92,7 @@ test.each<[string, readonly string[], number, readonly string[]]>([
 });
 
 test.each(["info", "vcpuinfo"])("%s loads what looks at a machine, and no more of Node than a conversation needs", async (verb) => {
-  await using server = await startReplay({ answers });
+  await using server = await startReplay({ answers: AT_REST });
   const { modules, files } = await loadedBy([verb, server.address]);
   expect(files).toEqual(["program.js", "machine.js"]);
   expect(modules).toContain("net");

@@ -4,10 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { privateFolder, qemusInTime } from "../../scripts/lab/machine.ts";
 import { MIB, openScene } from "../../scripts/lab/scene.ts";
-import { RefusedError } from "../../src/domain/change/errors.ts";
-import type { Domain } from "../../src/domain/domain.ts";
-import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import { endOf } from "./end-of.ts";
 
 const grow = (disk: string, size: number): Change => ({ resource: "disk-size", disk, size });
 const found = await qemusInTime();
@@ -83,16 +81,6 @@ describe.each(found)("sizes of disks on QEMU $version", (qemu) => {
     expect([info.state, "interrupted" in info]).toEqual(["stopped", false]);
   });
 });
-
-async function endOf(domain: Domain, change: Change, scope: Scope): Promise<string> {
-  try {
-    const { changes } = await domain.change(change, { scope });
-    return `${changes[0]?.static.outcome}/${changes[0]?.dynamic.outcome}`;
-  } catch (error) {
-    if (error instanceof RefusedError) return `refused: ${[...new Set(error.report.refusals.map(({ leg }) => leg))].join("+")}`;
-    throw error;
-  }
-}
 
 interface Images extends AsyncDisposable {
   readonly args: readonly string[];

@@ -4,10 +4,10 @@ import { describe, expect, test } from "vitest";
 import { guestArgs } from "../../scripts/lab/guest.ts";
 import { launch, privateFolder, qemusInTime } from "../../scripts/lab/machine.ts";
 import { openScene, type Scene, type SceneOptions } from "../../scripts/lab/scene.ts";
-import { RefusedError } from "../../src/domain/change/errors.ts";
 import { Domain } from "../../src/domain/domain.ts";
 import type { Scope } from "../../src/domain/model/change.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import { endOf } from "./end-of.ts";
 
 const put = (medium: string, disk = "cd0"): Change => ({ resource: "disk-medium", disk, medium });
 const SCOPES: readonly Scope[] = ["current", "static", "dynamic", "both"];
@@ -131,16 +131,6 @@ describe.each(found)("media on QEMU $version", (qemu) => {
     expect(await machine.ask("query-named-block-nodes")).toHaveLength(2);
   });
 });
-
-async function endOf(domain: Domain, change: Change, scope: Scope): Promise<string> {
-  try {
-    const { changes } = await domain.change(change, { scope });
-    return `${changes[0]?.static.outcome}/${changes[0]?.dynamic.outcome}`;
-  } catch (error) {
-    if (error instanceof RefusedError) return `refused: ${[...new Set(error.report.refusals.map(({ leg }) => leg))].join("+")}`;
-    throw error;
-  }
-}
 
 /** A folder with discs, each with its name in its first line. */
 async function discs(): Promise<{ readonly path: string } & AsyncDisposable> {
