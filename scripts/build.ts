@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { mergeFirst, type Written } from "./build/first.ts";
 import { Layers, type Metafile } from "./build/layers.ts";
+import { buildManual } from "./build/manual.ts";
 
 interface Bundler {
   build(options: Readonly<Record<string, unknown>>): Promise<{ readonly metafile?: unknown }>;
@@ -22,6 +23,8 @@ if (process.argv.includes("--help")) {
 const here = createRequire(import.meta.url);
 const ofTsx = createRequire(here.resolve("tsx/package.json"));
 const { build } = ofTsx("esbuild") as Bundler;
+
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
 
 // Built beside the old one and put in its place when whole: whoever runs dist/ meanwhile sees one or the other.
 const fresh = mkdtempSync("dist.");
@@ -82,7 +85,6 @@ async function buildCommandLine(): Promise<void> {
 
 /** What is sent to another host and run there, as one compressed file. */
 async function buildFarEnd(): Promise<void> {
-  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
   await build({
     ...common,
     entryPoints: ["src/cli/far.ts"],
@@ -117,7 +119,7 @@ async function buildPackage(): Promise<void> {
   await mergeFirst((options) => build({ ...common, format: "esm", ...options }), metafile as Written, fresh, others);
 }
 
-await Promise.all([buildPackage(), buildCommandLine(), buildFarEnd()]);
+await Promise.all([buildPackage(), buildCommandLine(), buildFarEnd(), buildManual(fresh, version)]);
 writeFileSync(`${fresh}/cli/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(fresh, 0o755);
 if (existsSync("dist")) renameSync("dist", `${fresh}.old`);

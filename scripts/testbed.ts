@@ -13,11 +13,14 @@ import { fetchEmulator, SUITES, versionOf } from "./testbed/emulators.ts";
 import { buildGuest } from "./testbed/guest.ts";
 import { buildHost, HOST_TOOLS } from "./testbed/host.ts";
 
-/** Commands that the tests on real QEMU run, and the Debian package of each. */
+/** Commands that the tests run, most of them those on real QEMU, and the Debian package of each. */
 const TOOLS: ReadonlyMap<string, string> = new Map([
   ["qemu-system-x86_64", "qemu-system-x86"],
   ["qemu-storage-daemon", "qemu-utils"],
   ["qemu-ga", "qemu-guest-agent"],
+  // The manual pages are set by them.
+  ["groff", "groff-base"],
+  ["man", "man-db"],
 ]);
 
 /** Emulators of other architectures. Only test/qemu/corpus.test.ts starts them, and it skips those that are missing. */

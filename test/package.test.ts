@@ -67,11 +67,17 @@ describe("the package, installed in an empty project", () => {
     );
     const strays = packed.filter(
       (path) =>
-        !/^(package\.json|LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|dist\/cli\/package\.json|dist\/cli\/far\.js\.gz|dist\/.*\.(js|js\.map|d\.ts)|src\/testing\/README\.md|src\/qmp\/PROTOCOL\.md|src\/domain\/SCOPES\.md|test\/qemu\/README\.md|fixtures\/README\.md|fixtures\/qmp\/.*\.qmp|fixtures\/schema\/.*\.json)$/.test(
+        !/^(package\.json|LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|dist\/cli\/package\.json|dist\/cli\/far\.js\.gz|dist\/man\/man1\/qmpctl[a-z-]*\.1|dist\/.*\.(js|js\.map|d\.ts)|src\/testing\/README\.md|src\/qmp\/PROTOCOL\.md|src\/domain\/SCOPES\.md|test\/qemu\/README\.md|fixtures\/README\.md|fixtures\/qmp\/.*\.qmp|fixtures\/schema\/.*\.json)$/.test(
           path,
         ),
     );
     expect(strays).toEqual([]);
+  });
+
+  test("names each of its manual pages, so that npm puts them where man finds them", async () => {
+    const { man } = JSON.parse(await readFile(join(PROJECT, "package.json"), "utf8")) as { readonly man: readonly string[] };
+    expect(man.toSorted()).toEqual(packed.filter((path) => path.startsWith("dist/man/")).toSorted());
+    expect(man).toContain("dist/man/man1/qmpctl-setmem.1");
   });
 
   test("has every file that its README, and what that leads to, links to", async () => {

@@ -14,8 +14,8 @@ function usageLine(before: string, usage: string, columns: number): string {
   return `${before} ${wrap(usage, columns - before.length - 1).join(`\n${" ".repeat(before.length + 1)}`)}\n`;
 }
 
-// What follows -- is another program's command line, so our options stand before it.
-function withOptions(usage: string, options: string): string {
+/** A usage with the word for options in it. What follows -- is another program's command line, so ours stand before it. */
+export function withOptions(usage: string, options: string): string {
   const end = usage.indexOf(" -- ");
   return end < 0 ? usage + options : usage.slice(0, end) + options + usage.slice(end);
 }
@@ -52,13 +52,25 @@ function paragraph(text: string, width: number): string {
 }
 
 function optionRows(options: Readonly<Record<string, Option>>): string[][] {
+  return shownOptions(options).map(({ names, value, about }) => [`  ${names.join(", ")}${value === undefined ? "" : ` ${value}`}`, about]);
+}
+
+/** An option as the help shows it: its names with their dashes, what its value is called, what it is for. */
+export interface ShownOption {
+  readonly names: readonly string[];
+  readonly value: string | undefined;
+  readonly about: string;
+}
+
+/** The options that a help shows, each with its other names. */
+export function shownOptions(options: Readonly<Record<string, Option>>): readonly ShownOption[] {
   return Object.entries(options)
     .filter(([, option]) => option.alias === undefined && option.hidden !== true)
     .map(([name, option]) => {
       const others = Object.entries(options).filter(([, other]) => other.alias === name && other.hidden !== true);
-      const names = others.map(([other, { value, short }]) => (value === undefined ? `--${other}` : `-${short ?? other} ${value}`));
-      const first = `${option.short === undefined ? "" : `-${option.short}, `}--${name}`;
-      return [`  ${[first, ...names].join(", ")}${option.value === undefined ? "" : ` ${option.value}`}`, option.about];
+      const more = others.map(([other, { value, short }]) => (value === undefined ? `--${other}` : `-${short ?? other} ${value}`));
+      const own = [...(option.short === undefined ? [] : [`-${option.short}`]), `--${name}`];
+      return { names: [...own, ...more], value: option.value, about: option.about };
     });
 }
 
@@ -79,10 +91,11 @@ export function firstSteps(width: number): string {
   ].join("\n");
 }
 
-const ABOUT = "qmpctl changes what a QEMU machine has (memory, vCPUs, CPU time, disks, devices) now, at the next start, or both.";
+/** What the program is for. */
+export const ABOUT = "qmpctl changes what a QEMU machine has (memory, vCPUs, CPU time, disks, devices) now, at the next start, or both.";
 
 /** The sections of the list of verbs, with their titles; undefined is what has none. */
-const sections: readonly (readonly [title: string, section: Section | undefined])[] = [
+export const sections: readonly (readonly [title: string, section: Section | undefined])[] = [
   ["domains", "domains"],
   ["running and stopping", "power"],
   ["memory", "memory"],
@@ -93,16 +106,27 @@ const sections: readonly (readonly [title: string, section: Section | undefined]
   ["the monitor, and more", undefined],
 ];
 
+/** What stands in the list of verbs without being one. */
+export const OWN: readonly (readonly [name: string, about: string])[] = [
+  ["help", "show this; help VERB, or VERB --help: all about one verb"],
+  ["--version", "show the version of qmpctl"],
+];
+
+/** What is the same for all verbs: how a domain, a size, a time and a scope are written. */
+export const PROSE: readonly string[] = [
+  "DOMAIN is a name, the path of a launch config, or the address of a monitor: unix:/run/x.sock, tcp:127.0.0.1:4444, tls:HOST:PORT?ca=FILE or 'exec:ssh HOST socat - UNIX-CONNECT:/run/x.sock'.",
+  "Of another host: ssh://[USER@]HOST[:PORT]/DOMAIN, or -H HOST in front of the verb (or QMPCTL_HOST). Your own ssh is run, and the host needs nothing but Node.",
+  "SIZE is binary and needs a unit: 300M, 2GiB, 4096B. KB, MB and GB are refused, because virsh counts them in thousands. TIME is in seconds, or has a unit: 30s, 500ms, 2m.",
+  "Without an option, a change is for the running machine, or for the config of a stopped one. --static means the config, --dynamic the running machine, and both together mean both.",
+  "Options may stand before or after the verb. Operands may be given by name, as in virsh: setmem --domain web1 --size 1G.",
+];
+
 /** What `qmpctl help` prints, within `width` characters. */
 export function overview(verbs: readonly (readonly [string, Verb])[], width: number): string {
-  const own: readonly (readonly [string, string])[] = [
-    ["help", "show this; help VERB, or VERB --help: all about one verb"],
-    ["--version", "show the version of qmpctl"],
-  ];
-  const widest = Math.max(...[...verbs, ...own].map(([name]) => name.length));
+  const widest = Math.max(...[...verbs, ...OWN].map(([name]) => name.length));
   const lists = sections.map(([title, section]) => {
     const members = verbs.filter(([, verb]) => verb.section === section);
-    const rows = [...members.map(([name, { summary }]) => [name, summary] as const), ...(section === undefined ? own : [])];
+    const rows = [...members.map(([name, { summary }]) => [name, summary] as const), ...(section === undefined ? OWN : [])];
     // The same width for all sections, so that they line up.
     return `${title}:\n${table(
       rows.map(([name, about]) => [`  ${name.padEnd(widest)}`, about]),
@@ -110,18 +134,11 @@ export function overview(verbs: readonly (readonly [string, Verb])[], width: num
     )}`;
   });
   const codes = exitCodes.map(([code, meaning]) => [`  ${code}`, meaning]);
-  const prose = [
-    "DOMAIN is a name, the path of a launch config, or the address of a monitor: unix:/run/x.sock, tcp:127.0.0.1:4444, tls:HOST:PORT?ca=FILE or 'exec:ssh HOST socat - UNIX-CONNECT:/run/x.sock'.",
-    "Of another host: ssh://[USER@]HOST[:PORT]/DOMAIN, or -H HOST in front of the verb (or QMPCTL_HOST). Your own ssh is run, and the host needs nothing but Node.",
-    "SIZE is binary and needs a unit: 300M, 2GiB, 4096B. KB, MB and GB are refused, because virsh counts them in thousands. TIME is in seconds, or has a unit: 30s, 500ms, 2m.",
-    "Without an option, a change is for the running machine, or for the config of a stopped one. --static means the config, --dynamic the running machine, and both together mean both.",
-    "Options may stand before or after the verb. Operands may be given by name, as in virsh: setmem --domain web1 --size 1G.",
-  ];
   return [
     usageLines(undefined, width),
     paragraph(ABOUT, width),
     ...lists,
-    ...prose.map((text) => paragraph(text, width)),
+    ...PROSE.map((text) => paragraph(text, width)),
     `exit codes:\n${table(codes, { right: [0], columns: width })}`,
   ].join("\n");
 }

@@ -18,7 +18,7 @@ describe.each(withExamples)("the examples of %s", (name, verb) => {
       const [first, ...words] = command.split(" ");
       expect(first).toBe(name);
       const { operands } = await parseArguments(words, verb, async () => undefined);
-      expect([command, operands[0]]).toEqual([command, name === "list" ? undefined : "web1"]);
+      if (verb.operands.names[0] === "DOMAIN") expect([command, operands[0]]).toEqual([command, "web1"]);
     }
   });
 
