@@ -26,7 +26,7 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   // Whom files of ours belong to; userInfo() fails for a user that no list knows.
   [/^(host\/(lock-file|cgroup-unit)|config\/own-user)\.ts$/, /^geteuid$/],
   // The environment's names for folders, and for ssh, where the caller gives none.
-  [/^(domain\/machine\/place|remote\/dial-host)\.ts$/, /^env( as \w+)?$/],
+  [/^(domain\/machine\/place|remote\/dial-host|remote\/fleet\/(hosts-in|jumps))\.ts$/, /^env( as \w+)?$/],
   // Who writes a record of a change, or a config's next text.
   [/^(domain\/change\/journal|config\/store)\.ts$/, /^pid( as \w+)?$/],
   // What QEMU's own -daemonize sets for it: a child has it from us, and we put it back.

@@ -5,9 +5,13 @@ import { importsOf, withoutComments } from "./imports.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 
-/** The rooms of a floor, from the bottom up. A file imports its own room and those beneath; a file in no room stands on top of all. */
+/**
+ * The rooms of a floor, from the bottom up. A file imports its own room and those beneath. A file in no room stands on top of all, or where
+ * the list has "".
+ */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "src/domain": ["model", "machine", "facts", "resources", "change", "lifecycle", "views"],
+  "src/remote": ["", "fleet"],
   "src/testing": ["json", "transcript", "protocol", "server", "record", "emulator"],
 };
 
@@ -37,7 +41,8 @@ function heightOf(path: string): readonly [floor: string, height: number] | unde
   if (floor === undefined) return undefined;
   const [room = "", ...inside] = path.slice(floor.length + 1).split("/");
   const rooms = ROOMS[floor] ?? [];
-  return [floor, inside.length === 0 ? rooms.length : rooms.indexOf(room)];
+  if (inside.length > 0) return [floor, rooms.indexOf(room)];
+  return [floor, rooms.includes("") ? rooms.indexOf("") : rooms.length];
 }
 
 function climbsIn(graph: Graph): readonly string[] {
@@ -124,6 +129,11 @@ describe("the check of rooms catches", () => {
       "a climb when it is needed",
       ["src/testing/json/a.ts", 'await import("../server/b.ts");'],
       "src/testing/json/a.ts -> src/testing/server/b.ts",
+    ],
+    [
+      "a climb into a room above what is in none",
+      ["src/remote/host.ts", 'import { hostsIn } from "./fleet/hosts-in.ts";'],
+      "src/remote/host.ts -> src/remote/fleet/hosts-in.ts",
     ],
     ["a room that nobody has listed", ["src/domain/attic/a.ts", ""], "src/domain/attic/a.ts: in a room that has no place in the list"],
   ] as const)("%s", (_what, file, fault) => {
