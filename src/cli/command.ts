@@ -82,9 +82,9 @@ export async function run(given: readonly string[], world: World): Promise<numbe
     if (loaded.verb.operands.names[0] === "DOMAIN") domain = args.operands[0];
     if (args.flag("help")) return print(io, await helpOn([name], io));
     let call: Call = { args, io, facade: world.facade, serve: world.serve };
-    if (host !== undefined || domain?.startsWith("ssh://") === true) {
+    if (host !== undefined || domain?.startsWith("ssh://") === true || Object.keys(there).length > 0) {
       const { callThere } = await import("./elsewhere.ts");
-      const { domain: address, ...of } = callThere(host, there, { world, typed: domain, answers: ANSWERS.has(name) });
+      const { domain: address, ...of } = await callThere(host, there, { world, typed: domain, answers: ANSWERS.has(name) });
       domain = address;
       call = { ...call, ...of };
     }
@@ -101,7 +101,7 @@ export async function run(given: readonly string[], world: World): Promise<numbe
 const ANSWERS: ReadonlySet<string> = new Set(["config", "qmp", "events", "types"]);
 
 /** An option that names another host, which stands before the verb. */
-const HOST = /^(-H|--(host|remote-node)(=|$)|--installed$)/;
+const HOST = /^(-H|--(host|remote-node|inventory)(=|$)|--installed$)/;
 
 const HELP: ReadonlySet<string> = new Set(["help", "--help", "-h"]);
 const VERSION: ReadonlySet<string> = new Set(["version", "--version", "-V", "-v"]);

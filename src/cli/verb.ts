@@ -37,6 +37,8 @@ export interface There {
   readonly installed?: boolean;
   /** The path of Node there. */
   readonly remoteNode?: string | undefined;
+  /** The inventory of Ansible's that knows where hosts are. */
+  readonly inventory?: string | undefined;
 }
 
 /** One use of a verb. The parameters are the options that may be asked for. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -73,6 +73,12 @@ describe("on another host", () => {
     const login = ssh(LOGIN.replace('PATH="$PATH"', "PATH=/usr/bin:/bin"));
     const named = await qmpctl(["-H", "kvm1", "--remote-node", process.execPath, "qmp", server.address, "query-status"], login);
     expect(named).toMatchObject({ code: 0, stderr: "" });
+    const address = ["qmp", `ssh://kvm1/${server.address}`, "query-status"];
+    expect(await qmpctl(["--remote-node", process.execPath, ...address], login)).toEqual(named);
+    expect(await qmpctl(["--remote-node", process.execPath, "list"], login)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--remote-node: of which host? -H HOST is missing") as string,
+    });
     const refused = await qmpctl(["-H", "kvm1", "--remote-node", "node;reboot", "list"], login);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain(`"node;reboot": can't be the path of Node`);
@@ -103,7 +109,40 @@ describe("on another host", () => {
     expect(list.stderr).toContain("this key allows domains by their names only");
     const change = await qmpctl(["-H", "kvm1", "--installed", "setmem", "web1", "1GiB"], forced);
     expect([change.code, change.stderr]).toEqual([3, expect.stringContaining("there is no such config")]);
-    expect((await qmpctl(["--installed", "list"], forced)).stderr).toContain("of which host? -H HOST is missing");
+    const address = await qmpctl(["--installed", "info", `ssh://kvm1/${server.address}`], forced);
+    expect(address.stderr).toContain("this key allows domains by their names only");
+    expect((await qmpctl(["--installed", "list"], forced)).stderr).toContain("--installed: of which host? -H HOST is missing");
+    expect((await qmpctl(["--installed", "info", "web1"], forced)).code).toBe(2);
+  });
+});
+
+test("an inventory says where a host is: by --inventory, its variable, and for an address; what to type next works without it", async () => {
+  const bin = join(folder, "bin");
+  mkdirSync(bin);
+  const listed = {
+    _meta: { hostvars: { web: { ansible_host: "10.0.0.5", ansible_user: "root", ansible_port: 2222 } } },
+    all: { hosts: ["web"] },
+  };
+  writeFileSync(join(bin, "ansible-inventory"), `#!/bin/sh\necho '${JSON.stringify(listed)}'\n`, { mode: 0o755 });
+  const inventory = join(folder, "inventory");
+  writeFileSync(inventory, "");
+  const words = join(folder, "placed");
+  const spy = ssh(`printf '%s ' "$@" | head -c 120 > ${words}; ${LOGIN}`);
+  const env = { PATH: `${bin}:${process.env["PATH"] ?? ""}` };
+  for (const [argv, more] of [
+    [["--inventory", inventory, "-H", "web", "info", "nope"], {}],
+    [[`--inventory=${inventory}`, "info", "ssh://web/nope"], {}],
+    [["-H", "web", "info", "nope"], { QMPCTL_INVENTORY: inventory }],
+    [["info", "ssh://web/nope"], { QMPCTL_INVENTORY: inventory }],
+  ] as const) {
+    rmSync(words, { force: true });
+    const { stderr } = await qmpctl(argv, spy, { ...env, ...more });
+    expect(stderr).toContain("qmpctl -H root@10.0.0.5:2222 list --all shows all domains");
+    expect(readFileSync(words, "utf8")).toContain("-l root -p 2222 -- 10.0.0.5 ");
+  }
+  expect(await qmpctl(["--inventory", "/nonexistent", "-H", "web", "list"], spy)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--inventory /nonexistent: no such file or directory") as string,
   });
 });
 

@@ -52,6 +52,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["QMPCTL_RUNTIME_DIR", "the folder of the sockets, pidfiles and last words of running machines"],
   ["QMPCTL_STATE_DIR", "the folder of locks, records and notes; it has to be the same for everyone who changes a machine"],
   ["QMPCTL_HOST", "the host whose domains are meant, as -H has it"],
+  ["QMPCTL_INVENTORY", "the inventory of Ansible's that knows the hosts and groups of -H, as --inventory has it"],
   ["QMPCTL_SSH", "the program that is run in place of ssh"],
   ["NO_COLOR", "if it is set and not empty, no colours are used"],
 ];
@@ -59,6 +60,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
 const FILES: readonly (readonly [string, string])[] = [
   ["/etc/qmpctl", "root's configs"],
   ["~/.config/qmpctl", "the configs of other users"],
+  ["/etc/qmpctl/hosts, ~/.config/qmpctl/hosts", "groups of hosts: a line [group], and below it its hosts"],
   ["/run/qmpctl", "root's running machines: sockets, locks, records"],
   ["~/.local/state/qmpctl", "the same of other users"],
 ];
