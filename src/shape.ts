@@ -18,6 +18,25 @@ export interface Shape<T> {
   /** Of an object with known members: these, by name. */
   readonly members?: Readonly<Record<string, Shape<unknown>>>;
   readonly isOptional?: true;
+  /** The same for other programs, as far as a JSON Schema can say it: what fits is valid there. */
+  readonly schema: () => JsonSchema;
+}
+
+/** A JSON Schema (json-schema.org, draft 7), as much of it as shapes need. */
+export interface JsonSchema {
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly (string | number)[];
+  readonly pattern?: string;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly items?: JsonSchema;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: JsonSchema | false;
+  readonly propertyNames?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly description?: string;
 }
 
 /** What a shape lets through. */
@@ -61,8 +80,9 @@ function errorOf([first, ...others]: readonly Fault[]): ShapeError {
   return new ShapeError([first ?? { path: [], why: "invalid" }, ...others]);
 }
 
-function one<T>(expected: string, fits: (value: unknown) => boolean): Shape<T> {
+function one<T>(expected: string, schema: JsonSchema, fits: (value: unknown) => boolean): Shape<T> {
   return {
+    schema: () => schema,
     fits: fits as Shape<T>["fits"],
     faults: (value, path) => [{ path, why: `expected ${expected}, received ${kindOf(value)}` }],
   };
@@ -75,17 +95,18 @@ function kindOf(value: unknown): string {
 }
 
 /** A text. */
-export const string: Shape<string> = one("string", (value) => typeof value === "string");
+export const string: Shape<string> = one("string", { type: "string" }, (value) => typeof value === "string");
 /** A number, and not NaN. */
-export const number: Shape<number> = one("number", (value) => typeof value === "number" && !Number.isNaN(value));
+export const number: Shape<number> = one("number", { type: "number" }, (value) => typeof value === "number" && !Number.isNaN(value));
 /** True or false. */
-export const boolean: Shape<boolean> = one("boolean", (value) => typeof value === "boolean");
+export const boolean: Shape<boolean> = one("boolean", { type: "boolean" }, (value) => typeof value === "boolean");
 /** Any value, or none. */
-export const anything: Shape<unknown> = one("anything", () => true);
+export const anything: Shape<unknown> = one("anything", {}, () => true);
 
-/** A shape with a condition more. */
-export function where<T>(shape: Shape<T>, holds: (value: T) => boolean): Shape<T> {
+/** A shape with a condition more. `schema`: as much of the condition as a JSON Schema can say. */
+export function where<T>(shape: Shape<T>, holds: (value: T) => boolean, schema: JsonSchema = {}): Shape<T> {
   return {
+    schema: () => ({ ...shape.schema(), ...schema }),
     fits: (value): value is T => shape.fits(value) && holds(value),
     faults: (value, path) => (shape.fits(value) ? (holds(value) ? [] : [{ path, why: "invalid" }]) : shape.faults(value, path)),
   };
@@ -93,7 +114,8 @@ export function where<T>(shape: Shape<T>, holds: (value: T) => boolean): Shape<T
 
 /** A whole number in a range, both ends in it. */
 export function whole(least: number, most: number): Shape<number> {
-  return where(number, (value) => Number.isInteger(value) && value >= least && value <= most);
+  const isOne = (value: number): boolean => Number.isInteger(value) && value >= least && value <= most;
+  return where(number, isOne, { type: "integer", minimum: least, maximum: most });
 }
 
 /** A member that may be absent, or undefined. */
@@ -104,6 +126,40 @@ export function optional<T>(shape: Shape<T>): Shape<T | undefined> & { readonly 
     faults: (value, path) => (value === undefined ? [] : shape.faults(value, path)),
     isOptional: true,
   };
+}
+
+/** One of some words, each of which stands in `all`: the compiler sees that none is missing. */
+export function words<W extends string>(all: Readonly<Record<W, true>>): Shape<W> {
+  const known = Object.keys(all);
+  return one(known.join(", "), { enum: known }, (value) => typeof value === "string" && Object.hasOwn(all, value));
+}
+
+/** A value, or null. */
+export function nullable<T>(shape: Shape<T>): Shape<T | null> {
+  return {
+    fits: (value): value is T | null => value === null || shape.fits(value),
+    faults: (value, path) => (value === null ? [] : shape.faults(value, path)),
+    schema: () => ({ anyOf: [shape.schema(), { type: "null" }] }),
+  };
+}
+
+/** A value of one shape or of another. */
+export function either<A, B>(one: Shape<A>, other: Shape<B>): Shape<A | B> {
+  return {
+    fits: (value): value is A | B => one.fits(value) || other.fits(value),
+    faults: (value, path) => one.faults(value, path),
+    schema: () => ({ anyOf: [one.schema(), other.schema()] }),
+  };
+}
+
+/** The shapes of an interface's members: each that it has, and those optional that are so there. */
+type MembersOf<T> = {
+  readonly [K in keyof T]-?: object extends Pick<T, K> ? Shape<T[K] | undefined> & { readonly isOptional: true } : Shape<T[K]>;
+};
+
+/** An object of an interface. The compiler sees that no member is missing, and none is of another kind. */
+export function like<T>(members: MembersOf<T>): Shape<T> {
+  return object(members as Readonly<Record<string, Shape<unknown>>>) as unknown as Shape<T>;
 }
 
 type OptionalKeys<M> = { [K in keyof M]: M[K] extends { readonly isOptional: true } ? K : never }[keyof M];
@@ -123,7 +179,14 @@ export function object<const M extends Readonly<Record<string, Shape<unknown>>>>
         ? all.flatMap(([name, shape]) => (shape.fits(value[name]) ? [] : shape.faults(value[name], [...path, name])))
         : noObject.faults(value, path),
     members,
+    schema: () => schemaOf(all),
   };
+}
+
+function schemaOf(all: readonly (readonly [string, Shape<unknown>])[]): JsonSchema {
+  const required = all.filter(([, { isOptional }]) => isOptional !== true).map(([name]) => name);
+  const properties = Object.fromEntries(all.map(([name, { schema }]) => [name, schema()]));
+  return { type: "object", properties, ...(required.length === 0 ? {} : { required }) };
 }
 
 /** An object whose members all have one shape. */
@@ -134,6 +197,7 @@ export function record<T>(shape: Shape<T>): Shape<Readonly<Record<string, T>>> {
       isObject(value)
         ? Object.entries(value).flatMap(([name, each]) => (shape.fits(each) ? [] : shape.faults(each, [...path, name])))
         : noObject.faults(value, path),
+    schema: () => ({ type: "object", additionalProperties: shape.schema() }),
   };
 }
 
@@ -145,11 +209,12 @@ export function list<T>(shape: Shape<T>): Shape<readonly T[]> {
       Array.isArray(value)
         ? value.flatMap((each, at) => (shape.fits(each) ? [] : shape.faults(each, [...path, at])))
         : noList.faults(value, path),
+    schema: () => ({ type: "array", items: shape.schema() }),
   };
 }
 
-const noObject = one("object", () => false);
-const noList = one("array", () => false);
+const noObject = one("object", { type: "object" }, () => false);
+const noList = one("array", { type: "array" }, () => false);
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

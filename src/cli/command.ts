@@ -55,6 +55,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   outcome: () => import("./commands/outcome.ts"),
   completion: () => import("./commands/completion.ts"),
   serve: () => import("./commands/serve.ts"),
+  schema: () => import("./commands/schema.ts"),
   man: () => import("./commands/man.ts"),
   types: () => import("./commands/types.ts"),
 };

@@ -1,5 +1,5 @@
 /** The id of an object in QEMU: a letter, then letters, digits and -._ (util/id.c). QEMU refuses any other. */
-const ID = /^[A-Za-z][-A-Za-z0-9._]*$/;
+export const ID: RegExp = /^[A-Za-z][-A-Za-z0-9._]*$/;
 
 /** The longest id that is taken here. QEMU has no limit of its own. */
 const LONGEST = 128;

@@ -1,23 +1,23 @@
 import { anything, list, object, optional, record, type Shape, string, where, whole } from "../shape.ts";
-import { isLimits, limitsExpected, type LimitsText } from "./disk-limits.ts";
-import { IOTHREAD_RULE, isIothreadId } from "./iothread-id.ts";
-import { isMachineId } from "./mark.ts";
-import { isName, NAME_RULE } from "./names.ts";
+import { isLimits, LIMIT_KEYS, limitsExpected, type LimitsText } from "./disk-limits.ts";
+import { ID, IOTHREAD_RULE, isIothreadId } from "./iothread-id.ts";
+import { isMachineId, UUID } from "./mark.ts";
+import { isName, LENGTH, NAME, NAME_RULE } from "./names.ts";
 import { readVcpuList } from "./online-vcpus.ts";
-import { POLICY_RULE, policyOf } from "./policy.ts";
-import { isQuota, MOST_WEIGHT, QUOTA_EXPECTED, WEIGHT_EXPECTED } from "./quota.ts";
+import { POLICY_PATTERN, POLICY_RULE, policyOf } from "./policy.ts";
+import { isQuota, MOST_WEIGHT, QUOTA_EXPECTED, QUOTA_PATTERN, WEIGHT_EXPECTED } from "./quota.ts";
 import { looksLikeCpuList } from "./rules.ts";
-import { isSize, isSizeOrNone, sizeMeant } from "./size.ts";
+import { isSize, isSizeOrNone, SIZE_PATTERN, sizeMeant } from "./size.ts";
 import type { LEVELS } from "./topology.ts";
 
 /** The longest path of a Unix socket on Linux, in bytes: sun_path of unix(7), without its closing NUL. */
 const SOCKET_PATH = 107;
 
-const size = where(string, isSize);
+const size = where(string, isSize, { pattern: SIZE_PATTERN });
 const count = whole(1, 8192);
 const level = optional(count);
 const cpus = where(string, looksLikeCpuList);
-const policy = where(string, (text) => policyOf(text) !== undefined);
+const policy = where(string, (text) => policyOf(text) !== undefined, { pattern: POLICY_PATTERN });
 const word = where(string, (text) => !text.includes("\0"));
 // Nobody means a path that would move a terminal's cursor, or that the system would cut short.
 const isPlain = (text: string): boolean => !/[\x00-\x1f\x7f-\x9f]/.test(text);
@@ -29,7 +29,7 @@ const path = where(
 
 /** Something for each of some iothreads, by their ids. */
 function byIothread<T>(shape: Shape<T>): Shape<Readonly<Record<string, T>>> {
-  return where(record(shape), (values) => Object.keys(values).every(isIothreadId));
+  return where(record(shape), (values) => Object.keys(values).every(isIothreadId), { propertyNames: { pattern: ID.source } });
 }
 
 /** A launch config as it stands in its file: sizes are texts, and what nobody needs is absent. */
@@ -71,8 +71,8 @@ export interface LaunchFile {
 
 /** What a config's file may hold. Keys that it does not name are left alone. */
 export const launchConfig: Shape<LaunchFile> = object({
-  name: where(string, isName),
-  id: optional(where(string, isMachineId)),
+  name: where(string, isName, { pattern: NAME.source, maxLength: LENGTH }),
+  id: optional(where(string, isMachineId, { pattern: UUID.source })),
   emulator: where(string, (text) => isPlain(text) && (text.startsWith("/") || /^[^/\s-][^/]*$/.test(text))),
   memory: object({
     max: size,
@@ -80,7 +80,7 @@ export const launchConfig: Shape<LaunchFile> = object({
     min: optional(size),
     period: optional(whole(0, 2 ** 32 - 1)),
     hotplug: optional(object({ slots: whole(0, 256), limit: size })),
-    plugged: optional(record(where(string, isSizeOrNone))),
+    plugged: optional(record(where(string, isSizeOrNone, { pattern: SIZE_PATTERN }))),
   }),
   vcpus: object({
     max: count,
@@ -101,8 +101,14 @@ export const launchConfig: Shape<LaunchFile> = object({
       iothreadsSched: optional(byIothread(policy)),
     }),
   ),
-  disks: optional(object({ throttle: optional(record(where(record(anything) as Shape<LimitsText>, isLimits))) })),
-  cpu: optional(object({ quota: optional(where(string, isQuota)), weight: optional(whole(1, MOST_WEIGHT)) })),
+  disks: optional(
+    object({
+      throttle: optional(
+        record(where(record(anything) as Shape<LimitsText>, isLimits, { propertyNames: { enum: [...LIMIT_KEYS, "group"] } })),
+      ),
+    }),
+  ),
+  cpu: optional(object({ quota: optional(where(string, isQuota, { pattern: QUOTA_PATTERN })), weight: optional(whole(1, MOST_WEIGHT)) })),
   args: optional(list(word)),
   monitor: optional(path),
   agent: optional(path),

@@ -14,7 +14,8 @@ export interface Mark {
 /** The beginning of a mark's object id; the machine's id follows. */
 export const MARK_PREFIX = "qmpctl-";
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** A UUID in lower case. */
+export const UUID: RegExp = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Whether a text can be a machine's id: a UUID in lower case. */
 export function isMachineId(text: string): boolean {

@@ -4,8 +4,9 @@ import { UsageError } from "../errors.ts";
  * The longest name. It becomes a file name, part of socket paths (at most 107 bytes), and QEMU's guest name. With 60, the sockets in the
  * usual run-time folders fit for every user.
  */
-const LENGTH = 60;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
+export const LENGTH = 60;
+/** What a domain's name looks like, besides its length. */
+export const NAME: RegExp = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
 
 /** The rule for a domain's name, in words. */
 export const NAME_RULE: string = `letters, digits, ".", "_", "+" and "-", a letter or digit first, ${LENGTH} at most, not ending in .json`;

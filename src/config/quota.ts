@@ -13,6 +13,9 @@ const MOST = 1_000_000;
 /** What a quota looks like, for messages. */
 export const QUOTA_EXPECTED = 'a share of one CPU from 1% up, as 150% for one and a half CPUs, or "none"';
 
+/** What a quota looks like, for a JSON Schema. */
+export const QUOTA_PATTERN = "^none$|^[0-9]{1,7}(\\.[0-9]{1,2})?%$";
+
 /** Whether a text is a quota. */
 export function isQuota(text: string): boolean {
   return text === NO_QUOTA || percentIn(text) !== undefined;

@@ -2,6 +2,8 @@ import { UsageError } from "../errors.ts";
 
 const UNITS = ["", "K", "M", "G", "T", "P", "E"] as const;
 const SIZE = /^(\d{1,15})(?:(bytes?|b)|(K|M|G|T|P|E)(i|iB)?)?$/i;
+/** The same for a JSON Schema, which has no flag for large and small letters. Not all of these are sizes: 0M, for example. */
+export const SIZE_PATTERN = "^\\s*[0-9]{1,15}([bB]([yY][tT][eE][sS]?)?|[kKmMgGtTpPeE]([iI][bB]?)?)?\\s*$";
 
 /**
  * Reads a size with its unit, as `300M`, `1GiB`, `512Mi` or `1048576B`, and returns bytes. All units are binary, as in QEMU. A bare number

@@ -30,6 +30,8 @@ export interface FileKey {
   readonly place: string;
   /** Its form: `SIZE`. */
   readonly shape: string;
+  /** One such value, as JSON. */
+  readonly example: string;
   /** The verb that changes the same. */
   readonly verb: string;
 }
@@ -40,7 +42,7 @@ export function fileKeys(): readonly FileKey[] {
     partsOf(group).map((part): FileKey => {
       const [example] = part.changes(JSON.parse(part.example), "", () => undefined);
       const command = example === undefined ? "" : (kindOf(example).command(example as never, "web1") ?? "");
-      return { place: part.path.join("."), shape: part.shape, verb: command.split(" ")[0] ?? "" };
+      return { place: part.path.join("."), shape: part.shape, example: part.example, verb: command.split(" ")[0] ?? "" };
     }),
   );
 }
@@ -92,12 +94,12 @@ function shapeFaults(allocation: unknown): string[] {
     const part = partsOf(group).findLast(({ path }) => path[1] === "current") ?? partsOf(group)[0];
     return fault(group, allocation[group], `an object, as {"${part?.path[1]}": ${part?.example}}`);
   });
-  return [...groups, ...unknownKeys(allocation, "", GROUPS)];
+  return [...groups, ...unknownKeys(allocation, "", [...GROUPS, "$schema"])];
 }
 
 /** The form of the groups that have unknown keys, else of those that are there: no more than that. */
 function expectedOf(allocation: unknown): string {
-  if (!isObject(allocation) || Object.keys(allocation).some((key) => !GROUPS.includes(key))) return WHOLE;
+  if (!isObject(allocation) || unknownKeys(allocation, "", [...GROUPS, "$schema"]).length > 0) return WHOLE;
   const given = GROUPS.filter((group) => allocation[group] !== undefined);
   const wrong = given.filter((group) => {
     const values = allocation[group];

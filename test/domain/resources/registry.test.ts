@@ -156,7 +156,7 @@ describe.each(each)("%s", (resource, kind, change) => {
     const found = changesOf({ [group]: { [key]: JSON.parse(kind.inFile.example) as unknown } });
     expect(found).toMatchObject([{ resource }]);
     const [verb] = (kind.command(found[0] as never, "web1") ?? "").split(" ");
-    expect(fileKeys()).toContainEqual({ place: `${group}.${key}`, shape: kind.inFile.shape, verb });
+    expect(fileKeys()).toContainEqual({ example: kind.inFile.example, place: `${group}.${key}`, shape: kind.inFile.shape, verb });
     expect(() => changesOf({ [group]: { [key]: [] } } as never)).toThrow(`${group}.${key} is [], not `);
   });
 

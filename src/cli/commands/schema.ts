@@ -1,0 +1,52 @@
+import type { JsonSchema, Shape } from "../../shape.ts";
+import { EXIT } from "../exit-code.ts";
+import { misuse } from "../options.ts";
+import { defineVerb, type Verb } from "../verb.ts";
+
+type Answers = typeof import("../schema/answers.ts");
+
+/** The schema of something that a verb answers. */
+const ofAnswer = (name: keyof Answers) => async (): Promise<JsonSchema> =>
+  ((await import("../schema/answers.ts"))[name] as Shape<unknown>).schema();
+
+/** What there are schemas of: what it is, and how its schema is made. */
+const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () => Promise<JsonSchema>]>> = {
+  config: ["a launch config, as define reads it", async () => (await import("../schema/config.ts")).configSchema()],
+  allocation: ["a file that apply reads", async () => (await import("../schema/config.ts")).allocationSchema()],
+  report: ["the answer to a change: setmem, apply, revert, …", async () => (await import("../schema/report.ts")).report.schema()],
+  error: ["the answer of any verb that fails without a report", ofAnswer("error")],
+  list: ["the answer of list", ofAnswer("domains")],
+  info: ["the answer of info", ofAnswer("info")],
+  diff: ["the answer of diff", ofAnswer("rows")],
+  vcpuinfo: ["the answer of vcpuinfo", ofAnswer("vcpus")],
+  threads: ["the answer of threads", ofAnswer("threads")],
+  domblklist: ["the answer of domblklist", ofAnswer("disks")],
+  memstat: ["the answer of memstat", ofAnswer("memory")],
+  start: ["the answer of start and restart", ofAnswer("started")],
+  shutdown: ["the answer of shutdown and destroy", ofAnswer("stopped")],
+};
+
+export const verb: Verb = defineVerb({
+  usage: ["schema NAME"],
+  summary: "print the JSON Schema of a file or of an answer",
+  details: [
+    'It is made from what checks the file, or from the types of the answer, and is of draft 7. An editor that a file tells where it is completes and checks that file: {"$schema": "./config.schema.json", …}.',
+    "A schema can't say all that is checked: define and apply have the last word.",
+  ],
+  table: async () => ({ title: "what NAME may be", rows: Object.entries(SCHEMAS).map(([name, [about]]) => [name, about]) }),
+  examples: [
+    ["schema config", "of launch configs, for an editor that completes them"],
+    ["schema report", "what a program finds in the answer to a change"],
+  ],
+  options: {},
+  operands: { names: ["NAME"], required: 1 },
+  async run({ args, io }) {
+    const name = args.operand(0);
+    const [about, make] = (Object.hasOwn(SCHEMAS, name) ? SCHEMAS[name] : undefined) ?? [];
+    if (about === undefined || make === undefined)
+      throw misuse(`${name}: there is no schema of that`, name, Object.keys(SCHEMAS).join(", "));
+    const schema = { $schema: "http://json-schema.org/draft-07/schema#", title: `qmpctl: ${about}`, ...(await make()) };
+    io.stdout.write(`${JSON.stringify(schema, null, 2)}\n`);
+    return EXIT.done;
+  },
+});

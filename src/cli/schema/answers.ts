@@ -1,0 +1,132 @@
+import type { Ended } from "../../domain/lifecycle/ended.ts";
+import type { StartReport, StopReport } from "../../domain/model/action.ts";
+import type { DiffRow } from "../../domain/resources/row.ts";
+import type { DiskInfo } from "../../domain/views/disks.ts";
+import type { Allocation, DomainInfo, GuestInfo, VcpuInfo } from "../../domain/views/inspect.ts";
+import type { BalloonStatistics, GuestStatistics, MemoryStatistics } from "../../domain/views/memstat.ts";
+import type { ThreadInfo, ThreadRole } from "../../domain/views/threads.ts";
+import { boolean, either, like, list, nullable, number, object, optional, record, type Shape, string, where, words } from "../../shape.ts";
+import { hostMemory, state, value } from "./report.ts";
+
+const allocation = like<Allocation>({
+  memory: nullable(number),
+  maxMemory: nullable(number),
+  vcpus: nullable(number),
+  maxVcpus: nullable(number),
+  dimms: optional(number),
+  virtioMem: optional(number),
+  virtioMemTarget: optional(number),
+  host: optional(number),
+});
+
+/** What `info` answers. */
+export const info: Shape<DomainInfo> = like<DomainInfo>({
+  name: string,
+  state: either(state, words({ damaged: true, unsafe: true })),
+  status: optional(string),
+  transient: boolean,
+  pid: optional(number),
+  reason: optional(string),
+  emulator: optional(string),
+  version: optional(string),
+  config: optional(allocation),
+  live: optional(allocation),
+  guest: optional(like<GuestInfo>({ vcpus: nullable(number), memory: nullable(number), unknown: optional(string) })),
+  configPath: optional(string),
+  ended: optional(like<Ended>({ at: nullable(string), why: string })),
+  interrupted: optional(string),
+  uptime: optional(number),
+});
+
+/** What `list` answers. */
+export const domains: Shape<readonly DomainInfo[]> = list(info);
+
+/** What `diff` answers. */
+export const rows: Shape<readonly DiffRow[]> = list(
+  like<DiffRow>({
+    resource: string,
+    config: value,
+    live: value,
+    guest: value,
+    why: nullable(string),
+    host: optional(number),
+    guestAge: optional(string),
+    guestUnknown: optional(string),
+  }),
+);
+
+/** What `vcpuinfo` answers. */
+export const vcpus: Shape<readonly VcpuInfo[]> = list(
+  like<VcpuInfo>({
+    vcpu: number,
+    online: boolean,
+    tid: nullable(number),
+    name: nullable(string),
+    cpu: nullable(number),
+    cpuTime: nullable(number),
+    affinity: nullable(string),
+    pin: nullable(string),
+  }),
+);
+
+/** What `threads` answers. */
+export const threads: Shape<readonly ThreadInfo[]> = list(
+  like<ThreadInfo>({
+    tid: number,
+    name: nullable(string),
+    role: words<ThreadRole>({ main: true, vcpu: true, iothread: true, vhost: true, "former-vcpu": true, worker: true }),
+    of: value,
+    isKernel: optional(where(boolean, (it) => it) as Shape<true>),
+    affinity: nullable(string),
+    policy: nullable(string),
+    cpu: nullable(number),
+    cpuTime: nullable(number),
+    pin: nullable(string),
+    sched: nullable(string),
+  }),
+);
+
+/** What `domblklist` answers. */
+export const disks: Shape<readonly DiskInfo[]> = list(
+  like<DiskInfo>({
+    disk: nullable(string),
+    qdev: nullable(string),
+    drive: nullable(string),
+    node: nullable(string),
+    file: nullable(string),
+    format: nullable(string),
+    size: nullable(number),
+    readOnly: nullable(boolean),
+    removable: boolean,
+    trayOpen: nullable(boolean),
+    config: nullable(string),
+    live: nullable(string),
+  }),
+);
+
+/** What `memstat` answers. */
+export const memory: Shape<MemoryStatistics> = like<MemoryStatistics>({
+  name: string,
+  state,
+  balloon: nullable(like<BalloonStatistics>({ actual: number, target: nullable(number), most: number })),
+  guest: nullable(like<GuestStatistics>({ figures: record(nullable(number)), at: number, age: string, period: nullable(number) })),
+  host: optional(hostMemory),
+  hostDenied: optional(string),
+  why: optional(string),
+});
+
+/** What `start` and `restart` answer. */
+export const started: Shape<StartReport> = like<StartReport>({
+  name: string,
+  pid: number,
+  vcpus: number,
+  memory: number,
+  notes: list(string),
+  elapsed: number,
+});
+
+/** What `shutdown` and `destroy` answer. */
+export const stopped: Shape<StopReport> = like<StopReport>({ name: string, how: string, elapsed: number });
+
+/** What every verb answers with --json when it fails without a report. */
+export const error: Shape<unknown> = object({ error: object({ code: string, message: string, cause: optional(string) }) });
