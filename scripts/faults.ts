@@ -8,9 +8,11 @@ import { type Course, onFake, onReal } from "./faults/matrix.ts";
 import { runOnFakes } from "./faults/model-fakes.ts";
 import { OLD_CHOICES, REAL_CHOICES, runSequences } from "./faults/model-run.ts";
 import { openReal } from "./faults/real-rig.ts";
+import { onHosts } from "./faults/remote/matrix.ts";
 import type { Outcome } from "./faults/run.ts";
 import { printTables } from "./faults/table.ts";
 import { tasksOnFake, tasksOnReal } from "./faults/task-matrix.ts";
+import { missingForHosts } from "./lab/hosts.ts";
 import { type Qemu, qemus } from "./lab/machine.ts";
 
 const HELP = `usage: npm run faults -- [options]
@@ -28,6 +30,8 @@ Without options, a part of it: on a fake all steps of the change and an eleventh
   --only WORD     only faults with this in their name
   --step WORD     only at this step
   --all           all of it, on the fake and on every real QEMU, or on those of --qemu
+  --remote        instead: a change of a machine on another host, over a real ssh, and faults of the connection, of both ends and
+                  of the host, at each step; takes root (--lanes N: on so many hosts at once, 3 by default)
   --kills N       instead: kill N changes at random moments, finish half of them, undo the others
   --lifecycle N   instead: kill or interrupt N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU at
                   random moments
@@ -52,6 +56,8 @@ async function main(): Promise<number> {
       only: { type: "string", default: "" },
       step: { type: "string", default: "" },
       all: { type: "boolean", default: false },
+      remote: { type: "boolean", default: false },
+      lanes: { type: "string", default: "3" },
       kills: { type: "string" },
       lifecycle: { type: "string" },
       sequences: { type: "string" },
@@ -78,6 +84,13 @@ async function main(): Promise<number> {
       Number(values.seed ?? Date.now() % 2 ** 31),
       values.fake || values.qemu === undefined ? undefined : real.at(-1),
     );
+  const wanted = (fault: string, step: string): boolean => fault.includes(values.only) && (values.step === "" || step === values.step);
+  if (values.remote)
+    return remote(
+      values.qemu === undefined ? real.filter((each) => each.suite === "installed" || each === real.at(-1)) : real,
+      wanted,
+      Number(values.lanes),
+    );
   // The short run takes only the newest QEMU.
   const chosen = values.qemu === undefined && !values.all ? real.slice(-1) : real;
   return matrix({
@@ -85,7 +98,7 @@ async function main(): Promise<number> {
     fake,
     all: values.all,
     seed: values.all || values.fake || values.only !== "" || values.step !== "" ? null : Number(values.seed ?? 1),
-    wanted: (fault, step) => fault.includes(values.only) && (values.step === "" || step === values.step),
+    wanted,
   });
 }
 
@@ -120,16 +133,30 @@ async function killLifecycles(count: number, seed: number, real: readonly Qemu[]
   return broken === 0 ? 0 : 1;
 }
 
-async function matrix({ real, fake, all, seed, wanted }: Options): Promise<number> {
-  const start = performance.now();
-  const outcomes: Outcome[] = [];
-  const note = (outcome: Outcome): void => {
+/** Notes each outcome, and says at once what was not held. */
+function noteIn(outcomes: Outcome[]): (outcome: Outcome) => void {
+  return (outcome) => {
     outcomes.push(outcome);
     if (outcome.result === "broken")
       console.error(
         `NOT HELD: ${outcome.machine}: ${outcome.fault} at ${outcome.task === undefined ? "" : `${outcome.task}: `}${outcome.step}: ${outcome.why}`,
       );
   };
+}
+
+async function remote(real: readonly Qemu[], wanted: Options["wanted"], lanes: number): Promise<number> {
+  const missing = await missingForHosts();
+  if (missing.length > 0) return (console.error(`faults: no hosts here: ${missing.join(", ")} missing; npm run testbed -- --hosts`), 2);
+  const start = performance.now();
+  const outcomes: Outcome[] = [];
+  for (const qemu of real) await onHosts(qemu, { wanted, lanes, note: noteIn(outcomes) });
+  return sum(outcomes, start);
+}
+
+async function matrix({ real, fake, all, seed, wanted }: Options): Promise<number> {
+  const start = performance.now();
+  const outcomes: Outcome[] = [];
+  const note = noteIn(outcomes);
   const course: Course = { all, wanted, note };
   const share = { wanted, seed };
   const onFakes = async (): Promise<void> => {
@@ -145,6 +172,11 @@ async function matrix({ real, fake, all, seed, wanted }: Options): Promise<numbe
   };
   // Beside each other: a real guest is mostly waited for.
   await Promise.all([...(fake ? [onFakes()] : []), onReals()]);
+  return sum(outcomes, start);
+}
+
+/** Prints what was tried, and how it went. Resolves with the exit code. */
+function sum(outcomes: readonly Outcome[], start: number): number {
   printTables(outcomes);
   const held = outcomes.filter(({ result }) => result === "held").length;
   const broken = outcomes.filter(({ result }) => result === "broken").length;

@@ -85,7 +85,7 @@ function isLostUnplug(rig: Rig, { code, report }: Ended): boolean {
   );
 }
 
-function checkChange(
+export function checkChange(
   { change, static: fixed, dynamic }: ChangeReport,
   { text, look, before, deaf, notes }: { notes: string; text: string | null; look: Look | null; before: Before; deaf: boolean },
 ): void {
@@ -114,7 +114,7 @@ function checkChange(
 }
 
 /** Whether both halves of the machine are as wanted. */
-export function isWanted({ ends: { pinned, wanted }, real }: Rig, look: Look | null): boolean {
+export function isWanted({ ends: { pinned, wanted }, real }: Pick<Rig, "ends" | "real">, look: Look | null): boolean {
   return (
     look !== null &&
     look.memory === bytesOf(wanted.memory) &&

@@ -72,7 +72,7 @@ function standsAt(step: MonitorStep, { from, command, nth, text }: Passing, seen
 
 /** Does something once, when the change reaches this step. The message waits for it. */
 export function at(
-  rig: Rig,
+  rig: Pick<Rig, "proxy">,
   step: MonitorStep,
   act: (passing: Passing | null) => Verdict | Promise<Verdict>,
 ): { readonly reached: boolean } {

@@ -36,6 +36,8 @@ export interface HostsOptions {
   readonly sshd?: readonly string[];
   /** The login shell of root there; /bin/sh unless told. */
   readonly shell?: string;
+  /** More variables that sshd gives a login. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What the rig needs of this machine, and lacks; empty where hosts can be started. */
@@ -151,10 +153,10 @@ class Rig {
 
   /** Starts the host's init, which becomes its sshd, and waits until that listens. */
   async #boot({ name, network, folder, address }: { readonly [K in "name" | "network" | "folder" | "address"]: string }): Promise<number> {
-    const { sshd = [], shell = "/bin/sh" } = this.#options;
+    const { sshd = [], shell = "/bin/sh", env = {} } = this.#options;
     const passwd = (await readFile("/etc/passwd", "utf8")).replace(/^root:.*$/m, `root:x:0:0:root:/root:${shell}`);
     await writeFile(join(folder, "passwd"), passwd);
-    const variables = Object.entries(variablesOf(folder)).map(([key, value]) => `"${key}=${value}"`);
+    const variables = Object.entries({ ...variablesOf(folder), ...env }).map(([key, value]) => `"${key}=${value}"`);
     const settings = [
       ...[`ListenAddress ${address}`, `HostKey ${join(this.#folder, "host")}`, `AuthorizedKeysFile ${join(this.#folder, "user.pub")}`],
       ...["UsePAM no", "StrictModes no", "PidFile none", "PermitRootLogin prohibit-password", "PasswordAuthentication no"],
