@@ -1,6 +1,6 @@
 import type { Report } from "../domain/change/change-report.ts";
 import { messageOf, QmpctlError, UsageError } from "../errors.ts";
-import { reportOf } from "./exit-code.ts";
+import { isLostChange, reportOf } from "./exit-code.ts";
 import { oneLine } from "./harmless.ts";
 import { flow, toJson } from "./output.ts";
 import type { Io } from "./verb.ts";
@@ -28,7 +28,8 @@ function message(error: unknown, report: Report | undefined, signal: AbortSignal
     ]);
     return [`qmpctl: ${printable(report.domain)}: refused, nothing was touched`, ...reasons];
   }
-  if (signal.aborted && (report === undefined || error === signal.reason)) return [`qmpctl: ${messageOf(signal.reason)}`];
+  if (signal.aborted && (report === undefined || error === signal.reason) && !isLostChange(error))
+    return [`qmpctl: ${messageOf(signal.reason)}`];
   return `qmpctl: ${wording(error)}${advice === undefined ? "" : `; ${printable(advice)}`}`.split("\n");
 }
 

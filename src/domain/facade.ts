@@ -62,14 +62,20 @@ export interface Domain extends AsyncDisposable {
 }
 
 /**
- * What became of a change that was asked from another host. `done`, `failed`: it ended so. `interrupted`: it had begun, and its process
- * died.
- * `unknown`: it never began, or nothing is known of it any more.
+ * What became of a change that was asked from another host. `done`, `failed`: it ended so. `under-way`: it has not ended when it had to.
+ * `interrupted`: it had begun, and its process died. `unknown`: it never began, or nothing is known of it any more.
  */
 export type Ended =
-  | { readonly state: "interrupted" | "unknown" }
+  | { readonly state: "interrupted" | "unknown" | "under-way" }
   | { readonly state: "done"; readonly value: unknown }
-  | { readonly state: "failed"; readonly failure: { readonly message: string } };
+  | { readonly state: "failed"; readonly failure: Failure };
+
+/** An error as it was kept: its message, its code, and its evidence. */
+interface Failure {
+  readonly message: string;
+  readonly code?: string | undefined;
+  readonly evidence?: Readonly<Record<string, unknown>> | undefined;
+}
 
 /** The library as the verbs see it. */
 export interface Facade {

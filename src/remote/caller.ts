@@ -8,6 +8,15 @@ import type { Outcome } from "./outcomes.ts";
 const TURNS = 4;
 const PAUSE = 300;
 
+/** A change whose connection was lost. */
+interface Lost {
+  readonly ask: Ask;
+  readonly key: string;
+  readonly lost: LostError;
+  /** Which start of the host it was asked of. */
+  readonly boot: string | undefined;
+}
+
 /**
  * Calls to one host, over one connection that is made when it is first needed. When it is lost, it is made once more: what only reads is
  * read again, and of what changes something it is asked what became of it.
@@ -58,29 +67,36 @@ export class Caller implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof LostError)) throw error;
       this.#link = undefined;
-      if (key !== undefined) return await this.#outcomeOf(ask, key, error);
+      if (key !== undefined) return await this.#outcomeOf({ ask, key, lost: error, boot: link.boot });
       if (ask.writes === true) throw error;
       return await (await this.link()).call(ask);
     }
   }
 
   /** What became of a change whose connection was lost. */
-  async #outcomeOf({ what, domain, options }: Ask, key: string, lost: LostError): Promise<unknown> {
+  async #outcomeOf({ ask: { what, domain, options }, key, lost, boot }: Lost): Promise<unknown> {
+    const later = `qmpctl -H ${this.name} outcome ${key}`;
+    const say = (words: string, cause: unknown = lost): LostError =>
+      new LostError(this.name, `${lost.message.replace(`${this.name}: `, "")}; ${words}`, key, { cause });
     let outcome: Outcome;
     try {
       outcome = await this.outcome(key, options?.signal);
     } catch (cause) {
-      options?.signal?.throwIfAborted();
-      const later = `what became of it is not known; when the host can be reached: qmpctl -H ${this.name} outcome ${key}`;
-      throw new LostError(this.name, `${lost.message.replace(`${this.name}: `, "")}; ${later}`, key, { cause });
+      // Also when the caller does not want to wait any more: nobody took it back.
+      throw say(`what became of it is not known; when the host can be reached: ${later}`, cause);
     }
-    if (outcome.state === "done") return outcome.value;
-    if (outcome.state === "failed") throw await revive(outcome.failure);
-    const why =
-      outcome.state === "unknown"
-        ? `${what} of ${domain} never began, and nothing was touched`
-        : `${what} of ${domain} had begun, and its process ended there: qmpctl -H ${this.name} recover ${domain} --finish, or --undo, or --forget`;
-    throw new LostError(this.name, `the connection was lost; ${why}`, outcome.state === "unknown" ? null : key, { cause: lost });
+    const { state } = outcome;
+    if (state === "done" && outcome.isShort !== true) return outcome.value;
+    if (state === "failed") throw await revive(outcome.failure);
+    const [work, show] = [`${what} of ${domain}`, `qmpctl -H ${this.name} info ${domain}`];
+    if (state === "done") throw say(`${work} was done, and there was no room to keep its report: ${show}`);
+    if (state === "under-way") throw say(`${work} has not ended in its time there, and what became of it is not known; later: ${later}`);
+    if (state === "interrupted")
+      throw say(
+        `${work} had begun, and its process ended there: qmpctl -H ${this.name} recover ${domain} --finish, or --undo, or --forget`,
+      );
+    if (boot !== (await this.link()).boot) throw say(`the host was started anew since, and what became of ${work} is not known: ${show}`);
+    throw new LostError(this.name, `the connection was lost; ${work} never began, and nothing was touched`, null, { cause: lost });
   }
 
   /** What became of the call with a key, as it is kept there. @throws as `call` does */

@@ -67,7 +67,8 @@ export async function connectHost(at: HostAddress, far: () => FarProgram, option
     }
     const served = first["qmpctl"] === "loader" ? await greeting.next() : first;
     checkVersion(name, served);
-    return new Link(name, greeting.rest());
+    const { boot } = served;
+    return new Link(name, greeting.rest(), typeof boot === "string" ? boot : undefined);
   } catch (error) {
     await child.end();
     signal?.throwIfAborted();

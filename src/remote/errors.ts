@@ -41,7 +41,7 @@ export class UnreachableError extends QmpctlError {
 
 /**
  * The connection to a host ended before it had answered. What was only read can be read again. A change that had begun goes on there: `key`
- * is what its outcome can be asked by; null for a call that changes nothing.
+ * is what its outcome can be asked by; null for a call that changes nothing, and for a change that never began.
  */
 export class LostError extends QmpctlError {
   readonly host: string;

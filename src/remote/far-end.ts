@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import type { Facade } from "../domain/facade.ts";
 import { domainFolders } from "../domain/machine/place.ts";
@@ -26,5 +27,20 @@ export interface FarEndOptions {
 export function serveHere(host: Facade, options: FarEndOptions): Promise<void> {
   const { stdin, stdout, env, uid, version, signal, allowed, first } = options;
   const outcomes = new Outcomes(domainFolders({ env }).state);
-  return serve(ownMachines(host, { uid, env }), stdioTransport(stdin, stdout, first), { version, outcomes, signal, allowed });
+  return serve(ownMachines(host, { uid, env }), stdioTransport(stdin, stdout, first), {
+    version,
+    boot: bootId(),
+    outcomes,
+    signal,
+    allowed,
+  });
+}
+
+/** What the kernel calls this start of the host; undefined where it does not say. */
+function bootId(): string | undefined {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return undefined;
+  }
 }

@@ -45,8 +45,12 @@ export class Link implements AsyncDisposable {
   /** Why no more calls are taken. */
   #ended: string | undefined;
 
+  /** Which start of the host it leads to, if the host says so. */
+  readonly boot: string | undefined;
+
   /** `name`: of the host, for messages. `far`: a connection whose greetings were read. */
-  constructor(name: string, far: Transport) {
+  constructor(name: string, far: Transport, boot?: string) {
+    this.boot = boot;
     this.#name = name;
     this.#far = far;
     this.#over = this.#read();

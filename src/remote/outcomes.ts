@@ -1,43 +1,29 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ConfigError } from "../config/config-error.ts";
-import { readSafely, removeQuietly, replaceFile } from "../config/safe-file.ts";
+import { removeQuietly } from "../config/safe-file.ts";
 import { sha256 } from "../digest.ts";
 import { UsageError } from "../errors.ts";
-import { acquireLock, LockedError } from "../host/lock.ts";
-import { anything, object, optional, string } from "../shape.ts";
+import { acquireLock, type Lock, LockedError } from "../host/lock.ts";
 import { type CarriedError, carriedIn, carry } from "./carried-error.ts";
+import { keepLast, type Kept, readKept, writeKept } from "./kept.ts";
 
 /**
  * What became of a call that changes something, as it is kept where the machine is.
  *
- * - `done`, `failed`: it ended with this value, or this error
+ * - `done`, `failed`: it ended with this value, or this error; `isShort`: there was no room there to keep its report
+ * - `under-way`: it is later than it had to end, and its process is still there: it may be stopped
  * - `interrupted`: it had begun, and its process died: `recover` resolves it, if there is anything to resolve
  * - `unknown`: it never began, and nothing was touched; or it is more than a day ago, or the host was started anew since
  */
 export type Outcome =
-  | { readonly state: "interrupted" | "unknown"; readonly domain?: string }
-  | { readonly state: "done"; readonly value: unknown; readonly domain?: string }
-  | { readonly state: "failed"; readonly failure: CarriedError; readonly domain?: string };
-
-/** A call as it is kept by its key. */
-interface Kept {
-  /** Of what was asked: the same key never stands for two requests. */
-  readonly digest: string;
-  readonly domain: string;
-  readonly state: string;
-  readonly value?: unknown;
-  readonly failure?: unknown;
-}
-
-const SHAPE = object({ digest: string, domain: string, state: string, value: optional(anything), failure: optional(anything) });
+  | { readonly state: "interrupted" | "unknown" | "under-way"; readonly domain?: string }
+  | { readonly state: "done"; readonly value: unknown; readonly domain?: string; readonly isShort?: boolean }
+  | { readonly state: "failed"; readonly failure: CarriedError; readonly domain?: string; readonly isShort?: boolean };
 
 /** How many outcomes are kept, and how long, in milliseconds. */
 const MOST = 64;
 const LONGEST = 24 * 3600 * 1000;
-/** The largest outcome, in bytes. */
-const LIMIT = 16 * 1024 * 1024;
 
 /** One call that is done once. */
 export interface Work {
@@ -46,6 +32,8 @@ export interface Work {
   /** What is asked, whole. */
   readonly request: unknown;
   readonly signal: AbortSignal;
+  /** By when it has to have ended, in milliseconds from now: others wait for it as long. */
+  readonly patience: number;
   /** Does it. `onBegun` is to be called before anything is touched, and `keep` with what it comes to, while that can still be proved. */
   run(begun: () => Promise<void>, keep: (outcome: unknown) => Promise<void>): Promise<unknown>;
 }
@@ -63,75 +51,62 @@ export class Outcomes {
    * Does something once: a second call with its key waits for the first one and gets the same answer.
    *
    * @throws what the work throws, or threw the first time; UsageError for a key that can't be one, or stands for another request; HostError
-   * when nothing can be kept: then nothing was begun
+   * when nothing can be kept: then nothing was begun; LockedError when the first one is later than it had to end
    */
-  async once({ key, domain, request, signal, run }: Work): Promise<unknown> {
+  async once({ key, domain, request, signal, patience, run }: Work): Promise<unknown> {
     const path = this.#path(key);
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await this.#forgetOld();
     // Who does it holds the lock, and it is free when that process is gone.
-    await using _ = await acquireLock(`${path}.lock`, { timeout: LONGEST, signal });
+    await using _ = await acquireLock(`${path}.lock`, { timeout: patience, signal });
     const digest = sha256(JSON.stringify(request));
-    const known = await this.#read(path);
-    if (known !== null) {
-      if (known.digest !== digest)
-        throw new UsageError(`key ${key}: it stands for another request`, { value: key, expected: "a new key for each request" });
-      const outcome = outcomeOf(known);
-      if (outcome.state === "done") return outcome.value;
-      if (outcome.state === "failed") throw new Recalled(outcome.failure);
-      if (outcome.state === "interrupted")
-        throw new UsageError(`key ${key}: what it stands for was interrupted, and may have to be resolved`, {
-          value: key,
-          expected: "qmpctl recover, then a new key",
-        });
-    }
-    const write = (kept: Omit<Kept, "digest" | "domain">): Promise<void> =>
-      replaceFile(path, JSON.stringify({ digest, domain, ...kept }), { flush: true });
-    await write({ state: "waits" });
+    const known = await readKept(path);
+    const told = known === null ? undefined : answerOf(key, known, digest);
+    if (told !== undefined) return told.value;
+    const kept = { digest, domain, start: Date.now(), patience };
+    await writeKept(path, { ...kept, state: "waits" });
     let isKept = false;
     const keep = async (outcome: unknown): Promise<void> => {
-      await write(outcome instanceof Error ? { state: "failed", failure: carry(outcome) } : { state: "done", value: outcome ?? null });
+      await keepLast(path, {
+        ...kept,
+        ...(outcome instanceof Error ? { state: "failed", failure: carry(outcome) } : { state: "done", value: outcome ?? null }),
+      });
       isKept = true;
     };
     let begun = false;
     try {
       const value = await run(async () => {
-        await write({ state: "begun" });
+        await writeKept(path, { ...kept, state: "begun" });
         begun = true;
       }, keep);
-      if (!isKept) await keep(value).catch(() => undefined);
+      if (!isKept) await keep(value);
       return value;
     } catch (error) {
       // What never began can be asked again.
       if (!begun) await removeQuietly(path);
-      else if (!isKept) await keep(error).catch(() => undefined);
+      else if (!isKept) await keep(error);
       throw error;
     }
   }
 
-  /** What became of a call; if it is under way, it is waited for. @throws UsageError for a key that can't be one; the signal's reason */
+  /**
+   * What became of a call; if it is under way, it is waited for, as long as it may take.
+   *
+   * @throws UsageError for a key that can't be one; the signal's reason
+   */
   async look(key: string, signal?: AbortSignal): Promise<Outcome> {
     const path = this.#path(key);
-    if ((await this.#read(path)) === null) return { state: "unknown" };
-    await using _ = await acquireLock(`${path}.lock`, { timeout: LONGEST, ...(signal === undefined ? {} : { signal }) });
-    const kept = await this.#read(path);
+    const known = await readKept(path);
+    if (known === null) return { state: "unknown" };
+    await using lock = await turn(path, known, signal);
+    if (lock === null) return { state: "under-way", domain: known.domain };
+    const kept = await readKept(path);
     return kept === null ? { state: "unknown" } : outcomeOf(kept);
   }
 
   #path(key: string): string {
     if (/^[\w-]{8,64}$/.test(key)) return join(this.#folder, key);
     throw new UsageError(`key ${JSON.stringify(key)}: not a key`, { value: key, expected: "8 to 64 letters, digits, _ and -" });
-  }
-
-  async #read(path: string): Promise<Kept | null> {
-    try {
-      const kept: unknown = JSON.parse((await readSafely(path, LIMIT)).text);
-      return SHAPE.fits(kept) ? kept : null;
-    } catch (error) {
-      if (error instanceof ConfigError && error.problem === "missing") return null;
-      if (error instanceof SyntaxError) return null;
-      throw error;
-    }
   }
 
   /** Takes away the outcomes that nobody will ask for any more. One that somebody works on is not old. */
@@ -173,9 +148,34 @@ export class Recalled extends Error {
   }
 }
 
+/** The lock of a call that is worked on, once that is over; null if it is not over when it had to be. */
+async function turn(path: string, { start = 0, patience = 0 }: Kept, signal: AbortSignal | undefined): Promise<Lock | null> {
+  const left = Math.min(patience, Math.max(0, start + patience - Date.now()));
+  try {
+    return await acquireLock(`${path}.lock`, { timeout: left, ...(signal === undefined ? {} : { signal }) });
+  } catch (error) {
+    if (error instanceof LockedError) return null;
+    throw error;
+  }
+}
+
+/** What the same call was answered before; undefined if it never began. @throws Recalled; UsageError */
+function answerOf(key: string, known: Kept, digest: string): { readonly value: unknown } | undefined {
+  if (known.digest !== digest)
+    throw new UsageError(`key ${key}: it stands for another request`, { value: key, expected: "a new key for each request" });
+  const outcome = outcomeOf(known);
+  if (outcome.state === "failed") throw new Recalled(outcome.failure);
+  if (outcome.state === "done" && outcome.isShort !== true) return { value: outcome.value };
+  if (outcome.state === "unknown") return undefined;
+  const why =
+    outcome.state === "done" ? "was done, and there was no room to keep its report" : "was interrupted, and may have to be resolved";
+  throw new UsageError(`key ${key}: what it stands for ${why}`, { value: key, expected: "qmpctl info, or recover, then a new key" });
+}
+
 /** What is kept says of a call on which nobody works any more. */
-function outcomeOf({ state, value, failure, domain }: Kept): Outcome {
-  if (state === "done") return { state, value: value ?? null, domain };
-  if (state === "failed") return { state, failure: carriedIn(failure), domain };
+function outcomeOf({ state, value, failure, domain, isShort }: Kept): Outcome {
+  const short = isShort === true ? { isShort } : {};
+  if (state === "done") return { state, value: value ?? null, domain, ...short };
+  if (state === "failed") return { state, failure: carriedIn(failure), domain, ...short };
   return { state: state === "begun" ? "interrupted" : "unknown", domain };
 }

@@ -15,6 +15,8 @@ type Run = Work["run"];
 /** What the far end is given. */
 export interface ServeOptions {
   readonly version: string;
+  /** Which start of the host this is: after another one, what was kept may be gone. */
+  readonly boot?: string | undefined;
   /** Where what became of each change is kept. */
   readonly outcomes: Outcomes;
   /** What the near end may ask; everything unless told. */
@@ -28,7 +30,9 @@ export interface ServeOptions {
  * is given up; a change that has begun goes on to its end. Resolves when nothing is under way any more.
  */
 export async function serve(host: Facade, near: Transport, options: ServeOptions): Promise<void> {
-  near.send(writeFrame({ qmpctl: "serve", protocol: PROTOCOL, version: options.version, allows: options.allowed ?? null }));
+  near.send(
+    writeFrame({ qmpctl: "serve", protocol: PROTOCOL, version: options.version, allows: options.allowed ?? null, boot: options.boot }),
+  );
   await new FarEnd(host, near, options).run();
 }
 
@@ -154,11 +158,11 @@ class FarEnd {
       await onBegun();
       return kind.run(machine as never, given, all as never);
     };
-    return await this.#once({ key, domain: known, request }, underWay, run);
+    return await this.#once({ key, domain: known, request, patience: patienceOf(options ?? {}) }, underWay, run);
   }
 
   /** Does what changes something once, for its key. */
-  async #once(asked: Pick<Work, "key" | "domain" | "request">, underWay: UnderWay, run: Run): Promise<unknown> {
+  async #once(asked: Omit<Work, "signal" | "run">, underWay: UnderWay, run: Run): Promise<unknown> {
     const begins = async (begun: () => Promise<void>): Promise<void> => {
       await begun();
       underWay.hasBegun = true;
@@ -189,4 +193,20 @@ class FarEnd {
     await opened.ended;
     return null;
   }
+}
+
+/** What a call may take besides what it is given for the lock, the work and the undo: what it writes, and a machine that is busy. */
+const GRACE = 30_000;
+const TIMEOUT = 60_000;
+const UNDO_TIMEOUT = 15_000;
+
+/** When a call has to have ended, in milliseconds, by its options. */
+function patienceOf({
+  timeout = TIMEOUT,
+  undoTimeout = UNDO_TIMEOUT,
+}: {
+  readonly timeout?: unknown;
+  readonly undoTimeout?: unknown;
+}): number {
+  return 2 * Number(timeout) + Number(undoTimeout) + GRACE;
 }

@@ -141,14 +141,16 @@ export interface Conversation extends Pick<ChildMonitor, "exited" | "end"> {
 }
 
 /**
- * Runs a program to talk with it by its stdin and stdout. It stays in our process group, as with {@link dialChild}.
+ * Runs a program to talk with it by its stdin and stdout. It has a session of its own: Ctrl-C on our terminal is for us, and what we make
+ * of
+ * it has to be said over this very program. It can't ask anybody for anything there.
  *
  * @throws ConnectError when there is no such program, or it can't be run
  */
 export async function converse(command: readonly string[], peer: string): Promise<Conversation> {
   const [program = "", ...words] = command;
   const { spawn } = builtinModule("node:child_process");
-  const child = await started(() => spawn(program, words, { stdio: ["pipe", "pipe", "pipe"] }), program, peer);
+  const child = await started(() => spawn(program, words, { stdio: ["pipe", "pipe", "pipe"], detached: true }), program, peer);
   // Writing to an ended program fails; its exit status says more.
   child.stdin.on("error", () => {});
   return {

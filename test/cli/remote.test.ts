@@ -68,6 +68,14 @@ describe("on another host", () => {
     expect(given.slice(12)).toEqual([""]);
   });
 
+  test("ssh has a session of its own: Ctrl-C on the terminal does not end the very connection that has to say so", async () => {
+    const words = join(folder, "session");
+    const spy = ssh(`read -r pid _ _ _ _ session _ < /proc/$$/stat; echo "$pid $session" | sed 's/(.*) //' > ${words}; exit 255`);
+    await qmpctl(["-H", "kvm1", "list"], spy);
+    const [pid, session] = readFileSync(words, "utf8").trim().split(" ");
+    expect([pid, session]).toEqual([expect.stringMatching(/^\d+$/), pid]);
+  });
+
   test("--remote-node names Node there, and can be no more than a path", async () => {
     await using server = await startReplay({ answers: AT_REST });
     const login = ssh(LOGIN.replace('PATH="$PATH"', "PATH=/usr/bin:/bin"));

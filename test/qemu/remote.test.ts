@@ -151,7 +151,7 @@ describe.skipIf(missing.length > 0)("on other hosts, over a real ssh", () => {
     const { code, stderr } = await change.ended;
     await kvm1.link("up");
     const key = /qmpctl -H \S+ outcome (\S+)/.exec(stderr)?.[1] ?? "";
-    expect([code, key, stderr]).toEqual([1, expect.stringMatching(/^[\w-]{36}$/), expect.any(String)]);
+    expect([code, key, stderr]).toEqual([4, expect.stringMatching(/^[\w-]{36}$/), expect.any(String)]);
     const outcome = await qmpctl("-H", kvm1.name, "outcome", key);
     expect(outcome).toMatchObject({ code: 5, stdout: expect.stringMatching(/memory\s+static\s+192MiB -> 160MiB/) as string });
     expect(await kvm1.exec("cat", `${kvm1.folder}/config/web1.json`)).toContain('"160MiB"');
@@ -163,7 +163,7 @@ describe.skipIf(missing.length > 0)("on other hosts, over a real ssh", () => {
     await until(() => hasJournal(kvm1));
     await kvm1.exec("pkill", "-KILL", "-f", "^node -e eval");
     const { code, stderr } = await change.ended;
-    expect(code).toBe(1);
+    expect(code).toBe(4);
     expect(stderr).toContain(`qmpctl -H ${kvm1.name} recover web1 --finish`);
     expect(await qmpctl("-H", kvm1.name, "recover", "web1", "--undo", "--force", "--timeout", "5s")).toMatchObject({
       code: expect.toBeOneOf([0, 5]) as number,

@@ -30,14 +30,15 @@ export async function connectEnds(
   const served = serve(facade, far, { version: "1", outcomes: new Outcomes(folder), ...rest });
   const messages = near[Symbol.asyncIterator]();
   const first = await messages.next();
-  const link = new Link("kvm1", { ...near, [Symbol.asyncIterator]: () => messages });
+  const greeting = (first.value as readonly Readonly<Record<string, unknown>>[])[0] ?? {};
+  const link = new Link("kvm1", { ...near, [Symbol.asyncIterator]: () => messages }, greeting["boot"] as string | undefined);
   const cut = (): void => {
     void near.close();
     void far.close();
   };
   return {
     link,
-    greeting: (first.value as readonly Readonly<Record<string, unknown>>[])[0] ?? {},
+    greeting,
     cut,
     served,
     async [Symbol.asyncDispose]() {

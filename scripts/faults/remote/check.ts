@@ -165,7 +165,11 @@ async function checkAgain(stage: Stage, { heard, edited }: Tried, outcome: Outco
 }
 
 /** Resolves what was interrupted, and brings both halves back to where they were. */
-async function resolve(stage: Stage, before: Before, { how, outcome }: { how: "finish" | "undo"; outcome: Outcome | undefined }): Promise<void> {
+async function resolve(
+  stage: Stage,
+  before: Before,
+  { how, outcome }: { how: "finish" | "undo"; outcome: Outcome | undefined },
+): Promise<void> {
   const { machine, host, folder } = stage;
   const qmpctl = async (...words: readonly string[]): Promise<Told> => stage.begin("-H", host.name, ...words).ended;
   const isPending = (await qmpctl("info", "web", "--json")).stdout.includes("a change was interrupted");

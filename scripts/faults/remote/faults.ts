@@ -31,7 +31,11 @@ export interface Fault {
 type Act = (stage: Stage, near: Near) => Promise<unknown>;
 
 /** Something that happens once, at the step, and perhaps something else when the near end comes again. */
-function once(act: Act, again?: (stage: Stage, passing: Passing) => Promise<unknown>, repair?: (stage: Stage) => Promise<unknown>): Fault["run"] {
+function once(
+  act: Act,
+  again?: (stage: Stage, passing: Passing) => Promise<unknown>,
+  repair?: (stage: Stage) => Promise<unknown>,
+): Fault["run"] {
   return async (stage, step, begin) => {
     let near: Near | undefined;
     const heard = atStep(
@@ -48,7 +52,10 @@ function once(act: Act, again?: (stage: Stage, passing: Passing) => Promise<unkn
 
 const all = (replugs: boolean): readonly Step[] => stepsOf(replugs);
 const served = (replugs: boolean): readonly Step[] => all(replugs).filter((step) => step !== "connect");
-const few = (...steps: readonly Step[]): Fault["steps"] => () => steps;
+const few =
+  (...steps: readonly Step[]): Fault["steps"] =>
+  () =>
+    steps;
 
 const signalAll =
   (kind: RegExp, signal: NodeJS.Signals): Act =>
@@ -100,6 +107,15 @@ export const FAULTS: readonly Fault[] = [
   { name: "ssh killed here", steps: all, run: once(async ({ wire }) => wire.kill()) },
   { name: "near end killed", steps: all, run: once(async (_, near) => near.process.kill("SIGKILL")) },
   { name: "near end interrupted", steps: all, run: once(async (_, near) => near.process.kill("SIGINT")) },
+  { name: "Ctrl-C on a terminal", steps: all, run: once(async (_, near) => process.kill(-(near.process.pid as number), "SIGINT")) },
+  {
+    name: "Ctrl-C, then ssh killed",
+    steps: all,
+    run: once(async ({ wire }, near) => {
+      near.process.kill("SIGINT");
+      wire.kill();
+    }),
+  },
   { name: "far end killed", steps: served, run: once(signalAll(FAR, "SIGKILL")) },
   { name: "sshd of it killed", steps: served, run: once(signalAll(LOGIN, "SIGKILL")) },
   {
@@ -117,11 +133,23 @@ export const FAULTS: readonly Fault[] = [
   },
   { name: "same key twice", steps: few("noted", "begun", "qmp-wait", "kept", "reply"), run: twice },
   { name: "config edited", steps: few("begun", "qmp-balloon", "qmp-wait"), run: edit },
-  { name: "link cut, and back", steps: served, run: once(({ host }) => host.link("down"), comesAgain, ({ host }) => host.link("up")) },
+  {
+    name: "link cut, and back",
+    steps: served,
+    run: once(
+      ({ host }) => host.link("down"),
+      comesAgain,
+      ({ host }) => host.link("up"),
+    ),
+  },
   {
     name: "link cut",
     steps: few("greeting", "call", "noted", "begun", "qmp-wait", "kept", "reply"),
-    run: once(({ host }) => host.link("down"), undefined, ({ host }) => host.link("up")),
+    run: once(
+      ({ host }) => host.link("down"),
+      undefined,
+      ({ host }) => host.link("up"),
+    ),
   },
   {
     name: "far end stopped, and continued",
@@ -145,4 +173,3 @@ export const FAULTS: readonly Fault[] = [
     run: once(({ machine }) => machine.killQemu()),
   },
 ];
-

@@ -10,8 +10,8 @@ import { type Harness, openHarness } from "../../lab/harness.ts";
 import type { Host } from "../../lab/hosts.ts";
 import { privateFolder, type Qemu } from "../../lab/machine.ts";
 import { Proxy } from "../proxy.ts";
-import { type Ends, type Look, type Rig } from "../rig.ts";
 import { replugs } from "../real-rig.ts";
+import { type Ends, type Look, type Rig } from "../rig.ts";
 
 /** A machine on a host of the rig: what is changed, and what an independent look finds there. */
 export interface FarMachine extends AsyncDisposable, Pick<Rig, "name" | "real" | "replugs" | "ends" | "configPath" | "proxy"> {

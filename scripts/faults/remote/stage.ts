@@ -86,6 +86,8 @@ export class Stage implements AsyncDisposable {
     const child = spawn(process.execPath, [MAIN, ...words], {
       env: { ...process.env, QMPCTL_SSH: this.wire.ssh, NODE_DISABLE_COMPILE_CACHE: "1" },
       stdio: ["ignore", "pipe", "pipe"],
+      // A process group of its own, as a shell makes it on a terminal.
+      detached: true,
     });
     return { process: child, ended: endOf(child) };
   }

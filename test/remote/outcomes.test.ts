@@ -1,0 +1,151 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Report } from "../../src/domain/change/change-report.ts";
+import type { ChangeOptions } from "../../src/domain/model/change.ts";
+import { acquireLock } from "../../src/host/lock.ts";
+import { Caller } from "../../src/remote/caller.ts";
+import { LostError } from "../../src/remote/errors.ts";
+import { keepLast, readKept, writeKept } from "../../src/remote/kept.ts";
+import { Outcomes } from "../../src/remote/outcomes.ts";
+import { connectEnds } from "./ends.ts";
+
+let folder = "";
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "qmpctl-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const KEY = "0123456789";
+const report = { domain: "web1", outcome: "applied", changes: [] } as unknown as Report;
+const change = { what: "change", domain: "web1", args: [[{ resource: "memory", size: 4096 }]], writes: true };
+const begun = { digest: "d", domain: "web1", state: "begun", start: 1, patience: 2 };
+
+/** From now on nothing new can be written beside this file, as on a full disk. */
+function fill(path: string): void {
+  mkdirSync(join(`${path}.new`, "in the way"), { recursive: true });
+}
+
+describe("how a call ended", () => {
+  test("is kept in the room that was taken before it began, where there is no other", async () => {
+    const path = join(folder, KEY);
+    await writeKept(path, begun);
+    fill(path);
+    await keepLast(path, { ...begun, state: "done", value: report });
+    expect(await readKept(path)).toEqual({ ...begun, state: "done", value: report });
+  });
+
+  test("is kept without what is too long for that room", async () => {
+    const path = join(folder, KEY);
+    await writeKept(path, begun);
+    fill(path);
+    const failure = { kind: "ChangeError", message: "no", code: "partial", evidence: { long: "x".repeat(100_000) } };
+    await keepLast(path, { ...begun, state: "failed", failure });
+    const short = { kind: "ChangeError", message: "no", code: "partial" };
+    expect(await readKept(path)).toEqual({ ...begun, state: "failed", failure: short, isShort: true });
+    await keepLast(path, { ...begun, state: "done", value: "x".repeat(100_000) });
+    expect(await new Outcomes(folder).look("not-there-yet")).toEqual({ state: "unknown" });
+    expect(await readKept(path)).toEqual({ ...begun, state: "done", isShort: true });
+  });
+
+  test("is never taken for a call that never began, if what is kept is damaged", async () => {
+    mkdirSync(join(folder, "outcomes"));
+    for (const text of ["", '{"digest":"d","dom', "[]", '{"digest":1}']) {
+      writeFileSync(join(folder, "outcomes", KEY), text, { mode: 0o600 });
+      expect(await new Outcomes(folder).look(KEY)).toMatchObject({ state: "interrupted" });
+    }
+  });
+
+  test("is not waited for longer than it may take: it is under way", async () => {
+    mkdirSync(join(folder, "outcomes"));
+    const path = join(folder, "outcomes", KEY);
+    await writeKept(path, { ...begun, start: Date.now() - 10_000, patience: 5000 });
+    await using _ = await acquireLock(`${path}.lock`);
+    expect(await new Outcomes(folder).look(KEY)).toEqual({ state: "under-way", domain: "web1" });
+  });
+});
+
+test("a change that was made is told as made, whether its outcome can be kept or not", async () => {
+  const work = async (_: unknown, { onBegun, onEnded }: ChangeOptions): Promise<Report> => {
+    await onBegun?.();
+    const path = join(folder, "outcomes", KEY);
+    fill(path);
+    rmSync(path);
+    mkdirSync(path);
+    await onEnded?.(report);
+    return report;
+  };
+  await using ends = await connectEnds({ change: work }, folder);
+  expect(await ends.link.call({ ...change, key: KEY })).toEqual(report);
+});
+
+test("the same key is not taken for another try of what was done, when only its report could not be kept", async () => {
+  let ran = 0;
+  const work = async (_: unknown, { onBegun, onEnded }: ChangeOptions): Promise<Report> => {
+    ran++;
+    await onBegun?.();
+    fill(join(folder, "outcomes", KEY));
+    await onEnded?.({ ...report, notes: ["x".repeat(100_000)] });
+    return report;
+  };
+  await using ends = await connectEnds({ change: work }, folder);
+  expect(await ends.link.call({ ...change, key: KEY })).toEqual(report);
+  await expect(ends.link.call({ ...change, key: KEY })).rejects.toThrow("was done, and there was no room to keep its report");
+  expect(ran).toBe(1);
+  expect(JSON.parse(readFileSync(join(folder, "outcomes", KEY), "utf8"))).toMatchObject({ state: "done", isShort: true });
+});
+
+describe("a lost connection to a change", () => {
+  /** A caller whose first connection is cut when the change is asked for, and whose second one leads to the same folder. */
+  async function lostCaller(
+    work: (cut: () => void, options: ChangeOptions) => Promise<Report>,
+    boots: readonly [string, string] = ["b1", "b1"],
+  ): Promise<{ readonly caller: Caller } & AsyncDisposable> {
+    const first = await connectEnds({ change: async (_, options) => work(first.cut, options ?? {}) }, folder, { boot: boots[0] });
+    const second = await connectEnds({}, folder, { boot: boots[1] });
+    const links = [first.link, second.link];
+    const caller = new Caller("kvm1", async () => {
+      const link = links.shift();
+      if (link === undefined) throw new Error("no more connections");
+      return link;
+    });
+    return {
+      caller,
+      async [Symbol.asyncDispose]() {
+        await second[Symbol.asyncDispose]();
+        await first[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  /** As a change that waits for its lock, until it is given up. */
+  const waits = async (cut: () => void, { signal }: ChangeOptions): Promise<Report> => {
+    cut();
+    return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason as Error)));
+  };
+
+  test("that never began says so, on a host that was not started anew meanwhile", async () => {
+    await using lost = await lostCaller(waits);
+    const error = await lost.caller.call(change).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ key: null, message: expect.stringContaining("never began, and nothing was touched") as string });
+  });
+
+  test("is not known of a host that was started anew, and keeps nothing", async () => {
+    await using lost = await lostCaller(waits, ["b1", "b2"]);
+    const error = await lost.caller.call(change).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(LostError);
+    expect(error).toMatchObject({ key: expect.any(String) as string });
+    expect((error as Error).message).toMatch(/the host was started anew since, and what became of change of web1 is not known/);
+  });
+
+  test("is not known to a caller who was interrupted meanwhile: nobody took it back", async () => {
+    const interrupt = new AbortController();
+    await using lost = await lostCaller(async (cut, options) => {
+      await options.onBegun?.();
+      interrupt.abort(new Error("interrupted by SIGINT"));
+      cut();
+      return report;
+    });
+    const error = await lost.caller.call({ ...change, options: { signal: interrupt.signal } }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ name: "LostError", message: expect.stringContaining("is not known") as string });
+  });
+});
