@@ -54,6 +54,10 @@ export const verb: Verb = defineVerb({
     "zsh: source <(qmpctl completion zsh), after compinit. Or write it to DIR/_qmpctl, with DIR in fpath.",
     "fish: qmpctl completion fish > ~/.config/fish/completions/qmpctl.fish",
   ],
+  examples: [
+    ["completion bash", "the script, for source <(…)"],
+    ["completion zsh", "the same for zsh"],
+  ],
   options: {},
   operands: { names: ["SHELL"], required: 1 },
   async run({ args, io }) {

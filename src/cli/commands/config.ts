@@ -6,6 +6,10 @@ export const verb: Verb = defineVerb({
   usage: ["config DOMAIN"],
   section: "domains",
   summary: "print the launch config, exactly as it is in its file",
+  examples: [
+    ["config web1", "the text of the file, byte for byte"],
+    ["-H kvm1 config web1", "of a machine on another host"],
+  ],
   options: {},
   operands: domainOnly,
   async run({ args, io, facade }) {

@@ -15,6 +15,11 @@ export const verb: Verb = defineVerb({
     "Relative paths become absolute. For a command line or a script they start at the working folder, for a launch config at the folder of its file, for --pid at the working folder of that process.",
     "A config has no place for what runs QEMU (sudo, taskset, ip netns exec, ...). Put it in front of qmpctl start, or follow the advice in the refusal.",
   ],
+  examples: [
+    ["define web1.json", "from a launch config, which then has a machine's id"],
+    ["define --name web1 -- qemu-system-x86_64 -m 1G -smp 2", "from a QEMU command line; all of it comes after --"],
+    ["define --pid 4711", "from a QEMU that runs, which goes on as it is"],
+  ],
   options: {
     name: { about: "the name of the domain", value: "NAME" },
     pid: { about: "take the command line of this running process", value: "PID" },

@@ -16,7 +16,10 @@ export const verb: Verb = defineVerb({
     "`revert` makes the running machine equal to the config. `persist` makes the config equal to the running machine.",
     "guest is what the guest says, by its balloon driver and its agent. host is what QEMU has in this host's RAM, for the guest and for itself.",
   ],
-  examples: [["diff web1", "show both sides, and why they differ"]],
+  examples: [
+    ["diff web1", "show both sides, and why they differ"],
+    ["diff web1 --json", "the same for a program"],
+  ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {

@@ -15,7 +15,10 @@ export const verb: Verb = defineVerb({
   details: [
     "Of a running machine this is what QEMU says, of a stopped one what the args of its config say. The first column is the name that other verbs take.",
   ],
-  examples: [["domblklist web1", "show them"]],
+  examples: [
+    ["domblklist web1", "show them"],
+    ["domblklist web1 --json", "the same for a program"],
+  ],
   options: { ...waitOption("how long the machine may take to answer"), details: { about: "", hidden: true } },
   operands: domainOnly,
   async run(call) {

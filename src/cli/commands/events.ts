@@ -19,6 +19,10 @@ export const verb: Verb = defineVerb({
     "Exit code 5: --count was given, and fewer events came before the end.",
     "Exit code 1: the machine ended in another way, or events came faster than they were read and some are lost.",
   ],
+  examples: [
+    ["events web1", "all events, until Ctrl-C"],
+    ["events web1 SHUTDOWN --count 1 --timeout 10m", "wait for one, ten minutes at most"],
+  ],
   options: {
     count: { about: "end after this many events", value: "N" },
     timeout: { about: "end after this time", value: "TIME" },

@@ -30,7 +30,10 @@ export const verb: Verb = defineVerb({
     "unreachable: the monitor does not answer. damaged: the config cannot be read. unsafe: another user could have written the config. The last column says why.",
     "memory is what QEMU gives the guest, host what QEMU has in this host's RAM, for the guest and for itself.",
   ],
-  examples: [["list --all", "stopped domains too"]],
+  examples: [
+    ["list --all", "stopped domains too"],
+    ["list --all --json", "the same for a program"],
+  ],
   options: {
     all: { about: "also list stopped domains", short: "a" },
     timeout: { about: "how long each machine may take to answer (all are asked at once)", value: "TIME" },

@@ -22,6 +22,10 @@ export const verb: Verb = defineVerb({
     "A change on another host goes on there when the connection to it is lost. Its outcome is kept there for a day, by the key that the message of the loss has. After a restart of that host it is gone.",
     "done and failed show the report, and end with its exit code. under-way: it is later than it had to end, and its process is still there; ask again. interrupted: it had begun, and its process ended there; recover resolves it. unknown: it never began, and nothing was touched; or it is too long ago.",
   ],
+  examples: [
+    ["-H kvm1 outcome 2f1c7e0a-5b7e-4f0e-9d55-0d8f0a4d7c11", "the key is in the message of the loss"],
+    ["-H kvm1 outcome 2f1c7e0a-5b7e-4f0e-9d55-0d8f0a4d7c11 --json", "the same for a program"],
+  ],
   options: {},
   operands: { names: ["KEY"], required: 1 },
   async run(call) {

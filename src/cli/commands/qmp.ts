@@ -19,6 +19,11 @@ export const verb: Verb = defineVerb({
     "If stdin is not a terminal, it is read as a script: one command a line (an open bracket continues it on the next line), # for comments, one line of JSON for each result. A script stops at its first error, with the exit code of that error. --keep-going makes it go on.",
     "A monitor serves one client at a time. The machine's second monitor is used if it is free, so that changes can use the first. If only one monitor is left, a shell or script takes it and says so; changes then wait for it, up to their --timeout. --monitor chooses one.",
   ],
+  examples: [
+    ["qmp web1 query-status", "one command, and its answer as JSON"],
+    ["qmp web1 qom-get path=/machine property=type", "arguments by name"],
+    ["qmp web1", "a shell on the monitor"],
+  ],
   options: {
     hmp: { about: "use the human monitor; its answers and its errors are text" },
     monitor: { about: "use only this monitor of the machine", value: "control|watch" },

@@ -9,6 +9,10 @@ export const verb: Verb = defineVerb({
     "A stopped domain is just started.",
     "If a guest reboots by itself, its QEMU goes on and static changes still wait. A restart applies them.",
   ],
+  examples: [
+    ["restart web1", "what the config says by now counts after that"],
+    ["restart web1 --timeout 5m", "for a guest that takes long to shut down"],
+  ],
   options: waitOption("how long shutdown and start may take together (default: 2 min)"),
   operands: domainOnly,
   run: (call) => lifecycle(call, async (domain, options) => started(await domain.restart(options))),

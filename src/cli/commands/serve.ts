@@ -9,6 +9,10 @@ export const verb: Verb = defineVerb({
     "Verbs that can run a program or open a file of the caller's choice (qmp, define, start, restart, attach, change-media, apply, recover) are allowed only if --verbs names them. With any of these options domains are known by their names only, not by a path or a monitor's address.",
     "What SSH_ORIGINAL_COMMAND says is not read.",
   ],
+  examples: [
+    ["serve --read-only", "for a key that may look at everything and change nothing"],
+    ["serve --verbs setmem,setvcpus --domains 'web*'", "for a key that may give these machines more or less"],
+  ],
   options: {
     "read-only": { about: "allow only what changes nothing" },
     verbs: { about: "allow only these verbs, and list and info", value: "VERB,..." },

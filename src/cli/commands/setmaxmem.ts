@@ -9,7 +9,10 @@ export const verb: Verb = defineVerb({
   details: [
     "This is the memory that the machine starts with, without DIMMs and virtio-mem. QEMU sets it at its start: on a running machine the change needs --static, and applies at the next start.",
   ],
-  examples: [["setmaxmem web1 4GiB --static", "at the next start"]],
+  examples: [
+    ["setmaxmem web1 4GiB --static", "at the next start"],
+    ["setmaxmem web1 4GiB --static --dry-run", "show what would be written"],
+  ],
   options: { ...changeOptions, ...sizeOptions },
   operands: { names: ["DOMAIN", "SIZE"], required: 2 },
   run(call) {

@@ -10,6 +10,10 @@ export const verb: Verb = defineVerb({
     "If the guest is still up at the deadline, the exit code is 5 (pending). The guest may still shut down later.",
     "`destroy` ends the machine without asking the guest.",
   ],
+  examples: [
+    ["shutdown web1", "press its power button, and wait"],
+    ["shutdown web1 --timeout 5m", "for a guest that takes long"],
+  ],
   options: waitOption("how long the guest may take (default: 60 s)"),
   operands: domainOnly,
   run: (call) =>

@@ -15,7 +15,10 @@ export const verb: Verb = defineVerb({
     "The kernel's own threads that serve vhost devices are among them. The last column is what the config says of a thread, if it says something.",
     "emulatorpin, vcpupin, iothreadpin and vhostpin bind them; emulatorsched, vcpusched and iothreadsched set their policy.",
   ],
-  examples: [["threads web1", "show them"]],
+  examples: [
+    ["threads web1", "show them"],
+    ["threads web1 --json", "the same for a program"],
+  ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {

@@ -13,6 +13,10 @@ export const verb: Verb = defineVerb({
     "The package has types for the QEMUs that it knows. This prints types for yours, newer or patched: qmpctl types --emulator qemu-system-riscv64 > riscv64.ts",
     "They come from QEMU's own query-qmp-schema. To ask a running machine does not disturb it. PROGRAM is started for this, without a machine, and ended.",
   ],
+  examples: [
+    ["types web1", "of the QEMU that runs this machine"],
+    ["types --emulator qemu-system-x86_64", "of an emulator that no machine runs"],
+  ],
   options: {
     emulator: { about: "ask this program instead of a machine", value: "PROGRAM" },
     ...waitOption("how long QEMU may take to answer"),

@@ -8,6 +8,10 @@ export const verb: Verb = defineVerb({
   section: "domains",
   summary: "delete the launch config of a stopped domain",
   details: ["Links to the config in its own folder are deleted with it.", "If DOMAIN names such a link, only the link is deleted."],
+  examples: [
+    ["undefine web1", "the machine has to be stopped; its disks stay as they are"],
+    ["-H kvm1 undefine web1", "the same on another host"],
+  ],
   options: {},
   operands: domainOnly,
   async run(call) {

@@ -11,7 +11,10 @@ export const verb: Verb = defineVerb({
   usage: ["vcpuinfo DOMAIN"],
   section: "vcpus",
   summary: "show each vCPU: thread, last host CPU, time used, pins",
-  examples: [["vcpuinfo web1", "show them"]],
+  examples: [
+    ["vcpuinfo web1", "show them"],
+    ["vcpuinfo web1 --json", "the same for a program"],
+  ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
   async run(call) {
