@@ -6,13 +6,16 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { gzipSync } from "node:zlib";
 import { mergeFirst, type Written } from "./build/first.ts";
-import { Layers, type Metafile } from "./build/layers.ts";
+import { buildFarEnd } from "./build/far-end.ts";
+import { COMMAND_LINE, Layers, type Metafile } from "./build/layers.ts";
 import { buildManual } from "./build/manual.ts";
 
 interface Bundler {
-  build(options: Readonly<Record<string, unknown>>): Promise<{ readonly metafile?: unknown }>;
+  build(options: Readonly<Record<string, unknown>>): Promise<{
+    readonly metafile?: unknown;
+    readonly outputFiles?: readonly { readonly text: string }[];
+  }>;
 }
 
 if (process.argv.includes("--help")) {
@@ -61,7 +64,7 @@ async function buildCommandLine(): Promise<void> {
     write: false,
     metafile: true,
   });
-  const layers = new Layers(metafile as Metafile, process.cwd());
+  const layers = new Layers(COMMAND_LINE, metafile as Metafile, process.cwd());
   const program = { ...common, format: "cjs", outdir: `${fresh}/cli`, supported: { "dynamic-import": false } };
   await Promise.all(
     layers.names.map((name) =>
@@ -83,24 +86,6 @@ async function buildCommandLine(): Promise<void> {
   await build({ ...program, entryPoints: { main: "src/cli/launcher.ts" }, define });
 }
 
-/** What is sent to another host and run there, as one compressed file. */
-async function buildFarEnd(): Promise<void> {
-  await build({
-    ...common,
-    entryPoints: ["src/cli/far.ts"],
-    outfile: `${fresh}/cli/far.js`,
-    format: "iife",
-    minifyIdentifiers: true,
-    // Errors travel by the names of their classes.
-    keepNames: true,
-    sourcemap: false,
-    supported: { "dynamic-import": false },
-    define: { VERSION: JSON.stringify(version) },
-  });
-  writeFileSync(`${fresh}/cli/far.js.gz`, gzipSync(readFileSync(`${fresh}/cli/far.js`), { level: 9 }));
-  rmSync(`${fresh}/cli/far.js`);
-}
-
 /** What other processes run, which need nothing of the rest. */
 const TESTING = ["testing/index", "testing/emulator/fake-emulator", "testing/emulator/recording-emulator"];
 
@@ -119,7 +104,7 @@ async function buildPackage(): Promise<void> {
   await mergeFirst((options) => build({ ...common, format: "esm", ...options }), metafile as Written, fresh, others);
 }
 
-await Promise.all([buildPackage(), buildCommandLine(), buildFarEnd(), buildManual(fresh, version)]);
+await Promise.all([buildPackage(), buildCommandLine(), buildFarEnd((options) => build({ ...common, ...options }), `${fresh}/cli`), buildManual(fresh, version)]);
 writeFileSync(`${fresh}/cli/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(fresh, 0o755);
 if (existsSync("dist")) renameSync("dist", `${fresh}.old`);

@@ -1,5 +1,6 @@
 import type { Allowed } from "../remote/allowed.ts";
 import { serveHere } from "../remote/far-end.ts";
+import type { More } from "../remote/more.ts";
 import { openFacade } from "./open.ts";
 
 /** What is told of this process besides what it is. */
@@ -8,6 +9,8 @@ export interface FarProcessOptions {
   readonly allowed?: Allowed | undefined;
   /** What was read of stdin already. */
   readonly first?: Uint8Array | undefined;
+  /** The part of this program that is sent when it is needed, where all of it is not here. */
+  readonly more?: More | undefined;
 }
 
 /**

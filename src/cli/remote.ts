@@ -3,12 +3,14 @@ import { join } from "node:path";
 import type { Domain, Facade } from "../domain/facade.ts";
 import { Caller } from "../remote/caller.ts";
 import { connectHost } from "../remote/connection.ts";
-import { farProgram, type FarProgram } from "../remote/far-program.ts";
+import { farProgram } from "../remote/far-program.ts";
 import { formatHost, noDomain, parseHost, parseRemote } from "../remote/host-address.ts";
 import { remoteFacade } from "../remote/remote-host.ts";
 import type { There } from "./verb.ts";
 
 declare const __dirname: string;
+
+const far = farProgram((name) => readFileSync(join(__dirname, name)));
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -22,7 +24,6 @@ export async function openRemote(text: string, env: Env, signal: AbortSignal | u
 /** The domains of another host, as `-H HOST` or an address `ssh://HOST/NAME` says. The connection ends with this process. */
 export function openHost(text: string, env: Env, signal: AbortSignal | undefined, how: There = {}): Promise<Facade> {
   const at = parseHost(text.replace(/^ssh:\/\//i, "").replace(/\/$/, ""), text);
-  const far = (): FarProgram => farProgram(readFileSync(join(__dirname, "far.js.gz")));
   const name = formatHost(at);
   const options = { ssh: env["QMPCTL_SSH"] || undefined, signal, ...how };
   return Promise.resolve(remoteFacade(new Caller(name, () => connectHost(at, far, options)), name));

@@ -10,8 +10,8 @@ import { UnreachableError } from "./errors.ts";
 import type { FarProgram } from "./far-program.ts";
 import { FRAMING, PROTOCOL } from "./frame.ts";
 import { formatHost, type HostAddress } from "./host-address.ts";
-import { Link } from "./link.ts";
-import { loaderCommand, programHead } from "./loader.ts";
+import { type Greeted, Link } from "./link.ts";
+import { loaderCommand, OLDEST_NODE } from "./loader.ts";
 import { sshCommand, unreachable } from "./ssh.ts";
 
 /** How a host is connected to. */
@@ -31,16 +31,17 @@ const TIMEOUT = 30_000;
 /** How far the greeting is looked for behind what a login script writes, in bytes. */
 const NOISE = 64 * 1024;
 const GREETING = '{"qmpctl":';
-/** The oldest Node that the program runs on. */
-const OLDEST_NODE: readonly [number, number] = [20, 19];
 
 /**
  * Connects to a host by the user's own OpenSSH, has the far end started there, and hears who it is. Nothing is left on the host: the
  * program is sent, and is gone with the connection.
  *
+ * The program is sent at once, so that it waits there for Node to start. It is the same text for everyone: no word of a call is sent before
+ * something of ours has spoken. Resolves when the loader has; the link says when the program itself does.
+ *
  * @throws UnreachableError when that is not possible, and why; the signal's reason
  */
-export async function connectHost(at: HostAddress, far: () => FarProgram, options: HostOptions): Promise<Link> {
+export async function connectHost(at: HostAddress, far: FarProgram, options: HostOptions): Promise<Link> {
   const { ssh = "ssh", remoteNode, installed = false, timeout = TIMEOUT, signal } = options;
   signal?.throwIfAborted();
   const name = formatHost(at);
@@ -49,7 +50,6 @@ export async function connectHost(at: HostAddress, far: () => FarProgram, option
     const why = cause instanceof ConnectError ? cause.message.replace(`${name}: `, "") : String(cause);
     throw new UnreachableError(name, "no-ssh", why, { cause });
   });
-  const greeting = new Greetings(name, child);
   const abandon = (): void => void child.end();
   signal?.addEventListener("abort", abandon, { once: true });
   let isLate = false;
@@ -57,26 +57,29 @@ export async function connectHost(at: HostAddress, far: () => FarProgram, option
     isLate = true;
     void child.end();
   });
-  try {
-    const first = await greeting.next();
-    if (first["qmpctl"] === "loader") {
-      checkNode(name, first["node"]);
-      const { bytes, sha256: digest } = far();
-      child.write(programHead(bytes, digest));
-      child.write(bytes);
-    }
-    const served = first["qmpctl"] === "loader" ? await greeting.next() : first;
-    checkVersion(name, served);
-    const { boot } = served;
-    return new Link(name, greeting.rest(), typeof boot === "string" ? boot : undefined);
-  } catch (error) {
+  const over = (): void => {
+    cancel();
+    signal?.removeEventListener("abort", abandon);
+  };
+  const why = async (error: unknown): Promise<never> => {
+    over();
     await child.end();
     signal?.throwIfAborted();
     if (isLate) throw new UnreachableError(name, "timeout", `it did not say who it is within ${formatTime(timeout)}`, { cause: error });
     throw error;
-  } finally {
-    cancel();
-    signal?.removeEventListener("abort", abandon);
+  };
+  try {
+    if (!installed) child.write(far.first());
+    const greeting = new Greetings(name, child);
+    const first = await greeting.next();
+    const isLoader = first["qmpctl"] === "loader";
+    if (isLoader) checkNode(name, first["node"]);
+    const served = isLoader ? greeting.next() : Promise.resolve(first);
+    const greeted = served.then((it) => greetedBy(name, it)).catch(why);
+    greeted.then(over, () => {});
+    return new Link(name, greeting.rest(greeted), isLoader ? { greeted, more: far.more } : { greeted });
+  } catch (error) {
+    return await why(error);
   }
 }
 
@@ -87,9 +90,10 @@ function checkNode(name: string, version: unknown): void {
   throw new UnreachableError(name, "node-too-old", `it has Node ${String(version)}, and ${least}.${with_} or newer is needed`);
 }
 
-function checkVersion(name: string, { protocol, version }: Readonly<Record<string, unknown>>): void {
+function greetedBy(name: string, { protocol, version, boot }: Readonly<Record<string, unknown>>): Greeted {
   const [first, last] = Array.isArray(protocol) ? (protocol as readonly unknown[]).map(Number) : [];
-  if (first !== undefined && last !== undefined && first <= PROTOCOL[1] && last >= PROTOCOL[0]) return;
+  if (first !== undefined && last !== undefined && first <= PROTOCOL[1] && last >= PROTOCOL[0])
+    return { boot: typeof boot === "string" ? boot : undefined };
   throw new UnreachableError(
     name,
     "version",
@@ -152,19 +156,22 @@ class Greetings {
     return this.#held.length > 0 && exit.code === 0 ? this.#noise(-1) : unreachable(this.#name, exit);
   }
 
-  /** The conversation, from here on. */
-  rest(): Transport {
+  /** The conversation, which begins with what is heard after the last greeting. Fails with what `greeted` fails with. */
+  rest(greeted: Promise<unknown>): Transport {
     const { exited, end, finish, listen, write } = this.#child;
     const intake = new Intake(new Framer(this.#name, FRAMING));
-    intake.read(this.#held);
-    listen(
-      (chunk) => void (intake.read(chunk) || void end()),
-      () => intake.end(),
-    );
-    if (this.#ended) intake.end();
-    void exited.then(({ code, lastWords }) =>
-      intake.inbox.end(code === 0 ? undefined : new Error(`ssh ended with ${code}${lastWords === "" ? "" : `: ${lastWords}`}`)),
-    );
+    const begin = (): void => {
+      intake.read(this.#held);
+      listen(
+        (chunk) => void (intake.read(chunk) || void end()),
+        () => intake.end(),
+      );
+      if (this.#ended) intake.end();
+      void exited.then(({ code, lastWords }) =>
+        intake.inbox.end(code === 0 ? undefined : new Error(`ssh ended with ${code}${lastWords === "" ? "" : `: ${lastWords}`}`)),
+      );
+    };
+    greeted.then(begin, (error: unknown) => intake.inbox.end(error));
     return {
       peer: this.#name,
       send: write,

@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import type { Facade } from "../domain/facade.ts";
 import { domainFolders } from "../domain/machine/place.ts";
 import type { Allowed } from "./allowed.ts";
+import type { More } from "./more.ts";
 import { Outcomes } from "./outcomes.ts";
 import { ownMachines } from "./own-machines.ts";
 import { serve } from "./serve.ts";
@@ -21,11 +22,13 @@ export interface FarEndOptions {
   readonly allowed?: Allowed | undefined;
   /** What was read of stdin already. */
   readonly first?: Uint8Array | undefined;
+  /** The part of this program that is sent when it is needed. */
+  readonly more?: More | undefined;
 }
 
 /** Answers the near end that is at this process's standard input and output. Resolves when it is gone and nothing is under way. */
 export function serveHere(host: Facade, options: FarEndOptions): Promise<void> {
-  const { stdin, stdout, env, uid, version, signal, allowed, first } = options;
+  const { stdin, stdout, env, uid, version, signal, allowed, first, more } = options;
   const outcomes = new Outcomes(domainFolders({ env }).state);
   return serve(ownMachines(host, { uid, env }), stdioTransport(stdin, stdout, first), {
     version,
@@ -33,6 +36,7 @@ export function serveHere(host: Facade, options: FarEndOptions): Promise<void> {
     outcomes,
     signal,
     allowed,
+    more,
   });
 }
 

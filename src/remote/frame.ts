@@ -5,12 +5,14 @@ import type { Message } from "../wire/transport.ts";
 /**
  * The words between two ends: one JSON object a line, of ASCII alone. The near end asks, the far end answers.
  *
- * From near to far: a call `{"call": ID, "what": NAME, "domain": NAME, "args": […], "options": {…}, "tells": [NAME…], "key": KEY}`;
- * `{"cancel": ID}`
- * to interrupt one; bytes of a channel; beats. From far to near: `{"tell": ID, "name": NAME, "args": […]}` while it is under way, then
- * `{"result":
- * ID, "value": …}` or `{"error": ID, "error": {…}}`; bytes of a channel; beats. A channel is the number of the call that opened it:
- * `{"channel": ID, "data": BASE64}`, `{"channel": ID, "end": true}`.
+ * From near to far: first the program that is to run there, `{"program": BASE64}`, which a far end that is installed lets pass. Then calls
+ * `{"call": ID, "what": NAME, "domain": NAME, "args": […], "options": {…}, "tells": [NAME…], "key": KEY}`; `{"cancel": ID}` to interrupt
+ * one; the rest of the program, `{"more": BASE64}`; bytes of a channel; beats.
+ *
+ * From far to near: who it is (`{"qmpctl": "loader", …}`, then `{"qmpctl": "serve", …}`); `{"tell": ID, "name": NAME, "args": […]}` while a
+ * call is under way, then `{"result": ID, "value": …}` or `{"error": ID, "failure": {…}}`; `{"need": "more"}` for the rest of the program;
+ * bytes of a channel; beats. A channel is the number of the call that opened it: `{"channel": ID, "data": BASE64}`, `{"channel": ID,
+ * "end": true}`.
  */
 export type Frame = Message;
 

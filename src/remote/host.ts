@@ -33,13 +33,13 @@ export class Host implements AsyncDisposable {
   static async connect(address: string, options: HostOptions = {}): Promise<Host> {
     const [{ callerOf }, remote] = await Promise.all([import("./dial-host.ts"), import("./remote-host.ts")]);
     const caller = callerOf(address, options);
-    await caller.link();
+    await (await caller.link()).greeted;
     return new Host(caller, remote);
   }
 
   /** A domain of the host, by its name, a path or a monitor's address there. @throws as `Domain.open` does */
   async open(name: string): Promise<Domain> {
-    await this.#facade().open(name);
+    await this.#remote.checkDomain(this.#caller, this.name, name);
     const { close: _, ...at } = this.#remote.remoteDomain(this.#caller, this.name, name);
     return domainAt(at);
   }

@@ -35,25 +35,55 @@ export interface Asked {
   readonly answer: Promise<unknown>;
 }
 
+/** What a far end says of itself. */
+export interface Greeted {
+  /** Which start of the host it leads to, if the host says so. */
+  readonly boot?: string | undefined;
+}
+
+/** What is known of a far end whose program is still on its way. */
+export interface Start {
+  /** What the program says of itself, when it does; rejects with why it does not. */
+  readonly greeted?: Promise<Greeted>;
+  /** The part of its program that it has not been sent, as a frame. */
+  readonly more?: (() => Uint8Array) | undefined;
+}
+
+/** Calls that the first part of the program has all for. */
+const FIRST: ReadonlySet<string> = new Set(["open", "list", "info", "vcpus", "config", "connect", "outcome"]);
+
 /** The near end of one connection: any number of calls at once, each answered once. */
 export class Link implements AsyncDisposable {
   readonly #far: Transport;
   readonly #waiting = new Map<number, Waiting>();
   readonly #name: string;
   readonly #over: Promise<void>;
+  /** Resolves when the far end has said who it is. @throws why it can't be worked with */
+  readonly greeted: Promise<Greeted>;
+  #boot: string | undefined;
+  #more: Start["more"];
   #calls = 0;
   /** Why no more calls are taken. */
   #ended: string | undefined;
+  /** Why it never said who it is. */
+  #refusal: Error | undefined;
 
-  /** Which start of the host it leads to, if the host says so. */
-  readonly boot: string | undefined;
-
-  /** `name`: of the host, for messages. `far`: a connection whose greetings were read. */
-  constructor(name: string, far: Transport, boot?: string) {
-    this.boot = boot;
+  /** `name`: of the host, for messages. `far`: a connection whose greetings were read, or are about to be. */
+  constructor(name: string, far: Transport, { greeted = Promise.resolve({}), more }: Start = {}) {
     this.#name = name;
     this.#far = far;
+    this.#more = more;
+    this.greeted = greeted;
+    greeted.then(
+      ({ boot }) => (this.#boot = boot),
+      (error: Error) => (this.#refusal = error),
+    );
     this.#over = this.#read();
+  }
+
+  /** Which start of the host it leads to, if the host has said so. */
+  get boot(): string | undefined {
+    return this.#boot;
   }
 
   /**
@@ -76,12 +106,20 @@ export class Link implements AsyncDisposable {
     const all = Object.entries(given);
     const tells = all.filter(isFunction).map(([name]) => name);
     const sent = Object.fromEntries(all.filter((each) => !isFunction(each)));
-    const cancel = (): void => this.#send({ cancel: call });
+    let isSent = false;
+    const cancel = (): void => (isSent ? this.#send({ cancel: call }) : this.#forget(call)?.reject(signal?.reason as Error));
     const answer = new Promise<unknown>((resolve, reject) => {
-      if (this.#ended !== undefined) return reject(this.#lost(ask, this.#ended));
+      if (this.#ended !== undefined) return reject(this.#refusal ?? this.#lost(ask, this.#ended));
       this.#waiting.set(call, { ask, resolve, reject });
       signal?.addEventListener("abort", cancel, { once: true });
-      this.#send({ call, what, ...(domain === null ? {} : { domain }), args, options: sent, tells, key });
+      if (!FIRST.has(what)) this.#sendMore();
+      const send = (): void => {
+        isSent = this.#waiting.has(call);
+        if (isSent) this.#send({ call, what, ...(domain === null ? {} : { domain }), args, options: sent, tells, key });
+      };
+      // What only reads is worth no second way there and back.
+      if (ask.writes === true) this.greeted.then(send, () => {});
+      else send();
     });
     return { call, answer: answer.finally(() => signal?.removeEventListener("abort", cancel)) };
   }
@@ -93,6 +131,13 @@ export class Link implements AsyncDisposable {
 
   #send(frame: object): void {
     if (this.#ended === undefined) this.#far.send(writeFrame(frame));
+  }
+
+  /** Sends the rest of the program, once. */
+  #sendMore(): void {
+    const more = this.#more;
+    this.#more = undefined;
+    if (more !== undefined && this.#ended === undefined) this.#far.send(more());
   }
 
   async #read(): Promise<void> {
@@ -113,7 +158,7 @@ export class Link implements AsyncDisposable {
       why = messageOf(error);
     }
     this.#ended = why;
-    for (const { ask, reject } of this.#waiting.values()) reject(this.#lost(ask, why));
+    for (const { ask, reject } of this.#waiting.values()) reject(this.#refusal ?? this.#lost(ask, why));
     this.#waiting.clear();
   }
 
@@ -122,19 +167,26 @@ export class Link implements AsyncDisposable {
   }
 
   async #take(message: Message): Promise<void> {
-    const { tell, name, args, result, value, error, failure, channel } = message;
+    const { tell, name, args, result, value, error, failure, channel, need } = message;
+    if (need === "more") return this.#sendMore();
     if (typeof channel === "number") return this.#waiting.get(channel)?.ask.onChannel?.(message);
     if (typeof tell === "number") return this.#tell(tell, name, args);
     const call = typeof result === "number" ? result : typeof error === "number" ? error : undefined;
-    const waiting = call === undefined ? undefined : this.#waiting.get(call);
-    if (call === undefined || waiting === undefined) return;
-    this.#waiting.delete(call);
+    const waiting = this.#forget(call);
+    if (waiting === undefined) return;
     if (typeof result === "number") return waiting.resolve(value);
     const { signal } = waiting.ask.options ?? {};
     const carried = carriedIn(failure);
     // The far end was interrupted because we were: the caller knows its own reason.
     const isOurs = signal?.aborted === true && carried.code === undefined;
     waiting.reject(isOurs ? (signal.reason as Error) : await revive(carried));
+  }
+
+  /** A call on which nobody waits any more from now on. */
+  #forget(call: number | undefined): Waiting | undefined {
+    const waiting = call === undefined ? undefined : this.#waiting.get(call);
+    if (call !== undefined) this.#waiting.delete(call);
+    return waiting;
   }
 
   #tell(call: number, name: unknown, args: unknown): void {

@@ -1,12 +1,10 @@
 import { resolve } from "node:path";
-import { readSafely } from "../config/safe-file.ts";
 import type { EndPoint } from "../domain/end-point.ts";
 import type { Defined, Facade } from "../domain/facade.ts";
 import type { DefineSource } from "../domain/lifecycle/define.ts";
 import { UsageError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
 import { DOMAIN_CALLS } from "./calls.ts";
-import { connectMonitor } from "./far-monitor.ts";
 import { isRemote } from "./host-address.ts";
 import { addressOf, readdress, readdressError } from "./readdress.ts";
 import { toSend } from "./worked-out.ts";
@@ -17,13 +15,9 @@ import { toSend } from "./worked-out.ts";
  */
 export function remoteFacade(caller: Caller, name: string): Facade {
   return {
-    async open(domain) {
-      if (isRemote(domain))
-        throw new UsageError(`${domain}: it names a host itself, and ${name} is one already`, {
-          value: domain,
-          expected: "a domain of that host",
-        });
-      await caller.call({ what: "open", domain: null, args: [domain] });
+    open: async (domain) => {
+      refuseHost(name, domain);
+      // Nothing is asked yet: each call opens it there, and says what is wrong.
       return Object.assign(remoteDomain(caller, name, domain), { name: domain, async [Symbol.asyncDispose]() {} });
     },
     async define(source, options) {
@@ -36,9 +30,24 @@ export function remoteFacade(caller: Caller, name: string): Facade {
   };
 }
 
+/** Whether a domain of that host may be opened: a name that can be one, a config that is there. @throws as `Domain.open` does there */
+export async function checkDomain(caller: Caller, host: string, domain: string): Promise<void> {
+  refuseHost(host, domain);
+  await caller.call({ what: "open", domain: null, args: [domain] });
+}
+
+function refuseHost(host: string, domain: string): void {
+  if (!isRemote(domain)) return;
+  throw new UsageError(`${domain}: it names a host itself, and ${host} is one already`, {
+    value: domain,
+    expected: "a domain of that host",
+  });
+}
+
 /** What is read here is sent as its text; a process, or a command line, is one of that host. */
 async function sourceToSend(source: DefineSource): Promise<DefineSource> {
   if (!("file" in source) || "text" in source) return source;
+  const { readSafely } = await import("../config/safe-file.ts");
   return { text: (await readSafely(source.file)).text, file: resolve(source.file) };
 }
 
@@ -76,7 +85,7 @@ export function remoteDomain(caller: Caller, host: string, domain: string): EndP
     suspend: async (options) => void (await call("suspend", [], options)),
     resume: async (options) => void (await call("resume", [], options)),
     undefine: () => call("undefine", []),
-    connect: async (options) => connectMonitor(await caller.link(), host, domain, { ...options }),
+    connect: async (options) => (await import("./far-monitor.ts")).connectMonitor(await caller.link(), host, domain, { ...options }),
     close: () => caller[Symbol.asyncDispose](),
   };
 }

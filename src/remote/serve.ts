@@ -8,6 +8,7 @@ import { type CallKind, DOMAIN_CALLS, HOST_CALLS, optionsIn } from "./calls.ts";
 import { carry } from "./carried-error.ts";
 import { bridge, type Bridge } from "./channel.ts";
 import { PROTOCOL, writeFrame } from "./frame.ts";
+import type { More } from "./more.ts";
 import { type Outcomes, Recalled, type Work } from "./outcomes.ts";
 
 type Run = Work["run"];
@@ -23,6 +24,8 @@ export interface ServeOptions {
   readonly allowed?: Allowed | undefined;
   /** Aborted when this process is asked to end. */
   readonly signal?: AbortSignal;
+  /** The part of this program that is sent when it is needed, where all of it is not here. */
+  readonly more?: More | undefined;
 }
 
 /**
@@ -52,9 +55,12 @@ class FarEnd {
   readonly #working = new Set<Promise<void>>();
   readonly #signal: AbortSignal | undefined;
   readonly #outcomes: Outcomes;
+  readonly #more: More | undefined;
 
-  constructor(host: Facade, near: Transport, { allowed, signal, outcomes }: ServeOptions) {
+  constructor(host: Facade, near: Transport, { allowed, signal, outcomes, more }: ServeOptions) {
     this.#outcomes = outcomes;
+    this.#more = more;
+    more?.askBy(() => this.#send({ need: "more" }));
     this.#host = host;
     this.#near = near;
     this.#allowed = allowed;
@@ -85,6 +91,7 @@ class FarEnd {
 
   /** The near end is gone. */
   #letGo(): void {
+    this.#more?.gone(new Error("the connection to the caller ended"));
     for (const { interrupt, hasBegun, bridge: open } of this.#calls.values()) {
       open?.close();
       if (!hasBegun) interrupt.abort(new Error("the connection to the caller ended"));
@@ -96,8 +103,9 @@ class FarEnd {
   }
 
   #take(message: Message): void {
-    const { call, cancel, channel } = message;
-    if (typeof call === "number") {
+    const { call, cancel, channel, more } = message;
+    if (typeof more === "string") this.#more?.take(more);
+    else if (typeof call === "number") {
       const work = this.#answer(call, message).finally(() => this.#working.delete(work));
       this.#working.add(work);
     } else if (typeof cancel === "number") this.#calls.get(cancel)?.interrupt.abort(new Error("interrupted"));
@@ -142,6 +150,8 @@ class FarEnd {
       return outcome;
     }
     const kind = this.#kindOf(name, known);
+    // What has begun must be able to end when the near end is gone.
+    if (kind.writes) await this.#more?.here();
     const all = { ...optionsIn(name, kind, options), ...this.#told(call, kind, tells), signal: underWay.interrupt.signal };
     if (known === undefined) {
       await checkAllowed(this.#allowed, { verb: kind.verb, writes: kind.writes, domain: name === "open" ? String(given[0]) : undefined });

@@ -1,0 +1,75 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { brotliCompressSync, constants } from "node:zlib";
+import { FAR_END, Layers, type Metafile } from "./layers.ts";
+
+/** What esbuild gives of a build, as far as it is read here. */
+interface Built {
+  readonly metafile?: unknown;
+  readonly outputFiles?: readonly { readonly text: string }[];
+}
+
+type Build = (options: Readonly<Record<string, unknown>>) => Promise<Built>;
+
+/** Builds what is sent to another host and run there: two compressed files, the second of which is sent only when it is needed. */
+export async function buildFarEnd(bundle: Build, folder: string): Promise<void> {
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
+  const far = {
+    bundle: true,
+    write: false,
+    metafile: true,
+    sourcemap: false,
+    minifyIdentifiers: true,
+    // Errors travel by the names of their classes.
+    keepNames: true,
+    define: { VERSION: JSON.stringify(version) },
+  };
+  const build = (options: object): Promise<Built> => bundle({ ...far, ...options });
+  const start = `src/${FAR_END.start}`;
+  const { metafile } = await build({ entryPoints: [start], format: "esm", splitting: true, outdir: folder });
+  const layers = new Layers(FAR_END, metafile as Metafile, process.cwd());
+  const layer = async (name: string, options: object): Promise<string> => {
+    const contents = layers.entry(name);
+    const built = await build({
+      ...options,
+      stdin: { contents, resolveDir: process.cwd(), sourcefile: `${name}.cjs`, loader: "js" },
+      format: "cjs",
+      plugins: [layers.plugin(name)],
+      // What it is called with: see far-launcher.ts.
+      banner: { js: `(function(module,require,offer,${LATER},more,rest){` },
+      footer: { js: "})" },
+    });
+    return withLater(built);
+  };
+  const launcher = await build({ entryPoints: ["src/cli/far-launcher.ts"], format: "iife" });
+  const first = await layer("first", { supported: { "dynamic-import": true } });
+  write(`${folder}/far-first.br`, `const FIRST=${first};${textOf(launcher)}`);
+  write(`${folder}/far-more.br`, await layer("more", { supported: { "dynamic-import": false } }));
+}
+
+/** A name that the bundler makes for nothing else. */
+const LATER = "$importLater$";
+
+/**
+ * The text of a layer in which a part that may not have come yet is waited for: Node's own `import` would look for a file.
+ *
+ * @throws Error when the text has another `import(` than those that the bundler knows of
+ */
+function withLater(built: Built): string {
+  const { outputs } = built.metafile as {
+    readonly outputs: Readonly<Record<string, { readonly imports: readonly { readonly kind: string }[] }>>;
+  };
+  const known = Object.values(outputs).flatMap(({ imports }) => imports.filter(({ kind }) => kind === "dynamic-import"));
+  let found = 0;
+  const text = textOf(built).replace(/(?<![\w$.])import\(/g, () => (found++, `${LATER}(`));
+  if (found < known.length) throw new Error(`${known.length} modules are imported later, and ${found} of them are in the text`);
+  return text;
+}
+
+function textOf({ outputFiles = [] }: Built): string {
+  return outputFiles.find(({ text }) => text !== "")?.text ?? "";
+}
+
+function write(path: string, text: string): void {
+  const size = Buffer.byteLength(text);
+  writeFileSync(path, brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: size } }));
+}
