@@ -6,8 +6,8 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { mergeFirst, type Written } from "./build/first.ts";
 import { buildFarEnd } from "./build/far-end.ts";
+import { mergeFirst, type Written } from "./build/first.ts";
 import { COMMAND_LINE, Layers, type Metafile } from "./build/layers.ts";
 import { buildManual } from "./build/manual.ts";
 
@@ -104,7 +104,12 @@ async function buildPackage(): Promise<void> {
   await mergeFirst((options) => build({ ...common, format: "esm", ...options }), metafile as Written, fresh, others);
 }
 
-await Promise.all([buildPackage(), buildCommandLine(), buildFarEnd((options) => build({ ...common, ...options }), `${fresh}/cli`), buildManual(fresh, version)]);
+await Promise.all([
+  buildPackage(),
+  buildCommandLine(),
+  buildFarEnd((options) => build({ ...common, ...options }), `${fresh}/cli`),
+  buildManual(fresh, version),
+]);
 writeFileSync(`${fresh}/cli/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(fresh, 0o755);
 if (existsSync("dist")) renameSync("dist", `${fresh}.old`);

@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 
 /**
- * The program that the far end runs, as it is sent: each part a frame with its compressed text. The first part has what most calls read, the
+ * The program that the far end runs, as it is sent: each part a frame with its compressed text. The first part has what most calls read,
+ * the
  * other one all the rest.
  */
 export interface FarProgram {

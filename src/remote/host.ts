@@ -33,7 +33,9 @@ export class Host implements AsyncDisposable {
   static async connect(address: string, options: HostOptions = {}): Promise<Host> {
     const [{ callerOf }, remote] = await Promise.all([import("./dial-host.ts"), import("./remote-host.ts")]);
     const caller = callerOf(address, options);
-    await (await caller.link()).greeted;
+    await (
+      await caller.link()
+    ).greeted;
     return new Host(caller, remote);
   }
 

@@ -76,6 +76,20 @@ describe("on another host", () => {
     expect([pid, session]).toEqual([expect.stringMatching(/^\d+$/), pid]);
   });
 
+  test("what only reads takes one part of the program, and all of it comes before anything is changed", async () => {
+    await using server = await startReplay({ answers: AT_REST });
+    const heard = join(folder, "heard");
+    const spy = ssh(`for last; do :; done; tee ${heard} | env -i PATH="$PATH" HOME=/nonexistent sh -c "$last"`);
+    const frames = (): readonly string[] => [...readFileSync(heard, "utf8").matchAll(/^\{"(\w+)"/gm)].map(([, word = ""]) => word);
+    for (const words of [["info", server.address], ["vcpuinfo", server.address], ["qmp", server.address, "query-status"], ["list"]]) {
+      expect(await qmpctl(["-H", "kvm1", ...words], spy)).toMatchObject({ code: 0, stderr: "" });
+      expect([words, frames().slice(0, 2)]).toEqual([words, ["program", "call"]]);
+      expect(frames()).not.toContain("more");
+    }
+    await qmpctl(["-H", "kvm1", "setmem", server.address, "1GiB", "--dynamic", "--dry-run"], spy);
+    expect(frames()).toEqual(["program", "more", "call"]);
+  });
+
   test("--remote-node names Node there, and can be no more than a path", async () => {
     await using server = await startReplay({ answers: AT_REST });
     const login = ssh(LOGIN.replace('PATH="$PATH"', "PATH=/usr/bin:/bin"));
@@ -116,7 +130,7 @@ describe("on another host", () => {
     expect(list.code).toBe(3);
     expect(list.stderr).toContain("this key allows domains by their names only");
     const change = await qmpctl(["-H", "kvm1", "--installed", "setmem", "web1", "1GiB"], forced);
-    expect([change.code, change.stderr]).toEqual([3, expect.stringContaining("there is no such config")]);
+    expect([change.code, change.stderr]).toEqual([3, expect.stringContaining("this key may only read")]);
     const address = await qmpctl(["--installed", "info", `ssh://kvm1/${server.address}`], forced);
     expect(address.stderr).toContain("this key allows domains by their names only");
     expect((await qmpctl(["--installed", "list"], forced)).stderr).toContain("--installed: of which host? -H HOST is missing");

@@ -31,9 +31,13 @@ export async function connectEnds(
   const messages = near[Symbol.asyncIterator]();
   const first = await messages.next();
   const greeting = (first.value as readonly Readonly<Record<string, unknown>>[])[0] ?? {};
-  const link = new Link("kvm1", { ...near, [Symbol.asyncIterator]: () => messages }, {
-    greeted: Promise.resolve({ boot: greeting["boot"] as string | undefined }),
-  });
+  const link = new Link(
+    "kvm1",
+    { ...near, [Symbol.asyncIterator]: () => messages },
+    {
+      greeted: Promise.resolve({ boot: greeting["boot"] as string | undefined }),
+    },
+  );
   const cut = (): void => {
     void near.close();
     void far.close();
