@@ -82,7 +82,7 @@ describe("on another host", () => {
     const spy = ssh(`for last; do :; done; tee ${heard} | env -i PATH="$PATH" HOME=/nonexistent sh -c "$last"`);
     const frames = (): readonly string[] => [...readFileSync(heard, "utf8").matchAll(/^\{"(\w+)"/gm)].map(([, word = ""]) => word);
     for (const words of [["info", server.address], ["vcpuinfo", server.address], ["qmp", server.address, "query-status"], ["list"]]) {
-      expect(await qmpctl(["-H", "kvm1", ...words], spy)).toMatchObject({ code: 0, stderr: "" });
+      expect(await qmpctl(["-H", "kvm1", ...words], spy)).toMatchObject({ code: 0 });
       expect([words, frames().slice(0, 2)]).toEqual([words, ["program", "call"]]);
       expect(frames()).not.toContain("more");
     }
