@@ -57,6 +57,12 @@ export type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOption
 export type { LockHolder } from "./host/lock-holder.ts";
 export { LockedError } from "./host/locked-error.ts";
 export { Host } from "./remote/host.ts";
+export { Fleet, type FleetReadOptions } from "./remote/fleet/fleet.ts";
+export type { FleetConnectOptions } from "./remote/fleet/fleet-parts.ts";
+export type { FleetOptions, FleetProgress } from "./remote/fleet/campaign.ts";
+export type { FleetOutcome, FleetReport, FleetTarget, TargetOutcome } from "./remote/fleet/target.ts";
+export type { FleetAnswer } from "./remote/fleet/ask-fleet.ts";
+export type { FleetEvent, FleetEventOptions } from "./remote/fleet/fleet-events.ts";
 export type { HostOptions } from "./remote/connection.ts";
 export type { Outcome as KeptOutcome } from "./remote/outcomes.ts";
 export { ForbiddenError, LostError, UnreachableError, type Unreachable } from "./remote/errors.ts";

@@ -75,8 +75,10 @@ export async function run(given: readonly string[], world: World): Promise<numbe
     const [first = "", ...rest] = await verbInFront(argv);
     if (VERSION.has(first)) return print(io, `qmpctl ${await world.version()}\n`);
     if (HELP.has(first)) return print(io, await helpOn(rest, io));
-    const { name, words } = await meant(first, rest, io.env);
+    const { name, words: typed } = await meant(first, rest, io.env);
+    let words = typed;
     loaded = { name, verb: await load(name) };
+    if (words.some((word) => OF_FLEETS.test(word))) ({ words, there } = (await import("./elsewhere.ts")).withoutFleetWords(words, there));
     const args = await parseArguments(words, loaded.verb, async (option) =>
       (await import("./habits.ts")).wayOfOption(name, option, rest[0]),
     );
@@ -84,7 +86,9 @@ export async function run(given: readonly string[], world: World): Promise<numbe
     if (args.flag("help")) return print(io, await helpOn([name], io));
     let call: Call = { args, io, facade: world.facade, serve: world.serve };
     if (host !== undefined || domain?.startsWith("ssh://") === true || Object.keys(there).length > 0) {
-      const { callThere } = await import("./elsewhere.ts");
+      const { callThere, fleetIn } = await import("./elsewhere.ts");
+      const many = fleetIn(host, domain, there);
+      if (many !== undefined) return await (await import("./fleet/fleet.ts")).runFleet({ ...loaded, args, meant: many, how: there, world });
       const { domain: address, ...of } = await callThere(host, there, { world, typed: domain, answers: ANSWERS.has(name) });
       domain = address;
       call = { ...call, ...of };
@@ -101,8 +105,10 @@ export async function run(given: readonly string[], world: World): Promise<numbe
 /** Verbs that print what a machine says, or a file of it, as it is. */
 const ANSWERS: ReadonlySet<string> = new Set(["config", "qmp", "events", "types"]);
 
-/** An option that names another host, which stands before the verb. */
-const HOST = /^(-H|--(host|remote-node|inventory)(=|$)|--installed$)/;
+/** An option that names other hosts, or how they are worked with, in front of the verb. */
+const HOST = /^(-H|--(host|remote-node|inventory|at-once|stop-after)(=|$)|--(installed|where-possible)$)/;
+/** Those of many hosts may also stand behind it. */
+const OF_FLEETS = /^--(at-once|stop-after)(=|$)|^--where-possible$/;
 
 const HELP: ReadonlySet<string> = new Set(["help", "--help", "-h"]);
 const VERSION: ReadonlySet<string> = new Set(["version", "--version", "-V", "-v"]);

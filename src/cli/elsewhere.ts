@@ -1,8 +1,11 @@
 import type { Facade } from "../domain/facade.ts";
 import { formatHost, noDomain, parseRemote } from "../remote/host-address.ts";
 import { addressOf, readdressed } from "../remote/readdress.ts";
+import { fleetOption, fleetWordIn, isFleetWord } from "./fleet/fleet-words.ts";
 import { misuse } from "./options.ts";
 import type { Io, Sink, There, World } from "./verb.ts";
+
+export { fleetIn, withoutFleetWords } from "./fleet/fleet-words.ts";
 
 /** A command line without the words in front of its verb that are about other hosts. */
 export interface Hosted extends There {
@@ -14,7 +17,8 @@ const VALUE = /^(?:-H|--(host|remote-node|inventory)(?:=|$))/;
 const EXPECTED: Readonly<Record<string, string>> = { "remote-node": "--remote-node PATH", inventory: "--inventory PATH" };
 
 /**
- * Takes `-H HOST` (`-HHOST`, `--host HOST`), `--installed`, `--remote-node PATH` and `--inventory PATH` from the front.
+ * Takes `-H HOSTS` (`-HHOSTS`, `--host HOSTS`), `--installed`, `--remote-node PATH`, `--inventory PATH` and the options of a fleet from the
+ * front.
  *
  * `usual`: the host of the environment. @throws UsageError when a value is missing
  */
@@ -22,7 +26,13 @@ export function withoutHost(given: readonly string[], usual: string | undefined)
   let host = usual;
   let there: There = {};
   let argv = given;
-  for (let [first = "", ...rest] = argv; first === "--installed" || VALUE.test(first); [first = "", ...rest] = argv) {
+  for (let [first = "", ...rest] = argv; first === "--installed" || VALUE.test(first) || isFleetWord(first); [first = "", ...rest] = argv) {
+    if (isFleetWord(first)) {
+      const { many, rest: left } = fleetWordIn(argv);
+      there = { ...there, many: { ...there.many, ...many } };
+      argv = left;
+      continue;
+    }
     if (first === "--installed") {
       there = { ...there, installed: true };
       argv = rest;
@@ -76,7 +86,14 @@ function bare(host: string): string {
 /** Where an operand says that its domain is. */
 function addressIn(typed: string | undefined, how: There): { readonly at: string; readonly domain: string } {
   if (typed?.startsWith("ssh://") !== true) {
-    const option = how.installed === true ? "--installed" : how.inventory === undefined ? "--remote-node" : "--inventory";
+    const option =
+      how.many !== undefined
+        ? fleetOption(how.many)
+        : how.installed === true
+          ? "--installed"
+          : how.inventory === undefined
+            ? "--remote-node"
+            : "--inventory";
     throw misuse(`${option}: of which host? -H HOST is missing`, option, `-H HOST ${option}, or a domain as ssh://HOST/NAME`);
   }
   const { at, domain } = parseRemote(typed);

@@ -40,6 +40,7 @@ async function main(): Promise<number> {
       (await import("./remote.ts")).openRemote(address, process.env, interrupted.signal),
     ),
     host: async (name, how) => (await import("./remote.ts")).openHost(name, process.env, interrupted.signal, how),
+    fleet: async (hosts, how) => (await import("./remote.ts")).crewOf(hosts, process.env, interrupted.signal, how),
     serve,
     version,
   });

@@ -4,6 +4,7 @@ import type { Domain, Facade } from "../domain/facade.ts";
 import { Caller } from "../remote/caller.ts";
 import { connectHost } from "../remote/connection.ts";
 import { farProgram } from "../remote/far-program.ts";
+import type { Crew } from "../remote/fleet/crew.ts";
 import { formatHost, noDomain, parseHost, parseRemote } from "../remote/host-address.ts";
 import { remoteFacade } from "../remote/remote-host.ts";
 import type { There } from "./verb.ts";
@@ -27,4 +28,21 @@ export function openHost(text: string, env: Env, signal: AbortSignal | undefined
   const name = formatHost(at);
   const options = { ssh: env["QMPCTL_SSH"] || undefined, signal, ...how };
   return Promise.resolve(remoteFacade(new Caller(name, () => connectHost(at, far, options)), name));
+}
+
+/**
+ * The hosts of a list, each connected to when it is first needed. @throws UsageError when it is no list of hosts; HostError; ConfigError
+ */
+export async function crewOf(hosts: string, env: Env, signal: AbortSignal, { inventory, ...how }: There): Promise<Crew> {
+  const [{ hostsIn }, { dialled, membersOf }] = await Promise.all([
+    import("../remote/fleet/hosts-in.ts"),
+    import("../remote/fleet/dialled.ts"),
+  ]);
+  const ssh = env["QMPCTL_SSH"] || undefined;
+  const members = await membersOf(await hostsIn(hosts, { env, inventory, signal }), ssh);
+  return {
+    members,
+    dial: ({ address }) =>
+      dialled(address, (at, now) => new Caller(formatHost(at), () => connectHost(at, far, { ssh, ...how, signal: now() }))),
+  };
 }

@@ -1,5 +1,6 @@
 import type { Facade } from "../domain/facade.ts";
 import type { Allowed } from "../remote/allowed.ts";
+import type { Crew } from "../remote/fleet/crew.ts";
 import type { Arguments, FlagsOf, Grammar, Options, TextsOf } from "./options.ts";
 
 /** A place to write to. If the reader has gone, a write is dropped. */
@@ -39,6 +40,18 @@ export interface There {
   readonly remoteNode?: string | undefined;
   /** The inventory of Ansible's that knows where hosts are. */
   readonly inventory?: string | undefined;
+  /** How many hosts are worked with. */
+  readonly many?: FleetWords;
+}
+
+/** What was said of how many hosts are worked with. */
+export interface FleetWords {
+  /** At most so many at once. */
+  readonly atOnce?: number;
+  /** After so many failures no more are begun. */
+  readonly stopAfter?: number;
+  /** What can be done is done, though some refuse. */
+  readonly wherePossible?: true;
 }
 
 /** One use of a verb. The parameters are the options that may be asked for. */
@@ -48,6 +61,8 @@ export interface Call<Flag extends string = string, Text extends string = string
   readonly facade: Facade;
   /** Answers another host's program until it is gone; nothing limits it unless told. */
   readonly serve: (allowed?: Allowed) => Promise<void>;
+  /** The text of a file, where many calls read the same one. */
+  readonly readText?: (path: string) => Promise<string>;
 }
 
 /** What a command line needs from outside. */
@@ -56,6 +71,8 @@ export interface World {
   readonly facade: Facade;
   /** The domains of another host. @throws UsageError when it can't be one; UnreachableError */
   readonly host: (name: string, how: There) => Promise<Facade>;
+  /** The hosts of a list. @throws UsageError when it is none; HostError; ConfigError */
+  readonly fleet: (hosts: string, how: There) => Promise<Crew>;
   /** Answers another host's program until it is gone; nothing limits it unless told. */
   readonly serve: (allowed?: Allowed) => Promise<void>;
   readonly version: () => Promise<string>;

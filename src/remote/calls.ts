@@ -44,6 +44,7 @@ const write = {
     onFailure: optional(isOneOf("undo", "keep")),
     timeout: time,
     undoTimeout: time,
+    takeBack: optional(boolean),
     resource: optional(string),
   }),
   tells: ["onProgress"],

@@ -12,8 +12,8 @@ export function callerOf(address: string, options: HostOptions): Caller {
   throw new UsageError(`${address}: it has a domain`, { value: address, expected: `ssh://${formatHost(at)}, or Domain.open` });
 }
 
-/** Calls to a host, by the program that this package ships. */
-export function callerAt(at: HostAddress, options: HostOptions): Caller {
+/** Calls to a host, by the program that this package ships. `signal`: which one gives up a connection that is made now. */
+export function callerAt(at: HostAddress, options: HostOptions, signal: () => AbortSignal | undefined = () => options.signal): Caller {
   const ssh = options.ssh ?? (ownEnvironment["QMPCTL_SSH"] || undefined);
-  return new Caller(formatHost(at), () => connectHost(at, shippedProgram, { ...options, ssh }));
+  return new Caller(formatHost(at), () => connectHost(at, shippedProgram, { ...options, ssh, signal: signal() }));
 }

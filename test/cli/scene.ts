@@ -7,6 +7,7 @@ import type { Report } from "../../src/domain/change/change-report.ts";
 import type { WorkedOut } from "../../src/domain/change/plan-asking.ts";
 import type { Domain, Facade, Monitor, MonitorEvent } from "../../src/domain/facade.ts";
 import type { Change } from "../../src/domain/resources/registry.ts";
+import type { Crew } from "../../src/remote/fleet/crew.ts";
 import { ALONE } from "./alone.ts";
 
 /** A sink that keeps what is written to it. */
@@ -62,6 +63,8 @@ export interface Stage {
   readonly stdout?: Paper;
   readonly domain?: Partial<Domain>;
   readonly facade?: Partial<Facade>;
+  /** The hosts of every list. */
+  readonly crew?: Crew;
 }
 
 export interface Played {
@@ -95,7 +98,9 @@ export async function play(argv: readonly string[], stage: Stage = {}): Promise<
     return domain as Domain;
   };
   const facade = { open, ...stage.facade } as Facade;
-  const code = await run(argv, { io, facade, ...ALONE, version: async () => "1.2.3" });
+  const { crew } = stage;
+  const others = crew === undefined ? ALONE : { ...ALONE, fleet: async () => crew };
+  const code = await run(argv, { io, facade, ...others, version: async () => "1.2.3" });
   return { code, stdout: io.stdout.text, stderr: io.stderr.text, opened, disposed };
 }
 

@@ -31,7 +31,7 @@ export const verb: Verb = defineVerb({
     ]);
     const path = call.args.operand(1);
     if (path !== "-") {
-      const wanted = readAllocation(await readBoundedText(path), path);
+      const wanted = readAllocation(await (call.readText ?? readBoundedText)(path), path);
       return change(call, (domain, options) => domain.apply(wanted, options));
     }
     // When the domain is open: to work as its owner the program may begin again, and standard input can be read once.

@@ -42,27 +42,39 @@ export const verb: Verb = defineVerb({
   async run(call) {
     const { args, io, facade } = call;
     const domains = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
-    printAs(call, domains, (them) => (them.length === 0 ? "" : show(them, io)));
+    printAs(call, domains, (them) => (them.length === 0 ? "" : showDomains(them, io)));
     if (domains.length === 0 && !args.flag("json")) io.stderr.write(flow(args.flag("all") ? NONE_DEFINED : NONE_RUN, io.stderr.columns));
     return EXIT.done;
   },
 });
 
-const NONE_DEFINED = "no domains are defined: `qmpctl define` makes one";
-const NONE_RUN = "no domain is running: `qmpctl list --all` also lists stopped ones";
+/** What is said where there is none. */
+export const NONE_DEFINED = "no domains are defined: `qmpctl define` makes one";
+/** What is said where none runs. */
+export const NONE_RUN = "no domain is running: `qmpctl list --all` also lists stopped ones";
 
-function show(domains: readonly DomainInfo[], io: Io): string {
+/** Domains as a table. `hosts`: whose each is, for the first column. */
+export function showDomains(domains: readonly DomainInfo[], io: Io, hosts?: readonly string[]): string {
   // Only a domain with a problem has a reason, and only of one that runs here it is known what the host gave.
   const hasHost = domains.some(({ live }) => live?.host !== undefined);
   const shown = domains.some(({ reason }) => reason !== undefined) ? 6 : 5;
-  const cellsOf = (cells: readonly Cell[], host: Cell): readonly Cell[] => {
+  const cellsOf = (cells: readonly Cell[], host: Cell, at: Cell | undefined): readonly Cell[] => {
     const some = cells.slice(0, shown);
-    return hasHost ? some.toSpliced(5, 0, host) : some;
+    return [...(at === undefined ? [] : [at]), ...(hasHost ? some.toSpliced(5, 0, host) : some)];
   };
-  const header = cellsOf(["name", "state", "pid", "vCPUs", "memory", "why"], "host").map(String);
+  const first = hosts === undefined ? 0 : 1;
+  const header = cellsOf(["name", "state", "pid", "vCPUs", "memory", "why"], "host", first === 0 ? undefined : "at").map(String);
   return table(
-    domains.map((domain) => cellsOf(row(domain), domain.live?.host === undefined ? "-" : showSize(domain.live.host))),
-    { header, right: hasHost ? [2, 3, 4, 5] : [2, 3, 4], paint: painter(io.stdout, io.env), columns: io.stdout.columns },
+    domains.map((domain, index) =>
+      cellsOf(row(domain), domain.live?.host === undefined ? "-" : showSize(domain.live.host), hosts?.[index]),
+    ),
+    {
+      header,
+      right: (hasHost ? [2, 3, 4, 5] : [2, 3, 4]).map((column) => column + first),
+      titles: 1 + first,
+      paint: painter(io.stdout, io.env),
+      columns: io.stdout.columns,
+    },
   );
 }
 

@@ -74,6 +74,7 @@ export const report: Shape<Report> = like<Report>({
   hostDenied: optional(string),
   refusals: list(like<Refusal>({ leg: words({ static: true, dynamic: true, domain: true }), reason: string, instead: optional(string) })),
   notes: list(string),
+  toResolve: optional(string),
   finish: optional(string),
   takeBack: optional(string),
   config: optional(object({ path: string, before: string, after: string })),

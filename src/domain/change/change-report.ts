@@ -26,6 +26,8 @@ export interface Report {
   readonly refusals: readonly Refusal[];
   /** What else the caller should know: QEMU died, a static change waits for the next start. */
   readonly notes: readonly string[];
+  /** Of a dry run: what was interrupted, and has to be resolved before the change can be made. */
+  readonly toResolve?: string;
   /** The command that finishes what is half done, and the one that takes it back. */
   readonly finish?: string;
   readonly takeBack?: string;

@@ -18,6 +18,8 @@ export interface Ending {
   /** Why it failed; null if it did not. */
   readonly failure: string | null;
   readonly dryRun: boolean;
+  /** Whether the way back is told also of a change that is made. */
+  readonly tellsTakeBack?: boolean;
   readonly notes: readonly string[];
   readonly config: { readonly path: string; readonly before: string; readonly after: string } | null;
   readonly elapsed: number;

@@ -18,7 +18,7 @@ interface Halves {
 
 /** S13 Report: the command that finishes what is left, and the one that takes back what was done. */
 export function nextCommands(outcome: Outcome, ending: Ending): Pick<Report, "finish" | "takeBack"> {
-  if (outcome !== "failed" && outcome !== "pending") return {};
+  if (outcome !== "failed" && outcome !== "pending" && !(outcome === "applied" && ending.tellsTakeBack)) return {};
   if (ending.records.some(({ cause }) => cause instanceof DiedError)) return afterDeath(ending);
   const finish = ending.plan.changes.flatMap((planned, position) => finishing(planned, recordsAt(position, ending), ending));
   const back = ending.plan.changes.flatMap((planned, position) => takingBack(planned, recordsAt(position, ending), ending));

@@ -21,7 +21,7 @@ import type { Plan } from "./plan.ts";
 import { type After, readBack } from "./read-back.ts";
 import { reportOf } from "./report.ts";
 import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
-import { refuseUnresolved, sweep } from "./unresolved.ts";
+import { refuseUnresolved, sweep, toResolve, unresolved } from "./unresolved.ts";
 
 export type { Wanted, WorkedOut } from "./plan-asking.ts";
 
@@ -86,7 +86,7 @@ function configReaderFor(wanted: Wanted): ConfigReader | undefined {
 /** S6 to S13: does what is planned. The order of the writes is the promise: whenever we die, the next reader can tell how far we came. */
 async function carryOut(change: Context): Promise<Report> {
   if (change.plan.refusals.length > 0) throw new RefusedError(report(change, { after: change.facts }));
-  if (change.options.dryRun) return report(change, { after: change.facts });
+  if (change.options.dryRun) return await dryRunReport(change);
   let prepared: Prepared | null = null;
   let committed: Stored | null;
   try {
@@ -102,6 +102,16 @@ async function carryOut(change: Context): Promise<Report> {
     throw await closed(change, () => reportFailure(change, error, silent));
   }
   return await closed(change, () => reportSuccess(change, committed));
+}
+
+/** What would be done. If another change has to be resolved first, it says that. */
+async function dryRunReport(change: Context): Promise<Report> {
+  const { place, held, facts, options } = change;
+  const planned = report(change, { after: facts });
+  const left = options.resolving === true ? null : await unresolved(place, held.books, held.stored, facts);
+  if (left === null) return planned;
+  const first = toResolve(place.name, left);
+  return { ...planned, notes: [...planned.notes, first], toResolve: first };
 }
 
 /** Removes the journal and makes the report; in the other order where somebody keeps the report for others. */
@@ -221,6 +231,7 @@ function report({ place, held, options, ...change }: Context, { after, committed
     committed: committed !== null,
     failure: failure ?? null,
     dryRun: options.dryRun ?? false,
+    tellsTakeBack: options.takeBack ?? false,
     notes,
     config: stored === null || plan.text === null ? null : { path: stored.path, before: stored.text, after: plan.text },
     elapsed: Math.round(now() - start),

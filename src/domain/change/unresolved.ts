@@ -9,8 +9,9 @@ import { readFacts } from "../facts/read.ts";
 import type { Held } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
 import { readProcessRecord } from "../machine/process-record.ts";
+import { shellWord } from "../model/format.ts";
 import { InterruptedError } from "./interrupted-error.ts";
-import { describe, InterruptedActionError, interruptedFrom } from "./interrupted.ts";
+import { describe, describeAction, InterruptedActionError, interruptedFrom } from "./interrupted.ts";
 import { isAbout, isMachineThere, isUnderWay, readRecord, removeRecord } from "./journal.ts";
 import { whereRecordsAre } from "./record-places.ts";
 import type { ActionRecord, Journal } from "./record.ts";
@@ -82,6 +83,15 @@ export async function recordToResolve(
     await removeRecord(books);
   }
   return null;
+}
+
+/** Says of a change that is only planned what has to be done before it. */
+export function toResolve(name: string, record: Journal | ActionRecord): string {
+  const what =
+    "action" in record
+      ? describeAction(record)
+      : `a change was interrupted: process ${record.writer} died during it (since ${record.since})`;
+  return `${what}; resolve it first: qmpctl recover ${shellWord(name)} --finish, or --undo, or --forget`;
 }
 
 /** Removes the records of a machine: what they are about is resolved. */

@@ -73,6 +73,8 @@ export interface ChangeOptions {
   readonly timeout?: number | undefined;
   /** How long undo may take after a failure, in milliseconds; 15000 by default. One more reading of both halves comes after that. */
   readonly undoTimeout?: number | undefined;
+  /** Report also of a change that is made and stays how it would be taken back: who makes several may want them all back. */
+  readonly takeBack?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called when it is planned and about to be made: from then on it is done, or taken back. Not called where there is nothing to do. */

@@ -186,6 +186,14 @@ describe("the commands at the end of a report", () => {
     ]);
   });
 
+  test("take back also what was applied, where somebody asks for it, and promise nothing that can't be", () => {
+    const ending = { tellsTakeBack: true };
+    expect(next([memory], { ending })).toEqual([undefined, "qmpctl setmem web1 1GiB --static --dynamic"]);
+    expect(next([memory], { steps: ["undone"], ending: { ...failed, ...ending } })).toEqual([undefined, undefined]);
+    expect(next([memory], { ending: { ...ending, dryRun: true, committed: false } })).toEqual([undefined, undefined]);
+    expect(next([fewer], { scope: "dynamic", ending: { ...ending, committed: false } })[0]).toBeUndefined();
+  });
+
   test("take back both halves of a change of both", () => {
     expect(next([memory], { steps: ["pending"] })).toEqual([
       "qmpctl setmem web1 300MiB --dynamic",

@@ -95,7 +95,8 @@ describe("a change whose writer died", () => {
     expect(await domain.vcpus()).toHaveLength(4);
     expect((await domain.diff()).length).toBeGreaterThan(0);
     expect(await domain.config()).toBe(before);
-    expect(await domain.setMemory(GIB, { dryRun: true })).toMatchObject({ outcome: "planned" });
+    const first = expect.stringMatching(/^a change was interrupted: .*; resolve it first: qmpctl recover/) as string;
+    expect(await domain.setMemory(GIB, { dryRun: true })).toMatchObject({ outcome: "planned", toResolve: first, notes: [first] });
     expect(await domain.interrupted()).toMatchObject({ writer: DEAD, committed: false });
   });
 

@@ -1,0 +1,55 @@
+import { misuse } from "../options.ts";
+import type { Call } from "../verb.ts";
+import { captured, stdinForMany } from "./captured.ts";
+import type { FleetCall, FleetLine } from "./fleet-call.ts";
+import { type Rehearsal, rehearse } from "./rehearsal.ts";
+
+/** Runs a verb over a fleet and resolves with the exit code. @throws UsageError when the line is wrong: then nobody was asked */
+export async function runFleet(line: FleetLine): Promise<number> {
+  const { world, verb, args, meant, name } = line;
+  const { io } = world;
+  const stdin = stdinForMany(io);
+  const readText = filesForMany();
+  const isAboutDomains = verb.operands.names[0] === "DOMAIN";
+  const callFor: FleetCall["callFor"] = (domain, facade, own) => {
+    const operands = isAboutDomains ? [domain, ...args.operands.slice(1)] : args.operands;
+    const operand = (index: number): string => operands[index] ?? args.operand(index);
+    return { args: { ...args, operands, operand }, io: own, facade, serve: world.serve, readText };
+  };
+  refuseOfOne(line);
+  const domain = meant.domain ?? "";
+  const rehearsal = await rehearse((facade) => verb.run(callFor(domain, facade, captured(io, stdin).io)));
+  if (rehearsal === undefined) throw misuse(`${name}: asks no other host`, name, `qmpctl ${name}, without -H`);
+  const crew = await world.fleet(meant.hosts, line.how);
+  return workOn({ ...line, io, crew, domain, callFor, stdin }, rehearsal);
+}
+
+async function workOn(call: FleetCall, { call: asked, writes }: Rehearsal): Promise<number> {
+  if (asked === "list") return (await import("./list-fleet.ts")).listFleet(call);
+  if (asked === "outcome") return (await import("./outcome-fleet.ts")).outcomeOverFleet(call);
+  if (call.name === "events") return (await import("./events-fleet.ts")).eventsOfFleet(call);
+  if (asked === "define") return (await import("./change-fleet.ts")).defineOverFleet(call);
+  return writes ? (await import("./change-fleet.ts")).changeFleet(call) : (await import("./read-fleet.ts")).readFleet(call);
+}
+
+/** What is done with one machine only. @throws UsageError */
+function refuseOfOne({ name, args, verb, meant }: FleetLine): void {
+  if (name === "serve" || name === "completion") throw misuse(`${name}: is of this host`, name, `qmpctl ${name}, without -H`);
+  if (name === "qmp" && args.operands.length < 2)
+    throw misuse("qmp: the shell talks with one machine, and so does a script", meant.domain, "one domain of one host, or a COMMAND");
+  if (verb.operands.names[0] === "DOMAIN" && meant.domain === undefined && verb.operands.required > 0)
+    throw misuse("DOMAIN: missing", undefined, "DOMAIN");
+}
+
+/** The text of a file of the command line, read once for all. */
+function filesForMany(): NonNullable<Call["readText"]> {
+  const texts = new Map<string, Promise<string>>();
+  return (path) => {
+    let text = texts.get(path);
+    if (text === undefined) {
+      text = import("../../config/safe-file.ts").then(({ readBoundedText }) => readBoundedText(path));
+      texts.set(path, text);
+    }
+    return text;
+  };
+}
