@@ -57,7 +57,7 @@ export const COMMAND_LINE: Program = {
     },
     // What no verb that ends well needs: kept with the first layer, it would be compiled anew each time.
     { name: "failure", first: ["cli/failure.ts", "cli/advice.ts", "cli/help.ts"] },
-    { name: "completion", first: ["cli/candidates.ts", "cli/aliases.ts"] },
+    { name: "completion", first: ["cli/candidates.ts", "cli/completion-domains.ts", "cli/aliases.ts"] },
     { name: "machine", first: ["domain/domain.ts", "domain/machine/owner.ts", "domain/views/inspect.ts", "domain/facts/guest-agent.ts"] },
     {
       name: "change",

@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import type { LaunchConfig } from "../config/launch.ts";
+import type { CompletionDomains } from "./completion-domains.ts";
 import { type Option, optionsOf } from "./options.ts";
-import type { Io, Verb } from "./verb.ts";
+import type { Verb } from "./verb.ts";
 
 /** Tells the shell to add file names. No verb, option or domain has this name. */
 export const FILES = ":files";
@@ -12,13 +13,10 @@ export interface Vocabulary {
   readonly load: (name: string) => Promise<Verb>;
   /** The verb that a word stands for, which may be an alias. */
   readonly verbOf: (word: string) => string | undefined;
-  readonly env: Io["env"];
+  readonly domains: CompletionDomains;
 }
 
-/**
- * How the last word of a command line (without the program) can go on, with `FILES` if files fit too.
- * No machine is asked: that would take time at every TAB.
- */
+/** How the last word of a command line (without the program) can go on, with `FILES` if files fit too. */
 export async function candidates(words: readonly string[], vocabulary: Vocabulary): Promise<readonly string[]> {
   const typed = words.at(-1) ?? "";
   const all = await fitting(rejoined(words.slice(0, -1)), typed, vocabulary);
@@ -39,7 +37,7 @@ function rejoined(words: readonly string[]): readonly string[] {
 async function fitting(
   before: readonly string[],
   typed: string,
-  { names: known, load, verbOf, env }: Vocabulary,
+  { names: known, load, verbOf, domains }: Vocabulary,
 ): Promise<readonly string[]> {
   // If options come first, what is the verb and what an operand is known of all verbs together: of which options have a value. If the verb
   // is the first word, all options are its own, and no other verb is loaded.
@@ -51,15 +49,19 @@ async function fitting(
   const verb = named === undefined ? undefined : loaded.get(named);
   if (ended) return verb?.operands.verbatim === true ? [FILES] : [];
   const domain = filled.get("DOMAIN") ?? operands[0];
-  if (open !== undefined) return open.fills === undefined ? valuesOf(open, domain, env) : operandsLike(open.fills, domain, env);
+  if (open !== undefined) return open.fills === undefined ? valuesOf(open, domain, domains) : operandsLike(open.fills, domain, domains);
   if (named === "help") return operands.length > 0 ? [] : known;
-  if (typed.startsWith("-")) return spellings(verb === undefined ? await Promise.all(known.map(load)) : [verb], verb === undefined);
+  if (typed.startsWith("-"))
+    return spellings(
+      verb === undefined ? await Promise.all(known.map(load)) : [verb],
+      verb === undefined ? (before.length === 0 ? [...HOSTS, "--version"] : ["--version"]) : [],
+    );
   if (verb === undefined) return named === undefined ? [...known, "help", "version"] : [];
   const { names, many } = verb.operands;
   const left = names.filter((each) => !filled.has(each));
   const next = left[operands.length] ?? (many === true ? names.at(-1) : undefined);
   if (next === undefined) return demanded(verb);
-  return next === names.at(-1) && verb.operands.words !== undefined ? verb.operands.words : operandsLike(next, domain, env, typed);
+  return next === names.at(-1) && verb.operands.words !== undefined ? verb.operands.words : operandsLike(next, domain, domains, typed);
 }
 
 interface Read {
@@ -94,10 +96,16 @@ function spelledOf(name: string, { short }: Option): readonly string[] {
   return short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`];
 }
 
-function spellings(verbs: readonly Verb[], withVersion: boolean): readonly string[] {
+/** Options that stand in front of all others. */
+const HOSTS: readonly string[] = [
+  ...["--host", "--inventory", "--installed", "--remote-node"],
+  ...["--at-once", "--stop-after", "--where-possible"],
+];
+
+function spellings(verbs: readonly Verb[], more: readonly string[]): readonly string[] {
   const all = verbs.flatMap((verb) => Object.entries(optionsOf(verb)));
   const options = all.flatMap(([name, { hidden }]) => (hidden === true ? [] : [`--${name}`]));
-  return withVersion ? [...options, "--version"] : options;
+  return [...options, ...more];
 }
 
 /** The options of which a verb needs one: each of its usages ends with one. */
@@ -107,54 +115,56 @@ function demanded({ usage }: Verb): readonly string[] {
 }
 
 /** If the help has `undo|keep`, these are the values. Otherwise a value is any text, or a file. */
-function valuesOf({ value = "" }: Option, domain: string | undefined, env: Io["env"]): readonly string[] | Promise<readonly string[]> {
+function valuesOf(
+  { value = "" }: Option,
+  domain: string | undefined,
+  domains: CompletionDomains,
+): readonly string[] | Promise<readonly string[]> {
   if (/^[a-z]+(\|[a-z]+)*$/.test(value)) return value.split("|");
   if (value === "PROGRAM") return [FILES];
-  return value === "NAME" ? operandsLike("DOMAIN", domain, env) : value === "VIRTIO-MEM" ? operandsLike(value, domain, env) : [];
+  return value === "NAME" ? operandsLike("DOMAIN", domain, domains) : value === "VIRTIO-MEM" ? operandsLike(value, domain, domains) : [];
 }
 
-async function operandsLike(name: string, domain: string | undefined, env: Io["env"], typed = ""): Promise<readonly string[]> {
+async function operandsLike(name: string, domain: string | undefined, domains: CompletionDomains, typed = ""): Promise<readonly string[]> {
+  const isElsewhere = domains.isElsewhere || domain?.startsWith("ssh://") === true;
+  const config = async (): Promise<LaunchConfig | undefined> => (domain === undefined ? undefined : domains.config(domain));
   switch (name) {
     case "DOMAIN":
-      return typed.includes("/") ? [FILES] : domainNames(env);
+      return isPath(typed) ? (isElsewhere ? [] : [FILES]) : domains.names(typed);
     case "FILE":
       return [FILES];
     case "DISK":
-      return diskNames(await configOf(domain, env));
+      return diskNames(await config());
     case "DEVICE":
-      return deviceIds(await configOf(domain, env));
+      return deviceIds(await config());
     case "SHELL":
       return ["bash", "fish", "zsh"];
     case "CPULIST":
-      return ["all", ...numbers(0, availableParallelism() - 1)];
+      return ["all", ...(isElsewhere ? [] : numbers(0, availableParallelism() - 1))];
     case "ID":
-      return memoryIds(await configOf(domain, env), "dimmsInArgs");
+      return memoryIds(await config(), "dimmsInArgs");
     case "VIRTIO-MEM":
-      return memoryIds(await configOf(domain, env), "virtioMemsInArgs");
+      return memoryIds(await config(), "virtioMemsInArgs");
     case "VCPULIST":
     case "VCPU":
-      return numbers(0, ((await configOf(domain, env))?.vcpus.max ?? 0) - 1);
+      return numbers(0, ((await config())?.vcpus.max ?? 0) - 1);
     case "COUNT":
-      return numbers(1, (await configOf(domain, env))?.vcpus.max ?? 0);
+      return numbers(1, (await config())?.vcpus.max ?? 0);
     case "POLICY":
       return ["other", "batch", "idle", "fifo:1", "rr:1"];
     case "IOTHREAD":
-      return iothreadsOf(await configOf(domain, env));
+      return iothreadsOf(await config());
     default:
       return [];
   }
 }
 
-function numbers(first: number, last: number): readonly string[] {
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => String(first + index));
+function isPath(typed: string): boolean {
+  return typed.includes("/") && !typed.startsWith("ssh:/");
 }
 
-async function domainNames(env: Io["env"]): Promise<readonly string[]> {
-  const [{ listNames }, { domainFolders }] = await Promise.all([
-    import("../config/config-folder.ts"),
-    import("../domain/machine/place.ts"),
-  ]);
-  return listNames(domainFolders({ env }));
+function numbers(first: number, last: number): readonly string[] {
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => String(first + index));
 }
 
 /** The devices of the config that have an id. */
@@ -175,21 +185,6 @@ async function diskNames(config: LaunchConfig | undefined): Promise<readonly str
   if (config === undefined) return [];
   const { disksInArgs } = await import("../config/device-words.ts");
   return disksInArgs(config.args).flatMap(({ name }) => (name === null ? [] : [name]));
-}
-
-/** The config, to see what it has; undefined if there is none that can be read. */
-async function configOf(domain: string | undefined, env: Io["env"]): Promise<LaunchConfig | undefined> {
-  if (domain === undefined) return undefined;
-  const [{ readConfig }, { locate }, { domainFolders }] = await Promise.all([
-    import("../config/store.ts"),
-    import("../config/locate.ts"),
-    import("../domain/machine/place.ts"),
-  ]);
-  try {
-    return (await readConfig(await locate(domain, domainFolders({ env })))).config;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The iothreads that the config makes, and those that it has something for. */

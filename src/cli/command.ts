@@ -71,7 +71,7 @@ export async function run(given: readonly string[], world: World): Promise<numbe
     let there: There = {};
     if (HOST.test(given[0] ?? "")) ({ host, argv, ...there } = (await import("./elsewhere.ts")).withoutHost(given, host));
     if (argv.length === 0) return print(io, await firstSteps(io));
-    if (argv[0] === "__complete") return print(io, await completed(argv.slice(1), io));
+    if (argv[0] === "__complete") return print(io, await completed(argv.slice(1), world));
     const [first = "", ...rest] = await verbInFront(argv);
     if (VERSION.has(first)) return print(io, `qmpctl ${await world.version()}\n`);
     if (HELP.has(first)) return print(io, await helpOn(rest, io));
@@ -133,14 +133,21 @@ async function verbInFront(argv: readonly string[]): Promise<readonly string[]> 
 }
 
 /** What the scripts of `completion` ask for: the possible next words, one a line. */
-async function completed(typed: readonly string[], { env: own }: Io): Promise<string> {
-  const { words, env } = HOST.test(typed[0] ?? "")
-    ? (await import("./elsewhere.ts")).wordsBehindHost(typed, own)
-    : { words: typed, env: own };
-  const [{ candidates }, { aliases }] = await Promise.all([import("./candidates.ts"), import("./aliases.ts")]);
+async function completed(typed: readonly string[], world: World): Promise<string> {
+  const { env } = world.io;
+  const [{ candidates, FILES }, { ownDomains }, { aliases }] = await Promise.all([
+    import("./candidates.ts"),
+    import("./completion-domains.ts"),
+    import("./aliases.ts"),
+  ]);
+  const isHosted = HOST.test(typed[0] ?? "") || Boolean(env["QMPCTL_HOST"]) || typed.some((word) => /^ssh?:?\/?/.test(word));
+  const line = isHosted
+    ? await (await import("./hosted-completion.ts")).hostedLine(typed, world, FILES)
+    : { words: typed, domains: ownDomains(env) };
   const verbOf = (word: string): string | undefined =>
     Object.hasOwn(verbs, word) ? word : Object.hasOwn(aliases, word) ? aliases[word]?.verb : undefined;
-  return (await candidates(words, { names: Object.keys(verbs), load, verbOf, env })).map((each) => `${each}\n`).join("");
+  const words = "offered" in line ? line.offered : await candidates(line.words, { names: Object.keys(verbs), load, verbOf, ...line });
+  return words.map((each) => `${each}\n`).join("");
 }
 
 /** One of our verbs, and its words. */

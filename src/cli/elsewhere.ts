@@ -153,12 +153,3 @@ function onHost(name: string, { host }: World, how: There): Facade {
     outcome: async (key, options) => (await there()).outcome(key, options),
   };
 }
-
-/** The words behind `-H HOST`. No domain of this host fits there, and to ask that one at every TAB would take too long. */
-export function wordsBehindHost(typed: readonly string[], env: Io["env"]): { readonly words: readonly string[]; readonly env: Io["env"] } {
-  try {
-    return { words: withoutHost(typed, "any").argv, env: { ...env, QMPCTL_CONFIG_DIR: "/nonexistent" } };
-  } catch {
-    return { words: typed, env };
-  }
-}

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { foldersNowhere, program } from "./program.ts";
 
-/** The built program in a terminal of its own. */
+/** A program in a terminal of its own. */
 export interface Pty extends AsyncDisposable {
   type(keys: string): void;
   /** Resolves with what was drawn since the last time, without colours and moves, as soon as it has this in it. */
@@ -10,9 +10,14 @@ export interface Pty extends AsyncDisposable {
   readonly ended: Promise<number | null>;
 }
 
-/** Starts the built program under script(1) of util-linux, which gives it a terminal and ends as it ends. */
+/** Starts the built program in a terminal. */
 export function startInTerminal(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Pty {
-  const command = [process.execPath, program, ...argv].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  return programInTerminal([process.execPath, program, ...argv], env);
+}
+
+/** Starts a program under script(1) of util-linux, which gives it a terminal and ends as it ends. */
+export function programInTerminal(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Pty {
+  const command = argv.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
   const child: ChildProcess = spawn(
     "setpriv",
     ["--pdeathsig", "KILL", "--", "script", "-qec", `stty cols 80 rows 40; exec ${command}`, "/dev/null"],
@@ -52,6 +57,21 @@ export function startInTerminal(argv: readonly string[], env: Readonly<Record<st
       await ended;
     },
   };
+}
+
+/** A bash with our completion. */
+export async function bashInTerminal(env: Readonly<Record<string, string>>): Promise<Pty> {
+  const bash = programInTerminal(["bash", "--norc", "--noprofile", "-i"], { HISTFILE: "", PS1: "now> ", ...env });
+  const show = `bind -x '"\\C-xs": echo "<$READLINE_LINE>"; READLINE_LINE='`;
+  bash.type(`bind 'set enable-bracketed-paste off'; ${show}; source <(qmpctl completion bash); echo RE""ADY\n`);
+  await bash.says("READY\nnow> ");
+  return bash;
+}
+
+/** What the line of a bash is after some words and a TAB. */
+export async function lineIn(bash: Pty, typed: string): Promise<string | undefined> {
+  bash.type(`${typed}\t\u0018s`);
+  return /<(.*)>\n/.exec(await bash.says(/<.*>\n[^]*now> /))?.[1];
 }
 
 function plain(text: string): string {

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { factsOf } from "../../scripts/lab/facts.ts";
 import { run } from "../../src/cli/command.ts";
 import { harmless } from "../../src/cli/harmless.ts";
-import type { Io, Sink } from "../../src/cli/verb.ts";
+import type { Io, Sink, There } from "../../src/cli/verb.ts";
 import type { Report } from "../../src/domain/change/change-report.ts";
 import type { WorkedOut } from "../../src/domain/change/plan-asking.ts";
 import type { Domain, Facade, Monitor, MonitorEvent } from "../../src/domain/facade.ts";
@@ -65,6 +65,8 @@ export interface Stage {
   readonly facade?: Partial<Facade>;
   /** The hosts of every list. */
   readonly crew?: Crew;
+  /** The domains of another host, by its name. */
+  readonly host?: (name: string, how: There) => Promise<Facade>;
 }
 
 export interface Played {
@@ -98,8 +100,8 @@ export async function play(argv: readonly string[], stage: Stage = {}): Promise<
     return domain as Domain;
   };
   const facade = { open, ...stage.facade } as Facade;
-  const { crew } = stage;
-  const others = crew === undefined ? ALONE : { ...ALONE, fleet: async () => crew };
+  const { crew, host } = stage;
+  const others = { ...ALONE, ...(crew === undefined ? {} : { fleet: async () => crew }), ...(host === undefined ? {} : { host }) };
   const code = await run(argv, { io, facade, ...others, version: async () => "1.2.3" });
   return { code, stdout: io.stdout.text, stderr: io.stderr.text, opened, disposed };
 }

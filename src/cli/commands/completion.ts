@@ -5,27 +5,53 @@ import { defineVerb, type Verb } from "../verb.ts";
 /** Each script asks the program how the line can go on (`qmpctl __complete WORD...`), so that no script is ever out of date. */
 const scripts: Readonly<Record<string, string>> = {
   bash: `_qmpctl() {
-  local line word=\${COMP_WORDS[COMP_CWORD]}
+  local line word at rest=\${COMP_LINE:0:COMP_POINT} breaks=\${COMP_WORDBREAKS//[^:=@]/}
+  local -a words=()
   COMPREPLY=()
+  # Bash parts words at : = and @ too. What no blank parts is one word; the last one ends at the cursor.
+  for ((at = 0; at <= COMP_CWORD; at++)); do
+    word=\${COMP_WORDS[at]}
+    if ((at == 0)) || [[ $rest == [[:blank:]]* ]]; then
+      rest=\${rest#"\${rest%%[![:blank:]]*}"}
+      words+=("")
+    fi
+    ((at == COMP_CWORD)) && word=$rest
+    words[\${#words[@]} - 1]+=$word
+    rest=\${rest#"$word"}
+  done
+  word=\${words[\${#words[@]} - 1]}
+  # It puts in what stands behind the last of them (an @ with it), or behind a quote.
+  case $word in
+    [\\"\\']*) word=\${word:1} breaks= ;;
+  esac
+  words[\${#words[@]} - 1]=$word
+  rest=
+  [[ -n $breaks ]] && rest=\${word%"\${word##*[$breaks]}"} rest=\${rest%@}
   while IFS= read -r line; do
     if [ "$line" = :files ]; then
       compopt -o filenames 2>/dev/null
-      while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$word")
+      while IFS= read -r line; do COMPREPLY+=("\${line#"$rest"}"); done < <(compgen -f -- "$word")
     else
-      COMPREPLY+=("$line")
+      [[ $line == */ ]] && compopt -o nospace 2>/dev/null
+      COMPREPLY+=("\${line#"$rest"}")
     fi
-  done < <(qmpctl __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  done < <(qmpctl __complete "\${words[@]:1}" 2>/dev/null)
 }
 complete -F _qmpctl qmpctl
 `,
   zsh: `#compdef qmpctl
 _qmpctl() {
   local line files
-  local -a found
+  local -a found open
   while IFS= read -r line; do
-    if [[ $line == :files ]]; then files=1; else found+=("$line"); fi
-  done < <(qmpctl __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)
+    case $line in
+      :files) files=1 ;;
+      */) open+=("$line") ;;
+      *) found+=("$line") ;;
+    esac
+  done < <(qmpctl __complete "\${(@Q)words[2,CURRENT]}" 2>/dev/null)
   (( \${#found} )) && compadd -- "\${found[@]}"
+  (( \${#open} )) && compadd -S '' -- "\${open[@]}"
   [[ -n $files ]] && _files
 }
 if [[ \${funcstack[1]-} == _qmpctl ]]; then _qmpctl "$@"; else compdef _qmpctl qmpctl; fi

@@ -54,6 +54,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["QMPCTL_HOST", "the host whose domains are meant, as -H has it"],
   ["QMPCTL_INVENTORY", "the inventory of Ansible's that knows the hosts and groups of -H, as --inventory has it"],
   ["QMPCTL_SSH", "the program that is run in place of ssh"],
+  ["QMPCTL_COMPLETION_TIMEOUT", "how long a TAB may wait for another host; 2s unless told"],
   ["NO_COLOR", "if it is set and not empty, no colours are used"],
 ];
 

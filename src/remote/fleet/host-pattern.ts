@@ -104,13 +104,13 @@ function spanOf(text: string, inside: string, whole: string): Span {
   const [, low, high = low, step] = /^(\d+)(?:[-:](\d+))?(?::(\d+))?$/.exec(text) ?? [];
   if (low !== undefined && high !== undefined && text.includes(":")) {
     const right = step === undefined ? `[${low}-${high}]` : `[${low}-${high}], and each number by itself where there is a step`;
-    throw mistake(whole, `[${text}] is how Ansible writes a range; here it is ${right}`);
+    throw mistake(whole, `[${text}] is how Ansible writes a range; here it is ${right}`, right);
   }
   if (low === undefined || high === undefined)
     throw mistake(whole, `[${inside}]: ${text === "" ? "an empty item" : text} is no number and no range of numbers, as 7 or 01-20`);
   if (low.length > DIGITS || high.length > DIGITS) throw mistake(whole, `[${text}]: a number of more than ${DIGITS} digits`);
   const span = { first: Number(low), last: Number(high), width: low.length };
-  if (span.last < span.first) throw mistake(whole, `[${text}]: it runs backwards; [${high}-${low}] is right`);
+  if (span.last < span.first) throw mistake(whole, `[${text}]: it runs backwards; [${high}-${low}] is right`, `[${high}-${low}]`);
   if (high.startsWith("0") && high.length > low.length)
     throw mistake(whole, `[${text}]: with how many digits? [${low.padStart(high.length, "0")}-${high}] has ${high.length} in each`);
   return span;
@@ -137,7 +137,7 @@ function numbersOf({ first, last, width }: Span): readonly string[] {
   return Array.from({ length: last - first + 1 }, (_, at) => String(first + at).padStart(width, "0"));
 }
 
-function mistake(text: string, why: string): UsageError {
+function mistake(text: string, why: string, expected = HOW): UsageError {
   const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  return new UsageError(`${/^[!-~]+$/.test(shown) ? shown : JSON.stringify(shown)}: ${why}`, { value: text, expected: HOW });
+  return new UsageError(`${/^[!-~]+$/.test(shown) ? shown : JSON.stringify(shown)}: ${why}`, { value: text, expected });
 }

@@ -97,7 +97,7 @@ function addressIn(name: string, found: unknown, path: string): HostAddress {
   const refuse = (why: string): UsageError =>
     new UsageError(`${isWord ? name : JSON.stringify(name)} of ${path}: ${why}${isWord ? `; leave it out with !${name}` : ""}`, {
       value: name,
-      expected: "a host that is reached by ssh",
+      expected: isWord ? `!${name}` : "a host that is reached by ssh",
     });
   const valueOf = (...keys: readonly string[]): string | undefined => {
     const key = keys.find((each) => Object.hasOwn(variables, each) && !["", null].includes(variables[each] as string | null));

@@ -12,7 +12,6 @@ export interface Knowledge {
   readonly source: string;
 }
 
-const EXPECTED = "hosts, and groups that there are; exclusions of hosts that are listed";
 /** How deep groups may be in groups. */
 const DEPTH = 100;
 /** How many names may be gone through, with those that are there twice and those that are left out again. */
@@ -63,7 +62,11 @@ class Selector {
     const found = meant.filter((host) => exclusions.exclude(host, { isExact: !pattern.isGroup && !this.#isKnown(host) }));
     if (pattern.isGroup || found.length > 0) return;
     const near = nearest(pattern.text.slice(1), exclusions.names());
-    throw this.#mistake(pattern, `no such host is in the list${near === undefined ? "" : `, did you mean !${near}?`}`);
+    throw this.#mistake(
+      pattern,
+      `no such host is in the list${near === undefined ? "" : `, did you mean !${near}?`}`,
+      "a host that is listed",
+    );
   }
 
   #isKnown({ name }: ListedHost): boolean {
@@ -124,8 +127,9 @@ class Selector {
     );
   }
 
-  #mistake({ text, line }: HostPattern, why: string): Error {
+  /** `expected`: what would be right, where the message does not say it. */
+  #mistake({ text, line }: HostPattern, why: string, expected = why): Error {
     if (line !== undefined) return new ConfigError(this.#knowledge.source, "invalid", `line ${line}: ${text}: ${why}`);
-    return new UsageError(`${text}: ${why}`, { value: text, expected: EXPECTED });
+    return new UsageError(`${text}: ${why}`, { value: text, expected });
   }
 }

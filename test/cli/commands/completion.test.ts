@@ -100,7 +100,7 @@ describe("a line goes on with", () => {
 const SHELLS: Readonly<Record<string, (script: string, words: readonly string[]) => readonly string[]>> = {
   bash: (script, words) => [
     "-c",
-    `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _qmpctl; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=\${#COMP_LINE}; _qmpctl; printf '%s\\n' "\${COMPREPLY[@]}"`,
     "bash",
     ...words,
   ],

@@ -1,0 +1,35 @@
+import type { LaunchConfig } from "../config/launch.ts";
+import type { Io } from "./verb.ts";
+
+/** The domains that completion offers. What can't be read is not offered: nobody asked for an error at a TAB. */
+export interface CompletionDomains {
+  /** Whether they are of another host. */
+  readonly isElsewhere: boolean;
+  /** What a word can go on to. */
+  names(typed: string): Promise<readonly string[]>;
+  /** The config of one, to see what it has. */
+  config(domain: string): Promise<LaunchConfig | undefined>;
+}
+
+/** The domains of this host. Their machines are not asked: that would take time at every TAB. */
+export function ownDomains(env: Io["env"]): CompletionDomains {
+  const folders = async (): Promise<import("../config/folders.ts").Folders> => {
+    const { domainFolders } = await import("../domain/machine/place.ts");
+    return domainFolders({ env });
+  };
+  return {
+    isElsewhere: false,
+    async names() {
+      const { listNames } = await import("../config/config-folder.ts");
+      return listNames(await folders());
+    },
+    async config(domain) {
+      const [{ readConfig }, { locate }] = await Promise.all([import("../config/store.ts"), import("../config/locate.ts")]);
+      try {
+        return (await readConfig(await locate(domain, await folders()))).config;
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
