@@ -1,4 +1,5 @@
 import { execFile, spawn } from "node:child_process";
+import { FOR_ROOT } from "./open.ts";
 
 /**
  * Becomes another user, for good. The owner of a machine decides on its lock and on what its config may do.
@@ -26,7 +27,7 @@ export async function become(uid: number): Promise<void> {
 
 function environmentOf(name: string, home: string | undefined): NodeJS.ProcessEnv {
   const { XDG_RUNTIME_DIR: _, XDG_CONFIG_HOME: _config, XDG_STATE_HOME: _state, ...others } = process.env;
-  return { ...others, HOME: home, USER: name, LOGNAME: name };
+  return { ...others, HOME: home, USER: name, LOGNAME: name, [FOR_ROOT]: "1" };
 }
 
 /**

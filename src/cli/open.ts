@@ -1,5 +1,8 @@
 import type { Domain, Facade } from "../domain/facade.ts";
 
+/** A variable that is set for a program that goes on for root as another user. */
+export const FOR_ROOT = "QMPCTL_FOR_ROOT";
+
 /**
  * The library as the verbs see it. It is loaded when a verb first needs it: a usage mistake needs none of it. `isRoot`: who may work on
  * another user's machine.
@@ -10,19 +13,33 @@ export function openFacade(
   isRoot = false,
   elsewhere?: (address: string) => Promise<Domain>,
 ): Facade {
-  /** Works on another user's machine as that user: with their lock, and with no more rights than the author of the config has. */
-  const asOwner = async (name?: string): Promise<void> => {
-    if (!isRoot) return;
+  /**
+   * Works on another user's machine as that user: with their lock, and with no more rights than the author of the config has. Whether it is
+   * another user's.
+   */
+  const asOwner = async (name?: string): Promise<boolean> => {
+    if (!isRoot) return env[FOR_ROOT] !== undefined;
     const { ownerOf } = await import("../domain/machine/owner.ts");
     const owner = await ownerOf(name, { env });
-    if (owner !== null && owner !== 0) await (await import("./become.ts")).become(owner);
+    if (owner === null || owner === 0) return false;
+    await (await import("./become.ts")).become(owner);
+    return true;
   };
   return {
     async open(name) {
       if (elsewhere !== undefined && name.startsWith("ssh://")) return elsewhere(name);
-      await asOwner(name);
-      const { Domain: Opened } = await import("../domain/domain.ts");
-      return Opened.open(name, { env });
+      const isOthers = await asOwner(name);
+      const { Domain: Opened, domainAt } = await import("../domain/domain.ts");
+      if (!isOthers) return Opened.open(name, { env });
+      // It is called as root called it: its name alone, in a command that is advised, would be a machine of root's.
+      const [{ LocalEndPoint }, { placeOf }, { mustExist }] = await Promise.all([
+        import("../domain/local.ts"),
+        import("../domain/machine/place.ts"),
+        import("../config/store.ts"),
+      ]);
+      const place = await placeOf(name, { env });
+      if (place.config !== null) await mustExist(place.config);
+      return domainAt(new LocalEndPoint({ ...place, name }));
     },
     async define(source, options) {
       await asOwner();

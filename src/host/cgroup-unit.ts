@@ -1,4 +1,4 @@
-import { geteuid } from "node:process";
+import { geteuid, pid } from "node:process";
 import { formatTime, HostError } from "../errors.ts";
 import type { CpuGroup } from "./cgroup.ts";
 import { childProcesses, toolEnvironment } from "./programs.ts";
@@ -10,6 +10,8 @@ export interface Unit {
   readonly user: number | null;
   /** Its processes end, all but those that they leave behind (Type=oneshot). */
   readonly isOneshot: boolean;
+  /** Whether it ends when this process does, and systemd then ends what else is in it. */
+  readonly endsWithUs: boolean;
 }
 
 /** How long systemd may take to say what a unit is, in milliseconds. */
@@ -25,11 +27,21 @@ export async function unitOf({ path }: Pick<CpuGroup, "path">): Promise<Unit | n
   if (!/\.(scope|service)$/.test(name) || /^user@\d+\.service$/.test(name)) return null;
   const user = /^user@(\d+)\.service$/.exec(words.findLast((word) => /^user@\d+\.service$/.test(word)) ?? "")?.[1];
   const unit = { name, user: user === undefined ? null : Number(user) };
-  const shown = await tool("systemctl", [...managerOf(unit.user), "show", "--property=ControlGroup,Type", "--", name], TIMEOUT).catch(
+  const shown = await tool("systemctl", [...managerOf(unit.user), "show", `--property=${ASKED.join(",")}`, "--", name], TIMEOUT).catch(
     () => "",
   );
   const properties = new Map(shown.split("\n").map((line) => [line.replace(/=.*/, ""), line.replace(/^[^=]*=/, "")]));
-  return properties.get("ControlGroup") === path ? { ...unit, isOneshot: properties.get("Type") === "oneshot" } : null;
+  if (properties.get("ControlGroup") !== path) return null;
+  return { ...unit, isOneshot: properties.get("Type") === "oneshot", endsWithUs: endsWithUs(properties) };
+}
+
+const ASKED: readonly string[] = ["ControlGroup", "Type", "RemainAfterExit", "KillMode", "MainPID"];
+
+/** Source: systemd.service(5), systemd.kill(5). */
+function endsWithUs(properties: ReadonlyMap<string, string>): boolean {
+  const [type = "", mode = ""] = [properties.get("Type"), properties.get("KillMode")];
+  const isOver = type === "oneshot" || (type !== "forking" && properties.get("MainPID") === String(pid));
+  return isOver && properties.get("RemainAfterExit") === "no" && ["control-group", "mixed"].includes(mode);
 }
 
 /** Sets one property of a unit until the host's next boot. @throws HostError with systemd's own words */

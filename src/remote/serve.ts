@@ -199,7 +199,7 @@ class FarEnd {
     const { signal } = underWay.interrupt;
     const opened = await bridge(machine, options, signal, (frame) => this.#send({ channel: call, ...frame }));
     underWay.bridge = opened;
-    this.#send({ tell: call, name: "onOpen", args: [opened.address] });
+    this.#send({ tell: call, name: "onOpen", args: [opened.address, opened.who] });
     await opened.ended;
     return null;
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { run } from "../../src/cli/command.ts";
 import { openFacade } from "../../src/cli/open.ts";
-import { StateError } from "../../src/domain/model/errors.ts";
+import { hindered, notRunning, StateError } from "../../src/domain/model/errors.ts";
 import { ALONE } from "./alone.ts";
 import { envOf, openShop, type Shop } from "./attempts.ts";
 import { ioOf, play } from "./scene.ts";
@@ -58,6 +58,14 @@ test("a machine that does not run is started, unless its end was wanted", async 
   expect((await play(["events", "web 1"], { domain })).stderr).toContain("qmpctl start 'web 1' starts it\n");
   for (const verb of ["shutdown", "destroy"])
     expect((await play([verb, "web 1"], { domain })).stderr).toBe("qmpctl: web 1: it does not run\n");
+});
+
+test("a machine that something keeps from being started is not told to be started", async () => {
+  const fail = (): Promise<never> => Promise.reject(notRunning("web1", "its monitor is that of web2"));
+  const start = (): Promise<never> => Promise.reject(hindered("web1", "its monitor is that of web2"));
+  const said = async (verb: string): Promise<string> => (await play([verb, "web1"], { domain: { suspend: fail, start } })).stderr;
+  expect(await said("suspend")).toBe("qmpctl: web1: it does not run; its monitor is that of web2\n");
+  expect(await said("start")).toBe("qmpctl: web1: its monitor is that of web2\n");
 });
 
 test.each([

@@ -39,6 +39,11 @@ describe.skipIf(process.geteuid?.() !== 0)("root works on another user's machine
     expect(await once(child, "close"), said).toEqual([0, null]);
     expect(said).toContain("2 -> 3");
     expect(JSON.parse(await readFile(config, "utf8"))).toMatchObject({ vcpus: { current: 3 } });
+    // A command of root's that says "web1" would mean one of root's own.
+    const ended = spawn(process.execPath, ["--require", before, program, "suspend", config], { env: { ...env, QMPCTL_CONFIG_DIR: own } });
+    let why = "";
+    ended.stderr.setEncoding("utf8").on("data", (text: string) => (why += text));
+    expect([await once(ended, "close"), why]).toEqual([[3, null], `qmpctl: ${config}: it does not run; qmpctl start ${config} starts it\n`]);
     // Written as its owner, and no file of root's is among his.
     for (const each of [config, join(own, "state")]) expect((await stat(each)).uid).toBe(OTHER);
   });

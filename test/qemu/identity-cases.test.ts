@@ -556,6 +556,23 @@ describe("A4: one machine has one lock, one record and one note, however it is a
     expect([await host.masks("web"), host.pids().length]).toEqual([["0-1"], 1]);
   });
 
+  test("A4: sibling: by its monitor's address its config is named, and not written; one that is another machine's by now is not named", async () => {
+    await using host = await openHost();
+    const config = await host.define("web");
+    await host.ok("start", "web");
+    const before = await host.text("web");
+    const address = `unix:${join(host.run, "web", "control.sock")}`;
+    for (const words of [
+      ["setmem", address, "60M", "--static"],
+      ["vcpupin", address, "0", "0", "--both"],
+      ["persist", address],
+    ])
+      expect(await refused(host, words, /its config is /)).toContain(`${config} in the place of the address`);
+    await writeFile(config, before.replace(/"id": "\w{8}/, '"id": "00000000'), { mode: 0o600 });
+    expect(await refused(host, ["setmem", address, "60M", "--static"], /define. it first/)).not.toContain(config);
+    expect(await host.masks("web")).toEqual(["0-1"]);
+  });
+
   test("A4: sibling: a machine that has no mark, by each of its addresses: one lock", async () => {
     await using host = await openHost();
     const monitor = host.path("m.sock");
@@ -724,6 +741,37 @@ describe.skipIf(!isRoot)("A5: another user's socket, process or folder is not be
     // His own folder of locks would be no lock with ours.
     const { code } = await host.cli(["suspend", "web"], { uid: NOBODY });
     expect([code === 0, host.peer("web").events.includes("STOP"), host.pids().length]).toEqual([false, false, 1]);
+  });
+});
+
+/** A program of a user's own that suspends a machine, and prints what came of it. */
+const SUSPENDING = `
+import { Domain } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+const domain = await Domain.open(process.argv[1]);
+await domain.suspend().then(() => console.log("done"), (error) => console.log(error.code, error.message));
+`;
+
+describe.skipIf(!isRoot)("A4: root at another user's machine", () => {
+  test("A4: sibling: by a port, or by a link of root's to its socket, root's command has its owner's lock; a program of root's is refused", async () => {
+    await using host = await openHost();
+    await host.openToOthers();
+    const [his, links] = [host.path("his"), host.path("links")];
+    await mkdir(his, { mode: 0o700 });
+    await mkdir(links, { mode: 0o755 });
+    await promisify(execFile)("chown", [`${NOBODY}:${NOBODY}`, his]);
+    await host.hand("web", ["-qmp", `unix:${join(his, "m.sock")},server=on,wait=off`, ...TCP], { uid: NOBODY });
+    await symlink(join(his, "m.sock"), join(links, "m.sock"));
+    const env = { ...host.env, QMPCTL_STATE_DIR: join(his, "state") };
+    const { v4 } = await portsOf(host, "web");
+    for (const [position, address] of [`tcp:127.0.0.1:${v4}`, `unix:${join(links, "m.sock")}`].entries()) {
+      const { code, stderr } = await host.cli(["vcpupin", address, "0", String(position), "--live"], { env });
+      expect({ code, masks: await host.masks("web") }, stderr).toEqual({ code: 0, masks: [String(position)] });
+      const [books = "", ...more] = (await readdir(env.QMPCTL_STATE_DIR)).filter((name) => name.startsWith("@"));
+      expect([more, (await lstat(join(env.QMPCTL_STATE_DIR, books, "lock"))).uid], address).toEqual([[], NOBODY]);
+      const program = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", SUSPENDING, address], { env: host.env });
+      expect(program.stdout).toBe(`refused ${address}: it belongs to user ${NOBODY}, who has its lock: run this as that user\n`);
+    }
+    expect([host.peer("web").events.includes("STOP"), await readdir(host.state)]).toEqual([false, []]);
   });
 });
 

@@ -99,6 +99,25 @@ describe.skipIf(image === null)("on a Debian host with systemd, cgroup v2 and Ki
   );
 
   test(
+    "a unit that starts a machine and ends does not take root's along; a user is told that his goes",
+    async () => {
+      const unit = "systemd-run --quiet --wait --pipe --collect -p Type=oneshot";
+      const config = await define(root, "web3");
+      const told = await root.ok(`${unit} qmpctl start web3 --paused 2>&1`);
+      const { group, pid } = await groupOf(root, config);
+      expect([told.includes("it ends with"), group]).toEqual([false, `/machine.slice/qmpctl-web3-${pid}.scope`]);
+      // As a job that is left to cron or to a timer finds it.
+      expect(await root.ok("systemd-run --quiet --wait --pipe --collect env -i PATH=$PATH qmpctl list")).toMatch(/web3\s+paused/);
+      await root.ok("qmpctl destroy web3");
+      const his = await root.ok(`${unit} -p User=user qmpctl start web2 --paused 2>&1`);
+      expect(his).toMatch(/it ends with run-\S+\.service, which systemd ends with this command: RemainAfterExit=yes or KillMode=process/);
+      await using user = await host.login("user");
+      expect(await user.ok("qmpctl list --all")).toMatch(/web2\s+stopped/);
+    },
+    PATIENCE,
+  );
+
+  test(
     "a machine of systemd-run has a unit of its own already, and keeps it",
     async () => {
       await using session = await host.login("user");

@@ -87,6 +87,7 @@ function planFor(name: string, wanted: Wanted, input: Omit<PlanInput, "name" | "
   if (refusals.length > 0 && planned.halves.refusals.length === 0) return { ...planned, refusals, steps: [], text: null };
   if (wanted.oneHalf === true) return planned;
   // It takes both halves to make one equal to the other.
-  const missing = missingSides({ name, state: facts.state, why: facts.why, transient: facts.config === null });
+  const { state, why, ownConfig } = facts;
+  const missing = missingSides({ name, state, why, ownConfig, transient: facts.config === null });
   return missing.length > 0 ? { ...planned, refusals: missing } : planned;
 }

@@ -15,6 +15,8 @@ export interface ScopeFacts {
   readonly state: DomainState;
   readonly why?: string | undefined;
   readonly transient: boolean;
+  /** The path of a machine's config, if it was addressed by its monitor and has one all the same. */
+  readonly ownConfig?: string | undefined;
   /** Whether the same change could be made in the config: it is advised only then. It can unless told. */
   readonly staticWorks?: () => boolean;
 }
@@ -30,14 +32,12 @@ export function halvesOf(scope: Scope, facts: ScopeFacts): Halves {
 }
 
 /** Why one half can't be made equal to the other: there is only one. */
-export function missingSides({ name, state, why, transient }: ScopeFacts): readonly Refusal[] {
-  const config: readonly Refusal[] = transient
-    ? [{ leg: "static", reason: "a transient machine has no config", instead: "`qmpctl define` it first" }]
-    : [];
+export function missingSides({ name, state, why, transient, ownConfig }: ScopeFacts): readonly Refusal[] {
+  const config = transient ? [withoutConfig(ownConfig, "a transient machine has no config", "")] : [];
   if (isThere(state)) return config;
   const live: Refusal =
     state === "stopped"
-      ? { leg: "dynamic", reason: formatReason("the machine is not running", why), instead: `qmpctl start ${shellWord(name)}` }
+      ? { leg: "dynamic", reason: formatReason("the machine is not running", why), instead: starting(name, why) }
       : {
           leg: "dynamic",
           reason: formatReason("the machine is unreachable, which is not stopped", why),
@@ -53,7 +53,7 @@ function refuseLive(
 ): readonly Refusal[] {
   if (!dynamic || isThere(state)) return [];
   if (state === "stopped") {
-    const start = `qmpctl start ${shellWord(name)}`;
+    const start = starting(name, why);
     const instead = !staticWorks() ? start : scope === "both" ? "--static alone changes what the next start uses" : `${start}, or --static`;
     return [{ leg: "dynamic", reason: formatReason("the machine is not running", why), instead }];
   }
@@ -62,7 +62,22 @@ function refuseLive(
   return [{ leg: "dynamic", reason: formatReason("the machine is unreachable, which is not stopped", why), instead }];
 }
 
-function refuseStatic(isStatic: boolean, { transient }: ScopeFacts): readonly Refusal[] {
-  if (!isStatic || !transient) return [];
-  return [{ leg: "static", reason: "a transient machine has no config to change", instead: "--dynamic, or `qmpctl define` it first" }];
+/** The advice to start it. `why` is what stands in the way of that: a start now would be refused too. */
+function starting(name: string, why: string | undefined): string {
+  return `qmpctl start ${shellWord(name)}${why === undefined ? "" : " when that is out of the way"}`;
+}
+
+function refuseStatic(isStatic: boolean, { transient, ownConfig }: ScopeFacts): readonly Refusal[] {
+  return isStatic && transient ? [withoutConfig(ownConfig, "a transient machine has no config to change", "--dynamic, or ")] : [];
+}
+
+/** `or`: what would work besides. A machine of ours that was addressed by its monitor has a config, which is written under its own name only. */
+function withoutConfig(ownConfig: string | undefined, why: string, or: string): Refusal {
+  return ownConfig === undefined
+    ? { leg: "static", reason: why, instead: `${or}\`qmpctl define\` it first` }
+    : {
+        leg: "static",
+        reason: `by the address of its monitor only the running machine is meant, and its config is ${ownConfig}`,
+        instead: `${or}the same with ${shellWord(ownConfig)} in the place of the address`,
+      };
 }

@@ -13,6 +13,8 @@ export interface Facts {
   readonly why?: string;
   /** Null for a transient domain. */
   readonly config: LaunchConfig | null;
+  /** The path of a transient domain's config: it was addressed by its monitor, and its mark names a config that has its id. */
+  readonly ownConfig?: string;
   /** Null if the machine does not run, or does not answer. */
   readonly live: Live | null;
   /** What was asked of this machine earlier and may not be done yet. */

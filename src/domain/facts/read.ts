@@ -121,7 +121,9 @@ async function factsOf(
     hostFacts(),
   ]);
   const asked = await confirmed(noted, live, session);
-  return { config: stored?.config ?? null, live, asked, state: domainStateOf(live.status), ...host };
+  const { config: ownConfig } = machine.known;
+  const own = stored !== null || ownConfig === undefined ? {} : { ownConfig };
+  return { config: stored?.config ?? null, live, asked, state: domainStateOf(live.status), ...own, ...host };
 }
 
 /** The target is read from the device if the guest has not reached it: the noted one may be void, or may never have been set. */

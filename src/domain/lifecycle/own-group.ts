@@ -31,8 +31,8 @@ const MOVE = 10_000;
 
 /**
  * Gives a QEMU that is set up, and does not run yet, a control group of its own, so that its share of the CPUs can be set then and later.
- * One that has its own already keeps it: it was started by systemd-run, or by a unit. If the config asks for no share, what can't be had is
- * left, and so is the group of a user whose programs may end with it.
+ * One that has its own already keeps it: it was started by systemd-run, or by a unit; but not if that unit ends with this command. If the
+ * config asks for no share, what can't be had is left, and so is the group of a user whose programs may end with it.
  *
  * @returns what the caller ought to know of it
  * @throws HostError when the config asks for a share, and there is no way to such a group
@@ -42,8 +42,8 @@ export async function giveOwnGroup(machine: Started): Promise<readonly string[]>
   const isWanted = asksForShare(config);
   const way = wayFor(isWanted);
   if (way.how === "none") return [];
-  const { group, isOwn } = await liveCpuGroup(pid);
-  if (isOwn) return [];
+  const { group, isOwn, unit } = await liveCpuGroup(pid);
+  if (isOwn && unit?.endsWithUs !== true) return [];
   try {
     if (way.how === "folder") await intoFolder(group, machine);
     else await intoScope(machine, way.user);

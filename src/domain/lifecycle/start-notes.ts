@@ -3,6 +3,8 @@ import { readTail } from "../../config/safe-file.ts";
 import { formatSize } from "../../config/size.ts";
 import { usesStdio } from "../../config/stdio.ts";
 import type { Stored } from "../../config/store.ts";
+import { unitOf } from "../../host/cgroup-unit.ts";
+import { cpuGroupOf } from "../../host/cgroup.ts";
 import { sessionEndsProcesses } from "../../host/login.ts";
 import { outputOf } from "../machine/last-words.ts";
 import type { StartOptions } from "../model/action.ts";
@@ -24,12 +26,21 @@ export async function notesOf(
     ...(config.memory.current < config.memory.max
       ? [`the guest gives memory back down to ${formatSize(plannedMemory(config))} once its balloon driver is up`]
       : []),
-    ...((await sessionEndsProcesses(pid))
-      ? [
-          "it ends with this login session, as this host kills what a session leaves behind (KillUserProcesses=yes); once lingering is enabled (loginctl enable-linger), start runs it outside of the session",
-        ]
-      : []),
+    ...(await endingWith(pid)),
   ];
+}
+
+/** What it ends with, though nobody ends it: a login session, or the unit of systemd that this command runs in. */
+async function endingWith(pid: number): Promise<readonly string[]> {
+  if (await sessionEndsProcesses(pid))
+    return [
+      "it ends with this login session, as this host kills what a session leaves behind (KillUserProcesses=yes); once lingering is enabled (loginctl enable-linger), start runs it outside of the session",
+    ];
+  const group = cpuGroupOf(pid);
+  const unit = "why" in group || !group.path.endsWith(".service") ? null : await unitOf(group);
+  return unit?.endsWithUs === true
+    ? [`it ends with ${unit.name}, which systemd ends with this command: RemainAfterExit=yes or KillMode=process in the unit keeps it`]
+    : [];
 }
 
 /** QEMU writes on stdout which terminal `-serial pty` has got. */

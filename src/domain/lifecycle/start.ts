@@ -23,7 +23,7 @@ import type { Place } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StartOptions, StartReport } from "../model/action.ts";
-import { StateError } from "../model/errors.ts";
+import { hindered, StateError } from "../model/errors.ts";
 import { KINDS, startReaders } from "../resources/kinds.ts";
 import { bringsThreads } from "../resources/registry.ts";
 import { cleanUp, launch, type Launched } from "./launch.ts";
@@ -77,7 +77,7 @@ export async function mayStart(place: Place, { stored, machine, hindrance }: Hel
       "running",
     );
   }
-  if (hindrance !== null) throw new StateError(`${place.name}: ${hindrance}`, "stopped");
+  if (hindrance !== null) throw hindered(place.name, hindrance);
   await mustBeStartable(stored);
   return stored;
 }

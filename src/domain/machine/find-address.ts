@@ -1,14 +1,17 @@
 import { resolve } from "node:path";
 import type { RuntimeFiles } from "../../config/argv.ts";
+import type { Mark } from "../../config/mark.ts";
 import { readTail } from "../../config/safe-file.ts";
 import { sha256 } from "../../digest.ts";
+import { statusAt, targetAt } from "../../file-status.ts";
 import { isListenedOn, listenersOnTcp, listenersOnUnix, tcpPortsOf, unixSocketsOf } from "../../host/listeners.ts";
 import { findProcesses, folderOfProcess, type Process, processAt } from "../../host/processes.ts";
 import { isLoopback, parseTarget, type Target } from "../../wire/address.ts";
 import { isQemu, type QemuWords, readWords } from "./command-line.ts";
 import { Identity } from "./identity.ts";
-import { isSameFile } from "./machine-id.ts";
+import { idIn, isSameFile } from "./machine-id.ts";
 import type { Place } from "./place.ts";
+import { isItsPidfile, isTrusted } from "./verdict.ts";
 
 /**
  * Finds the QEMU behind a monitor's address. On this host its process is found by what its command line says it listens on, or by who holds
@@ -18,6 +21,7 @@ import type { Place } from "./place.ts";
 export async function findByAddress({ name }: Pick<Place, "name">, address: string): Promise<Identity> {
   const process = await processAtAddress(address);
   const mark = process?.words.mark;
+  const config = mark !== undefined && (await isItsConfig(mark)) ? { config: mark.path } : {};
   return new Identity({
     domain: name,
     name: null,
@@ -32,7 +36,39 @@ export async function findByAddress({ name }: Pick<Place, "name">, address: stri
     folder: process?.words.folder ?? null,
     obstacle: null,
     ours: process !== undefined,
+    owner: await ownerOfFound(address, process),
+    ...config,
   });
+}
+
+/** Whether the config that a mark names is still that of its machine. One without an id can only be known by its place. */
+async function isItsConfig({ id, path }: Mark): Promise<boolean> {
+  const now = await idIn(path);
+  return now === id || (now === undefined && statusAt(path)?.isFile() === true);
+}
+
+/** The user whose machine is at an address of this host, and who has its lock; null if that can't be seen. */
+export async function ownerAt(address: string): Promise<number | null> {
+  return ownerOfFound(address, parseTarget(address).kind === "unix" ? undefined : await processAtAddress(address));
+}
+
+/**
+ * A Unix monitor is whose the socket is: QEMU makes it before it gives up its rights. A TCP port has no owner, so it is whose the process
+ * is, or the pidfile that it wrote before.
+ */
+async function ownerOfFound(address: string, found: Found | undefined): Promise<number | null> {
+  const target = parseTarget(address);
+  if (target.kind === "unix") {
+    const there = statusAt(target.path);
+    // A link of somebody else's must not choose as whom root goes on.
+    const socket = there?.isSymbolicLink() === true && isTrusted(there.uid) ? targetAt(target.path) : there;
+    return socket === undefined ? null : Number(socket.uid);
+  }
+  if (found === undefined) return null;
+  const { process, words } = found;
+  const pidfile = words.options.findLast(({ name }) => name === "pidfile")?.value;
+  const before = pidfile !== undefined && (await isItsPidfile(process, words)) ? statusAt(pidfile)?.uid : undefined;
+  return before ?? process.uid;
 }
 
 interface Found {

@@ -20,7 +20,7 @@ export class StrangerError extends QmpctlError {
 const ENDING: readonly number[] = [5, 8, 12, 18, 25, 40, 60, 100];
 
 /** What a QEMU says about itself over QMP: enough to tell it from others, and one run of it from the next. */
-interface Word {
+export interface Word {
   /** The machine's id, from its mark; null without a mark. */
   readonly mark: string | null;
   readonly name: string | null;
@@ -53,6 +53,10 @@ export interface Known {
   readonly obstacle: string | null;
   /** Whether its process may be sent a signal: not if it belongs to another user, or is one of two. */
   readonly ours: boolean;
+  /** If it was addressed by its monitor: the path of its config, by its mark. */
+  readonly config?: string;
+  /** If it was addressed by its monitor: the user whose it is, and who has its lock; null if that can't be seen. */
+  readonly owner?: number | null;
 }
 
 /**
@@ -108,9 +112,7 @@ export class Identity {
   /** Why this can't be the QEMU that answered before; null if it can. */
   #changed(word: Word): string | null {
     const before = this.#word;
-    if (before === undefined) return null;
-    const same = word.mark === before.mark && word.name === before.name && word.uuid === before.uuid && word.thread === before.thread;
-    return same ? null : `another QEMU answers at ${this.known.control} than before: the one that we worked with is gone`;
+    return before === undefined || isSameRun(word, before) ? null : anotherAt(this.known.control ?? "its monitor");
   }
 
   /** Whether its process still runs; true if that can't be seen. */
@@ -148,7 +150,26 @@ export class Identity {
   }
 }
 
-async function wordOf(session: Session): Promise<Word> {
+/** Whether two answers are of one run of one QEMU. */
+function isSameRun(one: Word, other: Word): boolean {
+  return one.mark === other.mark && one.name === other.name && one.uuid === other.uuid && one.thread === other.thread;
+}
+
+function anotherAt(monitor: string): string {
+  return `another QEMU answers at ${monitor} than before: the one that we worked with is gone`;
+}
+
+/**
+ * Makes sure that a connection leads to the QEMU that answered so before, on another connection.
+ *
+ * @throws StrangerError when it is another one; what the session throws
+ */
+export async function mustBeSameRun(domain: string, session: Pick<Session, "execute">, before: Word, monitor: string): Promise<void> {
+  if (!isSameRun(await wordOf(session), before)) throw new StrangerError(`${domain}: ${anotherAt(monitor)}`);
+}
+
+/** Asks a QEMU who it is. */
+export async function wordOf(session: Pick<Session, "execute">): Promise<Word> {
   const [objects, name, uuid, cpus] = await Promise.all([
     orNothing(session.execute("qom-list", { path: "/objects" })),
     orNothing(session.execute("query-name")),

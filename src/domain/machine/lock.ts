@@ -2,14 +2,15 @@
 import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasFolder, openFolder, statePaths, type StatePaths } from "../../config/runtime.ts";
+import { ownUid } from "../../config/own-user.ts";
 import { readConfig, type Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn, partOf } from "../../deadline.ts";
 import { HostError, isErrorCode } from "../../errors.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
 import { isStillThere } from "../../host/signal.ts";
 import type { Progress } from "../model/change.ts";
-import { findMachine } from "./find.ts";
-import type { Identity } from "./identity.ts";
+import { findMachine, type Whereabouts } from "./find.ts";
+import { type Identity, StrangerError } from "./identity.ts";
 import { machineIdOf } from "./machine-id.ts";
 import { openSession } from "./open.ts";
 import type { Place } from "./place.ts";
@@ -67,7 +68,7 @@ export async function lockMachine(place: Place, options: LockOptions = {}): Prom
     }
     try {
       const stored = await readStored(place);
-      const found = await findMachine(place, stored);
+      const found = await ownMachine(place, stored);
       if ((mark ?? found.key) === key)
         return { books, stored, machine: found.machine, hindrance: found.hindrance, [Symbol.asyncDispose]: async () => lock?.release() };
       key = found.key;
@@ -89,7 +90,7 @@ const LOOK = 5000;
  */
 async function markElsewhere(place: Place, deadline: Deadline, signal: AbortSignal | undefined): Promise<string | null> {
   if (place.address === null) return null;
-  const { machine } = await findMachine(place, null);
+  const { machine } = await ownMachine(place, null);
   if (machine === null || machine.process !== null) return null;
   try {
     await using _session = await openSession(machine, { by: partOf(deadline, Math.min(LOOK, place.timeout)), signal });
@@ -104,7 +105,21 @@ async function markElsewhere(place: Place, deadline: Deadline, signal: AbortSign
 /** The key that it most probably has. A config that can't be read leaves nothing behind, not even a folder for the lock. */
 async function likelyKey(place: Place): Promise<string> {
   const stored = await readStored(place);
-  return stored === null ? (await findMachine(place, null)).key : machineIdOf(stored);
+  return stored === null ? (await ownMachine(place, null)).key : machineIdOf(stored);
+}
+
+/**
+ * Finds the machine, and makes sure that its lock is this user's. A config is refused when it is read; a monitor that can be reached may be
+ * anybody's. Without a mark, a machine's lock is that of whoever may reach it; but root may reach each, and has to act as its owner.
+ *
+ * @throws StrangerError; what `findMachine` throws
+ */
+async function ownMachine(place: Place, stored: Stored | null): Promise<Whereabouts> {
+  const found = await findMachine(place, stored);
+  const { owner = null, id } = found.machine?.known ?? {};
+  const isOthers = owner !== null && owner !== ownUid() && (ownUid() === 0 || id !== null);
+  if (isOthers) throw new StrangerError(`${place.name}: it belongs to user ${owner}, who has its lock: run this as that user`);
+  return found;
 }
 
 async function take(books: StatePaths, deadline: Deadline, signal: AbortSignal | undefined): Promise<Lock | undefined> {

@@ -1,5 +1,4 @@
 import { lstatSync } from "node:fs";
-import { parseTarget } from "../../wire/address.ts";
 import { domainFolders, type DomainOptions, placeOf } from "./place.ts";
 
 /**
@@ -9,16 +8,11 @@ import { domainFolders, type DomainOptions, placeOf } from "./place.ts";
  */
 export async function ownerOf(name: string | undefined, options: DomainOptions = {}): Promise<number | null> {
   try {
-    const path = name === undefined ? domainFolders(options).config : await pathOf(name, options);
-    return path === undefined ? null : lstatSync(path).uid;
+    if (name === undefined) return lstatSync(domainFolders(options).config).uid;
+    const { config, address } = await placeOf(name, options);
+    if (config !== null) return lstatSync(config.path).uid;
+    return address === null ? null : await (await import("./find-address.ts")).ownerAt(address);
   } catch {
     return null; // opening it will say what is wrong
   }
-}
-
-async function pathOf(name: string, options: DomainOptions): Promise<string | undefined> {
-  const { config, address } = await placeOf(name, options);
-  if (config !== null) return config.path;
-  const target = parseTarget(address ?? "");
-  return target.kind === "unix" ? target.path : undefined;
 }

@@ -14,7 +14,12 @@ export class StateError extends QmpctlError {
  * The error for an action that needs a running machine, if it does not run. `hindrance` is what stands in the way of its start, or null.
  */
 export function notRunning(name: string, hindrance: string | null): StateError {
-  return new StateError(`${name}: it does not run${hindrance === null ? "" : `; ${hindrance}`}`, "stopped");
+  return hindrance === null ? new StateError(`${name}: it does not run`, "stopped") : hindered(name, `it does not run; ${hindrance}`);
+}
+
+/** The error for an action that needs a start, if something stands in its way. Its state is not `stopped`: a start would not help. */
+export function hindered(name: string, hindrance: string): StateError {
+  return new StateError(`${name}: ${hindrance}`, "unstartable");
 }
 
 /** QEMU ended while we worked with it. `lastWords` is what it wrote on stderr at the end; null if that is not known. */

@@ -53,12 +53,29 @@ describe("the table of scopes", () => {
 });
 
 describe("a refusal says what would work", () => {
-  const insteadOf = (scope: Scope, state: DomainState, transient = false): readonly (string | undefined)[] =>
-    halvesOf(scope, { name: "web1", state, transient, why: "another client may hold it" }).refusals.map(({ instead }) => instead);
+  const insteadOf = (scope: Scope, state: DomainState, transient = false, why?: string): readonly (string | undefined)[] =>
+    halvesOf(scope, { name: "web1", state, transient, why }).refusals.map(({ instead }) => instead);
 
   test("start, or the config, where it does not run", () => {
     expect(insteadOf("dynamic", "stopped")).toEqual(["qmpctl start web1, or --static"]);
     expect(insteadOf("both", "stopped")).toEqual(["--static alone changes what the next start uses"]);
+  });
+
+  test("no start at once, where that would be refused too", () => {
+    const why = "its monitor is that of web2";
+    expect(insteadOf("dynamic", "stopped", false, why)).toEqual(["qmpctl start web1 when that is out of the way, or --static"]);
+    expect(missingSides({ name: "web1", state: "stopped", transient: false, why })).toMatchObject([
+      { reason: `the machine is not running: ${why}`, instead: "qmpctl start web1 when that is out of the way" },
+    ]);
+  });
+
+  test("the config of a machine that was addressed by its monitor", () => {
+    const facts = { name: "unix:/run/x.sock", state: "running", transient: true, ownConfig: "/etc/q l/web1.json" } as const;
+    const refusal = { leg: "static", reason: expect.stringContaining("its config is /etc/q l/web1.json") as string };
+    const instead = "the same with '/etc/q l/web1.json' in the place of the address";
+    for (const scope of ["static", "both"] as const)
+      expect(halvesOf(scope, facts).refusals).toEqual([{ ...refusal, instead: `--dynamic, or ${instead}` }]);
+    expect(missingSides(facts)).toEqual([{ ...refusal, instead }]);
   });
 
   test("never the config, where that could not be changed so", () => {
