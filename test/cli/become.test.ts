@@ -43,7 +43,10 @@ describe.skipIf(process.geteuid?.() !== 0)("root works on another user's machine
     const ended = spawn(process.execPath, ["--require", before, program, "suspend", config], { env: { ...env, QMPCTL_CONFIG_DIR: own } });
     let why = "";
     ended.stderr.setEncoding("utf8").on("data", (text: string) => (why += text));
-    expect([await once(ended, "close"), why]).toEqual([[3, null], `qmpctl: ${config}: it does not run; qmpctl start ${config} starts it\n`]);
+    expect([await once(ended, "close"), why]).toEqual([
+      [3, null],
+      `qmpctl: ${config}: it does not run; qmpctl start ${config} starts it\n`,
+    ]);
     // Written as its owner, and no file of root's is among his.
     for (const each of [config, join(own, "state")]) expect((await stat(each)).uid).toBe(OTHER);
   });

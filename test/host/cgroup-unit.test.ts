@@ -29,10 +29,13 @@ test.each([
   ["simple", "no", "control-group", 1, false],
   // Its main process is what we leave behind.
   ["forking", "no", "control-group", pid, false],
-])("a unit of Type=%s, RemainAfterExit=%s, KillMode=%s whose main process is %i ends with us: %s", async (type, remains, mode, main, ends) => {
-  await saying(`ControlGroup=${path}\nType=${type}\nRemainAfterExit=${remains}\nKillMode=${mode}\nMainPID=${main}\n`);
-  expect(await unitOf({ path })).toEqual({ name: "night.service", user: null, isOneshot: type === "oneshot", endsWithUs: ends });
-});
+])(
+  "a unit of Type=%s, RemainAfterExit=%s, KillMode=%s whose main process is %i ends with us: %s",
+  async (type, remains, mode, main, ends) => {
+    await saying(`ControlGroup=${path}\nType=${type}\nRemainAfterExit=${remains}\nKillMode=${mode}\nMainPID=${main}\n`);
+    expect(await unitOf({ path })).toEqual({ name: "night.service", user: null, isOneshot: type === "oneshot", endsWithUs: ends });
+  },
+);
 
 test("a group that systemd has under another path is no unit's", async () => {
   await saying("ControlGroup=/elsewhere\nType=oneshot\nRemainAfterExit=no\nKillMode=control-group\nMainPID=0\n");

@@ -40,7 +40,10 @@ async function whyOf(host: Host, resource: string): Promise<string | null> {
   return rows.find((row) => row.resource === resource)?.why ?? null;
 }
 
-const SETMEM = ["setmem", "web", "40M", "--live", "--force", "--timeout", "200ms"];
+/** How long a test may take that kills at each write, in milliseconds: it runs a few dozens of commands. */
+const PATIENCE = 300_000;
+
+const SETMEM = ["setmem", "web", "40M", "--live", "--force", "--timeout", "1s"];
 
 describe("D7: a writer that dies between its note and its command", () => {
   test.each(versions)(
@@ -83,6 +86,7 @@ describe("D7: a writer that dies between its note and its command", () => {
       }
       expect([points >= 4, [...seen].sort()]).toEqual([true, [1, 2]]);
     },
+    PATIENCE,
   );
 
   test("D7: a balloon's target, killed at each of its writes: diff and recover speak of the target that QEMU has", async () => {

@@ -543,7 +543,8 @@ describe("B7: a start that is interrupted or killed", () => {
     }
     expect(steps).toBeGreaterThan(5);
     expect(host.pids()).toHaveLength(1);
-  });
+    // Each of its writes takes a few commands.
+  }, 300_000);
 
   test("B7: sibling: interrupted at any moment it is undone: 130 and no QEMU, or it was done already", async () => {
     await using host = await openHost();

@@ -50,5 +50,8 @@ test.each([
   await using there = await answeredBy({ name: "web1", thread: 7 }, later);
   await using ends = await endsOf(there);
   const error = await rejection(connectMonitor(ends.link, "kvm1", "web1", {}));
-  expect(error).toMatchObject({ code: "refused", message: expect.stringMatching(/^web1: another QEMU answers at ssh:\/\/kvm1\/\S+ than before/) as string });
+  expect(error).toMatchObject({
+    code: "refused",
+    message: expect.stringMatching(/^web1: another QEMU answers at ssh:\/\/kvm1\/\S+ than before/) as string,
+  });
 });

@@ -67,7 +67,14 @@ export function plan(input: PlanInput): Plan {
   checkChanges(changes);
   const { config } = facts;
   const staticWorks = (): boolean => config === null || planStatic(input, config, false).refusals.length === 0;
-  const halves = halvesOf(scope, { name, state: facts.state, why: facts.why, transient: config === null, ownConfig: facts.ownConfig, staticWorks });
+  const halves = halvesOf(scope, {
+    name,
+    state: facts.state,
+    why: facts.why,
+    transient: config === null,
+    ownConfig: facts.ownConfig,
+    staticWorks,
+  });
   const staticPlan = halves.static && config !== null ? planStatic(input, config, halves.dynamic) : null;
   const livePlan = halves.dynamic && facts.live !== null ? planLive(input, { ...facts, live: facts.live }) : null;
   return {

@@ -71,7 +71,10 @@ function refuseStatic(isStatic: boolean, { transient, ownConfig }: ScopeFacts): 
   return isStatic && transient ? [withoutConfig(ownConfig, "a transient machine has no config to change", "--dynamic, or ")] : [];
 }
 
-/** `or`: what would work besides. A machine of ours that was addressed by its monitor has a config, which is written under its own name only. */
+/**
+ * `or`: what would work besides. A machine of ours that was addressed by its monitor has a config, which is written under its own name
+ * only.
+ */
 function withoutConfig(ownConfig: string | undefined, why: string, or: string): Refusal {
   return ownConfig === undefined
     ? { leg: "static", reason: why, instead: `${or}\`qmpctl define\` it first` }

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { hasFolder, openFolder, statePaths, type StatePaths } from "../../config/runtime.ts";
 import { ownUid } from "../../config/own-user.ts";
+import { hasFolder, openFolder, statePaths, type StatePaths } from "../../config/runtime.ts";
 import { readConfig, type Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn, partOf } from "../../deadline.ts";
 import { HostError, isErrorCode } from "../../errors.ts";
