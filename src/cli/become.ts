@@ -1,17 +1,16 @@
 import { execFile, spawn } from "node:child_process";
-import { FOR_ROOT } from "./open.ts";
 
 /**
  * Becomes another user, for good. The owner of a machine decides on its lock and on what its config may do.
- * A user without an entry in the user database stays root, and is refused later.
+ * A user without an entry in the user database stays root, and is refused later. `more`: variables to be set.
  */
-export async function become(uid: number): Promise<void> {
+export async function become(uid: number, more: Readonly<Record<string, string>>): Promise<void> {
   if (process.geteuid?.() !== 0) return;
   const entry = await new Promise<string>((resolve) => execFile("getent", ["passwd", String(uid)], (_error, text) => resolve(text)));
   const [name, , , gid, , home] = entry.trim().split(":");
   if (name === undefined || name === "" || gid === undefined) return;
   const { initgroups } = process as { readonly initgroups?: (user: string, group: number) => void };
-  const env = environmentOf(name, home);
+  const env = environmentOf(name, home, more);
   try {
     initgroups?.(name, Number(gid));
   } catch (error) {
@@ -25,9 +24,9 @@ export async function become(uid: number): Promise<void> {
   Object.assign(process.env, env);
 }
 
-function environmentOf(name: string, home: string | undefined): NodeJS.ProcessEnv {
+function environmentOf(name: string, home: string | undefined, more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const { XDG_RUNTIME_DIR: _, XDG_CONFIG_HOME: _config, XDG_STATE_HOME: _state, ...others } = process.env;
-  return { ...others, HOME: home, USER: name, LOGNAME: name, [FOR_ROOT]: "1" };
+  return { ...others, HOME: home, USER: name, LOGNAME: name, ...more };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Domain, Facade } from "../domain/facade.ts";
 
 /** A variable that is set for a program that goes on for root as another user. */
-export const FOR_ROOT = "QMPCTL_FOR_ROOT";
+const FOR_ROOT = "QMPCTL_FOR_ROOT";
 
 /**
  * The library as the verbs see it. It is loaded when a verb first needs it: a usage mistake needs none of it. `isRoot`: who may work on
@@ -22,7 +22,7 @@ export function openFacade(
     const { ownerOf } = await import("../domain/machine/owner.ts");
     const owner = await ownerOf(name, { env });
     if (owner === null || owner === 0) return false;
-    await (await import("./become.ts")).become(owner);
+    await (await import("./become.ts")).become(owner, { [FOR_ROOT]: "1" });
     return true;
   };
   return {
