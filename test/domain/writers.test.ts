@@ -114,7 +114,7 @@ test("a lock that is not free in time: every one of 8 that waited is refused, an
   await openBooks(scene.books);
   const before = await scene.text();
   await using _lock = await acquireLock(scene.books.lock, { holder: "qmpctl restart web1" });
-  const writers = await Promise.all(count(8).map((each) => write(scene, "setmem", "web1", `${100 + each}M`, "--timeout=300ms")));
+  const writers = await Promise.all(count(8).map((each) => write(scene, "setmem", "web1", `${100 + each}M`, "--timeout=2s")));
   for (const { code, stderr, report } of writers) {
     expect([code, report]).toEqual([3, null]);
     expect(HELD_BY.exec(stderr)?.slice(1)).toEqual([String(process.pid), "qmpctl restart web1"]);

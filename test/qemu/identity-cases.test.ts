@@ -231,6 +231,46 @@ describe("A2: what runs is known without the run-time folder", () => {
     expect(host.pids()).toEqual([pid]);
   });
 
+  test("A2: sibling: with something else at its monitor it is unreachable, and destroy ends it", async () => {
+    await using host = await openHost();
+    await host.define("web");
+    await host.ok("start", "web");
+    const [pid] = host.pids();
+    const control = join(host.run, "web", "control.sock");
+    await rm(control);
+    await writeFile(control, "");
+    expect(await host.info("web")).toMatchObject({ state: "unreachable", pid, reason: expect.stringContaining("not a socket") as string });
+    await refused(host, ["start", "web"], /it runs already/);
+    await refused(host, ["vcpupin", "web", "0", "0", "--live"], /not a socket/);
+    await host.ok("destroy", "web");
+    expect(host.pids()).toEqual([]);
+  });
+
+  test.skipIf(!isRoot)(
+    "A2: sibling: with its monitor's folder gone with a session, so that nobody may enter it, destroy ends it too",
+    async () => {
+      await using host = await openHost();
+      await host.openToOthers();
+      const [his, session] = [host.path("his"), host.path("session")];
+      for (const folder of [his, session]) await mkdir(folder, { mode: 0o700 });
+      const monitor = join(session, "m.sock");
+      await host.write("web", { folder: his, monitor });
+      await promisify(execFile)("chown", ["-R", `${NOBODY}:${NOBODY}`, his, session]);
+      const { pid } = await host.hand("web", ["-qmp", `unix:${monitor},server=on,wait=off`], { uid: NOBODY });
+      await promisify(execFile)("chown", ["0:0", session]);
+      const env = { ...host.env, QMPCTL_CONFIG_DIR: his, QMPCTL_RUNTIME_DIR: join(his, "run"), QMPCTL_STATE_DIR: join(his, "state") };
+      const user: Session = { uid: NOBODY, env };
+      expect(await host.info("web", user)).toMatchObject({
+        state: "unreachable",
+        pid,
+        reason: expect.stringContaining("may not enter") as string,
+      });
+      await refused(host, ["start", "web"], /it runs already/, user);
+      expect(await host.cli(["destroy", "web"], user)).toMatchObject({ code: 0 });
+      expect(host.pids()).toEqual([]);
+    },
+  );
+
   test("A2: sibling: its pidfile, its sockets or its process record alone are gone, or say another process", async () => {
     await using host = await openHost();
     await host.define("web3");

@@ -35,7 +35,7 @@ export interface Whereabouts {
  * mark, or its name and words, whatever folder or session it was started from. Last comes the QEMU that answers at the config's monitor, if
  * it proves to be this machine. If there is none, the domain is stopped.
  *
- * @throws UnsafeError when a monitor's socket is not to be trusted; ConfigError; HostError
+ * @throws ConfigError; HostError
  */
 export async function findMachine(place: Place, stored: Stored | null): Promise<Whereabouts> {
   if (place.address !== null) {

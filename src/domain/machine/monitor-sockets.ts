@@ -15,10 +15,12 @@ export interface Sockets {
 /** Those of a QEMU that is not to be trusted. */
 export const NO_SOCKETS: Sockets = { control: null, watch: null, folder: null, obstacle: null };
 
+/** The way out for a machine that can't be asked. */
+const LEFT = "it can only be ended (destroy), or powered off from inside the guest";
+
 /**
- * The monitors of a QEMU: ours if it has them, else the config's own, else its first.
- *
- * @throws UnsafeError when there is something else at the path, or another user's socket
+ * The monitors of a QEMU: ours if it has them, else the config's own, else its first. If there is something else at its path, or another
+ * user's socket, or nobody may look, the machine can't be asked: it runs all the same, and can be ended.
  */
 export async function socketsOf(own: string | undefined, { folder: said, monitors }: QemuWords, recorded: string | null): Promise<Sockets> {
   const folder = recorded ?? said;
@@ -40,14 +42,15 @@ export async function socketsOf(own: string | undefined, { folder: said, monitor
       ...(isLikely ? [own] : []),
     ]),
   ].filter((path) => path !== watchers);
-  for (const path of wanted) {
-    if (!(await hasSocket(path))) continue;
-    return {
-      control: `unix:${path}`,
-      watch: watchers !== undefined && (await hasSocket(watchers)) ? `unix:${watchers}` : null,
-      folder,
-      obstacle: null,
-    };
+  try {
+    for (const path of wanted) {
+      if (!(await hasSocket(path))) continue;
+      const watch = watchers !== undefined && (await hasSocket(watchers)) ? `unix:${watchers}` : null;
+      return { control: `unix:${path}`, watch, folder, obstacle: null };
+    }
+  } catch (error) {
+    if (!(error instanceof UnsafeError)) throw error;
+    return { control: null, watch: null, folder, obstacle: `its monitor can't be used, ${error.message}: ${LEFT}` };
   }
   const [address] = tcp;
   if (address !== undefined) return { control: address, watch: null, folder, obstacle: null };
@@ -57,7 +60,7 @@ export async function socketsOf(own: string | undefined, { folder: said, monitor
     control: gone === undefined ? null : `unix:${gone}`,
     watch: null,
     folder,
-    obstacle: `${why}: it can only be ended (destroy), or powered off from inside the guest`,
+    obstacle: `${why}: ${LEFT}`,
   };
 }
 

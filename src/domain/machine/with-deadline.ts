@@ -31,7 +31,8 @@ export function withDeadline<T>(
       reject(why as Error);
     };
     const stop = (): void => giveUp(signal?.reason);
-    const late = (): void => giveUp(new TimeoutError(what, Math.round(time ?? 0), "unanswered"));
+    // If nothing was left, all of it was used for what came before.
+    const late = (): void => giveUp(new TimeoutError(what, Math.round(time === 0 ? (by?.timeout ?? 0) : (time ?? 0)), "unanswered"));
     const cancel = time === undefined ? undefined : alarmIn(time, late);
     signal?.addEventListener("abort", stop, { once: true });
     if (signal?.aborted === true) stop();
