@@ -13,6 +13,8 @@ const run = promisify(execFile);
 export interface Host {
   /** What `ssh` knows it by. */
   readonly name: string;
+  /** Its address in the network of the rig. */
+  readonly address: string;
   /** Its folder: `config`, `run` and `state` of qmpctl there, and `home`. */
   readonly folder: string;
   /** The process that is its init: what ends with it ends all of the host. */
@@ -36,8 +38,16 @@ export interface HostsOptions {
   readonly sshd?: readonly string[];
   /** The login shell of root there; /bin/sh unless told. */
   readonly shell?: string;
+  /** More logins there, all of them root's, by their names. */
+  readonly logins?: Readonly<Record<string, Login>>;
   /** More variables that sshd gives a login. */
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A login of a host, with a shell and a home folder that it may lack. */
+export interface Login {
+  readonly shell: string;
+  readonly home?: string;
 }
 
 /** What the rig needs of this machine, and lacks; empty where hosts can be started. */
@@ -142,6 +152,7 @@ class Rig {
     const variables = Object.entries(variablesOf(folder)).map(([key, value]) => `${key}=${value}`);
     return {
       name,
+      address,
       folder,
       init,
       exec: async (...words) =>
@@ -153,9 +164,10 @@ class Rig {
 
   /** Starts the host's init, which becomes its sshd, and waits until that listens. */
   async #boot({ name, network, folder, address }: { readonly [K in "name" | "network" | "folder" | "address"]: string }): Promise<number> {
-    const { sshd = [], shell = "/bin/sh", env = {} } = this.#options;
+    const { sshd = [], shell = "/bin/sh", env = {}, logins = {} } = this.#options;
+    const more = Object.entries(logins).map(([login, at]) => `${login}:x:0:0:root:${at.home ?? "/root"}:${at.shell}\n`);
     const passwd = (await readFile("/etc/passwd", "utf8")).replace(/^root:.*$/m, `root:x:0:0:root:/root:${shell}`);
-    await writeFile(join(folder, "passwd"), passwd);
+    await writeFile(join(folder, "passwd"), passwd + more.join(""));
     const variables = Object.entries({ ...variablesOf(folder), ...env }).map(([key, value]) => `"${key}=${value}"`);
     const settings = [
       ...[`ListenAddress ${address}`, `HostKey ${join(this.#folder, "host")}`, `AuthorizedKeysFile ${join(this.#folder, "user.pub")}`],

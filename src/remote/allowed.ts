@@ -48,6 +48,7 @@ export function allowedOf<T extends { readonly name: string }>(allowed: Allowed 
 function checkDomain(domain: string, domains: readonly string[] | null): void {
   if (/[/:]/.test(domain)) throw new ForbiddenError(`${domain}: this key allows domains by their names only`);
   if (domains === null || domains.some((pattern) => matches(pattern, domain))) return;
+  if (domain === "") throw new ForbiddenError(`define: this key allows ${domains.join(", ")}, so --name has to say which it is`);
   throw new ForbiddenError(`${domain}: this key does not allow it; allowed are ${domains.join(", ")}`);
 }
 

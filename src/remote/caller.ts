@@ -1,12 +1,17 @@
+import { deadlineIn } from "../deadline.ts";
 import { randomUuid } from "../digest.ts";
 import { carriedIn, revive } from "./carried-error.ts";
 import { LostError, UnreachableError } from "./errors.ts";
 import type { Ask, Link } from "./link.ts";
 import type { Outcome } from "./outcomes.ts";
 
-/** How often a host is tried that takes no more connections now, and how long to wait the first time, in milliseconds. */
-const TURNS = 4;
+/**
+ * How long a host is tried that takes no more connections now, how long to wait the first time, and at most, in milliseconds. Others who
+ * come in first have to log in, which takes a busy host seconds.
+ */
+const PATIENCE = 20_000;
 const PAUSE = 300;
+const LONGEST_PAUSE = 3000;
 
 /** A change whose connection was lost. */
 interface Lost {
@@ -42,13 +47,14 @@ export class Caller implements AsyncDisposable {
 
   /** Connects, and once more after a while where too many are let in at once: nothing was sent. @throws UnreachableError */
   async #patiently(): Promise<Link> {
-    for (let turn = 1; ; turn++) {
+    const deadline = deadlineIn(PATIENCE);
+    for (let pause = PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
         return await this.#connect();
       } catch (error) {
-        if (!(error instanceof UnreachableError) || error.why !== "throttled" || turn === TURNS) throw error;
+        if (!(error instanceof UnreachableError) || error.why !== "throttled" || deadline.left() === 0) throw error;
         // Not all at the same moment again.
-        await new Promise((resolve) => setTimeout(resolve, PAUSE * turn * (0.5 + Math.random())));
+        await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));
       }
     }
   }

@@ -153,7 +153,8 @@ class Greetings {
 
   async #silence(): Promise<UnreachableError> {
     const exit = await this.#child.exited;
-    return this.#held.length > 0 && exit.code === 0 ? this.#noise(-1) : unreachable(this.#name, exit);
+    if (this.#held.length > 0 && exit.code === 0) return this.#noise(-1);
+    return unreachable(this.#name, exit, this.#held.length === 0 ? "" : excerptOf(this.#held.toString("latin1").trim()));
   }
 
   /** The conversation, which begins with what is heard after the last greeting. Fails with what `greeted` fails with. */

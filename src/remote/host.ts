@@ -67,7 +67,7 @@ export class Host implements AsyncDisposable {
 
   /** What became of a change whose connection was lost, by the key of its `LostError`. @throws UsageError for what can't be a key */
   outcome(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<Outcome> {
-    return this.#caller.outcome(key, options.signal);
+    return this.#remote.outcomeOf(this.#caller, key, options.signal);
   }
 
   #facade(): Facade {

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { removeQuietly } from "../config/safe-file.ts";
 import { sha256 } from "../digest.ts";
-import { UsageError } from "../errors.ts";
+import { HostError, messageOf, UsageError } from "../errors.ts";
 import { acquireLock, type Lock, LockedError } from "../host/lock.ts";
 import { type CarriedError, carriedIn, carry } from "./carried-error.ts";
 import { keepLast, type Kept, readKept, writeKept } from "./kept.ts";
@@ -55,7 +55,7 @@ export class Outcomes {
    */
   async once({ key, domain, request, signal, patience, run }: Work): Promise<unknown> {
     const path = this.#path(key);
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await this.#makeFolder();
     await this.#forgetOld();
     // Who does it holds the lock, and it is free when that process is gone.
     await using _ = await acquireLock(`${path}.lock`, { timeout: patience, signal });
@@ -107,6 +107,15 @@ export class Outcomes {
   #path(key: string): string {
     if (/^[\w-]{8,64}$/.test(key)) return join(this.#folder, key);
     throw new UsageError(`key ${JSON.stringify(key)}: not a key`, { value: key, expected: "8 to 64 letters, digits, _ and -" });
+  }
+
+  async #makeFolder(): Promise<void> {
+    try {
+      // Of a read-only file system, Node says by itself that a folder is missing; without `recursive` it says what is.
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 }).catch(() => mkdir(this.#folder, { mode: 0o700 }));
+    } catch (cause) {
+      throw new HostError(`${this.#folder}: what becomes of the change can't be kept, so it was not begun: ${messageOf(cause)}`, {}, { cause });
+    }
   }
 
   /** Takes away the outcomes that nobody will ask for any more. One that somebody works on is not old. */

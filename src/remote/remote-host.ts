@@ -6,6 +6,7 @@ import { UsageError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
 import { DOMAIN_CALLS } from "./calls.ts";
 import { isRemote } from "./host-address.ts";
+import type { Outcome } from "./outcomes.ts";
 import { addressOf, readdress, readdressError } from "./readdress.ts";
 import { toSend } from "./worked-out.ts";
 
@@ -24,7 +25,7 @@ export function remoteFacade(caller: Caller, name: string): Facade {
       const args = [await sourceToSend(source)];
       return (await caller.call({ what: "define", domain: null, args, options: { ...options }, writes: true })) as Defined;
     },
-    outcome: (key, { signal }) => caller.outcome(key, signal),
+    outcome: (key, { signal }) => outcomeOf(caller, key, signal),
     list: async (options) =>
       (await caller.call({ what: "list", domain: null, options: { ...options } })) as Awaited<ReturnType<Facade["list"]>>,
   };
@@ -42,6 +43,13 @@ function refuseHost(host: string, domain: string): void {
     value: domain,
     expected: "a domain of that host",
   });
+}
+
+/** What became of a call there, with the commands in it as they are to be typed here. @throws as `Caller.outcome` does */
+export async function outcomeOf(caller: Caller, key: string, signal: AbortSignal | undefined): Promise<Outcome> {
+  const outcome = await caller.outcome(key, signal);
+  const { domain } = outcome;
+  return domain === undefined ? outcome : { ...readdress(outcome, caller.name, domain), domain };
 }
 
 /** What is read here is sent as its text; a process, or a command line, is one of that host. */

@@ -145,8 +145,8 @@ class FarEnd {
       return await this.#connect(call, machine, options, underWay);
     }
     if (name === "outcome") {
-      const { domain: about, ...outcome } = await this.#outcomes.look(String(given[0]), underWay.interrupt.signal);
-      await checkAllowed(this.#allowed, { verb: "info", writes: false, domain: about });
+      const outcome = await this.#outcomes.look(String(given[0]), underWay.interrupt.signal);
+      await checkAllowed(this.#allowed, { verb: "info", writes: false, domain: outcome.domain });
       return outcome;
     }
     const kind = this.#kindOf(name, known);
@@ -154,7 +154,8 @@ class FarEnd {
     if (kind.writes) await this.#more?.here();
     const all = { ...optionsIn(name, kind, options), ...this.#told(call, kind, tells), signal: underWay.interrupt.signal };
     if (known === undefined) {
-      await checkAllowed(this.#allowed, { verb: kind.verb, writes: kind.writes, domain: name === "open" ? String(given[0]) : undefined });
+      const about = name === "open" ? String(given[0]) : name === "define" ? nameIn(options) : undefined;
+      await checkAllowed(this.#allowed, { verb: kind.verb, writes: kind.writes, domain: about });
       const answer = await kind.run(this.#host as never, given, all as never);
       return name === "list" ? allowedOf(this.#allowed, answer as readonly DomainInfo[]) : answer;
     }
@@ -203,6 +204,11 @@ class FarEnd {
     await opened.ended;
     return null;
   }
+}
+
+/** The name that a definition is to have; empty if its source says it: that is nobody's to allow. */
+function nameIn(options: unknown): string {
+  return String((options as { readonly name?: unknown } | null | undefined)?.name ?? "");
 }
 
 /** What a call may take besides what it is given for the lock, the work and the undo: what it writes, and a machine that is busy. */

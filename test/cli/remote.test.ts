@@ -200,8 +200,29 @@ describe("a host that can't be worked with is told, and why", () => {
     const words = "kex_exchange_identification: read: Connection reset by peer";
     const busy = ssh(`echo x >> ${count}; if [ $(wc -l < ${count}) -lt 3 ]; then echo "${words}" >&2; exit 255; fi; ${LOGIN}`);
     expect(await qmpctl(["-H", "kvm1", "list", "--all"], busy)).toMatchObject({ code: 0 });
-    const always = await qmpctl(["-H", "kvm1", "list", "--json"], ssh(`echo "${words}" >&2; exit 255`));
-    expect(JSON.parse(always.stdout)).toMatchObject({ error: { why: "throttled" } });
+  });
+
+  const BANNER = "Unauthorised use is prohibited. Permission denied, Connection refused, not found.";
+  test.each([
+    [
+      "a banner is not ssh's word",
+      `${BANNER}`,
+      'echo "This account is closed."; exit 3',
+      "other",
+      'its login ended with 3: "This account is closed."',
+    ],
+    ["nor is it when Node is missing", `${BANNER}\nnode: Command not found.`, "exit 1", "no-node", "Command not found."],
+    [
+      "a jump host that refuses is no host that is busy",
+      "ssh: connect to host jump port 22: Connection refused\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535",
+      "exit 255",
+      "refused",
+      "connect to host jump port 22: Connection refused",
+    ],
+  ])("%s", async (_, words, end, why, message) => {
+    const { code, stdout } = await qmpctl(["-H", "kvm1", "list", "--json"], ssh(`printf '%s\\n' '${words}' >&2; ${end}`));
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { why, message: expect.stringContaining(message) as string } });
   });
 
   test("noise before the first word, with a sample of it", async () => {

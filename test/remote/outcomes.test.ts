@@ -1,14 +1,15 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Report } from "../../src/domain/change/change-report.ts";
 import type { ChangeOptions } from "../../src/domain/model/change.ts";
 import { acquireLock } from "../../src/host/lock.ts";
 import { Caller } from "../../src/remote/caller.ts";
-import { LostError } from "../../src/remote/errors.ts";
+import { LostError, UnreachableError } from "../../src/remote/errors.ts";
 import { keepLast, readKept, writeKept } from "../../src/remote/kept.ts";
 import { Outcomes } from "../../src/remote/outcomes.ts";
+import { remoteFacade } from "../../src/remote/remote-host.ts";
 import { connectEnds } from "./ends.ts";
 
 let folder = "";
@@ -147,5 +148,37 @@ describe("a lost connection to a change", () => {
     });
     const error = await lost.caller.call({ ...change, options: { signal: interrupt.signal } }).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ name: "LostError", message: expect.stringContaining("is not known") as string });
+  });
+});
+
+test("a host that takes no more connections is tried for a while, with longer and longer pauses", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "hrtime"] });
+  try {
+    let tries = 0;
+    const busy = new UnreachableError("kvm1", "throttled", "it takes no more connections now");
+    const caller = new Caller("kvm1", () => Promise.reject((tries++, busy)));
+    const link = caller.link().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(19_000);
+    expect(tries).toBeGreaterThan(6);
+    await vi.advanceTimersByTimeAsync(6000);
+    expect(await link).toBe(busy);
+    expect(tries).toBeLessThan(25);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("the commands of a report that is asked for later are to be typed here", async () => {
+  const work = async (_: unknown, { onBegun }: ChangeOptions): Promise<Report> => {
+    await onBegun?.();
+    return { ...report, finish: "qmpctl setmem web1 1GiB" } as Report;
+  };
+  await using ends = await connectEnds({ change: work }, folder);
+  await ends.link.call({ ...change, key: KEY });
+  const caller = new Caller("kvm1", async () => ends.link);
+  expect(await remoteFacade(caller, "kvm1").outcome(KEY, {})).toMatchObject({
+    state: "done",
+    domain: "web1",
+    value: { domain: "web1", finish: "qmpctl setmem ssh://kvm1/web1 1GiB" },
   });
 });

@@ -95,6 +95,16 @@ test("a key for some domains sees none of the others in a list", async () => {
   expect(await ends.link.call({ what: "list", domain: null })).toEqual([{ name: "web1" }]);
 });
 
+test("a key for some domains defines none but those, by a name that it is told", async () => {
+  const define = async (): Promise<never> => ({ domain: { name: "web1" }, notes: [] }) as never;
+  const allowed = { readOnly: false, verbs: ["define"], domains: ["web*"] };
+  await using ends = await connectEnds({}, folder, { host: { define }, allowed });
+  const ask = { what: "define", domain: null, args: [{ argv: ["qemu-system-x86_64", "-name", "db1"] }], writes: true };
+  await expect(ends.link.call({ ...ask, options: { name: "db1" } })).rejects.toThrow("db1: this key does not allow it");
+  await expect(ends.link.call(ask)).rejects.toThrow("define: this key allows web*, so --name has to say which it is");
+  expect(await ends.link.call({ ...ask, options: { name: "web1" } })).toMatchObject({ domain: { name: "web1" } });
+});
+
 describe("an interrupt", () => {
   test("reaches the far end, and what it then says counts", async () => {
     const begun = moment();

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Report } from "../../../src/domain/change/change-report.ts";
 import { messageOf } from "../../../src/errors.ts";
 import { Broken, checkChange, isWanted, show } from "../check.ts";
-import { baseOf, type Look, valuesIn } from "../rig.ts";
+import { baseOf, type Look, unpinned, valuesIn } from "../rig.ts";
 import { askAgain, type Tried } from "./faults.ts";
 import { oursOn, until } from "./machine.ts";
 import type { Stage, Told } from "./stage.ts";
@@ -172,7 +172,7 @@ async function resolve(
 ): Promise<void> {
   const { machine, host, folder } = stage;
   const qmpctl = async (...words: readonly string[]): Promise<Told> => stage.begin("-H", host.name, ...words).ended;
-  const isPending = (await qmpctl("info", "web", "--json")).stdout.includes("a change was interrupted");
+  const isPending = (await readdir(stage.state, { recursive: true })).some((name) => name.endsWith("/journal"));
   if (isPending && outcome?.state !== "interrupted") throw new Broken(`the outcome is ${outcome?.state}, and a change was interrupted`);
   if (isPending) {
     const { code, stderr } = await qmpctl("recover", "web", `--${how}`, "--force", "--timeout", "20s", "--json");
@@ -187,10 +187,14 @@ async function resolve(
   await writeFile(base, JSON.stringify({ ...baseOf(machine), devices: undefined }));
   const back = await qmpctl("apply", "web", base, "--static", "--dynamic", "--force", "--json");
   if (back.code !== 0) throw new Broken(`the next command: exit ${back.code}: ${back.stderr}`);
-  const pins = join(folder, "pins.json");
-  await writeFile(pins, JSON.stringify({ vcpus: { pin: Object.fromEntries(machine.ends.pinned.map((vcpu) => [vcpu, null])) } }));
-  const bare = await qmpctl("apply", "web", pins, "--static", "--json");
-  if (bare.code !== 0) throw new Broken(`the next command: exit ${bare.code}: ${bare.stderr}`);
+  // Of a vCPU that is gone by now, only the config has the pin.
+  const pins = unpinned(machine);
+  if (pins !== null) {
+    const file = join(folder, "pins.json");
+    await writeFile(file, JSON.stringify(pins));
+    const bare = await qmpctl("apply", "web", file, "--static", "--json");
+    if (bare.code !== 0) throw new Broken(`the next command: exit ${bare.code}: ${bare.stderr}`);
+  }
   const [text, look] = await Promise.all([readFile(machine.configPath, "utf8"), machine.look()]);
   if (show(look) !== show(before.look) || JSON.stringify(valuesIn(text)) !== JSON.stringify(valuesIn(before.text)))
     throw new Broken(`after the next command it is ${show(look)} with\n${text}`);

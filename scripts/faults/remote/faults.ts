@@ -116,6 +116,9 @@ export const FAULTS: readonly Fault[] = [
       wire.kill();
     }),
   },
+  { name: "near end hung up", steps: few("call", "begun", "qmp-wait", "reply"), run: once(async (_, near) => near.process.kill("SIGHUP")) },
+  { name: "far end hung up", steps: few("served", "noted", "begun", "qmp-wait", "kept"), run: once(signalAll(FAR, "SIGHUP")) },
+  { name: "far end asked to end", steps: served, run: once(signalAll(FAR, "SIGTERM")) },
   { name: "far end killed", steps: served, run: once(signalAll(FAR, "SIGKILL")) },
   { name: "sshd of it killed", steps: served, run: once(signalAll(LOGIN, "SIGKILL")) },
   {

@@ -131,7 +131,8 @@ class Connection {
     told.once("close", () => child.kill("SIGTERM"));
     const ended = once(child, "close");
     const said = this.#far(child);
-    void this.#near(child);
+    // A near end that is gone resets its sockets.
+    void this.#near(child).catch(() => child.stdin.end());
     const [code, signal] = (await ended) as [number | null, string | null];
     await said;
     talk.end();
