@@ -114,7 +114,11 @@ export class Outcomes {
       // Of a read-only file system, Node says by itself that a folder is missing; without `recursive` it says what is.
       await mkdir(this.#folder, { recursive: true, mode: 0o700 }).catch(() => mkdir(this.#folder, { mode: 0o700 }));
     } catch (cause) {
-      throw new HostError(`${this.#folder}: what becomes of the change can't be kept, so it was not begun: ${messageOf(cause)}`, {}, { cause });
+      throw new HostError(
+        `${this.#folder}: what becomes of the change can't be kept, so it was not begun: ${messageOf(cause)}`,
+        {},
+        { cause },
+      );
     }
   }
 

@@ -40,7 +40,7 @@ const ODD: Readonly<Record<string, string>> = {
   "no-node": "PATH=/nonexistent",
   "old-node": "PATH=OLD:$PATH",
   "no-clock": "export NODE_OPTIONS=--import=CLOCK",
-  silent: "exec cat",
+  silent: "exec cat >/dev/null",
   broken: "echo 'This host is closed.'; exit 3",
 };
 

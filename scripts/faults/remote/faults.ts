@@ -64,7 +64,7 @@ const signalAll =
 
 const FAR = /^node -e/;
 /** The sshd of one login, and what it left its rights to. */
-const LOGIN = /^sshd(-session)?: /;
+const LOGIN = /^sshd(-session)?: (?!.*\[listener\])/;
 
 const comesAgain = async ({ host }: Stage, { at }: Passing): Promise<void> => {
   if (at === "connect") await host.link("up");
@@ -94,13 +94,20 @@ export async function askAgain({ hosts, host }: Stage, { call }: Heard): Promise
   return await link.call({ ...(call as unknown as Ask), writes: true }).catch((error: unknown) => error);
 }
 
-const edit: Fault["run"] = async (stage, step, begin) => {
-  const before = await readFile(stage.machine.configPath, "utf8");
-  const edited = `${before}\n`;
-  const heard = atStep(stage, step, async () => void (await writeFile(stage.machine.configPath, edited)));
-  const told = await begin().ended;
-  return { told, heard, edited, repair: () => writeFile(stage.machine.configPath, before) };
-};
+/** Another program edits the config at the step; something else happens right before. */
+function edit(first: (stage: Stage) => Promise<unknown> = async () => undefined): Fault["run"] {
+  return async (stage, step, begin) => {
+    const before = await readFile(stage.machine.configPath, "utf8");
+    const edited = `${before}\n`;
+    const heard = atStep(stage, step, async () => {
+      await first(stage);
+      await writeFile(stage.machine.configPath, edited);
+      return undefined;
+    });
+    const told = await begin().ended;
+    return { told, heard, edited, repair: () => writeFile(stage.machine.configPath, before) };
+  };
+}
 
 /** The faults, those that take long or end the machine last. */
 export const FAULTS: readonly Fault[] = [
@@ -135,7 +142,16 @@ export const FAULTS: readonly Fault[] = [
     run: once(fill, undefined, ({ state }) => rm(join(state, "ballast"), { force: true })),
   },
   { name: "same key twice", steps: few("noted", "begun", "qmp-wait", "kept", "reply"), run: twice },
-  { name: "config edited", steps: few("begun", "qmp-balloon", "qmp-wait"), run: edit },
+  { name: "config edited", steps: few("begun", "qmp-balloon", "qmp-wait"), run: edit() },
+  {
+    name: "ssh killed, then config edited",
+    steps: few("begun", "qmp-balloon", "qmp-wait"),
+    run: edit(async ({ wire, host }) => {
+      wire.kill();
+      // Its sshd is gone, and so is the input of the far end: from now on it is alone.
+      await until(async () => (await processesOn(host, LOGIN)).length === 0, "the login has ended");
+    }),
+  },
   {
     name: "link cut, and back",
     steps: served,

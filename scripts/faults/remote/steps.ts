@@ -4,7 +4,7 @@ import type { Stage } from "./stage.ts";
 import type { Passing } from "./wire.ts";
 
 /** The steps of a change on another host that show on the wire, before the far end works on it. */
-export const WIRE_STEPS = ["connect", "greeting", "program", "served", "call"] as const;
+export const WIRE_STEPS = ["connect", "program", "greeting", "call", "served"] as const;
 /** Those that show in the file system there, in order; those on the monitor are between `journal` and `commit`. */
 export const FAR_STEPS = ["noted", "prepared", "begun", "journal", "commit", "committed", "keep", "kept", "closing", "closed"] as const;
 

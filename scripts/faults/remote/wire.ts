@@ -141,21 +141,16 @@ class Connection {
 
   async #near(child: ChildProcess): Promise<void> {
     let held: Buffer = Buffer.alloc(0);
-    let program = 0;
     for await (const chunk of this.#ends.talk as AsyncIterable<Buffer>) {
       held = Buffer.concat([held, chunk]);
-      for (;;) {
-        const end = program > 0 ? program : held.indexOf(10) + 1;
-        if (end === 0 || held.length < end) break;
-        const piece = held.subarray(0, end);
-        held = held.subarray(end);
-        const isProgram = program > 0;
-        const frame = isProgram ? {} : (JSON.parse(piece.toString()) as Record<string, unknown>);
-        program = !isProgram && typeof frame["sha256"] === "string" ? Number(frame["size"]) : 0;
-        if (typeof frame["call"] === "number") this.#calls.set(frame["call"], String(frame["what"]));
-        const what = typeof frame["call"] === "number" ? String(frame["what"]) : "";
-        const verdict = await this.#pass(isProgram ? "program" : what === "" ? "other" : "call", what, frame);
-        if (verdict !== "drop") child.stdin?.write(piece);
+      for (let end = held.indexOf(10); end >= 0; end = held.indexOf(10)) {
+        const piece = held.subarray(0, end + 1);
+        held = held.subarray(end + 1);
+        const frame = JSON.parse(piece.toString()) as Record<string, unknown>;
+        const isCall = typeof frame["call"] === "number";
+        if (isCall) this.#calls.set(frame["call"] as number, String(frame["what"]));
+        const at = isCall ? "call" : "program" in frame ? "program" : "other";
+        if ((await this.#pass(at, isCall ? String(frame["what"]) : "", frame)) !== "drop") child.stdin?.write(piece);
       }
     }
     child.stdin?.end();
