@@ -252,6 +252,9 @@ describe("a host that can't be worked with is told, and why", () => {
     expect((await qmpctl(["-H", "-oProxyCommand=x", "list"], never)).code).toBe(2);
     expect((await qmpctl(["-H", "kvm1", "setmem", "web1"], never)).code).toBe(2);
     expect((await qmpctl(["-H"], never)).code).toBe(2);
+    for (const hosts of ["kvm1,-oProxyCommand=x", "kvm1,$(reboot)", "kvm1,kvm2\n"])
+      expect(await qmpctl(["-H", hosts, "list"], never)).toMatchObject({ code: 2, stdout: "" });
+    expect((await qmpctl(["info", "ssh://kvm[3-1]/web1"], never)).code).toBe(2);
     expect(() => readFileSync(join(folder, "asked"))).toThrow("ENOENT");
   });
 });

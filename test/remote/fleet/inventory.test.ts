@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -132,5 +133,35 @@ describe("an inventory", () => {
     abort.abort(reason);
     await expect(asked).rejects.toBe(reason);
     await expect(hostsIn("kvm1", { env: {}, signal: abort.signal })).rejects.toBe(reason);
+  });
+});
+
+const isInstalled = spawnSync("ansible-inventory", ["--version"]).status === 0;
+if (!isInstalled) console.log("no inventory is read by Ansible itself: ansible-inventory missing; apt-get install ansible-core");
+
+describe.skipIf(!isInstalled)("the real ansible-inventory", () => {
+  test("reads a folder of its own formats, with what it says of groups, and refuses half an inventory", { timeout: 120_000 }, async () => {
+    await using folder = await privateFolder("qmpctl-inventory-");
+    const write = (name: string, text: string, mode = 0o644): Promise<void> => writeFile(join(folder.path, name), text, { mode });
+    await write("a", "[web]\nweb[1:2] ansible_user=root\n[site:children]\nweb\ndb\n[db]\n[empty]\n[web:vars]\nansible_port=2222\n");
+    await write(
+      "b.yml",
+      "db: {hosts: {db1: {ansible_host: 'fe80::1'}}, vars: {ansible_connection: ssh}}\noffice: {hosts: {here: {ansible_connection: local}}}\n",
+    );
+    await write("c", `#!/bin/sh\necho '{"cloud": {"hosts": ["vm9"]}, "_meta": {"hostvars": {}}}'\n`, 0o755);
+    const options = { inventory: folder.path, env: {} };
+    const hosts = await hostsIn("@all,other,!@office,!@empty", options);
+    expect(new Set(hosts)).toEqual(
+      new Set([
+        { name: "web1", at: { host: "web1", user: "root", port: 2222 } },
+        { name: "web2", at: { host: "web2", user: "root", port: 2222 } },
+        { name: "db1", at: { host: "fe80::1" } },
+        { name: "vm9", at: { host: "vm9" } },
+        { name: "other", at: { host: "other" } },
+      ]),
+    );
+    expect(await hostsIn("@all,!web1", { inventory: "web1,web2,", env: {} })).toEqual([{ name: "web2", at: { host: "web2" } }]);
+    await write("d.yml", "a: [\n");
+    await expect(hostsIn("@web", options)).rejects.toThrow(/^ansible-inventory: .*d\.yml/);
   });
 });

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -55,4 +56,22 @@ test.each(["exit 255", "cat", 'echo \'{"qmpctl":"loader"}\''])(
 test("a host that can't be told of has none, the others have theirs", async () => {
   const { of } = await jumps("a[1-9]", `[ "$host" = a5 ] && exit 255\n${SETTINGS}`);
   expect([of["a4"], of["a5"], of["a6"]]).toEqual(["root@gate:22", null, "root@gate:22"]);
+});
+
+const missing = spawnSync("ssh", ["-V"]).status === 0 ? [] : ["ssh"];
+if (missing.length > 0) console.log("no real ssh is asked for jump hosts: ssh missing; apt-get install openssh-client");
+
+test.skipIf(missing.length > 0)("a real ssh tells them of its configuration", async () => {
+  await using folder = await privateFolder("qmpctl-jumps-");
+  const [ssh, config] = [join(folder.path, "ssh"), join(folder.path, "config")];
+  const lines = ["Host inner*", "ProxyJump me@gate:2222,second", "Host odd", "ProxyCommand nc -X 5 %h %p", "Host none", "ProxyJump none"];
+  await writeFile(config, `${lines.join("\n")}\n`);
+  await writeFile(ssh, `#!/bin/sh\nexec ssh -F ${config} "$@"\n`, { mode: 0o755 });
+  const of = await jumpsOf(await hostsIn("inner[1-3],root@inner4:22,odd,none,[::1],plain[1-9]", { env: {} }), { ssh });
+  const behind = [...of].filter(([, jump]) => jump !== null);
+  expect(Object.fromEntries(behind)).toEqual({
+    ...Object.fromEntries(["inner1", "inner2", "inner3", "root@inner4:22"].map((name) => [name, "me@gate:2222"])),
+    odd: "nc -X 5 %h %p",
+  });
+  expect(of.size).toBe(16);
 });
