@@ -1,7 +1,9 @@
 import { isErrorCode } from "../../errors.ts";
+import { forMany } from "../../remote/fleet/many-listeners.ts";
 import { type OpenDomain, openDomains } from "../../remote/fleet/open-domains.ts";
 import { EXIT } from "../exit-code.ts";
 import { wording } from "../failure.ts";
+import { oneLine } from "../harmless.ts";
 import { flow } from "../output.ts";
 import type { Io, Sink } from "../verb.ts";
 import { captured } from "./captured.ts";
@@ -40,7 +42,7 @@ class Counter {
 
   constructor(limit: string | undefined, signal: AbortSignal) {
     this.limit = limit === undefined ? undefined : Number(limit);
-    this.signal = AbortSignal.any([signal, this.#full.signal]);
+    this.signal = forMany(AbortSignal.any([signal, this.#full.signal])) ?? signal;
   }
 
   get isFull(): boolean {
@@ -85,6 +87,6 @@ async function watchOne({ io, verb, callFor, stdin }: FleetCall, { member, name,
 
 /** A line with whose it is: as the first members of a JSON object, or in front. */
 function marked(text: string, { host, domain }: { readonly host: string; readonly domain: string }): string {
-  if (!text.startsWith("{")) return `${host}/${domain}: ${text}`;
+  if (!text.startsWith("{")) return `${oneLine(`${host}/${domain}`)}: ${text}`;
   return `${JSON.stringify({ host, domain }).slice(0, -1)},${text.slice(1)}`;
 }

@@ -1,5 +1,6 @@
+import { forMany } from "../../remote/fleet/many-listeners.ts";
 import { misuse } from "../options.ts";
-import type { Call } from "../verb.ts";
+import type { Call, Io } from "../verb.ts";
 import { captured, stdinForMany } from "./captured.ts";
 import type { FleetCall, FleetLine } from "./fleet-call.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
@@ -7,7 +8,7 @@ import { type Rehearsal, rehearse } from "./rehearsal.ts";
 /** Runs a verb over a fleet and resolves with the exit code. @throws UsageError when the line is wrong: then nobody was asked */
 export async function runFleet(line: FleetLine): Promise<number> {
   const { world, verb, args, meant, name } = line;
-  const { io } = world;
+  const io = ioForMany(world.io);
   const stdin = stdinForMany(io);
   const readText = filesForMany();
   const isAboutDomains = verb.operands.names[0] === "DOMAIN";
@@ -39,6 +40,21 @@ function refuseOfOne({ name, args, verb, meant }: FleetLine): void {
     throw misuse("qmp: the shell talks with one machine, and so does a script", meant.domain, "one domain of one host, or a COMMAND");
   if (verb.operands.names[0] === "DOMAIN" && meant.domain === undefined && verb.operands.required > 0)
     throw misuse("DOMAIN: missing", undefined, "DOMAIN");
+}
+
+/** The same Io with a signal for many. Streams that are not used stay closed. */
+function ioForMany(io: Io): Io {
+  return {
+    stdout: io.stdout,
+    get stderr() {
+      return io.stderr;
+    },
+    get stdin() {
+      return io.stdin;
+    },
+    env: io.env,
+    signal: forMany(io.signal) ?? io.signal,
+  };
 }
 
 /** The text of a file of the command line, read once for all. */

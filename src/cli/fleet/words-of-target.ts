@@ -2,6 +2,7 @@ import type { ChangeReport, Report } from "../../domain/change/change-report.ts"
 import type { StopReport } from "../../domain/model/action.ts";
 import type { Leg } from "../../domain/model/change.ts";
 import { nameOf } from "../../domain/resources/registry.ts";
+import { QmpctlError } from "../../errors.ts";
 import type { FleetTarget } from "../../remote/fleet/target.ts";
 import { literal } from "../../remote/literal.ts";
 import { wording } from "../failure.ts";
@@ -12,6 +13,7 @@ export function wordsOf(target: FleetTarget, { verb, address }: { readonly verb:
   const { outcome, report, error, value } = target;
   const told = error === undefined ? "" : anonymous(reasonOf(error, report), target, address);
   if (outcome === "not-begun") return "not begun";
+  if (outcome === "interrupted" && !(error instanceof QmpctlError)) return "interrupted";
   if (outcome === "planned" && report === undefined) return "planned, not touched";
   const what = report === undefined ? (outcome === "applied" ? actionOf(verb, value) : "") : summaryOf(report);
   const short = outcome === "applied" && report === undefined ? what : [outcome, what].filter((part) => part !== "").join(" ");

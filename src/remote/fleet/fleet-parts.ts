@@ -13,6 +13,7 @@ export { askDomains, askHosts } from "./ask-fleet.ts";
 export { workOverFleet } from "./campaign.ts";
 export { defineWork } from "./define-work.ts";
 export { fleetEvents } from "./fleet-events.ts";
+export { forMany } from "./many-listeners.ts";
 export { domainWork } from "./work.ts";
 
 /** How the hosts of a fleet are found and connected to. */

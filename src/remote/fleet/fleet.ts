@@ -155,16 +155,17 @@ export class Fleet implements AsyncDisposable {
     source: DefineSource,
     { name, replace, ...options }: FleetOptions & { readonly name?: string; readonly replace?: boolean } = {},
   ): Promise<FleetReport> {
-    const { defineWork, workOverFleet } = await parts();
-    return workOverFleet(this.#crew, await defineWork(source, { name, replace }), options);
+    const { defineWork, forMany, workOverFleet } = await parts();
+    return workOverFleet(this.#crew, await defineWork(source, { name, replace }), { ...options, signal: forMany(options.signal) });
   }
 
   /** The domains of each host; `all`: also those that don't run. A host that can't be worked with is told with its error. */
   async list({ atOnce, ...options }: FleetReadOptions & { readonly all?: boolean } = {}): Promise<
     readonly FleetAnswer<readonly DomainInfo[]>[]
   > {
-    const { askHosts } = await parts();
-    return askHosts(this.#crew, (host) => host.list(options), { atOnce, signal: options.signal });
+    const { askHosts, forMany } = await parts();
+    const signal = forMany(options.signal);
+    return askHosts(this.#crew, (host) => host.list({ ...options, signal }), { atOnce, signal });
   }
 
   /** The state, sizes and counts of each domain. @throws UsageError when nothing is meant */
@@ -183,8 +184,8 @@ export class Fleet implements AsyncDisposable {
    * @throws UsageError when nothing is meant
    */
   async *events(domain: string, options: FleetEventOptions = {}): AsyncGenerator<FleetEvent, void, undefined> {
-    const { fleetEvents } = await parts();
-    yield* fleetEvents(this.#crew, domain, options);
+    const { fleetEvents, forMany } = await parts();
+    yield* fleetEvents(this.#crew, domain, { ...options, signal: forMany(options.signal) });
   }
 
   async #work<Options extends FleetOptions & { readonly dryRun?: boolean | undefined }>(
@@ -192,10 +193,12 @@ export class Fleet implements AsyncDisposable {
     options: Options,
     run: (domain: Domain, own: Omit<Options, keyof FleetOptions> & { readonly signal: AbortSignal | undefined }) => Promise<unknown>,
   ): Promise<FleetReport> {
-    const { domainWork, workOverFleet } = await parts();
-    const { atOnce, stopAfter, wherePossible, onProgress, ...own } = options;
+    const { domainWork, forMany, workOverFleet } = await parts();
+    const { atOnce, stopAfter, wherePossible, onProgress, signal: given, ...rest } = options;
+    const signal = forMany(given);
+    const own = { ...rest, signal };
     const work = domainWork(meant, { dryRun: options.dryRun === true, run: (domain) => run(domain, own as never) });
-    return workOverFleet(this.#crew, work, { atOnce, stopAfter, wherePossible, onProgress, signal: options.signal });
+    return workOverFleet(this.#crew, work, { atOnce, stopAfter, wherePossible, onProgress, signal });
   }
 
   async #ask<T>(
@@ -203,8 +206,9 @@ export class Fleet implements AsyncDisposable {
     { atOnce, ...options }: FleetReadOptions,
     ask: (domain: Domain, options: ReadOptions) => Promise<T>,
   ): Promise<readonly FleetAnswer<T>[]> {
-    const { askDomains } = await parts();
-    return (await askDomains(this.#crew, meant, (domain) => ask(domain, options), { atOnce, signal: options.signal })).answers;
+    const { askDomains, forMany } = await parts();
+    const signal = forMany(options.signal);
+    return (await askDomains(this.#crew, meant, (domain) => ask(domain, { ...options, signal }), { atOnce, signal })).answers;
   }
 
   /** Closes all connections. A change that has begun goes on there. */
