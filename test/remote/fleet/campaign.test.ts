@@ -3,6 +3,7 @@ import { ChangeError, RefusedError } from "../../../src/domain/change/errors.ts"
 import type { ChangeOptions } from "../../../src/domain/model/change.ts";
 import { StateError } from "../../../src/domain/model/errors.ts";
 import { LockedError } from "../../../src/host/locked-error.ts";
+import { DOMAIN_CALLS } from "../../../src/remote/calls.ts";
 import { LostError, UnreachableError } from "../../../src/remote/errors.ts";
 import { type FleetOptions, workOverFleet } from "../../../src/remote/fleet/campaign.ts";
 import type { FleetReport } from "../../../src/remote/fleet/target.ts";
@@ -244,6 +245,15 @@ describe("an action is planned by the machine's state", () => {
     );
     expect(told(report)).toEqual([`kvm1/web1 ${outcome}`]);
     expect(fleet.calls.includes(`kvm1/web1: ${verb}`)).toBe(outcome === "applied");
+  });
+
+  const actions = Object.entries(DOMAIN_CALLS).filter(([, { writes, begins }]) => writes && !begins);
+  test.each(actions.map(([name]) => name))("%s can be planned: what a machine has to be like for it is known", async (name) => {
+    const fleet = fakes({ kvm1: { web1: { [name]: async () => undefined } } });
+    const run = (domain: object): Promise<unknown> =>
+      (domain as Readonly<Record<string, (options: object) => Promise<unknown>>>)[name]?.({}) as Promise<unknown>;
+    const report = await workOverFleet(fleet.crew, domainWork("web1", { dryRun: false, run }));
+    expect(report.targets[0]?.error?.message ?? "").not.toContain("can't be planned");
   });
 
   test("one that was interrupted in the middle of another is refused", async () => {
