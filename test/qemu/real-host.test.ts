@@ -109,10 +109,11 @@ describe.skipIf(image === null)("on a Debian host with systemd, cgroup v2 and Ki
       // As a job that is left to cron or to a timer finds it.
       expect(await root.ok("systemd-run --quiet --wait --pipe --collect env -i PATH=$PATH qmpctl list")).toMatch(/web3\s+paused/);
       await root.ok("qmpctl destroy web3");
-      const his = await root.ok(`${unit} -p User=user qmpctl start web2 --paused 2>&1`);
-      expect(his).toMatch(/it ends with run-\S+\.service, which systemd ends with this command: RemainAfterExit=yes or KillMode=process/);
       await using user = await host.login("user");
-      expect(await user.ok("qmpctl list --all")).toMatch(/web2\s+stopped/);
+      await define(user, "web4");
+      const his = await root.ok(`${unit} -p User=user qmpctl start web4 --paused 2>&1`);
+      expect(his).toMatch(/it ends with run-\S+\.service, which systemd ends with this command: RemainAfterExit=yes or KillMode=process/);
+      expect(await user.ok("qmpctl list --all")).toMatch(/web4\s+stopped/);
     },
     PATIENCE,
   );

@@ -18,6 +18,9 @@ export interface OpenOptions {
   readonly onHeld?: ((what: string) => void) | undefined;
 }
 
+/** The least time that a QEMU gets, in milliseconds: when it was found the time may be over, and no QEMU answers in none. */
+const LEAST = 100;
+
 /**
  * Opens a session with a machine at one of its monitors, by default the control monitor. This is the only way to a machine, and the QEMU
  * that answers has been asked who it is. If the connection breaks meanwhile, that is asked once more on a new one.
@@ -32,7 +35,7 @@ export async function openSession(
 ): Promise<Session> {
   const { domain, obstacle } = machine.known;
   if (obstacle !== null || address === null) throw new StrangerError(`${domain}: ${obstacle ?? "it has no monitor"}`);
-  const unheld = deadlineIn(Math.max(1, options.by.left()));
+  const unheld = deadlineIn(Math.max(LEAST, options.by.left()));
   const deadline = deadlineIn(Math.max(unheld.timeout, options.heldBy?.left() ?? 0));
   using waiting = new Waiting(machine, address, { ...options, by: unheld }, deadline);
   try {

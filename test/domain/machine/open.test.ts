@@ -64,3 +64,10 @@ test("one that is held for longer than there is time names who holds it; without
     });
   }
 });
+
+test("one that is found when the time is over gets a tenth of a second all the same, and is not said to have had none", async () => {
+  const { machine } = await silentMonitor();
+  const began = performance.now();
+  const error: unknown = await openSession(machine, { by: deadlineIn(0) }).catch((reason: unknown) => reason);
+  expect([performance.now() - began > 90, String(error)]).toEqual([true, expect.not.stringMatching(/within [01] ms/)]);
+});
