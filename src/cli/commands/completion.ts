@@ -19,6 +19,11 @@ const scripts: Readonly<Record<string, string>> = {
     words[\${#words[@]} - 1]+=$word
     rest=\${rest#"$word"}
   done
+  for ((at = 0; at < \${#words[@]} - 1; at++)); do
+    case \${words[at]} in
+      \\"*\\" | \\'*\\') words[at]=\${words[at]:1:\${#words[at]} - 2} ;;
+    esac
+  done
   word=\${words[\${#words[@]} - 1]}
   # It puts in what stands behind the last of them (an @ with it), or behind a quote.
   case $word in

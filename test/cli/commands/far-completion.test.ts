@@ -144,6 +144,8 @@ test("a real bash, which parts words at : and @, puts in what is offered", { tim
     ["qmpctl --host=@ed", "qmpctl --host=@edge "],
     ["qmpctl -H me@kvm03", "qmpctl -H me@kvm03 "],
     ["qmpctl info ssh://kvm03", "qmpctl info ssh://kvm03/"],
+    ["qmpctl -H 'kvm[1-2],@edge' info he", "qmpctl -H 'kvm[1-2],@edge' info here "],
+    ["true && A=b:c qmpctl -H 'kvm[1-2],@ed", "true && A=b:c qmpctl -H 'kvm[1-2],@edge' "],
     ["qmpctl info 'ssh://kvm9/he", "qmpctl info 'ssh://kvm9/here' "],
   ] as const) {
     expect(await lineIn(bash, typed)).toBe(line);
