@@ -14,9 +14,11 @@ export function ownMachines(
     if (uid !== 0) return;
     const owner = await ownerOf(name, { env });
     if (owner === null || owner === 0) return;
+    const login = await loginOf(owner);
+    const whose = login === undefined ? `the user with id ${owner}` : `the user ${login}`;
     throw new QmpctlError(
       "refused",
-      `${name ?? "the folder of the configs"}: belongs to the user with id ${owner}, and is worked on as that user: ssh://USER@HOST`,
+      `${name ?? "the folder of the configs"}: belongs to ${whose}, and is worked on as that user: ssh://${login ?? "USER"}@HOST`,
     );
   };
   return {
@@ -34,4 +36,11 @@ export function ownMachines(
       return host.list(options);
     },
   };
+}
+
+/** By which name a user logs in; undefined for one that no list knows. */
+async function loginOf(uid: number): Promise<string | undefined> {
+  const { answerOf } = await import("../host/answer.ts");
+  const entry = await answerOf("getent", ["passwd", String(uid)], { timeout: 5000, limit: 64 * 1024 }).catch(() => "");
+  return /^([\w.-]+):/.exec(entry)?.[1];
 }
