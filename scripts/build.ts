@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { buildCollection } from "./build/ansible.ts";
 import { buildFarEnd } from "./build/far-end.ts";
 import { mergeFirst, type Written } from "./build/first.ts";
 import { COMMAND_LINE, Layers, type Metafile } from "./build/layers.ts";
@@ -109,6 +110,7 @@ await Promise.all([
   buildCommandLine(),
   buildFarEnd((options) => build({ ...common, ...options }), `${fresh}/cli`),
   buildManual(fresh, version),
+  buildCollection((options) => build({ ...common, ...options }), fresh, version),
 ]);
 writeFileSync(`${fresh}/cli/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(fresh, 0o755);

@@ -37,6 +37,8 @@ const HOSTS: ReadonlyMap<string, string> = new Map([
   ["ip", "iproute2"],
   ["unshare", "util-linux"],
   ["ps", "procps"],
+  // For test/qemu/ansible.test.ts, which is skipped without it.
+  ["ansible-playbook", "ansible-core"],
 ]);
 
 const HELP = `usage: npm run testbed -- [options] [SUITE...]
@@ -48,7 +50,7 @@ Fetches the QEMU of each Debian release (default: ${SUITES.join(" ")}) and build
   --install      first install what the tests need, with apt: ${[...TOOLS.values(), ...OTHERS.values()].join(" ")}
   --no-guest     do not build the guest
   --host         also build a small Debian with systemd, sshd, Node and QEMU, which test/qemu/real-host.test.ts boots; takes root
-  --hosts        also try the hosts of test/qemu/remote.test.ts: namespaces with an sshd each; takes root (with --install: openssh-server)
+  --hosts        also try the hosts of test/qemu/remote.test.ts: namespaces with an sshd each; takes root (with --install: openssh-server, ansible-core)
   --help
 
 Needs an x86_64 host with apt-get, dpkg and the package debian-archive-keyring.

@@ -63,11 +63,19 @@ describe("the package, installed in an empty project", () => {
 
   test("holds what is meant for others, and nothing else", () => {
     expect(packed).toEqual(
-      expect.arrayContaining(["package.json", "LICENSE", "dist/index.js", "dist/index.d.ts", "dist/testing/index.js", "dist/cli/main.js"]),
+      expect.arrayContaining([
+        "package.json",
+        "LICENSE",
+        "dist/index.js",
+        "dist/index.d.ts",
+        "dist/testing/index.js",
+        "dist/cli/main.js",
+        "dist/ansible/ansible_collections/qmpctl/qemu/plugins/modules/domain.js",
+      ]),
     );
     const strays = packed.filter(
       (path) =>
-        !/^(package\.json|LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|dist\/cli\/package\.json|dist\/cli\/far-(first|more)\.br|dist\/man\/man1\/qmpctl[a-z-]*\.1|dist\/.*\.(js|js\.map|d\.ts)|src\/testing\/README\.md|src\/qmp\/PROTOCOL\.md|src\/remote\/(REMOTE|FLEETS)\.md|src\/domain\/SCOPES\.md|test\/qemu\/README\.md|fixtures\/README\.md|fixtures\/qmp\/.*\.qmp|fixtures\/schema\/.*\.json)$/.test(
+        !/^(package\.json|LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|dist\/cli\/package\.json|dist\/cli\/far-(first|more)\.br|dist\/man\/man1\/qmpctl[a-z-]*\.1|dist\/ansible\/ansible_collections\/qmpctl\/qemu\/(README\.md|.*\.yml)|src\/ansible\/ANSIBLE\.md|dist\/.*\.(js|js\.map|d\.ts)|src\/testing\/README\.md|src\/qmp\/PROTOCOL\.md|src\/remote\/(REMOTE|FLEETS)\.md|src\/domain\/SCOPES\.md|test\/qemu\/README\.md|fixtures\/README\.md|fixtures\/qmp\/.*\.qmp|fixtures\/schema\/.*\.json)$/.test(
           path,
         ),
     );

@@ -132,6 +132,7 @@ async function operandsLike(name: string, domain: string | undefined, domains: C
     case "DOMAIN":
       return isPath(typed) ? (isElsewhere ? [] : [FILES]) : domains.names(typed);
     case "FILE":
+    case "DIR":
       return [FILES];
     case "DISK":
       return diskNames(await config());
@@ -155,7 +156,8 @@ async function operandsLike(name: string, domain: string | undefined, domains: C
     case "IOTHREAD":
       return iothreadsOf(await config());
     default:
-      return [];
+      // A word that stands for itself.
+      return /^[a-z]+$/.test(name) ? [name] : [];
   }
 }
 

@@ -53,6 +53,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   qmp: () => import("./commands/qmp.ts"),
   events: () => import("./commands/events.ts"),
   outcome: () => import("./commands/outcome.ts"),
+  ansible: () => import("./commands/ansible.ts"),
   completion: () => import("./commands/completion.ts"),
   serve: () => import("./commands/serve.ts"),
   schema: () => import("./commands/schema.ts"),

@@ -25,6 +25,15 @@ export type Outcome =
 const MOST = 64;
 const LONGEST = 24 * 3600 * 1000;
 
+/** A call that is kept: its key, when it was last written, and how far it has come. */
+export interface KeptCall {
+  readonly key: string;
+  readonly at: string;
+  /** `begun`, `done` or `failed`; with a `message` why. One that is `begun` and whose process died was interrupted. */
+  readonly state: string;
+  readonly message?: string;
+}
+
 /** One call that is done once. */
 export interface Work {
   readonly key: string;
@@ -104,6 +113,21 @@ export class Outcomes {
     return kept === null ? { state: "unknown" } : outcomeOf(kept);
   }
 
+  /**
+   * The calls about a domain that are kept, the newest first, each with when it was last written, ISO 8601. Nothing is waited for: one that
+   * is under way is `begun`.
+   */
+  async about(domain: string): Promise<readonly KeptCall[]> {
+    const calls: KeptCall[] = [];
+    for (const { name, time } of await this.#newest()) {
+      const kept = await readKept(join(this.#folder, name)).catch(() => null);
+      if (kept?.domain !== domain || kept.state === "waits") continue;
+      const { message } = carriedIn(kept.failure);
+      calls.push({ key: name, at: new Date(time).toISOString(), state: kept.state, ...(kept.state === "failed" ? { message } : {}) });
+    }
+    return calls;
+  }
+
   #path(key: string): string {
     if (/^[\w-]{8,64}$/.test(key)) return join(this.#folder, key);
     throw new UsageError(`key ${JSON.stringify(key)}: not a key`, { value: key, expected: "8 to 64 letters, digits, _ and -" });
@@ -122,10 +146,9 @@ export class Outcomes {
     }
   }
 
-  /** Takes away the outcomes that nobody will ask for any more. One that somebody works on is not old. */
-  async #forgetOld(): Promise<void> {
+  /** The outcomes that there are, the newest first. */
+  async #newest(): Promise<readonly { readonly name: string; readonly time: number }[]> {
     const names = (await readdir(this.#folder).catch(() => [])).filter((name) => !name.endsWith(".lock") && !name.endsWith(".new"));
-    if (names.length < MOST / 2) return;
     const times = await Promise.all(
       names.map(async (name) => ({
         name,
@@ -135,7 +158,13 @@ export class Outcomes {
         ),
       })),
     );
-    const newest = times.toSorted((one, other) => other.time - one.time);
+    return times.toSorted((one, other) => other.time - one.time);
+  }
+
+  /** Takes away the outcomes that nobody will ask for any more. One that somebody works on is not old. */
+  async #forgetOld(): Promise<void> {
+    const newest = await this.#newest();
+    if (newest.length < MOST / 2) return;
     const old = newest.filter(({ time }, at) => at >= MOST || Date.now() - time > LONGEST);
     for (const { name } of old) await this.#forget(join(this.#folder, name));
   }

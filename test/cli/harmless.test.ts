@@ -79,8 +79,16 @@ describe("the sources", async () => {
 
   test("nothing but main.ts has a way to stdout and stderr, or the direct one that it alone takes", () => {
     // The far end writes frames to a program. The program itself, begun again as another user, has the streams of the one that began it.
-    // man shows a page of our own.
-    const ways = ["cli/manual/show.ts", "cli/main.ts", "cli/far-process.ts", "cli/launcher.ts", "cli/direct-output.ts", "cli/become.ts"];
+    // man shows a page of our own. A module of Ansible's writes one object in printable ASCII.
+    const ways = [
+      "ansible/module-process.ts",
+      "cli/manual/show.ts",
+      "cli/main.ts",
+      "cli/far-process.ts",
+      "cli/launcher.ts",
+      "cli/direct-output.ts",
+      "cli/become.ts",
+    ];
     expect(
       [...texts]
         .filter(([path, text]) => !ways.includes(path) && WAYS_OUT.test(text.replace(/^\s*(\/\/|\*|\/\*\*).*$/gm, "")))

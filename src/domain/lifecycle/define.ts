@@ -1,6 +1,7 @@
 import { lstat, rm } from "node:fs/promises";
 import { listNames } from "../../config/config-folder.ts";
 import { editJson } from "../../config/edit.ts";
+import type { ConfigPlace } from "../../config/locate.ts";
 import type { Mark } from "../../config/mark.ts";
 import { runtimePaths, statePaths, type StatePaths } from "../../config/runtime.ts";
 import { createConfig, readConfig, removeAlias, removeConfig, type Stored } from "../../config/store.ts";
@@ -43,19 +44,7 @@ export async function defineDomain(
   source: DefineSource,
   options: DefineOptions,
 ): Promise<{ readonly place: Place; readonly notes: readonly string[] }> {
-  const drafted = await withOwnMonitor(await readSource(source, options.name), options);
-  const place = await placeOf(drafted.config.name, options);
-  const { config } = place;
-  if (config === null)
-    throw new UsageError(`name ${JSON.stringify(drafted.config.name)}: looks like a monitor's address`, {
-      value: drafted.config.name,
-      expected: "a name",
-    });
-  const old = await readConfig(config).catch((error: unknown) => {
-    if (isErrorCode(error, "config")) return undefined;
-    throw error;
-  });
-  const made = await withId(drafted, old, place);
+  const { place, config, old, made } = await draftDomain(source, options);
   const id = made.config.id ?? "";
   const books = statePaths(place.folders, id);
   await using _lock = await lockFor(place, old, books);
@@ -70,6 +59,32 @@ export async function defineDomain(
         ? made.notes
         : [...made.notes, `it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}: the new config is for its next start`],
   };
+}
+
+/** A definition that is not written. */
+export interface Draft {
+  readonly place: Place;
+  readonly config: ConfigPlace;
+  /** The config that it would replace; undefined where there is none, or none that can be read. */
+  readonly old: Stored | undefined;
+  readonly made: Definition;
+}
+
+/** Works out what `defineDomain` would write. @throws as that does, but for what shows only under the lock */
+export async function draftDomain(source: DefineSource, options: DefineOptions): Promise<Draft> {
+  const drafted = await withOwnMonitor(await readSource(source, options.name), options);
+  const place = await placeOf(drafted.config.name, options);
+  const { config } = place;
+  if (config === null)
+    throw new UsageError(`name ${JSON.stringify(drafted.config.name)}: looks like a monitor's address`, {
+      value: drafted.config.name,
+      expected: "a name",
+    });
+  const old = await readConfig(config).catch((error: unknown) => {
+    if (isErrorCode(error, "config")) return undefined;
+    throw error;
+  });
+  return { place, config, old, made: await withId(drafted, old, place) };
 }
 
 /** The lock of the machine whose config is replaced, which must have nothing left to resolve; a new machine's own lock otherwise. */
@@ -208,11 +223,7 @@ export async function undefineDomain(place: Place): Promise<UndefineReport> {
   await using held = await lockMachine(place);
   await refuseUnresolved(place, held);
   const { stored, machine, books, hindrance } = held;
-  if (machine !== null)
-    throw new StateError(
-      `${place.name}: it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}; shut it down or destroy it first`,
-      "running",
-    );
+  if (machine !== null) throw stillRuns(place.name, machine.pid);
   if (stored === null) return { alias: null, links: [] };
   await sweep(stored);
   const id = stored.config.id;
@@ -226,4 +237,9 @@ export async function undefineDomain(place: Place): Promise<UndefineReport> {
   if (folder !== null && folder !== usual.folder) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   await forgetMachine(books);
   return report;
+}
+
+/** The error for the removal of a config whose machine runs. */
+export function stillRuns(name: string, pid: number | null): StateError {
+  return new StateError(`${name}: it runs${pid === null ? "" : ` (process ${pid})`}; shut it down or destroy it first`, "running");
 }

@@ -30,15 +30,9 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
     heldBy: deadline,
   });
   const { status } = await monitor.session.execute("query-status", undefined, limits(deadline, options));
-  if (isPaused(status)) {
-    throw new StateError(
-      `${place.name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`,
-      "paused",
-    );
-  }
+  mustBeUp(place.name, status);
   // With -no-shutdown QEMU stays after the guest has powered off.
   if (status === "shutdown") return await quitNow(monitor, machine, "the guest had powered off");
-  if (status !== "running") throw refused(place.name, status, "so it can't shut down");
   using events = monitor.session.events(["SHUTDOWN"]);
   const ending = firstShutdown(events);
   while (deadline.left() > 0) {
@@ -62,6 +56,13 @@ export async function powerOff(place: Place, machine: Identity, deadline: Deadli
     "timeout",
     `${place.name}: the guest did not shut down within ${formatTime(deadline.timeout)}; it may ignore the power button, and \`qmpctl destroy ${shellWord(place.name)}\` ends it all the same`,
   );
+}
+
+/** Checks that a guest can be asked to shut down, by QEMU's word for its state. @throws StateError when it can't */
+export function mustBeUp(name: string, status: string): void {
+  if (isPaused(status))
+    throw new StateError(`${name}: it is paused, and a guest that does not run can't shut down; resume it first, or destroy it`, "paused");
+  if (status !== "running" && status !== "shutdown") throw refused(name, status, "so it can't shut down");
 }
 
 /** The reason of the first SHUTDOWN; null if the connection ended without one. */
