@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { configOf, GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { listDomains } from "../../../src/domain/views/list.ts";
+import { monitor } from "../../qmp/peer.ts";
 import { definedDomain, runningDomain } from "../scene.ts";
 
 describe("the list of domains", () => {
@@ -57,6 +58,15 @@ describe("the list of domains", () => {
       { name: "web1", state: "running" },
     ]);
     expect(found[0]).toMatchObject({ config: { memory: GIB } });
+  });
+
+  test("E3: is not held up by one that greets, negotiates, and answers nothing more", async () => {
+    await using silent = await monitor(() => undefined);
+    const scene = await definedDomain({ ...configOf(), monitor: silent.address.replace("unix:", "") });
+    const start = performance.now();
+    expect(await listDomains({ ...scene.options, timeout: 500 })).toMatchObject([{ name: "web1", state: "unreachable" }]);
+    // Far from the 30 s that a question may take.
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 
   test("shows a broken config as what it is, beside the others", async () => {
