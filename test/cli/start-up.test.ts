@@ -116,7 +116,8 @@ test.each([
 test("the layers are not much larger than they have to be", () => {
   for (const [name, most] of [
     ["main.js", 8],
-    ["program.js", 90],
+    // With what a conversation takes, here or with another host.
+    ["program.js", 105],
     ["machine.js", 270],
     ["change.js", 225],
   ] as const) {

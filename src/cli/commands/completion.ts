@@ -84,6 +84,7 @@ export const verb: Verb = defineVerb({
     "bash, for every shell: qmpctl completion bash > ~/.local/share/bash-completion/completions/qmpctl",
     "zsh: source <(qmpctl completion zsh), after compinit. Or write it to DIR/_qmpctl, with DIR in fpath.",
     "fish: qmpctl completion fish > ~/.config/fish/completions/qmpctl.fish",
+    "Behind -H HOST and ssh://HOST/ that host is asked, for 2 seconds at most (QMPCTL_COMPLETION_TIMEOUT) and never for a password.",
   ],
   examples: [
     ["completion bash", "the script, for source <(…)"],
