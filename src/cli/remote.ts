@@ -39,7 +39,8 @@ export async function crewOf(hosts: string, env: Env, signal: AbortSignal, { inv
     import("../remote/fleet/dialled.ts"),
   ]);
   const ssh = env["QMPCTL_SSH"] || undefined;
-  const members = await membersOf(await hostsIn(hosts, { env, inventory, signal }), ssh);
+  const found = await hostsIn(hosts, { env, inventory, signal });
+  const members = await membersOf(found, { ssh, atOnce: how.many?.atOnce, signal });
   return {
     members,
     dial: ({ address }) =>

@@ -176,6 +176,19 @@ describe.skipIf(missing.length > 0)("many hosts, over a real ssh", () => {
       ["host1/web1 STOP", "host2/web1 STOP", "host3/web1 STOP"],
     ]);
   });
+
+  // The last one: that host is gone with it.
+  test("a host that dies in the middle: what became of its machine is not known, and that is said", async () => {
+    const change = begin("-H", "host[1-3]", "setmem", "web1", "190M", "--both", "--force", "--timeout", "4s");
+    await until(() => hasJournal(all[2]));
+    process.kill(all[2]?.init ?? 0, "SIGKILL");
+    const { code, stdout } = await change.ended;
+    expect([code, stdout]).toEqual([
+      4,
+      expect.stringMatching(/host3\/web1: lost: .*not known.*\n {2}to ask for it: {2}qmpctl -H host3 outcome [\w-]{36}\n/s),
+    ]);
+    expect(stdout).toMatch(/^host\[1,2\]\/web1: pending /);
+  });
 });
 
 /** Looks again until it is so. @throws Error when it is not so within a minute */

@@ -7,7 +7,7 @@ import { type Begun, type Ended, endedBadly, endedWell, slim } from "./ended.ts"
 import type { Links } from "./links.ts";
 import type { Member } from "./member.ts";
 import { nothingMeant } from "./open-domains.ts";
-import { AT_ONCE, eachMember } from "./pool.ts";
+import { AT_ONCE, checkCount, eachMember } from "./pool.ts";
 import { type FleetReport, type FleetTarget, isGood, overallOf, type TargetOutcome } from "./target.ts";
 import type { FleetWork, Place } from "./work.ts";
 
@@ -43,6 +43,7 @@ interface Entry extends Ended {
  */
 export async function workOverFleet(crew: Crew, work: FleetWork, options: FleetOptions = {}): Promise<FleetReport> {
   const start = now();
+  checkCount("stopAfter", options.stopAfter ?? 1);
   await using held = linksFor(crew);
   const campaign = new Campaign(crew, held.links, work, options);
   await campaign.plan();

@@ -1,13 +1,25 @@
 import type { Caller } from "../caller.ts";
 import { formatHost, type HostAddress, parseHost } from "../host-address.ts";
 import { remoteFacade } from "../remote-host.ts";
-import { jumpsOf } from "./jumps.ts";
+import { jumpsOf, MOST_BEHIND_ONE } from "./jumps.ts";
 import type { FleetHost } from "./known-hosts.ts";
 import type { Dialled, Member } from "./member.ts";
+import { AT_ONCE } from "./pool.ts";
 
-/** The hosts of a list as a fleet has them: with the jump host that each is behind. */
-export async function membersOf(hosts: readonly FleetHost[], ssh: string | undefined): Promise<readonly Member[]> {
-  const jumps = await jumpsOf(hosts, { ssh });
+/**
+ * The hosts of a list as a fleet has them: with the jump host that each is behind, if that matters to so many at once.
+ *
+ * @throws the signal's reason
+ */
+export async function membersOf(
+  hosts: readonly FleetHost[],
+  {
+    ssh,
+    atOnce = AT_ONCE,
+    signal,
+  }: { readonly ssh?: string | undefined; readonly atOnce?: number | undefined; readonly signal?: AbortSignal },
+): Promise<readonly Member[]> {
+  const jumps = atOnce > MOST_BEHIND_ONE ? await jumpsOf(hosts, { ssh, signal }) : new Map<string, string | null>();
   return hosts.map(({ name, at }) => ({ name, address: formatHost(at), jump: jumps.get(name) ?? undefined }));
 }
 

@@ -6,7 +6,7 @@ import type { Crew } from "./crew.ts";
 import { dialled, membersOf } from "./dialled.ts";
 import { hostsIn } from "./hosts-in.ts";
 import type { FleetHost } from "./known-hosts.ts";
-import { Links } from "./links.ts";
+import { KEPT, Links } from "./links.ts";
 import type { Member } from "./member.ts";
 
 export { askDomains, askHosts } from "./ask-fleet.ts";
@@ -35,7 +35,8 @@ export async function crewFrom(hosts: readonly string[], options: FleetConnectOp
 }
 
 async function crewAt(hosts: readonly FleetHost[], options: HostOptions): Promise<Crew> {
-  const members = await membersOf(hosts, options.ssh);
+  const members = await membersOf(hosts, { ssh: options.ssh });
   const crew = { members, dial: (member: Member) => dialled(member.address, (at, signalNow) => callerAt(at, options, signalNow)) };
-  return { ...crew, links: new Links(crew, { stays: true }) };
+  // Too many to be kept: each piece of work has its own, and closes each when its host is done.
+  return members.length > KEPT ? crew : { ...crew, links: new Links(crew, { stays: true }) };
 }

@@ -2,20 +2,18 @@ import type { Facade } from "../../domain/facade.ts";
 import type { Dialled, Hosts, Member } from "./member.ts";
 
 /** How many connections are kept for what comes next: each is a process here, and one on its host. */
-const KEPT = 64;
+export const KEPT = 64;
 
 /** The connections of a fleet, each made when it is first needed. */
 export class Links implements AsyncDisposable {
   readonly #hosts: Hosts;
   readonly #stays: boolean;
-  readonly #isSmall: boolean;
   readonly #open = new Map<Member, Promise<Dialled>>();
 
-  /** `stays`: one piece of work follows another, and the connections are closed when all is over. */
+  /** `stays`: many pieces of work share them, one after another or at once, and they are closed when all is over. */
   constructor(hosts: Hosts, { stays = false }: { readonly stays?: boolean } = {}) {
     this.#hosts = hosts;
     this.#stays = stays;
-    this.#isSmall = hosts.members.length <= KEPT;
   }
 
   /** The domains of a host. A connection that is made for them is given up with the signal. @throws UsageError for what can't be a host */
@@ -32,17 +30,17 @@ export class Links implements AsyncDisposable {
 
   /** A host is asked again soon: its connection is kept, where there are not too many. */
   async pause(member: Member): Promise<void> {
-    if (!this.#isSmall) await this.#close(member);
+    if (this.#hosts.members.length > KEPT) await this.done(member);
   }
 
   /** A host is done, as far as this piece of work goes. */
   async done(member: Member): Promise<void> {
-    if (!this.#stays || !this.#isSmall) await this.#close(member);
+    if (!this.#stays) await this.#close(member);
   }
 
   /** A piece of work is over. */
   async over(): Promise<void> {
-    if (!this.#stays || !this.#isSmall) await this[Symbol.asyncDispose]();
+    if (!this.#stays) await this[Symbol.asyncDispose]();
   }
 
   async #close(member: Member): Promise<void> {

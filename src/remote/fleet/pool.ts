@@ -1,3 +1,4 @@
+import { UsageError } from "../../errors.ts";
 import { MOST_BEHIND_ONE } from "./jumps.ts";
 import type { Member } from "./member.ts";
 
@@ -8,13 +9,14 @@ export const AT_ONCE: number = 10;
  * Works with each host, at most `atOnce` of them at a time, in their order: who waits longest is next. A host whose jump host has enough
  * to do lets others go first. Resolves when all are done; once `isOver` says so, no more are begun.
  *
- * @throws nothing: `work` has to take care of its own errors
+ * @throws UsageError if `atOnce` is no such number; else nothing: `work` has to take care of its own errors
  */
 export async function eachMember(
   members: readonly Member[],
   { atOnce, isOver }: { readonly atOnce: number; readonly isOver: () => boolean },
   work: (member: Member) => Promise<void>,
 ): Promise<void> {
+  checkCount("atOnce", atOnce);
   const waiting = [...members];
   const through = new Map<string, number>();
   const count = (jump: string | undefined, by: number): void => {
@@ -42,4 +44,10 @@ export async function eachMember(
     };
     go();
   });
+}
+
+/** @throws UsageError for what is no whole number of 1 or more */
+export function checkCount(name: string, count: number): void {
+  if (count === Infinity || (Number.isInteger(count) && count >= 1)) return;
+  throw new UsageError(`${name} ${count}: not a number of 1 or more`, { value: count, expected: "a whole number, 1 or more" });
 }

@@ -79,3 +79,9 @@ test("none are begun when it is over, and those under way are waited for", async
 test("no host at all is no work", async () => {
   await eachMember([], { atOnce: 1, isOver: () => false }, () => Promise.reject(new Error("never")));
 });
+
+test.each([0, -1, 1.5, Number.NaN])("%d at once are none", async (atOnce) => {
+  await expect(eachMember(members(2), { atOnce, isOver: () => false }, () => Promise.resolve())).rejects.toThrow(
+    `atOnce ${atOnce}: not a number of 1 or more`,
+  );
+});
