@@ -30,14 +30,13 @@ export async function changeFleet(call: FleetCall): Promise<number> {
   const dryRun = Object.hasOwn(verb.options, "dry-run") && args.flag("dry-run" as never);
   const work = domainWork(meant, {
     dryRun,
-    async run(domain, { member, isPlan, note }) {
+    async run(domain, { member, note }) {
       const own = captured(io, stdin);
       try {
         const facade = { ...NOBODY, open: async () => domain };
         await verb.run(callFor(domain.name, facade, own.io));
       } finally {
-        if (!isPlan)
-          for (const line of notesIn(own.words.text)) note(readdressed(line, addressOf(member.address, domain.name), domain.name));
+        for (const line of notesIn(own.words.text)) note(readdressed(line, addressOf(member.address, domain.name), domain.name));
       }
     },
   });

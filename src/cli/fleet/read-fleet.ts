@@ -8,7 +8,7 @@ import { captured } from "./captured.ts";
 import { exitCodeOfReading, type FleetCall } from "./fleet-call.ts";
 import { FleetProgressLine } from "./fleet-progress.ts";
 import { foldTargets, groupBy, type Whose } from "./fold-targets.ts";
-import { openWords } from "./words-of-target.ts";
+import { openWords, toldTogether } from "./words-of-target.ts";
 
 /** What a verb answered of one target, as it prints it. */
 interface Answered {
@@ -39,9 +39,11 @@ export async function readFleet(call: FleetCall): Promise<number> {
     { ...how.many, signal: io.signal, onProgress: (done, of) => line.show(`${done} of ${of} hosts asked`) },
   );
   line[Symbol.dispose]();
+  const addresses = new Map(crew.members.map((member) => [member.name, member.address]));
   const told = answers.map(({ host, domain, value, error }): Told => ({
     host,
     domain,
+    address: addresses.get(host) ?? host,
     ...(value === undefined ? {} : { text: value.text }),
     ...(error === undefined ? (value?.trouble === undefined ? {} : { trouble: value.trouble }) : { error, trouble: wording(error) }),
   }));
@@ -56,6 +58,8 @@ export async function readFleet(call: FleetCall): Promise<number> {
 
 /** One target's answer, or trouble, or both. */
 export interface Told extends Whose {
+  /** As its host is reached; its name unless told. */
+  readonly address?: string;
   readonly text?: string;
   readonly error?: Error;
   readonly trouble?: string;
@@ -93,24 +97,19 @@ function show(told: readonly Told[], io: Io): void {
 /** Says who did not answer, and why: what is the same for many stands once. */
 export function sayTrouble(told: readonly Told[], io: Io, unmatched: readonly string[] = []): void {
   const { columns } = io.stderr;
-  const troubled = told.flatMap(({ trouble, ...whose }) =>
-    trouble === undefined ? [] : [{ ...whose, trouble: anonymous(trouble, whose) }],
-  );
+  const troubled = told.flatMap(({ trouble, host, domain, address = host }) => {
+    const whose = { host, domain, address };
+    return trouble === undefined ? [] : [{ ...whose, text: anonymous(trouble, whose) }];
+  });
   if (io.signal.aborted) io.stderr.write(flow(`qmpctl: ${(io.signal.reason as Error).message}`, columns));
-  for (const alike of io.signal.aborted ? [] : groupBy(troubled, (each) => openWords(each.trouble, each, each.host))) {
-    const [first] = alike;
-    if (first === undefined) continue;
-    const isSame = alike.every(({ trouble }) => trouble === first.trouble);
-    io.stderr.write(
-      flow(`qmpctl: ${foldTargets(alike)}: ${isSame ? first.trouble : openWords(first.trouble, first, first.host)}`, columns),
-    );
-  }
+  for (const alike of io.signal.aborted ? [] : groupBy(troubled, (each) => openWords(each.text, each, each.address)))
+    io.stderr.write(flow(`qmpctl: ${foldTargets(alike)}: ${toldTogether(alike)}`, columns));
   if (unmatched.length > 0)
     io.stderr.write(flow(`note: no such domain on ${foldTargets(unmatched.map((host) => ({ host, domain: null })))}`, columns));
 }
 
 /** A message without the name that it begins with. */
-export function anonymous(text: string, { host, domain }: Whose): string {
-  const name = [host, domain ?? host].find((each) => text.startsWith(`${each}: `));
+export function anonymous(text: string, { host, domain, address = host }: Whose & { readonly address?: string }): string {
+  const name = [host, address, domain ?? host].find((each) => text.startsWith(`${each}: `));
   return name === undefined ? text : text.slice(name.length + 2);
 }

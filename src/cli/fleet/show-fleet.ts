@@ -5,7 +5,7 @@ import { adviceOn } from "../advice.ts";
 import { flow, painter, type Style, table } from "../output.ts";
 import type { Io } from "../verb.ts";
 import { type Command, foldCommands, foldTargets, groupBy } from "./fold-targets.ts";
-import { openWords, wordsOf } from "./words-of-target.ts";
+import { openWords, toldTogether, wordsOf } from "./words-of-target.ts";
 
 /** What a report is shown with. */
 export interface Showing {
@@ -90,12 +90,9 @@ function lines(group: readonly Told[], { io }: Showing): string {
   return painted + notes + table(commands, { columns });
 }
 
-/** What is said of several: in the words of each if these are the same, else with their names left open. */
+/** What is said of several. */
 function told(group: readonly Told[], textOf: (each: Told) => string): string {
-  const [first] = group;
-  if (first === undefined) return "";
-  const text = textOf(first);
-  return group.every((each) => textOf(each) === text) ? text : openWords(text, first.target, first.address);
+  return toldTogether(group.map((each) => ({ ...each.target, address: each.address, text: textOf(each) })));
 }
 
 /** In a word how the whole ended, where it did not end well. */

@@ -1,12 +1,15 @@
 import type { ChangeReport, Report } from "../../domain/change/change-report.ts";
 import type { StopReport } from "../../domain/model/action.ts";
 import type { Leg } from "../../domain/model/change.ts";
+import { shellWord } from "../../domain/model/format.ts";
 import { nameOf } from "../../domain/resources/registry.ts";
 import { QmpctlError } from "../../errors.ts";
+import { foldNames } from "../../remote/fleet/fold.ts";
 import type { FleetTarget } from "../../remote/fleet/target.ts";
 import { literal } from "../../remote/literal.ts";
 import { wording } from "../failure.ts";
 import { showBoth } from "../report.ts";
+import type { Whose } from "./fold-targets.ts";
 
 /** What became of a target in words that follow its name, without that name: those of many can be the same. */
 export function wordsOf(target: FleetTarget, { verb, address }: { readonly verb: string; readonly address: string }): string {
@@ -55,6 +58,27 @@ export function openWords(
     (text, name) => text.replace(new RegExp(`(?<![\\w.-])${literal(name)}(?![\\w-])`, "g"), name === domain ? "DOMAIN" : "HOST"),
     words,
   );
+}
+
+/** Something that is said of a target. */
+export interface Said extends Whose {
+  readonly address: string;
+  readonly text: string;
+}
+
+/** What is said of several: in the words of each if these are the same, else with their names left open, and commands for all of them. */
+export function toldTogether(group: readonly Said[]): string {
+  const [first] = group;
+  if (first === undefined) return "";
+  if (group.every(({ text }) => text === first.text)) return first.text;
+  const domains = [...new Set(group.map(({ domain }) => domain))];
+  const [domain] = domains;
+  const known = domains.length === 1 && domain != null ? shellWord(domain) : "DOMAIN";
+  const hosts = shellWord(foldNames(group.map(({ address }) => address)));
+  return openWords(first.text, first, first.address)
+    .replaceAll(/\bqmpctl ([a-z-]+) ssh:\/\/HOST\/DOMAIN/g, (_, verb: string) => `qmpctl -H ${hosts} ${verb} ${known}`)
+    .replaceAll("qmpctl -H HOST ", `qmpctl -H ${hosts} `)
+    .replaceAll(/\bDOMAIN\b/g, () => known);
 }
 
 /** A message without the names that it begins with. */

@@ -103,10 +103,11 @@ class Campaign {
 
   async #planOne(member: Member, domain: string): Promise<Ended> {
     try {
-      const { outcome, report, value } = await this.#work.plan(await this.#links.to(member, this.#signal), domain, this.#place(member));
+      const plan = await this.#work.plan(await this.#links.to(member, this.#signal), domain, this.#place(member));
+      const { outcome, report, ...more } = plan;
       // Without a dry run the plan is only waited for.
-      if (this.#work.dryRun !== true) return { outcome };
-      return { outcome, ...(report === undefined ? {} : { report: slim(report, true) }), ...(value === undefined ? {} : { value }) };
+      if (this.#work.dryRun !== true) return outcome === "planned" ? { outcome } : { outcome, ...more };
+      return { outcome, ...more, ...(report === undefined ? {} : { report: slim(report, true) }) };
     } catch (error) {
       return this.#thrown(error, member, "no");
     }

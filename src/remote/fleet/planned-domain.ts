@@ -14,6 +14,8 @@ export interface Planned {
   /** Of a change. */
   readonly report?: Report;
   readonly value?: unknown;
+  /** What else there is to know. */
+  readonly notes?: readonly string[];
 }
 
 /** Ends the work on a domain once it is known what it would come to: what follows is said of what was done. */
@@ -23,7 +25,8 @@ type Options = { readonly dryRun?: boolean; readonly signal?: AbortSignal; reado
 
 /**
  * A domain on which nothing can be changed. What reads, reads; a change is made as a dry run, and an action looks whether the machine's
- * state allows it. `tell` hears what it would come to; then the work is ended, unless a dry run was what it asked for.
+ * state allows it. `tell` hears what it would come to; then the work is ended, unless it is so already, or a dry run was what it asked
+ * for.
  *
  * `asFarAs`: what can be done only in part, as a revert of all, counts as one that can be done.
  */
@@ -47,6 +50,7 @@ type Plan = (
 
 const dryRun: Plan = async (domain, name, args, tell, asFarAs) => {
   const options = (args.at(-1) ?? {}) as Options;
+  let isSo = false;
   const call = (domain as unknown as Readonly<Record<string, (...words: readonly unknown[]) => Promise<unknown>>>)[name];
   const answer = await call?.(...args.slice(0, -1), { ...options, dryRun: true });
   if (name === "recover") tell({ outcome: "planned", value: answer as RecoveryReport });
@@ -54,14 +58,16 @@ const dryRun: Plan = async (domain, name, args, tell, asFarAs) => {
     const report = answer as Report;
     if (report.toResolve !== undefined) throw new StateError(`${domain.name}: ${report.toResolve}`, report.state);
     if (!asFarAs) refusePart(report);
-    tell({ outcome: isSo(report) ? "unchanged" : "planned", report });
+    isSo = isAsWanted(report);
+    tell({ outcome: isSo ? "unchanged" : "planned", report });
   }
-  if (options.dryRun !== true) throw new PlanEnd(name);
+  // Of what is so already nothing more is done: what there is to say of it, is said now.
+  if (options.dryRun !== true && !isSo) throw new PlanEnd(name);
   return answer;
 };
 
 /** Whether a planned change finds all as it is wanted: each half that is asked for has it already. */
-function isSo({ changes }: Report): boolean {
+function isAsWanted({ changes }: Report): boolean {
   return changes.every((each) => [each.static, each.dynamic].every(({ outcome, wanted }) => outcome === "unchanged" || wanted === null));
 }
 

@@ -40,8 +40,6 @@ export interface FleetWork {
 
 /** One of the two times that a target has its turn. */
 export interface Turn extends Place {
-  /** Whether it is only planned. */
-  readonly isPlan: boolean;
   readonly note: Listener["note"];
 }
 
@@ -61,12 +59,13 @@ export function domainWork(
     find: (host, options) => domainsOn(host, meant, options),
     async plan(host, domain, place) {
       let planned: Planned = { outcome: "unchanged" };
+      const notes: string[] = [];
       await using opened = await host.open(domain);
       const planner = plannedDomain(opened, (plan) => (planned = plan), { asFarAs: place.wherePossible });
-      await run(planner, { ...place, isPlan: true, note: () => {} }).catch((error: unknown) => {
+      await run(planner, { ...place, note: (words) => notes.push(words) }).catch((error: unknown) => {
         if (!(error instanceof PlanEnd)) throw error;
       });
-      return planned;
+      return notes.length === 0 ? planned : { ...planned, notes };
     },
     async make(host, domain, place, { begins, note }) {
       let made: Made | undefined;
@@ -74,7 +73,7 @@ export function domainWork(
       begins();
       await run(
         madeDomain(opened, (each) => (made = each)),
-        { ...place, isPlan: false, note },
+        { ...place, note },
       );
       return made;
     },

@@ -176,6 +176,27 @@ describe("a change", () => {
     };
     expect((await over(three(absent), [...many, "detach", "web1", "d1"])).stdout).toContain("  note: there was no device d1\n");
   });
+
+  test("what is so already is told with what the verb says of it", async () => {
+    const absent = reportOf({
+      outcome: "planned",
+      changes: reportOf().changes.map((each) => ({
+        ...each,
+        static: { ...each.static, before: null, outcome: "unchanged" },
+        dynamic: { ...each.dynamic, before: null, outcome: "unchanged" },
+      })),
+    });
+    const { stdout } = await over(three({ change: async () => absent }), [...many, "detach", "web1", "d1"]);
+    expect(stdout).toBe("kvm[1-3]/web1: unchanged\n  note: there was no device d1\n");
+  });
+
+  test("a command in what is said of several is one for all of them", async () => {
+    const stopped: FakeDomain = { info: async () => infoOf("stopped") };
+    const { stdout } = await over({ kvm1: { web1: stopped }, kvm2: { web1: stopped } }, ["-H", "kvm[1,2]", "suspend", "web1"]);
+    expect(stdout).toBe("kvm[1,2]/web1: refused: it does not run; qmpctl -H 'kvm[1,2]' start web1 starts it\n");
+    const mixed = await over({ kvm1: { web1: stopped, web2: stopped } }, ["-H", "kvm1", "suspend", "web*"]);
+    expect(mixed.stdout).toBe("kvm1/web[1,2]: refused: it does not run; qmpctl -H kvm1 start DOMAIN starts it\n");
+  });
 });
 
 describe("who reads", () => {
