@@ -6,6 +6,7 @@ import { PORT_ARGS } from "../lab/fake-devices.ts";
 import { DISK, DISK_ARGS, DRIVE, DRIVE_ARGS } from "../lab/fake-disks.ts";
 import { failure, has } from "./expect.ts";
 import type { Scenarios } from "./scenario.ts";
+import { MIB } from "./stage.ts";
 
 /** Disks and devices: limits, and what comes and goes. */
 export const disks: Scenarios = {
@@ -51,6 +52,25 @@ export const disks: Scenarios = {
       has(await domain.change(device("d1", "absent")), { outcome: "applied" });
       has(await domain.change(device("nic1", "absent")), { outcome: "applied" });
       has(await domain.disks(), []);
+    },
+  },
+
+  stats: {
+    tells: "what QEMU counts of disks and drives, by their names, since its start",
+    through: "library",
+    setting: { args: [...DISK_ARGS, ...DRIVE_ARGS] },
+    play: async ({ domain }) => {
+      await domain.start({ paused: true });
+      const stats = await domain.stats();
+      has(stats, { state: "paused", memory: { current: 512 * MIB, max: 512 * MIB }, vcpus: { 0: { vcpu: 0 } }, nets: [] });
+      has(
+        stats.disks.find(({ disk }) => disk === DISK),
+        { readBytes: 0, writtenBytes: 0, reads: 0, failedWrites: 0 },
+      );
+      has(
+        stats.disks.find(({ disk }) => disk === DRIVE),
+        { flushes: 0, writeTime: 0 },
+      );
     },
   },
 

@@ -11,11 +11,26 @@ export interface Alias {
 
 const toInfo = (...drops: readonly string[]): Alias => ({ verb: "info", drops });
 
+const toStats = (...drops: readonly string[]): Alias => ({ verb: "stats", drops });
+
 /** Verbs of virsh, qm, docker, kubectl and systemctl that have one meaning here. None of them ends a machine or deletes anything. */
 export const aliases: Readonly<Record<string, Alias>> = {
   dominfo: toInfo(),
   domstate: toInfo("reason"),
-  domstats: toInfo("state", "cpu-total", "balloon", "vcpu", "interface", "block", "perf", "iothread", "memory", "raw", "enforce", "nowait"),
+  domstats: toStats(
+    "state",
+    "cpu-total",
+    "balloon",
+    "vcpu",
+    "interface",
+    "block",
+    "perf",
+    "iothread",
+    "memory",
+    "raw",
+    "enforce",
+    "nowait",
+  ),
   domcontrol: toInfo(),
   domid: toInfo(),
   domname: toInfo(),

@@ -190,21 +190,27 @@ async function giveTo(file: FileHandle, owner: { readonly uid: number; readonly 
 
 /**
  * Replaces the text of a small file of ours, completely or not at all: nobody ever reads half of it, and a link in its place is replaced,
- * not followed. `flush` waits until it is on disk. Call it under the lock of the file's subject.
+ * not followed. `flush` waits until it is on disk; its mode is 0600 unless told. Call it under the lock of the file's subject.
  *
  * @throws HostError when the system refuses
  */
-export async function replaceFile(path: string, text: string, options: { readonly flush?: boolean } = {}): Promise<void> {
+export async function replaceFile(
+  path: string,
+  text: string,
+  options: { readonly flush?: boolean; readonly mode?: number } = {},
+): Promise<void> {
   const fresh = `${path}.new`;
   try {
     await rm(fresh, { force: true });
     await using file = await open(fresh, "wx", 0o600);
     await file.writeFile(text);
+    if (options.mode !== undefined) await file.chmod(options.mode);
     if (options.flush === true) await file.sync();
     await rename(fresh, path);
   } catch (cause) {
     await removeQuietly(fresh);
-    throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
+    // The name of the temporary file would not help anyone.
+    throw new HostError(`${path}: ${messageOf(cause).replace(/, \w+( '.*')?$/, "")}`, {}, { cause });
   }
 }
 

@@ -15,6 +15,7 @@ import type { DiffRow } from "./resources/row.ts";
 import type { DiskInfo } from "./views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
 import type { MemoryStatistics } from "./views/memstat.ts";
+import type { DomainStats } from "./views/stats.ts";
 import type { ThreadInfo } from "./views/threads.ts";
 
 let made: (at: EndPoint) => Domain;
@@ -23,10 +24,9 @@ let made: (at: EndPoint) => Domain;
 export const domainAt = (at: EndPoint): Domain => made(at);
 
 /**
- * One domain: a launch config and the QEMU that may run it, or a QEMU without a config, known by its monitor. It holds no
- * state, and no connection but to another host. Each call reads what is, and others may change the domain in between. What a call needs is
- * loaded with the first such call, so
- * that a command line starts quickly.
+ * One domain: a launch config and the QEMU that may run it, or a QEMU without a config, known by its monitor. It holds no state, and no
+ * connection but to another host. Each call reads what is, and others may change the domain in between. What it needs is loaded with the
+ * first such call.
  */
 export class Domain {
   readonly #at: EndPoint;
@@ -179,6 +179,11 @@ export class Domain {
     return this.#at.memory(options);
   }
 
+  /** What it has used since its QEMU was started: CPU time, disks, nets; and what it has now. @throws ConfigError */
+  stats(options: ReadOptions = {}): Promise<DomainStats> {
+    return this.#at.stats(options);
+  }
+
   /** Config, live and guest side by side, and why they differ. @throws ConfigError */
   diff(options: ReadOptions = {}): Promise<readonly DiffRow[]> {
     return this.#at.diff(options);
@@ -213,11 +218,7 @@ export class Domain {
     return this.#at.destroy(options);
   }
 
-  /**
-   * A shutdown and a start: then the machine is what the config says now.
-   *
-   * @throws as `shutdown` and `start` do; QmpctlError `partial` when it was shut down and could not be started
-   */
+  /** A shutdown and a start, with the config as it is now. @throws as both do; QmpctlError `partial` if it could not be started again */
   restart(options: StartOptions & StopOptions = {}): Promise<StartReport> {
     return this.#at.restart(options);
   }

@@ -10,6 +10,7 @@ import type { DiffRow } from "./resources/row.ts";
 import type { DiskInfo } from "./views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
 import type { MemoryStatistics } from "./views/memstat.ts";
+import type { DomainStats } from "./views/stats.ts";
 import type { ThreadInfo } from "./views/threads.ts";
 
 /** What `define` made: the name, the file, and notes for the user. */
@@ -48,6 +49,7 @@ export interface Domain extends AsyncDisposable {
   disks(options: ReadOptions): Promise<readonly DiskInfo[]>;
   threads(options: ReadOptions): Promise<readonly ThreadInfo[]>;
   memory(options: ReadOptions): Promise<MemoryStatistics>;
+  stats(options: ReadOptions): Promise<DomainStats>;
   diff(options: ReadOptions): Promise<readonly DiffRow[]>;
   config(): Promise<string>;
   start(options: StartOptions): Promise<StartReport>;

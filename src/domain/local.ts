@@ -14,6 +14,7 @@ import type { DiffRow } from "./resources/row.ts";
 import type { DiskInfo } from "./views/disks.ts";
 import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
 import type { MemoryStatistics } from "./views/memstat.ts";
+import type { DomainStats } from "./views/stats.ts";
 import type { ThreadInfo } from "./views/threads.ts";
 
 type HalfOptions = ChangeOptions & { readonly resource?: Resource | undefined };
@@ -84,6 +85,10 @@ export class LocalEndPoint implements EndPoint {
 
   async threads(options: ReadOptions): Promise<readonly ThreadInfo[]> {
     return (await import("./views/threads.ts")).inspectThreads(this.#place, options);
+  }
+
+  async stats(options: ReadOptions): Promise<DomainStats> {
+    return (await import("./views/stats.ts")).domainStats(this.#place, options);
   }
 
   async memory(options: ReadOptions): Promise<MemoryStatistics> {

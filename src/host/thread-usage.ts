@@ -18,7 +18,16 @@ const TICKS = 100;
  * /proc/TID/stat, the times are those of the whole process.
  */
 export async function usageOf(tid: number): Promise<ThreadUsage | undefined> {
-  const stat = kernelFileIfThere(`/proc/${tid}/task/${tid}/stat`);
+  return usageIn(`/proc/${tid}/task/${tid}/stat`);
+}
+
+/** The CPU time of a whole process, in milliseconds, with that of its threads that have ended; undefined if it has ended. */
+export function processTimeOf(pid: number): number | undefined {
+  return usageIn(`/proc/${pid}/stat`)?.cpuTime;
+}
+
+function usageIn(path: string): ThreadUsage | undefined {
+  const stat = kernelFileIfThere(path);
   if (stat === undefined) return undefined;
   // The name is in parentheses, and may contain some. After the last one there are only numbers.
   const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));

@@ -67,6 +67,7 @@ export const DOMAIN_CALLS: Readonly<Record<string, DomainCall>> = {
   disks: { ...read, verb: "domblklist", run: (domain, _, options) => domain.disks(options) },
   threads: { ...read, verb: "threads", run: (domain, _, options) => domain.threads(options) },
   memory: { ...read, verb: "memstat", run: (domain, _, options) => domain.memory(options) },
+  stats: { ...read, verb: "stats", run: (domain, _, options) => domain.stats(options) },
   diff: { ...read, verb: "diff", run: (domain, _, options) => domain.diff(options) },
   interrupted: { ...read, verb: "info", run: (domain, _, options) => (domain as unknown as EndPoint).interrupted(options) },
   config: { ...read, verb: "config", run: (domain) => domain.config() },

@@ -83,6 +83,7 @@ export function remoteDomain(caller: Caller, host: string, domain: string): EndP
     disks: (options) => call("disks", [], options),
     threads: (options) => call("threads", [], options),
     memory: (options) => call("memory", [], options),
+    stats: (options) => call("stats", [], options),
     diff: (options) => call("diff", [], options),
     config: () => call("config", []),
     start: (options) => call("start", [], options),

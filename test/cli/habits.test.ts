@@ -90,7 +90,6 @@ const READING = [
   "domid",
   "domuuid",
   "domname",
-  "domstats --balloon --vcpu",
   "vcpucount --maximum --live",
   "status",
   "describe",
@@ -119,6 +118,14 @@ describe("F2: verbs of others", () => {
     expect(asked).toEqual([{ resource: "memory-period", seconds: 10 }, "both"]);
   });
 
+  test("domstats shows what stats does, whatever group is asked for", async () => {
+    const stats = async () =>
+      ({ name: "web1", state: "paused", at: "", vcpus: [], memory: { current: 1, max: 1 }, disks: [], nets: [] }) as never;
+    const shown = await play(["stats", "web1"], { domain: { stats } });
+    expect(shown).toMatchObject({ code: 0, stdout: "web1 is paused\nmemory: 1B of 1B\n" });
+    expect(await play(["domstats", "web1", "--balloon", "--vcpu", "--block"], { domain: { stats } })).toEqual(shown);
+  });
+
   test("dumpxml prints the config, ls and ps list", async () => {
     expect(await play(["dumpxml", "web1", "--inactive"], { domain: { config: async () => "{}" } })).toMatchObject({
       code: 0,
@@ -134,7 +141,7 @@ describe("F2: verbs of others", () => {
   test("an alias is of a verb that there is, and ends, starts or deletes nothing", () => {
     for (const [name, { verb, adds = [] }] of Object.entries(aliases)) {
       expect(named.has(name), name).toBe(false);
-      expect(["info", "config", "list", "diff", "memstat", "suspend", "resume", "qmp", "setmem"]).toContain(verb);
+      expect(["info", "config", "list", "diff", "memstat", "stats", "suspend", "resume", "qmp", "setmem"]).toContain(verb);
       for (const option of adds) expect(Object.keys(named.get(verb)?.options ?? {})).toContain(option.slice(2));
     }
   });

@@ -139,6 +139,8 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     [EVIL, "1"],
     ["web1", EVIL],
   ],
+  stats: [[EVIL]],
+  metrics: [["--write", `/nonexistent/${EVIL}`], [EVIL]],
   memstat: [[EVIL], ["web1", "--period", EVIL]],
   vcpupin: [[EVIL], [EVIL, "0", EVIL], ["web1", EVIL]],
   apply: [

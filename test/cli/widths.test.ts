@@ -87,6 +87,18 @@ const domain: Partial<Domain> = {
         why: "changed on one side only: `revert` makes live equal the config",
       },
     ] as never,
+  stats: async () => ({
+    ...{ name: "web1", state: "running", at: "2026-11-26T12:00:00.000Z", uptime: 123_456_789, cpuTime: 98_765_432 },
+    vcpus: [{ vcpu: 0, cpuTime: 98_765_432, waitTime: 1234 }],
+    memory: { current: 3 * 2 ** 30 + 1, max: 2 ** 32, host: 2 ** 31 + 5 },
+    disks: [
+      {
+        ...{ disk: "a-disk-with-a-long-name", readBytes: 123_456_789_012, writtenBytes: 5, reads: 123_456, writes: 7, flushes: 8 },
+        ...{ readTime: 1, writeTime: 2, flushTime: 3, failedReads: 0, failedWrites: 1 },
+      },
+    ],
+    nets: [{ interface: "vnet12", receivedBytes: 1e12, receivedPackets: 5, receivedDropped: 6, sentBytes: 7, sentPackets: 8 }],
+  }),
   memory: async () =>
     ({
       ...{ name: "web1", state: "running", balloon: { actual: 2 ** 30, target: null, most: 2 ** 31 } },
@@ -156,6 +168,7 @@ const LINES: readonly (readonly string[])[] = [
     "info",
     "vcpuinfo",
     "memstat",
+    "stats",
     "diff",
     "revert",
     "persist",

@@ -34,6 +34,7 @@ test("every answer is as its schema says", { timeout: 120_000 }, async () => {
     ["threads", "threads", "web1"],
     ["disks", "domblklist", "web1"],
     ["memory", "memstat", "web1"],
+    ["stats", "stats", "web1"],
     ["report", "setmem", "web1", "60M", "--dry-run"],
     ["report", "setvcpus", "web1", "2", "--both"],
     ["report", "blkdeviotune", "web1", "disk0", "--iops", "100", "--both"],

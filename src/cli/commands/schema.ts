@@ -21,6 +21,7 @@ const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () => Prom
   vcpuinfo: ["the answer of vcpuinfo", ofAnswer("vcpus")],
   threads: ["the answer of threads", ofAnswer("threads")],
   domblklist: ["the answer of domblklist", ofAnswer("disks")],
+  stats: ["the answer of stats", ofAnswer("stats")],
   memstat: ["the answer of memstat", ofAnswer("memory")],
   start: ["the answer of start and restart", ofAnswer("started")],
   shutdown: ["the answer of shutdown and destroy", ofAnswer("stopped")],

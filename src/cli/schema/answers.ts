@@ -4,7 +4,9 @@ import type { DiffRow } from "../../domain/resources/row.ts";
 import type { DiskInfo } from "../../domain/views/disks.ts";
 import type { Allocation, DomainInfo, GuestInfo, VcpuInfo } from "../../domain/views/inspect.ts";
 import type { BalloonStatistics, GuestStatistics, MemoryStatistics } from "../../domain/views/memstat.ts";
+import type { DiskStats, DomainStats, MemoryStats, VcpuStats } from "../../domain/views/stats.ts";
 import type { ThreadInfo, ThreadRole } from "../../domain/views/threads.ts";
+import type { TapCounters } from "../../host/taps.ts";
 import { boolean, either, like, list, nullable, number, object, optional, record, type Shape, string, where, words } from "../../shape.ts";
 import { hostMemory, state, value } from "./report.ts";
 
@@ -113,6 +115,35 @@ export const memory: Shape<MemoryStatistics> = like<MemoryStatistics>({
   host: optional(hostMemory),
   hostDenied: optional(string),
   why: optional(string),
+});
+
+const TAP = {
+  interface: string,
+  receivedBytes: number,
+  receivedPackets: number,
+  receivedDropped: number,
+  sentBytes: number,
+  sentPackets: number,
+};
+
+/** What `stats` answers. */
+export const stats: Shape<DomainStats> = like<DomainStats>({
+  name: string,
+  state,
+  at: string,
+  reason: optional(string),
+  pid: optional(number),
+  uptime: optional(number),
+  cpuTime: optional(number),
+  vcpus: list(like<VcpuStats>({ vcpu: number, cpuTime: nullable(number), waitTime: nullable(number) })),
+  memory: nullable(like<MemoryStats>({ current: number, max: number, host: optional(number) })),
+  disks: list(
+    like<DiskStats>({
+      ...{ disk: string, readBytes: number, writtenBytes: number, reads: number, writes: number, flushes: number },
+      ...{ readTime: number, writeTime: number, flushTime: number, failedReads: number, failedWrites: number },
+    }),
+  ),
+  nets: list(like<TapCounters>(TAP)),
 });
 
 /** What `start` and `restart` answer. */

@@ -17,12 +17,10 @@ export async function disksOf(session: Session): Promise<readonly LiveDisk[]> {
 
 async function diskOf(item: QueryBlockItem, session: Session): Promise<LiveDisk> {
   const { qdev = null, device, inserted, removable, locked, tray_open: trayOpen = false } = item;
-  const id = qdev === null ? null : (/^\/machine\/peripheral\/([^/]+)/.exec(qdev)?.[1] ?? (qdev.startsWith("/") ? null : qdev));
-  const node = inserted?.["node-name"] ?? null;
-  const names = [id, device, node === null || node.startsWith("#") ? null : node, qdev].filter((each) => each !== null && each !== "");
+  const names = diskNames({ qdev, device, node: inserted?.["node-name"] ?? null });
   return {
     name: names[0] ?? "",
-    names: [...new Set(names as readonly string[])],
+    names,
     qdev,
     drive: device === "" ? null : device,
     removable,
@@ -31,6 +29,13 @@ async function diskOf(item: QueryBlockItem, session: Session): Promise<LiveDisk>
     ...(removable && item.tray_open === undefined ? { noTray: true as const } : {}),
     medium: inserted === undefined ? null : await mediumOf(inserted, session),
   };
+}
+
+/** What a disk is called by what QEMU says of it, and its other names: see `LiveDisk`. */
+export function diskNames({ qdev, device, node }: Readonly<Record<"qdev" | "device" | "node", string | null>>): readonly string[] {
+  const id = qdev === null ? null : (/^\/machine\/peripheral\/([^/]+)/.exec(qdev)?.[1] ?? (qdev.startsWith("/") ? null : qdev));
+  const names = [id, device, node === null || node.startsWith("#") ? null : node, qdev];
+  return [...new Set(names.filter((each) => each !== null && each !== ""))] as readonly string[];
 }
 
 async function mediumOf(inserted: NonNullable<QueryBlockItem["inserted"]>, session: Session): Promise<LiveMedium> {
