@@ -10,6 +10,7 @@ import { floodRows } from "./bench/flood.ts";
 import type { Row } from "./bench/measure.ts";
 import { peerRows } from "./bench/peers.ts";
 import { pythonRows } from "./bench/python-peer.ts";
+import { remoteRows } from "./bench/remote.ts";
 import { type StartUpOptions, startUpRows } from "./bench/start-up.ts";
 import { installed, type Qemu, qemus } from "./lab/machine.ts";
 
@@ -19,18 +20,20 @@ const GROUPS: ReadonlyMap<string, (qemu: Qemu, options: StartUpOptions) => Promi
   ["engine", engineRows],
   ["flood", floodRows],
   ["crowd", crowdRows],
+  ["remote", remoteRows],
 ]);
 
 const HELP = `usage: npm run bench -- [options] [GROUP...]
 
 Prints a table of measured figures; every ratio is taken within this run. Groups: ${[...GROUPS.keys()].join(" ")} (default: all).
+remote takes root, and hosts as npm run testbed -- --install --hosts prepares them; Ansible and libvirt where they are installed.
 
   --qemu SUITE   which QEMU: installed (default), or one that npm run testbed fetched, as trixie
   --peer DIR     compare with the npm package node-qemu too, which is installed in DIR
   --python DIR   compare with QEMU's own Python client too, whose package \`qemu\` is in DIR (python/ of QEMU's source)
-  --node PATH    start-up: the Node that runs qmpctl and what it is held against (default: this one)
-  --pairs N      start-up: how many pairs of each (default: 31)
-  --tolerance X  start-up: a goal counts as reached up to X times itself (default: 1)
+  --node PATH    start-up, remote: the Node that runs qmpctl and what it is held against (default: this one)
+  --pairs N      start-up, remote: how many pairs of each (default: 31)
+  --tolerance X  start-up, remote: a goal counts as reached up to X times itself (default: 1)
   --check        exit with 1 when a goal is missed
   --help`;
 

@@ -1,12 +1,10 @@
 /// <reference lib="esnext.disposable" />
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, constants, openSync, readSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { privateFolder, type Qemu } from "../lab/machine.ts";
 import { hear } from "./heard.ts";
-import { compare, milliseconds, type Row, timed, times } from "./measure.ts";
+import { compare, milliseconds, type Row, times } from "./measure.ts";
+import { Pipe, wholeProcess } from "./whole-process.ts";
 
 const DIST = new URL("../../dist/", import.meta.url).pathname;
 const PROGRAM = join(DIST, "cli/main.js");
@@ -78,36 +76,6 @@ export async function startUpRows(qemu: Qemu, options: StartUpOptions = {}): Pro
   }
 }
 
-/**
- * A pipe as a shell makes one, for programs to write into: what Node calls a pipe is a socket. It holds 64 KiB, more than is written here.
- */
-class Pipe implements Disposable {
-  readonly #start: number;
-  readonly end: number;
-
-  constructor(path: string) {
-    execFileSync("mkfifo", [path]);
-    this.#start = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    this.end = openSync(path, constants.O_WRONLY);
-  }
-
-  /** What was written into it. */
-  read(): string {
-    const buffer = Buffer.alloc(64 * 1024);
-    try {
-      return buffer.toString("utf8", 0, readSync(this.#start, buffer));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EAGAIN") return "";
-      throw error;
-    }
-  }
-
-  [Symbol.dispose](): void {
-    closeSync(this.#start);
-    closeSync(this.end);
-  }
-}
-
 class Bench {
   readonly #env: NodeJS.ProcessEnv;
   readonly #node: string;
@@ -123,18 +91,9 @@ class Bench {
     this.#tolerance = tolerance;
   }
 
-  /** A whole process that writes into a pipe, from its start to its end. @throws Error when it ends as it should not */
+  /** A run of Node. @throws Error when it ends as it should not */
   run(args: readonly string[], status = 0): () => Promise<number> {
-    return async () => {
-      let code: number | null = null;
-      const time = await timed(async () => {
-        const child = spawn(this.#node, args, { stdio: ["ignore", this.#pipe.end, this.#pipe.end], env: this.#env });
-        [code] = (await once(child, "close")) as [number | null];
-      });
-      const words = this.#pipe.read();
-      if (code !== status) throw new Error(`node ${args.join(" ")}: it ended with ${String(code)}: ${words.trim()}`);
-      return time;
-    };
+    return wholeProcess([this.#node, ...args], { env: this.#env, output: this.#pipe, status });
   }
 
   async qmpctl(...words: readonly string[]): Promise<void> {
