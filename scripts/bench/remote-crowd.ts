@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Row, times } from "./measure.ts";
-import { qmpctl, type RemoteBench } from "./remote.ts";
+import { qmpctl, type RemoteBench } from "./remote-work.ts";
 
 const END_POINTS = 1000;
 /** The most that the program may have in memory, in MB. */

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { type Host, type Hosts, startHosts } from "../lab/hosts.ts";
 import { type Qemu } from "../lab/machine.ts";
 import { type Row } from "./measure.ts";
-import { comparedRow, machineOn, qmpctl, type RemoteBench } from "./remote.ts";
+import { comparedRow, machineOn, qmpctl, type RemoteBench } from "./remote-work.ts";
 import { OutputFile, wholeProcess } from "./whole-process.ts";
 
 const run = promisify(execFile);

@@ -6,20 +6,12 @@ import { promisify } from "node:util";
 import { Domain, Host } from "../../src/index.ts";
 import { type Hosts, missingForHosts, startHosts } from "../lab/hosts.ts";
 import { privateFolder, type Qemu } from "../lab/machine.ts";
-import { compare, milliseconds, type Row, timed, times } from "./measure.ts";
+import { type Row, timed } from "./measure.ts";
 import { crowdOfHostsRows } from "./remote-crowd.ts";
 import { manyHostsRows } from "./remote-many.ts";
+import { comparedRow, MACHINE, machineOn, NAME, qmpctl, type RemoteBench } from "./remote-work.ts";
 import type { StartUpOptions } from "./start-up.ts";
-import { type Output, Pipe, wholeProcess } from "./whole-process.ts";
-
-const PROGRAM = new URL("../../dist/cli/main.js", import.meta.url).pathname;
-const NAME = "web1";
-
-/** A machine that is small, and stands still: only the way to it is measured. */
-export const MACHINE: readonly string[] = [
-  ...["-machine", "q35,accel=tcg", "-m", "64M", "-smp", "cpus=2,maxcpus=4", "-device", "virtio-balloon-pci"],
-  ...["-display", "none", "-nodefaults", "-no-user-config"],
-];
+import { Pipe, wholeProcess } from "./whole-process.ts";
 
 /** What other hosts cost: calls and commands against those of this host and `ssh`, many hosts against other programs, and a crowd. */
 export async function remoteRows(
@@ -45,25 +37,11 @@ export async function remoteRows(
   return [...rows, ...(await crowdOfHostsRows(bench, folder.path))];
 }
 
-/** What all of it is measured with. */
-export interface RemoteBench {
-  readonly env: NodeJS.ProcessEnv;
-  readonly node: string;
-  readonly pairs: number;
-  readonly tolerance: number;
-  readonly output: Output;
-}
-
 /** This process's variables with folders of their own, and without one that makes every Node start slowly. */
 function environment(folder: string): NodeJS.ProcessEnv {
   const { NODE_EXTRA_CA_CERTS: _, QMPCTL_HOST: __, ...rest } = process.env;
   const folders = { QMPCTL_CONFIG_DIR: "config", QMPCTL_RUNTIME_DIR: "run", QMPCTL_STATE_DIR: "state" };
   return { ...rest, ...Object.fromEntries(Object.entries(folders).map(([name, path]) => [name, join(folder, path)])) };
-}
-
-/** The command line, from its start to its end. */
-export function qmpctl({ node, env, output }: RemoteBench, words: readonly string[], ssh?: string): () => Promise<number> {
-  return wholeProcess([node, PROGRAM, ...words], { env: ssh === undefined ? env : { ...env, QMPCTL_SSH: ssh }, output });
 }
 
 /** The machine of this host. */
@@ -72,38 +50,6 @@ async function localMachine(bench: RemoteBench, qemu: Qemu): Promise<AsyncDispos
   await qmpctl(bench, ["start", NAME, "--paused"])();
   const domain = await Domain.open(NAME, { env: bench.env });
   return { domain, [Symbol.asyncDispose]: async () => void (await qmpctl(bench, ["destroy", NAME])()) };
-}
-
-/** The same machine on the hosts of a rig, some hosts at once. */
-export async function machineOn(bench: RemoteBench, hosts: Hosts, atOnce: number, qemu: Qemu): Promise<void> {
-  const left = hosts.all.values();
-  const lane = async (): Promise<void> => {
-    for (const { exec } of left) {
-      const own = (...words: readonly string[]): Promise<string> => exec(bench.node, PROGRAM, ...words);
-      await own("define", "--name", NAME, "--", qemu.binary, ...MACHINE);
-      await own("start", NAME, "--paused");
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, lane));
-}
-
-/** One row: how many times as long ours may take at most. */
-export async function comparedRow(
-  { pairs, tolerance }: RemoteBench,
-  { work, name, goal, rounds = pairs }: { readonly work: string; readonly name: string; readonly goal: number; readonly rounds?: number },
-  ours: () => Promise<number>,
-  against: () => Promise<number>,
-): Promise<Row> {
-  const result = await compare(rounds, ours, against);
-  const most = goal * tolerance;
-  return {
-    work,
-    ours: milliseconds(result.ours),
-    against: `${name}: ${milliseconds(result.against)}`,
-    ratio: times(result.ratio),
-    goal: `at most ${goal}${most === goal ? "" : ` (here ${times(most)})`}`,
-    reached: result.ratio <= most,
-  };
 }
 
 type Call = readonly [what: string, call: (domain: Domain) => Promise<unknown>];
