@@ -33,13 +33,16 @@ async function workOn(call: FleetCall, { call: asked, writes }: Rehearsal): Prom
   return writes ? (await import("./change-fleet.ts")).changeFleet(call) : (await import("./read-fleet.ts")).readFleet(call);
 }
 
-/** What is done with one machine only. @throws UsageError */
+/** What is asked of hosts themselves. Every other verb is about a domain, or about this host. */
+const OF_HOSTS: ReadonlySet<string> = new Set(["list", "define", "outcome"]);
+
+/** What is not done over many hosts is refused before it is begun: on this host it may do anything. @throws UsageError */
 function refuseOfOne({ name, args, verb, meant }: FleetLine): void {
-  if (name === "serve" || name === "completion") throw misuse(`${name}: is of this host`, name, `qmpctl ${name}, without -H`);
+  const isAboutDomains = verb.operands.names[0] === "DOMAIN";
+  if (!isAboutDomains && !OF_HOSTS.has(name)) throw misuse(`${name}: is of this host`, name, `qmpctl ${name}, without -H`);
+  if (isAboutDomains && meant.domain === undefined) throw misuse("DOMAIN: missing", undefined, "DOMAIN");
   if (name === "qmp" && args.operands.length < 2)
     throw misuse("qmp: the shell talks with one machine, and so does a script", meant.domain, "one domain of one host, or a COMMAND");
-  if (verb.operands.names[0] === "DOMAIN" && meant.domain === undefined && verb.operands.required > 0)
-    throw misuse("DOMAIN: missing", undefined, "DOMAIN");
 }
 
 /** The same Io with a signal for many. Streams that are not used stay closed. */

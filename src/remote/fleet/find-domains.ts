@@ -9,15 +9,12 @@ export function isPattern(domain: string): boolean {
 
 /**
  * The domains of a host that are meant: of a pattern the names of `list --all` that match, in their order; none is no mistake. A plain
- * name is itself.
+ * name is itself: whether it is there is found out when it is opened.
  *
- * @throws ConfigError when a plain name is none there; UnreachableError
+ * @throws UnreachableError; ForbiddenError
  */
 export async function domainsOn(host: Facade, meant: string, options: ReadOptions): Promise<readonly string[]> {
-  if (!isPattern(meant)) {
-    await using _ = await host.open(meant);
-    return [meant];
-  }
+  if (!isPattern(meant)) return [meant];
   const all = await host.list({ ...options, all: true });
   return all.map(({ name }) => name).filter((name) => matches(meant, name));
 }

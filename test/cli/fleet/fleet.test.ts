@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
+import { verbs } from "../../../src/cli/command.ts";
 import { ChangeError } from "../../../src/domain/change/errors.ts";
 import type { Domain, MonitorEvent } from "../../../src/domain/facade.ts";
 import type { DomainInfo } from "../../../src/domain/views/inspect.ts";
@@ -293,6 +294,14 @@ describe("who reads", () => {
   });
 });
 
+test.each(Object.keys(verbs))("%s over many hosts is done there, or refused: nothing is done here", async (name) => {
+  const verb = (await verbs[name]?.())?.verb;
+  if (verb === undefined || verb.operands.names[0] === "DOMAIN" || ["list", "define", "outcome"].includes(name)) return;
+  const words = verb.operands.names.map((operand) => verb.operands.words?.[0] ?? operand);
+  const { code, stderr } = await over(three(obeys), [...many, name, ...words]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`${name}: is of this host`)]);
+});
+
 describe("a line that is wrong asks nobody", () => {
   test.each([
     [[...many, "setmem", "web1"], "SIZE: missing"],
@@ -300,8 +309,7 @@ describe("a line that is wrong asks nobody", () => {
     [[...many, "setmem"], "DOMAIN: missing"],
     [[...many, "qmp", "web1"], "the shell talks with one machine"],
     [[...many, "define", "--pid", "4"], "define --pid 4: a process is of one host"],
-    [[...many, "serve"], "serve: is of this host"],
-    [[...many, "completion", "bash"], "completion: is of this host"],
+    [[...many, "types", "--emulator", "/nonexistent/qemu"], "DOMAIN: missing"],
     [[...many, "--at-once", "0", "list"], "--at-once 0: give 1 or more"],
     [[...many, "list", "--stop-after"], "--stop-after: a value is missing"],
     [["setmem", "web1", "1G", "--where-possible"], "--where-possible: of which host? -H HOST is missing"],
