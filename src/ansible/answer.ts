@@ -1,6 +1,4 @@
-import { adviceOn } from "../cli/advice.ts";
 import { EXIT, exitCodeOfError, reportOf } from "../cli/exit-code.ts";
-import { evidenceOf, showFailure } from "../cli/failure.ts";
 import type { Sink } from "../cli/verb.ts";
 import type { Report } from "../domain/change/change-report.ts";
 import type { Account } from "./account.ts";
@@ -33,7 +31,7 @@ export async function failureOf(name: string, error: unknown, account: Account, 
     msg: await wordsOf(error, name, around.signal),
     pending: code === EXIT.pending,
     exit_code: code,
-    error: evidence(error),
+    error: await evidence(error),
   };
 }
 
@@ -69,6 +67,7 @@ function reasonsIn(report: Report | undefined): string {
 
 /** What the command line would say on stderr. */
 async function wordsOf(error: unknown, name: string, signal: AbortSignal): Promise<string> {
+  const [{ showFailure }, { adviceOn }] = await Promise.all([import("../cli/failure.ts"), import("../cli/advice.ts")]);
   let said = "";
   const nowhere: Sink = { write: () => undefined, isTTY: false, columns: undefined };
   const stderr: Sink = { ...nowhere, write: (text) => void (said += text) };
@@ -78,7 +77,8 @@ async function wordsOf(error: unknown, name: string, signal: AbortSignal): Promi
 }
 
 /** The error for programs; its report stands in the answer already. */
-function evidence(error: unknown): Readonly<Record<string, unknown>> {
+async function evidence(error: unknown): Promise<Readonly<Record<string, unknown>>> {
+  const { evidenceOf } = await import("../cli/failure.ts");
   const { report: _, ...fields } = evidenceOf(error);
   return fields;
 }

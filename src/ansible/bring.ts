@@ -4,7 +4,6 @@ import type { RecoveryReport } from "../domain/lifecycle/recover.ts";
 import type { DomainInfo } from "../domain/views/inspect.ts";
 import { isErrorCode } from "../errors.ts";
 import type { Account, Done } from "./account.ts";
-import { define } from "./definition.ts";
 import { checkOwner } from "./owner.ts";
 import { doStage } from "./stage.ts";
 import { stagesFor } from "./stages.ts";
@@ -24,6 +23,7 @@ export async function bring(wanted: Wanted, around: Surroundings, account: Accou
   let domain = await openIfThere(name, env);
   if (domain === null && wanted.state === "absent") return;
   if (source !== null) {
+    const { define } = await import("./definition.ts");
     const defined = await define(wanted, source, domain !== null, around);
     if (defined !== null) account.add(defined);
     if (defined !== null && check && domain === null) return afterDefinition(wanted, account);

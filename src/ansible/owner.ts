@@ -1,5 +1,6 @@
 import { ownerOf } from "../domain/machine/owner.ts";
 import { QmpctlError } from "../errors.ts";
+import { loginOf } from "../remote/own-machines.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /**
@@ -12,8 +13,10 @@ export async function checkOwner(name: string | undefined, { uid, env }: Pick<Su
   if (uid !== 0) return;
   const owner = await ownerOf(name, { env });
   if (owner === null || owner === 0) return;
+  const login = await loginOf(owner);
+  const [whose, user] = login === undefined ? [`the user with id ${owner}`, ""] : [`the user ${login}`, `: ${login}`];
   throw new QmpctlError(
     "refused",
-    `${name ?? "the folder of the configs"}: belongs to the user with id ${owner}, and is worked on as that user: become: true with become_user`,
+    `${name ?? "the folder of the configs"}: belongs to ${whose}, and is worked on as that user: become: true with become_user${user}`,
   );
 }

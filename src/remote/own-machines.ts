@@ -39,7 +39,7 @@ export function ownMachines(
 }
 
 /** By which name a user logs in; undefined for one that no list knows. */
-async function loginOf(uid: number): Promise<string | undefined> {
+export async function loginOf(uid: number): Promise<string | undefined> {
   const { answerOf } = await import("../host/answer.ts");
   const entry = await answerOf("getent", ["passwd", String(uid)], { timeout: 5000, limit: 64 * 1024 }).catch(() => "");
   return /^([\w.-]+):/.exec(entry)?.[1];

@@ -224,7 +224,7 @@ describe("a task about a domain that does not run", () => {
     const answer = await task(scene, LARGER, { uid: 0 });
     expect(answer).toMatchObject({
       failed: true,
-      msg: "web1: belongs to the user with id 65534, and is worked on as that user: become: true with become_user",
+      msg: "web1: belongs to the user nobody, and is worked on as that user: become: true with become_user: nobody",
     });
     expect(await infoTask(scene, { name: "web1" }, { uid: 0 })).toMatchObject({
       failed: true,

@@ -24,9 +24,6 @@ const MACHINE = [
   ...["-display", "none", "-nodefaults", "-no-user-config"],
 ];
 
-/** The user `nobody` of every Linux. */
-const OTHER = 65534;
-
 /** What a task came to on one host. */
 interface Result {
   readonly task: string;
@@ -223,7 +220,7 @@ describe.skipIf(missing.length > 0)("playbooks, by the real Ansible over a real 
     expect(played.answer("define", one)).toMatchObject({ changed: true, state: "stopped" });
     expect(await one.exec("stat", "-c", "%U", "/run/own/CONFIG/own1.json", "/run/own/STATE")).toBe("nobody\nnobody\n");
     expect(played.answer("as root", one)).toMatchObject({
-      msg: `own1: belongs to the user with id ${OTHER}, and is worked on as that user: become: true with become_user`,
+      msg: `own1: belongs to the user nobody, and is worked on as that user: become: true with become_user: nobody`,
     });
   });
 
