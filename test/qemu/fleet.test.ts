@@ -153,7 +153,7 @@ describe.skipIf(missing.length > 0)("many hosts, over a real ssh", () => {
       3,
       expect.stringMatching(/host3\/web1: refused: a change was interrupted: .*recover/s),
     ]);
-    expect(await qmpctl("-H", "host[1-3]", "recover", "web1", "--undo", "--where-possible", "--force", "--timeout", "2s")).toMatchObject({
+    expect(await qmpctl("-H", "host[1-3]", "recover", "web1", "--undo", "--where-possible", "--force", "--timeout", "1s")).toMatchObject({
       stdout: expect.stringMatching(/host\[1,2\]\/web1: refused: no change of it was interrupted/) as string,
     });
     expect((await configs())[2]).not.toContain('"200MiB"');

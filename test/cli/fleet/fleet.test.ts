@@ -328,3 +328,12 @@ test("on a terminal it is said how far it has come, and on a pipe nothing is", a
   expect(stderr).toContain("3 of 3 hosts planned");
   expect(stderr).toContain("3 of 3 done");
 });
+
+test("fits a narrow terminal, and has no colours where none are wanted", async () => {
+  const hosts = { kvm1: { web1: obeys }, kvm2: {}, kvm3: gone };
+  const words = [...many, "setmem", "web*", "300M", "--where-possible"];
+  const { stdout } = await over(hosts, words, { columns: 40, env: { NO_COLOR: "1" } });
+  const longest = Math.max(...stdout.split("\n").map((line) => line.length));
+  expect([longest <= 40, stdout.includes("\u001b")]).toEqual([true, false]);
+  expect((await over(hosts, words, { columns: 80 })).stdout).toContain("\u001b[32mapplied\u001b[39m");
+});
