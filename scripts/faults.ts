@@ -1,6 +1,7 @@
 #!/usr/bin/env -S npx tsx
 /** Injects faults into changes, one at each step, on a fake and on real QEMUs, and checks the promises of qmpctl. */
 import { parseArgs } from "node:util";
+import { messageOf } from "../src/errors.ts";
 import { openFake } from "./faults/fake-rig.ts";
 import { randomKills } from "./faults/kills.ts";
 import { lifecycleKills, lifecycleSteps } from "./faults/lifecycle.ts";
@@ -8,6 +9,7 @@ import { type Course, onFake, onReal } from "./faults/matrix.ts";
 import { runOnFakes } from "./faults/model-fakes.ts";
 import { OLD_CHOICES, REAL_CHOICES, runSequences } from "./faults/model-run.ts";
 import { openReal } from "./faults/real-rig.ts";
+import { tryFleet } from "./faults/remote/fleet.ts";
 import { onHosts } from "./faults/remote/matrix.ts";
 import type { Outcome } from "./faults/run.ts";
 import { printTables } from "./faults/table.ts";
@@ -32,6 +34,7 @@ Without options, a part of it: on a fake all steps of the change and an eleventh
   --all           all of it, on the fake and on every real QEMU, or on those of --qemu
   --remote        instead: a change of a machine on another host, over a real ssh, and faults of the connection, of both ends and
                   of the host, at each step; takes root (--lanes N: on so many hosts at once, 3 by default)
+  --fleet N       instead: a change of N hosts at once, with a fake machine each; three of them dead, one far end killed, Ctrl-C; root
   --kills N       instead: kill N changes at random moments, finish half of them, undo the others
   --lifecycle N   instead: kill or interrupt N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU at
                   random moments
@@ -57,6 +60,7 @@ async function main(): Promise<number> {
       step: { type: "string", default: "" },
       all: { type: "boolean", default: false },
       remote: { type: "boolean", default: false },
+      fleet: { type: "string" },
       lanes: { type: "string", default: "3" },
       kills: { type: "string" },
       lifecycle: { type: "string" },
@@ -84,6 +88,7 @@ async function main(): Promise<number> {
       Number(values.seed ?? Date.now() % 2 ** 31),
       values.fake || values.qemu === undefined ? undefined : real.at(-1),
     );
+  if (values.fleet !== undefined) return await held(tryFleet(Number(values.fleet), console.log));
   const wanted = (fault: string, step: string): boolean => fault.includes(values.only) && (values.step === "" || step === values.step);
   if (values.remote)
     return remote(
@@ -131,6 +136,14 @@ async function killLifecycles(count: number, seed: number, real: readonly Qemu[]
     broken += by("broken");
   }
   return broken === 0 ? 0 : 1;
+}
+
+/** The exit code of a trial that says itself what it finds. */
+function held(trial: Promise<void>): Promise<number> {
+  return trial.then(
+    () => 0,
+    (error: unknown) => (console.error(`NOT HELD: ${messageOf(error)}`), 1),
+  );
 }
 
 /** Notes each outcome, and says at once what was not held. */

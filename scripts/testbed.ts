@@ -6,12 +6,12 @@
 import { access, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { missingForHosts, startHosts } from "./lab/hosts.ts";
 import { findMirror, KEYRING } from "./testbed/apt.ts";
 import { isOnPath, run } from "./testbed/command.ts";
 import { fetchEmulator, SUITES, versionOf } from "./testbed/emulators.ts";
 import { buildGuest } from "./testbed/guest.ts";
 import { buildHost, HOST_TOOLS } from "./testbed/host.ts";
+import { checkedHosts, tryHosts } from "./testbed/try-hosts.ts";
 
 /** Commands that the tests run, most of them those on real QEMU, and the Debian package of each. */
 const TOOLS: ReadonlyMap<string, string> = new Map([
@@ -39,6 +39,8 @@ const HOSTS: ReadonlyMap<string, string> = new Map([
   ["ps", "procps"],
   // For test/qemu/ansible.test.ts, which is skipped without it.
   ["ansible-playbook", "ansible-core"],
+  // A login shell that is unlike all others, and small.
+  ["tcsh", "tcsh"],
 ]);
 
 const HELP = `usage: npm run testbed -- [options] [SUITE...]
@@ -51,6 +53,8 @@ Fetches the QEMU of each Debian release (default: ${SUITES.join(" ")}) and build
   --no-guest     do not build the guest
   --host         also build a small Debian with systemd, sshd, Node and QEMU, which test/qemu/real-host.test.ts boots; takes root
   --hosts        also try the hosts of test/qemu/remote.test.ts: namespaces with an sshd each; takes root (with --install: openssh-server, ansible-core)
+  --hosts        also try the hosts of test/qemu/remote.test.ts: namespaces with an sshd each; takes root (with --install: openssh-server)
+  --hosts N      instead: start N of them, to try qmpctl on by hand, and say how, until Ctrl-C
   --help
 
 Needs an x86_64 host with apt-get, dpkg and the package debian-archive-keyring.
@@ -64,9 +68,21 @@ interface Options {
   readonly guest: boolean;
   readonly host: boolean;
   readonly hosts: boolean;
+  /** How many hosts to start for trying by hand; null for none. */
+  readonly count: number | null;
 }
 
-function readOptions(args: readonly string[]): Options | undefined {
+/** The number behind `--hosts`, and the words without it. */
+function countIn(words: readonly string[]): { readonly args: readonly string[]; readonly count: number | null } {
+  const at = words.findIndex((word) => /^--hosts(=\d+)?$/.test(word));
+  const text = words[at]?.split("=")[1] ?? (at < 0 ? undefined : words[at + 1]);
+  if (text === undefined || !/^[1-9]\d{0,2}$/.test(text)) return { args: words, count: null };
+  const isJoined = words[at]?.includes("=") === true;
+  return { args: [...words.slice(0, at), "--hosts", ...words.slice(at + (isJoined ? 1 : 2))], count: Number(text) };
+}
+
+function readOptions(words: readonly string[]): Options | undefined {
+  const { args, count } = countIn(words);
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -90,6 +106,7 @@ function readOptions(args: readonly string[]): Options | undefined {
     guest: !values["no-guest"],
     host: values.host ?? false,
     hosts: values.hosts ?? false,
+    count,
   };
 }
 
@@ -117,16 +134,9 @@ async function toolOnPath(tool: string, from: string): Promise<string> {
   return tool === "qemu-ga" ? "there" : versionOf(tool);
 }
 
-/** Starts two hosts and ends them: what the tests need is there, and may be done here. */
-async function tryHosts(): Promise<string> {
-  const missing = await missingForHosts();
-  if (missing.length > 0) throw new Error(`missing: ${missing.join(", ")}; run it as root, with --install`);
-  await using hosts = await startHosts(2);
-  return `${hosts.all.map(({ name }) => name).join(" and ")} can be started`;
-}
-
 async function main(options: Options): Promise<boolean> {
   if (options.install) await installTools(options);
+  if (options.count !== null) return (console.log(await tryHosts(options.count)), true);
   await mkdir(options.folder, { recursive: true });
   for (const [tool, from] of OTHERS)
     if (!(await isOnPath(tool)))
@@ -138,7 +148,7 @@ async function main(options: Options): Promise<boolean> {
   const mirror = options.mirror ?? (await findMirror());
   const pieces = options.suites.map((suite) => piece(`QEMU of ${suite}`, () => fetchEmulator(suite, mirror, join(options.folder, "qemu"))));
   if (options.guest) pieces.push(piece("guest", () => buildGuest(mirror, join(options.folder, "guest"))));
-  if (options.hosts) pieces.push(piece("hosts", tryHosts));
+  if (options.hosts) pieces.push(piece("hosts", checkedHosts));
   if (options.host) pieces.push(piece("host", () => buildHost(mirror, join(options.folder, "host"))));
   return [...tools, ...(await Promise.all(pieces))].every(Boolean);
 }

@@ -41,8 +41,8 @@ export async function openFar(qemu: Qemu, host: Host, start: (host: Host) => Pro
   await writeFile(configPath, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
   await start(host);
   const harness = await dial(join(folder.path, "harness.sock"));
-  await console.booted(1);
-  await console.next();
+  await console.booted(1, { timeout: PATIENCE });
+  await console.next({ timeout: PATIENCE });
   const proxy = await Proxy.before(join(host.folder, "run", "web", "control.sock"));
   const look = lookAt(host, harness);
   const before = await look();
