@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { fleetJson } from "../../src/cli/fleet/fleet-json.ts";
 import { allocationSchema, configSchema } from "../../src/cli/schema/config.ts";
+import { fleet } from "../../src/cli/schema/fleet.ts";
 import { report } from "../../src/cli/schema/report.ts";
 import { expectedAt } from "../../src/config/launch-shape.ts";
 import { parseLaunchConfig } from "../../src/config/launch.ts";
@@ -9,9 +11,10 @@ import { POLICY_PATTERN, policyOf } from "../../src/config/policy.ts";
 import { isQuota, QUOTA_PATTERN } from "../../src/config/quota.ts";
 import { isSize, isSizeOrNone, SIZE_PATTERN } from "../../src/config/size.ts";
 import { changesOf, fileKeys } from "../../src/domain/resources/allocation.ts";
+import { LostError, UnreachableError } from "../../src/remote/errors.ts";
 import { faultOf } from "../../src/shape.ts";
 import { invalid } from "../json-schema.ts";
-import { play } from "./scene.ts";
+import { play, reportOf } from "./scene.ts";
 
 const FIXTURES = new URL("../../fixtures/config/", import.meta.url).pathname;
 const configs = (folder: string): readonly string[] => readdirSync(join(FIXTURES, folder)).filter((name) => name.endsWith(".json"));
@@ -118,6 +121,28 @@ describe("the schema of a report", () => {
     expect(faultOf(report, sent) === undefined).toBe(isRight);
     expect(invalid(report.schema(), sent) === null).toBe(isRight);
   });
+});
+
+test("the schema of a report over many hosts takes what is printed of each outcome", () => {
+  const error = new LostError("kvm2", "gone", "2f1c7e0a");
+  const printed = JSON.parse(
+    JSON.stringify(
+      fleetJson({
+        outcome: "partial",
+        targets: [
+          { host: "kvm1", domain: "web1", outcome: "applied", report: reportOf(), takeBack: "qmpctl …" },
+          { host: "kvm2", domain: "web1", outcome: "lost", error, key: "2f1c7e0a", finish: "qmpctl -H kvm2 outcome 2f1c7e0a" },
+          { host: "kvm3", domain: null, outcome: "unreachable", error: new UnreachableError("kvm3", "timeout", "no answer"), notes: ["x"] },
+          { host: "kvm4", domain: "web1", outcome: "unchanged", value: { name: "web1" } },
+        ],
+        unmatched: ["kvm5"],
+        elapsed: 5,
+      }),
+    ),
+  ) as { targets: { outcome: string }[] };
+  expect([faultOf(fleet, printed), invalid(fleet.schema(), printed)]).toEqual([undefined, null]);
+  (printed.targets[0] as { outcome: string }).outcome = "done";
+  expect(invalid(fleet.schema(), printed)).toContain("$.targets[0].outcome");
 });
 
 describe("qmpctl schema", () => {

@@ -14,6 +14,7 @@ const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () => Prom
   config: ["a launch config, as define reads it", async () => (await import("../schema/config.ts")).configSchema()],
   allocation: ["a file that apply reads", async () => (await import("../schema/config.ts")).allocationSchema()],
   report: ["the answer to a change: setmem, apply, revert, …", async () => (await import("../schema/report.ts")).report.schema()],
+  fleet: ["the answer to a change or an action over many hosts", async () => (await import("../schema/fleet.ts")).fleet.schema()],
   error: ["the answer of any verb that fails without a report", ofAnswer("error")],
   list: ["the answer of list", ofAnswer("domains")],
   info: ["the answer of info", ofAnswer("info")],
