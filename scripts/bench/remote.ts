@@ -52,6 +52,9 @@ async function localMachine(bench: RemoteBench, qemu: Qemu): Promise<AsyncDispos
   return { domain, [Symbol.asyncDispose]: async () => void (await qmpctl(bench, ["destroy", NAME])()) };
 }
 
+/** How often each call is made before it counts: the first ones compile what they run. */
+const WARM = 10;
+
 type Call = readonly [what: string, call: (domain: Domain) => Promise<unknown>];
 
 /** Calls of the library over one connection that is open. */
@@ -69,6 +72,7 @@ async function callRows(bench: RemoteBench, hosts: Hosts, here: Domain): Promise
   const rows: Row[] = [];
   for (const [what, call] of calls) {
     const work = `a call on an open link: ${what}`;
+    for (let warm = 0; warm < WARM; warm++) await Promise.all([call(there), call(here)]);
     rows.push(
       await comparedRow(
         bench,
