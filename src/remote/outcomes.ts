@@ -91,8 +91,8 @@ export class Outcomes {
       if (!isKept) await keep(value);
       return value;
     } catch (error) {
-      // What never began can be asked again.
-      if (!begun) await removeQuietly(path);
+      // What never began can be asked again. Who waits for the lock sees that its file is another one by then.
+      if (!begun) for (const each of [path, `${path}.lock`]) await removeQuietly(each);
       else if (!isKept) await keep(error);
       throw error;
     }

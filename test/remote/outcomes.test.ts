@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -62,6 +62,32 @@ describe("how a call ended", () => {
     await writeKept(path, { ...begun, start: Date.now() - 10_000, patience: 5000 });
     await using _ = await acquireLock(`${path}.lock`);
     expect(await new Outcomes(folder).look(KEY)).toEqual({ state: "under-way", domain: "web1" });
+  });
+});
+
+describe("a call that never began", () => {
+  const work = { key: KEY, domain: "web1", request: change, signal: new AbortController().signal, patience: 5000 };
+
+  test("leaves nothing behind", async () => {
+    const refused = new Outcomes(folder).once({ ...work, run: () => Promise.reject(new Error("refused")) });
+    await expect(refused).rejects.toThrow("refused");
+    expect(readdirSync(join(folder, "outcomes"))).toEqual([]);
+  });
+
+  test("is made by the next one with its key, and by no other", async () => {
+    const outcomes = new Outcomes(folder);
+    let [refuse, made] = [(): void => undefined, 0];
+    const first = outcomes.once({ ...work, run: () => new Promise((_, reject) => (refuse = () => reject(new Error("refused")))) });
+    const run = async (begun: () => Promise<void>): Promise<number> => {
+      await begun();
+      return ++made;
+    };
+    await expect.poll(() => refuse.name).toBe("refuse");
+    const others = [outcomes.once({ ...work, run }), outcomes.once({ ...work, run })];
+    refuse();
+    await expect(first).rejects.toThrow("refused");
+    others.push(outcomes.once({ ...work, run }));
+    expect(await Promise.all(others)).toEqual([1, 1, 1]);
   });
 });
 
