@@ -1,4 +1,5 @@
 import type { Domain, Facade } from "../../domain/facade.ts";
+import { checkCall } from "./check-call.ts";
 import { type Crew, linksFor } from "./crew.ts";
 import { domainsOn, isPattern } from "./find-domains.ts";
 import type { Member } from "./member.ts";
@@ -31,20 +32,24 @@ export interface Asked {
 /**
  * Asks each host something. Resolves with the answers in the order of the hosts; who did not answer is among them, with the error. A host
  * whose turn did not come before the signal is told with its reason.
+ *
+ * @throws UsageError when all say that the call itself is wrong
  */
 export async function askHosts<T>(
   crew: Crew,
   ask: (host: Facade, member: Member) => Promise<T>,
   options: AskOptions = {},
 ): Promise<readonly FleetAnswer<T>[]> {
-  const answers = await askEach<T>(crew, async (host, member, tell) => tell({ domain: null, value: await ask(host, member) }), options);
-  return crew.members.flatMap((member) => answers.get(member) ?? []);
+  const found = await askEach<T>(crew, async (host, member, tell) => tell({ domain: null, value: await ask(host, member) }), options);
+  const answers = crew.members.flatMap((member) => found.get(member) ?? []);
+  checkCall(answers);
+  return answers;
 }
 
 /**
  * Asks each domain that is meant by a name or a pattern.
  *
- * @throws UsageError when a pattern matches nothing anywhere, and every host could say so
+ * @throws UsageError when a pattern matches nothing anywhere, and every host could say so; or when all say that the call itself is wrong
  */
 export async function askDomains<T>(
   crew: Crew,
@@ -70,6 +75,7 @@ export async function askDomains<T>(
   );
   const answers = crew.members.flatMap((member) => found.get(member) ?? []);
   if (answers.length === 0) throw nothingMeant(meant, crew);
+  checkCall(answers);
   return { answers, unmatched: crew.members.filter((member) => found.get(member)?.length === 0).map(({ name }) => name) };
 }
 

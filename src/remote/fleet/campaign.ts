@@ -1,6 +1,6 @@
 import { now } from "../../deadline.ts";
-import { UsageError } from "../../errors.ts";
 import { addressOf } from "../readdress.ts";
+import { checkCall } from "./check-call.ts";
 import type { Crew } from "./crew.ts";
 import { linksFor } from "./crew.ts";
 import { type Begun, type Ended, endedBadly, endedWell, slim } from "./ended.ts";
@@ -125,12 +125,7 @@ class Campaign {
   checkFound(): void {
     const all = [...this.#entries.values()].flat();
     if (all.length === 0) throw nothingMeant(this.#work.meant, this.#crew);
-    const [first] = all;
-    if (
-      first?.error instanceof UsageError &&
-      all.every(({ error }) => error instanceof UsageError && error.message === first.error?.message)
-    )
-      throw first.error;
+    checkCall(all);
   }
 
   /** Whether anything is to be touched. */

@@ -2,9 +2,11 @@ import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { verbs } from "../../../src/cli/command.ts";
 import { ChangeError } from "../../../src/domain/change/errors.ts";
-import type { Domain, MonitorEvent } from "../../../src/domain/facade.ts";
+import type { Domain, Facade, MonitorEvent } from "../../../src/domain/facade.ts";
 import type { DomainInfo } from "../../../src/domain/views/inspect.ts";
+import { UsageError } from "../../../src/errors.ts";
 import { LostError, UnreachableError } from "../../../src/remote/errors.ts";
+import type { Crew } from "../../../src/remote/fleet/crew.ts";
 import { type FakeDomain, fakes, infoOf, obeys, plannedReport } from "../../remote/fleet/crew-of-fakes.ts";
 import { monitorOf, play, type Played, reportOf, type Stage } from "../scene.ts";
 
@@ -322,6 +324,39 @@ describe("a line that is wrong asks nobody", () => {
     expect(stderr).toContain(message);
   });
 });
+
+describe("what only the far end knows to be wrong with a line", () => {
+  const wrong = (host: string): FakeDomain => ({
+    info: () => Promise.reject(new UsageError(`name "a'b" ${host}: not a domain's name`, { value: "a'b", expected: "a name" })),
+  });
+
+  test("is told once where all say it, as by one host", async () => {
+    const { code, stdout, stderr } = await over(three(wrong("")), [...many, "info", "web1"]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^qmpctl: name "a'b" : not a domain's name; expected a name\nusage: qmpctl info DOMAIN/);
+  });
+
+  test("so it is with what hosts themselves are asked", async () => {
+    const { crew } = fakes({ kvm1: {}, kvm2: {} });
+    const { code, stdout, stderr } = await play(["-H", "kvm[1,2]", "outcome", "abc"], { crew: withOutcome(crew, noKey) });
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^qmpctl: key "abc": not a key/);
+  });
+
+  test("is a trouble of each where another one has an answer, or says something else", async () => {
+    const others = await over({ kvm1: { web1: wrong("") }, kvm2: { web1: {} } }, ["-H", "kvm[1,2]", "info", "web1"]);
+    expect([others.code, others.stdout]).toEqual([1, expect.stringContaining("kvm2/web1:\n")]);
+    const two = await over({ kvm1: { web1: wrong("1") }, kvm2: { web1: wrong("2") } }, ["-H", "kvm[1,2]", "info", "web1"]);
+    expect([two.code, two.stderr.split("qmpctl: ").length]).toEqual([1, 3]);
+  });
+});
+
+const noKey = async (): Promise<never> => Promise.reject(new UsageError('key "abc": not a key', { value: "abc", expected: "a key" }));
+
+/** The same hosts, which answer so when they are asked for an outcome. */
+function withOutcome(crew: Crew, outcome: Facade["outcome"]): Crew {
+  return { ...crew, dial: async (member) => ({ ...(await crew.dial(member)), facade: { ...(await crew.dial(member)).facade, outcome } }) };
+}
 
 test("on a terminal it is said how far it has come, and on a pipe nothing is", async () => {
   const { stderr } = await over(three(obeys), [...many, "setmem", "web1", "300M"], { columns: 80 });
