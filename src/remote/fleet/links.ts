@@ -1,4 +1,5 @@
 import type { Facade } from "../../domain/facade.ts";
+import { UsageError } from "../../errors.ts";
 import type { Dialled, Hosts, Member } from "./member.ts";
 
 /** How many connections are kept for what comes next: each is a process here, and one on its host. */
@@ -9,6 +10,7 @@ export class Links implements AsyncDisposable {
   readonly #hosts: Hosts;
   readonly #stays: boolean;
   readonly #open = new Map<Member, Promise<Dialled>>();
+  #isOver = false;
 
   /** `stays`: many pieces of work share them, one after another or at once, and they are closed when all is over. */
   constructor(hosts: Hosts, { stays = false }: { readonly stays?: boolean } = {}) {
@@ -16,8 +18,13 @@ export class Links implements AsyncDisposable {
     this.#stays = stays;
   }
 
-  /** The domains of a host. A connection that is made for them is given up with the signal. @throws UsageError for what can't be a host */
+  /**
+   * The domains of a host. A connection that is made for them is given up with the signal. @throws UsageError for what can't be a host;
+   * when all is over
+   */
   async to(member: Member, signal: AbortSignal | undefined): Promise<Facade> {
+    // A connection that is made now would be closed by nobody, and keep this process alive.
+    if (this.#isOver) throw new UsageError("the fleet is disposed of", { value: member.name, expected: "a fleet that is not" });
     let link = this.#open.get(member);
     if (link === undefined) {
       link = Promise.resolve(this.#hosts.dial(member));
@@ -50,6 +57,7 @@ export class Links implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     await Promise.all([...this.#open.keys()].map((member) => this.#close(member)));
   }
 }
