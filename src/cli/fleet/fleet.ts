@@ -39,7 +39,12 @@ const OF_HOSTS: ReadonlySet<string> = new Set(["list", "define", "outcome"]);
 /** What is not done over many hosts is refused before it is begun: on this host it may do anything. @throws UsageError */
 function refuseOfOne({ name, args, verb, meant }: FleetLine): void {
   const isAboutDomains = verb.operands.names[0] === "DOMAIN";
-  if (!isAboutDomains && !OF_HOSTS.has(name)) throw misuse(`${name}: is of this host`, name, `qmpctl ${name}, without -H`);
+  if (!isAboutDomains && !OF_HOSTS.has(name))
+    throw misuse(
+      `${name}: is of ${name === "metrics" ? "one" : "this"} host`,
+      name,
+      name === "metrics" ? "-H with one host" : `qmpctl ${name}, without -H`,
+    );
   if (isAboutDomains && meant.domain === undefined) throw misuse("DOMAIN: missing", undefined, "DOMAIN");
   if (name === "qmp" && args.operands.length < 2)
     throw misuse("qmp: the shell talks with one machine, and so does a script", meant.domain, "one domain of one host, or a COMMAND");
