@@ -12,7 +12,7 @@ export async function domainModule(given: unknown, around: Surroundings): Promis
   try {
     wanted = wantedIn(given);
     await bring(wanted, around, account);
-    return answerOf(wanted, account, around);
+    return await answerOf(wanted, account, around);
   } catch (error) {
     return failureOf(wanted?.name ?? nameIn(given), error, account, around);
   }

@@ -170,10 +170,16 @@ async function withMachine(shop: Shop): Promise<string> {
   return folder;
 }
 
-async function listen(path: string): Promise<void> {
-  const server = createServer((socket) => socket.destroy()).listen(path);
+/** Listens there, and counts who comes. */
+async function listen(path: string): Promise<{ readonly count: number }> {
+  const visits = { count: 0 };
+  const server = createServer((socket) => {
+    visits.count++;
+    socket.destroy();
+  }).listen(path);
   onTestFinished(() => void server.close());
   await new Promise((resolve) => server.once("listening", resolve));
+  return visits;
 }
 
 const SOCKETS: readonly (readonly [string, (path: string, elsewhere: string) => Promise<unknown>, RegExp])[] = [
@@ -197,16 +203,18 @@ test.each(SOCKETS)("%s in the place of a monitor is not connected to", async (_w
   await using shop = await openShop();
   const own = await withMachine(shop);
   const elsewhere = join(shop.folder, "elsewhere.sock");
-  await listen(elsewhere);
+  const visits = await listen(elsewhere);
   await plant(join(own, "control.sock"), elsewhere);
   for (const argv of [
     ["setvcpus", "web1", "2", "--live"],
     ["qmp", "web1", "quit"],
-    ["destroy", "web1"],
   ]) {
     const { code, stderr } = await run(shop, ...argv);
     expect([code, stderr]).toEqual([3, expect.stringMatching(why) as string]);
   }
+  // Its process is known without the monitor, and can be ended.
+  expect(await run(shop, "destroy", "web1")).toMatchObject({ code: 0, stdout: "web1: destroyed\n" });
+  expect(visits.count).toBe(0);
 });
 
 test("the folders of a machine are private, and so is all that is in them; one that others can enter is refused", async () => {

@@ -30,7 +30,7 @@ export async function eventsOfFleet(call: FleetCall): Promise<number> {
 
 async function opened({ crew, io, how }: FleetCall, meant: string): Promise<Awaited<ReturnType<typeof openDomains>>> {
   using _ = new FleetProgressLine(io);
-  return openDomains(crew, meant, { ...how.many, signal: io.signal });
+  return await openDomains(crew, meant, { ...how.many, signal: io.signal });
 }
 
 /** Counts the events of all: `--count` is about them together. */

@@ -65,7 +65,7 @@ export async function askDomains<T>(
         signal?.throwIfAborted();
         const answer = async (): Promise<T> => {
           await using domain = await host.open(name);
-          return ask(domain, { member, name });
+          return await ask(domain, { member, name });
         };
         tell({ domain: name, ...(await settled(answer())) });
       }
