@@ -1,5 +1,6 @@
 import { deadlineIn } from "../deadline.ts";
 import { randomUuid } from "../digest.ts";
+import { UsageError } from "../errors.ts";
 import { carriedIn, revive } from "./carried-error.ts";
 import { LostError, UnreachableError } from "./errors.ts";
 import type { Ask, Link } from "./link.ts";
@@ -31,6 +32,7 @@ export class Caller implements AsyncDisposable {
   readonly name: string;
   readonly #connect: () => Promise<Link>;
   #link: Promise<Link> | undefined;
+  #isOver = false;
 
   /** `name`: of the host, as `-H` takes it. */
   constructor(name: string, connect: () => Promise<Link>) {
@@ -38,8 +40,15 @@ export class Caller implements AsyncDisposable {
     this.#connect = connect;
   }
 
-  /** The connection. @throws UnreachableError */
+  /** The connection. @throws UnreachableError; UsageError when it was closed here: one that is made now would be closed by nobody */
   link(): Promise<Link> {
+    if (this.#isOver)
+      return Promise.reject(
+        new UsageError(`${this.name}: the connection was closed here`, {
+          value: this.name,
+          expected: "a host or a domain that is not disposed of",
+        }),
+      );
     const link = (this.#link ??= this.#patiently());
     link.catch(() => (this.#link = undefined));
     return link;
@@ -72,11 +81,18 @@ export class Caller implements AsyncDisposable {
       return await link.call(key === undefined ? ask : { ...ask, key });
     } catch (error) {
       if (!(error instanceof LostError)) throw error;
+      if (this.#isOver) throw this.#closedHere(ask, key, error);
       this.#link = undefined;
       if (key !== undefined) return await this.#outcomeOf({ ask, key, lost: error, boot: link.boot });
       if (ask.writes === true) throw error;
       return await (await this.link()).call(ask);
     }
+  }
+
+  /** Nobody is asked what became of it: whoever closes the connection does not wait for that. */
+  #closedHere({ what, domain }: Ask, key: string | undefined, cause: LostError): LostError {
+    const rest = key === undefined ? "" : `; if ${what} of ${domain} had begun, it goes on there: qmpctl -H ${this.name} outcome ${key}`;
+    return new LostError(this.name, `the connection was closed here${rest}`, key ?? null, { cause });
   }
 
   /** What became of a change whose connection was lost. */
@@ -101,7 +117,8 @@ export class Caller implements AsyncDisposable {
       throw say(
         `${work} had begun, and its process ended there: qmpctl -H ${this.name} recover ${domain} --finish, or --undo, or --forget`,
       );
-    if (boot !== (await this.link()).boot) throw say(`the host was started anew since, and what became of ${work} is not known: ${show}`);
+    if (boot !== undefined && boot !== (await this.link()).boot)
+      throw say(`the host was started anew since, and what became of ${work} is not known: ${show}`);
     throw new LostError(this.name, `the connection was lost; ${work} never began, and nothing was touched`, null, { cause: lost });
   }
 
@@ -112,6 +129,7 @@ export class Caller implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     const link = await this.#link?.catch(() => undefined);
     await link?.close();
   }

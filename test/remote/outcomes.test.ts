@@ -76,13 +76,15 @@ describe("a call that never began", () => {
 
   test("is made by the next one with its key, and by no other", async () => {
     const outcomes = new Outcomes(folder);
-    let [refuse, made] = [(): void => undefined, 0];
-    const first = outcomes.once({ ...work, run: () => new Promise((_, reject) => (refuse = () => reject(new Error("refused")))) });
+    let made = 0;
+    let tell: (refuse: () => void) => void;
+    const asked = new Promise<() => void>((resolve) => (tell = resolve));
+    const first = outcomes.once({ ...work, run: () => new Promise((_, reject) => tell(() => reject(new Error("refused")))) });
     const run = async (begun: () => Promise<void>): Promise<number> => {
       await begun();
       return ++made;
     };
-    await expect.poll(() => refuse.name).toBe("refuse");
+    const refuse = await asked;
     const others = [outcomes.once({ ...work, run }), outcomes.once({ ...work, run })];
     refuse();
     await expect(first).rejects.toThrow("refused");
@@ -119,6 +121,33 @@ test("the same key is not taken for another try of what was done, when only its 
   await expect(ends.link.call({ ...change, key: KEY })).rejects.toThrow("was done, and there was no room to keep its report");
   expect(ran).toBe(1);
   expect(JSON.parse(readFileSync(join(folder, "outcomes", KEY), "utf8"))).toMatchObject({ state: "done", isShort: true });
+});
+
+describe("a connection that is closed here", () => {
+  test("is not made again, and what became of the change is not asked: it goes on there", async () => {
+    let asked = 0;
+    let tell: (end: () => void) => void;
+    const begun = new Promise<() => void>((resolve) => (tell = resolve));
+    const change = async (_: unknown, options?: ChangeOptions): Promise<Report> => {
+      await options?.onBegun?.();
+      return new Promise((resolve) => tell(() => resolve(report)));
+    };
+    await using ends = await connectEnds({ change }, folder);
+    const caller = new Caller("kvm1", async () => (asked++, ends.link));
+    const ended = caller.call({ what: "change", domain: "web1", args: [[{ resource: "memory", size: 4096 }]], writes: true });
+    const told = ended.catch((reason: unknown) => reason);
+    const end = await begun;
+    await caller[Symbol.asyncDispose]();
+    expect(await told).toMatchObject({
+      key: expect.any(String) as string,
+      message: expect.stringMatching(
+        /^kvm1: the connection was closed here; if change of web1 had begun, it goes on there: qmpctl -H kvm1 outcome /,
+      ) as string,
+    });
+    await expect(caller.call({ what: "info", domain: "web1" })).rejects.toThrow("kvm1: the connection was closed here");
+    expect(asked).toBe(1);
+    end();
+  });
 });
 
 describe("a lost connection to a change", () => {
