@@ -48,6 +48,7 @@ function sourceOf(args: Arguments<never, "pid">): DefineSource {
   const [source] = sources;
   if (source === undefined) throw misuse(`FILE: missing; give ${expected}`, undefined, expected);
   if (sources.length > 1) throw misuse(`more than one source: give ${expected}`, sources.length, expected);
+  if ("file" in source && source.file === "-") throw misuse("define -: it reads no standard input", "-", expected);
   if ("argv" in source && source.argv.length === 0) throw misuse("QEMU-COMMAND: missing after --", undefined, expected);
   return source;
 }

@@ -132,6 +132,7 @@ describe("define", () => {
     [["define", "--"], "QEMU-COMMAND: missing after --"],
     [["define", "f.json", "--", "qemu"], "more than one source"],
     [["define", "f.json", "--pid", "3"], "more than one source"],
+    [["define", "-"], "define -: it reads no standard input"],
     [["define", "--pid", "self"], "--pid self: not a process id"],
     [["define", "--pid", "0"], "--pid 0: not a process id"],
     [["define", "a.json", "b.json"], '"b.json": one operand too many'],
