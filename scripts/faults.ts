@@ -1,5 +1,6 @@
 #!/usr/bin/env -S npx tsx
 /** Injects faults into changes, one at each step, on a fake and on real QEMUs, and checks the promises of qmpctl. */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/errors.ts";
 import { openFake } from "./faults/fake-rig.ts";
@@ -11,11 +12,12 @@ import { OLD_CHOICES, REAL_CHOICES, runSequences } from "./faults/model-run.ts";
 import { openReal } from "./faults/real-rig.ts";
 import { tryFleet } from "./faults/remote/fleet.ts";
 import { onHosts } from "./faults/remote/matrix.ts";
+import { tryVm } from "./faults/remote/vm.ts";
 import type { Outcome } from "./faults/run.ts";
 import { printTables } from "./faults/table.ts";
 import { tasksOnFake, tasksOnReal } from "./faults/task-matrix.ts";
 import { missingForHosts } from "./lab/hosts.ts";
-import { type Qemu, qemus } from "./lab/machine.ts";
+import { type Qemu, qemus, testbedFolder } from "./lab/machine.ts";
 
 const HELP = `usage: npm run faults -- [options]
 
@@ -34,6 +36,8 @@ Without options, a part of it: on a fake all steps of the change and an eleventh
   --all           all of it, on the fake and on every real QEMU, or on those of --qemu
   --remote        instead: a change of a machine on another host, over a real ssh, and faults of the connection, of both ends and
                   of the host, at each step; takes root (--lanes N: on so many hosts at once, 3 by default)
+  --vm            instead: changes over ssh on a real Debian with systemd, whose sessions and whose power end in the middle; see
+                  npm run testbed -- --host
   --fleet N       instead: a change of N hosts at once, with a fake machine each; three of them dead, one far end killed, Ctrl-C; root
   --kills N       instead: kill N changes at random moments, finish half of them, undo the others
   --lifecycle N   instead: kill or interrupt N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU at
@@ -61,6 +65,7 @@ async function main(): Promise<number> {
       all: { type: "boolean", default: false },
       remote: { type: "boolean", default: false },
       fleet: { type: "string" },
+      vm: { type: "boolean" },
       lanes: { type: "string", default: "3" },
       kills: { type: "string" },
       lifecycle: { type: "string" },
@@ -88,6 +93,7 @@ async function main(): Promise<number> {
       Number(values.seed ?? Date.now() % 2 ** 31),
       values.fake || values.qemu === undefined ? undefined : real.at(-1),
     );
+  if (values.vm === true) return await held(tryVm(join(testbedFolder(), "host"), console.log));
   if (values.fleet !== undefined) return await held(tryFleet(Number(values.fleet), console.log));
   const wanted = (fault: string, step: string): boolean => fault.includes(values.only) && (values.step === "" || step === values.step);
   if (values.remote)

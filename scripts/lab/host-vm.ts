@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" />
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { access } from "node:fs/promises";
+import { access, chmod, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -26,6 +26,10 @@ export interface Login extends AsyncDisposable {
 export interface HostVm extends AsyncDisposable {
   /** How long it took until its sshd answered, in milliseconds. */
   readonly bootTime: number;
+  /** A program for QMPCTL_SSH, which knows it as `vm`. */
+  readonly ssh: string;
+  /** Takes its power away and gives it back. Resolves when it is up again. */
+  reset(): Promise<void>;
   /** Logs in, as `root` or as `user`. */
   login(user: "root" | "user"): Promise<Login>;
 }
@@ -57,7 +61,17 @@ export async function bootHost(image: string): Promise<HostVm> {
     await ready(serial, machine);
     const port = await forwardedPort(machine);
     const login = (user: "root" | "user"): Promise<Login> => logIn({ image, folder: folder.path, port, user });
-    const vm: HostVm = { bootTime: performance.now() - start, login, [Symbol.asyncDispose]: dispose };
+    const vm: HostVm = {
+      bootTime: performance.now() - start,
+      ssh: await sshTo({ image, folder: folder.path, port }),
+      login,
+      reset: async () => {
+        const up = ready(serial, machine);
+        await machine.ask("system_reset");
+        await up;
+      },
+      [Symbol.asyncDispose]: dispose,
+    };
     await install(vm, { image, folder: folder.path, port });
     return vm;
   } catch (error) {
@@ -111,6 +125,17 @@ interface Way {
   readonly image: string;
   readonly folder: string;
   readonly port: string;
+}
+
+/** Writes what a user would have in ssh_config, and an `ssh` that reads it. */
+async function sshTo({ image, folder, port }: Way): Promise<string> {
+  const [config, path] = [join(folder, "ssh_config"), join(folder, "ssh")];
+  const options = ["StrictHostKeyChecking no", "UserKnownHostsFile /dev/null", "LogLevel ERROR"];
+  const lines = ["HostName 127.0.0.1", `Port ${port}`, `IdentityFile ${join(image, "key")}`, ...options];
+  await writeFile(config, `Host vm\n${lines.map((line) => `  ${line}\n`).join("")}`);
+  await writeFile(path, `#!/bin/sh\nexec ssh -F ${config} "$@"\n`);
+  await chmod(path, 0o755);
+  return path;
 }
 
 let turn = 0;
