@@ -1,5 +1,6 @@
 #!/usr/bin/env -S npx tsx
 /** Injects faults into changes, one at each step, on a fake and on real QEMUs, and checks the promises of qmpctl. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/errors.ts";
@@ -93,7 +94,11 @@ async function main(): Promise<number> {
       Number(values.seed ?? Date.now() % 2 ** 31),
       values.fake || values.qemu === undefined ? undefined : real.at(-1),
     );
-  if (values.vm === true) return await held(tryVm(join(testbedFolder(), "host"), console.log));
+  if (values.vm === true) {
+    const image = join(testbedFolder(), "host");
+    if (!existsSync(image)) return (console.error("faults: no Debian to boot here: npm run testbed -- --host"), 2);
+    return await held(tryVm(image, console.log));
+  }
   if (values.fleet !== undefined) return await held(tryFleet(Number(values.fleet), console.log));
   const wanted = (fault: string, step: string): boolean => fault.includes(values.only) && (values.step === "" || step === values.step);
   if (values.remote)
