@@ -61,17 +61,13 @@ export async function bootHost(image: string): Promise<HostVm> {
     await ready(serial, machine);
     const port = await forwardedPort(machine);
     const login = (user: "root" | "user"): Promise<Login> => logIn({ image, folder: folder.path, port, user });
-    const vm: HostVm = {
-      bootTime: performance.now() - start,
-      ssh: await sshTo({ image, folder: folder.path, port }),
-      login,
-      reset: async () => {
-        const up = ready(serial, machine);
-        await machine.ask("system_reset");
-        await up;
-      },
-      [Symbol.asyncDispose]: dispose,
+    const reset = async (): Promise<void> => {
+      const up = ready(serial, machine);
+      await machine.ask("system_reset");
+      await up;
     };
+    const ssh = await sshTo({ image, folder: folder.path, port });
+    const vm: HostVm = { bootTime: performance.now() - start, ssh, login, reset, [Symbol.asyncDispose]: dispose };
     await install(vm, { image, folder: folder.path, port });
     return vm;
   } catch (error) {
