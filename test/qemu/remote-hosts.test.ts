@@ -226,7 +226,7 @@ describe.skipIf(missing.length > 0)("a host that is odd, over a real ssh", () =>
     const all = await Promise.all(
       Array.from({ length: 10 }, async () => {
         await using host = await RemoteHost.connect("ssh://host1", { ssh: busy.ssh });
-        return host.list({ all: true });
+        return await host.list({ all: true });
       }),
     );
     expect(all).toEqual(Array.from({ length: 10 }, () => []));
