@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Host, type Hosts, missingForHosts, startHosts } from "../../scripts/lab/hosts.ts";
 import { privateFolder } from "../../scripts/lab/machine.ts";
 import { DOMAIN_OPTIONS } from "../../src/ansible/domain-options.ts";
-import { deadlineIn } from "../../src/deadline.ts";
 import { program } from "../cli/program.ts";
+import { until } from "./over-ssh.ts";
 
 const run = promisify(execFile);
 
@@ -241,12 +241,6 @@ describe.skipIf(missing.length > 0)("playbooks, by the real Ansible over a real 
     expect(list.stdout).toMatch(/qmpctl\.qemu +\d+\.\d+\.\d+/);
   });
 });
-
-/** Looks again until it is so. @throws Error when it is not so within a minute */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = deadlineIn(60_000);
-  while (!(await isSo())) if (deadline.left() === 0) throw new Error("it is not so after a minute");
-}
 
 /** What ansible-core brings, and is not there. */
 async function missingForAnsible(): Promise<readonly string[]> {

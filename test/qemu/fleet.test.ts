@@ -1,10 +1,7 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Host, type Hosts, missingForHosts, startHosts } from "../../scripts/lab/hosts.ts";
-import { deadlineIn } from "../../src/deadline.ts";
 import { Fleet } from "../../src/index.ts";
-import { program } from "../cli/program.ts";
+import { beginOver, type Begun, type Ended, until } from "./over-ssh.ts";
 
 // Three hosts of their own on this machine, each with an sshd and a QEMU of its own.
 const missing = await missingForHosts();
@@ -15,12 +12,6 @@ const MACHINE = [
   ...["-machine", "q35,accel=tcg", "-m", "256M", "-smp", "2,maxcpus=4", "-device", "virtio-balloon-pci,id=balloon0"],
   ...["-display", "none", "-nodefaults", "-no-user-config"],
 ];
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 describe.skipIf(missing.length > 0)("many hosts, over a real ssh", () => {
   let hosts: Hosts;
@@ -34,17 +25,8 @@ describe.skipIf(missing.length > 0)("many hosts, over a real ssh", () => {
   }, 90_000);
   afterAll(async () => hosts[Symbol.asyncDispose]());
 
-  /** The program, begun; `interrupt` as Ctrl-C does. */
-  function begin(...words: readonly string[]): { readonly ended: Promise<Ended>; interrupt(): void } {
-    const child = spawn(process.execPath, [program, ...words], {
-      env: { ...process.env, QMPCTL_SSH: hosts.ssh, NODE_DISABLE_COMPILE_CACHE: "1" },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    const ended = once(child, "close").then(([code]): Ended => ({ code: code as number | null, stdout, stderr }));
-    return { ended, interrupt: () => void child.kill("SIGINT") };
+  function begin(...words: readonly string[]): Begun {
+    return beginOver(hosts.ssh, words);
   }
 
   function qmpctl(...words: readonly string[]): Promise<Ended> {
@@ -192,9 +174,3 @@ describe.skipIf(missing.length > 0)("many hosts, over a real ssh", () => {
     expect(stdout).toMatch(/^host\[1,2\]\/web1: pending /);
   });
 });
-
-/** Looks again until it is so. @throws Error when it is not so within a minute */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = deadlineIn(60_000);
-  while (!(await isSo())) if (deadline.left() === 0) throw new Error("it is not so after a minute");
-}

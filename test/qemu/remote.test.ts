@@ -1,13 +1,12 @@
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { symlink } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Host, type Hosts, missingForHosts, startHosts } from "../../scripts/lab/hosts.ts";
 import { privateFolder } from "../../scripts/lab/machine.ts";
-import { deadlineIn } from "../../src/deadline.ts";
 import { Host as RemoteHost, LostError } from "../../src/index.ts";
 import { program } from "../cli/program.ts";
 import { bashInTerminal, lineIn } from "../cli/pty.ts";
+import { beginOver, type Begun, type Ended, until } from "./over-ssh.ts";
 
 // Hosts of their own on this machine, each with an sshd: what is done on them is done by what a real ssh starts there.
 const missing = await missingForHosts();
@@ -29,12 +28,6 @@ const MACHINE = [
   "-no-user-config",
 ];
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 describe.skipIf(missing.length > 0)("on other hosts, over a real ssh", () => {
   let hosts: Hosts;
   let kvm1: Host;
@@ -49,17 +42,8 @@ describe.skipIf(missing.length > 0)("on other hosts, over a real ssh", () => {
   }, 60_000);
   afterAll(async () => hosts[Symbol.asyncDispose]());
 
-  /** The program, begun; `interrupt` as Ctrl-C does. */
-  function begin(...words: readonly string[]): { readonly ended: Promise<Ended>; interrupt(): void } {
-    const child = spawn(process.execPath, [program, ...words], {
-      env: { ...process.env, QMPCTL_SSH: hosts.ssh, NODE_DISABLE_COMPILE_CACHE: "1" },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    const ended = once(child, "close").then(([code]): Ended => ({ code: code as number | null, stdout, stderr }));
-    return { ended, interrupt: () => void child.kill("SIGINT") };
+  function begin(...words: readonly string[]): Begun {
+    return beginOver(hosts.ssh, words);
   }
 
   async function qmpctl(...words: readonly string[]): Promise<Ended> {
@@ -205,9 +189,3 @@ describe.skipIf(missing.length > 0)("on other hosts, over a real ssh", () => {
     expect(LostError).toBeDefined();
   });
 });
-
-/** Looks again until it is so. @throws Error when it is not so within a minute */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = deadlineIn(60_000);
-  while (!(await isSo())) if (deadline.left() === 0) throw new Error("it is not so after a minute");
-}

@@ -6,7 +6,7 @@ import { timeoutOf } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";
 import { misuse, type Option } from "../options.ts";
 import { painter, table } from "../output.ts";
-import { sayUnreachable } from "../unreachable.ts";
+import { sayUnreachable } from "../showing.ts";
 import { type Call, defineVerb, type Verb } from "../verb.ts";
 
 /** The names that older programs give to the rates. */

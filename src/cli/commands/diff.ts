@@ -1,12 +1,9 @@
 import { CHANGED, type DiffRow, ONE_SIDE, TO_MAKE_EQUAL } from "../../domain/resources/row.ts";
-import { printAs } from "../answer.ts";
-import { timeoutOf } from "../duration.ts";
-import { EXIT } from "../exit-code.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, flow, painter, showSize, table } from "../output.ts";
 import { showBoth, showValue } from "../report.ts";
-import { sayUnreachable } from "../unreachable.ts";
-import { defineVerb, type Verb } from "../verb.ts";
+import { showing } from "../showing.ts";
+import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["diff DOMAIN"],
@@ -22,25 +19,24 @@ export const verb: Verb = defineVerb({
   ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run(call) {
-    const { args, io, facade } = call;
-    const options = { ...timeoutOf(args), signal: io.signal };
-    await using domain = await facade.open(args.operand(0));
-    const rows = await domain.diff(options);
-    const paint = painter(io.stdout, io.env);
-    printAs(call, rows, (them) => {
-      const hasHost = them.some(({ host }) => host !== undefined);
-      const header = ["resource", "config", "live", "guest", ...(hasHost ? ["host"] : []), "why"];
-      const right = hasHost ? [1, 2, 3, 4] : [1, 2, 3];
-      const rows = them.map((each) => row(each, hasHost));
-      const { columns } = io.stdout;
-      // What is the same for many rows stands once, below them.
-      const hint = them.some(({ why }) => why?.includes(CHANGED) === true) ? `\n${flow(TO_MAKE_EQUAL, columns)}` : "";
-      return table(rows, { header, right, paint, columns }) + hint;
-    });
-    return rows.some(({ live }) => live !== null) ? EXIT.done : await sayUnreachable(domain, io, options);
-  },
+  run: (call) =>
+    showing(call, {
+      read: (domain, options) => domain.diff(options),
+      draw: (rows) => show(rows, call.io),
+      isLive: (rows) => rows.some(({ live }) => live !== null),
+    }),
 });
+
+function show(rows: readonly DiffRow[], { stdout, env }: Io): string {
+  const { columns } = stdout;
+  const hasHost = rows.some(({ host }) => host !== undefined);
+  const header = ["resource", "config", "live", "guest", ...(hasHost ? ["host"] : []), "why"];
+  const right = hasHost ? [1, 2, 3, 4] : [1, 2, 3];
+  const cells = rows.map((each) => row(each, hasHost));
+  // What is the same for many rows stands once, below them.
+  const hint = rows.some(({ why }) => why?.includes(CHANGED) === true) ? `\n${flow(TO_MAKE_EQUAL, columns)}` : "";
+  return table(cells, { header, right, paint: painter(stdout, env), columns }) + hint;
+}
 
 function row({ resource, config, live, guest, host, why, guestAge, guestUnknown }: DiffRow, hasHost: boolean): Cell[] {
   const differs = why !== null;

@@ -1,11 +1,8 @@
 import { formatSize } from "../../config/size.ts";
 import type { DiskInfo } from "../../domain/views/disks.ts";
-import { printAs } from "../answer.ts";
-import { timeoutOf } from "../duration.ts";
-import { EXIT } from "../exit-code.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { painter, table } from "../output.ts";
-import { sayUnreachable } from "../unreachable.ts";
+import { showing } from "../showing.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -21,15 +18,15 @@ export const verb: Verb = defineVerb({
   ],
   options: { ...waitOption("how long the machine may take to answer"), details: { about: "", hidden: true } },
   operands: domainOnly,
-  async run(call) {
-    const { args, io, facade } = call;
-    const options = { ...timeoutOf(args), signal: io.signal };
-    await using domain = await facade.open(args.operand(0));
-    const disks = await domain.disks(options);
-    const paint = painter(io.stdout, io.env);
-    printAs(call, disks, (them) => table(them.map(row), { header, right: [3], paint, columns: io.stdout.columns }));
-    return disks.some(({ qdev, live }) => qdev !== null || live !== null) ? EXIT.done : await sayUnreachable(domain, io, options);
-  },
+  run: (call) =>
+    showing(call, {
+      read: (domain, options) => domain.disks(options),
+      draw: (them) => {
+        const paint = painter(call.io.stdout, call.io.env);
+        return table(them.map(row), { header, right: [3], paint, columns: call.io.stdout.columns });
+      },
+      isLive: (them) => them.some(({ qdev, live }) => qdev !== null || live !== null),
+    }),
 });
 
 const header = ["disk", "node", "format", "size", "mode", "limits", "file"];

@@ -1,10 +1,9 @@
 import { commandLine } from "../../domain/model/format.ts";
 import type { DomainInfo } from "../../domain/views/inspect.ts";
-import { printAs } from "../answer.ts";
-import { showDuration, timeoutOf } from "../duration.ts";
-import { EXIT } from "../exit-code.ts";
+import { showDuration } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, showSize, table } from "../output.ts";
+import { showing } from "../showing.ts";
 import { defineVerb, type Io, type Verb } from "../verb.ts";
 import { stateStyles } from "./list.ts";
 
@@ -21,14 +20,13 @@ export const verb: Verb = defineVerb({
   ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run(call) {
-    const { args, io, facade } = call;
-    const options = { ...timeoutOf(args), signal: io.signal };
-    await using domain = await facade.open(args.operand(0));
-    const info = await domain.info(options);
-    printAs(call, info, (it) => show(it, io));
-    return EXIT.done;
-  },
+  run: (call) =>
+    showing(call, {
+      read: (domain, options) => domain.info(options),
+      draw: (it) => show(it, call.io),
+      // It says itself when the machine can't be reached.
+      isLive: () => true,
+    }),
 });
 
 function show(info: DomainInfo, io: Io): string {

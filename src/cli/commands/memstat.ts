@@ -1,11 +1,8 @@
-import type { MemoryStatistics } from "../../domain/views/memstat.ts";
-import { printAs } from "../answer.ts";
 import { change, changeOptions } from "../change.ts";
-import { parseDuration, timeoutOf } from "../duration.ts";
-import { EXIT } from "../exit-code.ts";
+import { parseDuration } from "../duration.ts";
 import { showMemory } from "../memory-table.ts";
 import { misuse } from "../options.ts";
-import { sayUnreachable } from "../unreachable.ts";
+import { showing } from "../showing.ts";
 import { type Call, defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -34,15 +31,15 @@ export const verb: Verb = defineVerb({
 const OF_CHANGES = ["static", "dynamic", "both", "current", "dry-run", "force"] as const;
 
 async function show(call: Call<(typeof OF_CHANGES)[number], "timeout">): Promise<number> {
-  const { args, io, facade } = call;
+  const { args } = call;
   const stray = OF_CHANGES.find((flag) => args.flag(flag));
   if (stray !== undefined)
     throw misuse(`--${stray}: changes how often the guest is asked, so it takes --period`, `--${stray}`, "--period TIME");
-  const options = { ...timeoutOf(args), signal: io.signal };
-  await using domain = await facade.open(args.operand(0));
-  const memory: MemoryStatistics = await domain.memory(options);
-  printAs(call, memory, (it) => showMemory(it, io));
-  return memory.state === "unreachable" ? await sayUnreachable(domain, io, options) : EXIT.done;
+  return showing(call, {
+    read: (domain, options) => domain.memory(options),
+    draw: (it) => showMemory(it, call.io),
+    isLive: ({ state }) => state !== "unreachable",
+  });
 }
 
 /** @throws UsageError for a time that is no whole number of seconds */

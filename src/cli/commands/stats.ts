@@ -1,10 +1,8 @@
 import type { DomainStats } from "../../domain/views/stats.ts";
-import { printAs } from "../answer.ts";
-import { showDuration, timeoutOf } from "../duration.ts";
-import { EXIT } from "../exit-code.ts";
+import { showDuration } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { flow, painter, showSize, table } from "../output.ts";
-import { sayUnreachable } from "../unreachable.ts";
+import { showing } from "../showing.ts";
 import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -21,14 +19,12 @@ export const verb: Verb = defineVerb({
   ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run(call) {
-    const { args, io, facade } = call;
-    const options = { ...timeoutOf(args), signal: io.signal };
-    await using domain = await facade.open(args.operand(0));
-    const stats = await domain.stats(options);
-    printAs(call, stats, (them) => show(them, io));
-    return stats.memory !== null ? EXIT.done : await sayUnreachable(domain, io, options);
-  },
+  run: (call) =>
+    showing(call, {
+      read: (domain, options) => domain.stats(options),
+      draw: (them) => show(them, call.io),
+      isLive: ({ memory }) => memory !== null,
+    }),
 });
 
 function show(stats: DomainStats, io: Io): string {

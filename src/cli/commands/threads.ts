@@ -1,10 +1,8 @@
 import type { ThreadInfo } from "../../domain/views/threads.ts";
-import { printAs } from "../answer.ts";
-import { showDuration, timeoutOf } from "../duration.ts";
-import { EXIT } from "../exit-code.ts";
+import { showDuration } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table } from "../output.ts";
-import { sayUnreachable } from "../unreachable.ts";
+import { showing } from "../showing.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -21,15 +19,15 @@ export const verb: Verb = defineVerb({
   ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run(call) {
-    const { args, io, facade } = call;
-    const options = { ...timeoutOf(args), signal: io.signal };
-    await using domain = await facade.open(args.operand(0));
-    const threads = await domain.threads(options);
-    const paint = painter(io.stdout, io.env);
-    printAs(call, threads, (them) => table(them.map(row), { header, right: [0, 5, 6], paint, columns: io.stdout.columns }));
-    return threads.length > 0 ? EXIT.done : await sayUnreachable(domain, io, options);
-  },
+  run: (call) =>
+    showing(call, {
+      read: (domain, options) => domain.threads(options),
+      draw: (them) => {
+        const paint = painter(call.io.stdout, call.io.env);
+        return table(them.map(row), { header, right: [0, 5, 6], paint, columns: call.io.stdout.columns });
+      },
+      isLive: (them) => them.length > 0,
+    }),
 });
 
 const header = ["thread", "is", "name", "CPUs", "policy", "on", "time", "config"];

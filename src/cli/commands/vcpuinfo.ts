@@ -1,10 +1,8 @@
 import type { VcpuInfo } from "../../domain/views/inspect.ts";
-import { printAs } from "../answer.ts";
-import { showDuration, timeoutOf } from "../duration.ts";
-import { EXIT } from "../exit-code.ts";
+import { showDuration } from "../duration.ts";
 import { domainOnly, waitOption } from "../lifecycle.ts";
 import { type Cell, painter, table } from "../output.ts";
-import { sayUnreachable } from "../unreachable.ts";
+import { showing } from "../showing.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -17,15 +15,15 @@ export const verb: Verb = defineVerb({
   ],
   options: waitOption("how long the machine may take to answer"),
   operands: domainOnly,
-  async run(call) {
-    const { args, io, facade } = call;
-    const options = { ...timeoutOf(args), signal: io.signal };
-    await using domain = await facade.open(args.operand(0));
-    const vcpus = await domain.vcpus(options);
-    const paint = painter(io.stdout, io.env);
-    printAs(call, vcpus, (them) => table(them.map(row), { header, right: [0, 2, 4, 5], paint, columns: io.stdout.columns }));
-    return vcpus.some(({ online }) => online) ? EXIT.done : await sayUnreachable(domain, io, options);
-  },
+  run: (call) =>
+    showing(call, {
+      read: (domain, options) => domain.vcpus(options),
+      draw: (them) => {
+        const paint = painter(call.io.stdout, call.io.env);
+        return table(them.map(row), { header, right: [0, 2, 4, 5], paint, columns: call.io.stdout.columns });
+      },
+      isLive: (them) => them.some(({ online }) => online),
+    }),
 });
 
 const header = ["vCPU", "state", "thread", "name", "on CPU", "time", "live", "config"];
