@@ -4,9 +4,9 @@ import { guest } from "./guest.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { memory } from "./memory.ts";
 import { monitor } from "./monitor.ts";
+import { pages } from "./pages.ts";
 import { pins } from "./pins.ts";
 import { plugged } from "./plugged.ts";
-import { readme } from "./readme.ts";
 import type { Scenarios } from "./scenario.ts";
 import { oneHalfFails, threeCases } from "./stories.ts";
 import { scenarioOf } from "./story.ts";
@@ -25,7 +25,7 @@ export const scenarios: Scenarios = {
   ...disks,
   ...lifecycle,
   ...monitor,
-  ...readme,
+  ...pages,
   "three-cases": scenarioOf(threeCases(10)),
   "one-half-fails": scenarioOf(oneHalfFails),
 };

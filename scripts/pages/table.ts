@@ -1,0 +1,57 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { blocksOf, sessionOf, type Shown } from "./console.ts";
+import type { Beginning } from "./play.ts";
+
+/**
+ * Where the console examples of a page are run. Each part is one session; the examples of headings that no part names are in `recorded`.
+ */
+export interface PagePlays {
+  /** Recorded from real QEMU, and replayed by the tests; `scenario` is its name in `npm run record`. */
+  readonly recorded?: { readonly scenario: string; readonly beginning: Beginning };
+  /** On real QEMU, in test/qemu/pages.test.ts: what a recording can't have. */
+  readonly real?: Readonly<Record<string, Beginning>>;
+  /** On hosts with a real sshd, in test/qemu/pages.test.ts. */
+  readonly hosts?: readonly string[];
+  /** Not run, and why. Their verbs and options are checked all the same. */
+  readonly not?: Readonly<Record<string, string>>;
+}
+
+/** Every page with console examples. */
+export const PAGES: Readonly<Record<string, PagePlays>> = {
+  "README.md": { recorded: { scenario: "readme", beginning: "nothing" } },
+  "src/cli/shell/SHELL.md": { recorded: { scenario: "page-shell", beginning: "running" } },
+  "src/remote/REMOTE.md": {
+    not: {
+      "When a host can't be worked with":
+        "the words are those of the ssh that is installed; test/qemu/remote-hosts.test.ts has a host with another key",
+      "When the connection is lost": "nothing is said for 20 s; test/qemu/remote-faults.test.ts takes the cable out",
+      "Who can do what with which key": "five keys on one host, which test/qemu/remote-hosts.test.ts and test/remote/allowed.test.ts have",
+    },
+  },
+  "src/ansible/ANSIBLE.md": {
+    not: { "A day of 200 hosts": "it takes Ansible; test/qemu/ansible.test.ts runs such plays where it is installed" },
+  },
+};
+
+/** The text of a page. */
+export function readPage(page: string): Promise<string> {
+  return readFile(pathOf(page), "utf8");
+}
+
+/** The path of a page. */
+export function pathOf(page: string): string {
+  return fileURLToPath(new URL(`../../${page}`, import.meta.url));
+}
+
+/** The session of a page that is recorded. */
+export function recordedOf(page: string, text: string): readonly Shown[] {
+  const { real = {}, hosts = [], not = {} } = PAGES[page] ?? {};
+  const others = new Set([...Object.keys(real), ...hosts, ...Object.keys(not)]);
+  return sessionOf(blocksOf(text)).filter(({ heading }) => !others.has(heading));
+}
+
+/** The session of one heading. */
+export function underHeading(text: string, heading: string): readonly Shown[] {
+  return sessionOf(blocksOf(text)).filter((shown) => shown.heading === heading);
+}
