@@ -53,6 +53,8 @@ export class JsonInput {
   /** The next message or complaint; undefined until more bytes come. */
   next(): Input | undefined {
     while (this.#ready.length === 0 && this.#at < this.#unread.length) {
+      this.#at += this.#lexer.takePlain(this.#unread, this.#at);
+      if (this.#at === this.#unread.length) break;
       for (const lexed of this.#lexer.take(this.#unread[this.#at++] ?? 0)) {
         if ("stray" in lexed) this.#astray(lexed.stray, lexed.place);
         else this.#add(lexed.token);

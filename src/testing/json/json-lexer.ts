@@ -20,6 +20,7 @@ type State = "start" | "recovery" | '"' | "'" | '"\\' | "'\\" | "-" | "0" | "1" 
 type Next = State | "take" | "before" | "stray";
 
 const STRUCTURE = "{}[]:,";
+const BACKSLASH = 0x5c;
 const DIGIT = /[0-9]/;
 
 /**
@@ -40,6 +41,20 @@ export class JsonLexer {
     this.#column = char === "\n" ? 0 : this.#column + 1;
     if (char === "\n") this.#line += 1;
     return this.#take(char);
+  }
+
+  /**
+   * Takes at once the plain characters of a string that begin at `at`, which is most of what a monitor says, and returns how many there
+   * were. What may be more than itself (quotes, escapes, bytes that are not ASCII) is left to `take`.
+   */
+  takePlain(bytes: Uint8Array, at: number): number {
+    if (this.#state !== '"' && this.#state !== "'") return 0;
+    const quote = this.#state.charCodeAt(0);
+    let end = at;
+    while (end < bytes.length && isPlain(bytes[end] ?? 0, quote)) end += 1;
+    this.#text += Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at).toString("latin1");
+    this.#column += end - at;
+    return end - at;
   }
 
   #take(char: string): readonly Lexed[] {
@@ -73,6 +88,10 @@ export class JsonLexer {
     this.#begin("recovery");
     return [found];
   }
+}
+
+function isPlain(byte: number, quote: number): boolean {
+  return byte >= 0x20 && byte < 0x7f && byte !== quote && byte !== BACKSLASH;
 }
 
 function kindOf(text: string): Token["kind"] {

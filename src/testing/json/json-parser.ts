@@ -113,8 +113,12 @@ function keyword({ text, place }: Token): Json {
 
 const ESCAPES: Readonly<Record<string, string>> = { '"': '"', "'": "'", "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
+/** A quoted token that says what it means: no escape, and ASCII only. */
+const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/;
+
 /** The content of a quoted token. Its characters are bytes, which are decoded as UTF-8 here, as strictly as QEMU does. */
 function unquote({ text: token, place }: Token): string {
+  if (PLAIN.test(token)) return token.slice(1, -1);
   try {
     return unescape(token);
   } catch (error) {
