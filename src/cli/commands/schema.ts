@@ -10,7 +10,7 @@ const ofAnswer = (name: keyof Answers) => async (): Promise<JsonSchema> =>
   ((await import("../schema/answers.ts"))[name] as Shape<unknown>).schema();
 
 /** What there are schemas of: what it is, and how its schema is made. */
-const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () => Promise<JsonSchema>]>> = {
+export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () => Promise<JsonSchema>]>> = {
   config: ["a launch config, as define reads it", async () => (await import("../schema/config.ts")).configSchema()],
   allocation: ["a file that apply reads", async () => (await import("../schema/config.ts")).allocationSchema()],
   report: ["the answer to a change: setmem, apply, revert, …", async () => (await import("../schema/report.ts")).report.schema()],

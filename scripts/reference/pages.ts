@@ -1,0 +1,10 @@
+import { answersPage } from "./answers.ts";
+import { configPage } from "./config.ts";
+import { libraryPage } from "./library.ts";
+
+/** The pages of reference, and how each is made; from `dist`, where it is about types. */
+export const references: Readonly<Record<string, (dist: string) => string | Promise<string>>> = {
+  "src/config/CONFIG.md": configPage,
+  "src/cli/schema/ANSWERS.md": answersPage,
+  "src/API.md": libraryPage,
+};
