@@ -56,7 +56,8 @@ A test compares it. \`qmpctl schema config\` prints the same for an editor, and 
 the editor where it is.
 
 Sizes are texts with a unit.
-A change keeps the order, the indentation and the keys that qmpctl does not know. A key that looks like a misspelled one of these is refused.
+A change keeps the order, the indentation and the keys that qmpctl does not know.
+A key that looks like a misspelled one of these is refused.
 
 | key | for | what is right | changed by |
 |---|---|---|---|
