@@ -50,6 +50,7 @@ export type { Recovery, RecoveryReport } from "./domain/lifecycle/recover.ts";
 export type { DiffRow } from "./domain/resources/row.ts";
 export type { DiskInfo } from "./domain/views/disks.ts";
 export type { Allocation, DomainInfo, VcpuInfo } from "./domain/views/inspect.ts";
+export type { Caller, Deed, History, HistoryChange, HistoryEntry, HistoryHalf, HistoryOptions } from "./domain/views/history.ts";
 export type { ThreadInfo, ThreadRole } from "./domain/views/threads.ts";
 export type { BalloonStatistics, GuestStatistics, MemoryStatistics } from "./domain/views/memstat.ts";
 export type { DomainOptions } from "./domain/machine/place.ts";

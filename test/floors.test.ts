@@ -30,6 +30,8 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   [/^(domain\/machine\/place|remote\/dial-host|remote\/fleet\/(hosts-in|jumps))\.ts$/, /^env( as \w+)?$/],
   // Who writes a record of a change, or a config's next text.
   [/^(domain\/change\/journal|config\/store)\.ts$/, /^pid( as \w+)?$/],
+  // Who changes a machine, for its history.
+  [/^domain\/machine\/caller\.ts$/, /^(argv|env|pid)$/],
   // What QEMU's own -daemonize sets for it: a child has it from us, and we put it back.
   [/^host\/background\.ts$/, /^umask$/],
   // Whether this Node will do.

@@ -38,7 +38,7 @@ const VERBS: Readonly<Record<string, "lock" | "find" | "none">> = {
   ...Object.fromEntries(["define", "undefine", "start", "restart", "shutdown", "reset", "suspend", "resume"].map((verb) => [verb, "lock"])),
   // It helps where a change hangs, and waits for no lock; QMP of one's own takes none.
   ...Object.fromEntries(["destroy", "connect"].map((verb) => [verb, "find"])),
-  ...Object.fromEntries(["info", "vcpus", "disks", "threads", "memory", "stats", "diff", "list"].map((verb) => [verb, "find"])),
+  ...Object.fromEntries(["info", "vcpus", "disks", "threads", "memory", "stats", "history", "diff", "list"].map((verb) => [verb, "find"])),
   ...Object.fromEntries(["name", "configPath", "config", "constructor"].map((verb) => [verb, "none"])),
 };
 

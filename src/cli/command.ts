@@ -51,6 +51,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   revert: () => import("./commands/revert.ts"),
   persist: () => import("./commands/persist.ts"),
   apply: () => import("./commands/apply.ts"),
+  history: () => import("./commands/history.ts"),
   recover: () => import("./commands/recover.ts"),
   qmp: () => import("./commands/qmp.ts"),
   events: () => import("./commands/events.ts"),

@@ -23,5 +23,12 @@ export async function serveProcess(options: FarProcessOptions): Promise<void> {
   process.on("SIGHUP", () => {});
   process.once("SIGTERM", () => interrupted.abort(new Error("interrupted by SIGTERM")));
   const { stdin, stdout, env } = process;
-  await serveHere(openFacade(env), { ...options, stdin, stdout, env, uid: process.geteuid?.() ?? -1, signal: interrupted.signal });
+  await serveHere(openFacade(env, false, undefined, ["qmpctl", "serve"]), {
+    ...options,
+    stdin,
+    stdout,
+    env,
+    uid: process.geteuid?.() ?? -1,
+    signal: interrupted.signal,
+  });
 }

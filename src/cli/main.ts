@@ -36,8 +36,11 @@ async function main(): Promise<number> {
   };
   const code = await run(process.argv.slice(2), {
     io,
-    facade: openFacade(process.env, process.geteuid?.() === 0, async (address) =>
-      (await import("./remote.ts")).openRemote(address, process.env, interrupted.signal),
+    facade: openFacade(
+      process.env,
+      process.geteuid?.() === 0,
+      async (address) => (await import("./remote.ts")).openRemote(address, process.env, interrupted.signal),
+      ["qmpctl", ...process.argv.slice(2)],
     ),
     host: async (name, how) => (await import("./remote.ts")).openHost(name, process.env, interrupted.signal, how),
     fleet: async (hosts, how) => (await import("./remote.ts")).crewOf(hosts, process.env, interrupted.signal, how),

@@ -1,18 +1,21 @@
 import type { Domain, Facade } from "../domain/facade.ts";
+import { nameProgram } from "../domain/machine/program.ts";
 
-/** A variable that is set for a program that goes on for root as another user. */
+/** A variable that is set for a program that goes on for root as another user; the history of a machine tells that too. */
 const FOR_ROOT = "QMPCTL_FOR_ROOT";
 
 /**
  * The library as the verbs see it. It is loaded when a verb first needs it: a usage mistake needs none of it. `isRoot`: who may work on
  * another user's machine.
- * `elsewhere` opens a domain of another host by its address.
+ * `elsewhere` opens a domain of another host by its address. `program`: what this program is called with, for the history of a machine.
  */
 export function openFacade(
   env: Readonly<Record<string, string | undefined>>,
   isRoot = false,
   elsewhere?: (address: string) => Promise<Domain>,
+  program?: readonly string[],
 ): Facade {
+  if (program !== undefined) nameProgram(program);
   /**
    * Works on another user's machine as that user: with their lock, and with no more rights than the author of the config has. Whether it is
    * another user's.

@@ -28,6 +28,7 @@ export interface User {
  * - configs: QMPCTL_CONFIG_DIR, else /etc/qmpctl for root, else the XDG place (~/.config/qmpctl)
  * - locks and records: QMPCTL_STATE_DIR, else /run/qmpctl for root, else ~/.local/state/qmpctl
  * - sockets and pidfiles: QMPCTL_RUNTIME_DIR, else the same
+ * - histories: as locks and records, but /var/lib/qmpctl instead of /run/qmpctl
  *
  * The last two do not follow XDG_RUNTIME_DIR, XDG_STATE_HOME or HOME: a machine outlives the login that started it, and every session of
  * the user, also a cron job, must find the same lock.
@@ -37,6 +38,14 @@ export function foldersOf(env: Environment, user: User = ownUser): Folders {
   return { config: resolve(configFolder(env, user)), runtime: resolve(env["QMPCTL_RUNTIME_DIR"] || stateFolder(user)), state };
 }
 
+/** Where root's locks and records are: they mean nothing after a boot. */
+const OF_ROOT = "/run/qmpctl";
+
+/** The folder beside that of locks and records for what outlives a boot of the host; the same one, where that does. */
+export function lastingFolder(state: string): string {
+  return state === OF_ROOT ? "/var/lib/qmpctl" : state;
+}
+
 function configFolder(env: Environment, user: User): string {
   if (env["QMPCTL_CONFIG_DIR"]) return env["QMPCTL_CONFIG_DIR"];
   if (user.uid === 0) return "/etc/qmpctl";
@@ -44,7 +53,7 @@ function configFolder(env: Environment, user: User): string {
 }
 
 function stateFolder({ uid, passwdHome }: User): string {
-  if (uid === 0) return "/run/qmpctl";
+  if (uid === 0) return OF_ROOT;
   return passwdHome !== undefined && isOwnFolder(passwdHome, uid)
     ? join(passwdHome, ".local", "state", "qmpctl")
     : `/var/tmp/qmpctl-${uid}`;

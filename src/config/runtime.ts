@@ -4,7 +4,7 @@ import { sha256 } from "../digest.ts";
 import { HostError, messageOf, UnsafeError, UsageError } from "../errors.ts";
 import { statusAt } from "../file-status.ts";
 import type { RuntimeFiles } from "./argv.ts";
-import type { Folders } from "./folders.ts";
+import { type Folders, lastingFolder } from "./folders.ts";
 import { ownUid } from "./own-user.ts";
 
 /** The run-time folder of a machine, with its sockets. Only its owner can enter it, which keeps the sockets private. */
@@ -27,6 +27,8 @@ export interface StatePaths {
   readonly notes: string;
   /** The process that runs it, or that ran it last. */
   readonly process: string;
+  /** What was done to it, one line each. It may be in a folder of its own, which outlives a boot of the host. */
+  readonly history: string;
 }
 
 /** The longest path of a Unix socket on Linux, in bytes: sun_path of unix(7), without its closing NUL. */
@@ -73,6 +75,8 @@ export function statePaths({ state }: Folders, key: string): StatePaths {
     journal: join(folder, "journal"),
     notes: join(folder, "notes"),
     process: join(folder, "process"),
+    // A process does not outlive a boot.
+    history: join(key.startsWith("process-") ? folder : join(lastingFolder(state), `@${key}`), "history"),
   };
 }
 

@@ -11,12 +11,8 @@ import type { DomainOptions } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import type { Change, Resource, WantedAllocation } from "./resources/registry.ts";
-import type { DiffRow } from "./resources/row.ts";
-import type { DiskInfo } from "./views/disks.ts";
-import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
-import type { MemoryStatistics } from "./views/memstat.ts";
-import type { DomainStats } from "./views/stats.ts";
-import type { ThreadInfo } from "./views/threads.ts";
+import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
+import type { History, HistoryOptions } from "./views/history.ts";
 
 let made: (at: EndPoint) => Domain;
 
@@ -25,8 +21,7 @@ export const domainAt = (at: EndPoint): Domain => made(at);
 
 /**
  * One domain: a launch config and the QEMU that may run it, or a QEMU without a config, known by its monitor. It holds no state, and no
- * connection but to another host. Each call reads what is, and others may change the domain in between. What it needs is loaded with the
- * first such call.
+ * connection but to another host. Each call reads what is, and others may change the domain in between.
  */
 export class Domain {
   readonly #at: EndPoint;
@@ -182,6 +177,11 @@ export class Domain {
   /** What it has used since its QEMU was started: CPU time, disks, nets; and what it has now. @throws ConfigError */
   stats(options: ReadOptions = {}): Promise<DomainStats> {
     return this.#at.stats(options);
+  }
+
+  /** What was done to it: who, when, what, and what became of both halves; the oldest first. @throws ConfigError */
+  history(options: HistoryOptions = {}): Promise<History> {
+    return this.#at.history(options);
   }
 
   /** Config, live and guest side by side, and why they differ. @throws ConfigError */

@@ -6,12 +6,8 @@ import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } 
 import type { ChangeOptions } from "./model/change.ts";
 import type { Change, Resource } from "./resources/registry.ts";
 import type { WantedAllocation } from "./resources/registry.ts";
-import type { DiffRow } from "./resources/row.ts";
-import type { DiskInfo } from "./views/disks.ts";
-import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
-import type { MemoryStatistics } from "./views/memstat.ts";
-import type { DomainStats } from "./views/stats.ts";
-import type { ThreadInfo } from "./views/threads.ts";
+import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
+import type { History, HistoryOptions } from "./views/history.ts";
 
 /** What `define` made: the name, the file, and notes for the user. */
 export interface Defined {
@@ -51,6 +47,7 @@ export interface Domain extends AsyncDisposable {
   memory(options: ReadOptions): Promise<MemoryStatistics>;
   stats(options: ReadOptions): Promise<DomainStats>;
   diff(options: ReadOptions): Promise<readonly DiffRow[]>;
+  history(options: HistoryOptions): Promise<History>;
   config(): Promise<string>;
   start(options: StartOptions): Promise<StartReport>;
   restart(options: StartOptions & StopOptions): Promise<StartReport>;

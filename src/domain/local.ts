@@ -10,12 +10,8 @@ import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOption
 import type { ChangeOptions } from "./model/change.ts";
 import { StateError } from "./model/errors.ts";
 import type { Change, Resource, WantedAllocation } from "./resources/registry.ts";
-import type { DiffRow } from "./resources/row.ts";
-import type { DiskInfo } from "./views/disks.ts";
-import type { DomainInfo, VcpuInfo } from "./views/inspect.ts";
-import type { MemoryStatistics } from "./views/memstat.ts";
-import type { DomainStats } from "./views/stats.ts";
-import type { ThreadInfo } from "./views/threads.ts";
+import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
+import type { History, HistoryOptions } from "./views/history.ts";
 
 type HalfOptions = ChangeOptions & { readonly resource?: Resource | undefined };
 
@@ -97,6 +93,10 @@ export class LocalEndPoint implements EndPoint {
 
   async diff(options: ReadOptions): Promise<readonly DiffRow[]> {
     return (await import("./views/diff.ts")).diffDomain(this.#place, options);
+  }
+
+  async history(options: HistoryOptions): Promise<History> {
+    return (await import("./views/history.ts")).historyOf(this.#place, options);
   }
 
   async config(): Promise<string> {

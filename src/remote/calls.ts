@@ -69,6 +69,12 @@ export const DOMAIN_CALLS: Readonly<Record<string, DomainCall>> = {
   memory: { ...read, verb: "memstat", run: (domain, _, options) => domain.memory(options) },
   stats: { ...read, verb: "stats", run: (domain, _, options) => domain.stats(options) },
   diff: { ...read, verb: "diff", run: (domain, _, options) => domain.diff(options) },
+  history: {
+    ...read,
+    options: object({ timeout: time, last: optional(number), within: optional(number) }),
+    verb: "history",
+    run: (domain, _, options) => domain.history(options),
+  },
   interrupted: { ...read, verb: "info", run: (domain, _, options) => (domain as unknown as EndPoint).interrupted(options) },
   config: { ...read, verb: "config", run: (domain) => domain.config() },
   change: { ...write, verb: null, run: async (domain, [wanted], options) => domain.change(await asArrived(wanted), options) },

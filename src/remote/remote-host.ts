@@ -85,6 +85,7 @@ export function remoteDomain(caller: Caller, host: string, domain: string): EndP
     memory: (options) => call("memory", [], options),
     stats: (options) => call("stats", [], options),
     diff: (options) => call("diff", [], options),
+    history: (options) => call("history", [], options),
     config: () => call("config", []),
     start: (options) => call("start", [], options),
     restart: (options) => call("restart", [], options),

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -31,6 +31,7 @@ describe.skipIf(process.geteuid?.() !== 0)("root works on another user's machine
       NODE_DISABLE_COMPILE_CACHE: "1",
       QMPCTL_STATE_DIR: join(own, "state"),
       QMPCTL_RUNTIME_DIR: join(own, "run"),
+      SUDO_USER: "alice",
     };
     const child = spawn(process.execPath, ["--require", before, program, "apply", config, "-", "--static"], { env });
     let said = "";
@@ -47,6 +48,11 @@ describe.skipIf(process.geteuid?.() !== 0)("root works on another user's machine
       [3, null],
       `qmpctl: ${config}: it does not run; qmpctl start ${config} starts it\n`,
     ]);
+    const [books = ""] = await readdir(join(own, "state"));
+    const [line = ""] = (await readFile(join(own, "state", books, "history"), "utf8")).split("\n");
+    expect(JSON.parse(line)).toMatchObject({
+      who: { uid: OTHER, isRoot: true, sudo: "alice", program: ["qmpctl", "apply", config, "-", "--static"] },
+    });
     // Written as its owner, and no file of root's is among his.
     for (const each of [config, join(own, "state")]) expect((await stat(each)).uid).toBe(OTHER);
   });

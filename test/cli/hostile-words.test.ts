@@ -62,6 +62,8 @@ const events = [
 ];
 const config = `{\n  "name": "${EVIL.replace(/[\u0000-\u001f]/g, "")}"\n}`;
 
+const HALF = { outcome: "applied", before: null, wanted: 1, actual: 1 } as const;
+
 function monitor(answer: unknown): Monitor {
   return {
     ...monitorOf(events, new QmpctlError("closed", EVIL)),
@@ -97,6 +99,16 @@ function domains(): readonly Partial<Domain>[] {
         ...{ name: EVIL, state: "running", balloon: null, why: EVIL, hostDenied: EVIL },
         guest: { figures: { [EVIL]: 1, "oom-kills": null }, at: 1, age: EVIL, period: 5 },
       }) as never,
+    history: async () => ({
+      entries: [
+        {
+          ...{ key: EVIL, what: "change", domain: EVIL, began: EVIL, ended: EVIL, outcome: "failed", about: EVIL },
+          who: { uid: 1, user: EVIL, sudo: EVIL, from: EVIL, program: [EVIL], pid: 1 },
+          changes: [{ name: EVIL, resource: "vcpu-pin", static: { ...HALF, before: EVIL }, dynamic: { ...HALF, wanted: EVIL } }],
+        },
+      ],
+      unreadable: 1,
+    }),
     config: async () => config,
     ...livesOf(started),
     connect: async () => monitor({ [EVIL]: EVIL }),
@@ -141,6 +153,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   stats: [[EVIL]],
   metrics: [["--write", `/nonexistent/${EVIL}`], [EVIL]],
+  history: [[EVIL], ["web1", "-n", EVIL], ["web1", "--since", EVIL]],
   memstat: [[EVIL], ["web1", "--period", EVIL]],
   vcpupin: [[EVIL], [EVIL, "0", EVIL], ["web1", EVIL]],
   apply: [

@@ -224,7 +224,7 @@ test("the folders of a machine are private, and so is all that is in them; one t
   await run(shop, "start", "web1");
   await run(shop, "setvcpus", "web1", "2");
   const [own, books] = [join(shop.runtime, "web1"), (await booksOf(shop)).folder];
-  expect([await readdir(own), await readdir(books)]).toEqual([["output"], ["lock"]]);
+  expect([await readdir(own), await readdir(books)]).toEqual([["output"], ["history", "lock"]]);
   for (const folder of [own, books]) {
     for (const path of [dirname(folder), folder]) expect((await lstat(path)).mode & 0o777, path).toBe(0o700);
     for (const file of await readdir(folder)) expect((await lstat(join(folder, file))).mode & 0o777, file).toBe(0o600);

@@ -23,6 +23,7 @@ export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () 
   threads: ["the answer of threads", ofAnswer("threads")],
   domblklist: ["the answer of domblklist", ofAnswer("disks")],
   stats: ["the answer of stats", ofAnswer("stats")],
+  history: ["the answer of history", ofAnswer("history")],
   memstat: ["the answer of memstat", ofAnswer("memory")],
   start: ["the answer of start and restart", ofAnswer("started")],
   shutdown: ["the answer of shutdown and destroy", ofAnswer("stopped")],

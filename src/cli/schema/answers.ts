@@ -2,13 +2,14 @@ import type { Ended } from "../../domain/lifecycle/ended.ts";
 import type { StartReport, StopReport } from "../../domain/model/action.ts";
 import type { DiffRow } from "../../domain/resources/row.ts";
 import type { DiskInfo } from "../../domain/views/disks.ts";
+import type { Caller, Deed, HistoryChange, HistoryEntry, HistoryHalf } from "../../domain/views/history.ts";
 import type { Allocation, DomainInfo, GuestInfo, VcpuInfo } from "../../domain/views/inspect.ts";
 import type { BalloonStatistics, GuestStatistics, MemoryStatistics } from "../../domain/views/memstat.ts";
 import type { DiskStats, DomainStats, MemoryStats, VcpuStats } from "../../domain/views/stats.ts";
 import type { ThreadInfo, ThreadRole } from "../../domain/views/threads.ts";
 import type { TapCounters } from "../../host/taps.ts";
 import { boolean, either, like, list, nullable, number, object, optional, record, type Shape, string, where, words } from "../../shape.ts";
-import { hostMemory, state, value } from "./report.ts";
+import { hostMemory, legOutcome, scope, state, value } from "./report.ts";
 
 const allocation = like<Allocation>({
   memory: nullable(number),
@@ -145,6 +146,39 @@ export const stats: Shape<DomainStats> = like<DomainStats>({
   ),
   nets: list(like<TapCounters>(TAP)),
 });
+
+const historyHalf = like<HistoryHalf>({ outcome: legOutcome, before: value, wanted: value, actual: value });
+
+/** What `history` answers. */
+export const history: Shape<readonly HistoryEntry[]> = list(
+  like<HistoryEntry>({
+    key: string,
+    what: words<Deed>({
+      ...{ change: true, recover: true, define: true, start: true, restart: true, shutdown: true, destroy: true },
+      ...{ reset: true, suspend: true, resume: true },
+    }),
+    domain: string,
+    who: like<Caller>({
+      uid: number,
+      user: nullable(string),
+      isRoot: optional(where(boolean, (it) => it) as Shape<true>),
+      sudo: optional(string),
+      from: optional(string),
+      program: list(string),
+      pid: number,
+    }),
+    began: string,
+    ended: string,
+    outcome: words<HistoryEntry["outcome"]>({
+      ...{ done: true, applied: true, unchanged: true, pending: true, "rolled-back": true, failed: true },
+    }),
+    scope: optional(scope),
+    changes: optional(list(like<HistoryChange>({ name: string, resource: string, static: historyHalf, dynamic: historyHalf }))),
+    more: optional(number),
+    about: optional(string),
+    recovers: optional(string),
+  }),
+);
 
 /** What `start` and `restart` answer. */
 export const started: Shape<StartReport> = like<StartReport>({

@@ -18,8 +18,13 @@ export const state: Shape<DomainState> = words<DomainState>(STATES);
 /** A resource's value. */
 export const value: Shape<Value> = nullable(either(number, string));
 
+/** How one half of a change ended. */
+export const legOutcome: Shape<LegOutcome> = words<LegOutcome>({
+  ...{ unchanged: true, applied: true, pending: true, "rolled-back": true, failed: true, skipped: true },
+});
+
 const leg = like<Leg>({
-  outcome: words<LegOutcome>({ unchanged: true, applied: true, pending: true, "rolled-back": true, failed: true, skipped: true }),
+  outcome: legOutcome,
   before: value,
   wanted: value,
   actual: value,
@@ -60,10 +65,13 @@ export const hostMemory: Shape<HostMemory> = like<HostMemory>({
   keepers: optional(list(string)),
 });
 
+/** Which halves a change is for. */
+export const scope: Shape<Scope> = words<Scope>({ current: true, static: true, dynamic: true, both: true });
+
 /** The answer to a change. */
 export const report: Shape<Report> = like<Report>({
   domain: string,
-  scope: words<Scope>({ current: true, static: true, dynamic: true, both: true }),
+  scope,
   state,
   outcome: words<Outcome>({
     ...{ planned: true, unchanged: true, applied: true, pending: true, "rolled-back": true, failed: true, refused: true },

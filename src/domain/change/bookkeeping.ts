@@ -1,9 +1,11 @@
 import type { StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
+import { randomHex } from "../../digest.ts";
 import { messageOf } from "../../errors.ts";
 import type { ProcessIdentity } from "../../host/signal.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { type Going, writeNotes } from "../facts/notes.ts";
+import { caller } from "../machine/caller.ts";
 import type { Scope } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { stepKindOf } from "../resources/registry.ts";
@@ -36,6 +38,8 @@ export interface BookkeepingOptions {
  */
 export class Bookkeeping {
   readonly #of: BookkeepingOptions;
+  /** By what the journal and the history call the change. */
+  readonly key: string = randomHex(16);
 
   constructor(options: BookkeepingOptions) {
     this.#of = options;
@@ -45,7 +49,7 @@ export class Bookkeeping {
   async openJournal(): Promise<void> {
     const { paths, stored, process, facts, scope, plan, records, resolving } = this.#of;
     if (records.length === 0 || resolving) return;
-    await writeRecord(paths, recordOf(scope, plan, facts, stored), stored, process);
+    await writeRecord(paths, { ...recordOf(scope, plan, facts, stored), key: this.key, who: caller() }, stored, process);
   }
 
   /** Removes the journal: the change is done, or taken back. */

@@ -42,12 +42,13 @@ export interface Context {
   readonly books: Bookkeeping;
   /** What the report has to say besides. */
   readonly notes: string[];
-  /** When the work began, by the clock of `now()`. */
+  /** When the work began, by the clock of `now()`, and in ISO 8601. */
   readonly start: number;
+  readonly began: string;
 }
 
 /** Begins the work on a plan. */
-export function contextOf(planned: Omit<Context, "records" | "books" | "notes" | "start">): Context {
+export function contextOf(planned: Omit<Context, "records" | "books" | "notes" | "start" | "began">): Context {
   const { place, held, options, monitor, plan } = planned;
   const notes: string[] = [];
   const records = recordsOf(plan.steps);
@@ -61,7 +62,7 @@ export function contextOf(planned: Omit<Context, "records" | "books" | "notes" |
     resolving: options.resolving === true,
     tell: (note) => notes.push(note),
   });
-  return { ...planned, records, books, notes, start: now() };
+  return { ...planned, records, books, notes, start: now(), began: new Date().toISOString() };
 }
 
 /** What the live steps work with. */

@@ -1,4 +1,5 @@
 import { z } from "zod/v3";
+import type { Caller } from "../machine/caller.ts";
 import { type Change, kindOf, type Resource, RESOURCES } from "../resources/registry.ts";
 import type { ActionRecord, Journal } from "./record.ts";
 
@@ -29,8 +30,19 @@ function fromEarlier(value: unknown): unknown {
   return { threads, brings: [], own: [], ...rest };
 }
 
+const who = z.object({
+  uid: z.number(),
+  user: z.string().nullable(),
+  isRoot: z.literal(true).optional(),
+  sudo: z.string().optional(),
+  from: z.string().optional(),
+  program: z.array(z.string()),
+  pid: z.number(),
+}) as unknown as z.ZodType<Caller>;
 const journal = z.object({
   ...head,
+  key: z.string().optional(),
+  who: who.optional(),
   scope: z.enum(["current", "static", "dynamic", "both"]),
   changes: z.array(z.object({ change, config: value, live: value, back: value, configBack: value.optional() })),
   threads: z.array(change),

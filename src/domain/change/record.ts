@@ -1,5 +1,6 @@
 import type { ProcessIdentity } from "../../host/signal.ts";
 import type { ScheduledThread } from "../facts/live-thread.ts";
+import type { Caller } from "../machine/caller.ts";
 import type { Scope, Value } from "../model/change.ts";
 import type { Change } from "../resources/registry.ts";
 import type { ThreadName } from "../resources/resource.ts";
@@ -24,6 +25,10 @@ export interface RecordHead {
  * or undone. If one is found under the lock, its writer died.
  */
 export interface Journal extends RecordHead {
+  /** By what the machine's history calls the change. A record of an earlier version has none. */
+  readonly key?: string | undefined;
+  /** Who made it. */
+  readonly who?: Caller | undefined;
   readonly scope: Scope;
   readonly changes: readonly JournalChange[];
   /** What the threads of vCPUs and iothreads had, as changes that give it to them: one that comes back has a new thread. */

@@ -20,6 +20,7 @@ import { planAsking, type Wanted } from "./plan-asking.ts";
 import type { Plan } from "./plan.ts";
 import { type After, readBack } from "./read-back.ts";
 import { reportOf } from "./report.ts";
+import { closed } from "./telling.ts";
 import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
 import { refuseUnresolved, sweep, toResolve, unresolved } from "./unresolved.ts";
 
@@ -112,21 +113,6 @@ async function dryRunReport(change: Context): Promise<Report> {
   if (left === null) return planned;
   const first = toResolve(place.name, left);
   return { ...planned, notes: [...planned.notes, first], toResolve: first };
-}
-
-/** Removes the journal and makes the report; in the other order where somebody keeps the report for others. */
-async function closed<T extends object>({ options: { onEnded }, books }: Context, make: () => Promise<T>): Promise<T> {
-  if (onEnded === undefined) {
-    await books.closeJournal();
-    return make();
-  }
-  const made = make();
-  try {
-    await onEnded(await made.catch((error: unknown) => error as object));
-  } finally {
-    await books.closeJournal();
-  }
-  return made;
 }
 
 /** S6 Prepare: the config's next text, in a file beside it. Null if the config stays as it is. */

@@ -9,6 +9,7 @@ import { randomUuid } from "../../digest.ts";
 import { isErrorCode, UsageError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import type { Process } from "../../host/processes.ts";
+import { tellAction } from "../change/telling.ts";
 import { refuseUnresolved, sweep } from "../change/unresolved.ts";
 import { readWords } from "../machine/command-line.ts";
 import { isInUse } from "../machine/find-address.ts";
@@ -49,16 +50,16 @@ export async function defineDomain(
   const books = statePaths(place.folders, id);
   await using _lock = await lockFor(place, old, books);
   await sweep(old ?? null);
+  const began = new Date().toISOString();
   const stored = await createConfig(config, made.text, { replace: options.replace ?? false });
+  const about =
+    made.process !== undefined ? `process ${made.process.pid} adopted` : old === undefined ? undefined : "the config was replaced";
+  const untold = await tellAction(books, { what: "define", domain: place.name, began, outcome: "done", about });
   if (made.process !== undefined) await adopt(stored, books, made.process);
   const { machine } = await findMachine(place, stored);
-  return {
-    place,
-    notes:
-      machine === null
-        ? made.notes
-        : [...made.notes, `it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}: the new config is for its next start`],
-  };
+  const runs = machine === null ? null : `it runs${machine.pid === null ? "" : ` (process ${machine.pid})`}`;
+  const more = [untold, runs === null ? null : `${runs}: the new config is for its next start`];
+  return { place, notes: [...made.notes, ...more.filter((note) => note !== null)] };
 }
 
 /** A definition that is not written. */

@@ -1,6 +1,7 @@
 import { deadlineIn, partOf } from "../../deadline.ts";
 import { QmpctlError } from "../../errors.ts";
 import { CommandError } from "../../qmp/errors.ts";
+import { told } from "../change/telling.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
 import { readLive } from "../facts/live.ts";
 import { eventsOf } from "../machine/event-hints.ts";
@@ -23,7 +24,7 @@ const SHOWN = 5000;
  * @throws StateError in a state that is no pause; LockedError; DiedError; the session's errors
  */
 export function suspendMachine(place: Place, options: ReadOptions): Promise<void> {
-  return command(place, options, async (monitor, status) => {
+  return command(place, "suspend", options, async (monitor, status) => {
     if (!isOrdinary(status)) throw refused(place.name, status, "so there is nothing to suspend");
     // The command may be sent twice; if QEMU dies of it, that is reported.
     await monitor.ask((session) => session.execute("stop"));
@@ -37,7 +38,7 @@ export function suspendMachine(place: Place, options: ReadOptions): Promise<void
  * @throws StateError in a state that neither ends; LockedError; DiedError; the session's errors
  */
 export function resumeMachine(place: Place, options: ReadOptions): Promise<void> {
-  return command(place, options, (monitor, status) => resume(place.name, monitor, status));
+  return command(place, "resume", options, (monitor, status) => resume(place.name, monitor, status));
 }
 
 async function resume(name: string, monitor: Monitor, status: string): Promise<void> {
@@ -64,7 +65,7 @@ async function wakeUp(session: Monitor["session"]): Promise<void> {
  * @throws StateError while it is set up, migrated or saved, or if a reset would kill it; LockedError; DiedError; the session's errors
  */
 export function resetMachine(place: Place, options: ReadOptions): Promise<void> {
-  return command(place, options, async (monitor, status) => {
+  return command(place, "reset", options, async (monitor, status) => {
     const state = runStateOf(status);
     if (state.resumes === null && !state.resetStops) throw refused(place.name, status, "so it can't be reset");
     const risk = resetRisk(await monitor.ask((session) => readLive(session, monitor.pid)));
@@ -80,7 +81,12 @@ export function resetMachine(place: Place, options: ReadOptions): Promise<void> 
   });
 }
 
-async function command(place: Place, options: ReadOptions, act: (monitor: Monitor, status: string) => Promise<void>): Promise<void> {
+async function command(
+  place: Place,
+  what: "suspend" | "resume" | "reset",
+  options: ReadOptions,
+  act: (monitor: Monitor, status: string) => Promise<void>,
+): Promise<void> {
   const deadline = lockDeadline(options.timeout);
   await using held = await lockMachine(place, { by: deadline, signal: options.signal });
   // If its start was interrupted, it would run without its pins and its memory target.
@@ -92,7 +98,7 @@ async function command(place: Place, options: ReadOptions, act: (monitor: Monito
     signal: options.signal,
     heldBy: options.timeout === undefined ? undefined : deadline,
   });
-  await act(monitor, await statusOf(monitor));
+  await told(held.books, { what, domain: place.name }, async () => act(monitor, await statusOf(monitor)));
 }
 
 async function statusOf(monitor: Monitor, options: AskOptions = {}): Promise<string> {

@@ -15,6 +15,7 @@ import { StateError } from "../model/errors.ts";
 import { kindOf } from "../resources/registry.ts";
 import { recoverAction } from "./recover-action.ts";
 import { changesToFinish, changesToUndo, valuesBefore } from "./recovery-changes.ts";
+import { tellRecovery } from "./recovery-history.ts";
 
 /**
  * How an interrupted change is resolved: both halves as they were wanted (`finish`), both as they were before (`undo`), or both left as
@@ -63,7 +64,14 @@ export async function recoverDomain(place: Place, how: Recovery, options: Change
   await using held = await lockMachine(place, { ...options, by: lockDeadline(options.timeout), dryRun: false });
   const found = await recordFor(place, held, how);
   if (!dryRun) await sweep(held.stored);
-  const report = await resolve(place, held, found, how, options);
+  const about = { domain: place.name, books: held.books, record: found === "damaged" ? null : found.record, how };
+  const began = new Date().toISOString();
+  const tell = async (end: Work | object): Promise<void> => (dryRun ? undefined : tellRecovery(about, began, end, options.signal?.reason));
+  const report = await resolve(place, held, found, how, options).catch(async (error: unknown) => {
+    await tell(error as object);
+    throw error;
+  });
+  await tell(report);
   if (!dryRun) await forgetRecords(place, held);
   return { domain: place.name, how, dryRun, ...report };
 }

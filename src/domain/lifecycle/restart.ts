@@ -3,13 +3,14 @@ import type { Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { messageOf, QmpctlError } from "../../errors.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
+import { told } from "../change/telling.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
 import { type Held, lockBooks, lockMachine } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
 import type { StartOptions, StartReport, StopOptions } from "../model/action.ts";
 import { shellWord } from "../model/format.ts";
-import { launchAndLetGo, mayStart, START_TIMEOUT, startMachine } from "./start.ts";
+import { launchAndLetGo, mayStart, START_TIMEOUT, startedAs, startMachine } from "./start.ts";
 import { SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
 
 /**
@@ -26,13 +27,16 @@ export async function restartMachine(place: Place, options: StartOptions & StopO
   const stopped: Held = { ...held, machine: null };
   const stored = await mayStart(place, stopped);
   await writeRecord(held.books, { action: "restart", paused: options.paused === true }, stored, held.machine.process);
-  try {
+  const books = statePaths(place.folders, await machineIdOf(stored));
+  const again = async (): Promise<StartReport> => {
     await shutdownLocked(place, held, deadline, options);
     options.onStopped?.();
     // A QEMU without a mark had a lock of its own; the next one has its machine's.
-    const books = statePaths(place.folders, await machineIdOf(stored));
     await using _lock = books.key === held.books.key ? null : await lockBooks(books, deadline, options.signal);
     return await startAgain(place, { books }, stored, deadline, options);
+  };
+  try {
+    return await told(books, { what: "restart", domain: place.name }, again, startedAs);
   } finally {
     await removeRecord(held.books);
   }

@@ -9,6 +9,7 @@ import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { formatTime, HostError, messageOf } from "../../errors.ts";
 import type { Session } from "../../qmp/session.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
+import { told } from "../change/telling.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
 import { startMemory } from "../facts/live-memory.ts";
 import { type Live, readLive } from "../facts/live.ts";
@@ -60,10 +61,16 @@ export async function startMachine(place: Place, held: Held, deadline: Deadline,
   const stored = await mayStart(place, held);
   await writeRecord(held.books, { action: "start", paused: options.paused === true }, stored, null);
   try {
-    return await launchAndLetGo(place, held, stored, deadline, options);
+    const action = { what: "start", domain: place.name } as const;
+    return await told(held.books, action, () => launchAndLetGo(place, held, stored, deadline, options), startedAs);
   } finally {
     await removeRecord(held.books);
   }
+}
+
+/** What a history tells of a start. */
+export function startedAs({ pid }: StartReport): string {
+  return `process ${pid}`;
 }
 
 /** Checks whether it may be started at all; nothing was touched before. @throws StateError when it may not */

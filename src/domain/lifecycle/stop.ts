@@ -4,6 +4,7 @@ import { type Deadline, deadlineIn, partOf } from "../../deadline.ts";
 import { HostError, isErrorCode, QmpctlError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import { readRecord, removeRecord, writeRecord } from "../change/journal.ts";
+import { tellAction, told } from "../change/telling.ts";
 import { forgetNotes } from "../facts/notes.ts";
 import { findMachine } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
@@ -39,7 +40,13 @@ export async function shutdownMachine(place: Place, options: StopOptions): Promi
   const mayRecord = (await readRecord(held.books, place.name).catch(() => "damaged")) === null;
   if (mayRecord) await writeRecord(held.books, { action: "shutdown", paused: false }, held.stored, held.machine?.process ?? null);
   try {
-    return await shutdownLocked(place, held, deadline, options);
+    const action = { what: "shutdown", domain: place.name } as const;
+    return await told(
+      held.books,
+      action,
+      () => shutdownLocked(place, held, deadline, options),
+      ({ how }) => how,
+    );
   } finally {
     if (mayRecord) await removeRecord(held.books);
   }
@@ -70,13 +77,14 @@ export async function shutdownLocked(
  */
 export async function destroyMachine(place: Place, options: StopOptions): Promise<StopReport> {
   const deadline = deadlineIn(options.timeout ?? END_TIMEOUT);
+  const began = new Date().toISOString();
   using notice = new WaitNotice(options.onProgress);
   notice.enter("QEMU is ending", deadline);
   const stored = await readStored(place);
   const { machine, hindrance, key } = await findMachine(place, stored);
   if (machine === null) throw notRunning(place.name, hindrance);
   const how = machine.process === null ? await quit(place, machine, deadline, options) : await end(place, machine, deadline, options);
-  await afterwards(place, { books: statePaths(place.folders, key), stored }, machine, how);
+  await afterwards(place, { books: statePaths(place.folders, key), stored }, machine, { how, began });
   return { name: place.name, how, elapsed: deadline.elapsed() };
 }
 
@@ -110,13 +118,21 @@ async function quit(place: Place, machine: Identity, deadline: Deadline, { timeo
 }
 
 /** Writes down that the machine has ended. If somebody has the lock at this moment, that is left to them. */
-async function afterwards(place: Place, ending: Ending, machine: Identity, how: string): Promise<void> {
+async function afterwards(
+  place: Place,
+  ending: Ending,
+  machine: Identity,
+  { how, began }: { readonly how: string; readonly began: string },
+): Promise<void> {
+  const end = { what: "destroy", domain: place.name, began, outcome: "done", about: how } as const;
   try {
     await openBooks(ending.books);
     await using _lock = await acquireLock(ending.books.lock, { timeout: 0 });
     await noteEnd(place, ending, machine, how);
+    await tellAction(ending.books, end);
   } catch (error) {
     if (!isErrorCode(error, "locked", "host")) throw error;
+    await tellAction(ending.books, end, { mayRotate: false });
   }
 }
 

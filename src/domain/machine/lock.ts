@@ -103,7 +103,7 @@ async function markElsewhere(place: Place, deadline: Deadline, signal: AbortSign
 }
 
 /** The key that it most probably has. A config that can't be read leaves nothing behind, not even a folder for the lock. */
-async function likelyKey(place: Place): Promise<string> {
+export async function likelyKey(place: Place): Promise<string> {
   const stored = await readStored(place);
   return stored === null ? (await ownMachine(place, null)).key : machineIdOf(stored);
 }
@@ -159,8 +159,8 @@ export function openBooks(books: StatePaths): Promise<void> {
  * Removes all that was kept of a machine whose config is gone. Its lock goes last: a writer that waits for it then looks again. Call it
  * under the lock.
  */
-export async function forgetMachine({ folder }: StatePaths): Promise<void> {
-  await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+export async function forgetMachine({ folder, history }: StatePaths): Promise<void> {
+  for (const each of new Set([dirname(history), folder])) await rm(each, { recursive: true, force: true }).catch(() => undefined);
 }
 
 /** The config of a domain, as it is in its file; null for a transient domain. @throws ConfigError when it is missing, or can't be read */
