@@ -20,7 +20,7 @@ export function blocksOf(page: string): readonly (readonly Shown[])[] {
 /** The session of some blocks. A block that repeats a part of a longer one does not count. */
 export function sessionOf(blocks: readonly (readonly Shown[])[]): readonly Shown[] {
   const isIn = (shown: Shown, block: readonly Shown[]): boolean =>
-    block.some(({ command, said }) => command === shown.command && said === shown.said);
+    shown.said !== "" && block.some(({ command, said }) => command === shown.command && said === shown.said);
   return blocks
     .filter((block) => !blocks.some((other) => other.length > block.length && block.every((shown) => isIn(shown, other))))
     .flat();
@@ -42,7 +42,8 @@ export function withOutputs(page: string, shown: readonly Shown[], told: readonl
   for (const [position, { command, said }] of told.entries()) {
     const before = shown[position]?.said ?? "";
     const block = (output: string): string => `$ ${command}\n${output === "" ? "" : `${output}\n`}`;
-    text = text.replaceAll(block(before), () => block(said));
+    // What is shown already may be quoted in several places. What is not yet is one place after the other.
+    text = before === "" ? text.replace(block(before), () => block(said)) : text.replaceAll(block(before), () => block(said));
   }
   return text;
 }

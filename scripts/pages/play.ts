@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { env, execPath } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { killDaemon } from "../lab/machine.ts";
 import type { Stage } from "../scenarios/stage.ts";
 import type { Shown } from "./console.ts";
 import { runHere } from "./run-here.ts";
@@ -32,9 +33,11 @@ export async function play(stage: Stage, session: readonly Shown[], beginning: B
     await settled(stage);
   }
   const told: Shown[] = [];
+  await using _ = { [Symbol.asyncDispose]: () => endOthers(work) };
   for (const shown of session) {
     const { command } = shown;
-    const said = (await runHere(command, variables)) ?? (await runInShell(command, work, variables));
+    const typed = asTyped(command, stage);
+    const said = (await runHere(typed, variables)) ?? (await runInShell(typed, work, variables));
     told.push({ ...shown, said: asShown(said, stage, work).trimEnd() });
     if (/\bqmpctl (re)?start\b/.test(command)) await (beginning === "nothing" ? logged(join(work, "web1.log"), stage) : up(stage));
   }
@@ -64,6 +67,11 @@ async function runInShell(command: string, work: string, variables: NodeJS.Proce
   return pieces.join("");
 }
 
+/** Ends the machines that the session itself has put into the background. */
+async function endOthers(work: string): Promise<void> {
+  for (const name of await readdir(work)) if (name.endsWith(".pid")) await killDaemon(Number(await readFile(join(work, name), "utf8")));
+}
+
 async function up(stage: Stage): Promise<void> {
   await stage.guest.booted();
   await settled(stage);
@@ -87,10 +95,16 @@ function isRecorded({ guestFiles }: Stage): boolean {
   return Object.values(guestFiles).includes(null);
 }
 
+/** A command with the session's own folders in place of those that the page shows. */
+function asTyped(command: string, { options, folder }: Stage): string {
+  return command.replaceAll("/etc/qmpctl", options.configDir ?? "").replaceAll("/run/qmpctl", join(folder, "run"));
+}
+
 function asShown(text: string, { options, folder }: Stage, work: string): string {
   return text
     .replaceAll(work, SHOWN_WORK)
     .replaceAll(options.configDir ?? "", "/etc/qmpctl")
+    .replaceAll(options.stateDir ?? "", "/run/qmpctl")
     .replaceAll(join(folder, "run"), "/run/qmpctl")
     .replaceAll(folder, "/run/qmpctl");
 }

@@ -20,6 +20,11 @@ export interface PagePlays {
 /** Every page with console examples. */
 export const PAGES: Readonly<Record<string, PagePlays>> = {
   "README.md": { recorded: { scenario: "readme", beginning: "nothing" } },
+  "src/cli/RECIPES.md": {
+    recorded: { scenario: "page-recipes", beginning: "running" },
+    real: { "Adopt a machine that runs": "nothing" },
+  },
+  "src/cli/TROUBLESHOOTING.md": { recorded: { scenario: "page-troubleshooting", beginning: "running" } },
   "src/cli/shell/SHELL.md": { recorded: { scenario: "page-shell", beginning: "running" } },
   "src/remote/REMOTE.md": {
     not: {
