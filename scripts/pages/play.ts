@@ -100,8 +100,9 @@ function asTyped(command: string, { options, folder }: Stage): string {
   return command.replaceAll("/etc/qmpctl", options.configDir ?? "").replaceAll("/run/qmpctl", join(folder, "run"));
 }
 
-function asShown(text: string, { options, folder }: Stage, work: string): string {
+function asShown(text: string, { options, folder, emulator }: Stage, work: string): string {
   return text
+    .replaceAll(emulator, "/usr/bin/qemu-system-x86_64")
     .replaceAll(work, SHOWN_WORK)
     .replaceAll(options.configDir ?? "", "/etc/qmpctl")
     .replaceAll(options.stateDir ?? "", "/run/qmpctl")

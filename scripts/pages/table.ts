@@ -20,6 +20,7 @@ export interface PagePlays {
 /** Every page with console examples. */
 export const PAGES: Readonly<Record<string, PagePlays>> = {
   "README.md": { recorded: { scenario: "readme", beginning: "nothing" } },
+  "src/cli/COMING-FROM.md": { recorded: { scenario: "page-coming-from", beginning: "running" } },
   "src/cli/RECIPES.md": {
     recorded: { scenario: "page-recipes", beginning: "running" },
     real: { "Adopt a machine that runs": "nothing" },

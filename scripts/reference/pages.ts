@@ -1,4 +1,5 @@
 import { answersPage } from "./answers.ts";
+import { comingFromPage } from "./coming-from.ts";
 import { configPage } from "./config.ts";
 import { libraryPage } from "./library.ts";
 
@@ -6,5 +7,6 @@ import { libraryPage } from "./library.ts";
 export const references: Readonly<Record<string, (dist: string) => string | Promise<string>>> = {
   "src/config/CONFIG.md": configPage,
   "src/cli/schema/ANSWERS.md": answersPage,
+  "src/cli/COMING-FROM.md": comingFromPage,
   "src/API.md": libraryPage,
 };

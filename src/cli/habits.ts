@@ -1,4 +1,5 @@
 import { shellWord } from "../domain/model/format.ts";
+import { AGENT, rarerWays } from "./rarer-habits.ts";
 
 const OFF = "`qmpctl shutdown DOMAIN` asks the guest and waits, `qmpctl destroy DOMAIN` ends it at once";
 const MAKE = "`qmpctl define` makes a domain from a file, a command line or a running QEMU; `qmpctl start DOMAIN` starts it";
@@ -9,8 +10,6 @@ const BOOT =
 const CONSOLE =
   "the args of the config say where the guest's console is (qmpctl config DOMAIN); for -serial unix:PATH,server=on,wait=off, use socat -,raw,echo=0 UNIX-CONNECT:PATH";
 const HOST = "that is about the host, not about a domain: use lscpu, free -h or numactl -H";
-const AGENT =
-  "that needs the guest agent: `qmpctl info DOMAIN` and `qmpctl setvcpus DOMAIN COUNT --guest` ask it for vCPUs and memory; for the rest, use connectAgent of the library";
 const ATTACH =
   "`qmpctl attach DOMAIN -blockdev driver=raw,node-name=d1,file.driver=file,file.filename=PATH -device virtio-blk-pci,drive=d1,id=disk1` plugs a disk, `-netdev user,id=n1 -device virtio-net-pci,netdev=n1,id=nic1` a network card; with --static too for the next start";
 const DETACH = "`qmpctl detach DOMAIN ID` unplugs a device and frees what it used; with --static too for the next start";
@@ -139,7 +138,7 @@ const verbWays: Readonly<Record<string, string>> = {
 
 /** What to do instead of another program's verb, for the given domain. `undefined` if we know of no such verb. */
 export function wayOfVerb(name: string, domain: string | undefined): string | undefined {
-  return withDomain(lookUp(verbWays, name), domain);
+  return withDomain(lookUp(verbWays, name) ?? lookUp(rarerWays, name), domain);
 }
 
 function withDomain(way: string | undefined, domain: string | undefined): string | undefined {

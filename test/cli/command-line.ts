@@ -21,7 +21,12 @@ export async function faultOfLine(line: string): Promise<string | undefined> {
 
 async function faultOfOne(line: string): Promise<string | undefined> {
   // What is left out, and what may be one thing or another, is no word.
-  const words = plainWords(line.replaceAll(/ …|\.\.\.$/g, "").replaceAll(/\[[A-Z-]+[^\]]*\]|\[--[^\]]*\]/g, ""))?.slice(1);
+  const words = plainWords(
+    line
+      .replaceAll("[…]", "LIST")
+      .replaceAll(/ …|\.\.\.$/g, "")
+      .replaceAll(/\[[A-Z-]+[^\]]*\]|\[--[^\]]*\]/g, ""),
+  )?.slice(1);
   if (words === undefined) return "a line that is not understood";
   const { argv } = withoutHost(words, undefined);
   const [first = "", ...rest] = argv;

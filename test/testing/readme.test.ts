@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { faultsIn } from "../schema/type-check.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname;
-const PAGES: readonly string[] = ["README.md", "src/LIBRARY.md", "src/testing/README.md"];
+const PAGES: readonly string[] = ["README.md", "src/LIBRARY.md", "src/cli/RECIPES.md", "src/remote/FLEETS.md", "src/testing/README.md"];
 
 interface Example {
   readonly imports: readonly string[];
