@@ -89,6 +89,8 @@ export async function run(given: readonly string[], world: World): Promise<numbe
     if (loaded.verb.operands.names[0] === "DOMAIN") domain = args.operands[0];
     if (args.flag("help")) return print(io, await helpOn([name], io));
     let call: Call = { args, io, facade: world.facade, serve: world.serve };
+    const { many, ...others } = there;
+    if ((await loaded.verb.isOfSeveral?.(args)) === true) [domain, there, call] = [undefined, others, { ...call, host, many }];
     if (host !== undefined || domain?.startsWith("ssh://") === true || Object.keys(there).length > 0) {
       const { callThere, fleetIn } = await import("./elsewhere.ts");
       const many = fleetIn(host, domain, there);
@@ -211,10 +213,8 @@ function loadAll(): Promise<readonly (readonly [string, Verb])[]> {
 }
 
 // Wider lines are hard to read, even on a wide terminal.
-const longestLine = 100;
-
 function widthOf({ stdout }: Io): number {
-  return Math.min(stdout.columns ?? longestLine, longestLine);
+  return Math.min(stdout.columns ?? 100, 100);
 }
 
 async function firstSteps(io: Io): Promise<string> {

@@ -61,6 +61,9 @@ export interface Call<Flag extends string = string, Text extends string = string
   readonly facade: Facade;
   /** Answers another host's program until it is gone; nothing limits it unless told. */
   readonly serve: (allowed?: Allowed) => Promise<void>;
+  /** The host of `-H`, where there is one; and what was said of many. */
+  readonly host?: string | undefined;
+  readonly many?: FleetWords | undefined;
   /** The text of a file, where many calls read the same one. */
   readonly readText?: (path: string) => Promise<string>;
 }
@@ -104,6 +107,8 @@ export interface Verb<Flag extends string = string, Text extends string = string
   readonly table?: () => Promise<HelpTable>;
   /** Command lines that work as they stand, each with what it does. */
   readonly examples?: readonly Example[];
+  /** Whether these words are about several domains, by other means than a pattern. @throws UsageError */
+  readonly isOfSeveral?: (args: Arguments<Flag, Text>) => Promise<boolean>;
   /** Does the work and resolves with the exit code. `failure.ts` turns what it throws into a message and an exit code. */
   readonly run: (call: Call<Flag, Text>) => Promise<number>;
 }

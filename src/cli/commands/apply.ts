@@ -1,15 +1,17 @@
-import { change, changeOptions } from "../change.ts";
+import { change, changeOptions, effortOf, scopeOf } from "../change.ts";
 import { misuse } from "../options.ts";
 import { defineVerb, type Io, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
-  usage: ["apply DOMAIN FILE"],
+  usage: ["apply DOMAIN FILE", "apply FILE... | FOLDER"],
   section: "halves",
   summary: "set everything that a file names, as one change",
   details: [
     'FILE is JSON, such as {"memory": {"current": "1GiB"}, "vcpus": {"current": 2, "pin": {"0": "0-1"}}}. If FILE is -, standard input is read.',
     "What the file leaves out stays as it is. null takes away what can be taken away: a binding, a limit, a device.",
     "Only the differences are changed, under one lock. If one part fails, all of it is undone. A second run changes nothing.",
+    "FILE may be a whole launch config: qmpctl config web1 | qmpctl apply web2 -. Then its allocation is applied, and what differs otherwise (args, name, id, emulator, …) is left as it is, and named.",
+    "Without DOMAIN each file is for the domain that it is called by: web1.json for web1. Of a folder that is each *.json; others are named and skipped. All are planned before anything is touched; --where-possible, --stop-after and -H with one host work as with a pattern of domains.",
   ],
   async table() {
     const { fileKeys } = await import("../../domain/resources/allocation.ts");
@@ -21,23 +23,42 @@ export const verb: Verb = defineVerb({
   examples: [
     ["apply web1 web1-large.json --both", "now, and at the next start"],
     ["apply web1 web1-large.json --dry-run", "show what would be done"],
+    ["apply machines/ --both", "each file of a folder, for the domain that it is called by"],
+    ["apply web1 web2.json", "what another machine has, by its config"],
   ],
-  options: changeOptions,
-  operands: { names: ["DOMAIN", "FILE"], required: 2 },
+  options: {
+    ...changeOptions,
+    each: { about: "each operand is a file for a domain of its own, also if there are two" },
+    file: { about: "", value: "FILE", fills: "FILE", hidden: true },
+  },
+  operands: { names: ["DOMAIN", "FILE"], required: 1, many: true },
+  isOfSeveral: async (args) => (await import("../many/files.ts")).areFiles(args, await reader()),
   async run(call) {
-    const [{ readBoundedText }, { readAllocation }] = await Promise.all([
-      import("../../config/safe-file.ts"),
-      import("../../domain/resources/allocation.ts"),
+    const [{ readWanted }, { applyFile }, { areFiles }] = await Promise.all([
+      import("../../domain/resources/whole-config.ts"),
+      import("../many/apply-file.ts"),
+      import("../many/files.ts"),
     ]);
-    const path = call.args.operand(1);
+    const read = call.readText ?? (await reader());
+    if (await areFiles(call.args, read)) {
+      const options = { ...effortOf(call.args), scope: scopeOf(call.args), signal: call.io.signal };
+      return (await import("../many/apply-many.ts")).applyMany({ call, options, read });
+    }
+    const path = call.args.operands[1] ?? "-";
     if (path !== "-") {
-      const wanted = readAllocation(await (call.readText ?? readBoundedText)(path), path);
-      return change(call, (domain, options) => domain.apply(wanted, options));
+      const wanted = readWanted(await read(path), path);
+      return change(call, (domain, options) => applyFile(domain, wanted, options));
     }
     // When the domain is open: to work as its owner the program may begin again, and standard input can be read once.
-    return change(call, async (domain, options) => domain.apply(readAllocation(await readInput(call.io.stdin), "standard input"), options));
+    return change(call, async (domain, options) =>
+      applyFile(domain, readWanted(await readInput(call.io.stdin), "standard input"), options),
+    );
   },
 });
+
+async function reader(): Promise<(path: string) => Promise<string>> {
+  return (await import("../../config/safe-file.ts")).readBoundedText;
+}
 
 /** More than any allocation needs, in UTF-16 units. */
 const INPUT_LIMIT = 1024 * 1024;

@@ -19,6 +19,8 @@ export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () 
   list: ["the answer of list", ofAnswer("domains")],
   info: ["the answer of info", ofAnswer("info")],
   diff: ["the answer of diff", ofAnswer("rows")],
+  "diff-all": ["the answer of diff --all", ofAnswer("allRows")],
+  files: ["the answer of apply to files for several domains", async () => (await import("../schema/fleet.ts")).files.schema()],
   vcpuinfo: ["the answer of vcpuinfo", ofAnswer("vcpus")],
   threads: ["the answer of threads", ofAnswer("threads")],
   domblklist: ["the answer of domblklist", ofAnswer("disks")],

@@ -2,27 +2,15 @@ import type { DefineSource } from "../../domain/lifecycle/source.ts";
 import type { FleetProgress } from "../../remote/fleet/campaign.ts";
 import { workOverFleet } from "../../remote/fleet/campaign.ts";
 import { defineWork } from "../../remote/fleet/define-work.ts";
-import type { FleetOutcome } from "../../remote/fleet/target.ts";
 import { domainWork, type FleetWork } from "../../remote/fleet/work.ts";
 import { addressOf, readdressed } from "../../remote/readdress.ts";
-import { EXIT } from "../exit-code.ts";
 import { toJson } from "../output.ts";
 import type { Call } from "../verb.ts";
 import { captured } from "./captured.ts";
-import type { FleetCall } from "./fleet-call.ts";
+import { exitCodeOfFleet, type FleetCall } from "./fleet-call.ts";
 import { fleetJson } from "./fleet-json.ts";
 import { FleetProgressLine } from "./fleet-progress.ts";
 import { showFleet } from "./show-fleet.ts";
-
-const EXITS: Readonly<Record<FleetOutcome, number>> = {
-  planned: EXIT.done,
-  done: EXIT.done,
-  pending: EXIT.pending,
-  refused: EXIT.refused,
-  partial: EXIT.partial,
-  interrupted: EXIT.interrupted,
-  failed: EXIT.failed,
-};
 
 /** Runs a verb that changes domains over a fleet: planned everywhere first, by the verb's own `run`. */
 export async function changeFleet(call: FleetCall): Promise<number> {
@@ -83,5 +71,5 @@ async function doWork(call: FleetCall, work: FleetWork): Promise<number> {
   line[Symbol.dispose]();
   if (args.flag("json")) io.stdout.write(`${toJson(fleetJson(report))}\n`);
   else await showFleet(report, { crew, io, verb: name, wherePossible: how.many?.wherePossible === true });
-  return EXITS[report.outcome];
+  return exitCodeOfFleet(report.outcome);
 }

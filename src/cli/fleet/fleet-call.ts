@@ -1,5 +1,6 @@
 import type { Facade } from "../../domain/facade.ts";
 import type { Crew } from "../../remote/fleet/crew.ts";
+import type { FleetOutcome } from "../../remote/fleet/target.ts";
 import { EXIT } from "../exit-code.ts";
 import type { Arguments } from "../options.ts";
 import type { Call, Io, Source, There, Verb, World } from "../verb.ts";
@@ -29,4 +30,19 @@ export interface FleetCall extends FleetLine {
 /** The exit code of what only reads. */
 export function exitCodeOfReading(io: Io, failed: boolean): number {
   return io.signal.aborted ? EXIT.interrupted : failed ? EXIT.failed : EXIT.done;
+}
+
+const EXITS: Readonly<Record<FleetOutcome, number>> = {
+  planned: EXIT.done,
+  done: EXIT.done,
+  pending: EXIT.pending,
+  refused: EXIT.refused,
+  partial: EXIT.partial,
+  interrupted: EXIT.interrupted,
+  failed: EXIT.failed,
+};
+
+/** The exit code of a change or an action of many. */
+export function exitCodeOfFleet(outcome: FleetOutcome): number {
+  return EXITS[outcome];
 }

@@ -23,6 +23,9 @@ const ANSWERS: ReadonlySet<string> = new Set(["config", "qmp", "types"]);
 /** Runs a verb that reads over a fleet. Equal answers stand once, below the names of all that gave it. */
 export async function readFleet(call: FleetCall): Promise<number> {
   const { crew, io, args, verb, name, callFor, stdin, how, domain: meant } = call;
+  // Then 1 means that something differs, and is no trouble.
+  const tellsDifference = args.flag("exit-code" as never);
+  let differs = false;
   using line = new FleetProgressLine(io);
   const { answers, unmatched } = await askDomains(
     crew,
@@ -34,7 +37,9 @@ export async function readFleet(call: FleetCall): Promise<number> {
       const code = await verb.run(callFor(domain.name, facade, own.io));
       const words = (text: string): string => readdressed(text, addressOf(member.address, domain.name), domain.name);
       const text = ANSWERS.has(name) ? own.answer.text : words(own.answer.text);
-      return code === EXIT.done ? { text } : { text, trouble: words(own.words.text.trim().replace(/^qmpctl: /, "")) };
+      const isDifference = code === EXIT.failed && tellsDifference;
+      if (isDifference) differs = true;
+      return code === EXIT.done || isDifference ? { text } : { text, trouble: words(own.words.text.trim().replace(/^qmpctl: /, "")) };
     },
     { ...how.many, signal: io.signal, onProgress: (done, of) => line.show(`${done} of ${of} hosts asked`) },
   );
@@ -50,10 +55,11 @@ export async function readFleet(call: FleetCall): Promise<number> {
   if (args.flag("json")) io.stdout.write(`${jsonOf(told)}\n`);
   else show(told, io);
   sayTrouble(told, io, unmatched);
-  return exitCodeOfReading(
+  const code = exitCodeOfReading(
     io,
     told.some(({ trouble }) => trouble !== undefined),
   );
+  return !tellsDifference || io.signal.aborted ? code : code === EXIT.failed ? EXIT.refused : differs ? EXIT.failed : code;
 }
 
 /** One target's answer, or trouble, or both. */

@@ -15,7 +15,8 @@ export interface Showing {
   readonly wherePossible: boolean;
 }
 
-const STYLES: Readonly<Record<TargetOutcome, Style>> = {
+/** The colour of each outcome. */
+export const STYLES: Readonly<Record<TargetOutcome, Style>> = {
   planned: "bold",
   unchanged: "dim",
   applied: "green",
@@ -96,7 +97,10 @@ function told(group: readonly Told[], textOf: (each: Told) => string): string {
 }
 
 /** In a word how the whole ended, where it did not end well. */
-function summaryOf({ outcome, targets }: FleetReport, { wherePossible, io }: Showing): string | undefined {
+export function summaryOf(
+  { outcome, targets }: FleetReport,
+  { wherePossible, io }: Pick<Showing, "wherePossible" | "io">,
+): string | undefined {
   const bad = targets.filter((target) => !isGood(target) && target.outcome !== "not-begun").length;
   const count = `${bad} of ${targets.length}`;
   const isDone = targets.some((target) => target.outcome === "applied");

@@ -58,6 +58,11 @@ export const rows: Shape<readonly DiffRow[]> = list(
   }),
 );
 
+/** What `diff --all` answers. */
+export const allRows: Shape<unknown> = list(
+  either(object({ domain: string, rows }), object({ domain: string, error: object({ code: string, message: string }) })),
+);
+
 /** What `vcpuinfo` answers. */
 export const vcpus: Shape<readonly VcpuInfo[]> = list(
   like<VcpuInfo>({
