@@ -4,17 +4,17 @@
  * `npm run record -- page-NAME` records their sessions. The tests replay them, so they fail if a page shows other output than the
  * program's.
  */
-import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { argv, exit, stderr, stdout } from "node:process";
 import { parseArgs } from "node:util";
-import { installed, killDaemon, testbedFolder } from "./lab/machine.ts";
+import { installed, testbedFolder } from "./lab/machine.ts";
 import { alike } from "./pages/alike.ts";
 import { type Shown, withOutputs } from "./pages/console.ts";
-import { type Beginning, play } from "./pages/play.ts";
+import { playOnHosts } from "./pages/play-hosts.ts";
+import { playReal } from "./pages/play-real.ts";
+import type { Beginning } from "./pages/play.ts";
 import { PAGES, pathOf, readPage, recordedOf, underHeading } from "./pages/table.ts";
-import { openRealStage } from "./scenarios/real.ts";
 
 const HELP = `usage: npm run pages -- [--write] [--emulator PATH] [PAGE...]
 
@@ -23,39 +23,19 @@ Runs the console examples of pages (default: all) on real QEMU (default: 10.0 of
 Exit code: 0 no difference (or written), 1 differences, 2 usage.
 `;
 
-async function run(emulator: string, session: readonly Shown[], beginning: Beginning): Promise<readonly Shown[]> {
-  const folder = await mkdtemp(join(tmpdir(), "qmp-"));
-  const at = (name: string): string => join(folder, name);
-  const machine = {
-    emulator,
-    folder,
-    env: { QMPCTL_CONFIG_DIR: at("config"), QMPCTL_RUNTIME_DIR: at("run"), QMPCTL_STATE_DIR: at("machines") },
-  };
-  try {
-    await mkdir(machine.env.QMPCTL_CONFIG_DIR, { mode: 0o700 });
-    await mkdir(at("emulator"));
-    // With the name that sessions use.
-    await writeFile(at("emulator/qemu-system-x86_64"), `#!/bin/sh\nexec '${emulator}' "$@"\n`, { mode: 0o755 });
-    await using stage = await openRealStage({}, { ...machine, emulator: at("emulator/qemu-system-x86_64") }, 0);
-    return await play(stage, session, beginning);
-  } finally {
-    await killDaemon(at("run/web1/pid"));
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
 /** Resolves with how many commands of a page say something else. */
 async function tried(page: string, emulator: string, isWritten: boolean): Promise<number> {
   let text = await readPage(page);
-  const { recorded, real = {} } = PAGES[page] ?? {};
-  const parts: (readonly [readonly Shown[], Beginning])[] = Object.entries(real).map(([heading, begin]) => [
-    underHeading(text, heading),
-    begin,
-  ]);
-  if (recorded !== undefined) parts.push([recordedOf(page, text), recorded.beginning]);
+  const { recorded, real = {}, hosts = [] } = PAGES[page] ?? {};
+  const parts: [readonly Shown[], () => Promise<readonly Shown[]>][] = [];
+  const add = (session: readonly Shown[], beginning: Beginning | "hosts"): void =>
+    void parts.push([session, () => (beginning === "hosts" ? playOnHosts(session) : playReal(emulator, session, beginning))]);
+  for (const [heading, beginning] of Object.entries(real)) add(underHeading(text, heading), beginning);
+  for (const heading of hosts) add(underHeading(text, heading), "hosts");
+  if (recorded !== undefined) add(recordedOf(page, text), recorded.beginning);
   let differences = 0;
-  for (const [session, beginning] of parts) {
-    const told = await run(emulator, session, beginning);
+  for (const [session, playIt] of parts) {
+    const told = await playIt();
     const isOther = ({ said }: Shown, position: number): boolean => alike(said) !== alike(session[position]?.said ?? "");
     const others = told.filter(isOther);
     for (const { command, said } of others) stdout.write(`$ ${command}\n${said}\n\n`);

@@ -11,6 +11,7 @@ const VARIES: readonly (readonly [what: string, where: RegExp, placeholder: stri
   ["an amount that is no whole number: what a guest or a process uses", /\b\d+\.\d+([KMG]iB)\b/g, "N$1"],
   ["what a guest says it uses", /\b\d+MiB(?= that the guest says it uses)|(?<=at least )\d+MiB(?=, or --force)/g, "NMiB"],
   ["the CPUs of the host", /\b0(-\d+)?(?= -> )|(?<= -> all +)0(-\d+)?(?= )/g, "CPUS"],
+  ["what the host's resolver says of a name", /(Could not resolve hostname \S+): .*/g, "$1: WHY"],
   ["the width of a column", / {2,}/g, "  "],
   ["blanks at the end of a line", / +$/gm, ""],
 ];

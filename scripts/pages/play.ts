@@ -46,9 +46,8 @@ export async function play(stage: Stage, session: readonly Shown[], beginning: B
 
 /** Writes the files that the session works with, and those that it shows with `cat`. Resolves with its variables. */
 async function prepare(stage: Stage, session: readonly Shown[], work: string): Promise<NodeJS.ProcessEnv> {
-  const programs = join(stage.folder, "bin");
-  await Promise.all([work, programs].map((path) => mkdir(path, { recursive: true })));
-  await writeFile(join(programs, "qmpctl"), `#!/bin/sh\nexec '${execPath}' '${PROGRAM}' "$@"\n`, { mode: 0o755 });
+  await mkdir(work, { recursive: true });
+  const programs = await programIn(stage.folder);
   for (const { command, said } of session) {
     const name = /^cat (\S+)$/.exec(command)?.[1];
     if (name !== undefined) await writeFile(join(work, name), `${said}\n`, { mode: 0o755 });
@@ -58,8 +57,16 @@ async function prepare(stage: Stage, session: readonly Shown[], work: string): P
   return { ...env, ...stage.variables, PATH: `${programs}:${dirname(stage.emulator)}:${env["PATH"] ?? ""}` };
 }
 
+/** Puts the built program where a shell finds it, under its name. Resolves with that folder. */
+export async function programIn(folder: string): Promise<string> {
+  const programs = join(folder, "bin");
+  await mkdir(programs, { recursive: true });
+  await writeFile(join(programs, "qmpctl"), `#!/bin/sh\nexec '${execPath}' '${PROGRAM}' "$@"\n`, { mode: 0o755 });
+  return programs;
+}
+
 /** Runs a line as a shell does, in the session's folder. Resolves with what it says on both streams. */
-async function runInShell(command: string, work: string, variables: NodeJS.ProcessEnv): Promise<string> {
+export async function runInShell(command: string, work: string, variables: NodeJS.ProcessEnv): Promise<string> {
   const child = spawn("sh", ["-c", `${command}\n`], { cwd: work, env: variables, stdio: ["ignore", "pipe", "pipe"] });
   const pieces: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => pieces.push(text));

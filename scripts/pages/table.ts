@@ -27,6 +27,7 @@ export const PAGES: Readonly<Record<string, PagePlays>> = {
   },
   "src/cli/TROUBLESHOOTING.md": { recorded: { scenario: "page-troubleshooting", beginning: "running" } },
   "src/cli/shell/SHELL.md": { recorded: { scenario: "page-shell", beginning: "running" } },
+  "src/remote/FLEETS.md": { hosts: ["What became of each"] },
   "src/remote/REMOTE.md": {
     not: {
       "When a host can't be worked with":
