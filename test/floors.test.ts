@@ -21,11 +21,11 @@ const MOST_LINES = 250;
 
 /** What may be taken of the running process, and where: a library changes nothing of its host but what it is asked to. */
 const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
-  [/^cli\/(main|far|far-process)\.ts$/, /./],
+  [/^cli\/(main|far|far-process|far-alone)\.ts$/, /./],
   // Signals to others, and our own pid in a lock file.
   [/^host\//, /^(kill|pid)$/],
   // Whom files of ours belong to; userInfo() fails for a user that no list knows.
-  [/^(host\/(lock-file|cgroup-unit)|config\/own-user)\.ts$/, /^geteuid$/],
+  [/^(host\/(lock-file|cgroup-unit|systemd-tool|timers|at-job)|config\/own-user)\.ts$/, /^geteuid$/],
   // The environment's names for folders, and for ssh, where the caller gives none.
   [/^(domain\/machine\/place|remote\/dial-host|remote\/fleet\/(hosts-in|jumps))\.ts$/, /^env( as \w+)?$/],
   // Who writes a record of a change, or a config's next text.
@@ -34,6 +34,8 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   [/^domain\/machine\/caller\.ts$/, /^(argv|env|pid)$/],
   // What QEMU's own -daemonize sets for it: a child has it from us, and we put it back.
   [/^host\/background\.ts$/, /^umask$/],
+  // The Node that a timer of the host's is to run.
+  [/^host\/own-program\.ts$/, /^execPath$/],
   // Whether this Node will do.
   [/^node-supported\.ts$/, /^version$/],
   // What the host's tools are run with.
@@ -50,9 +52,15 @@ function faultsOf(path: string, text: string): readonly string[] {
     ...(/\bexport\s+default\b|\bas\s+default\b/.test(code) ? ["has a default export"] : []),
     ...(/(^|[/-])(utils?|helpers?|common|misc)([.-]|\/|$)/.test(path) ? ["is named for nothing"] : []),
     ...(text.trimEnd().split("\n").length > MOST_LINES && !text.startsWith("// generated") ? [`has more than ${MOST_LINES} lines`] : []),
-    ...(!["cli/main.ts", "cli/far.ts", "cli/far-process.ts", "cli/launcher.ts", "cli/become.ts", "ansible/module-process.ts"].includes(
-      path,
-    ) && touchesProcess(code)
+    ...(![
+      "cli/main.ts",
+      "cli/far.ts",
+      "cli/far-process.ts",
+      "cli/far-alone.ts",
+      "cli/launcher.ts",
+      "cli/become.ts",
+      "ansible/module-process.ts",
+    ].includes(path) && touchesProcess(code)
       ? ["touches `process`"]
       : []),
     ...(path === "index.ts" &&

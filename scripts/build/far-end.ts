@@ -62,9 +62,13 @@ export async function buildFarEnd(bundle: Build, folder: string): Promise<void> 
   };
   const launcher = await build({ entryPoints: ["src/cli/far-launcher.ts"], format: "iife" });
   const first = await layer("first", { supported: { "dynamic-import": true } });
-  write(`${folder}/far-first.br`, `const FIRST=${first};${textOf(launcher)}`);
+  // A function, whose text can be asked for: a program of a timer's is made of it and the two layers, see far-launcher.ts.
+  write(`${folder}/far-first.br`, `const FIRST=${first},LAUNCH=function(FIRST,LAUNCH,require,rest,alone){${textOf(launcher)}};${RUN}`);
   write(`${folder}/far-more.br`, await layer("more", { supported: { "dynamic-import": false } }));
 }
+
+/** Runs the program with what followed it in stdin. */
+const RUN = "LAUNCH(FIRST,LAUNCH,require,rest)";
 
 /** A name that the bundler makes for nothing else. */
 const LATER = "$importLater$";

@@ -35,12 +35,22 @@ const scopeOptions = {
   current: { about: "change the running machine, or the config of a stopped one (the default)" },
 } as const;
 
+const endOptions = {
+  for: { about: "take it back after this time, such as 90s, 30min, 8h or 1d", value: "TIME" },
+  until: { about: 'take it back at this moment: 07:00, "2026-12-01 07:00"', value: "MOMENT" },
+} as const;
+
 /** Options that every change takes. */
-export const changeOptions: typeof scopeOptions & typeof effortOptions = { ...scopeOptions, ...effortOptions };
+export const changeOptions: typeof scopeOptions & typeof endOptions & typeof effortOptions = {
+  ...scopeOptions,
+  ...endOptions,
+  ...effortOptions,
+};
 
 type ScopeFlag = FlagsOf<typeof scopeOptions>;
 type EffortFlag = FlagsOf<typeof effortOptions>;
 type EffortText = TextsOf<typeof effortOptions>;
+type EndText = TextsOf<typeof endOptions>;
 
 /** Which halves the options ask for. @throws UsageError when they contradict each other */
 export function scopeOf(args: Arguments<ScopeFlag, never>): Scope {
@@ -56,15 +66,23 @@ export function scopeOf(args: Arguments<ScopeFlag, never>): Scope {
 
 /** Changes the domain of the first operand, in the halves that the options ask for, and shows the report. */
 export async function change(
-  call: Call<ScopeFlag | EffortFlag, EffortText>,
+  call: Call<ScopeFlag | EffortFlag, EffortText | EndText>,
   work: (domain: Domain, options: ChangeOptions) => Promise<Report>,
 ): Promise<number> {
   const scope = scopeOf(call.args);
-  return reported(call, (domain, options) => work(domain, { ...options, scope }));
+  const end = await endOf(call.args);
+  return reported(call, (domain, options) => work(domain, { ...options, scope, ...end }));
+}
+
+/** When the change is to end by itself. It is read here too, before anything is opened. @throws UsageError */
+async function endOf({ text }: Arguments<never, EndText>): Promise<Pick<ChangeOptions, "for" | "until">> {
+  const wish = Object.fromEntries((["for", "until"] as const).map((name) => [name, text(name)]).filter(([, value]) => value !== undefined));
+  if (Object.keys(wish).length > 0) (await import("../domain/ends/moment.ts")).momentOf(wish, Date.now());
+  return wish;
 }
 
 /** Takes away what has that id. If neither half has it, a note says so: the id may be a slip. */
-export async function takeAway(call: Call<ScopeFlag | EffortFlag, EffortText>, what: string, wanted: Change): Promise<number> {
+export async function takeAway(call: Call<ScopeFlag | EffortFlag, EffortText | EndText>, what: string, wanted: Change): Promise<number> {
   let report: Report | undefined;
   const code = await change(call, async (domain, options) => (report = await domain.change(wanted, options)));
   const halves = report?.changes.flatMap(({ static: config, dynamic }) => [config.before, dynamic.before]) ?? [];

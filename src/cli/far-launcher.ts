@@ -11,8 +11,11 @@ import { lazily } from "./lazily.ts";
 declare const require: (id: string) => object;
 /** What followed this program in stdin. */
 declare const rest: Uint8Array;
-/** The first layer, which the build puts in front of this. */
+/** The first layer, which the build puts in front of this, and this, as functions. */
 declare const FIRST: Layer;
+declare const LAUNCH: () => void;
+/** The other part, where this is in a file of a host's that a timer runs: then nobody is there to send it. */
+declare const alone: string | undefined;
 
 /** A layer as a function: see `scripts/build/far-end.ts`. It puts its modules into `module`, or offers them. */
 type Layer = (
@@ -33,7 +36,14 @@ const more = new More((program) => {
   const text = (): string => brotliDecompressSync(Buffer.from(program, "base64")).toString();
   const run = (): Modules => modulesOf(runInThisContext(text(), { filename: "qmpctl-more.js" }) as Layer);
   layers.set("more", new Proxy({}, { get: (_, name: string) => (layer ??= run())[name] }));
-});
+}, textWith);
+if (alone !== undefined) more.take(alone, true);
+
+/** The text of a file that runs this program without anybody at its other end. */
+function textWith(program: string): string {
+  const parts = `const FIRST=${FIRST.toString()},LAUNCH=${LAUNCH.toString()};`;
+  return `${parts}\nLAUNCH(FIRST,LAUNCH,require,Buffer.alloc(0),${JSON.stringify(program)});\n`;
+}
 
 /** A module of Node, or of a layer as `./LAYER.js:MODULE`; as `./LAYER.js?MODULE` it is loaded when something of it is used. */
 function load(id: string): object {

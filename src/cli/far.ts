@@ -9,6 +9,8 @@ declare const rest: Uint8Array;
 declare const more: More;
 declare const VERSION: string;
 
-void serveProcess({ version: VERSION, first: rest, more })
-  .then(endChildren)
-  .then(() => process.exit(0));
+// In a file of the host's it is what a timer runs.
+const work = more.isAlone
+  ? import("./far-alone.ts").then(({ runAlone }) => runAlone(more))
+  : serveProcess({ version: VERSION, first: rest, more });
+void work.then(endChildren).then(() => process.exit());

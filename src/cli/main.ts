@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { programIs } from "../host/own-program.ts";
 import type { Allowed } from "../remote/allowed.ts";
 import { endChildren, killChildren } from "../wire/children.ts";
 import { directOutput } from "./direct-output.ts";
@@ -16,6 +17,8 @@ process.on("uncaughtException", (error) => {
   sinkOf("stderr").write(`qmpctl: internal error: ${error.stack ?? error.message}\n`);
   process.exit(EXIT.failed);
 });
+// For a timer of the host's, which takes a change back that has an end.
+programIs(() => ({ path: join(__dirname, "main.js") }));
 void main().then((code) => process.exit(code));
 
 async function main(): Promise<number> {

@@ -29,6 +29,10 @@ export interface StatePaths {
   readonly process: string;
   /** What was done to it, one line each. It may be in a folder of its own, which outlives a boot of the host. */
   readonly history: string;
+  /** Which changes end by themselves, and how the last one ended. */
+  readonly ends: string;
+  /** The program that timers of such ends run, where it was sent here by another host. */
+  readonly endProgram: string;
 }
 
 /** The longest path of a Unix socket on Linux, in bytes: sun_path of unix(7), without its closing NUL. */
@@ -77,6 +81,8 @@ export function statePaths({ state }: Folders, key: string): StatePaths {
     process: join(folder, "process"),
     // A process does not outlive a boot.
     history: join(key.startsWith("process-") ? folder : join(lastingFolder(state), `@${key}`), "history"),
+    ends: join(folder, "ends"),
+    endProgram: join(folder, "end.cjs"),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Session } from "../qmp/session.ts";
 import type { Report } from "./change/change-report.ts";
 import type { Interrupted } from "./change/interrupted-error.ts";
 import type { WorkedOut } from "./change/plan-asking.ts";
-import { type EndPoint, openElsewhere } from "./end-point.ts";
+import { type EndPoint, openElsewhere, type RevertOptions } from "./end-point.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import { LocalEndPoint } from "./local.ts";
@@ -111,12 +111,12 @@ export class Domain {
   }
 
   /**
-   * Makes the running machine equal to its config, as far as a running machine can be changed: all of it, or one `resource`. If a part
-   * can't be reverted, the rest is. See `change`.
+   * Makes the running machine equal to its config, as far as it can be changed: all of it, or one `resource`; with an `end`, only takes
+   * back what the change with that key left. If a part can't be reverted, the rest is. See `change`.
    *
    * @throws ChangeError `partial` when a part can't be reverted; else as `change` does
    */
-  revert(options: ChangeOptions & { readonly resource?: Resource | undefined } = {}): Promise<Report> {
+  revert(options: RevertOptions = {}): Promise<Report> {
     return this.#at.revert(options);
   }
 

@@ -6,6 +6,8 @@ import type { UndefineReport } from "./lifecycle/define.ts";
 import type { DomainOptions } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions } from "./model/action.ts";
 
+export type { RevertOptions } from "./facade.ts";
+
 /** Where a domain is worked on: on this host, or on another one. All state is there, and none is here. */
 export interface EndPoint extends Omit<Asked, "connect" | "undefine" | typeof Symbol.asyncDispose> {
   readonly configPath: string | undefined;

@@ -32,11 +32,19 @@ export interface Monitor extends AsyncDisposable {
   events(): AsyncIterable<MonitorEvent> & Disposable;
 }
 
+/** Options of `revert`. */
+export interface RevertOptions extends ChangeOptions {
+  /** Only this one. */
+  readonly resource?: Resource | undefined;
+  /** Only what a change with an end has left, by its key: that end comes now. */
+  readonly end?: string | undefined;
+}
+
 /** What the verbs need of a domain. The library's `Domain` has all of it. In a test it is a literal. */
 export interface Domain extends AsyncDisposable {
   readonly name: string;
   change(change: Change | readonly Change[] | WorkedOut, options: ChangeOptions): Promise<Report>;
-  revert(options: ChangeOptions & { readonly resource?: Resource | undefined }): Promise<Report>;
+  revert(options: RevertOptions): Promise<Report>;
   persist(options: ChangeOptions & { readonly resource?: Resource | undefined }): Promise<Report>;
   apply(wanted: WantedAllocation, options: ChangeOptions): Promise<Report>;
   recover(how: Recovery, options: ChangeOptions): Promise<RecoveryReport>;

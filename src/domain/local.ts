@@ -1,19 +1,20 @@
 import type { Session } from "../qmp/session.ts";
 import type { Report } from "./change/change-report.ts";
+import type { LockedOptions } from "./change/context.ts";
 import type { Interrupted } from "./change/interrupted-error.ts";
 import type { Wanted, WorkedOut } from "./change/transaction.ts";
-import type { EndPoint } from "./end-point.ts";
+import type { EndPoint, RevertOptions } from "./end-point.ts";
 import type { UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import type { Place } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import { StateError } from "./model/errors.ts";
-import type { Change, Resource, WantedAllocation } from "./resources/registry.ts";
+import type { Change, WantedAllocation } from "./resources/registry.ts";
 import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
 import type { History, HistoryOptions } from "./views/history.ts";
 
-type HalfOptions = ChangeOptions & { readonly resource?: Resource | undefined };
+type HalfOptions = Omit<RevertOptions, "end">;
 
 /** A domain on this host. What a call needs is loaded with the first such call, so that a command line starts quickly. */
 export class LocalEndPoint implements EndPoint {
@@ -35,15 +36,16 @@ export class LocalEndPoint implements EndPoint {
     return this.#change("resource" in wanted ? [wanted] : wanted, options);
   }
 
-  async revert({ resource, ...options }: HalfOptions): Promise<Report> {
+  async revert({ resource, end, ...options }: RevertOptions): Promise<Report> {
+    if (end !== undefined) return (await import("./lifecycle/take-back.ts")).takeBack(this.#place, end, options);
     const { changesOf, changesToRevert } = await import("./views/diff.ts");
     const wanted = changesOf((facts) => changesToRevert(facts), resource);
-    return this.#change(Object.assign(wanted, { inPart: true }), { ...options, scope: "dynamic" });
+    return this.#change(Object.assign(wanted, { inPart: true }), { ...options, scope: "dynamic", cancelsEnds: resource ?? "all" });
   }
 
   async persist({ resource, ...options }: HalfOptions): Promise<Report> {
     const { changesOf, changesToPersist } = await import("./views/diff.ts");
-    return this.#change(changesOf(changesToPersist, resource), { ...options, scope: "static" });
+    return this.#change(changesOf(changesToPersist, resource), { ...options, scope: "static", cancelsEnds: resource ?? "all" });
   }
 
   async apply(wanted: WantedAllocation, options: ChangeOptions): Promise<Report> {
@@ -59,7 +61,10 @@ export class LocalEndPoint implements EndPoint {
     return (await import("./lifecycle/recover.ts")).recoverDomain(this.#place, how, options);
   }
 
-  async #change(wanted: Wanted, options: ChangeOptions): Promise<Report> {
+  async #change(wanted: Wanted, given: LockedOptions): Promise<Report> {
+    // A time of day is the next one from now on, however long the lock is waited for.
+    const timed = given.for !== undefined || given.until !== undefined;
+    const options = timed ? (await import("./ends/moment.ts")).fixed(given, Date.now()) : given;
     const [{ changeDomain }, { checkChanges }] = await Promise.all([import("./change/transaction.ts"), import("./change/plan.ts")]);
     // Before the lock is taken: a value that no machine could have leaves nothing behind.
     if (typeof wanted !== "function") checkChanges(wanted);

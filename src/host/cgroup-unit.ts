@@ -1,7 +1,6 @@
 import { geteuid, pid } from "node:process";
-import { formatTime, HostError } from "../errors.ts";
 import type { CpuGroup } from "./cgroup.ts";
-import { childProcesses, toolEnvironment } from "./programs.ts";
+import { runSystemd } from "./systemd-tool.ts";
 
 /** A unit of systemd that a group belongs to: systemd writes the group's files, and would undo what is written past it. */
 export interface Unit {
@@ -27,9 +26,11 @@ export async function unitOf({ path }: Pick<CpuGroup, "path">): Promise<Unit | n
   if (!/\.(scope|service)$/.test(name) || /^user@\d+\.service$/.test(name)) return null;
   const user = /^user@(\d+)\.service$/.exec(words.findLast((word) => /^user@\d+\.service$/.test(word)) ?? "")?.[1];
   const unit = { name, user: user === undefined ? null : Number(user) };
-  const shown = await tool("systemctl", [...managerOf(unit.user), "show", `--property=${ASKED.join(",")}`, "--", name], TIMEOUT).catch(
-    () => "",
-  );
+  const shown = await runSystemd(
+    "systemctl",
+    [...managerOf(unit.user), "show", `--property=${ASKED.join(",")}`, "--", name],
+    TIMEOUT,
+  ).catch(() => "");
   const properties = new Map(shown.split("\n").map((line) => [line.replace(/=.*/, ""), line.replace(/^[^=]*=/, "")]));
   if (properties.get("ControlGroup") !== path) return null;
   return { ...unit, isOneshot: properties.get("Type") === "oneshot", endsWithUs: endsWithUs(properties) };
@@ -46,7 +47,7 @@ function endsWithUs(properties: ReadonlyMap<string, string>): boolean {
 
 /** Sets one property of a unit until the host's next boot. @throws HostError with systemd's own words */
 export async function setProperty(unit: Unit, property: string, timeout: number): Promise<void> {
-  await tool("systemctl", propertyWords(unit, property).slice(1), timeout);
+  await runSystemd("systemctl", propertyWords(unit, property).slice(1), timeout);
 }
 
 /** The command line for that. */
@@ -77,33 +78,10 @@ export async function adoptIntoScope({ name, pid, about, user, timeout }: ScopeO
     ...(user === null ? [["Slice", "s", "machine.slice"]] : []),
   ];
   const words = ["ssa(sv)a(sa(sv))", name, "fail", String(properties.length), ...properties.flat(), "0"];
-  await tool("busctl", ["--quiet", ...managerOf(user), "call", ...manager, ...words], timeout);
+  await runSystemd("busctl", ["--quiet", ...managerOf(user), "call", ...manager, ...words], timeout);
 }
 
 function managerOf(user: number | null): readonly string[] {
   if (user === null) return [];
   return user === geteuid?.() ? ["--user"] : ["--user", `--machine=${user}@.host`];
-}
-
-/** Runs a tool of systemd's. In a job of cron there is no XDG_RUNTIME_DIR, by which it finds the user's manager. */
-function tool(name: string, words: readonly string[], timeout: number): Promise<string> {
-  const environment = toolEnvironment();
-  const runtime = environment["XDG_RUNTIME_DIR"] ?? `/run/user/${geteuid?.() ?? 0}`;
-  const command = [name, ...words];
-  return new Promise((resolve, reject) => {
-    const options = { timeout, killSignal: "SIGKILL", env: { ...environment, XDG_RUNTIME_DIR: runtime } } as const;
-    childProcesses().execFile(name, words, options, (cause, stdout, stderr) => {
-      if (cause === null) return resolve(stdout);
-      const said = stderr.trim().split("\n").at(-1) ?? "";
-      const why = cause.killed === true ? `no end after ${formatTime(timeout)}` : said || `it ended with ${String(cause.code)}`;
-      const missing = (cause.code as unknown) === "ENOENT";
-      reject(
-        new HostError(
-          `${command.slice(0, 2).join(" ")}: ${missing ? `there is no ${name} on this machine` : why}`,
-          { command, stderr },
-          { cause },
-        ),
-      );
-    });
-  });
 }

@@ -2,7 +2,7 @@ import type { EndPoint } from "../domain/end-point.ts";
 import type { Domain, Facade } from "../domain/facade.ts";
 import type { DefineSource } from "../domain/lifecycle/define.ts";
 import { UsageError } from "../errors.ts";
-import { boolean, faultOf, list, number, object, optional, type Shape, string, where } from "../shape.ts";
+import { boolean, either, faultOf, list, number, object, optional, type Shape, string, where } from "../shape.ts";
 import { asArrived } from "./worked-out.ts";
 
 /** What comes with a call besides its arguments, put together of what arrived: a signal, and functions that tell the near end. */
@@ -45,7 +45,10 @@ const write = {
     timeout: time,
     undoTimeout: time,
     takeBack: optional(boolean),
+    for: optional(either(number, string)),
+    until: optional(string),
     resource: optional(string),
+    end: optional(string),
   }),
   tells: ["onProgress"],
   writes: true,

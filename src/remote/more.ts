@@ -10,9 +10,14 @@ export class More {
   #ask: () => void = () => {};
   #isAsked = false;
   #isHere = false;
+  #program: string | undefined;
+  readonly #textWith: (program: string) => string;
+  /** Whether the whole program is in a file of this host's, and has nobody at its other end. */
+  isAlone = false;
 
-  /** `run`: takes it in when it has come. */
-  constructor(run: (program: string) => void) {
+  /** `run`: takes it in when it has come. `textWith`: the text of a file that is the whole program. */
+  constructor(run: (program: string) => void, textWith: (program: string) => string = () => "") {
+    this.#textWith = textWith;
     this.#run = run;
     this.#here = new Promise((resolve, reject) => ([this.#came, this.#failed] = [resolve, reject]));
     // Who waits for it is told; most never do.
@@ -33,10 +38,17 @@ export class More {
     return this.#here;
   }
 
-  /** It has come. */
-  take(program: string): void {
+  /** The text of a file that is the whole program; undefined while only a part of it is here. */
+  text(): string | undefined {
+    return this.#program === undefined ? undefined : this.#textWith(this.#program);
+  }
+
+  /** It has come; `alone`: in the same file as the first part. */
+  take(program: string, alone = false): void {
     if (this.#isHere) return;
     this.#isHere = true;
+    this.isAlone = alone;
+    this.#program = program;
     this.#run(program);
     this.#came();
   }

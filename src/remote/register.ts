@@ -1,4 +1,12 @@
 import { workElsewhere } from "../domain/end-point.ts";
+import { programIs } from "../host/own-program.ts";
+import { shippedFile } from "./shipped-file.ts";
+
+// For a timer of the host's, which takes a change back that has an end.
+programIs(() => {
+  const path = shippedFile("main.js");
+  return path === undefined ? undefined : { path };
+});
 
 // What other hosts take is loaded with the first of them.
 workElsewhere({

@@ -1,3 +1,4 @@
+import { showMoment } from "../../domain/ends/show-moment.ts";
 import { commandLine } from "../../domain/model/format.ts";
 import type { DomainInfo } from "../../domain/views/inspect.ts";
 import { showDuration } from "../duration.ts";
@@ -45,6 +46,7 @@ function show(info: DomainInfo, io: Io): string {
   if (info.interrupted !== undefined)
     facts.push(["resolve", `${info.interrupted}: ${commandLine("recover", info.name)} --finish, or --undo, or --forget`]);
   if (info.ended !== undefined) facts.push(["ended", `${info.ended.at === null ? "" : `${info.ended.at}: `}${info.ended.why}`]);
+  facts.push(...endRows(info));
   if (info.guest?.unknown !== undefined) facts.push(["guest", `unknown: ${info.guest.unknown}`]);
   if (info.pid !== undefined) facts.push(["pid", String(info.pid)]);
   if (info.uptime !== undefined) facts.push(["up for", showDuration(info.uptime)]);
@@ -56,6 +58,17 @@ function show(info: DomainInfo, io: Io): string {
   const header = ["", "config", "live", ...more.map(({ name }) => name)];
   const rows = allocation(info).map((cells) => [...cells, ...more.map(({ values }) => values[cells[0] ?? ""] ?? "-")]);
   return `${table(facts, { paint, columns })}\n${table(rows, { header, right: [1, 2, 3, 4], paint, columns })}`;
+}
+
+/** Changes that end by themselves, and how the last one did. */
+function endRows({ ends = [], lastEnd, name }: DomainInfo): Cell[][] {
+  const armed = ends.flatMap(({ key, until, timer, what, overdue, failure }): Cell[][] => {
+    const late = overdue === true ? `overdue; ${commandLine("revert", name, "--end", key)}: ` : "";
+    const failed: Cell[][] = failure === undefined ? [] : [["end failed", { text: failure, style: "red" }]];
+    return [["until", { text: `${showMoment(until)}: ${late}${what} (end ${key}, ${timer})`, style: "yellow" }], ...failed];
+  });
+  if (lastEnd === undefined) return armed;
+  return [...armed, ["last end", `${showMoment(lastEnd.at)}: ${lastEnd.outcome}: ${lastEnd.notes.join("; ")}`]];
 }
 
 /** A column beside the two halves, where there is one: its values by the names of the rows. */

@@ -70,10 +70,11 @@ const DONE: Readonly<Record<Recovery, string>> = {
 };
 
 function show(recovery: RecoveryReport, io: Io): string {
-  const { domain, reports, restoredConfig, lost, dryRun } = recovery;
+  const { domain, reports, restoredConfig, lost, dryRun, end } = recovery;
   const lines = [
     ...(restoredConfig ? [`config: ${dryRun ? "would be" : "is"} as it was before, byte for byte`] : []),
     `${domain}: ${lineOf(recovery)}`,
+    ...(end === undefined ? [] : [end]),
     ...(lost === undefined ? [] : [`lost: ${lost}`]),
   ];
   return [...reports.map((report) => showReport(report, io)), ...lines.map((line) => flow(line, io.stdout.columns))].join("");

@@ -2,6 +2,7 @@ import type { Ended } from "../../domain/lifecycle/ended.ts";
 import type { StartReport, StopReport } from "../../domain/model/action.ts";
 import type { DiffRow } from "../../domain/resources/row.ts";
 import type { DiskInfo } from "../../domain/views/disks.ts";
+import type { EndInfo, LastEnd } from "../../domain/views/ends.ts";
 import type { Caller, Deed, HistoryChange, HistoryEntry, HistoryHalf } from "../../domain/views/history.ts";
 import type { Allocation, DomainInfo, GuestInfo, VcpuInfo } from "../../domain/views/inspect.ts";
 import type { BalloonStatistics, GuestStatistics, MemoryStatistics } from "../../domain/views/memstat.ts";
@@ -9,7 +10,7 @@ import type { DiskStats, DomainStats, MemoryStats, VcpuStats } from "../../domai
 import type { ThreadInfo, ThreadRole } from "../../domain/views/threads.ts";
 import type { TapCounters } from "../../host/taps.ts";
 import { boolean, either, like, list, nullable, number, object, optional, record, type Shape, string, where, words } from "../../shape.ts";
-import { hostMemory, legOutcome, scope, state, value } from "./report.ts";
+import { hostMemory, legOutcome, outcome, scope, state, value } from "./report.ts";
 
 const allocation = like<Allocation>({
   memory: nullable(number),
@@ -39,6 +40,16 @@ export const info: Shape<DomainInfo> = like<DomainInfo>({
   ended: optional(like<Ended>({ at: nullable(string), why: string })),
   interrupted: optional(string),
   uptime: optional(number),
+  ends: optional(
+    list(
+      like<EndInfo>({
+        ...{ key: string, until: string, timer: string, what: string, failure: optional(string) },
+        items: list(object({ resource: string, left: value, then: value })),
+        overdue: optional(where(boolean, (it) => it) as Shape<true>),
+      }),
+    ),
+  ),
+  lastEnd: optional(like<LastEnd>({ due: string, at: string, outcome, notes: list(string) })),
 });
 
 /** What `list` answers. */
@@ -52,6 +63,8 @@ export const rows: Shape<readonly DiffRow[]> = list(
     live: value,
     guest: value,
     why: nullable(string),
+    until: optional(string),
+    then: optional(value),
     host: optional(number),
     guestAge: optional(string),
     guestUnknown: optional(string),

@@ -1,4 +1,4 @@
-import type { ChangeReport, Report } from "../../domain/change/change-report.ts";
+import type { ChangeReport, Report, ReportEnd } from "../../domain/change/change-report.ts";
 import type { HostMemoryChange } from "../../domain/facts/host-memory-change.ts";
 import type { HostMemory } from "../../domain/facts/host-part.ts";
 import type { Leg, LegOutcome, Outcome, Refusal, Scope, StepReport, Value } from "../../domain/model/change.ts";
@@ -68,20 +68,24 @@ export const hostMemory: Shape<HostMemory> = like<HostMemory>({
 /** Which halves a change is for. */
 export const scope: Shape<Scope> = words<Scope>({ current: true, static: true, dynamic: true, both: true });
 
+/** How the whole of a change ended. */
+export const outcome: Shape<Outcome> = words<Outcome>({
+  ...{ planned: true, unchanged: true, applied: true, pending: true, "rolled-back": true, failed: true, refused: true },
+});
+
 /** The answer to a change. */
 export const report: Shape<Report> = like<Report>({
   domain: string,
   scope,
   state,
-  outcome: words<Outcome>({
-    ...{ planned: true, unchanged: true, applied: true, pending: true, "rolled-back": true, failed: true, refused: true },
-  }),
+  outcome,
   changes: list(like<ChangeReport>({ change, static: leg, dynamic: leg })),
   steps: list(step),
   host: optional(like<HostMemoryChange>({ before: hostMemory, after: hostMemory, givenUp: number, freed: number, why: list(string) })),
   hostDenied: optional(string),
   refusals: list(like<Refusal>({ leg: words({ static: true, dynamic: true, domain: true }), reason: string, instead: optional(string) })),
   notes: list(string),
+  end: optional(like<ReportEnd>({ key: nullable(string), until: string, timer: string })),
   toResolve: optional(string),
   finish: optional(string),
   takeBack: optional(string),

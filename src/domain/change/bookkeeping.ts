@@ -3,6 +3,7 @@ import type { Stored } from "../../config/store.ts";
 import { randomHex } from "../../digest.ts";
 import { messageOf } from "../../errors.ts";
 import type { ProcessIdentity } from "../../host/signal.ts";
+import type { ChangeEnd } from "../ends/record.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { type Going, writeNotes } from "../facts/notes.ts";
 import { caller } from "../machine/caller.ts";
@@ -26,6 +27,8 @@ export interface BookkeepingOptions {
   readonly plan: Plan;
   /** The steps of the plan, and how far each has come by now. */
   readonly records: readonly StepRecord[];
+  /** The end that the change has, if it has one. */
+  readonly ends: { readonly entry: ChangeEnd | null } | null;
   /** There is a journal already, of the change that this one resolves: it stays as it is. */
   readonly resolving: boolean;
   /** Takes a note for the report, if something could not be written down. */
@@ -47,9 +50,11 @@ export class Bookkeeping {
 
   /** S7 Journal: writes it, flushed to disk. A change without live steps needs none: its commit is one rename. @throws HostError */
   async openJournal(): Promise<void> {
-    const { paths, stored, process, facts, scope, plan, records, resolving } = this.#of;
+    const { paths, stored, process, facts, scope, plan, records, resolving, ends } = this.#of;
     if (records.length === 0 || resolving) return;
-    await writeRecord(paths, { ...recordOf(scope, plan, facts, stored), key: this.key, who: caller() }, stored, process);
+    const end = ends?.entry ?? undefined;
+    const record = { ...recordOf(scope, plan, facts, stored), key: this.key, who: caller(), ...(end === undefined ? {} : { end }) };
+    await writeRecord(paths, record, stored, process);
   }
 
   /** Removes the journal: the change is done, or taken back. */

@@ -10,6 +10,16 @@ export interface ChangeReport {
   readonly dynamic: Leg;
 }
 
+/** When a change ends by itself. */
+export interface ReportEnd {
+  /** What names it, as in `revert web1 --end KEY`; null for a dry run. */
+  readonly key: string | null;
+  /** ISO 8601, in UTC. */
+  readonly until: string;
+  /** The timer of the host's that sees to it. */
+  readonly timer: string;
+}
+
 /** The answer to a change. Both halves are always reported, also if only one was asked for. */
 export interface Report {
   readonly domain: string;
@@ -26,6 +36,8 @@ export interface Report {
   readonly refusals: readonly Refusal[];
   /** What else the caller should know: QEMU died, a static change waits for the next start. */
   readonly notes: readonly string[];
+  /** When the change ends by itself, if it does. */
+  readonly end?: ReportEnd;
   /** Of a dry run: what was interrupted, and has to be resolved before the change can be made. */
   readonly toResolve?: string;
   /** The command that finishes what is half done, and the one that takes it back. */

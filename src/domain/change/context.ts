@@ -9,10 +9,12 @@ import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import type { WaitNotice } from "../machine/wait-notice.ts";
 import type { ChangeOptions, Scope } from "../model/change.ts";
+import type { Resource } from "../resources/registry.ts";
 import type { Work } from "../resources/step.ts";
 import { recordsOf, type StepRecord } from "./apply.ts";
 import { Bookkeeping } from "./bookkeeping.ts";
 import type { Plan } from "./plan.ts";
+import type { TimedChange } from "./timed-change.ts";
 
 /** Options of a change under a lock that is held already. */
 export interface LockedOptions extends ChangeOptions {
@@ -20,6 +22,10 @@ export interface LockedOptions extends ChangeOptions {
   readonly resolving?: boolean;
   /** What threads had before the change that this one takes back. */
   readonly threadsBefore?: readonly ScheduledThread[];
+  /** The resources of which earlier changes no longer end by themselves once this one is made. */
+  readonly cancelsEnds?: Resource | "all" | undefined;
+  /** The key of the end that this change is. */
+  readonly ofEnd?: string | undefined;
 }
 
 /** What one change works with once it is planned. */
@@ -40,6 +46,8 @@ export interface Context {
   /** The steps of the plan, and how far each has come. */
   readonly records: readonly StepRecord[];
   readonly books: Bookkeeping;
+  /** What it has to do with changes that end by themselves; null for one that has nothing to do with any. */
+  readonly ends: TimedChange | null;
   /** What the report has to say besides. */
   readonly notes: string[];
   /** When the work began, by the clock of `now()`, and in ISO 8601. */

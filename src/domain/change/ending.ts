@@ -3,6 +3,7 @@ import type { Facts } from "../facts/facts.ts";
 import type { Live } from "../facts/live.ts";
 import type { Scope } from "../model/change.ts";
 import type { StepRecord } from "./apply.ts";
+import type { ReportEnd } from "./change-report.ts";
 import type { Plan } from "./plan.ts";
 
 /** What is known at the end of a change. */
@@ -20,6 +21,7 @@ export interface Ending {
   readonly dryRun: boolean;
   /** Whether the way back is told also of a change that is made. */
   readonly tellsTakeBack?: boolean;
+  readonly end?: ReportEnd | undefined;
   readonly notes: readonly string[];
   readonly config: { readonly path: string; readonly before: string; readonly after: string } | null;
   readonly elapsed: number;

@@ -1,26 +1,15 @@
 import { z } from "zod/v3";
+import { change, end, identity, threads, value } from "../ends/schema.ts";
 import type { Caller } from "../machine/caller.ts";
-import { type Change, kindOf, type Resource, RESOURCES } from "../resources/registry.ts";
 import type { ActionRecord, Journal } from "./record.ts";
 
-const value = z.union([z.number(), z.string(), z.null()]);
-const member = { number: z.number(), text: z.string() };
-/** Of each resource in the registry, its own members. */
-const change = z
-  .object({ resource: z.enum(RESOURCES as [Resource, ...Resource[]]) })
-  .passthrough()
-  .superRefine((found, context) => {
-    const members: Readonly<Record<string, keyof typeof member>> = kindOf(found).members;
-    const shape = z.object(Object.fromEntries(Object.entries(members).map(([name, type]) => [name, member[type]])));
-    for (const issue of shape.safeParse(found).error?.issues ?? []) context.addIssue(issue);
-  }) as unknown as z.ZodType<Change>;
 const head = {
   writer: z.number(),
   started: z.number().nullable(),
   boot: z.string(),
   since: z.string(),
   of: z.object({ path: z.string(), id: z.string().nullable(), name: z.string() }).nullable(),
-  machine: z.object({ pid: z.number(), started: z.number() }).nullable(),
+  machine: identity.nullable(),
 };
 /** A record that the version before this one wrote: of all threads, it kept the masks of vCPUs alone. */
 function fromEarlier(value: unknown): unknown {
@@ -47,8 +36,9 @@ const journal = z.object({
   changes: z.array(z.object({ change, config: value, live: value, back: value, configBack: value.optional() })),
   threads: z.array(change),
   brings: z.array(z.union([z.number(), z.string()])),
-  own: z.array(z.object({ tid: z.number(), affinity: z.string().nullable(), policy: z.string().nullable() })),
+  own: threads,
   config: z.object({ before: z.string(), after: z.string() }).nullable(),
+  end: end.optional(),
 });
 const action = z.object({ ...head, action: z.enum(["start", "restart", "shutdown"]), paused: z.boolean() });
 /** What a record has to look like to be believed. */

@@ -1,10 +1,12 @@
 import { STATS_INTERVAL } from "../facts/balloon-period.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { askGuest, type GuestNeed } from "../facts/guest-need.ts";
+import type { ConfigReader } from "../facts/images.ts";
+import type { LiveReader } from "../facts/live.ts";
 import type { AskOptions, Monitor } from "../machine/monitor.ts";
 import type { Refusal, Scope } from "../model/change.ts";
 import { isShrink } from "../resources/memory-need.ts";
-import type { Change, Resource } from "../resources/registry.ts";
+import { type Change, kindOf, readersOf, type Resource } from "../resources/registry.ts";
 import { plan, type Plan, type PlanInput } from "./plan.ts";
 import { missingSides } from "./scope.ts";
 
@@ -48,6 +50,18 @@ export async function planAsking(
   const facts = need === undefined ? input.facts : { ...input.facts, need };
   const planned = need === undefined ? first : planFor(name, wanted, { ...input, facts });
   return { facts, planned: typeof wanted === "function" && wanted.inPart === true ? inPart(name, planned, { ...input, facts }) : planned };
+}
+
+/** What reads what the changes need; those that are worked out from the facts may be of any resource, unless they say of which. */
+export async function readersFor(wanted: Wanted): Promise<readonly LiveReader[]> {
+  if (typeof wanted !== "function") return readersOf(wanted.map(kindOf));
+  if (wanted.among !== undefined) return readersOf(wanted.among.map((resource) => kindOf({ resource })));
+  return (await import("../resources/kinds.ts")).ALL_READERS;
+}
+
+/** What reads what given changes need of the files that the config names; what is worked out from the facts asks for no files. */
+export function configReaderFor(wanted: Wanted): ConfigReader | undefined {
+  return typeof wanted === "function" ? undefined : wanted.map((change) => kindOf(change).readsConfig).find((read) => read !== undefined);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { ProcessIdentity } from "../../host/signal.ts";
+import type { ChangeEnd } from "../ends/record.ts";
 import type { ScheduledThread } from "../facts/live-thread.ts";
 import type { Caller } from "../machine/caller.ts";
 import type { Scope, Value } from "../model/change.ts";
@@ -39,6 +40,8 @@ export interface Journal extends RecordHead {
   readonly own: readonly ScheduledThread[];
   /** The config's text before and after; null if the config stays as it is. */
   readonly config: { readonly before: string; readonly after: string } | null;
+  /** When it ends by itself, if it does: its timer is armed. */
+  readonly end?: ChangeEnd | undefined;
 }
 
 /** One change, and the value that each half had before. */

@@ -26,6 +26,7 @@ export function reportOf(ending: Ending): Report {
     ...hostPart(ending),
     refusals: plan.refusals,
     notes: foldVcpus([...ending.notes, ...changedByOthers(changes), ...remarksOf(ending)]),
+    ...(ending.end === undefined ? {} : { end: ending.end }),
     ...nextCommands(outcome, ending),
     // A text that was never written and never will be is not reported.
     ...(ending.config !== null && (ending.committed || ending.dryRun) ? { config: ending.config } : {}),

@@ -27,6 +27,7 @@ export async function closed<T extends object>(change: Context, make: () => Prom
     await change.options.onEnded?.(outcome);
   } finally {
     await change.books.closeJournal();
+    await change.ends?.disarm(change.notes);
     for (const note of change.notes.slice(before)) addNote(outcome, note);
   }
   return made;

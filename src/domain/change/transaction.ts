@@ -1,26 +1,27 @@
 import { prepareConfig, type Prepared, type Stored } from "../../config/store.ts";
 import { deadlineIn, now } from "../../deadline.ts";
 import { messageOf } from "../../errors.ts";
-import type { ConfigReader } from "../facts/images.ts";
-import { type LiveReader, readersTold } from "../facts/live.ts";
+import { hasEnds } from "../ends/record.ts";
+import { readersTold } from "../facts/live.ts";
 import { openFor } from "../facts/open.ts";
 import { readFacts } from "../facts/read.ts";
 import { type Held, lockDeadline, lockMachine } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
 import type { ChangeOptions } from "../model/change.ts";
-import { kindOf, nameOf, readersOf } from "../resources/registry.ts";
+import { nameOf } from "../resources/registry.ts";
 import { applyOff, undoOff } from "./apply-off.ts";
 import { applySteps } from "./apply.ts";
 import type { Report } from "./change-report.ts";
 import { type Context, contextOf, type LockedOptions, workOf } from "./context.ts";
 import type { Ending } from "./ending.ts";
 import { ChangeError, RefusedError } from "./errors.ts";
-import { planAsking, type Wanted } from "./plan-asking.ts";
+import { configReaderFor, planAsking, readersFor, type Wanted } from "./plan-asking.ts";
 import type { Plan } from "./plan.ts";
 import { type After, readBack } from "./read-back.ts";
 import { reportOf } from "./report.ts";
 import { closed } from "./telling.ts";
+import type { TimedChange, TimedWork } from "./timed-change.ts";
 import { UNDO_TIMEOUT, undoSteps } from "./undo.ts";
 import { refuseUnresolved, sweep, toResolve, unresolved } from "./unresolved.ts";
 
@@ -42,6 +43,13 @@ export async function changeDomain(place: Place, wanted: Wanted, options: Change
   await using held = await lockMachine(place, { ...options, by: lockDeadline(options.timeout) });
   if (options.dryRun !== true) await refuseUnresolved(place, held);
   return await changeLocked(place, held, wanted, options);
+}
+
+/** What the change has to do with those that end by themselves: null for most, which neither end so nor come after one that does. */
+async function endsOf(work: TimedWork): Promise<TimedChange | null> {
+  const { options, held } = work;
+  if (options.for === undefined && options.until === undefined && !hasEnds(held.books)) return null;
+  return (await import("./timed-change.ts")).TimedChange.of(work);
 }
 
 /** Makes a change of a machine whose lock is held and which has nothing left to be resolved. @throws as `changeDomain` does */
@@ -66,22 +74,13 @@ export async function changeLocked(place: Place, held: Held, wanted: Wanted, opt
   const input = { scope, force: options.force ?? false, facts: known, stored: held.stored };
   const { facts, planned } = await planAsking(place.name, wanted, input, opened.open, until);
 
+  const ends = await endsOf({ place, held, options, scope, facts, plan: planned });
+  const plan = ends?.plan ?? planned;
+
   // A monitor that did not answer is not asked again.
   const monitor = facts.live === null ? null : opened.open;
   notice.enter("waiting for QEMU", deadline, { pid: monitor?.pid ?? null });
-  return await carryOut(contextOf({ place, held, options, scope, monitor, facts, readers, onConfig, plan: planned, deadline, notice }));
-}
-
-/** What reads what the changes need; those that are worked out from the facts may be of any resource, unless they say of which. */
-async function readersFor(wanted: Wanted): Promise<readonly LiveReader[]> {
-  if (typeof wanted !== "function") return readersOf(wanted.map(kindOf));
-  if (wanted.among !== undefined) return readersOf(wanted.among.map((resource) => kindOf({ resource })));
-  return (await import("../resources/kinds.ts")).ALL_READERS;
-}
-
-/** What reads what given changes need of the files that the config names; what is worked out from the facts asks for no files. */
-function configReaderFor(wanted: Wanted): ConfigReader | undefined {
-  return typeof wanted === "function" ? undefined : wanted.map((change) => kindOf(change).readsConfig).find((read) => read !== undefined);
+  return await carryOut(contextOf({ place, held, options, scope, monitor, facts, readers, onConfig, plan, ends, deadline, notice }));
 }
 
 /** S6 to S13: does what is planned. The order of the writes is the promise: whenever we die, the next reader can tell how far we came. */
@@ -92,14 +91,18 @@ async function carryOut(change: Context): Promise<Report> {
   let committed: Stored | null;
   try {
     prepared = await prepare(change);
+    // Armed before anything is touched: without its record, a timer does nothing.
+    await change.ends?.arm();
     if (change.records.length > 0 || prepared !== null) await change.options.onBegun?.();
     await change.books.openJournal();
     await apply(change);
     change.options.signal?.throwIfAborted();
     committed = await commit(change, prepared);
+    await change.ends?.keep(change.notes);
   } catch (error) {
     await prepared?.drop();
     const silent = await undo(change);
+    await change.ends?.afterFailure(change.records, change.notes);
     throw await closed(change, () => reportFailure(change, error, silent));
   }
   return await closed(change, () => reportSuccess(change, committed));
@@ -108,6 +111,7 @@ async function carryOut(change: Context): Promise<Report> {
 /** What would be done. If another change has to be resolved first, it says that. */
 async function dryRunReport(change: Context): Promise<Report> {
   const { place, held, facts, options } = change;
+  change.notes.push(...(change.ends?.forecast() ?? []));
   const planned = report(change, { after: facts });
   const left = options.resolving === true ? null : await unresolved(place, held.books, held.stored, facts);
   if (left === null) return planned;
@@ -205,7 +209,7 @@ interface End {
 }
 
 function report({ place, held, options, ...change }: Context, { after, committed = null, failure }: End): Report {
-  const { scope, facts, plan, records, notes, start } = change;
+  const { scope, facts, plan, records, ends, notes, start } = change;
   const { stored } = held;
   return reportOf({
     name: place.name,
@@ -218,6 +222,7 @@ function report({ place, held, options, ...change }: Context, { after, committed
     failure: failure ?? null,
     dryRun: options.dryRun ?? false,
     tellsTakeBack: options.takeBack ?? false,
+    end: ends?.reported,
     notes,
     config: stored === null || plan.text === null ? null : { path: stored.path, before: stored.text, after: plan.text },
     elapsed: Math.round(now() - start),

@@ -11,6 +11,7 @@ import { acquireLock } from "../../host/lock.ts";
 import type { Process } from "../../host/processes.ts";
 import { tellAction } from "../change/telling.ts";
 import { refuseUnresolved, sweep } from "../change/unresolved.ts";
+import { forgetEnds } from "../ends/forget.ts";
 import { readWords } from "../machine/command-line.ts";
 import { isInUse } from "../machine/find-address.ts";
 import { findMachine } from "../machine/find.ts";
@@ -236,6 +237,7 @@ export async function undefineDomain(place: Place): Promise<UndefineReport> {
   const usual = runtimePaths(place.folders, place.config.key);
   if (!(await isInUse(usual))) await rm(usual.folder, { recursive: true, force: true }).catch(() => undefined);
   if (folder !== null && folder !== usual.folder) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  await forgetEnds(books);
   await forgetMachine(books);
   return report;
 }

@@ -1,4 +1,5 @@
 import { prepareConfig, type Stored } from "../../config/store.ts";
+import { UsageError } from "../../errors.ts";
 import type { Report } from "../change/change-report.ts";
 import type { LockedOptions } from "../change/context.ts";
 import type { Interrupted } from "../change/interrupted-error.ts";
@@ -35,6 +36,8 @@ export interface RecoveryReport {
   /** The halves that were resolved. A QEMU that has ended has no live half. None if they are left as they are. */
   readonly settled: readonly ("static" | "dynamic")[];
   readonly reports: readonly Report[];
+  /** What becomes of the end that the change was to have, in words; absent if it had none. */
+  readonly end?: string;
   /** The config's text was put back as it was, byte for byte. */
   readonly restoredConfig: boolean;
   /** Nothing was touched: this is what would be done. */
@@ -61,6 +64,11 @@ export async function findInterrupted(place: Place, options: ChangeOptions = {})
  */
 export async function recoverDomain(place: Place, how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
   const dryRun = options.dryRun === true;
+  if (options.for !== undefined || options.until !== undefined)
+    throw new UsageError("recover: what is resolved has the end that it was made with", {
+      value: options.for ?? options.until,
+      expected: "no end",
+    });
   await using held = await lockMachine(place, { ...options, by: lockDeadline(options.timeout), dryRun: false });
   const found = await recordFor(place, held, how);
   if (!dryRun) await sweep(held.stored);
@@ -72,12 +80,17 @@ export async function recoverDomain(place: Place, how: Recovery, options: Change
     throw error;
   });
   await tell(report);
+  const end = dryRun || found === "damaged" || "action" in found.record ? undefined : await settle(place, held, found.record, how);
   if (!dryRun) await forgetRecords(place, held);
-  return { domain: place.name, how, dryRun, ...report };
+  return { domain: place.name, how, dryRun, ...report, ...(end === undefined ? {} : { end }) };
+}
+
+async function settle(place: Place, held: Held, journal: Journal, how: Recovery): Promise<string | undefined> {
+  return (await import("./settle-end.ts")).settleEnd(place, held, journal, how);
 }
 
 type Found = { readonly record: Journal | ActionRecord; readonly facts: Facts };
-type Work = Omit<RecoveryReport, "domain" | "how" | "dryRun">;
+type Work = Omit<RecoveryReport, "domain" | "how" | "dryRun" | "end">;
 
 async function resolve(place: Place, held: Held, found: Found | "damaged", how: Recovery, options: ChangeOptions): Promise<Work> {
   if (found === "damaged") return { interrupted: null, ...NOTHING, lost: LOST };

@@ -11,6 +11,7 @@ import type { Session } from "../../qmp/session.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
 import { told } from "../change/telling.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
+import { forgetEnds } from "../ends/forget.ts";
 import { startMemory } from "../facts/live-memory.ts";
 import { type Live, readLive } from "../facts/live.ts";
 import { writeNotes } from "../facts/notes.ts";
@@ -129,6 +130,8 @@ export async function launchAndLetGo(
 /** Writes down which process runs the machine, and how much QEMU had written when it was up. */
 export async function noteProcess(books: StatePaths, stored: Stored, { process, known: { folder } }: Identity): Promise<void> {
   if (process === null) return;
+  // Those of the machine before it, which may have ended while nobody looked.
+  await forgetEnds(books);
   await writeProcessRecord(books, {
     process,
     how: "started",

@@ -5,6 +5,7 @@ import { HostError, isErrorCode, QmpctlError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import { readRecord, removeRecord, writeRecord } from "../change/journal.ts";
 import { tellAction, told } from "../change/telling.ts";
+import { forgetEnds } from "../ends/forget.ts";
 import { forgetNotes } from "../facts/notes.ts";
 import { findMachine } from "../machine/find.ts";
 import type { Identity } from "../machine/identity.ts";
@@ -145,6 +146,7 @@ interface Ending {
 /** Writes down when and how it ended, for `info`, also if somebody else had started it. Its notes end with it. */
 async function noteEnd({ folders }: Place, { books, stored }: Ending, machine: Identity, how: string): Promise<void> {
   await forgetNotes(books);
+  await forgetEnds(books);
   const { process, known } = machine;
   const own = statePaths(folders, stored === null ? (machine.id ?? books.key) : await machineIdOf(stored));
   const record = await readProcessRecord(own);

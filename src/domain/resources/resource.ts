@@ -78,6 +78,8 @@ export interface ResourceKind<C extends AnyChange, W = unknown> {
   inLive(change: C, live: Live): Value;
   /** Whether the live machine has to be touched: its value differs, or something else was asked of it and is still on its way. */
   needed(change: C, facts: LiveFacts): boolean;
+  /** Whether the guest has been asked for it and may still do it, where neither `needed` nor `back` tells. */
+  isAsked?(change: C, facts: LiveFacts): boolean;
   liveReasons(change: C, facts: LiveFacts, options: CheckOptions): readonly Reason[];
   steps(change: C, facts: LiveFacts, options?: CheckOptions): readonly Step[];
   /**

@@ -11,6 +11,10 @@ export interface DiffRow {
   readonly guest: Value;
   /** Why the sides differ; null when they agree, or there is only one. */
   readonly why: string | null;
+  /** When a change with an end, which made live what it is, is taken back; ISO 8601, in UTC. Absent where nothing is. */
+  readonly until?: string;
+  /** What it then is again. */
+  readonly then?: Value;
   /** What QEMU has in the host's RAM for it, in bytes; absent where that is not known, and of what takes no memory. */
   readonly host?: number;
   /** Of when the guest's word is, as `asked every 5 s`; absent where it has said nothing. */

@@ -55,6 +55,7 @@ export const vcpus: ResourceKind<VcpusChange, { readonly vcpus: { readonly curre
   applied: ({ count }, config) => withVcpus(config, resized(config, count)),
   inLive: (_change, live) => live.vcpus.length,
   needed: (change, facts) => facts.live.vcpus.length !== change.count || pendingUnplug(facts).length > 0,
+  isAsked: (change, facts) => facts.live.vcpus.length - pendingUnplug(facts).length === change.count,
   command: (change, name) => `setvcpus ${shellWord(name)} ${change.count}`,
 
   rows: (facts) => {

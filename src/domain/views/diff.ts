@@ -1,3 +1,4 @@
+import { hasEnds } from "../ends/record.ts";
 import type { Facts } from "../facts/facts.ts";
 import { readBoth } from "../facts/read.ts";
 import type { Place } from "../machine/place.ts";
@@ -8,8 +9,9 @@ import type { DiffRow } from "../resources/row.ts";
 
 /** Config, live and guest side by side, and why they differ. */
 export async function diffDomain(place: Place, options: ReadOptions = {}): Promise<readonly DiffRow[]> {
-  const { facts } = await readBoth(place, { ...options, readers: ALL_READERS });
-  return diffOf(facts);
+  const { facts, books } = await readBoth(place, { ...options, readers: ALL_READERS });
+  const rows = diffOf(facts);
+  return hasEnds(books) ? (await import("./ends.ts")).withEnds(rows, books, facts) : rows;
 }
 
 /** See `diffDomain`; pure. */

@@ -8,6 +8,7 @@ import { statusAt } from "../../file-status.ts";
 import { usageOf } from "../../host/thread-usage.ts";
 import { uptimeOf } from "../../host/uptime.ts";
 import { whereRecordsAre } from "../change/record-places.ts";
+import { hasEnds } from "../ends/record.ts";
 import type { Facts } from "../facts/facts.ts";
 import { type GuestWord, onlineInGuest } from "../facts/guest-half.ts";
 import { hostRamOf } from "../facts/host-ram.ts";
@@ -21,6 +22,7 @@ import type { ReadOptions } from "../model/action.ts";
 import type { DomainState } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { remarkOn } from "../model/run-state.ts";
+import type { EndsInfo } from "./ends.ts";
 
 /** What a domain has, on one side. Bytes and counts; null where it is not known. */
 export interface Allocation {
@@ -39,7 +41,7 @@ export interface Allocation {
 }
 
 /** What there is to say of a domain in short. */
-export interface DomainInfo {
+export interface DomainInfo extends EndsInfo {
   readonly name: string;
   /** `damaged`, `unsafe`: nothing can be said of it, since its config can't be read, or is not to be trusted. */
   readonly state: DomainState | "damaged" | "unsafe";
@@ -102,6 +104,7 @@ export async function inspectDomain(place: Place, options: ReadOptions & Pick<Fa
   const why = facts.why ?? (live === null ? null : remarkOn(live.status, shellWord(place.name)));
   const interrupted = await interruptionOf(place, books, facts, stored);
   const ended = machine === null && place.config !== null ? await endOf(books) : null;
+  const ends = hasEnds(books) ? await (await import("./ends.ts")).endsInfo(books) : {};
   return {
     name: place.name,
     state: facts.state,
@@ -114,6 +117,7 @@ export async function inspectDomain(place: Place, options: ReadOptions & Pick<Fa
     ...(stored === null ? {} : { emulator: stored.config.emulator, config: ofConfig(stored.config), configPath: stored.path }),
     ...(live === null ? {} : { version: live.version.text, live: ofLive(live) }),
     ...(live?.guest === undefined ? {} : { guest: ofGuest(live.guest) }),
+    ...ends,
   };
 }
 
