@@ -75,7 +75,7 @@ export async function change(
 }
 
 /** When the change is to end by itself. It is read here too, before anything is opened. @throws UsageError */
-async function endOf({ text }: Arguments<never, EndText>): Promise<Pick<ChangeOptions, "for" | "until">> {
+export async function endOf({ text }: Arguments<never, EndText>): Promise<Pick<ChangeOptions, "for" | "until">> {
   const wish = Object.fromEntries((["for", "until"] as const).map((name) => [name, text(name)]).filter(([, value]) => value !== undefined));
   if (Object.keys(wish).length > 0) (await import("../domain/ends/moment.ts")).momentOf(wish, Date.now());
   return wish;

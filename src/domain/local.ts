@@ -1,7 +1,7 @@
 import type { Session } from "../qmp/session.ts";
 import type { Report } from "./change/change-report.ts";
-import type { LockedOptions } from "./change/context.ts";
 import type { Interrupted } from "./change/interrupted-error.ts";
+import type { LockedOptions } from "./change/locked-options.ts";
 import type { Wanted, WorkedOut } from "./change/transaction.ts";
 import type { EndPoint, RevertOptions } from "./end-point.ts";
 import type { UndefineReport } from "./lifecycle/define.ts";
@@ -61,14 +61,11 @@ export class LocalEndPoint implements EndPoint {
     return (await import("./lifecycle/recover.ts")).recoverDomain(this.#place, how, options);
   }
 
-  async #change(wanted: Wanted, given: LockedOptions): Promise<Report> {
-    // A time of day is the next one from now on, however long the lock is waited for.
-    const timed = given.for !== undefined || given.until !== undefined;
-    const options = timed ? (await import("./ends/moment.ts")).fixed(given, Date.now()) : given;
+  async #change(wanted: Wanted, options: LockedOptions): Promise<Report> {
     const [{ changeDomain }, { checkChanges }] = await Promise.all([import("./change/transaction.ts"), import("./change/plan.ts")]);
     // Before the lock is taken: a value that no machine could have leaves nothing behind.
     if (typeof wanted !== "function") checkChanges(wanted);
-    return changeDomain(this.#place, wanted, options);
+    return changeDomain(this.#place, wanted, await withMoment(options));
   }
 
   async info(options: ReadOptions): Promise<DomainInfo> {
@@ -146,4 +143,10 @@ export class LocalEndPoint implements EndPoint {
   async connect(options: MonitorOptions): Promise<Session> {
     return (await import("./machine/connect.ts")).connectMachine(this.#place, options);
   }
+}
+
+/** A time of day is the next one from now on, however long the lock is waited for. @throws UsageError for an end that can't be one */
+async function withMoment(options: LockedOptions): Promise<LockedOptions> {
+  if (options.for === undefined && options.until === undefined) return options;
+  return (await import("./ends/moment.ts")).fixed(options, Date.now());
 }

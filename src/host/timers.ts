@@ -80,7 +80,7 @@ async function armUnit({ key, due, words, env }: Arming, isUser: boolean): Promi
   const asked = ["show", "--property=NextElapseUSecRealtime", "--property=LastTriggerUSec", "--", `${unit}.timer`];
   const shown = await runSystemd("systemctl", [...managerOf(isUser), ...asked], TIMEOUT);
   // systemd takes a moment that has passed too, for a timer that never fires.
-  if (!/=\s*(?!0$|n\/a$)\S/m.test(shown)) {
+  if (!/=[ \t]*(?!0$|n\/a$)\S/m.test(shown)) {
     await disarmUnit(unit, isUser).catch(() => undefined);
     throw new HostError(`systemd-run: the timer ${unit} waits for nothing: ${calendar} may be over`);
   }

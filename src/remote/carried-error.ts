@@ -55,6 +55,7 @@ const CLASSES: Readonly<Record<string, () => Promise<Class>>> = {
   InterruptedActionError: async () => (await import("../domain/change/interrupted.ts")).InterruptedActionError,
   RefusedError: async () => (await import("../domain/change/errors.ts")).RefusedError,
   ChangeError: async () => (await import("../domain/change/errors.ts")).ChangeError,
+  EndError: async () => (await import("../domain/change/errors.ts")).EndError,
   ForbiddenError: async () => (await import("./errors.ts")).ForbiddenError,
 };
 

@@ -1,4 +1,4 @@
-import { change, changeOptions, effortOf, scopeOf } from "../change.ts";
+import { change, changeOptions, effortOf, endOf, scopeOf } from "../change.ts";
 import { misuse } from "../options.ts";
 import { defineVerb, type Io, type Verb } from "../verb.ts";
 
@@ -25,6 +25,7 @@ export const verb: Verb = defineVerb({
     ["apply web1 web1-large.json --dry-run", "show what would be done"],
     ["apply machines/ --both", "each file of a folder, for the domain that it is called by"],
     ["apply web1 web2.json", "what another machine has, by its config"],
+    ["apply web1 night.json --dynamic --until 07:00", "now, and back again in the morning"],
   ],
   options: {
     ...changeOptions,
@@ -41,7 +42,7 @@ export const verb: Verb = defineVerb({
     ]);
     const read = call.readText ?? (await reader());
     if (await areFiles(call.args, read)) {
-      const options = { ...effortOf(call.args), scope: scopeOf(call.args), signal: call.io.signal };
+      const options = { ...effortOf(call.args), ...(await endOf(call.args)), scope: scopeOf(call.args), signal: call.io.signal };
       return (await import("../many/apply-many.ts")).applyMany({ call, options, read });
     }
     const path = call.args.operands[1] ?? "-";

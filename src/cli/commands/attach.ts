@@ -21,6 +21,7 @@ export const verb: Verb = defineVerb({
       "attach web1 -blockdev raw,node-name=d1,file.driver=file,file.filename=/d.img -device virtio-blk-pci,drive=d1,id=disk1,bus=rp2",
       "a disk, now",
     ],
+    ["attach web1 -device virtio-rng-pci,id=rng1,bus=rp1 --for 1h", "now, and detach it in an hour"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN"], required: 1, verbatim: true, ofQemu: ["device", "blockdev", "netdev", "drive"] },

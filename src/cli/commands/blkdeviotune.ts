@@ -64,6 +64,7 @@ export const verb: Verb = defineVerb({
     ["blkdeviotune web1 disk0", "show the limits of a disk"],
     ["blkdeviotune web1 disk0 --iops 100 --bps 10M --both", "100 operations and 10 MiB a second, now and at the next start"],
     ["blkdeviotune web1 disk0 none", "no limits, now"],
+    ["blkdeviotune web1 disk0 --bps 10M --live --for 8h", "10 MiB a second, for eight hours"],
   ],
   options: {
     ...own,

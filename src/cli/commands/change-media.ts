@@ -17,6 +17,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["change-media web1 cd0 /iso/debian.iso --both", "another disc, now and at the next start"],
     ["change-media web1 cd0 --eject", "no disc, now"],
+    ["change-media web1 cd0 /iso/debian.iso --live --for 2h", "for two hours, then the disc before"],
   ],
   options: {
     eject: { about: "take the medium out" },

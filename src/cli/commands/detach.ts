@@ -12,6 +12,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["detach web1 disk1", "from the running machine"],
     ["detach web1 nic1 --both", "from the config too"],
+    ["detach web1 nic1 --for 30min", "attach it again in half an hour"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "DEVICE"], required: 2 },

@@ -12,6 +12,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["emulatorpin web1 0-1 --both", "now, and at the next start"],
     ["emulatorpin web1 all", "to all CPUs, now"],
+    ["emulatorpin web1 0-1 --for 8h", "now, and as it was in eight hours"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "CPULIST"], required: 2 },

@@ -13,6 +13,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["emulatorsched web1 batch", "now"],
     ["emulatorsched web1 other --both", "the usual one, now and at the next start"],
+    ["emulatorsched web1 batch --until 07:00", "until the morning"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "POLICY"], required: 2 },

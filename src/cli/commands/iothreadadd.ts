@@ -11,6 +11,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["iothreadadd web1 io1", "to the running machine"],
     ["iothreadadd web1 io1 --both", "to the config too"],
+    ["iothreadadd web1 io1 --for 8h", "for eight hours"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "IOTHREAD"], required: 2 },

@@ -11,6 +11,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["iothreaddel web1 io1", "from the running machine"],
     ["iothreaddel web1 io1 --static", "from the config"],
+    ["iothreaddel web1 io1 --for 1h", "add it again in an hour"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "IOTHREAD"], required: 2 },

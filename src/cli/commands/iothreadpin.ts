@@ -12,6 +12,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["iothreadpin web1 io0 2-3 --both", "now, and at the next start"],
     ["iothreadpin web1 io1 2-3 --static", "for an iothread that comes later"],
+    ["iothreadpin web1 io0 2-3 --for 8h", "now, and as it was in eight hours"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "IOTHREAD", "CPULIST"], required: 3 },

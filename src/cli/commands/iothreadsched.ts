@@ -13,6 +13,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["iothreadsched web1 io0 rr:2", "now"],
     ["iothreadsched web1 io0 other --both", "the usual one, now and at the next start"],
+    ["iothreadsched web1 io0 rr:2 --for 90s", "for 90 seconds"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "IOTHREAD", "POLICY"], required: 3 },

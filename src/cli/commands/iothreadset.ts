@@ -14,6 +14,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["iothreadset web1 io0 --poll-max-ns 0", "do not poll"],
     ["iothreadset web1 io0 --thread-pool-min 2 --thread-pool-max 8 --both", "2 to 8 workers, now and at the next start"],
+    ["iothreadset web1 io0 --poll-max-ns 0 --for 1h", "do not poll, for an hour"],
   ],
   options: {
     "poll-max-ns": { about: "the longest time that it polls before it sleeps, in nanoseconds; 0 for none", value: "N" },

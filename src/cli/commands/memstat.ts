@@ -16,6 +16,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["memstat web1", "show the figures"],
     ["memstat web1 --period 10s --both", "have QEMU ask every 10 seconds, now and after the next start"],
+    ["memstat web1 --period 1s --live --for 10min", "have QEMU ask each second, for ten minutes"],
   ],
   options: { ...changeOptions, period: { about: "how often QEMU asks the guest (0: never)", value: "TIME" } },
   operands: { names: ["DOMAIN"], required: 1 },

@@ -13,6 +13,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["plugmem web1 1GiB --both", "now, and at each start"],
     ["plugmem web1 1GiB --id dimm7", "do nothing if dimm7 is there with that size"],
+    ["plugmem web1 1GiB --for 8h", "unplug it in eight hours"],
   ],
   options: {
     id: { about: "the name of the DIMM (default: the first of dimm1, dimm2, … that is free)", value: "ID" },

@@ -17,6 +17,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["setcpu web1 --quota 250% --both", "two and a half CPUs, now and at the next start"],
     ["setcpu web1 --quota none --weight 200", "no limit, and twice the usual weight"],
+    ["setcpu web1 --quota 400% --live --until 07:00", "four CPUs until the morning"],
   ],
   options: {
     quota: { about: "how much CPU time QEMU may use: such as 150%, or none", value: "PERCENT%|none" },

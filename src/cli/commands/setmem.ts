@@ -22,6 +22,7 @@ export const verb: Verb = defineVerb({
     ["setmem web1 1536M --both", "1.5 GiB, now and at the next start"],
     ["setmem web1 2GiB --device vm0 --live", "2 GiB more than the machine has without that virtio-mem device"],
     ["setmem web1 512M --dry-run", "show what would be done"],
+    ["setmem web1 4GiB --live --until 07:00", "until the morning, then what it was again"],
   ],
   options: {
     device: { about: "SIZE is what this virtio-mem device gives; 0 for nothing", value: "VIRTIO-MEM" },

@@ -14,6 +14,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["setvcpu web1 3 --enable --both", "plug vCPU 3, now and at the next start"],
     ["setvcpu web1 0,3 --only", "leave the machine vCPUs 0 and 3"],
+    ["setvcpu web1 3 --enable --for 8h", "unplug vCPU 3 again in eight hours"],
   ],
   options: {
     enable: { about: "plug them" },

@@ -17,6 +17,7 @@ export const verb: Verb = defineVerb({
     ["setvcpus web1 4 --online", "plug them, and have the guest use them"],
     ["setvcpus web1 2 --guest", "have the guest use two of those that it has"],
     ["setvcpus web1 8 --maximum --static", "room for 8, at the next start"],
+    ["setvcpus web1 4 --live --for 8h", "for eight hours, then as many as before"],
   ],
   options: {
     maximum: { about: "change the most that the guest can have; on a running machine this needs --static and applies at the next start" },

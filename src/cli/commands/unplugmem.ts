@@ -12,6 +12,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["unplugmem web1 dimm1", "from the running machine; the next start has it again if the config has it"],
     ["unplugmem web1 dimm1 --both", "from the config too"],
+    ["unplugmem web1 dimm1 --for 1d", "plug it again in a day"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "ID"], required: 2 },

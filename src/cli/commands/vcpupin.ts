@@ -17,6 +17,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["vcpupin web1", "show the bindings of all vCPUs"],
     ["vcpupin web1 1 2-3 --both", "vCPU 1 to CPUs 2 and 3, now and at the next start"],
+    ["vcpupin web1 1 2-3 --until 07:00", "vCPU 1 to CPUs 2 and 3 until the morning"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "VCPU", "CPULIST"], required: 1 },

@@ -13,6 +13,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["vcpusched web1 0 batch", "vCPU 0, now"],
     ["vcpusched web1 0 fifo:1 --static", "at the next start"],
+    ["vcpusched web1 0 batch --for 8h", "vCPU 0, for eight hours"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "VCPU", "POLICY"], required: 3 },

@@ -12,6 +12,7 @@ export const verb: Verb = defineVerb({
   examples: [
     ["vhostpin web1 2-3 --both", "now, and at the next start"],
     ["vhostpin web1 all", "to all CPUs, now"],
+    ["vhostpin web1 2-3 --for 8h", "now, and as it was in eight hours"],
   ],
   options: changeOptions,
   operands: { names: ["DOMAIN", "CPULIST"], required: 2 },

@@ -3,7 +3,7 @@ import type { Stored } from "../../config/store.ts";
 import { randomHex } from "../../digest.ts";
 import { messageOf } from "../../errors.ts";
 import type { ProcessIdentity } from "../../host/signal.ts";
-import type { ChangeEnd } from "../ends/record.ts";
+import type { ChangeEnd } from "../ends/change-end.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import { type Going, writeNotes } from "../facts/notes.ts";
 import { caller } from "../machine/caller.ts";

@@ -2,31 +2,18 @@ import type { Deadline } from "../../deadline.ts";
 import { now } from "../../deadline.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { ConfigReader } from "../facts/images.ts";
-import type { ScheduledThread } from "../facts/live-thread.ts";
 import type { LiveReader } from "../facts/live.ts";
 import type { Held } from "../machine/lock.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
 import type { WaitNotice } from "../machine/wait-notice.ts";
-import type { ChangeOptions, Scope } from "../model/change.ts";
-import type { Resource } from "../resources/registry.ts";
+import type { Scope } from "../model/change.ts";
 import type { Work } from "../resources/step.ts";
 import { recordsOf, type StepRecord } from "./apply.ts";
 import { Bookkeeping } from "./bookkeeping.ts";
+import type { LockedOptions } from "./locked-options.ts";
 import type { Plan } from "./plan.ts";
 import type { TimedChange } from "./timed-change.ts";
-
-/** Options of a change under a lock that is held already. */
-export interface LockedOptions extends ChangeOptions {
-  /** There is a journal already, of the change that this one resolves: it stays as it is. */
-  readonly resolving?: boolean;
-  /** What threads had before the change that this one takes back. */
-  readonly threadsBefore?: readonly ScheduledThread[];
-  /** The resources of which earlier changes no longer end by themselves once this one is made. */
-  readonly cancelsEnds?: Resource | "all" | undefined;
-  /** The key of the end that this change is. */
-  readonly ofEnd?: string | undefined;
-}
 
 /** What one change works with once it is planned. */
 export interface Context {

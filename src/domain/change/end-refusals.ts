@@ -1,10 +1,10 @@
-import type { EndItem } from "../ends/record.ts";
+import type { EndItem } from "../ends/change-end.ts";
 import { showMoment } from "../ends/show-moment.ts";
 import type { Refusal } from "../model/change.ts";
 import { commandLine } from "../model/format.ts";
 import { kindOf, nameOf, withValue } from "../resources/registry.ts";
 import { recordsOf, reportStep } from "./apply.ts";
-import type { TimedWork } from "./timed-change.ts";
+import type { TimedWork } from "./timed-work.ts";
 
 /** What speaks against an end of a change that could be made without one. */
 export function endRefusals({ plan, facts, held }: TimedWork, items: readonly EndItem[]): readonly Refusal[] {

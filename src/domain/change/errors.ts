@@ -1,4 +1,4 @@
-import { QmpctlError } from "../../errors.ts";
+import { messageOf, QmpctlError } from "../../errors.ts";
 import type { Report } from "./change-report.ts";
 
 /** The change can't be made as things are. Nothing was touched; every reason is in `report.refusals`. */
@@ -32,5 +32,17 @@ export class ChangeError extends QmpctlError {
       options,
     );
     this.report = report;
+  }
+}
+
+/** The end of a change failed. `report` is there if it came that far, and `again` says when it is tried once more, in ISO 8601. */
+export class EndError extends QmpctlError {
+  readonly again: string | null;
+  readonly report?: Report;
+
+  constructor(error: unknown, again: string | null, report: Report | undefined, how: string) {
+    super(error instanceof QmpctlError ? error.code : "host", `${messageOf(error)}; ${how}`, { cause: error });
+    this.again = again;
+    if (report !== undefined) this.report = report;
   }
 }

@@ -1,5 +1,5 @@
 import type { ProcessIdentity } from "../../host/signal.ts";
-import type { ChangeEnd } from "../ends/record.ts";
+import type { ChangeEnd } from "../ends/change-end.ts";
 import type { ScheduledThread } from "../facts/live-thread.ts";
 import type { Caller } from "../machine/caller.ts";
 import type { Scope, Value } from "../model/change.ts";

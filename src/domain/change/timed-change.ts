@@ -5,30 +5,19 @@ import { bootId } from "../../host/processes.ts";
 import { disarm, nameOfTimer } from "../../host/timers.ts";
 import { armTimer, dueOf, timerPlan, type TimerPlan } from "../ends/arm.ts";
 import { describeEnd, isAsLeft } from "../ends/as-left.ts";
+import type { ChangeEnd, EndItem, Ends } from "../ends/change-end.ts";
 import { hasEnd, type Moment, momentOf } from "../ends/moment.ts";
-import { type ChangeEnd, type EndItem, type Ends, isGone, isOf, readEnds, writeEnds } from "../ends/record.ts";
+import { isGone, isOf, readEnds, writeEnds } from "../ends/record.ts";
 import { showMoment } from "../ends/show-moment.ts";
-import type { Facts, LiveFacts } from "../facts/facts.ts";
-import type { Held } from "../machine/lock.ts";
-import type { Place } from "../machine/place.ts";
-import type { Refusal, Scope } from "../model/change.ts";
+import type { LiveFacts } from "../facts/facts.ts";
+import type { Refusal } from "../model/change.ts";
 import { formatValue, kindOf, nameOf, type Resource } from "../resources/registry.ts";
 import type { StepRecord } from "./apply.ts";
 import type { ReportEnd } from "./change-report.ts";
-import type { LockedOptions } from "./context.ts";
 import { endRefusals, noTimer } from "./end-refusals.ts";
 import { recordOf } from "./journal.ts";
 import type { Plan } from "./plan.ts";
-
-/** What is known of a change when its end is planned. */
-export interface TimedWork {
-  readonly place: Place;
-  readonly held: Held;
-  readonly options: LockedOptions;
-  readonly scope: Scope;
-  readonly facts: Facts;
-  readonly plan: Plan;
-}
+import type { TimedWork } from "./timed-work.ts";
 
 /** What a change has to do with ends: its own, those of earlier changes that it takes the place of, and those that it cancels. */
 export class TimedChange {

@@ -1,6 +1,6 @@
 import type { LiveFacts } from "../facts/facts.ts";
 import { formatValue, kindOf, nameOf } from "../resources/registry.ts";
-import type { ChangeEnd, EndItem } from "./record.ts";
+import type { ChangeEnd, EndItem } from "./change-end.ts";
 import { showMoment } from "./show-moment.ts";
 
 /**

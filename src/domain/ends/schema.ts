@@ -3,7 +3,7 @@ import type { ProcessIdentity } from "../../host/signal.ts";
 import type { ScheduledThread } from "../facts/live-thread.ts";
 import type { Value } from "../model/change.ts";
 import { type Change, kindOf, type Resource, RESOURCES } from "../resources/registry.ts";
-import type { ChangeEnd, Ends } from "./record.ts";
+import type { ChangeEnd, Ends } from "./change-end.ts";
 
 const member = { number: z.number(), text: z.string() };
 

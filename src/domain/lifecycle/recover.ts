@@ -1,10 +1,10 @@
 import { prepareConfig, type Stored } from "../../config/store.ts";
 import { UsageError } from "../../errors.ts";
 import type { Report } from "../change/change-report.ts";
-import type { LockedOptions } from "../change/context.ts";
 import type { Interrupted } from "../change/interrupted-error.ts";
 import { interruptedFrom } from "../change/interrupted.ts";
 import { DamagedRecordError, isMachineThere } from "../change/journal.ts";
+import type { LockedOptions } from "../change/locked-options.ts";
 import type { ActionRecord, Journal } from "../change/record.ts";
 import { changeLocked } from "../change/transaction.ts";
 import { forgetRecords, recordToResolve, sweep } from "../change/unresolved.ts";

@@ -1,13 +1,15 @@
 import { isErrorCode, messageOf, QmpctlError, UsageError } from "../../errors.ts";
 import { disarm } from "../../host/timers.ts";
 import type { Report } from "../change/change-report.ts";
+import { EndError } from "../change/errors.ts";
 import type { WorkedOut } from "../change/plan-asking.ts";
 import { threadsToCome } from "../change/plan.ts";
 import { changeLocked } from "../change/transaction.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
 import { armTimer, timerPlan } from "../ends/arm.ts";
 import { isAsLeft } from "../ends/as-left.ts";
-import { type ChangeEnd, isGone, type LastEnd, readEnds, writeEnds } from "../ends/record.ts";
+import type { ChangeEnd, LastEnd } from "../ends/change-end.ts";
+import { isGone, readEnds, writeEnds } from "../ends/record.ts";
 import { showMoment } from "../ends/show-moment.ts";
 import type { Facts } from "../facts/facts.ts";
 import { type Held, lockDeadline, lockMachine } from "../machine/lock.ts";
@@ -16,18 +18,6 @@ import type { ChangeOptions } from "../model/change.ts";
 import { commandLine } from "../model/format.ts";
 import { formatValue, kindOf, nameOf, type Resource, threadKinds, withValue } from "../resources/registry.ts";
 import { reportOfNothing } from "./nothing.ts";
-
-/** The end of a change failed. `report` is there if it came that far, and `again` says when it is tried once more, in ISO 8601. */
-export class EndError extends QmpctlError {
-  readonly again: string | null;
-  readonly report?: Report;
-
-  constructor(error: unknown, again: string | null, report: Report | undefined, how: string) {
-    super(error instanceof QmpctlError ? error.code : "host", `${messageOf(error)}; ${how}`, { cause: error });
-    this.again = again;
-    if (report !== undefined) this.report = report;
-  }
-}
 
 /** After how many minutes it is tried again what failed, one after the other; then it is left to a person. */
 const AGAIN: readonly number[] = [1, 2, 5, 15, 60];

@@ -1,7 +1,8 @@
 import type { StatePaths } from "../../config/runtime.ts";
 import { nameOfTimer } from "../../host/timers.ts";
 import { describeItem, isAsLeft } from "../ends/as-left.ts";
-import { type ChangeEnd, isGone, type LastEnd, readEnds } from "../ends/record.ts";
+import type { ChangeEnd, LastEnd } from "../ends/change-end.ts";
+import { isGone, readEnds } from "../ends/record.ts";
 import { showMoment } from "../ends/show-moment.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
 import type { Value } from "../model/change.ts";
@@ -32,7 +33,7 @@ export interface EndInfo {
 }
 
 /** How the last end of a change went, of this machine. */
-export type { LastEnd } from "../ends/record.ts";
+export type { LastEnd } from "../ends/change-end.ts";
 
 /** What `info` says of changes that end by themselves. */
 export interface EndsInfo {

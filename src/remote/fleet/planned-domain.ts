@@ -67,7 +67,9 @@ const dryRun: Plan = async (domain, name, args, tell, asFarAs) => {
 };
 
 /** Whether a planned change finds all as it is wanted: each half that is asked for has it already. */
-function isAsWanted({ changes }: Report): boolean {
+function isAsWanted({ changes, end }: Report): boolean {
+  // What is so already gets another end.
+  if (end !== undefined) return false;
   return changes.every((each) => [each.static, each.dynamic].every(({ outcome, wanted }) => outcome === "unchanged" || wanted === null));
 }
 

@@ -23,7 +23,17 @@ async function booksOf(more: Partial<BookkeepingOptions> = {}) {
   await openBooks(paths);
   const notes: string[] = [];
   const records = recordsOf(plan.steps);
-  const options = { domain: "web1", paths, stored: null, process: { pid: 1, started: 2 }, facts, scope: "dynamic", plan, records } as const;
+  const options = {
+    domain: "web1",
+    paths,
+    stored: null,
+    process: { pid: 1, started: 2 },
+    facts,
+    scope: "dynamic",
+    plan,
+    records,
+    ends: null,
+  } as const;
   const books = new Bookkeeping({ ...options, resolving: false, tell: (note) => notes.push(note), ...more });
   const noted = async (): Promise<unknown> => {
     const { asked, going } = JSON.parse(await readFile(paths.notes, "utf8")) as { asked: unknown; going?: unknown };
