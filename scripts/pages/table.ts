@@ -28,6 +28,12 @@ export const PAGES: Readonly<Record<string, PagePlays>> = {
   "src/cli/TROUBLESHOOTING.md": { recorded: { scenario: "page-troubleshooting", beginning: "running" } },
   "src/cli/shell/SHELL.md": { recorded: { scenario: "page-shell", beginning: "running" } },
   "src/remote/FLEETS.md": { hosts: ["What became of each"] },
+  "src/domain/ENDS.md": {
+    not: {
+      "Night and morning": "it takes a timer of the host's, and a night; test/qemu/ends.test.ts has both, with a stand-in for the timer",
+      "What is taken back": "the same",
+    },
+  },
   "src/remote/REMOTE.md": {
     not: {
       "When a host can't be worked with":

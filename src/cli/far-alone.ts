@@ -3,6 +3,7 @@ import { programIs } from "../host/own-program.ts";
 import type { More } from "../remote/more.ts";
 import { exitCodeOf, exitCodeOfError } from "./exit-code.ts";
 import { textOf } from "./far-process.ts";
+import { harmless } from "./harmless.ts";
 import { openFacade } from "./open.ts";
 
 /**
@@ -14,7 +15,7 @@ export async function runAlone(more: More): Promise<void> {
   const [verb, domain = "", option, end] = process.argv.slice(2);
   const interrupted = new AbortController();
   process.once("SIGTERM", () => interrupted.abort(new Error("interrupted by SIGTERM")));
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const say = (line: string): void => void process.stdout.write(harmless(`${line}\n`));
   try {
     if (verb !== "revert" || option !== "--end" || end === undefined) throw new Error("this program is run by a timer of qmpctl's only");
     const machine = await openFacade(process.env).open(domain);

@@ -4,6 +4,7 @@ import type { Interrupted } from "./change/interrupted-error.ts";
 import type { LockedOptions } from "./change/locked-options.ts";
 import type { Wanted, WorkedOut } from "./change/transaction.ts";
 import type { EndPoint, RevertOptions } from "./end-point.ts";
+import { withMoment } from "./ends/with-moment.ts";
 import type { UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import type { Place } from "./machine/place.ts";
@@ -143,10 +144,4 @@ export class LocalEndPoint implements EndPoint {
   async connect(options: MonitorOptions): Promise<Session> {
     return (await import("./machine/connect.ts")).connectMachine(this.#place, options);
   }
-}
-
-/** A time of day is the next one from now on, however long the lock is waited for. @throws UsageError for an end that can't be one */
-async function withMoment(options: LockedOptions): Promise<LockedOptions> {
-  if (options.for === undefined && options.until === undefined) return options;
-  return (await import("./ends/moment.ts")).fixed(options, Date.now());
 }

@@ -79,12 +79,14 @@ describe("the sources", async () => {
 
   test("nothing but main.ts has a way to stdout and stderr, or the direct one that it alone takes", () => {
     // The far end writes frames to a program. The program itself, begun again as another user, has the streams of the one that began it.
+    // What a timer runs at a far end writes to its log.
     // man shows a page of our own. A module of Ansible's writes one object in printable ASCII.
     const ways = [
       "ansible/module-process.ts",
       "cli/manual/show.ts",
       "cli/main.ts",
       "cli/far-process.ts",
+      "cli/far-alone.ts",
       "cli/launcher.ts",
       "cli/direct-output.ts",
       "cli/become.ts",

@@ -141,13 +141,16 @@ async function again(place: Place, key: string, attempt: number, error: unknown)
   const minutes = AGAIN[attempt - 1];
   const byHand = `\`${commandLine("revert", place.name, "--end", key)}\` takes it back by hand`;
   if (minutes === undefined) return new EndError(error, null, report, `it is not tried again; ${byHand}`);
-  try {
-    await using held = await lockMachine(place, { dryRun: true });
-    const plan = await timerPlan(place, held.books);
-    if (typeof plan === "string") throw new Error(plan);
-    const { due } = await armTimer(plan, key, attempt + 1, (now) => now + minutes * 60_000);
-    return new EndError(error, new Date(due).toISOString(), report, `it is tried again at ${showMoment(due)}`);
-  } catch (why) {
-    return new EndError(error, null, report, `it can't be tried again by itself (${messageOf(why)}); ${byHand}`);
-  }
+  const next = await armAgain(place, key, attempt, minutes).catch(messageOf);
+  if (typeof next === "string") return new EndError(error, null, report, `it can't be tried again by itself (${next}); ${byHand}`);
+  return new EndError(error, new Date(next).toISOString(), report, `it is tried again at ${showMoment(next)}`);
+}
+
+/** When the next attempt is made, in milliseconds since 1970. */
+async function armAgain(place: Place, key: string, attempt: number, minutes: number): Promise<number> {
+  await using held = await lockMachine(place, { dryRun: true });
+  const plan = await timerPlan(place, held.books);
+  if (typeof plan === "string") throw new Error(plan);
+  const { due } = await armTimer(plan, key, attempt + 1, (now) => now + minutes * 60_000);
+  return due;
 }
