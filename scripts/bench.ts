@@ -12,6 +12,7 @@ import { peerRows } from "./bench/peers.ts";
 import { pythonRows } from "./bench/python-peer.ts";
 import { remoteRows } from "./bench/remote.ts";
 import { type StartUpOptions, startUpRows } from "./bench/start-up.ts";
+import { topRows } from "./bench/top.ts";
 import { installed, type Qemu, qemus } from "./lab/machine.ts";
 
 const GROUPS: ReadonlyMap<string, (qemu: Qemu, options: StartUpOptions) => Promise<readonly Row[]>> = new Map([
@@ -20,6 +21,7 @@ const GROUPS: ReadonlyMap<string, (qemu: Qemu, options: StartUpOptions) => Promi
   ["engine", engineRows],
   ["flood", floodRows],
   ["crowd", crowdRows],
+  ["top", topRows],
   ["remote", remoteRows],
 ]);
 

@@ -13,6 +13,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   info: () => import("./commands/info.ts"),
   stats: () => import("./commands/stats.ts"),
   metrics: () => import("./commands/metrics.ts"),
+  top: () => import("./commands/top.ts"),
   config: () => import("./commands/config.ts"),
   start: () => import("./commands/start.ts"),
   shutdown: () => import("./commands/shutdown.ts"),

@@ -150,6 +150,7 @@ function onHost(name: string, { host }: World, how: There): Facade {
     open: async (domain) => (await there()).open(domain),
     define: async (source, options) => (await there()).define(source, options),
     list: async (options) => (await there()).list(options),
+    sample: async (options) => (await there()).sample(options),
     outcome: async (key, options) => (await there()).outcome(key, options),
   };
 }

@@ -69,7 +69,6 @@ const verbWays: Readonly<Record<string, string>> = {
   ttyconsole: CONSOLE,
   ssh: CONSOLE,
   exec: AGENT,
-  top: "`qmpctl vcpuinfo DOMAIN` shows the time that each vCPU has used",
   autostart: BOOT,
   enable: BOOT,
   disable: BOOT,

@@ -1,5 +1,6 @@
 import type { Domain, Facade } from "../domain/facade.ts";
 import { nameProgram } from "../domain/machine/program.ts";
+import type { Sampler } from "../domain/views/sampler.ts";
 
 /** A variable that is set for a program that goes on for root as another user; the history of a machine tells that too. */
 const FOR_ROOT = "QMPCTL_FOR_ROOT";
@@ -28,6 +29,7 @@ export function openFacade(
     await (await import("./become.ts")).become(owner, { [FOR_ROOT]: "1" });
     return true;
   };
+  let sampler: Promise<Sampler> | undefined;
   return {
     async open(name) {
       if (elsewhere !== undefined && name.startsWith("ssh://")) return elsewhere(name);
@@ -57,6 +59,14 @@ export function openFacade(
       await asOwner();
       const { listDomains } = await import("../domain/views/list.ts");
       return listDomains({ ...options, env });
+    },
+    async sample(options) {
+      sampler ??= (async () => {
+        await asOwner();
+        const { Sampler: Made } = await import("../domain/views/sampler.ts");
+        return new Made({ env });
+      })();
+      return (await sampler).next(options);
     },
   };
 }

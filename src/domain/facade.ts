@@ -8,6 +8,7 @@ import type { Change, Resource } from "./resources/registry.ts";
 import type { WantedAllocation } from "./resources/registry.ts";
 import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
 import type { History, HistoryOptions } from "./views/history.ts";
+import type { Sample, SampleOptions } from "./views/sample.ts";
 
 /** What `define` made: the name, the file, and notes for the user. */
 export interface Defined {
@@ -91,6 +92,8 @@ export interface Facade {
   open(name: string): Promise<Domain>;
   define(source: DefineSource, options: { readonly name?: string; readonly replace?: boolean }): Promise<Defined>;
   list(options: ReadOptions & { readonly all?: boolean }): Promise<readonly DomainInfo[]>;
+  /** A look at the host and all its machines, in a row of them: each has some QEMUs asked for those that follow. */
+  sample(options: SampleOptions): Promise<Sample>;
   /** What became of a change that was asked from another host, by its key. */
   outcome(key: string, options: ReadOptions): Promise<Ended>;
 }

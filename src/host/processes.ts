@@ -44,7 +44,8 @@ export async function processAt(pid: number): Promise<Process | undefined> {
   return processIf(pid, () => true);
 }
 
-function processIf(pid: number, wanted: (commandLine: string) => boolean): Promise<Process | undefined> | Process | undefined {
+/** One process, if its command line is wanted; see `findProcesses`. */
+export function processIf(pid: number, wanted: (commandLine: string) => boolean): Promise<Process | undefined> | Process | undefined {
   const stat = kernelFileIfThere(`/proc/${pid}/stat`);
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
   const state = fields?.[0];

@@ -8,9 +8,12 @@ export interface SchedStat {
   readonly waited: number;
 }
 
-/** A thread's times; null if it has ended, or this kernel does not count them. Source: /proc/TID/task/TID/schedstat, sched-stats.rst. */
-export function schedStatOf(tid: number): SchedStat | null {
-  const [ran, waited] = (kernelFileIfThere(`/proc/${tid}/task/${tid}/schedstat`) ?? "").trim().split(" ").map(Number);
+/**
+ * A thread's times; null if it has ended, or this kernel does not count them. `pid`: the process that it has to be one of, as ids are
+ * reused. Source: /proc/PID/task/TID/schedstat, sched-stats.rst.
+ */
+export function schedStatOf(tid: number, pid: number = tid): SchedStat | null {
+  const [ran, waited] = (kernelFileIfThere(`/proc/${pid}/task/${tid}/schedstat`) ?? "").trim().split(" ").map(Number);
   if (ran === undefined || waited === undefined || Number.isNaN(ran + waited)) return null;
   return { ran: ran / 1e6, waited: waited / 1e6 };
 }

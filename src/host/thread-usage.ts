@@ -15,10 +15,10 @@ const TICKS = 100;
 
 /**
  * A thread's use of CPUs; undefined if it has ended. Source: fields 2, 14, 15 and 39 of /proc/TID/task/TID/stat, see proc(5). In
- * /proc/TID/stat, the times are those of the whole process.
+ * /proc/TID/stat, the times are those of the whole process. `pid`: the process that it has to be one of, as ids are reused.
  */
-export async function usageOf(tid: number): Promise<ThreadUsage | undefined> {
-  return usageIn(`/proc/${tid}/task/${tid}/stat`);
+export async function usageOf(tid: number, pid: number = tid): Promise<ThreadUsage | undefined> {
+  return usageIn(`/proc/${pid}/task/${tid}/stat`);
 }
 
 /** The CPU time of a whole process, in milliseconds, with that of its threads that have ended; undefined if it has ended. */

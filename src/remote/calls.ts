@@ -103,6 +103,12 @@ export const HOST_CALLS: Readonly<Record<string, HostCall>> = {
     verb: "list",
     run: (host, _, options) => host.list(options),
   },
+  sample: {
+    ...read,
+    options: object({ settle: time }),
+    verb: "top",
+    run: (host, _, options) => host.sample(options),
+  },
   define: {
     verb: "define",
     options: object({ name: optional(string), replace: optional(boolean) }),

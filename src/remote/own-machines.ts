@@ -35,6 +35,10 @@ export function ownMachines(
       await check();
       return host.list(options);
     },
+    async sample(options) {
+      await check();
+      return host.sample(options);
+    },
   };
 }
 

@@ -28,6 +28,8 @@ export function remoteFacade(caller: Caller, name: string): Facade {
     outcome: (key, { signal }) => outcomeOf(caller, key, signal),
     list: async (options) =>
       (await caller.call({ what: "list", domain: null, options: { ...options } })) as Awaited<ReturnType<Facade["list"]>>,
+    sample: async (options) =>
+      (await caller.call({ what: "sample", domain: null, options: { ...options } })) as Awaited<ReturnType<Facade["sample"]>>,
   };
 }
 

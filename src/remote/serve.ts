@@ -1,5 +1,6 @@
 import type { Facade } from "../domain/facade.ts";
 import type { DomainInfo } from "../domain/views/inspect.ts";
+import type { Sample } from "../domain/views/sample.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import type { Message, Transport } from "../wire/transport.ts";
 import { type Allowed, allowedOf, checkAllowed } from "./allowed.ts";
@@ -157,6 +158,7 @@ class FarEnd {
       const about = name === "open" ? String(given[0]) : name === "define" ? nameIn(options) : undefined;
       await checkAllowed(this.#allowed, { verb: kind.verb, writes: kind.writes, domain: about });
       const answer = await kind.run(this.#host as never, given, all as never);
+      if (name === "sample") return ofAllowed(this.#allowed, answer as Sample);
       return name === "list" ? allowedOf(this.#allowed, answer as readonly DomainInfo[]) : answer;
     }
     await checkAllowed(this.#allowed, { verb: kind.verb, writes: kind.writes, domain: known, wanted: given[0] });
@@ -225,4 +227,9 @@ function patienceOf({
   readonly undoTimeout?: unknown;
 }): number {
   return 2 * Number(timeout) + Number(undoTimeout) + GRACE;
+}
+
+/** A look at the host, with the machines that a key may know of. */
+function ofAllowed(allowed: Allowed | undefined, sample: Sample): Sample {
+  return { ...sample, machines: allowedOf(allowed, sample.machines) };
 }

@@ -203,6 +203,7 @@ async function said(
   const facade: Facade = {
     open: async () => domain,
     define: () => outcome({ domain: { name: EVIL, configPath: EVIL }, notes: [EVIL] }),
+    sample: () => outcome(hostileSample),
     outcome: () => outcome({ state: "failed", failure: { message: EVIL } }),
     list: () =>
       outcome([info, { name: EVIL, state: "running", transient: false, live: { memory: 1, vcpus: 1, maxMemory: 1, maxVcpus: 1 } }]),

@@ -7,6 +7,8 @@ export interface Pty extends AsyncDisposable {
   type(keys: string): void;
   /** Resolves with what was drawn since the last time, without colours and moves, as soon as it has this in it. */
   says(wanted: string | RegExp): Promise<string>;
+  /** Resolves as soon as all that was written, as it came, is as it has to be. */
+  writes(isIt: (output: string) => boolean): Promise<void>;
   readonly ended: Promise<number | null>;
 }
 
@@ -15,12 +17,22 @@ export function startInTerminal(argv: readonly string[], env: Readonly<Record<st
   return programInTerminal([process.execPath, program, ...argv], env);
 }
 
+/** How large a terminal is. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** Starts a program under script(1) of util-linux, which gives it a terminal and ends as it ends. */
-export function programInTerminal(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Pty {
+export function programInTerminal(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { columns, rows }: TerminalSize = { columns: 80, rows: 40 },
+): Pty {
   const command = argv.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
   const child: ChildProcess = spawn(
     "setpriv",
-    ["--pdeathsig", "KILL", "--", "script", "-qec", `stty cols 80 rows 40; exec ${command}`, "/dev/null"],
+    ["--pdeathsig", "KILL", "--", "script", "-qec", `stty cols ${columns} rows ${rows}; exec ${command}`, "/dev/null"],
     {
       env: { PATH: process.env["PATH"], TERM: "xterm", SHELL: "/bin/sh", NODE_DISABLE_COMPILE_CACHE: "1", ...foldersNowhere(), ...env },
       stdio: ["pipe", "pipe", "inherit"],
@@ -38,19 +50,30 @@ export function programInTerminal(argv: readonly string[], env: Readonly<Record<
   over.catch(() => {});
   const fresh = (): string => plain(text.slice(seen));
   const matches = (wanted: string | RegExp): boolean => (typeof wanted === "string" ? fresh().includes(wanted) : wanted.test(fresh()));
+  const until = async (isIt: () => boolean, what: () => string): Promise<void> => {
+    const late = AbortSignal.timeout(20_000);
+    const tooLate = new Promise<never>((_, reject) =>
+      late.addEventListener("abort", () => reject(new Error(`no ${what()} within 20 s: ${JSON.stringify(fresh())}`))),
+    );
+    while (!isIt()) await Promise.race([new Promise<void>((resolve) => (look = resolve)), over, tooLate]);
+  };
   return {
     ended,
     type: (keys) => void child.stdin?.write(keys),
     async says(wanted) {
-      const late = AbortSignal.timeout(20_000);
-      const tooLate = new Promise<never>((_, reject) =>
-        late.addEventListener("abort", () => reject(new Error(`no ${String(wanted)} within 20 s: ${JSON.stringify(fresh())}`))),
+      await until(
+        () => matches(wanted),
+        () => String(wanted),
       );
-      while (!matches(wanted)) await Promise.race([new Promise<void>((resolve) => (look = resolve)), over, tooLate]);
       const found = fresh();
       seen = text.length;
       return found;
     },
+    writes: (isIt) =>
+      until(
+        () => isIt(text),
+        () => String(isIt),
+      ),
     async [Symbol.asyncDispose]() {
       child.stdin?.end();
       child.kill("SIGKILL");

@@ -45,6 +45,7 @@ const NOBODY: Call["facade"] = {
   open: () => Promise.reject(new Error("not of one host")),
   define: () => Promise.reject(new Error("not of one host")),
   list: () => Promise.reject(new Error("not of one host")),
+  sample: () => Promise.reject(new Error("not of one host")),
   outcome: () => Promise.reject(new Error("not of one host")),
 };
 

@@ -73,8 +73,9 @@ async function watchOne({ io, verb, callFor, stdin }: FleetCall, { member, name,
   const { stderr, env } = own.io;
   const seen: Io = { ...own.io, stdout, stderr, env, signal: counter.signal };
   const refuse = (): Promise<never> => Promise.reject(new Error("not of one host"));
+  const others = { define: refuse, list: refuse, sample: refuse, outcome: refuse };
   try {
-    const facade = { isElsewhere: true as const, open: async () => domain, define: refuse, list: refuse, outcome: refuse };
+    const facade = { isElsewhere: true as const, open: async () => domain, ...others };
     return await verb.run(callFor(name, facade, seen));
   } catch (error) {
     if (counter.signal.aborted) return EXIT.done;

@@ -36,14 +36,17 @@ async function workOn(call: FleetCall, { call: asked, writes }: Rehearsal): Prom
 /** What is asked of hosts themselves. Every other verb is about a domain, or about this host. */
 const OF_HOSTS: ReadonlySet<string> = new Set(["list", "define", "outcome"]);
 
+/** What is asked of one host, and put together for it. */
+const OF_ONE: ReadonlySet<string> = new Set(["metrics", "top"]);
+
 /** What is not done over many hosts is refused before it is begun: on this host it may do anything. @throws UsageError */
 function refuseOfOne({ name, args, verb, meant }: FleetLine): void {
   const isAboutDomains = verb.operands.names[0] === "DOMAIN";
   if (!isAboutDomains && !OF_HOSTS.has(name))
     throw misuse(
-      `${name}: is of ${name === "metrics" ? "one" : "this"} host`,
+      `${name}: is of ${OF_ONE.has(name) ? "one" : "this"} host`,
       name,
-      name === "metrics" ? "-H with one host" : `qmpctl ${name}, without -H`,
+      OF_ONE.has(name) ? "-H with one host" : `qmpctl ${name}, without -H`,
     );
   if (isAboutDomains && meant.domain === undefined)
     throw verb.isOfSeveral === undefined || args.operands.length === 0

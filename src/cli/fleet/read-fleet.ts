@@ -33,7 +33,8 @@ export async function readFleet(call: FleetCall): Promise<number> {
     async (domain, { member }): Promise<Answered> => {
       const own = captured(io, stdin);
       const refuse = (): Promise<never> => Promise.reject(new Error("not of one host"));
-      const facade = { isElsewhere: true as const, open: async () => domain, define: refuse, list: refuse, outcome: refuse };
+      const others = { define: refuse, list: refuse, sample: refuse, outcome: refuse };
+      const facade = { isElsewhere: true as const, open: async () => domain, ...others };
       const code = await verb.run(callFor(domain.name, facade, own.io));
       const words = (text: string): string => readdressed(text, addressOf(member.address, domain.name), domain.name);
       const text = ANSWERS.has(name) ? own.answer.text : words(own.answer.text);

@@ -38,6 +38,7 @@ export async function rehearse(run: (facade: Facade) => Promise<number>): Promis
     isElsewhere: true,
     open: async () => domain,
     list: ask("list"),
+    sample: ask("sample"),
     define: ask("define"),
     outcome: ask("outcome"),
   };

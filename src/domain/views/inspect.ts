@@ -114,8 +114,8 @@ export async function inspectDomain(place: Place, options: ReadOptions & Pick<Fa
     ...(why === null ? {} : { reason: why }),
     ...(interrupted === null ? {} : { interrupted }),
     ...(ended === null ? {} : { ended }),
-    ...(stored === null ? {} : { emulator: stored.config.emulator, config: ofConfig(stored.config), configPath: stored.path }),
-    ...(live === null ? {} : { version: live.version.text, live: ofLive(live) }),
+    ...(stored === null ? {} : { emulator: stored.config.emulator, config: configAllocation(stored.config), configPath: stored.path }),
+    ...(live === null ? {} : { version: live.version.text, live: liveAllocation(live) }),
     ...(live?.guest === undefined ? {} : { guest: ofGuest(live.guest) }),
     ...ends,
   };
@@ -134,7 +134,8 @@ async function interruptionOf(place: Place, books: StatePaths, facts: Facts, sto
   return interruption(place, books, facts, stored);
 }
 
-function ofConfig({ memory, vcpus, args }: LaunchConfig): Allocation {
+/** What a config gives. */
+export function configAllocation({ memory, vcpus, args }: LaunchConfig): Allocation {
   const dimms = dimmMemory(args);
   const virtioMem = virtioMemsInArgs(args).reduce((sum, { id, requested }) => sum + (memory.plugged?.[id] ?? requested), 0);
   return {
@@ -147,7 +148,8 @@ function ofConfig({ memory, vcpus, args }: LaunchConfig): Allocation {
   };
 }
 
-function ofLive(live: Live): Allocation {
+/** What a running machine has. */
+export function liveAllocation(live: Live): Allocation {
   const { memory, vcpus } = live;
   const target = virtioMemsIn(memory.devices).reduce((sum, { resizable }) => sum + resizable.target, 0);
   return {

@@ -108,7 +108,8 @@ async function vcpuStats({ index, tid, affinity }: Vcpu): Promise<VcpuStats> {
 
 const MILLISECOND = 1e6;
 
-function diskStats({ device = "", qdev, "node-name": node, stats }: QueryBlockstatsItem): readonly DiskStats[] {
+/** The counters of a disk, of those that the guest has. */
+export function diskStats({ device = "", qdev, "node-name": node, stats }: QueryBlockstatsItem): readonly DiskStats[] {
   const [disk] = diskNames({ qdev: qdev ?? null, device, node: node ?? null });
   // A node of its own, which no device shows the guest.
   if (disk === undefined) return [];

@@ -46,6 +46,7 @@ function facadeOf(host: string, has: Readonly<Record<string, FakeDomain>> | Erro
     },
     list: async () => Object.keys(domains()).map((name) => ({ name, state: "running", transient: false }) as DomainInfo),
     define: () => Promise.reject(new Error("not here")),
+    sample: () => Promise.reject(new Error("not here")),
     outcome: () => Promise.reject(new Error("not here")),
   };
 }
