@@ -42,8 +42,8 @@ const VERBS: Readonly<Record<string, "lock" | "find" | "none">> = {
   ...Object.fromEntries(["name", "configPath", "config", "constructor"].map((verb) => [verb, "none"])),
 };
 
-/** What is about a host, and what came of earlier calls: it opens domains, and comes to none. */
-const OF_A_HOST: readonly string[] = ["open", "outcome", "isElsewhere"];
+/** What is about a host, and what came of earlier calls: it opens domains, or looks for each as `glance` does. */
+const OF_A_HOST: readonly string[] = ["open", "outcome", "sample", "isElsewhere"];
 
 /** What gets at a running machine, or at its process. */
 const AT_WORK = /\b(Monitor\.open|openSession|openReader|openFor)\(|\.signal\(/;
@@ -242,7 +242,7 @@ test("the verbs are all there to be looked at, and each that is spoken of is the
   expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Domain")).toEqual(
     expect.arrayContaining(["name", "change", "recover", "connect"]),
   );
-  expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Facade")).toEqual(["isElsewhere", "open", "define", "list", "outcome"]);
+  expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Facade")).toEqual(["isElsewhere", "open", "define", "list", "sample", "outcome"]);
 });
 
 test("the library's Domain asks its end point for each of them, by the same name", () => {

@@ -17,6 +17,7 @@ const TYPES: Readonly<Record<string, string>> = {
   threads: "ThreadInfo",
   domblklist: "DiskInfo",
   stats: "DomainStats",
+  top: "Frame",
   memstat: "MemoryStatistics",
   start: "StartReport",
   shutdown: "StopReport",
@@ -24,9 +25,10 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** The page of all answers with `--json`, from the shapes that they are checked by. */
 export async function answersPage(dist: string): Promise<string> {
-  const types = await interfacesFrom(dist, "cli/commands/schema.d.ts").then(
-    async (of) => new Map([...(await interfacesFrom(dist, "index.d.ts")), ...of]),
+  const from = await Promise.all(
+    ["index.d.ts", "cli/top/frame.d.ts", "cli/commands/schema.d.ts"].map((file) => interfacesFrom(dist, file)),
   );
+  const types = new Map(from.flatMap((each) => [...each]));
   const parts: string[] = [];
   for (const [name, [about, make]] of Object.entries(SCHEMAS)) {
     if (FILES.has(name)) continue;

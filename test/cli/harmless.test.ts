@@ -79,7 +79,7 @@ describe("the sources", async () => {
 
   test("nothing but main.ts has a way to stdout and stderr, or the direct one that it alone takes", () => {
     // The far end writes frames to a program. The program itself, begun again as another user, has the streams of the one that began it.
-    // What a timer runs at a far end writes to its log.
+    // What a timer runs at a far end writes to its log. The screen of top asks its terminal how large it is.
     // man shows a page of our own. A module of Ansible's writes one object in printable ASCII.
     const ways = [
       "ansible/module-process.ts",
@@ -90,6 +90,7 @@ describe("the sources", async () => {
       "cli/launcher.ts",
       "cli/direct-output.ts",
       "cli/become.ts",
+      "cli/top/terminal.ts",
     ];
     expect(
       [...texts]
@@ -97,6 +98,16 @@ describe("the sources", async () => {
         .map(([path]) => path),
     ).toEqual([]);
     expect([...texts].filter(([, text]) => text.includes("direct-output.ts")).map(([path]) => path)).toEqual(["cli/main.ts"]);
+  });
+
+  test("the screen of top writes by the sink that it is given", () => {
+    const terminal = texts.get("cli/top/terminal.ts") ?? "";
+    expect(terminal.match(/process\.stdout\S*/g)).toEqual([
+      'process.stdout.on("resize",',
+      "process.stdout;",
+      'process.stdout.off("resize",',
+    ]);
+    expect(terminal.match(/\.write\([^)]*/g)).toEqual([".write(ENTER", ".write(LEAVE"]);
   });
 
   test("the launcher says one sentence of its own, before main.ts is there: that Node is too old", () => {

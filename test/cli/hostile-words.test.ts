@@ -13,6 +13,7 @@ import { HostError, QmpctlError } from "../../src/errors.ts";
 import { CommandError } from "../../src/qmp/errors.ts";
 import { ALONE } from "./alone.ts";
 import { ioOf, livesOf, monitorOf, reportOf } from "./scene.ts";
+import { hostileSample } from "./top/samples.ts";
 
 /** What somebody else can call his things: a title, a cleared screen, 8-bit commands, turned text, and lines that pass for ours. */
 const EVIL = "a\u001b]0;title\u0007\u001b[2J\u009b2J\u009d0;t\u009c\r\u0008\n@FAKE done\n\u2028@FAKE\u202eb\u2066\u200f\ufeff\u007f\u0000z";
@@ -152,6 +153,11 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["web1", EVIL],
   ],
   stats: [[EVIL]],
+  top: [
+    ["--sort", EVIL],
+    ["--every", EVIL],
+    ["--once", "--every", "20ms"],
+  ],
   metrics: [["--write", `/nonexistent/${EVIL}`], [EVIL]],
   history: [[EVIL], ["web1", "-n", EVIL], ["web1", "--since", EVIL]],
   memstat: [[EVIL], ["web1", "--period", EVIL]],
@@ -203,7 +209,7 @@ async function said(
   const facade: Facade = {
     open: async () => domain,
     define: () => outcome({ domain: { name: EVIL, configPath: EVIL }, notes: [EVIL] }),
-    sample: () => outcome(hostileSample),
+    sample: () => outcome(hostileSample(EVIL)),
     outcome: () => outcome({ state: "failed", failure: { message: EVIL } }),
     list: () =>
       outcome([info, { name: EVIL, state: "running", transient: false, live: { memory: 1, vcpus: 1, maxMemory: 1, maxVcpus: 1 } }]),

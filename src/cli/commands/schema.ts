@@ -25,6 +25,7 @@ export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () 
   threads: ["the answer of threads", ofAnswer("threads")],
   domblklist: ["the answer of domblklist", ofAnswer("disks")],
   stats: ["the answer of stats", ofAnswer("stats")],
+  top: ["a frame of top: one line", async () => (await import("../schema/top.ts")).frame.schema()],
   history: ["the answer of history", ofAnswer("history")],
   memstat: ["the answer of memstat", ofAnswer("memory")],
   start: ["the answer of start and restart", ofAnswer("started")],

@@ -9,7 +9,7 @@ const EVERY = 1000;
 export const verb: Verb = defineVerb({
   usage: ["top [TEXT]"],
   section: "domains",
-  summary: "watch all domains: CPU, steal, memory, disks, nets, what differs",
+  summary: "watch all domains live: CPU, steal, memory, disks",
   details: [
     "A screen of the host and its domains, until q. h shows the keys: sort (c s m o d t n), narrow (/), open a domain (Enter), pause (space). TEXT shows only names with that in them.",
     "The kernel's figures are of each frame. QEMU is asked beside that, one domain after the other, over a short connection; a monitor that another client holds is left alone. That and the rest take a few percent of one CPU at most, so that of many domains what QEMU says is some seconds old.",

@@ -1,18 +1,23 @@
-/** What terminals send for keys that have no character. Source: xterm's control sequences, and the modes of the Linux console. */
-const NAMES: Readonly<Record<string, string>> = {
-  ...{ "\u001b[A": "up", "\u001bOA": "up", "\u001b[B": "down", "\u001bOB": "down" },
-  ...{ "\u001b[C": "right", "\u001bOC": "right", "\u001b[D": "left", "\u001bOD": "left" },
-  ...{ "\u001b[5~": "pageup", "\u001b[6~": "pagedown" },
-  ...{ "\u001b[H": "home", "\u001bOH": "home", "\u001b[1~": "home", "\u001b[7~": "home" },
-  ...{ "\u001b[F": "end", "\u001bOF": "end", "\u001b[4~": "end", "\u001b[8~": "end" },
-  ...{ "\r": "enter", "\n": "enter", "\u007f": "backspace", "\b": "backspace", "\u001b": "escape" },
+/** How the sequences of keys begin. */
+const ESCAPE = String.fromCharCode(27);
+
+/** What terminals send for keys that have no character, after ESCAPE. Source: xterm's control sequences, and the Linux console's. */
+const SEQUENCES: Readonly<Record<string, string>> = {
+  ...{ "[A": "up", OA: "up", "[B": "down", OB: "down", "[C": "right", OC: "right", "[D": "left", OD: "left" },
+  ...{ "[5~": "pageup", "[6~": "pagedown" },
+  ...{ "[H": "home", OH: "home", "[1~": "home", "[7~": "home", "[F": "end", OF: "end", "[4~": "end", "[8~": "end" },
+};
+
+/** The control characters that are keys. */
+const CONTROLS: Readonly<Record<string, string>> = {
+  ...{ "\r": "enter", "\n": "enter", "\u007f": "backspace", "\b": "backspace", [ESCAPE]: "escape" },
   ...{ "\u0003": "^C", "\u0004": "^D", "\u000c": "^L", "\u0015": "^U", "\u001a": "^Z", "\u0006": "pagedown", "\u0002": "pageup" },
 };
 
 /** One key: a sequence of a terminal, or a character. */
-const KEY = /\u001b(?:\[[\d;]*[ -/]*[@-~]|O[@-~])|[^]/gu;
+const KEY = new RegExp(`${ESCAPE}(?:\\[[\\d;]*[ -/]*[@-~]|O[@-~])|[^]`, "gu");
 /** The beginning of a sequence whose end has not come yet. */
-const BEGUN = /\u001b(?:\[[\d;]*|O)?$/;
+const BEGUN = new RegExp(`${ESCAPE}(?:\\[[\\d;]*|O)?$`);
 
 /** The keys in what a terminal sent, by name or as a character; and what may be the beginning of one more. */
 export function keysIn(text: string): { readonly keys: readonly string[]; readonly begun: string } {
@@ -28,7 +33,7 @@ export function keyOfRest(begun: string): readonly string[] {
 }
 
 function named(sequence: string): readonly string[] {
-  const name = NAMES[sequence];
+  const name = CONTROLS[sequence] ?? (sequence.startsWith(ESCAPE) ? SEQUENCES[sequence.slice(1)] : undefined);
   if (name !== undefined) return [name];
   // Other sequences, and other control characters, are no keys here.
   return /^[\p{Cc}\p{Cs}]/u.test(sequence) ? [] : [sequence];

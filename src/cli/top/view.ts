@@ -96,7 +96,7 @@ const BY: Readonly<Record<string, Order>> = {
 
 const SLOWER: Readonly<Record<string, number>> = { "+": 2, "=": 2, "-": 0.5 };
 /** The shortest and the longest time between two frames, in milliseconds. */
-export const FASTEST = 100;
+export const FASTEST = 20;
 const SLOWEST = 3_600_000;
 
 /**

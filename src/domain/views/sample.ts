@@ -1,6 +1,5 @@
 import type { HostLoad } from "../../host/load.ts";
 import type { TapCounters } from "../../host/taps.ts";
-import type { Resource } from "../resources/registry.ts";
 import type { DomainInfo } from "./inspect.ts";
 import type { DiskStats, VcpuStats } from "./stats.ts";
 
@@ -68,7 +67,7 @@ export interface MemorySample {
 /** One thing that is not as the config has it. */
 export interface Difference {
   /** As in `diff`: `memory`, `vcpu-pin 0`. */
-  readonly resource: Resource | (string & {});
+  readonly resource: string;
   /** `next start`: the running machine can't follow. `drift`: one side was changed alone. `moving`: the guest is at it. */
   readonly kind: "next start" | "drift" | "moving";
   readonly why: string;

@@ -77,7 +77,7 @@ test("draws all of a terminal of 80 columns and 24 rows, obeys keys, and gives i
   await pty.ended;
 });
 
-test.each(["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"] as const)("gives the terminal back when %s ends it", async (signal) => {
+test.each(["SIGTERM", "SIGHUP", "SIGQUIT"] as const)("gives the terminal back when %s ends it", async (signal) => {
   const { pty, shows, pid } = topIn({ columns: 80, rows: 24 });
   await using _ = pty;
   await shows(isThere);
@@ -134,18 +134,17 @@ test("stops on Ctrl-Z with the terminal as it was, and goes on with fg", async (
 describe("without a terminal", () => {
   const env = { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1", QMPCTL_CONFIG_DIR: "/nonexistent" };
 
-  test("one frame of text, and one of JSON", () => {
-    const text = spawnSync(process.execPath, [program, "top", "--once", "--every", "100ms"], { env, encoding: "utf8" });
-    expect(text.stdout).toMatch(/^qmpctl top .*\nCPU \[/);
-    expect(text.stdout).not.toContain("\u001b");
-    const json = spawnSync(process.execPath, [program, "top", "-n", "2", "-d", "100ms", "--json"], { env, encoding: "utf8" });
-    const frames = json.stdout
+  test("frames are one JSON object on a line each, the first one with rates too", () => {
+    const { stdout } = spawnSync(process.execPath, [program, "top", "-n", "2", "-d", "50ms", "--json"], { env, encoding: "utf8" });
+    const frames = stdout
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line) as { over: number; host: { busy: number } });
+      .map((line) => JSON.parse(line) as { readonly over: number; readonly host: { readonly busy: number | null } });
     expect(frames).toHaveLength(2);
-    expect(frames[1]?.over).toBeGreaterThanOrEqual(90);
-    expect(frames.every(({ host }) => host.busy !== null)).toBe(true);
+    for (const { over, host } of frames) {
+      expect(over).toBeGreaterThanOrEqual(40);
+      expect(host.busy).not.toBeNull();
+    }
   });
 
   test("ends quietly when nobody reads any more", () => {
@@ -154,6 +153,7 @@ describe("without a terminal", () => {
       encoding: "utf8",
     });
     expect(stdout).toMatch(/^qmpctl top .*\n$/);
+    expect(stdout).not.toContain("\u001b");
     expect(stderr).toBe("");
   });
 });
