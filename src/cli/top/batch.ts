@@ -27,16 +27,14 @@ export async function batch({ io, facade }: Pick<Call, "io" | "facade">, options
   const view = firstView(options);
   try {
     frames.next(await facade.sample({ signal, settle: SETTLE }));
-    for (let printed = 0, due = performance.now(); printed < count; printed += 1) {
-      due += every;
-      await wait(Math.max(0, due - performance.now()), undefined, { signal });
+    for (let printed = 0; printed < count; printed += 1) {
+      await wait(every, undefined, { signal });
       const frame = frames.next(await facade.sample({ signal }));
       const domains = shown(frame, view);
       stdout.write(
         json ? `${toJson({ ...frame, domains })}\n` : `${printed === 0 ? "" : "\n"}${textOf(frame, domains, view, stdout.columns)}`,
       );
       await stdout.drained?.();
-      due = Math.max(due, performance.now() - every);
     }
     return EXIT.done;
   } catch (error) {

@@ -7,6 +7,7 @@ export class Emulated {
   /** One text for each column: a wide character is in the first of its two. */
   #cells: string[][];
   #primary: string[][];
+  #saved: readonly [row: number, column: number] = [0, 0];
   #row = 0;
   #column = 0;
   isAlternate = false;
@@ -62,7 +63,8 @@ export class Emulated {
   }
 
   #alternate(isOn: boolean): void {
-    if (isOn && !this.isAlternate) this.#primary = this.#cells;
+    if (isOn && !this.isAlternate) [this.#primary, this.#saved] = [this.#cells, [this.#row, this.#column]];
+    if (!isOn && this.isAlternate) [this.#row, this.#column] = this.#saved;
     this.#cells = isOn ? this.#blank() : this.#primary;
     this.isAlternate = isOn;
   }

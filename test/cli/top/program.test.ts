@@ -121,10 +121,11 @@ test("stops on Ctrl-Z with the terminal as it was, and goes on with fg", async (
       screen.take(output.replaceAll(/\u001b\[\?2004[hl]/g, ""));
       return isIt(screen);
     });
+  await shows(({ text }) => text.trimEnd().endsWith("now>"));
   pty.type(`${process.execPath} ${program} top\n`);
   await shows(isThere);
   pty.type("\u001a");
-  await shows((screen) => !screen.isAlternate && screen.isCursorShown && /Stopped[^]*\nnow> *$/.test(screen.text.trimEnd() + " "));
+  await shows((screen) => !screen.isAlternate && screen.isCursorShown && /Stopped[^]*\nnow>$/.test(screen.text.trimEnd()));
   pty.type("stty -a | grep -o ' icanon'; fg\n");
   await shows(isThere);
   pty.type("q");
@@ -135,14 +136,14 @@ describe("without a terminal", () => {
   const env = { PATH: process.env["PATH"], NODE_DISABLE_COMPILE_CACHE: "1", QMPCTL_CONFIG_DIR: "/nonexistent" };
 
   test("frames are one JSON object on a line each, the first one with rates too", () => {
-    const { stdout } = spawnSync(process.execPath, [program, "top", "-n", "2", "-d", "50ms", "--json"], { env, encoding: "utf8" });
+    const { stdout } = spawnSync(process.execPath, [program, "top", "-n", "2", "-d", "100ms", "--json"], { env, encoding: "utf8" });
     const frames = stdout
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as { readonly over: number; readonly host: { readonly busy: number | null } });
     expect(frames).toHaveLength(2);
     for (const { over, host } of frames) {
-      expect(over).toBeGreaterThanOrEqual(40);
+      expect(over).toBeGreaterThanOrEqual(90);
       expect(host.busy).not.toBeNull();
     }
   });
