@@ -79,7 +79,8 @@ describe("the sources", async () => {
 
   test("nothing but main.ts has a way to stdout and stderr, or the direct one that it alone takes", () => {
     // The far end writes frames to a program. The program itself, begun again as another user, has the streams of the one that began it.
-    // What a timer runs at a far end writes to its log. The screen of top asks its terminal how large it is.
+    // What was done to a machine is added to a file of ours, as JSON. What a timer runs at a far end writes to its log. The screen of top
+    // asks its terminal how large it is.
     // man shows a page of our own. A module of Ansible's writes one object in printable ASCII.
     const ways = [
       "ansible/module-process.ts",
@@ -91,6 +92,7 @@ describe("the sources", async () => {
       "cli/direct-output.ts",
       "cli/become.ts",
       "cli/top/terminal.ts",
+      "domain/change/history.ts",
     ];
     expect(
       [...texts]
