@@ -1,11 +1,9 @@
-import { availableParallelism } from "node:os";
-import type { LaunchConfig } from "../config/launch.ts";
 import type { CompletionDomains } from "./completion-domains.ts";
 import { type Option, optionsOf } from "./options.ts";
+import { FILES, valuesOfKind } from "./values.ts";
 import type { Verb } from "./verb.ts";
 
-/** Tells the shell to add file names. No verb, option or domain has this name. */
-export const FILES = ":files";
+export { FILES } from "./values.ts";
 
 /** The words to complete with. */
 export interface Vocabulary {
@@ -49,7 +47,8 @@ async function fitting(
   const verb = named === undefined ? undefined : loaded.get(named);
   if (ended) return verb?.operands.verbatim === true ? [FILES] : [];
   const domain = filled.get("DOMAIN") ?? operands[0];
-  if (open !== undefined) return open.fills === undefined ? valuesOf(open, domain, domains) : operandsLike(open.fills, domain, domains);
+  const values = (kind: string): Promise<readonly string[]> => valuesOfKind(kind, { typed, domain, domains, verbs: known });
+  if (open !== undefined) return values(kindOf(verb, open));
   if (named === "help") return operands.length > 0 ? [] : known;
   if (typed.startsWith("-"))
     return spellings(
@@ -61,7 +60,12 @@ async function fitting(
   const left = names.filter((each) => !filled.has(each));
   const next = left[operands.length] ?? (many === true ? names.at(-1) : undefined);
   if (next === undefined) return demanded(verb);
-  return next === names.at(-1) && verb.operands.words !== undefined ? verb.operands.words : operandsLike(next, domain, domains, typed);
+  return next === names.at(-1) && verb.operands.words !== undefined ? verb.operands.words : values(verb.operands.kinds?.[next] ?? next);
+}
+
+/** The kind of an option's value; that of an operand, if the option gives one by its name. */
+function kindOf(verb: Verb | undefined, { kind, fills, value = "" }: Option): string {
+  return kind ?? (fills === undefined ? value : (verb?.operands.kinds?.[fills] ?? fills));
 }
 
 interface Read {
@@ -112,86 +116,4 @@ function spellings(verbs: readonly Verb[], more: readonly string[]): readonly st
 function demanded({ usage }: Verb): readonly string[] {
   const options = usage.map((line) => / (--[a-z]+)$/.exec(line)?.[1]);
   return options.every((option) => option !== undefined) ? options : [];
-}
-
-/** If the help has `undo|keep`, these are the values. Otherwise a value is any text, or a file. */
-function valuesOf(
-  { value = "" }: Option,
-  domain: string | undefined,
-  domains: CompletionDomains,
-): readonly string[] | Promise<readonly string[]> {
-  if (/^[a-z]+(\|[a-z]+)*$/.test(value)) return value.split("|");
-  if (value === "PROGRAM") return [FILES];
-  return value === "NAME" ? operandsLike("DOMAIN", domain, domains) : value === "VIRTIO-MEM" ? operandsLike(value, domain, domains) : [];
-}
-
-async function operandsLike(name: string, domain: string | undefined, domains: CompletionDomains, typed = ""): Promise<readonly string[]> {
-  const isElsewhere = domains.isElsewhere || domain?.startsWith("ssh://") === true;
-  const config = async (): Promise<LaunchConfig | undefined> => (domain === undefined ? undefined : domains.config(domain));
-  switch (name) {
-    case "DOMAIN":
-      return isPath(typed) ? (isElsewhere ? [] : [FILES]) : domains.names(typed);
-    case "FILE":
-    case "DIR":
-      return [FILES];
-    case "DISK":
-      return diskNames(await config());
-    case "DEVICE":
-      return deviceIds(await config());
-    case "SHELL":
-      return ["bash", "fish", "zsh"];
-    case "CPULIST":
-      return ["all", ...(isElsewhere ? [] : numbers(0, availableParallelism() - 1))];
-    case "ID":
-      return memoryIds(await config(), "dimmsInArgs");
-    case "VIRTIO-MEM":
-      return memoryIds(await config(), "virtioMemsInArgs");
-    case "VCPULIST":
-    case "VCPU":
-      return numbers(0, ((await config())?.vcpus.max ?? 0) - 1);
-    case "COUNT":
-      return numbers(1, (await config())?.vcpus.max ?? 0);
-    case "POLICY":
-      return ["other", "batch", "idle", "fifo:1", "rr:1"];
-    case "IOTHREAD":
-      return iothreadsOf(await config());
-    default:
-      // A word that stands for itself.
-      return /^[a-z]+$/.test(name) ? [name] : [];
-  }
-}
-
-function isPath(typed: string): boolean {
-  return typed.includes("/") && !typed.startsWith("ssh:/");
-}
-
-function numbers(first: number, last: number): readonly string[] {
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => String(first + index));
-}
-
-/** The devices of the config that have an id. */
-async function deviceIds(config: LaunchConfig | undefined): Promise<readonly string[]> {
-  if (config === undefined) return [];
-  const { devicesInArgs } = await import("../config/device-words-text.ts");
-  return devicesInArgs(config.args).map(({ id }) => id);
-}
-
-/** The memory devices of the config, of one kind. */
-async function memoryIds(config: LaunchConfig | undefined, kind: "dimmsInArgs" | "virtioMemsInArgs"): Promise<readonly string[]> {
-  if (config === undefined) return [];
-  return (await import("../config/memory-in-args.ts"))[kind](config.args).map(({ id }) => id);
-}
-
-/** The disks that the config has a name for. */
-async function diskNames(config: LaunchConfig | undefined): Promise<readonly string[]> {
-  if (config === undefined) return [];
-  const { disksInArgs } = await import("../config/device-words.ts");
-  return disksInArgs(config.args).flatMap(({ name }) => (name === null ? [] : [name]));
-}
-
-/** The iothreads that the config makes, and those that it has something for. */
-async function iothreadsOf(config: LaunchConfig | undefined): Promise<readonly string[]> {
-  if (config === undefined) return [];
-  const { iothreadsIn } = await import("../config/iothread-words.ts");
-  return [...new Set([...iothreadsIn(config.args).map(({ id }) => id), ...Object.keys(config.threads?.iothreads ?? {})])];
 }

@@ -8,6 +8,8 @@ export interface Option {
   readonly about: string;
   /** The word for its value in the help, such as `TIME`. If it is absent, the option is a flag. */
   readonly value?: string;
+  /** The kind of its value, where a shell is to complete something else than `value` says: see values.ts. */
+  readonly kind?: string;
   readonly short?: string;
   /** This option is another name of that one. With a `value`: it is that one if it has this value. */
   readonly alias?: string;
@@ -29,6 +31,8 @@ export interface Grammar {
     readonly names: readonly string[];
     /** How many of them must be there. */
     readonly required: number;
+    /** Kinds of operands, where a shell is to complete something else than the name says: see values.ts. */
+    readonly kinds?: Readonly<Record<string, string>>;
     /** Whether the last one may be repeated. */
     readonly many?: boolean;
     /** The words that the last one can be, if they are few. */

@@ -46,6 +46,7 @@ const own = Object.fromEntries(
     {
       about: ABOUT[key] ?? "",
       value: key.endsWith("-length") ? "SECONDS" : key.startsWith("bps") ? "SIZE" : "COUNT",
+      ...(key.endsWith("-length") ? {} : { kind: key.startsWith("bps") ? "RATE-SIZE" : "RATE" }),
       ...(ABOUT[key] === undefined ? { hidden: true } : {}),
     },
   ]),

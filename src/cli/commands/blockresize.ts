@@ -15,7 +15,7 @@ export const verb: Verb = defineVerb({
     ["blockresize web1 disk0 20GiB --dry-run", "show what would be done"],
   ],
   options: changeOptions,
-  operands: { names: ["DOMAIN", "DISK", "SIZE"], required: 3 },
+  operands: { names: ["DOMAIN", "DISK", "SIZE"], required: 3, kinds: { SIZE: "DISK-SIZE" } },
   async run(call) {
     const { args } = call;
     const [disk, size] = [args.operand(1), parseSize(args.operand(2))];

@@ -37,7 +37,7 @@ const scripts: Readonly<Record<string, string>> = {
       compopt -o filenames 2>/dev/null
       while IFS= read -r line; do COMPREPLY+=("\${line#"$rest"}"); done < <(compgen -f -- "$word")
     else
-      [[ $line == */ ]] && compopt -o nospace 2>/dev/null
+      [[ $line == *[/=] ]] && compopt -o nospace 2>/dev/null
       COMPREPLY+=("\${line#"$rest"}")
     fi
   done < <(qmpctl __complete "\${words[@]:1}" 2>/dev/null)
@@ -51,7 +51,7 @@ _qmpctl() {
   while IFS= read -r line; do
     case $line in
       :files) files=1 ;;
-      */) open+=("$line") ;;
+      */|*=) open+=("$line") ;;
       *) found+=("$line") ;;
     esac
   done < <(qmpctl __complete "\${(@Q)words[2,CURRENT]}" 2>/dev/null)

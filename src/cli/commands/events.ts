@@ -29,7 +29,7 @@ export const verb: Verb = defineVerb({
     // virsh needs this option. Here it is always so.
     loop: { about: "", hidden: true },
   },
-  operands: { names: ["DOMAIN", "NAME"], required: 1, many: true },
+  operands: { names: ["DOMAIN", "NAME"], required: 1, many: true, kinds: { NAME: "EVENT" } },
   async run({ args, io, facade }) {
     const start = performance.now();
     const limits = limitsOf(args);

@@ -14,7 +14,7 @@ export const verb: Verb = defineVerb({
     ["iothreadadd web1 io1 --for 8h", "for eight hours"],
   ],
   options: changeOptions,
-  operands: { names: ["DOMAIN", "IOTHREAD"], required: 2 },
+  operands: { names: ["DOMAIN", "IOTHREAD"], required: 2, kinds: { IOTHREAD: "NEW-ID" } },
   run(call) {
     const iothread = call.args.operand(1);
     return change(call, (domain, options) => domain.change({ resource: "iothread", iothread, state: "present" }, options));

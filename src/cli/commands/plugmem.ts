@@ -16,11 +16,11 @@ export const verb: Verb = defineVerb({
     ["plugmem web1 1GiB --for 8h", "unplug it in eight hours"],
   ],
   options: {
-    id: { about: "the name of the DIMM (default: the first of dimm1, dimm2, … that is free)", value: "ID" },
+    id: { about: "the name of the DIMM (default: the first of dimm1, dimm2, … that is free)", value: "ID", kind: "NEW-ID" },
     node: { about: "the NUMA node that it belongs to (default: 0)", value: "NODE" },
     ...changeOptions,
   },
-  operands: { names: ["DOMAIN", "SIZE"], required: 2 },
+  operands: { names: ["DOMAIN", "SIZE"], required: 2, kinds: { SIZE: "DIMM-SIZE" } },
   async run(call) {
     const { args } = call;
     const size = parseSize(args.operand(1));

@@ -45,7 +45,7 @@ export const verb: Verb = defineVerb({
     ["schema report", "what a program finds in the answer to a change"],
   ],
   options: {},
-  operands: { names: ["NAME"], required: 1 },
+  operands: { names: ["NAME"], required: 1, kinds: { NAME: "SCHEMA" } },
   async run({ args, io }) {
     const name = args.operand(0);
     const [about, make] = (Object.hasOwn(SCHEMAS, name) ? SCHEMAS[name] : undefined) ?? [];

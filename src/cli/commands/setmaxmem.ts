@@ -14,7 +14,7 @@ export const verb: Verb = defineVerb({
     ["setmaxmem web1 4GiB --static --dry-run", "show what would be written"],
   ],
   options: { ...changeOptions, ...sizeOptions },
-  operands: { names: ["DOMAIN", "SIZE"], required: 2 },
+  operands: { names: ["DOMAIN", "SIZE"], required: 2, kinds: { SIZE: "MAX-SIZE" } },
   run(call) {
     const size = parseSize(call.args.operand(1));
     return change(call, (domain, options) => domain.change({ resource: "max-memory", size }, options));

@@ -1,8 +1,13 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { verbs } from "../../../src/cli/command.ts";
+import { optionsOf } from "../../../src/cli/options.ts";
+import { EVENTS, QUESTIONS } from "../../../src/cli/qmp-names.ts";
+import { isWords, KINDS_OF_VALUES } from "../../../src/cli/values.ts";
 import { KINDS } from "../../../src/domain/resources/kinds.ts";
 import { configText } from "../../config/fixtures.ts";
 import { program } from "../program.ts";
@@ -15,7 +20,14 @@ beforeAll(async () => {
   await symlink(program, join(folder, "qmpctl"));
   for (const name of ["web1", "web2"]) {
     const memory = ["-device", "pc-dimm,id=dimm1,memdev=r1", "-device", "virtio-mem-pci,id=vm0,memdev=r2"];
-    const threads = { args: ["-object", "iothread,id=io0", ...memory], threads: { iothreads: { io9: "0" } } };
+    const numa = ["-numa", "node,nodeid=0", "-numa", "node,nodeid=1"];
+    const disks = ["-drive", "if=none,id=d0,file=/x", "-device", "virtio-blk-pci,drive=d0,id=disk0", "-device", "ide-cd,id=cd0"];
+    const threads = {
+      args: ["-object", "iothread,id=io0", ...memory, ...numa, ...disks],
+      memory: { max: "1GiB", current: "512MiB", hotplug: { slots: 4, limit: "4GiB" } },
+      threads: { iothreads: { io9: "0" } },
+      disks: { throttle: { disk0: { iops: 100, group: "both" } } },
+    };
     const text = configText({ name, vcpus: { max: 3, current: 1 }, ...(name === "web2" ? threads : {}) });
     await writeFile(join(folder, `${name}.json`), text, { mode: 0o600 });
   }
@@ -41,7 +53,37 @@ describe("a line goes on with", () => {
     ["dominfo we", ["web1", "web2"]],
     ["status we", ["web1", "web2"]],
     ["info ./", [":files"]],
-    ["setmem web1 ", []],
+    ["setmem web1 ", ["128MiB", "256MiB", "512MiB", "1GiB"]],
+    ["setmem --size ", []],
+    ["setmem --domain web1 --size 5", ["512MiB"]],
+    ["plugmem web1 ", []],
+    ["plugmem web2 ", ["128MiB", "256MiB", "512MiB", "1GiB", "2GiB", "3GiB"]],
+    ["plugmem web2 1G --node ", ["0", "1"]],
+    ["setmaxmem web1 512", ["512MiB"]],
+    ["blockresize web2 disk0 ", []],
+    ["setcpu web1 --quota n", ["none"]],
+    ["setcpu web1 --weight 1", ["100"]],
+    ["blkdeviotune web2 ", ["disk0", "cd0"]],
+    ["blkdeviotune web2 disk0 iops-s", ["iops-size="]],
+    ["blkdeviotune web2 disk0 iops=100,bps-wr-max-", ["iops=100,bps-wr-max-length="]],
+    ["blkdeviotune web2 disk0 iops=100,iops=", []],
+    ["blkdeviotune web2 disk0 no", ["none"]],
+    ["blkdeviotune web2 disk0 --bps 10", ["10MiB", "100MiB"]],
+    ["blkdeviotune web2 disk0 --iops 50", ["500", "5000"]],
+    ["blkdeviotune web2 disk0 --group ", ["both"]],
+    ["change-media web2 ", ["cd0"]],
+    ["change-media web2 cd0 ", [":files"]],
+    ["change-media web2 cd0 x --format q", ["qcow2"]],
+    ["setvcpu web1 0 --among ", ["0", "1", "2"]],
+    ["events web1 SHUT", ["SHUTDOWN"]],
+    ["events web1 STOP RESU", ["RESUME"]],
+    ["qmp web1 query-st", ["query-status"]],
+    ["schema rep", ["report"]],
+    ["man vcpui", ["vcpuinfo"]],
+    ["serve --verbs info,setma", ["info,setmaxmem"]],
+    ["serve --domains web1,", ["web1,torn", "web1,web2"]],
+    ["metrics --write ", [":files"]],
+    ["setmem torn ", []],
     ["setmem web1 --dr", ["--dry-run"]],
     ["setvcpus web1 ", ["1", "2", "3"]],
     ["setvcpus torn ", []],
@@ -64,7 +106,8 @@ describe("a line goes on with", () => {
     ["vcpupin --cpulist ", cpus],
     ["setvcpus --domain web1 ", ["1", "2", "3"]],
     ["setvcpus --count 2 ", ["torn", "web1", "web2"]],
-    ["--timeout ", []],
+    ["--timeout 5", ["5s", "5m"]],
+    ["define --name ", []],
     ["--timeout 5s setv", ["setvcpus", "setvcpu"]],
     ["--timeout = 5s info we", ["web1", "web2"]],
     ["setmem web1 1G --on-failure ", ["undo", "keep"]],
@@ -73,7 +116,6 @@ describe("a line goes on with", () => {
     ["list -o ", ["json"]],
     ["list ", []],
     ["define ", [":files"]],
-    ["define --pid ", []],
     ["define -- ", [":files"]],
     ["apply web1 ", [":files"]],
     ["revert web1 ", KINDS.flatMap(({ resource, revert }) => (revert === null ? [] : [resource]))],
@@ -94,6 +136,46 @@ describe("a line goes on with", () => {
     expect(options).not.toContain("--kilobytes");
     expect(await next("")).toEqual(expect.arrayContaining(["setmem", "help", "version"]));
   });
+});
+
+test("define --pid goes on with the QEMUs that run, and with no other process", async () => {
+  const qemu = spawn("sleep", ["600"], { argv0: "/usr/bin/qemu-system-x86_64", stdio: "ignore" });
+  const other = spawn("sleep", ["600"], { argv0: "/usr/bin/tail", stdio: "ignore" });
+  try {
+    await Promise.all([qemu, other].map((child) => once(child, "spawn")));
+    const pids = await next("define", "--pid", "");
+    expect(pids).toContain(String(qemu.pid));
+    expect(pids).not.toContain(String(other.pid));
+  } finally {
+    for (const child of [qemu, other]) child.kill();
+  }
+});
+
+/** Values that are anybody's: nothing can be offered for them. */
+const FREE: Readonly<Record<string, string>> = {
+  ARGUMENT: "of a command of QMP; the shell on the monitor completes them",
+  KEY: "it was told when the connection was lost",
+  N: "any number",
+  NAME: "a new name",
+  "NEW-ID": "a new name",
+  "DISK-SIZE": "a TAB looks into no image",
+};
+
+test("every value of every verb is completed, or is anybody's", async () => {
+  const loaded = await Promise.all(Object.values(verbs).map(async (load) => (await load()).verb));
+  const kinds = loaded.flatMap((verb) => [
+    ...verb.operands.names.map((name) => verb.operands.kinds?.[name] ?? (name === verb.operands.names.at(-1) && verb.operands.words ? "DOMAIN" : name)),
+    ...Object.values(optionsOf(verb)).flatMap(({ value, kind, hidden }) => (value === undefined || hidden === true ? [] : [kind ?? value])),
+  ]);
+  const isOffered = (kind: string): boolean => Object.hasOwn(KINDS_OF_VALUES, kind) || isWords(kind);
+  expect([...new Set(kinds.filter((kind) => !isOffered(kind)))].toSorted()).toEqual(Object.keys(FREE).toSorted());
+  expect(Object.keys(KINDS_OF_VALUES).filter((kind) => !kinds.includes(kind))).toEqual([]);
+});
+
+test("events and questions are those of real QEMUs", async () => {
+  const { commands, events } = await namesIn("10.0.13");
+  expect(EVENTS.filter((name) => !events.has(name))).toEqual([]);
+  expect(QUESTIONS.filter((name) => !commands.has(name))).toEqual([]);
 });
 
 /** How each shell is asked what it would offer for words, as a user's own TAB would. */
