@@ -91,7 +91,28 @@ export async function bashInTerminal(env: Readonly<Record<string, string>>): Pro
   return bash;
 }
 
-/** What the line of a bash is after some words and a TAB. */
+/** A zsh with our completion. */
+export async function zshInTerminal(env: Readonly<Record<string, string>>): Promise<Pty> {
+  const zsh = programInTerminal(["zsh", "-f", "-i"], { PS1: "now> ", ...env });
+  const show = `show() { zle -I; print -r -- "<$BUFFER>"; BUFFER= }; zle -N show; bindkey '^Xs' show`;
+  zsh.type(`unsetopt zle_bracketed_paste prompt_cr prompt_sp; unset zle_bracketed_paste; autoload -Uz compinit; compinit -D -u; ${show}\n`);
+  zsh.type(`source <(qmpctl completion zsh); echo RE""ADY\n`);
+  await zsh.says(/READY\n.*now> /);
+  return zsh;
+}
+
+/** A fish with our completion. */
+export async function fishInTerminal(env: Readonly<Record<string, string>>): Promise<Pty> {
+  const fish = programInTerminal(["fish", "-N", "-i"], { fish_greeting: "", ...env });
+  fish.type(
+    `function fish_prompt; echo 'now> '; end; bind \\cxs 'echo; echo "<"(commandline)">"; commandline ""; commandline -f repaint'\n`,
+  );
+  fish.type(`qmpctl completion fish | source; echo RE""ADY\n`);
+  await fish.says(/READY\n[^]*now> /);
+  return fish;
+}
+
+/** What the line of a shell is after some words and a TAB. */
 export async function lineIn(bash: Pty, typed: string): Promise<string | undefined> {
   bash.type(`${typed}\t\u0018s`);
   return /<(.*)>\n/.exec(await bash.says(/<.*>\n[^]*now> /))?.[1];

@@ -11,7 +11,9 @@ import { isWords, KINDS_OF_VALUES } from "../../../src/cli/values.ts";
 import { KINDS } from "../../../src/domain/resources/kinds.ts";
 import { configText } from "../../config/fixtures.ts";
 import { program } from "../program.ts";
+import { bashInTerminal, fishInTerminal, lineIn, zshInTerminal } from "../pty.ts";
 import { play } from "../scene.ts";
+import { recorded } from "../shell/schemas.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -96,7 +98,7 @@ describe("a line goes on with", () => {
     ["iothreadadd torn ", []],
     ["setvcpu web1 ", ["0", "1", "2"]],
     ["unplugmem web2 ", ["dimm1"]],
-    ["detach web2 ", ["dimm1", "vm0"]],
+    ["detach web2 ", ["dimm1", "vm0", "disk0", "cd0"]],
     // The option of that name of another verb is none of this one.
     ["setmem web2 1G --device ", ["vm0"]],
     ["plugmem web2 1G --id ", []],
@@ -164,7 +166,9 @@ const FREE: Readonly<Record<string, string>> = {
 test("every value of every verb is completed, or is anybody's", async () => {
   const loaded = await Promise.all(Object.values(verbs).map(async (load) => (await load()).verb));
   const kinds = loaded.flatMap((verb) => [
-    ...verb.operands.names.map((name) => verb.operands.kinds?.[name] ?? (name === verb.operands.names.at(-1) && verb.operands.words ? "DOMAIN" : name)),
+    ...verb.operands.names.map(
+      (name) => verb.operands.kinds?.[name] ?? (name === verb.operands.names.at(-1) && verb.operands.words ? "DOMAIN" : name),
+    ),
     ...Object.values(optionsOf(verb)).flatMap(({ value, kind, hidden }) => (value === undefined || hidden === true ? [] : [kind ?? value])),
   ]);
   const isOffered = (kind: string): boolean => Object.hasOwn(KINDS_OF_VALUES, kind) || isWords(kind);
@@ -173,9 +177,10 @@ test("every value of every verb is completed, or is anybody's", async () => {
 });
 
 test("events and questions are those of real QEMUs", async () => {
-  const { commands, events } = await namesIn("10.0.13");
-  expect(EVENTS.filter((name) => !events.has(name))).toEqual([]);
-  expect(QUESTIONS.filter((name) => !commands.has(name))).toEqual([]);
+  const schema = (await recorded("10.0.13")) as readonly { readonly name: string; readonly "meta-type": string }[];
+  const named = (type: string): readonly string[] => schema.filter((each) => each["meta-type"] === type).map(({ name }) => name);
+  expect(EVENTS.filter((name) => !named("event").includes(name))).toEqual([]);
+  expect(QUESTIONS.filter((name) => !named("command").includes(name))).toEqual([]);
 });
 
 /** How each shell is asked what it would offer for words, as a user's own TAB would. */
@@ -223,9 +228,18 @@ describe.each(installed)("%s", (shell) => {
     expect((await offered("apply", "web1", "")).map((each) => each.replaceAll("\\", ""))).toEqual(
       expect.arrayContaining(["a file", "web1.json"]),
     );
-    expect(await offered("setmem", "web1", "")).toEqual([]);
+    expect(await offered("setmem", "web1", "")).toEqual(["128MiB", "1GiB", "256MiB", "512MiB"]);
     expect(await offered("info", "a")).toEqual([]);
   });
+});
+
+const TERMINALS = { bash: bashInTerminal, zsh: zshInTerminal, fish: fishInTerminal };
+
+test.each(installed)("a real %s puts in values, and waits behind an = for more", { timeout: 60_000 }, async (shell) => {
+  const env = { PATH: `${folder}:${process.env["PATH"] ?? ""}`, HOME: folder, QMPCTL_CONFIG_DIR: folder };
+  await using terminal = await TERMINALS[shell as keyof typeof TERMINALS](env);
+  expect(await lineIn(terminal, "qmpctl setmem web1 51")).toBe("qmpctl setmem web1 512MiB ");
+  expect(await lineIn(terminal, "qmpctl blkdeviotune web2 disk0 bps-wr-max-l")).toBe("qmpctl blkdeviotune web2 disk0 bps-wr-max-length=");
 });
 
 test("another shell is a usage mistake", async () =>
