@@ -23,7 +23,7 @@ export const verb: Verb = defineVerb({
   ],
   options: {
     every: { about: "time between two frames (default 1s)", value: "TIME", short: "d" },
-    sort: { about: "cpu, steal, memory, host, disk, net, name or state", value: "BY", kind: ORDERS.join("|") },
+    sort: { about: "cpu, steal, memory, host, disk, net, name or state", value: "BY", kind: "cpu|steal|memory|host|disk|net|name|state" },
     batch: { about: "print frames as text, one below the other", short: "b" },
     count: { about: "end after this many frames (with --batch or --json)", value: "N", short: "n" },
     once: { about: "print one frame and end" },
