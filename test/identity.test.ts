@@ -35,7 +35,9 @@ const KEPT: readonly { readonly of: RegExp; readonly names: RegExp; readonly by:
 /** How each verb comes to its machine: under its lock, by a look for it, or not at all. A new verb has to be put here. */
 const VERBS: Readonly<Record<string, "lock" | "find" | "none">> = {
   ...Object.fromEntries(["change", "revert", "persist", "apply", "recover", "interrupted"].map((verb) => [verb, "lock"])),
-  ...Object.fromEntries(["define", "undefine", "start", "restart", "shutdown", "reset", "suspend", "resume"].map((verb) => [verb, "lock"])),
+  ...Object.fromEntries(
+    ["define", "rewrite", "undefine", "start", "restart", "shutdown", "reset", "suspend", "resume"].map((verb) => [verb, "lock"]),
+  ),
   // It helps where a change hangs, and waits for no lock; QMP of one's own takes none.
   ...Object.fromEntries(["destroy", "connect"].map((verb) => [verb, "find"])),
   ...Object.fromEntries(["info", "vcpus", "disks", "threads", "memory", "stats", "history", "diff", "list"].map((verb) => [verb, "find"])),

@@ -64,7 +64,7 @@ export async function hereOf(name: string): Promise<string> {
   const alias = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
   if (alias !== undefined) {
     const of = (await verbs[alias.verb]?.())?.verb.operands;
-    return `understood as \`qmpctl ${[alias.verb, ...(of?.names.slice(0, of.required) ?? []), ...(alias.adds ?? [])].join(" ")}\``;
+    return `understood as \`qmpctl ${[alias.verb, ...(of?.names.slice(0, Math.max(of.required, of.names[0] === "DOMAIN" ? 1 : 0)) ?? []), ...(alias.adds ?? [])].join(" ")}\``;
   }
   const way = wayOfVerb(name, undefined)?.replaceAll("edit CONFIG with", "edit it with") ?? NOT_OURS[name];
   if (way === undefined) throw new Error(`${name}: habits.ts does not say what it is here`);

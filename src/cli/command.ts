@@ -15,6 +15,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   metrics: () => import("./commands/metrics.ts"),
   top: () => import("./commands/top.ts"),
   config: () => import("./commands/config.ts"),
+  edit: () => import("./commands/edit.ts"),
   start: () => import("./commands/start.ts"),
   shutdown: () => import("./commands/shutdown.ts"),
   destroy: () => import("./commands/destroy.ts"),
@@ -176,7 +177,7 @@ async function meant(name: string, rest: readonly string[], env: Io["env"]): Pro
   const domain = domainIn(rest);
   const way = (await import("./habits.ts")).wayOfVerb(name, domain);
   if (way !== undefined) {
-    const path = way.includes("CONFIG") ? await configOf(domain, env) : "";
+    const path = way.includes("CONFIG") ? await (await import("./config-of.ts")).configOf(domain, env) : "";
     throw new ElsewhereError(
       name,
       "verb",
@@ -189,17 +190,6 @@ async function meant(name: string, rest: readonly string[], env: Io["env"]): Pro
     `${name === "" ? '""' : name}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`,
     name,
     near ?? "verb",
-  );
-}
-
-/** The path of a domain's config, quoted for a shell. */
-async function configOf(domain: string | undefined, env: Io["env"]): Promise<string> {
-  if (domain === undefined) return "that file";
-  const [{ locate }, { domainFolders }] = await Promise.all([import("../config/locate.ts"), import("../domain/machine/place.ts")]);
-  const { shellWord } = await import("../domain/model/format.ts");
-  return locate(domain, domainFolders({ env })).then(
-    ({ path }) => shellWord(path),
-    () => "that file",
   );
 }
 

@@ -49,7 +49,6 @@ const verbWays: Readonly<Record<string, string>> = {
   rm: GONE,
   purge: GONE,
   get: "`qmpctl list --all` lists the domains, `qmpctl info DOMAIN` shows one, `qmpctl config DOMAIN` prints its config",
-  edit: "a config is a file: edit CONFIG with any editor; the next start reads it, and `qmpctl diff DOMAIN` shows what will change",
   set: SET,
   mem: SET,
   memory: SET,

@@ -6,6 +6,7 @@ import type { WorkedOut } from "./change/plan-asking.ts";
 import { type EndPoint, openElsewhere, type RevertOptions } from "./end-point.ts";
 import type { DefineOptions, DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
+import type { RewriteReport } from "./lifecycle/rewrite.ts";
 import { LocalEndPoint } from "./local.ts";
 import type { DomainOptions } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
@@ -111,8 +112,7 @@ export class Domain {
   }
 
   /**
-   * Makes the running machine equal to its config, as far as it can be changed: all of it, or one `resource`; with an `end`, only takes
-   * back what the change with that key left. If a part can't be reverted, the rest is. See `change`.
+   * Makes live equal the config, as far as that can be: all, or one `resource`; with an `end`, only what the change with that key left.
    *
    * @throws ChangeError `partial` when a part can't be reverted; else as `change` does
    */
@@ -125,11 +125,7 @@ export class Domain {
     return this.#at.persist(options);
   }
 
-  /**
-   * Makes the domain what is wanted, as far as it is not so already: the second time it changes nothing. See `change`.
-   *
-   * @throws UsageError when it is no allocation; else as `change` does
-   */
+  /** Makes the domain what is wanted; what is so already stays. @throws UsageError if it is no allocation; as `change` does */
   apply(wanted: WantedAllocation, options: ChangeOptions = {}): Promise<Report> {
     return this.#at.apply(wanted, options);
   }
@@ -140,8 +136,7 @@ export class Domain {
   }
 
   /**
-   * Resolves an interrupted change: both halves as they were wanted (`finish`), both as they were before (`undo`), or both left as they are
-   * (`forget`).
+   * Resolves an interrupted change: both halves as wanted (`finish`), as they were before (`undo`), or left as they are (`forget`).
    *
    * @throws StateError when none was interrupted; as `change` does for what can't be done: then the change stays to be resolved
    */
@@ -192,6 +187,11 @@ export class Domain {
   /** The text of the config's file. @throws StateError for a transient domain; ConfigError */
   config(): Promise<string> {
     return this.#at.config();
+  }
+
+  /** Replaces the config's text, if it still is `before`. @throws ConfigError `changed`, `invalid`; StateError; UsageError; LockedError */
+  rewrite(text: string, before: string): Promise<RewriteReport> {
+    return this.#at.rewrite(text, before);
   }
 
   /** Removes the config; of a domain opened by a link to it, only the link. @throws StateError while the machine runs; LockedError */

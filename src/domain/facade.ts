@@ -2,6 +2,7 @@ import type { Report } from "./change/change-report.ts";
 import type { WorkedOut } from "./change/plan-asking.ts";
 import type { DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
+import type { RewriteReport } from "./lifecycle/rewrite.ts";
 import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import type { Change, Resource } from "./resources/registry.ts";
@@ -58,6 +59,7 @@ export interface Domain extends AsyncDisposable {
   diff(options: ReadOptions): Promise<readonly DiffRow[]>;
   history(options: HistoryOptions): Promise<History>;
   config(): Promise<string>;
+  rewrite(text: string, before: string): Promise<RewriteReport>;
   start(options: StartOptions): Promise<StartReport>;
   restart(options: StartOptions & StopOptions): Promise<StartReport>;
   shutdown(options: StopOptions): Promise<StopReport>;

@@ -7,6 +7,7 @@ import type { EndPoint, RevertOptions } from "./end-point.ts";
 import { withMoment } from "./ends/with-moment.ts";
 import type { UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
+import type { RewriteReport } from "./lifecycle/rewrite.ts";
 import type { Place } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
@@ -107,6 +108,10 @@ export class LocalEndPoint implements EndPoint {
     const stored = await readStored(this.#place);
     if (stored === null) throw new StateError(`${this.name}: a transient machine has no config`, "unreachable");
     return stored.text;
+  }
+
+  async rewrite(text: string, before: string): Promise<RewriteReport> {
+    return (await import("./lifecycle/rewrite.ts")).rewriteConfig(this.#place, text, before);
   }
 
   async undefine(): Promise<UndefineReport> {

@@ -22,7 +22,7 @@ export interface Asked {
 }
 
 /** With these a caller can have programs of his own run on the host, so they have to be allowed by name. */
-const CODE: ReadonlySet<string> = new Set(["qmp", "define", "start", "restart", "attach", "change-media", "apply", "recover"]);
+const CODE: ReadonlySet<string> = new Set(["qmp", "define", "edit", "start", "restart", "attach", "change-media", "apply", "recover"]);
 
 /** Refuses what is not allowed. @throws ForbiddenError, with what is; as a change of no resource does */
 export async function checkAllowed(allowed: Allowed | undefined, { verb, writes, domain, wanted }: Asked): Promise<void> {

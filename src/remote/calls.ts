@@ -92,6 +92,7 @@ export const DOMAIN_CALLS: Readonly<Record<string, DomainCall>> = {
   reset: { ...power, verb: "reset", run: (domain, _, options) => domain.reset(options) },
   suspend: { ...power, verb: "suspend", run: (domain, _, options) => domain.suspend(options) },
   resume: { ...power, verb: "resume", run: (domain, _, options) => domain.resume(options) },
+  rewrite: { ...power, verb: "edit", run: (domain, [text, before]) => domain.rewrite(textIn(text), textIn(before)) },
   undefine: { ...power, verb: "undefine", run: (domain) => domain.undefine() },
 };
 
@@ -127,6 +128,11 @@ export const HOST_CALLS: Readonly<Record<string, HostCall>> = {
 function recovery(how: unknown): "finish" | "undo" | "forget" {
   if (how === "finish" || how === "undo" || how === "forget") return how;
   throw new UsageError(`recover ${String(how)}: no such way`, { value: how, expected: "finish, undo or forget" });
+}
+
+function textIn(text: unknown): string {
+  if (typeof text === "string") return text;
+  throw new UsageError("edit: no text", { value: text, expected: "the text of a config" });
 }
 
 const SOURCES = [

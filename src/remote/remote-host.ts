@@ -89,6 +89,7 @@ export function remoteDomain(caller: Caller, host: string, domain: string): EndP
     diff: (options) => call("diff", [], options),
     history: (options) => call("history", [], options),
     config: () => call("config", []),
+    rewrite: (text, before) => call("rewrite", [text, before]),
     start: (options) => call("start", [], options),
     restart: (options) => call("restart", [], options),
     shutdown: (options) => call("shutdown", [], options),

@@ -147,7 +147,7 @@ describe("F2: verbs of others", () => {
   });
 
   const ELSEWHERE =
-    "stop reboot poweroff halt kill create run delete rm get edit set logs console terminal autostart enable disable domblkstat domiflist domifaddr nodeinfo nodememstats attach-disk detach-device migrate snapshot-create sendkey send-key screenshot qemu-agent-command event qemu-monitor-event net-list uri connect power-off mem memory scale ttyconsole journalctl mask is-active try-restart wait rollback update-device resize unlock iothreadinfo restore".split(
+    "stop reboot poweroff halt kill create run delete rm get set logs console terminal autostart enable disable domblkstat domiflist domifaddr nodeinfo nodememstats attach-disk detach-device migrate snapshot-create sendkey send-key screenshot qemu-agent-command event qemu-monitor-event net-list uri connect power-off mem memory scale ttyconsole journalctl mask is-active try-restart wait rollback update-device resize unlock iothreadinfo restore".split(
       " ",
     );
 
@@ -171,11 +171,11 @@ describe("F2: verbs of others", () => {
 
   test("what is restored from is a file, and not taken for a domain", () => expect(wayOfVerb("restore", "/tmp/x")).not.toContain("/tmp/x"));
 
-  test("edit names the file", async () => {
+  test("a description names the file that it is written into", async () => {
     const env = { QMPCTL_CONFIG_DIR: "/proc/con fig" };
-    expect((await play(["edit", "web1"], { env })).stderr).toContain("edit '/proc/con fig/web1.json' with any editor");
-    expect((await play(["edit", "/p/x.json"], { env })).stderr).toContain("edit /p/x.json with any editor");
-    expect((await play(["edit"], { env })).stderr).toContain("edit that file with any editor");
+    expect((await play(["desc", "web1"], { env })).stderr).toContain("write it into '/proc/con fig/web1.json' with an editor");
+    expect((await play(["desc", "/p/x.json"], { env })).stderr).toContain("write it into /p/x.json with an editor");
+    expect((await play(["desc"], { env })).stderr).toContain("write it into that file with an editor");
   });
 
   test("reboot does not mean restart", () =>

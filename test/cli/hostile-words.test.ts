@@ -159,6 +159,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["--once", "--every", "20ms"],
   ],
   metrics: [["--write", `/nonexistent/${EVIL}`], [EVIL]],
+  edit: [[EVIL]],
   history: [[EVIL], ["web1", "-n", EVIL], ["web1", "--since", EVIL]],
   memstat: [[EVIL], ["web1", "--period", EVIL]],
   vcpupin: [[EVIL], [EVIL, "0", EVIL], ["web1", EVIL]],

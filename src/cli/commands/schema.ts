@@ -21,6 +21,7 @@ export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () 
   diff: ["the answer of diff", ofAnswer("rows")],
   "diff-all": ["the answer of diff --all", ofAnswer("allRows")],
   files: ["the answer of apply to files for several domains", async () => (await import("../schema/fleet.ts")).files.schema()],
+  edit: ["the answer of edit", ofAnswer("edited")],
   vcpuinfo: ["the answer of vcpuinfo", ofAnswer("vcpus")],
   threads: ["the answer of threads", ofAnswer("threads")],
   domblklist: ["the answer of domblklist", ofAnswer("disks")],

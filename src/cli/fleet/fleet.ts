@@ -52,6 +52,7 @@ function refuseOfOne({ name, args, verb, meant }: FleetLine): void {
     throw verb.isOfSeveral === undefined || args.operands.length === 0
       ? misuse("DOMAIN: missing", undefined, "DOMAIN")
       : misuse(`${name}: files for several domains are of one host`, args.operands[0], `-H with one host, or ${name} DOMAIN FILE`);
+  if (name === "edit") throw misuse("edit: an editor is for one config", meant.domain, "one domain of one host");
   if (name === "qmp" && args.operands.length < 2)
     throw misuse("qmp: the shell talks with one machine, and so does a script", meant.domain, "one domain of one host, or a COMMAND");
 }

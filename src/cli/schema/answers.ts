@@ -198,6 +198,15 @@ export const history: Shape<readonly HistoryEntry[]> = list(
   }),
 );
 
+/** What `edit` answers. */
+export const edited: Shape<unknown> = object({
+  name: string,
+  changed: boolean,
+  path: optional(string),
+  lines: optional(list(string)),
+  notes: optional(list(string)),
+});
+
 /** What `start` and `restart` answer. */
 export const started: Shape<StartReport> = like<StartReport>({
   name: string,

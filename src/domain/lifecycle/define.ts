@@ -165,7 +165,7 @@ async function ownerOf(id: string, { folders, timeout }: Place, except: string):
  *
  * @throws StateError when the monitor is another config's
  */
-async function withOwnMonitor(made: Definition, options: DomainOptions): Promise<Definition> {
+export async function withOwnMonitor(made: Definition, options: DomainOptions): Promise<Definition> {
   const { name, monitor } = made.config;
   if (monitor === undefined) return made;
   const configs = await others(name, options);

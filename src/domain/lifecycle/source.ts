@@ -74,6 +74,11 @@ async function fromText(
   return fromConfig(text, config, own);
 }
 
+/** A config's text as `define` takes it, for the place that it has already. @throws ConfigError `invalid` */
+export function configIn(text: string, path: string): Definition {
+  return fromConfig(text, parseLaunchConfig(text, path), dirname(path));
+}
+
 /**
  * A config is kept to the letter, except relative paths: they are resolved against its own folder, because `define` moves it to another.
  */

@@ -100,6 +100,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
   reset: ({ state }) => (state === "stopped" ? notStopped : null),
   suspend: ({ state }) => (state === "stopped" ? notStopped : state === "paused" ? true : state === "running" ? null : `it is ${state}`),
   resume: ({ state }) => (state === "stopped" ? notStopped : state === "running" ? true : null),
+  rewrite: () => null,
   undefine: ({ state }) =>
     state === "stopped" ? null : state === "damaged" ? null : `it is ${state}, and only a stopped domain can be undefined`,
 };
