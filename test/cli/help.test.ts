@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { plainWords } from "../../scripts/pages/words.ts";
 import { verbs } from "../../src/cli/command.ts";
 import { verbHelp } from "../../src/cli/help.ts";
 import { parseArguments } from "../../src/cli/options.ts";
+import type { Domain } from "../../src/domain/facade.ts";
+import { play, reportOf } from "./scene.ts";
 
 const loaded = await Promise.all(Object.entries(verbs).map(async ([name, load]) => [name, (await load()).verb] as const));
 
@@ -24,6 +27,23 @@ describe.each(loaded)("the examples of %s", (name, verb) => {
     const lines = (await verbHelp(name, verb, width)).replaceAll(/ \\\n +/g, " ").split("\n");
     for (const [command] of verb.examples ?? []) expect(lines).toContain(`  qmpctl ${command}`);
   });
+});
+
+/** A domain that plans whatever is asked for. */
+const planner = new Proxy({}, { get: () => async () => reportOf({ outcome: "planned" }) }) as Domain;
+
+// Changes of the allocation: they have a deadline for the undo. With --dry-run nothing is touched, and each value is read.
+const changes = loaded
+  .flatMap(([name, verb]) =>
+    Object.hasOwn(verb.options, "undo-timeout") && name !== "apply" ? (verb.examples ?? []).map(([command]) => command) : [],
+  )
+  .filter((command) => command !== "memstat web1"); // It only shows, and has nothing to plan.
+
+test("there are examples of changes", () => expect(changes.length).toBeGreaterThan(40));
+
+test.each(changes)("%s: its values are what it takes", async (command) => {
+  const words = plainWords(command.replace(/^-H kvm1 /, "")) ?? [];
+  expect(await play([...words, "--dry-run"], { domain: planner })).not.toMatchObject({ code: 2 });
 });
 
 test("the help of apply lists what a file may have, with the verb that changes the same", async () => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verbs } from "../../../src/cli/command.ts";
 import { optionsOf } from "../../../src/cli/options.ts";
 import { EVENTS, QUESTIONS } from "../../../src/cli/qmp-names.ts";
+import { ORDERS } from "../../../src/cli/top/view.ts";
 import { isWords, KINDS_OF_VALUES } from "../../../src/cli/values.ts";
 import { KINDS } from "../../../src/domain/resources/kinds.ts";
 import { configText } from "../../config/fixtures.ts";
@@ -85,7 +86,7 @@ describe("a line goes on with", () => {
     ["serve --verbs info,setma", ["info,setmaxmem"]],
     ["serve --domains web1,", ["web1,torn", "web1,web2"]],
     ["metrics --write ", [":files"]],
-    ["top --sort st", ["steal", "state"]],
+    ["top --sort ", ORDERS],
     ["setmem torn ", []],
     ["setmem web1 --dr", ["--dry-run"]],
     ["setvcpus web1 ", ["1", "2", "3"]],
