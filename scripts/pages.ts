@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { installed, testbedFolder } from "./lab/machine.ts";
 import { alike } from "./pages/alike.ts";
 import { type Shown, withOutputs } from "./pages/console.ts";
-import { playOnHosts } from "./pages/play-hosts.ts";
+import { openPageHosts } from "./pages/play-hosts.ts";
 import { playReal } from "./pages/play-real.ts";
 import type { Beginning } from "./pages/play.ts";
 import { PAGES, pathOf, readPage, recordedOf, underHeading } from "./pages/table.ts";
@@ -68,6 +68,11 @@ async function main(): Promise<number> {
   for (const page of positionals.length > 0 ? positionals : Object.keys(PAGES))
     differences += await tried(page, emulator, values.write === true);
   return differences === 0 || values.write === true ? 0 : 1;
+}
+
+async function playOnHosts(session: readonly Shown[]): Promise<readonly Shown[]> {
+  await using hosts = await openPageHosts();
+  return await hosts.play(session);
 }
 
 async function newestEmulator(): Promise<string> {

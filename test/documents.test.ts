@@ -81,6 +81,11 @@ test("every link of every page leads to a file or a heading that is there", asyn
   expect(dead.flat()).toEqual([]);
 });
 
+test("the README leads to every page beside the code", async () => {
+  const linked = linksOf(await read("README.md")).map((to) => to.split("#")[0]);
+  expect(pages.filter((page) => page.startsWith("src/") && !linked.includes(page))).toEqual([]);
+});
+
 test("no file names a document that is not in the project", async () => {
   const names = new Set(pages.map((page) => basename(page)));
   const strangers = await Promise.all(

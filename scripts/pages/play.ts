@@ -11,7 +11,8 @@ import type { Stage } from "../scenarios/stage.ts";
 import type { Shown } from "./console.ts";
 import { runHere } from "./run-here.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+/** The built program. */
+export const PROGRAM: string = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** The folder that pages show in place of the session's own. */
 const SHOWN_WORK = "/srv/web1";

@@ -35,11 +35,11 @@ export const PAGES: Readonly<Record<string, PagePlays>> = {
     },
   },
   "src/remote/REMOTE.md": {
+    hosts: ["Who can do what with which key"],
     not: {
       "When a host can't be worked with":
         "the words are those of the ssh that is installed; test/qemu/remote-hosts.test.ts has a host with another key",
       "When the connection is lost": "nothing is said for 20 s; test/qemu/remote-faults.test.ts takes the cable out",
-      "Who can do what with which key": "five keys on one host, which test/qemu/remote-hosts.test.ts and test/remote/allowed.test.ts have",
     },
   },
   "src/ansible/ANSIBLE.md": {

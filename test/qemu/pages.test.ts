@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { missingForHosts } from "../../scripts/lab/hosts.ts";
 import { installed } from "../../scripts/lab/machine.ts";
-import { playOnHosts } from "../../scripts/pages/play-hosts.ts";
+import { openPageHosts, type PageHosts } from "../../scripts/pages/play-hosts.ts";
 import { playReal } from "../../scripts/pages/play-real.ts";
 import { PAGES, readPage, underHeading } from "../../scripts/pages/table.ts";
 import { VIRSH } from "../../scripts/reference/coming-from.ts";
@@ -20,9 +20,15 @@ test.each(real)("%s, %s: real QEMU says what the page shows", async (page, headi
 
 const missing = await missingForHosts();
 describe.skipIf(missing.length > 0)(`on hosts with a real sshd${missing.length > 0 ? `: ${missing.join(", ")} missing` : ""}`, () => {
-  test.each(onHosts)("%s, %s: says what the page shows", async (page, heading) => {
+  let hosts: PageHosts;
+  beforeAll(async () => {
+    hosts = await openPageHosts();
+  });
+  afterAll(() => hosts?.[Symbol.asyncDispose]());
+
+  test.concurrent.each(onHosts)("%s, %s: says what the page shows", async (page, heading) => {
     const session = underHeading(await readPage(page), heading);
-    expect(comparable(await playOnHosts(session))).toBe(comparable(session));
+    expect(comparable(await hosts.play(session))).toBe(comparable(session));
   });
 });
 
