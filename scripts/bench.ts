@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs, promisify } from "node:util";
+import { balanceRows } from "./bench/balance.ts";
 import { conversationRows } from "./bench/conversation.ts";
 import { crowdRows } from "./bench/crowd.ts";
 import { engineRows } from "./bench/engine.ts";
@@ -23,12 +24,13 @@ const GROUPS: ReadonlyMap<string, (qemu: Qemu, options: StartUpOptions) => Promi
   ["crowd", crowdRows],
   ["top", topRows],
   ["remote", remoteRows],
+  ["balance", balanceRows],
 ]);
 
 const HELP = `usage: npm run bench -- [options] [GROUP...]
 
 Prints a table of measured figures; every ratio is taken within this run. Groups: ${[...GROUPS.keys()].join(" ")} (default: all).
-remote takes root, and hosts as npm run testbed -- --install --hosts prepares them; Ansible and libvirt where they are installed.
+balance is a simulation, and takes no QEMU. remote takes root, and hosts as npm run testbed -- --install --hosts prepares them; Ansible and libvirt where they are installed.
 
   --qemu SUITE   which QEMU: installed (default), or one that npm run testbed fetched, as trixie
   --peer DIR     compare with the npm package node-qemu too, which is installed in DIR

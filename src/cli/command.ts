@@ -28,6 +28,7 @@ export const verbs: Readonly<Record<string, Loader>> = {
   unplugmem: () => import("./commands/unplugmem.ts"),
   setmaxmem: () => import("./commands/setmaxmem.ts"),
   memstat: () => import("./commands/memstat.ts"),
+  balance: () => import("./commands/balance.ts"),
   setvcpus: () => import("./commands/setvcpus.ts"),
   setvcpu: () => import("./commands/setvcpu.ts"),
   vcpupin: () => import("./commands/vcpupin.ts"),

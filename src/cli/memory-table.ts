@@ -59,12 +59,13 @@ function guestRows({ guest }: MemoryStatistics): readonly (readonly Cell[])[] {
   ];
 }
 
-function balloonRows({ balloon }: MemoryStatistics): readonly (readonly Cell[])[] {
+function balloonRows({ balloon, limits }: MemoryStatistics): readonly (readonly Cell[])[] {
   if (balloon === null) return [];
   return [
     ["leaves the guest", size(balloon.actual)],
     ["is to leave it", size(balloon.target)],
     ["at most", size(balloon.most)],
+    ...(limits?.min == null ? [] : [["at least, by the config", size(limits.min)]]),
   ];
 }
 

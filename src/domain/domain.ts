@@ -12,7 +12,7 @@ import type { DomainOptions } from "./machine/place.ts";
 import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import type { Change, Resource, WantedAllocation } from "./resources/registry.ts";
-import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
+import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryOptions, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
 import type { History, HistoryOptions } from "./views/history.ts";
 
 let made: (at: EndPoint) => Domain;
@@ -165,7 +165,7 @@ export class Domain {
   }
 
   /** What its guest, its balloon and its host say of its memory. @throws ConfigError */
-  memory(options: ReadOptions = {}): Promise<MemoryStatistics> {
+  memory(options: MemoryOptions = {}): Promise<MemoryStatistics> {
     return this.#at.memory(options);
   }
 

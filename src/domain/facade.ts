@@ -7,7 +7,7 @@ import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } 
 import type { ChangeOptions } from "./model/change.ts";
 import type { Change, Resource } from "./resources/registry.ts";
 import type { WantedAllocation } from "./resources/registry.ts";
-import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
+import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryOptions, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
 import type { History, HistoryOptions } from "./views/history.ts";
 import type { Sample, SampleOptions } from "./views/sample.ts";
 
@@ -54,7 +54,7 @@ export interface Domain extends AsyncDisposable {
   vcpus(options: ReadOptions): Promise<readonly VcpuInfo[]>;
   disks(options: ReadOptions): Promise<readonly DiskInfo[]>;
   threads(options: ReadOptions): Promise<readonly ThreadInfo[]>;
-  memory(options: ReadOptions): Promise<MemoryStatistics>;
+  memory(options: MemoryOptions): Promise<MemoryStatistics>;
   stats(options: ReadOptions): Promise<DomainStats>;
   diff(options: ReadOptions): Promise<readonly DiffRow[]>;
   history(options: HistoryOptions): Promise<History>;

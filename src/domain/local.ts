@@ -13,7 +13,7 @@ import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOption
 import type { ChangeOptions } from "./model/change.ts";
 import { StateError } from "./model/errors.ts";
 import type { Change, WantedAllocation } from "./resources/registry.ts";
-import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
+import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryOptions, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
 import type { History, HistoryOptions } from "./views/history.ts";
 
 type HalfOptions = Omit<RevertOptions, "end">;
@@ -91,7 +91,7 @@ export class LocalEndPoint implements EndPoint {
     return (await import("./views/stats.ts")).domainStats(this.#place, options);
   }
 
-  async memory(options: ReadOptions): Promise<MemoryStatistics> {
+  async memory(options: MemoryOptions): Promise<MemoryStatistics> {
     return (await import("./views/memstat.ts")).memoryStatistics(this.#place, options);
   }
 

@@ -27,15 +27,15 @@ export interface Denied {
 
 /**
  * The memory that a process has; null if there is no such process, or `tid` is no thread of it. The exact figures, which another user's
- * process shows to root only, take the kernel a walk over all its pages: 7 ms for each GiB in pages of 4 KiB (measured).
- * Sources: /proc/PID/status and /proc/PID/smaps_rollup, see proc(5).
+ * process shows to root only, take the kernel a walk over all its pages: 7 ms for each GiB in pages of 4 KiB (measured). At a `glance`
+ * they are left out. Sources: /proc/PID/status and /proc/PID/smaps_rollup, see proc(5).
  */
-export async function memoryOf(pid: number, tid: number): Promise<ProcessMemory | Denied | null> {
+export async function memoryOf(pid: number, tid: number, glance = false): Promise<ProcessMemory | Denied | null> {
   const status = await textOf(`/proc/${pid}/task/${tid}/status`);
   if (status === null || typeof status !== "string") return status;
   // A process that is ending has no memory any more.
   if (!/^VmRSS:/m.test(status)) return null;
-  const exact = await textOf(`/proc/${pid}/smaps_rollup`);
+  const exact = glance ? null : await textOf(`/proc/${pid}/smaps_rollup`);
   const huge = kib(status, "HugetlbPages");
   const known = { huge, locked: kib(status, "VmLck"), pinned: kib(status, "VmPin") };
   // Old kernels (before 4.14) have no such file.

@@ -69,7 +69,12 @@ export const DOMAIN_CALLS: Readonly<Record<string, DomainCall>> = {
   vcpus: { ...read, verb: "vcpuinfo", run: (domain, _, options) => domain.vcpus(options) },
   disks: { ...read, verb: "domblklist", run: (domain, _, options) => domain.disks(options) },
   threads: { ...read, verb: "threads", run: (domain, _, options) => domain.threads(options) },
-  memory: { ...read, verb: "memstat", run: (domain, _, options) => domain.memory(options) },
+  memory: {
+    ...read,
+    options: object({ timeout: time, glance: optional(boolean) }),
+    verb: "memstat",
+    run: (domain, _, options) => domain.memory(options),
+  },
   stats: { ...read, verb: "stats", run: (domain, _, options) => domain.stats(options) },
   diff: { ...read, verb: "diff", run: (domain, _, options) => domain.diff(options) },
   history: {

@@ -162,6 +162,13 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   edit: [[EVIL]],
   history: [[EVIL], ["web1", "-n", EVIL], ["web1", "--since", EVIL]],
   memstat: [[EVIL], ["web1", "--period", EVIL]],
+  // Not without --dry-run: that takes a lock, and goes on.
+  balance: [
+    [EVIL, "--once", "--dry-run"],
+    ["--once", "--dry-run"],
+    ["--every", EVIL],
+    ["--keep-free", EVIL],
+  ],
   vcpupin: [[EVIL], [EVIL, "0", EVIL], ["web1", EVIL]],
   apply: [
     [EVIL, EVIL],

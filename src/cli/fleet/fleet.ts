@@ -42,7 +42,8 @@ const OF_ONE: ReadonlySet<string> = new Set(["metrics", "top"]);
 /** What is not done over many hosts is refused before it is begun: on this host it may do anything. @throws UsageError */
 function refuseOfOne({ name, args, verb, meant }: FleetLine): void {
   const isAboutDomains = verb.operands.names[0] === "DOMAIN";
-  if (!isAboutDomains && !OF_HOSTS.has(name))
+  // balance goes by the memory of the host that it runs on, also where it names domains.
+  if ((!isAboutDomains || name === "balance") && !OF_HOSTS.has(name))
     throw misuse(
       `${name}: is of ${OF_ONE.has(name) ? "one" : "this"} host`,
       name,

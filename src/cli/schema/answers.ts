@@ -5,7 +5,7 @@ import type { DiskInfo } from "../../domain/views/disks.ts";
 import type { EndInfo, LastEnd } from "../../domain/views/ends.ts";
 import type { Caller, Deed, HistoryChange, HistoryEntry, HistoryHalf } from "../../domain/views/history.ts";
 import type { Allocation, DomainInfo, GuestInfo, VcpuInfo } from "../../domain/views/inspect.ts";
-import type { BalloonStatistics, GuestStatistics, MemoryStatistics } from "../../domain/views/memstat.ts";
+import type { BalloonStatistics, GuestStatistics, MemoryLimits, MemoryStatistics } from "../../domain/views/memstat.ts";
 import type { DiskStats, DomainStats, MemoryStats, VcpuStats } from "../../domain/views/stats.ts";
 import type { ThreadInfo, ThreadRole } from "../../domain/views/threads.ts";
 import type { TapCounters } from "../../host/taps.ts";
@@ -134,6 +134,8 @@ export const memory: Shape<MemoryStatistics> = like<MemoryStatistics>({
   host: optional(hostMemory),
   hostDenied: optional(string),
   why: optional(string),
+  pid: optional(number),
+  limits: optional(like<MemoryLimits>({ min: nullable(number), max: number })),
 });
 
 const TAP = {

@@ -3,7 +3,7 @@ import { orNull } from "../facts/answer.ts";
 import { readPeriod } from "../facts/balloon-period.ts";
 import { hasDriver, readBalloonTarget } from "../facts/balloon-target.ts";
 import type { Facts } from "../facts/facts.ts";
-import { readHostMemory } from "../facts/host-memory.ts";
+import { glanceAtHostMemory, readHostMemory } from "../facts/host-memory.ts";
 import type { HostMemory } from "../facts/host-part.ts";
 import type { Live } from "../facts/live.ts";
 import { readBoth } from "../facts/read.ts";
@@ -26,6 +26,23 @@ export interface MemoryStatistics {
   readonly hostDenied?: string;
   /** Why there is nothing of the guest, or nothing new. */
   readonly why?: string;
+  /** The process of the QEMU that runs it; absent if it does not run on this host. */
+  readonly pid?: number;
+  /** What the config allows; absent without a config. */
+  readonly limits?: MemoryLimits;
+}
+
+/** Between what the guest's memory may be by the config, in bytes, DIMMs included. */
+export interface MemoryLimits {
+  /** `memory.min`; null if the config has none. */
+  readonly min: number | null;
+  readonly max: number;
+}
+
+/** Options of a look at a machine's memory. */
+export interface MemoryOptions extends ReadOptions {
+  /** For who looks often: of the host only what costs it nothing. */
+  readonly glance?: boolean | undefined;
 }
 
 /** The balloon, in bytes of what it leaves the guest. */
@@ -52,10 +69,10 @@ export interface GuestStatistics {
 }
 
 /** Reads them. @throws ConfigError; the signal's reason */
-export async function memoryStatistics(place: Place, options: ReadOptions = {}): Promise<MemoryStatistics> {
+export async function memoryStatistics(place: Place, { glance = false, ...options }: MemoryOptions = {}): Promise<MemoryStatistics> {
   let asked: Asked = { said: null, driver: null, target: null };
   const also = async (session: Session, live: Live): Promise<void> => void (asked = await ask(session, live));
-  const { facts } = await readBoth(place, { ...options, readers: [readPeriod, readHostMemory], also });
+  const { facts } = await readBoth(place, { ...options, readers: [readPeriod, glance ? glanceAtHostMemory : readHostMemory], also });
   return statisticsOf(place.name, facts, asked);
 }
 
@@ -80,7 +97,7 @@ async function ask(session: Session, { memory: { balloon: path, size } }: Live):
 /** See `memoryStatistics`; pure. */
 export function statisticsOf(
   name: string,
-  { state, live, asked: noted, why: silent }: Facts,
+  { state, live, asked: noted, why: silent, config }: Facts,
   { said, driver, target }: Asked,
 ): MemoryStatistics {
   const guest = live === null ? null : guestOf(live, said);
@@ -94,6 +111,8 @@ export function statisticsOf(
     ...(live?.host === undefined ? {} : { host: live.host }),
     ...(live?.hostDenied === undefined ? {} : { hostDenied: live.hostDenied }),
     ...(why === undefined ? {} : { why }),
+    ...(live === null || live.pid === null ? {} : { pid: live.pid }),
+    ...(config === null ? {} : { limits: { min: config.memory.min ?? null, max: config.memory.max + (live?.memory.dimms ?? 0) } }),
   };
 }
 
