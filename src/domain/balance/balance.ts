@@ -67,6 +67,8 @@ export interface BalanceStay {
 
 /** How long is waited before the first round for words of the guests that are known to be new, in milliseconds. */
 const FIRST_WORD = 8000;
+/** How often it is looked for one meanwhile. */
+const LISTENS = 250;
 const CHANGE_TIMEOUT = 5000;
 const LEAST_EVERY = 1000;
 
@@ -195,7 +197,7 @@ class Balancer {
     const isSilent = ({ name, state, period, limits }: Observation["guests"][number]): boolean =>
       state === "running" && limits?.min != null && period !== null && period > 0 && this.#history.guests.get(name)?.heardAt === null;
     while (performance.now() < until && seen.guests.some(isSilent)) {
-      await wait(LEAST_EVERY / 2, undefined, { signal });
+      await wait(LISTENS, undefined, { signal });
       seen = await this.#look(domains);
     }
     return seen;

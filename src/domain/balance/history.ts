@@ -67,7 +67,7 @@ export function remember(history: History, seen: Observation, settings: BalanceS
 function rememberGuest(before: GuestHistory | undefined, guest: GuestObservation, now: number, settings: BalanceSettings): GuestHistory {
   const target = guest.balloon?.target ?? null;
   if (before === undefined || (guest.machine !== null && before.machine !== null && guest.machine !== before.machine))
-    return { ...newcomer(guest), target };
+    return { ...newcomer(guest), target, stuck: stuckOf(null, guest, now) };
   const isNew = guest.word !== null && !isSame(guest.word, before.word);
   const moved = target !== null && before.target !== null && target !== before.target;
   return {
@@ -76,7 +76,7 @@ function rememberGuest(before: GuestHistory | undefined, guest: GuestObservation
     ...(isNew ? { word: guest.word, heardAt: now, rates: ratesOf(before.word, guest.word), uses: usesOf(before, guest, guest.word) } : {}),
     actual: guest.balloon?.actual ?? null,
     target: target ?? before.target,
-    stuck: stuckOf(before, guest, now),
+    stuck: stuckOf(before.stuck, guest, now),
     ...(moved
       ? {
           pause: {
@@ -125,7 +125,7 @@ function ratesOf(before: GuestWord | null, word: GuestWord): Rates {
 /** Less than this is no progress of a balloon. */
 const PROGRESS = MIB;
 
-function stuckOf({ stuck }: GuestHistory, { balloon }: GuestObservation, now: number): GuestHistory["stuck"] {
+function stuckOf(stuck: GuestHistory["stuck"], { balloon }: GuestObservation, now: number): GuestHistory["stuck"] {
   if (balloon === null || balloon.actual === balloon.target) return null;
   return stuck !== null && Math.abs(stuck.at - balloon.actual) < PROGRESS ? stuck : { at: balloon.actual, since: now };
 }

@@ -28,7 +28,8 @@ export function shrinking(judged: readonly Judged[], demand: Demand): readonly M
   const { budget, left, unmet, pressed } = demand;
   const coming = judged.reduce((sum, { balloon }) => sum + Math.max(0, balloon.actual - balloon.target), 0);
   const isShort = left < budget.low;
-  const refill = isShort || (pressed && left < budget.high) ? Math.max(0, (budget.low + budget.high) / 2 - left) : 0;
+  const enough = pressed ? budget.high : isShort ? (budget.low + budget.high) / 2 : left;
+  const refill = Math.max(0, enough - left);
   let wanted = unmet + refill - coming;
   const isHurry = budget.trouble || pressed || judged.some(({ need }) => need?.urgency === "pressed");
   const why = reasonFor(demand);
