@@ -30,7 +30,8 @@ const GROUPS: ReadonlyMap<string, (qemu: Qemu, options: StartUpOptions) => Promi
 const HELP = `usage: npm run bench -- [options] [GROUP...]
 
 Prints a table of measured figures; every ratio is taken within this run. Groups: ${[...GROUPS.keys()].join(" ")} (default: all).
-balance is a simulation, and takes no QEMU. remote takes root, and hosts as npm run testbed -- --install --hosts prepares them; Ansible and libvirt where they are installed.
+remote takes root, and hosts as npm run testbed -- --install --hosts prepares them; Ansible and libvirt where they are installed.
+balance is a simulation of guests, four minutes long.
 
   --qemu SUITE   which QEMU: installed (default), or one that npm run testbed fetched, as trixie
   --peer DIR     compare with the npm package node-qemu too, which is installed in DIR

@@ -1,6 +1,7 @@
-import { decide, type Move } from "../../src/domain/balance/decide.ts";
+import { decide } from "../../src/domain/balance/decide.ts";
 import { fund } from "../../src/domain/balance/fund.ts";
 import { EMPTY, type History, noteTried, remember } from "../../src/domain/balance/history.ts";
+import type { Move } from "../../src/domain/balance/move.ts";
 import type { GuestObservation, Observation } from "../../src/domain/balance/observation.ts";
 import { type BalanceSettings, MIB, usualSettings } from "../../src/domain/balance/settings.ts";
 import { World, type WorldGuest, type WorldOptions } from "./memory-world.ts";

@@ -1,5 +1,5 @@
-import type { BalanceRound } from "../domain/balance/balance.ts";
 import type { BalanceMove } from "../domain/balance/round.ts";
+import type { BalanceRound } from "../domain/balance/shapes.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { oneLine } from "./harmless.ts";
 import { flow, painter, showSize, type Style, toJson } from "./output.ts";
@@ -8,7 +8,7 @@ import type { Io } from "./verb.ts";
 /** What is printed: one line, or one object, for each move, and for each machine that stays. */
 export type BalanceLine = { readonly at: string } & (
   | ({ readonly what: "move" } & BalanceMove)
-  | { readonly what: "stay"; readonly domain: string; readonly why: string; readonly out: boolean }
+  | { readonly what: "stay"; readonly domain: string; readonly why: string; readonly out: boolean; readonly needy: boolean }
   | ({ readonly what: "host" } & BalanceRound["host"])
   | { readonly what: "note"; readonly note: string }
 );
@@ -16,7 +16,7 @@ export type BalanceLine = { readonly at: string } & (
 /** How a balance is shown. */
 export interface BalanceShown {
   readonly json: boolean;
-  /** Each machine that stays is shown in each round; else only when its reason is another one. */
+  /** Each machine that stays is shown, in each round; else only those that can't have what they need, when the reason is another one. */
   readonly whole: boolean;
   /** The user has named the machines. */
   readonly isNamed: boolean;
@@ -81,11 +81,15 @@ export class BalancePrinter {
     };
     const isHostNew = ended !== true && news("", String(host.pressed));
     for (const { domain } of moves) this.#said.delete(`/${domain}`);
+    const isNobody = ended !== true && moves.length + stays.length === 0;
+    if (!isNobody) this.#said.delete("nobody");
     return [
       ...(isHostNew ? [{ at, what: "host" as const, ...host }] : []),
+      ...(isNobody && news("nobody", "") ? [{ at, what: "note" as const, note: "no machine runs" }] : []),
       ...notes.map((note) => ({ at, what: "note" as const, note })),
       ...moves.map((move) => ({ at, what: "move" as const, ...move })),
       ...stays
+        .filter(({ out, needy }) => this.#how.whole || out || needy)
         .filter(({ domain, why }) => news(`/${domain}`, why.replace(/\d+/g, "#")))
         .map((stay) => ({ at, what: "stay" as const, ...stay })),
     ];

@@ -1,5 +1,4 @@
-import type { BalanceOptions } from "../../domain/balance/balance.ts";
-import type { Balanced } from "../../domain/balance/balanced.ts";
+import type { BalanceOptions } from "../../domain/balance/shapes.ts";
 import type { Domain, Facade } from "../../domain/facade.ts";
 import { parseDuration, timeoutOf } from "../duration.ts";
 import { type Arguments, misuse } from "../options.ts";
@@ -8,7 +7,7 @@ import { defineVerb, type Verb } from "../verb.ts";
 export const verb: Verb = defineVerb({
   usage: ["balance [DOMAIN...] --once", "balance [DOMAIN...] [--every TIME]"],
   section: "memory",
-  summary: "give memory to the machines that need it, of those that can spare it",
+  summary: "move memory to the machines that need it",
   details: [
     "It goes by what the guests say of their memory, and by how the host stands. Each machine stays between memory.min and memory.max of its config; one without memory.min is left alone. Without DOMAIN it is about all that run.",
     "Each move is a change of the live half as setmem --dynamic makes it. It ends with Ctrl-C or SIGTERM, with exit code 0: a move that has begun is finished or undone, and how often QEMU asks the guests is put back. What was moved stays: revert takes it back.",
@@ -39,8 +38,12 @@ export const verb: Verb = defineVerb({
     const options = await optionsOf(args);
     const [{ balance }, { BalancePrinter }] = await Promise.all([import("../../domain/balance/balance.ts"), import("../balance-lines.ts")]);
     const printer = new BalancePrinter(io, { json: args.flag("json"), whole: options.once === true, isNamed: args.operands.length > 0 });
-    const domains = args.operands.length > 0 ? await named(facade, args.operands) : all(facade, io.signal);
-    for await (const round of balance(domains, { ...options, env: io.env, signal: io.signal })) await printer.print(round);
+    const domains = new Opened(facade, args.operands, io.signal);
+    try {
+      for await (const round of balance(() => domains.now(), { ...options, env: io.env, signal: io.signal })) await printer.print(round);
+    } finally {
+      await domains.letGo();
+    }
     return printer.exitCode(io.signal.aborted);
   },
 });
@@ -67,24 +70,46 @@ async function optionsOf(args: Arguments<Flag, Text>): Promise<BalanceOptions> {
   };
 }
 
-async function named(facade: Facade, names: readonly string[]): Promise<readonly Balanced[]> {
-  const domains: Domain[] = [];
-  for (const name of new Set(names)) domains.push(await facade.open(name));
-  return domains;
-}
-
 /** How long a list of all domains is good for, in milliseconds. */
 const LISTED = 30_000;
 
-/** All that run, found anew now and then. */
-function all(facade: Facade, signal: AbortSignal): () => Promise<readonly Balanced[]> {
-  let found: readonly Balanced[] = [];
-  let at: number | undefined;
-  return async () => {
-    if (at !== undefined && performance.now() - at < LISTED) return found;
-    const running = await facade.list({ signal });
-    at = performance.now();
-    found = await Promise.all(running.map(({ name }) => found.find((known) => known.name === name) ?? facade.open(name)));
-    return found;
-  };
+/** Those that were named, or all that run, found anew now and then. */
+class Opened {
+  readonly #facade: Facade;
+  readonly #names: readonly string[];
+  readonly #signal: AbortSignal;
+  readonly #domains = new Map<string, Domain>();
+  #listed: { readonly names: readonly string[]; readonly at: number } | undefined;
+
+  constructor(facade: Facade, names: readonly string[], signal: AbortSignal) {
+    this.#facade = facade;
+    this.#names = [...new Set(names)];
+    this.#signal = signal;
+  }
+
+  async now(): Promise<readonly Domain[]> {
+    const domains: Domain[] = [];
+    const isNamed = this.#names.length > 0;
+    for (const name of isNamed ? this.#names : await this.#running()) {
+      // One that was listed may be undefined by now.
+      const domain =
+        this.#domains.get(name) ?? (await (isNamed ? this.#facade.open(name) : this.#facade.open(name).catch(() => undefined)));
+      if (domain === undefined) continue;
+      this.#domains.set(name, domain);
+      domains.push(domain);
+    }
+    return domains;
+  }
+
+  async letGo(): Promise<void> {
+    for (const domain of this.#domains.values()) await domain[Symbol.asyncDispose]();
+  }
+
+  async #running(): Promise<readonly string[]> {
+    if (this.#listed === undefined || performance.now() - this.#listed.at > LISTED) {
+      const found = await this.#facade.list({ signal: this.#signal });
+      this.#listed = { names: found.map(({ name }) => name), at: performance.now() };
+    }
+    return this.#listed.names;
+  }
 }

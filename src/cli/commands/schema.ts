@@ -29,6 +29,7 @@ export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () 
   top: ["a frame of top: one line", async () => (await import("../schema/top.ts")).frame.schema()],
   history: ["the answer of history", ofAnswer("history")],
   memstat: ["the answer of memstat", ofAnswer("memory")],
+  balance: ["each line of balance", async () => (await import("../schema/balance.ts")).balanceLine.schema()],
   start: ["the answer of start and restart", ofAnswer("started")],
   shutdown: ["the answer of shutdown and destroy", ofAnswer("stopped")],
 };

@@ -1,4 +1,3 @@
-import type { Judged } from "./need.ts";
 import type { GuestObservation, Observation } from "./observation.ts";
 import type { BalanceSettings } from "./settings.ts";
 
@@ -20,19 +19,23 @@ const FLOAT = { low: 1 / 24, high: 1 / 8 };
  * Memory that a guest has and never touched is no memory of the host yet, and may be at any moment: so it counts as used. A balloon on its
  * way down counts with what it still leaves. Pure.
  */
-export function budgetOf(seen: Observation, judged: readonly Judged[], { keepFree, atMost }: BalanceSettings): Budget {
+export function budgetOf(seen: Observation, { keepFree, atMost }: BalanceSettings): Budget {
   const { total, available } = seen.host;
   const promised = seen.guests.reduce((sum, guest) => sum + promisedTo(guest), 0);
   const ofHost = available - keepFree - promised;
-  const held = judged.reduce((sum, { balloon }) => sum + Math.max(balloon.actual, balloon.target), 0);
+  const held = seen.guests.reduce((sum, guest) => sum + heldBy(guest), 0);
   const ofPool = atMost === undefined ? Infinity : atMost - held;
   const base = Math.min(total - keepFree, atMost ?? Infinity);
   return { free: Math.min(ofHost, ofPool), low: base * FLOAT.low, high: base * FLOAT.high, trouble: available < keepFree };
 }
 
 /** What a guest may still take of the host. */
-function promisedTo({ state, balloon, limits, resident }: GuestObservation): number {
+function promisedTo(guest: GuestObservation): number {
+  return Math.max(0, heldBy(guest) - (guest.resident ?? 0));
+}
+
+/** What a guest has, whether it is balanced or left alone. */
+function heldBy({ state, balloon, limits }: GuestObservation): number {
   if (state === "stopped") return 0;
-  const has = balloon === null ? (limits?.max ?? 0) : Math.max(balloon.actual, balloon.target);
-  return Math.max(0, has - (resident ?? 0));
+  return balloon === null ? (limits?.max ?? 0) : Math.max(balloon.actual, balloon.target);
 }

@@ -1,24 +1,11 @@
 import { type Budget, budgetOf } from "./budget.ts";
 import { growing, type Grown, surplus } from "./grow.ts";
 import type { History } from "./history.ts";
+import type { Move } from "./move.ts";
 import { judge, type Judged, STUCK } from "./need.ts";
 import type { Observation } from "./observation.ts";
-import { about, type BalanceSettings, seconds, upToMib } from "./settings.ts";
+import { about, type BalanceSettings, timeOf, upToMib } from "./settings.ts";
 import { shrinking, worth } from "./shrink.ts";
-
-/** One change of one guest's memory, in bytes. */
-export interface Move {
-  readonly name: string;
-  /** `give-up`: a guest that can't give back what it was asked for is asked no more. */
-  readonly kind: "grow" | "shrink" | "give-up";
-  readonly from: number;
-  readonly to: number;
-  /** How far it may go with what is free now; from there to `to` it waits for what others give back in the same round. */
-  readonly sure: number;
-  /** The guest is in need. */
-  readonly needy: boolean;
-  readonly why: string;
-}
 
 /** A guest that is not moved, and why. */
 export interface Stay {
@@ -26,6 +13,8 @@ export interface Stay {
   readonly why: string;
   /** It can't be balanced at all, as it is now. */
   readonly out: boolean;
+  /** It is in need, and there is nothing to give. */
+  readonly needy: boolean;
 }
 
 /** What is to be done in one round: those that give first. */
@@ -42,7 +31,7 @@ export interface Decision {
 export function decide(seen: Observation, history: History, settings: BalanceSettings): Decision {
   const verdicts = seen.guests.map((guest) => ({ guest, verdict: verdictOn(guest, history, seen.now, settings) }));
   const judged = verdicts.flatMap(({ verdict }) => (typeof verdict === "string" ? [] : [verdict]));
-  const budget = budgetOf(seen, judged, settings);
+  const budget = budgetOf(seen, settings);
   const stuck = judged.flatMap((each) => givenUp(each, seen.now));
   const others = judged.filter(({ guest }) => !stuck.some(({ name }) => name === guest.name));
   const grown = growing(others, budget.free);
@@ -57,8 +46,8 @@ export function decide(seen: Observation, history: History, settings: BalanceSet
     .filter(({ guest }) => !moved.has(guest.name))
     .map(({ guest, verdict }) =>
       typeof verdict === "string"
-        ? { name: guest.name, why: verdict, out: true }
-        : { name: guest.name, why: staying(verdict, unmet > 0 || left < budget.low), out: false },
+        ? { name: guest.name, why: verdict, out: true, needy: false }
+        : { name: guest.name, why: staying(verdict, unmet > 0 || left < budget.low), out: false, needy: verdict.need !== null },
     );
   return { moves, stays, budget };
 }
@@ -72,7 +61,7 @@ function verdictOn(guest: Observation["guests"][number], history: History, now: 
 function givenUp({ guest: { name }, balloon: { actual, target }, history: { stuck } }: Judged, now: number): readonly Move[] {
   if (target >= actual || stuck === null || now - stuck.since < STUCK) return [];
   const to = upToMib(actual);
-  const why = `it has not come below ${about(actual)} for ${seconds(now - stuck.since)}`;
+  const why = `it has not come below ${about(actual)} for ${timeOf(now - stuck.since)}`;
   return [{ name, kind: "give-up", from: target, to, sure: to, needy: false, why }];
 }
 

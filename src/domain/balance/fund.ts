@@ -1,4 +1,4 @@
-import type { Move } from "./decide.ts";
+import type { Move } from "./move.ts";
 import { downToMib } from "./settings.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Move } from "./decide.ts";
+import type { Move } from "./move.ts";
 import type { Judged, Urgency } from "./need.ts";
 import { about, type BalanceSettings, downToMib, MIB } from "./settings.ts";
 

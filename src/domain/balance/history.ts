@@ -1,5 +1,5 @@
 import type { GuestObservation, GuestWord, Observation } from "./observation.ts";
-import { type BalanceSettings, MIB, seconds } from "./settings.ts";
+import { type BalanceSettings, MIB, timeOf } from "./settings.ts";
 
 /** What is remembered of the rounds before. Times by the same clock as `Observation.now`. */
 export interface History {
@@ -81,7 +81,7 @@ function rememberGuest(before: GuestHistory | undefined, guest: GuestObservation
       ? {
           pause: {
             until: now + settings.handsOff,
-            why: `somebody else has moved its memory, so it is left alone for ${seconds(settings.handsOff)}`,
+            why: `somebody else has moved its memory, so it is left alone for ${timeOf(settings.handsOff)}`,
             failures: 0,
           },
         }

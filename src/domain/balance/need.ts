@@ -1,6 +1,6 @@
 import type { GuestHistory } from "./history.ts";
 import type { GuestObservation, GuestWord } from "./observation.ts";
-import { about, type BalanceSettings, MIB, seconds, upToMib } from "./settings.ts";
+import { about, type BalanceSettings, MIB, timeOf, upToMib } from "./settings.ts";
 
 /** How badly a guest needs memory. `least`: it is below its own `memory.min`. `pressed`: it swaps, or kills programs. */
 export type Urgency = "least" | "pressed" | "low";
@@ -80,7 +80,7 @@ function freshWord(guest: GuestObservation, history: GuestHistory, now: number, 
   if (word === null) return `has no statistics: ${why ?? "its guest has not said anything yet"}`;
   if (history.heardAt === null) return "its statistics may be of any age: none has come since";
   const age = now - history.heardAt;
-  return age > 3 * Math.max(every, (period ?? 1) * 1000) ? `its statistics are ${seconds(age)} old: its guest says nothing any more` : word;
+  return age > 3 * Math.max(every, (period ?? 1) * 1000) ? `its statistics are ${timeOf(age)} old: its guest says nothing any more` : word;
 }
 
 function floorOf({ uses, comfort, min, balloon }: Known, part: number): number {
@@ -119,11 +119,11 @@ function noDonorOf(judged: Known, now: number, { rest }: BalanceSettings): strin
   if (balloon.actual !== balloon.target) return "its balloon is on its way";
   if (rates.swapIn > 0 || rates.swapOut > 0) return "it swaps";
   if (rates.oomKills > 0) return "its kernel kills programs for want of memory";
-  if (within(grownAt, rest)) return `it was given memory less than ${seconds(rest)} ago`;
-  if (within(needyAt, AFTER_NEED * rest)) return `it was in need less than ${seconds(AFTER_NEED * rest)} ago`;
+  if (within(grownAt, rest)) return `it was given memory less than ${timeOf(rest)} ago`;
+  if (within(needyAt, AFTER_NEED * rest)) return `it was in need less than ${timeOf(AFTER_NEED * rest)} ago`;
   if (now < noDonorUntil)
     return regrets > 0
-      ? `it needed memory soon after it had given some back, and rests for ${seconds(noDonorUntil - now)} more`
-      : `it could not give back what it was asked for, and rests for ${seconds(noDonorUntil - now)} more`;
+      ? `it needed memory soon after it had given some back, and rests for ${timeOf(noDonorUntil - now)} more`
+      : `it could not give back what it was asked for, and rests for ${timeOf(noDonorUntil - now)} more`;
   return null;
 }

@@ -4,9 +4,9 @@ import type { WorkedOut } from "../change/plan-asking.ts";
 import { memoryNow } from "../facts/live-memory.ts";
 import type { Outcome } from "../model/change.ts";
 import type { Balanced } from "./balanced.ts";
-import type { Move } from "./decide.ts";
 import { eachOf } from "./each-of.ts";
 import { fund } from "./fund.ts";
+import type { Move } from "./move.ts";
 
 /** A move, and what became of it. Sizes in bytes. */
 export interface BalanceMove {

@@ -12,6 +12,7 @@ export interface BalanceSettings {
   readonly every: number;
 }
 
+/** Bytes of a MiB. */
 export const MIB: number = 2 ** 20;
 const GIB = 2 ** 30;
 
@@ -30,4 +31,5 @@ export const upToMib = (bytes: number): number => Math.ceil(bytes / MIB) * MIB;
 export const about = (bytes: number): string => `${Math.round(bytes / MIB)}MiB`;
 
 /** A time as it stands in a reason. */
-export const seconds = (milliseconds: number): string => `${Math.max(1, Math.round(milliseconds / 1000))} s`;
+export const timeOf = (milliseconds: number): string =>
+  milliseconds >= 120_000 ? `${Math.round(milliseconds / 60_000)} min` : `${Math.max(1, Math.round(milliseconds / 1000))} s`;

@@ -1,5 +1,5 @@
 import type { Budget } from "./budget.ts";
-import type { Move } from "./decide.ts";
+import type { Move } from "./move.ts";
 import type { Judged } from "./need.ts";
 import { about, MIB, upToMib } from "./settings.ts";
 

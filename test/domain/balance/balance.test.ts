@@ -1,9 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { factsOf, liveOf } from "../../../scripts/lab/facts.ts";
-import { balance, type BalanceOptions, type BalanceRound } from "../../../src/domain/balance/balance.ts";
+import { balance } from "../../../src/domain/balance/balance.ts";
 import type { Balanced } from "../../../src/domain/balance/balanced.ts";
 import { MIB } from "../../../src/domain/balance/settings.ts";
+import type { BalanceOptions, BalanceRound } from "../../../src/domain/balance/shapes.ts";
 import type { WorkedOut } from "../../../src/domain/change/plan-asking.ts";
 import type { Change } from "../../../src/domain/resources/registry.ts";
 import { acquireLock } from "../../../src/host/lock.ts";
@@ -136,7 +137,7 @@ test("one that fails, or hangs, stops no other", async () => {
   const dead = { name: "dead", memory: async () => Promise.reject(new Error("no answer")), change: needy.change };
   idle.failure = new Error("locked by process 7");
   const [round] = await roundsOf([dead, needy, idle], { ...options, atMost: 1100 * MIB });
-  expect(round?.stays).toContainEqual({ domain: "dead", why: "does not answer: no answer", out: true });
+  expect(round?.stays).toContainEqual({ domain: "dead", why: "does not answer: no answer", out: true, needy: false });
   expect(round?.moves).toMatchObject([
     { domain: "idle", outcome: "refused", failure: "locked by process 7" },
     // What was free it gets, and not what did not come.

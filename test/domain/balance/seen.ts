@@ -1,5 +1,6 @@
-import { decide, type Decision, type Move } from "../../../src/domain/balance/decide.ts";
+import { decide, type Decision } from "../../../src/domain/balance/decide.ts";
 import { EMPTY, type History, noteTried, remember } from "../../../src/domain/balance/history.ts";
+import type { Move } from "../../../src/domain/balance/move.ts";
 import type { GuestObservation, HostObservation, Observation } from "../../../src/domain/balance/observation.ts";
 import { type BalanceSettings, MIB, usualSettings } from "../../../src/domain/balance/settings.ts";
 

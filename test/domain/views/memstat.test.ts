@@ -20,7 +20,17 @@ describe("statistics of memory", () => {
         age: "asked every 10 s",
         period: 10,
       },
+      ...{ pid: liveOf().pid, limits: { min: null, max: 2 * GIB } },
     });
+  });
+
+  test("have what the config allows, DIMMs included, also of a machine that does not run", () => {
+    const { config } = factsOf();
+    const memory = { ...(config?.memory ?? { max: 0, current: 0 }), min: 100 * MIB };
+    const dimmed = liveOf({ memory: { size: 3 * GIB, dimms: GIB, actual: GIB, balloon: "/b", guest: null } });
+    const facts = factsOf({ live: dimmed, config: config === null ? null : { ...config, memory } });
+    expect(of(facts).limits).toEqual({ min: 100 * MIB, max: 3 * GIB });
+    expect(of({ ...facts, config: null }).limits).toBeUndefined();
   });
 
   test("have a target where the device or a note has one", () => {
@@ -46,7 +56,10 @@ describe("statistics of memory", () => {
   });
 
   test("of a machine that does not run are nothing, and of one that does not answer why", () => {
-    expect(of(stoppedFacts())).toEqual({ name: "web1", state: "stopped", balloon: null, guest: null });
+    expect(of(stoppedFacts())).toEqual({
+      ...{ name: "web1", state: "stopped", balloon: null, guest: null },
+      limits: { min: null, max: 2 * GIB },
+    });
     expect(of(stoppedFacts({ state: "unreachable", why: "it hangs" }))).toMatchObject({ state: "unreachable", why: "it hangs" });
   });
 
