@@ -56,9 +56,17 @@ export type { DiskInfo } from "./domain/views/disks.ts";
 export type { Allocation, DomainInfo, VcpuInfo } from "./domain/views/inspect.ts";
 export type { Caller, Deed, History, HistoryChange, HistoryEntry, HistoryHalf, HistoryOptions } from "./domain/views/history.ts";
 export type { ThreadInfo, ThreadRole } from "./domain/views/threads.ts";
-export type { BalloonStatistics, GuestStatistics, MemoryLimits, MemoryOptions, MemoryStatistics } from "./domain/views/memstat.ts";
+export type { BalloonStatistics, GuestStatistics, MemoryLimits, MemoryStatistics } from "./domain/views/memstat.ts";
 export type { DomainOptions } from "./domain/machine/place.ts";
-export type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./domain/model/action.ts";
+export type {
+  MemoryOptions,
+  MonitorOptions,
+  ReadOptions,
+  StartOptions,
+  StartReport,
+  StopOptions,
+  StopReport,
+} from "./domain/model/action.ts";
 export type { LockHolder } from "./host/lock-holder.ts";
 export { LockedError } from "./host/locked-error.ts";
 export { Host } from "./remote/host.ts";

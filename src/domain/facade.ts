@@ -3,11 +3,11 @@ import type { WorkedOut } from "./change/plan-asking.ts";
 import type { DefineSource, UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import type { RewriteReport } from "./lifecycle/rewrite.ts";
-import type { ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
+import type { MemoryOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import type { Change, Resource } from "./resources/registry.ts";
 import type { WantedAllocation } from "./resources/registry.ts";
-import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryOptions, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
+import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
 import type { History, HistoryOptions } from "./views/history.ts";
 import type { Sample, SampleOptions } from "./views/sample.ts";
 

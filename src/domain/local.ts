@@ -9,11 +9,11 @@ import type { UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import type { RewriteReport } from "./lifecycle/rewrite.ts";
 import type { Place } from "./machine/place.ts";
-import type { MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
+import type { MemoryOptions, MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import { StateError } from "./model/errors.ts";
 import type { Change, WantedAllocation } from "./resources/registry.ts";
-import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryOptions, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
+import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
 import type { History, HistoryOptions } from "./views/history.ts";
 
 type HalfOptions = Omit<RevertOptions, "end">;

@@ -8,6 +8,12 @@ export interface ReadOptions {
   readonly timeout?: number | undefined;
 }
 
+/** Options of a look at a machine's memory. */
+export interface MemoryOptions extends ReadOptions {
+  /** For who looks often: of the host only what costs it nothing. */
+  readonly glance?: boolean | undefined;
+}
+
 /** Options of `start`. */
 export interface StartOptions {
   readonly signal?: AbortSignal | undefined;

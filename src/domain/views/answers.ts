@@ -2,6 +2,6 @@
 export type { DiffRow } from "../resources/row.ts";
 export type { DiskInfo } from "./disks.ts";
 export type { DomainInfo, VcpuInfo } from "./inspect.ts";
-export type { MemoryOptions, MemoryStatistics } from "./memstat.ts";
+export type { MemoryStatistics } from "./memstat.ts";
 export type { DomainStats } from "./stats.ts";
 export type { ThreadInfo } from "./threads.ts";

@@ -8,7 +8,7 @@ import type { HostMemory } from "../facts/host-part.ts";
 import type { Live } from "../facts/live.ts";
 import { readBoth } from "../facts/read.ts";
 import type { Place } from "../machine/place.ts";
-import type { ReadOptions } from "../model/action.ts";
+import type { MemoryOptions } from "../model/action.ts";
 import type { DomainState } from "../model/change.ts";
 import { ageOf } from "../resources/memory.ts";
 
@@ -37,12 +37,6 @@ export interface MemoryLimits {
   /** `memory.min`; null if the config has none. */
   readonly min: number | null;
   readonly max: number;
-}
-
-/** Options of a look at a machine's memory. */
-export interface MemoryOptions extends ReadOptions {
-  /** For who looks often: of the host only what costs it nothing. */
-  readonly glance?: boolean | undefined;
 }
 
 /** The balloon, in bytes of what it leaves the guest. */
