@@ -35,5 +35,12 @@ if (fault !== null) {
       return result;
     };
   }
+  // Small files of ours are written at once. They are no steps of a change, so "any" does not count them.
+  const { openSync } = fs;
+  fs.openSync = (...args) => {
+    const hit = fault.call === "openSync" && writes.open(args) && new RegExp(fault.path).test(String(args[0])) && ++seen === fault.nth;
+    if (hit && fault.when === "before") act(String(args[0]));
+    return openSync(...args);
+  };
   syncBuiltinESMExports();
 }

@@ -81,9 +81,11 @@ describe("the sources", async () => {
     // The far end writes frames to a program. The program itself, begun again as another user, has the streams of the one that began it.
     // What was done to a machine is added to a file of ours, as JSON. What a timer runs at a far end writes to its log. The screen of top
     // asks its terminal how large it is.
-    // man shows a page of our own. A module of Ansible's writes one object in printable ASCII.
+    // The editor of a user has the terminal as any program that is begun there. man shows a page of our own. A module of Ansible's writes
+    // one object in printable ASCII.
     const ways = [
       "ansible/module-process.ts",
+      "cli/edit/editor.ts",
       "cli/manual/show.ts",
       "cli/main.ts",
       "cli/far-process.ts",

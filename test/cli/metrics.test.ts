@@ -1,7 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { promisify } from "node:util";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { metricsText } from "../../src/cli/metrics.ts";
 import type { DomainStats } from "../../src/domain/views/stats.ts";
 import { play, type Stage } from "./scene.ts";
@@ -97,5 +100,42 @@ test("stats shows what was used, as people read it", async () => {
       "tap0       11B   14B       13",
       "",
     ].join("\n"),
+  });
+});
+
+describe("metrics --unit", () => {
+  const unit = async (words: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    (await play(["metrics", "--unit", ...words], { env })).stdout;
+
+  test("prints a service with absolute paths, and its timer", async () => {
+    expect(await unit(["service"])).toMatch(
+      /^ExecStart=\S+ metrics --timeout 5s --write \/var\/lib\/prometheus\/node-exporter\/qmpctl\.prom$/m,
+    );
+    expect(await unit(["service", "--write", "x.prom"])).toContain(`--write ${process.cwd()}/x.prom\n`);
+    expect(await unit(["timer"])).toMatch(/\[Timer\]\n(.*\n)*\[Install\]\nWantedBy=timers\.target\n$/);
+  });
+
+  test("quotes what systemd would read as something else, and names the folders that the shell has", async () => {
+    const text = await unit(["service", "--write", '/a b/$HOME %h "q".prom'], { QMPCTL_STATE_DIR: "/s t/100%" });
+    expect(text).toContain('--write "/a b/$$HOME %%h \\"q\\".prom"\n');
+    expect(text).toContain('Environment="QMPCTL_STATE_DIR=/s t/100%%"\n');
+  });
+
+  test("is of this host, and of one of two kinds", async () => {
+    expect((await play(["metrics", "--unit", "socket"])).stderr).toContain("--unit socket: give service or timer");
+    const elsewhere = { facade: { isElsewhere: true } as const };
+    expect((await play(["metrics", "--unit", "timer"], elsewhere)).stderr).toContain("a unit is of this host");
+  });
+
+  test.skipIf(!existsSync("/usr/bin/systemd-analyze"))("systemd takes both (skipped: no systemd-analyze)", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "qmpctl-unit-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const paths = ["service", "timer"].map((kind) => join(folder, `qmpctl-metrics.${kind}`));
+    // Nothing has said where the program is here: systemd looks whether it is there.
+    const service = (await unit(["service", "--write", "/a b/%.prom"])).replace("ExecStart=qmpctl", "ExecStart=/bin/true");
+    await writeFile(paths[0] ?? "", service);
+    await writeFile(paths[1] ?? "", await unit(["timer"]));
+    const { stdout, stderr } = await promisify(execFile)("systemd-analyze", ["verify", "--man=no", ...paths]);
+    expect(stdout + stderr).toBe("");
   });
 });

@@ -3,6 +3,7 @@ import type { ReadOptions } from "../../domain/model/action.ts";
 import { timeoutOf } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";
 import { type Measured, metricsText } from "../metrics.ts";
+import { misuse } from "../options.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -11,18 +12,27 @@ export const verb: Verb = defineVerb({
   summary: "print the figures of all machines, for Prometheus",
   details: [
     "It prints OpenMetrics. --write is for the textfile collector of node_exporter, which reads the older text format: it replaces the file at once, so that nobody reads half of it. Debian has such files in /var/lib/prometheus/node-exporter.",
+    "--unit prints a unit of systemd that does this every 15 s: a service, and the timer that starts it. Root puts them into /etc/systemd/system as qmpctl-metrics.service and qmpctl-metrics.timer, another user into ~/.config/systemd/user. Then systemctl [--user] enable --now qmpctl-metrics.timer. Without --write, the service writes Debian's file qmpctl.prom.",
     "Of a machine that does not run or does not answer there is its state, and nothing else.",
   ],
   examples: [
     ["metrics", "print them"],
     ["metrics --write qmpctl.prom", "put them into a file"],
+    ["metrics --unit service", "the unit for qmpctl-metrics.service"],
   ],
   options: {
     write: { about: "write them into this file, which is replaced whole", value: "FILE" },
+    unit: { about: "print a unit of systemd that writes them: its service, or its timer", value: "service|timer" },
     timeout: { about: "how long each machine may take to answer (all are asked at once)", value: "TIME" },
   },
   operands: { names: [], required: 0 },
   async run({ args, io, facade }) {
+    const unit = args.text("unit");
+    if (unit !== undefined) {
+      if (facade.isElsewhere === true) throw misuse("--unit: a unit is of this host", unit, "qmpctl metrics --unit, on that host");
+      io.stdout.write((await import("../metrics-unit.ts")).metricsUnit(unit, args.text("write"), io.env));
+      return EXIT.done;
+    }
     const measured = await measure(facade, { ...timeoutOf(args), signal: io.signal });
     const file = args.text("write");
     if (file === undefined) io.stdout.write(metricsText(measured, "openmetrics"));
