@@ -8,12 +8,12 @@ import { verbs } from "../../../src/cli/command.ts";
 import { optionsOf } from "../../../src/cli/options.ts";
 import { EVENTS, QUESTIONS } from "../../../src/cli/qmp-names.ts";
 import { ORDERS } from "../../../src/cli/top/view.ts";
-import { isWords, KINDS_OF_VALUES } from "../../../src/cli/values.ts";
+import { isWords, KINDS_OF_VALUES, valuesOfKind } from "../../../src/cli/values.ts";
 import { KINDS } from "../../../src/domain/resources/kinds.ts";
 import { configText } from "../../config/fixtures.ts";
 import { program } from "../program.ts";
 import { bashInTerminal, fishInTerminal, lineIn, zshInTerminal } from "../pty.ts";
-import { play } from "../scene.ts";
+import { play, reportOf } from "../scene.ts";
 import { recorded } from "../shell/schemas.ts";
 
 let folder = "";
@@ -110,7 +110,7 @@ describe("a line goes on with", () => {
     ["vcpupin --cpulist ", cpus],
     ["setvcpus --domain web1 ", ["1", "2", "3"]],
     ["setvcpus --count 2 ", ["torn", "web1", "web2"]],
-    ["--timeout 5", ["5s", "5m"]],
+    ["--timeout 1", ["10s", "1m", "1h"]],
     ["define --name ", []],
     ["--timeout 5s setv", ["setvcpus", "setvcpu"]],
     ["--timeout = 5s info we", ["web1", "web2"]],
@@ -177,6 +177,18 @@ test("every value of every verb is completed, or is anybody's", async () => {
   const isOffered = (kind: string): boolean => Object.hasOwn(KINDS_OF_VALUES, kind) || isWords(kind);
   expect([...new Set(kinds.filter((kind) => !isOffered(kind)))].toSorted()).toEqual(Object.keys(FREE).toSorted());
   expect(Object.keys(KINDS_OF_VALUES).filter((kind) => !kinds.includes(kind))).toEqual([]);
+});
+
+test("times and moments that are offered are taken, as an end of a change too", async () => {
+  const domain = { change: async () => reportOf(), setMemory: async () => reportOf() };
+  const none = { isElsewhere: false, names: async () => [], config: async () => undefined };
+  for (const [kind, option] of [
+    ["TIME", "--timeout"],
+    ["TIME", "--for"],
+    ["MOMENT", "--until"],
+  ] as const)
+    for (const value of await valuesOfKind(kind, { typed: "", domain: undefined, domains: none, verbs: [] }))
+      expect(await play(["setmem", "web1", "1G", "--live", option, value], { domain }), value).toMatchObject({ code: 0 });
 });
 
 test("events and questions are those of real QEMUs", async () => {
