@@ -28,6 +28,11 @@ export const PAGES: Readonly<Record<string, PagePlays>> = {
   "src/cli/TROUBLESHOOTING.md": { recorded: { scenario: "page-troubleshooting", beginning: "running" } },
   "src/cli/shell/SHELL.md": { recorded: { scenario: "page-shell", beginning: "running" } },
   "src/remote/FLEETS.md": { hosts: ["What became of each"] },
+  "src/domain/balance/BALANCE.md": {
+    not: {
+      "What it looks like": "three guests under load, for minutes; test/domain/balance has each rule, and its loop with simulated guests",
+    },
+  },
   "src/domain/ENDS.md": {
     not: {
       "Night and morning": "it takes a timer of the host's, and a night; test/qemu/ends.test.ts has both, with a stand-in for the timer",
