@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/errors.ts";
+import { tryEndsOn } from "./faults/ends-host.ts";
 import { openFake } from "./faults/fake-rig.ts";
 import { randomKills } from "./faults/kills.ts";
 import { lifecycleKills, lifecycleSteps } from "./faults/lifecycle.ts";
@@ -39,6 +40,7 @@ Without options, a part of it: on a fake all steps of the change and an eleventh
                   of the host, at each step; takes root (--lanes N: on so many hosts at once, 3 by default)
   --vm            instead: changes over ssh on a real Debian with systemd, whose sessions and whose power end in the middle; see
                   npm run testbed -- --host
+  --ends          instead: kill a change that ends by itself at each of its steps, on the newest QEMU (or --qemu); all timers then fire
   --fleet N       instead: a change of N hosts at once, with a fake machine each; three of them dead, one far end killed, Ctrl-C; root
   --kills N       instead: kill N changes at random moments, finish half of them, undo the others
   --lifecycle N   instead: kill or interrupt N starts, restarts, shutdowns, destroys, defines and undefines on a real QEMU at
@@ -67,6 +69,7 @@ async function main(): Promise<number> {
       remote: { type: "boolean", default: false },
       fleet: { type: "string" },
       vm: { type: "boolean" },
+      ends: { type: "boolean" },
       lanes: { type: "string", default: "3" },
       kills: { type: "string" },
       lifecycle: { type: "string" },
@@ -98,6 +101,13 @@ async function main(): Promise<number> {
     const image = join(testbedFolder(), "host");
     if (!existsSync(image)) return (console.error("faults: no Debian to boot here: npm run testbed -- --host"), 2);
     return await held(tryVm(image, console.log));
+  }
+  if (values.ends === true) {
+    for (const qemu of values.qemu === undefined ? real.slice(-1) : real) {
+      const code = await held(tryEndsOn(qemu, console.log));
+      if (code !== 0) return code;
+    }
+    return 0;
   }
   if (values.fleet !== undefined) return await held(tryFleet(Number(values.fleet), console.log));
   const wanted = (fault: string, step: string): boolean => fault.includes(values.only) && (values.step === "" || step === values.step);

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { bootHost, type HostVm, type Login } from "../../lab/host-vm.ts";
 import { Broken } from "../check.ts";
+import { tryEnds } from "./vm-ends.ts";
 
 const MAIN = new URL("../../../dist/cli/main.js", import.meta.url).pathname;
 
@@ -50,6 +51,7 @@ const CHANGE = ["setmem", "web1", "48M", "--both", "--force", "--timeout", "120s
 export async function tryVm(image: string, say: (line: string) => void): Promise<void> {
   await using vm = await bootHost(image);
   say(`the host was up after ${Math.round(vm.bootTime / 1000)} s`);
+  await tryEnds(vm, say);
   for (const user of ["root", "user"] as const) {
     const near = new Near(vm, user);
     await near.ok(0, "define", "--name", "web1", "--", ...MACHINE, ...BALLOON);
