@@ -87,6 +87,7 @@ describe("console examples", () => {
   test("may differ in what varies, and in nothing else", () => {
     expect(alike("web1: started, pid 6687, 1 vCPU, 512MiB")).toBe(alike("web1: started, pid 12, 1 vCPU, 512MiB"));
     expect(alike("web1: started, pid 6687, 1 vCPU, 512MiB")).not.toBe(alike("web1: started, pid 6687, 1 vCPU, 300MiB"));
+    for (const time of ["210 ms", "5.6 s", "1 min 2 s", "2 min"]) expect(alike(`up for ${time}`)).toBe("up for N s");
     expect(alike("memory  dynamic  512MiB -> 300MiB  applied")).not.toBe(alike("memory  dynamic  512MiB -> 300MiB  pending"));
   });
 

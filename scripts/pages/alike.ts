@@ -7,7 +7,7 @@ const VARIES: readonly (readonly [what: string, where: RegExp, placeholder: stri
   ["a moment", /\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME"],
   ["the number of a process", /\b(pid|process|task|tid|running|paused) +\d+/g, "$1 N"],
   ["the version of QEMU", /\bQEMU \d+\.\d+\.\d+/g, "QEMU V"],
-  ["how long something took, and for how long something is so", /\b\d+(\.\d+)? (m?s)\b/g, "N s"],
+  ["how long something took, and for how long something is so", /\b\d+ min( \d+ s)?\b|\b\d+(\.\d+)? (m?s)\b/g, "N s"],
   ["an amount that is no whole number: what a guest or a process uses", /\b\d+\.\d+([KMG]iB)\b/g, "N$1"],
   ["what a guest says it uses", /\b\d+MiB(?= that the guest says it uses)|(?<=at least )\d+MiB(?=, or --force)/g, "NMiB"],
   ["the CPUs of the host", /\b0(-\d+)?(?= -> )|(?<= -> all +)0(-\d+)?(?= )/g, "CPUS"],
