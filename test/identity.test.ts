@@ -27,7 +27,11 @@ const KEPT: readonly { readonly of: RegExp; readonly names: RegExp; readonly by:
   { of: /^node:child_process$/, names: /./, by: /^cli\/become\.ts$/ },
   { of: /^host\/signal\.ts$/, names: /^sendSignal$/, by: /^domain\/machine\/(identity|open|find|monitor)\.ts$/ },
   { of: /^host\/signal\.ts$/, names: /^identify$/, by: /^domain\/(machine\/(identity|open|find|monitor)|lifecycle\/launch)\.ts$/ },
-  { of: /^host\/listeners\.ts$/, names: /./, by: /^domain\/machine\/(identity|open|monitor|verdict|find-address|process)\.ts$/ },
+  {
+    of: /^host\/listeners\.ts$/,
+    names: /./,
+    by: /^domain\/machine\/(identity|open|monitor|verdict|find-address|process|running\/(keeper|monitors))\.ts$/,
+  },
   // Who it is is worked out here; everybody else is handed it.
   { of: /^domain\/machine\/identity\.ts$/, names: /^Identity$/, by: /^domain\/(machine\/(find|find-address)|lifecycle\/launch)\.ts$/ },
 ];
@@ -36,11 +40,16 @@ const KEPT: readonly { readonly of: RegExp; readonly names: RegExp; readonly by:
 const VERBS: Readonly<Record<string, "lock" | "find" | "none">> = {
   ...Object.fromEntries(["change", "revert", "persist", "apply", "recover", "interrupted"].map((verb) => [verb, "lock"])),
   ...Object.fromEntries(
-    ["define", "rewrite", "undefine", "start", "restart", "shutdown", "reset", "suspend", "resume"].map((verb) => [verb, "lock"]),
+    ["define", "rewrite", "adopt", "import", "undefine", "start", "restart", "shutdown", "reset", "suspend", "resume"].map((verb) => [
+      verb,
+      "lock",
+    ]),
   ),
   // It helps where a change hangs, and waits for no lock; QMP of one's own takes none.
   ...Object.fromEntries(["destroy", "connect"].map((verb) => [verb, "find"])),
-  ...Object.fromEntries(["info", "vcpus", "disks", "threads", "memory", "stats", "history", "diff", "list"].map((verb) => [verb, "find"])),
+  ...Object.fromEntries(
+    ["info", "vcpus", "disks", "threads", "memory", "stats", "history", "diff", "list", "running"].map((verb) => [verb, "find"]),
+  ),
   ...Object.fromEntries(["name", "configPath", "config", "constructor"].map((verb) => [verb, "none"])),
 };
 
@@ -179,6 +188,13 @@ function comesTo(world: World, path: string, piece: string, wanted: ReadonlySet<
   });
 }
 
+/** Verbs of a host that have a file of their own, and the function that each begins with. */
+const IN_FILES: readonly (readonly [verb: string, file: string, start: string])[] = [
+  ["running", "domain/lifecycle/running/list-running.ts", "listRunning"],
+  ["adopt", "domain/lifecycle/running/adopt.ts", "adoptRunning"],
+  ["import", "domain/lifecycle/import/import-domain.ts", "importDomain"],
+];
+
 /** What is wrong with the verbs of the library's Domain, and with those that the command line asks of it. */
 function verbFaults(world: World): readonly string[] {
   const path = "domain/local.ts";
@@ -187,6 +203,7 @@ function verbFaults(world: World): readonly string[] {
   return [
     ...verbs.flatMap(([name, body]) => verbFault(world, path, name, body)),
     ...verbFault(world, "domain/views/list.ts", "list", listed),
+    ...IN_FILES.flatMap(([name, file, start]) => verbFault(world, file, name, functionsIn(world.get(file) ?? "", "").get(start) ?? "")),
     ...verbFault(world, "domain/domain.ts", "define", functionsIn(world.get("domain/domain.ts") ?? "", "  ").get("define") ?? ""),
     ...["Domain", "Facade"]
       .flatMap((name) => membersOf(world.get("domain/facade.ts") ?? "", name))
@@ -240,11 +257,21 @@ test("what is done to a machine is done to the one that was looked for, under it
 
 test("the verbs are all there to be looked at, and each that is spoken of is there", () => {
   const there = [...functionsIn(WORLD.get("domain/local.ts") ?? "", "  ").keys()].filter((name) => /^\w+$/.test(name));
-  expect([...there, "list", "define"].sort()).toEqual(Object.keys(VERBS).sort());
+  expect([...there, "list", "define", ...IN_FILES.map(([name]) => name)].sort()).toEqual(Object.keys(VERBS).sort());
   expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Domain")).toEqual(
     expect.arrayContaining(["name", "change", "recover", "connect"]),
   );
-  expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Facade")).toEqual(["isElsewhere", "open", "define", "list", "sample", "outcome"]);
+  expect(membersOf(WORLD.get("domain/facade.ts") ?? "", "Facade")).toEqual([
+    "isElsewhere",
+    "open",
+    "define",
+    "list",
+    "sample",
+    "running",
+    "adopt",
+    "import",
+    "outcome",
+  ]);
 });
 
 test("the library's Domain asks its end point for each of them, by the same name", () => {

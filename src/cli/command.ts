@@ -9,6 +9,7 @@ type Loader = () => Promise<{ readonly verb: Verb }>;
 export const verbs: Readonly<Record<string, Loader>> = {
   define: () => import("./commands/define.ts"),
   undefine: () => import("./commands/undefine.ts"),
+  import: () => import("./commands/import.ts"),
   list: () => import("./commands/list.ts"),
   info: () => import("./commands/info.ts"),
   stats: () => import("./commands/stats.ts"),

@@ -151,6 +151,9 @@ function onHost(name: string, { host }: World, how: There): Facade {
     define: async (source, options) => (await there()).define(source, options),
     list: async (options) => (await there()).list(options),
     sample: async (options) => (await there()).sample(options),
+    running: async (options) => (await there()).running(options),
+    adopt: async (options) => (await there()).adopt(options),
+    import: async (source, options) => (await there()).import(source, options),
     outcome: async (key, options) => (await there()).outcome(key, options),
   };
 }

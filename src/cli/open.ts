@@ -68,5 +68,17 @@ export function openFacade(
       })();
       return (await sampler).next(options);
     },
+    async running() {
+      await asOwner();
+      return (await import("../domain/lifecycle/running/list-running.ts")).listRunning({ env });
+    },
+    async adopt(options) {
+      await asOwner();
+      return (await import("../domain/lifecycle/running/adopt.ts")).adoptRunning({ ...options, env });
+    },
+    async import(source, options) {
+      await asOwner();
+      return (await import("../domain/lifecycle/import/import-domain.ts")).importDomain(source, { ...options, env });
+    },
   };
 }

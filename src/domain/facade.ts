@@ -1,8 +1,11 @@
 import type { Report } from "./change/change-report.ts";
 import type { WorkedOut } from "./change/plan-asking.ts";
 import type { DefineSource, UndefineReport } from "./lifecycle/define.ts";
+import type { Imported, ImportSource } from "./lifecycle/import/import-source.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import type { RewriteReport } from "./lifecycle/rewrite.ts";
+import type { Adoption } from "./lifecycle/running/adopt.ts";
+import type { RunningQemu } from "./lifecycle/running/running-qemu.ts";
 import type { MemoryOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import type { Change, Resource } from "./resources/registry.ts";
@@ -87,15 +90,35 @@ interface Failure {
   readonly evidence?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** How a domain is defined. */
+export interface DefineWords {
+  readonly name?: string;
+  readonly replace?: boolean;
+  readonly force?: boolean;
+}
+
+/** How the QEMUs of a host are adopted. */
+export interface AdoptWords {
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /** The library as the verbs see it. */
 export interface Facade {
   /** The domains are of another host, and so are the files that they name. */
   readonly isElsewhere?: true;
   open(name: string): Promise<Domain>;
-  define(source: DefineSource, options: { readonly name?: string; readonly replace?: boolean }): Promise<Defined>;
+  define(source: DefineSource, options: DefineWords): Promise<Defined>;
   list(options: ReadOptions & { readonly all?: boolean }): Promise<readonly DomainInfo[]>;
   /** A look at the host and all its machines, in a row of them: each has some QEMUs asked for those that follow. */
   sample(options: SampleOptions): Promise<Sample>;
+  /** Every QEMU that runs there, whoever started it. */
+  running(options: ReadOptions): Promise<readonly RunningQemu[]>;
+  /** Makes domains of those that nobody manages. */
+  adopt(options: AdoptWords): Promise<readonly Adoption[]>;
+  /** Makes a domain of a machine of libvirt's or Proxmox's. */
+  import(source: ImportSource, options: DefineWords & AdoptWords): Promise<Imported>;
   /** What became of a change that was asked from another host, by its key. */
   outcome(key: string, options: ReadOptions): Promise<Ended>;
 }

@@ -37,6 +37,12 @@ export function unixSocketsOf(pid: number): readonly string[] | undefined {
   return held && unixListeners().flatMap(({ path, inode }) => (held.has(`socket:[${inode}]`) ? [path] : []));
 }
 
+/** The path of the Unix socket that a process listens on with one of its descriptors. Undefined if there is none, or we may not look. */
+export function unixSocketAt(pid: number, fd: number): string | undefined {
+  const link = linkIfThere(`/proc/${pid}/fd/${fd}`);
+  return unixListeners().find(({ inode }) => link === `socket:[${inode}]`)?.path;
+}
+
 /** The TCP ports that one process listens on. Undefined if we may not look. */
 export function tcpPortsOf(pid: number): readonly number[] | undefined {
   const held = heldBy(pid);

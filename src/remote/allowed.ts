@@ -22,7 +22,18 @@ export interface Asked {
 }
 
 /** With these a caller can have programs of his own run on the host, so they have to be allowed by name. */
-const CODE: ReadonlySet<string> = new Set(["qmp", "define", "edit", "start", "restart", "attach", "change-media", "apply", "recover"]);
+const CODE: ReadonlySet<string> = new Set([
+  "qmp",
+  "define",
+  "edit",
+  "import",
+  "start",
+  "restart",
+  "attach",
+  "change-media",
+  "apply",
+  "recover",
+]);
 
 /** Refuses what is not allowed. @throws ForbiddenError, with what is; as a change of no resource does */
 export async function checkAllowed(allowed: Allowed | undefined, { verb, writes, domain, wanted }: Asked): Promise<void> {
@@ -36,6 +47,13 @@ export async function checkAllowed(allowed: Allowed | undefined, { verb, writes,
     throw new ForbiddenError(`${each}: this key does not allow it; ${why}`);
   }
   if (domain !== undefined) checkDomain(domain, domains);
+}
+
+/** What is of all QEMUs of the host is for a key that may know of all domains. @throws ForbiddenError, with what is allowed */
+export function mayAskOfAll(allowed: Allowed | undefined): void {
+  const domains = allowed?.domains ?? null;
+  if (domains !== null)
+    throw new ForbiddenError(`--running: this key allows ${domains.join(", ")} only, and that is of every QEMU of the host`);
 }
 
 /** Those domains of a list that a key may know of. */

@@ -1,6 +1,7 @@
 import type { EndPoint } from "../domain/end-point.ts";
 import type { Domain, Facade } from "../domain/facade.ts";
 import type { DefineSource } from "../domain/lifecycle/define.ts";
+import type { ImportSource } from "../domain/lifecycle/import/import-source.ts";
 import { UsageError } from "../errors.ts";
 import { boolean, either, faultOf, list, number, object, optional, type Shape, string, where } from "../shape.ts";
 import { asArrived } from "./worked-out.ts";
@@ -117,7 +118,7 @@ export const HOST_CALLS: Readonly<Record<string, HostCall>> = {
   },
   define: {
     verb: "define",
-    options: object({ name: optional(string), replace: optional(boolean) }),
+    options: object({ name: optional(string), replace: optional(boolean), force: optional(boolean) }),
     tells: [],
     writes: true,
     begins: false,
@@ -125,6 +126,19 @@ export const HOST_CALLS: Readonly<Record<string, HostCall>> = {
       const { domain, notes } = await host.define(sourceIn(source), options);
       return { domain: { name: domain.name, configPath: domain.configPath }, notes };
     },
+  },
+  running: { ...read, verb: "list", run: (host, _, options) => host.running(options) },
+  adopt: {
+    ...power,
+    options: object({ dryRun: optional(boolean), force: optional(boolean) }),
+    verb: "define",
+    run: (host, _, options) => host.adopt(options),
+  },
+  import: {
+    ...power,
+    options: object({ name: optional(string), replace: optional(boolean), force: optional(boolean), dryRun: optional(boolean) }),
+    verb: "import",
+    run: (host, [source], options) => host.import(importIn(source), options),
   },
   /** That a domain may be opened: a name that can be one, a config that is there. */
   open: { ...read, verb: "info", run: async (host, [name]) => void (await host.open(String(name))) },
@@ -150,6 +164,19 @@ const SOURCES = [
 function sourceIn(value: unknown): DefineSource {
   if (SOURCES.some((shape) => shape.fits(value))) return value as DefineSource;
   throw new UsageError("define: no source", { value, expected: "a file, a command line or a process" });
+}
+
+const from = isOneOf("libvirt", "proxmox");
+const IMPORTS = [
+  object({ from: isOneOf("libvirt"), name: string, connect: optional(string) }),
+  object({ from: isOneOf("libvirt"), xml: string, connect: optional(string) }),
+  object({ from: isOneOf("proxmox"), id: string }),
+  object({ from, text: string, file: string }),
+];
+
+function importIn(value: unknown): ImportSource {
+  if (IMPORTS.some((shape) => shape.fits(value))) return value as ImportSource;
+  throw new UsageError("import: no source", { value, expected: "a machine of libvirt's or Proxmox's, or what their converters printed" });
 }
 
 /** The options of a call, as they arrived. @throws UsageError for one that is not as it has to be */

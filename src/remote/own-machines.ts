@@ -39,6 +39,18 @@ export function ownMachines(
       await check();
       return host.sample(options);
     },
+    async running(options) {
+      await check();
+      return host.running(options);
+    },
+    async adopt(options) {
+      await check();
+      return host.adopt(options);
+    },
+    async import(source, options) {
+      await check();
+      return host.import(source, options);
+    },
   };
 }
 

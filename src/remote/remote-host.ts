@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { EndPoint } from "../domain/end-point.ts";
 import type { Defined, Facade } from "../domain/facade.ts";
 import type { DefineSource } from "../domain/lifecycle/define.ts";
+import type { Imported } from "../domain/lifecycle/import/import-source.ts";
 import { UsageError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
 import { DOMAIN_CALLS } from "./calls.ts";
@@ -30,6 +31,12 @@ export function remoteFacade(caller: Caller, name: string): Facade {
       (await caller.call({ what: "list", domain: null, options: { ...options } })) as Awaited<ReturnType<Facade["list"]>>,
     sample: async (options) =>
       (await caller.call({ what: "sample", domain: null, options: { ...options } })) as Awaited<ReturnType<Facade["sample"]>>,
+    running: async (options) =>
+      (await caller.call({ what: "running", domain: null, options: { ...options } })) as Awaited<ReturnType<Facade["running"]>>,
+    adopt: async (options) =>
+      (await caller.call({ what: "adopt", domain: null, options: { ...options }, writes: true })) as Awaited<ReturnType<Facade["adopt"]>>,
+    import: async (source, options) =>
+      (await caller.call({ what: "import", domain: null, args: [source], options: { ...options }, writes: true })) as Imported,
   };
 }
 

@@ -3,7 +3,7 @@ import type { DomainInfo } from "../domain/views/inspect.ts";
 import type { Sample } from "../domain/views/sample.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import type { Message, Transport } from "../wire/transport.ts";
-import { type Allowed, allowedOf, checkAllowed } from "./allowed.ts";
+import { type Allowed, allowedOf, checkAllowed, mayAskOfAll } from "./allowed.ts";
 import { Beats } from "./beats.ts";
 import { type CallKind, DOMAIN_CALLS, HOST_CALLS, optionsIn } from "./calls.ts";
 import { carry } from "./carried-error.ts";
@@ -155,7 +155,8 @@ class FarEnd {
     if (kind.writes) await this.#more?.here();
     const all = { ...optionsIn(name, kind, options), ...this.#told(call, kind, tells), signal: underWay.interrupt.signal };
     if (known === undefined) {
-      const about = name === "open" ? String(given[0]) : name === "define" ? nameIn(options) : undefined;
+      const about = name === "open" ? String(given[0]) : name === "define" || name === "import" ? nameIn(options) : undefined;
+      if (OF_ALL.has(name)) mayAskOfAll(this.#allowed);
       await checkAllowed(this.#allowed, { verb: kind.verb, writes: kind.writes, domain: about });
       const answer = await kind.run(this.#host as never, given, all as never);
       if (name === "sample") return ofAllowed(this.#allowed, answer as Sample);
@@ -207,6 +208,9 @@ class FarEnd {
     return null;
   }
 }
+
+/** Calls about all QEMUs of a host. */
+const OF_ALL: ReadonlySet<string> = new Set(["running", "adopt"]);
 
 /** The name that a definition is to have; empty if its source says it: that is nobody's to allow. */
 function nameIn(options: unknown): string {

@@ -18,7 +18,7 @@ describe("a wrong line says what was meant, on stderr, and ends with 2", () => {
     ],
     [
       ["--static", "list"],
-      "qmpctl: --static: there is no such option; expected an option of this verb\nusage: qmpctl list [OPTION...]\nqmpctl list --help says more\n",
+      "qmpctl: --static: there is no such option; expected an option of this verb\nusage: qmpctl list [OPTION...]\n   or: qmpctl list --running [OPTION...]\nqmpctl list --help says more\n",
     ],
     [["setmem", "web1"], "qmpctl: SIZE: missing\nusage: qmpctl setmem DOMAIN SIZE [OPTION...]\nqmpctl setmem --help says more\n"],
     [

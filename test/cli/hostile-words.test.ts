@@ -8,6 +8,7 @@ import { ConfigError } from "../../src/config/config-error.ts";
 import type { Report } from "../../src/domain/change/change-report.ts";
 import { ChangeError, RefusedError } from "../../src/domain/change/errors.ts";
 import type { Domain, Facade, Monitor } from "../../src/domain/facade.ts";
+import type { RunningQemu } from "../../src/domain/lifecycle/running/running-qemu.ts";
 import { StateError } from "../../src/domain/model/errors.ts";
 import { HostError, QmpctlError } from "../../src/errors.ts";
 import { CommandError } from "../../src/qmp/errors.ts";
@@ -138,8 +139,9 @@ function domains(): readonly Partial<Domain>[] {
 
 /** Each verb with words that it takes; typed ones are hostile too. */
 const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  define: [[EVIL], ["--", EVIL], [EVIL, "--name", EVIL], ["--pid", EVIL]],
-  list: [[], ["--all"], ["--timeout", EVIL]],
+  define: [[EVIL], ["--", EVIL], [EVIL, "--name", EVIL], ["--pid", EVIL], ["--running"], ["--running", EVIL]],
+  import: [[EVIL], ["libvirt", EVIL], ["proxmox", EVIL, "--name", EVIL], ["libvirt", "--from-file", `/nonexistent/${EVIL}`]],
+  list: [[], ["--all"], ["--timeout", EVIL], ["--running"]],
   setmem: [
     [EVIL, "1M"],
     ["web1", EVIL],
@@ -194,6 +196,12 @@ interface Said {
   readonly code: number;
 }
 
+/** A QEMU whose command line is a stranger's. */
+const qemu: RunningQemu = {
+  ...{ pid: 1, uid: 2, user: EVIL, name: EVIL, uuid: EVIL, keeper: "libvirt", keptAs: EVIL, proofs: [EVIL], isSure: false },
+  ...{ monitors: [{ address: EVIL, state: "held", holders: [3] }], can: "force", advice: EVIL },
+};
+
 async function said(
   argv: readonly string[],
   can: Partial<Domain>,
@@ -219,6 +227,9 @@ async function said(
     define: () => outcome({ domain: { name: EVIL, configPath: EVIL }, notes: [EVIL] }),
     sample: () => outcome(hostileSample(EVIL)),
     outcome: () => outcome({ state: "failed", failure: { message: EVIL } }),
+    running: () => outcome([qemu]),
+    adopt: () => outcome([{ pid: 1, name: EVIL, outcome: "refused", why: EVIL, path: EVIL, notes: [EVIL] }]),
+    import: () => outcome({ name: EVIL, path: EVIL, config: JSON.stringify({ name: EVIL }), notes: [EVIL] }),
     list: () =>
       outcome([info, { name: EVIL, state: "running", transient: false, live: { memory: 1, vcpus: 1, maxMemory: 1, maxVcpus: 1 } }]),
   };

@@ -1,6 +1,6 @@
 import { change, changeOptions, effortOf, endOf, scopeOf } from "../change.ts";
-import { misuse } from "../options.ts";
-import { defineVerb, type Io, type Verb } from "../verb.ts";
+import { readInput } from "../input.ts";
+import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
   usage: ["apply DOMAIN FILE", "apply FILE... | FOLDER"],
@@ -52,28 +52,11 @@ export const verb: Verb = defineVerb({
     }
     // When the domain is open: to work as its owner the program may begin again, and standard input can be read once.
     return change(call, async (domain, options) =>
-      applyFile(domain, readWanted(await readInput(call.io.stdin), "standard input"), options),
+      applyFile(domain, readWanted(await readInput(call.io.stdin, "an allocation"), "standard input"), options),
     );
   },
 });
 
 async function reader(): Promise<(path: string) => Promise<string>> {
   return (await import("../../config/safe-file.ts")).readBoundedText;
-}
-
-/** More than any allocation needs, in UTF-16 units. */
-const INPUT_LIMIT = 1024 * 1024;
-
-async function readInput(stdin: Io["stdin"]): Promise<string> {
-  let text = "";
-  for await (const chunk of stdin.setEncoding("utf8")) {
-    text += String(chunk);
-    if (text.length > INPUT_LIMIT)
-      throw misuse(
-        `standard input: longer than ${INPUT_LIMIT} characters, the most that an allocation may have`,
-        text.length,
-        "a short JSON text",
-      );
-  }
-  return text;
 }

@@ -2,8 +2,9 @@ import type { DomainInfo } from "../../domain/views/inspect.ts";
 import { printAs } from "../answer.ts";
 import { timeoutOf } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";
+import { misuse } from "../options.ts";
 import { type Cell, flow, painter, showSize, type Style, table } from "../output.ts";
-import { defineVerb, type Io, type Verb } from "../verb.ts";
+import { type Call, defineVerb, type Io, type Verb } from "../verb.ts";
 
 /** The colour of each state. */
 export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = {
@@ -23,30 +24,44 @@ export const stateStyles: Readonly<Record<DomainInfo["state"], Style>> = {
 };
 
 export const verb: Verb = defineVerb({
-  usage: ["list"],
+  usage: ["list", "list --running"],
   section: "domains",
   summary: "list running machines; --all: stopped ones too",
   details: [
     "unreachable: the monitor does not answer. damaged: the config cannot be read. unsafe: another user could have written the config. The last column says why.",
+    "--running lists every QEMU of the host, whoever started it, as /proc shows it, and what can be done with it. None of them is asked. Who keeps one is told by its keeper's pidfile, its control group and its sockets; libvirt? says that only its command line says so.",
     "memory is what QEMU gives the guest, host what QEMU has in this host's RAM, for the guest and for itself.",
   ],
   examples: [
     ["list --all", "stopped domains too"],
     ["list --all --json", "the same for a program"],
+    ["list --running", "every QEMU of the host, also those of libvirt or nobody"],
   ],
   options: {
     all: { about: "also list stopped domains", short: "a" },
+    running: { about: "list every QEMU of the host, whoever started it" },
     timeout: { about: "how long each machine may take to answer (all are asked at once)", value: "TIME" },
   },
   operands: { names: [], required: 0 },
   async run(call) {
     const { args, io, facade } = call;
+    if (args.flag("running")) return listRunning(call);
     const domains = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
     printAs(call, domains, (them) => (them.length === 0 ? "" : showDomains(them, io)));
     if (domains.length === 0 && !args.flag("json")) io.stderr.write(flow(args.flag("all") ? NONE_DEFINED : NONE_RUN, io.stderr.columns));
     return EXIT.done;
   },
 });
+
+async function listRunning(call: Call<"all", "timeout">): Promise<number> {
+  const { args, io, facade } = call;
+  if (args.flag("all")) throw misuse("--all and --running: what is stopped does not run", "--all", "one of them");
+  const { NO_QEMU, showRunning } = await import("../running.ts");
+  const found = await facade.running({ ...timeoutOf(args), signal: io.signal });
+  printAs(call, found, (them) => (them.length === 0 ? "" : showRunning(them, io)));
+  if (found.length === 0 && !args.flag("json")) io.stderr.write(flow(NO_QEMU, io.stderr.columns));
+  return EXIT.done;
+}
 
 /** What is said where there is none. */
 export const NONE_DEFINED = "no domains are defined: `qmpctl define` makes one";

@@ -10,6 +10,7 @@ import { captured } from "./captured.ts";
 import { exitCodeOfFleet, type FleetCall } from "./fleet-call.ts";
 import { fleetJson } from "./fleet-json.ts";
 import { FleetProgressLine } from "./fleet-progress.ts";
+import { NOBODY } from "./nobody.ts";
 import { showFleet } from "./show-fleet.ts";
 
 /** Runs a verb that changes domains over a fleet: planned everywhere first, by the verb's own `run`. */
@@ -38,16 +39,6 @@ function notesIn(text: string): readonly string[] {
     .map((line) => line.replace(/^note: /, ""))
     .filter((line) => line !== "");
 }
-
-/** A verb over a fleet asks for its domain, and for nothing of a host. */
-const NOBODY: Call["facade"] = {
-  isElsewhere: true,
-  open: () => Promise.reject(new Error("not of one host")),
-  define: () => Promise.reject(new Error("not of one host")),
-  list: () => Promise.reject(new Error("not of one host")),
-  sample: () => Promise.reject(new Error("not of one host")),
-  outcome: () => Promise.reject(new Error("not of one host")),
-};
 
 /** Defines a domain on each host. */
 export async function defineOverFleet(call: FleetCall): Promise<number> {

@@ -9,6 +9,7 @@ import type { Io, Sink } from "../verb.ts";
 import { captured } from "./captured.ts";
 import type { FleetCall } from "./fleet-call.ts";
 import { FleetProgressLine } from "./fleet-progress.ts";
+import { NOBODY } from "./nobody.ts";
 import { anonymous, sayTrouble } from "./read-fleet.ts";
 
 /**
@@ -72,10 +73,8 @@ async function watchOne({ io, verb, callFor, stdin }: FleetCall, { member, name,
   };
   const { stderr, env } = own.io;
   const seen: Io = { ...own.io, stdout, stderr, env, signal: counter.signal };
-  const refuse = (): Promise<never> => Promise.reject(new Error("not of one host"));
-  const others = { define: refuse, list: refuse, sample: refuse, outcome: refuse };
   try {
-    const facade = { isElsewhere: true as const, open: async () => domain, ...others };
+    const facade = { ...NOBODY, open: async () => domain };
     return await verb.run(callFor(name, facade, seen));
   } catch (error) {
     if (counter.signal.aborted) return EXIT.done;

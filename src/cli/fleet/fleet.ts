@@ -27,6 +27,7 @@ export async function runFleet(line: FleetLine): Promise<number> {
 
 async function workOn(call: FleetCall, { call: asked, writes }: Rehearsal): Promise<number> {
   if (asked === "list") return (await import("./list-fleet.ts")).listFleet(call);
+  if (asked === "running") return (await import("./running-fleet.ts")).runningOfFleet(call);
   if (asked === "outcome") return (await import("./outcome-fleet.ts")).outcomeOverFleet(call);
   if (call.name === "events") return (await import("./events-fleet.ts")).eventsOfFleet(call);
   if (asked === "define") return (await import("./change-fleet.ts")).defineOverFleet(call);
@@ -37,18 +38,15 @@ async function workOn(call: FleetCall, { call: asked, writes }: Rehearsal): Prom
 const OF_HOSTS: ReadonlySet<string> = new Set(["list", "define", "outcome"]);
 
 /** What is asked of one host, and put together for it. */
-const OF_ONE: ReadonlySet<string> = new Set(["metrics", "top"]);
+const OF_ONE: ReadonlySet<string> = new Set(["metrics", "top", "import"]);
 
 /** What is not done over many hosts is refused before it is begun: on this host it may do anything. @throws UsageError */
 function refuseOfOne({ name, args, verb, meant }: FleetLine): void {
   const isAboutDomains = verb.operands.names[0] === "DOMAIN";
+  const isOfOne = OF_ONE.has(name) || (name === "define" && args.flag("running" as never));
   // balance goes by the memory of the host that it runs on, also where it names domains.
-  if ((!isAboutDomains || name === "balance") && !OF_HOSTS.has(name))
-    throw misuse(
-      `${name}: is of ${OF_ONE.has(name) ? "one" : "this"} host`,
-      name,
-      OF_ONE.has(name) ? "-H with one host" : `qmpctl ${name}, without -H`,
-    );
+  if (isOfOne || ((!isAboutDomains || name === "balance") && !OF_HOSTS.has(name)))
+    throw misuse(`${name}: is of ${isOfOne ? "one" : "this"} host`, name, isOfOne ? "-H with one host" : `qmpctl ${name}, without -H`);
   if (isAboutDomains && meant.domain === undefined)
     throw verb.isOfSeveral === undefined || args.operands.length === 0
       ? misuse("DOMAIN: missing", undefined, "DOMAIN")

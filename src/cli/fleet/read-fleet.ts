@@ -8,6 +8,7 @@ import { captured } from "./captured.ts";
 import { exitCodeOfReading, type FleetCall } from "./fleet-call.ts";
 import { FleetProgressLine } from "./fleet-progress.ts";
 import { foldTargets, groupBy, type Whose } from "./fold-targets.ts";
+import { NOBODY } from "./nobody.ts";
 import { openWords, toldTogether } from "./words-of-target.ts";
 
 /** What a verb answered of one target, as it prints it. */
@@ -32,9 +33,7 @@ export async function readFleet(call: FleetCall): Promise<number> {
     meant,
     async (domain, { member }): Promise<Answered> => {
       const own = captured(io, stdin);
-      const refuse = (): Promise<never> => Promise.reject(new Error("not of one host"));
-      const others = { define: refuse, list: refuse, sample: refuse, outcome: refuse };
-      const facade = { isElsewhere: true as const, open: async () => domain, ...others };
+      const facade = { ...NOBODY, open: async () => domain };
       const code = await verb.run(callFor(domain.name, facade, own.io));
       const words = (text: string): string => readdressed(text, addressOf(member.address, domain.name), domain.name);
       const text = ANSWERS.has(name) ? own.answer.text : words(own.answer.text);

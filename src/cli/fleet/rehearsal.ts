@@ -41,6 +41,9 @@ export async function rehearse(run: (facade: Facade) => Promise<number>): Promis
     sample: ask("sample"),
     define: ask("define"),
     outcome: ask("outcome"),
+    running: ask("running"),
+    adopt: ask("adopt"),
+    import: ask("import"),
   };
   try {
     await run(facade);

@@ -1,11 +1,7 @@
-import { lstat, rm } from "node:fs/promises";
-import { listNames } from "../../config/config-folder.ts";
-import { editJson } from "../../config/edit.ts";
+import { rm } from "node:fs/promises";
 import type { ConfigPlace } from "../../config/locate.ts";
-import type { Mark } from "../../config/mark.ts";
 import { runtimePaths, statePaths, type StatePaths } from "../../config/runtime.ts";
 import { createConfig, readConfig, removeAlias, removeConfig, type Stored } from "../../config/store.ts";
-import { randomUuid } from "../../digest.ts";
 import { isErrorCode, UsageError } from "../../errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import type { Process } from "../../host/processes.ts";
@@ -16,12 +12,12 @@ import { readWords } from "../machine/command-line.ts";
 import { isInUse } from "../machine/find-address.ts";
 import { findMachine } from "../machine/find.ts";
 import { forgetMachine, LOCK_TIMEOUT, lockMachine, openBooks } from "../machine/lock.ts";
-import { isSameFile, isSamePlace, machineIdOf } from "../machine/machine-id.ts";
-import { domainFolders, type DomainOptions, type Place, placeOf } from "../machine/place.ts";
+import { type DomainOptions, type Place, placeOf } from "../machine/place.ts";
 import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { StateError } from "../model/errors.ts";
-import { defineFrom } from "./board.ts";
+import { ownerOf, withId, withOwnMonitor } from "./definition-identity.ts";
 import type { Definition } from "./definition.ts";
+import { refuseKept } from "./running/refuse-kept.ts";
 import { type DefineSource, readSource } from "./source.ts";
 
 export type { DefineSource } from "./source.ts";
@@ -32,6 +28,8 @@ export interface DefineOptions extends DomainOptions {
   readonly name?: string | undefined;
   /** Replace a config that is there already. */
   readonly replace?: boolean | undefined;
+  /** Adopt a process even if libvirt, Proxmox, Incus or a container manages it. */
+  readonly force?: boolean | undefined;
 }
 
 /**
@@ -39,20 +37,28 @@ export interface DefineOptions extends DomainOptions {
  *
  * @returns its place, and notes for the caller
  * @throws UsageError when the source is no QEMU, or the name can't be one; ConfigError when the config is wrong, or there is one already;
- * StateError when its monitor or its process is another domain's; InterruptedError when the machine of the old config has a change to
+ * StateError when its monitor or its process is another domain's, or somebody else manages its process; InterruptedError when the machine
+ * of the old config has a change to
  * resolve; LockedError
  */
-export async function defineDomain(
-  source: DefineSource,
-  options: DefineOptions,
-): Promise<{ readonly place: Place; readonly notes: readonly string[] }> {
-  const { place, config, old, made } = await draftDomain(source, options);
+export async function defineDomain(source: DefineSource, options: DefineOptions): Promise<Written> {
+  return writeDraft(await draftDomain(source, options), options);
+}
+
+/** Where a definition was written, and notes for the caller. */
+export interface Written {
+  readonly place: Place;
+  readonly notes: readonly string[];
+}
+
+/** Writes a definition that was worked out. @throws as `defineDomain` does */
+export async function writeDraft({ place, config, old, made }: Draft, { replace = false }: DefineOptions): Promise<Written> {
   const id = made.config.id ?? "";
   const books = statePaths(place.folders, id);
   await using _lock = await lockFor(place, old, books);
   await sweep(old ?? null);
   const began = new Date().toISOString();
-  const stored = await createConfig(config, made.text, { replace: options.replace ?? false });
+  const stored = await createConfig(config, made.text, { replace });
   const about =
     made.process !== undefined ? `process ${made.process.pid} adopted` : old === undefined ? undefined : "the config was replaced";
   const untold = await tellAction(books, { what: "define", domain: place.name, began, outcome: "done", about });
@@ -74,7 +80,13 @@ export interface Draft {
 
 /** Works out what `defineDomain` would write. @throws as that does, but for what shows only under the lock */
 export async function draftDomain(source: DefineSource, options: DefineOptions): Promise<Draft> {
-  const drafted = await withOwnMonitor(await readSource(source, options.name), options);
+  return draftOf(await readSource(source, options.name), options);
+}
+
+/** The same of a definition that was read already. @throws as `defineDomain` does, but for what shows only under the lock */
+export async function draftOf(read: Definition, options: DefineOptions): Promise<Draft> {
+  if (read.process !== undefined && options.force !== true) refuseKept(read.process);
+  const drafted = await withOwnMonitor(read, options);
   const place = await placeOf(drafted.config.name, options);
   const { config } = place;
   if (config === null)
@@ -101,95 +113,6 @@ async function lockFor(place: Place, old: Stored | undefined, books: StatePaths)
     await held[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/**
- * Gives the definition the id of its machine. That is the id of the config that it replaces, because a running machine is still the same;
- * or of the process that it adopts; or its own, if no other config has that; else a new one.
- */
-async function withId(made: Definition, old: Stored | undefined, place: Place): Promise<Definition> {
-  await refuseAdopted(made, place);
-  const mark = made.process === undefined ? undefined : readWords(made.process.argv).mark;
-  const owner =
-    mark === undefined ? undefined : ((await ownerOf(mark.id, place, made.config.name)) ?? (await configElsewhere(mark, place)));
-  if (owner !== undefined && made.process !== undefined)
-    throw new StateError(`process ${made.process.pid}: it is ${owner}, which has a config already`, "running");
-  const own = made.config.id;
-  const taken = own === undefined ? undefined : await ownerOf(own, place, made.config.name);
-  const id = old !== undefined ? await machineIdOf(old) : (mark?.id ?? (taken === undefined ? own : undefined) ?? randomUuid());
-  if (id === own) return made;
-  const text = withKey(made.text, id);
-  return {
-    ...made,
-    text,
-    config: { ...made.config, id },
-    notes: taken === undefined ? made.notes : [...made.notes, `its id was that of ${taken}: it has one of its own now`],
-  };
-}
-
-/** Puts the id behind the name, where a person looks for it; else at the end. */
-function withKey(text: string, id: string): string {
-  const edited = editJson(text, [{ path: ["id"], value: id }]);
-  const [, name, gap] = /^(\s*\{\s*"name"\s*:\s*"(?:[^"\\]|\\.)*",)(\s*)/.exec(text) ?? [];
-  const isNew = !/^\s*"id"\s*:/m.test(text);
-  return name === undefined || !isNew ? edited : `${name}${gap}"id": ${JSON.stringify(id)},${text.slice(name.length)}`;
-}
-
-/** Refuses a QEMU that another config of the folder already runs. */
-async function refuseAdopted({ process, config }: Definition, { folders, timeout }: Place): Promise<void> {
-  if (process === undefined) return;
-  const options = { configDir: folders.config, runtimeDir: folders.runtime, stateDir: folders.state, timeout };
-  for (const { stored } of await others(config.name, options)) {
-    const { machine } = await findMachine(await placeOf(stored.place.named ? stored.place.name : stored.path, options), stored);
-    if (machine?.pid === process.pid)
-      throw new StateError(`process ${process.pid}: it is ${stored.config.name}, which has a config already`, "running");
-  }
-}
-
-/** The config that a machine was started from, if it is still there and is not the one being defined. */
-async function configElsewhere({ path }: Mark, { config }: Place): Promise<string | undefined> {
-  const isThere = (await lstat(path).catch(() => undefined)) !== undefined;
-  return isThere && !(await isSameFile(path, config?.path ?? "")) ? `the machine of ${path}` : undefined;
-}
-
-/** The name of the domain in the config folder, other than `except`, that has this id. */
-async function ownerOf(id: string, { folders, timeout }: Place, except: string): Promise<string | undefined> {
-  for (const { stored } of await others(except, { configDir: folders.config, timeout }))
-    if ((await machineIdOf(stored)) === id) return stored.config.name;
-  return undefined;
-}
-
-/**
- * Takes care of a monitor that another config has already: the second machine would take the path from the first. A process that listens
- * there is adopted all the same, and has no such monitor from its next start on.
- *
- * @throws StateError when the monitor is another config's
- */
-export async function withOwnMonitor(made: Definition, options: DomainOptions): Promise<Definition> {
-  const { name, monitor } = made.config;
-  if (monitor === undefined) return made;
-  const configs = await others(name, options);
-  const isShared = await Promise.all(
-    configs.map(async ({ stored }) => stored.config.monitor !== undefined && isSamePlace(stored.config.monitor, monitor)),
-  );
-  const other = configs[isShared.indexOf(true)]?.stored;
-  if (other === undefined) return made;
-  const why = `its monitor ${monitor} is that of ${other.config.name} already (${other.path})`;
-  if (made.process === undefined) throw new StateError(`${name}: ${why}: give it a path of its own, or none`, "settled");
-  const without = await defineFrom(made.process.argv, { name, monitor: false, running: true });
-  return { ...without, process: made.process, notes: [...without.notes, `${why}: from its next start on it has no monitor there`] };
-}
-
-/** The configs of the folder that can be read, except one. */
-async function others(except: string, options: DomainOptions): Promise<readonly { readonly stored: Stored }[]> {
-  const names = await listNames(domainFolders(options));
-  const read = names
-    .filter((name) => name !== except)
-    .map(async (name) => {
-      const { config } = await placeOf(name, options);
-      return config === null ? undefined : { stored: await readConfig(config) };
-    });
-  return (await Promise.allSettled(read)).flatMap((each) => (each.status === "fulfilled" && each.value !== undefined ? [each.value] : []));
 }
 
 /** Writes down the process that runs already as this machine's. It may have no mark: then it is known by its process. */

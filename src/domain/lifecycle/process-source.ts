@@ -8,6 +8,7 @@ import { findProcesses, folderOfProcess, type Process, processAt, programOf } fr
 import { findProgram } from "../../host/programs.ts";
 import { versionOf } from "../../host/version.ts";
 import { isQemu, qemuWords, readWords } from "../machine/command-line.ts";
+import { programRunBy } from "../machine/running/qemu-program.ts";
 import { defineFrom } from "./board.ts";
 import { type Called, type Definition, noted, notUtf8 } from "./definition.ts";
 
@@ -83,15 +84,17 @@ function mustBeThere({ pid, uid }: Process, folder: string | undefined, relative
     );
 }
 
-/** Whether a process runs QEMU, by its name, or else by what its program says about itself. */
-async function runsQemu({ pid, argv }: Process): Promise<boolean> {
-  const program = await programOf(pid);
-  if (isSurelyQemu(qemuWords(argv)[0] ?? "") || (program !== undefined && isSurelyQemu(program))) return true;
-  // If a script runs it, or its program can't be seen, the name alone decides.
+/** Whether a process runs QEMU: by its program, or by its name if a script runs it or its program can't be seen. */
+async function runsQemu(process: Process): Promise<boolean> {
+  const { pid, argv } = process;
   const isCalledSo = isQemu(argv);
-  if (isCalledSo && (program === undefined || isScript(program))) return true;
+  const runs = await programRunBy(process);
+  if (runs !== "other") return runs === "qemu" || isCalledSo;
+  const program = await programOf(pid);
+  if (program === undefined) return isCalledSo;
+  if (isScript(program)) return isCalledSo;
   // A program that shows nothing of QEMU is not even asked.
-  if (program === undefined || (!isCalledSo && readWords(argv).monitors.length === 0)) return false;
+  if (!isCalledSo && readWords(argv).monitors.length === 0) return false;
   return isQemuVersion((await versionOf(program)) ?? "");
 }
 

@@ -6,7 +6,7 @@ import { refuseUnresolved, sweep } from "../change/unresolved.ts";
 import { lockMachine } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
 import { StateError } from "../model/errors.ts";
-import { withOwnMonitor } from "./define.ts";
+import { withOwnMonitor } from "./definition-identity.ts";
 import { configIn } from "./source.ts";
 
 /** A config that has another text now. */

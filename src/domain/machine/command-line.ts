@@ -62,7 +62,8 @@ export function readWords(argv: readonly string[], folder?: string): QemuWords {
   return { name: nameOf(options), mark: markOf(options), options, monitors, folder: ourFolder(options, monitors) };
 }
 
-function nameOf(options: readonly Option[]): string | null {
+/** The name that a command line gives its machine: `-name NAME`, `-name guest=NAME`. */
+export function nameOf(options: readonly Option[]): string | null {
   const value = options.findLast(({ name }) => name === "name")?.value;
   return value === undefined ? null : (parseKeyValues(value, "guest").get("guest") ?? null);
 }

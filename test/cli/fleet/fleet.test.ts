@@ -304,13 +304,14 @@ test.each(Object.keys(verbs))("%s over many hosts is done there, or refused: not
   expect([code, stderr]).toEqual([
     2,
     expect.stringContaining(
-      ["metrics", "top"].includes(name) ? `${name}: is of one host; expected -H with one host` : `${name}: is of this host`,
+      ["metrics", "top", "import"].includes(name) ? `${name}: is of one host; expected -H with one host` : `${name}: is of this host`,
     ),
   ]);
 });
 
 describe("a line that is wrong asks nobody", () => {
   test.each([
+    [[...many, "define", "--running"], "define: is of one host; expected -H with one host"],
     [[...many, "setmem", "web1"], "SIZE: missing"],
     [[...many, "setmem", "web1", "abc"], 'size "abc": not a whole number with a unit'],
     [[...many, "setmem"], "DOMAIN: missing"],

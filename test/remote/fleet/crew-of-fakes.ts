@@ -1,6 +1,7 @@
 import { ConfigError } from "../../../src/config/config-error.ts";
 import type { Report } from "../../../src/domain/change/change-report.ts";
 import type { Domain, Facade } from "../../../src/domain/facade.ts";
+import type { RunningQemu } from "../../../src/domain/lifecycle/running/running-qemu.ts";
 import type { DomainInfo } from "../../../src/domain/views/inspect.ts";
 import type { Crew } from "../../../src/remote/fleet/crew.ts";
 import { formatHost, parseHost } from "../../../src/remote/host-address.ts";
@@ -48,7 +49,16 @@ function facadeOf(host: string, has: Readonly<Record<string, FakeDomain>> | Erro
     define: () => Promise.reject(new Error("not here")),
     sample: () => Promise.reject(new Error("not here")),
     outcome: () => Promise.reject(new Error("not here")),
+    running: async () => Object.keys(domains()).map((name, at) => qemuOf(name, at + 1)),
+    adopt: () => Promise.reject(new Error("not here")),
+    import: () => Promise.reject(new Error("not here")),
   };
+}
+
+/** A QEMU of that host that nobody manages. */
+function qemuOf(name: string, pid: number): RunningQemu {
+  const nobodys = { keeper: null, keptAs: null, proofs: [], isSure: true, can: "adopt", advice: `adopt it: define --pid ${pid}` } as const;
+  return { pid, uid: 0, user: "root", name, uuid: null, monitors: [], ...nobodys };
 }
 
 /** The same domain; each call is noted before it is made. */
