@@ -4,10 +4,15 @@ import { misuse } from "../options.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 type Answers = typeof import("../schema/answers.ts");
+type Running = typeof import("../schema/running.ts");
 
 /** The schema of something that a verb answers. */
 const ofAnswer = (name: keyof Answers) => async (): Promise<JsonSchema> =>
   ((await import("../schema/answers.ts"))[name] as Shape<unknown>).schema();
+
+/** The schema of what the verbs answer that are about the QEMUs of a host. */
+const ofRunning = (name: keyof Running) => async (): Promise<JsonSchema> =>
+  ((await import("../schema/running.ts"))[name] as Shape<unknown>).schema();
 
 /** What there are schemas of: what it is, and how its schema is made. */
 export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () => Promise<JsonSchema>]>> = {
@@ -17,9 +22,9 @@ export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () 
   fleet: ["the answer to a change or an action over many hosts", async () => (await import("../schema/fleet.ts")).fleet.schema()],
   error: ["the answer of any verb that fails without a report", ofAnswer("error")],
   list: ["the answer of list", ofAnswer("domains")],
-  running: ["the answer of list --running", ofAnswer("running")],
-  adopted: ["the answer of define --running", ofAnswer("adopted")],
-  import: ["the answer of import", ofAnswer("imported")],
+  running: ["the answer of list --running", ofRunning("running")],
+  adopted: ["the answer of define --running", ofRunning("adopted")],
+  import: ["the answer of import", ofRunning("imported")],
   info: ["the answer of info", ofAnswer("info")],
   diff: ["the answer of diff", ofAnswer("rows")],
   "diff-all": ["the answer of diff --all", ofAnswer("allRows")],

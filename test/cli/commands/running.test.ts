@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { adopted, imported, running } from "../../../src/cli/schema/answers.ts";
+import { adopted, imported, running } from "../../../src/cli/schema/running.ts";
 import type { ImportSource } from "../../../src/domain/lifecycle/import/import-source.ts";
 import type { Adoption } from "../../../src/domain/lifecycle/running/adopt.ts";
 import { adviceFor } from "../../../src/domain/lifecycle/running/advice.ts";
