@@ -36,6 +36,8 @@ const PROCESS_USE: readonly (readonly [where: RegExp, what: RegExp])[] = [
   [/^host\/background\.ts$/, /^umask$/],
   // The Node that a timer of the host's is to run.
   [/^host\/own-program\.ts$/, /^execPath$/],
+  // What its looks at machines cost, which are to cost little.
+  [/^domain\/views\/sampler\.ts$/, /^cpuUsage$/],
   // Whether this Node will do.
   [/^node-supported\.ts$/, /^version$/],
   // What the host's tools are run with.

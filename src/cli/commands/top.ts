@@ -40,6 +40,7 @@ export const verb: Verb = defineVerb({
     if (sort !== undefined && order === undefined)
       throw misuse(`--sort ${sort}: there is no such order; give ${ORDERS.join(", ")}`, sort, ORDERS.join(", "));
     const [only = ""] = args.operands;
+    if (only.startsWith("ssh://")) throw misuse(`${only}: top is of a whole host; give -H HOST in front of it`, only, "qmpctl -H HOST top");
     const given = args.text("count");
     const count = args.flag("once") ? 1 : given === undefined ? undefined : parseCount(given, "--count");
     if (count !== undefined && count < 1) throw misuse(`--count ${given}: give 1 or more`, given, "a whole number, 1 or more");

@@ -29,7 +29,8 @@ export async function batch({ io, facade }: Pick<Call, "io" | "facade">, options
     frames.next(await facade.sample({ signal, settle: SETTLE }));
     for (let printed = 0; printed < count; printed += 1) {
       await wait(every, undefined, { signal });
-      const frame = frames.next(await facade.sample({ signal }));
+      // QEMU's counts need two answers: later ones come as the sampler's share of a CPU allows.
+      const frame = frames.next(await facade.sample(printed === 0 ? { signal, settle: SETTLE } : { signal }));
       const domains = shown(frame, view);
       stdout.write(
         json ? `${toJson({ ...frame, domains })}\n` : `${printed === 0 ? "" : "\n"}${textOf(frame, domains, view, stdout.columns)}`,

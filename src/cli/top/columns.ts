@@ -67,7 +67,7 @@ export const COLUMNS: readonly Column[] = [
   { title: "MEM", width: 6, rank: 3, right: true, order: "memory", cell: memoryCell },
   { title: "MAX", width: 5, rank: 13, right: true, from: 100, cell: size(({ memory }) => memory.max) },
   { title: "GUEST", width: 5, rank: 8, right: true, cell: guestCell },
-  { title: "GUEST USES", width: 14, rank: 14, from: 150, cell: guestBarCell },
+  { title: "GUEST USES", width: 14, rank: 14, from: 220, cell: guestBarCell },
   { title: "HOST", width: 6, rank: 6, right: true, order: "host", cell: size(({ memory }) => memory.host) },
   {
     title: "DISK",

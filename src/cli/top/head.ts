@@ -10,7 +10,7 @@ const BESIDE = 62;
 
 /** The lines about the host and all domains together. */
 export function headLines(frame: Frame, view: View, can: Capabilities): readonly Line[] {
-  const { host, sum } = frame;
+  const { host } = frame;
   const { memory, pressure } = host;
   const used = memory.total - memory.available;
   const swap = memory.swap === 0 ? "no swap" : `swap ${shortSize(memory.swap - memory.swapFree)} of ${shortSize(memory.swap)}`;
@@ -21,7 +21,7 @@ export function headLines(frame: Frame, view: View, can: Capabilities): readonly
     titleLine(frame, view, can),
     barLine("CPU", (host.busy ?? 0) / 100, `${shortPercent(host.busy)}% of ${host.cpus}${stolen}`, pressures, can),
     barLine("RAM", memory.total === 0 ? 0 : used / memory.total, `${shortSize(used)} of ${shortSize(memory.total)}`, swap, can),
-    sumLine(frame, can, sum),
+    sumLine(frame, can),
   ];
 }
 
@@ -53,13 +53,29 @@ function barLine(title: string, part: number, figure: string, beside: string, ca
   return can.columns - used - 2 < beside.length ? head : [...head, { text: `  ${beside}` }];
 }
 
-function sumLine({ host }: Frame, { columns }: Capabilities, sum: Frame["sum"]): Line {
+function sumLine({ host, sum }: Frame, { columns }: Capabilities): Line {
   const { domains, others, running, paused, stopped, vcpus, memory } = sum;
-  const states = [[running, "running"] as const, [paused, "paused"] as const, [stopped, "stopped"] as const].filter(([many]) => many > 0);
-  const counted = `${domains} domain${domains === 1 ? "" : "s"}${states.length === 0 ? "" : ": "}`;
+  const states = (
+    [
+      [running, "running"],
+      [paused, "paused"],
+      [stopped, "stopped"],
+    ] as const
+  ).filter(([many]) => many > 0);
   const many = states.map(([count, word]) => `${count} ${word}`).join(", ");
-  const times = (given: number, of: number): string => (of === 0 ? "" : ` (${(given / of).toFixed(given / of < 10 ? 2 : 0)}x)`);
-  const given = `${vcpus} vCPUs${times(vcpus, host.cpus)}, ${shortSize(memory)} given${times(memory, host.memory.total)}, ${shortSize(sum.host)} used`;
-  const first = `${counted}${many}${others === 0 ? "" : `; ${others} other QEMU${others === 1 ? "" : "s"}`}`;
-  return [{ text: first }, { text: cut(`  ${given}`, Math.max(0, columns - first.length), "~") }];
+  const counted = `${domains} domain${domains === 1 ? "" : "s"}${states.length === 0 ? "" : ": "}${many}`;
+  const times = (given: number, of: number): string => (of === 0 ? "" : ` (${(given / of).toFixed(given / of < 10 ? 1 : 0)}x)`);
+  const parts = [
+    ...(others === 0 ? [] : [`${others} other${others === 1 ? "" : "s"}`]),
+    `${vcpus} vCPU${vcpus === 1 ? "" : "s"}${times(vcpus, host.cpus)}`,
+    `${shortSize(memory)} given${times(memory, host.memory.total)}`,
+    `${shortSize(sum.host)} used`,
+  ];
+  // What does not fit is left out: half a figure would be another one.
+  let text = counted;
+  for (const part of parts) {
+    if (text.length + part.length + 3 > columns) break;
+    text += `   ${part}`;
+  }
+  return [{ text }];
 }

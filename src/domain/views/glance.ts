@@ -51,9 +51,6 @@ export interface Glance {
   readonly answered: number | null;
 }
 
-/** How long a QEMU may take to answer, in milliseconds. A look at others goes on meanwhile. */
-const ANSWER = 2000;
-
 const NOTHING: Allocation = { memory: null, maxMemory: null, vcpus: null, maxVcpus: null };
 
 /**
@@ -63,7 +60,7 @@ const NOTHING: Allocation = { memory: null, maxMemory: null, vcpus: null, maxVcp
  * @throws ConfigError when its config can't be read; the signal's reason
  */
 export async function glance(place: Place, whole: boolean, signal: AbortSignal | undefined): Promise<Glance> {
-  const by = deadlineIn(ANSWER);
+  const by = deadlineIn(place.timeout);
   const stored = await readStored(place);
   const { machine, hindrance, key } = await findMachine(place, stored);
   const unheard = unheardOf(stored, machine);
@@ -89,7 +86,8 @@ export async function glance(place: Place, whole: boolean, signal: AbortSignal |
     };
   }
   return {
-    ...(await heard(live, asked)),
+    // Where the device's registers can't be read, what was asked of it is the best that is known.
+    ...(await heard(live, { ...asked, target: asked.target ?? facts.asked.balloon ?? null })),
     process: machine.process,
     state,
     differs: whole ? await differencesIn(facts) : null,

@@ -76,6 +76,6 @@ export interface Difference {
 /** How samples are taken. */
 export interface SampleOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Waits until each machine was asked once, or this many milliseconds have passed: for a program that takes few samples. */
+  /** Asks each QEMU for this sample, and waits until all have answered, or this many milliseconds have passed. */
   readonly settle?: number | undefined;
 }

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { performance } from "node:perf_hooks";
+import { cpuUsage } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { listNames } from "../../config/config-folder.ts";
 import { MARK_PREFIX } from "../../config/mark.ts";
@@ -32,6 +32,8 @@ export class Sampler {
   readonly #table = new ProcessTable((text) => text.includes(MARK_PREFIX) || /qemu|kvm/i.test(text));
   readonly #strangers = new Strangers();
   readonly #looking = new Map<Watched, Promise<void>>();
+  /** Those that are asked whatever it takes: they never were, or a caller waits for them. */
+  readonly #wanted = new Set<Watched>();
   #watched: ReadonlyMap<string, Watched> = new Map();
   #folder = "";
   #saved = SAVED;
@@ -50,8 +52,8 @@ export class Sampler {
     const before = this.#at;
     this.#at = now();
     this.#saved = Math.min(SAVED, this.#saved + (this.#at - before) * SHARE);
-    this.#ask(signal);
     if (settle > 0) await this.#settled(settle, signal);
+    else this.#ask(signal);
     const nets = new TapReader();
     const own = await Promise.all([...this.#watched.values()].map((each) => each.sample(nets)));
     const others = await this.#strangers.samples((found) => this.#isOurs(found), nets);
@@ -99,8 +101,12 @@ export class Sampler {
   }
 
   #ask(signal: AbortSignal | undefined): void {
-    const free = [...this.#watched.values()].filter((each) => !this.#looking.has(each));
-    for (const each of free.filter(({ isKnown }) => !isKnown).slice(0, Math.max(0, AT_ONCE - this.#looking.size))) this.#look(each, signal);
+    const all = [...this.#watched.values()];
+    for (const each of all) if (!each.isKnown) this.#wanted.add(each);
+    const free = all.filter((each) => !this.#looking.has(each));
+    const first = free.filter((each) => this.#wanted.has(each)).slice(0, Math.max(0, AT_ONCE - this.#looking.size));
+    for (const each of first) this.#look(each, signal);
+    if (this.#wanted.size > 0) return;
     // Those that may not answer have a turn of their own.
     for (const isDoubtful of [false, true]) {
       if (this.#saved <= 0 || [...this.#looking.keys()].some((each) => each.isDoubtful === isDoubtful)) continue;
@@ -114,12 +120,13 @@ export class Sampler {
   }
 
   #look(watched: Watched, signal: AbortSignal | undefined): void {
-    const wasKnown = watched.isKnown;
-    const before = performance.eventLoopUtilization();
+    const isWanted = this.#wanted.delete(watched);
+    const before = cpuUsage();
     const over = (): void => {
       this.#looking.delete(watched);
-      // The first round is not charged: a screen without it says nothing.
-      if (wasKnown) this.#saved -= performance.eventLoopUtilization(before).active;
+      // What a caller waits for is not charged, nor the first round: a screen without it says nothing.
+      const { user, system } = cpuUsage(before);
+      if (!isWanted) this.#saved -= (user + system) / 1000;
     };
     const looking = watched.look(signal).then(
       () => {
@@ -131,15 +138,18 @@ export class Sampler {
     this.#looking.set(watched, looking);
   }
 
-  /** Resolves when each was asked once, or the time is over. */
+  /** Asks all of them, and resolves when each was asked, or the time is over. */
   async #settled(time: number, signal: AbortSignal | undefined): Promise<void> {
+    for (const each of this.#watched.values()) if (!this.#looking.has(each)) this.#wanted.add(each);
+    this.#ask(signal);
     const over = new AbortController();
     const late = wait(time, undefined, { signal: over.signal }).catch(() => {});
     let isLate = false;
     void late.then(() => (isLate = true));
-    while (!isLate && signal?.aborted !== true && [...this.#watched.values()].some(({ isKnown }) => !isKnown))
-      await Promise.race([late, ...this.#looking.values()]);
+    while (!isLate && signal?.aborted !== true && this.#looking.size > 0) await Promise.race([late, ...this.#looking.values()]);
     over.abort();
+    // Who waited for them does no longer.
+    this.#wanted.clear();
     signal?.throwIfAborted();
   }
 }

@@ -57,7 +57,7 @@ async function sampleOf({ process: { pid, uid, argv }, words, count, memory }: S
   const [threads, reason] = await Promise.all([vcpuThreadsOf(pid), whyStopped(pid)]);
   const { resident, ...counts } = await kernelCounts(pid, threads, nets.of(pid, []));
   return {
-    name: words.name ?? `${basename(argv[0] ?? "qemu")} ${pid}`,
+    name: words.name ?? `${basename(qemuWords(argv)[0] ?? "qemu")} ${pid}`,
     defined: false,
     state: null,
     ...(reason === null ? {} : { reason }),

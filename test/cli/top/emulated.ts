@@ -17,6 +17,8 @@ export class Emulated {
   #isPlain = true;
   /** How many bytes came. */
   bytes = 0;
+  /** The beginning of a command whose end has not come yet. */
+  #begun = "";
 
   constructor(columns: number, rows: number) {
     this.columns = columns;
@@ -41,7 +43,10 @@ export class Emulated {
   /** Takes what a program wrote. @throws Error for a sequence that it does not know */
   take(output: string): void {
     this.bytes += Buffer.byteLength(output);
-    for (const [piece] of output.matchAll(/\u001b\[[?>]?[\d;]*[A-Za-z]|\u001b[^[]|[^\u001b][\p{Mn}\p{Me}]*/gu)) {
+    const all = this.#begun + output;
+    this.#begun = /\u001b(\[[?>]?[\d;]*)?$/.exec(all)?.[0] ?? "";
+    const whole = all.slice(0, all.length - this.#begun.length);
+    for (const [piece] of whole.matchAll(/\u001b\[[?>]?[\d;]*[A-Za-z]|\u001b[^[]|[^\u001b][\p{Mn}\p{Me}]*/gu)) {
       if (piece.startsWith("\u001b[")) this.#obey(piece.slice(2, -1), piece.at(-1) ?? "");
       else if (piece === "\r") this.#column = 0;
       else if (piece === "\n") this.#lineFeed();

@@ -68,7 +68,7 @@ test("80 columns: the chief figures of each domain, and a letter for what is not
     expect.stringMatching(/^qmpctl top {2}kvm1 {2}\d\d:\d\d:\d\d {2}every 1s +load 1\.50 1\.00 0\.50$/),
     "CPU [████▌·············] 25.0% of 8          pressure cpu 1.3 mem 0.0 io -",
     "RAM [█████████████▌····] 24G of 32G          no swap",
-    "2 domains: 1 running, 1 paused  4 vCPUs (0.50x), 4G given (0.13x), 2G used",
+    "2 domains: 1 running, 1 paused   4 vCPUs (0.5x)   4G given (0.1x)   2G used",
     "  NAME▲       STATE      CPU% STEAL  vCPU    MEM GUEST   HOST   DISK    NET MARK",
     "> web1        running    50.0   0.0   2/4     2G   75%     1G      -      0 NM",
     "  web2        paused     50.0   0.0   2/4     2G   75%     1G      -      0 !",
@@ -79,7 +79,7 @@ test("80 columns: the chief figures of each domain, and a letter for what is not
 test("200 columns: curves, both directions of traffic, and notes in words", () => {
   const memory = { ...machineOf("x").memory, target: 2 ** 30 };
   const lines = drawn(frameOf([machineOf("web1", { memory })]), LARGE);
-  expect(lines[4]).toMatch(/ CPU +.* GUEST USES +HOST +READ +WRITE +IN +OUT +PID MARK NOTES$/);
+  expect(lines[4]).toMatch(/ CPU +.* GUEST +HOST +READ +WRITE +IN +OUT +PID MARK NOTES$/);
   expect(lines[5]).toMatch(/▁▃▅█ .* M +balloon 2G→1G$/);
 });
 
