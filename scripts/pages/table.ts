@@ -39,9 +39,6 @@ export const PAGES: Readonly<Record<string, PagePlays>> = {
       "What is taken back": "the same",
     },
   },
-  "src/domain/balance/BALANCE.md": {
-    not: { "What it looks like": "it takes three guests under load, and minutes; test/qemu/balance.test.ts has two, and a moment" },
-  },
   "src/remote/REMOTE.md": {
     hosts: ["Who can do what with which key"],
     not: {
