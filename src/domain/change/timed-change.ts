@@ -16,7 +16,7 @@ import type { StepRecord } from "./apply.ts";
 import type { ReportEnd } from "./change-report.ts";
 import { endRefusals, noTimer } from "./end-refusals.ts";
 import { recordOf } from "./journal.ts";
-import type { Plan } from "./plan.ts";
+import { type Plan, threadsToCome } from "./plan.ts";
 import type { TimedWork } from "./timed-work.ts";
 
 /** What a change has to do with ends: its own, those of earlier changes that it takes the place of, and those that it cancels. */
@@ -174,7 +174,14 @@ function itemsOf({ plan, scope, facts, held }: TimedWork, { ends }: Ends): reado
   const live = facts as LiveFacts;
   const earlier = ends.filter((each) => isOf(each, held.machine?.process)).flatMap(({ items }) => items);
   const { changes } = recordOf(scope, plan, facts, held.stored as Stored | null);
+  const coming = threadsToCome(
+    plan.changes.map(({ change }) => change),
+    live,
+  );
   return plan.changes.flatMap(({ change, dynamic }, position): readonly EndItem[] => {
+    // What a thread gets that the same set brings to life goes with that.
+    const thread = kindOf(change).ofThreads?.thread(change);
+    if (thread !== undefined && coming.has(thread)) return [];
     const first = earlier.find((item) => nameOf(item.change) === nameOf(change) && isAsLeft(item, live));
     const now = changes[position];
     if (dynamic === null || now === undefined || (!dynamic.needed && first === undefined)) return [];

@@ -99,6 +99,21 @@ test("a memory target that the guest has not reached yet is still as it was left
   expect(scene.qemu.target).toBe(GIB);
 });
 
+test("what a vCPU gets that comes with the same change goes with it", async () => {
+  const scene = await runningDomain();
+  await scene.domain.change(
+    [
+      { resource: "vcpus", count: 3 },
+      { resource: "vcpu-pin", vcpu: 2, cpus: "0" },
+    ],
+    { for: "1h" },
+  );
+  const [end] = await endsOf(scene);
+  expect(end?.what).toBe("vcpus 3, then 2 again");
+  await comes(scene, end?.key ?? "");
+  expect(scene.qemu.plugged.size).toBe(2);
+});
+
 test("a second one takes the first one's place, and goes back to what was before the first", async () => {
   const scene = await runningDomain();
   await scene.domain.setMemory(SIZE, { for: "1h" });
