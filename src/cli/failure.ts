@@ -26,7 +26,8 @@ function message(error: unknown, report: Report | undefined, signal: AbortSignal
       `  ${leg}: ${printable(reason)}`,
       ...(instead === undefined ? [] : [`    instead: ${printable(instead)}`]),
     ]);
-    return [`qmpctl: ${printable(report.domain)}: refused, nothing was touched`, ...reasons];
+    const how = error instanceof QmpctlError && "how" in error ? [`  ${printable(String(error.how))}`] : [];
+    return [`qmpctl: ${printable(report.domain)}: refused, nothing was touched`, ...reasons, ...how];
   }
   if (signal.aborted && (report === undefined || error === signal.reason) && !isLostChange(error))
     return [`qmpctl: ${messageOf(signal.reason)}`];

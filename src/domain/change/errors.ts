@@ -38,11 +38,14 @@ export class ChangeError extends QmpctlError {
 /** The end of a change failed. `report` is there if it came that far, and `again` says when it is tried once more, in ISO 8601. */
 export class EndError extends QmpctlError {
   readonly again: string | null;
+  /** What comes of it, in words. */
+  readonly how: string;
   readonly report?: Report;
 
   constructor(error: unknown, again: string | null, report: Report | undefined, how: string) {
     super(error instanceof QmpctlError ? error.code : "host", `${messageOf(error)}; ${how}`, { cause: error });
     this.again = again;
+    this.how = how;
     if (report !== undefined) this.report = report;
   }
 }
