@@ -118,7 +118,7 @@ describe("edit", () => {
 
   test("without a terminal says what to do instead", async () => {
     const { code, stderr } = await play(["edit", "web1"], { domain: { config: async () => BEFORE } });
-    expect([code, stderr]).toEqual([3, expect.stringMatching(/no terminal.*instead: qmpctl config web1 > FILE/) as string]);
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/no terminal.*instead: print the config with qmpctl config/) as string]);
   });
 
   test("is of one domain", async () => {

@@ -42,7 +42,7 @@ function mustHaveTerminal({ stdin, stdout, stderr }: Io, name: string): void {
   if (stdin.isTTY === true && (stdout.isTTY || stderr.isTTY)) return;
   throw new QmpctlError(
     "refused",
-    `${name}: there is no terminal for an editor; instead: ${commandLine("config", name)} > FILE, and when it is changed qmpctl define FILE --replace, or ${commandLine("apply", name)} FILE for its allocation`,
+    `${name}: there is no terminal for an editor; instead: print the config with qmpctl config, and give it to qmpctl define --replace when it is changed, or change values with qmpctl apply`,
   );
 }
 

@@ -49,7 +49,7 @@ function refuseOfOne({ name, args, verb, meant }: FleetLine): void {
     throw misuse(`${name}: is of ${isOfOne ? "one" : "this"} host`, name, isOfOne ? "-H with one host" : `qmpctl ${name}, without -H`);
   if (isAboutDomains && meant.domain === undefined)
     throw verb.isOfSeveral === undefined || args.operands.length === 0
-      ? misuse("DOMAIN: missing", undefined, "DOMAIN")
+      ? misuse("DOMAIN: missing; of many hosts a pattern means all, as '*'", undefined, "DOMAIN")
       : misuse(`${name}: files for several domains are of one host`, args.operands[0], `-H with one host, or ${name} DOMAIN FILE`);
   if (name === "edit") throw misuse("edit: an editor is for one config", meant.domain, "one domain of one host");
   if (name === "qmp" && args.operands.length < 2)

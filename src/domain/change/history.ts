@@ -72,7 +72,9 @@ export async function appendHistory({ history: path, folder }: StatePaths, entry
       closeSync(file);
       file = open(path);
     }
-    writeSync(file, `${endsInLine(file) ? "" : "\n"}${line}`);
+    const text = new TextEncoder().encode(`${endsInLine(file) ? "" : "\n"}${line}`);
+    // A disk that fills up takes a part of it, and no error says so.
+    if (writeSync(file, text) < text.length) throw new Error("no space left on device");
   } catch (cause) {
     throw new HostError(`${path}: ${messageOf(cause)}`, {}, { cause });
   } finally {
