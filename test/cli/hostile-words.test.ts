@@ -155,11 +155,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["web1", EVIL],
   ],
   stats: [[EVIL]],
-  top: [
-    ["--sort", EVIL],
-    ["--every", EVIL],
-    ["--once", "--every", "20ms"],
-  ],
+  top: [["--sort", EVIL], [`ssh://${EVIL}`], ["--every", EVIL], ["--once", "--every", "20ms"]],
   metrics: [["--write", `/nonexistent/${EVIL}`], [EVIL]],
   edit: [[EVIL]],
   history: [[EVIL], ["web1", "-n", EVIL], ["web1", "--since", EVIL]],

@@ -66,10 +66,10 @@ function sumLine({ host, sum }: Frame, { columns }: Capabilities): Line {
   const counted = `${domains} domain${domains === 1 ? "" : "s"}${states.length === 0 ? "" : ": "}${many}`;
   const times = (given: number, of: number): string => (of === 0 ? "" : ` (${(given / of).toFixed(given / of < 10 ? 1 : 0)}x)`);
   const parts = [
-    ...(others === 0 ? [] : [`${others} other${others === 1 ? "" : "s"}`]),
     `${vcpus} vCPU${vcpus === 1 ? "" : "s"}${times(vcpus, host.cpus)}`,
     `${shortSize(memory)} given${times(memory, host.memory.total)}`,
     `${shortSize(sum.host)} used`,
+    ...(others === 0 ? [] : [`${others} without a config`]),
   ];
   // What does not fit is left out: half a figure would be another one.
   let text = counted;

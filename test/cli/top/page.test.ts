@@ -76,6 +76,12 @@ test("80 columns: the chief figures of each domain, and a letter for what is not
   expect(lines[23]).toMatch(/^h help {2}q quit .* 1 of 2$/);
 });
 
+test("80 columns: what all were given is there, however many QEMUs have no config", () => {
+  const others = Array.from({ length: 11 }, (_, at) => machineOf("stray", { defined: false, state: null, pid: 500 + at }));
+  const [, , , line] = drawn(frameOf([...many.slice(0, 8), machineOf("off", { state: "stopped" }), ...others]), SMALL);
+  expect(line).toBe("9 domains: 8 running, 1 stopped   40 vCPUs (5.0x)   40G given (1.3x)   20G used");
+});
+
 test("200 columns: curves, both directions of traffic, and notes in words", () => {
   const memory = { ...machineOf("x").memory, target: 2 ** 30 };
   const lines = drawn(frameOf([machineOf("web1", { memory })]), LARGE);

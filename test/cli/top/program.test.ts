@@ -104,7 +104,7 @@ test("follows the size of its terminal", async () => {
   execFileSync("stty", ["-F", readlinkSync(`/proc/${pid()}/fd/0`), "cols", "120", "rows", "30"]);
   const screen = await shows(({ lines }) => lines[29]?.includes("q quit") === true);
   expect(screen.lines[4]).toMatch(/READ +WRITE +IN +OUT/);
-  expect(screen.lines[23]).toBe("");
+  expect(screen.lines[23]).not.toContain("q quit");
 });
 
 test("stops on Ctrl-Z with the terminal as it was, and goes on with fg", async () => {
