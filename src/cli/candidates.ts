@@ -47,9 +47,17 @@ async function fitting(
   const verb = named === undefined ? undefined : loaded.get(named);
   if (ended) return verb?.operands.verbatim === true ? [FILES] : [];
   const domain = filled.get("DOMAIN") ?? operands[0];
-  const values = (kind: string): Promise<readonly string[]> => valuesOfKind(kind, { typed, domain, domains, verbs: known });
+  const around = { typed, domain, domains, verbs: known };
+  const values = (kind: string): Promise<readonly string[]> => valuesOfKind(kind, around);
   if (open !== undefined) return values(kindOf(verb, open));
   if (named === "help") return operands.length > 0 ? [] : known;
+  const [, joined, start] = /^(--([^=]+)=)/.exec(typed) ?? [];
+  if (joined !== undefined && verb !== undefined) {
+    const option = optionsOf(verb)[start ?? ""];
+    const offered =
+      option?.value === undefined ? [] : await valuesOfKind(kindOf(verb, option), { ...around, typed: typed.slice(joined.length) });
+    return offered.flatMap((value) => (value === FILES ? [] : [joined + value]));
+  }
   if (typed.startsWith("-"))
     return spellings(
       verb === undefined ? await Promise.all(known.map(load)) : [verb],
@@ -89,8 +97,12 @@ function read(before: readonly string[], verbs: ReadonlyMap<string, Verb>, verbO
     if (open?.fills !== undefined) named.set(open.fills, word);
     if (open !== undefined) open = undefined;
     else if (word === "--") return { verb, operands, open, named, ended: true };
-    else if (word.startsWith("-")) open = word.includes("=") || options.get(word)?.value === undefined ? undefined : options.get(word);
-    else if (verb === undefined) verb = word === "help" ? word : (verbOf(word) ?? word);
+    else if (word.startsWith("-")) {
+      const [, name = word, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
+      const option = options.get(name);
+      if (value === undefined) open = option?.value === undefined ? undefined : option;
+      else if (option?.fills !== undefined) named.set(option.fills, value);
+    } else if (verb === undefined) verb = word === "help" ? word : (verbOf(word) ?? word);
     else operands.push(word);
   }
   return { verb, operands, open, named, ended: false };

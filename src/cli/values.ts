@@ -25,6 +25,11 @@ function ofConfig(offer: (config: LaunchConfig, around: Surroundings) => Values 
   };
 }
 
+const domainOrPath: Offer = ({ typed, domain, domains }) => {
+  const isElsewhere = domains.isElsewhere || domain?.startsWith("ssh://") === true;
+  return isPath(typed) ? (isElsewhere ? [] : [FILES]) : domains.names(typed);
+};
+
 const cpus: Offer = async ({ domain, domains }) => {
   const isElsewhere = domains.isElsewhere || domain?.startsWith("ssh://") === true;
   return ["all", ...(isElsewhere ? [] : numbers(0, (await import("node:os")).availableParallelism() - 1))];
@@ -35,10 +40,8 @@ const cpus: Offer = async ({ domain, domains }) => {
  * that is not here a shell offers nothing: its values are anybody's.
  */
 export const KINDS_OF_VALUES: Readonly<Record<string, Offer>> = {
-  DOMAIN: ({ typed, domain, domains }) => {
-    const isElsewhere = domains.isElsewhere || domain?.startsWith("ssh://") === true;
-    return isPath(typed) ? (isElsewhere ? [] : [FILES]) : domains.names(typed);
-  },
+  DOMAIN: domainOrPath,
+  "DOMAIN-OR-FILE": async (around) => [...(await domainOrPath(around)), FILES],
   FILE: () => [FILES],
   DIR: () => [FILES],
   PROGRAM: () => [FILES],

@@ -32,7 +32,7 @@ export const verb: Verb = defineVerb({
     each: { about: "each operand is a file for a domain of its own, also if there are two" },
     file: { about: "", value: "FILE", fills: "FILE", hidden: true },
   },
-  operands: { names: ["DOMAIN", "FILE"], required: 1, many: true },
+  operands: { names: ["DOMAIN", "FILE"], required: 1, many: true, kinds: { DOMAIN: "DOMAIN-OR-FILE" } },
   isOfSeveral: async (args) => (await import("../many/files.ts")).areFiles(args, await reader()),
   async run(call) {
     const [{ readWanted }, { applyFile }, { areFiles }] = await Promise.all([
