@@ -45,6 +45,7 @@ export const KINDS_OF_VALUES: Readonly<Record<string, Offer>> = {
   FILE: () => [FILES],
   DIR: () => [FILES],
   PROGRAM: () => [FILES],
+  URI: () => ["qemu:///system", "qemu:///session"],
   SHELL: () => ["bash", "fish", "zsh"],
   VERB: ({ verbs }) => verbs,
   "VERB,...": ({ typed, verbs }) => inList(typed, verbs),
