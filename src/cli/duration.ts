@@ -1,19 +1,18 @@
+import { millisecondsOf } from "../domain/model/duration.ts";
 import type { Arguments } from "./options.ts";
 import { misuse } from "./options.ts";
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 // The longest time that a timer of Node can hold. A longer one would fire at once.
 const longest = 2 ** 31 - 1;
 
 /**
- * Milliseconds of a time as typed: `500ms`, `30s`, `2m`, `1h`; a bare number counts seconds.
+ * Milliseconds of a time as typed: `500ms`, `30s`, `5min`, `1h 30min`, `1d`; a bare number counts seconds.
  * @throws UsageError for anything else, for 0, and for more than 24 days
  */
 export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-  const time = match === null ? NaN : Math.round(Number(match[1]) * (units[match[2] ?? "s"] ?? NaN));
+  const time = Math.round(/^\d+(?:\.\d+)?$/.test(text) ? Number(text) * 1000 : millisecondsOf(text));
   if (time > 0 && time <= longest) return time;
-  const expected = "a time above 0 and at most 24 days, such as 30s, 500ms or 2m (a bare number is seconds)";
+  const expected = "a time above 0 and at most 24 days, such as 500ms, 30s, 5min or 1h (a bare number is seconds)";
   throw misuse(`${JSON.stringify(text)}: not a time; give ${expected}`, text, expected);
 }
 

@@ -117,7 +117,7 @@ export const PROSE: readonly string[] = [
   "DOMAIN is a name, the path of a launch config, or the address of a monitor: unix:/run/x.sock, tcp:127.0.0.1:4444, tls:HOST:PORT?ca=FILE or 'exec:ssh HOST socat - UNIX-CONNECT:/run/x.sock'.",
   "Of another host: ssh://[USER@]HOST[:PORT]/DOMAIN, or -H HOST in front of the verb (or QMPCTL_HOST). Your own ssh is run, and the host needs nothing but Node.",
   "Of many hosts: -H 'kvm[01-20],@GROUP', and DOMAIN may be a pattern, as 'web*'. A change is planned on all before anything is touched; --where-possible does it where it can be. --at-once N hosts (10); --stop-after N failures (1).",
-  "SIZE is binary and needs a unit: 300M, 2GiB, 4096B. KB, MB and GB are refused, because virsh counts them in thousands. TIME is in seconds, or has a unit: 30s, 500ms, 2m.",
+  "SIZE is binary and needs a unit: 300M, 2GiB, 4096B. KB, MB and GB are refused, because virsh counts them in thousands. TIME is in seconds, or has a unit: 30s, 500ms, 5min, 1h.",
   "Without an option, a change is for the running machine, or for the config of a stopped one. --static means the config, --dynamic the running machine, and both together mean both.",
   "Options may stand before or after the verb. Operands may be given by name, as in virsh: setmem --domain web1 --size 1G.",
 ];

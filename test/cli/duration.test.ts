@@ -10,9 +10,35 @@ describe("parseDuration", () => {
     ["1h", 3_600_000],
     ["1.5", 1500],
     ["0.25s", 250],
+    // As --for reads them, and as showDuration writes them.
+    ["5min", 300_000],
+    ["1h30min", 5_400_000],
+    ["1h 30min", 5_400_000],
+    ["2 min 5 s", 125_000],
+    ["90 seconds", 90_000],
+    ["1d", 86_400_000],
+    ["1d 12h", 129_600_000],
+    ["1 day 1 h", 90_000_000],
   ])("%s is %i ms", (text, ms) => expect(parseDuration(text)).toBe(ms));
 
-  test.each(["", "0", "0ms", "0.4ms", "-1", "1d", "s", "1e3", " 1", "2147483648ms", "99999h"])("%j is refused", (text) => {
+  test.each([
+    "",
+    "0",
+    "0ms",
+    "0.4ms",
+    "-1",
+    "s",
+    "1e3",
+    " 1",
+    "5x",
+    "5 min ago",
+    "1h 30",
+    "min",
+    "25d",
+    "5minutesx",
+    "2147483648ms",
+    "99999h",
+  ])("%j is refused", (text) => {
     expect(() => parseDuration(text)).toThrow(
       expect.objectContaining({ code: "usage", value: text, message: expect.stringContaining(JSON.stringify(text)) as string }),
     );

@@ -147,6 +147,7 @@ test("the schema of a report over many hosts takes what is printed of each outco
 
 describe("qmpctl schema", () => {
   test("names what there are schemas of", async () => {
+    expect((await play(["schema"])).stderr).toContain("NAME: missing; expected config, allocation, report");
     const { code, stderr } = await play(["schema", "confg"]);
     expect(code).toBe(2);
     expect(stderr).toContain("confg: there is no schema of that; expected config, allocation, report");

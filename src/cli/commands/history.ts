@@ -1,9 +1,9 @@
 import { printAs } from "../answer.ts";
 import { parseCount } from "../count.ts";
-import { parseDuration } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";
 import { domainOnly } from "../lifecycle.ts";
 import { noteLine } from "../output.ts";
+import { parseSince } from "../since.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -17,24 +17,25 @@ export const verb: Verb = defineVerb({
   ],
   examples: [
     ["history web1", "the last 20 things that were done"],
-    ["history web1 --since 12h --json", "all of the last night, for a program"],
+    ["history web1 --since 22:00", "what was done last night"],
+    ["history web1 --since 12h --json", "all of it in half a day, for a program"],
   ],
   options: {
     last: { about: "no more than the last N (default: 20; with --since or --json: all)", value: "N", short: "n" },
-    since: { about: "no more than what was done in that time, as 2h or 7d", value: "TIME" },
+    since: { about: "no more than what was done since then: 2h, 7d, 07:00, yesterday, 2026-12-01", value: "TIME" },
   },
   operands: domainOnly,
   async run(call) {
     const { args, io, facade } = call;
     const [last, since] = [args.text("last"), args.text("since")];
     const isJson = args.flag("json");
-    const within = since === undefined ? undefined : ageOf(since);
+    const within = since === undefined ? undefined : parseSince(since);
     const most = last !== undefined ? parseCount(last, "--last") : within === undefined && !isJson ? USUAL : undefined;
     await using domain = await facade.open(args.operand(0));
     const { entries, unreadable } = await domain.history({ last: most, within, signal: io.signal });
     const { showHistory } = await import("../show-history.ts");
     printAs(call, entries, (them) => showHistory(them, io));
-    if (entries.length === 0 && !isJson)
+    if (entries.length === 0 && most !== 0 && !isJson)
       io.stderr.write(noteLine(`nothing is known of ${domain.name}${within === undefined ? "" : ` in that time`}`, io.stderr.columns));
     if (unreadable > 0)
       io.stderr.write(noteLine(`${unreadable} of its lines can't be read: they were torn, or not written by qmpctl`, io.stderr.columns));
@@ -44,10 +45,3 @@ export const verb: Verb = defineVerb({
 
 /** How many are shown unless told. */
 const USUAL = 20;
-const DAY = 86_400_000;
-
-/** Milliseconds of a time as typed, days too. @throws UsageError for anything else */
-function ageOf(text: string): number {
-  const days = /^([1-9]\d{0,4})d$/.exec(text)?.[1];
-  return days === undefined ? parseDuration(text) : Number(days) * DAY;
-}

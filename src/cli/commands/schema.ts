@@ -55,9 +55,10 @@ export const verb: Verb = defineVerb({
     ["schema report", "what a program finds in the answer to a change"],
   ],
   options: {},
-  operands: { names: ["NAME"], required: 1, kinds: { NAME: "SCHEMA" } },
+  operands: { names: ["NAME"], required: 0, kinds: { NAME: "SCHEMA" } },
   async run({ args, io }) {
-    const name = args.operand(0);
+    const name = args.operands[0];
+    if (name === undefined) throw misuse("NAME: missing", undefined, Object.keys(SCHEMAS).join(", "));
     const [about, make] = (Object.hasOwn(SCHEMAS, name) ? SCHEMAS[name] : undefined) ?? [];
     if (about === undefined || make === undefined)
       throw misuse(`${name}: there is no schema of that`, name, Object.keys(SCHEMAS).join(", "));

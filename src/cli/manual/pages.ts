@@ -55,6 +55,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["QMPCTL_INVENTORY", "the inventory of Ansible's that knows the hosts and groups of -H, as --inventory has it"],
   ["QMPCTL_SSH", "the program that is run in place of ssh"],
   ["QMPCTL_COMPLETION_TIMEOUT", "how long a TAB may wait for another host; 2s unless told"],
+  ["VISUAL, EDITOR", "the editor of edit; the first that is set"],
   ["NO_COLOR", "if it is set and not empty, no colours are used"],
 ];
 
@@ -63,6 +64,7 @@ const FILES: readonly (readonly [string, string])[] = [
   ["~/.config/qmpctl", "the configs of other users"],
   ["/etc/qmpctl/hosts, ~/.config/qmpctl/hosts", "groups of hosts: a line [group], and below it its hosts"],
   ["/run/qmpctl", "root's running machines: sockets, locks, records"],
+  ["/var/lib/qmpctl", "the histories of root's machines"],
   ["~/.local/state/qmpctl", "the same of other users"],
 ];
 

@@ -1,5 +1,6 @@
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { commandLine } from "../../domain/model/format.ts";
 import { changesOf } from "../../domain/resources/allocation.ts";
 import { readWanted, type WantedInFile } from "../../domain/resources/whole-config.ts";
 import { messageOf, QmpctlError, UsageError } from "../../errors.ts";
@@ -31,16 +32,34 @@ export async function areFiles(args: Arguments<"each", never>, read: (path: stri
   const [first = "", second] = args.operands;
   if (args.flag("each") || args.operands.length > 2 || isFolder(first)) return true;
   if (second === undefined) {
-    if (!isFile(first)) throw misuse("FILE: missing", undefined, "a file, or a folder of files");
+    if (!isFile(first)) throw noFile(first);
     return true;
   }
-  if (!first.endsWith(".json") || !isFile(first)) return false;
+  if (!first.endsWith(".json") || !isFile(first)) {
+    if (isFolder(second)) throw misuse(`${second}: a folder has files for several domains`, second, ofFolder(first, second));
+    return false;
+  }
   if (isFolder(second)) return true;
   if (!second.endsWith(".json") || !isFile(second)) return false;
   if (!isConfig(await read(first))) return true;
   if (!isConfig(await read(second))) return false;
   const way = `${EACH} by its name`;
   throw misuse(`${first} ${second}: is ${first} a file to be applied, or the domain that ${second} is for? Give ${way}`, first, way);
+}
+
+/** What is missing beside one word that is no file. */
+function noFile(word: string): UsageError {
+  if (word === "-") return misuse("DOMAIN: missing: standard input has no name", word, "DOMAIN -");
+  const input = `- after ${word} reads standard input`;
+  return misuse(
+    `FILE: missing: ${word} is no file and no folder`,
+    word,
+    `${word} and a file for it (${input}), or files called DOMAIN.json`,
+  );
+}
+
+function ofFolder(domain: string, folder: string): string {
+  return `${commandLine("apply", folder)}, or one file: ${commandLine("apply", domain, join(folder, `${domain}.json`))}`;
 }
 
 /** Whether a text looks like a whole config: reading it says what is wrong with it. */
@@ -86,7 +105,7 @@ export async function readFiles(files: readonly string[], read: (path: string) =
       wrong.push(messageOf(error));
     }
   }
-  if (wrong.length > 0) throw misuse(wrong.join("; "), wrong.length, "files called DOMAIN.json, each with an allocation or a config");
+  if (wrong.length > 0) throw misuse(wrong.join("; "), wrong.length, "in each file an allocation (qmpctl schema allocation) or a config");
   return found;
 }
 

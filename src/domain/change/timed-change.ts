@@ -56,7 +56,7 @@ export class TimedChange {
     const moment = momentOf(options, Date.now());
     if (items.length === 0) return new TimedChange(work, kept, { ...none, moment });
     const timers = await timerPlan(place, held.books);
-    if (typeof timers === "string") return refuse([noTimer(timers, place.name, items, moment(Date.now()))]);
+    if (typeof timers === "string") return refuse([noTimer(timers, place, items, moment(Date.now()))]);
     return new TimedChange(work, kept, { items, moment, timers });
   }
 

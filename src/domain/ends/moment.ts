@@ -1,4 +1,5 @@
 import { UsageError } from "../../errors.ts";
+import { millisecondsOf } from "../model/duration.ts";
 
 /** When a change ends, as it was asked for: after a time, or at a moment. */
 export interface EndWish {
@@ -21,13 +22,6 @@ const DAY = 24 * HOUR;
 /** The shortest and the longest time: a timer has to be armed before it is over, and a machine that runs for years has no end in mind. */
 const SHORTEST = 10 * SECOND;
 const LONGEST = 366 * DAY;
-
-const UNITS: Readonly<Record<string, number>> = {
-  ...{ s: SECOND, sec: SECOND, second: SECOND, seconds: SECOND },
-  ...{ m: MINUTE, min: MINUTE, minute: MINUTE, minutes: MINUTE },
-  ...{ h: HOUR, hr: HOUR, hour: HOUR, hours: HOUR },
-  ...{ d: DAY, day: DAY, days: DAY, w: 7 * DAY, week: 7 * DAY, weeks: 7 * DAY },
-};
 
 const FOR = "a time from 10s to 366d with its unit, such as 90s, 30min, 8h or 1d";
 const UNTIL = 'a moment to come within 366 days, such as 07:00, "2026-12-01 07:00" or 2026-12-01T07:00+01:00';
@@ -57,17 +51,11 @@ export function fixed<Wish extends EndWish>(wish: Wish, now: number): Wish {
   return wish.until === undefined ? wish : { ...wish, until: new Date(moment(now)).toISOString() };
 }
 
+/** A bare number in a text is none: systemd counts seconds, and `at` minutes. */
 function timeOf(wanted: string | number): number {
-  const time = typeof wanted === "number" ? wanted : sumOf(wanted);
+  const time = typeof wanted === "number" ? wanted : millisecondsOf(wanted.trim());
   if (time >= SHORTEST && time <= LONGEST) return Math.round(time);
   throw wrong("for", wanted, `give ${FOR}`, FOR);
-}
-
-/** Milliseconds of `1d 12h` or `1h30min`; NaN of anything else. A bare number is none: systemd counts seconds, and `at` minutes. */
-function sumOf(text: string): number {
-  const parts = [...text.matchAll(/\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*/gy)];
-  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) return NaN;
-  return parts.reduce((sum, [, number, unit = ""]) => sum + Number(number) * (Object.hasOwn(UNITS, unit) ? (UNITS[unit] ?? NaN) : NaN), 0);
 }
 
 function wrong(option: string, value: unknown, why: string, expected: string): UsageError {
@@ -77,16 +65,21 @@ function wrong(option: string, value: unknown, why: string, expected: string): U
 const MOMENT = /^(?:(\d{4})-(\d\d)-(\d\d)(?:T|\s+))?(\d\d?):(\d\d)(?::(\d\d)(?:\.\d+)?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?$/i;
 
 function untilOf(text: string): Moment {
+  return typedMoment(text, (why) => wrong("until", text, `${why}give ${UNTIL}`, UNTIL));
+}
+
+/** The moment that a text names: a time of day is the next such moment. @throws what `wrong` makes of the reason why it can't be read */
+export function typedMoment(text: string, wrong: (why: string) => Error): Moment {
   const [found, year, month, day, ...rest] = MOMENT.exec(text.trim()) ?? [];
   const [hour, minute, second] = rest.slice(0, 3).map((each) => Number(each ?? 0)) as [number, number, number];
   const zone = rest[3];
-  if (found === undefined || hour > 23 || minute > 59 || second > 59) throw wrong("until", text, `give ${UNTIL}`, UNTIL);
+  if (found === undefined || hour > 23 || minute > 59 || second > 59) throw wrong("");
   const clock = [hour, minute, second] as const;
   if (year === undefined) return (now) => nextOf(now, clock, zone);
   const date = [Number(year), Number(month), Number(day)] as const;
   // 2026-02-30 would be the 2nd of March.
   const isDay = new Date(Date.UTC(date[0], date[1] - 1, date[2])).getUTCDate() === date[2] && date[1] >= 1 && date[1] <= 12;
-  if (!isDay) throw wrong("until", text, `there is no such day; give ${UNTIL}`, UNTIL);
+  if (!isDay) throw wrong("there is no such day; ");
   const moment = at(date, clock, zone);
   return () => moment;
 }

@@ -71,11 +71,13 @@ describe("history", () => {
 
   test("refuses what is no number and no time", async () => {
     expect((await shown(["-n", "x"])).stderr).toContain('--last "x": not a whole number');
-    expect((await shown(["--since", "yesterday"])).stderr).toContain('"yesterday": not a time');
+    expect((await shown(["--since", "tomorrow"])).stderr).toContain('--since "tomorrow": give how long ago');
   });
 
   test("says when nothing is known, and when lines can't be read", async () => {
     expect(await shown([], [])).toMatchObject({ code: 0, stdout: "", stderr: "note: nothing is known of web1\n" });
+    // Of nothing that was asked for, nothing was asked.
+    expect((await shown(["-n", "0"], [])).stderr).toBe("");
     expect((await shown(["--since", "1h"], [])).stderr).toBe("note: nothing is known of web1 in that time\n");
     expect((await shown([], [START], 2)).stderr).toMatch(/^note: 2 of its lines can't be read/);
   });

@@ -186,3 +186,25 @@ test("apply of files for several domains is of one host", async () => {
   const { code, stderr } = await qmpctl(["-H", "kvm[1-2]", "apply", folder]);
   expect([code, stderr]).toEqual([2, expect.stringContaining("files for several domains are of one host") as string]);
 });
+
+describe("apply of words that are no files says which would be", () => {
+  test("of a domain alone: a file, or standard input", async () => {
+    expect((await qmpctl(["apply", "web1"])).stderr).toContain(
+      "web1 is no file and no folder; expected web1 and a file for it (- after web1 reads",
+    );
+    expect((await qmpctl(["apply", "-"], JSON.stringify(vcpus(3)))).stderr).toContain("standard input has no name; expected DOMAIN -");
+  });
+
+  test("of a folder for one domain: the folder alone, or one of its files", async () => {
+    const { code, stderr } = await qmpctl(["apply", "web1", folder]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`expected qmpctl apply ${folder}, or one file: qmpctl apply web1 ${folder}/web1.json`);
+  });
+
+  test("of files with mistakes in them: what is in such files", async () => {
+    await writeFile(join(folder, "web1.json"), "{");
+    expect((await qmpctl(["apply", folder])).stderr).toMatch(
+      /line \d.*; expected in each file an allocation \(qmpctl schema allocation\) or a config\n/,
+    );
+  });
+});

@@ -173,12 +173,16 @@ describe("refused, and nothing touched", () => {
     expect(await scene.text()).toBe(text);
   });
 
-  test("where no timer works, with the line of a crontab", async () => {
+  test("where no timer works, with the line of a crontab, which is told of folders that only this shell knows", async () => {
     const scene = await runningDomain();
+    const { config, runtime, state } = scene.place.folders;
+    const folders = `QMPCTL_CONFIG_DIR=${config} QMPCTL_RUNTIME_DIR=${runtime} QMPCTL_STATE_DIR=${state}`;
     for (const tool of ["systemd", "at"] as const) await timers.break(tool);
-    expect(await refusal(scene, scene.domain.setMemory(SIZE, { for: "1h" }))).toMatch(
-      /no timer of this host works: .*; systemd or at has to run here; or .* line of your crontab.*: \d+ \d+ \d+ \d+ \* qmpctl setmem web1 1GiB --dynamic$/,
+    const refused = await refusal(scene, scene.domain.setMemory(SIZE, { for: "1h" }));
+    expect(refused).toMatch(
+      /no timer of this host works: .*; systemd or at has to run here; or .* line of your crontab.*: \d+ \d+ \d+ \d+ \* QMPCTL_/,
     );
+    expect(refused.endsWith(` * ${folders} qmpctl setmem web1 1GiB --dynamic`)).toBe(true);
   });
 
   test("where the timer is not taken, or no program of ours is in a file that can be named", async () => {
