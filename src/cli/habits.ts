@@ -19,13 +19,16 @@ const PINS =
 const NO_LIBVIRT =
   "there is no libvirt here: DOMAIN is a name, the path of a config, or the address of a monitor, such as unix:/run/x.sock";
 const LOG =
-  "`qmpctl info DOMAIN` says how a machine ended; the file output in the machine's folder has what QEMU wrote; `qmpctl events DOMAIN` prints events as they come";
+  "`qmpctl history DOMAIN` shows what was done to it, `qmpctl info DOMAIN` how it ended; the file output in the machine's folder has what QEMU wrote; `qmpctl events DOMAIN` prints events as they come";
 const SNAPSHOT =
   "`qmpctl qmp DOMAIN --hmp info snapshots` lists them; `qmpctl qmp DOMAIN` opens a shell with snapshot-save, snapshot-load and snapshot-delete";
 const MEDIUM = "`qmpctl change-media DOMAIN DRIVE FILE` changes what is in a drive, `--eject` empties it";
 const VIRTIO_MEM =
   "`qmpctl setmem DOMAIN SIZE --device ID` changes what a virtio-mem device gives, and `qmpctl diff DOMAIN` lists the devices";
 const EVENTS = "`qmpctl events DOMAIN` prints QEMU's events as they come";
+const LIVE = "`qmpctl top` shows all domains live; " + EVENTS;
+const STATS = "`qmpctl stats DOMAIN` shows what was read and written, `qmpctl domblklist DOMAIN` the disks";
+const FILES = "write files and folders as operands, as in `qmpctl apply FOLDER` or `qmpctl apply DOMAIN FILE`";
 const SET =
   "`qmpctl setmem DOMAIN SIZE`, `setmaxmem`, `setvcpus DOMAIN COUNT`, `vcpupin DOMAIN VCPU CPULIST` change one thing each; `qmpctl apply DOMAIN FILE` several at once";
 
@@ -79,10 +82,14 @@ const verbWays: Readonly<Record<string, string>> = {
   reload: "there is no daemon: a config is read each time it is used",
   "daemon-reload": "there is no daemon: a config is read each time it is used",
   event: EVENTS,
-  watch: EVENTS,
+  watch: LIVE,
+  "virt-top": LIVE,
   wait: EVENTS,
   "qemu-monitor-event": EVENTS,
-  "domblk*": "`qmpctl domblklist DOMAIN` shows the disks; `qmpctl qmp DOMAIN query-blockstats` shows their traffic",
+  domblkstat: STATS,
+  domifstat:
+    "`qmpctl stats DOMAIN` shows what its TAP interfaces received and sent; `qmpctl qmp DOMAIN --hmp info network` shows the network cards",
+  "domblk*": "`qmpctl domblklist DOMAIN` shows the disks, `qmpctl stats DOMAIN` their traffic",
   "domif*": "`qmpctl qmp DOMAIN --hmp info network` shows the network cards",
   domdisplay: "`qmpctl qmp DOMAIN query-vnc` or `query-spice` shows where the screen is",
   vncdisplay: "`qmpctl qmp DOMAIN query-vnc` shows where the screen is",
@@ -102,7 +109,7 @@ const verbWays: Readonly<Record<string, string>> = {
   resize: "`qmpctl blockresize DOMAIN DISK SIZE` makes a disk larger; " + SET,
   unlock:
     "a lock ends with the process that holds it; never remove one by hand; `qmpctl recover DOMAIN` resolves a change that was killed halfway",
-  "cpu-stats": "`qmpctl threads DOMAIN` shows the time that each thread has used",
+  "cpu-stats": "`qmpctl stats DOMAIN` shows the time that QEMU and each vCPU have used, `qmpctl threads DOMAIN` that of each thread",
   domjobinfo: "`qmpctl qmp DOMAIN query-migrate`, `query-block-jobs` or `query-jobs` show what is under way",
   dompmsuspend: "suspend it inside of the guest; `qmpctl suspend DOMAIN` pauses its vCPUs, and `qmpctl resume DOMAIN` wakes it",
   dompmwakeup: "`qmpctl resume DOMAIN` wakes a sleeping guest",
@@ -180,11 +187,16 @@ const optionWays: Readonly<Record<string, string>> = {
   namespace: NAMESPACE,
   "all-namespaces": NAMESPACE,
   A: NAMESPACE,
-  f: "write a file as an operand, as in `qmpctl apply DOMAIN FILE`; `qmpctl events DOMAIN` follows events",
-  filename: "write a file as an operand, as in `qmpctl apply DOMAIN FILE`",
-  follow: EVENTS,
-  w: EVENTS,
-  watch: EVENTS,
+  "apply f": FILES,
+  "apply R": "a folder is read without the folders in it: leave -R out",
+  "apply recursive": "a folder is read without the folders in it: leave --recursive out",
+  "history f": "it ends: `watch qmpctl history DOMAIN -n 5` shows it again and again; " + EVENTS,
+  "history until": "--since says where it begins, and --json has the time of each for jq",
+  f: `${FILES}; \`qmpctl events DOMAIN\` follows events`,
+  filename: FILES,
+  follow: LIVE,
+  w: LIVE,
+  watch: LIVE,
   pretty: "use --json, and jq to format it",
   yaml: "use --json",
   "iothreadadd id": "write the id as an operand: `qmpctl iothreadadd DOMAIN ID`",

@@ -178,6 +178,14 @@ describe("F2: verbs of others", () => {
     expect((await play(["desc"], { env })).stderr).toContain("write it into that file with an editor");
   });
 
+  test("what has a verb here is told by that verb, not by raw QMP", () => {
+    for (const verb of ["domblkstat", "domifstat", "cpu-stats"]) expect(wayOfVerb(verb, "web1")).toContain("`qmpctl stats web1`");
+    for (const verb of ["watch", "virt-top"]) expect(wayOfVerb(verb, undefined)).toContain("`qmpctl top`");
+    expect(wayOfVerb("logs", "web1")).toContain("`qmpctl history web1`");
+    expect(wayOfOption("stats", "watch", "web1")).toContain("`qmpctl top`");
+    expect(wayOfOption("apply", "f")).toContain("`qmpctl apply FOLDER`");
+  });
+
   test("reboot does not mean restart", () =>
     expect(wayOfVerb("reboot", "web1")).toMatch(/inside the guest.*reset web1.*restart web1.*from its config/));
 
@@ -192,7 +200,7 @@ describe("F2: verbs of others", () => {
   });
 
   test("a name that begins like one of ours, or like one of an object's, is none", () => {
-    for (const name of ["setmemx", "constructor", "__proto__", "toString", ""]) expect(wayOfVerb(name, undefined)).toBeUndefined();
+    for (const name of ["setmemx", "htop", "constructor", "__proto__", "toString", ""]) expect(wayOfVerb(name, undefined)).toBeUndefined();
   });
 });
 
@@ -227,7 +235,7 @@ describe("options of others", () => {
     ["restart web1 --hard", "`qmpctl destroy web1`"],
     ["setmem web1 -m 400M", "`qmpctl setmem web1 SIZE`"],
     ["events web1 --event STOP", "`qmpctl events web1 SHUTDOWN`"],
-    ["apply web1 -f x.json", "write a file as an operand"],
+    ["apply web1 -f x.json", "write files and folders as operands"],
   ])("%s: one line with the way", async (line, way) => {
     const { code, stdout, stderr, opened } = await play(line.split(" "));
     expect([code, stdout, opened]).toEqual([2, "", []]);

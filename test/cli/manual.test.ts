@@ -83,6 +83,16 @@ describe("qmpctl man", () => {
     expect(status).toBe(0);
   });
 
+  test.skipIf(!man)("knows other programs' words for verbs", () => {
+    const { stdout } = spawnSync(process.execPath, [program, "man", "dominfo"], { encoding: "utf8" });
+    expect(stdout).toContain("qmpctl-info - show the machine's state");
+  });
+
+  test("guesses which verb is meant", () => {
+    const { stderr } = spawnSync(process.execPath, [program, "man", "setmen"], { encoding: "utf8" });
+    expect(stderr).toContain("qmpctl: setmen: there is no such verb, did you mean setmem?\n");
+  });
+
   test("says what to do where there is no man", () => {
     const { stderr, status } = spawnSync(process.execPath, [program, "man", "setmem"], { encoding: "utf8", env: { PATH: "/nonexistent" } });
     expect(stderr).toBe("qmpctl: man: there is no such program; qmpctl help setmem says the same\n");

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT } from "../exit-code.ts";
 import { misuse } from "../options.ts";
@@ -24,12 +24,25 @@ export const verb: Verb = defineVerb({
       io.stdout.write(`${folder}\n`);
       return EXIT.done;
     }
-    const [about] = args.operands;
-    const page = join(folder, "man1", about === undefined ? "qmpctl.1" : `qmpctl-${about}.1`);
-    if (about !== undefined && (!/^[a-z-]+$/.test(about) || !existsSync(page)))
-      throw misuse(`${about}: there is no such verb`, about, "a verb of qmpctl");
+    const pages = join(folder, "man1");
+    const about = args.operands[0] === undefined ? undefined : await verbNamed(args.operands[0], pages);
+    const page = join(pages, about === undefined ? "qmpctl.1" : `qmpctl-${about}.1`);
     const { showPage } = await import("../manual/show.ts");
     await showPage(page, about === undefined ? "qmpctl help" : `qmpctl help ${about}`);
     return EXIT.done;
   },
 });
+
+/** The verb that has a page, also by another program's word for it. @throws UsageError with the nearest one */
+async function verbNamed(word: string, pages: string): Promise<string> {
+  const { aliases } = await import("../aliases.ts");
+  const verb = Object.hasOwn(aliases, word) ? (aliases[word]?.verb ?? word) : word.replace(/^qmpctl-/, "");
+  const names = readdirSync(pages).flatMap((file) => /^qmpctl-([a-z-]+)\.1$/.exec(file)?.[1] ?? []);
+  if (names.includes(verb)) return verb;
+  const near = (await import("../../nearest.ts")).nearest(word, [...names, ...Object.keys(aliases)]);
+  throw misuse(
+    `${word}: there is no such verb${near === undefined ? "" : `, did you mean ${near}?`}`,
+    word,
+    "a verb of qmpctl: qmpctl help lists them",
+  );
+}
