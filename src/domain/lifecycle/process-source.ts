@@ -108,7 +108,7 @@ async function notQemu({ pid, argv }: Process): Promise<UsageError> {
   const meant = child === undefined ? "" : `; it runs one: qmpctl define --pid ${child.pid}`;
   return new UsageError(`process ${pid}: it is ${JSON.stringify(argv[0] ?? "")}, not a QEMU${meant}`, {
     value: pid,
-    expected: "the pid of a QEMU: pgrep -a qemu lists them",
+    expected: "the pid of a QEMU: qmpctl list --running lists them",
   });
 }
 
