@@ -40,7 +40,7 @@ const KEPT: readonly { readonly of: RegExp; readonly names: RegExp; readonly by:
 const VERBS: Readonly<Record<string, "lock" | "find" | "none">> = {
   ...Object.fromEntries(["change", "revert", "persist", "apply", "recover", "interrupted"].map((verb) => [verb, "lock"])),
   ...Object.fromEntries(
-    ["define", "rewrite", "adopt", "import", "undefine", "start", "restart", "shutdown", "reset", "suspend", "resume"].map((verb) => [
+    ["define", "rewrite", "adopt", "takeOver", "undefine", "start", "restart", "shutdown", "reset", "suspend", "resume"].map((verb) => [
       verb,
       "lock",
     ]),
@@ -192,7 +192,7 @@ function comesTo(world: World, path: string, piece: string, wanted: ReadonlySet<
 const IN_FILES: readonly (readonly [verb: string, file: string, start: string])[] = [
   ["running", "domain/lifecycle/running/list-running.ts", "listRunning"],
   ["adopt", "domain/lifecycle/running/adopt.ts", "adoptRunning"],
-  ["import", "domain/lifecycle/import/import-domain.ts", "importDomain"],
+  ["takeOver", "domain/lifecycle/import/import-domain.ts", "importDomain"],
 ];
 
 /** What is wrong with the verbs of the library's Domain, and with those that the command line asks of it. */
@@ -269,7 +269,7 @@ test("the verbs are all there to be looked at, and each that is spoken of is the
     "sample",
     "running",
     "adopt",
-    "import",
+    "takeOver",
     "outcome",
   ]);
 });

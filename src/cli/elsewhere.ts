@@ -153,7 +153,7 @@ function onHost(name: string, { host }: World, how: There): Facade {
     sample: async (options) => (await there()).sample(options),
     running: async (options) => (await there()).running(options),
     adopt: async (options) => (await there()).adopt(options),
-    import: async (source, options) => (await there()).import(source, options),
+    takeOver: async (source, options) => (await there()).takeOver(source, options),
     outcome: async (key, options) => (await there()).outcome(key, options),
   };
 }

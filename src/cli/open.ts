@@ -76,7 +76,7 @@ export function openFacade(
       await asOwner();
       return (await import("../domain/lifecycle/running/adopt.ts")).adoptRunning({ ...options, env });
     },
-    async import(source, options) {
+    async takeOver(source, options) {
       await asOwner();
       return (await import("../domain/lifecycle/import/import-domain.ts")).importDomain(source, { ...options, env });
     },

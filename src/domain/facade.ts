@@ -118,7 +118,7 @@ export interface Facade {
   /** Makes domains of those that nobody manages. */
   adopt(options: AdoptWords): Promise<readonly Adoption[]>;
   /** Makes a domain of a machine of libvirt's or Proxmox's. */
-  import(source: ImportSource, options: DefineWords & AdoptWords): Promise<Imported>;
+  takeOver(source: ImportSource, options: DefineWords & AdoptWords): Promise<Imported>;
   /** What became of a change that was asked from another host, by its key. */
   outcome(key: string, options: ReadOptions): Promise<Ended>;
 }

@@ -134,11 +134,11 @@ export const HOST_CALLS: Readonly<Record<string, HostCall>> = {
     verb: "define",
     run: (host, _, options) => host.adopt(options),
   },
-  import: {
+  takeOver: {
     ...power,
     options: object({ name: optional(string), replace: optional(boolean), force: optional(boolean), dryRun: optional(boolean) }),
     verb: "import",
-    run: (host, [source], options) => host.import(importIn(source), options),
+    run: (host, [source], options) => host.takeOver(importIn(source), options),
   },
   /** That a domain may be opened: a name that can be one, a config that is there. */
   open: { ...read, verb: "info", run: async (host, [name]) => void (await host.open(String(name))) },

@@ -47,9 +47,9 @@ export function ownMachines(
       await check();
       return host.adopt(options);
     },
-    async import(source, options) {
+    async takeOver(source, options) {
       await check();
-      return host.import(source, options);
+      return host.takeOver(source, options);
     },
   };
 }

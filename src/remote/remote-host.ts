@@ -35,8 +35,8 @@ export function remoteFacade(caller: Caller, name: string): Facade {
       (await caller.call({ what: "running", domain: null, options: { ...options } })) as Awaited<ReturnType<Facade["running"]>>,
     adopt: async (options) =>
       (await caller.call({ what: "adopt", domain: null, options: { ...options }, writes: true })) as Awaited<ReturnType<Facade["adopt"]>>,
-    import: async (source, options) =>
-      (await caller.call({ what: "import", domain: null, args: [source], options: { ...options }, writes: true })) as Imported,
+    takeOver: async (source, options) =>
+      (await caller.call({ what: "takeOver", domain: null, args: [source], options: { ...options }, writes: true })) as Imported,
   };
 }
 

@@ -155,7 +155,7 @@ class FarEnd {
     if (kind.writes) await this.#more?.here();
     const all = { ...optionsIn(name, kind, options), ...this.#told(call, kind, tells), signal: underWay.interrupt.signal };
     if (known === undefined) {
-      const about = name === "open" ? String(given[0]) : name === "define" || name === "import" ? nameIn(options) : undefined;
+      const about = name === "open" ? String(given[0]) : name === "define" || name === "takeOver" ? nameIn(options) : undefined;
       if (OF_ALL.has(name)) mayAskOfAll(this.#allowed);
       await checkAllowed(this.#allowed, { verb: kind.verb, writes: kind.writes, domain: about });
       const answer = await kind.run(this.#host as never, given, all as never);

@@ -225,7 +225,7 @@ async function said(
     outcome: () => outcome({ state: "failed", failure: { message: EVIL } }),
     running: () => outcome([qemu]),
     adopt: () => outcome([{ pid: 1, name: EVIL, outcome: "refused", why: EVIL, path: EVIL, notes: [EVIL] }]),
-    import: () => outcome({ name: EVIL, path: EVIL, config: JSON.stringify({ name: EVIL }), notes: [EVIL] }),
+    takeOver: () => outcome({ name: EVIL, path: EVIL, config: JSON.stringify({ name: EVIL }), notes: [EVIL] }),
     list: () =>
       outcome([info, { name: EVIL, state: "running", transient: false, live: { memory: 1, vcpus: 1, maxMemory: 1, maxVcpus: 1 } }]),
   };

@@ -38,7 +38,7 @@ export const verb: Verb = defineVerb({
     const source = await sourceOf(call);
     const [name, dryRun] = [args.text("name"), args.flag("dry-run")];
     const flags = { replace: args.flag("replace"), force: args.flag("force"), dryRun };
-    const made = await facade.import(source, { ...(name === undefined ? {} : { name }), ...flags, signal: io.signal });
+    const made = await facade.takeOver(source, { ...(name === undefined ? {} : { name }), ...flags, signal: io.signal });
     printAs(call, { ...made, config: JSON.parse(made.config) as unknown }, ({ path, notes }) => {
       const { columns } = io.stdout;
       const first = path === null ? made.config : flow(`${made.name}: defined in ${path}`, columns);

@@ -12,5 +12,5 @@ export const NOBODY: Facade = {
   running: refuse,
   sample: refuse,
   adopt: refuse,
-  import: refuse,
+  takeOver: refuse,
 };

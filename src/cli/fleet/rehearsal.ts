@@ -43,7 +43,7 @@ export async function rehearse(run: (facade: Facade) => Promise<number>): Promis
     outcome: ask("outcome"),
     running: ask("running"),
     adopt: ask("adopt"),
-    import: ask("import"),
+    takeOver: ask("takeOver"),
   };
   try {
     await run(facade);

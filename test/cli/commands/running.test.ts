@@ -154,7 +154,7 @@ describe("import", () => {
   async function asked(...words: readonly string[]): Promise<unknown> {
     let seen: unknown;
     const facade = {
-      import: async (source: ImportSource, { signal: _, ...how }: { readonly signal?: AbortSignal }) => ((seen = [source, how]), made),
+      takeOver: async (source: ImportSource, { signal: _, ...how }: { readonly signal?: AbortSignal }) => ((seen = [source, how]), made),
     };
     const { code, stderr } = await play(["import", ...words], { facade, stdin: Readable.from(["kvm -m 1\n"]) });
     return code === 0 ? seen : [code, stderr.split("\n")[0]];
@@ -183,11 +183,11 @@ describe("import", () => {
   ])("%j is refused", async (words, why) => expect(await asked(...words)).toEqual([2, expect.stringContaining(why)]));
 
   test("says where the domain is, or shows the config of a dry run", async () => {
-    const facade = { import: async () => made };
+    const facade = { takeOver: async () => made };
     expect((await play(["import", "libvirt", "web1"], { facade })).stdout).toBe(
       "web1: defined in /etc/qmpctl/web1.json\nnote: -S: dropped\n",
     );
-    const dry = { import: async () => ({ ...made, path: null }) };
+    const dry = { takeOver: async () => ({ ...made, path: null }) };
     expect((await play(["import", "libvirt", "web1", "--dry-run"], { facade: dry })).stdout).toBe(`${CONFIG}note: -S: dropped\n`);
     const json = JSON.parse((await play(["import", "libvirt", "web1", "--json"], { facade })).stdout) as unknown;
     expect([json, faultOf(imported, json)]).toEqual([{ ...made, config: { name: "web1" } }, undefined]);

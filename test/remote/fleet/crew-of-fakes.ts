@@ -51,7 +51,7 @@ function facadeOf(host: string, has: Readonly<Record<string, FakeDomain>> | Erro
     outcome: () => Promise.reject(new Error("not here")),
     running: async () => Object.keys(domains()).map((name, at) => qemuOf(name, at + 1)),
     adopt: () => Promise.reject(new Error("not here")),
-    import: () => Promise.reject(new Error("not here")),
+    takeOver: () => Promise.reject(new Error("not here")),
   };
 }
 
