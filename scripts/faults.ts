@@ -18,6 +18,7 @@ import { tryVm } from "./faults/remote/vm.ts";
 import type { Outcome } from "./faults/run.ts";
 import { printTables } from "./faults/table.ts";
 import { tasksOnFake, tasksOnReal } from "./faults/task-matrix.ts";
+import { tryUnits } from "./faults/units.ts";
 import { missingForHosts } from "./lab/hosts.ts";
 import { type Qemu, qemus, testbedFolder } from "./lab/machine.ts";
 
@@ -38,8 +39,8 @@ Without options, a part of it: on a fake all steps of the change and an eleventh
   --all           all of it, on the fake and on every real QEMU, or on those of --qemu
   --remote        instead: a change of a machine on another host, over a real ssh, and faults of the connection, of both ends and
                   of the host, at each step; takes root (--lanes N: on so many hosts at once, 3 by default)
-  --vm            instead: changes over ssh on a real Debian with systemd, whose sessions and whose power end in the middle; see
-                  npm run testbed -- --host
+  --vm            instead: changes over ssh on a real Debian with systemd, whose sessions and whose power end in the middle; then
+                  machines that start with it (--only units: just these); see npm run testbed -- --host
   --ends          instead: kill a change that ends by itself at each of its steps, on the newest QEMU (or --qemu); all timers then fire
   --fleet N       instead: a change of N hosts at once, with a fake machine each; three of them dead, one far end killed, Ctrl-C; root
   --kills N       instead: kill N changes at random moments, finish half of them, undo the others
@@ -100,7 +101,8 @@ async function main(): Promise<number> {
   if (values.vm === true) {
     const image = join(testbedFolder(), "host");
     if (!existsSync(image)) return (console.error("faults: no Debian to boot here: npm run testbed -- --host"), 2);
-    return await held(tryVm(image, console.log));
+    if (values.only !== "units") await tryVm(image, console.log);
+    return await held(tryUnits(image, console.log));
   }
   if (values.ends === true) {
     for (const qemu of values.qemu === undefined ? real.slice(-1) : real) {

@@ -45,6 +45,8 @@ const VERBS: Readonly<Record<string, "lock" | "find" | "none">> = {
       "lock",
     ]),
   ),
+  // A unit is made of the config alone; what runs under it comes to its machine as a start does.
+  ...Object.fromEntries(["unit", "autostart"].map((verb) => [verb, "none"])),
   // It helps where a change hangs, and waits for no lock; QMP of one's own takes none.
   ...Object.fromEntries(["destroy", "connect"].map((verb) => [verb, "find"])),
   ...Object.fromEntries(
@@ -54,7 +56,7 @@ const VERBS: Readonly<Record<string, "lock" | "find" | "none">> = {
 };
 
 /** What is about a host, and what came of earlier calls: it opens domains, or looks for each as `glance` does. */
-const OF_A_HOST: readonly string[] = ["open", "outcome", "sample", "isElsewhere"];
+const OF_A_HOST: readonly string[] = ["open", "outcome", "sample", "isElsewhere", "run"];
 
 /** What gets at a running machine, or at its process. */
 const AT_WORK = /\b(Monitor\.open|openSession|openReader|openFor)\(|\.signal\(/;

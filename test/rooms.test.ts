@@ -10,7 +10,7 @@ const ROOT = new URL("../", import.meta.url).pathname;
  * the list has "".
  */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  "src/domain": ["model", "machine", "facts", "resources", "ends", "change", "lifecycle", "views", "balance"],
+  "src/domain": ["model", "machine", "facts", "resources", "ends", "change", "lifecycle", "supervise", "views", "balance"],
   "src/remote": ["", "fleet"],
   "src/testing": ["json", "transcript", "protocol", "server", "record", "emulator"],
 };

@@ -143,7 +143,7 @@ export function cpuGroupOf(changes: Partial<LiveCpuGroup> = {}): LiveCpuGroup {
   const path = "/machine.slice/web1.scope";
   return {
     group: { path, folder: `/sys/fs/cgroup${path}`, version: 2 },
-    unit: { name: "web1.scope", user: null, isOneshot: false, endsWithUs: false },
+    unit: { name: "web1.scope", user: null, isOneshot: false, endsWithUs: false, delegates: false },
     isOwn: true,
     quota: "none",
     weight: 100,

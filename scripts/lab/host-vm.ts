@@ -30,8 +30,12 @@ export interface HostVm extends AsyncDisposable {
   readonly ssh: string;
   /** Takes its power away and gives it back. Resolves when it is up again. */
   reset(): Promise<void>;
+  /** Has its systemd shut it down and start it again. Resolves when it is up again. */
+  reboot(): Promise<void>;
   /** Logs in, as `root` or as `user`. */
   login(user: "root" | "user"): Promise<Login>;
+  /** Copies what is in a folder here into one there, which is made; all of it, or only these. */
+  send(from: string, to: string, names?: readonly string[]): Promise<void>;
 }
 
 /** How long it may take to boot, in milliseconds: a busy machine emulates it at a fifth of its usual pace. */
@@ -66,9 +70,17 @@ export async function bootHost(image: string): Promise<HostVm> {
       await machine.ask("system_reset");
       await up;
     };
+    const reboot = async (): Promise<void> => {
+      const up = ready(serial, machine);
+      await using session = await login("root");
+      await session.run("systemctl reboot");
+      await up;
+    };
+    const send: HostVm["send"] = (from, to, names = ["."]) =>
+      copy({ image, folder: folder.path, port }, [...OWN, "-C", from, ...names], to);
     const ssh = await sshTo({ image, folder: folder.path, port });
-    const vm: HostVm = { bootTime: performance.now() - start, ssh, login, reset, [Symbol.asyncDispose]: dispose };
-    await install(vm, { image, folder: folder.path, port });
+    const vm: HostVm = { bootTime: performance.now() - start, ssh, login, reset, reboot, send, [Symbol.asyncDispose]: dispose };
+    await install(vm);
     return vm;
   } catch (error) {
     await dispose();
@@ -193,24 +205,27 @@ async function connected(master: ChildProcess): Promise<void> {
   if (master.stdout !== null) await Promise.race([once(master.stdout, "data"), ended]);
 }
 
-/** The command line of this tree, with what it needs at run time, as `qmpctl` for everybody. */
-async function install(vm: HostVm, { image, folder, port }: Way): Promise<void> {
-  const root = new URL("../..", import.meta.url).pathname;
-  await using session = await vm.login("root");
-  await session.ok("mkdir -p /opt/qmpctl");
-  const tar = spawn("tar", ["-C", root, "--exclude=*.map", "--exclude=*.d.ts", "-chf", "-", "package.json", "dist", "node_modules/zod"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const control = join(folder, `ssh${turn - 1}`);
-  const ssh = spawn(
-    "ssh",
-    ["-o", `ControlPath=${control}`, "-i", join(image, "key"), "-p", port, "root@127.0.0.1", "tar -C /opt/qmpctl -xf -"],
-    {
-      stdio: [tar.stdout, "ignore", "inherit"],
-    },
-  );
+/** Files of ours become root's there. */
+const OWN: readonly string[] = ["--owner=0", "--group=0"];
+
+/** Copies what `tar` takes by these words into a folder there. */
+async function copy(way: Way, words: readonly string[], to: string): Promise<void> {
+  const tar = spawn("tar", [...words.slice(0, 2), "-chf", "-", ...words.slice(2)], { stdio: ["ignore", "pipe", "inherit"] });
+  const options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"].flatMap((each) => [
+    "-o",
+    each,
+  ]);
+  const there = [...options, "-i", join(way.image, "key"), "-p", way.port, "root@127.0.0.1", `mkdir -p ${to} && tar -C ${to} -xf -`];
+  const ssh = spawn("ssh", there, { stdio: [tar.stdout, "ignore", "inherit"] });
   const [code] = (await once(ssh, "close")) as [number | null];
-  if (code !== 0) throw new Error(`the package was not copied: ${code}`);
+  if (code !== 0) throw new Error(`${to}: nothing was copied there: ${code}`);
+}
+
+/** The command line of this tree, with what it needs at run time, as `qmpctl` for everybody. */
+async function install(vm: HostVm): Promise<void> {
+  const root = new URL("../..", import.meta.url).pathname;
+  await vm.send(root, "/opt/qmpctl", ["--exclude=*.map", "--exclude=*.d.ts", "package.json", "dist", "node_modules/zod"]);
+  await using session = await vm.login("root");
   await session.ok(
     "printf '#!/bin/sh\\nexec node /opt/qmpctl/dist/cli/main.js \"$@\"\\n' >/usr/local/bin/qmpctl; chmod 755 /usr/local/bin/qmpctl; chmod -R go+rX /opt/qmpctl",
   );

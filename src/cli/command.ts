@@ -22,6 +22,9 @@ export const verbs: Readonly<Record<string, Loader>> = {
   destroy: () => import("./commands/destroy.ts"),
   restart: () => import("./commands/restart.ts"),
   reset: () => import("./commands/reset.ts"),
+  run: () => import("./commands/run.ts"),
+  autostart: () => import("./commands/autostart.ts"),
+  unit: () => import("./commands/unit.ts"),
   suspend: () => import("./commands/suspend.ts"),
   resume: () => import("./commands/resume.ts"),
   setmem: () => import("./commands/setmem.ts"),
@@ -113,7 +116,7 @@ export async function run(given: readonly string[], world: World): Promise<numbe
 }
 
 /** Verbs that print what a machine says, or a file of it, as it is. */
-const ANSWERS: ReadonlySet<string> = new Set(["config", "qmp", "events", "types"]);
+const ANSWERS: ReadonlySet<string> = new Set(["config", "qmp", "events", "types", "unit"]);
 
 /** An option that names other hosts, or how they are worked with, in front of the verb. */
 const HOST = /^(-H|--(host|remote-node|inventory|at-once|stop-after)(=|$)|--(installed|where-possible)$)/;

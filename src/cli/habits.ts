@@ -5,8 +5,7 @@ const OFF = "`qmpctl shutdown DOMAIN` asks the guest and waits, `qmpctl destroy 
 const MAKE = "`qmpctl define` makes a domain from a file, a command line or a running QEMU; `qmpctl start DOMAIN` starts it";
 const GONE =
   "`qmpctl undefine DOMAIN` deletes the config of a stopped domain, and nothing else; `qmpctl destroy DOMAIN` ends a running one";
-const BOOT =
-  "nothing starts at boot by itself: write a systemd unit (Type=oneshot, RemainAfterExit=yes) that runs qmpctl start DOMAIN, and qmpctl shutdown DOMAIN when it stops";
+const BOOT = "`qmpctl autostart DOMAIN` has it start with the host, `--disable` takes that back, and `qmpctl info DOMAIN` shows it";
 const CONSOLE =
   "the args of the config say where the guest's console is (qmpctl config DOMAIN); for -serial unix:PATH,server=on,wait=off, use socat -,raw,echo=0 UNIX-CONNECT:PATH";
 const HOST = "that is about the host, not about a domain: use lscpu, free -h or numactl -H";
@@ -71,7 +70,6 @@ const verbWays: Readonly<Record<string, string>> = {
   ttyconsole: CONSOLE,
   ssh: CONSOLE,
   exec: AGENT,
-  autostart: BOOT,
   enable: BOOT,
   disable: BOOT,
   mask: BOOT,

@@ -1,10 +1,10 @@
 import type { Domain } from "../domain/facade.ts";
-import type { StartReport, StopOptions } from "../domain/model/action.ts";
+import type { GuestAnswer, StartReport, StopOptions } from "../domain/model/action.ts";
 import { commandLine } from "../domain/model/format.ts";
 import { type Answer, printAnswer } from "./answer.ts";
-import { timeoutOf } from "./duration.ts";
+import { showDuration, timeoutOf } from "./duration.ts";
 import { EXIT } from "./exit-code.ts";
-import type { Option } from "./options.ts";
+import { type Arguments, misuse, type Option } from "./options.ts";
 import { noteLine, showSize } from "./output.ts";
 import { progressLine } from "./progress.ts";
 import type { Call } from "./verb.ts";
@@ -12,6 +12,22 @@ import type { Call } from "./verb.ts";
 /** The option of a verb that waits. */
 export function waitOption(about: string): { readonly timeout: Option & { readonly value: "TIME" } } {
   return { timeout: { about, value: "TIME" } };
+}
+
+type FlagOption = Pick<Option, "about">;
+
+/** The options of a verb that can wait for the guest. */
+export const answerOptions: { readonly wait: FlagOption; readonly "wait-for": Option & { readonly value: "PATTERN" } } = {
+  wait: { about: "wait until the guest answers: its agent, which the config names" },
+  "wait-for": { about: "wait until this is on the guest's console (a regular expression, as 'login:')", value: "PATTERN" },
+};
+
+/** For which answer of the guest to wait; nothing if for none. @throws UsageError when both are asked for */
+export function answerOf(args: Arguments<"wait", "wait-for">): { readonly wait?: GuestAnswer } {
+  const pattern = args.text("wait-for");
+  if (pattern !== undefined && args.flag("wait"))
+    throw misuse("--wait and --wait-for: one of them is waited for", pattern, "--wait, or --wait-for PATTERN");
+  return pattern !== undefined ? { wait: { console: pattern } } : args.flag("wait") ? { wait: { agent: true } } : {};
 }
 
 /** The operands of a verb that takes a domain and nothing else. */
@@ -59,7 +75,10 @@ export function started(report: StartReport): Answer {
   const vcpus = `${report.vcpus} vCPU${report.vcpus === 1 ? "" : "s"}`;
   return {
     json: report,
-    lines: [`${report.name}: started, pid ${report.pid}, ${vcpus}, ${showSize(report.memory)}`],
+    lines: [
+      `${report.name}: started, pid ${report.pid}, ${vcpus}, ${showSize(report.memory)}`,
+      ...(report.answer === undefined ? [] : [`${report.name}: its guest is up after ${showDuration(report.elapsed)}: ${report.answer}`]),
+    ],
     notes: report.notes,
   };
 }

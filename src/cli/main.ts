@@ -11,6 +11,8 @@ import type { Sink } from "./verb.ts";
 declare const __dirname: string;
 
 const interrupted = new AbortController();
+/** For a verb whose work has a harder way to end. */
+let second: AbortController | undefined;
 const readerGone = new Error("nobody reads the output any more");
 // Node itself would print the message with any control characters in it.
 process.on("uncaughtException", (error) => {
@@ -36,6 +38,7 @@ async function main(): Promise<number> {
     },
     env: process.env,
     signal: interrupted.signal,
+    secondInterrupt: () => (second ??= new AbortController()).signal,
   };
   const code = await run(process.argv.slice(2), {
     io,
@@ -59,6 +62,7 @@ async function main(): Promise<number> {
 // After the first signal the library undoes what is half done. A second signal means that the user does not want to wait for that.
 function interrupt(name: string): void {
   if (interrupted.signal.aborted) {
+    if (second?.signal.aborted === false) return second.abort(new Error(`interrupted once more by ${name}`));
     killChildren();
     process.exit(EXIT.interrupted);
   }

@@ -55,6 +55,17 @@ export function openFacade(
       const [{ Outcomes }, { domainFolders }] = await Promise.all([import("../remote/outcomes.ts"), import("../domain/machine/place.ts")]);
       return new Outcomes(domainFolders({ env }).state).look(key, signal);
     },
+    async run(name, options) {
+      await asOwner(name);
+      const [{ runMachine }, { placeOf }, { mustExist }] = await Promise.all([
+        import("../domain/supervise/run.ts"),
+        import("../domain/machine/place.ts"),
+        import("../config/store.ts"),
+      ]);
+      const place = await placeOf(name, { env });
+      if (place.config !== null) await mustExist(place.config);
+      return runMachine(place, options);
+    },
     async list(options) {
       await asOwner();
       const { listDomains } = await import("../domain/views/list.ts");

@@ -30,6 +30,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts when the user interrupts, or when nobody reads stdout any more. */
   readonly signal: AbortSignal;
+  /** Once it was called, a second interrupt aborts what it returns, instead of ending the program at once. The third one does that. */
+  readonly secondInterrupt?: () => AbortSignal;
 }
 
 /** How the far end comes to be on another host. */

@@ -46,6 +46,12 @@ export function lastingFolder(state: string): string {
   return state === OF_ROOT ? "/var/lib/qmpctl" : state;
 }
 
+/** Where the user's systemd finds units: QMPCTL_UNIT_DIR, else /etc/systemd/system for root, else ~/.config/systemd/user. */
+export function unitFolder(env: Environment, { uid, passwdHome, homedir }: User = ownUser): string {
+  if (env["QMPCTL_UNIT_DIR"]) return resolve(env["QMPCTL_UNIT_DIR"]);
+  return uid === 0 ? "/etc/systemd/system" : join(passwdHome ?? homedir, ".config", "systemd", "user");
+}
+
 function configFolder(env: Environment, user: User): string {
   if (env["QMPCTL_CONFIG_DIR"]) return env["QMPCTL_CONFIG_DIR"];
   if (user.uid === 0) return "/etc/qmpctl";

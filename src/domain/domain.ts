@@ -9,7 +9,8 @@ import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import type { RewriteReport } from "./lifecycle/rewrite.ts";
 import { LocalEndPoint } from "./local.ts";
 import type { DomainOptions } from "./machine/place.ts";
-import type { MemoryOptions, MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
+import type { AutostartOptions, AutostartReport, MemoryOptions, MonitorOptions, ReadOptions, StartOptions } from "./model/action.ts";
+import type { StartReport, StopOptions, StopReport, Unit, UnitOptions } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import type { Change, Resource, WantedAllocation } from "./resources/registry.ts";
 import type { DiffRow, DiskInfo, DomainInfo, DomainStats, MemoryStatistics, ThreadInfo, VcpuInfo } from "./views/answers.ts";
@@ -40,8 +41,7 @@ export class Domain {
    * `tcp:127.0.0.1:4444`, `exec:ssh host socat - UNIX-CONNECT:/run/x.sock`). The vCPUs of a QEMU on another host can't be pinned.
    * A domain of another host is `ssh://HOST/NAME`: it is worked on there, over the user's own OpenSSH, until it is disposed of.
    *
-   * @throws UnreachableError when its host can't be worked with; ConfigError when there is no such config (a damaged one is told when it is
-   * needed); UsageError when the name can't be one
+   * @throws UnreachableError when its host can't be worked with; ConfigError without such a config; UsageError when the name can't be one
    */
   static async open(name: string, options: DomainOptions = {}): Promise<Domain> {
     if (/^ssh:\/\//i.test(name)) return new Domain(await openElsewhere(name, options));
@@ -54,8 +54,7 @@ export class Domain {
   /**
    * Defines a domain from a config file, a QEMU command line, or a running process.
    *
-   * @throws UsageError when the source is no QEMU, or the name can't be one; ConfigError when the config is wrong, or there is one already;
-   * StateError when its monitor or its process is another domain's; HostError; LockedError
+   * @throws UsageError for no QEMU, or no name; ConfigError for a wrong config, or if there is one; StateError for another's; LockedError
    */
   static async define(
     source: DefineSource,
@@ -79,8 +78,7 @@ export class Domain {
   /**
    * Makes one change or several as one: one plan, one lock, one commit, undone together. Resolves when it is so, or is `pending`.
    *
-   * @throws RefusedError when nothing was touched; ChangeError when it was rolled back, or is partial, with the report; InterruptedError
-   * when another change has to be resolved first; LockedError; ConfigError; UsageError; the signal's reason
+   * @throws RefusedError if nothing was touched; ChangeError (rolled back, partial) with the report; InterruptedError; LockedError; others
    */
   change(wanted: Change | readonly Change[] | WorkedOut, options: ChangeOptions = {}): Promise<Report> {
     return this.#at.change(wanted, options);
@@ -112,9 +110,7 @@ export class Domain {
   }
 
   /**
-   * Makes live equal the config, as far as that can be: all, or one `resource`; with an `end`, only what the change with that key left.
-   *
-   * @throws ChangeError `partial` when a part can't be reverted; else as `change` does
+   * Makes live equal the config: all, one `resource`, or what the change with key `end` left. @throws ChangeError `partial`; as `change`
    */
   revert(options: RevertOptions = {}): Promise<Report> {
     return this.#at.revert(options);
@@ -135,11 +131,7 @@ export class Domain {
     return this.#at.interrupted(options);
   }
 
-  /**
-   * Resolves an interrupted change: both halves as wanted (`finish`), as they were before (`undo`), or left as they are (`forget`).
-   *
-   * @throws StateError when none was interrupted; as `change` does for what can't be done: then the change stays to be resolved
-   */
+  /** Resolves an interrupted change: both halves as wanted, as they were, or left so. @throws StateError if none is; as `change` does */
   recover(how: Recovery, options: ChangeOptions = {}): Promise<RecoveryReport> {
     return this.#at.recover(how, options);
   }
@@ -200,9 +192,9 @@ export class Domain {
   }
 
   /**
-   * Starts the machine in the background: stopped, with pins and balloon applied, then let go.
+   * Starts the machine in the background: stopped, with pins and balloon applied, then let go. `wait`: until its guest answers.
    *
-   * @throws StateError when it runs, or can't start; HostError with QEMU's words; LockedError; ConfigError; the signal's reason
+   * @throws StateError when it runs, or can't start; HostError with QEMU's words; QmpctlError `timeout` when its guest has not answered
    */
   start(options: StartOptions = {}): Promise<StartReport> {
     return this.#at.start(options);
@@ -236,6 +228,16 @@ export class Domain {
   /** Lets a frozen guest go on, or wakes one that sleeps. @throws as `suspend` does */
   resume(options: ReadOptions = {}): Promise<void> {
     return this.#at.resume(options);
+  }
+
+  /** A unit of systemd for it. @throws StateError for a transient domain, or without a program that stays; ConfigError */
+  unit(options: UnitOptions = {}): Promise<Unit> {
+    return this.#at.unit(options);
+  }
+
+  /** Whether it starts with the host: installs its unit, or removes it. @throws StateError without systemd, or if the unit was edited */
+  autostart(options: AutostartOptions = {}): Promise<AutostartReport> {
+    return this.#at.autostart(options);
   }
 
   /** A session on one of its monitors, for QMP of the caller's own. @throws StateError if it does not run; as `connect` does */

@@ -6,7 +6,8 @@ import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import type { RewriteReport } from "./lifecycle/rewrite.ts";
 import type { Adoption } from "./lifecycle/running/adopt.ts";
 import type { RunningQemu } from "./lifecycle/running/running-qemu.ts";
-import type { MemoryOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
+import type { AutostartOptions, AutostartReport, MemoryOptions, ReadOptions, RunOptions, RunReport } from "./model/action.ts";
+import type { StartOptions, StartReport, StopOptions, StopReport, Unit, UnitOptions } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import type { Change, Resource } from "./resources/registry.ts";
 import type { WantedAllocation } from "./resources/registry.ts";
@@ -71,6 +72,8 @@ export interface Domain extends AsyncDisposable {
   suspend(options: ReadOptions): Promise<void>;
   resume(options: ReadOptions): Promise<void>;
   undefine(): Promise<UndefineReport | void>;
+  unit(options: UnitOptions): Promise<Unit>;
+  autostart(options: AutostartOptions): Promise<AutostartReport>;
   connect(options: ReadOptions & { readonly monitor?: "control" | "watch" | "any" }): Promise<Monitor>;
 }
 
@@ -110,6 +113,8 @@ export interface Facade {
   readonly isElsewhere?: true;
   open(name: string): Promise<Domain>;
   define(source: DefineSource, options: DefineWords): Promise<Defined>;
+  /** Starts a machine, and waits for its end. Absent where nobody can: a machine of another host would end with the connection. */
+  run?(name: string, options: RunOptions): Promise<RunReport>;
   list(options: ReadOptions & { readonly all?: boolean }): Promise<readonly DomainInfo[]>;
   /** A look at the host and all its machines, in a row of them: each has some QEMUs asked for those that follow. */
   sample(options: SampleOptions): Promise<Sample>;

@@ -9,7 +9,8 @@ import type { UndefineReport } from "./lifecycle/define.ts";
 import type { Recovery, RecoveryReport } from "./lifecycle/recover.ts";
 import type { RewriteReport } from "./lifecycle/rewrite.ts";
 import type { Place } from "./machine/place.ts";
-import type { MemoryOptions, MonitorOptions, ReadOptions, StartOptions, StartReport, StopOptions, StopReport } from "./model/action.ts";
+import type { AutostartOptions, AutostartReport, MemoryOptions, MonitorOptions, ReadOptions, StartOptions } from "./model/action.ts";
+import type { StartReport, StopOptions, StopReport, Unit, UnitOptions } from "./model/action.ts";
 import type { ChangeOptions } from "./model/change.ts";
 import { StateError } from "./model/errors.ts";
 import type { Change, WantedAllocation } from "./resources/registry.ts";
@@ -115,11 +116,22 @@ export class LocalEndPoint implements EndPoint {
   }
 
   async undefine(): Promise<UndefineReport> {
-    return (await import("./lifecycle/define.ts")).undefineDomain(this.#place);
+    return (await import("./supervise/undefine.ts")).undefineWithUnit(this.#place);
   }
 
-  async start(options: StartOptions): Promise<StartReport> {
-    return (await import("./lifecycle/start.ts")).startDomain(this.#place, options);
+  async start({ wait, ...options }: StartOptions): Promise<StartReport> {
+    const { startDomain } = await import("./lifecycle/start.ts");
+    if (wait === undefined) return startDomain(this.#place, options);
+    const { startAndWait } = await import("./supervise/start-and-wait.ts");
+    return startAndWait(this.#place, wait, options, (own) => startDomain(this.#place, own));
+  }
+
+  async unit(options: UnitOptions): Promise<Unit> {
+    return (await import("./supervise/unit.ts")).unitOfDomain(this.#place, options);
+  }
+
+  async autostart(options: AutostartOptions): Promise<AutostartReport> {
+    return (await import("./supervise/autostart.ts")).setAutostart(this.#place, options);
   }
 
   async shutdown(options: StopOptions): Promise<StopReport> {
@@ -130,8 +142,11 @@ export class LocalEndPoint implements EndPoint {
     return (await import("./lifecycle/stop.ts")).destroyMachine(this.#place, options);
   }
 
-  async restart(options: StartOptions & StopOptions): Promise<StartReport> {
-    return (await import("./lifecycle/restart.ts")).restartMachine(this.#place, options);
+  async restart({ wait, ...options }: StartOptions & StopOptions): Promise<StartReport> {
+    const { restartMachine } = await import("./lifecycle/restart.ts");
+    if (wait === undefined) return restartMachine(this.#place, options);
+    const { startAndWait } = await import("./supervise/start-and-wait.ts");
+    return startAndWait(this.#place, wait, options, (own) => restartMachine(this.#place, own));
   }
 
   async reset(options: ReadOptions): Promise<void> {

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { kill, umask } from "node:process";
-import { setTimeout as wait } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { randomHex } from "../digest.ts";
 import { HostError, messageOf } from "../errors.ts";
 import { kernelFileIfThere } from "./kernel-file.ts";
@@ -19,6 +19,8 @@ export interface Background {
   started(pid: number): boolean;
   /** Resolves when it has ended, if we live that long. Never rejects. */
   readonly ended: Promise<ProgramEnd>;
+  /** The same, for a caller that has nothing else to do: as long as it is waited for, our process does not end. */
+  wait(): Promise<ProgramEnd>;
   /** Ends it and everything that it started: with SIGTERM, and after two seconds with SIGKILL. Resolves when it has ended. */
   end(): Promise<void>;
 }
@@ -79,7 +81,11 @@ export async function startInBackground(program: string, words: readonly string[
     await ended;
   };
   const started = (other: number): boolean => (kernelFileIfThere(`/proc/${other}/environ`) ?? "").split("\0").includes(token);
-  return { pid, started, ended, end };
+  const wait = (): Promise<ProgramEnd> => {
+    child.ref();
+    return ended;
+  };
+  return { pid, started, ended, wait, end };
 }
 
 interface OpenConsole extends AsyncDisposable {
@@ -113,7 +119,7 @@ function makePipe(path: string): Promise<void> {
 async function isOver(ended: Promise<ProgramEnd>, timeout: number): Promise<boolean> {
   const late = new AbortController();
   try {
-    return await Promise.race([ended.then(() => true), wait(timeout, false, { signal: late.signal })]);
+    return await Promise.race([ended.then(() => true), pause(timeout, false, { signal: late.signal })]);
   } finally {
     late.abort();
   }

@@ -11,6 +11,8 @@ export interface Unit {
   readonly isOneshot: boolean;
   /** Whether it ends when this process does, and systemd then ends what else is in it. */
   readonly endsWithUs: boolean;
+  /** Whether systemd leaves the groups below this one to whoever runs in it (Delegate=yes). */
+  readonly delegates: boolean;
 }
 
 /** How long systemd may take to say what a unit is, in milliseconds. */
@@ -33,10 +35,15 @@ export async function unitOf({ path }: Pick<CpuGroup, "path">): Promise<Unit | n
   ).catch(() => "");
   const properties = new Map(shown.split("\n").map((line) => [line.replace(/=.*/, ""), line.replace(/^[^=]*=/, "")]));
   if (properties.get("ControlGroup") !== path) return null;
-  return { ...unit, isOneshot: properties.get("Type") === "oneshot", endsWithUs: endsWithUs(properties) };
+  return {
+    ...unit,
+    isOneshot: properties.get("Type") === "oneshot",
+    endsWithUs: endsWithUs(properties),
+    delegates: properties.get("Delegate") === "yes",
+  };
 }
 
-const ASKED: readonly string[] = ["ControlGroup", "Type", "RemainAfterExit", "KillMode", "MainPID"];
+const ASKED: readonly string[] = ["ControlGroup", "Type", "RemainAfterExit", "KillMode", "MainPID", "Delegate"];
 
 /** Source: systemd.service(5), systemd.kill(5). */
 function endsWithUs(properties: ReadonlyMap<string, string>): boolean {

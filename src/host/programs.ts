@@ -22,6 +22,13 @@ export function environmentWith(variable: string): Readonly<Record<string, strin
   return { ...env, [name]: value };
 }
 
+/** Takes a variable out of our own environment, for all that is started from now on: its value. */
+export function withoutVariable(name: string): string | undefined {
+  const value = env[name];
+  delete env[name];
+  return value;
+}
+
 /** Where a program is, as `execvp` finds it: a path is taken as it is, a name is looked up in PATH. `why` says why there is none. */
 export function findProgram(program: string): { readonly path: string } | { readonly why: string } {
   const fs = builtinModule("node:fs");

@@ -33,6 +33,7 @@ const CODE: ReadonlySet<string> = new Set([
   "change-media",
   "apply",
   "recover",
+  "autostart",
 ]);
 
 /** Refuses what is not allowed. @throws ForbiddenError, with what is; as a change of no resource does */

@@ -56,8 +56,12 @@ const write = {
   begins: true,
 };
 const stop = { options: object({ timeout: time }), tells: ["onProgress", "onAsked"], writes: true, begins: false };
+const answer = where(
+  object({ agent: optional(boolean), console: optional(string) }),
+  (it) => it.agent === true || it.console !== undefined,
+);
 const start = {
-  options: object({ timeout: time, paused: optional(boolean) }),
+  options: object({ timeout: time, paused: optional(boolean), wait: optional(answer) }),
   tells: ["onProgress", "onAsked", "onStopped"],
   writes: true,
   begins: false,
@@ -100,6 +104,18 @@ export const DOMAIN_CALLS: Readonly<Record<string, DomainCall>> = {
   resume: { ...power, verb: "resume", run: (domain, _, options) => domain.resume(options) },
   rewrite: { ...power, verb: "edit", run: (domain, [text, before]) => domain.rewrite(textIn(text), textIn(before)) },
   undefine: { ...power, verb: "undefine", run: (domain) => domain.undefine() },
+  unit: {
+    ...read,
+    options: object({ timeout: time, shutdownTimeout: time, system: optional(boolean) }),
+    verb: "unit",
+    run: (domain, _, options) => domain.unit(options),
+  },
+  autostart: {
+    ...power,
+    options: object({ timeout: time, shutdownTimeout: time, disable: optional(boolean), force: optional(boolean) }),
+    verb: "autostart",
+    run: (domain, _, options) => domain.autostart(options),
+  },
 };
 
 /** Everything that can be asked of a host. */

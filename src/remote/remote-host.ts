@@ -75,8 +75,8 @@ export function remoteDomain(caller: Caller, host: string, domain: string): EndP
     const answer = await caller.call(ask).catch((error: unknown) => {
       throw readdressError(error, host, domain);
     });
-    // The text of a config is nobody's advice.
-    return (what === "config" ? answer : readdress(answer, host, domain)) as never;
+    // The text of a config, or of a unit, is nobody's advice.
+    return (what === "config" || what === "unit" ? answer : readdress(answer, host, domain)) as never;
   };
   return {
     name: addressOf(host, domain),
@@ -105,6 +105,8 @@ export function remoteDomain(caller: Caller, host: string, domain: string): EndP
     suspend: async (options) => void (await call("suspend", [], options)),
     resume: async (options) => void (await call("resume", [], options)),
     undefine: () => call("undefine", []),
+    unit: (options) => call("unit", [], options),
+    autostart: (options) => call("autostart", [], options),
     connect: async (options) => (await import("./far-monitor.ts")).connectMonitor(await caller.link(), host, domain, { ...options }),
     close: () => caller[Symbol.asyncDispose](),
   };

@@ -53,7 +53,7 @@ describe("a quota", () => {
   });
 
   test("of a unit is a property of it", () => {
-    const unit = { name: "web1.scope", user: null, isOneshot: false, endsWithUs: false };
+    const unit = { name: "web1.scope", user: null, isOneshot: false, endsWithUs: false, delegates: false };
     expect(quotaLine(group(2, {}), unit, 12.5)).toBe("systemctl --no-ask-password set-property --runtime -- web1.scope CPUQuota=12.5%");
     expect(quotaLine(group(2, {}), { ...unit, user: 4711 }, null)).toBe(
       "systemctl --no-ask-password --user --machine=4711@.host set-property --runtime -- web1.scope CPUQuota=",

@@ -56,7 +56,7 @@ describe("a key", () => {
     expect(await verdict(allowed, { verb: "persist", writes: true })).toContain("persist: this key does not allow it");
   });
 
-  test.each(["qmp", "define", "import", "start", "restart", "attach", "change-media", "apply", "recover"])(
+  test.each(["qmp", "define", "import", "start", "restart", "attach", "change-media", "apply", "recover", "autostart"])(
     "without verbs does not have %s: it runs programs, or opens files",
     async (verb) => {
       expect(await verdict(ALL, { verb, writes: true })).toContain("it has to be allowed by name");

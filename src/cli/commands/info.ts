@@ -53,6 +53,7 @@ function show(info: DomainInfo, io: Io): string {
   const emulator = [info.emulator, info.version === undefined ? undefined : `QEMU ${info.version}`].filter((part) => part !== undefined);
   if (emulator.length > 0) facts.push(["emulator", emulator.join(", ")]);
   facts.push(["config", info.configPath ?? (info.transient ? "none: the domain is transient" : "-")]);
+  if (!info.transient) facts.push(["autostart", info.autostart === true ? "yes, it starts with the host" : "no"]);
   const { columns } = io.stdout;
   const more = [hostColumn(info), guestColumn(info)].filter((column) => column !== undefined);
   const header = ["", "config", "live", ...more.map(({ name }) => name)];

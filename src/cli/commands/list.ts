@@ -40,13 +40,16 @@ export const verb: Verb = defineVerb({
   options: {
     all: { about: "also list stopped domains", short: "a" },
     running: { about: "list every QEMU of the host, whoever started it" },
+    autostart: { about: "of them, only those that start with the host" },
+    "no-autostart": { about: "of them, only those that don't" },
     timeout: { about: "how long each machine may take to answer (all are asked at once)", value: "TIME" },
   },
   operands: { names: [], required: 0 },
   async run(call) {
     const { args, io, facade } = call;
     if (args.flag("running")) return listRunning(call);
-    const domains = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
+    const found = await facade.list({ ...timeoutOf(args), all: args.flag("all"), signal: io.signal });
+    const domains = found.filter(({ autostart = false }) => !args.flag(autostart ? "no-autostart" : "autostart"));
     printAs(call, domains, (them) => (them.length === 0 ? "" : showDomains(them, io)));
     if (domains.length === 0 && !args.flag("json")) io.stderr.write(flow(args.flag("all") ? NONE_DEFINED : NONE_RUN, io.stderr.columns));
     return EXIT.done;

@@ -1,4 +1,4 @@
-import { domainOnly, lifecycle, started, waitOption } from "../lifecycle.ts";
+import { answerOf, answerOptions, domainOnly, lifecycle, started, waitOption } from "../lifecycle.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -13,7 +13,10 @@ export const verb: Verb = defineVerb({
     ["restart web1", "what the config says by now counts after that"],
     ["restart web1 --timeout 5m", "for a guest that takes long to shut down"],
   ],
-  options: waitOption("how long shutdown and start may take together (default: 2 min)"),
+  options: { ...answerOptions, ...waitOption("how long shutdown and start may take together (default: 2 min; with a wait 5 min)") },
   operands: domainOnly,
-  run: (call) => lifecycle(call, async (domain, options) => started(await domain.restart(options))),
+  run: (call) => {
+    const wait = answerOf(call.args);
+    return lifecycle(call, async (domain, options) => started(await domain.restart({ ...options, ...wait })));
+  },
 });

@@ -39,6 +39,9 @@ export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () 
   memstat: ["the answer of memstat", ofAnswer("memory")],
   balance: ["each line of balance", async () => (await import("../schema/balance.ts")).balanceLine.schema()],
   start: ["the answer of start and restart", ofAnswer("started")],
+  run: ["the answer of run", ofAnswer("ran")],
+  unit: ["the answer of unit", ofAnswer("unit")],
+  autostart: ["the answer of autostart", ofAnswer("autostart")],
   shutdown: ["the answer of shutdown and destroy", ofAnswer("stopped")],
 };
 

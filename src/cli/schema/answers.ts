@@ -1,5 +1,5 @@
 import type { Ended } from "../../domain/lifecycle/ended.ts";
-import type { StartReport, StopReport } from "../../domain/model/action.ts";
+import type { AutostartReport, RunReport, StartReport, StopReport, Unit } from "../../domain/model/action.ts";
 import type { DiffRow } from "../../domain/resources/row.ts";
 import type { DiskInfo } from "../../domain/views/disks.ts";
 import type { EndInfo, LastEnd } from "../../domain/views/ends.ts";
@@ -50,6 +50,7 @@ export const info: Shape<DomainInfo> = like<DomainInfo>({
     ),
   ),
   lastEnd: optional(like<LastEnd>({ due: string, at: string, outcome, notes: list(string) })),
+  autostart: optional(boolean),
 });
 
 /** What `list` answers. */
@@ -217,6 +218,23 @@ export const started: Shape<StartReport> = like<StartReport>({
   memory: number,
   notes: list(string),
   elapsed: number,
+  answer: optional(string),
+});
+
+/** What `run` answers when its machine has ended. */
+export const ran: Shape<RunReport> = like<RunReport>({ name: string, pid: number, how: string, clean: boolean });
+
+/** What `unit` answers. */
+export const unit: Shape<Unit> = like<Unit>({ name: string, path: string, text: string });
+
+/** What `autostart` answers. */
+export const autostart: Shape<AutostartReport> = like<AutostartReport>({
+  name: string,
+  autostart: boolean,
+  changed: boolean,
+  unit: string,
+  path: string,
+  notes: list(string),
 });
 
 /** What `shutdown` and `destroy` answer. */

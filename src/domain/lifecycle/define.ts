@@ -130,6 +130,8 @@ async function adopt(stored: Stored, books: StatePaths, { pid, started, argv }: 
 export interface UndefineReport {
   readonly alias: string | null;
   readonly links: readonly string[];
+  /** What became of its unit, if it started with the host. */
+  readonly notes?: readonly string[];
 }
 
 /**

@@ -8,6 +8,7 @@ import { adoptIntoScope } from "../../host/cgroup-unit.ts";
 import { enableCpu, write } from "../../host/cgroup-write.ts";
 import { type CpuGroup, cpuGroupOf, whyNotWritten } from "../../host/cgroup.ts";
 import { isSystemd, lingers } from "../../host/login.ts";
+import { isInServiceGroup, ownService } from "../../host/service-group.ts";
 import { liveCpuGroup } from "../facts/cgroup.ts";
 import { pollUntil } from "../machine/poll-until.ts";
 
@@ -24,6 +25,8 @@ interface Started {
   readonly config: LaunchConfig;
   readonly id: string;
   readonly pid: number;
+  /** Whether the process that started it waits for its end: then it may end with the service of that. */
+  readonly isSupervised?: boolean;
 }
 
 /** How long systemd may take to move a process, in milliseconds. */
@@ -40,7 +43,7 @@ const MOVE = 10_000;
 export async function giveOwnGroup(machine: Started): Promise<readonly string[]> {
   const { config, pid } = machine;
   const isWanted = asksForShare(config);
-  const way = wayFor(isWanted);
+  const way = machine.isSupervised === true ? await wayUnderService(isWanted) : wayFor(isWanted);
   if (way.how === "none") return [];
   const { group, isOwn, unit } = await liveCpuGroup(pid);
   if (isOwn && unit?.endsWithUs !== true) return [];
@@ -90,6 +93,17 @@ function wayFor(isWanted: boolean): Way {
   const note =
     "for its share of the CPUs it runs in a scope of your own systemd, which ends with your last login session: loginctl enable-linger keeps it";
   return isWanted ? { how: "scope", user: ownUid(), notes: [note] } : { how: "none" };
+}
+
+/** A machine that is supervised stays in the service of its supervisor, below a group of which it can have one of its own. */
+async function wayUnderService(isWanted: boolean): Promise<Way> {
+  if (isInServiceGroup()) return { how: "folder" };
+  const service = await ownService();
+  if (service === null) return wayFor(isWanted);
+  if (!isWanted) return { how: "none" };
+  throw new HostError(
+    `its config asks for a share of the CPUs (cpu), and ${service.name} does not let it have a cgroup of its own: Delegate=yes in the unit does`,
+  );
 }
 
 async function intoScope({ config, pid }: Started, user: number | null): Promise<void> {

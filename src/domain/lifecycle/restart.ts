@@ -8,8 +8,10 @@ import { refuseUnresolved } from "../change/unresolved.ts";
 import { type Held, lockBooks, lockMachine } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
+import { readProcessRecord, supervisorOf } from "../machine/process-record.ts";
 import type { StartOptions, StartReport, StopOptions } from "../model/action.ts";
 import { shellWord } from "../model/format.ts";
+import { leaveStart } from "./leave-start.ts";
 import { launchAndLetGo, mayStart, START_TIMEOUT, startedAs, startMachine } from "./start.ts";
 import { SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
 
@@ -26,6 +28,8 @@ export async function restartMachine(place: Place, options: StartOptions & StopO
   if (held.machine === null) return await startMachine(place, held, deadline, options);
   const stopped: Held = { ...held, machine: null };
   const stored = await mayStart(place, stopped);
+  const supervisor = await supervisorOf(await readProcessRecord(held.books));
+  if (supervisor !== null) return await leaveStart(place, { held, stored, supervisor }, deadline, options);
   await writeRecord(held.books, { action: "restart", paused: options.paused === true }, stored, held.machine.process);
   const books = statePaths(place.folders, await machineIdOf(stored));
   const again = async (): Promise<StartReport> => {

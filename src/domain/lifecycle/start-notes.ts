@@ -14,7 +14,7 @@ import { consoleIn } from "./launch.ts";
 /** The notes of a start that worked: what QEMU wrote (warnings, the terminal of `-serial pty`), and what else the caller should know. */
 export async function notesOf(
   { config }: Stored,
-  { folder, pid }: { readonly folder: string; readonly pid: number },
+  { folder, pid, isSupervised }: { readonly folder: string; readonly pid: number; readonly isSupervised: boolean },
   options: StartOptions,
 ): Promise<readonly string[]> {
   const console = consoleIn(folder);
@@ -26,7 +26,8 @@ export async function notesOf(
     ...(config.memory.current < config.memory.max
       ? [`the guest gives memory back down to ${formatSize(plannedMemory(config))} once its balloon driver is up`]
       : []),
-    ...(await endingWith(pid)),
+    // Its supervisor is there to end with it.
+    ...(isSupervised ? [] : await endingWith(pid)),
   ];
 }
 

@@ -7,6 +7,7 @@ import { formatSize } from "../../config/size.ts";
 import type { Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { formatTime, HostError, messageOf } from "../../errors.ts";
+import { identifySelf } from "../../host/signal.ts";
 import type { Session } from "../../qmp/session.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
 import { told } from "../change/telling.ts";
@@ -22,7 +23,7 @@ import { type Held, lockMachine } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
-import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
+import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
 import type { StartOptions, StartReport } from "../model/action.ts";
 import { hindered, StateError } from "../model/errors.ts";
@@ -40,11 +41,17 @@ import { mustBeStartable } from "./startable.ts";
  */
 export const START_TIMEOUT = 60_000;
 
+/** Options of a start by a process that waits for the machine's end. */
+export interface SupervisedStart extends StartOptions {
+  /** Told of what was launched, once it is let go. */
+  readonly supervise?: ((launched: Pick<Launched, "machine" | "program">) => void) | undefined;
+}
+
 /**
  * Takes the lock, and starts the machine, with one deadline for both. @throws as `startMachine` does; LockedError; InterruptedError when
  * something has to be resolved first
  */
-export async function startDomain(place: Place, options: StartOptions): Promise<StartReport> {
+export async function startDomain(place: Place, options: SupervisedStart): Promise<StartReport> {
   const deadline = deadlineIn(options.timeout ?? START_TIMEOUT);
   await using held = await lockMachine(place, { ...options, by: deadline });
   await refuseUnresolved(place, held);
@@ -58,7 +65,7 @@ export async function startDomain(place: Place, options: StartOptions): Promise<
  *
  * @throws StateError when it runs, or can't start; HostError with QEMU's words; the signal's reason
  */
-export async function startMachine(place: Place, held: Held, deadline: Deadline, options: StartOptions): Promise<StartReport> {
+export async function startMachine(place: Place, held: Held, deadline: Deadline, options: SupervisedStart): Promise<StartReport> {
   const stored = await mayStart(place, held);
   await writeRecord(held.books, { action: "start", paused: options.paused === true }, stored, null);
   try {
@@ -96,7 +103,7 @@ export async function launchAndLetGo(
   { books }: Pick<Held, "books">,
   stored: Stored,
   deadline: Deadline,
-  options: StartOptions,
+  options: SupervisedStart,
 ): Promise<StartReport> {
   using notice = new WaitNotice(options.onProgress);
   notice.enter("QEMU sets the machine up", deadline);
@@ -107,12 +114,20 @@ export async function launchAndLetGo(
     if (process === null) throw new HostError(`${place.name}: ${stored.config.emulator} wrote no pidfile`);
     await refuseTwins(place, stored, process.pid);
     notice.enter("QEMU is being asked", deadline, { pid: process.pid });
-    const { live, notes: prepared } = await prepareMachine(place, { books, stored }, monitor);
+    const { live, notes: prepared } = await prepareMachine(
+      place,
+      { books, stored, isSupervised: options.supervise !== undefined },
+      monitor,
+    );
     options.signal?.throwIfAborted();
     if (deadline.left() === 0) throw new HostError(`${place.name}: QEMU did not answer within ${formatTime(deadline.timeout)}`);
-    await noteProcess(books, stored, machine);
+    await noteProcess(books, stored, machine, options.supervise === undefined ? {} : { supervisor: await identifySelf() });
     if (options.paused !== true) await letGo(launched, place.name);
-    const notes = [...(await notesOf(stored, { folder, pid: process.pid }, options)), ...prepared];
+    options.supervise?.(launched);
+    const notes = [
+      ...(await notesOf(stored, { folder, pid: process.pid, isSupervised: options.supervise !== undefined }, options)),
+      ...prepared,
+    ];
     return {
       name: place.name,
       pid: process.pid,
@@ -128,7 +143,12 @@ export async function launchAndLetGo(
 }
 
 /** Writes down which process runs the machine, and how much QEMU had written when it was up. */
-export async function noteProcess(books: StatePaths, stored: Stored, { process, known: { folder } }: Identity): Promise<void> {
+export async function noteProcess(
+  books: StatePaths,
+  stored: Stored,
+  { process, known: { folder } }: Identity,
+  more: Pick<ProcessRecord, "supervisor"> = {},
+): Promise<void> {
   if (process === null) return;
   // Those of the machine before it, which may have ended while nobody looked.
   await forgetEnds(books);
@@ -139,6 +159,7 @@ export async function noteProcess(books: StatePaths, stored: Stored, { process, 
     folder,
     since: new Date().toISOString(),
     told: (await outputOf(folder)).length,
+    ...more,
   });
 }
 
@@ -158,11 +179,11 @@ async function refuseTwins(place: Place, stored: Stored, pid: number): Promise<v
  */
 export async function prepareMachine(
   place: Place,
-  { books, stored }: { readonly books: StatePaths; readonly stored: Stored },
+  { books, stored, isSupervised }: { readonly books: StatePaths; readonly stored: Stored; readonly isSupervised?: boolean },
   monitor: Monitor,
 ): Promise<{ readonly live: Live; readonly notes: readonly string[] }> {
   const { config } = stored;
-  const notes = await ownGroup(place, stored, monitor.pid);
+  const notes = await ownGroup(place, stored, monitor.pid, isSupervised);
   const read = (): Promise<Live> => readLive(monitor.session, monitor.pid, startReaders(config));
   const before = await read();
   checkVcpus(place, before, config);
@@ -175,9 +196,9 @@ export async function prepareMachine(
   return { live, notes };
 }
 
-async function ownGroup({ name }: Place, stored: Stored, pid: number | null): Promise<readonly string[]> {
+async function ownGroup({ name }: Place, stored: Stored, pid: number | null, isSupervised = false): Promise<readonly string[]> {
   if (pid === null) return [];
-  return naming(name, async () => giveOwnGroup({ config: stored.config, id: await machineIdOf(stored), pid }));
+  return naming(name, async () => giveOwnGroup({ config: stored.config, id: await machineIdOf(stored), pid, isSupervised }));
 }
 
 function check(place: Place, what: string, actual: number | string, wanted: number | string): void {

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { env as ownEnvironment } from "node:process";
-import { type Folders, foldersOf } from "../../config/folders.ts";
+import { type Folders, foldersOf, unitFolder } from "../../config/folders.ts";
 import { type ConfigPlace, locate } from "../../config/locate.ts";
 import { UsageError } from "../../errors.ts";
 import type { Process } from "../../host/processes.ts";
@@ -22,6 +22,8 @@ export interface DomainOptions {
    * default is as long as a change may take.
    */
   readonly timeout?: number | undefined;
+  /** Folder of systemd's units, for `autostart`; else QMPCTL_UNIT_DIR, else /etc/systemd/system for root, else ~/.config/systemd/user. */
+  readonly unitDir?: string | undefined;
   /** The environment that names the folders; the process's own by default. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -37,6 +39,8 @@ export interface Place {
   /** The monitor's address, for a transient domain. */
   readonly address: string | null;
   readonly folders: Folders;
+  /** Where systemd finds units. */
+  readonly units: string;
   readonly timeout: number;
   /** Whether the caller gave that timeout: then it also limits the wait for a monitor that another client holds. */
   readonly isTimeoutOwn?: boolean;
@@ -51,8 +55,9 @@ export interface Place {
  */
 export async function placeOf(name: string, options: DomainOptions = {}): Promise<Place> {
   const folders = domainFolders(options);
+  const units = options.unitDir ?? unitFolder(options.env ?? ownEnvironment);
   const { timeout = MONITOR_TIMEOUT } = options;
-  const isTimeoutOwn = options.timeout !== undefined;
+  const common = { folders, units, timeout, isTimeoutOwn: options.timeout !== undefined };
   if (/^[a-z-]+:/.test(name)) {
     const address = parseTarget(name);
     // The same words would mean another socket in another folder.
@@ -61,10 +66,10 @@ export async function placeOf(name: string, options: DomainOptions = {}): Promis
         value: name,
         expected: `an absolute one, as unix:${resolve(address.path)}`,
       });
-    return { name, config: null, address: formatAddress(address), folders, timeout, isTimeoutOwn };
+    return { name, config: null, address: formatAddress(address), ...common };
   }
   const config = await locate(name, folders);
-  return { name: config.named ? config.name : name, config, address: null, folders, timeout, isTimeoutOwn };
+  return { name: config.named ? config.name : name, config, address: null, ...common };
 }
 
 /** The folders that the options, or the environment, name. */

@@ -1,7 +1,7 @@
 import type { StatePaths } from "../../config/runtime.ts";
 import { readSafely, replaceFile } from "../../config/safe-file.ts";
 import { bootId } from "../../host/processes.ts";
-import type { ProcessIdentity } from "../../host/signal.ts";
+import { isStillThere, type ProcessIdentity } from "../../host/signal.ts";
 
 /**
  * The process that runs a machine, or ran it last, as written down by the command that started or adopted it. It finds that process at
@@ -21,6 +21,10 @@ export interface ProcessRecord {
   readonly since: string;
   /** How many lines QEMU had written when it was up: these are not its last words. */
   readonly told?: number;
+  /** The process that waits for its end, as `qmpctl run` does; absent if none does. */
+  readonly supervisor?: ProcessIdentity;
+  /** A restart has shut it down, and leaves it to its supervisor to start it again: paused, or not. */
+  readonly again?: { readonly paused: boolean };
   /** When and how it ended, if a command of ours was there. */
   readonly ended?: { readonly at: string; readonly why: string };
 }
@@ -51,6 +55,12 @@ function isRecord({ process, boot, how, config, folder, since }: { readonly [Key
 /** Whether the record was written since the host booted. */
 export function isOfThisBoot({ boot }: ProcessRecord): boolean {
   return boot === bootId();
+}
+
+/** The process that supervises a machine, by its record; null if none does any more. */
+export async function supervisorOf(record: ProcessRecord | null): Promise<ProcessIdentity | null> {
+  const supervisor = record?.supervisor;
+  return record !== null && supervisor !== undefined && isOfThisBoot(record) && (await isStillThere(supervisor)) ? supervisor : null;
 }
 
 /** Writes it whole. Call it under the machine's lock. @throws HostError when it can't be written */

@@ -1,6 +1,7 @@
 import { ConfigError } from "../../config/config-error.ts";
 import type { LaunchConfig } from "../../config/launch.ts";
 import { dimmMemory, plannedMemory, virtioMemsInArgs } from "../../config/memory-in-args.ts";
+import { ownUid } from "../../config/own-user.ts";
 import type { StatePaths } from "../../config/runtime.ts";
 import type { Stored } from "../../config/store.ts";
 import { messageOf } from "../../errors.ts";
@@ -22,6 +23,7 @@ import type { ReadOptions } from "../model/action.ts";
 import type { DomainState } from "../model/change.ts";
 import { shellWord } from "../model/format.ts";
 import { remarkOn } from "../model/run-state.ts";
+import { isEnabled, unitPlace } from "../supervise/unit-file.ts";
 import type { EndsInfo } from "./ends.ts";
 
 /** What a domain has, on one side. Bytes and counts; null where it is not known. */
@@ -69,6 +71,8 @@ export interface DomainInfo extends EndsInfo {
   readonly interrupted?: string;
   /** Milliseconds since its process was started. */
   readonly uptime?: number;
+  /** It starts with the host, by a unit of `autostart`; absent where it does not. */
+  readonly autostart?: boolean;
 }
 
 /** What a guest says of itself. */
@@ -118,7 +122,12 @@ export async function inspectDomain(place: Place, options: ReadOptions & Pick<Fa
     ...(live === null ? {} : { version: live.version.text, live: liveAllocation(live) }),
     ...(live?.guest === undefined ? {} : { guest: ofGuest(live.guest) }),
     ...ends,
+    ...(stored !== null && startsWithHost(place, stored) ? { autostart: true } : {}),
   };
+}
+
+function startsWithHost({ units }: Place, { config, path }: Stored): boolean {
+  return isEnabled(unitPlace(units, ownUid() === 0, config.name), path);
 }
 
 function ofGuest(word: GuestWord): GuestInfo {

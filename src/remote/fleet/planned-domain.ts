@@ -82,7 +82,7 @@ function refusePart(report: Report): void {
 }
 
 /** What an action needs to find, by the state of the machine: `null` means that it can be done, and true that it is so already. */
-type Look = (info: DomainInfo, options: { readonly paused?: boolean }) => boolean | null | string;
+type Look = (info: DomainInfo, options: { readonly paused?: boolean; readonly disable?: boolean }) => boolean | null | string;
 
 const notStopped = "it does not run";
 
@@ -101,6 +101,8 @@ const LOOKS: Readonly<Record<string, Look>> = {
   suspend: ({ state }) => (state === "stopped" ? notStopped : state === "paused" ? true : state === "running" ? null : `it is ${state}`),
   resume: ({ state }) => (state === "stopped" ? notStopped : state === "running" ? true : null),
   rewrite: () => null,
+  // What is there already may be an older one.
+  autostart: ({ autostart = false }, { disable = false }) => (disable && !autostart ? true : null),
   undefine: ({ state }) =>
     state === "stopped" ? null : state === "damaged" ? null : `it is ${state}, and only a stopped domain can be undefined`,
 };
@@ -109,7 +111,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
 const UNSURE: ReadonlySet<string> = new Set(["destroy", "undefine"]);
 
 const look: Plan = async (domain, name, args, tell) => {
-  const { signal, timeout, ...options } = (args.at(-1) ?? {}) as Options & { readonly paused?: boolean };
+  const { signal, timeout, ...options } = (args.at(-1) ?? {}) as Options & { readonly paused?: boolean; readonly disable?: boolean };
   const check = LOOKS[name];
   if (check === undefined) throw new QmpctlError("refused", `${name}: can't be planned, and so not be done over a fleet`);
   const info = await domain.info({ signal, ...(timeout === undefined ? {} : { timeout }) });

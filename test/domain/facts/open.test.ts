@@ -10,7 +10,7 @@ import { ownFolders } from "../../config/folder.ts";
 const GONE = { pid: 2 ** 22 + 1, started: 1 };
 
 async function place(address: string | null): Promise<Place> {
-  return { name: address ?? "web1", config: null, address, folders: await ownFolders(), timeout: 500 };
+  return { name: address ?? "web1", config: null, address, folders: await ownFolders(), units: "/nonexistent", timeout: 500 };
 }
 
 /** A machine that was found, with nobody at its monitor. */
