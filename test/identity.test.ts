@@ -267,6 +267,7 @@ test("the verbs are all there to be looked at, and each that is spoken of is the
     "isElsewhere",
     "open",
     "define",
+    "run",
     "list",
     "sample",
     "running",

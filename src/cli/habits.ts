@@ -41,7 +41,6 @@ const verbWays: Readonly<Record<string, string>> = {
   reboot:
     "reboot inside the guest; `qmpctl reset DOMAIN` turns the machine off and on at once, and `qmpctl restart DOMAIN` shuts it down and starts it from its config",
   create: MAKE,
-  run: MAKE,
   new: MAKE,
   add: MAKE,
   import: MAKE,

@@ -47,9 +47,10 @@ export function lastingFolder(state: string): string {
 }
 
 /** Where the user's systemd finds units: QMPCTL_UNIT_DIR, else /etc/systemd/system for root, else ~/.config/systemd/user. */
-export function unitFolder(env: Environment, { uid, passwdHome, homedir }: User = ownUser): string {
+export function unitFolder(env: Environment, user: User = ownUser): string {
   if (env["QMPCTL_UNIT_DIR"]) return resolve(env["QMPCTL_UNIT_DIR"]);
-  return uid === 0 ? "/etc/systemd/system" : join(passwdHome ?? homedir, ".config", "systemd", "user");
+  // Where a home is, is looked up only for those who need one.
+  return user.uid === 0 ? "/etc/systemd/system" : join(user.passwdHome ?? user.homedir, ".config", "systemd", "user");
 }
 
 function configFolder(env: Environment, user: User): string {

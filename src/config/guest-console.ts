@@ -1,14 +1,12 @@
 import { resolve } from "node:path";
-import { readSocket } from "./monitors.ts";
 import { valuesOf } from "./option-values.ts";
 import { type Option, splitOptions } from "./options.ts";
 import { isStdio } from "./stdio.ts";
 
-/** Where a guest's console can be read: a file, or a socket at which QEMU listens. */
+/** Where a guest's console can be read. */
 export type ConsoleSource =
   /** `appends`: QEMU writes behind what is in the file from before. */
   | { readonly kind: "file"; readonly path: string; readonly appends: boolean }
-  | { readonly kind: "socket"; readonly path: string }
   /** QEMU's own stdout, which a start puts into a file of the run-time folder. */
   | { readonly kind: "stdio" };
 
@@ -16,9 +14,8 @@ export type ConsoleSource =
 const CONSOLES: ReadonlySet<string> = new Set(["serial", "debugcon", "virtioconsole"]);
 
 /**
- * Where the consoles of a machine can be read, by its args: `-serial file:…`, `stdio`, `unix:…,server=on`, and the log of a character
- * device (`logfile=`), whatever that is. A terminal (`pty`) can't be read without taking it from whoever uses it. `folder`: where relative
- * paths begin.
+ * Where the consoles of a machine can be read, by its args: `-serial file:…`, `stdio`, and the log of a character device (`logfile=`),
+ * whatever that is. A terminal or a socket can't be read without taking it from whoever uses it. `folder`: where relative paths begin.
  */
 export function consoleSources(args: readonly string[], folder: string): readonly ConsoleSource[] {
   const options = splitOptions(args);
@@ -48,14 +45,12 @@ function sourceOf({ name, value = "" }: Option, used: ReadonlySet<string>, folde
   const path = values.get("path");
   if (!isUsed || path === undefined) return [];
   if (values.get("backend") === "file") return [{ kind: "file", path: resolve(folder, path), appends: isOn(values.get("append")) }];
-  return values.get("backend") === "socket" && readSocket(value) !== undefined ? [{ kind: "socket", path }] : [];
+  return [];
 }
 
 function shortSource(value: string, folder: string): readonly ConsoleSource[] {
   const file = /^file:(.+)$/s.exec(value)?.[1];
-  if (file !== undefined) return [{ kind: "file", path: resolve(folder, file), appends: false }];
-  const socket = value.startsWith("unix:") ? readSocket(value) : undefined;
-  return socket === undefined ? [] : [{ kind: "socket", path: socket }];
+  return file === undefined ? [] : [{ kind: "file", path: resolve(folder, file), appends: false }];
 }
 
 function isOn(value: string | undefined): boolean {

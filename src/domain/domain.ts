@@ -109,9 +109,7 @@ export class Domain {
     return this.change({ resource: "vcpu-pin", vcpu, cpus }, options);
   }
 
-  /**
-   * Makes live equal the config: all, one `resource`, or what the change with key `end` left. @throws ChangeError `partial`; as `change`
-   */
+  /** Makes live equal the config: all, one `resource`, or what a change (`end`) left. @throws ChangeError `partial`; as `change` does */
   revert(options: RevertOptions = {}): Promise<Report> {
     return this.#at.revert(options);
   }

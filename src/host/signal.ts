@@ -1,4 +1,4 @@
-import { kill, pid as ownPid } from "node:process";
+import { kill } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { deadlineIn } from "../deadline.ts";
 import { HostError, messageOf } from "../errors.ts";
@@ -15,11 +15,6 @@ export interface ProcessIdentity {
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   const started = await startTime(pid);
   return started === undefined || !(await isAlive(pid)) ? undefined : { pid, started };
-}
-
-/** This process of ours. */
-export async function identifySelf(): Promise<ProcessIdentity> {
-  return { pid: ownPid, started: (await startTime(ownPid)) ?? 0 };
 }
 
 /** Whether this very process still runs. */

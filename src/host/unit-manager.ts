@@ -1,7 +1,7 @@
 import { runSystemd } from "./systemd-tool.ts";
 
-/** How long systemd may take to answer, in milliseconds. */
-const TIMEOUT = 10_000;
+/** How long systemd may take to answer, in milliseconds: a busy host reads its units for long. */
+const TIMEOUT = 60_000;
 
 /** Whether a unit runs, or begins or ends to; false where systemd does not know it. `isUser`: of our user's own manager. */
 export async function isActive(name: string, isUser: boolean): Promise<boolean> {

@@ -147,7 +147,7 @@ describe("F2: verbs of others", () => {
   });
 
   const ELSEWHERE =
-    "stop reboot poweroff halt kill create run delete rm get set logs console terminal autostart enable disable domblkstat domiflist domifaddr nodeinfo nodememstats attach-disk detach-device migrate snapshot-create sendkey send-key screenshot qemu-agent-command event qemu-monitor-event net-list uri connect power-off mem memory scale ttyconsole journalctl mask is-active try-restart wait rollback update-device resize unlock iothreadinfo restore".split(
+    "stop reboot poweroff halt kill create delete rm get set logs console terminal enable disable domblkstat domiflist domifaddr nodeinfo nodememstats attach-disk detach-device migrate snapshot-create sendkey send-key screenshot qemu-agent-command event qemu-monitor-event net-list uri connect power-off mem memory scale ttyconsole journalctl mask is-active try-restart wait rollback update-device resize unlock iothreadinfo restore".split(
       " ",
     );
 

@@ -33,7 +33,13 @@ test.each([
   "a unit of Type=%s, RemainAfterExit=%s, KillMode=%s whose main process is %i ends with us: %s",
   async (type, remains, mode, main, ends) => {
     await saying(`ControlGroup=${path}\nType=${type}\nRemainAfterExit=${remains}\nKillMode=${mode}\nMainPID=${main}\n`);
-    expect(await unitOf({ path })).toEqual({ name: "night.service", user: null, isOneshot: type === "oneshot", endsWithUs: ends });
+    expect(await unitOf({ path })).toEqual({
+      name: "night.service",
+      user: null,
+      isOneshot: type === "oneshot",
+      endsWithUs: ends,
+      delegates: false,
+    });
   },
 );
 

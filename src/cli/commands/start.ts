@@ -8,7 +8,7 @@ export const verb: Verb = defineVerb({
   details: [
     "The machine goes on when this command ends. Pins and the memory target are set before its first instruction.",
     "With --wait or --wait-for the command ends when the guest is up. If it is not by the deadline, the exit code is 5 (pending), what was seen is told, and the machine runs on.",
-    "A console can be read that is a file, a socket at which QEMU listens, or that has a log (logfile=).",
+    "A console can be read that is a file, or that has a log (logfile=).",
   ],
   examples: [
     ["start web1", "start it, and wait until its guest runs"],

@@ -9,8 +9,9 @@ import type { Place } from "../machine/place.ts";
 import type { ChangeOptions } from "../model/change.ts";
 import { StateError } from "../model/errors.ts";
 import { letGo } from "./let-go.ts";
-import { noteProcess, prepareMachine, START_TIMEOUT, startMachine } from "./start.ts";
+import { prepareMachine, START_TIMEOUT, startMachine } from "./start.ts";
 import { destroyLocked, SHUTDOWN_TIMEOUT, shutdownLocked } from "./stop.ts";
+import { noteProcess } from "./supervised.ts";
 
 /**
  * Resolves a start, a restart or a shutdown whose writer died: finishes it, or takes back what can be taken back.

@@ -7,25 +7,22 @@ import { formatSize } from "../../config/size.ts";
 import type { Stored } from "../../config/store.ts";
 import { type Deadline, deadlineIn } from "../../deadline.ts";
 import { formatTime, HostError, messageOf } from "../../errors.ts";
-import { identifySelf } from "../../host/signal.ts";
+import { identifySelf } from "../../host/own-process.ts";
 import type { Session } from "../../qmp/session.ts";
 import { removeRecord, writeRecord } from "../change/journal.ts";
 import { told } from "../change/telling.ts";
 import { refuseUnresolved } from "../change/unresolved.ts";
-import { forgetEnds } from "../ends/forget.ts";
 import { startMemory } from "../facts/live-memory.ts";
 import { type Live, readLive } from "../facts/live.ts";
 import { writeNotes } from "../facts/notes.ts";
 import { othersOf } from "../machine/find.ts";
-import type { Identity } from "../machine/identity.ts";
-import { outputOf } from "../machine/last-words.ts";
 import { type Held, lockMachine } from "../machine/lock.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Monitor } from "../machine/monitor.ts";
 import type { Place } from "../machine/place.ts";
-import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
+import { readProcessRecord, writeProcessRecord } from "../machine/process-record.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
-import type { StartOptions, StartReport } from "../model/action.ts";
+import type { StartReport } from "../model/action.ts";
 import { hindered, StateError } from "../model/errors.ts";
 import { KINDS, startReaders } from "../resources/kinds.ts";
 import { bringsThreads } from "../resources/registry.ts";
@@ -34,18 +31,13 @@ import { letGo } from "./let-go.ts";
 import { giveOwnGroup, groupRemover } from "./own-group.ts";
 import { notesOf } from "./start-notes.ts";
 import { mustBeStartable } from "./startable.ts";
+import { noteProcess, type SupervisedStart } from "./supervised.ts";
 
 /**
  * How long a start may take, in milliseconds, unless the caller says otherwise: QEMU may have memory to fill, devices to set up, or a
  * client to wait for.
  */
 export const START_TIMEOUT = 60_000;
-
-/** Options of a start by a process that waits for the machine's end. */
-export interface SupervisedStart extends StartOptions {
-  /** Told of what was launched, once it is let go. */
-  readonly supervise?: ((launched: Pick<Launched, "machine" | "program">) => void) | undefined;
-}
 
 /**
  * Takes the lock, and starts the machine, with one deadline for both. @throws as `startMachine` does; LockedError; InterruptedError when
@@ -140,27 +132,6 @@ export async function launchAndLetGo(
     await endAgain(launched, books, messageOf(error).replace(`${place.name}: `, ""));
     throw error;
   }
-}
-
-/** Writes down which process runs the machine, and how much QEMU had written when it was up. */
-export async function noteProcess(
-  books: StatePaths,
-  stored: Stored,
-  { process, known: { folder } }: Identity,
-  more: Pick<ProcessRecord, "supervisor"> = {},
-): Promise<void> {
-  if (process === null) return;
-  // Those of the machine before it, which may have ended while nobody looked.
-  await forgetEnds(books);
-  await writeProcessRecord(books, {
-    process,
-    how: "started",
-    config: stored.path,
-    folder,
-    since: new Date().toISOString(),
-    told: (await outputOf(folder)).length,
-    ...more,
-  });
 }
 
 /** Refuses a second QEMU of the machine. The lock keeps two starts apart, but other users, or another root, have a lock of their own. */

@@ -121,7 +121,7 @@ function refuseOthers({ name, config, at }: Subject, force: boolean | undefined,
       : state.config !== config && statusAt(state.config) !== undefined
         ? `is that of another domain of this name, ${state.config}`
         : state.is === "edited"
-          ? `was changed since qmpctl made it (its own place for changes is systemctl edit ${at.name})`
+          ? `was changed since autostart made it (systemctl edit ${at.name} makes changes beside it)`
           : undefined;
   if (why !== undefined) throw new StateError(`${name}: ${at.path} ${why}, so it was not ${done}; --force does it`, "settled");
 }

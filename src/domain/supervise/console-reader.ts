@@ -1,11 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { connect, type Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
 import type { ConsoleSource } from "../../config/guest-console.ts";
 import { messageOf } from "../../errors.ts";
 
 /** What a guest writes on its console, from a start on. */
-export interface ConsoleReader extends Disposable {
+export interface ConsoleReader {
   /** Where it is read. */
   readonly path: string;
   /** What has been written since it was read last. */
@@ -34,7 +33,6 @@ export function fileReader(path: string, appends: boolean): ConsoleReader {
       at = piece.end;
       return decoder.write(piece.bytes);
     },
-    [Symbol.dispose]: () => {},
   };
 }
 
@@ -59,35 +57,7 @@ function pieceOf(path: string, from: number): { readonly bytes: Buffer; readonly
   }
 }
 
-/** Reads a socket at which QEMU listens, from its first `read` on: what was written before is nobody's. It takes one client at a time. */
-export function socketReader(path: string): ConsoleReader {
-  const decoder = new StringDecoder("utf8");
-  let socket: Socket | undefined;
-  let text = "";
-  let why: string | undefined;
-  const open = (): Socket =>
-    connect(path)
-      .on("data", (bytes) => (text = (text + decoder.write(bytes)).slice(-PIECE)))
-      .on("error", (error) => (why = messageOf(error)))
-      .on("close", () => (socket = undefined));
-  return {
-    path,
-    get why() {
-      return why;
-    },
-    read() {
-      socket ??= open();
-      const read = text;
-      text = "";
-      if (read !== "") why = undefined;
-      return read;
-    },
-    [Symbol.dispose]: () => void socket?.destroy(),
-  };
-}
-
 /** A reader for a source. `stdio`: the file that QEMU's own stdout goes to. */
 export function readerFor(source: ConsoleSource, stdio: string): ConsoleReader {
-  if (source.kind === "socket") return socketReader(source.path);
   return source.kind === "stdio" ? fileReader(stdio, false) : fileReader(source.path, source.appends);
 }

@@ -11,7 +11,7 @@ import { StateError } from "../model/errors.ts";
 import { type ConsoleReader, readerFor } from "./console-reader.ts";
 
 /** Looks for a guest's answer. */
-export interface AnswerSource extends Disposable {
+export interface AnswerSource {
   /** Looks once, for at most `time` milliseconds: the answer, in words; undefined if there is none yet. */
   look(time: number): Promise<string | undefined>;
   /** What was seen instead, so far. */
@@ -53,7 +53,6 @@ function agentAnswer({ config }: Stored): AnswerSource {
       }
     },
     seen: () => `its guest agent at ${path}: ${last}`,
-    [Symbol.dispose]: () => {},
   };
 }
 
@@ -67,7 +66,7 @@ function consoleAnswer(place: Place, { config, path }: Stored, text: string): An
   const sources = consoleSources(config.args, dirname(path));
   if (sources.length === 0)
     throw new StateError(
-      `${config.name}: its console can't be read: give it one that is a file (-serial file:PATH), or has a log (-chardev …,logfile=PATH), or a socket (-serial unix:PATH,server=on,wait=off)`,
+      `${config.name}: its console can't be read: give it one that is a file (-serial file:PATH), or that has a log (-chardev …,id=con0,logfile=PATH -serial chardev:con0)`,
       "settled",
     );
   const { output } = consoleIn(runtimePaths(place.folders, place.config?.key ?? place.name).folder);
@@ -78,7 +77,6 @@ function consoleAnswer(place: Place, { config, path }: Stored, text: string): An
       return lines.map((each) => each.find(pattern)).find((line) => line !== undefined);
     },
     seen: () => lines.map((each) => each.seen()).join("; "),
-    [Symbol.dispose]: () => lines.forEach((each) => each[Symbol.dispose]()),
   };
 }
 
@@ -93,12 +91,11 @@ function patternOf(text: string): RegExp {
   }
 }
 
-/** What a terminal would not show: colours and the like. Source: ECMA-48, CSI sequences. */
-// eslint-disable-next-line no-control-regex
-const ESCAPES = /\u001b\[[0-?]*[ -/]*[@-~]|\u001b[@-Z\\-_]|[\u0000-\u0008\u000b-\u001f\u007f]/gu;
+/** What a terminal would not show: control characters, and colours and the like. Source: ECMA-48, control sequences. */
+const UNSEEN = /(?!\t)\p{Cc}(\[[0-?]*[ -/]*[@-~])?/gu;
 
 /** The lines of a console. The last one may go on: a prompt has no end. */
-class ConsoleLines implements Disposable {
+class ConsoleLines {
   readonly #reader: ConsoleReader;
   #rest = "";
   #last = "";
@@ -111,7 +108,7 @@ class ConsoleLines implements Disposable {
   find(pattern: RegExp): string | undefined {
     const lines = (this.#rest + this.#reader.read()).split(/\r?\n/);
     this.#rest = (lines.at(-1) ?? "").slice(-LINE);
-    const plain = lines.map((line) => line.slice(0, LINE).replace(ESCAPES, "").trim());
+    const plain = lines.map((line) => line.slice(0, LINE).replace(UNSEEN, "").trim());
     this.#last = plain.findLast((line) => line !== "") ?? this.#last;
     return plain.find((line) => pattern.test(line))?.slice(0, SHOWN);
   }
@@ -120,9 +117,5 @@ class ConsoleLines implements Disposable {
     const { path, why } = this.#reader;
     if (this.#last !== "") return `the last on its console (${path}) is ${JSON.stringify(this.#last.slice(0, SHOWN))}`;
     return why === undefined ? `nothing is on its console (${path})` : `its console (${path}) can't be read: ${why}`;
-  }
-
-  [Symbol.dispose](): void {
-    this.#reader[Symbol.dispose]();
   }
 }

@@ -1,12 +1,12 @@
 import { statePaths } from "../../config/runtime.ts";
-import type { Stored } from "../../config/store.ts";
 import { deadlineIn } from "../../deadline.ts";
 import { formatTime, HostError, QmpctlError, UsageError } from "../../errors.ts";
-import { identify, isStillThere } from "../../host/signal.ts";
+import { isStillThere } from "../../host/signal.ts";
 import { endOf } from "../lifecycle/ended.ts";
 import { machineIdOf } from "../machine/machine-id.ts";
 import type { Place } from "../machine/place.ts";
 import { pollUntil } from "../machine/poll-until.ts";
+import { readProcessRecord } from "../machine/process-record.ts";
 import { WaitNotice } from "../machine/wait-notice.ts";
 import type { GuestAnswer, StartOptions, StartReport } from "../model/action.ts";
 import { shellWord } from "../model/format.ts";
@@ -36,11 +36,12 @@ export async function startAndWait<Options extends StartOptions>(
     throw new UsageError(`${place.name}: a guest that is paused answers nobody`, { value: "paused", expected: "either of them" });
   const deadline = deadlineIn(options.timeout ?? ANSWER_TIMEOUT);
   const stored = await storedOf(place);
-  using source = answerSource(place, stored, wanted);
+  const source = answerSource(place, stored, wanted);
   const report = await start(options);
   using notice = new WaitNotice(options.onProgress);
   notice.enter("the guest has not answered yet", deadline);
-  const process = await identify(report.pid);
+  const books = statePaths(place.folders, await machineIdOf(stored));
+  const process = (await readProcessRecord(books))?.process;
   const look = async (): Promise<string | null | undefined> => {
     const answer = await source.look(Math.max(1, deadline.left()));
     return answer ?? (process === undefined || !(await isStillThere(process)) ? null : undefined);
@@ -50,13 +51,10 @@ export async function startAndWait<Options extends StartOptions>(
     { by: deadline, signal: options.signal },
   );
   if (typeof seen === "string") return { ...report, answer: seen, elapsed: deadline.elapsed() };
-  if (seen === null) throw new HostError(`${place.name}: it ended before its guest answered: ${await howIn(place, stored)}`);
+  if (seen === null)
+    throw new HostError(`${place.name}: it ended before its guest answered: ${(await endOf(books))?.why ?? "the cause is not known"}`);
   throw new QmpctlError(
     "timeout",
     `${place.name}: it runs (process ${report.pid}), and its guest has not answered within ${formatTime(deadline.timeout)}: ${source.seen()}; it goes on: qmpctl info ${shellWord(place.name)}`,
   );
-}
-
-async function howIn({ folders }: Place, stored: Stored): Promise<string> {
-  return (await endOf(statePaths(folders, await machineIdOf(stored))))?.why ?? "the cause is not known";
 }

@@ -167,6 +167,7 @@ const FREE: Readonly<Record<string, string>> = {
   KEY: "it was told when the connection was lost",
   N: "any number",
   TEXT: "a part of any name",
+  PATTERN: "what is on a guest's console nobody knows before",
   NAME: "a new name",
   "NEW-ID": "a new name",
   "DISK-SIZE": "a TAB looks into no image",

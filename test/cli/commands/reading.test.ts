@@ -83,12 +83,13 @@ describe("info", () => {
   test.each(["info", "dominfo"])("%s", async (verb) => {
     expect((await play([verb, "web1"], { domain: { info: async () => running } })).stdout).toBe(
       [
-        "name      web1",
-        "state     running",
-        "pid       4711",
-        "up for    2 min 5 s",
-        "emulator  qemu-system-x86_64, QEMU 7.2.22",
-        "config    /etc/qmpctl/web1.json",
+        "name       web1",
+        "state      running",
+        "pid        4711",
+        "up for     2 min 5 s",
+        "emulator   qemu-system-x86_64, QEMU 7.2.22",
+        "config     /etc/qmpctl/web1.json",
+        "autostart  no",
         "",
         "            config    live",
         "memory      512MiB  512MiB",
