@@ -107,13 +107,13 @@ describe("define", () => {
   const defined = { domain: { name: "web1", configPath: "/etc/qmpctl/web1.json" }, notes: ["-m 1G became memory"] };
 
   test.each([
-    [["define", "web1.json"], { file: "web1.json" }, { replace: false }],
+    [["define", "web1.json"], { file: "web1.json" }, { replace: false, force: false }],
     [
       ["define", "--", "qemu-system-x86_64", "-m", "1G", "--json"],
       { argv: ["qemu-system-x86_64", "-m", "1G", "--json"] },
-      { replace: false },
+      { replace: false, force: false },
     ],
-    [["define", "--pid", "4711", "--name", "web1", "--replace"], { pid: 4711 }, { name: "web1", replace: true }],
+    [["define", "--pid", "4711", "--name", "web1", "--replace"], { pid: 4711 }, { name: "web1", replace: true, force: false }],
   ])("%j", async (argv, source, options) => {
     let given: unknown;
     const define = async (...args: unknown[]) => ((given = args), defined);
