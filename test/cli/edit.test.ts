@@ -116,6 +116,16 @@ describe("edit", () => {
     await rm(dirname(path), { recursive: true });
   });
 
+  test("whose editor removes the file names no file to look into, and leaves no folder", async () => {
+    const { code, stderr } = await edit('rm "$file"', () => invalid(""));
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^qmpctl: the editor has left\s+no\s+file\s+\S+:\s+the\s+config\s+is\s+as\s+it\s+was\n$/),
+    ]);
+    const [path = ""] = (await seen()).map((line) => line.split(" ")[1] ?? "");
+    expect([path === "", existsSync(dirname(path))]).toEqual([false, false]);
+  });
+
   test("without a terminal says what to do instead", async () => {
     const { code, stderr } = await play(["edit", "web1"], { domain: { config: async () => BEFORE } });
     expect([code, stderr]).toEqual([3, expect.stringMatching(/no terminal.*instead: print the config with qmpctl config/) as string]);

@@ -1,7 +1,7 @@
 import type { Domain } from "../../domain/facade.ts";
 import type { RewriteReport } from "../../domain/lifecycle/rewrite.ts";
 import { commandLine } from "../../domain/model/format.ts";
-import { isErrorCode, QmpctlError } from "../../errors.ts";
+import { HostError, isErrorCode, QmpctlError } from "../../errors.ts";
 import { printAnswer } from "../answer.ts";
 import type { EditedCopy } from "../edit/copy.ts";
 import { EXIT } from "../exit-code.ts";
@@ -60,7 +60,10 @@ async function untilTaken({ io, domain, before, copy }: Editing): Promise<Rewrit
     try {
       await editFile(copy.path, editorOf(io.env), io.env);
       io.signal.throwIfAborted();
-      const text = await copy.read();
+      const text = await copy.read().catch((error: unknown) => {
+        // The message of a config that is missing would lead to the list of domains.
+        throw isMissing(error) ? new HostError(`the editor has left no file ${copy.path}: the config is as it was`) : error;
+      });
       return text === before ? null : await domain.rewrite(text, before);
     } catch (error) {
       if (isMistake(error)) {
@@ -73,17 +76,21 @@ async function untilTaken({ io, domain, before, copy }: Editing): Promise<Rewrit
   }
 }
 
+function isMissing(error: unknown): boolean {
+  return isErrorCode(error, "config") && "problem" in error && error.problem === "missing";
+}
+
 /** Whether it is about the text: editing it again can help. */
 function isMistake(error: unknown): boolean {
   if (isErrorCode(error, "usage")) return true;
   return isErrorCode(error, "config") && "problem" in error && error.problem === "invalid";
 }
 
-/** Nothing that a user has typed is lost. */
+/** Nothing that a user has typed is lost. An editor that leaves no file has left nothing to keep. */
 async function keepIfEdited({ io, before, copy }: Editing): Promise<void> {
   const isEdited = await copy.read().then(
     (text) => text !== before,
-    () => true,
+    (error: unknown) => !isMissing(error),
   );
   if (!isEdited) return;
   copy.keep();
