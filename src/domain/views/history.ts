@@ -63,10 +63,34 @@ function entryIn(line: string): HistoryEntry | undefined {
   try {
     const found = JSON.parse(line) as Partial<Record<string, unknown>> | null;
     if (typeof found !== "object" || found === null || TEXTS.some((name) => typeof found[name] !== "string")) return undefined;
-    const { who, changes } = found;
-    const isOurs = typeof who === "object" && who !== null && (changes === undefined || Array.isArray(changes));
-    return isOurs ? (found as unknown as HistoryEntry) : undefined;
+    return isOurs(found) ? (found as unknown as HistoryEntry) : undefined;
   } catch {
     return undefined;
   }
+}
+
+type Found = Partial<Record<string, unknown>>;
+
+/** Whether all is there that is shown of an entry, so that no line that somebody else wrote hides the others. */
+function isOurs({ who, changes, began, ended, more, about }: Found): boolean {
+  const isTime = (time: unknown): boolean => !Number.isNaN(Date.parse(String(time)));
+  const isMaybe = (value: unknown, type: string): boolean => value === undefined || typeof value === type;
+  if (!isObject(who) || typeof who["uid"] !== "number" || !isTime(began) || !isTime(ended)) return false;
+  const areTexts = [who["user"], who["sudo"], who["from"], about].every((text) => isMaybe(text, "string"));
+  return areTexts && isMaybe(more, "number") && (changes === undefined || (Array.isArray(changes) && changes.every(isChange)));
+}
+
+function isChange(change: unknown): boolean {
+  if (!isObject(change) || typeof change["name"] !== "string" || typeof change["resource"] !== "string") return false;
+  return [change["static"], change["dynamic"]].every(
+    (half) => isObject(half) && typeof half["outcome"] === "string" && [half["before"], half["wanted"], half["actual"]].every(isValue),
+  );
+}
+
+function isObject(value: unknown): value is Found {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isValue(value: unknown): boolean {
+  return value === null || typeof value === "number" || typeof value === "string";
 }

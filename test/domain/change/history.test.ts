@@ -125,6 +125,24 @@ describe("the file", () => {
     expect((await domain.history({ within: 1000 })).entries).toEqual([]);
   });
 
+  test("is read without lines that look like entries and are none: what is shown of an entry is there", async () => {
+    const { domain, books } = await definedDomain();
+    await openBooks(books);
+    const half = { outcome: "applied", before: null, wanted: 1, actual: 1 };
+    const made = { name: "x", resource: "later", static: half, dynamic: half };
+    const lines = [
+      ...[{ who: {} }, { who: [] }, { who: { uid: 0, user: {} } }, { ended: "soon" }, { about: {} }, { more: {} }],
+      ...[{ changes: {} }, { changes: [null] }, { changes: [{}] }, { changes: [{ ...made, static: null }] }],
+      ...[{ changes: [{ ...made, dynamic: { ...half, before: {} } }] }],
+    ];
+    for (const [at, line] of lines.entries()) await appendFile(books.history, `${JSON.stringify({ ...ENTRY, key: `${at}`, ...line })}\n`);
+    await appendFile(books.history, `${JSON.stringify({ ...ENTRY, changes: [made] })}\n`, { mode: 0o600 });
+    await chmod(books.history, 0o600);
+    const { entries, unreadable } = await domain.history();
+    // One of a resource that only a later version has is one.
+    expect([entries.map(({ key }) => key), unreadable]).toEqual([[ENTRY.key], lines.length]);
+  });
+
   test("stays small: a full one makes room for the next, and one before it is kept", async () => {
     const { domain, books } = await definedDomain();
     await openBooks(books);
