@@ -73,7 +73,7 @@ export function typedMoment(text: string, wrong: (why: string) => Error): Moment
   const [found, year, month, day, ...rest] = MOMENT.exec(text.trim()) ?? [];
   const [hour, minute, second] = rest.slice(0, 3).map((each) => Number(each ?? 0)) as [number, number, number];
   const zone = rest[3];
-  if (found === undefined || hour > 23 || minute > 59 || second > 59) throw wrong("");
+  if (found === undefined || hour > 23 || minute > 59 || second > 59 || !isZone(zone)) throw wrong("");
   const clock = [hour, minute, second] as const;
   if (year === undefined) return (now) => nextOf(now, clock, zone);
   const date = [Number(year), Number(month), Number(day)] as const;
@@ -91,6 +91,13 @@ type Clock = readonly [hour: number, minute: number, second: number];
 function at([year, month, day]: Date3, [hour, minute, second]: Clock, zone: string | undefined): number {
   if (zone === undefined) return new Date(year, month - 1, day, hour, minute, second).getTime();
   return Date.UTC(year, month - 1, day, hour, minute, second) - offsetOf(zone);
+}
+
+/** The islands of the Pacific have up to 14 hours, and 12 to the west. Anything else is a slip of the pen, and would end days away. */
+function isZone(zone: string | undefined): boolean {
+  const minutes = Number(/:?(\d\d)$/.exec(zone ?? "")?.[1] ?? 0);
+  const hours = offsetOf(zone ?? "") / HOUR;
+  return minutes <= 59 && hours >= -12 && hours <= 14;
 }
 
 function offsetOf(zone: string): number {
