@@ -137,6 +137,7 @@ export const memory: Shape<MemoryStatistics> = like<MemoryStatistics>({
   why: optional(string),
   pid: optional(number),
   limits: optional(like<MemoryLimits>({ min: nullable(number), max: number })),
+  until: optional(string),
 });
 
 const TAP = {

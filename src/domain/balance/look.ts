@@ -52,11 +52,12 @@ function unseen(name: string, why: string): GuestObservation {
 
 /** What a domain's statistics say, as far as it decides. Pure. */
 export function observationOf(name: string, statistics: MemoryStatistics): GuestObservation {
-  const { state, balloon, guest, host, limits, pid, why } = statistics;
+  const { state, balloon, guest, host, limits, pid, why, until } = statistics;
   return {
     name,
     state,
     why,
+    until,
     machine: pid ?? null,
     limits: limits ?? null,
     balloon: balloon === null ? null : { ...balloon, target: balloon.target ?? balloon.actual },

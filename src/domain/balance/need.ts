@@ -1,3 +1,4 @@
+import { showMoment } from "../ends/show-moment.ts";
 import type { GuestHistory } from "./history.ts";
 import type { GuestObservation, GuestWord } from "./observation.ts";
 import { about, type BalanceSettings, MIB, timeOf, upToMib } from "./settings.ts";
@@ -40,11 +41,13 @@ export const STUCK = 30_000;
 
 /** See `Judged`. Pure. */
 export function judge(guest: GuestObservation, history: GuestHistory, now: number, settings: BalanceSettings): Judged | string {
-  const { balloon, limits, state, why } = guest;
+  const { balloon, limits, state, why, until } = guest;
   if (state !== "running") return state === "unreachable" ? `does not answer${why === undefined ? "" : `: ${why}`}` : `is ${state}`;
   if (limits === null) return "has no config, so nobody says how little memory it may have";
   if (limits.min === null) return "its config has no memory.min, so nobody says how little memory it may have";
   if (balloon === null) return "has no balloon device";
+  // Moved, it would not be as that change left it, and nothing would take it back at its end.
+  if (until !== undefined) return `has its memory by a change that ends at ${showMoment(until)}, and is left alone until then`;
   const max = Math.min(limits.max, balloon.most);
   const min = Math.min(limits.min, max);
   if (history.pause !== null && now < history.pause.until) return history.pause.why;

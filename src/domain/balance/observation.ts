@@ -37,6 +37,8 @@ export interface GuestObservation {
   readonly kept?: string | undefined;
   /** What the guest said last; null if it has said nothing. */
   readonly word: GuestWord | null;
+  /** ISO 8601: until then its memory is held by a change with an end; absent if it is not. */
+  readonly until?: string | undefined;
   /** How often QEMU asks the guest, in seconds; 0: never. */
   readonly period: number | null;
 }

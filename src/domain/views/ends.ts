@@ -1,7 +1,7 @@
 import type { StatePaths } from "../../config/runtime.ts";
 import { nameOfTimer } from "../../host/timers.ts";
 import { describeItem, isAsLeft } from "../ends/as-left.ts";
-import type { ChangeEnd, LastEnd } from "../ends/change-end.ts";
+import type { ChangeEnd, EndItem, LastEnd } from "../ends/change-end.ts";
 import { isGone, readEnds } from "../ends/record.ts";
 import { showMoment } from "../ends/show-moment.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
@@ -63,6 +63,13 @@ function infoOf({ key, due, timer, items, failure }: ChangeEnd): EndInfo {
     ...(Date.now() > Date.parse(due) + LATE ? { overdue: true } : {}),
     ...(failure === undefined ? {} : { failure: `${failure.at}: ${failure.why}` }),
   };
+}
+
+/** Until when a thing is as a change with an end left it, in ISO 8601; null if no end will take it back. */
+export async function untilWhen(name: string, books: StatePaths, { live, ...facts }: Facts): Promise<string | null> {
+  if (live === null) return null;
+  const isMeant = ({ change }: EndItem): boolean => nameOf(change) === name && isAsLeft({ change }, { ...facts, live });
+  return (await here((await readEnds(books)).ends)).find(({ items }) => items.some(isMeant))?.due ?? null;
 }
 
 /** Says of each row of `diff` until when it is so, where a change with an end made it so and nobody has changed it since. */

@@ -1,4 +1,5 @@
 import type { Session } from "../../qmp/session.ts";
+import { hasEnds } from "../ends/record.ts";
 import { orNull } from "../facts/answer.ts";
 import { readPeriod } from "../facts/balloon-period.ts";
 import { hasDriver, readBalloonTarget } from "../facts/balloon-target.ts";
@@ -30,6 +31,8 @@ export interface MemoryStatistics {
   readonly pid?: number;
   /** What the config allows; absent without a config. */
   readonly limits?: MemoryLimits;
+  /** ISO 8601, in UTC: until then it has this memory, by a change with an end, which takes it back then. Absent if there is none. */
+  readonly until?: string;
 }
 
 /** Between what the guest's memory may be by the config, in bytes, DIMMs included. */
@@ -66,8 +69,9 @@ export interface GuestStatistics {
 export async function memoryStatistics(place: Place, { glance = false, ...options }: MemoryOptions = {}): Promise<MemoryStatistics> {
   let asked: Asked = { said: null, driver: null, target: null };
   const also = async (session: Session, live: Live): Promise<void> => void (asked = await ask(session, live));
-  const { facts } = await readBoth(place, { ...options, readers: [readPeriod, glance ? glanceAtHostMemory : readHostMemory], also });
-  return statisticsOf(place.name, facts, asked);
+  const { facts, books } = await readBoth(place, { ...options, readers: [readPeriod, glance ? glanceAtHostMemory : readHostMemory], also });
+  const until = hasEnds(books) ? await (await import("./ends.ts")).untilWhen("memory", books, facts) : null;
+  return { ...statisticsOf(place.name, facts, asked), ...(until === null ? {} : { until }) };
 }
 
 /** What is asked besides what facts have. */

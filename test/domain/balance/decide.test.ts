@@ -59,6 +59,18 @@ describe("a guest in need", () => {
   });
 });
 
+test("memory that was set with an end is neither taken nor added to before that, however badly it is needed", () => {
+  const held = { until: "2026-11-27T07:00:00.000Z" };
+  const why = /^has its memory by a change that ends at 2026-11-27 .*, and is left alone until then$/;
+  const needy = { has: 1024, available: 0 };
+  const giver = new Rounds(poolOf(3072)).heard({ needy, idle: { has: 2048, available: 1700, more: held } });
+  expect(told(giver)).toEqual([]);
+  expect(whyStays(giver, "idle")).toMatch(why);
+  const poor = new Rounds(poolOf(3072)).heard({ needy: { ...needy, more: held }, idle: { has: 2048, available: 1700 } });
+  expect(told(poor).filter((move) => move.startsWith("needy"))).toEqual([]);
+  expect(whyStays(poor, "needy")).toMatch(why);
+});
+
 describe("a guest that has more than it needs", () => {
   test("gives to one in need, a step at a time, and the other waits for what it gives", () => {
     const decision = new Rounds(poolOf(3072)).heard({ needy: { has: 1024, available: 0 }, idle: { has: 2048, available: 1700 } });

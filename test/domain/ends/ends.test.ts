@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { type Timers, timersIn } from "../../../scripts/lab/timers.ts";
+import { observationOf } from "../../../src/domain/balance/look.ts";
 import type { Report } from "../../../src/domain/change/change-report.ts";
 import { EndError, RefusedError } from "../../../src/domain/change/errors.ts";
 import type { DomainInfo } from "../../../src/domain/views/inspect.ts";
@@ -322,4 +323,17 @@ describe("a change that was interrupted", () => {
     expect(Math.abs(Date.parse(end?.until ?? "") - Date.now() - 60_000)).toBeLessThan(30_000);
     expect(await timers.armed()).toContain(`qmpctl-end-${end?.key}-1.timer`);
   });
+});
+
+test("the figures of its memory say until when it has that by an end, so that balance leaves it alone", async () => {
+  const scene = await runningDomain();
+  await scene.domain.setVcpus(3, { for: "1h" });
+  expect(observationOf("web1", await scene.domain.memory()).until).toBeUndefined();
+  await scene.domain.setMemory(SIZE, { for: "8h" });
+  const until = (await endsOf(scene)).find(({ items }) => items[0]?.resource === "memory")?.until;
+  expect(until).toMatch(/^20/);
+  expect(observationOf("web1", await scene.domain.memory()).until).toBe(until);
+  // Nobody will take that back.
+  await scene.domain.setMemory(2 * SIZE, { scope: "dynamic" });
+  expect(observationOf("web1", await scene.domain.memory()).until).toBeUndefined();
 });
