@@ -74,9 +74,10 @@ const RUN = "LAUNCH(FIRST,LAUNCH,require,rest)";
 const LATER = "$importLater$";
 
 /**
- * The text of a layer in which a part that may not have come yet is waited for: Node's own `import` would look for a file.
+ * The text of a layer in which a part that may not have come yet is waited for: Node's own `import` would look for a file. What the
+ * bundler imports later is named by a text in quotes; a method that is called `import` is left as it is.
  *
- * @throws Error when the text has another `import(` than those that the bundler knows of
+ * @throws Error when the text has more or fewer of them than the bundler knows of
  */
 function withLater(built: Built): string {
   const { outputs } = built.metafile as {
@@ -84,8 +85,8 @@ function withLater(built: Built): string {
   };
   const known = Object.values(outputs).flatMap(({ imports }) => imports.filter(({ kind }) => kind === "dynamic-import"));
   let found = 0;
-  const text = textOf(built).replace(/(?<![\w$.])import\(/g, () => (found++, `${LATER}(`));
-  if (found < known.length) throw new Error(`${known.length} modules are imported later, and ${found} of them are in the text`);
+  const text = textOf(built).replace(/(?<![\w$.])import\((?=["'`])/g, () => (found++, `${LATER}(`));
+  if (found !== known.length) throw new Error(`${known.length} modules are imported later, and ${found} of them are in the text`);
   return text;
 }
 
