@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { verbs } from "../../src/cli/command.ts";
-import { type Allowed, checkAllowed, matches } from "../../src/remote/allowed.ts";
+import { type Allowed, checkAllowed, CODE_VERBS, matches } from "../../src/remote/allowed.ts";
 import { DOMAIN_CALLS, HOST_CALLS } from "../../src/remote/calls.ts";
 import { ForbiddenError } from "../../src/remote/errors.ts";
 
@@ -35,6 +35,18 @@ test("everything that can be asked of a domain can be asked of one on another ho
   expect([...new Set(names)].filter((name) => !(name in DOMAIN_CALLS)).sort()).toEqual(["connect", "open"]);
 });
 
+test("the page and the help of serve name the verbs that are code execution, and the page those that only read", async () => {
+  const page = await readFile(new URL("../../src/remote/REMOTE.md", import.meta.url), "utf8");
+  const wordsIn = (line: RegExp): readonly string[] =>
+    [...(line.exec(page)?.[1] ?? "").matchAll(/`([\w-]+)`/g)].map(([, word = ""]) => word);
+  expect(wordsIn(/^\*\*Some verbs are code execution\.\*\* (With .*?) one can/m)).toEqual(CODE_VERBS);
+  expect((await verbs["serve"]?.())?.verb.details?.join()).toContain(`(${CODE_VERBS.join(", ")})`);
+  const readers = Object.values({ ...DOMAIN_CALLS, ...HOST_CALLS }).flatMap(({ verb, writes }) => (writes || verb === null ? [] : [verb]));
+  expect([...wordsIn(/serve --read-only" ssh.*?\| (.*?) of all domains/)].sort()).toEqual(
+    [...new Set([...readers, "metrics", "outcome"])].sort(),
+  );
+});
+
 describe("a key", () => {
   test("that may only read changes nothing", async () => {
     const allowed = { ...ALL, readOnly: true };
@@ -56,13 +68,10 @@ describe("a key", () => {
     expect(await verdict(allowed, { verb: "persist", writes: true })).toContain("persist: this key does not allow it");
   });
 
-  test.each(["qmp", "define", "import", "start", "restart", "attach", "change-media", "apply", "recover", "autostart"])(
-    "without verbs does not have %s: it runs programs, or opens files",
-    async (verb) => {
-      expect(await verdict(ALL, { verb, writes: true })).toContain("it has to be allowed by name");
-      expect(await verdict({ ...ALL, verbs: [verb] }, { verb, writes: true })).toBe("allowed");
-    },
-  );
+  test.each(CODE_VERBS)("without verbs does not have %s: it runs programs, or opens files", async (verb) => {
+    expect(await verdict(ALL, { verb, writes: true })).toContain("it has to be allowed by name");
+    expect(await verdict({ ...ALL, verbs: [verb] }, { verb, writes: true })).toBe("allowed");
+  });
 
   test("with domains has those, by their names", async () => {
     const allowed = { ...ALL, domains: ["web*", "db?"] };

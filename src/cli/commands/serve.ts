@@ -1,3 +1,4 @@
+import { CODE_VERBS } from "../../remote/allowed.ts";
 import { EXIT } from "../exit-code.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
@@ -6,7 +7,7 @@ export const verb: Verb = defineVerb({
   summary: "answer the qmpctl of another host, for a forced command",
   details: [
     'It needs no call by hand: qmpctl -H HOST brings its own. It is for a key that may do some things only, in authorized_keys of the host: restrict,command="qmpctl serve --read-only" ssh-ed25519 …; the one who has that key uses qmpctl --installed -H HOST.',
-    "Verbs that can run a program or open a file of the caller's choice (qmp, define, edit, start, restart, attach, change-media, apply, recover) are allowed only if --verbs names them. With any of these options domains are known by their names only, not by a path or a monitor's address.",
+    `Verbs that can run a program or open a file of the caller's choice (${CODE_VERBS.join(", ")}) are allowed only if --verbs names them. With any of these options domains are known by their names only, not by a path or a monitor's address.`,
     "What SSH_ORIGINAL_COMMAND says is not read.",
   ],
   examples: [
