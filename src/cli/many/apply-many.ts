@@ -2,7 +2,7 @@ import { now } from "../../deadline.ts";
 import type { Report } from "../../domain/change/change-report.ts";
 import type { ChangeOptions } from "../../domain/model/change.ts";
 import { StateError } from "../../domain/model/errors.ts";
-import { type Begun, type Ended, endedBadly, endedWell, slim } from "../../remote/fleet/ended.ts";
+import { type Begun, type Ended, endedBadly, endedWell, isAsWanted, slim, withoutWayBack } from "../../remote/fleet/ended.ts";
 import { isGood, overallOf } from "../../remote/fleet/target.ts";
 import { evidenceOf } from "../failure.ts";
 import { exitCodeOfFleet } from "../fleet/fleet-call.ts";
@@ -86,10 +86,7 @@ class Work {
 
   #planned(report: Report): Ended {
     if (report.toResolve !== undefined) throw new StateError(`${report.domain}: ${report.toResolve}`, report.state);
-    const isSo = report.changes.every((each) =>
-      [each.static, each.dynamic].every(({ outcome, wanted }) => outcome === "unchanged" || wanted === null),
-    );
-    return { outcome: isSo ? "unchanged" : "planned", report: slim(report, this.#options.dryRun === true) };
+    return { outcome: isAsWanted(report) ? "unchanged" : "planned", report: slim(report, this.#options.dryRun === true) };
   }
 
   /** Whether anything is to be touched. */
@@ -142,12 +139,4 @@ class Work {
     const tellsBack = !["done", "planned", "pending"].includes(outcome);
     return { outcome, targets: tellsBack ? settled : settled.map(withoutWayBack), ...more };
   }
-}
-
-function withoutWayBack(target: ManyTarget): ManyTarget {
-  if (target.outcome !== "applied") return target;
-  const { takeBack: _, report, ...rest } = target;
-  if (report === undefined) return rest;
-  const { takeBack: _back, ...told } = report;
-  return { ...rest, report: told };
 }

@@ -3,7 +3,7 @@ import { addressOf } from "../readdress.ts";
 import { checkCall } from "./check-call.ts";
 import type { Crew } from "./crew.ts";
 import { linksFor } from "./crew.ts";
-import { type Begun, type Ended, endedBadly, endedWell, slim } from "./ended.ts";
+import { type Begun, type Ended, endedBadly, endedWell, slim, withoutWayBack } from "./ended.ts";
 import type { Links } from "./links.ts";
 import type { Member } from "./member.ts";
 import { nothingMeant } from "./open-domains.ts";
@@ -188,13 +188,4 @@ class Campaign {
     const unmatched = [...this.#entries].filter(([, entries]) => entries.length === 0).map(([{ name }]) => name);
     return { outcome, targets: tellsBack ? settled : settled.map(withoutWayBack), unmatched, elapsed };
   }
-}
-
-/** What is done stays: the way back of a target that is as it is wanted is nobody's need. */
-function withoutWayBack(target: FleetTarget): FleetTarget {
-  if (target.outcome !== "applied") return target;
-  const { takeBack: _, report, ...rest } = target;
-  if (report === undefined) return rest;
-  const { takeBack: _back, ...told } = report;
-  return { ...rest, report: told };
 }

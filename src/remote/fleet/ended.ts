@@ -17,6 +17,21 @@ export function slim(report: Report, keepsTexts: boolean): Report {
   return rest;
 }
 
+/** Whether a planned change finds all as it is wanted: each half that is asked for has it already, and no end of it moves. */
+export function isAsWanted({ changes, end }: Report): boolean {
+  if (end !== undefined) return false;
+  return changes.every((each) => [each.static, each.dynamic].every(({ outcome, wanted }) => outcome === "unchanged" || wanted === null));
+}
+
+/** What is done stays: the way back of a target that is as it is wanted is nobody's need. */
+export function withoutWayBack<T extends Ended>(target: T): T | Omit<T, "takeBack"> {
+  if (target.outcome !== "applied") return target;
+  const { takeBack: _, report, ...rest } = target;
+  if (report === undefined) return rest as Omit<T, "takeBack">;
+  const { takeBack: _back, ...told } = report;
+  return { ...rest, report: told } as Omit<T, "takeBack">;
+}
+
 /** How a call that changes something ended well. `name`: of the call. */
 export function endedWell(name: string, value: unknown, at: string): Ended {
   if (name === "recover") return { outcome: worstOf((value as RecoveryReport).reports), value };

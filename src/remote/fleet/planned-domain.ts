@@ -7,6 +7,7 @@ import { shellWord } from "../../domain/model/format.ts";
 import type { DomainInfo } from "../../domain/views/inspect.ts";
 import { QmpctlError } from "../../errors.ts";
 import { DOMAIN_CALLS } from "../calls.ts";
+import { isAsWanted } from "./ended.ts";
 
 /** What a target would come to. */
 export interface Planned {
@@ -65,13 +66,6 @@ const dryRun: Plan = async (domain, name, args, tell, asFarAs) => {
   if (options.dryRun !== true && !isSo) throw new PlanEnd(name);
   return answer;
 };
-
-/** Whether a planned change finds all as it is wanted: each half that is asked for has it already. */
-function isAsWanted({ changes, end }: Report): boolean {
-  // What is so already gets another end.
-  if (end !== undefined) return false;
-  return changes.every((each) => [each.static, each.dynamic].every(({ outcome, wanted }) => outcome === "unchanged" || wanted === null));
-}
 
 /** A revert does what can be done, and leaves the rest. @throws RefusedError with what would be left */
 function refusePart(report: Report): void {

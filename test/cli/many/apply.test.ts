@@ -7,6 +7,7 @@ import { openFacade } from "../../../src/cli/open.ts";
 import { files } from "../../../src/cli/schema/fleet.ts";
 import { readConfig } from "../../../src/config/store.ts";
 import { RefusedError } from "../../../src/domain/change/errors.ts";
+import type { Domain } from "../../../src/domain/facade.ts";
 import { placeOf } from "../../../src/domain/machine/place.ts";
 import { faultOf } from "../../../src/shape.ts";
 import { configText } from "../../config/fixtures.ts";
@@ -101,6 +102,25 @@ describe("apply to a folder", () => {
     expect(stdout).toMatch(/^web1: refused: static: somebody was faster\nweb2: not begun\nweb3: not begun\n$/);
     await play(["apply", folder, "--stop-after", "2"], { domain: { apply } });
     expect(asked).toHaveLength(3);
+  });
+
+  test("gives what is so already its new end, and no other is asked twice", async () => {
+    await put({ "web1.json": vcpus(3), "web2.json": vcpus(3) });
+    const asked: string[] = [];
+    const apply = (name: string) => async (_: unknown, options: { readonly dryRun?: boolean; readonly for?: number | string }) => {
+      asked.push(`${name} ${options.dryRun === true ? "planned" : "made"} ${options.for}`);
+      const end = { key: null, until: "2026-11-27T07:00:00.000Z", timer: "systemd" } as const;
+      return reportOf({ outcome: "unchanged", changes: [], ...(name === "web1" ? { end } : {}) });
+    };
+    const open = async (name: string) => ({ name, apply: apply(name), async [Symbol.asyncDispose]() {} }) as unknown as Domain;
+    const io = ioOf({ env });
+    const code = await run(["apply", folder, "--for", "8h"], {
+      io,
+      facade: { ...openFacade(env), open },
+      ...ALONE,
+      version: async () => "0",
+    });
+    expect([code, asked]).toEqual([0, ["web1 planned 8h", "web2 planned 8h", "web1 made 8h"]]);
   });
 
   test("begins nothing after an interrupt", async () => {
