@@ -1,6 +1,7 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { bootHost, type HostVm, type Login } from "../lab/host-vm.ts";
-import { testbedFolder } from "../lab/machine.ts";
+import { privateFolder } from "../lab/machine.ts";
+import { TINY_OFF, TINY_UP, tinyGuestArgs, writeTinyGuest } from "../lab/tiny-guest.ts";
 import { Broken } from "./check.ts";
 
 type Say = (line: string) => void;
@@ -20,26 +21,13 @@ const UNIT = "qmpctl-web1.service";
 /** What the guest's console has, of all its lives: its log is written on, and is on the host's disk. */
 const SERIAL = "serial";
 
-/** The test guest, whose power button works. */
+const DISK = "/opt/guest/tiny.img";
+
+/** A guest that is up soon even where the emulated host emulates it, and whose power button works. */
 function define(home: string): string {
-  const words = ["-machine", "q35,accel=tcg", "-cpu", "Nehalem", "-nodefaults", "-display", "none", "-m", "96M", "-smp", "1"];
-  const kernel = [
-    "-kernel",
-    "/opt/guest/vmlinuz",
-    "-initrd",
-    "/opt/guest/initrd.gz",
-    "-append",
-    "'console=ttyS0 quiet panic=-1 mitigations=off'",
-  ];
-  const console = [
-    "-chardev",
-    `file,id=c,path=${home}/${SERIAL},append=on`,
-    "-serial",
-    "chardev:c",
-    "-device",
-    "virtio-balloon-pci,id=balloon0",
-  ];
-  return `qmpctl define --name web1 -- qemu-system-x86_64 ${[...words, ...kernel, ...console].join(" ")}`;
+  const console = ["-chardev", `file,id=c,path=${home}/${SERIAL},append=on`, "-serial", "chardev:c"];
+  const words = [...tinyGuestArgs(DISK), ...console, "-cpu", "Nehalem", "-display", "none", "-m", "64M", "-smp", "1"];
+  return `qmpctl define --name web1 -- qemu-system-x86_64 ${words.join(" ")}`;
 }
 
 /**
@@ -49,7 +37,9 @@ function define(home: string): string {
 export async function tryUnits(image: string, say: Say): Promise<void> {
   await using vm = await bootHost(image);
   say(`the host was up after ${Math.round(vm.bootTime / 1000)} s`);
-  await vm.send(join(testbedFolder(), "guest"), "/opt/guest", ["vmlinuz", "initrd.gz"]);
+  await using folder = await privateFolder("qm-tiny-");
+  await writeTinyGuest(join(folder.path, basename(DISK)));
+  await vm.send(folder.path, dirname(DISK), [basename(DISK)]);
   await tryOne({ vm, user: "root", systemctl: "systemctl", home: "/root", say });
   {
     await using root = await vm.login("root");
@@ -72,7 +62,7 @@ async function tryOne(tried: Tried): Promise<void> {
   await vm.reboot();
   await using login = await vm.login(user);
   await until(login, `${tried.systemctl} is-active ${UNIT}`, "it is up after the host's boot");
-  await until(login, `grep -c READY ${home}/${SERIAL} | grep -qx ${before.ready + 1}`, "its guest is up after the host's boot");
+  await until(login, `grep -c ${TINY_UP} ${home}/${SERIAL} | grep -qx ${before.ready + 1}`, "its guest is up after the host's boot");
   const after = await lives(tried);
   expect(after.off === before.off + 1, `the host's shutdown was the guest's: ${JSON.stringify({ before, after })}`);
   say(`${user}: after a reboot of the host it runs, and its guest was shut down in order before: ${JSON.stringify({ before, after })}`);
@@ -104,7 +94,7 @@ async function underSystemd(tried: Tried, login: Login): Promise<void> {
   const limits = await login.ok(`cat /sys/fs/cgroup${group}/cpu.max /sys/fs/cgroup${group}/cpu.weight`);
   expect(limits === "150000 100000\n200\n", `its share of the CPUs: ${limits}`);
   say(`${user}: its share of the CPUs is set in ${group}, and stays over a daemon-reload`);
-  await until(login, `grep -q READY ${home}/${SERIAL}`, "its guest is up");
+  await until(login, `grep -q ${TINY_UP} ${home}/${SERIAL}`, "its guest is up");
   const refused = await login.run("qmpctl start web1");
   expect(refused.code === 3, `a second start: ${refused.code}`);
   await crashes(tried, login);
@@ -165,14 +155,14 @@ async function stops(tried: Tried, login: Login): Promise<void> {
 async function guestUp(tried: Tried, login: Login, start: () => Promise<unknown>): Promise<void> {
   const { ready } = await lives(tried);
   await start();
-  await until(login, `[ $(grep -c GUEST-READY ${tried.home}/${SERIAL}) -gt ${ready} ]`, "its guest is up");
+  await until(login, `[ $(grep -c ${TINY_UP} ${tried.home}/${SERIAL}) -gt ${ready} ]`, "its guest is up");
 }
 
 /** How often its guests were up, and were shut down. */
 async function lives({ vm, home }: Tried): Promise<{ readonly ready: number; readonly off: number }> {
   await using root = await vm.login("root");
   const count = async (word: string): Promise<number> => Number(await root.ok(`grep -c ${word} ${home}/${SERIAL} || :`));
-  return { ready: await count("GUEST-READY"), off: await count("GUEST-POWEROFF") };
+  return { ready: await count(TINY_UP), off: await count(TINY_OFF) };
 }
 
 async function groupOf(login: Login): Promise<string> {

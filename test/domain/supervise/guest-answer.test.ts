@@ -4,7 +4,13 @@ import { describe, expect, test } from "vitest";
 import { configOf } from "../../../scripts/lab/facts.ts";
 import { consoleSources } from "../../../src/config/guest-console.ts";
 import { readConfig } from "../../../src/config/store.ts";
+import { openBooks } from "../../../src/domain/machine/lock.ts";
+import { writeProcessRecord } from "../../../src/domain/machine/process-record.ts";
+import type { StartReport } from "../../../src/domain/model/action.ts";
 import { answerSource, type AnswerSource } from "../../../src/domain/supervise/guest-answer.ts";
+import { startAndWait } from "../../../src/domain/supervise/start-and-wait.ts";
+import { identifySelf } from "../../../src/host/own-process.ts";
+import type { ProcessIdentity } from "../../../src/host/signal.ts";
 import { ownFolder } from "../../config/folder.ts";
 import { definedDomain } from "../scene.ts";
 
@@ -76,5 +82,32 @@ describe("a console that is waited for", () => {
       message: expect.stringContaining("--wait-for") as string,
     });
     await expect(domain.start({ wait: { agent: true }, paused: true })).rejects.toMatchObject({ code: "usage" });
+  });
+});
+
+describe("a machine whose guest is waited for", () => {
+  /** A wait for a console's line, once the machine was started as `process`. */
+  async function waited(process: ProcessIdentity, timeout: number): Promise<unknown> {
+    const file = join(await ownFolder(), "console");
+    const scene = await definedDomain({ ...configOf(), args: [...configOf().args, "-serial", `file:${file}`] });
+    const start = async (): Promise<StartReport> => {
+      const since = new Date().toISOString();
+      await openBooks(scene.books);
+      await writeProcessRecord(scene.books, { process, how: "started", config: "web1.json", folder: null, since });
+      await writeFile(file, "Booting\n");
+      return { name: "web1", pid: process.pid, vcpus: 1, memory: 0, notes: [], elapsed: 0 };
+    };
+    return await startAndWait(scene.place, { console: "login:" }, { timeout }, start).catch(String);
+  }
+
+  test("and does not answer in time goes on, and what was seen is told", async () => {
+    expect(await waited(await identifySelf(), 1000)).toMatch(
+      /web1: it runs \(process \d+\), and its guest has not answered within 1000 ms: the last on its console \(.*console\) is "Booting"; it goes on/,
+    );
+  });
+
+  test("and ends before that is no longer waited for", async () => {
+    const { pid, started } = await identifySelf();
+    expect(await waited({ pid, started: started - 1 }, 60_000)).toMatch("web1: it ended before its guest answered");
   });
 });
