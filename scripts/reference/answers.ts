@@ -17,6 +17,7 @@ const TYPES: Readonly<Record<string, string>> = {
   threads: "ThreadInfo",
   domblklist: "DiskInfo",
   stats: "DomainStats",
+  metrics: "DomainStats",
   top: "Frame",
   memstat: "MemoryStatistics",
   start: "StartReport",

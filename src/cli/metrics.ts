@@ -6,7 +6,7 @@ import type { TapCounters } from "../host/taps.ts";
 export interface Measured {
   readonly domain: string;
   readonly state: DomainInfo["state"];
-  readonly stats: DomainStats | null;
+  readonly stats: Omit<DomainStats, "state"> | null;
 }
 
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];

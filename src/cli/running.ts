@@ -25,8 +25,7 @@ export function showRunning(all: readonly RunningQemu[], io: Io, hosts?: readonl
 }
 
 /** Whether it can be asked. */
-function monitorOf({ can, monitors }: RunningQemu): string {
-  if (can === "domain") return "-";
+function monitorOf({ monitors }: RunningQemu): string {
   if (monitors.length === 0) return "none";
   return (["free", "held"] as const).find((state) => monitors.some((each) => each.state === state)) ?? "unseen";
 }

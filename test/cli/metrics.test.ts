@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { metricsText } from "../../src/cli/metrics.ts";
+import { allStats } from "../../src/cli/schema/answers.ts";
 import type { DomainStats } from "../../src/domain/views/stats.ts";
+import { faultOf } from "../../src/shape.ts";
 import { play, type Stage } from "./scene.ts";
 
 const STATS: DomainStats = {
@@ -82,6 +84,16 @@ test("metrics asks those that run, and writes a file whole", async () => {
   expect(readFileSync(file, "utf8")).toContain('qmpctl_memory_bytes{domain="web1"} 1073741824\n');
   expect([readdirSync(folder), statSync(file).mode & 0o777]).toEqual([["qmpctl.prom"], 0o644]);
   rmSync(folder, { recursive: true });
+});
+
+test("metrics --json is one value: what stats answers, of each domain", async () => {
+  const { stdout } = await play(["metrics", "--json"], STAGE);
+  const answer: unknown = JSON.parse(stdout);
+  expect(faultOf(allStats, answer)).toBeUndefined();
+  const damaged = { ...STAGE, facade: { list: async () => [{ name: "web3", state: "damaged", transient: false, reason: "x" }] as never } };
+  expect(faultOf(allStats, JSON.parse((await play(["metrics", "--json"], damaged)).stdout))).toBeUndefined();
+  expect(answer).toMatchObject([STATS, { name: "web2", state: "stopped", vcpus: [], memory: null }]);
+  expect((await play(["metrics", "--json", "--write", "/x"], STAGE)).stderr).toContain("--json and --write: give only one");
 });
 
 test("stats shows what was used, as people read it", async () => {

@@ -56,7 +56,7 @@ async function sourceOf({ args, io, readText }: Call<Flags, Words>): Promise<Imp
   const [xml, file] = [args.text("xml"), args.text("from-file")];
   const given = [what, xml, file].filter((each) => each !== undefined);
   if (given.length !== 1)
-    throw misuse(`import ${from}: ${given.length === 0 ? "of what is missing" : "more than one source"}`, given.length, EXPECTED);
+    throw misuse(`import ${from}: ${given.length === 0 ? "the machine is missing" : "more than one source"}`, given.length, EXPECTED);
   refuseOfOther(from, args);
   const textOf = async (path: string): Promise<string> =>
     path === "-" ? readInput(io.stdin) : (readText ?? (await import("../../config/safe-file.ts")).readBoundedText)(path);

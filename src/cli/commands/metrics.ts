@@ -2,8 +2,10 @@ import type { Facade } from "../../domain/facade.ts";
 import type { ReadOptions } from "../../domain/model/action.ts";
 import { timeoutOf } from "../duration.ts";
 import { EXIT } from "../exit-code.ts";
-import { type Measured, metricsText } from "../metrics.ts";
+import { metricsText } from "../metrics.ts";
 import { misuse } from "../options.ts";
+import { toJson } from "../output.ts";
+import type { DomainFigures } from "../schema/answers.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({
@@ -13,7 +15,7 @@ export const verb: Verb = defineVerb({
   details: [
     "It prints OpenMetrics. --write is for the textfile collector of node_exporter, which reads the older text format: it replaces the file at once, so that nobody reads half of it. Debian has such files in /var/lib/prometheus/node-exporter.",
     "--unit prints a unit of systemd that does this every 15 s: a service, and the timer that starts it. Root puts them into /etc/systemd/system as qmpctl-metrics.service and qmpctl-metrics.timer, another user into ~/.config/systemd/user. Then systemctl [--user] enable --now qmpctl-metrics.timer. Without --write, the service writes Debian's file qmpctl.prom.",
-    "Of a machine that does not run or does not answer there is its state, and nothing else.",
+    "Of a machine that does not run or does not answer there is its state, and nothing else. With --json it is a list of what `stats` answers.",
   ],
   examples: [
     ["metrics", "print them"],
@@ -33,22 +35,28 @@ export const verb: Verb = defineVerb({
       io.stdout.write((await import("../metrics-unit.ts")).metricsUnit(unit, args.text("write"), io.env));
       return EXIT.done;
     }
-    const measured = await measure(facade, { ...timeoutOf(args), signal: io.signal });
+    if (args.flag("json") && args.text("write") !== undefined)
+      throw misuse("--json and --write: give only one", args.text("write"), "--write for Prometheus, --json for other programs");
+    const figures = await measure(facade, { ...timeoutOf(args), signal: io.signal });
+    const measured = figures.map(({ state, ...stats }) => ({ domain: stats.name, state, stats }));
     const file = args.text("write");
-    if (file === undefined) io.stdout.write(metricsText(measured, "openmetrics"));
+    if (args.flag("json")) io.stdout.write(`${toJson(figures)}\n`);
+    else if (file === undefined) io.stdout.write(metricsText(measured, "openmetrics"));
     else await (await import("../../config/safe-file.ts")).replaceFile(file, metricsText(measured, "prometheus"), { mode: 0o644 });
     return EXIT.done;
   },
 });
 
-async function measure(facade: Facade, options: ReadOptions): Promise<readonly Measured[]> {
+async function measure(facade: Facade, options: ReadOptions): Promise<readonly DomainFigures[]> {
   const domains = await facade.list({ ...options, all: true });
   return Promise.all(
-    domains.map(async ({ name, state, live }): Promise<Measured> => {
-      if (live === undefined) return { domain: name, state, stats: null };
-      await using domain = await facade.open(name);
-      const stats = await domain.stats(options);
-      return { domain: name, state: stats.state, stats };
+    domains.map(async ({ name, state, live, reason }): Promise<DomainFigures> => {
+      if (live !== undefined) {
+        await using domain = await facade.open(name);
+        return domain.stats(options);
+      }
+      const why = reason === undefined ? {} : { reason };
+      return { name, state, at: new Date().toISOString(), ...why, vcpus: [], memory: null, disks: [], nets: [] };
     }),
   );
 }

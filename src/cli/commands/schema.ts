@@ -34,6 +34,7 @@ export const SCHEMAS: Readonly<Record<string, readonly [about: string, make: () 
   threads: ["the answer of threads", ofAnswer("threads")],
   domblklist: ["the answer of domblklist", ofAnswer("disks")],
   stats: ["the answer of stats", ofAnswer("stats")],
+  metrics: ["the answer of metrics --json", ofAnswer("allStats")],
   top: ["a frame of top: one line", async () => (await import("../schema/top.ts")).frame.schema()],
   history: ["the answer of history", ofAnswer("history")],
   memstat: ["the answer of memstat", ofAnswer("memory")],

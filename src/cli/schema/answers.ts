@@ -149,10 +149,8 @@ const TAP = {
   sentPackets: number,
 };
 
-/** What `stats` answers. */
-export const stats: Shape<DomainStats> = like<DomainStats>({
+const STATS = {
   name: string,
-  state,
   at: string,
   reason: optional(string),
   pid: optional(number),
@@ -167,7 +165,18 @@ export const stats: Shape<DomainStats> = like<DomainStats>({
     }),
   ),
   nets: list(like<TapCounters>(TAP)),
-});
+};
+
+/** What `stats` answers. */
+export const stats: Shape<DomainStats> = like<DomainStats>({ ...STATS, state });
+
+/** What is known of a domain, also of one whose config can't be read. */
+export type DomainFigures = Omit<DomainStats, "state"> & Pick<DomainInfo, "state">;
+
+/** What `metrics --json` answers. */
+export const allStats: Shape<readonly DomainFigures[]> = list(
+  like<DomainFigures>({ ...STATS, state: either(state, words({ damaged: true, unsafe: true })) }),
+);
 
 const historyHalf = like<HistoryHalf>({ outcome: legOutcome, before: value, wanted: value, actual: value });
 

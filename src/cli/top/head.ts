@@ -60,6 +60,8 @@ function sumLine({ host, sum }: Frame, { columns }: Capabilities): Line {
       [running, "running"],
       [paused, "paused"],
       [stopped, "stopped"],
+      // Silent, crashed, damaged: STATE says which.
+      [domains - running - paused - stopped, "otherwise"],
     ] as const
   ).filter(([many]) => many > 0);
   const many = states.map(([count, word]) => `${count} ${word}`).join(", ");

@@ -17,7 +17,14 @@ function qemu(it: Partial<RunningQemu> & { readonly pid: number }): RunningQemu 
 }
 
 const ALL: readonly RunningQemu[] = [
-  qemu({ pid: 812, keeper: "qmpctl", keptAs: "web1", can: "domain", proofs: ["its config"] }),
+  qemu({
+    pid: 812,
+    keeper: "qmpctl",
+    keptAs: "web1",
+    can: "domain",
+    proofs: ["its config"],
+    monitors: [{ address: "unix:/a", state: "free", holders: [] }],
+  }),
   qemu({ pid: 4711, name: "mail", monitors: [{ address: "unix:/run/mail.sock", state: "free", holders: [] }] }),
   qemu({ pid: 4712, name: null, programUnseen: true }),
   qemu({ pid: 4713, name: "db", monitors: [{ address: "tcp:127.0.0.1:4444", state: "held", holders: [99] }] }),
@@ -54,7 +61,7 @@ describe("list --running", () => {
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
     expect(stdout).toBe(`\
  pid  user  name  kept by    QMP     what can be done
- 812  root  web1  qmpctl     -       it is the domain web1
+ 812  root  web1  qmpctl     free    it is the domain web1
 4711  root  mail  nobody     free    adopt it: define --pid 4711
 4712  root  -     nobody     none    adopt it: define --pid 4712 --name
                                      qemu-4712; that it is a QEMU is only what
@@ -175,7 +182,7 @@ describe("import", () => {
 
   test.each([
     [["kvm", "web1"], "kvm: nobody to import from; expected libvirt or proxmox"],
-    [["libvirt"], "import libvirt: of what is missing; expected libvirt NAME, libvirt --xml FILE, proxmox ID, or --from-file FILE"],
+    [["libvirt"], "import libvirt: the machine is missing; expected libvirt NAME, libvirt --xml FILE, proxmox ID, or --from-file FILE"],
     [["libvirt", "web1", "--from-file", "-"], "import libvirt: more than one source"],
     [["proxmox", "--xml", "x"], "--xml: is of libvirt"],
     [["proxmox", "101", "--connect", "x"], "--connect: is of libvirt"],

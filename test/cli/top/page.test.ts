@@ -80,6 +80,8 @@ test("80 columns: what all were given is there, however many QEMUs have no confi
   const others = Array.from({ length: 11 }, (_, at) => machineOf("stray", { defined: false, state: null, pid: 500 + at }));
   const [, , , line] = drawn(frameOf([...many.slice(0, 8), machineOf("off", { state: "stopped" }), ...others]), SMALL);
   expect(line).toBe("9 domains: 8 running, 1 stopped   40 vCPUs (5.0x)   40G given (1.3x)   20G used");
+  const silent = drawn(frameOf([...many.slice(0, 2), machineOf("hung", { state: "unreachable" })]), SMALL);
+  expect(silent[3]).toMatch(/^3 domains: 2 running, 1 otherwise /);
 });
 
 test("200 columns: curves, both directions of traffic, and notes in words", () => {

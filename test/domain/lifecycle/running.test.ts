@@ -65,7 +65,8 @@ describe("every QEMU of the host", () => {
     const it = await qemu("-name", "web1");
     await Domain.define({ pid: it.pid }, options);
     const [seen] = of<RunningQemu>(await listRunning(options), it);
-    expect(seen).toMatchObject({ keeper: "qmpctl", keptAs: "web1", can: "domain", advice: "it is the domain web1" });
+    const advice = "it is the domain web1; it has no QMP monitor until its next start";
+    expect(seen).toMatchObject({ keeper: "qmpctl", keptAs: "web1", can: "domain", advice });
     expect(of(await adoptRunning(options), it)).toEqual([
       { pid: it.pid, name: "web1", outcome: "left", why: "it is the domain web1 already", notes: [] },
     ]);

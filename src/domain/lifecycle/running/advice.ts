@@ -19,7 +19,7 @@ export function titleOf(keeper: NonNullable<RunningQemu["keeper"]>): string {
 /** What can be done with a QEMU, in one line. */
 export function adviceFor(seen: Omit<RunningQemu, "advice">): string {
   const { pid, name, can, keptAs } = seen;
-  if (can === "domain") return `it is the domain ${keptAs ?? ""}`;
+  if (can === "domain") return [`it is the domain ${keptAs ?? ""}`, ...remarksOn(seen)].join("; ");
   if (seen.keeper !== null) return `${whyKept(seen)}; ${insteadOf(seen)}`;
   if (can === "another-users") return `another user's: qmpctl as ${whose(seen)} adopts it`;
   const words = name !== null && isName(name) ? "" : ` --name ${name === null ? nameFor(seen) : "NAME"}`;

@@ -72,7 +72,7 @@ async function describe({ process, words, isUnseen }: Seen, { names, domains }: 
   const { pid, uid } = process;
   const domain = domains.get(pid) ?? (await domainElsewhere(words.mark));
   const other = domain === undefined ? keeperOf(process, words, tracesOf(process)) : null;
-  const monitors = domain === undefined ? await monitorsOf(process, words) : [];
+  const monitors = await monitorsOf(process, words);
   const seen = {
     ...{ pid, uid, user: names.get(uid) ?? null, name: words.name, uuid: uuidOf(words.options), monitors },
     ...(domain === undefined ? keptBy(other) : { keeper: "qmpctl" as const, keptAs: domain, proofs: [OURS], isSure: true }),
