@@ -81,7 +81,7 @@ const verbWays: Readonly<Record<string, string>> = {
   event: EVENTS,
   watch: LIVE,
   "virt-top": LIVE,
-  wait: EVENTS,
+  wait: "`qmpctl start DOMAIN --wait` and `qmpctl shutdown DOMAIN` wait for the guest; " + EVENTS,
   "qemu-monitor-event": EVENTS,
   domblkstat: STATS,
   domifstat:

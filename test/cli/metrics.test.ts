@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { metricsText } from "../../src/cli/metrics.ts";
-import { allStats } from "../../src/cli/schema/answers.ts";
+import { allStats } from "../../src/cli/schema/stats.ts";
 import type { DomainStats } from "../../src/domain/views/stats.ts";
 import { faultOf } from "../../src/shape.ts";
 import { play, type Stage } from "./scene.ts";

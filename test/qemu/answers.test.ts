@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as answers from "../../src/cli/schema/answers.ts";
 import { report } from "../../src/cli/schema/report.ts";
+import { allStats, stats } from "../../src/cli/schema/stats.ts";
 import { faultOf, type JsonSchema } from "../../src/shape.ts";
 import { invalid } from "../json-schema.ts";
 import { type Host, openHost } from "./host.ts";
@@ -15,7 +16,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => host[Symbol.asyncDispose]());
 
-const SHAPES = { ...answers, report };
+const SHAPES = { ...answers, report, stats, allStats };
 
 async function answerOf(name: keyof typeof SHAPES, words: readonly string[]): Promise<string | null> {
   const { stdout } = await host.cli([...words, "--json"]);
@@ -35,6 +36,7 @@ test("every answer is as its schema says", { timeout: 120_000 }, async () => {
     ["disks", "domblklist", "web1"],
     ["memory", "memstat", "web1"],
     ["stats", "stats", "web1"],
+    ["allStats", "metrics"],
     ["report", "setmem", "web1", "60M", "--dry-run"],
     ["report", "setvcpus", "web1", "2", "--both"],
     ["report", "blkdeviotune", "web1", "disk0", "--iops", "100", "--both"],

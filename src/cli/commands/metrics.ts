@@ -5,7 +5,7 @@ import { EXIT } from "../exit-code.ts";
 import { metricsText } from "../metrics.ts";
 import { misuse } from "../options.ts";
 import { toJson } from "../output.ts";
-import type { DomainFigures } from "../schema/answers.ts";
+import type { DomainFigures } from "../schema/stats.ts";
 import { defineVerb, type Verb } from "../verb.ts";
 
 export const verb: Verb = defineVerb({

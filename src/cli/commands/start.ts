@@ -11,7 +11,7 @@ export const verb: Verb = defineVerb({
     "A console can be read that is a file, or that has a log (logfile=).",
   ],
   examples: [
-    ["start web1", "start it, and wait until its guest runs"],
+    ["start web1", "start it; its guest may boot for a while yet"],
     ["start web1 --paused", "stop before the guest's first instruction; resume lets it go on"],
     ["start web1 --wait-for 'login:'", "until it asks on its console who logs in"],
   ],

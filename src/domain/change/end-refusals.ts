@@ -1,9 +1,9 @@
-import { type Folders, foldersOf } from "../../config/folders.ts";
 import type { EndItem } from "../ends/change-end.ts";
 import { showMoment } from "../ends/show-moment.ts";
 import type { Place } from "../machine/place.ts";
 import type { Refusal } from "../model/change.ts";
-import { commandLine, shellWord } from "../model/format.ts";
+import { variablesFor } from "../model/cron-line.ts";
+import { commandLine } from "../model/format.ts";
 import { kindOf, nameOf, withValue } from "../resources/registry.ts";
 import { recordsOf, reportStep } from "./apply.ts";
 import type { TimedWork } from "./timed-work.ts";
@@ -50,19 +50,10 @@ export function noTimer(why: string, { name, folders }: Place, items: readonly E
   if (commands.includes(null)) return { leg: "domain", reason: why, instead: can };
   const date = new Date(due);
   // cron takes a percent sign for the end of a line.
-  const line = commands.map((command) => `${forCron(folders)}${commandLine()} ${command} --dynamic`.replaceAll("%", "\\%")).join(" && ");
+  const line = commands
+    .map((command) => `${variablesFor(folders)}${commandLine()} ${command} --dynamic`.replaceAll("%", "\\%"))
+    .join(" && ");
   const when = `${date.getMinutes()} ${date.getHours()} ${date.getDate()} ${date.getMonth() + 1} *`;
   const instead = `without an end, and as a line of your crontab, to be removed after ${showMoment(due)}: ${when} ${line}`;
   return { leg: "domain", reason: why, instead: `${can}; or ${instead}` };
-}
-
-/** What cron has to be told of the folders: it has none of the variables of this shell. */
-function forCron(folders: Folders): string {
-  const without = foldersOf({});
-  const [config, runtime, state] = (["config", "runtime", "state"] as const).map((kind) =>
-    folders[kind] === without[kind] ? undefined : shellWord(folders[kind]),
-  );
-  return Object.entries({ QMPCTL_CONFIG_DIR: config, QMPCTL_RUNTIME_DIR: runtime, QMPCTL_STATE_DIR: state })
-    .flatMap(([variable, path]) => (path === undefined ? [] : [`${variable}=${path} `]))
-    .join("");
 }

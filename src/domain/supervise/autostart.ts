@@ -11,6 +11,7 @@ import { ownNode, ownProgram } from "../../host/own-program.ts";
 import { isActive, reloadUnits } from "../../host/unit-manager.ts";
 import type { Place } from "../machine/place.ts";
 import type { AutostartOptions, AutostartReport } from "../model/action.ts";
+import { variablesFor } from "../model/cron-line.ts";
 import { StateError } from "../model/errors.ts";
 import { shellWord } from "../model/format.ts";
 import { markedText, type UnitPlace, unitPlace, unitState } from "./unit-file.ts";
@@ -62,10 +63,10 @@ function subjectOf(place: Place, name: string, config: string): Subject {
   return { name, config, at: unitPlace(place.units, isRoot, name), manager };
 }
 
-function noSystemd({ name }: Place, config: string): StateError {
+function noSystemd({ name, folders }: Place, config: string): StateError {
   const program = ownProgram();
   const own = program !== undefined && "path" in program ? [ownNode(), program.path] : ["qmpctl"];
-  const words = [...own, "start", config].map(shellWord).join(" ");
+  const words = `${variablesFor(folders)}${[...own, "start", config].map(shellWord).join(" ")}`;
   return new StateError(
     `${name}: systemd does not run this host, so there is nothing to put a unit into; where cron is: @reboot ${words} (crontab -e), or that command in /etc/rc.local`,
     "settled",
