@@ -39,6 +39,12 @@ export const PAGES: Readonly<Record<string, PagePlays>> = {
       "What is taken back": "the same",
     },
   },
+  "src/domain/supervise/SYSTEMD.md": {
+    not: {
+      systemd: "it takes a systemd that has started the host; npm run faults -- --vm does it on a Debian",
+      "Until the guest answers": "it takes a guest with an agent; test/qemu/supervise.test.ts waits for one",
+    },
+  },
   "src/remote/REMOTE.md": {
     hosts: ["Who can do what with which key"],
     not: {

@@ -247,7 +247,11 @@ const numbers: readonly Attempt[] = [
   ),
   ...values(["2", "999999999999"], (count) => ["vcpupin", "web1", count, "0", "--dry-run"], /instead: a vCPU from 0 to 1/),
   ...values(badLists, (cpus) => ["vcpupin", "web1", "0", cpus], /expected CPU numbers and ranges, as 0-3,8/),
-  ...values(badTimes, (time) => ["setmem", "web1", "512M", `--timeout=${time}`], /give a time above 0 and at most 24 days, such as 30s/),
+  ...values(
+    badTimes,
+    (time) => ["setmem", "web1", "512M", `--timeout=${time}`],
+    /give a time above 0 and at most 24 days, such as 500ms, 30s/,
+  ),
   ...["setmem", "setvcpus"].map((verb): Attempt => ({
     what: `${verb} -1`,
     argv: [verb, "web1", "-1"],
@@ -325,7 +329,7 @@ const files: readonly Attempt[] = [
   }).map(([what, make]): Attempt => ({
     what,
     argv: ["apply", "web1", "$SHOP/want.json"],
-    says: [/want.json: (104857600 bytes, more than|not a regular file|there is no such file)/],
+    says: [/want.json: (104857600 bytes, more than|not a regular file|there is no such file|a folder has files for several domains)/],
     prepare: ({ folder }) => make(`${folder}/want.json`),
   })),
   {

@@ -120,8 +120,9 @@ describe("metrics --unit", () => {
     (await play(["metrics", "--unit", ...words], { env })).stdout;
 
   test("prints a service with absolute paths, and its timer", async () => {
+    programIs(() => ({ path: import.meta.filename }));
     expect(await unit(["service"])).toMatch(
-      /^ExecStart=\S+ metrics --timeout 5s --write \/var\/lib\/prometheus\/node-exporter\/qmpctl\.prom$/m,
+      /^ExecStart=\/\S+ \/\S+\/metrics\.test\.ts metrics --timeout 5s --write \/var\/lib\/prometheus\/node-exporter\/qmpctl\.prom$/m,
     );
     expect(await unit(["service", "--write", "x.prom"])).toContain(`--write ${process.cwd()}/x.prom\n`);
     expect(await unit(["timer"])).toMatch(/\[Timer\]\n(.*\n)*\[Install\]\nWantedBy=timers\.target\n$/);
