@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { metricsText } from "../../src/cli/metrics.ts";
 import { allStats } from "../../src/cli/schema/stats.ts";
 import type { DomainStats } from "../../src/domain/views/stats.ts";
+import { programIs } from "../../src/host/own-program.ts";
 import { faultOf } from "../../src/shape.ts";
 import { play, type Stage } from "./scene.ts";
 
