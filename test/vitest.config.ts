@@ -25,6 +25,7 @@ const LONG_UNIT = [
   "domain/writers",
   "cli/program-monitor",
   "package",
+  "domain/ends/ends",
   "fuzz",
 ];
 const LONG_QEMU = [
@@ -47,6 +48,12 @@ const LONG_QEMU = [
   "identity-matrix",
   "identity-cases",
   "guest",
+  "pages",
+  "there",
+  "many",
+  "ends",
+  "balance",
+  "supervise",
 ];
 
 class LongestFirst extends BaseSequencer {
