@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { appendFile, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Domain } from "../../../src/domain/domain.ts";
@@ -58,6 +58,16 @@ describe("every QEMU of the host", () => {
     await copyFile(emulator, join(folder, "vmm"));
     const it = await runProgram(join(folder, "vmm"), "-c", "echo up; read -r end", "-machine", "q35", "-m", "64");
     expect(of(await listRunning(options), it)).toEqual([expect.objectContaining({ name: null, can: "adopt" })]);
+  });
+
+  test("whose config is in a folder that we may not look into is not said to be nobody's", async () => {
+    const { options, folder, qemu } = await world();
+    // A link to itself is refused also to root.
+    await symlink("hidden", join(folder, "hidden"));
+    const path = join(folder, "hidden/web1.json");
+    const it = await qemu("-name", "web1", "-object", `authz-simple,id=qmpctl-6a0c1c9e-4f6e-4a5e-8a53-0d2f9e0b7a01,identity=${path}`);
+    const [seen] = of<RunningQemu>(await listRunning(options), it);
+    expect(seen).toMatchObject({ keeper: "qmpctl", keptAs: path, can: "domain", isSure: false });
   });
 
   test("that a domain is runs as that domain", async () => {

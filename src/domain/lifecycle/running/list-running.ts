@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { listNames } from "../../../config/config-folder.ts";
 import { uuidOf } from "../../../config/machine-uuid.ts";
 import type { Mark } from "../../../config/mark.ts";
@@ -75,7 +76,9 @@ async function describe({ process, words, isUnseen }: Seen, { names, domains }: 
   const monitors = await monitorsOf(process, words);
   const seen = {
     ...{ pid, uid, user: names.get(uid) ?? null, name: words.name, uuid: uuidOf(words.options), monitors },
-    ...(domain === undefined ? keptBy(other) : { keeper: "qmpctl" as const, keptAs: domain, proofs: [OURS], isSure: true }),
+    ...(domain === undefined
+      ? keptBy(other)
+      : { keeper: "qmpctl" as const, keptAs: domain, proofs: [OURS], isSure: domains.has(pid) || !isHidden(domain) }),
     ...(isUnseen ? { programUnseen: true as const } : {}),
   };
   const can = domain !== undefined ? "domain" : await whatCanBeDone(process, words, other !== null);
@@ -101,7 +104,19 @@ function keptBy(keeper: Keeper | null): Pick<RunningQemu, "keeper" | "keptAs" | 
 
 /** The config that a mark names, if it is still that of this machine. It may be another user's, which we may not read. */
 async function domainElsewhere(mark: Mark | undefined): Promise<string | undefined> {
-  if (mark === undefined || statusAt(mark.path)?.isFile() !== true) return undefined;
+  if (mark === undefined) return undefined;
+  if (isHidden(mark.path)) return mark.path;
+  if (statusAt(mark.path)?.isFile() !== true) return undefined;
   const id = await idIn(mark.path);
   return id === undefined || id === mark.id ? mark.path : undefined;
+}
+
+/** Whether we may not look what is at a path, as in another user's folder: nobody can say then that nothing is there. */
+function isHidden(path: string): boolean {
+  try {
+    lstatSync(path);
+    return false;
+  } catch (error) {
+    return !["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
+  }
 }
