@@ -62,7 +62,8 @@ function show(info: DomainInfo, io: Io): string {
 }
 
 /** Changes that end by themselves, and how the last one did. */
-function endRows({ ends = [], lastEnd, name }: DomainInfo): Cell[][] {
+function endRows({ ends = [], lastEnd, endsUnreadable, name }: DomainInfo): Cell[][] {
+  if (endsUnreadable !== undefined) return [["until", `not known: ${endsUnreadable}`]];
   const armed = ends.flatMap(({ key, until, timer, what, overdue, failure }): Cell[][] => {
     const late = overdue === true ? `overdue; ${commandLine("revert", name, "--end", key)}: ` : "";
     const failed: Cell[][] = failure === undefined ? [] : [["end failed", { text: failure, style: "red" }]];

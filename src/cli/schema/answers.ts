@@ -48,6 +48,7 @@ export const info: Shape<DomainInfo> = like<DomainInfo>({
     ),
   ),
   lastEnd: optional(like<LastEnd>({ due: string, at: string, outcome, notes: list(string) })),
+  endsUnreadable: optional(string),
   autostart: optional(boolean),
 });
 

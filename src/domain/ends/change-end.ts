@@ -50,4 +50,6 @@ export interface LastEnd {
 export interface Ends {
   readonly ends: readonly ChangeEnd[];
   readonly last: LastEnd | null;
+  /** Why nothing of it can be read, where there is something. It is not kept. */
+  readonly unreadable?: string;
 }

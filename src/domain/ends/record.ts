@@ -1,5 +1,6 @@
 import type { StatePaths } from "../../config/runtime.ts";
 import { readSafely, removeQuietly, replaceFile } from "../../config/safe-file.ts";
+import { isErrorCode, messageOf } from "../../errors.ts";
 import { statusAt } from "../../file-status.ts";
 import { bootId } from "../../host/processes.ts";
 import { isStillThere, type ProcessIdentity } from "../../host/signal.ts";
@@ -13,15 +14,16 @@ export function hasEnds({ ends }: Pick<StatePaths, "ends">): boolean {
   return statusAt(ends) !== undefined;
 }
 
-/** What is kept. A file that is none of ours counts as nothing: it is written whole, or not at all. */
+/** What is kept. A file that is none of ours has nothing to take back in it, and whoever asks for that is told why. */
 export async function readEnds(books: Pick<StatePaths, "ends">): Promise<Ends> {
   if (!hasEnds(books)) return NONE;
   try {
     const { text } = await readSafely(books.ends, LIMIT);
     const { ends } = await import("./schema.ts");
     return ends.parse(JSON.parse(text));
-  } catch {
-    return NONE;
+  } catch (error) {
+    const why = isErrorCode(error, "config") ? messageOf(error) : `${books.ends}: it is no record of ends that this version can read`;
+    return { ...NONE, unreadable: why };
   }
 }
 
@@ -29,7 +31,7 @@ export async function readEnds(books: Pick<StatePaths, "ends">): Promise<Ends> {
 export async function writeEnds(books: Pick<StatePaths, "ends" | "endProgram">, kept: Ends): Promise<void> {
   if (kept.ends.length === 0) await removeQuietly(books.endProgram);
   if (kept.ends.length === 0 && kept.last === null) return await removeQuietly(books.ends);
-  await replaceFile(books.ends, JSON.stringify(kept), { flush: true });
+  await replaceFile(books.ends, JSON.stringify({ ends: kept.ends, last: kept.last }), { flush: true });
 }
 
 /** Whether the QEMU that it was made on has ended: then there is nothing to take back. */

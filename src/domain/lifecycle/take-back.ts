@@ -1,4 +1,4 @@
-import { isErrorCode, messageOf, QmpctlError, UsageError } from "../../errors.ts";
+import { HostError, isErrorCode, messageOf, QmpctlError, UsageError } from "../../errors.ts";
 import { disarm } from "../../host/timers.ts";
 import type { Report } from "../change/change-report.ts";
 import { EndError } from "../change/errors.ts";
@@ -37,6 +37,8 @@ export async function takeBack(place: Place, word: string, options: ChangeOption
     if (options.dryRun !== true) await refuseUnresolved(place, held);
     const kept = await readEnds(held.books);
     const end = kept.ends.find((each) => each.key === key);
+    if (end === undefined && kept.unreadable !== undefined)
+      throw new HostError(`${kept.unreadable}: what the end is to take back is not known; change it by hand`);
     if (end === undefined) return reportOfNothing(place.name, held, [UNKNOWN]);
     if (await isGone(end)) return await nothing(place, held, end, options, [GONE]);
     return await takeBackLocked(place, held, end, options);

@@ -39,6 +39,8 @@ export type { LastEnd } from "../ends/change-end.ts";
 export interface EndsInfo {
   readonly ends?: readonly EndInfo[];
   readonly lastEnd?: LastEnd;
+  /** Why it is not known which changes end by themselves: their record can't be read. */
+  readonly endsUnreadable?: string;
 }
 
 /** How late a timer may be before that is told, in milliseconds. */
@@ -46,7 +48,8 @@ const LATE = 120_000;
 
 /** The changes of a machine that end by themselves, and how the last one did. */
 export async function endsInfo(books: StatePaths): Promise<EndsInfo> {
-  const { ends, last } = await readEnds(books);
+  const { ends, last, unreadable } = await readEnds(books);
+  if (unreadable !== undefined) return { endsUnreadable: unreadable };
   const there = await here(ends);
   return { ...(there.length === 0 ? {} : { ends: there.map(infoOf) }), ...(last === null ? {} : { lastEnd: last }) };
 }

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { GIB, MIB } from "../../../scripts/lab/facts.ts";
 import { type Timers, timersIn } from "../../../scripts/lab/timers.ts";
@@ -336,4 +336,18 @@ test("the figures of its memory say until when it has that by an end, so that ba
   // Nobody will take that back.
   await scene.domain.setMemory(2 * SIZE, { scope: "dynamic" });
   expect(observationOf("web1", await scene.domain.memory()).until).toBeUndefined();
+});
+
+test.each([
+  ["is torn", (path: string) => writeFile(path, '{"ends":[{"key":')],
+  ["is of a later version", (path: string) => writeFile(path, '{"ends":[{"key":"1"}],"last":null}')],
+  ["is a link", (path: string) => rename(path, `${path}.1`).then(() => symlink(`${path}.1`, path))],
+  ["is a folder", (path: string) => rm(path).then(() => mkdir(path))],
+])("of a record that %s nobody says that nothing is to be taken back: its timer fails, and info tells why", async (_, spoil) => {
+  const scene = await runningDomain();
+  await scene.domain.setMemory(SIZE, { for: "8h" });
+  const key = await keyOf(scene);
+  await spoil(scene.books.ends);
+  await expect(comes(scene, key)).rejects.toThrow(scene.books.ends);
+  expect((await scene.domain.info()).endsUnreadable).toContain(scene.books.ends);
 });
