@@ -72,6 +72,16 @@ describe("unitText", () => {
     expect(settingsOf(unitText({ ...SPEC, user: "anna" })).get("Service.User")).toEqual(["anna"]);
   });
 
+  test("is given up when it crashes again and again, and not when somebody starts and stops it: systemd counts those starts too", () => {
+    const unit = settingsOf(unitText(SPEC));
+    const pause = parseInt(unit.get("Service.RestartSec")?.[0] ?? "");
+    const burst = Number(unit.get("Unit.StartLimitBurst"));
+    expect(unit.get("Unit.StartLimitIntervalSec")).toEqual(["5min"]);
+    // Up to 15 s from a start to its crash; and the eight that somebody needs who tries it all.
+    expect(burst * (pause + 15)).toBeLessThan(300);
+    expect(burst).toBeGreaterThan(8);
+  });
+
   test("odd paths come through systemd's own rules as they are", () => {
     const odd = ["/a b/%n/$HOME/\"q\"/back\\slash/'s'/é;x", "-x", "/tab\there"];
     const unit = settingsOf(
