@@ -24,6 +24,7 @@ export const PAGES: Readonly<Record<string, PagePlays>> = {
   "src/cli/RECIPES.md": {
     recorded: { scenario: "page-recipes", beginning: "running" },
     real: { "Adopt a machine that runs": "nothing" },
+    not: { "Under systemd": "it takes a systemd that has started the host; npm run faults -- --vm does it on a Debian" },
   },
   "src/cli/TROUBLESHOOTING.md": { recorded: { scenario: "page-troubleshooting", beginning: "running" } },
   "src/cli/shell/SHELL.md": { recorded: { scenario: "page-shell", beginning: "running" } },
