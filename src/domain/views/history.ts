@@ -38,7 +38,8 @@ export async function historyOf(place: Place, { last = Infinity, within }: Histo
   const texts = await Promise.all([olderHistory(path), path].map(readIfThere));
   const lines = texts.flatMap((text) => text.split("\n")).filter((line) => line !== "");
   const read = lines.map(entryIn);
-  const since = within === undefined ? "" : new Date(Date.now() - within).toISOString();
+  // A time before all times, as 99999999h ago, is no date; and nothing is older than the clock.
+  const since = within !== undefined && within < Date.now() ? new Date(Date.now() - Math.max(0, within)).toISOString() : "";
   // A change whose process died after its line, and before its journal was gone, has a second one from its recovery.
   const keys = new Set<string>();
   const isFirst = ({ key }: HistoryEntry): boolean => !keys.has(key) && keys.add(key) === keys;

@@ -42,9 +42,8 @@ describe("a change has its line", () => {
       },
     ]);
     const [entry] = entries;
-    expect([before, entry?.began, entry?.ended, new Date().toISOString()]).toEqual(
-      [before, entry?.began, entry?.ended, new Date().toISOString()].toSorted(),
-    );
+    const times = [before, entry?.began, entry?.ended, new Date().toISOString()];
+    expect(times).toEqual(times.toSorted());
     expect((await stat(books.history)).mode & 0o777).toBe(0o600);
   });
 
@@ -122,7 +121,8 @@ describe("the file", () => {
     expect([entries.map(({ key }) => key), unreadable]).toEqual([[ENTRY.key, "second"], 1]);
     expect((await domain.history({ last: 1 })).entries.map(({ key }) => key)).toEqual(["second"]);
     expect((await domain.history({ last: 0 })).entries).toEqual([]);
-    expect((await domain.history({ within: 1000 })).entries).toEqual([]);
+    for (const within of [1000, 0, -1e20]) expect((await domain.history({ within })).entries).toEqual([]);
+    for (const within of [1e13, 1e20, Infinity]) expect((await domain.history({ within })).entries).toHaveLength(2);
   });
 
   test("is read without lines that look like entries and are none: what is shown of an entry is there", async () => {
