@@ -71,6 +71,7 @@ function openFile(path: string, flags: number, what: string): number {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   } catch (cause) {
     const code = (cause as { readonly code?: string }).code;
+    if (path === "") throw new ConfigError('""', "missing", `the name of a ${what} is missing`, { cause });
     if (code === "ENOENT") throw new ConfigError(path, "missing", `there is no such ${what}`, { cause });
     if (code === "ELOOP") throw new ConfigError(path, "unsafe", "a symbolic link", { cause });
     if (code === "ENXIO") throw new ConfigError(path, "unsafe", "not a regular file", { cause });

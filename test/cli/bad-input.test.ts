@@ -332,6 +332,11 @@ const files: readonly Attempt[] = [
     says: [/want.json: (104857600 bytes, more than|not a regular file|there is no such file|a folder has files for several domains)/],
     prepare: ({ folder }) => make(`${folder}/want.json`),
   })),
+  // As `apply web1 "$FILE"` is, where the shell has no such variable.
+  ...[
+    ["apply", "web1", ""],
+    ["import", "libvirt", "--from-file", ""],
+  ].map((argv): Attempt => ({ what: `${argv.join(" ")} without a name`, argv, says: ['"": the name of a file is missing'] })),
   {
     what: "define of 100 MB",
     argv: ["define", "$SHOP/big"],

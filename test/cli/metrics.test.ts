@@ -135,6 +135,11 @@ describe("metrics --unit", () => {
     expect(text).toContain('Environment="QMPCTL_STATE_DIR=/s t/100%%"\n');
   });
 
+  test("takes no file without a name: that would be the folder that it is called in", async () => {
+    for (const words of [["--unit", "service"], []])
+      expect(await play(["metrics", ...words, "--write", ""])).toMatchObject({ code: 2, stdout: "" });
+  });
+
   test("is of this host, and of one of two kinds", async () => {
     expect((await play(["metrics", "--unit", "socket"])).stderr).toContain("--unit socket: give service or timer");
     const elsewhere = { facade: { isElsewhere: true } as const };

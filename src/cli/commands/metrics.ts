@@ -30,6 +30,7 @@ export const verb: Verb = defineVerb({
   operands: { names: [], required: 0 },
   async run({ args, io, facade }) {
     const unit = args.text("unit");
+    if (args.text("write") === "") throw misuse("--write: the file's name is missing", "", "a file, as qmpctl.prom");
     if (unit !== undefined) {
       if (facade.isElsewhere === true) throw misuse("--unit: a unit is of this host", unit, "qmpctl metrics --unit, on that host");
       io.stdout.write((await import("../metrics-unit.ts")).metricsUnit(unit, args.text("write"), io.env));
