@@ -9,6 +9,10 @@ export interface CompletionDomains {
   names(typed: string): Promise<readonly string[]>;
   /** The config of one, to see what it has. */
   config(domain: string): Promise<LaunchConfig | undefined>;
+  /** The keys of its changes that end by themselves. */
+  ends(domain: string): Promise<readonly string[]>;
+  /** The keys of the changes whose outcome is kept here for others. */
+  outcomes(): Promise<readonly string[]>;
 }
 
 /** The domains of this host. Their machines are not asked: that would take time at every TAB. */
@@ -30,6 +34,16 @@ export function ownDomains(env: Io["env"]): CompletionDomains {
       } catch {
         return undefined;
       }
+    },
+    async ends(domain) {
+      const [{ endsOf }, { placeOf }] = await Promise.all([import("../domain/views/ends.ts"), import("../domain/machine/place.ts")]);
+      return placeOf(domain, { env })
+        .then(endsOf)
+        .catch(() => []);
+    },
+    async outcomes() {
+      const [{ Outcomes }, { state }] = await Promise.all([import("../remote/outcomes.ts"), folders()]);
+      return new Outcomes(state).keys();
     },
   };
 }

@@ -28,6 +28,9 @@ export function domainsOn(host: string, far: FarCompletion): CompletionDomains {
     isElsewhere: true,
     names: () => inTime(far, namesOn(host, far), []),
     config: (domain) => inTime(far, configOf(host, domain, far), undefined),
+    ends: (domain) => inTime(far, endsOn(host, domain, far), []),
+    // A key to some of its domains must not learn of the others: no host tells whose it keeps.
+    outcomes: () => Promise.resolve([]),
   };
 }
 
@@ -44,8 +47,21 @@ export function domainsByAddress(own: CompletionDomains, far: FarCompletion): Co
     },
     async config(address) {
       if (!address.startsWith("ssh://")) return own.config(address);
-      return inTime(far, configAt(address, far), undefined);
+      return inTime(
+        far,
+        byAddress(address, (host, domain) => configOf(host, domain, far)),
+        undefined,
+      );
     },
+    async ends(address) {
+      if (!address.startsWith("ssh://")) return own.ends(address);
+      return inTime(
+        far,
+        byAddress(address, (host, domain) => endsOn(host, domain, far)),
+        [],
+      );
+    },
+    outcomes: () => own.outcomes(),
   };
 }
 
@@ -71,9 +87,17 @@ async function configOf(host: string, domain: string, far: FarCompletion): Promi
   return parseLaunchConfig(await opened.config(), domain);
 }
 
-async function configAt(address: string, far: FarCompletion): Promise<LaunchConfig> {
+async function endsOn(host: string, domain: string, far: FarCompletion): Promise<readonly string[]> {
+  const [place = host] = await placesOf(host, far);
+  const facade = await far.world.host(place, far.how);
+  await using opened = await facade.open(domain);
+  return ((await opened.info({ timeout: MACHINE })).ends ?? []).map(({ key }) => key);
+}
+
+/** Asks by an address. */
+async function byAddress<T>(address: string, ask: (host: string, domain: string) => Promise<T>): Promise<T> {
   const [, host = "", domain = ""] = /^ssh:\/\/([^/]*)\/(.*)$/s.exec(address) ?? [];
-  return configOf(host, decodeURIComponent(domain), far);
+  return ask(host, decodeURIComponent(domain));
 }
 
 /** The hosts of a list, or the one, as ssh finds them. */

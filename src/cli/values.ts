@@ -79,6 +79,8 @@ export const KINDS_OF_VALUES: Readonly<Record<string, Offer>> = {
   EVENT: async () => (await import("./qmp-names.ts")).EVENTS,
   COMMAND: async () => (await import("./qmp-names.ts")).QUESTIONS,
   SCHEMA: async () => Object.keys((await import("./commands/schema.ts")).SCHEMAS),
+  END: ({ domain, domains }) => (domain === undefined ? [] : domains.ends(domain)),
+  OUTCOME: ({ domains }) => domains.outcomes(),
   PID: async () => {
     const { findProcesses } = await import("../host/processes.ts");
     const found = await findProcesses((commandLine) => /^[^\0]*qemu-(system-|kvm)/.test(commandLine));

@@ -128,6 +128,11 @@ export class Outcomes {
     return calls;
   }
 
+  /** The keys of the calls that are kept, the newest first. */
+  async keys(): Promise<readonly string[]> {
+    return (await this.#newest()).map(({ name }) => name);
+  }
+
   #path(key: string): string {
     if (/^[\w-]{8,64}$/.test(key)) return join(this.#folder, key);
     throw new UsageError(`key ${JSON.stringify(key)}: not a key`, { value: key, expected: "8 to 64 letters, digits, _ and -" });

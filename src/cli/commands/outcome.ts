@@ -27,7 +27,7 @@ export const verb: Verb = defineVerb({
     ["-H kvm1 outcome 2f1c7e0a-5b7e-4f0e-9d55-0d8f0a4d7c11 --json", "the same for a program"],
   ],
   options: {},
-  operands: { names: ["KEY"], required: 1 },
+  operands: { names: ["KEY"], required: 1, kinds: { KEY: "OUTCOME" } },
   async run(call) {
     const { args, io, facade } = call;
     const outcome = await facade.outcome(args.operand(0), { signal: io.signal });

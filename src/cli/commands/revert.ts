@@ -21,7 +21,10 @@ export const verb: Verb = defineVerb({
     ["revert web1 memory", "only the memory"],
     ["revert web1 --end 3f9c01d27ab4", "end a change with an end now"],
   ],
-  options: { ...effortOptions, end: { about: "take back what the change with this end left, now; info has its KEY", value: "KEY" } },
+  options: {
+    ...effortOptions,
+    end: { about: "take back what the change with this end left, now; info has its KEY", value: "KEY", kind: "END" },
+  },
   operands: { names: ["DOMAIN", "RESOURCE"], required: 1, words: resources },
   run(call) {
     const resource = resourceOf(call.args, resources);

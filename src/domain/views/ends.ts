@@ -1,10 +1,12 @@
-import type { StatePaths } from "../../config/runtime.ts";
+import { statePaths, type StatePaths } from "../../config/runtime.ts";
 import { nameOfTimer } from "../../host/timers.ts";
 import { describeItem, isAsLeft } from "../ends/as-left.ts";
 import type { ChangeEnd, EndItem, LastEnd } from "../ends/change-end.ts";
 import { isGone, readEnds } from "../ends/record.ts";
 import { showMoment } from "../ends/show-moment.ts";
 import type { Facts, LiveFacts } from "../facts/facts.ts";
+import { likelyKey } from "../machine/lock.ts";
+import type { Place } from "../machine/place.ts";
 import type { Value } from "../model/change.ts";
 import { formatValue, kindOf, nameOf } from "../resources/registry.ts";
 import type { DiffRow } from "../resources/row.ts";
@@ -73,6 +75,12 @@ export async function untilWhen(name: string, books: StatePaths, { live, ...fact
   if (live === null) return null;
   const isMeant = ({ change }: EndItem): boolean => nameOf(change) === name && isAsLeft({ change }, { ...facts, live });
   return (await here((await readEnds(books)).ends)).find(({ items }) => items.some(isMeant))?.due ?? null;
+}
+
+/** The keys of the changes of a machine that end by themselves, as far as the books say: no machine is asked. */
+export async function endsOf(place: Place): Promise<readonly string[]> {
+  const books = statePaths(place.folders, await likelyKey(place));
+  return (await readEnds(books)).ends.map(({ key }) => key);
 }
 
 /** Says of each row of `diff` until when it is so, where a change with an end made it so and nobody has changed it since. */

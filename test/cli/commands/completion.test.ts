@@ -1,16 +1,22 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verbs } from "../../../src/cli/command.ts";
 import { optionsOf } from "../../../src/cli/options.ts";
 import { EVENTS, QUESTIONS } from "../../../src/cli/qmp-names.ts";
 import { ORDERS } from "../../../src/cli/top/view.ts";
 import { isWords, KINDS_OF_VALUES, valuesOfKind } from "../../../src/cli/values.ts";
+import { statePaths } from "../../../src/config/runtime.ts";
+import { writeEnds } from "../../../src/domain/ends/record.ts";
+import { likelyKey } from "../../../src/domain/machine/lock.ts";
+import { placeOf } from "../../../src/domain/machine/place.ts";
 import { KINDS } from "../../../src/domain/resources/kinds.ts";
+import { Outcomes } from "../../../src/remote/outcomes.ts";
 import { configText } from "../../config/fixtures.ts";
+import { ownFolders } from "../../config/folder.ts";
 import { program } from "../program.ts";
 import { bashInTerminal, fishInTerminal, lineIn, zshInTerminal } from "../pty.ts";
 import { play, reportOf } from "../scene.ts";
@@ -188,7 +194,7 @@ test("every value of every verb is completed, or is anybody's", async () => {
 
 test("times and moments that are offered are taken, as an end of a change too", async () => {
   const domain = { change: async () => reportOf(), setMemory: async () => reportOf() };
-  const none = { isElsewhere: false, names: async () => [], config: async () => undefined };
+  const none = { isElsewhere: false, names: async () => [], config: async () => undefined, ends: async () => [], outcomes: async () => [] };
   for (const [kind, option] of [
     ["TIME", "--timeout"],
     ["TIME", "--for"],
@@ -269,3 +275,23 @@ test("another shell is a usage mistake", async () =>
     code: 2,
     stderr: expect.stringContaining("only for bash, zsh and fish") as string,
   }));
+
+test("the keys of changes with an end, and of those whose outcome is kept here", async () => {
+  const own = await ownFolders();
+  const env = { QMPCTL_CONFIG_DIR: own.config, QMPCTL_RUNTIME_DIR: own.runtime, QMPCTL_STATE_DIR: own.state };
+  for (const path of [own.config, own.state]) await mkdir(path, { mode: 0o700 });
+  await writeFile(join(own.config, "web1.json"), configText(), { mode: 0o600 });
+  const place = await placeOf("web1", { env });
+  const books = statePaths(place.folders, await likelyKey(place));
+  await mkdir(dirname(books.ends), { recursive: true, mode: 0o700 });
+  const [due, machine, timer] = ["2026-11-27T07:00:00.000Z", { pid: 7, started: 1 }, { tool: "at", job: "1", key: "1" } as const];
+  const end = { key: "0123456789ab", due, since: due, timer, force: false, machine, boot: "b", items: [], threads: [], own: [] };
+  await writeEnds(books, { ends: [end], last: null });
+  const key = "2f1c7e0a-5b7e-4f0e-9d55-0d8f0a4d7c11";
+  const signal = AbortSignal.timeout(60_000);
+  await new Outcomes(own.state).once({ key, domain: "web1", request: {}, signal, patience: 1000, run: async () => null });
+  const offered = async (...words: readonly string[]): Promise<string> => (await play(["__complete", ...words], { env })).stdout;
+  expect(await offered("revert", "web1", "--end", "")).toBe("0123456789ab\n");
+  expect(await offered("revert", "nobody", "--end", "")).toBe("");
+  expect(await offered("outcome", "2f")).toBe(`${key}\n`);
+});
