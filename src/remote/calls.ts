@@ -46,6 +46,7 @@ const write = {
     timeout: time,
     undoTimeout: time,
     takeBack: optional(boolean),
+    automatic: optional(boolean),
     for: optional(either(number, string)),
     until: optional(string),
     resource: optional(string),

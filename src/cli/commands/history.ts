@@ -13,7 +13,7 @@ export const verb: Verb = defineVerb({
   details: [
     "One line for each change that was made, failed or was undone, and for each start, stop and definition. What was refused, or found nothing to do, has none.",
     "who is the user that ran it; `alice as root` came by sudo, and @ADDRESS is where an ssh session came from. The machine's owner can change the file: it is no proof against the owner.",
-    "It holds 256 to 512 KiB, then the oldest lines go. undefine removes it. With --json there is all of it: the command line, the process, the values of both halves.",
+    "It holds 256 to 512 KiB, then the oldest lines go; as much again of what balance moved by itself. undefine removes it. With --json there is all of it: the command line, the process, the values of both halves.",
   ],
   examples: [
     ["history web1", "the last 20 things that were done"],

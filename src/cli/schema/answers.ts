@@ -169,6 +169,7 @@ export const history: Shape<readonly HistoryEntry[]> = list(
     more: optional(number),
     about: optional(string),
     recovers: optional(string),
+    automatic: optional(where(boolean, (it) => it) as Shape<true>),
   }),
 );
 

@@ -69,7 +69,7 @@ async function makeOne(move: Move, domain: Balanced | undefined, { timeout, sign
   const made = { domain: name, kind, from, to, needy, why };
   if (domain === undefined || isAborted(signal)) return { ...made, actual: null, outcome: "interrupted", failure: "it was not begun" };
   try {
-    const report = await domain.change(ifStillAt(from, to), { scope: "dynamic", timeout, signal });
+    const report = await domain.change(ifStillAt(from, to), { scope: "dynamic", automatic: true, timeout, signal });
     const actual = report.changes[0]?.dynamic.actual ?? null;
     return { ...made, outcome: report.outcome, actual: typeof actual === "number" ? actual : null, report };
   } catch (error) {

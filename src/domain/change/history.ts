@@ -29,6 +29,8 @@ export interface HistoryEntry {
   readonly about?: string;
   /** Of a recovery: the key of the change that it resolved, where its record has one. */
   readonly recovers?: string;
+  /** Nobody asked for this change: a program that goes on by itself, as `balance`, made it. */
+  readonly automatic?: true;
 }
 
 /** One change of a set, and what became of both halves. */
@@ -55,13 +57,19 @@ export function olderHistory(path: string): string {
   return `${path}.1`;
 }
 
+/** The file of what nobody asked for: there is much of it, and it must not push out what somebody did. */
+export function automaticHistory(path: string): string {
+  return `${path}-automatic`;
+}
+
 /**
  * Adds a line to the history of a machine, with one write: nobody reads half of two lines. It is not flushed, so it survives our death but
  * no power failure. `mayRotate`: the caller holds the machine's lock.
  *
  * @throws HostError when the system refuses; UnsafeError when the folder is not ours alone
  */
-export async function appendHistory({ history: path, folder }: StatePaths, entry: HistoryEntry, mayRotate = true): Promise<void> {
+export async function appendHistory({ history, folder }: StatePaths, entry: HistoryEntry, mayRotate = true): Promise<void> {
+  const path = entry.automatic === true ? automaticHistory(history) : history;
   if (dirname(path) !== folder) await openFolder(dirname(path));
   const line = lineOf(entry);
   let file = open(path);

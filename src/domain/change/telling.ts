@@ -99,7 +99,7 @@ function half({ outcome, before, wanted, actual }: HistoryChange["static"]): His
   return { outcome, before, wanted, actual };
 }
 
-function entryOf({ books, place, scope, began }: Context, outcome: object): HistoryEntry {
+function entryOf({ books, place, scope, began, options }: Context, outcome: object): HistoryEntry {
   const report = ("report" in outcome ? outcome.report : outcome) as Partial<Report>;
   const known = report.changes === undefined ? undefined : (report as Report);
   return {
@@ -113,6 +113,7 @@ function entryOf({ books, place, scope, began }: Context, outcome: object): Hist
     scope,
     changes: known === undefined ? [] : changesIn(known),
     ...(outcome instanceof Error ? { about: messageOf(outcome) } : {}),
+    ...(options.automatic === true ? { automatic: true } : {}),
   };
 }
 

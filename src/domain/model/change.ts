@@ -75,6 +75,8 @@ export interface ChangeOptions {
   readonly undoTimeout?: number | undefined;
   /** Report also of a change that is made and stays how it would be taken back: who makes several may want them all back. */
   readonly takeBack?: boolean | undefined;
+  /** Nobody asked for this one: the history keeps such changes apart, so that they push out none of the others. */
+  readonly automatic?: boolean | undefined;
   /** The change ends by itself after this time: milliseconds, or as systemd writes it (`90s`, `30min`, `8h`, `1d`). */
   readonly for?: string | number | undefined;
   /** It ends by itself at this moment: `07:00`, `2026-12-01 07:00`, or as ISO 8601. By the clock and the zone of the machine's host. */

@@ -1,7 +1,7 @@
 import { statePaths } from "../../config/runtime.ts";
 import { readSafely } from "../../config/safe-file.ts";
 import { isErrorCode } from "../../errors.ts";
-import { HISTORY_LIMIT, type HistoryEntry, olderHistory } from "../change/history.ts";
+import { automaticHistory, HISTORY_LIMIT, type HistoryEntry, olderHistory } from "../change/history.ts";
 import { likelyKey } from "../machine/lock.ts";
 import type { Place } from "../machine/place.ts";
 import type { ReadOptions } from "../model/action.ts";
@@ -35,7 +35,8 @@ const LIMIT = 2 * HISTORY_LIMIT;
  */
 export async function historyOf(place: Place, { last = Infinity, within }: HistoryOptions = {}): Promise<History> {
   const { history: path } = statePaths(place.folders, await likelyKey(place));
-  const texts = await Promise.all([olderHistory(path), path].map(readIfThere));
+  const automatic = automaticHistory(path);
+  const texts = await Promise.all([olderHistory(path), path, olderHistory(automatic), automatic].map(readIfThere));
   const lines = texts.flatMap((text) => text.split("\n")).filter((line) => line !== "");
   const read = lines.map(entryIn);
   // A time before all times, as 99999999h ago, is no date; and nothing is older than the clock.
@@ -44,6 +45,8 @@ export async function historyOf(place: Place, { last = Infinity, within }: Histo
   const keys = new Set<string>();
   const isFirst = ({ key }: HistoryEntry): boolean => !keys.has(key) && keys.add(key) === keys;
   const entries = read.filter((each) => each !== undefined).filter(isFirst);
+  // In the order in which they were written, each; a clock that was set back changes that only where two files are told as one.
+  if (entries.some((each) => each.automatic)) entries.sort((one, other) => Date.parse(one.ended) - Date.parse(other.ended));
   const meant = entries.filter(({ ended }) => ended >= since);
   return { entries: meant.slice(Math.max(0, meant.length - last)), unreadable: read.filter((each) => each === undefined).length };
 }

@@ -9,7 +9,7 @@ test.each<[Workload, number, number]>([
   ["spikes", 1.5, 3],
   ["herd", 2, 4],
 ])("on a simulated host fewer guests lack memory than by what Proxmox VE documents: %s, room %s, seed %s", (workload, room, seed) => {
-  const [ours, theirs] = (["ours", "proxmox"] as const).map((rule) => trial(rule, { seed, guests: 24, workload, room }, 1200)) as [
+  const [ours, theirs] = (["ours", "proxmox"] as const).map((rule) => trial(rule, { seed, guests: 16, workload, room }, 900)) as [
     Score,
     Score,
   ];

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { MIB } from "../../../scripts/lab/facts.ts";
 import { lastingFolder } from "../../../src/config/folders.ts";
 import { statePaths } from "../../../src/config/runtime.ts";
-import { appendHistory, HISTORY_LIMIT, type HistoryEntry, olderHistory } from "../../../src/domain/change/history.ts";
+import { appendHistory, automaticHistory, HISTORY_LIMIT, type HistoryEntry, olderHistory } from "../../../src/domain/change/history.ts";
 import { Domain } from "../../../src/domain/domain.ts";
 import { openBooks } from "../../../src/domain/machine/lock.ts";
 import { definedDomain, failure, runningDomain } from "../scene.ts";
@@ -154,6 +154,27 @@ describe("the file", () => {
     expect((await stat(books.history)).size).toBeLessThan(500);
     expect((await stat(olderHistory(books.history))).size).toBeLessThan(HISTORY_LIMIT + 1000);
     expect((await domain.history()).entries.map(({ key }) => key)).toEqual([ENTRY.key, "without the lock", "newest"]);
+  });
+
+  test("keeps what nobody asked for apart: a night of it pushes out nothing that somebody did, and is told in its place", async () => {
+    const { domain, books } = await runningDomain();
+    await domain.setMemory(300 * MIB);
+    const [own] = (await domain.history()).entries;
+    await domain.setMemory(400 * MIB, { automatic: true });
+    const automatic = automaticHistory(books.history);
+    const [line = ""] = (await readFile(automatic, "utf8")).split("\n");
+    await writeFile(automatic, `${line}\n`.repeat(Math.floor(HISTORY_LIMIT / line.length)), { mode: 0o600 });
+    await domain.setMemory(500 * MIB, { automatic: true });
+    expect((await stat(automatic)).size).toBeLessThan(5000);
+    expect((await stat(books.history)).size).toBeLessThan(5000);
+    await domain.setMemory(600 * MIB);
+    const { entries } = await domain.history();
+    expect(entries.map(({ changes, automatic: isAutomatic = false }) => [changes?.[0]?.dynamic.wanted, isAutomatic])).toEqual([
+      [own?.changes?.[0]?.dynamic.wanted, false],
+      [400 * MIB, true],
+      [500 * MIB, true],
+      [600 * MIB, false],
+    ]);
   });
 
   test("has no endless line: long texts are cut, and of many changes some are counted only", async () => {
