@@ -54,7 +54,7 @@ async function measure(facade: Facade, options: ReadOptions): Promise<readonly D
     domains.map(async ({ name, state, live, reason }): Promise<DomainFigures> => {
       if (live !== undefined) {
         await using domain = await facade.open(name);
-        return domain.stats(options);
+        return await domain.stats(options);
       }
       const why = reason === undefined ? {} : { reason };
       return { name, state, at: new Date().toISOString(), ...why, vcpus: [], memory: null, disks: [], nets: [] };

@@ -170,7 +170,6 @@ test("define --pid goes on with the QEMUs that run, and with no other process", 
 /** Values that are anybody's: nothing can be offered for them. */
 const FREE: Readonly<Record<string, string>> = {
   ARGUMENT: "of a command of QMP; the shell on the monitor completes them",
-  KEY: "it was told when the connection was lost",
   N: "any number",
   TEXT: "a part of any name",
   PATTERN: "what is on a guest's console nobody knows before",
