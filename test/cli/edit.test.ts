@@ -155,7 +155,7 @@ test("the program edits in a terminal: words of the editor's are read as a shell
     EDITOR: `cd '${folder}' && sed -i -e 's/200/-5/' -e 's/"web1"/"web1"/'`,
   };
   await using terminal = startInTerminal(["edit", config], env);
-  await terminal.says(/cpu\.weight is -5, expected[^]*edit it again/);
+  await terminal.says(/cpu\.weight is -5,\s+expected[^]*edit it again/);
   terminal.type("n\r");
   await terminal.says("the config is as it was");
   expect(await terminal.ended).toBe(3);
