@@ -73,8 +73,10 @@ export async function bootHost(image: string): Promise<HostVm> {
     const reboot = async (): Promise<void> => {
       const up = ready(serial, machine);
       await using session = await login("root");
-      await session.run("systemctl reboot");
+      // The host takes the connection with it, and not always with a word: its answer is that it is up again.
+      const asked = session.run("systemctl reboot");
       await up;
+      await Promise.all([asked, session[Symbol.asyncDispose]()]);
     };
     const send: HostVm["send"] = (from, to, names = ["."]) =>
       copy({ image, folder: folder.path, port }, [...OWN, "-C", from, ...names], to);
@@ -174,6 +176,8 @@ async function logIn({ image, folder, port, user }: Way & { readonly user: strin
       stdio: ["ignore", "pipe", "pipe"],
     },
   );
+  // From the start: a session that the host has ended is over before it is disposed of.
+  const ended = once(master, "close");
   await connected(master);
   const run = (script: string): Promise<Done> =>
     new Promise((resolve) => {
@@ -190,7 +194,6 @@ async function logIn({ image, folder, port, user }: Way & { readonly user: strin
       return stdout;
     },
     [Symbol.asyncDispose]: async () => {
-      const ended = once(master, "close");
       master.kill("SIGTERM");
       await ended;
     },
