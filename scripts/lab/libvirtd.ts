@@ -38,6 +38,8 @@ export async function missingForLibvirtd(): Promise<string | undefined> {
  * what others leave behind: libvirt waits half a minute for an emulator that it asked and that nobody has waited for.
  */
 const SETUP = `set -e
+# libvirt hands it on to its QEMUs, with their command line.
+unset TMPDIR
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 mount -t tmpfs qmpctl /run
 for at in /var/lib/libvirt /var/log/libvirt /var/cache/libvirt /etc/libvirt; do

@@ -14,10 +14,19 @@ const DISK = ["-drive", "driver=null-co,size=1M,if=none,id=d0", "-device", "virt
 const ASKED = { settle: 20_000 };
 const MIB = 2 ** 20;
 
+/** One of this test's own: other tests, and anybody, may run a QEMU of the same name beside it. */
 function machineIn({ machines }: Sample, name: string): MachineSample {
-  const found = machines.filter((each) => each.name === name);
+  const found = machines.filter((each) => each.defined && each.name === name);
   if (found.length !== 1 || found[0] === undefined) throw new Error(`${found.length} machines are called ${name}`);
   return found[0];
+}
+
+/** A machine of a sample for which it has answered: on a busy host a look may come to its deadline. */
+async function answering(sampler: Sampler, name: string): Promise<MachineSample> {
+  for (;;) {
+    const machine = machineIn(await sampler.next(ASKED), name);
+    if (machine.state !== "unreachable") return machine;
+  }
 }
 
 /** A program that takes monitors and never leaves them. */
@@ -56,7 +65,7 @@ describe.each(await qemusInTime(1))("QEMU $version", (qemu) => {
   afterAll(() => host[Symbol.asyncDispose]());
 
   test("a sample has what the kernel and QEMU know of a machine", async () => {
-    const web = machineIn(await sampler.next(ASKED), "web");
+    const web = await answering(sampler, "web");
     expect(web).toMatchObject({
       ...{ defined: true, state: "running", pid: host.pids()[0], differs: [], interrupted: false },
       count: { current: 1, max: 2 },
@@ -68,13 +77,13 @@ describe.each(await qemusInTime(1))("QEMU $version", (qemu) => {
     expect(web.vcpus).toEqual([{ vcpu: 0, cpu: expect.any(Number), cpuTime: expect.any(Number), waitTime: expect.any(Number) }]);
     // Let go of at once: a change does not have to wait.
     await host.ok("setvcpus", "web", "2", "--live", "--timeout", "5s");
-    expect(machineIn(await sampler.next(ASKED), "web").vcpus).toHaveLength(2);
+    expect((await answering(sampler, "web")).vcpus).toHaveLength(2);
   });
 
   test("what differs from the config is told apart: drift, what waits for the next start, what is on its way", async () => {
     await host.ok("setmaxmem", "web", "128M", "--config");
     expect((await host.cli(["setmem", "web", "48M", "--live", "--timeout", "300ms", "--force"])).code).toBe(5);
-    const { differs, memory } = machineIn(await sampler.next(ASKED), "web");
+    const { differs, memory } = await answering(sampler, "web");
     expect(memory).toMatchObject({ current: 64 * MIB, target: 48 * MIB });
     expect(differs.map(({ resource, kind }) => [resource, kind])).toEqual(
       expect.arrayContaining([
@@ -106,7 +115,7 @@ describe.each(await qemusInTime(1))("QEMU $version", (qemu) => {
     } finally {
       process.kill(pid, "SIGCONT");
     }
-    expect(machineIn(await sampler.next(ASKED), "web").state).toBe("running");
+    expect((await answering(sampler, "web")).state).toBe("running");
   });
 
   test("machines come and go; those without a config are shown with what /proc has", async () => {
@@ -125,10 +134,10 @@ describe.each(await qemusInTime(1))("QEMU $version", (qemu) => {
     });
     expect(stray?.memory.host).toBeGreaterThan(MIB);
     await host.ok("start", "new", "--paused");
-    expect(machineIn(await sampler.next(ASKED), "new").state).toBe("paused");
+    expect((await answering(sampler, "new")).state).toBe("paused");
     await host.ok("destroy", "new");
     rmSync(host.path("config", "new.json"));
-    expect((await sampler.next(ASKED)).machines.some(({ name }) => name === "new")).toBe(false);
+    expect((await sampler.next(ASKED)).machines.some(({ name, defined }) => defined && name === "new")).toBe(false);
   });
 });
 
@@ -136,9 +145,9 @@ describe("the screen", () => {
   let host: Host;
   beforeAll(async () => {
     host = await openHost();
-    await host.define("web", { vcpus: { max: 2, current: 2 }, args: DISK });
-    await host.ok("start", "web");
-    await host.ok("setmaxmem", "web", "128M", "--config");
+    await host.define("shown", { vcpus: { max: 2, current: 2 }, args: DISK });
+    await host.ok("start", "shown");
+    await host.ok("setmaxmem", "shown", "128M", "--config");
   });
   afterAll(() => host[Symbol.asyncDispose]());
 
@@ -146,7 +155,7 @@ describe("the screen", () => {
     ["80 by 24", 80, 24],
     ["200 by 50", 200, 50],
   ])("of %s has a machine, its vCPUs and disks, and what waits for the next start", async (_what, columns, rows) => {
-    const argv = [process.execPath, program, "top", "web", "--every", "200ms"];
+    const argv = [process.execPath, program, "top", "shown", "--every", "200ms"];
     const env = Object.fromEntries(Object.entries(host.env).map(([name, value]) => [name, value ?? ""]));
     await using pty = programInTerminal(argv, { LANG: "C.UTF-8", ...env }, { columns, rows });
     const shows = (isIt: (lines: readonly string[]) => boolean): Promise<void> =>
@@ -156,7 +165,7 @@ describe("the screen", () => {
         return isIt(screen.lines);
       });
     const words = columns > 100 ? / N +next start: max-memory$/ : / N$/;
-    await shows((lines) => lines.some((line) => /^> web +running +[\d.]+ /.test(line) && / 2 +64M /.test(line) && words.test(line)));
+    await shows((lines) => lines.some((line) => /^> shown +running +[\d.]+ /.test(line) && / 2 +64M /.test(line) && words.test(line)));
     pty.type("\r");
     await shows(
       (lines) => lines.some((line) => /^ +vCPU 1 +\[.*\] +[\d.]+% +steal/.test(line)) && lines.some((line) => /^ +disk vda/.test(line)),
