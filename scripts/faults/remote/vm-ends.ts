@@ -25,7 +25,7 @@ async function staysAfterLogout(vm: HostVm, user: "root" | "user", say: (line: s
     await using login = await vm.login(user);
     await login.ok(`qmpctl define --name ends -- ${MACHINE}; qmpctl start ends --paused`);
     const told = await login.ok("qmpctl vcpusched ends 0 batch --live --for 60s; qmpctl emulatorsched ends batch --live --for 60s");
-    await login.ok("qmpctl emulatorsched ends idle --live");
+    await login.ok("qmpctl emulatorsched ends idle --live --force");
     say(`${user}: ${lineWith(told, /^note: until/)}`);
     await expect(login, "qmpctl info ends", /until +\d{4}-.*vcpu-sched 0 batch, then other again.*qmpctl-end-\w+-1\.timer/s);
     await shows(login, "vCPU 0.*batch");
