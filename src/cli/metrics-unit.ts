@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { unitWord } from "../domain/supervise/unit-text.ts";
 import { ownNode, ownProgram } from "../host/own-program.ts";
 import { misuse } from "./options.ts";
 import type { Io } from "./verb.ts";
@@ -31,20 +32,14 @@ export function metricsUnit(kind: string, file: string | undefined, env: Io["env
   const program = ownProgram();
   const command = program !== undefined && "path" in program ? [ownNode(), program.path] : ["qmpctl"];
   const words = [...command, "metrics", "--timeout", "5s", "--write", resolve(file ?? USUAL)];
-  const folders = FOLDERS.flatMap((name) => (env[name] ? [`Environment=${quoted(`${name}=${resolve(env[name])}`)}\n`] : []));
+  const folders = FOLDERS.flatMap((name) => (env[name] ? [`Environment=${unitWord(`${name}=${resolve(env[name])}`)}\n`] : []));
   return `[Unit]
 Description=Figures of qmpctl's machines, for Prometheus
 
 [Service]
 Type=oneshot
-${folders.join("")}ExecStart=${words.map((word) => quoted(word.replaceAll("$", "$$$$"))).join(" ")}
+${folders.join("")}ExecStart=${words.map((word) => unitWord(word.replaceAll("$", "$$$$"))).join(" ")}
 TimeoutStartSec=60
 Nice=10
 `;
-}
-
-/** A word of a unit's line: quoted where it has to be. A percent sign begins a specifier. */
-function quoted(word: string): string {
-  const text = word.replaceAll("%", "%%");
-  return /^[\w@%+=:,./$-]+$/.test(text) ? text : `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }

@@ -1,4 +1,5 @@
 import { kernelFileIfThere } from "./kernel-file.ts";
+import { pressureIn } from "./load.ts";
 
 /** The memory of this host, in bytes. */
 export interface MemoryOfHost {
@@ -24,11 +25,11 @@ export function memoryOfHost(): MemoryOfHost | null {
 export function memoryIn({ meminfo, pressure, vmstat }: Readonly<Record<"meminfo" | "pressure" | "vmstat", string>>): MemoryOfHost | null {
   const [total, available] = ["MemTotal", "MemAvailable"].map((name) => numberIn(meminfo, new RegExp(`^${name}:\\s+(\\d+) kB$`, "m")));
   if (total == null || available == null) return null;
-  const [some, full] = ["some", "full"].map((name) => numberIn(pressure, new RegExp(`^${name} avg10=([\\d.]+) `, "m")));
+  const some = pressureIn(pressure, "some");
   return {
     total: total * 1024,
     available: available * 1024,
-    pressure: some == null ? null : { some, full: full ?? 0 },
+    pressure: some === null ? null : { some, full: pressureIn(pressure, "full") ?? 0 },
     pagesSwappedIn: numberIn(vmstat, /^pswpin (\d+)$/m),
   };
 }

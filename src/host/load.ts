@@ -45,6 +45,14 @@ export function processorsIn(stat: string): Pick<HostLoad, "cpus" | "cpuTime"> {
 }
 
 function pressureOf(what: string): number | null {
-  const found = /^some avg10=([\d.]+)/m.exec(kernelFileIfThere(`/proc/pressure/${what}`) ?? "")?.[1];
+  return pressureIn(kernelFileIfThere(`/proc/pressure/${what}`) ?? "", "some");
+}
+
+/**
+ * How much of the last ten seconds some, or all, processes waited, in percent, in the text of a /proc/pressure file; null if it is not
+ * told.
+ */
+export function pressureIn(text: string, who: "some" | "full"): number | null {
+  const found = new RegExp(`^${who} avg10=([\\d.]+) `, "m").exec(text)?.[1];
   return found === undefined ? null : Number(found);
 }
